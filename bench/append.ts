@@ -1,0 +1,115 @@
+// Appends through the port against raw inserts of the same rows (bars 1 and 2 of the design).
+import { randomUUID } from 'node:crypto'
+import type { EventStore } from '../src/eventstore/port.ts'
+import { postgresEventStore } from '../src/eventstore/postgres.ts'
+import type { Pool } from '../src/infra/database.ts'
+import type { BenchDatabase } from './database.ts'
+import {
+  type Candidate,
+  compare,
+  interleave,
+  type Measured,
+  medianMs,
+  type Ratio,
+  type Report,
+  rate,
+} from './harness.ts'
+import { insertRows, sampleEvent } from './rawLog.ts'
+
+const rawTable = 'bench_events'
+const raw = 'multi-row insert, 100 a transaction, 16 clients'
+const rawOne = 'idle p50: one prepared insert'
+const one = 'idle p50: one append'
+const rowsAtOnce = 100
+const levels = [
+  { inFlight: 1, total: 3_000 },
+  { inFlight: 16, total: 20_000 },
+  { inFlight: 64, total: 30_000 },
+]
+
+export async function append({ pool }: BenchDatabase, quick: boolean): Promise<Report> {
+  await pool.query(`create table ${rawTable} (like eventstore.events including all)`)
+  const store = postgresEventStore(pool)
+  const size = quick ? 0.25 : 1
+  const rawLog = rawWriter(pool)
+  try {
+    const candidates: Candidate[] = [
+      { name: raw, unit: 'events/s', run: () => rawLog.many(30_000 * size) },
+      ...levels.map(level => appendsAt(store, { ...level, total: level.total * size })),
+      { name: rawOne, unit: 'ms', run: () => medianMs(1_000 * size, rawLog.one) },
+      { name: one, unit: 'ms', run: () => medianMs(1_000 * size, () => appendOne(store, 'idle')) },
+    ]
+    const rounds = quick ? { warmups: 1, rounds: 3 } : { warmups: 2, rounds: 7 }
+    const measured = await interleave(candidates, rounds)
+    return { name: 'append', measured, ratios: ratiosOf(measured), notes: await batchSizes(pool) }
+  } finally {
+    await store.close()
+  }
+}
+
+function ratiosOf(measured: readonly Measured[]): Ratio[] {
+  const ratios = levels.map(({ inFlight }) =>
+    compare(measured, {
+      name: `port, ${inFlight} in flight, to the multi-row insert`,
+      of: nameOf(inFlight),
+      to: raw,
+      ...(inFlight === 64 && { bar: { atLeast: 0.35 } }),
+    }),
+  )
+  const idle = { name: 'idle p50, port to prepared insert', of: one, to: rawOne }
+  return [...ratios, compare(measured, { ...idle, bar: { atMost: 1.6 } })]
+}
+
+function nameOf(inFlight: number): string {
+  return `port, ${inFlight} in flight`
+}
+
+function appendsAt(store: EventStore, level: { inFlight: number; total: number }): Candidate {
+  const run = () => rate(level, () => appendOne(store, `at${level.inFlight}`))
+  return { name: nameOf(level.inFlight), unit: 'events/s', run }
+}
+
+function appendOne(store: EventStore, prefix: string) {
+  return store.append(`${prefix}-${randomUUID()}`, 'no-stream', [sampleEvent()])
+}
+
+function rawWriter(pool: Pool) {
+  let position = 0
+  const write = async (count: number) => {
+    const first = position
+    position += count
+    const rows = Array.from({ length: count }, (_, row) => ({
+      position: first + row + 1,
+      stream: `raw-${randomUUID()}`,
+      event: sampleEvent(),
+    }))
+    await insertRows(pool, rawTable, rows)
+  }
+  return {
+    one: () => write(1),
+    async many(total: number) {
+      const transactions = Math.ceil(total / rowsAtOnce)
+      const each = await rate({ total: transactions, inFlight: 16 }, () => write(rowsAtOnce))
+      return each * rowsAtOnce
+    },
+  }
+}
+
+/** How many events left together: those of one transaction carry its number. */
+async function batchSizes(pool: Pool): Promise<string[]> {
+  const { rows } = await pool.query<{ level: string; mean: number; most: number }>(`
+    select level, avg(size)::float8 as mean, max(size)::integer as most
+    from (
+      select split_part(stream, '-', 1) as level, xmin::text, count(*) as size
+      from eventstore.events
+      group by level, xmin::text
+    ) batches
+    group by level
+    order by mean
+  `)
+  return rows
+    .filter(({ level }) => level.startsWith('at'))
+    .map(({ level, mean, most }) => {
+      return `${level.slice(2)} in flight: ${mean.toFixed(1)} events a write, ${most} at most`
+    })
+}

@@ -1,0 +1,238 @@
+// npm run import:retail: brings a retail ledger into the shop and proves that its money agrees.
+import { randomUUID } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { ConfigError, loadConfig, readEnvironment } from '../src/config.ts'
+import { LocalServerError } from '../src/infra/local/localServer.ts'
+import { type Services, withServices } from '../src/infra/local/services.ts'
+import { createListingCache, createRedis } from '../src/infra/redis.ts'
+import { type OpenShop, openShop } from '../src/openShop.ts'
+import { positionOf } from '../src/projections/checkpoints.ts'
+import { projections } from '../src/projections/index.ts'
+import { type ImportedDocument, readEarlierImports } from '../src/workers/import/earlierImports.ts'
+import {
+  createReport,
+  formatReport,
+  type ImportReport,
+} from '../src/workers/import/importReport.ts'
+import { planLedger } from '../src/workers/import/planLedger.ts'
+import { LedgerFileError, type LedgerRow, readLedger } from '../src/workers/import/readLedger.ts'
+import { reconcile } from '../src/workers/import/reconcile.ts'
+import { countRows } from '../src/workers/import/rowEnds.ts'
+import { runImport } from '../src/workers/import/runImport.ts'
+import { createProgress } from '../src/workers/progress.ts'
+import { startProjector } from '../src/workers/projector.ts'
+import { showCatchUp, showImport } from './importProgress.ts'
+
+const usage = `Usage: npm run import:retail -- FILE [--json REPORT]
+
+Imports a retail ledger (CSV, plain or gzip; "-" reads stdin) with the columns
+InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country.
+Ctrl-C stops after the documents under way; the same command goes on where it stopped.
+What is imported already is skipped, so it may be repeated at any time.
+
+  --json REPORT  writes the reconciliation to this file, too
+  --help         shows this
+
+Exit code 0: everything is in and agrees. 1: it could not be done. 2: totals differ. 130: stopped.`
+
+const stopped = 130
+const command = 'npm run import:retail'
+// npm passes on the Ctrl-C that the terminal has sent to this process already.
+const sameKeystrokeMs = 1_000
+
+class UsageError extends Error {
+  constructor(message: string) {
+    super(`${message} (--help shows how)`)
+    this.name = 'UsageError'
+  }
+}
+
+process.exit(await main())
+
+async function main(): Promise<number> {
+  const env = readEnvironment()
+  try {
+    const asked = readArguments()
+    if (asked === undefined) {
+      console.log(usage)
+      return 0
+    }
+    // Before any server is started: a wrong file name is said at once.
+    const rows = await readLedger(asked.file)
+    console.log(`Read ${rows.length.toLocaleString('en-GB')} rows of ${asked.file}`)
+    return await withShop(env, on => importRows(on, { ...asked, rows }))
+  } catch (error) {
+    console.error(describe(error, env))
+    return 1
+  }
+}
+
+interface Asked {
+  file: string
+  json: string | undefined
+}
+
+function readArguments(): Asked | undefined {
+  const options = { json: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const
+  let parsed: ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>
+  try {
+    parsed = parseArgs({ options, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+  const { values, positionals } = parsed
+  if (values.help) return undefined
+  const [file, ...more] = positionals
+  if (file === undefined || more.length > 0) throw new UsageError('Name one file to import.')
+  return { file, json: values.json }
+}
+
+interface Importing extends OpenShop {
+  signal: AbortSignal
+}
+
+/** With the servers, the shop and the projections running; they are stopped whatever happens. */
+async function withShop(
+  env: NodeJS.ProcessEnv,
+  work: (on: Importing) => Promise<number>,
+): Promise<number> {
+  const running: { services?: Services } = {}
+  const signal = listenForStop(() => running.services?.kill())
+  const closers: (() => Promise<unknown> | unknown)[] = []
+  try {
+    const services = await withServices(env, { command, log: line => console.log(line) })
+    running.services = services
+    closers.push(services.stop)
+    const config = loadConfig(services.env)
+    const shop = await openShop(config)
+    closers.push(shop.close)
+    const redis = createRedis(config.redisUrl.reveal())
+    closers.push(() => redis.disconnect())
+    closers.push(runProjections(shop, createListingCache(redis)).stop)
+    return await work({ ...shop, signal })
+  } finally {
+    for (const close of closers.reverse()) await close()
+  }
+}
+
+/** Where a worker runs them already it holds their leases, and these wait in vain. */
+function runProjections(shop: OpenShop, listings: ReturnType<typeof createListingCache>) {
+  const warn = (fields: object, message: string) => console.error(message, fields)
+  return startProjector({
+    ...shop,
+    projections,
+    runner: randomUUID(),
+    progress: createProgress(),
+    log: { info: () => undefined, warn, error: warn },
+    async onCommitted(_, { listingsChanged }) {
+      if (listingsChanged) await listings.invalidate()
+    },
+  })
+}
+
+async function importRows(
+  on: Importing,
+  { file, json, rows }: Asked & { rows: LedgerRow[] },
+): Promise<number> {
+  const { shop, eventStore, codec, db, signal } = on
+  const begunAt = performance.now()
+  const earlier = await readEarlierImports(eventStore, codec)
+  const plan = planLedger(rows, earlier)
+  const recorded = new Map<string, ImportedDocument>(earlier.documents)
+  const before = plan.documents.filter(({ key }) => recorded.has(key))
+  const head = await eventStore.head()
+  const progress = showImport({
+    documents: { done: before.length, total: plan.documents.length },
+    rows: { done: before.reduce((sum, { ends }) => sum + ends.size, 0), total: plan.rows },
+    head,
+  })
+  try {
+    await runImport(shop, plan, {
+      signal,
+      isDone: key => earlier.documents.has(key),
+      onDocument({ document, refusals, position }) {
+        recorded.set(document.key, { rows: document.ends.size, refusals })
+        progress.advance(document.ends.size, position)
+      },
+    })
+  } finally {
+    progress.stop()
+  }
+  const end = await eventStore.head()
+  if (signal.aborted || !(await waitForSales(on, end))) return sayHowToGoOn(plan, recorded)
+  const counts = countRows(plan, recorded)
+  const report = createReport({
+    file,
+    documents: { imported: plan.documents.length - before.length, before: before.length },
+    events: Number(end - head),
+    seconds: Math.round((performance.now() - begunAt) / 100) / 10,
+    counts,
+    money: await reconcile(db, { rows, plan, counts }),
+  })
+  await present(report, json)
+  return report.agrees ? 0 : 2
+}
+
+/** False when it was told to stop. */
+async function waitForSales({ db, signal }: Importing, end: bigint): Promise<boolean> {
+  let position = await positionOf(db, 'sales')
+  if (position >= end) return true
+  const progress = showCatchUp(position, end)
+  while (position < end && !signal.aborted) {
+    await sleep(100)
+    position = await positionOf(db, 'sales')
+    progress.reached(position)
+  }
+  progress.stop()
+  return position >= end
+}
+
+function sayHowToGoOn(
+  plan: { documents: readonly { key: string }[] },
+  recorded: ReadonlyMap<string, unknown>,
+): number {
+  const done = plan.documents.filter(({ key }) => recorded.has(key)).length
+  console.log(
+    `Stopped with ${done} of ${plan.documents.length} documents in; the same command goes on.`,
+  )
+  return stopped
+}
+
+async function present(report: ImportReport, json: string | undefined): Promise<void> {
+  const { imported, before } = report.documents
+  const what = `Imported ${imported} documents as ${report.events} events in ${report.seconds} s`
+  console.log(imported === 0 ? 'Nothing new: all is in' : `${what} (${before} were in before)`)
+  console.log('')
+  console.log(formatReport(report))
+  if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 2)}\n`)
+}
+
+function listenForStop(kill: () => void): AbortSignal {
+  const controller = new AbortController()
+  let firstAt = 0
+  const onSignal = () => {
+    if (!controller.signal.aborted) {
+      firstAt = performance.now()
+      controller.abort()
+    } else if (performance.now() - firstAt > sameKeystrokeMs) {
+      kill()
+      process.exit(stopped)
+    }
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
+  return controller.signal
+}
+
+// What the operator can put right is one line; anything else is a defect and shows its place.
+function describe(error: unknown, env: NodeJS.ProcessEnv): string {
+  if (!(error instanceof Error)) return String(error)
+  const isPlain = [ConfigError, LocalServerError, LedgerFileError, UsageError].some(
+    kind => error instanceof kind,
+  )
+  if (isPlain) return error.message
+  if (/^(debug|trace)$/.test(env.LOG_LEVEL ?? '')) return error.stack ?? error.message
+  const hint = 'the same command goes on; LOG_LEVEL=debug shows where'
+  return `The import stopped: ${error.message} (${hint})`
+}

@@ -1,0 +1,53 @@
+// What commands of the command line share: the servers, the open shop, errors in one line.
+import { ConfigError, loadConfig, readEnvironment } from '../src/config.ts'
+import { Unavailable } from '../src/eventstore/port.ts'
+import { LocalServerError } from '../src/infra/local/localServer.ts'
+import { withServices } from '../src/infra/local/services.ts'
+import { type OpenShop, openShop } from '../src/openShop.ts'
+
+/** The arguments make no sense: exit code 2. */
+export class UsageError extends Error {}
+/** The command was understood and cannot be done: exit code 1. */
+export class Refusal extends Error {}
+
+/** Runs a command and tells what went wrong in one line; bugs keep their stack. */
+export async function main(run: () => Promise<void>): Promise<void> {
+  try {
+    await run()
+  } catch (error) {
+    console.error(describe(error))
+    process.exitCode = error instanceof UsageError ? 2 : 1
+  }
+}
+
+/** Opens the shop that runs, or its data with servers of its own, for as long as `work` takes. */
+export async function withShop<T>(
+  command: string,
+  work: (open: OpenShop, env: NodeJS.ProcessEnv) => Promise<T>,
+): Promise<T> {
+  const services = await withServices(readEnvironment(), {
+    command,
+    log: line => console.error(line),
+  })
+  try {
+    const open = await openShop(loadConfig(services.env))
+    try {
+      return await work(open, services.env)
+    } finally {
+      await open.close()
+    }
+  } finally {
+    await services.stop()
+  }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof UsageError) return `${error.message} (--help shows how)`
+  const isExpected =
+    error instanceof Refusal ||
+    error instanceof ConfigError ||
+    error instanceof LocalServerError ||
+    error instanceof Unavailable
+  if (isExpected) return error.message
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

@@ -1,0 +1,113 @@
+// Who asks: the access token of a request, as an actor.
+import type { FastifyRequest } from 'fastify'
+import type { AccessClaims, Sessions, Tokens } from '../commands/accountPorts.ts'
+import { type Actor, type Role, roles } from '../domain/types.ts'
+import { HttpProblem } from './problems.ts'
+import type { Standing } from './standing.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    actor: Actor
+    sessionId: string | undefined
+  }
+  interface FastifyContextConfig {
+    /** Roles that may use a route; `public` for anyone. A route has to say one of the two. */
+    access?: 'public' | readonly Role[]
+    /** Whether a session that has ended meanwhile is noticed at once; for staff it always is. */
+    fresh?: boolean
+  }
+}
+
+/** From the most to the least: the role in which somebody with several is recorded. */
+const ranking: readonly Role[] = ['admin', 'support', 'warehouse', 'auditor', 'customer']
+
+/** What tells who asks. */
+export interface Identity {
+  tokens: Tokens
+  sessions: Sessions
+  standing: Standing
+}
+
+/** The actor that a token speaks for. Throws a 401 problem when it is not valid. */
+export async function actorOf(identity: Identity, jwt: string, fresh = false) {
+  const claims = await identity.tokens.verifyAccess(jwt)
+  if (claims === undefined) throw invalid()
+  return inRolesOfNow(identity, claims, fresh)
+}
+
+/** Whoever a ticket was given to. Throws a 401 problem when it was used, or is too old. */
+async function holderOf(identity: Identity, ticket: string) {
+  const holder = await identity.sessions.redeemTicket(ticket)
+  if (holder === undefined) throw invalid()
+  const { customerId, family: sessionId } = holder
+  return inRolesOfNow(identity, { customerId, sessionId, roles }, true)
+}
+
+/** A token knows neither that its session has ended nor which roles are gone. */
+async function inRolesOfNow(identity: Identity, claims: AccessClaims, fresh: boolean) {
+  const { customerId: id, sessionId } = claims
+  const isShopper = claims.roles.every(role => role === 'customer')
+  const [current, isOpen] = await Promise.all([
+    identity.standing(claims),
+    (isShopper && !fresh) || identity.sessions.isGood(id, sessionId),
+  ])
+  if (current === undefined || !isOpen) throw invalid()
+  const role = ranking.find(each => current.includes(each)) ?? 'customer'
+  const actor: Actor = { role, id, roles: current }
+  return { actor, sessionId }
+}
+
+function invalid() {
+  return new HttpProblem('request/unauthenticated', 'The access token is not valid any more.')
+}
+
+interface Proof {
+  scheme: 'bearer' | 'ticket'
+  token: string
+}
+
+/** What a request proves its sender with, an empty token for one that is malformed. */
+function proofOf({ headers }: FastifyRequest): Proof | undefined {
+  const { authorization, upgrade } = headers
+  if (authorization !== undefined) {
+    return { scheme: 'bearer', token: /^Bearer ([\w.-]{1,8192})$/i.exec(authorization)?.[1] ?? '' }
+  }
+  if (upgrade?.toLowerCase() !== 'websocket') return undefined
+  // `bearer, <token>` or `ticket, <ticket>`: the only header that browsers let a page set.
+  const [scheme, token = ''] = (headers['sec-websocket-protocol'] ?? '').split(/\s*,\s*/)
+  return scheme === 'bearer' || scheme === 'ticket' ? { scheme, token } : undefined
+}
+
+/** Reads the token, and refuses whom the route is not for. */
+export async function authenticate(identity: Identity, request: FastifyRequest): Promise<void> {
+  const { access, fresh } = request.routeOptions.config
+  const proof = proofOf(request)
+  if (proof !== undefined) {
+    const { scheme, token } = proof
+    const asked = scheme === 'ticket' ? holderOf(identity, token) : actorOf(identity, token, fresh)
+    const { actor, sessionId } = await asked
+    request.actor = actor
+    request.sessionId = sessionId
+  }
+  if (access === undefined || access === 'public') return
+  if (request.actor.role === 'anonymous') {
+    throw new HttpProblem('request/unauthenticated', 'Sign in first: send a Bearer token.')
+  }
+  if (request.actor.role !== 'system' && !request.actor.roles.some(role => access.includes(role))) {
+    throw new HttpProblem('command/forbidden', `This needs one of the roles ${access.join(', ')}.`)
+  }
+}
+
+/** The id of a signed-in actor. Throws a 401 problem when nobody is signed in. */
+export function signedIn(request: FastifyRequest): string {
+  if (request.actor.role === 'anonymous') {
+    throw new HttpProblem('request/unauthenticated', 'Sign in first: send a Bearer token.')
+  }
+  return request.actor.id
+}
+
+/** Whether whoever asks belongs to the staff, or audits it. */
+export function isStaff(actor: Actor): boolean {
+  if (actor.role === 'anonymous' || actor.role === 'system') return false
+  return actor.roles.some(role => role !== 'customer')
+}

@@ -1,0 +1,92 @@
+// The live feed of one API process: reads new notifications and hands them to whoever follows.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
+import {
+  type Notification,
+  newestNotification,
+  notificationsAfter,
+} from '../projections/orderQueries.ts'
+import type { Tables } from '../projections/tables.ts'
+
+export interface Follower {
+  /** Whose orders; undefined for everybody's. */
+  customerId: string | undefined
+  deliver(notification: Notification): void
+}
+
+export interface NotificationFeed {
+  /** Looks for news now; polling finds what a lost hint has missed. */
+  wake(): void
+  /** Live from now on; the function ends it. */
+  follow(follower: Follower): () => void
+  /** What somebody has missed, oldest first, at most `limit`. */
+  missed(after: bigint, limit: number, customerId: string | undefined): Promise<Notification[]>
+  close(): Promise<void>
+}
+
+const pollMs = 500
+const batchMax = 500
+
+/** Starts following the notifications from the newest one on. */
+export async function createNotificationFeed(db: Kysely<Tables>): Promise<NotificationFeed> {
+  const followers = new Set<Follower>()
+  const ending = new AbortController()
+  let position = await newestNotification(db)
+  let hinted = false
+  let nap = new AbortController()
+
+  async function run() {
+    while (!ending.signal.aborted) {
+      hinted = false
+      const news = await notificationsAfter(db, position, batchMax).catch(() => [])
+      for (const notification of news) {
+        position = notification.position
+        spread(followers, notification)
+      }
+      if (news.length === batchMax || hinted) continue
+      nap = new AbortController()
+      const until = AbortSignal.any([nap.signal, ending.signal])
+      await sleep(pollMs, undefined, { signal: until }).catch(() => undefined)
+    }
+  }
+  const running = run()
+
+  return {
+    wake() {
+      hinted = true
+      nap.abort()
+    },
+    follow(follower) {
+      followers.add(follower)
+      return () => followers.delete(follower)
+    },
+    missed: (after, limit, customerId) => notificationsAfter(db, after, limit, customerId),
+    async close() {
+      ending.abort()
+      await running
+    },
+  }
+}
+
+function spread(followers: ReadonlySet<Follower>, notification: Notification) {
+  for (const follower of followers) {
+    if (follower.customerId === undefined || follower.customerId === notification.customerId) {
+      follower.deliver(notification)
+    }
+  }
+}
+
+/** A notification as clients get it. */
+export function messageOf(notification: Notification) {
+  const { position, orderId, orderNumber, status, previousStatus, at } = notification
+  return {
+    type: 'order_update',
+    position: String(position),
+    orderId,
+    orderNumber,
+    status,
+    previousStatus,
+    message: `Your order ${orderNumber} is now ${status}`,
+    at: at.toISOString(),
+  }
+}

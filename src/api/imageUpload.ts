@@ -1,0 +1,93 @@
+// Takes an uploaded image: its form, its real format, and where it is kept.
+import { createHash } from 'node:crypto'
+import type {} from '@fastify/multipart'
+import type { FastifyRequest } from 'fastify'
+import Type from 'typebox'
+import { Check } from 'typebox/value'
+import {
+  type FileStore,
+  type Imaging,
+  originalName,
+  renditionName,
+} from '../commands/imagePorts.ts'
+import { AltText, type Image } from '../domain/image.ts'
+import { HttpProblem } from './problems.ts'
+
+export const fileBytesMax = 5 * 1024 * 1024
+/** The longer side of what is shown as the image itself. */
+const fullPixels = 2_400
+
+export const uploadLimits = { fileSize: fileBytesMax, files: 1, fields: 1, fieldSize: 4_000 }
+
+/** The form as the OpenAPI document has it. */
+export const UploadForm = Type.Object(
+  {
+    file: Type.String({
+      format: 'binary',
+      maxLength: fileBytesMax,
+      description: 'PNG, JPEG, WebP or AVIF',
+    }),
+    alt: Type.Optional(AltText),
+  },
+  { additionalProperties: false },
+)
+
+interface Stores {
+  files: FileStore
+  imaging: Imaging
+}
+
+/**
+ * Reads the form, checks that the file is what it says it is, and stores it with a copy that is fit
+ * to be shown. Throws 400, 413 and 415 problems.
+ */
+export async function receiveImage(
+  { files, imaging }: Stores,
+  request: FastifyRequest,
+): Promise<Omit<Image, 'imageId'>> {
+  const { content, declared, alt } = await readForm(request)
+  const found = await imaging.inspect(content)
+  if (found === undefined) {
+    const wanted = 'Send a PNG, JPEG, WebP or AVIF file of up to 50 million pixels.'
+    throw new HttpProblem('request/unsupported', wanted)
+  }
+  if (declared !== found.type && declared !== 'application/octet-stream') {
+    throw new HttpProblem('request/unsupported', `This file is ${found.type}, not ${declared}.`)
+  }
+  const shown = await imaging.render(content, fullPixels).catch(() => undefined)
+  if (shown === undefined) {
+    throw new HttpProblem('request/invalid', 'This image is damaged.', {
+      errors: [{ pointer: '/file', detail: 'It cannot be decoded to its end.' }],
+    })
+  }
+  const hash = createHash('sha256').update(content).digest('hex')
+  await files.put(originalName(hash), content)
+  await files.put(renditionName(hash, 'full'), shown)
+  return { ...found, hash, alt }
+}
+
+async function readForm(request: FastifyRequest) {
+  if (!request.isMultipart()) {
+    throw new HttpProblem('request/unsupported', 'Send multipart/form-data with a file.')
+  }
+  let file: { content: Buffer; declared: string } | undefined
+  let alt: unknown = ''
+  for await (const part of request.parts()) {
+    if (part.type === 'file' && part.fieldname === 'file') {
+      file = { content: await part.toBuffer(), declared: part.mimetype }
+    } else if (part.type === 'field' && part.fieldname === 'alt') {
+      alt = part.value
+    } else {
+      throw invalid(`/${part.fieldname}`, 'There is no such field.')
+    }
+  }
+  if (file === undefined) throw invalid('/file', 'It is missing.')
+  if (!Check(AltText, alt)) throw invalid('/alt', 'At most 500 characters.')
+  return { ...file, alt }
+}
+
+function invalid(pointer: string, detail: string) {
+  return new HttpProblem('request/invalid', 'Some fields are not as they have to be.', {
+    errors: [{ pointer, detail }],
+  })
+}

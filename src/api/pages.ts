@@ -1,0 +1,126 @@
+// Lists in parts over HTTP: by page number or by cursor, with links to the other parts.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { digestOf } from '../commands/ids.ts'
+import { Id } from '../domain/types.ts'
+import { isSortKey, type Part, type Place, type SortKind } from '../projections/keyset.ts'
+import { HttpProblem } from './problems.ts'
+import { PageQuery } from './schemas.ts'
+
+const Asked = Type.Object(PageQuery)
+
+/** A list that can be had in parts: a cursor is good for the list that it comes from alone. */
+export interface List {
+  /** What decides which rows are in it, and in which order. */
+  of: unknown
+  /** What its sort keys are. */
+  kind: SortKind
+}
+
+/** A part of a list as the read model gives it. */
+export interface Found<Item> {
+  data: Item[]
+  next: Place | undefined
+  total: number | undefined
+}
+
+// Whatever comes to be in a cursor one day, today's are told from it.
+const version = 1
+const Cursor = Compile(
+  Type.Tuple([Type.Literal(version), Type.String(), Type.String({ maxLength: 1_000 }), Id]),
+)
+const defaultSize = 10
+
+/** The part that a query asks for. Throws a 400 problem for a cursor that is not of this list. */
+export function partOf(query: Static<typeof Asked>, list: List): Part {
+  const { page, pageSize, cursor, limit } = query
+  if (cursor === undefined && limit === undefined) {
+    return { page: page ?? 1, pageSize: pageSize ?? defaultSize }
+  }
+  if (page !== undefined || pageSize !== undefined) {
+    throw new HttpProblem(
+      'request/invalid',
+      'A list goes by page and pageSize or by cursor and limit.',
+      {
+        errors: [
+          { pointer: cursor === undefined ? '/limit' : '/cursor', detail: 'Not with a page.' },
+        ],
+      },
+    )
+  }
+  return {
+    after: cursor === undefined ? undefined : placeOf(cursor, list),
+    limit: limit ?? defaultSize,
+  }
+}
+
+function placeOf(cursor: string, list: List): Place {
+  const parsed = parse(Buffer.from(cursor, 'base64url').toString())
+  if (Cursor.Check(parsed)) {
+    const [, digest, key, id] = parsed
+    if (digest === digestOf(list.of) && isSortKey(list.kind, key)) return { key, id }
+  }
+  throw new HttpProblem('request/invalid', 'This is no cursor of this list.', {
+    errors: [
+      { pointer: '/cursor', detail: 'Take nextCursor as it was answered, with the same filter.' },
+    ],
+  })
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** The body of an answer with a part of a list. */
+export function pageBody<Item>(part: Part, list: List, { data, next, total }: Found<Item>) {
+  return {
+    data,
+    ...('page' in part ? { page: part.page, pageSize: part.pageSize, total: total ?? 0 } : {}),
+    ...(next === undefined ? {} : { nextCursor: cursorOf(list, next) }),
+  }
+}
+
+function cursorOf(list: List, { key, id }: Place): string {
+  return Buffer.from(JSON.stringify([version, digestOf(list.of), key, id])).toString('base64url')
+}
+
+/** Names the other parts of a list in the Link header (RFC 8288). */
+export function linkParts(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  part: Part,
+  { nextCursor, total = 0 }: { nextCursor?: string | undefined; total?: number | undefined },
+): void {
+  const links = 'page' in part ? pageLinks(part, total) : cursorLinks(part, nextCursor)
+  const { pathname, searchParams } = new URL(request.url, 'http://shop.invalid')
+  for (const name of ['page', 'cursor', 'limit']) searchParams.delete(name)
+  const header = links.map(([rel, change]) => {
+    const query = new URLSearchParams([...searchParams, ...Object.entries(change)])
+    return `<${pathname}?${query}>; rel="${rel}"`
+  })
+  reply.header('link', header.join(', '))
+}
+
+type Link = readonly [rel: string, change: Record<string, string>]
+
+function pageLinks({ page, pageSize }: { page: number; pageSize: number }, total: number): Link[] {
+  const last = Math.max(1, Math.ceil(total / pageSize))
+  const to = (rel: string, number: number): Link => [rel, { page: String(number) }]
+  return [
+    to('first', 1),
+    ...(page > 1 ? [to('prev', Math.min(page - 1, last))] : []),
+    ...(page < last ? [to('next', page + 1)] : []),
+    to('last', last),
+  ]
+}
+
+function cursorLinks({ limit }: { limit: number }, nextCursor: string | undefined): Link[] {
+  const first: Link = ['first', { limit: String(limit) }]
+  if (nextCursor === undefined) return [first]
+  return [first, ['next', { limit: String(limit), cursor: nextCursor }]]
+}

@@ -1,0 +1,146 @@
+// Errors as problem+json (RFC 9457): every refusal has a status, a title and a stable type.
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { Rejection, RejectionCode } from '../domain/rejection.ts'
+import { Unavailable } from '../eventstore/port.ts'
+
+interface Problem {
+  status: number
+  title: string
+}
+
+/** What the business refuses, in HTTP's words. */
+const refusals = {
+  'account/disabled': { status: 403, title: 'Account disabled' },
+  'account/email-taken': { status: 409, title: 'E-mail address taken' },
+  'account/invalid': { status: 400, title: 'Invalid account details' },
+  'account/invalid-credentials': { status: 401, title: 'Wrong name or password' },
+  'account/invalid-token': { status: 401, title: 'Invalid token' },
+  'account/reset-expired': { status: 400, title: 'Reset link expired' },
+  'account/sign-in-again': { status: 403, title: 'Sign in again' },
+  'account/username-taken': { status: 409, title: 'Username taken' },
+  'account/weak-password': { status: 400, title: 'Weak password' },
+  'account/wrong-password': { status: 403, title: 'Wrong password' },
+  'cart/closed': { status: 410, title: 'Cart closed' },
+  'cart/empty': { status: 409, title: 'Cart is empty' },
+  'cart/item-not-found': { status: 404, title: 'Not in the cart' },
+  'cart/not-found': { status: 404, title: 'Cart not found' },
+  'cart/price-changed': { status: 409, title: 'Price changed' },
+  'cart/quantity-limit': { status: 409, title: 'Too many pieces' },
+  'category/exists': { status: 409, title: 'Category exists' },
+  'category/in-use': { status: 409, title: 'Category in use' },
+  'category/not-found': { status: 404, title: 'Category not found' },
+  'command/forbidden': { status: 403, title: 'Forbidden' },
+  'command/key-reused': { status: 422, title: 'Idempotency key reused' },
+  'command/stale': { status: 412, title: 'Changed since' },
+  'customer/not-found': { status: 404, title: 'Customer not found' },
+  'customer/own-rights': { status: 409, title: 'Your own rights' },
+  'order/expired': { status: 409, title: 'Order expired' },
+  'import/illegal-status': { status: 409, title: 'Illegal import status' },
+  'import/not-found': { status: 404, title: 'Import not found' },
+  'order/illegal-transition': { status: 409, title: 'Illegal order status' },
+  'order/not-finished': { status: 409, title: 'Order not finished' },
+  'order/not-found': { status: 404, title: 'Order not found' },
+  'order/out-of-stock': { status: 409, title: 'Out of stock' },
+  'order/payment-declined': { status: 409, title: 'Payment declined' },
+  'order/payment-in-progress': { status: 409, title: 'Payment in progress' },
+  'order/refund-exceeds-capture': { status: 409, title: 'Refund exceeds capture' },
+  'product/image-limit': { status: 409, title: 'Too many images' },
+  'product/image-not-found': { status: 404, title: 'Image not found' },
+  'product/not-found': { status: 404, title: 'Product not found' },
+  'product/sku-taken': { status: 409, title: 'SKU taken' },
+  'product/wrong-currency': { status: 400, title: 'Wrong currency' },
+  'stock/below-reserved': { status: 409, title: 'Stock is reserved' },
+  'stock/insufficient': { status: 409, title: 'Not enough stock' },
+} as const satisfies Record<RejectionCode, Problem>
+
+/** What the edge itself refuses. */
+const edge = {
+  'request/invalid': { status: 400, title: 'Invalid request' },
+  'request/unauthenticated': { status: 401, title: 'Not signed in' },
+  'request/not-found': { status: 404, title: 'Not found' },
+  'request/too-large': { status: 413, title: 'Request too large' },
+  'request/unsupported': { status: 415, title: 'Unsupported content type' },
+  'request/key-required': { status: 400, title: 'Idempotency key required' },
+  'request/precondition-required': { status: 428, title: 'Precondition required' },
+  'request/too-many': { status: 429, title: 'Too many requests' },
+  'request/projection-behind': { status: 503, title: 'Projection behind' },
+  'request/unavailable': { status: 503, title: 'Try again' },
+  'request/failed': { status: 500, title: 'Internal error' },
+} as const satisfies Record<string, Problem>
+
+export type ProblemCode = RejectionCode | keyof typeof edge
+export const problemTypes: Readonly<Record<string, Problem>> = { ...refusals, ...edge }
+
+/** Thrown by handlers for what the edge refuses. */
+export class HttpProblem extends Error {
+  readonly code: ProblemCode
+  readonly extra: Readonly<Record<string, unknown>>
+
+  constructor(code: ProblemCode, detail: string, extra: Readonly<Record<string, unknown>> = {}) {
+    super(detail)
+    this.name = 'HttpProblem'
+    this.code = code
+    this.extra = extra
+  }
+}
+
+const defaultRetryAfterSeconds = 1
+
+/** Answers with a problem. */
+export function sendProblem(
+  reply: FastifyReply,
+  code: ProblemCode,
+  detail: string,
+  extra: Readonly<Record<string, unknown>> = {},
+) {
+  const problem = problemTypes[code] ?? edge['request/failed']
+  if (problem.status === 503 || problem.status === 429) {
+    reply.header('retry-after', String(extra.retryAfterSeconds ?? defaultRetryAfterSeconds))
+  }
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
+  // `status` is the number of the answer; that of an order goes by another name.
+  const { status: currentStatus, ...rest } = extra
+  const helpful = currentStatus === undefined ? rest : { ...rest, currentStatus }
+  return reply
+    .status(problem.status)
+    .type('application/problem+json; charset=utf-8')
+    .serializer(JSON.stringify)
+    .send({
+      type: `/problems/${code}`,
+      title: problem.title,
+      status: problem.status,
+      detail,
+      requestId: reply.request.id,
+      ...helpful,
+    })
+}
+
+/** Answers with what the business refused. */
+export function sendRejection(reply: FastifyReply, { rejected, detail, extra }: Rejection) {
+  return sendProblem(reply, rejected, detail, extra)
+}
+
+/** The last word on everything that a handler threw. */
+export function handleError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+  if (error instanceof HttpProblem) {
+    return sendProblem(reply, error.code, error.message, error.extra)
+  }
+  if (error instanceof Unavailable) {
+    return sendProblem(reply, 'request/unavailable', 'The shop is busy or restarting: try again.')
+  }
+  if (error.validation !== undefined) {
+    return sendProblem(reply, 'request/invalid', 'Some fields are not as they have to be.', {
+      errors: error.validation.map(fault => ({
+        pointer: fault.pointer ?? fault.instancePath,
+        detail: fault.message ?? 'is not valid',
+        in: error.validationContext,
+      })),
+    })
+  }
+  const status = error.statusCode ?? 500
+  if (status === 413) return sendProblem(reply, 'request/too-large', 'The body is too large.')
+  if (status === 415) return sendProblem(reply, 'request/unsupported', 'Send application/json.')
+  if (status >= 400 && status < 500) return sendProblem(reply, 'request/invalid', error.message)
+  request.log.error({ err: error }, 'request failed')
+  return sendProblem(reply, 'request/failed', 'Something went wrong on our side.')
+}

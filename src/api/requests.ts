@@ -1,0 +1,190 @@
+// What requests carry beside their body: keys, versions, positions, trace ids.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import Type, { type TProperties } from 'typebox'
+import { digestOf, idOf, newId } from '../commands/ids.ts'
+import type { Envelope } from '../commands/ports.ts'
+import { positionOf } from '../projections/checkpoints.ts'
+import type { ApiContext } from './context.ts'
+import { HttpProblem } from './problems.ts'
+
+/** The headers of a command, as the OpenAPI document has them. */
+export function commandHeaders(on: {
+  requireKey?: boolean
+  requireMatch?: boolean
+  headers?: TProperties
+}) {
+  const key = Type.String({
+    maxLength: 257,
+    description: 'The same key is the same command: a retry gets the first answer again',
+  })
+  const match = Type.String({
+    maxLength: 200,
+    description: 'The ETag of what you have seen: 412 when it has changed since. * is any version',
+  })
+  return Type.Object({
+    'idempotency-key': on.requireKey === true ? key : Type.Optional(key),
+    'if-match': on.requireMatch === true ? match : Type.Optional(match),
+    ...on.headers,
+  })
+}
+
+/** Throws a 400 problem where a request comes without an Idempotency-Key. */
+export function requireKey(request: FastifyRequest): void {
+  if (idempotencyKey(request) !== undefined) return
+  throw new HttpProblem(
+    'request/key-required',
+    'Send an Idempotency-Key header: any text of your own, the same when you try again.',
+    { header: 'Idempotency-Key' },
+  )
+}
+
+/** Throws a 428 problem where a request comes without If-Match. */
+export function requireMatch(request: FastifyRequest): void {
+  if (request.headers['if-match'] !== undefined) return
+  throw new HttpProblem(
+    'request/precondition-required',
+    'Send an If-Match header: the ETag of what you have seen, or * for any version.',
+    { header: 'If-Match' },
+  )
+}
+
+/**
+ * The envelope of the command that a request gives. With an Idempotency-Key the command has an id
+ * that follows from the key, its caller and the route: the same request again is the same command.
+ * Of people who have not signed in, whoever has the same cart is the same caller.
+ */
+export function envelopeOf(
+  context: ApiContext,
+  request: FastifyRequest,
+  input: unknown,
+  guestCartId?: string,
+): Envelope {
+  const key = idempotencyKey(request)
+  const anonymous = guestCartId ?? 'anonymous'
+  const caller = request.actor.role === 'anonymous' ? anonymous : request.actor.id
+  const route = `${request.method} ${request.routeOptions.url}`
+  const commandId = key === undefined ? newId() : idOf('key', caller, route, key)
+  const correlationId = correlationOf(request) ?? commandId
+  const envelope: Envelope = {
+    commandId,
+    correlationId,
+    causationId: commandId,
+    actor: request.actor,
+    at: context.shop.clock.now(),
+    digest: digestOf(input),
+  }
+  const expectedRevision = ifMatch(request)
+  if (expectedRevision !== undefined) envelope.expectedRevision = expectedRevision
+  if (guestCartId !== undefined) envelope.guestCartId = guestCartId
+  return envelope
+}
+
+/** Bare or quoted, 1 to 255 characters. Throws a 400 problem for anything else. */
+function idempotencyKey(request: FastifyRequest): string | undefined {
+  const header = request.headers['idempotency-key']
+  if (header === undefined) return undefined
+  const text = Array.isArray(header) ? header.join() : header
+  const key = /^"(.*)"$/.exec(text)?.[1] ?? text
+  if (key.length === 0 || key.length > 255) {
+    throw new HttpProblem('request/invalid', 'An Idempotency-Key has 1 to 255 characters.')
+  }
+  return key
+}
+
+/** The trace that a request belongs to: W3C trace context, 32 hex digits, written as a UUID. */
+function correlationOf(request: FastifyRequest): string | undefined {
+  const header = request.headers.traceparent
+  const trace = typeof header === 'string' ? /^00-([0-9a-f]{32})-/.exec(header)?.[1] : undefined
+  return trace?.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
+/** The revision of If-Match. Throws a 400 problem when it is not one of our ETags. */
+function ifMatch(request: FastifyRequest): number | undefined {
+  const header = request.headers['if-match']
+  if (header === undefined || header === '*') return undefined
+  const revision = /^(?:W\/)?"(\d{1,15})(?:-[\w-]*)?"$/.exec(header)?.[1]
+  if (revision === undefined) {
+    throw new HttpProblem('request/invalid', 'If-Match has to be an ETag that we gave.')
+  }
+  return Number(revision)
+}
+
+/**
+ * Sets the ETag of what is shown; true when the client has it already and 304 is the answer. What
+ * shows more than one aggregate adds a `variant`, which If-Match leaves aside.
+ */
+export function isUnchanged(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  revision: number,
+  variant?: string,
+) {
+  const etag = variant === undefined ? `"${revision}"` : `"${revision}-${variant}"`
+  reply.header('etag', etag)
+  return request.headers['if-none-match'] === etag
+}
+
+const waitMaxMs = 2_000
+const pollMs = 20
+
+/**
+ * Waits until a projection has reached the position that the client says it wants to see
+ * (X-Min-Position or ?minPosition). Throws a 503 problem with the lag when that takes too long.
+ */
+export async function awaitPosition(
+  context: ApiContext,
+  request: FastifyRequest,
+  projection: string,
+): Promise<void> {
+  const wanted = wantedPosition(request)
+  if (wanted !== undefined) await awaitUpTo(context, projection, wanted)
+}
+
+/** Waits until a projection shows everything that has happened so far; throws like the above. */
+export async function awaitNow(context: ApiContext, projection: string): Promise<void> {
+  await awaitUpTo(context, projection, await context.eventStore.head())
+}
+
+async function awaitUpTo(context: ApiContext, projection: string, wanted: bigint): Promise<void> {
+  const position = await reached(context, projection, wanted)
+  if (position >= wanted) return
+  throw new HttpProblem('request/projection-behind', 'What you wait for is not there yet.', {
+    position: String(position),
+    lag: String(wanted - position),
+  })
+}
+
+/** Where a projection is once it has reached a position, or after two seconds without. */
+export async function reached(
+  { db, progress }: ApiContext,
+  projection: string,
+  wanted: bigint,
+): Promise<bigint> {
+  const deadline = performance.now() + waitMaxMs
+  for (;;) {
+    const known = progress.positionOf(projection)
+    if (known >= wanted) return known
+    const position = await positionOf(db, projection)
+    if (position >= wanted || performance.now() > deadline) return position
+    await progress.nextStep(pollMs)
+  }
+}
+
+/** Whether this process cannot say itself that it has seen what a request waits for. */
+export function isAhead({ progress }: ApiContext, request: FastifyRequest, projection: string) {
+  const wanted = wantedPosition(request)
+  return wanted !== undefined && progress.positionOf(projection) < wanted
+}
+
+function wantedPosition(request: FastifyRequest): bigint | undefined {
+  const header = request.headers['x-min-position']
+  const { query } = request
+  const fromQuery =
+    typeof query === 'object' && query !== null && 'minPosition' in query ? query.minPosition : null
+  const text = header ?? fromQuery
+  if (text === null || text === undefined) return undefined
+  if (typeof text !== 'string' || !/^\d{1,19}$/.test(text)) {
+    throw new HttpProblem('request/invalid', 'A position is a whole number.')
+  }
+  return BigInt(text)
+}

@@ -1,0 +1,165 @@
+// Accounts over HTTP: registering, signing in, the profile, the public keys.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { logIn, logOut, refresh, register } from '../../commands/accounts.ts'
+import { isRejection, type Rejection } from '../../domain/rejection.ts'
+import { roles } from '../../domain/types.ts'
+import type { ApiContext } from '../context.ts'
+import { bringCart, cartToken } from '../guestCart.ts'
+import { HttpProblem, sendProblem, sendRejection } from '../problems.ts'
+import { nothing, problemResponses, SignedIn } from '../schemas.ts'
+
+const strict = { additionalProperties: false }
+const tag = 'Accounts'
+const open = { access: 'public' as const }
+const name = Type.String({ minLength: 1, maxLength: 254 })
+const password = Type.String({ minLength: 1, maxLength: 200 })
+
+const RegisterBody = Type.Object(
+  {
+    username: name,
+    email: name,
+    password,
+    passwordConfirm: Type.Optional(password),
+    firstName: Type.Optional(Type.String({ maxLength: 100 })),
+    lastName: Type.Optional(Type.String({ maxLength: 100 })),
+  },
+  strict,
+)
+const LoginBody = Type.Object(
+  { username: Type.Optional(name), email: Type.Optional(name), password },
+  strict,
+)
+const Headers = Type.Object(cartToken)
+const RefreshBody = Type.Object({ refresh: Type.String({ minLength: 1, maxLength: 200 }) }, strict)
+
+/** Publishes registering, signing in and signing out. */
+export function accountRoutes(app: FastifyInstance, context: ApiContext): void {
+  registering(app, context)
+  signingIn(app, context)
+  signingOut(app, context)
+}
+
+function registering(app: FastifyInstance, context: ApiContext): void {
+  const { shop, accounts } = context
+  app.post<{ Body: Static<typeof RegisterBody> }>(
+    '/auth/register',
+    {
+      config: open,
+      schema: {
+        summary: 'Register, and be signed in',
+        tags: [tag],
+        operationId: 'register',
+        headers: Headers,
+        body: RegisterBody,
+        response: { 201: SignedIn, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { passwordConfirm, ...credentials } = request.body
+      if (passwordConfirm !== undefined && passwordConfirm !== credentials.password) {
+        return sendProblem(reply, 'request/invalid', 'The two passwords differ.', {
+          errors: [{ pointer: '/passwordConfirm', detail: 'is not the same as password' }],
+        })
+      }
+      const device = deviceOf(request)
+      const registered = await register(shop, accounts, { ...credentials, device })
+      if (isRejection(registered)) return sendRejection(reply, registered)
+      const position = String(
+        (await bringCart(context, request, registered.user)) ?? registered.position,
+      )
+      return reply
+        .status(201)
+        .header('x-position', position)
+        .send({ ...registered, position })
+    },
+  )
+}
+
+function signingIn(app: FastifyInstance, context: ApiContext): void {
+  const { shop, accounts } = context
+  app.post<{ Body: Static<typeof LoginBody> }>(
+    '/auth/login',
+    {
+      config: open,
+      schema: {
+        summary: 'Sign in by name or e-mail address',
+        tags: [tag],
+        operationId: 'logIn',
+        headers: Headers,
+        body: LoginBody,
+        response: { 200: SignedIn, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { username, email, password: given } = request.body
+      const login = username ?? email
+      if (login === undefined) {
+        throw new HttpProblem('request/invalid', 'Say who you are: username or email.', {
+          errors: [{ pointer: '/username', detail: 'is missing, and so is email' }],
+        })
+      }
+      const asked = { login, password: given, device: deviceOf(request) }
+      const answer = await logIn(shop, accounts, asked)
+      const position = isRejection(answer)
+        ? undefined
+        : await bringCart(context, request, answer.user)
+      return sendSignedIn(request, reply, answer, position)
+    },
+  )
+  app.post<{ Body: Static<typeof RefreshBody> }>(
+    '/auth/token/refresh',
+    {
+      config: open,
+      schema: {
+        summary: 'A new pair of tokens for a refresh token, which is spent by it',
+        tags: [tag],
+        operationId: 'refresh',
+        body: RefreshBody,
+        response: { 200: SignedIn, ...problemResponses },
+      },
+    },
+    async (request, reply) =>
+      sendSignedIn(request, reply, await refresh(shop, accounts, request.body)),
+  )
+}
+
+function signingOut(app: FastifyInstance, { accounts }: ApiContext): void {
+  app.post(
+    '/auth/logout',
+    {
+      config: { access: roles },
+      schema: {
+        summary: 'End this session',
+        tags: [tag],
+        operationId: 'logOut',
+        response: { 204: nothing('Signed out'), ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      if (request.sessionId !== undefined) await logOut(accounts, request.sessionId)
+      return reply.status(204).send()
+    },
+  )
+}
+
+/** What a browser or an app calls itself. */
+function deviceOf({ headers }: FastifyRequest): string | undefined {
+  return headers['user-agent']?.replaceAll('\0', '').slice(0, 200)
+}
+
+function sendSignedIn(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: Rejection | Awaited<ReturnType<typeof logIn>>,
+  changed?: bigint,
+) {
+  reply.header('cache-control', 'no-store')
+  if (!isRejection(answer)) {
+    if (changed === undefined) return reply.send(answer)
+    const position = String(changed)
+    return reply.header('x-position', position).send({ ...answer, position })
+  }
+  request.log.warn({ event: 'sign-in-refused', code: answer.rejected }, 'sign-in refused')
+  return sendRejection(reply, answer)
+}

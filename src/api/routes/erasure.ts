@@ -1,0 +1,82 @@
+// Erasing oneself over HTTP, and the certificate that says what became of it.
+import type { FastifyInstance } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { erasePerson, readErasure } from '../../commands/erasure.ts'
+import { isRejection } from '../../domain/rejection.ts'
+import { Id, roles } from '../../domain/types.ts'
+import { countReadable } from '../../projections/customerQueries.ts'
+import { signedIn } from '../actor.ts'
+import type { ApiContext } from '../context.ts'
+import { sendRejection } from '../problems.ts'
+import { envelopeOf, reached } from '../requests.ts'
+import { Position, problemResponses, time } from '../schemas.ts'
+
+const strict = { additionalProperties: false }
+const text = Type.String({ maxLength: 500 })
+const EraseBody = Type.Object({ password: Type.String({ minLength: 1, maxLength: 200 }) }, strict)
+
+export const Certificate = Type.Object(
+  {
+    customerId: Id,
+    erasedAt: time,
+    position: Position,
+    what: Type.Array(text, { maxItems: 50 }),
+    checks: Type.Array(Type.Object({ name: text, passed: Type.Boolean() }, strict), {
+      maxItems: 50,
+    }),
+  },
+  strict,
+)
+
+/** Publishes the erasure of whoever is signed in. */
+export function erasureRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.delete<{ Body: Static<typeof EraseBody> }>(
+    '/auth/profile',
+    {
+      config: { access: roles, fresh: true },
+      schema: {
+        summary: 'Have yourself erased, for good; orders and amounts stay, without you',
+        tags: ['Accounts'],
+        operationId: 'eraseProfile',
+        body: EraseBody,
+        response: { 200: Certificate, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const customerId = signedIn(request)
+      // The digest of what was asked goes into the log: the password must not be part of it.
+      const envelope = envelopeOf(context, request, { customerId })
+      const { password } = request.body
+      const erasure = { customerId, password, envelope }
+      const position = await erasePerson(context.shop, context.accounts, erasure)
+      if (isRejection(position)) return sendRejection(reply, position)
+      request.log.info({ event: 'person-erased' }, 'person erased')
+      reply.header('x-position', String(position))
+      const certificate = await certificateOf(context, customerId)
+      return isRejection(certificate) ? sendRejection(reply, certificate) : certificate
+    },
+  )
+}
+
+/** What can be shown of an erasure now: every check is made anew. */
+export async function certificateOf(context: ApiContext, customerId: string) {
+  const erasure = await readErasure(context.shop, context.accounts, customerId)
+  if (isRejection(erasure)) return erasure
+  const { position, erasedAt, what, checks } = erasure
+  const read = await Promise.all(
+    ['customers', 'orders'].map(name => reached(context, name, position)),
+  )
+  const isRead = read.every(each => each >= position)
+  const { customers, orders } = await countReadable(context.db, customerId)
+  return {
+    customerId,
+    erasedAt: erasedAt.toISOString(),
+    position: String(position),
+    what,
+    checks: [
+      ...checks,
+      { name: 'Lists of customers show nothing', passed: isRead && customers === 0 },
+      { name: 'Orders show no address and no telephone number', passed: isRead && orders === 0 },
+    ],
+  }
+}

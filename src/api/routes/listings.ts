@@ -1,0 +1,68 @@
+// Pages of products by filter, from the cache where they are in it.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { Id } from '../../domain/types.ts'
+import {
+  listProducts,
+  orderings,
+  sortKindOf,
+  usualOrdering,
+} from '../../projections/productListing.ts'
+import type { ApiContext } from '../context.ts'
+import { linkParts, pageBody, partOf } from '../pages.ts'
+import { isAhead } from '../requests.ts'
+import { PageQuery } from '../schemas.ts'
+
+const price = Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 })
+
+/** What products can be filtered by; the price range has two spellings. */
+export const ProductQuery = Type.Object(
+  {
+    ...PageQuery,
+    category: Type.Optional(Id),
+    minPrice: Type.Optional(price),
+    maxPrice: Type.Optional(price),
+    priceMin: Type.Optional(price),
+    priceMax: Type.Optional(price),
+    inStock: Type.Optional(Type.Boolean()),
+    featured: Type.Optional(Type.Boolean()),
+    search: Type.Optional(Type.String({ maxLength: 200, pattern: '^[^\\0]*$' })),
+    ordering: Type.Optional(Type.Enum([...orderings])),
+  },
+  { additionalProperties: false },
+)
+
+/** Sends a part as the text that the cache holds. */
+export async function sendListing(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  query: Static<typeof ProductQuery>,
+) {
+  const { db, listings } = context
+  const filter = {
+    category: query.category,
+    minPrice: query.minPrice ?? query.priceMin,
+    maxPrice: query.maxPrice ?? query.priceMax,
+    inStock: query.inStock,
+    featured: query.featured,
+    search: query.search,
+  }
+  const ordering = query.ordering ?? usualOrdering(filter)
+  const list = { of: { products: filter, ordering }, kind: sortKindOf(ordering) }
+  const part = partOf(query, list)
+  const compute = async () => {
+    const body = pageBody(part, list, await listProducts(db, filter, part, ordering))
+    const { nextCursor, total } = body
+    return `${JSON.stringify({ nextCursor, total })}\n${JSON.stringify(body)}`
+  }
+  // Another process may have committed the change and not yet said that what is cached is old.
+  const fresh = isAhead(context, request, 'catalogue')
+  const text = await listings.get(JSON.stringify([list.of, part]), compute, fresh)
+  const end = text.indexOf('\n')
+  linkParts(request, reply, part, JSON.parse(text.slice(0, end)))
+  return reply
+    .type('application/json; charset=utf-8')
+    .serializer(String)
+    .send(text.slice(end + 1))
+}

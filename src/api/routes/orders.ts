@@ -1,0 +1,179 @@
+// Orders over HTTP.
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import { actorId } from '../../commands/command.ts'
+import { readHistory } from '../../commands/history.ts'
+import {
+  archiveOrder,
+  cancelOrder,
+  changeOrderDelivery,
+  payOrder,
+  refundOrder,
+  updateOrderStatus,
+} from '../../commands/order.ts'
+import { placeOrder } from '../../commands/placeOrder.ts'
+import { type Actor, Id, roles } from '../../domain/types.ts'
+import { newestFirst } from '../../projections/keyset.ts'
+import { findOrder, listOrders } from '../../projections/orderQueries.ts'
+import { isStaff } from '../actor.ts'
+import { commandRoute } from '../commandRoute.ts'
+import type { ApiContext } from '../context.ts'
+import { linkParts, pageBody, partOf } from '../pages.ts'
+import { HttpProblem } from '../problems.ts'
+import { readRoute } from '../readRoute.ts'
+import { isUnchanged } from '../requests.ts'
+import {
+  OrderDetail,
+  OrderHistory,
+  OrderSummary,
+  PageQuery,
+  pageOf,
+  Status,
+  time,
+} from '../schemas.ts'
+
+const tag = 'Orders'
+const OrderQuery = Type.Object(
+  {
+    ...PageQuery,
+    status: Type.Optional(Status),
+    from: Type.Optional(time),
+    to: Type.Optional(time),
+    customerId: Type.Optional(Id),
+  },
+  { additionalProperties: false },
+)
+const params = Type.Object({ orderId: Id }, { additionalProperties: false })
+
+/** Publishes orders. */
+export function orderRoutes(app: FastifyInstance, context: ApiContext): void {
+  orderReads(app, context)
+  for (const [url, operationId] of [
+    ['/orders', 'PlaceOrder'],
+    ['/orders/checkout', 'CheckOut'],
+  ] as const) {
+    commandRoute(app, context, {
+      tag,
+      method: 'POST',
+      url,
+      operationId,
+      command: placeOrder,
+      summary: 'Order what is in the cart, or the items that are sent',
+      status: 201,
+      location: id => `/api/orders/${id}`,
+      requireKey: true,
+    })
+  }
+  changes(app, context)
+  staffChanges(app, context)
+}
+
+function changes(app: FastifyInstance, context: ApiContext): void {
+  commandRoute(app, context, {
+    tag,
+    method: 'PATCH',
+    url: '/orders/:orderId',
+    command: changeOrderDelivery,
+    summary: 'Change the delivery details of a pending order',
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/orders/:orderId/pay',
+    command: payOrder,
+    summary: 'Pay a pending order',
+    requireKey: true,
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/orders/:orderId/cancel',
+    command: cancelOrder,
+    summary: 'Cancel an order that is not shipped: stock and money go back',
+  })
+}
+
+function staffChanges(app: FastifyInstance, context: ApiContext): void {
+  commandRoute(app, context, {
+    tag,
+    method: 'PATCH',
+    url: '/orders/:orderId/status',
+    command: updateOrderStatus,
+    summary: 'Move an order along',
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/orders/:orderId/refunds',
+    command: refundOrder,
+    summary: 'Pay back a part, or everything that is left',
+    status: 201,
+    requireKey: true,
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'DELETE',
+    url: '/orders/:orderId',
+    command: archiveOrder,
+    summary: 'Take a finished order out of the lists; it stays in the log',
+  })
+}
+
+function orderReads(app: FastifyInstance, context: ApiContext): void {
+  const shared = { tag, access: roles, from: ['orders'] }
+  readRoute(app, context, {
+    ...shared,
+    url: '/orders',
+    summary: 'Your orders; staff see all of them',
+    operationId: 'listOrders',
+    query: OrderQuery,
+    answer: pageOf(OrderSummary),
+    async handle(request, reply) {
+      const { status, from, to, customerId: wanted } = request.query
+      const customerId = isStaff(request.actor) ? wanted : actorId(request.actor)
+      const filter = { customerId, status, from, to }
+      const list = { of: { orders: filter }, kind: newestFirst.kind }
+      const part = partOf(request.query, list)
+      const body = pageBody(part, list, await listOrders(context.db, filter, part))
+      linkParts(request, reply, part, body)
+      return body
+    },
+  })
+  readRoute(app, context, {
+    ...shared,
+    url: '/orders/:orderId',
+    summary: 'One order with its lines and timeline',
+    operationId: 'getOrder',
+    params,
+    answer: OrderDetail,
+    async handle(request, reply) {
+      const { revision, order } = await ownOrder(context, request.actor, request.params.orderId)
+      return isUnchanged(request, reply, revision) ? reply.status(304).send() : order
+    },
+  })
+  readRoute(app, context, {
+    ...shared,
+    url: '/orders/:orderId/history',
+    summary: 'The events of an order in plain words',
+    operationId: 'getOrderHistory',
+    params,
+    answer: OrderHistory,
+    async handle(request) {
+      const { orderId } = request.params
+      await ownOrder(context, request.actor, orderId)
+      const { eventStore, codec } = context
+      return { data: await readHistory(eventStore, codec, `order-${orderId}`) }
+    },
+  })
+}
+
+/** An order that whoever asks may see; somebody else's is not found, like one that is missing. */
+async function ownOrder({ db }: ApiContext, actor: Actor, orderId: string) {
+  const found = await findOrder(db, orderId)
+  const isOwn = found?.order.customerId === actorId(actor) && found?.archived === false
+  const mayRead = isStaff(actor) || isOwn
+  if (found === undefined || !mayRead) {
+    throw new HttpProblem('order/not-found', 'There is no such order.')
+  }
+  return found
+}

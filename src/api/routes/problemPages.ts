@@ -1,0 +1,82 @@
+// A page for each problem type: what its address in an error answer leads to.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { problemTypes } from '../problems.ts'
+
+const open = { access: 'public' as const }
+
+/** What a client can do, by status: the rest is in the `detail` of the answer itself. */
+const advice: Readonly<Record<number, string>> = {
+  400: 'Correct the fields that errors[] points at, and send the request again.',
+  401: 'Sign in, or refresh the access token, and send the request again.',
+  403: 'Ask somebody who has the role that the answer names.',
+  404: 'Check the id. What is not yours answers like what does not exist.',
+  409: 'The shop says no as things are: look at the other fields of the answer, and decide anew.',
+  410: 'It is gone for good: begin a new one.',
+  412: 'Somebody changed it since you read it: read it again, and decide on what it is now.',
+  413: 'Send less at once.',
+  415: 'Send the content type that the API documentation names.',
+  422: 'This Idempotency-Key belongs to another request: use a new one.',
+  428: 'Send the ETag that you have read as If-Match.',
+  429: 'Wait as long as Retry-After says.',
+  500: 'Try again; if it stays, tell the shop the requestId.',
+  503: 'Wait as long as Retry-After says, and send the same request again.',
+}
+
+/** Publishes the pages under the root: HTML for browsers, JSON for everybody else. */
+export function problemPages(app: FastifyInstance): void {
+  app.get('/problems', { config: open, schema: { hide: true } }, sendList)
+  app.get<{ Params: { '*': string } }>(
+    '/problems/*',
+    { config: open, schema: { hide: true } },
+    (request, reply) => {
+      const code = request.params['*']
+      return code in problemTypes ? sendPage(request, reply, code) : reply.callNotFound()
+    },
+  )
+}
+
+function describe(code: string) {
+  const { status, title } = problemTypes[code] ?? { status: 500, title: code }
+  return { type: `/problems/${code}`, title, status, advice: advice[status] ?? '' }
+}
+
+function sendList(request: FastifyRequest, reply: FastifyReply) {
+  const all = Object.keys(problemTypes).sort().map(describe)
+  if (!wantsHtml(request)) return reply.send({ data: all })
+  const rows = all.map(
+    ({ type, title, status }) =>
+      `<li><a href="${type}"><code>${type.slice(10)}</code></a> ${status} ${title}</li>`,
+  )
+  return sendHtml(reply, 'Problem types', `<ul>${rows.join('\n')}</ul>`)
+}
+
+function sendPage(request: FastifyRequest, reply: FastifyReply, code: string) {
+  const problem = describe(code)
+  if (!wantsHtml(request)) return reply.send(problem)
+  const example = JSON.stringify(
+    { type: problem.type, title: problem.title, status: problem.status, detail: '…' },
+    null,
+    2,
+  )
+  return sendHtml(
+    reply,
+    `${problem.status} ${problem.title}`,
+    `<p><code>${problem.type}</code></p><p>${problem.advice}</p><pre>${example}</pre>
+     <p><a href="/problems">All problem types</a> · <a href="/docs">API documentation</a></p>`,
+  )
+}
+
+function wantsHtml(request: FastifyRequest): boolean {
+  return (request.headers.accept ?? '').includes('text/html')
+}
+
+const style =
+  'body{font:16px/1.5 sans-serif;max-width:42rem;margin:2rem auto;padding:0 1rem}' +
+  'pre{background:#f3f3f3;padding:1rem;overflow-x:auto}'
+
+function sendHtml(reply: FastifyReply, title: string, body: string) {
+  return reply.type('text/html; charset=utf-8').send(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>${title}</title>
+<meta name="viewport" content="width=device-width"><style>${style}</style></head>
+<body><h1>${title}</h1>${body}</body></html>`)
+}

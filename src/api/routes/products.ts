@@ -1,0 +1,181 @@
+// Products and their stock over HTTP.
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import {
+  adjustStock,
+  changeProduct,
+  createProduct,
+  deleteProduct,
+} from '../../commands/catalogue.ts'
+import { digestOf } from '../../commands/ids.ts'
+import { Id } from '../../domain/types.ts'
+import { findProduct, lowStock, stockLedger } from '../../projections/catalogueQueries.ts'
+import { findPrices } from '../../projections/priceHistory.ts'
+import { isStaff } from '../actor.ts'
+import { LowStock, PriceHistory, Product, ProductDetail, StockLedger } from '../catalogueSchemas.ts'
+import { commandRoute } from '../commandRoute.ts'
+import type { ApiContext } from '../context.ts'
+import { HttpProblem } from '../problems.ts'
+import { MinPosition, readRoute } from '../readRoute.ts'
+import { isUnchanged } from '../requests.ts'
+import { PageQuery, pageOf } from '../schemas.ts'
+import { ProductQuery, sendListing } from './listings.ts'
+
+const tag = 'Catalogue'
+const strict = { additionalProperties: false }
+const params = Type.Object({ productId: Id }, strict)
+const rowsMax = 1_000
+const LowStockQuery = Type.Object(
+  {
+    ...MinPosition.properties,
+    threshold: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+  },
+  strict,
+)
+
+/** Publishes products. */
+export function productRoutes(app: FastifyInstance, context: ApiContext): void {
+  listings(app, context)
+  details(app, context)
+  prices(app, context)
+  changes(app, context)
+}
+
+function listings(app: FastifyInstance, context: ApiContext): void {
+  const shared = { tag, from: ['catalogue'] }
+  readRoute(app, context, {
+    ...shared,
+    url: '/products',
+    access: 'public',
+    summary: 'Products by filter, a page at a time',
+    operationId: 'listProducts',
+    query: ProductQuery,
+    answer: pageOf(Product),
+    handle: (request, reply) => sendListing(context, request, reply, request.query),
+  })
+  readRoute(app, context, {
+    ...shared,
+    url: '/products/featured',
+    access: 'public',
+    summary: 'Featured products',
+    operationId: 'listFeatured',
+    query: Type.Object(PageQuery, strict),
+    answer: pageOf(Product),
+    handle: (request, reply) =>
+      sendListing(context, request, reply, { ...request.query, featured: true }),
+  })
+  readRoute(app, context, {
+    ...shared,
+    url: '/products/low-stock',
+    access: ['admin', 'warehouse'],
+    summary: 'Products that are about to run out',
+    operationId: 'listLowStock',
+    query: LowStockQuery,
+    answer: LowStock,
+    handle: async ({ query }) => ({
+      data: await lowStock(context.db, rowsMax, query.threshold),
+    }),
+  })
+}
+
+function details(app: FastifyInstance, context: ApiContext): void {
+  const { db } = context
+  readRoute(app, context, {
+    tag,
+    from: ['catalogue'],
+    url: '/products/:productId',
+    access: 'public',
+    summary: 'One product; staff also see how many pieces there are',
+    operationId: 'getProduct',
+    params,
+    answer: ProductDetail,
+    async handle(request, reply) {
+      const found = await findProduct(db, request.params.productId, isStaff(request.actor))
+      if (found === undefined) throw notFound()
+      // What is shown also depends on other streams: pieces come and go, categories are renamed.
+      const unchanged = isUnchanged(request, reply, found.revision, digestOf(found.product))
+      return unchanged ? reply.status(304).send() : found.product
+    },
+  })
+  readRoute(app, context, {
+    tag,
+    from: ['catalogue', 'stock'],
+    url: '/products/:productId/stock',
+    access: ['admin', 'warehouse', 'support', 'auditor'],
+    summary: 'How many pieces there are, and the movements that explain it',
+    operationId: 'getStock',
+    params,
+    answer: StockLedger,
+    async handle(request) {
+      const ledger = await stockLedger(db, request.params.productId, rowsMax)
+      if (ledger === undefined) throw notFound()
+      return ledger
+    },
+  })
+}
+
+function prices(app: FastifyInstance, context: ApiContext): void {
+  readRoute(app, context, {
+    tag,
+    from: ['catalogue', 'priceHistory'],
+    url: '/products/:productId/price-history',
+    access: 'public',
+    summary:
+      'The price, the lowest of the 30 days before it was reduced, and for staff all changes',
+    operationId: 'getPriceHistory',
+    params,
+    answer: PriceHistory,
+    async handle(request) {
+      const { productId } = request.params
+      const forStaff = isStaff(request.actor)
+      const isShown = (await findProduct(context.db, productId, forStaff)) !== undefined
+      const found = isShown ? await findPrices(context.db, productId) : undefined
+      if (found === undefined) throw notFound()
+      const { changes: all, ...shown } = found
+      return forStaff ? { ...shown, changes: all } : shown
+    },
+  })
+}
+
+function notFound() {
+  return new HttpProblem('product/not-found', 'There is no such product.')
+}
+
+function changes(app: FastifyInstance, context: ApiContext): void {
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/products',
+    command: createProduct,
+    summary: 'List a new product',
+    status: 201,
+    location: id => `/api/products/${id}`,
+  })
+  for (const method of ['PUT', 'PATCH'] as const) {
+    commandRoute(app, context, {
+      tag,
+      method,
+      url: '/products/:productId',
+      command: changeProduct,
+      summary: 'Change a product: the fields that are sent',
+      requireMatch: true,
+    })
+  }
+  commandRoute(app, context, {
+    tag,
+    method: 'DELETE',
+    url: '/products/:productId',
+    command: deleteProduct,
+    summary: 'Take a product out of the shop; its history stays',
+    requireMatch: true,
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/products/:productId/stock-adjustments',
+    command: adjustStock,
+    summary: 'Book pieces in or out',
+    requireKey: true,
+    status: 201,
+  })
+}

@@ -1,0 +1,117 @@
+// Where somebody is signed in, and tickets for WebSockets.
+import type { FastifyInstance } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { Id, roles } from '../../domain/types.ts'
+import { signedIn } from '../actor.ts'
+import type { ApiContext } from '../context.ts'
+import { HttpProblem } from '../problems.ts'
+import { nothing, problemResponses, time } from '../schemas.ts'
+
+const strict = { additionalProperties: false }
+const tag = 'Accounts'
+const access = { access: roles, fresh: true }
+const ticketSeconds = 30
+
+const SessionList = Type.Object(
+  {
+    data: Type.Array(
+      Type.Object(
+        {
+          id: Id,
+          device: Type.Union([Type.String({ maxLength: 200 }), Type.Null()]),
+          openedAt: time,
+          lastUsedAt: time,
+          expiresAt: time,
+          current: Type.Boolean(),
+        },
+        strict,
+      ),
+      { maxItems: 1_000 },
+    ),
+  },
+  strict,
+)
+const SessionParams = Type.Object({ id: Id }, strict)
+const Ticket = Type.Object(
+  { ticket: Type.String({ maxLength: 100 }), expiresInSeconds: Type.Integer({ minimum: 1 }) },
+  strict,
+)
+
+/** Publishes the sessions of whoever is signed in. */
+export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
+  listing(app, context)
+  ending(app, context)
+  ticketing(app, context)
+}
+
+function listing(app: FastifyInstance, { accounts }: ApiContext): void {
+  app.get(
+    '/auth/sessions',
+    {
+      config: access,
+      schema: {
+        summary: 'Where you are signed in',
+        tags: [tag],
+        operationId: 'listSessions',
+        response: { 200: SessionList, ...problemResponses },
+      },
+    },
+    async request => {
+      const open = await accounts.sessions.list(signedIn(request))
+      return {
+        data: open.map(({ family: id, device, openedAt, lastUsedAt, expiresAt }) => ({
+          id,
+          device,
+          openedAt: openedAt.toISOString(),
+          lastUsedAt: lastUsedAt.toISOString(),
+          expiresAt: expiresAt.toISOString(),
+          current: id === request.sessionId,
+        })),
+      }
+    },
+  )
+}
+
+function ending(app: FastifyInstance, { accounts }: ApiContext): void {
+  app.delete<{ Params: Static<typeof SessionParams> }>(
+    '/auth/sessions/:id',
+    {
+      config: access,
+      schema: {
+        summary: 'End one of your sessions',
+        tags: [tag],
+        operationId: 'endSession',
+        params: SessionParams,
+        response: { 204: nothing('Ended'), ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const isEnded = await accounts.sessions.closeOwn(signedIn(request), request.params.id)
+      if (!isEnded) throw new HttpProblem('request/not-found', 'You have no such session.')
+      return reply.status(204).send()
+    },
+  )
+}
+
+function ticketing(app: FastifyInstance, { accounts }: ApiContext): void {
+  app.post(
+    '/auth/tickets',
+    {
+      config: access,
+      schema: {
+        summary: 'A ticket that opens one WebSocket: its subprotocols are then ticket, <ticket>',
+        tags: ['Real time'],
+        operationId: 'issueTicket',
+        response: { 201: Ticket, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { sessionId = '' } = request
+      const ticket = await accounts.sessions.issueTicket(signedIn(request), sessionId)
+      return reply
+        .status(201)
+        .header('cache-control', 'no-store')
+        .send({ ticket, expiresInSeconds: ticketSeconds })
+    },
+  )
+}

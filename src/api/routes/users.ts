@@ -1,0 +1,115 @@
+// Users as admins manage them: finding them, their roles, locking out, certificates of erasure.
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import { changeUser } from '../../commands/customer.ts'
+import { isRejection } from '../../domain/rejection.ts'
+import { Id, Role } from '../../domain/types.ts'
+import { findUser, listUsers } from '../../projections/customerQueries.ts'
+import { commandRoute } from '../commandRoute.ts'
+import type { ApiContext } from '../context.ts'
+import { linkParts, pageBody, partOf } from '../pages.ts'
+import { HttpProblem, sendRejection } from '../problems.ts'
+import { readRoute } from '../readRoute.ts'
+import { isUnchanged } from '../requests.ts'
+import { PageQuery, pageOf, time } from '../schemas.ts'
+import { Certificate, certificateOf } from './erasure.ts'
+
+const strict = { additionalProperties: false }
+const tag = 'Admin'
+const readers = ['admin', 'auditor'] as const
+const nullable = (maxLength: number) => Type.Union([Type.String({ maxLength }), Type.Null()])
+
+const User = Type.Object(
+  {
+    id: Id,
+    username: Type.String({ maxLength: 150 }),
+    email: nullable(254),
+    firstName: nullable(100),
+    lastName: nullable(100),
+    roles: Type.Array(Role, { maxItems: 10 }),
+    disabled: Type.Boolean(),
+    erased: Type.Boolean(),
+    revision: Type.Integer({ minimum: 0 }),
+    registeredAt: time,
+    updatedAt: time,
+  },
+  strict,
+)
+const UserQuery = Type.Object(
+  {
+    ...PageQuery,
+    search: Type.Optional(Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\0]*$' })),
+    role: Type.Optional(Role),
+    disabled: Type.Optional(Type.Boolean()),
+  },
+  strict,
+)
+const UserParams = Type.Object({ customerId: Id }, strict)
+
+/** Publishes the management of users. */
+export function userRoutes(app: FastifyInstance, context: ApiContext): void {
+  listing(app, context)
+  showing(app, context)
+  commandRoute(app, context, {
+    tag,
+    method: 'PATCH',
+    url: '/admin/users/:customerId',
+    command: changeUser,
+    requireMatch: true,
+    summary: 'Give and take roles, lock out, let in again; effective at once',
+  })
+}
+
+function listing(app: FastifyInstance, context: ApiContext): void {
+  readRoute(app, context, {
+    tag,
+    from: ['customers'],
+    url: '/admin/users',
+    access: readers,
+    summary: 'Users by name, address or role, the newest first',
+    operationId: 'listUsers',
+    query: UserQuery,
+    answer: pageOf(User),
+    async handle(request, reply) {
+      const { search, role, disabled } = request.query
+      const filter = { search, role, disabled }
+      const list = { of: { users: filter }, kind: 'time' as const }
+      const part = partOf(request.query, list)
+      const body = pageBody(part, list, await listUsers(context.db, filter, part))
+      linkParts(request, reply, part, body)
+      return body
+    },
+  })
+}
+
+function showing(app: FastifyInstance, context: ApiContext): void {
+  readRoute(app, context, {
+    tag,
+    from: ['customers'],
+    url: '/admin/users/:customerId',
+    access: readers,
+    summary: 'One user',
+    operationId: 'getUser',
+    params: UserParams,
+    answer: User,
+    async handle(request, reply) {
+      const user = await findUser(context.db, request.params.customerId)
+      if (user === undefined) throw new HttpProblem('customer/not-found', 'No such customer.')
+      return isUnchanged(request, reply, user.revision) ? reply.status(304).send() : user
+    },
+  })
+  readRoute(app, context, {
+    tag,
+    from: [],
+    url: '/admin/users/:customerId/erasure',
+    access: readers,
+    summary: 'The certificate of an erasure, with every check made anew',
+    operationId: 'getErasure',
+    params: UserParams,
+    answer: Certificate,
+    async handle(request, reply) {
+      const certificate = await certificateOf(context, request.params.customerId)
+      return isRejection(certificate) ? sendRejection(reply, certificate) : certificate
+    },
+  })
+}

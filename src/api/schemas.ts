@@ -1,0 +1,239 @@
+// The shapes of answers, from which the OpenAPI document is made.
+import Type from 'typebox'
+import { Charge, OrderLine } from '../domain/order.ts'
+import { orderStatuses } from '../domain/orderStates.ts'
+import { Id, Money, Role, roles } from '../domain/types.ts'
+
+export const time = Type.String({ format: 'date-time', maxLength: 40 })
+export const text = (maxLength = 10_000) => Type.String({ maxLength })
+export const integer = Type.Integer({
+  minimum: -9_007_199_254_740_991,
+  maximum: 9_007_199_254_740_991,
+})
+export const nullable = <Schema extends Type.TSchema>(schema: Schema) =>
+  Type.Union([schema, Type.Null()])
+export const strict = { additionalProperties: false }
+export const many = <Schema extends Type.TSchema>(schema: Schema, maxItems = 10_000) =>
+  Type.Array(schema, { maxItems })
+
+export const Position = Type.String({ pattern: '^\\d{1,19}$', maxLength: 19 })
+export const Status = Type.Enum([...orderStatuses])
+
+const Problem = Type.Object(
+  {
+    type: text(200),
+    title: text(200),
+    status: Type.Integer({ minimum: 400, maximum: 599 }),
+    detail: text(1_000),
+    requestId: text(100),
+  },
+  { additionalProperties: true },
+)
+
+const problem = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: Problem } },
+})
+
+/** The refusals that every route may answer. */
+export const problemResponses = {
+  400: problem('Malformed request'),
+  401: problem('Not signed in'),
+  403: problem('Role missing'),
+  404: problem('Not found, or not yours'),
+  409: problem('The business says no'),
+  410: problem('Gone for good'),
+  412: problem('Changed since the revision of If-Match'),
+  413: problem('Body too large'),
+  415: problem('Not JSON'),
+  422: problem('Idempotency key reused'),
+  428: problem('If-Match missing'),
+  429: problem('Too many requests: try again after Retry-After'),
+  500: problem('Our fault'),
+  503: problem('Busy: try again after Retry-After'),
+}
+
+/** An answer without a body. */
+export const nothing = (description: string) => ({ description, type: 'null' })
+
+/** What commands answer: what they were about, its revision, and where in the log they ended. */
+export const AcceptedBody = Type.Object(
+  {
+    id: Id,
+    revision: integer,
+    position: Position,
+    orderId: Type.Optional(Id),
+    orderNumber: Type.Optional(text(40)),
+    status: Type.Optional(Status),
+    total: Type.Optional(Money),
+    lines: Type.Optional(many(OrderLine)),
+    refundId: Type.Optional(Id),
+    /** What opens the cart of a guest again: told once, when the cart is made. */
+    cartToken: Type.Optional(text(43)),
+    /** Of a payment that is still open. */
+    payment: Type.Optional(
+      Type.Union([
+        Type.Object({ status: Type.Literal('processing') }, strict),
+        Type.Object(
+          {
+            status: Type.Literal('requires_action'),
+            nextAction: Type.Object(
+              {
+                type: text(50),
+                url: Type.Optional(text(2_000)),
+                clientSecret: Type.Optional(text(500)),
+              },
+              strict,
+            ),
+          },
+          strict,
+        ),
+      ]),
+    ),
+  },
+  strict,
+)
+
+export const PageQuery = {
+  page: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 1 })),
+  pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 10 })),
+  cursor: Type.Optional(
+    Type.String({ maxLength: 4_000, description: 'nextCursor of the part before' }),
+  ),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 10 })),
+  minPosition: Type.Optional(Position),
+}
+
+/** A part of a list: pages by number are counted, what comes behind a cursor is not. */
+export const pageOf = <Schema extends Type.TSchema>(schema: Schema) =>
+  Type.Object(
+    {
+      data: many(schema, 100),
+      page: Type.Optional(integer),
+      pageSize: Type.Optional(integer),
+      total: Type.Optional(integer),
+      nextCursor: Type.Optional(text(4_000)),
+    },
+    strict,
+  )
+
+export const Availability = Type.Enum(['in', 'low', 'out'])
+
+export const Cart = Type.Object(
+  {
+    id: Id,
+    items: many(
+      Type.Object(
+        {
+          productId: Id,
+          sku: text(64),
+          name: text(200),
+          unitPrice: Money,
+          quantity: integer,
+          lineTotal: Money,
+          currentPrice: Money,
+          priceChanged: Type.Boolean(),
+          availability: Availability,
+        },
+        strict,
+      ),
+    ),
+    itemCount: integer,
+    total: Money,
+  },
+  strict,
+)
+export const CartTotal = Type.Object({ total: Money, itemCount: integer }, strict)
+
+const orderSummary = {
+  id: Id,
+  orderNumber: text(40),
+  customerId: Id,
+  status: Status,
+  total: Money,
+  itemCount: integer,
+  expiresAt: nullable(time),
+  placedAt: time,
+  updatedAt: time,
+}
+export const OrderSummary = Type.Object(orderSummary, strict)
+export const OrderDetail = Type.Object(
+  {
+    ...orderSummary,
+    lines: many(OrderLine),
+    charges: many(Charge),
+    captured: Money,
+    refunded: Money,
+    paymentMethod: text(40),
+    shippingAddress: nullable(text(1_000)),
+    phoneNumber: nullable(text(40)),
+    country: nullable(text(60)),
+    timeline: many(
+      Type.Object(
+        {
+          event: text(50),
+          status: Status,
+          at: time,
+          by: Type.Enum(['anonymous', 'system', ...roles]),
+        },
+        strict,
+      ),
+    ),
+    allowedTransitions: many(Status),
+  },
+  strict,
+)
+
+export const OrderHistory = Type.Object(
+  {
+    data: many(
+      Type.Object(
+        {
+          revision: integer,
+          position: Position,
+          event: text(50),
+          sentence: text(1_000),
+          at: time,
+          by: text(100),
+        },
+        strict,
+      ),
+    ),
+  },
+  strict,
+)
+
+const User = Type.Object(
+  {
+    id: Id,
+    username: text(150),
+    email: nullable(text(254)),
+    firstName: nullable(text(100)),
+    lastName: nullable(text(100)),
+    roles: many(Role, 10),
+  },
+  strict,
+)
+const TokenPair = Type.Object({ access: text(4_096), refresh: text(200) }, strict)
+export const SignedIn = Type.Object(
+  { user: User, tokens: TokenPair, position: Type.Optional(Position) },
+  strict,
+)
+
+export const Profile = Type.Object(
+  {
+    id: Id,
+    username: text(150),
+    email: nullable(text(254)),
+    firstName: nullable(text(100)),
+    lastName: nullable(text(100)),
+    phoneNumber: nullable(text(40)),
+    dateOfBirth: nullable(text(10)),
+    address: nullable(text(500)),
+    city: nullable(text(100)),
+    postalCode: nullable(text(20)),
+    country: nullable(text(60)),
+    roles: many(Role, 10),
+  },
+  strict,
+)

@@ -1,0 +1,44 @@
+// Bodies that are files: handed on as a stream, not read into memory.
+import type { Readable } from 'node:stream'
+import { Readable as Stream } from 'node:stream'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { HttpProblem } from './problems.ts'
+
+export const uploadBytesMax = 64 * 1024 * 1024
+
+const formats = { 'text/csv': 'csv', 'application/x-ndjson': 'ndjson' } as const
+
+/** Hands bodies on unread in this scope; what the schema says of them is documentation. */
+export function useUploads(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_, payload, done) => done(null, payload))
+  const compile = app.validatorCompiler
+  app.setValidatorCompiler(route => {
+    if (route.httpPart === 'body' || compile === undefined) return () => true
+    return compile(route)
+  })
+}
+
+/** The format of an upload and its bytes as they come. Throws a 413 or 415 problem. */
+export function pieces(request: FastifyRequest) {
+  const header = request.headers['content-type'] ?? ''
+  const [type = '', ...parameters] = header.toLowerCase().split(/\s*;\s*/)
+  const format = Object.entries(formats).find(([name]) => name === type.trim())?.[1]
+  const { body } = request
+  if (format === undefined || !(body instanceof Stream)) {
+    throw new HttpProblem('request/unsupported', 'Send text/csv or application/x-ndjson.')
+  }
+  const charset = parameters.find(each => each.startsWith('charset='))?.replaceAll('"', '')
+  if (charset !== undefined && !/^charset=(utf-?8|us-ascii)$/.test(charset)) {
+    throw new HttpProblem('request/unsupported', 'Send the file as UTF-8.')
+  }
+  if (Number(request.headers['content-length'] ?? 0) > uploadBytesMax) {
+    throw new HttpProblem('request/too-large', `A file may have ${uploadBytesMax} bytes.`)
+  }
+  return { format, content: bytesOf(body) }
+}
+
+async function* bytesOf(body: Readable): AsyncGenerator<Buffer> {
+  // A refusal in the middle has to reach the client, so the connection outlives the reading.
+  for await (const piece of body.iterator({ destroyOnReturn: false })) yield Buffer.from(piece)
+}

@@ -1,0 +1,214 @@
+// Starts the parts of a shop in one process: the API, the workers, or both.
+import { hostname } from 'node:os'
+import { type Logger, pino } from 'pino'
+import { createNotificationFeed } from './api/feed.ts'
+import { buildServer } from './api/server.ts'
+import type { FileStore, Imaging } from './commands/imagePorts.ts'
+import { type Config, localUrl } from './config.ts'
+import { createDatabase, createPool } from './infra/database.ts'
+import { createFileStore } from './infra/fileStore.ts'
+import { createImaging } from './infra/imaging.ts'
+import { createMailer } from './infra/mailer.ts'
+import { createProductImports } from './infra/productImports.ts'
+import { createCounters } from './infra/rateLimits.ts'
+import {
+  assertKeepsJobs,
+  createListingCache,
+  createRedis,
+  createSignals,
+  redisOptions,
+} from './infra/redis.ts'
+import { openShop } from './openShop.ts'
+import { projections } from './projections/index.ts'
+import { seedCatalogue } from './sampleCatalogue.ts'
+import { accountUpkeep, startAccountSweep } from './workers/accountUpkeep.ts'
+import { startImageJobs } from './workers/images/jobs.ts'
+import { imageOutbox } from './workers/images/outbox.ts'
+import { type AccountMailParts, startAccountMails } from './workers/mails/accountMails.ts'
+import { startMailJobs } from './workers/mails/jobs.ts'
+import { mailOutbox } from './workers/mails/outbox.ts'
+import { startOrderProcesses } from './workers/orderProcesses.ts'
+import { startProductImports } from './workers/productImports/jobs.ts'
+import { createProgress } from './workers/progress.ts'
+import { startProjector } from './workers/projector.ts'
+
+export interface Parts {
+  api: boolean
+  workers: boolean
+}
+
+export interface Running {
+  url: string
+  /** Lets requests under way end, then everything else, each in its turn. */
+  close(): Promise<void>
+}
+
+/** Sessions of the workers beside one for each projection: mails, imports, order processes. */
+const workerSessions = 6
+
+/** The channel on which projectors call those who follow orders live. */
+const notified = 'orderstream:notified'
+/** The channel on which the API calls those who send mails about accounts. */
+const accountMailsQueued = 'orderstream:account-mails'
+/** The channel on which the API calls the importer. */
+const importsChanged = 'orderstream:imports'
+
+/**
+ * Starts what is wanted of the shop and resolves once it serves. `say` is told of the few things an
+ * operator wants to see. Throws what keeps it from starting, with everything stopped again.
+ */
+export async function startApp(
+  config: Config,
+  parts: Parts,
+  say: (line: string) => void = () => undefined,
+): Promise<Running> {
+  const closers: (() => Promise<unknown> | unknown)[] = []
+  const close = async () => {
+    for (const stop of closers.splice(0).reverse()) await stop()
+  }
+  try {
+    return { url: await start(config, parts, { closers, say }), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+interface Starting {
+  closers: (() => Promise<unknown> | unknown)[]
+  say(line: string): void
+}
+
+async function start(config: Config, parts: Parts, { closers, say }: Starting): Promise<string> {
+  const log = pino({ level: config.logLevel })
+  const open = await openShop(config)
+  closers.push(open.close)
+  const redis = createRedis(config.redisUrl.reveal())
+  closers.push(() => redis.disconnect())
+  await assertKeepsJobs(redis)
+  const signals = createSignals(redis)
+  closers.push(signals.close)
+  const listings = createListingCache(redis)
+  const progress = createProgress()
+  const images = { files: createFileStore(config.filesDirectory), imaging: createImaging() }
+
+  if (parts.workers && parts.api) {
+    // One process for everything is somebody trying the shop out.
+    const seeded = await seedCatalogue(open)
+    if (seeded > 0) say(`made a sample catalogue of ${seeded} products`)
+  }
+  if (parts.workers) {
+    const shared = {
+      ...open,
+      ...images,
+      redis,
+      signals,
+      listings,
+      progress,
+      log,
+      hasPort: parts.api,
+    }
+    await startWorkers(config, shared, closers)
+  }
+  if (!parts.api) return localUrl(config.host, config.port)
+
+  const feed = await createNotificationFeed(open.db)
+  signals.on(notified, feed.wake)
+  closers.push(feed.close)
+  const counters = createCounters(redis)
+  const server = await buildServer({
+    ...open,
+    ...images,
+    config,
+    redis,
+    listings,
+    productImports: createProductImports(open.pool, () => signals.send(importsChanged)),
+    feed,
+    progress,
+    counters,
+    wakeMailers: () => signals.send(accountMailsQueued),
+    log,
+  })
+  closers.push(() => server.close())
+  const address = await server.listen({ host: config.host, port: config.port })
+  return localUrl(config.host, Number(new URL(address).port))
+}
+
+type WorkerParts = Awaited<ReturnType<typeof openShop>> & {
+  files: FileStore
+  imaging: Imaging
+  redis: ReturnType<typeof createRedis>
+  signals: ReturnType<typeof createSignals>
+  listings: ReturnType<typeof createListingCache>
+  progress: ReturnType<typeof createProgress>
+  log: Logger
+  hasPort: boolean
+}
+
+/**
+ * A process that has a port to itself has a name that survives its death, so that it goes on at
+ * once when it comes back; worker processes can be many, and wait for a dead one's lease to end.
+ */
+function runnerName({ port }: Config, hasPort: boolean): string {
+  return hasPort && port !== 0 ? `${hostname()}:${port}` : `${hostname()}/${process.pid}`
+}
+
+async function startWorkers(config: Config, parts: WorkerParts, closers: Starting['closers']) {
+  const { shop, eventStore, codec, listings, signals, progress, log } = parts
+  // Projections keep sessions busy all the time: they have a pool of their own, so that no command
+  // waits for them.
+  const pool = createPool(config.databaseUrl.reveal(), {
+    size: projections.length + workerSessions,
+    applicationName: 'orderstream-workers',
+  })
+  closers.push(() => pool.end())
+  const db = createDatabase(pool)
+  const mailer = createMailer(config.smtpUrl.reveal(), config.mailFrom)
+  closers.push(() => mailer.close())
+  const connection = redisOptions(config.redisUrl.reveal())
+  const mails = startMailJobs({
+    db,
+    shop,
+    mailer,
+    connection,
+    shopName: config.shopName,
+    log,
+  })
+  closers.push(() => mails.close())
+  const images = startImageJobs({ ...parts, db, connection })
+  closers.push(() => images.close())
+  startAccountWork(config, { ...parts, mailer, connection }, closers)
+  const imports = startProductImports({ db, shop, eventStore, codec, connection, log })
+  signals.on(importsChanged, imports.wake)
+  closers.push(() => imports.close())
+  const processes = startOrderProcesses({ db, shop, log })
+  closers.push(() => processes.stop())
+  const projector = startProjector({
+    db,
+    eventStore,
+    codec,
+    projections: [...projections, mailOutbox, imageOutbox, accountUpkeep],
+    runner: runnerName(config, parts.hasPort),
+    progress,
+    log,
+    async onCommitted(_, committed) {
+      if (committed.listingsChanged) await listings.invalidate()
+      if (committed.notified) signals.send(notified)
+      if (committed.mailsQueued) mails.wake()
+      if (committed.imagesQueued) images.wake()
+    },
+  })
+  closers.push(() => projector.stop())
+}
+
+function startAccountWork(
+  { shopName, publicUrl }: Config,
+  parts: WorkerParts & Pick<AccountMailParts, 'mailer' | 'connection'>,
+  closers: Starting['closers'],
+) {
+  const mails = startAccountMails({ ...parts, shopName, publicUrl })
+  parts.signals.on(accountMailsQueued, mails.wake)
+  closers.push(() => mails.close())
+  const sweep = startAccountSweep(parts)
+  closers.push(() => sweep.stop())
+}

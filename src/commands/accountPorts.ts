@@ -1,0 +1,184 @@
+// What signing up and signing in need from the world: credentials, hashes, tokens, sessions.
+import type { Role } from '../domain/types.ts'
+
+export interface Account {
+  customerId: string
+  username: string
+  passwordHash: string
+  /** The customer's stream is known to exist. */
+  confirmed: boolean
+  disabled: boolean
+}
+
+export interface NewAccount {
+  customerId: string
+  username: string
+  email: string
+  passwordHash: string
+}
+
+export interface Accounts {
+  /**
+   * Claims a name and an address, both without regard to case. Takes the place of accounts that
+   * were left unconfirmed for more than a minute.
+   */
+  reserve(account: NewAccount): Promise<'reserved' | 'username-taken' | 'email-taken'>
+  /** Makes a reserved account good; false when somebody else has taken its place meanwhile. */
+  confirm(customerId: string): Promise<boolean>
+  /** Gives up an account that is not confirmed, and forgets the person. */
+  release(customerId: string): Promise<void>
+  /** By name or address; an address wins over a name that looks the same. */
+  findByLogin(usernameOrEmail: string): Promise<Account | undefined>
+  findByUsername(username: string): Promise<Account | undefined>
+  findByEmail(email: string): Promise<Account | undefined>
+  findById(customerId: string): Promise<Account | undefined>
+  /** Locks an account or opens it again; false when there is none. */
+  setDisabled(customerId: string, disabled: boolean): Promise<boolean>
+  /**
+   * Sets a new password in the place of the one with `oldHash`, voids reset tokens and ends all
+   * sessions but `keep`. False when the password has been changed meanwhile.
+   */
+  changePassword(change: PasswordChange): Promise<boolean>
+  /**
+   * Moves an account to another address; reset tokens that were mailed to the one before are void.
+   * False when another account has it.
+   */
+  changeEmail(customerId: string, email: string): Promise<boolean>
+  /** Forgets a person: account, sessions, tokens, waiting mails, and the key to the log. */
+  forget(customerId: string): Promise<void>
+  /** What is left of somebody outside the log. */
+  traces(customerId: string): Promise<Traces>
+}
+
+export interface PasswordChange {
+  customerId: string
+  oldHash: string
+  newHash: string
+  /** The session that goes on. */
+  keep: string
+}
+
+export interface Traces {
+  erasedAt: Date | undefined
+  hasKey: boolean
+  accounts: number
+  sessions: number
+  resets: number
+  mails: number
+}
+
+export type AccountMailTemplate = 'password-reset' | 'password-changed'
+
+export interface AccountMailKey {
+  mail_id: string
+  template: AccountMailTemplate
+}
+
+/** Passwords that were forgotten, and the mails that this takes. */
+export interface Recovery {
+  /** Queues a mail for whoever has this address: the same row whether there is such an account. */
+  askReset(email: string): Promise<void>
+  /** Queues the news that the password was changed. */
+  tellChanged(customerId: string): Promise<void>
+  /**
+   * A new token for an account: 32 random bytes, good for ten minutes; those before are void.
+   * Undefined when the account has had its share of this hour.
+   */
+  issue(customerId: string): Promise<string | undefined>
+  /** Takes back a token that could not be mailed; it is not counted either. */
+  withdraw(token: string): Promise<void>
+  /** Whether a token could be used now. */
+  isGood(customerId: string, token: string): Promise<boolean>
+  /** Uses a token, once, to set a password; all sessions end. False when it is not good. */
+  use(customerId: string, token: string, passwordHash: string): Promise<boolean>
+  /** Mails that wait to be sent, oldest first. */
+  waiting(limit: number): Promise<AccountMailKey[]>
+  /** Whose account a mail is about, null for nobody's, undefined when it is sent already. */
+  claim(mailId: string): Promise<string | null | undefined>
+  /** Nothing of a mail is kept once it is sent. */
+  sent(mailId: string): Promise<void>
+  notSent(mailId: string, error: string): Promise<void>
+}
+
+/** Each of these throws Unavailable at once when too many are waiting. */
+export interface Passwords {
+  hash(password: string): Promise<string>
+  verify(password: string, hash: string): Promise<boolean>
+  /** As much work as `verify`, for nobody: an unknown name must not answer sooner. */
+  verifyNothing(password: string): Promise<false>
+}
+
+/** Who an access token speaks for, in which roles, and from which session. */
+export interface AccessClaims {
+  customerId: string
+  roles: readonly Role[]
+  sessionId: string
+}
+
+export interface PublicKey {
+  kty: string
+  crv: string
+  x: string
+  kid: string
+  alg: string
+  use: 'sig'
+}
+
+export interface Tokens {
+  issueAccess(claims: AccessClaims): Promise<string>
+  /** What a token says, undefined for everything that is not a valid access token of this shop. */
+  verifyAccess(jwt: string): Promise<AccessClaims | undefined>
+  /** The keys with which others can verify: a JSON Web Key Set. */
+  jwks(): Promise<{ keys: PublicKey[] }>
+  /**
+   * Makes a new signing key when the one in use is older than this; the old one verifies for as
+   * long as its last tokens live. True when there is a new one.
+   */
+  rotateKeys(olderThanSeconds: number): Promise<boolean>
+}
+
+/** A session as its owner sees it. */
+export interface OpenSession {
+  family: string
+  device: string | null
+  openedAt: Date
+  lastUsedAt: Date
+  expiresAt: Date
+}
+
+/** `family` names the session: all refresh tokens that follow from one sign-in. */
+export interface Session {
+  refresh: string
+  family: string
+}
+
+export interface Sessions {
+  open(customerId: string, device?: string): Promise<Session>
+  /**
+   * Spends a refresh token for its successor. A token that was spent before ends the session
+   * ('reused'), unless it is the immediate predecessor a moment later: a client that lost the
+   * answer gets the same successor again.
+   */
+  rotate(refresh: string): Promise<(Session & { customerId: string }) | 'reused' | 'unknown'>
+  close(family: string): Promise<void>
+  closeAll(customerId: string): Promise<void>
+  /** Ends one of somebody's own sessions; false when there is none that is open. */
+  closeOwn(customerId: string, family: string): Promise<boolean>
+  list(customerId: string): Promise<OpenSession[]>
+  /** Whether a session is open and its account may be used: what a token cannot know. */
+  isGood(customerId: string, family: string): Promise<boolean>
+  /** A ticket for opening one WebSocket within thirty seconds. */
+  issueTicket(customerId: string, family: string): Promise<string>
+  /** Uses a ticket, once. */
+  redeemTicket(ticket: string): Promise<{ customerId: string; family: string } | undefined>
+  /** Deletes what has ended: sessions, tickets, reset tokens, mails that nobody could send. */
+  purge(): Promise<void>
+}
+
+export interface AccountServices {
+  accounts: Accounts
+  passwords: Passwords
+  tokens: Tokens
+  sessions: Sessions
+  recovery: Recovery
+}

@@ -1,0 +1,120 @@
+// The process of an order: from what its stream says to what other streams must know of it.
+import { checkOut } from '../domain/cart.ts'
+import { isDue, type PlacedOrder } from '../domain/order.ts'
+import { conclude } from '../domain/orderDecisions.ts'
+import { deadlineOf, expire, undecidedLate } from '../domain/orderPayments.ts'
+import { isRejection } from '../domain/rejection.ts'
+import { completePayment, completeRefunds, oweRefund, settleLate } from './orderMoney.ts'
+import { positionsOf, type Step, stepOf } from './orderStep.ts'
+import { promiseStock, settleStock } from './orderStock.ts'
+import type { ChargeAnswer, Envelope } from './ports.ts'
+import type { Shop } from './shop.ts'
+
+/** Where an order has got to, and the last position that its process has written. */
+export interface Advanced {
+  order: PlacedOrder
+  revision: number
+  position: bigint
+  /** What the provider said of a payment that is still open. */
+  payment: ChargeAnswer | undefined
+}
+
+/** Due → expired → late money → reserved anew → paid, and refunds: no order needs more rounds. */
+const roundsMax = 24
+
+/**
+ * Drives an order to where its stream says it has to be: reserves and concludes a submitted one,
+ * expires one that was not paid in its time, ends an open payment, releases, commits or pays back
+ * what an ended one owes, takes its lines out of the cart. Every step has an id of its own and is
+ * recorded once, so whoever finds an order half-way — the request that placed it, or a worker after
+ * a crash — calls this, as often as they like and at the same time. A provider that does not answer
+ * leaves its step open. Throws Unavailable when the store cannot be reached.
+ */
+export async function advanceOrder(
+  shop: Shop,
+  orderId: string,
+  cause: Envelope,
+): Promise<Advanced | undefined> {
+  let position = 0n
+  for (let round = 1; round <= roundsMax; round += 1) {
+    const loaded = await shop.orders.load(orderId)
+    const { state } = loaded
+    if (state.status === 'none') return undefined
+    const at: Step = { shop, order: state, cause }
+    position = latest([position, loaded.position, ...(await meetObligations(at))])
+    const step = await takeNextStep(at)
+    if (!step.goesOn) {
+      return { order: state, revision: loaded.revision, position, payment: step.payment }
+    }
+  }
+  throw new Error(`order ${orderId} does not come to rest`)
+}
+
+function latest(positions: readonly bigint[]): bigint {
+  return positions.reduce((newest, position) => (position > newest ? position : newest), 0n)
+}
+
+/** What the order owes to other streams in the state it is in. */
+async function meetObligations(at: Step): Promise<bigint[]> {
+  const { order } = at
+  if (order.handedOver) return settleStock(at, 'commit')
+  switch (order.status) {
+    case 'expired':
+      // Late money may still get the goods.
+      return undecidedLate(order).length > 0 ? [] : settleStock(at, 'release')
+    case 'rejected':
+    case 'cancelled':
+    case 'refunded':
+      return settleStock(at, 'release')
+    case 'pending':
+    case 'paid':
+      return emptyCart(at)
+    default:
+      return []
+  }
+}
+
+interface Taken {
+  goesOn: boolean
+  payment?: ChargeAnswer
+}
+
+/** Moves the order itself, or says that it is where it can stay. */
+async function takeNextStep(at: Step): Promise<Taken> {
+  const { order, cause } = at
+  if (order.status === 'submitted') return { goesOn: await place(at) }
+  if (isDue(order, cause.at.getTime())) return { goesOn: await runOut(at) }
+  if (await settleLate(at)) return { goesOn: true }
+  if (await completeRefunds(at)) return { goesOn: true }
+  if (order.status === 'cancelled' && order.refundDue > 0) return { goesOn: await oweRefund(at) }
+  if (order.openPayment === null) return { goesOn: false }
+  const payment = await completePayment(at, order.openPayment)
+  return { goesOn: payment.status === 'captured' || payment.status === 'declined', payment }
+}
+
+async function place(at: Step): Promise<boolean> {
+  const { shop, order, cause } = at
+  const refused = await promiseStock(at)
+  const concluded = await shop.orders.decide(order.orderId, stepOf(at, 'conclude'), state => {
+    const deadline = deadlineOf(state, cause.at.getTime(), shop.orderExpiryMs)
+    return conclude(state, refused, deadline)
+  })
+  return !isRejection(concluded)
+}
+
+async function runOut(at: Step): Promise<boolean> {
+  const { shop, order, cause } = at
+  const outcome = await shop.orders.decide(order.orderId, stepOf(at, 'expire'), state =>
+    expire(state, cause.at.getTime()),
+  )
+  return !isRejection(outcome)
+}
+
+async function emptyCart(at: Step): Promise<bigint[]> {
+  const { cartId, orderId, lines } = at.order
+  if (cartId === null) return []
+  const outcome = await at.shop.carts.decide(cartId, stepOf(at, 'check-out'), state =>
+    checkOut(state, cartId, orderId, lines),
+  )
+  return positionsOf([outcome])
+}

@@ -1,0 +1,117 @@
+// Commands on carts. A customer's has the customer's id, a guest's follows from a secret token.
+import Type from 'typebox'
+import { type Decision, fold } from '../domain/aggregate.ts'
+import * as cart from '../domain/cart.ts'
+import { times } from '../domain/money.ts'
+import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
+import { type Actor, Id, type Money, Quantity } from '../domain/types.ts'
+import { actorId, command } from './command.ts'
+import { freeStock, type Wish } from './freeStock.ts'
+import type { Envelope } from './ports.ts'
+import type { Shop } from './shop.ts'
+
+const strict = { additionalProperties: false }
+
+/** The cart of whoever asks. */
+const ownCart = (_: unknown, { actor, guestCartId }: Envelope) =>
+  actorId(actor) ?? guestCartId ?? ''
+
+/** Nobody but whoever has the token knows the id of a guest's cart. */
+function mayTouch(actor: Actor, state: cart.Cart) {
+  return state.status !== 'open' || state.customerId === (actorId(actor) ?? null)
+}
+
+/** What the catalogue and the stock say of a product now. */
+async function offer(shop: Shop, wish: Wish, envelope: Envelope) {
+  const { productId } = wish
+  const [product, available] = await Promise.all([
+    shop.products.load(productId),
+    freeStock(shop, wish, envelope),
+  ])
+  const { state } = product
+  if (state.status !== 'listed' || !state.active) {
+    return reject('product/not-found', 'There is no such product.', { productId })
+  }
+  return { product: state, available }
+}
+
+/** Sums beyond 2^53 would be off by pennies: nobody means to buy for that much. */
+export function refuseUncountable(totals: readonly Money[]): Rejection | undefined {
+  const amount = totals.reduce((total, money) => total + money.amount, 0)
+  if (Number.isSafeInteger(amount)) return undefined
+  return reject('cart/quantity-limit', 'This comes to more than can be counted.')
+}
+
+function countable(state: cart.Cart, decision: Decision<cart.CartEvent>) {
+  if (isRejection(decision)) return decision
+  const lines = cart.linesOf(fold(cart.cart, decision, state))
+  return refuseUncountable(lines.map(line => times(line.unitPrice, line.quantity))) ?? decision
+}
+
+type Offer = Exclude<Awaited<ReturnType<typeof offer>>, Rejection>
+
+export const addToCart = command({
+  name: 'AddToCart',
+  who: 'anyone',
+  input: Type.Object({ productId: Id, quantity: Quantity }, strict),
+  repository: shop => shop.carts,
+  id: ownCart,
+  allowed: mayTouch,
+  notFound: 'product/not-found',
+  gather: async (shop, { productId, quantity }, envelope) => {
+    const id = ownCart(undefined, envelope)
+    const { state } = await shop.carts.load(id)
+    const held = cart.linesOf(state).find(line => line.productId === productId)?.quantity ?? 0
+    const found = await offer(shop, { productId, wanted: held + quantity }, envelope)
+    const key = { cartId: id, customerId: actorId(envelope.actor) ?? null }
+    return 'rejected' in found ? found : { ...found, key }
+  },
+  decide(state, { productId, quantity }, context: Offer & { key: cart.CartKey }) {
+    const { key, product } = context
+    const { sku, name, price } = product
+    const line = { productId, sku, name, unitPrice: price, quantity }
+    return countable(state, cart.addItem(state, key, line, context.available))
+  },
+})
+
+export const changeCartItem = command({
+  name: 'ChangeCartItem',
+  who: 'anyone',
+  input: Type.Object({ productId: Id, quantity: Quantity }, strict),
+  repository: shop => shop.carts,
+  id: ownCart,
+  allowed: mayTouch,
+  notFound: 'cart/item-not-found',
+  gather: async (shop, { productId, quantity }, envelope) => ({
+    available: await freeStock(shop, { productId, wanted: quantity }, envelope),
+    cartId: ownCart(undefined, envelope),
+  }),
+  decide: (state, input, { cartId, available: free }) =>
+    countable(state, cart.changeQuantity(state, { cartId, ...input }, free)),
+})
+
+const cartId = async (_: Shop, __: unknown, envelope: Envelope) => ownCart(undefined, envelope)
+
+export const removeFromCart = command({
+  name: 'RemoveFromCart',
+  who: 'anyone',
+  input: Type.Object({ productId: Id }, strict),
+  repository: shop => shop.carts,
+  id: ownCart,
+  allowed: mayTouch,
+  notFound: 'cart/item-not-found',
+  gather: cartId,
+  decide: (state, input, id) => cart.removeItem(state, id, input.productId),
+})
+
+export const clearCart = command({
+  name: 'ClearCart',
+  who: 'anyone',
+  input: Type.Object({}, strict),
+  repository: shop => shop.carts,
+  id: ownCart,
+  allowed: mayTouch,
+  notFound: 'cart/item-not-found',
+  gather: cartId,
+  decide: (state, _, id) => cart.clear(state, id),
+})

@@ -1,0 +1,141 @@
+// Commands on categories. A name is claimed before it is used and given back when it is not.
+import Type from 'typebox'
+import * as category from '../domain/category.ts'
+import { claimName, normalizeName, releaseName } from '../domain/categoryName.ts'
+import { isRejection } from '../domain/rejection.ts'
+import { Id, LongText, ShortText } from '../domain/types.ts'
+import { accepted, type Command, step } from './command.ts'
+import { derivedId, idOf } from './ids.ts'
+import type { Envelope } from './ports.ts'
+import type { Shop } from './shop.ts'
+
+const strict = { additionalProperties: false }
+
+interface Naming {
+  name: string
+  categoryId: string
+}
+
+/** The stream of a name; its words can be of any script and length. */
+const streamOf = (name: string) => idOf('category-name', normalizeName(name))
+
+function claim(shop: Shop, envelope: Envelope, naming: Naming) {
+  return shop.categoryNames.decide(streamOf(naming.name), step(envelope, 'name'), state =>
+    claimName(state, naming),
+  )
+}
+
+function giveBack(shop: Shop, envelope: Envelope, naming: Naming) {
+  return shop.categoryNames.decide(streamOf(naming.name), step(envelope, 'old name'), state =>
+    releaseName(state, naming),
+  )
+}
+
+const CreateCategory = Type.Object(
+  {
+    name: ShortText,
+    description: Type.Optional(LongText),
+    active: Type.Optional(Type.Boolean()),
+  },
+  strict,
+)
+
+export const createCategory: Command<typeof CreateCategory> = {
+  name: 'CreateCategory',
+  who: ['admin'],
+  input: CreateCategory,
+  async run(shop, input, envelope) {
+    const categoryId = derivedId(envelope.commandId, 'category')
+    const { name, description = '', active = true } = input
+    const { revision } = await shop.categories.load(categoryId)
+    // A repeat has its name; another request under the same key must not take one.
+    if (revision < 0) {
+      const claimed = await claim(shop, envelope, { name, categoryId })
+      if (isRejection(claimed)) return claimed
+    }
+    const created = await shop.categories.decide(categoryId, envelope, state =>
+      category.create(state, { categoryId, name, description, active }),
+    )
+    return isRejection(created) ? created : accepted(categoryId, created)
+  },
+}
+
+const ChangeCategory = Type.Object(
+  {
+    categoryId: Id,
+    name: Type.Optional(ShortText),
+    description: Type.Optional(LongText),
+    active: Type.Optional(Type.Boolean()),
+  },
+  strict,
+)
+
+export const changeCategory: Command<typeof ChangeCategory> = {
+  name: 'ChangeCategory',
+  who: ['admin'],
+  input: ChangeCategory,
+  async run(shop, input, envelope) {
+    const { categoryId, name } = input
+    const { state, handled } = await shop.categories.load(categoryId)
+    const isNew = !handled.has(envelope.commandId) && state.status === 'listed'
+    if (!isNew || name === undefined || isSame(name, state.name)) {
+      const changed = await shop.categories.decide(categoryId, envelope, now =>
+        category.change(now, input),
+      )
+      return isRejection(changed) ? changed : accepted(categoryId, changed)
+    }
+    return rename(shop, { ...input, name }, envelope)
+  },
+}
+
+function isSame(one: string, other: string) {
+  return normalizeName(one) === normalizeName(other)
+}
+
+async function rename(
+  shop: Shop,
+  input: category.CategoryChange & { name: string },
+  envelope: Envelope,
+) {
+  const { categoryId, name } = input
+  const claimed = await claim(shop, envelope, { name, categoryId })
+  if (isRejection(claimed)) return claimed
+  const before = { name }
+  const changed = await shop.categories.decide(categoryId, envelope, state => {
+    if (state.status === 'listed') before.name = state.name
+    return category.change(state, input)
+  })
+  const unused = isRejection(changed) ? name : before.name
+  const { state } = await shop.categories.load(categoryId)
+  const isUsed = state.status === 'listed' && isSame(state.name, unused)
+  if (!isUsed) await giveBack(shop, envelope, { name: unused, categoryId })
+  return isRejection(changed) ? changed : accepted(categoryId, changed)
+}
+
+const DeleteCategory = Type.Object({ categoryId: Id }, strict)
+
+/**
+ * The command that deletes a category. `productsIn` counts the products that belong to one now: no
+ * stream knows that.
+ */
+export function deleteCategory(
+  productsIn: (categoryId: string) => Promise<number>,
+): Command<typeof DeleteCategory> {
+  return {
+    name: 'DeleteCategory',
+    who: ['admin'],
+    input: DeleteCategory,
+    async run(shop, { categoryId }, envelope) {
+      const products = await productsIn(categoryId)
+      const deleted = await shop.categories.decide(categoryId, envelope, state =>
+        category.remove(state, categoryId, products),
+      )
+      if (isRejection(deleted)) return deleted
+      const { state } = deleted
+      if (state.status === 'deleted') {
+        await giveBack(shop, envelope, { name: state.name, categoryId })
+      }
+      return accepted(categoryId, deleted)
+    },
+  }
+}

@@ -1,0 +1,119 @@
+// Commands on customers. Credentials are kept elsewhere: see infra/accounts.ts.
+import Type from 'typebox'
+import * as customer from '../domain/customer.ts'
+import { Country, Id, Role, roles } from '../domain/types.ts'
+import { actorId, command, hasRole } from './command.ts'
+
+const strict = { additionalProperties: false }
+const nothing = async () => undefined
+
+const nullable = (maxLength: number) =>
+  Type.Optional(Type.Union([Type.String({ maxLength }), Type.Null()]))
+
+/** Run by the shop itself once the credentials are stored. */
+export const registerCustomer = command({
+  name: 'RegisterCustomer',
+  who: [],
+  input: Type.Object(
+    {
+      customerId: Id,
+      username: Type.String({ minLength: 1, maxLength: 150 }),
+      email: Type.Optional(Type.String({ maxLength: 254 })),
+      firstName: Type.Optional(Type.String({ maxLength: 100 })),
+      lastName: Type.Optional(Type.String({ maxLength: 100 })),
+      country: Type.Optional(Country),
+    },
+    strict,
+  ),
+  repository: shop => shop.customers,
+  id: input => input.customerId,
+  allowed: () => true,
+  notFound: 'customer/not-found',
+  gather: nothing,
+  decide: (state, input) => customer.register(state, input),
+})
+
+export const changeProfile = command({
+  name: 'ChangeProfile',
+  who: ['customer'],
+  input: Type.Object(
+    {
+      email: Type.Optional(Type.String({ minLength: 3, maxLength: 254 })),
+      firstName: nullable(100),
+      lastName: nullable(100),
+      phoneNumber: nullable(40),
+      dateOfBirth: Type.Optional(
+        Type.Union([Type.String({ format: 'date', maxLength: 10 }), Type.Null()]),
+      ),
+      address: nullable(500),
+      city: nullable(100),
+      postalCode: nullable(20),
+      country: nullable(60),
+    },
+    strict,
+  ),
+  repository: shop => shop.customers,
+  id: (_, { actor }) => actorId(actor) ?? '',
+  allowed: (actor, state) => state.status === 'registered' && state.customerId === actorId(actor),
+  notFound: 'customer/not-found',
+  gather: nothing,
+  decide: (state, input) => customer.changeProfile(state, input),
+})
+
+const roleInput = Type.Object({ customerId: Id, role: Role }, strict)
+
+export const grantRole = command({
+  name: 'GrantRole',
+  who: ['admin'],
+  input: roleInput,
+  repository: shop => shop.customers,
+  id: input => input.customerId,
+  allowed: actor => hasRole(actor, 'admin'),
+  notFound: 'customer/not-found',
+  gather: nothing,
+  decide: (state, input) => customer.grantRole(state, input.role),
+})
+
+export const revokeRole = command({
+  name: 'RevokeRole',
+  who: ['admin'],
+  input: roleInput,
+  repository: shop => shop.customers,
+  id: input => input.customerId,
+  allowed: actor => hasRole(actor, 'admin'),
+  notFound: 'customer/not-found',
+  gather: nothing,
+  decide: (state, input) => customer.revokeRole(state, input.role),
+})
+
+export const changeUser = command({
+  name: 'ChangeUser',
+  who: ['admin'],
+  input: Type.Object(
+    {
+      customerId: Id,
+      roles: Type.Optional(Type.Array(Role, { maxItems: 10, uniqueItems: true })),
+      disabled: Type.Optional(Type.Boolean()),
+    },
+    strict,
+  ),
+  repository: shop => shop.customers,
+  id: input => input.customerId,
+  allowed: actor => hasRole(actor, 'admin'),
+  notFound: 'customer/not-found',
+  gather: async (_, __, { actor }) => ({ by: actorId(actor) }),
+  decide: (state, { customerId: _, ...change }, { by }) => customer.changeUser(state, change, by),
+})
+
+/** Published by commands/erasure.ts, which asks for the password and destroys the key. */
+export const eraseCustomer = command({
+  name: 'EraseCustomer',
+  who: roles,
+  input: Type.Object({ customerId: Id }, strict),
+  repository: shop => shop.customers,
+  id: input => input.customerId,
+  allowed: (actor, _, { customerId }) => actorId(actor) === customerId,
+  notFound: 'customer/not-found',
+  gather: nothing,
+  decide: state => customer.erase(state),
+})

@@ -1,0 +1,73 @@
+// Erasing a person: the fact into the log, the key destroyed, everything beside the log deleted.
+import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
+import type { AccountServices } from './accountPorts.ts'
+import { execute } from './command.ts'
+import { eraseCustomer } from './customer.ts'
+import { knowing, wrongPassword } from './passwords.ts'
+import type { Envelope } from './ports.ts'
+import type { Shop } from './shop.ts'
+
+/** What was looked at to see whether anything is left, and whether nothing is. */
+export interface Check {
+  name: string
+  passed: boolean
+}
+
+export interface Erasure {
+  customerId: string
+  erasedAt: Date
+  /** Where the log says so. */
+  position: bigint
+  /** What became of what the shop had, in sentences. */
+  what: readonly string[]
+  checks: readonly Check[]
+}
+
+const what = [
+  'The key to names, addresses, telephone numbers and dates of birth in the log has been ' +
+    'destroyed: nobody can read them again.',
+  'The account, its password, sessions, tokens and mails that were waiting have been deleted.',
+  'Lists and orders show [erased] where the person was.',
+  'Orders, amounts, stock and the order of events stay as they were.',
+] as const
+
+/**
+ * Erases whoever knows the password of the account. What is left to do when this process dies
+ * after the event is done by the worker that reads it. Throws Unavailable.
+ */
+export async function erasePerson(
+  shop: Shop,
+  services: AccountServices,
+  request: { customerId: string; password: string; envelope: Envelope },
+): Promise<Rejection | bigint> {
+  const { customerId, password, envelope } = request
+  if ((await knowing(services, customerId, password)) === undefined) {
+    return wrongPassword('/password')
+  }
+  const done = await execute(shop, eraseCustomer, { customerId }, envelope)
+  if (isRejection(done)) return done
+  await services.accounts.forget(customerId)
+  return done.position
+}
+
+/** What can be said of an erasure outside the read models. Throws Unavailable. */
+export async function readErasure(
+  shop: Shop,
+  { accounts }: AccountServices,
+  customerId: string,
+): Promise<Erasure | Rejection> {
+  const { state, position } = await shop.customers.load(customerId)
+  const traces = await accounts.traces(customerId)
+  if (state.status !== 'erased' || traces.erasedAt === undefined) {
+    return reject('customer/not-found', 'Nobody with this id has been erased.')
+  }
+  const checks = [
+    { name: 'The log says that the person is erased', passed: true },
+    { name: 'The key to what the log holds is destroyed', passed: !traces.hasKey },
+    { name: 'There is no account', passed: traces.accounts === 0 },
+    { name: 'There is no session', passed: traces.sessions === 0 },
+    { name: 'There is no reset token', passed: traces.resets === 0 },
+    { name: 'There is no mail that waits', passed: traces.mails === 0 },
+  ]
+  return { customerId, erasedAt: traces.erasedAt, position, what, checks }
+}

@@ -1,0 +1,54 @@
+// Stock that can be had: what orders hold whose time has run out counts as free.
+import { isDue } from '../domain/order.ts'
+import { available } from '../domain/stock.ts'
+import { advanceOrder } from './advanceOrder.ts'
+import type { Envelope } from './ports.ts'
+import type { Shop } from './shop.ts'
+
+export interface Wish {
+  productId: string
+  wanted: number
+}
+
+/**
+ * How many pieces can be had now. Where too few are free, orders that have not been paid in their
+ * time and still hold some are expired first, whether the sweep has come by or not.
+ */
+export async function freeStock(shop: Shop, wish: Wish, envelope: Envelope): Promise<number> {
+  const { productId, wanted } = wish
+  const { state } = await shop.stock.load(productId)
+  const free = Math.max(0, available(state))
+  if (free >= wanted || state.reservedTotal === 0) return free
+  const now = envelope.at.getTime()
+  for (const orderId of state.reserved.keys()) {
+    const until = shop.deadlines.get(orderId)?.at ?? (await readDeadline(shop, orderId))
+    if (until <= now) await expireIfDue(shop, orderId, envelope)
+  }
+  return Math.max(0, available((await shop.stock.load(productId)).state))
+}
+
+/** Remembered: a product that is sold out is asked for by many, and its orders do not change. */
+async function readDeadline(shop: Shop, orderId: string): Promise<number> {
+  const { state } = await shop.orders.load(orderId)
+  const isWaiting = state.status === 'pending' && state.expiresAt !== null
+  const at = isWaiting ? (state.expiresAt ?? Infinity) : Infinity
+  if (state.status !== 'none' && state.status !== 'submitted') shop.deadlines.set(orderId, { at })
+  return at
+}
+
+/** Brings an order whose time has run out to its end; any other one is left alone. */
+export async function expireIfDue(shop: Shop, orderId: string, cause: Envelope): Promise<void> {
+  const { state } = await shop.orders.load(orderId)
+  if (!isDue(state, cause.at.getTime())) {
+    // Paid in time, or ended: whatever it holds now is not held by an unpaid order.
+    if (state.status !== 'pending') shop.deadlines.set(orderId, { at: Infinity })
+    return
+  }
+  await advanceOrder(shop, orderId, {
+    commandId: cause.commandId,
+    correlationId: cause.correlationId,
+    causationId: cause.causationId,
+    actor: { role: 'system', id: 'order-expiry' },
+    at: cause.at,
+  })
+}

@@ -1,0 +1,90 @@
+// A stream told in plain words, for customers and auditors.
+import type { ShopEvent } from '../domain/events.ts'
+import { formatMoney } from '../domain/money.ts'
+import type { Actor } from '../domain/types.ts'
+import type { EventStore } from '../eventstore/port.ts'
+import type { Codec, Stored } from './ports.ts'
+
+export interface HistoryEntry {
+  revision: number
+  position: string
+  event: string
+  sentence: string
+  at: string
+  by: string
+}
+
+/** Every event of a stream, oldest first. */
+export async function readHistory(
+  eventStore: EventStore,
+  codec: Codec,
+  stream: string,
+): Promise<HistoryEntry[]> {
+  const entries: HistoryEntry[] = []
+  for await (const recorded of eventStore.readStream(stream)) {
+    const event = await codec.decode(recorded)
+    entries.push({
+      revision: event.revision,
+      position: String(event.position),
+      event: event.type,
+      sentence: sentenceOf(event),
+      at: event.at.toISOString(),
+      by: nameOf(event.actor),
+    })
+  }
+  return entries
+}
+
+function nameOf(actor: Actor): string {
+  return actor.role === 'anonymous' ? 'anonymous' : `${actor.role} ${actor.id}`
+}
+
+function sentenceOf(event: Stored<ShopEvent>): string {
+  switch (event.type) {
+    case 'OrderSubmitted': {
+      const { lines, orderNumber, total } = event.data
+      const pieces = lines.reduce((sum, line) => sum + line.quantity, 0)
+      return `Order ${orderNumber} was submitted: ${pieces} pieces for ${formatMoney(total)}.`
+    }
+    case 'OrderPlaced':
+      return 'The goods were reserved and the order placed.'
+    case 'PaymentDeadlineSet':
+      return `It waits to be paid until ${new Date(event.data.expiresAt).toISOString()}.`
+    case 'OrderExpired':
+      return 'The order expired: it was not paid in its time.'
+    case 'LatePaymentReceived':
+      return `A payment of ${formatMoney(event.data.amount)} came too late.`
+    case 'LatePaymentRefused':
+      return `The late payment goes back: ${event.data.reason}`
+    case 'LatePaymentReturned':
+      return `The late payment of ${formatMoney(event.data.amount)} was paid back.`
+    case 'RefundRequested':
+      return `${formatMoney(event.data.amount)} is to be paid back: ${event.data.reason}`
+    case 'RefundFailed':
+      return `The refund failed: ${event.data.reason}`
+    case 'OrderArchived':
+      return 'The order was archived.'
+    case 'OrderRejected':
+      return `The order was rejected: ${event.data.short.map(each => each.sku).join(', ')} ran out.`
+    case 'DeliveryDetailsChanged':
+      return 'The delivery details were changed.'
+    case 'PaymentRequested':
+      return `A payment of ${formatMoney(event.data.amount)} was asked of ${event.data.provider}.`
+    case 'OrderPaid':
+      return `${formatMoney(event.data.amount)} was paid through ${event.data.provider}.`
+    case 'PaymentFailed':
+      return `The payment failed: ${event.data.reason}`
+    case 'OrderShipped':
+      return 'The goods were handed to the carrier.'
+    case 'OrderDelivered':
+      return 'The goods were delivered.'
+    case 'OrderCancelled':
+      return `The order was cancelled: ${event.data.reason}`
+    case 'OrderRefunded':
+      return `${formatMoney(event.data.amount)} was paid back: ${event.data.reason}`
+    case 'ItemsReturned':
+      return `Goods for ${formatMoney(event.data.amount)} came back (${event.data.reference}).`
+    default:
+      return `${event.type}.`
+  }
+}

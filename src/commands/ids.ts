@@ -1,0 +1,42 @@
+// Identities: fresh ones in time order, and ones that follow from another, so that a retry gets
+// the same.
+import { hash } from 'node:crypto'
+import { v7 } from 'uuid'
+
+/** A new UUIDv7. */
+export function newId(): string {
+  return v7()
+}
+
+/**
+ * The id that belongs to `name` under a parent id: always the same one. It keeps the parent's
+ * leading 48 bits, which in a UUIDv7 are its time, so that ids born together stay together in an
+ * index; the other bits are a SHA-256 of both.
+ */
+export function derivedId(parent: string, name: string | number): string {
+  const digest = hash('sha256', `${parent}/${name}`, 'hex')
+  const variant = (8 + (Number.parseInt(digest.charAt(3), 16) % 4)).toString(16)
+  return [
+    parent.slice(0, 13),
+    `7${digest.slice(0, 3)}`,
+    `${variant}${digest.slice(4, 7)}`,
+    digest.slice(8, 20),
+  ].join('-')
+}
+
+/** The id that stands for a text, whatever its length; texts that differ have different ids. */
+export function idOf(...parts: readonly string[]): string {
+  const digest = hash('sha256', JSON.stringify(parts), 'hex')
+  return [
+    digest.slice(0, 8),
+    digest.slice(8, 12),
+    `8${digest.slice(12, 15)}`,
+    `8${digest.slice(15, 18)}`,
+    digest.slice(18, 30),
+  ].join('-')
+}
+
+/** A short fingerprint of a command's input, to tell a retry from another request. */
+export function digestOf(input: unknown): string {
+  return hash('sha256', JSON.stringify(input) ?? '', 'base64url').slice(0, 22)
+}

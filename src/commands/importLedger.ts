@@ -1,0 +1,225 @@
+// What the importer of a ledger asks of the shop: history at its own time, each step once.
+import Type, { type Static } from 'typebox'
+import * as creditNote from '../domain/creditNote.ts'
+import * as ledgerImport from '../domain/ledgerImport.ts'
+import { sum } from '../domain/money.ts'
+import { Charge, OrderLine, type Submission } from '../domain/order.ts'
+import { capture, deliver, ship, submit, takeBack } from '../domain/orderDecisions.ts'
+import * as product from '../domain/product.ts'
+import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
+import { claim, normalizeSku } from '../domain/skuClaim.ts'
+import { available, type Stock, type StockEvent } from '../domain/stock.ts'
+import { Country, Id, Money, Quantity, ShortText, Sku } from '../domain/types.ts'
+import { advanceOrder } from './advanceOrder.ts'
+import { type Accepted, accepted, type Command, command, step } from './command.ts'
+import { derivedId, idOf } from './ids.ts'
+import type { Envelope } from './ports.ts'
+import type { Shop } from './shop.ts'
+
+const strict = { additionalProperties: false }
+const systemOnly: [] = []
+const nothing = async () => undefined
+
+const ImportProduct = Type.Object(
+  { sku: Sku, name: ShortText, price: Money, active: Type.Boolean() },
+  strict,
+)
+
+/** Lists a product under its SKU; answers with the product that has this SKU already, if any. */
+export const importProduct: Command<typeof ImportProduct> = {
+  name: 'ImportProduct',
+  who: systemOnly,
+  input: ImportProduct,
+  async run(shop, { name, price, active, ...input }, envelope) {
+    const sku = normalizeSku(input.sku)
+    const own = idOf('retail', 'product', sku)
+    const claimed = await shop.skuClaims.decide(
+      encodeURIComponent(sku),
+      step(envelope, 'sku'),
+      state => claim(state, sku, state.productId ?? own),
+    )
+    if (isRejection(claimed)) return claimed
+    const productId = claimed.state.productId ?? own
+    if (productId !== own) return accepted(productId, claimed)
+    const details = { productId, sku, name, price, active }
+    const created = await shop.products.decide(productId, envelope, state =>
+      product.create(state, { ...details, description: '', categoryId: null, featured: false }),
+    )
+    return isRejection(created) ? created : accepted(productId, created)
+  },
+}
+
+const StockForLedger = Type.Object(
+  {
+    productId: Id,
+    /** Orders still to come that need the product. */
+    orders: Type.Array(Type.Object({ orderId: Id, quantity: Quantity }, strict)),
+    /** Stock corrections still to come that take pieces away. */
+    writeOffs: Type.Array(Type.Object({ commandId: Id, quantity: Quantity }, strict)),
+    /** Whether nothing of this ledger has touched the product before. */
+    isFirst: Type.Boolean(),
+  },
+  strict,
+)
+type StockForLedger = Static<typeof StockForLedger>
+
+/** An adjustment holds no more than this. */
+const deltaMax = 10_000_000
+
+/**
+ * Books the stock that a ledger without purchases must have begun with: all that leaves the house
+ * in it. A ledger of which a part was imported before gets what is still missing.
+ */
+export const bookOpeningStock: Command<typeof StockForLedger> = {
+  name: 'BookOpeningStock',
+  who: systemOnly,
+  input: StockForLedger,
+  async run(shop, input, envelope) {
+    const { productId } = input
+    const { handled } = await shop.stock.load(productId)
+    const writeOffs = input.writeOffs.filter(({ commandId }) => !handled.has(commandId))
+    const need = { ...input, writeOffs }
+    const opened = await shop.stock.decide(productId, step(envelope, 'opening'), state =>
+      input.isFirst ? opening(productId, needed(state, need)) : [],
+    )
+    if (isRejection(opened)) return opened
+    const filled = await shop.stock.decide(productId, step(envelope, 'missing'), state =>
+      opening(productId, needed(state, need) - available(state)),
+    )
+    return isRejection(filled) ? filled : accepted(productId, filled)
+  },
+}
+
+/** Pieces that the orders and write-offs to come will take; those that hold theirs do not count. */
+function needed(state: Stock, { orders, writeOffs }: StockForLedger): number {
+  const settled = new Set(state.settled)
+  const open = orders.filter(({ orderId }) => !state.reserved.has(orderId) && !settled.has(orderId))
+  return [...open, ...writeOffs].reduce((total, { quantity }) => total + quantity, 0)
+}
+
+function opening(productId: string, pieces: number): StockEvent[] {
+  const events: StockEvent[] = []
+  for (let left = pieces; left > 0; left -= deltaMax) {
+    const delta = Math.min(left, deltaMax)
+    const note = 'Sold or written off in the ledger, which has no purchases.'
+    events.push({ type: 'StockAdjusted', data: { productId, delta, reason: 'opening', note } })
+  }
+  return events
+}
+
+const ImportOrder = Type.Object(
+  {
+    orderId: Id,
+    orderNumber: Type.String({ minLength: 1, maxLength: 40 }),
+    customerId: Id,
+    lines: Type.Array(OrderLine, { maxItems: 5_000 }),
+    charges: Type.Array(Charge, { maxItems: 5_000 }),
+    currency: Type.String({ pattern: '^[A-Z]{3}$', maxLength: 3 }),
+    country: Type.Union([Country, Type.Null()]),
+  },
+  strict,
+)
+
+/** An order that ran its whole course long ago: submitted, paid, shipped and delivered. */
+export const importOrder: Command<typeof ImportOrder> = {
+  name: 'ImportOrder',
+  who: systemOnly,
+  input: ImportOrder,
+  async run(shop, input, envelope) {
+    const { orderId, orderNumber } = input
+    const payment = { paymentId: derivedId(orderId, 'payment'), provider: 'ledger' }
+    const { orders } = shop
+    const submitted = await orders.decide(orderId, step(envelope, 'submit'), state =>
+      submit(state, submissionOf(input)),
+    )
+    if (isRejection(submitted)) return submitted
+    const placed = await advance(shop, orderId, envelope)
+    if (isRejection(placed)) return placed
+    const paid = await orders.decide(orderId, step(envelope, 'capture'), state =>
+      capture(state, { ...payment, reference: orderNumber }),
+    )
+    if (isRejection(paid)) return paid
+    const shipped = await orders.decide(orderId, step(envelope, 'ship'), state =>
+      ship(state, undefined),
+    )
+    if (isRejection(shipped)) return shipped
+    const handedOver = await advance(shop, orderId, envelope)
+    if (isRejection(handedOver)) return handedOver
+    const delivered = await orders.decide(orderId, step(envelope, 'deliver'), deliver)
+    return isRejection(delivered) ? delivered : accepted(orderId, delivered)
+  },
+}
+
+function submissionOf({ currency, ...input }: Static<typeof ImportOrder>): Submission {
+  const amounts = [
+    ...input.lines.map(line => line.total),
+    ...input.charges.map(each => each.amount),
+  ]
+  const total = sum(amounts, currency)
+  return { ...input, cartId: null, total, delivery: null, paymentMethod: 'ledger' }
+}
+
+async function advance(
+  shop: Shop,
+  orderId: string,
+  envelope: Envelope,
+): Promise<Accepted | Rejection> {
+  const advanced = await advanceOrder(shop, orderId, envelope)
+  if (advanced === undefined) return reject('order/not-found', 'There is no such order.')
+  if (advanced.order.status === 'rejected') {
+    return reject('order/out-of-stock', 'There were not enough pieces in stock.')
+  }
+  return accepted(orderId, { ...advanced, replayed: false })
+}
+
+/** Goods of an order that came back. */
+export const importReturn = command({
+  name: 'ImportReturn',
+  who: systemOnly,
+  input: Type.Object(
+    {
+      orderId: Id,
+      returnId: Id,
+      reference: ShortText,
+      lines: Type.Array(OrderLine, { minItems: 1, maxItems: 5_000 }),
+    },
+    strict,
+  ),
+  repository: shop => shop.orders,
+  id: input => input.orderId,
+  allowed: () => true,
+  notFound: 'order/not-found',
+  gather: nothing,
+  decide: (state, { orderId: _, ...input }) => takeBack(state, { ...input, charges: [] }),
+})
+
+/** Money that went back without an order of this log. */
+export const importCreditNote = command({
+  name: 'ImportCreditNote',
+  who: systemOnly,
+  input: creditNote.CreditNoteEvents.CreditNoteIssued,
+  repository: shop => shop.creditNotes,
+  id: input => input.creditNoteId,
+  allowed: () => true,
+  notFound: 'order/not-found',
+  gather: nothing,
+  decide: (state, input) => creditNote.issue(state, input),
+})
+
+const RecordDocument = Type.Object(
+  { documentId: Id, ...ledgerImport.LedgerImportEvents.LedgerDocumentImported.properties },
+  strict,
+)
+
+/** Says that a document is in: the last thing that is written of it. */
+export const recordDocument = command({
+  name: 'RecordLedgerDocument',
+  who: systemOnly,
+  input: RecordDocument,
+  repository: shop => shop.ledgerImports,
+  id: input => input.documentId,
+  allowed: () => true,
+  notFound: 'order/not-found',
+  gather: nothing,
+  decide: (state, { documentId: _, ...input }) => ledgerImport.recordDocument(state, input),
+})

@@ -1,0 +1,41 @@
+// Signing in brings along what was put into a cart before: a process over two carts.
+import { linesOf } from '../domain/cart.ts'
+import { close, merge } from '../domain/cartMerge.ts'
+import { isRejection } from '../domain/rejection.ts'
+import { step } from './command.ts'
+import type { Envelope } from './ports.ts'
+import type { Shop } from './shop.ts'
+
+/** Whoever goes on filling the cart while signing in is followed this often. */
+const roundsMax = 5
+
+/**
+ * Moves what a guest's cart holds into a customer's and closes it. The customer's cart is first, so
+ * that nothing is lost when it stops in between; it may be repeated at any time and adds up once.
+ * Answers from where in the log the customer's cart has it, undefined when nothing came in. Throws
+ * Unavailable: ask again.
+ */
+export async function mergeCart(
+  shop: Pick<Shop, 'carts'>,
+  { from, customerId }: { from: string; customerId: string },
+  envelope: Envelope,
+): Promise<bigint | undefined> {
+  let position: bigint | undefined
+  for (let round = 1; round <= roundsMax; round += 1) {
+    const { state } = await shop.carts.load(from)
+    if (state.status !== 'open' || state.customerId !== null) return position
+    const seen = linesOf(state)
+    const merging = step(envelope, 'merge', `${round}`)
+    const merged = await shop.carts.decide(customerId, merging, held =>
+      merge(held, customerId, { cartId: from, lines: seen }),
+    )
+    if (isRejection(merged)) return position
+    if (seen.length > 0) position = merged.position
+    const closing = step(envelope, 'close', `${round}`)
+    const closed = await shop.carts.decide(from, closing, guest =>
+      close(guest, from, customerId, seen),
+    )
+    if (isRejection(closed) || closed.state.status === 'closed') return position
+  }
+  return position
+}

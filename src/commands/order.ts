@@ -1,0 +1,227 @@
+// Commands on an order that has been placed.
+import Type from 'typebox'
+import type { Decision } from '../domain/aggregate.ts'
+import type { Order, OrderEvent } from '../domain/order.ts'
+import {
+  archive,
+  cancel,
+  capture,
+  changeDelivery,
+  deliver,
+  requestPayment,
+  ship,
+} from '../domain/orderDecisions.ts'
+import { requestRefund } from '../domain/orderPayments.ts'
+import { allowedTransitions, type OrderStatus } from '../domain/orderStates.ts'
+import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
+import { type Actor, Id, Money, Reason, ShortText } from '../domain/types.ts'
+import { type Advanced, advanceOrder } from './advanceOrder.ts'
+import { type Accepted, type Answer, accepted, actorId, type Command, hasRole } from './command.ts'
+import { expireIfDue } from './freeStock.ts'
+import { derivedId } from './ids.ts'
+import type { Envelope } from './ports.ts'
+import type { Shop } from './shop.ts'
+
+const strict = { additionalProperties: false }
+
+function isOwner(actor: Actor, order: Order) {
+  return order.status !== 'none' && order.customerId === actorId(actor)
+}
+
+type Allowed = (actor: Actor, order: Order) => boolean
+const ownerOnly: Allowed = (actor, order) => actor.role === 'system' || isOwner(actor, order)
+const ownerOrSupport: Allowed = (actor, order) =>
+  isOwner(actor, order) || hasRole(actor, 'admin', 'support')
+const ownerOrAdmin: Allowed = (actor, order) => isOwner(actor, order) || hasRole(actor, 'admin')
+const staffOnly: Allowed = actor => hasRole(actor, 'admin', 'support', 'warehouse')
+
+interface Change {
+  orderId: string
+  allowed: Allowed
+  decide(state: Order): Decision<OrderEvent>
+}
+
+/** Decides on an order and then lets its process do what follows from it. */
+async function changeOrder(shop: Shop, envelope: Envelope, change: Change): Promise<Answer> {
+  const { orderId, allowed, decide } = change
+  // Exact, whenever the sweep comes by: nothing is decided on an order that has run out.
+  await expireIfDue(shop, orderId, envelope)
+  const outcome = await shop.orders.decide(orderId, envelope, state =>
+    allowed(envelope.actor, state)
+      ? decide(state)
+      : reject('order/not-found', 'There is no such order.'),
+  )
+  if (isRejection(outcome)) return outcome
+  const advanced = await advanceOrder(shop, orderId, envelope)
+  if (advanced === undefined) return accepted(orderId, outcome)
+  const { revision, position } = advanced
+  return accepted(orderId, { ...outcome, revision, position }, summary(advanced))
+}
+
+function summary({ order, payment }: Advanced): Accepted['result'] {
+  const { orderId, orderNumber, status, total } = order
+  const isOpen = payment?.status === 'requires_action' || payment?.status === 'processing'
+  return { orderId, orderNumber, status, total, ...(isOpen ? { payment } : {}) }
+}
+
+const PayOrder = Type.Object(
+  { orderId: Id, paymentMethod: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })) },
+  strict,
+)
+
+/** Announces the payment, asks the provider, and records what it said. */
+export const payOrder: Command<typeof PayOrder> = {
+  name: 'PayOrder',
+  who: ['customer'],
+  input: PayOrder,
+  async run(shop, { orderId, paymentMethod }, envelope) {
+    const paymentId = derivedId(envelope.commandId, 'payment')
+    const answer = await changeOrder(shop, envelope, {
+      orderId,
+      allowed: ownerOnly,
+      decide: state => {
+        const method = paymentMethod ?? (state.status === 'none' ? '' : state.paymentMethod)
+        const payment = { paymentId, provider: shop.payments.name, method }
+        return requestPayment(state, payment, envelope.at.getTime())
+      },
+    })
+    return isRejection(answer) ? answer : refuseUnpaid(shop, orderId, answer)
+  },
+}
+
+async function refuseUnpaid(shop: Shop, orderId: string, answer: Accepted): Promise<Answer> {
+  const { state } = await shop.orders.load(orderId)
+  if (state.status === 'none' || state.captured > 0 || state.openPayment !== null) return answer
+  if (state.status === 'expired') {
+    return reject('order/expired', 'The payment came too late, and has been called off.')
+  }
+  return reject('order/payment-declined', 'The payment was declined; the order is still open.')
+}
+
+const CancelOrder = Type.Object({ orderId: Id, reason: Type.Optional(Reason) }, strict)
+
+/** Ends an order that is not shipped yet: its stock comes back, and what was paid is paid back. */
+export const cancelOrder: Command<typeof CancelOrder> = {
+  name: 'CancelOrder',
+  who: ['customer', 'support', 'admin'],
+  input: CancelOrder,
+  run: (shop, { orderId, reason }, envelope) =>
+    changeOrder(shop, envelope, {
+      orderId,
+      allowed: ownerOrSupport,
+      decide: state => cancel(state, reason ?? 'Cancelled on request.'),
+    }),
+}
+
+const RefundOrder = Type.Object(
+  { orderId: Id, amount: Type.Optional(Money), reason: Reason },
+  strict,
+)
+
+/** Pays money back, in part or in whole: announced first, finished by a worker if need be. */
+export const refundOrder: Command<typeof RefundOrder> = {
+  name: 'RefundOrder',
+  who: ['admin'],
+  input: RefundOrder,
+  async run(shop, { orderId, amount, reason }, envelope) {
+    const refundId = derivedId(envelope.commandId, 'refund')
+    const answer = await changeOrder(shop, envelope, {
+      orderId,
+      allowed: actor => hasRole(actor, 'admin'),
+      decide: state => requestRefund(state, { refundId, amount, reason }),
+    })
+    if (isRejection(answer)) return answer
+    return { ...answer, result: { ...answer.result, refundId } }
+  },
+}
+
+const ArchiveOrder = Type.Object({ orderId: Id }, strict)
+
+/** Takes a finished order out of the lists. */
+export const archiveOrder: Command<typeof ArchiveOrder> = {
+  name: 'ArchiveOrder',
+  who: ['customer', 'admin'],
+  input: ArchiveOrder,
+  run: (shop, { orderId }, envelope) =>
+    changeOrder(shop, envelope, { orderId, allowed: ownerOrAdmin, decide: archive }),
+}
+
+const ChangeDelivery = Type.Object(
+  {
+    orderId: Id,
+    shippingAddress: Type.Optional(Type.String({ minLength: 1, maxLength: 1_000 })),
+    phoneNumber: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })),
+  },
+  strict,
+)
+
+/** Changes where a pending order goes. */
+export const changeOrderDelivery: Command<typeof ChangeDelivery> = {
+  name: 'ChangeDelivery',
+  who: ['customer'],
+  input: ChangeDelivery,
+  run: (shop, { orderId, shippingAddress, phoneNumber }, envelope) =>
+    changeOrder(shop, envelope, {
+      orderId,
+      allowed: ownerOnly,
+      decide(state) {
+        const before = state.status === 'none' ? null : state.delivery
+        return changeDelivery(state, {
+          shippingAddress: shippingAddress ?? before?.shippingAddress ?? '',
+          phoneNumber: phoneNumber ?? before?.phoneNumber ?? '',
+        })
+      },
+    }),
+}
+
+const UpdateOrderStatus = Type.Object(
+  {
+    orderId: Id,
+    status: Type.Enum(['paid', 'shipped', 'delivered', 'cancelled']),
+    reason: Type.Optional(Reason),
+    tracking: Type.Optional(ShortText),
+  },
+  strict,
+)
+
+/** Moves an order along the transition table, for staff. */
+export const updateOrderStatus: Command<typeof UpdateOrderStatus> = {
+  name: 'UpdateOrderStatus',
+  who: ['admin', 'support', 'warehouse'],
+  input: UpdateOrderStatus,
+  run: (shop, input, envelope) =>
+    changeOrder(shop, envelope, {
+      orderId: input.orderId,
+      allowed: staffOnly,
+      decide(state) {
+        const refusal = refuseStep(envelope.actor, state, input.status)
+        if (refusal !== undefined) return refusal
+        const paymentId = derivedId(envelope.commandId, 'payment')
+        switch (input.status) {
+          case 'paid':
+            return capture(state, { paymentId, provider: 'manual', reference: input.orderId })
+          case 'shipped':
+            return ship(state, input.tracking)
+          case 'delivered':
+            return deliver(state)
+          case 'cancelled':
+            return cancel(state, input.reason ?? 'Cancelled by the shop.')
+        }
+      },
+    }),
+}
+
+/** A step that the table knows, but not for this role, is forbidden rather than impossible. */
+function refuseStep(actor: Actor, state: Order, to: OrderStatus): Rejection | undefined {
+  if (actor.role === 'system' || actor.role === 'anonymous' || state.status === 'none') {
+    return undefined
+  }
+  if (!allowedTransitions(state.status).includes(to)) return undefined
+  // Everybody on the staff is a customer, too, but not of this order.
+  const staffRoles = actor.roles.filter(role => role !== 'customer')
+  const own = staffRoles.flatMap(role => allowedTransitions(state.status, role))
+  if (own.includes(to)) return undefined
+  return reject('command/forbidden', `Your roles may not make this order ${to}.`, {
+    allowedTransitions: [...new Set(own)],
+  })
+}

@@ -1,0 +1,124 @@
+// What an order's process asks of the payment provider, each time announced in the log before.
+import type { Payment, PlacedOrder } from '../domain/order.ts'
+import { failPayment, refund } from '../domain/orderDecisions.ts'
+import {
+  failRefund,
+  lateReturned,
+  receivePayment,
+  refuseLate,
+  reinstate,
+  requestRefund,
+  undecidedLate,
+} from '../domain/orderPayments.ts'
+import { isRejection } from '../domain/rejection.ts'
+import { Unavailable } from '../eventstore/port.ts'
+import { derivedId } from './ids.ts'
+import { type Step, stepOf } from './orderStep.ts'
+import { promiseStock, settleStock } from './orderStock.ts'
+import type { ChargeAnswer } from './ports.ts'
+
+/** A provider that does not answer leaves the step open: whoever comes next asks again. */
+async function answerOf<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (error instanceof Unavailable) return undefined
+    throw error
+  }
+}
+
+/** Asks for an open payment, or calls it off when the order cannot take it any more. */
+export async function completePayment(at: Step, payment: Payment): Promise<ChargeAnswer> {
+  const { shop, order } = at
+  const { paymentId, provider, method } = payment
+  const { orderId, total, expiresAt } = order
+  const charge = { paymentId, orderId, amount: total, method, expiresAt }
+  const asked =
+    order.status === 'pending' ? shop.payments.charge(charge) : shop.payments.cancel(charge)
+  const answer = (await answerOf(asked)) ?? { status: 'processing' as const }
+  if (answer.status === 'captured' || answer.status === 'declined') {
+    await shop.orders.decide(orderId, stepOf(at, `payment/${paymentId}/${answer.status}`), state =>
+      answer.status === 'captured'
+        ? receivePayment(state, { paymentId, provider, reference: answer.reference })
+        : failPayment(state, paymentId, answer.reason),
+    )
+  }
+  return answer
+}
+
+/** Decides about late money, and sends back what the order cannot take; false when none is left. */
+export async function settleLate(at: Step): Promise<boolean> {
+  const { shop, order } = at
+  const [undecided] = undecidedLate(order)
+  if (undecided !== undefined) return decideLate(at, undecided[0])
+  for (const [paymentId, { refundId, amount, provider, returned }] of order.late) {
+    if (refundId === null || returned) continue
+    const answer = await payBack(at, { refundId, paymentId, provider, amount })
+    if (answer?.status !== 'refunded') continue
+    const step = stepOf(at, `late-returned/${paymentId}`)
+    await shop.orders.decide(order.orderId, step, state => lateReturned(state, paymentId))
+    return true
+  }
+  return false
+}
+
+/** The goods of an expired order may still be there: then it is paid after all. */
+async function decideLate(at: Step, paymentId: string): Promise<boolean> {
+  const { shop, order } = at
+  let isPromised = false
+  if (order.status === 'expired') {
+    await settleStock(at, 'release', order.round - 1)
+    isPromised = (await promiseStock(at)).size === 0
+  }
+  const refundId = derivedId(paymentId, 'refund/late')
+  const reason = 'The payment came when the order could not take it any more.'
+  const step = stepOf(at, `late/${paymentId}/${isPromised ? 'taken' : 'refused'}`)
+  const outcome = await shop.orders.decide(order.orderId, step, state =>
+    isPromised ? reinstate(state, paymentId) : refuseLate(state, { paymentId, refundId, reason }),
+  )
+  return !isRejection(outcome)
+}
+
+/** Finishes the refunds that were announced; false when none of them came to an end. */
+export async function completeRefunds(at: Step): Promise<boolean> {
+  const { shop, order } = at
+  const { orderId, paidBy } = order
+  for (const [refundId, { amount, reason }] of order.openRefunds) {
+    const { paymentId, provider } = paidBy ?? { paymentId: orderId, provider: 'none' }
+    const answer = await payBack(at, { refundId, paymentId, provider, amount })
+    if (answer === undefined) continue
+    await shop.orders.decide(orderId, stepOf(at, `refund/${refundId}`), state =>
+      answer.status === 'refunded'
+        ? refund(state, { refundId, amount, reason })
+        : failRefund(state, refundId, answer.reason),
+    )
+    return true
+  }
+  return false
+}
+
+interface Back {
+  refundId: string
+  paymentId: string
+  provider: string
+  amount: PlacedOrder['total']
+}
+
+/** What did not come through the provider of this shop is paid back by hand. */
+async function payBack({ shop }: Step, { provider, ...refund }: Back) {
+  if (provider !== shop.payments.name) return { status: 'refunded' as const }
+  return answerOf(shop.payments.refund(refund))
+}
+
+/** Announces what a cancelled order owes; false when it cannot owe that. */
+export async function oweRefund(at: Step): Promise<boolean> {
+  const { shop, order } = at
+  const outcome = await shop.orders.decide(order.orderId, stepOf(at, 'owe'), state =>
+    requestRefund(state, {
+      refundId: derivedId(order.orderId, 'refund/cancelled'),
+      amount: { amount: order.refundDue, currency: order.total.currency },
+      reason: 'The order was cancelled.',
+    }),
+  )
+  return !isRejection(outcome)
+}

@@ -1,0 +1,32 @@
+// One step of an order's process: whose it is, and ids that are the same whoever takes it.
+import type { PlacedOrder } from '../domain/order.ts'
+import { isRejection } from '../domain/rejection.ts'
+import { derivedId } from './ids.ts'
+import type { Outcome } from './plan.ts'
+import type { Envelope } from './ports.ts'
+import type { Shop } from './shop.ts'
+
+export interface Step {
+  shop: Shop
+  order: PlacedOrder
+  cause: Envelope
+}
+
+/** Ids of steps follow from the order, not from who drives it, so two drivers write one event. */
+export function stepOf({ order, cause }: Step, name: string): Envelope {
+  const { correlationId, commandId, actor, at, source } = cause
+  const envelope: Envelope = {
+    commandId: derivedId(order.orderId, name),
+    correlationId,
+    causationId: commandId,
+    actor,
+    at,
+  }
+  if (source !== undefined) envelope.source = source
+  return envelope
+}
+
+/** Where in the log steps have ended; refused ones have written nothing. */
+export function positionsOf<State>(outcomes: readonly Outcome<State>[]): bigint[] {
+  return outcomes.flatMap(outcome => (isRejection(outcome) ? [] : [outcome.position]))
+}

@@ -1,0 +1,67 @@
+// What an order's process does to stock: promises, promises anew, gives back, hands over.
+import type { Decision } from '../domain/aggregate.ts'
+import { demand } from '../domain/order.ts'
+import { isRejection } from '../domain/rejection.ts'
+import {
+  commit,
+  isReserved,
+  release,
+  reserve,
+  reserveAgain,
+  type Stock,
+  type StockEvent,
+} from '../domain/stock.ts'
+import { positionsOf, type Step, stepOf } from './orderStep.ts'
+
+/** Promises what the order wants. Answers the products of which there are too few. */
+export async function promiseStock(at: Step): Promise<ReadonlySet<string>> {
+  const { order } = at
+  const decide = order.round === 0 ? reserve : reserveAgain
+  const answers = await Promise.all(
+    [...demand(order)].map(async ([productId, quantity]) => {
+      const input = { productId, orderId: order.orderId, quantity }
+      const outcome = await onStock(at, `reserve${roundOf(order.round)}/${productId}`, {
+        productId,
+        decide: state => decide(state, input),
+      })
+      const isPromised = !isRejection(outcome) && isReserved(outcome.state, order.orderId)
+      return isPromised ? [] : [productId]
+    }),
+  )
+  return new Set(answers.flat())
+}
+
+/**
+ * Ends the promises of a round. Each has its own ids: a straggler that gives back what an earlier
+ * round had promised finds that done, and leaves the later round alone.
+ */
+export async function settleStock(
+  at: Step,
+  what: 'release' | 'commit',
+  round = at.order.round,
+): Promise<bigint[]> {
+  const { orderId } = at.order
+  const settle = what === 'release' ? release : commit
+  const outcomes = await Promise.all(
+    [...demand(at.order).keys()].map(productId =>
+      onStock(at, `${what}${roundOf(round)}/${productId}`, {
+        productId,
+        decide: state => settle(state, productId, orderId),
+      }),
+    ),
+  )
+  return positionsOf(outcomes)
+}
+
+/** The first round has no number: its ids are those of orders from before there were rounds. */
+function roundOf(round: number): string {
+  return round === 0 ? '' : `-${round}`
+}
+
+function onStock(
+  at: Step,
+  name: string,
+  on: { productId: string; decide(state: Stock): Decision<StockEvent> },
+) {
+  return at.shop.stock.decide(on.productId, stepOf(at, name), on.decide)
+}

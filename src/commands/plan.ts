@@ -1,0 +1,183 @@
+// How the commands that wait on one stream become one append: pure, so that it can be repeated.
+import { type Aggregate, type Decision, type DomainEvent, fold } from '../domain/aggregate.ts'
+import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
+import { derivedId, digestOf } from './ids.ts'
+import type { Envelope } from './ports.ts'
+
+/** A command that a stream has seen, so that its retry gets the first answer. */
+interface Handled {
+  digest: string | undefined
+  revision: number
+  position: bigint
+}
+
+export interface Loaded<State> {
+  state: State
+  /** Revision of the last event, -1 when there is none. */
+  revision: number
+  /** Position of the last event, 0n when there is none. */
+  position: bigint
+  /** Of the command that began the stream. */
+  correlationId: string | undefined
+  handled: Map<string, Handled>
+}
+
+export interface Done<State> {
+  state: State
+  revision: number
+  position: bigint
+  /** The command had been handled before; this is where it had led. */
+  replayed: boolean
+}
+export type Outcome<State> = Done<State> | Rejection
+
+export interface Waiting<State, Event extends DomainEvent> {
+  envelope: Envelope
+  decide(state: State, revision: number): Decision<Event>
+  resolve(outcome: Outcome<State>): void
+  reject(error: unknown): void
+}
+
+interface Planned<State, Event extends DomainEvent> {
+  waiting: Waiting<State, Event>
+  outcome: Done<State> | Rejection
+  /** Position in the batch of the last event of this command, -1 when it has none. */
+  lastEvent: number
+}
+
+export interface Plan<State, Event extends DomainEvent> {
+  commands: Planned<State, Event>[]
+  events: { event: Event; id: string; envelope: Envelope }[]
+  state: State
+}
+
+/** Retries come within minutes; this many commands of one stream are remembered for them. */
+const handledMax = 10_000
+
+/** Decides the commands of a batch one after the other, each on what the ones before led to. */
+export function planBatch<State, Event extends DomainEvent>(
+  aggregate: Aggregate<State, Event>,
+  current: Loaded<State>,
+  batch: readonly Waiting<State, Event>[],
+): Plan<State, Event> {
+  const plan: Plan<State, Event> = { commands: [], events: [], state: current.state }
+  const inBatch = new Map<string, Planned<State, Event>>()
+  for (const waiting of batch) {
+    const { commandId } = waiting.envelope
+    const twin = inBatch.get(commandId)
+    const before = current.handled.get(commandId)
+    let outcome: Outcome<State>
+    if (isFolded(before, current)) outcome = replay(before, waiting.envelope, current.state)
+    else if (twin !== undefined) outcome = repeat(twin, waiting.envelope)
+    else outcome = decideOne(aggregate, { current, plan, waiting })
+    const planned = { waiting, outcome, lastEvent: plan.events.length - 1 }
+    if (twin === undefined) inBatch.set(commandId, planned)
+    plan.commands.push(planned)
+  }
+  return plan
+}
+
+function decideOne<State, Event extends DomainEvent>(
+  aggregate: Aggregate<State, Event>,
+  on: { current: Loaded<State>; plan: Plan<State, Event>; waiting: Waiting<State, Event> },
+): Outcome<State> {
+  const { current, plan, waiting } = on
+  const { commandId, expectedRevision } = waiting.envelope
+  const revision = current.revision + plan.events.length
+  if (expectedRevision !== undefined && expectedRevision !== revision) {
+    return reject('command/stale', `It has changed since: it is at revision ${revision} now.`, {
+      currentRevision: revision,
+    })
+  }
+  const decision = waiting.decide(plan.state, revision)
+  if (isRejection(decision)) return decision
+  decision.forEach((event, index) => {
+    // A store takes the same ids again for a repeat. So the content is part of them: were it
+    // decided otherwise elsewhere, this process would remember what the log does not have.
+    const id = derivedId(commandId, `${index}/${digestOf(event)}`)
+    plan.events.push({ event, id, envelope: waiting.envelope })
+  })
+  plan.state = fold(aggregate, decision, plan.state)
+  return {
+    state: plan.state,
+    revision: current.revision + plan.events.length,
+    position: current.position,
+    replayed: false,
+  }
+}
+
+/**
+ * Whether the state has what the command led to. `handled` may be ahead of a state: a faster read
+ * of the same stream adds to it.
+ */
+function isFolded(before: Handled | undefined, current: { revision: number }): before is Handled {
+  return before !== undefined && before.revision <= current.revision
+}
+
+/** The same command twice in one batch: an impatient client, who gets one answer twice. */
+function repeat<State, Event extends DomainEvent>(
+  twin: Planned<State, Event>,
+  envelope: Envelope,
+): Outcome<State> {
+  if (twin.waiting.envelope.digest !== envelope.digest) return keyReused()
+  return isRejection(twin.outcome) ? twin.outcome : { ...twin.outcome, replayed: true }
+}
+
+function keyReused() {
+  return reject('command/key-reused', 'This key was used for another request.')
+}
+
+function replay<State>(before: Handled, envelope: Envelope, state: State): Outcome<State> {
+  if (before.digest !== envelope.digest) return keyReused()
+  return { state, revision: before.revision, position: before.position, replayed: true }
+}
+
+/** What the stream looks like once a plan has been written. */
+export function afterWrite<State, Event extends DomainEvent>(
+  current: Loaded<State>,
+  plan: Plan<State, Event>,
+  position: bigint,
+): Loaded<State> {
+  const events = plan.events.map(({ envelope }, index) => ({
+    commandId: envelope.commandId,
+    digest: envelope.digest,
+    revision: current.revision + 1 + index,
+    position,
+  }))
+  return {
+    state: plan.state,
+    revision: current.revision + plan.events.length,
+    position,
+    correlationId: current.correlationId ?? plan.events[0]?.envelope.correlationId,
+    handled: remember(current.handled, events),
+  }
+}
+
+/**
+ * Adds to the commands a stream has seen. The map grows in place: it is what the log has, whichever
+ * state is looked at, and copying it for every append would make hot streams slow.
+ */
+export function remember(
+  handled: Map<string, Handled>,
+  events: readonly (Handled & { commandId: string })[],
+): Map<string, Handled> {
+  for (const { commandId, digest, revision, position } of events) {
+    handled.set(commandId, { digest, revision, position })
+  }
+  for (const oldest of handled.keys()) {
+    if (handled.size <= handledMax) break
+    handled.delete(oldest)
+  }
+  return handled
+}
+
+/** A stream that has no events yet. */
+export function emptyStream<State>(aggregate: { initial: State }): Loaded<State> {
+  return {
+    state: aggregate.initial,
+    revision: -1,
+    position: 0n,
+    correlationId: undefined,
+    handled: new Map(),
+  }
+}

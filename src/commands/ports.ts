@@ -1,0 +1,147 @@
+// What commands need from the world: the log, the clock, payment, each as small as possible.
+import type { DomainEvent } from '../domain/aggregate.ts'
+import type { ShopEvent } from '../domain/events.ts'
+import type { Actor, Money } from '../domain/types.ts'
+import type { NewEvent, RecordedEvent } from '../eventstore/port.ts'
+
+export interface Clock {
+  now(): Date
+}
+
+/** What goes with every event of a command into the log. */
+export interface Envelope {
+  commandId: string
+  correlationId: string
+  causationId: string
+  actor: Actor
+  at: Date
+  /** Where history was brought in from; reactions such as mails leave such events alone. */
+  source?: string
+  /** Of the input, so that a retry can be told from another request with the same id. */
+  digest?: string
+  /** The revision that the caller has seen (If-Match). */
+  expectedRevision?: number
+  /** The cart of somebody who has not signed in. */
+  guestCartId?: string
+}
+
+/** An event as decoded from the log, with where and when it happened. */
+export type Stored<Event extends DomainEvent> = Event & {
+  id: string
+  stream: string
+  revision: number
+  position: bigint
+  at: Date
+  commandId: string
+  correlationId: string
+  causationId: string
+  actor: Actor
+  source: string | undefined
+  digest: string | undefined
+}
+
+/** Between domain events and the log: schemas, versions, encryption of personal fields. */
+export interface Codec {
+  /** Throws when the event does not match its schema: a bug, never bad input. */
+  encode(event: DomainEvent, id: string, envelope: Envelope): Promise<NewEvent>
+  /** Throws PoisonEvent when the type is unknown or the payload does not fit. */
+  decode(recorded: RecordedEvent): Promise<Stored<ShopEvent>>
+  /** The same for the reader of one aggregate's streams. */
+  decodeFor<Event extends DomainEvent>(
+    aggregate: { events: Record<string, unknown> },
+    recorded: RecordedEvent,
+  ): Promise<Stored<Event>>
+}
+
+/** An event of the log that cannot be understood. */
+export class PoisonEvent extends Error {
+  constructor(recorded: { type: string; position: bigint; stream: string }, why: string) {
+    super(`${recorded.type} at ${recorded.position} in ${recorded.stream}: ${why}`)
+    this.name = 'PoisonEvent'
+  }
+}
+
+export interface Charge {
+  /** The provider charges once for one paymentId, however often it is asked. */
+  paymentId: string
+  orderId: string
+  amount: Money
+  method: string
+  /** When the order stops waiting for it, in milliseconds. */
+  expiresAt: number | null
+}
+
+export type ChargeAnswer =
+  | { status: 'captured'; reference: string }
+  | { status: 'declined'; reason: string }
+  /** The customer has something to do first, such as to confirm it with their bank. */
+  | { status: 'requires_action'; nextAction: NextAction }
+  /** Not decided yet: ask again, or be told. */
+  | { status: 'processing' }
+
+export interface NextAction {
+  type: string
+  url?: string
+  /** With which the customer's own program finishes the payment at the provider. */
+  clientSecret?: string
+}
+
+export type RefundAnswer = { status: 'refunded' } | { status: 'failed'; reason: string }
+
+/** What a provider tells us without having been asked; its signature was right. */
+export interface PaymentCallback {
+  callbackId: string
+  kind: 'payment.captured' | 'payment.declined' | 'other'
+  paymentId: string | null
+  orderId: string | null
+  reference: string
+  reason: string
+}
+
+/** Money that the provider has moved, as its own books have it. */
+export interface MoneyMoved {
+  kind: 'charge' | 'refund'
+  /** Our payment or refund; null when the provider does not know it. */
+  id: string | null
+  orderId: string | null
+  reference: string
+  amount: Money
+  at: Date
+}
+
+export interface PaymentProvider {
+  name: string
+  /** The HTTP header that carries the signature of a callback, in lower case. */
+  signatureHeader: string
+  /** Throws Unavailable when the answer is not known: ask again with the same paymentId. */
+  charge(charge: Charge): Promise<ChargeAnswer>
+  /**
+   * Calls a charge off, whether it has been asked for or not: what is not captured by now never
+   * will be, unless the answer is `processing`. Throws Unavailable.
+   */
+  cancel(charge: Charge): Promise<ChargeAnswer>
+  /** Pays back, once for one refundId. Throws Unavailable when the answer is not known. */
+  refund(refund: { refundId: string; paymentId: string; amount: Money }): Promise<RefundAnswer>
+  /** Reads a callback of the provider; undefined when its signature is wrong or too old. */
+  readCallback(body: string, signature: string, now: Date): Promise<PaymentCallback | undefined>
+  /** What was charged and paid back, asked for at `from` or later and before `to`. */
+  list(from: Date, to: Date): Promise<MoneyMoved[]>
+}
+
+/** The book of what the payment provider has told us. */
+export interface CallbackBook {
+  /**
+   * Notes a callback and acts on it unless that has been done. One whose acting fails is acted upon
+   * when the provider sends it again.
+   */
+  once(callback: PaymentCallback, act: () => Promise<CallbackOutcome>): Promise<CallbackOutcome>
+}
+export type CallbackOutcome = 'recorded' | 'unknown'
+
+/** A bounded cache of one kind of value by stream. */
+export interface Cache<Value> {
+  get(key: string): Value | undefined
+  set(key: string, value: Value): void
+  delete(key: string): void
+}
+export type CacheFactory = <Value extends object>() => Cache<Value>

@@ -1,0 +1,179 @@
+// Compares what the payment provider has moved with what the log says was paid and paid back.
+import type { ShopEvent } from '../domain/events.ts'
+import type { Money } from '../domain/types.ts'
+import type { EventStore } from '../eventstore/port.ts'
+import type { Codec, MoneyMoved, PaymentProvider, Stored } from './ports.ts'
+
+export interface ReconciliationParts {
+  eventStore: EventStore
+  codec: Codec
+  payments: PaymentProvider
+}
+
+export interface Period {
+  from: Date
+  /** Exclusive. */
+  to: Date
+  now: Date
+}
+
+export interface Difference {
+  what:
+    | 'charge without a payment'
+    | 'payment without a charge'
+    | 'refund without a record'
+    | 'record without a refund'
+    | 'amounts differ'
+    | 'still open'
+  /** Of the payment or the refund; null when the provider's entry is not ours. */
+  id: string | null
+  orderId: string | null
+  /** The provider's own name for it. */
+  reference: string | null
+  provider: Money | null
+  log: Money | null
+  at: Date
+}
+
+export interface Reconciliation {
+  charges: number
+  refunds: number
+  /** Younger than an hour and on its way: neither right nor wrong yet. */
+  underWay: number
+  differences: Difference[]
+}
+
+interface Entry {
+  kind: MoneyMoved['kind']
+  orderId: string
+  amount: Money
+  at: Date
+  isOpen: boolean
+}
+
+const types = [
+  'PaymentRequested',
+  'PaymentFailed',
+  'OrderPaid',
+  'LatePaymentReceived',
+  'LatePaymentRefused',
+  'LatePaymentReturned',
+  'RefundRequested',
+  'RefundFailed',
+  'OrderRefunded',
+]
+const openMs = 3_600_000
+const dayMs = 86_400_000
+/** Money is asked for before it is recorded: the two books may be that far apart. */
+const before = 32 * dayMs
+
+/** Compares the two books over a period. Throws Unavailable. */
+export async function reconcile(
+  { eventStore, codec, payments }: ReconciliationParts,
+  { from, to, now }: Period,
+): Promise<Reconciliation> {
+  const earliest = new Date(Math.max(0, from.getTime() - before))
+  const moved = await payments.list(earliest, new Date(to.getTime() + dayMs))
+  // The log is read second: what the provider has done by now has been announced there.
+  const book = new Map<string, Entry>()
+  const take = bookkeeper(book, payments.name)
+  for await (const recorded of eventStore.readAll({ filter: { types } })) {
+    take(await codec.decode(recorded))
+  }
+  const isWithin = (at: Date) => at >= from && at < to
+  const isYoung = ({ at, isOpen }: Entry) => isOpen && now.getTime() - at.getTime() < openMs
+  const known = new Set(moved.flatMap(({ id }) => (id === null ? [] : [id])))
+  const ours = [...book].filter(([, entry]) => isWithin(entry.at))
+  const theirs = moved.filter(({ at }) => isWithin(at))
+  return {
+    charges: theirs.filter(({ kind }) => kind === 'charge').length,
+    refunds: theirs.filter(({ kind }) => kind === 'refund').length,
+    underWay: ours.filter(([, entry]) => isYoung(entry)).length,
+    differences: [
+      ...theirs.flatMap(entry =>
+        compare(entry, entry.id === null ? undefined : book.get(entry.id)),
+      ),
+      ...doubled(theirs),
+      ...ours.flatMap(([id, entry]) => (isYoung(entry) ? [] : missing(id, entry, known.has(id)))),
+    ],
+  }
+}
+
+/** Takes events in the order of the log; others' money is left out. */
+function bookkeeper(book: Map<string, Entry>, provider: string) {
+  const paidHere = new Set<string>()
+  const note = (id: string, entry: Entry) => {
+    const isClosed = book.get(id)?.isOpen === false
+    if (!isClosed) book.set(id, entry)
+  }
+  return (event: Stored<ShopEvent>): void => {
+    const { at } = event
+    switch (event.type) {
+      case 'PaymentRequested':
+      case 'OrderPaid':
+      case 'LatePaymentReceived': {
+        const { orderId, paymentId, amount } = event.data
+        if (event.data.provider !== provider) return
+        if (event.type === 'OrderPaid') paidHere.add(orderId)
+        const isOpen = event.type === 'PaymentRequested'
+        note(paymentId, { kind: 'charge', orderId, amount, at, isOpen })
+        return
+      }
+      case 'RefundRequested':
+      case 'OrderRefunded': {
+        const { orderId, refundId, amount } = event.data
+        if (!paidHere.has(orderId)) return
+        const isOpen = event.type === 'RefundRequested'
+        note(refundId, { kind: 'refund', orderId, amount, at, isOpen })
+        return
+      }
+      case 'LatePaymentRefused':
+      case 'LatePaymentReturned': {
+        const { orderId, refundId, paymentId, amount } = event.data
+        if (!book.has(paymentId)) return
+        const isOpen = event.type === 'LatePaymentRefused'
+        note(refundId, { kind: 'refund', orderId, amount, at, isOpen })
+        return
+      }
+      case 'PaymentFailed':
+        if (book.get(event.data.paymentId)?.isOpen) book.delete(event.data.paymentId)
+        return
+      case 'RefundFailed':
+        book.delete(event.data.refundId)
+    }
+  }
+}
+
+function compare(moved: MoneyMoved, entry: Entry | undefined): Difference[] {
+  const { id, orderId, reference, amount, at } = moved
+  const found = { id, orderId, reference, provider: amount, log: entry?.amount ?? null, at }
+  if (entry === undefined || entry.kind !== moved.kind) {
+    const isCharge = moved.kind === 'charge'
+    const what = isCharge ? 'charge without a payment' : 'refund without a record'
+    return [{ ...found, what }]
+  }
+  const { amount: wanted, currency } = entry.amount
+  if (amount.amount === wanted && amount.currency === currency) return []
+  return [{ ...found, orderId: entry.orderId, what: 'amounts differ' }]
+}
+
+/** Charged or paid back more than once for one id: all but the first are nobody's. */
+function doubled(moved: readonly MoneyMoved[]): Difference[] {
+  const seen = new Set<string>()
+  return moved.flatMap(entry => {
+    if (entry.id === null || !seen.has(entry.id)) {
+      seen.add(entry.id ?? '')
+      return []
+    }
+    return compare(entry, undefined)
+  })
+}
+
+function missing(id: string, entry: Entry, isMoved: boolean): Difference[] {
+  const { kind, orderId, amount, at, isOpen } = entry
+  const found = { id, orderId, reference: null, provider: null, log: amount, at }
+  if (isOpen) return [{ ...found, what: 'still open' }]
+  if (isMoved) return []
+  const what = kind === 'charge' ? 'payment without a charge' : 'record without a refund'
+  return [{ ...found, what }]
+}

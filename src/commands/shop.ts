@@ -1,0 +1,66 @@
+// The shop as commands see it: a repository for each kind of aggregate, and the ports around it.
+import { type Cart, type CartEvent, cart } from '../domain/cart.ts'
+import { type Category, type CategoryEvent, category } from '../domain/category.ts'
+import { type CategoryName, type CategoryNameEvent, categoryName } from '../domain/categoryName.ts'
+import { type CreditNote, type CreditNoteEvent, creditNote } from '../domain/creditNote.ts'
+import { type Customer, type CustomerEvent, customer } from '../domain/customer.ts'
+import { type LedgerImport, type LedgerImportEvent, ledgerImport } from '../domain/ledgerImport.ts'
+import { type Order, type OrderEvent, order } from '../domain/order.ts'
+import { type Product, type ProductEvent, product } from '../domain/product.ts'
+import { type SkuClaim, type SkuClaimEvent, skuClaim } from '../domain/skuClaim.ts'
+import { type Stock, type StockEvent, stock } from '../domain/stock.ts'
+import type { Cache, Clock, PaymentProvider } from './ports.ts'
+import { createRepository, type Repository, type RepositoryParts } from './repository.ts'
+
+export interface Shop {
+  carts: Repository<Cart, CartEvent>
+  categories: Repository<Category, CategoryEvent>
+  categoryNames: Repository<CategoryName, CategoryNameEvent>
+  creditNotes: Repository<CreditNote, CreditNoteEvent>
+  customers: Repository<Customer, CustomerEvent>
+  ledgerImports: Repository<LedgerImport, LedgerImportEvent>
+  orders: Repository<Order, OrderEvent>
+  products: Repository<Product, ProductEvent>
+  skuClaims: Repository<SkuClaim, SkuClaimEvent>
+  stock: Repository<Stock, StockEvent>
+  clock: Clock
+  payments: PaymentProvider
+  /** Prices of this shop are in this currency. */
+  currency: string
+  /** How long an order waits to be paid. */
+  orderExpiryMs: number
+  /** Until when orders wait to be paid, as far as somebody has had to know. */
+  deadlines: Cache<{ at: number }>
+}
+
+export interface ShopParts extends RepositoryParts {
+  clock: Clock
+  payments: PaymentProvider
+  currency: string
+  /** Half an hour when it is not said. */
+  orderExpiryMs?: number
+}
+
+const halfAnHourMs = 1_800_000
+
+/** Puts the shop together. One process has one: its queues keep commands to a stream in line. */
+export function createShop(all: ShopParts): Shop {
+  const { clock, payments, currency, orderExpiryMs = halfAnHourMs, ...parts } = all
+  return {
+    carts: createRepository(cart, parts),
+    categories: createRepository(category, parts),
+    categoryNames: createRepository(categoryName, parts),
+    creditNotes: createRepository(creditNote, parts),
+    customers: createRepository(customer, parts),
+    ledgerImports: createRepository(ledgerImport, parts),
+    orders: createRepository(order, parts),
+    products: createRepository(product, parts),
+    skuClaims: createRepository(skuClaim, parts),
+    stock: createRepository(stock, parts),
+    clock,
+    payments,
+    currency,
+    orderExpiryMs,
+    deadlines: parts.cache<{ at: number }>(),
+  }
+}

@@ -1,0 +1,254 @@
+// The only file that reads the environment: one schema, all faults at once, secrets wrapped.
+import { existsSync } from 'node:fs'
+import { isIP } from 'node:net'
+import Type, { type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { Secret } from './secret.ts'
+
+const LogLevel = Type.Union(
+  (['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const).map(level =>
+    Type.Literal(level),
+  ),
+  { default: 'info', description: 'trace, debug, info, warn, error, fatal or silent' },
+)
+
+const stripeApi = 'https://api.stripe.com'
+const neededByStripe: readonly string[] = ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET']
+
+const schema = Type.Object({
+  DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name'),
+  REDIS_URL: url(['redis:', 'rediss:'], 'redis://:password@host:6379'),
+  EVENTSTORE_URL: Type.Optional(
+    url(
+      ['esdb:', 'kurrentdb:', 'esdb+discover:', 'kurrentdb+discover:'],
+      'esdb://host:2113?tls=false (leave it out to keep the events in PostgreSQL)',
+    ),
+  ),
+  SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@host:587'),
+  SECRET_KEY: Type.Refine(
+    Type.String({ description: '32 or more random bytes as text, made by: openssl rand -hex 32' }),
+    holds32Bytes,
+  ),
+  HOST: Type.String({ default: '127.0.0.1', description: 'an address to listen on' }),
+  PORT: Type.Integer({ ...range(0, 65_535), default: 3000 }),
+  PUBLIC_URL: Type.Optional(url(['http:', 'https:'], 'https://shop.example.com')),
+  LOG_LEVEL: LogLevel,
+  SHOP_NAME: Type.String({
+    default: 'Orderstream',
+    pattern: '^[^\\r\\n]{1,100}$',
+    description: 'one line of at most 100 characters',
+  }),
+  CURRENCY: Type.String({
+    default: 'GBP',
+    pattern: '^[A-Z]{3}$',
+    description: 'an ISO 4217 code such as GBP',
+  }),
+  ORDER_EXPIRY_MINUTES: Type.Integer({ ...range(1, 525_600), default: 30 }),
+  MAIL_FROM: Type.String({
+    default: 'Orderstream <orders@example.com>',
+    pattern: '^[^\\r\\n]*@[^\\r\\n]+$',
+    description: 'a sender such as Orderstream <orders@example.com>',
+  }),
+  ACCESS_TOKEN_TTL_SECONDS: Type.Integer({ ...range(1, 86_400), default: 300 }),
+  REFRESH_TOKEN_TTL_SECONDS: Type.Integer({ ...range(1, 31_536_000), default: 2_592_000 }),
+  CORS_ORIGINS: list(isOrigin, 'origins such as https://shop.example.com, separated by commas'),
+  TRUST_PROXY: list(isNetwork, 'addresses or networks such as 10.0.0.0/8, separated by commas'),
+  DATABASE_POOL_SIZE: Type.Integer({ ...range(1, 500), default: 10 }),
+  FILES_DIR: Type.String({ default: '.data/files', description: 'a directory' }),
+  PAYMENT_PROVIDER: Type.Union([Type.Literal('simulated'), Type.Literal('stripe')], {
+    default: 'simulated',
+    description: 'simulated or stripe',
+  }),
+  STRIPE_SECRET_KEY: Type.Optional(
+    Type.String({
+      pattern: '^[rs]k_(test|live)_\\w{8,250}$',
+      description: 'a secret or restricted key of Stripe, sk_test_… or sk_live_…',
+    }),
+  ),
+  STRIPE_WEBHOOK_SECRET: Type.Optional(
+    Type.String({
+      pattern: '^whsec_[\\w+/=]{8,250}$',
+      description: 'the signing secret of the webhook at Stripe, whsec_…',
+    }),
+  ),
+  STRIPE_API_BASE: url(['https:', 'http:'], stripeApi, { default: stripeApi }),
+  RATE_LIMITS: Type.Union([Type.Literal('on'), Type.Literal('off')], {
+    default: 'on',
+    description: 'on or off',
+  }),
+  RATE_LIMIT_ANONYMOUS: Type.Integer({ ...range(1, 1_000_000), default: 1_200 }),
+  RATE_LIMIT_READS: Type.Integer({ ...range(1, 1_000_000), default: 3_000 }),
+  RATE_LIMIT_WRITES: Type.Integer({ ...range(1, 1_000_000), default: 600 }),
+  RATE_LIMIT_LOGINS: Type.Integer({ ...range(1, 1_000_000), default: 120 }),
+  RATE_LIMIT_FAILED_LOGINS: Type.Integer({ ...range(1, 1_000_000), default: 10 }),
+  RATE_LIMIT_REGISTRATIONS: Type.Integer({ ...range(1, 1_000_000), default: 300 }),
+  RATE_LIMIT_RESETS: Type.Integer({ ...range(1, 1_000_000), default: 30 }),
+})
+
+const checker = Compile(schema)
+const checks = new Map(
+  Object.entries(schema.properties).map(([name, property]) => [name, Compile(property)]),
+)
+
+export type LogLevel = Static<typeof LogLevel>
+
+export type Config = ReturnType<typeof fromEnvironment>
+
+/** What an operator can set: the variable, what it must be, and its default as text. */
+export interface Setting {
+  name: string
+  expected: string
+  required: boolean
+  default: string
+}
+
+/** Every setting, in the order of `.env.example`. */
+export const settings: readonly Setting[] = Object.entries(schema.properties).map(
+  ([name, property]) => {
+    const value = 'default' in property ? property.default : undefined
+    return {
+      name,
+      expected: 'description' in property ? String(property.description) : '',
+      required: value === undefined && schema.required.some(required => required === name),
+      default: value === undefined ? '' : String(value),
+    }
+  },
+)
+
+/** Thrown when settings are wrong. The message has one line for each fault and no secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/**
+ * The environment of this process after `.env` of the working directory, where there is one, has
+ * been added to it. What the real environment says wins.
+ */
+export function readEnvironment(): NodeJS.ProcessEnv {
+  if (existsSync('.env')) process.loadEnvFile('.env')
+  return process.env
+}
+
+/**
+ * Checks the settings and freezes them. Empty variables count as absent, unknown ones are ignored.
+ * Throws ConfigError, which names every fault at once.
+ */
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  const values = parse(env)
+  const wrong = settings.filter(setting => isWrong(setting, values))
+  if (wrong.length === 0 && checker.Check(values)) return fromEnvironment(values)
+  throw new ConfigError(wrong.map(setting => fault(setting, env)).join('\n'))
+}
+
+function fromEnvironment(values: Static<typeof schema>) {
+  return Object.freeze({
+    databaseUrl: new Secret(values.DATABASE_URL),
+    redisUrl: new Secret(values.REDIS_URL),
+    eventStoreUrl: values.EVENTSTORE_URL,
+    smtpUrl: new Secret(values.SMTP_URL),
+    secretKey: new Secret(values.SECRET_KEY),
+    host: values.HOST,
+    port: values.PORT,
+    publicUrl: values.PUBLIC_URL?.replace(/\/+$/, '') ?? localUrl(values.HOST, values.PORT),
+    logLevel: values.LOG_LEVEL,
+    shopName: values.SHOP_NAME,
+    currency: values.CURRENCY,
+    orderExpiryMinutes: values.ORDER_EXPIRY_MINUTES,
+    mailFrom: values.MAIL_FROM,
+    accessTokenTtlSeconds: values.ACCESS_TOKEN_TTL_SECONDS,
+    refreshTokenTtlSeconds: values.REFRESH_TOKEN_TTL_SECONDS,
+    corsOrigins: Object.freeze([...values.CORS_ORIGINS]),
+    trustProxy: Object.freeze([...values.TRUST_PROXY]),
+    databasePoolSize: values.DATABASE_POOL_SIZE,
+    filesDirectory: values.FILES_DIR,
+    stripe: stripeOf(values),
+    rateLimits: values.RATE_LIMITS,
+    rateLimitAnonymous: values.RATE_LIMIT_ANONYMOUS,
+    rateLimitReads: values.RATE_LIMIT_READS,
+    rateLimitWrites: values.RATE_LIMIT_WRITES,
+    rateLimitLogins: values.RATE_LIMIT_LOGINS,
+    rateLimitFailedLogins: values.RATE_LIMIT_FAILED_LOGINS,
+    rateLimitRegistrations: values.RATE_LIMIT_REGISTRATIONS,
+    rateLimitResets: values.RATE_LIMIT_RESETS,
+  })
+}
+
+/** The keys of Stripe, when it is what the shop is paid through. */
+function stripeOf(values: Static<typeof schema>) {
+  const { STRIPE_SECRET_KEY: secretKey, STRIPE_WEBHOOK_SECRET: webhookSecret } = values
+  if (values.PAYMENT_PROVIDER !== 'stripe') return undefined
+  return Object.freeze({
+    secretKey: new Secret(secretKey ?? ''),
+    webhookSecret: new Secret(webhookSecret ?? ''),
+    apiBase: values.STRIPE_API_BASE,
+  })
+}
+
+/** Where a browser on this machine reaches a server that listens there. */
+export function localUrl(host: string, port: number): string {
+  const everywhere = host === '0.0.0.0' || host === '::'
+  const name = everywhere ? 'localhost' : isIP(host) === 6 ? `[${host}]` : host
+  return `http://${name}:${port}`
+}
+
+function parse(env: NodeJS.ProcessEnv): Record<string, unknown> {
+  const entries = Object.entries(schema.properties).map(([name, property]) => {
+    const text = env[name]?.trim()
+    if (text === undefined || text === '')
+      return [name, 'default' in property ? property.default : undefined]
+    if (Type.IsInteger(property)) return [name, /^-?\d+$/.test(text) ? Number(text) : text]
+    if (Type.IsArray(property)) return [name, text.split(',').map(item => item.trim())]
+    return [name, text]
+  })
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
+}
+
+// One check a setting: a check of the whole object stops collecting after eight errors.
+function isWrong(setting: Setting, values: Record<string, unknown>): boolean {
+  const value = values[setting.name]
+  if (value === undefined) {
+    const isForStripe = neededByStripe.includes(setting.name)
+    return setting.required || (isForStripe && values.PAYMENT_PROVIDER === 'stripe')
+  }
+  return checks.get(setting.name)?.Check(value) === false
+}
+
+function fault(setting: Setting, env: NodeJS.ProcessEnv): string {
+  const problem = env[setting.name]?.trim() ? 'is not valid' : 'is missing'
+  return `${setting.name} ${problem}: expected ${setting.expected}`
+}
+
+function range(minimum: number, maximum: number) {
+  return { minimum, maximum, description: `a whole number from ${minimum} to ${maximum}` }
+}
+
+function url(protocols: readonly string[], example: string, options: { default?: string } = {}) {
+  const description = `a URL such as ${example}`
+  return Type.Refine(Type.String({ description, ...options }), text => {
+    const parsed = URL.parse(text)
+    return parsed !== null && protocols.includes(parsed.protocol) && parsed.host !== ''
+  })
+}
+
+function list(isItem: (text: string) => boolean, description: string) {
+  return Type.Array(Type.Refine(Type.String(), isItem), { default: [], description })
+}
+
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.parse(text)?.origin === text
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', prefix, ...more] = text.split('/')
+  const family = isIP(address)
+  if (family === 0 || more.length > 0) return false
+  return (
+    prefix === undefined ||
+    (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
+  )
+}
+
+// 43 characters of base64 hold 32 bytes; hexadecimal needs 64 for as many.
+function holds32Bytes(text: string): boolean {
+  return /^[0-9a-f]*$/i.test(text) ? text.length >= 64 : text.length >= 43
+}

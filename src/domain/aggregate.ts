@@ -1,0 +1,38 @@
+// What an aggregate is: a stream category, its events as schemas, and a fold.
+import type { Static, TObject } from 'typebox'
+import type { Rejection } from './rejection.ts'
+
+export type EventSchemas = Record<string, TObject>
+
+/** The union of the events that a table of schemas describes. */
+export type EventOf<Schemas extends EventSchemas> = {
+  [Type in keyof Schemas & string]: { type: Type; data: Static<Schemas[Type]> }
+}[keyof Schemas & string]
+
+export interface DomainEvent {
+  type: string
+  data: object
+}
+
+export interface Aggregate<State, Event extends DomainEvent> {
+  /** The stream of an instance is `<category>-<id>`. */
+  category: string
+  events: EventSchemas
+  initial: State
+  /** Events are facts: evolve takes every one of them and never refuses. */
+  evolve: (state: State, event: Event) => State
+}
+
+/** What a decision answers: the events to record (none when it is done already) or a refusal. */
+export type Decision<Event extends DomainEvent> = readonly Event[] | Rejection
+
+/** Folds events over a state. */
+export function fold<State, Event extends DomainEvent>(
+  aggregate: Aggregate<State, Event>,
+  events: Iterable<Event>,
+  from: State = aggregate.initial,
+): State {
+  let state = from
+  for (const event of events) state = aggregate.evolve(state, event)
+  return state
+}

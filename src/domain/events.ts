@@ -1,0 +1,38 @@
+// Every event of the shop, for those who read the whole log.
+import type { EventSchemas } from './aggregate.ts'
+import { type CartEvent, cart } from './cart.ts'
+import { type CategoryEvent, category } from './category.ts'
+import { type CategoryNameEvent, categoryName } from './categoryName.ts'
+import { type CreditNoteEvent, creditNote } from './creditNote.ts'
+import { type CustomerEvent, customer } from './customer.ts'
+import { type LedgerImportEvent, ledgerImport } from './ledgerImport.ts'
+import { type OrderEvent, order } from './order.ts'
+import { type ProductEvent, product } from './product.ts'
+import { type SkuClaimEvent, skuClaim } from './skuClaim.ts'
+import { type StockEvent, stock } from './stock.ts'
+
+export type ShopEvent =
+  | CartEvent
+  | CategoryEvent
+  | CategoryNameEvent
+  | CreditNoteEvent
+  | CustomerEvent
+  | LedgerImportEvent
+  | OrderEvent
+  | ProductEvent
+  | SkuClaimEvent
+  | StockEvent
+
+/** The schema of every event type; the names are unique over all aggregates. */
+export const eventSchemas: EventSchemas = {
+  ...cart.events,
+  ...category.events,
+  ...categoryName.events,
+  ...creditNote.events,
+  ...customer.events,
+  ...ledgerImport.events,
+  ...order.events,
+  ...product.events,
+  ...skuClaim.events,
+  ...stock.events,
+}

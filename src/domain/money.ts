@@ -1,0 +1,72 @@
+// Money: whole minor units of one currency, with the exponents of ISO 4217.
+import type { Money } from './types.ts'
+
+/** Currencies whose minor unit is not a hundredth. */
+const exponents: Readonly<Record<string, number>> = {
+  BHD: 3,
+  BIF: 0,
+  CLF: 4,
+  CLP: 0,
+  DJF: 0,
+  GNF: 0,
+  IQD: 3,
+  ISK: 0,
+  JOD: 3,
+  JPY: 0,
+  KMF: 0,
+  KRW: 0,
+  KWD: 3,
+  LYD: 3,
+  OMR: 3,
+  PYG: 0,
+  RWF: 0,
+  TND: 3,
+  UGX: 0,
+  UYI: 0,
+  UYW: 4,
+  VND: 0,
+  VUV: 0,
+  XAF: 0,
+  XOF: 0,
+  XPF: 0,
+}
+
+/** Digits behind the decimal point: GBP 2, JPY 0, KWD 3. */
+export function exponentOf(currency: string): number {
+  return exponents[currency] ?? 2
+}
+
+/** The price of several pieces. */
+export function times(price: Money, quantity: number): Money {
+  return { amount: price.amount * quantity, currency: price.currency }
+}
+
+/** The sum of amounts of one currency; zero of `currency` when there are none. */
+export function sum(amounts: readonly Money[], currency: string): Money {
+  return { amount: amounts.reduce((total, money) => total + money.amount, 0), currency }
+}
+
+/** An amount as people write it, without a symbol: `1299.99 GBP`. */
+export function formatMoney({ amount, currency }: Money): string {
+  const exponent = exponentOf(currency)
+  const digits = String(Math.abs(amount)).padStart(exponent + 1, '0')
+  const whole = digits.slice(0, digits.length - exponent)
+  const text = exponent === 0 ? whole : `${whole}.${digits.slice(-exponent)}`
+  return `${amount < 0 ? '-' : ''}${text} ${currency}`
+}
+
+/**
+ * Reads a decimal such as `2.55` exactly, without binary fractions: the amount in minor units,
+ * rounded half away from zero where it has more digits than the currency. Undefined when the text
+ * is not a number.
+ */
+export function parseMinor(text: string, quantity: number, currency: string): number | undefined {
+  const match = /^(-?)(\d{1,15})(?:\.(\d{1,9}))?$/.exec(text.trim())
+  if (match === null) return undefined
+  const [, sign = '', whole = '0', fraction = ''] = match
+  const scale = 10n ** BigInt(fraction.length)
+  const units = BigInt(whole + fraction) * BigInt(quantity) * (sign === '-' ? -1n : 1n)
+  const wanted = units * 10n ** BigInt(exponentOf(currency))
+  const half = (wanted < 0n ? -scale : scale) / 2n
+  return Number((wanted + half) / scale)
+}

@@ -1,0 +1,233 @@
+// An order: the promise of goods for money, from its submission to its end.
+import type { Static } from 'typebox'
+import type { Aggregate, EventOf } from './aggregate.ts'
+import { OrderEvents, type OrderLine } from './orderEvents.ts'
+import type { OrderStatus } from './orderStates.ts'
+import type { Money } from './types.ts'
+
+export { Charge, Delivery, OrderLine } from './orderEvents.ts'
+
+export type OrderEvent = EventOf<typeof OrderEvents>
+export type Submission = Static<typeof OrderEvents.OrderSubmitted>
+
+export interface Payment {
+  paymentId: string
+  provider: string
+  method: string
+}
+
+/** Money that has to go back, unless the order can still take it. */
+export interface LatePayment {
+  provider: string
+  reference: string
+  amount: Money
+  /** Its way back, once that is decided. */
+  refundId: string | null
+  returned: boolean
+}
+
+export interface OpenRefund {
+  amount: Money
+  reason: string
+}
+
+export type Order =
+  | { status: 'none' }
+  | (Submission & {
+      status: OrderStatus
+      /** A payment that was asked for and whose end is not known yet. */
+      openPayment: Payment | null
+      paidBy: Payment | null
+      captured: number
+      /** Paid back, in minor units; never above `captured`. */
+      refunded: number
+      refunds: readonly string[]
+      /** Refunds that were asked for and whose end is not known yet. */
+      openRefunds: ReadonlyMap<string, OpenRefund>
+      /** By payment. */
+      late: ReadonlyMap<string, LatePayment>
+      /** In milliseconds; null for orders that wait for ever. */
+      expiresAt: number | null
+      /** How often its stock has been given back and asked for again. */
+      round: number
+      archived: boolean
+      returned: ReadonlyMap<string, number>
+      returns: readonly string[]
+      refundDue: number
+      /** The goods have left the house, whatever came after. */
+      handedOver: boolean
+    })
+export type PlacedOrder = Exclude<Order, { status: 'none' }>
+
+export const order: Aggregate<Order, OrderEvent> = {
+  category: 'order',
+  events: OrderEvents,
+  initial: { status: 'none' },
+  evolve(state, event) {
+    if (event.type === 'OrderSubmitted') return submitted(event.data)
+    return state.status === 'none' ? state : evolveOrder(state, event)
+  },
+}
+
+function submitted(data: Submission): PlacedOrder {
+  return {
+    ...data,
+    status: 'submitted',
+    openPayment: null,
+    paidBy: null,
+    captured: 0,
+    refunded: 0,
+    refunds: [],
+    openRefunds: new Map(),
+    late: new Map(),
+    expiresAt: null,
+    round: 0,
+    archived: false,
+    returned: new Map(),
+    returns: [],
+    refundDue: 0,
+    handedOver: false,
+  }
+}
+
+function evolveOrder(
+  state: PlacedOrder,
+  event: Exclude<OrderEvent, { type: 'OrderSubmitted' }>,
+): PlacedOrder {
+  switch (event.type) {
+    case 'OrderPlaced':
+      return { ...state, status: 'pending' }
+    case 'OrderRejected':
+      return { ...state, status: 'rejected' }
+    case 'DeliveryDetailsChanged':
+      return { ...state, delivery: event.data.delivery }
+    case 'PaymentDeadlineSet':
+      return { ...state, expiresAt: event.data.expiresAt }
+    case 'OrderExpired':
+      return { ...state, status: 'expired' }
+    case 'OrderShipped':
+      return { ...state, status: 'shipped', handedOver: true }
+    case 'OrderDelivered':
+      return { ...state, status: 'delivered' }
+    case 'OrderCancelled':
+      return { ...state, status: 'cancelled', refundDue: event.data.refund?.amount ?? 0 }
+    case 'OrderArchived':
+      return { ...state, archived: true }
+    case 'ItemsReturned': {
+      const { returnId, lines, amount } = event.data
+      const back = paidBack(state, returnId, amount.amount)
+      return {
+        ...back,
+        returned: sumLines(state.returned, lines),
+        returns: [...state.returns, returnId],
+      }
+    }
+    default:
+      return evolveMoney(state, event)
+  }
+}
+
+type MoneyEvent = Extract<
+  OrderEvent,
+  {
+    type:
+      | 'PaymentRequested'
+      | 'OrderPaid'
+      | 'PaymentFailed'
+      | 'LatePaymentReceived'
+      | 'LatePaymentRefused'
+      | 'LatePaymentReturned'
+      | 'RefundRequested'
+      | 'OrderRefunded'
+      | 'RefundFailed'
+  }
+>
+
+function evolveMoney(state: PlacedOrder, event: MoneyEvent): PlacedOrder {
+  switch (event.type) {
+    case 'PaymentRequested': {
+      const { paymentId, provider, method } = event.data
+      return { ...state, openPayment: { paymentId, provider, method } }
+    }
+    case 'OrderPaid': {
+      const { paymentId, provider, amount } = event.data
+      const paidBy = state.openPayment ?? { paymentId, provider, method: state.paymentMethod }
+      const late = without(state.late, paymentId)
+      return { ...state, status: 'paid', captured: amount.amount, openPayment: null, paidBy, late }
+    }
+    case 'PaymentFailed':
+      return closed(state, event.data.paymentId)
+    case 'LatePaymentReceived': {
+      const { paymentId, provider, reference, amount } = event.data
+      const late = { provider, reference, amount, refundId: null, returned: false }
+      const round = state.status === 'expired' ? state.round + 1 : state.round
+      return { ...closed(state, paymentId), late: new Map(state.late).set(paymentId, late), round }
+    }
+    case 'LatePaymentRefused':
+      return settledLate(state, event.data, false)
+    case 'LatePaymentReturned':
+      return settledLate(state, event.data, true)
+    case 'RefundRequested': {
+      const { refundId, amount, reason } = event.data
+      const openRefunds = new Map(state.openRefunds).set(refundId, { amount, reason })
+      return { ...state, openRefunds, refundDue: Math.max(0, state.refundDue - amount.amount) }
+    }
+    case 'OrderRefunded':
+      return paidBack(state, event.data.refundId, event.data.amount.amount)
+    case 'RefundFailed':
+      return { ...state, openRefunds: without(state.openRefunds, event.data.refundId) }
+  }
+}
+
+function closed(state: PlacedOrder, paymentId: string): PlacedOrder {
+  return state.openPayment?.paymentId === paymentId ? { ...state, openPayment: null } : state
+}
+
+function settledLate(
+  state: PlacedOrder,
+  { paymentId, refundId }: { paymentId: string; refundId: string },
+  returned: boolean,
+): PlacedOrder {
+  const before = state.late.get(paymentId)
+  if (before === undefined) return state
+  return { ...state, late: new Map(state.late).set(paymentId, { ...before, refundId, returned }) }
+}
+
+function without<Value>(map: ReadonlyMap<string, Value>, key: string): ReadonlyMap<string, Value> {
+  const rest = new Map(map)
+  rest.delete(key)
+  return rest
+}
+
+function paidBack(state: PlacedOrder, refundId: string, amount: number): PlacedOrder {
+  const refunded = state.refunded + amount
+  const whole = refunded >= state.captured && state.status !== 'cancelled'
+  // What was announced has been taken off what is due already.
+  const due = state.openRefunds.has(refundId) ? state.refundDue : state.refundDue - amount
+  return {
+    ...state,
+    status: whole ? 'refunded' : state.status,
+    refunded,
+    refundDue: Math.max(0, due),
+    openRefunds: without(state.openRefunds, refundId),
+    refunds: [...state.refunds, refundId],
+  }
+}
+
+function sumLines(before: ReadonlyMap<string, number>, lines: readonly OrderLine[]) {
+  const sums = new Map(before)
+  for (const { productId, quantity } of lines) {
+    sums.set(productId, (sums.get(productId) ?? 0) + quantity)
+  }
+  return sums
+}
+
+/** How many pieces of each product an order wants, over all its lines. */
+export function demand(state: { lines: readonly OrderLine[] }): ReadonlyMap<string, number> {
+  return sumLines(new Map(), state.lines)
+}
+
+/** Whether an order has not been paid in its time, whatever its stream says so far. */
+export function isDue(state: Order, now: number): boolean {
+  return state.status === 'pending' && state.expiresAt !== null && state.expiresAt <= now
+}

@@ -1,0 +1,254 @@
+// What may be decided about an order. Each answers events, none when done already, or a refusal.
+import type { Decision } from './aggregate.ts'
+import { formatMoney, sum } from './money.ts'
+import {
+  type Charge,
+  type Delivery,
+  demand,
+  isDue,
+  type Order,
+  type OrderEvent,
+  type OrderLine,
+  type Payment,
+  type PlacedOrder,
+  type Submission,
+} from './order.ts'
+import { allowedTransitions, mayMove, type OrderStatus } from './orderStates.ts'
+import { type Rejection, reject } from './rejection.ts'
+import { type Money, quantityMax } from './types.ts'
+
+export const notFound = () => reject('order/not-found', 'There is no such order.')
+
+/** Refuses a step that the table does not have, with those that it has. */
+export function illegal(state: PlacedOrder, to: OrderStatus): Rejection {
+  return reject('order/illegal-transition', `An order that is ${state.status} cannot be ${to}.`, {
+    status: state.status,
+    allowedTransitions: allowedTransitions(state.status),
+  })
+}
+
+/** Records the intent to buy, before anything is promised. */
+export function submit(state: Order, input: Submission): Decision<OrderEvent> {
+  if (state.status !== 'none') return []
+  if (input.lines.length === 0 && input.charges.length === 0) {
+    return reject('cart/empty', 'There is nothing to order.')
+  }
+  const most = Math.max(0, ...demand(input).values())
+  if (most > quantityMax || !Number.isSafeInteger(input.total.amount)) {
+    return reject('cart/quantity-limit', 'That is more than one order can hold.', {
+      limit: quantityMax,
+    })
+  }
+  return [{ type: 'OrderSubmitted', data: input }]
+}
+
+/**
+ * Ends the placing: `refused` are the products that could not be reserved, `expiresAt` is until
+ * when the order waits to be paid.
+ */
+export function conclude(
+  state: Order,
+  refused: ReadonlySet<string>,
+  expiresAt: number | null = null,
+): Decision<OrderEvent> {
+  if (state.status === 'none') return notFound()
+  if (state.status !== 'submitted') return []
+  const { orderId } = state
+  if (refused.size === 0) {
+    const deadline: OrderEvent[] =
+      expiresAt === null ? [] : [{ type: 'PaymentDeadlineSet', data: { orderId, expiresAt } }]
+    return [{ type: 'OrderPlaced', data: { orderId } }, ...deadline]
+  }
+  const wanted = demand(state)
+  const short = [...refused].map(productId => ({
+    productId,
+    sku: state.lines.find(line => line.productId === productId)?.sku ?? productId,
+    wanted: wanted.get(productId) ?? 1,
+  }))
+  return [{ type: 'OrderRejected', data: { orderId, short } }]
+}
+
+/** Changes where the goods go, as long as nothing is paid. */
+export function changeDelivery(state: Order, delivery: Delivery): Decision<OrderEvent> {
+  if (state.status === 'none') return notFound()
+  if (state.status !== 'pending') {
+    return reject(
+      'order/illegal-transition',
+      `The delivery of a ${state.status} order is settled.`,
+      {
+        status: state.status,
+        allowedTransitions: allowedTransitions(state.status),
+      },
+    )
+  }
+  const same =
+    state.delivery?.shippingAddress === delivery.shippingAddress &&
+    state.delivery.phoneNumber === delivery.phoneNumber
+  if (same) return []
+  const { orderId, customerId } = state
+  return [{ type: 'DeliveryDetailsChanged', data: { orderId, customerId, delivery } }]
+}
+
+/**
+ * Announces a payment before the provider is asked, so that no charge is ever an orphan. `now` in
+ * milliseconds: an order whose time has run out is not paid, even if nobody has recorded that yet.
+ */
+export function requestPayment(state: Order, payment: Payment, now = 0): Decision<OrderEvent> {
+  if (state.status === 'none') return notFound()
+  if (state.openPayment?.paymentId === payment.paymentId) return []
+  if (state.paidBy?.paymentId === payment.paymentId) return []
+  if (state.status === 'expired' || isDue(state, now)) {
+    return reject('order/expired', 'This order was not paid in its time: please order again.')
+  }
+  if (state.openPayment !== null) return paymentInProgress()
+  if (state.status !== 'pending') return illegal(state, 'paid')
+  const { orderId, total } = state
+  return [{ type: 'PaymentRequested', data: { orderId, ...payment, amount: total } }]
+}
+
+function paymentInProgress() {
+  return reject('order/payment-in-progress', 'A payment of this order is under way.')
+}
+
+/** Records the provider's yes. `payment` was announced, or came in some other way. */
+export function capture(
+  state: Order,
+  payment: Omit<Payment, 'method'> & { reference: string },
+): Decision<OrderEvent> {
+  if (state.status === 'none') return notFound()
+  if (state.paidBy?.paymentId === payment.paymentId) return []
+  if (state.openPayment !== null && state.openPayment.paymentId !== payment.paymentId) {
+    return paymentInProgress()
+  }
+  if (state.status !== 'pending') return illegal(state, 'paid')
+  const { orderId, total } = state
+  return [{ type: 'OrderPaid', data: { orderId, ...payment, amount: total } }]
+}
+
+/** Records the provider's no. */
+export function failPayment(state: Order, paymentId: string, reason: string): Decision<OrderEvent> {
+  if (state.status === 'none') return notFound()
+  if (state.openPayment?.paymentId !== paymentId) return []
+  return [{ type: 'PaymentFailed', data: { orderId: state.orderId, paymentId, reason } }]
+}
+
+/** Hands the goods to the carrier. */
+export function ship(state: Order, tracking: string | undefined): Decision<OrderEvent> {
+  if (state.status === 'none') return notFound()
+  if (state.status === 'shipped') return []
+  if (!mayMove(state.status, 'shipped')) return illegal(state, 'shipped')
+  const { orderId } = state
+  return [
+    { type: 'OrderShipped', data: tracking === undefined ? { orderId } : { orderId, tracking } },
+  ]
+}
+
+/** The goods have arrived. */
+export function deliver(state: Order): Decision<OrderEvent> {
+  if (state.status === 'none') return notFound()
+  if (state.status === 'delivered') return []
+  if (!mayMove(state.status, 'delivered')) return illegal(state, 'delivered')
+  return [{ type: 'OrderDelivered', data: { orderId: state.orderId } }]
+}
+
+/** Ends an order before it is shipped; what was captured is owed back. */
+export function cancel(state: Order, reason: string): Decision<OrderEvent> {
+  if (state.status === 'none') return notFound()
+  if (state.status === 'cancelled') return []
+  if (state.openPayment !== null) return paymentInProgress()
+  if (!mayMove(state.status, 'cancelled')) return illegal(state, 'cancelled')
+  const owed = refundable(state)
+  const refund = owed > 0 ? { amount: owed, currency: state.total.currency } : null
+  return [{ type: 'OrderCancelled', data: { orderId: state.orderId, reason, refund } }]
+}
+
+export interface Refund {
+  refundId: string
+  amount: Money
+  reason: string
+}
+
+/** Records money that was paid back; never more than was captured. */
+export function refund(state: Order, input: Refund): Decision<OrderEvent> {
+  if (state.status === 'none') return notFound()
+  if (state.refunds.includes(input.refundId)) return []
+  // What was announced as this refund has been set aside for it.
+  const mine = state.openRefunds.get(input.refundId)?.amount.amount ?? 0
+  return (
+    refuseRefund(state, input.amount, mine) ?? [
+      { type: 'OrderRefunded', data: { orderId: state.orderId, ...input } },
+    ]
+  )
+}
+
+/** What can still be paid back, in minor units. */
+export function refundable({ captured, refunded, openRefunds }: PlacedOrder): number {
+  const open = [...openRefunds.values()].reduce((total, { amount }) => total + amount.amount, 0)
+  return captured - refunded - open
+}
+
+/** Why an amount cannot be paid back: what is under way counts as paid back. */
+export function refuseRefund(
+  state: PlacedOrder,
+  amount: Money,
+  setAside = 0,
+): Rejection | undefined {
+  // A refund of nothing must not end an order that nobody has paid.
+  if (state.captured === 0 && !mayMove(state.status, 'refunded')) return illegal(state, 'refunded')
+  const left = { amount: refundable(state) + setAside, currency: state.total.currency }
+  if (amount.amount <= left.amount && amount.currency === left.currency) return undefined
+  return reject('order/refund-exceeds-capture', `At most ${formatMoney(left)} can be paid back.`, {
+    refundable: left,
+  })
+}
+
+export interface Return {
+  returnId: string
+  reference: string
+  lines: OrderLine[]
+  charges: Charge[]
+}
+
+/** Takes goods back and owes their price; never more pieces or money than were sold. */
+export function takeBack(state: Order, input: Return): Decision<OrderEvent> {
+  if (state.status === 'none') return notFound()
+  if (state.returns.includes(input.returnId)) return []
+  if (!state.handedOver) return illegal(state, 'refunded')
+  const sold = demand(state)
+  for (const [productId, quantity] of demand(input)) {
+    const left = (sold.get(productId) ?? 0) - (state.returned.get(productId) ?? 0)
+    if (quantity > left) {
+      return reject('order/refund-exceeds-capture', `Only ${left} pieces of it can come back.`)
+    }
+  }
+  const parts = [...input.lines.map(line => line.total), ...input.charges.map(each => each.amount)]
+  const amount = sum(parts, state.total.currency)
+  return (
+    refuseRefund(state, amount) ?? [
+      { type: 'ItemsReturned', data: { orderId: state.orderId, ...input, amount } },
+    ]
+  )
+}
+
+/** The statuses in which nothing more happens to an order by itself. */
+const finished: readonly OrderStatus[] = [
+  'rejected',
+  'delivered',
+  'cancelled',
+  'expired',
+  'refunded',
+]
+
+/** Takes a finished order out of the lists; its events stay. */
+export function archive(state: Order): Decision<OrderEvent> {
+  if (state.status === 'none') return notFound()
+  if (state.archived) return []
+  const isMoneyMoving = state.openRefunds.size > 0 || state.openPayment !== null
+  if (!finished.includes(state.status) || isMoneyMoving) {
+    return reject('order/not-finished', `An order that is ${state.status} is not finished.`, {
+      status: state.status,
+      allowedTransitions: allowedTransitions(state.status),
+    })
+  }
+  return [{ type: 'OrderArchived', data: { orderId: state.orderId } }]
+}

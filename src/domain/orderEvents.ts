@@ -1,0 +1,115 @@
+// The events of an order as the log keeps them, and what they are made of.
+import Type, { type Static } from 'typebox'
+import {
+  Country,
+  Id,
+  Moment,
+  Money,
+  Payload,
+  Personal,
+  Quantity,
+  Reason,
+  ShortText,
+  Sku,
+} from './types.ts'
+
+export const OrderLine = Type.Object(
+  {
+    productId: Id,
+    sku: Sku,
+    name: ShortText,
+    quantity: Quantity,
+    unitPrice: Money,
+    total: Money,
+  },
+  { additionalProperties: false },
+)
+export type OrderLine = Static<typeof OrderLine>
+const Lines = Type.Array(OrderLine, { maxItems: 5_000 })
+
+/** Money without goods: postage, a fee. */
+export const Charge = Type.Object(
+  { code: Sku, name: ShortText, amount: Money },
+  { additionalProperties: false },
+)
+export type Charge = Static<typeof Charge>
+const Charges = Type.Array(Charge, { maxItems: 5_000 })
+
+export const Delivery = Type.Object(
+  {
+    shippingAddress: Personal({ maxLength: 1_000 }),
+    phoneNumber: Personal({ maxLength: 40 }),
+  },
+  { additionalProperties: false },
+)
+export type Delivery = Static<typeof Delivery>
+
+const payment = { orderId: Id, paymentId: Id }
+
+// Names and payloads are the storage format: they are versioned, never renamed.
+export const OrderEvents = {
+  OrderSubmitted: Payload(
+    {
+      orderId: Id,
+      orderNumber: Type.String({ minLength: 1, maxLength: 40 }),
+      customerId: Id,
+      cartId: Type.Union([Id, Type.Null()]),
+      lines: Lines,
+      charges: Charges,
+      total: Money,
+      country: Type.Union([Country, Type.Null()]),
+      delivery: Type.Union([Delivery, Type.Null()]),
+      paymentMethod: Type.String({ minLength: 1, maxLength: 40 }),
+    },
+    { subject: 'customerId' },
+  ),
+  OrderPlaced: Payload({ orderId: Id }),
+  /** Until when it waits to be paid; orders without one wait for ever. */
+  PaymentDeadlineSet: Payload({ orderId: Id, expiresAt: Moment }),
+  OrderExpired: Payload({ orderId: Id }),
+  OrderRejected: Payload({
+    orderId: Id,
+    short: Type.Array(Type.Object({ productId: Id, sku: Sku, wanted: Quantity }), {
+      maxItems: 5_000,
+    }),
+  }),
+  DeliveryDetailsChanged: Payload(
+    { orderId: Id, customerId: Id, delivery: Delivery },
+    { subject: 'customerId' },
+  ),
+  PaymentRequested: Payload({ ...payment, provider: ShortText, method: ShortText, amount: Money }),
+  OrderPaid: Payload({ ...payment, provider: ShortText, reference: ShortText, amount: Money }),
+  PaymentFailed: Payload({ ...payment, reason: Reason }),
+  /** Money that came when the order could not take it: expired, cancelled or paid by then. */
+  LatePaymentReceived: Payload({
+    ...payment,
+    provider: ShortText,
+    reference: ShortText,
+    amount: Money,
+  }),
+  LatePaymentRefused: Payload({ ...payment, refundId: Id, amount: Money, reason: Reason }),
+  LatePaymentReturned: Payload({ ...payment, refundId: Id, amount: Money }),
+  OrderShipped: Payload({ orderId: Id, tracking: Type.Optional(ShortText) }),
+  OrderDelivered: Payload({ orderId: Id }),
+  /** `refund` is what has to be paid back: the capture of a paid order. */
+  OrderCancelled: Payload({
+    orderId: Id,
+    reason: Reason,
+    refund: Type.Union([Money, Type.Null()]),
+  }),
+  /** Counts against what can be paid back before the provider is asked. */
+  RefundRequested: Payload({ orderId: Id, refundId: Id, amount: Money, reason: Reason }),
+  OrderRefunded: Payload({ orderId: Id, refundId: Id, amount: Money, reason: Reason }),
+  RefundFailed: Payload({ orderId: Id, refundId: Id, reason: Reason }),
+  /** Gone from lists, kept in the log. */
+  OrderArchived: Payload({ orderId: Id }),
+  /** Goods that came back, at the price they were sold for. */
+  ItemsReturned: Payload({
+    orderId: Id,
+    returnId: Id,
+    reference: ShortText,
+    lines: Lines,
+    charges: Charges,
+    amount: Money,
+  }),
+}

@@ -1,0 +1,159 @@
+// A product: what is sold, under which name and price. Its stock is an aggregate of its own.
+import Type, { type Static } from 'typebox'
+import type { Aggregate, Decision, EventOf } from './aggregate.ts'
+import { type Image, imageFields, imagesMax } from './image.ts'
+import { reject } from './rejection.ts'
+import { Id, LongText, Money, Payload, ShortText, Sku } from './types.ts'
+
+// Names and payloads are the storage format: they are versioned, never renamed.
+export const ProductEvents = {
+  ProductCreated: Payload({
+    productId: Id,
+    sku: Sku,
+    name: ShortText,
+    description: LongText,
+    price: Money,
+    categoryId: Type.Union([Id, Type.Null()]),
+    featured: Type.Boolean(),
+    active: Type.Boolean(),
+  }),
+  ProductDetailsChanged: Payload({
+    productId: Id,
+    name: ShortText,
+    description: LongText,
+    categoryId: Type.Union([Id, Type.Null()]),
+    active: Type.Boolean(),
+  }),
+  PriceChanged: Payload({ productId: Id, price: Money, previous: Money }),
+  ProductFeatured: Payload({ productId: Id }),
+  ProductUnfeatured: Payload({ productId: Id }),
+  ProductImageAdded: Payload({ productId: Id, ...imageFields }),
+  ProductImageRemoved: Payload({ productId: Id, imageId: Id }),
+  ProductDeleted: Payload({ productId: Id }),
+}
+export type ProductEvent = EventOf<typeof ProductEvents>
+
+type Details = Static<typeof ProductEvents.ProductCreated>
+/** Its images in the order in which they are shown. */
+type Known = Details & { images: readonly Image[] }
+export type Product =
+  | { status: 'none' }
+  | ({ status: 'listed' } & Known)
+  | ({ status: 'deleted' } & Known)
+
+export const product: Aggregate<Product, ProductEvent> = {
+  category: 'product',
+  events: ProductEvents,
+  initial: { status: 'none' },
+  evolve(state, event) {
+    if (event.type === 'ProductCreated') return { status: 'listed', ...event.data, images: [] }
+    if (state.status === 'none') return state
+    switch (event.type) {
+      case 'ProductDetailsChanged':
+        return { ...state, ...event.data }
+      case 'PriceChanged':
+        return { ...state, price: event.data.price }
+      case 'ProductFeatured':
+        return { ...state, featured: true }
+      case 'ProductUnfeatured':
+        return { ...state, featured: false }
+      case 'ProductImageAdded': {
+        const { productId: _, ...image } = event.data
+        return { ...state, images: [...state.images, image] }
+      }
+      case 'ProductImageRemoved': {
+        const { imageId } = event.data
+        return { ...state, images: state.images.filter(image => image.imageId !== imageId) }
+      }
+      case 'ProductDeleted':
+        return { ...state, status: 'deleted' }
+    }
+  },
+}
+
+const notFound = () => reject('product/not-found', 'There is no such product.')
+
+/** Lists a new product; asking again for one that is there adds nothing. */
+export function create(state: Product, input: Details): Decision<ProductEvent> {
+  if (state.status !== 'none') return []
+  return [{ type: 'ProductCreated', data: input }]
+}
+
+export interface ProductChange {
+  productId: string
+  name?: string | undefined
+  description?: string | undefined
+  price?: Money | undefined
+  categoryId?: string | null | undefined
+  featured?: boolean | undefined
+  active?: boolean | undefined
+}
+
+/** Changes what differs; each kind of change is an event of its own. */
+export function change(state: Product, input: ProductChange): Decision<ProductEvent> {
+  if (state.status !== 'listed') return notFound()
+  const { productId } = input
+  const details = {
+    name: input.name ?? state.name,
+    description: input.description ?? state.description,
+    categoryId: input.categoryId === undefined ? state.categoryId : input.categoryId,
+    active: input.active ?? state.active,
+  }
+  const events: ProductEvent[] = []
+  if (
+    details.name !== state.name ||
+    details.description !== state.description ||
+    details.categoryId !== state.categoryId ||
+    details.active !== state.active
+  ) {
+    events.push({ type: 'ProductDetailsChanged', data: { productId, ...details } })
+  }
+  const { price } = input
+  if (price !== undefined && !sameMoney(price, state.price)) {
+    events.push({ type: 'PriceChanged', data: { productId, price, previous: state.price } })
+  }
+  if (input.featured !== undefined && input.featured !== state.featured) {
+    const type = input.featured ? 'ProductFeatured' : 'ProductUnfeatured'
+    events.push({ type, data: { productId } })
+  }
+  return events
+}
+
+/** Shows one more image of a product; asking again for one that is there adds nothing. */
+export function addImage(
+  state: Product,
+  { productId, ...image }: { productId: string } & Image,
+): Decision<ProductEvent> {
+  if (state.status !== 'listed') return notFound()
+  if (state.images.some(other => other.imageId === image.imageId)) return []
+  if (state.images.length >= imagesMax) {
+    return reject('product/image-limit', `A product has at most ${imagesMax} images.`, {
+      limit: imagesMax,
+    })
+  }
+  return [{ type: 'ProductImageAdded', data: { productId, ...image } }]
+}
+
+/** Takes an image from a product. */
+export function removeImage(
+  state: Product,
+  productId: string,
+  imageId: string,
+): Decision<ProductEvent> {
+  if (state.status !== 'listed') return notFound()
+  if (state.images.some(image => image.imageId === imageId)) {
+    return [{ type: 'ProductImageRemoved', data: { productId, imageId } }]
+  }
+  return reject('product/image-not-found', 'This product has no such image.')
+}
+
+/** Takes a product out of the shop; its history stays. */
+export function remove(state: Product, productId: string): Decision<ProductEvent> {
+  if (state.status === 'none') return notFound()
+  if (state.status === 'deleted') return []
+  return [{ type: 'ProductDeleted', data: { productId } }]
+}
+
+function sameMoney(a: Money, b: Money) {
+  return a.amount === b.amount && a.currency === b.currency
+}

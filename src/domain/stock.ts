@@ -1,0 +1,150 @@
+// The stock of one product: a fold of movements, never a counter that somebody overwrites.
+import Type, { type Static } from 'typebox'
+import type { Aggregate, Decision, EventOf } from './aggregate.ts'
+import { reject } from './rejection.ts'
+import { Id, Payload, Quantity, Reason } from './types.ts'
+
+export const adjustmentReasons = [
+  'received',
+  'opening',
+  'counted',
+  'returned',
+  'found',
+  'damaged',
+  'lost',
+  'correction',
+] as const
+export const AdjustmentReason = Type.Enum([...adjustmentReasons])
+const Delta = Type.Integer({ minimum: -10_000_000, maximum: 10_000_000 })
+const reservation = { productId: Id, orderId: Id, quantity: Quantity }
+
+// Names and payloads are the storage format: they are versioned, never renamed.
+export const StockEvents = {
+  StockAdjusted: Payload({
+    productId: Id,
+    delta: Delta,
+    reason: AdjustmentReason,
+    note: Type.Optional(Reason),
+  }),
+  StockReserved: Payload(reservation),
+  /** Recorded, so that whoever asks again for this order gets the same answer. */
+  ReservationRefused: Payload({ ...reservation, available: Type.Integer({ minimum: 0 }) }),
+  ReservationReleased: Payload(reservation),
+  ReservationCommitted: Payload(reservation),
+}
+export type StockEvent = EventOf<typeof StockEvents>
+
+export interface Stock {
+  /** Pieces in the house, reserved ones included. */
+  onHand: number
+  /** Pieces promised to open orders, by order. */
+  reserved: ReadonlyMap<string, number>
+  reservedTotal: number
+  /**
+   * The last orders that were refused, released or committed: a straggler that asks to reserve for
+   * one of them again must not be served. Bounded, since a straggler is late by seconds.
+   */
+  settled: readonly string[]
+}
+
+const settledMax = 2_000
+
+export const stock: Aggregate<Stock, StockEvent> = {
+  category: 'stock',
+  events: StockEvents,
+  initial: { onHand: 0, reserved: new Map(), reservedTotal: 0, settled: [] },
+  evolve(state, event) {
+    switch (event.type) {
+      case 'StockAdjusted':
+        return { ...state, onHand: state.onHand + event.data.delta }
+      case 'StockReserved': {
+        const { orderId, quantity } = event.data
+        return {
+          ...state,
+          reserved: new Map(state.reserved).set(orderId, quantity),
+          reservedTotal: state.reservedTotal + quantity,
+        }
+      }
+      case 'ReservationRefused':
+        return { ...state, settled: settle(state, event.data.orderId) }
+      case 'ReservationReleased':
+        return close(state, event.data)
+      case 'ReservationCommitted':
+        return { ...close(state, event.data), onHand: state.onHand - event.data.quantity }
+    }
+  },
+}
+
+function close(state: Stock, closed: { orderId: string; quantity: number }): Stock {
+  const reserved = new Map(state.reserved)
+  reserved.delete(closed.orderId)
+  const reservedTotal = state.reservedTotal - closed.quantity
+  return { ...state, reserved, reservedTotal, settled: settle(state, closed.orderId) }
+}
+
+function settle(state: Stock, orderId: string) {
+  return [...state.settled.slice(1 - settledMax), orderId]
+}
+
+/** Pieces that nobody has been promised. */
+export function available(state: Stock): number {
+  return state.onHand - state.reservedTotal
+}
+
+export type Adjustment = Static<typeof StockEvents.StockAdjusted>
+
+/** Books pieces in or out; never below what is promised to open orders. May be repeated. */
+export function adjust(state: Stock, input: Adjustment): Decision<StockEvent> {
+  if (input.delta === 0) return []
+  if (available(state) + input.delta < 0) {
+    return reject(
+      'stock/below-reserved',
+      `Only ${available(state)} of ${state.onHand} pieces are free, the others are reserved.`,
+      { onHand: state.onHand, reserved: state.reservedTotal, available: available(state) },
+    )
+  }
+  return [{ type: 'StockAdjusted', data: input }]
+}
+
+export type Reservation = Static<typeof StockEvents.StockReserved>
+
+/**
+ * Promises pieces to an order, or records that there were too few. An order gets one answer for
+ * good: asked again, nothing is added, and `isReserved` tells which answer it was.
+ */
+export function reserve(state: Stock, input: Reservation): Decision<StockEvent> {
+  if (state.settled.includes(input.orderId)) return []
+  return reserveAgain(state, input)
+}
+
+/**
+ * The same for an order whose first promise has run out, which `reserve` takes for a straggler. It
+ * is for the caller to ask this once only: by a command id that is the same for every repeat.
+ */
+export function reserveAgain(state: Stock, input: Reservation): Decision<StockEvent> {
+  if (state.reserved.has(input.orderId)) return []
+  const free = available(state)
+  if (free < input.quantity) {
+    return [{ type: 'ReservationRefused', data: { ...input, available: Math.max(0, free) } }]
+  }
+  return [{ type: 'StockReserved', data: input }]
+}
+
+/** Whether pieces are promised to this order now. */
+export function isReserved(state: Stock, orderId: string): boolean {
+  return state.reserved.has(orderId)
+}
+
+/** Gives an order's pieces back; nothing happens when it holds none. */
+export function release(state: Stock, productId: string, orderId: string): Decision<StockEvent> {
+  const quantity = state.reserved.get(orderId)
+  if (quantity === undefined) return []
+  return [{ type: 'ReservationReleased', data: { productId, orderId, quantity } }]
+}
+
+/** Hands an order's pieces over; nothing happens when it holds none. */
+export function commit(state: Stock, productId: string, orderId: string): Decision<StockEvent> {
+  const quantity = state.reserved.get(orderId)
+  if (quantity === undefined) return []
+  return [{ type: 'ReservationCommitted', data: { productId, orderId, quantity } }]
+}

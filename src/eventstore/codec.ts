@@ -1,0 +1,211 @@
+// Between domain events and the log: schemas checked on write and on read, versions, and personal
+// fields sealed with the key of the person they are about.
+import type { TObject, TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { type Codec, type Envelope, PoisonEvent, type Stored } from '../commands/ports.ts'
+import type { DomainEvent, EventSchemas } from '../domain/aggregate.ts'
+import type { ShopEvent } from '../domain/events.ts'
+import { type Actor, erasedText } from '../domain/types.ts'
+import type { JsonObject, NewEvent, RecordedEvent } from './port.ts'
+
+/** Seals and opens text with the key of a person. `open` gives undefined once the key is erased. */
+export interface Seals {
+  seal(subject: string, text: string): Promise<string>
+  open(subject: string, sealed: string): Promise<string | undefined>
+}
+
+/** Turns the payload of one version of an event type into the next version's. */
+export type Upcaster = (data: JsonObject) => JsonObject
+
+/** What a personal field reads once its person has been erased. */
+export const erased = erasedText
+
+interface Kind {
+  version: number
+  subject: string | undefined
+  personal: readonly (readonly string[])[]
+  check(data: unknown): boolean
+  faults(data: unknown): string
+}
+
+interface Metadata extends JsonObject {
+  v: number
+  commandId: string
+  correlationId: string
+  causationId: string
+  actor: Actor
+  at: string
+  source?: string
+  digest?: string
+  sealed?: string
+}
+
+/** The codec of a set of event types; `upcasters` are keyed `Type@version`. */
+export function createCodec(
+  schemas: EventSchemas,
+  seals: Seals,
+  upcasters: Readonly<Record<string, Upcaster>> = {},
+): Codec {
+  const kinds = new Map(Object.entries(schemas).map(([type, schema]) => [type, kindOf(schema)]))
+
+  async function decode(recorded: RecordedEvent): Promise<Stored<DomainEvent>> {
+    const kind = kinds.get(recorded.type)
+    if (kind === undefined) throw new PoisonEvent(recorded, 'this type is not known')
+    const metadata = recorded.metadata as Metadata
+    let data = upcast(recorded, metadata.v, kind, upcasters)
+    if (metadata.sealed !== undefined && kind.subject !== undefined) {
+      const clear = await seals.open(String(data[kind.subject]), metadata.sealed)
+      if (clear !== undefined) data = restore(data, JSON.parse(clear) as Record<string, string>)
+    }
+    if (!kind.check(data)) throw new PoisonEvent(recorded, kind.faults(data))
+    return {
+      type: recorded.type,
+      data,
+      id: recorded.id,
+      stream: recorded.stream,
+      revision: recorded.revision,
+      position: recorded.position,
+      at: new Date(metadata.at),
+      commandId: metadata.commandId,
+      correlationId: metadata.correlationId,
+      causationId: metadata.causationId,
+      actor: metadata.actor,
+      source: metadata.source,
+      digest: metadata.digest,
+    }
+  }
+
+  return {
+    async encode(event, id, envelope) {
+      const kind = kinds.get(event.type)
+      if (kind === undefined) throw new Error(`no schema for the event type ${event.type}`)
+      if (!kind.check(event.data)) {
+        throw new Error(`${event.type} does not fit its schema: ${kind.faults(event.data)}`)
+      }
+      return encodeChecked(kind, event, { id, envelope, seals })
+    },
+    decode: recorded => decode(recorded) as Promise<Stored<ShopEvent>>,
+    async decodeFor<Event extends DomainEvent>(
+      aggregate: { events: Record<string, unknown> },
+      recorded: RecordedEvent,
+    ) {
+      if (!(recorded.type in aggregate.events)) {
+        throw new PoisonEvent(recorded, 'this type does not belong in this stream')
+      }
+      return decode(recorded) as Promise<Stored<Event>>
+    },
+  }
+}
+
+async function encodeChecked(
+  kind: Kind,
+  event: DomainEvent,
+  on: { id: string; envelope: Envelope; seals: Seals },
+): Promise<NewEvent> {
+  const { id, envelope, seals } = on
+  const { commandId, correlationId, causationId, actor, at, source, digest } = envelope
+  const metadata: Metadata = {
+    v: kind.version,
+    commandId,
+    correlationId,
+    causationId,
+    actor: publicActor(actor),
+    at: at.toISOString(),
+  }
+  if (source !== undefined) metadata.source = source
+  if (digest !== undefined) metadata.digest = digest
+  let data = event.data as JsonObject
+  if (kind.subject !== undefined) {
+    const personal = collect(data, kind.personal)
+    if (Object.keys(personal).length > 0) {
+      metadata.sealed = await seals.seal(String(data[kind.subject]), JSON.stringify(personal))
+      data = restore(data, Object.fromEntries(Object.keys(personal).map(path => [path, erased])))
+    }
+  }
+  return { id, type: event.type, data, metadata }
+}
+
+/** The roles of a moment are not history; the role in which somebody acted is. */
+function publicActor(actor: Actor): Actor {
+  if (actor.role === 'anonymous') return { role: 'anonymous' }
+  return { role: actor.role, id: actor.id } as Actor
+}
+
+function upcast(
+  recorded: RecordedEvent,
+  from: number,
+  kind: Kind,
+  upcasters: Readonly<Record<string, Upcaster>>,
+): JsonObject {
+  let data = recorded.data
+  for (let version = from; version < kind.version; version += 1) {
+    const next = upcasters[`${recorded.type}@${version}`]
+    if (next === undefined) throw new PoisonEvent(recorded, `no upcaster from version ${version}`)
+    data = next(data)
+  }
+  return data
+}
+
+function kindOf(schema: TObject): Kind {
+  const settings = schema as TObject & { subject?: string; version?: number }
+  const compiled = Compile(schema)
+  const personal = personalPaths(schema)
+  if (personal.length > 0 && settings.subject === undefined) {
+    throw new Error('a payload with personal fields names its subject')
+  }
+  return {
+    version: settings.version ?? 1,
+    subject: settings.subject,
+    personal,
+    check: data => compiled.Check(data),
+    faults: data =>
+      [...compiled.Errors(data)]
+        .slice(0, 3)
+        .map(fault => `${fault.instancePath} ${fault.message}`)
+        .join('; '),
+  }
+}
+
+type Shape = TSchema & {
+  personal?: boolean
+  properties?: Record<string, Shape>
+  anyOf?: Shape[]
+}
+
+/** Where the personal fields of a payload are; they sit in objects, not in lists. */
+function personalPaths(schema: Shape, path: readonly string[] = []): string[][] {
+  if (schema.personal === true) return [[...path]]
+  const inside = Object.entries(schema.properties ?? {}).flatMap(([name, property]) =>
+    personalPaths(property, [...path, name]),
+  )
+  return [...inside, ...(schema.anyOf ?? []).flatMap(option => personalPaths(option, path))]
+}
+
+function collect(data: JsonObject, paths: readonly (readonly string[])[]): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const path of paths) {
+    let value: unknown = data
+    for (const name of path) {
+      value = typeof value === 'object' && value !== null ? (value as JsonObject)[name] : undefined
+    }
+    if (typeof value === 'string') found[path.join('/')] = value
+  }
+  return found
+}
+
+/** A copy of a payload with some of its fields set, by path. */
+function restore(data: JsonObject, fields: Readonly<Record<string, string>>): JsonObject {
+  const copy = { ...data }
+  for (const [path, value] of Object.entries(fields)) {
+    const names = path.split('/')
+    const last = names.pop()
+    let at = copy
+    for (const name of names) {
+      const inner = { ...(at[name] as JsonObject) }
+      at[name] = inner
+      at = inner
+    }
+    if (last !== undefined) at[last] = value
+  }
+  return copy
+}

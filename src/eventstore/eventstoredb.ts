@@ -1,0 +1,137 @@
+// The event store on EventStoreDB or KurrentDB over gRPC: appends here, reads beside it.
+import { jsonEvent, WrongExpectedVersionError } from '@eventstore/db-client'
+import { type Connection, createClient, retrying, within } from './eventstoredbClient.ts'
+import { type ClientEvent, positionOf } from './eventstoredbEvents.ts'
+import { head, readAll, readStream, tail } from './eventstoredbReads.ts'
+import { subscribe } from './eventstoredbSubscription.ts'
+import {
+  type ActualRevision,
+  type AppendResult,
+  type EventStore,
+  type ExpectedRevision,
+  type NewEvent,
+  WrongRevision,
+} from './port.ts'
+
+const closeMs = 2_000
+/** How far back an append looks for its own ids, at first and when it repeats itself. */
+const tailSize = { first: 32, repeated: 256 }
+
+/**
+ * The event store behind `url` (`esdb://…`), over one client. `timeoutMs` bounds an append with all
+ * its retries (default 10 s); `idleMs` is how long a subscription is silent before it compares
+ * itself with the head (default 1 s).
+ *
+ * Limits of idempotency. With a number or 'no-stream' the server itself recognises an append that
+ * it has written, at any time. With 'any' and 'exists' it remembers recent event ids only (8 MiB
+ * of them, forgotten on restart and change of leader), so the end of the stream is searched as
+ * well: 32 events before the first try, 256 before a repeated one. The same append sent again with
+ * 'any' after both have moved on writes its events twice.
+ */
+export function eventStoreDb(options: {
+  url: string
+  timeoutMs?: number
+  idleMs?: number
+}): EventStore {
+  const { url, timeoutMs = 10_000, idleMs = 1_000 } = options
+  const closing = new AbortController()
+  const client = createClient(url)
+  const connection: Connection = { client, timeoutMs, idleMs, closing: closing.signal }
+  return {
+    append: (stream, expected, events) => append(connection, stream, expected, events),
+    readStream: (stream, range) => readStream(connection, stream, range),
+    readAll: range => readAll(connection, range),
+    subscribe: wanted => subscribe(connection, wanted),
+    head: () => head(connection),
+    async close() {
+      closing.abort()
+      // The client waits for its calls to end and has been seen to wait for ever.
+      await within(closeMs, new AbortController().signal, client.dispose()).catch(() => undefined)
+    },
+  }
+}
+
+async function append(
+  connection: Connection,
+  stream: string,
+  expected: ExpectedRevision,
+  events: readonly NewEvent[],
+): Promise<AppendResult> {
+  if (events.length === 0) throw new Error('an append holds at least one event')
+  return retrying(connection, async (failures, ms) => {
+    if (expected === 'any' || expected === 'exists') {
+      const size = failures === 0 ? tailSize.first : tailSize.repeated
+      const newest = await tail(connection, stream, Math.max(size, events.length))
+      const earlier = earlierResult(newest, { stream, expected, events })
+      if (earlier !== undefined) return earlier
+    }
+    return send(connection, { stream, expected, events, deadlineMs: ms })
+  })
+}
+
+interface Append {
+  stream: string
+  expected: ExpectedRevision
+  events: readonly NewEvent[]
+}
+
+/** What the same append wrote before; undefined when none of its ids is among the newest events. */
+function earlierResult(
+  newest: ClientEvent[],
+  { stream, expected, events }: Append,
+): AppendResult | undefined {
+  const ids = new Set(events.map(({ id }) => id.toLowerCase()))
+  const copies = newest.filter(({ id }) => ids.has(id.toLowerCase()))
+  const [last] = copies
+  if (last === undefined) return undefined
+  if (copies.length < ids.size) {
+    throw new WrongRevision(stream, expected, actualRevision(newest[0]?.revision))
+  }
+  return { revision: Number(last.revision), position: positionOf(last) }
+}
+
+async function send(
+  connection: Connection,
+  { stream, expected, events, deadlineMs }: Append & { deadlineMs: number },
+): Promise<AppendResult> {
+  const proposed = events.map(({ id, type, data, metadata }) =>
+    jsonEvent({ id, type, data, metadata }),
+  )
+  try {
+    const { success, nextExpectedRevision, position } = await connection.client.appendToStream(
+      stream,
+      proposed,
+      { expectedRevision: expectedRevision(expected), deadline: deadlineMs },
+    )
+    if (!success) throw new WrongRevision(stream, expected, actualRevision(nextExpectedRevision))
+    const revision = Number(nextExpectedRevision)
+    return {
+      revision,
+      position: position?.commit ?? (await positionAt(connection, stream, revision)),
+    }
+  } catch (error) {
+    if (!(error instanceof WrongExpectedVersionError)) throw error
+    throw new WrongRevision(stream, expected, actualRevision(error.actualVersion))
+  }
+}
+
+function expectedRevision(expected: ExpectedRevision) {
+  if (expected === 'no-stream') return 'no_stream'
+  if (expected === 'exists') return 'stream_exists'
+  return expected === 'any' ? 'any' : BigInt(expected)
+}
+
+function actualRevision(actual: bigint | string | undefined): ActualRevision {
+  return typeof actual === 'bigint' && actual >= 0n ? Number(actual) : 'no-stream'
+}
+
+/** The server leaves the position out when it recognises an append but cannot read it at once. */
+async function positionAt(
+  connection: Connection,
+  stream: string,
+  revision: number,
+): Promise<bigint> {
+  const range = { from: revision, to: revision }
+  for await (const event of readStream(connection, stream, range)) return event.position
+  throw new Error(`revision ${revision} of ${stream} was written but cannot be read`)
+}

@@ -1,0 +1,121 @@
+// One EventStoreDB client with its known traps closed, and which of its errors pass by themselves.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { EventStoreDBClient, isCommandError, NotLeaderError } from '@eventstore/db-client'
+import { Unavailable } from './port.ts'
+
+/** A client and how patient its callers are. */
+export interface Connection {
+  client: EventStoreDBClient
+  timeoutMs: number
+  /** How long a subscription may be silent before it compares itself with the head. */
+  idleMs: number
+  /** Aborts when the store is closed. */
+  closing: AbortSignal
+}
+
+/** gRPC: cancelled by the server, unknown, deadline exceeded, aborted, internal, unavailable. */
+const passingCodes = new Set([1, 2, 4, 10, 13, 14])
+const firstPauseMs = 25
+const longestPauseMs = 2_000
+
+/** Creates the client for `url` (`esdb://…`); it connects on first use. */
+export function createClient(url: string): EventStoreDBClient {
+  const client = EventStoreDBClient.connectionString(url)
+  appendOneByOne(client)
+  guardReconnect(client)
+  return client
+}
+
+/**
+ * The client's batch append is off, one call an append is used instead. It keeps the answers it
+ * waits for in one map for the whole process: an error on any stream of any client rejects them
+ * all, and an answer that comes after that, or a write that waits for the socket when it breaks,
+ * is thrown where nobody can catch it and ends the process (6.2.1, batchAppend.js).
+ */
+function appendOneByOne(client: EventStoreDBClient): void {
+  Reflect.set(client, 'supports', async () => false)
+}
+
+/** The client does not await its reconnect: a failed discovery would end the process. */
+function guardReconnect(client: EventStoreDBClient): void {
+  const handleError: unknown = Reflect.get(client, 'handleError')
+  if (typeof handleError !== 'function') return
+  Reflect.set(client, 'handleError', async (...failure: unknown[]) => {
+    await Promise.resolve(Reflect.apply(handleError, client, failure)).catch(() => undefined)
+  })
+}
+
+/** Whether an error is about the connection or the server's state and may pass by itself. */
+export function isWeather(error: unknown): boolean {
+  if (error instanceof Unavailable || error instanceof NotLeaderError) return true
+  if (!(error instanceof Error)) return false
+  if (error.message.startsWith('Failed to discover')) return true
+  const code: unknown = isCommandError(error) ? error.code : Reflect.get(error, 'code')
+  return typeof code === 'number' && passingCodes.has(code)
+}
+
+/** How long to wait before try number `failures`: doubles, with jitter, up to two seconds. */
+export function pauseMs(failures: number): number {
+  const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** failures)
+  return pause * (0.5 + Math.random() / 2)
+}
+
+/** Waits, but not beyond the signal, and never throws. */
+export async function rest(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined)
+}
+
+/** The outcome of `work`, or Unavailable when it takes longer than `ms` or the signal aborts. */
+export async function within<T>(ms: number, signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const done = new AbortController()
+  const late = rest(ms, AbortSignal.any([signal, done.signal])).then(() => {
+    throw new Unavailable(
+      signal.aborted ? 'the event store is closed' : 'EventStoreDB did not answer in time',
+    )
+  })
+  // The loser of the race may fail later, when nobody listens any more.
+  late.catch(() => undefined)
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    done.abort()
+  }
+}
+
+/**
+ * Repeats `attempt` with back-off while its errors are weather, for `timeoutMs` in all; then throws
+ * Unavailable. Any other error is thrown at once. `attempt` gets the number of tries before it and
+ * how many milliseconds it may take.
+ */
+export async function retrying<T>(
+  { timeoutMs, closing }: Connection,
+  attempt: (failures: number, ms: number) => Promise<T>,
+): Promise<T> {
+  const end = performance.now() + timeoutMs
+  for (let failures = 0; ; failures++) {
+    const left = end - performance.now()
+    try {
+      closed(closing)
+      return await within(
+        left,
+        closing,
+        attempt(failures, Math.max(1, Math.min(left, timeoutMs / 2))),
+      )
+    } catch (error) {
+      if (!isWeather(error)) throw error
+      const pause = pauseMs(failures)
+      if (closing.aborted || performance.now() + pause >= end) throw unavailable(error)
+      await rest(pause, closing)
+    }
+  }
+}
+
+function closed(closing: AbortSignal): void {
+  if (closing.aborted) throw new Unavailable('the event store is closed')
+}
+
+/** The error as callers of the port know it. */
+export function unavailable(error: unknown): Unavailable {
+  if (error instanceof Unavailable) return error
+  return new Unavailable('EventStoreDB cannot be reached', { cause: error })
+}

@@ -1,0 +1,98 @@
+// Translates between EventStoreDB's events, positions and filters and the port's.
+import {
+  type AllStreamSubscription,
+  eventTypeFilter,
+  excludeSystemEvents,
+  type Filter,
+  type Position,
+  START,
+  streamNameFilter,
+} from '@eventstore/db-client'
+import type { EventFilter, JsonObject, RecordedEvent } from './port.ts'
+
+/** What the client hands over for one event, whichever way it was read. */
+export interface ClientEvent {
+  streamId: string
+  id: string
+  revision: bigint
+  type: string
+  data: unknown
+  metadata?: unknown
+  created: Date
+  position?: Position
+}
+
+/** A server from before 22.6 gives this instead of a position when a stream is read. */
+const noPosition = 2n ** 64n - 1n
+/** Events looked at between two checkpoints of a filtered subscription. */
+const searchWindow = 256
+
+/** Streams and events of the server itself start with a dollar; the log does not show them. */
+export function isSystem(event: { streamId: string; type: string }): boolean {
+  return event.streamId.startsWith('$') || event.type.startsWith('$')
+}
+
+/**
+ * The port's event. Throws when the event has no single position: then the server is older than
+ * 22.6, or the event was written in an explicit transaction over the retired TCP protocol.
+ */
+export function recorded(event: ClientEvent): RecordedEvent {
+  return {
+    id: event.id,
+    type: event.type,
+    data: jsonObject(event.data),
+    metadata: jsonObject(event.metadata ?? {}),
+    stream: event.streamId,
+    revision: Number(event.revision),
+    position: positionOf(event),
+    recordedAt: event.created,
+  }
+}
+
+/** The position of an event; see `recorded` for when it throws. */
+export function positionOf({ position, id }: ClientEvent): bigint {
+  // Everything written over gRPC commits itself, so commit and prepare are one number.
+  if (position === undefined || position.commit === noPosition) {
+    throw new Error(`event ${id} came without a position: EventStoreDB 22.6 or newer is needed`)
+  }
+  if (position.commit !== position.prepare) {
+    throw new Error(`event ${id} is part of an explicit transaction and has no position of its own`)
+  }
+  return position.commit
+}
+
+/** Events of other applications may hold anything: what is no JSON object is wrapped in one. */
+function jsonObject(value: unknown): JsonObject {
+  if (value instanceof Uint8Array) return { base64: Buffer.from(value).toString('base64') }
+  return isJsonObject(value) ? value : { value }
+}
+
+function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The client's name for a position of the port, where 0n is the beginning. */
+export function toClientPosition(position: bigint): Position | typeof START {
+  return position === 0n ? START : { commit: position, prepare: position }
+}
+
+/**
+ * A filter for the server that lets through at least what the port's filter wants and tells
+ * checkpoints; what it lets through in excess (system events, longer type names) is for the caller
+ * to drop.
+ */
+export function serverFilter(
+  filter: EventFilter | undefined,
+  checkpointReached: (subscription: AllStreamSubscription, position: Position) => void,
+): Filter {
+  const options = { maxSearchWindow: searchWindow, checkpointReached }
+  if (filter === undefined) return excludeSystemEvents(options)
+  const isOnType = 'types' in filter
+  const prefixes = isOnType ? [...filter.types] : [...filter.streamPrefixes]
+  // An empty prefix lets everything through, and an empty list is an error to the server.
+  if (prefixes.includes('')) return excludeSystemEvents(options)
+  if (prefixes.length === 0) return eventTypeFilter({ ...options, regex: '^(?!)' })
+  return isOnType
+    ? eventTypeFilter({ ...options, prefixes })
+    : streamNameFilter({ ...options, prefixes })
+}

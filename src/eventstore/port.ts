@@ -1,0 +1,129 @@
+// The event store port: what every adapter promises. tests/contract/ proves it for each of them.
+
+/** What the caller believes about a stream before it appends; a number is the last revision. */
+export type ExpectedRevision = 'no-stream' | 'any' | 'exists' | number
+
+/** The last revision a stream really has. The first event of a stream has revision 0. */
+export type ActualRevision = 'no-stream' | number
+
+export type JsonObject = { [key: string]: unknown }
+
+/** An event that is not in the log yet. `id` is a UUID; data and metadata are plain JSON. */
+export interface NewEvent {
+  id: string
+  type: string
+  data: JsonObject
+  metadata: JsonObject
+}
+
+/** An event as the log holds it. `position` orders all events of all streams. */
+export interface RecordedEvent extends NewEvent {
+  stream: string
+  revision: number
+  position: bigint
+  recordedAt: Date
+}
+
+/** Revision and position of the last event that an append wrote. */
+export interface AppendResult {
+  revision: number
+  position: bigint
+}
+
+/** Which events a reader of the whole log wants: by stream name prefix or by event type. */
+export type EventFilter = { streamPrefixes: readonly string[] } | { types: readonly string[] }
+
+export interface ReadStreamOptions {
+  /** First revision to read; when reading backwards the newest one. Default: the near end. */
+  from?: number
+  /** Last revision to read, inclusive. */
+  to?: number
+  direction?: 'forwards' | 'backwards'
+}
+
+export interface ReadAllOptions {
+  /** Exclusive: reading goes on behind this position. 0n is the beginning of the log. */
+  after?: bigint
+  filter?: EventFilter
+}
+
+export interface SubscribeOptions extends ReadAllOptions {
+  /** At most this many events in one batch. */
+  batchSize?: number
+  /** Ends the subscription: the iteration finishes without an error. */
+  signal?: AbortSignal
+}
+
+/**
+ * A step of a subscription. Everything up to `position` that the filter lets through has been
+ * delivered once this batch is handled, so `position` is a safe checkpoint even where no event
+ * matched. `live` says that the subscription has caught up with the log; the first live batch
+ * may be empty.
+ */
+export interface SubscriptionBatch {
+  events: RecordedEvent[]
+  position: bigint
+  live: boolean
+}
+
+export interface EventStore {
+  /**
+   * Appends all events or none. The same event ids appended again with the same expectation are
+   * a success with the first result. Throws WrongRevision, or Unavailable when the outcome is
+   * not known or the store cannot be reached: then the same append may be tried again.
+   */
+  append(
+    stream: string,
+    expected: ExpectedRevision,
+    events: readonly NewEvent[],
+  ): Promise<AppendResult>
+  /** The events of one stream by revision; a missing stream is an empty one. */
+  readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent>
+  /** The events behind a position in global order, up to the head at the time of the call. */
+  readAll(options?: ReadAllOptions): AsyncIterable<RecordedEvent>
+  /**
+   * Catches up from a position, says so, then follows live until `signal` aborts. Never skips,
+   * reorders or repeats; a lost connection is re-established from the last delivered position.
+   */
+  subscribe(options?: SubscribeOptions): AsyncIterable<SubscriptionBatch>
+  /** The newest position, 0n for an empty log. */
+  head(): Promise<bigint>
+  close(): Promise<void>
+}
+
+/** The stream was not where the caller believed. Nothing was written. */
+export class WrongRevision extends Error {
+  readonly stream: string
+  readonly expected: ExpectedRevision
+  readonly actual: ActualRevision
+
+  constructor(stream: string, expected: ExpectedRevision, actual: ActualRevision) {
+    super(`stream ${stream} is at ${actual}, expected ${expected}`)
+    this.name = 'WrongRevision'
+    this.stream = stream
+    this.expected = expected
+    this.actual = actual
+  }
+}
+
+/** The store could not be reached or did not answer in time. The outcome is unknown. */
+export class Unavailable extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'Unavailable'
+  }
+}
+
+/** Whether a filter lets an event through; adapters without server-side filters share it. */
+export function passes(filter: EventFilter | undefined, event: { stream: string; type: string }) {
+  if (filter === undefined) return true
+  if ('types' in filter) return filter.types.includes(event.type)
+  return filter.streamPrefixes.some(prefix => event.stream.startsWith(prefix))
+}
+
+/** Whether what a stream has satisfies what an append expects of it. */
+export function satisfies(expected: ExpectedRevision, actual: ActualRevision): boolean {
+  if (expected === 'any') return true
+  if (expected === 'exists') return actual !== 'no-stream'
+  return expected === actual
+}

@@ -1,0 +1,113 @@
+// The event store on PostgreSQL: one function call a batch of appends, positions in commit order.
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Pool } from '../infra/database.ts'
+import { groupCommit } from './groupCommit.ts'
+import {
+  type AppendResult,
+  type EventStore,
+  type SubscribeOptions,
+  type SubscriptionBatch,
+  Unavailable,
+} from './port.ts'
+import { type AppendRequest, eventText, flush } from './postgresAppends.ts'
+import { head, least, pageSize, readAll, readBetween, readStream } from './postgresReads.ts'
+import { createPulse, type Pulse } from './pulse.ts'
+
+/** Polling is the truth, notifications are the hint; this is how long a lost hint costs. */
+const pollMs = 500
+const reconnectMs = 200
+const bounds = { maxCount: 1_000, maxBytes: 8 * 1024 * 1024, maxWaiting: 20_000 }
+
+/**
+ * The event store on a PostgreSQL database that has been migrated. It shares the pool with others
+ * and does not end it; `close` waits for appends under way and ends its subscriptions.
+ */
+export function postgresEventStore(pool: Pool): EventStore {
+  const pulse = createPulse()
+  const closing = new AbortController()
+  const appends = groupCommit<AppendRequest, AppendResult>(async batch => {
+    await flush(pool, batch)
+    pulse.beat()
+  }, bounds)
+  const listening = listen(pool, () => pulse.beat(), closing.signal)
+
+  return {
+    async append(stream, expected, events) {
+      if (closing.signal.aborted) throw new Unavailable('the event store is closed')
+      if (events.length === 0) throw new Error('an append holds at least one event')
+      if (appends.isFull()) throw new Unavailable('too many appends are waiting')
+      const texts = events.map(eventText)
+      const bytes = texts.reduce((sum, text) => sum + text.length, 0)
+      return appends.add(stream, bytes, { stream, expected, events: texts })
+    },
+    readStream: (stream, options) => readStream(pool, stream, options),
+    readAll: options => readAll(pool, options),
+    subscribe: (options = {}) => {
+      const ends = options.signal
+        ? AbortSignal.any([options.signal, closing.signal])
+        : closing.signal
+      return subscribe(pool, pulse, { ...options, signal: ends })
+    },
+    head: () => head(pool),
+    async close() {
+      closing.abort()
+      await appends.settled()
+      pulse.beat()
+      await listening
+    },
+  }
+}
+
+async function* subscribe(
+  pool: Pool,
+  pulse: Pulse,
+  options: SubscribeOptions & { signal: AbortSignal },
+): AsyncGenerator<SubscriptionBatch> {
+  const { signal, filter, batchSize = pageSize } = options
+  let after = options.after ?? 0n
+  let wasLive = false
+  let failures = 0
+  while (!signal.aborted) {
+    const beats = pulse.count()
+    try {
+      const end = await head(pool)
+      const upTo = least(end, after + BigInt(batchSize))
+      const events = after < end ? await readBetween(pool, after, upTo, filter) : []
+      failures = 0
+      const live = upTo >= end
+      const moved = upTo > after
+      if (moved) after = upTo
+      if (signal.aborted) return
+      if (moved || !wasLive) yield { events, position: after, live }
+      wasLive = live
+      if (live) await pulse.wait(beats, pollMs, signal)
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error
+      failures += 1
+      await pulse.wait(pulse.count(), Math.min(2_000, 50 * 2 ** failures), signal)
+    }
+  }
+}
+
+/** Keeps one session listening for appends of other processes until the signal aborts. */
+async function listen(pool: Pool, onHint: () => void, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await listenOnce(pool, onHint, signal).catch(() => undefined)
+    await sleep(reconnectMs, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+async function listenOnce(pool: Pool, onHint: () => void, signal: AbortSignal): Promise<void> {
+  const session = await pool.connect()
+  try {
+    const ended = once(session, 'error', { signal }).catch(() => undefined)
+    session.on('notification', onHint)
+    await session.query('listen eventstore')
+    onHint()
+    await ended
+  } finally {
+    // Destroyed, not returned: a session that listens must not serve others.
+    session.release(true)
+  }
+}

@@ -1,0 +1,37 @@
+// A wake-up call for loops that otherwise poll: a hint that something is new, never the truth.
+
+export interface Pulse {
+  /** Wakes every waiter; a waiter that comes right after sees it too. */
+  beat(): void
+  /** Resolves at the next beat, after `timeoutMs`, or when the signal aborts. */
+  wait(since: number, timeoutMs: number, signal?: AbortSignal): Promise<void>
+  /** Counts beats: take it before looking, hand it to wait, and no beat falls in between. */
+  count(): number
+}
+
+/** Creates a pulse that nobody has beaten yet. */
+export function createPulse(): Pulse {
+  let beats = 0
+  const waiters = new Set<() => void>()
+  return {
+    beat() {
+      beats += 1
+      for (const wake of [...waiters]) wake()
+    },
+    count: () => beats,
+    wait(since, timeoutMs, signal) {
+      if (since !== beats || signal?.aborted) return Promise.resolve()
+      return new Promise(resolve => {
+        const wake = () => {
+          clearTimeout(timer)
+          waiters.delete(wake)
+          signal?.removeEventListener('abort', wake)
+          resolve()
+        }
+        const timer = setTimeout(wake, timeoutMs)
+        waiters.add(wake)
+        signal?.addEventListener('abort', wake, { once: true })
+      })
+    },
+  }
+}

@@ -1,0 +1,223 @@
+// Accounts: who may sign in. Of an address only a digest is kept, enough to find its account.
+import { createHmac } from 'node:crypto'
+import type { Account, Accounts, NewAccount, Traces } from '../commands/accountPorts.ts'
+import { type Pool, rows, type Statement, violatedConstraint } from './database.ts'
+import type { Secrets } from './secrets.ts'
+import { answerOf } from './weather.ts'
+
+interface AccountRow {
+  customer_id: string
+  username: string
+  password_hash: string
+  confirmed: boolean
+  disabled: boolean
+}
+
+const columns = 'customer_id, username, password_hash, confirmed, disabled'
+
+const insertAccount: Statement = {
+  name: 'accounts_insert',
+  text: `insert into shop.accounts (customer_id, username, email_digest, password_hash)
+    values ($1, $2, $3, $4)
+    on conflict do nothing
+    returning ${columns}`,
+}
+const forgetPerson = `insert into shop.person_keys (subject, erased_at)
+    select customer_id, now()
+    from gone
+    on conflict (subject) do update set sealed_key = null, erased_at = now()
+    returning subject`
+// Their streams may hold what the person had entered: with the key it becomes unreadable.
+const forgetStale: Statement = {
+  name: 'accounts_forget_stale',
+  text: `with gone as (
+      delete from shop.accounts
+      where not confirmed
+        and created_at < now() - interval '60 seconds'
+        and (lower(username) = lower($1) or email_digest = $2)
+      returning customer_id
+    )
+    ${forgetPerson}`,
+}
+const forgetUnconfirmed: Statement = {
+  name: 'accounts_forget_unconfirmed',
+  text: `with gone as (
+      delete from shop.accounts
+      where customer_id = $1 and not confirmed
+      returning customer_id
+    )
+    ${forgetPerson}`,
+}
+const findByUsername: Statement = {
+  name: 'accounts_find_by_username',
+  text: `select ${columns} from shop.accounts where lower(username) = lower($1)`,
+}
+const findByEmail: Statement = {
+  name: 'accounts_find_by_email',
+  text: `select ${columns} from shop.accounts where email_digest = $1`,
+}
+const confirmAccount: Statement = {
+  name: 'accounts_confirm',
+  text: `update shop.accounts set confirmed = true where customer_id = $1 returning ${columns}`,
+}
+const findByLogin: Statement = {
+  name: 'accounts_find_by_login',
+  text: `select ${columns}
+    from shop.accounts
+    where lower(username) = lower($1) or email_digest = $2
+    order by email_digest = $2 desc
+    limit 1`,
+}
+const findById: Statement = {
+  name: 'accounts_find_by_id',
+  text: `select ${columns} from shop.accounts where customer_id = $1`,
+}
+const setDisabled: Statement = {
+  name: 'accounts_set_disabled',
+  text: `update shop.accounts set disabled = $2 where customer_id = $1 returning ${columns}`,
+}
+const replacePassword: Statement = {
+  name: 'accounts_replace_password',
+  text: `with changed as (
+      update shop.accounts
+      set password_hash = $3
+      where customer_id = $1 and password_hash = $2
+      returning ${columns}
+    ), voided as (
+      update shop.password_resets r
+      set ended_at = now()
+      from changed c
+      where r.customer_id = c.customer_id and r.ended_at is null
+    ), ended as (
+      update shop.sessions s
+      set revoked_at = now()
+      from changed c
+      where s.customer_id = c.customer_id and s.family <> $4 and s.revoked_at is null
+    )
+    select ${columns} from changed`,
+}
+// An account that has the address already is left as it is, and so are its tokens.
+const replaceEmail: Statement = {
+  name: 'accounts_replace_email',
+  text: `with changed as (
+      update shop.accounts a
+      set email_digest = $2
+      where customer_id = $1
+        and not exists (
+          select from shop.accounts b where b.email_digest = $2 and b.customer_id <> $1
+        )
+      returning customer_id
+    ), voided as (
+      update shop.password_resets r
+      set ended_at = now()
+      from changed c
+      where r.customer_id = c.customer_id and r.ended_at is null
+    )
+    select customer_id from changed`,
+}
+const forgetForGood: Statement = {
+  name: 'accounts_forget_for_good',
+  text: 'select shop.forget_person($1)',
+}
+const countTraces: Statement = {
+  name: 'accounts_traces',
+  text: `select k.erased_at, k.sealed_key is not null as has_key,
+      (select count(*) from shop.accounts where customer_id = $1)::integer as accounts,
+      (select count(*) from shop.sessions where customer_id = $1)::integer as sessions,
+      (select count(*) from shop.password_resets where customer_id = $1)::integer as resets,
+      (select count(*) from shop.account_mails where customer_id = $1)::integer as mails
+    from shop.person_keys k
+    where k.subject = $1`,
+}
+
+interface TracesRow extends Omit<Traces, 'erasedAt' | 'hasKey'> {
+  erased_at: Date | null
+  has_key: boolean
+}
+
+/** Accounts over shop.accounts. Throws Unavailable. */
+export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
+  const ask = (statement: Statement, values: unknown[]) =>
+    answerOf(rows<AccountRow>(pool, statement, values))
+  const find = async (statement: Statement, ...values: string[]) => {
+    // PostgreSQL's text cannot hold NUL: nobody has such a name.
+    if (values.some(value => value.includes('\0'))) return undefined
+    const [row] = await ask(statement, values)
+    return row && accountOf(row)
+  }
+  return {
+    reserve: account => reserve(ask, account, emailDigest(secrets, account.email)),
+    confirm: async customerId => (await ask(confirmAccount, [customerId])).length > 0,
+    async release(customerId) {
+      await ask(forgetUnconfirmed, [customerId])
+    },
+    findByLogin(login) {
+      const text = plain(login)
+      return find(findByLogin, text, emailDigest(secrets, text))
+    },
+    findByUsername: username => find(findByUsername, plain(username)),
+    findByEmail: email => find(findByEmail, emailDigest(secrets, plain(email))),
+    findById: customerId => find(findById, customerId),
+    setDisabled: async (customerId, disabled) =>
+      (await ask(setDisabled, [customerId, disabled])).length > 0,
+    changePassword: async ({ customerId, oldHash, newHash, keep }) =>
+      (await ask(replacePassword, [customerId, oldHash, newHash, keep])).length > 0,
+    async changeEmail(customerId, email) {
+      try {
+        const values = [customerId, emailDigest(secrets, email)]
+        return (await ask(replaceEmail, values)).length > 0
+      } catch (error) {
+        // Somebody has registered with it at the same moment.
+        if (violatedConstraint(error) === 'accounts_email') return false
+        throw error
+      }
+    },
+    async forget(customerId) {
+      await answerOf(rows(pool, forgetForGood, [customerId]))
+    },
+    async traces(customerId) {
+      const [row] = await answerOf(rows<TracesRow>(pool, countTraces, [customerId]))
+      return tracesOf(row)
+    },
+  }
+}
+
+function tracesOf(row: TracesRow | undefined): Traces {
+  const { accounts = 0, sessions = 0, resets = 0, mails = 0 } = row ?? {}
+  const erasedAt = row?.erased_at ?? undefined
+  return { erasedAt, hasKey: row?.has_key ?? false, accounts, sessions, resets, mails }
+}
+
+async function reserve(
+  ask: (statement: Statement, values: unknown[]) => Promise<AccountRow[]>,
+  { customerId, username, passwordHash }: NewAccount,
+  digest: string,
+) {
+  const insert = () => ask(insertAccount, [customerId, username, digest, passwordHash])
+  if ((await insert()).length > 0) return 'reserved'
+  const forgotten = await ask(forgetStale, [username, digest])
+  if (forgotten.length > 0 && (await insert()).length > 0) return 'reserved'
+  const [holder] = await ask(findByUsername, [username])
+  return holder === undefined ? 'email-taken' : 'username-taken'
+}
+
+// As commands/credentials.ts leaves what is registered.
+function plain(login: string): string {
+  return login.trim().normalize('NFKC')
+}
+
+/** By which an address can be recognised and not be read; without regard to case and spelling. */
+export function emailDigest(secrets: Secrets, email: string): string {
+  const hmac = createHmac('sha256', secrets.key('email'))
+  return hmac.update(plain(email).toLowerCase()).digest('base64url')
+}
+
+function accountOf(row: AccountRow): Account {
+  return {
+    customerId: row.customer_id,
+    username: row.username,
+    passwordHash: row.password_hash,
+    confirmed: row.confirmed,
+    disabled: row.disabled,
+  }
+}

@@ -1,0 +1,156 @@
+// Forgotten passwords: reset tokens, of which digests are kept, and the mails that carry them.
+import { randomUUID } from 'node:crypto'
+import type { AccountMailKey, Recovery } from '../commands/accountPorts.ts'
+import { emailDigest } from './accounts.ts'
+import { type Pool, rows, type Statement, transaction } from './database.ts'
+import { digestOf, isSecret, newSecret } from './randomSecrets.ts'
+import type { Secrets } from './secrets.ts'
+import { answerOf } from './weather.ts'
+
+/** The longest that OWASP ASVS 6.5.5 allows for what is sent out of band. */
+const ttlSeconds = 600
+const perHourMax = 3
+
+const queueMail: Statement = {
+  name: 'account_mails_queue',
+  text: `insert into shop.account_mails (mail_id, template, email_digest, customer_id)
+    values ($1, $2, $3, $4)`,
+}
+const findWaiting: Statement = {
+  name: 'account_mails_waiting',
+  text: 'select mail_id, template from shop.account_mails order by queued_at limit $1',
+}
+const claimMail: Statement = {
+  name: 'account_mails_claim',
+  text: `with claimed as (
+      update shop.account_mails
+      set attempts = attempts + 1
+      where mail_id = $1
+      returning customer_id, email_digest
+    )
+    select a.customer_id
+    from claimed c
+    left join shop.accounts a
+      on (a.customer_id = c.customer_id or a.email_digest = c.email_digest)
+        and a.confirmed
+        and not a.disabled`,
+}
+const deleteMail: Statement = {
+  name: 'account_mails_delete',
+  text: 'delete from shop.account_mails where mail_id = $1',
+}
+const noteFailure: Statement = {
+  name: 'account_mails_note',
+  text: 'update shop.account_mails set last_error = $2 where mail_id = $1',
+}
+const lockAccount: Statement = {
+  name: 'password_resets_lock',
+  text: 'select customer_id from shop.accounts where customer_id = $1 for update',
+}
+const issueToken: Statement = {
+  name: 'password_resets_issue',
+  text: `with account as (
+      select a.customer_id
+      from shop.accounts a
+      where a.customer_id = $1
+        and $4 > (
+          select count(*)
+          from shop.password_resets r
+          where r.customer_id = a.customer_id and r.issued_at > now() - interval '1 hour'
+        )
+    ), voided as (
+      update shop.password_resets r
+      set ended_at = now()
+      from account a
+      where r.customer_id = a.customer_id and r.ended_at is null
+    )
+    insert into shop.password_resets (token_digest, customer_id, expires_at)
+    select $2, customer_id, now() + make_interval(secs => $3)
+    from account
+    returning customer_id`,
+}
+const withdrawToken: Statement = {
+  name: 'password_resets_withdraw',
+  text: 'delete from shop.password_resets where token_digest = $1',
+}
+const findToken: Statement = {
+  name: 'password_resets_find',
+  text: `select r.customer_id
+    from shop.password_resets r
+    join shop.accounts a using (customer_id)
+    where r.token_digest = $2
+      and r.customer_id = $1
+      and r.ended_at is null
+      and r.expires_at > now()
+      and not a.disabled`,
+}
+// The row lock of the first update lets one of many through; the rest follows from it.
+const useToken: Statement = {
+  name: 'password_resets_use',
+  text: `with used as (
+      update shop.password_resets
+      set ended_at = now()
+      where token_digest = $2
+        and customer_id = $1
+        and ended_at is null
+        and expires_at > now()
+      returning customer_id
+    ), ended as (
+      update shop.sessions s
+      set revoked_at = now()
+      from used u
+      where s.customer_id = u.customer_id and s.revoked_at is null
+    )
+    update shop.accounts a
+    set password_hash = $3
+    from used u
+    where a.customer_id = u.customer_id and not a.disabled
+    returning a.customer_id`,
+}
+
+/** Recovery over shop.password_resets and shop.account_mails. Throws Unavailable. */
+export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
+  const ask = (statement: Statement, values: unknown[]) =>
+    answerOf(rows<{ customer_id: string | null }>(pool, statement, values))
+  const isDone = async (statement: Statement, values: unknown[]) =>
+    (await ask(statement, values)).length > 0
+  return {
+    async askReset(email) {
+      const digest = emailDigest(secrets, email)
+      await ask(queueMail, [randomUUID(), 'password-reset', digest, null])
+    },
+    async tellChanged(customerId) {
+      await ask(queueMail, [randomUUID(), 'password-changed', null, customerId])
+    },
+    async issue(customerId) {
+      const token = newSecret()
+      const values = [customerId, digestOf(token), ttlSeconds, perHourMax]
+      const issued = await answerOf(
+        // Requests that come together are counted one by one, each seeing the one before.
+        transaction(pool, async session => {
+          await rows(session, lockAccount, [customerId])
+          return rows(session, issueToken, values)
+        }),
+      )
+      return issued.length > 0 ? token : undefined
+    },
+    async withdraw(token) {
+      await ask(withdrawToken, [digestOf(token)])
+    },
+    isGood: async (customerId, token) =>
+      isSecret(token) && isDone(findToken, [customerId, digestOf(token)]),
+    use: (customerId, token, passwordHash) =>
+      isDone(useToken, [customerId, digestOf(token), passwordHash]),
+    waiting: limit => answerOf(rows<AccountMailKey & object>(pool, findWaiting, [limit])),
+    async claim(mailId) {
+      const [found] = await ask(claimMail, [mailId])
+      return found?.customer_id
+    },
+    async sent(mailId) {
+      await ask(deleteMail, [mailId])
+    },
+    async notSent(mailId, error) {
+      await ask(noteFailure, [mailId, error])
+    },
+  }
+}

@@ -1,0 +1,40 @@
+// Tickets: what a browser sends in the place of its token, where headers end up in logs.
+import type { Sessions } from '../commands/accountPorts.ts'
+import { type Pool, rows, type Statement } from './database.ts'
+import { digestOf, isSecret, newSecret } from './randomSecrets.ts'
+import { answerOf } from './weather.ts'
+
+const ttlSeconds = 30
+
+const insertTicket: Statement = {
+  name: 'tickets_insert',
+  text: `insert into shop.tickets (ticket_digest, customer_id, family, expires_at)
+    values ($1, $2, $3, now() + make_interval(secs => $4))`,
+}
+// Of many who come with the same ticket, one deletes the row.
+const takeTicket: Statement = {
+  name: 'tickets_take',
+  text: `delete from shop.tickets
+    where ticket_digest = $1 and expires_at > now()
+    returning customer_id, family`,
+}
+
+/** Tickets over shop.tickets. Throws Unavailable. */
+export function tickets(pool: Pool): Pick<Sessions, 'issueTicket' | 'redeemTicket'> {
+  return {
+    async issueTicket(customerId, family) {
+      const ticket = newSecret()
+      const values = [digestOf(ticket), customerId, family, ttlSeconds]
+      await answerOf(rows(pool, insertTicket, values))
+      return ticket
+    },
+    async redeemTicket(ticket) {
+      if (!isSecret(ticket)) return undefined
+      const taken = rows<{ customer_id: string; family: string }>(pool, takeTicket, [
+        digestOf(ticket),
+      ])
+      const [row] = await answerOf(taken)
+      return row && { customerId: row.customer_id, family: row.family }
+    },
+  }
+}

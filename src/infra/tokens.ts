@@ -1,0 +1,97 @@
+// Access tokens: JWTs signed with EdDSA, verified with exactly one of everything.
+import { randomUUID } from 'node:crypto'
+import { errors, type JWTHeaderParameters, jwtVerify, SignJWT } from 'jose'
+import Type from 'typebox'
+import { Compile } from 'typebox/compile'
+import type { AccessClaims, Tokens } from '../commands/accountPorts.ts'
+import { Id, Role } from '../domain/types.ts'
+import type { Pool } from './database.ts'
+import type { Secrets } from './secrets.ts'
+import { createSigningKeys, type SigningKeys } from './signingKeys.ts'
+
+export interface TokensOptions {
+  /** The public URL of the shop. */
+  issuer: string
+  accessTtlSeconds: number
+}
+
+const algorithm = 'EdDSA'
+const audience = 'orderstream'
+const type = 'at+jwt'
+const clockToleranceSeconds = 5
+/** Ours have some 500 characters. */
+const lengthMax = 4_096
+
+const claims = Compile(
+  Type.Object({
+    sub: Id,
+    aud: Type.Literal(audience),
+    jti: Type.String(),
+    sid: Id,
+    roles: Type.Array(Role, { maxItems: 20 }),
+  }),
+)
+
+/** Tokens over the keys of shop.signing_keys. Throws Unavailable. */
+export function createTokens(pool: Pool, secrets: Secrets, options: TokensOptions): Tokens {
+  const { issuer, accessTtlSeconds } = options
+  const tokensLiveSeconds = accessTtlSeconds + 2 * clockToleranceSeconds
+  const keys = createSigningKeys(pool, secrets, { tokensLiveSeconds })
+  return {
+    async issueAccess({ customerId, roles, sessionId }) {
+      const { kid, privateKey } = await keys.current()
+      const issuedAt = Math.floor(Date.now() / 1000)
+      return new SignJWT({ sid: sessionId, roles: [...roles] })
+        .setProtectedHeader({ alg: algorithm, kid, typ: type })
+        .setIssuer(issuer)
+        .setAudience(audience)
+        .setSubject(customerId)
+        .setJti(randomUUID())
+        .setIssuedAt(issuedAt)
+        .setExpirationTime(issuedAt + accessTtlSeconds)
+        .sign(privateKey)
+    },
+    async verifyAccess(jwt) {
+      if (jwt.length > lengthMax || !isCanonical(jwt)) return undefined
+      return verify(jwt, keys, options)
+    },
+    jwks: async () => ({ keys: (await keys.current()).published }),
+    rotateKeys: keys.rotate,
+  }
+}
+
+async function verify(
+  jwt: string,
+  keys: SigningKeys,
+  { issuer, accessTtlSeconds }: TokensOptions,
+): Promise<AccessClaims | undefined> {
+  try {
+    const { payload } = await jwtVerify(jwt, header => keyOf(keys, header), {
+      algorithms: [algorithm],
+      issuer,
+      audience,
+      typ: type,
+      // jose checks exp only where it is there.
+      requiredClaims: ['exp', 'iat', 'sub', 'jti'],
+      maxTokenAge: accessTtlSeconds,
+      clockTolerance: clockToleranceSeconds,
+    })
+    if (!claims.Check(payload)) return undefined
+    return { customerId: payload.sub, roles: payload.roles, sessionId: payload.sid }
+  } catch (error) {
+    if (error instanceof errors.JOSEError) return undefined
+    throw error
+  }
+}
+
+async function keyOf(keys: SigningKeys, { kid }: Partial<JWTHeaderParameters>) {
+  const key = typeof kid === 'string' ? await keys.find(kid) : undefined
+  if (key === undefined) throw new errors.JWKSNoMatchingKey()
+  return key
+}
+
+/** One token has one spelling: base64url leaves bits at its end that mean nothing. */
+function isCanonical(jwt: string): boolean {
+  const segments = jwt.split('.')
+  return segments.every(text => Buffer.from(text, 'base64url').toString('base64url') === text)
+}

@@ -1,0 +1,182 @@
+// Questions to the orders, carts and notifications.
+import { type Kysely, type Selectable, sql } from 'kysely'
+import type { OrderStatus } from '../domain/orderStates.ts'
+import { allowedTransitions } from '../domain/orderStates.ts'
+import { offersOf } from './catalogueQueries.ts'
+import { newestFirst, type Part, readPart } from './keyset.ts'
+import type { Tables } from './tables.ts'
+
+type Db = Kysely<Tables>
+type OrderRecord = Selectable<Tables['orders']>
+
+export interface OrderFilter {
+  customerId?: string | undefined
+  status?: OrderStatus | undefined
+  from?: string | undefined
+  to?: string | undefined
+}
+
+/** A part of the orders, the newest first. */
+export async function listOrders(db: Db, filter: OrderFilter, part: Part) {
+  const { customerId, status, from, to } = filter
+  let query = db.selectFrom('orders').selectAll()
+  if (customerId !== undefined) query = query.where('customer_id', '=', customerId)
+  query = query.where('archived', '=', false)
+  if (status !== undefined) query = query.where(isInStatus(status))
+  if (from !== undefined) query = query.where('placed_at', '>=', new Date(from))
+  if (to !== undefined) query = query.where('placed_at', '<', new Date(to))
+  const sorting = { ...newestFirst, key: sql`placed_at`, id: sql`order_id` }
+  const { rows, next, total } = await readPart(query, sorting, part)
+  return { data: rows.map(summary), next, total }
+}
+
+/** Exact at read: an order whose time has run out is expired, whether that is recorded or not. */
+function statusOf({ status, expires_at }: OrderRecord): OrderStatus {
+  const isDue = status === 'pending' && expires_at !== null && expires_at.getTime() <= Date.now()
+  return isDue ? 'expired' : status
+}
+
+function isInStatus(status: OrderStatus) {
+  if (status === 'pending') {
+    return sql<boolean>`status = 'pending' and (expires_at is null or expires_at > now())`
+  }
+  if (status === 'expired') {
+    return sql<boolean>`(status = 'expired' or status = 'pending' and expires_at <= now())`
+  }
+  return sql<boolean>`status = ${status}`
+}
+
+function summary(row: OrderRecord) {
+  const { currency } = row
+  return {
+    id: row.order_id,
+    orderNumber: row.order_number,
+    customerId: row.customer_id,
+    status: statusOf(row),
+    expiresAt: row.expires_at?.toISOString() ?? null,
+    total: { amount: Number(row.total_minor), currency },
+    itemCount: row.lines.reduce((count, line) => count + line.quantity, 0),
+    placedAt: row.placed_at.toISOString(),
+    updatedAt: row.updated_at.toISOString(),
+  }
+}
+
+/** One order in full, with its revision. */
+export async function findOrder(db: Db, orderId: string) {
+  const row = await db
+    .selectFrom('orders')
+    .selectAll()
+    .where('order_id', '=', orderId)
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  const { currency } = row
+  const order = {
+    ...summary(row),
+    lines: row.lines,
+    charges: row.charges,
+    captured: { amount: Number(row.captured_minor), currency },
+    refunded: { amount: Number(row.refunded_minor), currency },
+    paymentMethod: row.payment_method,
+    shippingAddress: row.delivery?.shippingAddress ?? null,
+    phoneNumber: row.delivery?.phoneNumber ?? null,
+    country: row.country,
+    timeline: row.timeline,
+    allowedTransitions: allowedTransitions(statusOf(row)),
+  }
+  return { revision: Number(row.revision), archived: row.archived, order }
+}
+
+/** A cart as its owner sees it: prices as they were put in, and what has changed since. */
+export async function findCart(db: Db, cartId: string, currency: string) {
+  const row = await db
+    .selectFrom('carts')
+    .selectAll()
+    .where('cart_id', '=', cartId)
+    .executeTakeFirst()
+  const lines = row?.lines ?? []
+  const offers = await offersOf(
+    db,
+    lines.map(line => line.productId),
+  )
+  const items = lines.map(line => {
+    const offer = offers.get(line.productId)
+    const { amount } = line.unitPrice
+    return {
+      ...line,
+      lineTotal: { amount: amount * line.quantity, currency: line.unitPrice.currency },
+      currentPrice: offer?.price ?? line.unitPrice,
+      priceChanged: offer !== undefined && offer.price.amount !== amount,
+      availability: offer?.availability ?? 'out',
+    }
+  })
+  const total = {
+    amount: items.reduce((sum, item) => sum + item.lineTotal.amount, 0),
+    currency: items[0]?.lineTotal.currency ?? currency,
+  }
+  const itemCount = items.reduce((count, item) => count + item.quantity, 0)
+  return { revision: Number(row?.revision ?? -1), cart: { id: cartId, items, itemCount, total } }
+}
+
+export interface Notification {
+  position: bigint
+  customerId: string
+  orderId: string
+  orderNumber: string
+  status: OrderStatus
+  previousStatus: OrderStatus
+  at: Date
+}
+
+/** Notifications behind a position, in log order; of one customer or of all. */
+export async function notificationsAfter(
+  db: Db,
+  after: bigint,
+  limit: number,
+  customerId?: string,
+): Promise<Notification[]> {
+  let query = db
+    .selectFrom('notifications')
+    .selectAll()
+    .where('position', '>', after)
+    .orderBy('position')
+    .limit(limit)
+  if (customerId !== undefined) query = query.where('customer_id', '=', customerId)
+  const rows = await query.execute()
+  return rows.map(row => ({
+    position: row.position,
+    customerId: row.customer_id,
+    orderId: row.order_id,
+    orderNumber: row.order_number,
+    status: row.status,
+    previousStatus: row.previous_status,
+    at: row.at,
+  }))
+}
+
+/** The position of the newest notification, 0n when there is none. */
+export async function newestNotification(db: Db): Promise<bigint> {
+  const { rows } = await sql<{ position: bigint }>`
+    select coalesce(max(position), 0)::bigint as position from notifications
+  `.execute(db)
+  return rows[0]?.position ?? 0n
+}
+
+export interface ProjectionState {
+  name: string
+  version: number
+  position: bigint
+  runner: string | null
+  leasedUntil: Date | null
+  parked: bigint
+}
+
+/** Every checkpoint with what is parked for it. */
+export async function projectionStates(db: Db): Promise<ProjectionState[]> {
+  const { rows } = await sql<ProjectionState>`
+    select c.name, c.version, c.position, c.runner, c.leased_until as "leasedUntil",
+      (select count(*) from shop.parked_events p where p.name = c.name) as parked
+    from shop.checkpoints c
+    order by c.name
+  `.execute(db)
+  return rows
+}

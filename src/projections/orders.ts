@@ -1,0 +1,239 @@
+// Orders with their lines and timeline, and the notifications that status changes give rise to.
+import { type Kysely, sql } from 'kysely'
+import type { Charge, Delivery, OrderLine, Submission } from '../domain/order.ts'
+import type { OrderStatus } from '../domain/orderStates.ts'
+import { type Actor, erasedText } from '../domain/types.ts'
+import { foldInto, insertNew, type KeyedTable } from './keyedTable.ts'
+import type { Projection, ReadEvent } from './projection.ts'
+import type { Tables } from './tables.ts'
+
+export interface TimelineEntry {
+  event: string
+  status: OrderStatus
+  at: string
+  by: Actor['role']
+}
+
+interface OrderRow {
+  order_id: string
+  order_number: string
+  customer_id: string
+  status: OrderStatus
+  lines: OrderLine[]
+  charges: Charge[]
+  total_minor: number
+  captured_minor: number
+  refunded_minor: number
+  currency: string
+  country: string | null
+  delivery: Delivery | null
+  payment_method: string
+  timeline: TimelineEntry[]
+  expires_at: string | null
+  archived: boolean
+  revision: number
+  placed_at: string
+  updated_at: string
+}
+
+const orders: KeyedTable<OrderRow> = {
+  name: 'orders',
+  key: 'order_id',
+  columns: {
+    order_id: 'uuid',
+    order_number: 'text',
+    customer_id: 'uuid',
+    status: 'text',
+    lines: 'jsonb',
+    charges: 'jsonb',
+    total_minor: 'bigint',
+    captured_minor: 'bigint',
+    refunded_minor: 'bigint',
+    currency: 'text',
+    country: 'text',
+    delivery: 'jsonb',
+    payment_method: 'text',
+    timeline: 'jsonb',
+    expires_at: 'timestamptz',
+    archived: 'boolean',
+    revision: 'bigint',
+    placed_at: 'timestamptz',
+    updated_at: 'timestamptz',
+  },
+}
+
+interface NotificationRow {
+  position: string
+  customer_id: string
+  order_id: string
+  order_number: string
+  status: OrderStatus
+  previous_status: OrderStatus
+  at: string
+}
+
+const notifications = {
+  name: 'notifications',
+  columns: {
+    position: 'bigint',
+    customer_id: 'uuid',
+    order_id: 'uuid',
+    order_number: 'text',
+    status: 'text',
+    previous_status: 'text',
+    at: 'timestamptz',
+  },
+}
+
+export const ordersProjection: Projection = {
+  name: 'orders',
+  version: 2,
+  tables: ['orders', 'notifications'],
+  on: [
+    'OrderSubmitted',
+    'OrderPlaced',
+    'PaymentDeadlineSet',
+    'OrderExpired',
+    'OrderRejected',
+    'DeliveryDetailsChanged',
+    'PaymentRequested',
+    'OrderPaid',
+    'PaymentFailed',
+    'OrderShipped',
+    'OrderDelivered',
+    'OrderCancelled',
+    'OrderRefunded',
+    'RefundRequested',
+    'RefundFailed',
+    'LatePaymentReceived',
+    'LatePaymentRefused',
+    'LatePaymentReturned',
+    'ItemsReturned',
+    'OrderArchived',
+    'CustomerErased',
+  ],
+  async apply(events, db) {
+    const news: NotificationRow[] = []
+    await foldInto(db, orders, events, {
+      keyOf: event => (event.stream.startsWith('order-') ? event.stream.slice(6) : undefined),
+      evolve(row, event) {
+        const next = evolveOrder(row, event)
+        // History that was brought in is nobody's news.
+        if (row && next && row.status !== next.status && event.source === undefined) {
+          news.push(notification(row, next, event))
+        }
+        return next
+      },
+    })
+    await forget(db, events)
+    await insertNew(db, notifications, news)
+    return { notified: news.length > 0 }
+  },
+}
+
+/** Replaces what is about a person in all of their orders by what a rebuild would find there. */
+async function forget(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<void> {
+  const gone = events.flatMap(event =>
+    event.type === 'CustomerErased' ? [event.data.customerId] : [],
+  )
+  if (gone.length === 0) return
+  const unreadable: Delivery = { shippingAddress: erasedText, phoneNumber: erasedText }
+  await sql`
+    update orders
+    set delivery = ${JSON.stringify(unreadable)}::jsonb
+    where customer_id = any(${gone}::uuid[]) and delivery is not null
+  `.execute(db)
+}
+
+function notification(before: OrderRow, after: OrderRow, event: ReadEvent): NotificationRow {
+  return {
+    position: String(event.position),
+    customer_id: after.customer_id,
+    order_id: after.order_id,
+    order_number: after.order_number,
+    status: after.status,
+    previous_status: before.status,
+    at: event.at.toISOString(),
+  }
+}
+
+function evolveOrder(row: OrderRow | undefined, event: ReadEvent): OrderRow | undefined {
+  const before =
+    event.type === 'OrderSubmitted' ? submitted(event.data, event.at.toISOString()) : row
+  if (before === undefined) return undefined
+  const after = { ...before, ...change(before, event) }
+  const entry: TimelineEntry = {
+    event: event.type,
+    status: after.status,
+    at: event.at.toISOString(),
+    by: event.actor.role,
+  }
+  // Until when an order waits is not something that happens to it.
+  const isNews = event.type !== 'PaymentDeadlineSet'
+  return {
+    ...after,
+    timeline: isNews ? [...before.timeline, entry] : before.timeline,
+    revision: event.revision,
+    updated_at: entry.at,
+  }
+}
+
+function submitted(data: Submission, at: string): OrderRow {
+  return {
+    order_id: data.orderId,
+    order_number: data.orderNumber,
+    customer_id: data.customerId,
+    status: 'submitted',
+    lines: data.lines,
+    charges: data.charges,
+    total_minor: data.total.amount,
+    captured_minor: 0,
+    refunded_minor: 0,
+    currency: data.total.currency,
+    country: data.country,
+    delivery: data.delivery,
+    payment_method: data.paymentMethod,
+    timeline: [],
+    expires_at: null,
+    archived: false,
+    revision: 0,
+    placed_at: at,
+    updated_at: at,
+  }
+}
+
+function change(row: OrderRow, event: ReadEvent): Partial<OrderRow> {
+  switch (event.type) {
+    case 'OrderPlaced':
+      return { status: 'pending' }
+    case 'PaymentDeadlineSet':
+      return { expires_at: new Date(event.data.expiresAt).toISOString() }
+    case 'OrderExpired':
+      return { status: 'expired' }
+    case 'OrderArchived':
+      return { archived: true }
+    case 'OrderRejected':
+      return { status: 'rejected' }
+    case 'DeliveryDetailsChanged':
+      return { delivery: event.data.delivery }
+    case 'OrderPaid':
+      return { status: 'paid', captured_minor: event.data.amount.amount }
+    case 'OrderShipped':
+      return { status: 'shipped' }
+    case 'OrderDelivered':
+      return { status: 'delivered' }
+    case 'OrderCancelled':
+      return { status: 'cancelled' }
+    case 'OrderRefunded':
+    case 'ItemsReturned':
+      return paidBack(row, event.data.amount.amount)
+    default:
+      return {}
+  }
+}
+
+function paidBack(row: OrderRow, amount: number): Partial<OrderRow> {
+  const refunded = row.refunded_minor + amount
+  const whole = refunded >= row.captured_minor && row.status !== 'cancelled'
+  return { refunded_minor: refunded, status: whole ? 'refunded' : row.status }
+}

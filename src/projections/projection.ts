@@ -1,0 +1,41 @@
+// What a projection is: a name, its tables, and what a batch of events does to them.
+import type { Kysely } from 'kysely'
+import type { ShopEvent } from '../domain/events.ts'
+import type { Actor } from '../domain/types.ts'
+import type { Tables } from './tables.ts'
+
+/** An event as projections see it: decoded, with where and when it happened. */
+export type ReadEvent = ShopEvent & {
+  id: string
+  stream: string
+  revision: number
+  position: bigint
+  at: Date
+  actor: Actor
+  correlationId: string
+  source: string | undefined
+}
+
+/** What readers elsewhere have to know once a batch has been committed. */
+export interface Committed {
+  /** Something that listings show has changed. */
+  listingsChanged?: boolean
+  /** There are new rows for those who follow orders live. */
+  notified?: boolean
+  /** There are new images whose sizes have to be made. */
+  imagesQueued?: boolean
+  /** There are new mails to be sent. */
+  mailsQueued?: boolean
+}
+
+export interface Projection {
+  name: string
+  /** Raise it when the rows change their meaning: the next start rebuilds them. */
+  version: number
+  /** Tables of the schema readmodel that belong to this projection alone. */
+  tables: readonly string[]
+  /** The events it reads; all others only move its checkpoint. */
+  on: readonly ShopEvent['type'][]
+  /** Applies events in log order, inside the transaction that moves the checkpoint. */
+  apply(events: readonly ReadEvent[], db: Kysely<Tables>): Promise<Committed>
+}

@@ -1,0 +1,169 @@
+// The tables that the query builder knows: times and big numbers as the driver gives them.
+import type { Generated, JSONColumnType } from 'kysely'
+import type { CartLine } from '../domain/cart.ts'
+import type { Profile } from '../domain/customer.ts'
+import type { ShownImage } from '../domain/image.ts'
+import type { Charge, Delivery, OrderLine } from '../domain/order.ts'
+import type { OrderStatus } from '../domain/orderStates.ts'
+import type { Role } from '../domain/types.ts'
+import type { TimelineEntry } from './orders.ts'
+
+export interface Tables {
+  products: {
+    product_id: string
+    sku: string
+    name: string
+    description: string
+    price_minor: bigint
+    currency: string
+    category_id: string | null
+    featured: boolean
+    active: boolean
+    deleted: boolean
+    images: JSONColumnType<ShownImage[]>
+    on_hand: bigint
+    reserved: bigint
+    revision: bigint
+    created_at: Date
+    updated_at: Date
+  }
+  categories: {
+    category_id: string
+    name: string
+    description: string
+    active: boolean
+    deleted: boolean
+    image: JSONColumnType<ShownImage | null>
+    revision: bigint
+    created_at: Date
+    updated_at: Date
+  }
+  price_changes: {
+    position: bigint
+    product_id: string
+    price_minor: bigint
+    currency: string
+    actor: string
+    at: Date
+  }
+  carts: {
+    cart_id: string
+    customer_id: string | null
+    lines: JSONColumnType<CartLine[]>
+    revision: bigint
+    updated_at: Date
+  }
+  orders: {
+    order_id: string
+    order_number: string
+    customer_id: string
+    status: OrderStatus
+    lines: JSONColumnType<OrderLine[]>
+    charges: JSONColumnType<Charge[]>
+    total_minor: bigint
+    captured_minor: bigint
+    refunded_minor: bigint
+    currency: string
+    country: string | null
+    delivery: JSONColumnType<Delivery | null>
+    payment_method: string
+    timeline: JSONColumnType<TimelineEntry[]>
+    expires_at: Date | null
+    archived: boolean
+    revision: bigint
+    placed_at: Date
+    updated_at: Date
+  }
+  notifications: {
+    position: bigint
+    customer_id: string
+    order_id: string
+    order_number: string
+    status: OrderStatus
+    previous_status: OrderStatus
+    at: Date
+  }
+  customers: {
+    customer_id: string
+    username: string
+    profile: JSONColumnType<Profile>
+    roles: Role[]
+    disabled: boolean
+    erased: boolean
+    revision: bigint
+    registered_at: Date
+    updated_at: Date
+  }
+  stock_movements: {
+    position: bigint
+    product_id: string
+    kind: string
+    on_hand_delta: bigint
+    reserved_delta: bigint
+    reason: string
+    note: string | null
+    order_id: string | null
+    actor: string
+    at: Date
+  }
+  sale_lines: {
+    document_id: string
+    line: number
+    order_id: string | null
+    kind: string
+    product_id: string | null
+    sku: string
+    name: string
+    customer_id: string
+    country: string | null
+    quantity: bigint
+    amount_minor: bigint
+    currency: string
+    sold_at: Date | null
+  }
+  order_processes: {
+    order_id: string
+    since: Date
+    submitted: boolean
+    paying: boolean
+    refund_due: boolean
+    cart_open: boolean
+    stock: string[]
+    settling: boolean
+    expires_at: Date | null
+    open_money: string[]
+  }
+  'shop.checkpoints': {
+    name: string
+    version: number
+    position: bigint
+    runner: string | null
+    epoch: bigint
+    leased_until: Date | null
+    updated_at: Generated<Date>
+  }
+  'shop.parked_events': {
+    name: string
+    position: bigint
+    stream: string
+    type: string
+    error: string
+    parked_at: Generated<Date>
+  }
+  'shop.image_jobs': {
+    hash: string
+    queued_at: Generated<Date>
+    made_at: Date | null
+    attempts: Generated<number>
+    last_error: string | null
+  }
+  'shop.mails': {
+    event_id: string
+    template: string
+    order_id: string
+    queued_at: Generated<Date>
+    sent_at: Date | null
+    attempts: Generated<number>
+    last_error: string | null
+  }
+}

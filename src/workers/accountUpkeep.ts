@@ -1,0 +1,75 @@
+// Keeps what lies beside the log in step with it, and clears away what has ended.
+import { type Kysely, sql } from 'kysely'
+import type { AccountServices } from '../commands/accountPorts.ts'
+import type { Projection, ReadEvent } from '../projections/projection.ts'
+import type { Tables } from '../projections/tables.ts'
+import type { Log } from './log.ts'
+
+/**
+ * Has a checkpoint like a projection and owns no table that a rebuild could drop. Whoever is locked
+ * out loses their sessions; whoever is erased is forgotten, even if the process that recorded it
+ * died before it could.
+ */
+export const accountUpkeep: Projection = {
+  name: 'accountUpkeep',
+  version: 1,
+  tables: [],
+  on: ['CustomerDisabled', 'CustomerEnabled', 'CustomerErased'],
+  async apply(events, db) {
+    await lock(db, events)
+    for (const event of events) {
+      if (event.type !== 'CustomerErased') continue
+      await sql`select shop.forget_person(${event.data.customerId})`.execute(db)
+    }
+    return {}
+  },
+}
+
+async function lock(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<void> {
+  const latest = new Map<string, boolean>()
+  const locked = new Set<string>()
+  for (const { type, data } of events) {
+    if (type !== 'CustomerDisabled' && type !== 'CustomerEnabled') continue
+    latest.set(data.customerId, type === 'CustomerDisabled')
+    if (type === 'CustomerDisabled') locked.add(data.customerId)
+  }
+  if (latest.size === 0) return
+  await sql`
+    update shop.accounts a
+    set disabled = l.disabled
+    from unnest(${[...latest.keys()]}::uuid[], ${[...latest.values()]}::boolean[])
+      as l(customer_id, disabled)
+    where a.customer_id = l.customer_id
+  `.execute(db)
+  await sql`
+    update shop.sessions
+    set revoked_at = now()
+    where customer_id = any(${[...locked]}::uuid[]) and revoked_at is null
+  `.execute(db)
+}
+
+const sweepMs = 3_600_000
+/** Signing keys are replaced after this long; the one before verifies until its last tokens end. */
+const keyLifeSeconds = 30 * 86_400
+
+/** Starts clearing away ended sessions and tokens, and replacing old signing keys. */
+export function startAccountSweep({ accounts, log }: { accounts: AccountServices; log: Log }) {
+  async function sweep(): Promise<void> {
+    await accounts.sessions.purge()
+    if (await accounts.tokens.rotateKeys(keyLifeSeconds)) log.info({}, 'signing key replaced')
+  }
+  let sweeping: Promise<void> = Promise.resolve()
+  const wake = () => {
+    sweeping = sweeping
+      .then(sweep)
+      .catch(error => log.warn({ error: String(error) }, 'accounts not swept yet'))
+  }
+  const timer = setInterval(wake, sweepMs)
+  wake()
+  return {
+    async stop(): Promise<void> {
+      clearInterval(timer)
+      await sweeping
+    },
+  }
+}

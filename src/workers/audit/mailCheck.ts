@@ -1,0 +1,45 @@
+// Checks the outbox against the log: a mail an event and template, none forgotten, none made up.
+import { type Kysely, sql } from 'kysely'
+import { positionOf } from '../../projections/checkpoints.ts'
+import type { Tables } from '../../projections/tables.ts'
+import { isMailed, mailOutbox, mailTemplates } from '../mails/outbox.ts'
+import type { LogCheck } from './logCheck.ts'
+
+type Db = Kysely<Tables>
+
+interface MailRow {
+  event_id: string
+  template: string
+  sent: boolean
+}
+
+/** A check that knows what the outbox holds; mails queued since `settledBefore` may wait. */
+export async function mailsAreOneAnEvent(db: Db, settledBefore: Date): Promise<LogCheck> {
+  // In this order: whatever is queued meanwhile is more than is asked for, never less.
+  const reached = await positionOf(db, mailOutbox.name)
+  const { rows } = await sql<MailRow>`
+    select event_id, template, sent_at is not null or queued_at >= ${settledBefore} as sent
+    from shop.mails
+  `.execute(db)
+  const outbox = new Map(rows.map(row => [`${row.event_id} ${row.template}`, row]))
+  const accounted = new Set<string>()
+  let examined = 0
+  return {
+    name: 'one mail an event and template, sent',
+    see(_, event) {
+      if (event === undefined || !isMailed(event)) return []
+      const key = `${event.id} ${mailTemplates[event.type]}`
+      accounted.add(key)
+      if (event.source !== undefined) {
+        return outbox.has(key) ? [`${key}: history was mailed`] : []
+      }
+      examined += 1
+      const mail = outbox.get(key)
+      if (mail === undefined) return event.position <= reached ? [`${key}: never queued`] : []
+      return mail.sent ? [] : [`${key}: queued and not sent`]
+    },
+    conclude: () =>
+      [...outbox.keys()].filter(key => !accounted.has(key)).map(key => `${key}: no such event`),
+    examined: () => examined,
+  }
+}

@@ -1,0 +1,108 @@
+// Checks each projection against one built anew from the log, table by table.
+import { type Kysely, sql } from 'kysely'
+import type { Batch, Item } from '../../projections/engine.ts'
+import type { Projection } from '../../projections/projection.ts'
+import {
+  applyToShadow,
+  createShadow,
+  dropShadow,
+  summarizeTable,
+} from '../../projections/rebuild.ts'
+import type { Tables } from '../../projections/tables.ts'
+import type { CheckResult } from './logCheck.ts'
+
+type Db = Kysely<Tables>
+
+export interface ProjectionCheckParts {
+  db: Db
+  head(): Promise<bigint>
+  /** Reads what a projection reads, behind a position. */
+  read(projection: Projection, after: bigint): AsyncIterable<Batch>
+}
+
+interface Summary {
+  rows: number
+  digest: string
+}
+
+/** Rows and digest of each table, as of the checkpoint that was read in the same snapshot. */
+export interface Snapshot {
+  position: bigint
+  parked: number
+  tables: Map<string, Summary>
+}
+
+/**
+ * Compares the tables of a projection with shadow tables that are filled up to the same position.
+ * The projection may run on meanwhile. Throws when an event cannot be applied.
+ */
+export async function checkProjection(
+  { db, head, read }: ProjectionCheckParts,
+  projection: Projection,
+): Promise<CheckResult> {
+  const live = await snapshot(db, projection, 'readmodel')
+  const newest = await head()
+  const check = `projection ${projection.name} equals a fresh one`
+  const findings: string[] = []
+  if (live.position > newest) findings.push(`its checkpoint ${live.position} is beyond the log`)
+  if (live.parked > 0) findings.push(`${live.parked} events are parked`)
+  const examined = [...live.tables.values()].reduce((sum, { rows }) => sum + rows, 0)
+  if (findings.length > 0) return { check, examined, findings }
+  const shadow = `audit_${projection.name.toLowerCase()}`
+  await createShadow(db, projection, shadow)
+  try {
+    await fill(db, projection, { shadow, upTo: live.position, read })
+    const fresh = await snapshot(db, projection, shadow)
+    return { check, examined, findings: differences(live, fresh) }
+  } finally {
+    await dropShadow(db, shadow)
+  }
+}
+
+/** What the tables of a projection hold in this schema, all at one moment. */
+export async function snapshot(db: Db, projection: Projection, schema: string): Promise<Snapshot> {
+  return db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async trx => {
+      await sql`set local statement_timeout = 0`.execute(trx)
+      const { rows } = await sql<{ position: bigint; parked: bigint }>`
+        select position,
+          (select count(*) from shop.parked_events p where p.name = c.name) as parked
+        from shop.checkpoints c
+        where name = ${projection.name}
+      `.execute(trx)
+      const tables = new Map<string, Summary>()
+      for (const table of projection.tables) {
+        tables.set(table, await summarizeTable(trx, schema, table))
+      }
+      const { position = 0n, parked = 0n } = rows[0] ?? {}
+      return { position, parked: Number(parked), tables }
+    })
+}
+
+async function fill(
+  db: Db,
+  projection: Projection,
+  on: { shadow: string; upTo: bigint; read: ProjectionCheckParts['read'] },
+): Promise<void> {
+  for await (const batch of on.read(projection, 0n)) {
+    const items = batch.items.filter(item => placeOf(item) <= on.upTo)
+    const part = { items, position: batch.position }
+    await db.transaction().execute(trx => applyToShadow(trx, projection, on.shadow, part))
+    if (batch.position >= on.upTo) return
+  }
+}
+
+function placeOf(item: Item): bigint {
+  return 'event' in item ? item.event.position : item.poison.position
+}
+
+function differences(live: Snapshot, fresh: Snapshot): string[] {
+  return [...live.tables].flatMap(([table, { rows, digest }]) => {
+    const other = fresh.tables.get(table)
+    if (other?.digest === digest) return []
+    const amount = rows === other?.rows ? 'as many rows' : `${rows} rows instead of ${other?.rows}`
+    return [`${table} differs: ${amount}`]
+  })
+}

@@ -1,0 +1,54 @@
+// Checks of the log as a log: gapless revisions, rising positions, unique ids, readable events.
+import type { LogCheck } from './logCheck.ts'
+
+const nothing = () => []
+
+/** Every stream counts its revisions from 0 without a gap or a repetition. */
+export function revisionsAreGapless(): LogCheck {
+  const next = new Map<string, number>()
+  return {
+    name: 'revisions are gapless in every stream',
+    see({ stream, revision }) {
+      const expected = next.get(stream) ?? 0
+      next.set(stream, revision + 1)
+      return revision === expected
+        ? []
+        : [`${stream}: revision ${revision} follows ${expected - 1}`]
+    },
+    conclude: nothing,
+    examined: () => next.size,
+  }
+}
+
+/** Positions rise, and no event is there twice. */
+export function eventsAreUnique(): LogCheck {
+  const ids = new Set<string>()
+  let last = 0n
+  return {
+    name: 'events are unique and in order',
+    see({ id, position, stream }) {
+      const findings: string[] = []
+      if (ids.has(id)) findings.push(`event ${id} is there twice, again in ${stream}`)
+      if (position <= last) findings.push(`position ${position} follows ${last}`)
+      ids.add(id)
+      last = position
+      return findings
+    },
+    conclude: nothing,
+    examined: () => ids.size,
+  }
+}
+
+/** Every event fits the schema of its type. */
+export function eventsAreReadable(): LogCheck {
+  let examined = 0
+  return {
+    name: 'every event can be read',
+    see({ type, position, stream }, event) {
+      examined += 1
+      return event === undefined ? [`${type} at ${position} in ${stream} cannot be read`] : []
+    },
+    conclude: nothing,
+    examined: () => examined,
+  }
+}

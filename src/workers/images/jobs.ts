@@ -1,0 +1,107 @@
+// Makes the sizes of images as BullMQ jobs. The outbox is the truth, Redis only the queue.
+import { type ConnectionOptions, Queue, Worker } from 'bullmq'
+import { type Kysely, sql } from 'kysely'
+import {
+  type FileStore,
+  type Imaging,
+  originalName,
+  renditionName,
+} from '../../commands/imagePorts.ts'
+import { variants } from '../../domain/image.ts'
+import type { Tables } from '../../projections/tables.ts'
+import type { Log } from '../log.ts'
+
+export interface ImageJobParts {
+  db: Kysely<Tables>
+  files: FileStore
+  imaging: Imaging
+  connection: ConnectionOptions
+  log: Log
+}
+
+interface ImageKey {
+  hash: string
+}
+
+const queueName = 'images'
+const sweepMs = 5_000
+const sweepMax = 1_000
+/** A file that failed this often will not be better; it is shown at its own size. */
+const attemptsMax = 20
+
+/**
+ * Starts the queue and its worker. `wake` enqueues what the outbox holds; so does a sweep every few
+ * seconds, which also brings back what a lost Redis has forgotten.
+ */
+export function startImageJobs(parts: ImageJobParts) {
+  const { log, connection } = parts
+  const queue = new Queue<ImageKey>(queueName, { connection })
+  const worker = new Worker<ImageKey>(queueName, job => makeSizes(parts, job.data), {
+    connection: { ...connection, maxRetriesPerRequest: null },
+    // Scaling uses every core by itself.
+    concurrency: 1,
+    maxStalledCount: 20,
+  })
+  queue.on('error', error => log.warn({ error: error.message }, 'image queue'))
+  worker.on('error', error => log.warn({ error: error.message }, 'image worker'))
+  worker.on('failed', (job, error) =>
+    log.warn({ hash: job?.data.hash, error: error.message }, 'image not scaled yet'),
+  )
+  let enqueuing: Promise<void> = Promise.resolve()
+  const wake = () => {
+    enqueuing = enqueuing
+      .then(() => enqueue(parts.db, queue))
+      .catch(error => log.warn({ error: String(error) }, 'images not queued yet'))
+  }
+  const sweep = setInterval(wake, sweepMs)
+  wake()
+  return {
+    wake,
+    async close() {
+      clearInterval(sweep)
+      await enqueuing
+      await worker.close()
+      await queue.close()
+    },
+  }
+}
+
+async function enqueue(db: Kysely<Tables>, queue: Queue<ImageKey>): Promise<void> {
+  const { rows } = await sql<ImageKey>`
+    select hash
+    from shop.image_jobs
+    where made_at is null and attempts < ${attemptsMax}
+    order by queued_at
+    limit ${sweepMax}
+  `.execute(db)
+  await queue.addBulk(
+    rows.map(data => ({
+      name: 'scale',
+      data,
+      // The same job again is no job while the first is in the queue; the outbox knows the rest.
+      opts: { jobId: data.hash, removeOnComplete: true, removeOnFail: true },
+    })),
+  )
+}
+
+async function makeSizes({ db, files, imaging }: ImageJobParts, { hash }: ImageKey) {
+  try {
+    const original = await files.get(originalName(hash))
+    if (original === undefined) throw new Error('the file is missing')
+    for (const [variant, longerSide] of Object.entries(variants)) {
+      await files.put(renditionName(hash, variant), await imaging.render(original, longerSide))
+    }
+    await sql`
+      update shop.image_jobs
+      set made_at = now(), attempts = attempts + 1, last_error = null
+      where hash = ${hash}
+    `.execute(db)
+  } catch (error) {
+    await sql`
+      update shop.image_jobs
+      set attempts = attempts + 1, last_error = ${String(error).slice(0, 500)}
+      where hash = ${hash}
+    `.execute(db)
+    throw error
+  }
+}

@@ -1,0 +1,48 @@
+// The words of the mails about accounts.
+import { escapeHtml, oneLine } from './compose.ts'
+import type { Mail } from './mail.ts'
+
+export interface Addressee {
+  /** Of the mail. */
+  id: string
+  to: string
+  name: string
+  shopName: string
+}
+
+export interface ResetLink {
+  publicUrl: string
+  uid: string
+  token: string
+}
+
+/** A mail with the link that sets a new password. */
+export function composeReset(to: Addressee, { publicUrl, uid, token }: ResetLink): Mail {
+  // Behind the #: browsers keep that part to themselves, so it is in no log and no Referer.
+  const link = `${publicUrl}/reset-password#${new URLSearchParams({ uid, token })}`
+  const subject = 'Set a new password'
+  return letter(to, subject, [
+    'somebody, probably you, has asked for a new password. Set it within ten minutes here:',
+    link,
+    'If it was not you, there is nothing to do: your password stays as it is.',
+  ])
+}
+
+/** A mail that tells that the password is another one now. */
+export function composeChanged(to: Addressee): Mail {
+  return letter(to, 'Your password was changed', [
+    'your password was changed, and you have been signed out elsewhere.',
+    'If it was not you, set a new password at once and tell us.',
+  ])
+}
+
+function letter({ id, to, name, shopName }: Addressee, subject: string, said: string[]): Mail {
+  const parts = [`Hello ${name},`, ...said, shopName]
+  return {
+    id,
+    to: oneLine(to),
+    subject: oneLine(`${subject}: ${shopName}`),
+    text: parts.join('\n\n'),
+    html: parts.map(part => `<p>${escapeHtml(part)}</p>`).join('\n'),
+  }
+}

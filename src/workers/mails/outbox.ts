@@ -1,0 +1,60 @@
+// The reaction that turns order events into mails to be sent: rows first, jobs from rows.
+import { type Kysely, sql } from 'kysely'
+import type { Projection, ReadEvent } from '../../projections/projection.ts'
+import type { Tables } from '../../projections/tables.ts'
+
+/** The events that customers are written about, and the template for each. */
+export const mailTemplates = {
+  OrderPlaced: 'order-placed',
+  OrderPaid: 'order-paid',
+  OrderShipped: 'order-shipped',
+  OrderDelivered: 'order-delivered',
+  OrderCancelled: 'order-cancelled',
+  OrderRefunded: 'order-refunded',
+} as const satisfies Partial<Record<ReadEvent['type'], string>>
+
+export type MailTemplate = (typeof mailTemplates)[keyof typeof mailTemplates]
+
+export type MailedEvent = ReadEvent & { type: keyof typeof mailTemplates }
+
+/** Whether customers are written about this event. */
+export function isMailed(event: ReadEvent): event is MailedEvent {
+  return event.type in mailTemplates
+}
+
+/**
+ * Has a checkpoint like a projection and owns no table that a rebuild could drop: a mail is written
+ * about once, in the transaction that moves the checkpoint. History that was imported is not.
+ */
+export const mailOutbox: Projection = {
+  name: 'mailOutbox',
+  version: 1,
+  tables: [],
+  on: [
+    'OrderPlaced',
+    'OrderPaid',
+    'OrderShipped',
+    'OrderDelivered',
+    'OrderCancelled',
+    'OrderRefunded',
+  ],
+  async apply(events, db) {
+    const due = events.filter(isMailed).filter(event => event.source === undefined)
+    await queue(db, due)
+    return due.length > 0 ? { mailsQueued: true } : {}
+  },
+}
+
+async function queue(db: Kysely<Tables>, events: readonly MailedEvent[]): Promise<void> {
+  if (events.length === 0) return
+  await sql`
+    insert into shop.mails (event_id, template, order_id)
+    select event_id, template, order_id
+    from unnest(
+      ${events.map(event => event.id)}::uuid[],
+      ${events.map(event => mailTemplates[event.type])}::text[],
+      ${events.map(event => event.data.orderId)}::uuid[]
+    ) as due(event_id, template, order_id)
+    on conflict (event_id, template) do nothing
+  `.execute(db)
+}

@@ -1,0 +1,201 @@
+// Carries a bulk import out: looks the file through, then does its rows in batches, each recorded.
+import type { Kysely } from 'kysely'
+import { derivedId } from '../../commands/ids.ts'
+import { importProduct, tryProduct } from '../../commands/importProduct.ts'
+import type { Envelope } from '../../commands/ports.ts'
+import type { Shop } from '../../commands/shop.ts'
+import { isRejection, type Rejection } from '../../domain/rejection.ts'
+import { Unavailable } from '../../eventstore/port.ts'
+import type { Tables } from '../../projections/tables.ts'
+import type { Log } from '../log.ts'
+import { type CheckedRow, checkRow, type FaultyRow } from './checkRow.ts'
+import {
+  contentOf,
+  type ImportJob,
+  markEnded,
+  markStarted,
+  type RowEnd,
+  recordBatch,
+} from './importTables.ts'
+import { type Fault, FileRefused, type RawRow } from './rawRow.ts'
+import { readCsv } from './readCsv.ts'
+import { readNdjson } from './readNdjson.ts'
+import { createShelves, type FindShelf, readShelves } from './shelves.ts'
+
+export interface ImportParts {
+  db: Kysely<Tables>
+  shop: Shop
+  log: Log
+  /** Ends the run behind the batch that is under way; another run goes on from there. */
+  signal: AbortSignal
+}
+
+const rowsMax = 100_000
+/** What a crash makes the next run repeat, and how long a cancellation waits for. */
+const batchRows = 256
+const rowsInFlight = 64
+
+/** Runs an import to its end, from where the last run has left it. Throws ImportMoved. */
+export async function runImport(parts: ImportParts, job: ImportJob): Promise<void> {
+  const { db } = parts
+  if (job.status === 'cancelling') return markEnded(db, job, 'cancelled')
+  try {
+    if (job.rows === null) await markStarted(db, job.import_id, await countRows(parts, job))
+  } catch (error) {
+    if (!(error instanceof FileRefused)) throw error
+    return markEnded(db, job, 'failed', error.message)
+  }
+  let { done } = job
+  for await (const batch of batchesBehind(rowsOf(db, job), done)) {
+    if (parts.signal.aborted) return
+    const ends = await carryOut(parts, job, batch)
+    const status = await recordBatch(db, { ...job, done }, ends)
+    done += ends.length
+    if (status === 'cancelling') return markEnded(db, job, 'cancelled')
+  }
+  return markEnded(db, job, 'finished')
+}
+
+function rowsOf(db: Kysely<Tables>, { format, upload_id }: ImportJob): AsyncIterable<RawRow> {
+  const content = contentOf(db, upload_id)
+  return format === 'csv' ? readCsv(content) : readNdjson(content)
+}
+
+/** Reads the whole file before anything is done, so that a broken one changes nothing. */
+async function countRows({ db }: ImportParts, job: ImportJob): Promise<number> {
+  let rows = 0
+  for await (const _ of rowsOf(db, job)) {
+    rows += 1
+    if (rows > rowsMax) throw new FileRefused(`The file has more than ${rowsMax} rows.`)
+  }
+  if (rows === 0) throw new FileRefused('The file has no rows.')
+  return rows
+}
+
+/** A row, and the line in which its SKU has been before. */
+interface Numbered {
+  raw: RawRow
+  earlier: number | undefined
+}
+
+/** The rows that are not done yet; those that are count only for SKUs that come again. */
+async function* batchesBehind(
+  rows: AsyncIterable<RawRow>,
+  done: number,
+): AsyncGenerator<Numbered[]> {
+  const lines = new Map<string, number>()
+  let batch: Numbered[] = []
+  let read = 0
+  for await (const raw of rows) {
+    const sku = String(raw.cells.sku ?? '')
+      .trim()
+      .toUpperCase()
+    const earlier = sku === '' ? undefined : lines.get(sku)
+    if (sku !== '' && earlier === undefined) lines.set(sku, raw.line)
+    read += 1
+    if (read <= done) continue
+    batch.push({ raw, earlier })
+    if (batch.length < batchRows) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
+async function carryOut(
+  parts: ImportParts,
+  job: ImportJob,
+  batch: readonly Numbered[],
+): Promise<RowEnd[]> {
+  const ends: RowEnd[] = []
+  const queue = batch.values()
+  const findShelf = job.dry_run
+    ? readShelves(parts.db)
+    : createShelves(parts.shop, name => envelopeOf(parts.shop, job, `category/${name}`))
+  const failures: unknown[] = []
+  const work = async () => {
+    for (const { raw, earlier } of queue) {
+      if (failures.length > 0) return
+      try {
+        const checked = checkRow(raw, parts.shop.currency)
+        ends.push(await endOf({ ...parts, job, findShelf }, checked, earlier))
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: rowsInFlight }, work))
+  if (failures.length > 0) throw failures[0]
+  return ends.sort((a, b) => a.line - b.line)
+}
+
+interface Run extends ImportParts {
+  job: ImportJob
+  findShelf: FindShelf
+}
+
+async function endOf(
+  run: Run,
+  checked: CheckedRow | FaultyRow,
+  earlier: number | undefined,
+): Promise<RowEnd> {
+  const { line } = checked
+  const refused = (...faults: Fault[]): RowEnd => ({ line, sku: '', stock: 0, faults })
+  if ('faults' in checked) return refused(...checked.faults)
+  const { sku, stock = 0 } = checked.row
+  if (earlier !== undefined) {
+    return refused({ pointer: '/sku', detail: `is in line ${earlier} already` })
+  }
+  const outcome = await decide(run, checked)
+  if (outcome === undefined) return refused({ pointer: '', detail: 'failed: the fault is ours' })
+  if (isRejection(outcome)) return refused(...faultsOf(outcome))
+  return { line, sku, stock, faults: [], imported: outcome }
+}
+
+async function decide({ shop, log, job, findShelf }: Run, { line, row, category }: CheckedRow) {
+  const categoryId = category === undefined ? undefined : await findShelf(category)
+  const whole = categoryId === undefined ? row : { ...row, categoryId }
+  if (!job.dry_run) {
+    const carriedOut = importProduct(shop, whole, rowEnvelope(shop, job, line))
+    return carriedOut.catch(error => {
+      // Weather passes by itself. A defect is that of one row: the others need not wait for it.
+      if (error instanceof Unavailable) throw error
+      log.error({ err: error, importId: job.import_id, line }, 'import row failed')
+      return undefined
+    })
+  }
+  const action = await tryProduct(shop, whole, category !== undefined && categoryId === undefined)
+  return isRejection(action) ? action : { action, productId: '', revision: 0 }
+}
+
+function faultsOf({ detail, extra }: Rejection): Fault[] {
+  const errors: unknown = extra?.errors
+  const faults = Array.isArray(errors) ? errors.filter(isFault) : []
+  return faults.length > 0 ? faults : [{ pointer: '', detail }]
+}
+
+function isFault(value: unknown): value is Fault {
+  return typeof value === 'object' && value !== null && 'pointer' in value && 'detail' in value
+}
+
+/** The envelope of a row: always the same ids for the same row of the same import. */
+export function rowEnvelope(shop: Shop, job: ImportJob, line: number): Envelope {
+  return envelopeOf(shop, job, `row/${line}`)
+}
+
+/** The envelope in which a row is undone. */
+export function undoEnvelope(shop: Shop, job: ImportJob, line: number): Envelope {
+  const envelope = envelopeOf(shop, job, `undo/${line}`)
+  const id = job.undo_requested_by ?? job.requested_by
+  return { ...envelope, actor: { role: 'admin', id, roles: ['admin'] } }
+}
+
+function envelopeOf(shop: Shop, job: ImportJob, name: string): Envelope {
+  return {
+    commandId: derivedId(job.import_id, name),
+    correlationId: job.correlation_id,
+    causationId: job.import_id,
+    actor: { role: 'admin', id: job.requested_by, roles: ['admin'] },
+    at: shop.clock.now(),
+  }
+}

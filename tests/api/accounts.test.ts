@@ -1,0 +1,256 @@
+// Accounts over HTTP: registering, signing in, staying signed in, the profile.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expectProblem } from '../support/goods.ts'
+import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+
+let shop: TestShop
+let ada: Person
+beforeAll(async () => {
+  shop = await startTestShop()
+  ada = await shop.person()
+})
+afterAll(() => shop?.close())
+
+const newcomer = (name: string, more: object = {}) => ({
+  username: name,
+  email: `${name}@example.com`,
+  password,
+  ...more,
+})
+
+describe('registering', () => {
+  it('signs the new customer in', async () => {
+    const answer = await shop.anyone.post(
+      '/auth/register',
+      newcomer('grace', { passwordConfirm: password, firstName: 'Grace', lastName: 'Hopper' }),
+    )
+    expect(answer.status).toBe(201)
+    expect(answer.headers.get('x-position')).toBe(answer.body.position)
+    expect(answer.body).toMatchObject({
+      user: {
+        username: 'grace',
+        email: 'grace@example.com',
+        firstName: 'Grace',
+        lastName: 'Hopper',
+        roles: ['customer'],
+      },
+      tokens: { access: expect.any(String), refresh: expect.any(String) },
+    })
+  })
+
+  it('refuses a name or an address that is taken', async () => {
+    const again = { ...newcomer('other'), username: ada.username.toUpperCase() }
+    expectProblem(await shop.anyone.post('/auth/register', again), 409, 'account/username-taken')
+    const taken = { ...newcomer('other'), email: ada.email }
+    expectProblem(await shop.anyone.post('/auth/register', taken), 409, 'account/email-taken')
+  })
+
+  it('names every field that cannot be used', async () => {
+    const answer = await shop.anyone.post('/auth/register', {
+      username: 'a b',
+      email: 'nowhere',
+      password: 'short',
+    })
+    const { errors } = expectProblem(answer, 400, 'account/invalid')
+    expect(errors.map(each => each.pointer)).toEqual(['/username', '/email', '/password'])
+  })
+
+  it('refuses a password that everybody tries', async () => {
+    const answer = await shop.anyone.post('/auth/register', {
+      ...newcomer('weak'),
+      password: 'password123',
+    })
+    const { errors } = expectProblem(answer, 400, 'account/weak-password')
+    expect(errors[0]?.pointer).toBe('/password')
+  })
+
+  it('refuses two passwords that differ', async () => {
+    const body = newcomer('twice', { passwordConfirm: 'another one altogether' })
+    const { errors } = expectProblem(
+      await shop.anyone.post('/auth/register', body),
+      400,
+      'request/invalid',
+    )
+    expect(errors[0]?.pointer).toBe('/passwordConfirm')
+  })
+
+  it('refuses unknown fields instead of dropping them', async () => {
+    const body = newcomer('mallory', { role: 'admin' })
+    const { errors } = expectProblem(
+      await shop.anyone.post('/auth/register', body),
+      400,
+      'request/invalid',
+    )
+    expect(errors).toMatchObject([{ pointer: '/role' }])
+  })
+})
+
+describe('signing in', () => {
+  it('takes the name or the address', async () => {
+    for (const login of [{ username: ada.username }, { email: ada.email }]) {
+      const answer = await shop.anyone.post('/auth/login', { ...login, password })
+      expect(answer.status).toBe(200)
+      expect(answer.headers.get('cache-control')).toBe('no-store')
+      expect(answer.body).toMatchObject({ user: { id: ada.id } })
+    }
+  })
+
+  it('answers a wrong password and an unknown name alike', async () => {
+    const wrong = await shop.anyone.post('/auth/login', {
+      username: ada.username,
+      password: 'not hers',
+    })
+    const unknown = await shop.anyone.post('/auth/login', { username: 'nobody-here', password })
+    const { requestId: _, ...first } = expectProblem(wrong, 401, 'account/invalid-credentials')
+    const { requestId: __, ...second } = expectProblem(unknown, 401, 'account/invalid-credentials')
+    expect(first).toEqual(second)
+    expect(wrong.headers.get('www-authenticate')).toBe('Bearer')
+  })
+
+  it('asks who somebody is', async () => {
+    const answer = await shop.anyone.post('/auth/login', { password })
+    expect(expectProblem(answer, 400, 'request/invalid').errors[0]?.pointer).toBe('/username')
+  })
+})
+
+describe('a refresh token', () => {
+  it('gives a new pair once; used again, it ends the whole session', async () => {
+    const person = await shop.person()
+    const first = await shop.anyone.post('/auth/token/refresh', { refresh: person.refresh })
+    expect(first.status).toBe(200)
+    const { tokens } = Object.assign({ tokens: { refresh: '' } }, first.body)
+    expect(tokens.refresh).not.toBe(person.refresh)
+    const next = await shop.anyone.post('/auth/token/refresh', { refresh: tokens.refresh })
+    expect(next.status).toBe(200)
+    const spent = await shop.anyone.post('/auth/token/refresh', { refresh: person.refresh })
+    expectProblem(spent, 401, 'account/invalid-token')
+    const newest = Object.assign({ tokens: { refresh: '' } }, next.body).tokens.refresh
+    const revoked = await shop.anyone.post('/auth/token/refresh', { refresh: newest })
+    expectProblem(revoked, 401, 'account/invalid-token')
+  })
+
+  it('is worth nothing after logging out', async () => {
+    const person = await shop.person()
+    expect((await person.client.post('/auth/logout')).status).toBe(204)
+    const answer = await shop.anyone.post('/auth/token/refresh', { refresh: person.refresh })
+    expectProblem(answer, 401, 'account/invalid-token')
+  })
+
+  it('that was made up is refused like a spent one', async () => {
+    const answer = await shop.anyone.post('/auth/token/refresh', { refresh: 'x'.repeat(64) })
+    expectProblem(answer, 401, 'account/invalid-token')
+    expectProblem(await shop.anyone.post('/auth/token/refresh', {}), 400, 'request/invalid')
+  })
+})
+
+describe('an access token', () => {
+  it('is needed for what is one’s own', async () => {
+    for (const path of ['/auth/profile', '/orders']) {
+      expectProblem(await shop.anyone.get(path), 401, 'request/unauthenticated')
+    }
+    expectProblem(await shop.anyone.post('/auth/logout'), 401, 'request/unauthenticated')
+  })
+
+  it('that is not ours is refused, even where none is needed', async () => {
+    for (const token of ['nonsense', `${ada.access}x`, ada.refresh]) {
+      expectProblem(await shop.as(token).get('/orders'), 401, 'request/unauthenticated')
+      expectProblem(await shop.as(token).get('/products'), 401, 'request/unauthenticated')
+    }
+  })
+
+  it('can be checked with the published keys', async () => {
+    const { status, body } = await shop.anyone.get('//.well-known/jwks.json')
+    expect(status).toBe(200)
+    expect(body.keys).toEqual([expect.objectContaining({ kty: 'OKP', crv: 'Ed25519' })])
+    expect(JSON.stringify(body)).not.toContain('"d"')
+  })
+})
+
+describe('the profile', () => {
+  it('shows every field, empty ones as null', async () => {
+    const person = await shop.person()
+    const { body, headers } = await person.client.get('/auth/profile')
+    expect(body).toMatchObject({ id: person.id, email: person.email, firstName: null, city: null })
+    const ifNoneMatch = headers.get('etag') ?? ''
+    const again = await person.client.get('/auth/profile', { ifNoneMatch })
+    expect(again.status).toBe(304)
+  })
+
+  it.each(['put', 'patch'] as const)('is changed by %s, field by field', async method => {
+    const person = await shop.person()
+    const changed = await person.client[method]('/auth/profile', {
+      firstName: 'Zoë',
+      dateOfBirth: '1990-02-28',
+      city: 'Łódź',
+    })
+    expect(changed.status).toBe(200)
+    await person.client[method]('/auth/profile', { city: null })
+    const { body } = await person.client.get('/auth/profile')
+    expect(body).toMatchObject({ firstName: 'Zoë', dateOfBirth: '1990-02-28', city: null })
+  })
+
+  it('takes another address, with which one signs in from then on', async () => {
+    const person = await shop.person()
+    const email = `moved-${person.email}`
+    const changed = await person.client.patch('/auth/profile', { email: ` ${email} ` })
+    expect(changed.status).toBe(200)
+    expect((await person.client.get('/auth/profile')).body.email).toBe(email)
+    const signIn = (address: string) =>
+      shop.anyone.post('/auth/login', { email: address, password })
+    expect((await signIn(email)).status).toBe(200)
+    expect((await signIn(person.email)).status).toBe(401)
+  })
+
+  it('takes no address that is somebody else’s, or none at all', async () => {
+    const person = await shop.person()
+    const taken = await person.client.patch('/auth/profile', { email: ada.email.toUpperCase() })
+    expectProblem(taken, 409, 'account/email-taken')
+    const strange = await person.client.patch('/auth/profile', { email: 'nowhere' })
+    expect(expectProblem(strange, 400, 'account/invalid').errors[0]?.pointer).toBe('/email')
+    const none = await person.client.patch('/auth/profile', { email: null })
+    expectProblem(none, 400, 'request/invalid')
+    expect((await person.client.get('/auth/profile')).body.email).toBe(person.email)
+  })
+
+  it('keeps its address when the rest of the change is refused', async () => {
+    const person = await shop.person()
+    const change = { email: `moved-${person.email}` }
+    const stale = await person.client.patch('/auth/profile', change, { ifMatch: '"99"' })
+    expectProblem(stale, 412, 'command/stale')
+    const login = { email: person.email, password }
+    expect((await shop.anyone.post('/auth/login', login)).status).toBe(200)
+  })
+
+  it('takes another address from a recent session only', async () => {
+    const person = await shop.person()
+    await shop.back.pool.query(
+      `update shop.sessions set opened_at = opened_at - interval '11 minutes'
+      where customer_id = $1`,
+      [person.id],
+    )
+    const moved = await person.client.put('/auth/profile', { email: `moved-${person.email}` })
+    expectProblem(moved, 403, 'account/sign-in-again')
+    const same = await person.client.put('/auth/profile', { email: person.email, city: 'York' })
+    expect(same.status).toBe(200)
+  })
+
+  it('refuses what does not belong in it', async () => {
+    for (const [field, value] of Object.entries({
+      role: 'admin',
+      dateOfBirth: 'yesterday',
+      firstName: 7,
+      city: 'x'.repeat(101),
+    })) {
+      const answer = await ada.client.patch('/auth/profile', { [field]: value })
+      const { errors } = expectProblem(answer, 400, 'request/invalid')
+      expect(errors[0]?.pointer).toBe(`/${field}`)
+    }
+  })
+
+  it('is not changed on a revision that is gone', async () => {
+    const stale = await ada.client.patch('/auth/profile', { city: 'York' }, { ifMatch: '"99"' })
+    expect(expectProblem(stale, 412, 'command/stale').currentRevision).toEqual(expect.any(Number))
+    const strange = await ada.client.patch('/auth/profile', { city: 'York' }, { ifMatch: 'x' })
+    expectProblem(strange, 400, 'request/invalid')
+  })
+})

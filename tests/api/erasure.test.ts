@@ -1,0 +1,256 @@
+// Erasing a person: nothing of them can be read, the books still add up, a certificate says so.
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { execute, systemEnvelope } from '../../src/commands/command.ts'
+import { eraseCustomer } from '../../src/commands/customer.ts'
+import { projections } from '../../src/projections/index.ts'
+import { rebuild } from '../../src/projections/rebuild.ts'
+import { readBatches } from '../../src/workers/projector.ts'
+import { expectProblem, newProduct } from '../support/goods.ts'
+import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+let shop: TestShop
+let productId = ''
+beforeAll(async () => {
+  shop = await startTestShop()
+  productId = (await newProduct(shop)).id
+})
+afterAll(() => shop?.close())
+
+let lived = 0
+
+/** What somebody tells us about themselves, unlike anything that anybody else does. */
+function canariesOf(mark: string) {
+  return {
+    profile: {
+      firstName: `Canaryfirst${mark}`,
+      lastName: `Canarylast${mark}`,
+      phoneNumber: `+44 555 ${mark}`,
+      dateOfBirth: `18${mark}-12-10`,
+      address: `${mark} Canary Wharf`,
+      city: `Canarytown${mark}`,
+      postalCode: `CAN${mark}RY`,
+      country: `Canaria${mark}`,
+    },
+    delivery: { shippingAddress: `${mark} Canary Row`, phoneNumber: `+44 556 ${mark}` },
+  }
+}
+
+interface Life {
+  person: Person
+  orderId: string
+  position: string
+  delivery: object
+  /** What must not be found afterwards. */
+  traces: string[]
+}
+
+/** Somebody with a full profile, an order, a second session, a ticket and mails. */
+async function livedIn(): Promise<Life> {
+  lived += 1
+  const { profile, delivery } = canariesOf(String(10 + lived))
+  const person = await shop.person()
+  const { username, email } = person
+  await person.client.patch('/auth/profile', profile)
+  const items = [{ productId, quantity: 2 }]
+  const { body } = await person.client.post('/orders', { ...delivery, items })
+  await person.client.post('/auth/tickets')
+  await shop.anyone.post('/auth/login', { username, password })
+  await shop.anyone.post('/auth/password/reset', { email })
+  const traces = [...Object.values(profile), ...Object.values(delivery), username, email]
+  return { person, orderId: body.orderId, position: body.position, delivery, traces }
+}
+
+/** All rows of all tables as text. */
+async function wholeDatabase(): Promise<string> {
+  const { rows: tables } = await shop.back.pool.query<{ name: string }>(
+    `select format('%I.%I', table_schema, table_name) as name
+    from information_schema.tables
+    where table_type = 'BASE TABLE'
+      and table_schema not in ('pg_catalog', 'information_schema')`,
+  )
+  const dumps = await Promise.all(
+    tables.map(({ name }) => shop.back.pool.query(`select t::text as row from ${name} t`)),
+  )
+  return dumps.flatMap(({ rows }) => rows.map(({ row }) => row)).join('\n')
+}
+
+/** All keys and values of this shop's Redis as text. */
+async function wholeRedis(): Promise<string> {
+  const redis = new Redis(shop.config.redisUrl.reveal())
+  const keys = await redis.keys('*')
+  const dumps = await Promise.all(keys.map(async key => `${key} ${await contentOf(redis, key)}`))
+  redis.disconnect()
+  return dumps.join('\n')
+}
+
+async function contentOf(redis: Redis, key: string): Promise<string> {
+  const type = await redis.type(key)
+  if (type === 'string') return String(await redis.get(key))
+  if (type === 'hash') return JSON.stringify(await redis.hgetall(key))
+  if (type === 'list') return JSON.stringify(await redis.lrange(key, 0, -1))
+  if (type === 'set') return JSON.stringify(await redis.smembers(key))
+  if (type === 'zset') return JSON.stringify(await redis.zrange(key, '0', '-1'))
+  if (type === 'stream') return JSON.stringify(await redis.xrange(key, '-', '+'))
+  throw new Error(`${key} is a ${type}`)
+}
+
+function found({ traces }: Life, where: string): string[] {
+  return traces.filter(trace => where.includes(trace))
+}
+
+async function erase({ client }: Person) {
+  const answer = await client.delete('/auth/profile', { password })
+  expect(answer.status, JSON.stringify(answer.body)).toBe(200)
+  return answer.body
+}
+
+function totals() {
+  return shop.back.pool.query(
+    `select order_id, status, lines, total_minor, captured_minor, refunded_minor, revision
+    from orders order by order_id`,
+  )
+}
+
+describe('erasing somebody', () => {
+  it('leaves nothing of them in any table, in Redis, or in what the log says', async () => {
+    const life = await livedIn()
+    await shop.admin.client.get(`/orders/${life.orderId}`, { after: life.position })
+    // The search does find what is there.
+    expect(found(life, await wholeDatabase())).toHaveLength(life.traces.length)
+    await erase(life.person)
+    await waitFor('an empty queue of mails', async () => {
+      const { rows } = await shop.back.pool.query(
+        'select event_id from shop.mails where sent_at is null',
+      )
+      return rows.length === 0
+    })
+    expect(found(life, await wholeDatabase())).toEqual([])
+    expect(found(life, await wholeRedis())).toEqual([])
+    const events: unknown[] = []
+    await waitFor('the other process to forget', async () => {
+      events.length = 0
+      for await (const event of shop.back.eventStore.readAll({ after: 0n })) {
+        events.push(await shop.back.codec.decode(event))
+      }
+      const text = JSON.stringify(events, (_, value) => {
+        return typeof value === 'bigint' ? String(value) : value
+      })
+      return found(life, text).length === 0
+    })
+    expect(events.length).toBeGreaterThan(5)
+  })
+
+  it('answers with a certificate that admins and auditors can get later', async () => {
+    const { person } = await livedIn()
+    const certificate = await erase(person)
+    expect(certificate).toMatchObject({
+      customerId: person.id,
+      erasedAt: expect.any(String),
+      position: expect.any(String),
+    })
+    expect(certificate.checks).toHaveLength(8)
+    const failed = Object.values(certificate.checks ?? []).filter(({ passed }) => !passed)
+    expect(failed).toEqual([])
+    const auditor = await shop.person('auditor')
+    for (const { client } of [auditor, shop.admin]) {
+      const { body } = await client.get(`/admin/users/${person.id}/erasure`)
+      expect(body).toEqual(certificate)
+    }
+  })
+
+  it('ends everything that they could do', async () => {
+    const { person } = await livedIn()
+    await erase(person)
+    const login = { username: person.username, password }
+    expectProblem(await shop.anyone.post('/auth/login', login), 401, 'account/invalid-credentials')
+    const spent = await shop.anyone.post('/auth/token/refresh', { refresh: person.refresh })
+    expectProblem(spent, 401, 'account/invalid-token')
+    const again = await person.client.delete('/auth/profile', { password })
+    expectProblem(again, 401, 'request/unauthenticated')
+    const change = { roles: ['admin'] }
+    const path = `/admin/users/${person.id}`
+    const promoted = await shop.admin.client.patch(path, change, { ifMatch: '*' })
+    expectProblem(promoted, 404, 'customer/not-found')
+    const { body } = await shop.admin.client.get(path)
+    expect(body).toMatchObject({ username: '[erased]', email: null, erased: true, roles: [] })
+  })
+
+  it('needs their password', async () => {
+    const person = await shop.person()
+    const answer = await person.client.delete('/auth/profile', { password: 'not the one' })
+    const { errors } = expectProblem(answer, 403, 'account/wrong-password')
+    expect(errors[0]?.pointer).toBe('/password')
+    expect((await person.client.get('/auth/profile')).body.email).toBe(person.email)
+  })
+
+  it('frees the name and the address for a new account', async () => {
+    const person = await shop.person()
+    await erase(person)
+    const { username, email } = person
+    const answer = await shop.anyone.post('/auth/register', { username, email, password })
+    expect(answer.status).toBe(201)
+    expect(answer.body).not.toMatchObject({ user: { id: person.id } })
+  })
+
+  it('leaves orders and amounts as they were, and a rebuild finds the same', async () => {
+    const { person, orderId, position } = await livedIn()
+    const bystander = await livedIn()
+    await shop.admin.client.get('/orders', { after: bystander.position })
+    const before = (await totals()).rows
+    const { position: erased } = await erase(person)
+    expect((await totals()).rows).toEqual(before)
+    const { body } = await shop.admin.client.get(`/orders/${orderId}`, { after: erased })
+    expect(body).toMatchObject({ shippingAddress: '[erased]', phoneNumber: '[erased]' })
+    const other = await shop.admin.client.get(`/orders/${bystander.orderId}`)
+    expect(other.body).toMatchObject(bystander.delivery)
+    expect(BigInt(erased)).toBeGreaterThan(BigInt(position))
+    const live = await dumpOf('customers', 'orders')
+    await waitFor('the other process to forget', () => isForgotten(person))
+    for (const name of ['customers', 'orders']) await rebuilt(name)
+    expect(await dumpOf('customers', 'orders')).toEqual(live)
+  })
+
+  it('is finished by the worker when the process that began it has died', async () => {
+    const life = await livedIn()
+    const { person } = life
+    const { shop: inner } = shop.back
+    const envelope = { ...systemEnvelope('x', new Date()), actor: actorOf(person) }
+    await execute(inner, eraseCustomer, { customerId: person.id }, envelope)
+    await waitFor('nothing to be left', async () => {
+      const left = await shop.back.accounts.accounts.traces(person.id)
+      return left.accounts === 0 && left.sessions === 0 && !left.hasKey
+    })
+    expect(found(life, await wholeDatabase())).toEqual([])
+  })
+})
+
+function actorOf({ id }: Person) {
+  return { role: 'customer' as const, id, roles: ['customer' as const] }
+}
+
+/** Whether the process of the tests has noticed that the key is gone. */
+async function isForgotten(person: Person): Promise<boolean> {
+  for await (const event of shop.back.eventStore.readStream(`customer-${person.id}`, {})) {
+    const decoded = await shop.back.codec.decode(event)
+    if (JSON.stringify(decoded.data).includes(person.username)) return false
+  }
+  return true
+}
+
+async function dumpOf(...tables: string[]) {
+  const dumps = await Promise.all(
+    tables.map(table => shop.back.pool.query(`select t::text from ${table} t order by 1`)),
+  )
+  return dumps.map(({ rows }) => rows)
+}
+
+async function rebuilt(name: string) {
+  const projection = projections.find(each => each.name === name)
+  if (projection === undefined) throw new Error(name)
+  await rebuild(shop.back.db, projection, {
+    read: after => readBatches(shop.back, projection, after),
+    onProgress: () => undefined,
+  })
+}

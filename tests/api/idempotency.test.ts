@@ -1,0 +1,170 @@
+// One Idempotency-Key, one effect: the same answer again, whoever asks how often and when.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { atOnce, delivery, expectProblem, gbp, newKey, newProduct } from '../support/goods.ts'
+import { startTestShop, type TestShop } from '../support/testShop.ts'
+
+let shop: TestShop
+beforeAll(async () => {
+  shop = await startTestShop()
+})
+afterAll(() => shop?.close())
+
+const orderOf = (productId: string, quantity = 1) => ({
+  ...delivery,
+  items: [{ productId, quantity }],
+})
+
+const ordersOf = async (customerId: string, after: string) => {
+  const path = `/orders?customerId=${customerId}`
+  return (await shop.admin.client.get(path, { after })).body.total
+}
+
+describe('the same request again', () => {
+  it('gets the first answer and says so', async () => {
+    const person = await shop.person()
+    const { id } = await newProduct(shop)
+    const key = newKey()
+    const first = await person.client.post('/orders', orderOf(id), { key })
+    expect(first.headers.get('idempotent-replayed')).toBeNull()
+    const again = await person.client.post('/orders', orderOf(id), { key })
+    expect(again.status).toBe(201)
+    expect(again.headers.get('idempotent-replayed')).toBe('true')
+    expect(again.body).toEqual(first.body)
+    expect(await ordersOf(person.id, first.body.position)).toBe(1)
+  })
+
+  it('gets it even when the order has gone on meanwhile', async () => {
+    const person = await shop.person()
+    const { id } = await newProduct(shop)
+    const [placing, paying] = [newKey(), newKey()]
+    const placed = await person.client.post('/orders', orderOf(id), { key: placing })
+    const { orderId } = placed.body
+    const paid = await person.client.post(`/orders/${orderId}/pay`, {}, { key: paying })
+    const shipped = await shop.admin.client.patch(`/orders/${orderId}/status`, {
+      status: 'shipped',
+    })
+    expect(shipped.status).toBe(200)
+    const placedAgain = await person.client.post('/orders', orderOf(id), { key: placing })
+    expect(placedAgain.body).toMatchObject({ orderId, status: 'pending', revision: 2 })
+    const paidAgain = await person.client.post(`/orders/${orderId}/pay`, {}, { key: paying })
+    expect(paidAgain.headers.get('idempotent-replayed')).toBe('true')
+    expect(paidAgain.status).toBe(paid.status)
+  })
+
+  it('with another body is refused', async () => {
+    const person = await shop.person()
+    const { id } = await newProduct(shop)
+    const key = newKey()
+    await person.client.post('/orders', orderOf(id), { key })
+    const other = await person.client.post('/orders', orderOf(id, 2), { key })
+    expectProblem(other, 422, 'command/key-reused')
+    const item = { productId: id, quantity: 1 }
+    await person.client.post('/cart/items', item, { key })
+    const more = await person.client.post('/cart/items', { ...item, quantity: 2 }, { key })
+    expectProblem(more, 422, 'command/key-reused')
+  })
+
+  it('from somebody else is another request', async () => {
+    const [ada, bob] = [await shop.person(), await shop.person()]
+    const { id } = await newProduct(shop)
+    const key = newKey()
+    const first = await ada.client.post('/orders', orderOf(id), { key })
+    const other = await bob.client.post('/orders', orderOf(id, 2), { key })
+    expect(other.status).toBe(201)
+    expect(other.headers.get('idempotent-replayed')).toBeNull()
+    expect(other.body.orderId).not.toBe(first.body.orderId)
+    expect(JSON.stringify(other.body)).not.toContain(first.body.orderNumber)
+  })
+
+  it('of every other kind has one effect, too', async () => {
+    const person = await shop.person()
+    const { id, answer } = await newProduct(shop, { stock: 10 })
+    expect(answer.status).toBe(201)
+    const twice = async (ask: (key: string) => Promise<typeof answer>) => {
+      const key = newKey()
+      const first = await ask(key)
+      const again = await ask(key)
+      expect(again.headers.get('idempotent-replayed')).toBe('true')
+      expect(again.body).toEqual(first.body)
+      return again.body
+    }
+    await twice(key => shop.admin.client.post('/products', { name: 'L', price: gbp(1) }, { key }))
+    await twice(key => shop.admin.client.post('/categories', { name: 'C' }, { key }))
+    await twice(key => shop.admin.client.patch(`/products/${id}`, { name: 'Other' }, { key }))
+    const body = { delta: 5, reason: 'received' }
+    const path = `/products/${id}/stock-adjustments`
+    const adjusted = await twice(key => shop.admin.client.post(path, body, { key }))
+    const after = adjusted.position
+    const stock = await shop.admin.client.get(`/products/${id}/stock`, { after })
+    expect(stock.body.onHand).toBe(15)
+    const item = { productId: id, quantity: 2 }
+    const added = await twice(key => person.client.post('/cart/items', item, { key }))
+    const cart = await person.client.get('/cart/total', { after: added.position })
+    expect(cart.body.itemCount).toBe(2)
+  })
+
+  it('is refused when the key is not one', async () => {
+    const person = await shop.person()
+    const answer = await person.client.post('/orders', delivery, { key: 'k'.repeat(256) })
+    expectProblem(answer, 400, 'request/invalid')
+  })
+})
+
+describe('32 at the same time', () => {
+  it.each(['items', 'the cart'])(
+    'place one order of %s, and every answer is that order',
+    async from => {
+      const person = await shop.person()
+      const { id } = await newProduct(shop, { stock: 1 })
+      if (from === 'the cart') {
+        await person.client.post('/cart/items', { productId: id, quantity: 1 })
+      }
+      const body = from === 'items' ? orderOf(id) : delivery
+      const key = newKey()
+      const answers = await atOnce(32, () => person.client.post('/orders', body, { key }))
+      expect(new Set(answers.map(answer => answer.status))).toEqual(new Set([201]))
+      expect(new Set(answers.map(answer => answer.body.orderId)).size).toBe(1)
+      const fresh = answers.filter(answer => answer.headers.get('idempotent-replayed') === null)
+      expect(fresh).toHaveLength(1)
+      expect(await ordersOf(person.id, answers[0]?.body.position ?? '')).toBe(1)
+    },
+  )
+
+  it('pay once', async () => {
+    const person = await shop.person()
+    const { id } = await newProduct(shop)
+    const placed = await person.client.post('/orders', orderOf(id))
+    const path = `/orders/${placed.body.orderId}`
+    const key = newKey()
+    const answers = await atOnce(32, () => person.client.post(`${path}/pay`, {}, { key }))
+    expect(new Set(answers.map(answer => answer.status))).toEqual(new Set([200]))
+    const history = await person.client.get(`${path}/history`)
+    const events = history.body.data.map(({ event }) => event)
+    expect(events.filter(event => event === 'OrderPaid')).toHaveLength(1)
+  })
+
+  it('with keys of their own pay once, too', async () => {
+    const person = await shop.person()
+    const { id } = await newProduct(shop)
+    const placed = await person.client.post('/orders', orderOf(id))
+    const path = `/orders/${placed.body.orderId}`
+    const answers = await atOnce(32, () => person.client.post(`${path}/pay`, {}, { key: newKey() }))
+    const paid = answers.filter(answer => answer.status === 200)
+    const refused = answers.filter(answer => answer.status === 409)
+    expect([paid.length, refused.length]).toEqual([1, 31])
+    const order = await person.client.get(path, { after: paid[0]?.body.position ?? '' })
+    expect(order.body.captured).toEqual(gbp(425))
+  })
+
+  it('book pieces in once', async () => {
+    const { id } = await newProduct(shop, { stock: 0 })
+    const path = `/products/${id}/stock-adjustments`
+    const key = newKey()
+    const body = { delta: 3, reason: 'received' }
+    const answers = await atOnce(32, () => shop.admin.client.post(path, body, { key }))
+    expect(new Set(answers.map(answer => answer.status))).toEqual(new Set([201]))
+    const after = answers[0]?.body.position ?? ''
+    const stock = await shop.admin.client.get(`/products/${id}/stock`, { after })
+    expect(stock.body.onHand).toBe(3)
+  })
+})

@@ -1,0 +1,129 @@
+// Lists in parts over HTTP: cursors that neither skip nor repeat, and links to the other parts.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expectProblem, gbp, newOrder, newProduct } from '../support/goods.ts'
+import { startTestShop, type TestShop } from '../support/testShop.ts'
+
+let shop: TestShop
+let after = ''
+let category = ''
+const ids: string[] = []
+beforeAll(async () => {
+  shop = await startTestShop()
+  category = (await shop.admin.client.post('/categories', { name: 'Shelf' })).body.id
+  // Few names and prices: most of what is compared is the same.
+  for (let index = 0; index < 13; index += 1) {
+    const details = { name: `Lamp ${index % 3}`, price: gbp(100 + (index % 2)), stock: index % 2 }
+    const { id, position } = await newProduct(shop, { ...details, categoryId: category })
+    ids.push(id)
+    after = position
+  }
+})
+afterAll(() => shop?.close())
+
+const nextOf = (link: string | null) => /<([^>]+)>; rel="next"/.exec(link ?? '')?.[1]
+
+/** Follows the links from one part to the next, as a client does. */
+async function follow(first: string, client = shop.anyone) {
+  const seen: unknown[] = []
+  let path: string | undefined = first
+  for (let parts = 0; path !== undefined && parts < 50; parts += 1) {
+    const { headers, body } = await client.get(path, { after })
+    seen.push(...body.data.map(({ id }) => id))
+    path = nextOf(headers.get('link'))?.replace('/api', '')
+  }
+  return seen
+}
+
+describe('a cursor', () => {
+  it.each(['name', '-name', 'price', '-price', 'createdAt', '-createdAt', 'relevance'])(
+    'leads through all products by %s, each of them once, as pages do',
+    async ordering => {
+      const path = `/products?category=${category}&ordering=${ordering}&search=lamp`
+      const whole = await shop.anyone.get(`${path}&pageSize=100`, { after })
+      const inOrder = whole.body.data.map(({ id }) => id)
+      expect(inOrder.toSorted()).toEqual(ids.toSorted())
+      expect(await follow(`${path}&limit=4`)).toEqual(inOrder)
+      expect(await follow(`${path}&pageSize=4`)).toEqual(inOrder)
+    },
+  )
+
+  it('is not put off by what comes in before it', async () => {
+    const path = `/products?category=${category}&limit=5`
+    const first = await shop.anyone.get(path, { after })
+    const late = await newProduct(shop, { name: 'Late', categoryId: category })
+    const cursor = `${path}&cursor=${first.body.nextCursor}`
+    const second = await shop.anyone.get(cursor, { after: late.position })
+    const seen = [...first.body.data, ...second.body.data].map(({ id }) => id)
+    expect(seen).toEqual(ids.toReversed().slice(0, 10))
+    const gone = await shop.admin.client.delete(`/products/${late.id}`, undefined, { ifMatch: '*' })
+    after = gone.body.position
+  })
+
+  it('ends where there is no more', async () => {
+    const path = `/products?category=${category}&limit=13`
+    const { headers, body } = await shop.anyone.get(path, { after })
+    expect(body.data).toHaveLength(13)
+    expect(body).not.toHaveProperty('nextCursor')
+    expect(body).not.toHaveProperty('total')
+    expect(headers.get('link')).toBe(`</api/products?category=${category}&limit=13>; rel="first"`)
+  })
+
+  it('is of no use for another list, and nothing can be made up', async () => {
+    const { body } = await shop.anyone.get('/products?limit=1&ordering=price', { after })
+    const good = String(body.nextCursor)
+    const [version, digest, key, id] = JSON.parse(Buffer.from(good, 'base64url').toString())
+    const made = (...parts: unknown[]) => Buffer.from(JSON.stringify(parts)).toString('base64url')
+    for (const query of [
+      `ordering=name&cursor=${good}`,
+      `ordering=price&featured=true&cursor=${good}`,
+      `ordering=price&cursor=${good.slice(1)}`,
+      'cursor=',
+      'cursor=%00',
+      `ordering=price&cursor=${made(2, digest, key, id)}`,
+      `ordering=price&cursor=${made(version, digest, 'cheap', id)}`,
+      `ordering=price&cursor=${made(version, digest, '9'.repeat(30), id)}`,
+      `ordering=price&cursor=${made(version, digest, key, "' or true")}`,
+      `ordering=price&cursor=${made(version, digest, key)}`,
+      `page=1&cursor=${good}`,
+      'page=1&limit=5',
+      'limit=0',
+      'limit=101',
+    ]) {
+      expectProblem(await shop.anyone.get(`/products?${query}`), 400, 'request/invalid')
+    }
+    expect((await shop.anyone.get(`/products?ordering=price&cursor=${good}`)).status).toBe(200)
+  })
+})
+
+describe('a page', () => {
+  it('links to the first, the one before, the next and the last', async () => {
+    const path = `/products?category=${category}&pageSize=5&page=2`
+    const { headers, body } = await shop.anyone.get(path, { after })
+    expect(body).toMatchObject({ page: 2, pageSize: 5, total: 13 })
+    const to = (page: number) => `</api/products?category=${category}&pageSize=5&page=${page}>`
+    expect(headers.get('link')).toBe(
+      `${to(1)}; rel="first", ${to(1)}; rel="prev", ${to(3)}; rel="next", ${to(3)}; rel="last"`,
+    )
+    const beyond = await shop.anyone.get(`${path.slice(0, -1)}9`, { after })
+    expect(beyond.headers.get('link')).toContain(`${to(3)}; rel="prev"`)
+    expect(nextOf(beyond.headers.get('link'))).toBeUndefined()
+  })
+})
+
+describe('orders', () => {
+  it('come by cursor too, and one customer’s cursor shows nothing to another', async () => {
+    const [one, other] = [await shop.person(), await shop.person()]
+    const { id } = await newProduct(shop, { stock: 100 })
+    const made: unknown[] = []
+    for (let count = 0; count < 5; count += 1) {
+      const { body } = await newOrder(one, id)
+      made.unshift(body.id)
+      after = body.position
+    }
+    expect(await follow('/orders?limit=2', one.client)).toEqual(made)
+    expect(await follow('/orders?pageSize=2', one.client)).toEqual(made)
+    const { body } = await one.client.get('/orders?limit=2', { after })
+    const stolen = await other.client.get(`/orders?cursor=${body.nextCursor}`)
+    expectProblem(stolen, 400, 'request/invalid')
+  })
+})

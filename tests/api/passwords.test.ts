@@ -1,0 +1,193 @@
+// Passwords over HTTP: changed by who knows the old one, reset by who gets the mail.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { mailsTo, resetLink } from '../support/accountMails.ts'
+import { atOnce, expectProblem } from '../support/goods.ts'
+import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+const newPassword = 'a staple for the horse'
+let shop: TestShop
+beforeAll(async () => {
+  shop = await startTestShop({ settings: { PUBLIC_URL: 'https://shop.example.com/' } })
+})
+afterAll(() => shop?.close())
+
+const logIn = (person: Person, using: string) =>
+  shop.anyone.post('/auth/login', { username: person.username, password: using })
+
+async function secondSession(person: Person) {
+  const { body } = await logIn(person, password)
+  return Object.assign({ tokens: { access: '', refresh: '' } }, body).tokens
+}
+
+const refresh = (token: string) => shop.anyone.post('/auth/token/refresh', { refresh: token })
+
+describe('changing a password', () => {
+  it('ends the other sessions, keeps this one, and tells the owner by mail', async () => {
+    const person = await shop.person()
+    const other = await secondSession(person)
+    const answer = await person.client.post('/auth/password/change', {
+      oldPassword: password,
+      newPassword,
+    })
+    expect(answer.status).toBe(204)
+    expect((await logIn(person, password)).status).toBe(401)
+    expect((await logIn(person, newPassword)).status).toBe(200)
+    expectProblem(await refresh(other.refresh), 401, 'account/invalid-token')
+    expect((await refresh(person.refresh)).status).toBe(200)
+    await waitFor('the news', async () => {
+      return (await mailsTo(shop, person, 'Your password was changed')).length === 1
+    })
+  })
+
+  it('needs the password that is there now', async () => {
+    const person = await shop.person()
+    const wrong = { oldPassword: 'not the one', newPassword }
+    const answer = await person.client.post('/auth/password/change', wrong)
+    const { errors } = expectProblem(answer, 403, 'account/wrong-password')
+    expect(errors[0]?.pointer).toBe('/oldPassword')
+    expectProblem(
+      await shop.anyone.post('/auth/password/change', wrong),
+      401,
+      'request/unauthenticated',
+    )
+  })
+
+  it('refuses what is weak: common, short, one’s own name or address', async () => {
+    const person = await shop.person()
+    for (const weak of ['password123', person.username, person.email.toUpperCase()]) {
+      const answer = await person.client.post('/auth/password/change', {
+        oldPassword: password,
+        newPassword: weak,
+      })
+      const { errors } = expectProblem(answer, 400, 'account/weak-password')
+      expect(errors[0]?.pointer).toBe('/newPassword')
+    }
+    const short = { oldPassword: password, newPassword: 'seven77' }
+    const answer = await person.client.post('/auth/password/change', short)
+    expectProblem(answer, 400, 'account/invalid')
+  })
+
+  it('is not for a session that has ended', async () => {
+    const person = await shop.person()
+    await person.client.post('/auth/logout')
+    const change = { oldPassword: password, newPassword }
+    const answer = await person.client.post('/auth/password/change', change)
+    expectProblem(answer, 401, 'request/unauthenticated')
+  })
+})
+
+describe('a password that was forgotten', () => {
+  it('is set anew with the link of a mail; all sessions end, nobody is signed in', async () => {
+    const person = await shop.person()
+    const { link, uid, token } = await resetLink(shop, person)
+    expect(link.href).toContain('https://shop.example.com/reset-password#')
+    expect(link.search).toBe('')
+    expect(uid).toBe(person.id)
+    const answer = await shop.anyone.post('/auth/password/reset/confirm', {
+      uid,
+      token,
+      newPassword,
+    })
+    expect(answer.status).toBe(204)
+    expect((await logIn(person, newPassword)).status).toBe(200)
+    expectProblem(await refresh(person.refresh), 401, 'account/invalid-token')
+    await waitFor('the news', async () => {
+      return (await mailsTo(shop, person, 'Your password was changed')).length === 1
+    })
+  })
+
+  it('is set by one of fifty who use a link at the same time', async () => {
+    const person = await shop.person()
+    const { uid, token } = await resetLink(shop, person)
+    const { recovery } = shop.back.accounts
+    const used = await atOnce(50, index => recovery.use(uid, token, `hash ${index}`))
+    expect(used.filter(Boolean)).toHaveLength(1)
+    const late = await shop.anyone.post('/auth/password/reset/confirm', { uid, token, newPassword })
+    expectProblem(late, 400, 'account/reset-expired')
+  })
+
+  it('is not set with a link that is void, old, or somebody else’s', async () => {
+    const [person, other] = [await shop.person(), await shop.person()]
+    const first = await resetLink(shop, person)
+    const second = await resetLink(shop, person, 2)
+    const confirm = (uid: string, token: string) =>
+      shop.anyone.post('/auth/password/reset/confirm', { uid, token, newPassword })
+    for (const [uid, token] of [
+      [first.uid, first.token],
+      [other.id, second.token],
+      [person.id, 'x'.repeat(43)],
+      [person.id, person.access.slice(0, 200)],
+    ] as const) {
+      expectProblem(await confirm(uid, token), 400, 'account/reset-expired')
+    }
+    await shop.back.pool.query(
+      `update shop.password_resets set expires_at = now() - interval '1 second'
+      where customer_id = $1 and ended_at is null`,
+      [person.id],
+    )
+    expectProblem(await confirm(person.id, second.token), 400, 'account/reset-expired')
+    expect((await logIn(person, password)).status).toBe(200)
+  })
+
+  it('keeps its link when the new password is refused', async () => {
+    const person = await shop.person()
+    const { uid, token } = await resetLink(shop, person)
+    const confirm = (given: string) =>
+      shop.anyone.post('/auth/password/reset/confirm', { uid, token, newPassword: given })
+    expectProblem(await confirm('password123'), 400, 'account/weak-password')
+    expect((await confirm(newPassword)).status).toBe(204)
+  })
+
+  it('asked for again and again is mailed about three times an hour', async () => {
+    const person = await shop.person()
+    for (let count = 1; count <= 3; count += 1) await resetLink(shop, person, count)
+    await shop.anyone.post('/auth/password/reset', { email: person.email })
+    await waitFor('an empty queue', async () => (await waiting()).length === 0)
+    expect(await mailsTo(shop, person, 'Set a new password')).toHaveLength(3)
+  })
+
+  it('is answered alike for an unknown address, by the same one row', async () => {
+    const stopped = await startTestShop({ workers: false })
+    try {
+      const known = await stopped.person()
+      const ask = (email: string) => stopped.anyone.post('/auth/password/reset', { email })
+      const [first, second] = [await ask(known.email), await ask('nobody@example.com')]
+      expect([first.status, second.status]).toEqual([202, 202])
+      expect(first.body).toEqual(second.body)
+      const { rows } = await stopped.back.pool.query('select * from shop.account_mails')
+      expect(rows).toHaveLength(2)
+      expect(Object.keys(rows[0])).toEqual(Object.keys(rows[1]))
+      expect(rows.map(row => row.customer_id)).toEqual([null, null])
+      expect(JSON.stringify(rows)).not.toContain('example.com')
+    } finally {
+      await stopped.close()
+    }
+  })
+
+  it('leads to the shop, whatever host a request names', async () => {
+    const person = await shop.person()
+    await shop.anyone.post(
+      '/auth/password/reset',
+      { email: person.email.toUpperCase() },
+      { headers: { 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' } },
+    )
+    const mail = await waitFor('the mail', async () => {
+      return (await mailsTo(shop, person, 'Set a new password'))[0]
+    })
+    expect(mail.text).toContain('https://shop.example.com/reset-password#')
+    expect(mail.raw).not.toContain('evil.example')
+  })
+
+  it('has a token of which only a digest is kept', async () => {
+    const person = await shop.person()
+    const { token } = await resetLink(shop, person)
+    const { rows } = await shop.back.pool.query('select * from shop.password_resets')
+    expect(JSON.stringify(rows)).toContain(person.id)
+    expect(JSON.stringify(rows)).not.toContain(token)
+  })
+})
+
+async function waiting() {
+  return (await shop.back.pool.query('select mail_id from shop.account_mails')).rows
+}

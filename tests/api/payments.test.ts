@@ -1,0 +1,212 @@
+// Payments over HTTP: cards that misbehave, callbacks, orders that run out, refunds, archiving.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { systemEnvelope } from '../../src/commands/command.ts'
+import { delivery, expectProblem, gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
+import { callBack, letRunOut, orderOf } from '../support/payments.ts'
+import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+let shop: TestShop
+let ada: Person
+let bob: Person
+beforeAll(async () => {
+  shop = await startTestShop()
+  ada = await shop.person()
+  bob = await shop.person()
+})
+afterAll(() => shop?.close())
+
+async function ordered(stock = 10) {
+  const product = await newProduct(shop, { stock })
+  const { orderId } = (await newOrder(ada, product.id)).body
+  return { productId: product.id, orderId }
+}
+
+const pay = (orderId: string, paymentMethod?: string) =>
+  ada.client.post(`/orders/${orderId}/pay`, paymentMethod === undefined ? {} : { paymentMethod })
+
+const reaches = (orderId: string, status: string) =>
+  waitFor(`order ${status}`, async () => (await orderOf(shop, orderId)).status === status)
+
+async function stockOf(productId: string) {
+  const { state } = await shop.back.shop.stock.load(productId)
+  return { onHand: state.onHand, reserved: state.reservedTotal }
+}
+
+async function openPaymentOf(orderId: string): Promise<string> {
+  return (await orderOf(shop, orderId)).openPayment?.paymentId ?? 'none'
+}
+
+describe('an order that is not paid in its time', () => {
+  it('says until when it waits, expires by itself and gives its stock back', async () => {
+    const { orderId, productId } = await ordered()
+    const { expiresAt } = await orderOf(shop, orderId)
+    const after = await shop.back.eventStore.head()
+    const read = await ada.client.get(`/orders/${orderId}`, { after })
+    expect(read.body.expiresAt).toBe(new Date(expiresAt ?? 0).toISOString())
+    await letRunOut(shop, orderId)
+    await reaches(orderId, 'expired')
+    await waitFor('stock back', async () => (await stockOf(productId)).reserved === 0)
+    expectProblem(await pay(orderId), 409, 'order/expired')
+  })
+
+  it('stays when it is paid by invoice', async () => {
+    const { id } = await newProduct(shop)
+    const items = [{ productId: id, quantity: 1 }]
+    const wanted = { ...delivery, items, paymentMethod: 'invoice' }
+    const { body } = await ada.client.post('/orders', wanted)
+    const read = await ada.client.get(`/orders/${body.orderId}`, { after: body.position })
+    expect(read.body).toMatchObject({ status: 'pending', expiresAt: null })
+  })
+})
+
+describe('a card', () => {
+  it('that needs an action waits for it, and its callback pays once, however often', async () => {
+    const { orderId } = await ordered()
+    const answer = await pay(orderId, 'card_needs_action')
+    expect(answer.body).toMatchObject({
+      status: 'pending',
+      payment: { status: 'requires_action', nextAction: { type: 'confirm' } },
+    })
+    const content = { type: 'payment.captured', orderId, paymentId: await openPaymentOf(orderId) }
+    expect((await callBack(shop, content, { id: `twice-${orderId}` })).body.outcome).toBe(
+      'recorded',
+    )
+    expect((await callBack(shop, content, { id: `twice-${orderId}` })).body.outcome).toBe(
+      'recorded',
+    )
+    expect((await callBack(shop, content)).body.outcome).toBe('recorded')
+    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'paid', captured: 425 })
+    const { body } = await ada.client.get(`/orders/${orderId}/history`)
+    expect(body.data.filter(({ event }) => event === 'OrderPaid')).toHaveLength(1)
+  })
+
+  it('that does not answer leaves the payment open, and the worker finishes it', async () => {
+    const { orderId } = await ordered()
+    const answer = await pay(orderId, 'card_timeout')
+    expect(answer.body).toMatchObject({ status: 'pending', payment: { status: 'processing' } })
+    await reaches(orderId, 'paid')
+  })
+
+  it('that answers after expiry pays when the goods can be had again', async () => {
+    const { orderId, productId } = await ordered(1)
+    await pay(orderId, 'card_late')
+    await letRunOut(shop, orderId)
+    await reaches(orderId, 'expired')
+    await shop.back.pool.query(
+      'update shop.simulated_payments set answers_at = now() where order_id = $1',
+      [orderId],
+    )
+    await reaches(orderId, 'paid')
+    expect(await stockOf(productId)).toEqual({ onHand: 1, reserved: 1 })
+  })
+
+  it('that answers after expiry is paid back when they are gone', async () => {
+    const { orderId, productId } = await ordered(1)
+    await pay(orderId, 'card_needs_action')
+    const paymentId = await openPaymentOf(orderId)
+    await letRunOut(shop, orderId)
+    await newOrder(bob, productId)
+    await shop.back.pool.query(
+      `update shop.simulated_payments set status = 'processing' where payment_id = $1`,
+      [paymentId],
+    )
+    await callBack(shop, { type: 'payment.captured', orderId, paymentId })
+    await waitFor('money back', async () => {
+      return (await orderOf(shop, orderId)).late.get(paymentId)?.returned
+    })
+    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'expired', captured: 0 })
+    expect(await stockOf(productId)).toEqual({ onHand: 1, reserved: 1 })
+    const { rows } = await shop.back.pool.query(
+      'select amount_minor from shop.simulated_refunds where payment_id = $1',
+      [paymentId],
+    )
+    expect(rows).toEqual([{ amount_minor: 425n }])
+  })
+})
+
+describe('a callback', () => {
+  it('is refused without the right signature, or when it is old', async () => {
+    const { orderId } = await ordered()
+    await pay(orderId, 'card_needs_action')
+    const content = { type: 'payment.captured', orderId, paymentId: await openPaymentOf(orderId) }
+    const old = new Date(Date.now() - 301_000)
+    for (const options of [
+      { signature: '' },
+      { signature: `t=1,v1=${'0'.repeat(64)}` },
+      { signedAt: old },
+    ]) {
+      expectProblem(await callBack(shop, content, options), 400, 'request/invalid')
+    }
+    expect((await orderOf(shop, orderId)).status).toBe('pending')
+    const other = await shop.anyone.post('/webhooks/payments/other', '{}')
+    expectProblem(other, 404, 'request/not-found')
+  })
+
+  it('about nothing of ours is recorded, not dropped', async () => {
+    const orderId = '01980000-0000-7000-8000-00000000dead'
+    const content = { type: 'payment.captured', orderId, paymentId: orderId }
+    const answer = await callBack(shop, content, { id: 'stray' })
+    expect(answer.body.outcome).toBe('unknown')
+    const { rows } = await shop.back.pool.query(
+      `select outcome from shop.payment_callbacks where callback_id = 'stray'`,
+    )
+    expect(rows).toEqual([{ outcome: 'unknown' }])
+  })
+})
+
+describe('a refund', () => {
+  const refund = (orderId: string, body: object) =>
+    shop.admin.client.post(`/orders/${orderId}/refunds`, body)
+
+  it('of a part leaves the order as it is, of the rest ends it with its stock back', async () => {
+    const { orderId, productId } = await ordered()
+    await pay(orderId)
+    const part = await refund(orderId, { amount: gbp(100), reason: 'A scratch' })
+    expect(part.status).toBe(201)
+    expect(part.body).toMatchObject({ status: 'paid', orderId })
+    const rest = await refund(orderId, { reason: 'Never mind' })
+    expect(rest.body.status).toBe('refunded')
+    expect(await orderOf(shop, orderId)).toMatchObject({ refunded: 425, captured: 425 })
+    expect(await stockOf(productId)).toEqual({ onHand: 10, reserved: 0 })
+    const more = await refund(orderId, { reason: 'More' })
+    expect(expectProblem(more, 409, 'order/refund-exceeds-capture').refundable).toEqual(gbp(0))
+  })
+
+  it('is for admins, and for money that came in', async () => {
+    const { orderId } = await ordered()
+    const path = `/orders/${orderId}/refunds`
+    const mine = await ada.client.post(path, { reason: 'Mine' })
+    expectProblem(mine, 403, 'command/forbidden')
+    const unpaid = await refund(orderId, { reason: 'Unpaid' })
+    expectProblem(unpaid, 409, 'order/illegal-transition')
+  })
+
+  it('that was announced when a process died is finished by a worker', async () => {
+    const { orderId } = await ordered()
+    await pay(orderId)
+    const refundId = '01980000-0000-7000-8000-0000000000aa'
+    const data = { orderId, refundId, amount: gbp(25), reason: 'Late' }
+    const { orders } = shop.back.shop
+    const envelope = systemEnvelope('test', new Date())
+    await orders.decide(orderId, envelope, () => [{ type: 'RefundRequested', data }])
+    await waitFor('refund', async () => (await orderOf(shop, orderId)).refunded === 25)
+  })
+})
+
+describe('archiving an order', () => {
+  it('takes it out of its customer’s sight, and leaves it to the staff', async () => {
+    const { orderId } = await ordered()
+    const early = await ada.client.delete(`/orders/${orderId}`)
+    expectProblem(early, 409, 'order/not-finished')
+    await moveOrder(shop, orderId, 'cancelled')
+    expectProblem(await bob.client.delete(`/orders/${orderId}`), 404, 'order/not-found')
+    const done = await ada.client.delete(`/orders/${orderId}`)
+    const after = done.body.position
+    const list = await ada.client.get('/orders?pageSize=100', { after })
+    expect(list.body.data.map(({ id }) => id)).not.toContain(orderId)
+    expectProblem(await ada.client.get(`/orders/${orderId}`, { after }), 404, 'order/not-found')
+    const forStaff = await shop.admin.client.get(`/orders/${orderId}`, { after })
+    expect(forStaff.body.status).toBe('cancelled')
+  })
+})

@@ -1,0 +1,92 @@
+// Searching products over HTTP: accents, beginnings of words, misspellings, what comes first.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { catalogue } from '../../src/projections/catalogue.ts'
+import { rebuild } from '../../src/projections/rebuild.ts'
+import { readBatches } from '../../src/workers/projector.ts'
+import { gbp, newProduct } from '../support/goods.ts'
+import { startTestShop, type TestShop } from '../support/testShop.ts'
+
+let shop: TestShop
+let after = ''
+const names = new Map<string, string>()
+
+const shelf: Record<string, object> = {
+  cafe: { name: 'Café au lait bowl', sku: 'BOWL-7', description: 'Stoneware, for the morning.' },
+  kettle: { name: 'Whistling kettle', sku: 'KT-100', description: 'Brushed steel.' },
+  trivet: {
+    name: 'Trivet',
+    sku: 'TR-1',
+    description: 'Goes with the whistling kettle. 100% cork.',
+  },
+  creme: { name: 'Crème brûlée torch', sku: 'TORCH-2', description: 'Gas, with a stand.' },
+  cards: { name: 'Playing cards', sku: 'PC-52', description: 'Linen finish, two jokers.' },
+  strasse: { name: 'Straßenlaterne', sku: 'LT-9', description: 'Ein Licht für den Garten.' },
+  chai: { name: 'Чайник', sku: 'RU-1', description: 'Медный.' },
+}
+beforeAll(async () => {
+  shop = await startTestShop()
+  const games = await shop.admin.client.post('/categories', { name: 'Games & Pastimes' })
+  for (const [key, details] of Object.entries(shelf)) {
+    const more = key === 'cards' ? { categoryId: games.body.id } : {}
+    const { id, position } = await newProduct(shop, { ...details, ...more, price: gbp(100) })
+    names.set(id, key)
+    after = position
+  }
+})
+afterAll(() => shop?.close())
+
+/** Of the products above those that are found; the sample catalogue is there too. */
+async function find(search: string) {
+  const path = `/products?pageSize=100&search=${encodeURIComponent(search)}`
+  const { body } = await shop.anyone.get(path, { after })
+  return body.data.flatMap(({ id }) => names.get(String(id)) ?? [])
+}
+
+const findings: [string, string[]][] = [
+  ['cafe', ['cafe']],
+  ['CAFÉ', ['cafe']],
+  ['creme brulee', ['creme']],
+  ['strassenlaterne', ['strasse']],
+  ['чайник', ['chai']],
+  ['whist', ['kettle', 'trivet']],
+  ['kettle whistling', ['kettle', 'trivet']],
+  ['kettel', ['kettle']],
+  ['wistling', ['kettle']],
+  ['plyaing cards', ['cards']],
+  ['jokers', ['cards']],
+  ['pastimes', ['cards']],
+  ['tr-1', ['trivet']],
+  ['TR-1', ['trivet']],
+  ['kt-100', ['kettle']],
+  ['100%', ['kettle', 'trivet']],
+  ['bowl-7', ['cafe']],
+  ['xylophone', []],
+  ['_', []],
+  ['%', []],
+  ["'", []],
+  ['& | ! ( ) :*', []],
+  ["kettle' | 'cards", ['kettle']],
+]
+
+describe('a search for', () => {
+  it.each(findings)('%s finds what was meant, the best first', async (search, expected) => {
+    expect(await find(search)).toEqual(expected)
+  })
+
+  it('nothing but spaces is none', async () => {
+    expect(new Set(await find('   ')).size).toBe(names.size)
+  })
+})
+
+describe('a rebuilt catalogue', () => {
+  it('is searched like the one before', async () => {
+    const { db, eventStore, codec } = shop.back
+    await rebuild(db, catalogue, {
+      read: position => readBatches({ eventStore, codec }, catalogue, position),
+      onProgress: () => undefined,
+    })
+    for (const [search, expected] of findings) expect(await find(search), search).toEqual(expected)
+    const { body } = await shop.anyone.get('/products?search=cafe&ordering=name', { after })
+    expect(body.total).toBe(1)
+  })
+})

@@ -1,0 +1,112 @@
+// Where somebody is signed in, and tickets that open a WebSocket once.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expectProblem } from '../support/goods.ts'
+import { followSocket, handshakeStatus } from '../support/liveFeed.ts'
+import { password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+let shop: TestShop
+beforeAll(async () => {
+  shop = await startTestShop()
+})
+afterAll(() => shop?.close())
+
+describe('the sessions of somebody', () => {
+  it('are listed with their device, this one marked, and end one by one', async () => {
+    const person = await shop.person()
+    const login = await shop.anyone.post(
+      '/auth/login',
+      { username: person.username, password },
+      { headers: { 'user-agent': 'Telephone/7' } },
+    )
+    const { tokens } = Object.assign({ tokens: { refresh: '' } }, login.body)
+    const { body } = await person.client.get('/auth/sessions')
+    expect(body.data).toHaveLength(2)
+    const other = body.data.find(each => each.device === 'Telephone/7')
+    expect(other).toMatchObject({ current: false, id: expect.any(String) })
+    expect(body.data.filter(each => each.current)).toHaveLength(1)
+    expect((await person.client.delete(`/auth/sessions/${other?.id}`)).status).toBe(204)
+    const spent = await shop.anyone.post('/auth/token/refresh', { refresh: tokens.refresh })
+    expectProblem(spent, 401, 'account/invalid-token')
+    expect((await person.client.get('/auth/sessions')).body.data).toHaveLength(1)
+  })
+
+  it('are nobody else’s to end', async () => {
+    const [person, stranger] = [await shop.person(), await shop.person()]
+    const { body } = await person.client.get('/auth/sessions')
+    const path = `/auth/sessions/${body.data[0]?.id}`
+    const { requestId: _, ...foreign } = expectProblem(
+      await stranger.client.delete(path),
+      404,
+      'request/not-found',
+    )
+    const { requestId: __, ...missing } = expectProblem(
+      await stranger.client.delete(`/auth/sessions/${stranger.id}`),
+      404,
+      'request/not-found',
+    )
+    expect(foreign).toEqual(missing)
+    expect((await person.client.get('/auth/sessions')).status).toBe(200)
+  })
+
+  it('are closed to a token whose session has ended', async () => {
+    const person = await shop.person()
+    const { body } = await person.client.get('/auth/sessions')
+    await person.client.delete(`/auth/sessions/${body.data[0]?.id}`)
+    for (const answer of [
+      await person.client.get('/auth/sessions'),
+      await person.client.post('/auth/tickets'),
+    ]) {
+      expectProblem(answer, 401, 'request/unauthenticated')
+    }
+  })
+})
+
+describe('a ticket', () => {
+  const ticketOf = async (person: { client: TestShop['anyone'] }) => {
+    const answer = await person.client.post('/auth/tickets')
+    expect(answer.status).toBe(201)
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    return String(answer.body.ticket)
+  }
+  const open = (ticket: string) => followSocket(shop.url, { protocols: ['ticket', ticket] })
+  const statusOf = (ticket: string) =>
+    handshakeStatus(shop.url, { protocols: ['ticket', ticket].filter(Boolean) })
+
+  it('opens one WebSocket, and no second one', async () => {
+    const ticket = await ticketOf(await shop.person())
+    const follower = await open(ticket)
+    await waitFor('a greeting', () => follower.messages.some(({ type }) => type === 'connected'))
+    expect(await statusOf(ticket)).toBe(401)
+    follower.cut()
+  })
+
+  it('speaks for the staff in the roles of now', async () => {
+    const follower = await open(await ticketOf(await shop.person('support')))
+    follower.say({ subscribe: 'orders:all' })
+    await waitFor('an answer', () => follower.messages.some(({ type }) => type === 'subscribed'))
+    follower.cut()
+  })
+
+  it('is worth nothing when it is old, made up, or its session has ended', async () => {
+    const person = await shop.person()
+    const old = await ticketOf(person)
+    await shop.back.pool.query(
+      'update shop.tickets set expires_at = now() where customer_id = $1',
+      [person.id],
+    )
+    expect(await statusOf(old)).toBe(401)
+    const orphaned = await ticketOf(person)
+    await person.client.post('/auth/logout')
+    for (const ticket of [orphaned, 'x'.repeat(43), '']) {
+      expect(await statusOf(ticket)).toBe(401)
+    }
+  })
+
+  it('is kept as a digest', async () => {
+    const ticket = await ticketOf(await shop.person())
+    const { rows } = await shop.back.pool.query('select * from shop.tickets')
+    expect(rows.length).toBeGreaterThan(0)
+    expect(JSON.stringify(rows)).not.toContain(ticket)
+  })
+})

@@ -1,0 +1,111 @@
+// Stock over HTTP: booking pieces in and out, and the movements that explain what is there.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expectProblem, moveOrder, newOrder, newProduct } from '../support/goods.ts'
+import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+
+let shop: TestShop
+let shopper: Person
+beforeAll(async () => {
+  shop = await startTestShop()
+  shopper = await shop.person()
+})
+afterAll(() => shop?.close())
+
+const adjust = (id: string, delta: unknown, more: object = {}) =>
+  shop.admin.client.post(`/products/${id}/stock-adjustments`, { delta, reason: 'counted', ...more })
+
+describe('an adjustment', () => {
+  it('books pieces in and out and says why', async () => {
+    const { id } = await newProduct(shop, { stock: 3 })
+    await adjust(id, 4, { reason: 'received', note: 'pallet 7' })
+    const last = await adjust(id, -2, { reason: 'damaged' })
+    expect(last.status).toBe(201)
+    const after = last.body.position
+    const { body } = await shop.admin.client.get(`/products/${id}/stock`, { after })
+    expect(body).toMatchObject({ onHand: 5, reserved: 0, available: 5 })
+    expect(body.movements).toMatchObject([
+      { onHandDelta: -2, reason: 'damaged' },
+      { onHandDelta: 4, reason: 'received', note: 'pallet 7', actor: `admin:${shop.admin.id}` },
+      { onHandDelta: 3, reason: 'opening' },
+    ])
+  })
+
+  it('never goes below what is promised to open orders', async () => {
+    const { id } = await newProduct(shop, { stock: 5 })
+    await newOrder(shopper, id, 3)
+    const answer = await adjust(id, -3)
+    const problem = expectProblem(answer, 409, 'stock/below-reserved')
+    expect(problem).toMatchObject({ onHand: 5, reserved: 3, available: 2 })
+    expect((await adjust(id, -2)).status).toBe(201)
+  })
+
+  it('is refused with what is wrong about it', async () => {
+    const { id } = await newProduct(shop)
+    for (const [pointer, body] of [
+      ['/delta', { delta: 1.5, reason: 'counted' }],
+      ['/delta', { delta: '1', reason: 'counted' }],
+      ['/reason', { delta: 1, reason: 'magic' }],
+      ['/onHand', { delta: 1, reason: 'counted', onHand: 9 }],
+      ['/delta', { reason: 'counted' }],
+    ] as const) {
+      const answer = await shop.admin.client.post(`/products/${id}/stock-adjustments`, body)
+      const { errors } = expectProblem(answer, 400, 'request/invalid')
+      expect(errors.map(each => each.pointer)).toContain(pointer)
+    }
+    const nothing = '01980000-0000-7000-8000-00000000dead'
+    expectProblem(await adjust(nothing, 1), 404, 'product/not-found')
+  })
+
+  it('is for the warehouse and admins alone', async () => {
+    const { id } = await newProduct(shop)
+    const body = { delta: 1, reason: 'found' }
+    const path = `/products/${id}/stock-adjustments`
+    const [warehouse, support] = [await shop.person('warehouse'), await shop.person('support')]
+    expect((await warehouse.client.post(path, body)).status).toBe(201)
+    expectProblem(await support.client.post(path, body), 403, 'command/forbidden')
+    expectProblem(await shopper.client.post(path, body), 403, 'command/forbidden')
+  })
+})
+
+describe('the ledger', () => {
+  it('follows an order through its life', async () => {
+    const { id } = await newProduct(shop, { stock: 5 })
+    const order = await newOrder(shopper, id, 2)
+    const { orderId } = order.body
+    await shopper.client.post(`/orders/${orderId}/pay`, {})
+    const shipped = await moveOrder(shop, orderId, 'shipped')
+    const after = shipped.body.position
+    const { body } = await shop.admin.client.get(`/products/${id}/stock`, { after })
+    expect(body).toMatchObject({ onHand: 3, reserved: 0, available: 3 })
+    expect(body.movements).toMatchObject([
+      { kind: 'ReservationCommitted', onHandDelta: -2, reservedDelta: -2, orderId },
+      { kind: 'StockReserved', onHandDelta: 0, reservedDelta: 2, orderId },
+      { kind: 'StockAdjusted' },
+    ])
+  })
+
+  it('is for the staff and auditors', async () => {
+    const { id, position: after } = await newProduct(shop)
+    const auditor = await shop.person('auditor')
+    expect((await auditor.client.get(`/products/${id}/stock`, { after })).status).toBe(200)
+    expectProblem(await shopper.client.get(`/products/${id}/stock`), 403, 'command/forbidden')
+    expectProblem(await shop.anyone.get(`/products/${id}/stock`), 401, 'request/unauthenticated')
+    const nothing = '01980000-0000-7000-8000-00000000dead'
+    const missing = await shop.admin.client.get(`/products/${nothing}/stock`)
+    expectProblem(missing, 404, 'product/not-found')
+  })
+})
+
+describe('what runs low', () => {
+  it('is listed for those who order more, the scarcest first', async () => {
+    const two = await newProduct(shop, { stock: 2 })
+    const one = await newProduct(shop, { stock: 1 })
+    const many = await newProduct(shop, { stock: 100 })
+    const { body } = await shop.admin.client.get('/products/low-stock', { after: many.position })
+    const ids = body.data.map(({ id }) => id)
+    expect(ids.indexOf(one.id)).toBeLessThan(ids.indexOf(two.id))
+    expect(ids.indexOf(one.id)).toBeGreaterThanOrEqual(0)
+    expect(ids).not.toContain(many.id)
+    expectProblem(await shopper.client.get('/products/low-stock'), 403, 'command/forbidden')
+  })
+})

@@ -1,0 +1,170 @@
+// Settings: what is accepted, what is refused and how, and that nothing secret can be printed.
+import { readFile } from 'node:fs/promises'
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { loadConfig, settings } from '../src/config.ts'
+
+const required = {
+  DATABASE_URL: 'postgres://shop:hunter2@db:5432/shop',
+  REDIS_URL: 'redis://:hunter2@cache:6379',
+  SMTP_URL: 'smtp://shop:hunter2@mail:587',
+  SECRET_KEY: 'hunter2-'.repeat(6),
+}
+
+const faultsOf = (env: NodeJS.ProcessEnv): string[] => {
+  try {
+    loadConfig(env)
+    return []
+  } catch (error) {
+    return error instanceof Error ? error.message.split('\n') : []
+  }
+}
+
+describe('an environment with the required settings', () => {
+  it('gets a default for every other one', () => {
+    expect(loadConfig(required)).toMatchObject({
+      eventStoreUrl: undefined,
+      host: '127.0.0.1',
+      port: 3000,
+      publicUrl: 'http://127.0.0.1:3000',
+      logLevel: 'info',
+      shopName: 'Orderstream',
+      currency: 'GBP',
+      mailFrom: 'Orderstream <orders@example.com>',
+      accessTokenTtlSeconds: 300,
+      refreshTokenTtlSeconds: 2_592_000,
+      corsOrigins: [],
+      trustProxy: [],
+      databasePoolSize: 10,
+      rateLimits: 'on',
+      rateLimitWrites: 600,
+      rateLimitFailedLogins: 10,
+    })
+  })
+
+  it('treats an empty variable as an absent one', () => {
+    expect(loadConfig({ ...required, PORT: '', CURRENCY: ' ' })).toMatchObject({
+      port: 3000,
+      currency: 'GBP',
+    })
+  })
+
+  it('splits lists at commas', () => {
+    const config = loadConfig({
+      ...required,
+      CORS_ORIGINS: 'https://a.example, http://localhost:5173',
+      TRUST_PROXY: '10.0.0.0/8,::1',
+    })
+    expect(config.corsOrigins).toEqual(['https://a.example', 'http://localhost:5173'])
+    expect(config.trustProxy).toEqual(['10.0.0.0/8', '::1'])
+  })
+
+  it.each([
+    ['0.0.0.0', 'http://localhost:80'],
+    ['::1', 'http://[::1]:80'],
+    ['shop.local', 'http://shop.local:80'],
+  ])('derives a public URL from HOST=%s', (HOST, publicUrl) => {
+    expect(loadConfig({ ...required, HOST, PORT: '80' }).publicUrl).toBe(publicUrl)
+  })
+
+  it('cannot be changed afterwards', () => {
+    const config = loadConfig(required)
+    expect(() => Object.assign(config, { port: 1 })).toThrow(TypeError)
+    expect(Object.isFrozen(config.corsOrigins)).toBe(true)
+  })
+})
+
+describe('an environment with faults', () => {
+  it('is refused with every fault at once, one line each', () => {
+    const faults = faultsOf({
+      DATABASE_URL: 'mysql://db/shop',
+      SECRET_KEY: 'too short',
+      EVENTSTORE_URL: 'http://store:2113',
+      PORT: '65536',
+      PUBLIC_URL: 'shop',
+      LOG_LEVEL: 'loud',
+      CURRENCY: 'pounds',
+      ACCESS_TOKEN_TTL_SECONDS: '5m',
+      CORS_ORIGINS: 'https://a.example/path',
+      TRUST_PROXY: 'loopback',
+      DATABASE_POOL_SIZE: '0',
+    })
+    expect(faults.map(line => line.split(':')[0])).toEqual([
+      'DATABASE_URL is not valid',
+      'REDIS_URL is missing',
+      'EVENTSTORE_URL is not valid',
+      'SMTP_URL is missing',
+      'SECRET_KEY is not valid',
+      'PORT is not valid',
+      'PUBLIC_URL is not valid',
+      'LOG_LEVEL is not valid',
+      'CURRENCY is not valid',
+      'ACCESS_TOKEN_TTL_SECONDS is not valid',
+      'CORS_ORIGINS is not valid',
+      'TRUST_PROXY is not valid',
+      'DATABASE_POOL_SIZE is not valid',
+    ])
+    expect(faults.every(line => / expected \S/.test(line))).toBe(true)
+  })
+
+  it('needs the keys of Stripe when that is the provider, and only then', () => {
+    const stripe = { ...required, PAYMENT_PROVIDER: 'stripe' }
+    expect(faultsOf(stripe).map(line => line.split(':')[0])).toEqual([
+      'STRIPE_SECRET_KEY is missing',
+      'STRIPE_WEBHOOK_SECRET is missing',
+    ])
+    const keys = { STRIPE_SECRET_KEY: 'sk_test_hunter2hunter2', STRIPE_WEBHOOK_SECRET: 'hunter2' }
+    const [fault = ''] = faultsOf({ ...stripe, ...keys })
+    expect(fault).toMatch(/^STRIPE_WEBHOOK_SECRET is not valid/)
+    expect(fault).not.toContain('hunter2')
+    const whole = loadConfig({ ...stripe, ...keys, STRIPE_WEBHOOK_SECRET: 'whsec_hunter2hunter2' })
+    expect(whole.stripe?.apiBase).toBe('https://api.stripe.com')
+    expect(JSON.stringify(whole)).not.toContain('hunter2')
+    expect(loadConfig(required).stripe).toBeUndefined()
+  })
+
+  it.each([
+    ['63 hexadecimal digits', 'a'.repeat(63)],
+    ['42 characters', 'z'.repeat(42)],
+  ])('refuses a secret key of %s as too short', (_what, SECRET_KEY) => {
+    expect(faultsOf({ ...required, SECRET_KEY })).toHaveLength(1)
+  })
+
+  it('does not repeat a secret that it refuses', () => {
+    expect(faultsOf({ ...required, DATABASE_URL: 'http://u:hunter2@db' }).join()).not.toContain(
+      'hunter2',
+    )
+  })
+})
+
+describe('a secret', () => {
+  it('shows itself to no one but reveal()', () => {
+    const config = loadConfig(required)
+    const printed = [
+      JSON.stringify(config),
+      inspect(config),
+      `${config.secretKey}`,
+      String(config.smtpUrl),
+    ]
+    expect(printed.join()).not.toContain('hunter2')
+    expect(config.databaseUrl.reveal()).toBe(required.DATABASE_URL)
+  })
+})
+
+describe('.env.example', () => {
+  it('lists every setting with its default, and DATA_DIR', async () => {
+    const text = await readFile(new URL('../.env.example', import.meta.url), 'utf8')
+    const listed = [...text.matchAll(/^#?([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [
+      name,
+      value,
+    ])
+    const known = settings.map(({ name, default: value }) => [name, value])
+    expect(listed).toEqual([...known, ['DATA_DIR', '.data']])
+  })
+
+  it('has a comment above each', async () => {
+    const text = await readFile(new URL('../.env.example', import.meta.url), 'utf8')
+    const entries = text.trim().split('\n\n').slice(1)
+    expect(entries.filter(entry => !/^# \S.*\n#?[A-Z_]+=.*$/s.test(entry))).toEqual([])
+  })
+})

@@ -1,0 +1,91 @@
+// What was written once is read for ever: a sample of every event type as the log has held it.
+import { readFile, writeFile } from 'node:fs/promises'
+import { describe, expect, it } from 'vitest'
+import type { Codec, Envelope } from '../../src/commands/ports.ts'
+import { eventSchemas } from '../../src/domain/events.ts'
+import { createCodec, erased } from '../../src/eventstore/codec.ts'
+import type { NewEvent } from '../../src/eventstore/port.ts'
+import { exampleOf } from '../support/arbitrary.ts'
+import { customerId, sampleId } from '../support/samples.ts'
+import { noSeals, testSeals } from '../support/testSeals.ts'
+
+/**
+ * One event as the codec wrote it, and what it has to read as. Samples are never changed and never
+ * removed: the log holds events like them. `UPDATE_GOLDEN=1` adds those that are missing.
+ */
+interface Sample {
+  type: string
+  version: number
+  recorded: NewEvent
+  expected: unknown
+}
+
+const file = new URL('history.json', import.meta.url)
+const at = new Date('2011-08-09T10:11:12.345Z')
+const place = { revision: 3, position: 42n, recordedAt: at }
+const envelope: Envelope = {
+  commandId: sampleId(91),
+  correlationId: sampleId(92),
+  causationId: sampleId(93),
+  actor: { role: 'customer', id: customerId, roles: ['customer'] },
+  at,
+  digest: 'abcdefghijklmnopqrstuv',
+}
+
+async function decoded(codec: Codec, { type, recorded }: Sample): Promise<unknown> {
+  const read = await codec.decode({ ...recorded, ...place, stream: `sample-${type}` })
+  // As JSON, since that is what the expectation is kept as.
+  return JSON.parse(JSON.stringify({ ...read, position: String(read.position) }))
+}
+
+const nameOf = ({ type, version }: { type: string; version: number }) => `${type}@${version}`
+const currentKinds = Object.entries(eventSchemas).map(([type, schema]) => {
+  const version = Number(Reflect.get(schema, 'version') ?? 1)
+  return { type, version, schema }
+})
+
+async function readSamples(): Promise<Sample[]> {
+  const samples: Sample[] = JSON.parse(await readFile(file, 'utf8'))
+  if (process.env.UPDATE_GOLDEN !== '1') return samples
+  const known = new Set(samples.map(nameOf))
+  const codec = createCodec(eventSchemas, testSeals())
+  for (const { type, version, schema } of currentKinds) {
+    if (known.has(nameOf({ type, version }))) continue
+    const event = { type, data: exampleOf(schema) }
+    const recorded = await codec.encode(event, sampleId(1), envelope)
+    const sample = { type, version, recorded, expected: null }
+    samples.push({ ...sample, expected: await decoded(codec, sample) })
+  }
+  await writeFile(file, `${JSON.stringify(samples, null, 2)}\n`)
+  return samples
+}
+
+const samples = await readSamples()
+const named = samples.map((sample): [string, Sample] => [nameOf(sample), sample])
+
+describe('a recorded event', () => {
+  it.each(named)('reads as it always did: %s', async (_, sample) => {
+    const codec = createCodec(eventSchemas, testSeals())
+    expect(await decoded(codec, sample)).toEqual(sample.expected)
+  })
+
+  it.each(named.filter(([, { recorded }]) => 'sealed' in recorded.metadata))(
+    'reads as erased without the keys, and can still be read: %s',
+    async (_, sample) => {
+      const read = await decoded(createCodec(eventSchemas, noSeals), sample)
+      expect(read).not.toEqual(sample.expected)
+      expect(JSON.stringify(read)).toContain(erased)
+    },
+  )
+
+  it('is there once for every type in every version that is written today', () => {
+    const names = samples.map(nameOf)
+    expect(new Set(names).size).toBe(names.length)
+    const missing = currentKinds.map(nameOf).filter(name => !names.includes(name))
+    expect(missing, 'run this test with UPDATE_GOLDEN=1 to add them').toEqual([])
+  })
+
+  it('is of a type that the shop still knows', () => {
+    for (const { type } of samples) expect(eventSchemas).toHaveProperty(type)
+  })
+})

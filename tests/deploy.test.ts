@@ -1,0 +1,163 @@
+// The deployment files agree with the code: settings that exist, versions that are pinned, paths.
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import Type, { type Static } from 'typebox'
+import { Parse } from 'typebox/value'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { loadConfig, settings } from '../src/config.ts'
+
+const Texts = Type.Record(Type.String(), Type.String())
+const Service = Type.Object({
+  image: Type.String(),
+  command: Type.Optional(Type.Array(Type.String())),
+  environment: Type.Optional(Texts),
+  build: Type.Optional(Type.Object({ context: Type.String(), dockerfile: Type.String() })),
+  depends_on: Type.Optional(
+    Type.Record(Type.String(), Type.Object({ condition: Type.Literal('service_healthy') })),
+  ),
+  healthcheck: Type.Optional(Type.Object({ test: Type.Array(Type.String(), { minItems: 2 }) })),
+  ports: Type.Optional(Type.Array(Type.String())),
+  volumes: Type.Optional(Type.Array(Type.String())),
+  restart: Type.Literal('unless-stopped'),
+})
+const Compose = Type.Object({
+  services: Type.Record(Type.String(), Service),
+  volumes: Type.Record(Type.String(), Type.Unknown()),
+})
+const Step = Type.Object({ uses: Type.Optional(Type.String()), run: Type.Optional(Type.String()) })
+const Workflow = Type.Object({
+  permissions: Texts,
+  jobs: Type.Record(
+    Type.String(),
+    Type.Object({
+      'timeout-minutes': Type.Integer({ maximum: 20 }),
+      services: Type.Optional(Type.Record(Type.String(), Type.Object({ image: Type.String() }))),
+      steps: Type.Array(Step),
+    }),
+  ),
+})
+
+const fileText = (name: string) => readFile(new URL(`../${name}`, import.meta.url), 'utf8')
+const fileExists = (name: string) => existsSync(new URL(`../${name}`, import.meta.url))
+const compose = Parse(Compose, parse(await fileText('docker-compose.yml'), { merge: true }))
+const workflow = Parse(Workflow, parse(await fileText('.github/workflows/ci.yml')))
+const dockerfile = await fileText('deploy/Dockerfile')
+
+const services = Object.entries(compose.services).map(([name, service]) => ({ name, ...service }))
+const ours = services.filter(({ build }) => build !== undefined)
+const foreign = services.filter(({ build }) => build === undefined)
+
+/** The value that compose gives a variable: its own default, or what `.env` says. */
+function filledIn(value: string, env: Record<string, string>): string {
+  return value.replace(/\$\{(\w+)(?::-([^}]*))?(?::\?[^}]*)?\}/g, (_, name, fallback) => {
+    return env[name] ?? fallback ?? ''
+  })
+}
+
+function environmentOf(service: Static<typeof Service>): Record<string, string> {
+  const env = { SECRET_KEY: 'a'.repeat(64), POSTGRES_PASSWORD: 'b', REDIS_PASSWORD: 'c' }
+  const values = Object.entries(service.environment ?? {})
+  return Object.fromEntries(values.map(([name, value]) => [name, filledIn(value, env)]))
+}
+
+describe('docker-compose.yml', () => {
+  it('has the API, the worker and every server they need', () => {
+    const names = ['api', 'worker', 'eventstore', 'postgres', 'redis', 'mail']
+    expect(services.map(({ name }) => name).sort()).toEqual(names.sort())
+  })
+
+  it.each(ours)('starts $name from a file that exists, once its servers are healthy', service => {
+    expect(service.build).toEqual({ context: '.', dockerfile: 'deploy/Dockerfile' })
+    expect(fileExists(service.command?.at(-1) ?? 'none')).toBe(true)
+    const needed = foreign.map(({ name }) => name).sort()
+    expect(Object.keys(service.depends_on ?? {}).sort()).toEqual(needed)
+  })
+
+  it.each(ours)('gives $name settings that exist and are accepted', service => {
+    const known = settings.map(({ name }) => name)
+    const env = environmentOf(service)
+    expect(Object.keys(env).filter(name => !known.includes(name))).toEqual([])
+    expect(loadConfig(env)).toMatchObject({ eventStoreUrl: expect.stringContaining('esdb://') })
+  })
+
+  it.each(ours)('connects $name to services of its own file', service => {
+    const env = environmentOf(service)
+    const hosts = ['DATABASE_URL', 'REDIS_URL', 'EVENTSTORE_URL', 'SMTP_URL'].map(name => {
+      return new URL(env[name] ?? '').hostname
+    })
+    expect(hosts).toEqual(['postgres', 'redis', 'eventstore', 'mail'])
+  })
+
+  it.each([...foreign, ...ours.filter(({ name }) => name === 'api')])(
+    'checks the health of $name',
+    ({ healthcheck }) => expect(healthcheck?.test[0]).toMatch(/^CMD/),
+  )
+
+  it.each(foreign)('pins the version of $name and keeps its data in a volume', service => {
+    expect(service.image).toMatch(/:v?\d+(\.\d+)*$/)
+    const [volume = ''] = service.volumes ?? []
+    expect(Object.keys(compose.volumes)).toContain(volume.split(':')[0])
+  })
+
+  it.each(services)('opens no port of $name to other machines', ({ ports = [] }) => {
+    expect(ports.filter(port => !port.startsWith('127.0.0.1:'))).toEqual([])
+  })
+
+  it('has no secret with a default', async () => {
+    const text = await fileText('docker-compose.yml')
+    const secrets = [...text.matchAll(/\$\{(SECRET_KEY|\w+_PASSWORD)(.)(.)/g)]
+    expect(secrets.length).toBeGreaterThan(3)
+    expect(secrets.filter(([, , colon, mark]) => `${colon}${mark}` !== ':?')).toEqual([])
+  })
+
+  it('runs Redis as the shop demands it', () => {
+    const command = compose.services.redis?.command?.join(' ')
+    expect(command).toContain('--maxmemory-policy noeviction')
+    expect(command).toContain('--appendonly yes')
+  })
+})
+
+describe('the image', () => {
+  const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths]) => {
+    return paths?.split(' ') ?? []
+  })
+
+  it('copies only what is there, and what its build may see', async () => {
+    const ignore = await fileText('deploy/Dockerfile.dockerignore')
+    const visible = [...ignore.matchAll(/^!(.+)$/gm)].map(([, path]) => path)
+    expect(copied.filter(path => !fileExists(path))).toEqual([])
+    expect(visible.sort()).toEqual([...new Set(copied)].sort())
+  })
+
+  it('is built on the Node version of the project, for a user without rights', async () => {
+    const { devDependencies } = JSON.parse(await fileText('package.json'))
+    const [major] = devDependencies.node.split('.')
+    const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, base]) => base)
+    expect(new Set(bases)).toEqual(new Set([`node:${major}-slim`]))
+    expect(dockerfile).toMatch(/^USER node$/m)
+  })
+})
+
+describe('the workflow', () => {
+  const steps = Object.values(workflow.jobs).flatMap(job => job.steps)
+
+  it('uses actions of pinned versions, with no right to write', () => {
+    const used = steps.flatMap(({ uses }) => uses ?? [])
+    expect(used.filter(action => !/^[\w-]+\/[\w-]+@(v\d+|[0-9a-f]{40})$/.test(action))).toEqual([])
+    expect(workflow.permissions).toEqual({ contents: 'read' })
+  })
+
+  it('runs scripts that exist', async () => {
+    const { scripts } = JSON.parse(await fileText('package.json'))
+    const run = steps.flatMap(({ run: text = '' }) => [...text.matchAll(/npm run (\S+)/g)])
+    expect(run.filter(([, script = '']) => !(script in scripts))).toEqual([])
+    expect(steps.some(({ run: text }) => text === '.ci/run')).toBe(true)
+  })
+
+  it('tests against the servers that docker-compose.yml starts', () => {
+    const tested = Object.values(workflow.jobs).flatMap(job => Object.values(job.services ?? {}))
+    const started = foreign.map(({ image }) => image)
+    expect(tested.filter(({ image }) => !started.includes(image))).toEqual([])
+  })
+})

@@ -1,0 +1,116 @@
+// What the documents claim is there: rows of docs/features.md, tests, commands, links.
+import { access, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { project } from './support/tidy/sources.ts'
+
+const read = (path: string) => readFile(join(project, path), 'utf8')
+const exists = (path: string) =>
+  access(join(project, path)).then(
+    () => true,
+    () => false,
+  )
+const features = await read('docs/features.md')
+const readme = await read('README.md')
+const { scripts }: { scripts: Record<string, string> } = JSON.parse(await read('package.json'))
+
+/** The lines that the page says it answers, from ranges such as S0-01–S0-38. */
+function promisedLines(text: string): string[] {
+  const ranges = text.matchAll(/\b([CLMS]\d?)-(\d\d)–\1-(\d\d)\b/g)
+  return [...ranges].flatMap(([, shop, first, last]) => {
+    const count = Number(last) - Number(first) + 1
+    return Array.from({ length: count }, (_, index) => {
+      return `${shop}-${String(Number(first) + index).padStart(2, '0')}`
+    })
+  })
+}
+
+const rows = features
+  .split('\n')
+  .filter(line => /^\| [CLMS]\d?-\d/.test(line))
+  .map(line => line.split('|').slice(1, -1))
+  .map(cells => cells.map(cell => cell.trim()))
+  .map(([id = '', asked = '', here = '', proof = '', ...more]) => ({
+    id,
+    asked,
+    here,
+    proof,
+    more,
+  }))
+
+/** What a row names as its proof: a test file, and the name of a test in it where there is one. */
+function proofsOf(proof: string): { path: string; name: string | undefined }[] {
+  return proof.split(/; (?=`tests\/)/).map(text => {
+    const [, path = text, name] = /^`([^`]+)`(?: › (.+))?$/.exec(text) ?? []
+    return { path, name }
+  })
+}
+
+async function missingProof({ path, name }: { path: string; name: string | undefined }) {
+  const text = await read(path).catch(() => undefined)
+  if (text === undefined) return `there is no ${path}`
+  return name === undefined || text.includes(name) ? [] : `${path} has no test: ${name}`
+}
+
+describe('docs/features.md', () => {
+  it('has one row for each line that it promises, and no other', () => {
+    expect(promisedLines(features).length).toBeGreaterThan(250)
+    expect(rows.map(({ id }) => id).toSorted()).toEqual(promisedLines(features).toSorted())
+  })
+
+  it('has four cells in each row, and says what is missing where nothing proves it', () => {
+    const lacking = rows.filter(({ asked, here, proof, more }) => {
+      const isFilled = asked !== '' && here !== '' && proof !== '' && more.length === 0
+      return !isFilled || (proof === '–' && !here.includes('not yet'))
+    })
+    expect(lacking).toEqual([])
+  })
+
+  it('names tests that exist', async () => {
+    const proofs = rows.filter(({ proof }) => proof !== '–').flatMap(row => proofsOf(row.proof))
+    expect(proofs.length).toBeGreaterThan(200)
+    expect((await Promise.all(proofs.map(missingProof))).flat()).toEqual([])
+  })
+
+  it('names commands that package.json has', () => {
+    expect(unknownCommands(features)).toEqual([])
+  })
+})
+
+describe('README.md', () => {
+  it('names commands that package.json has', () => {
+    expect(commandsOf(readme).length).toBeGreaterThan(5)
+    expect(unknownCommands(readme)).toEqual([])
+  })
+
+  it('names tests and rooms that exist', async () => {
+    const names = [...readme.matchAll(/`((?:tests|src|docs|scripts)\/[\w./-]+)`/g)]
+    const found = await Promise.all(
+      names.map(async ([, path = '']) => ((await exists(path)) ? [] : path)),
+    )
+    expect(names.length).toBeGreaterThan(5)
+    expect(found.flat()).toEqual([])
+  })
+})
+
+const papers = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/features.md']
+
+describe('links', () => {
+  it.each(papers)('in %s lead to files', async paper => {
+    const links = [...(await read(paper)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, to = '']) => to)
+    const paths = links
+      .filter(to => !/^(https?:|#)/.test(to))
+      .map(to => join(dirname(paper), to.replace(/#.*/, '')))
+    const found = await Promise.all(paths.map(async path => ((await exists(path)) ? [] : path)))
+    expect(found.flat()).toEqual([])
+  })
+})
+
+function commandsOf(text: string): string[] {
+  const named = text.matchAll(/\bnpm (?:run ([\w:-]+)|(start|test)\b)/g)
+  return [...named].map(([, script, short]) => script ?? short ?? '')
+}
+
+function unknownCommands(text: string): string[] {
+  return commandsOf(text).filter(name => scripts[name] === undefined)
+}

@@ -1,0 +1,261 @@
+// npm start as its user meets it: one command up, one keystroke down, one line when it cannot.
+
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { readFile, rm, stat } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { freePort } from '../../src/infra/local/ports.ts'
+import { isRunning } from '../../src/infra/local/processes.ts'
+import { withServices } from '../../src/infra/local/services.ts'
+import { type Launcher, processesOf, startLauncher } from '../support/launcher.ts'
+import { temporaryDirectory } from '../support/servers.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+let directory: string
+let port: number
+const launchers: Launcher[] = []
+
+beforeEach(async () => {
+  directory = await temporaryDirectory()
+  port = await freePort()
+})
+
+afterEach(async () => {
+  for (const launcher of launchers.splice(0)) {
+    launcher.signal('SIGTERM')
+    await launcher.ended()
+  }
+  for (const pid of await serverPids()) if (isRunning(pid)) process.kill(pid, 'SIGKILL')
+  await rm(directory, { recursive: true, force: true })
+})
+
+/** With a tiny app in place of the shop: these tests are about what is around it. */
+const start = (settings: Record<string, string> = {}, script = 'tests/support/stubLauncher.ts') => {
+  const launcher = startLauncher(script, { DATA_DIR: directory, PORT: `${port}`, ...settings })
+  launchers.push(launcher)
+  return launcher
+}
+
+const ready = async (settings?: Record<string, string>) => {
+  const launcher = start(settings)
+  await launcher.says(/^Ready: /m)
+  return launcher
+}
+
+const serverPids = async (): Promise<number[]> => {
+  const files = ['postgres/cluster/postmaster.pid', 'redis/redis.pid']
+  const texts = files.map(file => readFile(join(directory, file), 'utf8').catch(() => ''))
+  return (await Promise.all(texts)).map(text => Number.parseInt(text, 10)).filter(Number)
+}
+
+const runtime = async (): Promise<{ env: { DATABASE_URL: string } }> =>
+  JSON.parse(await readFile(join(directory, 'runtime.json'), 'utf8'))
+
+const query = async (sql: string) => {
+  const client = new pg.Client({ connectionString: (await runtime()).env.DATABASE_URL })
+  await client.connect()
+  const { rows } = await client.query({ text: sql, rowMode: 'array' })
+  await client.end()
+  return rows.flat()
+}
+
+describe('a first start', () => {
+  it('says what it does and where things are, and serves', async () => {
+    const launcher = await ready()
+    for (const line of [
+      /^ {2}PostgreSQL {2}started \(embedded 18/m,
+      /^ {2}Redis {7}started \(/m,
+      /^ {2}Mails {7}caught.*http:\/\/127\.0\.0\.1:\d+/m,
+      /\/docs$/m,
+      /\/openapi\.json$/m,
+      /admin:create/,
+      /^Ctrl-C stops everything; the data stays in /m,
+    ]) {
+      expect(launcher.stdout()).toMatch(line)
+    }
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('ok')
+    expect(launcher.stderr()).toBe('')
+  })
+
+  it('keeps its secrets to its user', async () => {
+    await ready()
+    for (const file of ['runtime.json', 'secret.key', 'postgres/server.json', 'redis/redis.conf']) {
+      expect((await stat(join(directory, file))).mode & 0o777).toBe(0o600)
+    }
+  })
+})
+
+describe('Ctrl-C', () => {
+  it('stops everything that was started, and the next start finds the data', async () => {
+    const first = await ready()
+    await query('create table kept as select 42 as answer')
+    first.signal('SIGINT')
+    expect(await first.ended()).toBe(0)
+    expect(processesOf(directory)).toEqual([])
+    expect(existsSync(join(directory, 'runtime.json'))).toBe(false)
+    await ready()
+    expect(await query('select answer from kept')).toEqual([42])
+  })
+
+  it('during the start stops what has been started by then', async () => {
+    const launcher = start()
+    await launcher.says(/PostgreSQL {2}started/)
+    launcher.signal('SIGINT')
+    expect(await launcher.ended()).toBe(0)
+    expect(launcher.stderr()).toBe('')
+    expect(processesOf(directory)).toEqual([])
+  })
+
+  it('counts once when npm passes it on a second time', async () => {
+    const launcher = await ready()
+    launcher.signal('SIGINT')
+    await launcher.says(/^Stopping$/m)
+    launcher.signal('SIGINT')
+    expect(await launcher.ended()).toBe(0)
+    expect(launcher.stdout()).toMatch(/Stopped\n$/)
+  })
+
+  it('pressed again ends at once what does not want to stop', async () => {
+    const launcher = await ready({ SHOP_NAME: 'never closes' })
+    const pids = await serverPids()
+    let ended = false
+    launcher.ended().then(() => {
+      ended = true
+    })
+    await waitFor('its end', () => {
+      launcher.signal('SIGINT')
+      return ended
+    })
+    expect(await launcher.ended()).toBe(1)
+    await waitFor('the end of its servers', () => !pids.some(isRunning))
+  })
+})
+
+describe('kill -9', () => {
+  it('leaves servers that the next start takes over', async () => {
+    const first = await ready()
+    await query('create table kept as select 42 as answer')
+    const before = await serverPids()
+    first.signal('SIGKILL')
+    await first.ended()
+    const second = await ready()
+    expect(second.stdout()).toMatch(/PostgreSQL {2}found running/)
+    expect(second.stdout()).toMatch(/Redis {7}found running/)
+    expect(await serverPids()).toEqual(before)
+    expect(await query('select answer from kept')).toEqual([42])
+  })
+
+  it('of the launcher and its servers loses nothing either', async () => {
+    const first = await ready()
+    await query('create table kept as select 42 as answer')
+    const pids = await serverPids()
+    first.signal('SIGKILL')
+    await first.ended()
+    for (const pid of pids) process.kill(pid, 'SIGKILL')
+    await waitFor('their end', () => !pids.some(isRunning))
+    await ready()
+    expect(await query('select answer from kept')).toEqual([42])
+  })
+})
+
+describe('another command beside a launcher', () => {
+  it('uses its servers and leaves them running', async () => {
+    await ready()
+    const services = await withServices({ DATA_DIR: directory }, { command: 'a test' })
+    expect(services.started).toBe(false)
+    expect(services.env).toMatchObject((await runtime()).env)
+    await services.stop()
+    expect(await query('select 1')).toEqual([1])
+  })
+
+  it('starts and stops its own servers when there is no launcher', async () => {
+    const services = await withServices(
+      { DATA_DIR: directory, PATH: process.env.PATH },
+      { command: 'a test' },
+    )
+    expect(services.started).toBe(true)
+    const second = start()
+    expect(await second.ended()).toBe(1)
+    expect(second.stderr()).toMatch(/^"a test" \(pid \d+\) is already running here[^\n]*\n$/)
+    await services.stop()
+    expect(processesOf(directory)).toEqual([])
+  })
+
+  it('is refused when it is a second launcher', async () => {
+    const first = await ready()
+    const second = start({ PORT: `${await freePort()}` })
+    expect(await second.ended()).toBe(1)
+    expect(second.stderr()).toMatch(
+      new RegExp(`^"npm start" \\(pid ${first.pid}\\) is already running here[^\\n]*\\n$`),
+    )
+  })
+})
+
+describe('a start that cannot work', () => {
+  const wrongPassword = () => {
+    const url = new URL(inject('databaseUrl'))
+    url.password = 'wrong'
+    return url.href
+  }
+
+  it.each<[string, () => Record<string, string>, RegExp]>([
+    [
+      'an invalid setting',
+      () => ({ LOG_LEVEL: 'loud' }),
+      /^LOG_LEVEL is not valid: expected trace/,
+    ],
+    ['an unreadable DATABASE_URL', () => ({ DATABASE_URL: 'shop' }), /^DATABASE_URL is not valid/],
+    [
+      'a DATABASE_URL where nothing listens',
+      () => ({ DATABASE_URL: `postgres://shop:hunter2@127.0.0.1:${port}/shop` }),
+      /^DATABASE_URL: nothing answers at 127\.0\.0\.1:\d+ \(connection refused\)\n$/,
+    ],
+    [
+      'a DATABASE_URL with a wrong password',
+      () => ({ DATABASE_URL: wrongPassword() }),
+      /^DATABASE_URL: the server at 127\.0\.0\.1:\d+ refuses the user or password\n$/,
+    ],
+    [
+      'a REDIS_URL where nothing listens',
+      () => ({ REDIS_URL: `redis://127.0.0.1:${port}` }),
+      /^REDIS_URL: nothing answers at 127\.0\.0\.1:\d+ \(connection refused\)\n$/,
+    ],
+    [
+      'a REDIS_URL without its password',
+      () => ({ REDIS_URL: `redis://${new URL(inject('redisUrl')).host}` }),
+      /^REDIS_URL: the server at 127\.0\.0\.1:\d+ refuses the password\n$/,
+    ],
+  ])('because of %s says so in one line', async (_what, settings, line) => {
+    const launcher = start(settings())
+    expect(await launcher.ended()).toBe(1)
+    expect(launcher.stderr()).toMatch(line)
+    expect(launcher.stderr().trimEnd()).not.toContain('\n')
+    expect(processesOf(directory)).toEqual([])
+  })
+
+  it('because its port is taken starts nothing at all', async () => {
+    const other = createServer().listen(port, '127.0.0.1')
+    await once(other, 'listening')
+    const launcher = start()
+    expect(await launcher.ended()).toBe(1)
+    other.close()
+    expect(launcher.stderr()).toBe(
+      `Port ${port} on 127.0.0.1 is in use: stop what uses it, or set PORT to another one\n`,
+    )
+    expect(existsSync(join(directory, 'postgres'))).toBe(false)
+  })
+})
+
+describe('the shop itself', () => {
+  it('is up after one command, healthy, and down after one keystroke', async () => {
+    const launcher = start({}, 'scripts/start.ts')
+    await launcher.says(/^Ready: /m)
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200)
+    launcher.signal('SIGINT')
+    expect(await launcher.ended()).toBe(0)
+    expect(processesOf(directory)).toEqual([])
+  })
+})

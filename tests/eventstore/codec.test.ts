@@ -1,0 +1,263 @@
+// Between domain events and the log: nothing is lost, nothing private is written, nothing crashes.
+import Type from 'typebox'
+import { describe, expect, it } from 'vitest'
+import { type Envelope, PoisonEvent } from '../../src/commands/ports.ts'
+import type { EventSchemas } from '../../src/domain/aggregate.ts'
+import { eventSchemas } from '../../src/domain/events.ts'
+import { stock } from '../../src/domain/stock.ts'
+import { Id, Payload, Personal } from '../../src/domain/types.ts'
+import { createCodec, erased, type Upcaster } from '../../src/eventstore/codec.ts'
+import type { NewEvent, RecordedEvent } from '../../src/eventstore/port.ts'
+import { valuesOf } from '../support/arbitrary.ts'
+import { forAllAsync } from '../support/property.ts'
+import { customerId, productId, sampleId } from '../support/samples.ts'
+import { testSeals } from '../support/testSeals.ts'
+
+const at = new Date('2011-08-09T10:11:12.345Z')
+const envelope: Envelope = {
+  commandId: sampleId(91),
+  correlationId: sampleId(92),
+  causationId: sampleId(93),
+  actor: { role: 'customer', id: customerId, roles: ['customer', 'admin'] },
+  at,
+  source: 'retail-2010',
+  digest: 'abcdefghijklmnopqrstuv',
+  expectedRevision: 7,
+}
+
+/** As the log gives it back: plain JSON, with a place. */
+function recorded(event: NewEvent, changes: Partial<RecordedEvent> = {}): RecordedEvent {
+  const plain: NewEvent = JSON.parse(JSON.stringify(event))
+  return { ...plain, stream: 'stock-1', revision: 3, position: 42n, recordedAt: at, ...changes }
+}
+
+function codecOf(schemas: EventSchemas, upcasters: Readonly<Record<string, Upcaster>> = {}) {
+  const seals = testSeals()
+  return { ...createCodec(schemas, seals, upcasters), erase: seals.erase }
+}
+
+const reserved = { productId, orderId: sampleId(11), quantity: 4 }
+const codec = codecOf(eventSchemas)
+const encoded = () => codec.encode({ type: 'StockReserved', data: reserved }, sampleId(1), envelope)
+
+describe('every event type', () => {
+  it.each(Object.entries(eventSchemas))('comes back as it was written: %s', (type, schema) =>
+    forAllAsync(
+      valuesOf(schema),
+      async data => {
+        const written = await codec.encode({ type, data }, sampleId(1), envelope)
+        expect(await codec.decode(recorded(written))).toMatchObject({ type, data })
+      },
+      { cases: 100 },
+    ),
+  )
+})
+
+describe('what goes with an event', () => {
+  it('comes back as it was given, with the place in the log', async () => {
+    expect(await codec.decode(recorded(await encoded()))).toEqual({
+      type: 'StockReserved',
+      data: reserved,
+      id: sampleId(1),
+      stream: 'stock-1',
+      revision: 3,
+      position: 42n,
+      at,
+      commandId: sampleId(91),
+      correlationId: sampleId(92),
+      causationId: sampleId(93),
+      actor: { role: 'customer', id: customerId },
+      source: 'retail-2010',
+      digest: 'abcdefghijklmnopqrstuv',
+    })
+  })
+
+  it('leaves out what nobody said, and what the caller has seen', async () => {
+    const { source: _, digest: __, ...bare } = envelope
+    const actor = { role: 'anonymous' } as const
+    const event = { type: 'StockReserved', data: reserved }
+    const { metadata } = await codec.encode(event, sampleId(1), { ...bare, actor })
+    expect(metadata).toEqual({
+      v: 1,
+      commandId: sampleId(91),
+      correlationId: sampleId(92),
+      causationId: sampleId(93),
+      actor,
+      at: at.toISOString(),
+    })
+  })
+})
+
+describe('writing', () => {
+  it.each([
+    ['a field is missing', { productId, orderId: sampleId(11) }],
+    ['a field is of another type', { ...reserved, quantity: '4' }],
+    ['a field is out of range', { ...reserved, quantity: 0 }],
+    ['there is a field too many', { ...reserved, price: 1 }],
+    ['an id is none', { ...reserved, orderId: 'order-1' }],
+  ])('refuses a payload where %s', async (_, data) => {
+    const writing = codec.encode({ type: 'StockReserved', data }, sampleId(1), envelope)
+    await expect(writing).rejects.toThrow('StockReserved does not fit its schema')
+  })
+
+  it('refuses a type that is not known', async () => {
+    const writing = codec.encode({ type: 'StockStolen', data: {} }, sampleId(1), envelope)
+    await expect(writing).rejects.toThrow('no schema for the event type StockStolen')
+  })
+
+  it('leaves the event that it was given alone', async () => {
+    const data = Object.freeze({ customerId, username: 'ada' })
+    await codec.encode({ type: 'CustomerRegistered', data }, sampleId(1), envelope)
+    expect(data).toEqual({ customerId, username: 'ada' })
+  })
+})
+
+describe('an event that cannot be understood', () => {
+  const poison = async (changes: Partial<RecordedEvent>) => {
+    const reading = codec.decode(recorded(await encoded(), changes))
+    await expect(reading).rejects.toThrow(PoisonEvent)
+    return reading.catch((error: Error) => error.message)
+  }
+
+  it('is poison when its type is not known, and says where it is', async () =>
+    expect(await poison({ type: 'StockStolen' })).toBe(
+      'StockStolen at 42 in stock-1: this type is not known',
+    ))
+
+  it.each(['toString', 'constructor', '__proto__'])('is poison when its type is %s', async type => {
+    await poison({ type })
+    const reading = codec.decodeFor(stock, recorded(await encoded(), { type }))
+    await expect(reading).rejects.toThrow(PoisonEvent)
+  })
+
+  it('is poison when its payload does not fit, and says what does not', async () =>
+    expect(await poison({ data: { ...reserved, quantity: -1 } })).toContain('/quantity'))
+
+  it('is poison in the stream of another aggregate', async () => {
+    const written = recorded(await encoded(), { type: 'OrderPlaced', data: { orderId: productId } })
+    await expect(codec.decodeFor(stock, written)).rejects.toThrow(PoisonEvent)
+    expect(await codec.decode(written)).toMatchObject({ type: 'OrderPlaced' })
+  })
+})
+
+describe('what is about a person', () => {
+  const personalTypes = Object.entries(eventSchemas).filter(([, schema]) => isAboutSomeone(schema))
+
+  it('is in the events of customers and their orders', () =>
+    expect(personalTypes.map(([type]) => type).sort()).toEqual([
+      'CustomerRegistered',
+      'DeliveryDetailsChanged',
+      'OrderSubmitted',
+      'ProfileChanged',
+    ]))
+
+  it.each(personalTypes)('is never written in clear: %s', (type, schema) =>
+    forAllAsync(
+      valuesOf(schema),
+      async data => {
+        const marked = { type, data: mark(schema, data) }
+        const written = await codec.encode(marked, sampleId(1), envelope)
+        expect(JSON.stringify(written)).not.toContain(marker)
+        expect(await codec.decode(recorded(written))).toMatchObject(marked)
+      },
+      { cases: 100 },
+    ),
+  )
+
+  it.each(personalTypes)('reads as erased once its key is gone: %s', (type, schema) =>
+    forAllAsync(
+      valuesOf(schema),
+      async data => {
+        const forgetful = codecOf(eventSchemas)
+        const event = { type, data: mark(schema, data) }
+        const written = await forgetful.encode(event, sampleId(1), envelope)
+        forgetful.erase(String(Reflect.get(data, 'customerId')))
+        const { data: read } = await forgetful.decode(recorded(written))
+        expect(read).toEqual(mark(schema, data, erased))
+      },
+      { cases: 100 },
+    ),
+  )
+
+  it('has to name whom it is about', () => {
+    const schemas = { Named: Payload({ name: Personal({ maxLength: 10 }) }) }
+    expect(() => codecOf(schemas)).toThrow('names its subject')
+  })
+
+  it('is no longer to be had from an event that was moved to another person', async () => {
+    const data = { customerId, username: 'ada' }
+    const event = { type: 'CustomerRegistered', data }
+    const written = await codec.encode(event, sampleId(1), envelope)
+    const moved = recorded(written, { data: { customerId: sampleId(32), username: erased } })
+    const read = await codec.decode(moved)
+    expect(read.data).toEqual({ customerId: sampleId(32), username: erased })
+  })
+})
+
+describe('an event type that has changed its shape', () => {
+  const first = { Weighed: Payload({ id: Id, grams: Type.Integer() }) }
+  const third = {
+    Weighed: Payload({ id: Id, weight: Type.Integer(), unit: Type.String() }, { version: 3 }),
+  }
+  const upcasters: Record<string, Upcaster> = {
+    'Weighed@1': ({ grams, ...rest }) => ({ ...rest, weight: grams }),
+    'Weighed@2': data => ({ ...data, unit: 'g' }),
+  }
+  const event = { type: 'Weighed', data: { id: sampleId(1), grams: 5 } }
+  const old = async () => recorded(await codecOf(first).encode(event, sampleId(1), envelope))
+  const now = { id: sampleId(1), weight: 5, unit: 'g' }
+
+  it('is read through the upcasters of all versions in between', async () =>
+    expect(await codecOf(third, upcasters).decode(await old())).toMatchObject({ data: now }))
+
+  it('is written in its newest version, and then read as it is', async () => {
+    const newest = codecOf(third, upcasters)
+    const written = await newest.encode({ type: 'Weighed', data: now }, sampleId(1), envelope)
+    expect(written.metadata).toMatchObject({ v: 3 })
+    expect(await newest.decode(recorded(written))).toMatchObject({ data: now })
+  })
+
+  it.each(['Weighed@1', 'Weighed@2'])('is poison where %s is missing', async missing => {
+    const { [missing]: _, ...others } = upcasters
+    await expect(codecOf(third, others).decode(await old())).rejects.toThrow(
+      `no upcaster from version ${missing.slice(-1)}`,
+    )
+  })
+
+  it('is poison when an upcaster makes something of it that does not fit', async () => {
+    const wrong = { ...upcasters, 'Weighed@2': (data: object) => ({ ...data, unit: 5 }) }
+    await expect(codecOf(third, wrong).decode(await old())).rejects.toThrow(PoisonEvent)
+  })
+})
+
+/** Short enough for every personal field, and found in nothing else. */
+const marker = 'clear§text'
+
+interface Shape {
+  personal?: boolean
+  properties?: Readonly<Record<string, Shape>>
+  anyOf?: readonly Shape[]
+  items?: Shape
+}
+
+function partsOf({ properties = {}, anyOf = [], items }: Shape): Shape[] {
+  return [...Object.values(properties), ...anyOf, ...(items === undefined ? [] : [items])]
+}
+
+function isAboutSomeone(schema: Shape): boolean {
+  return schema.personal === true || partsOf(schema).some(isAboutSomeone)
+}
+
+/** The same value with `text` in the place of everything personal, in lists too. */
+function mark<Value>(schema: Shape, value: Value, text?: string): Value
+function mark(schema: Shape, value: unknown, text = marker): unknown {
+  if (schema.personal === true) return text
+  const option = schema.anyOf?.find(isAboutSomeone)
+  if (option !== undefined && value !== null) return mark(option, value, text)
+  if (Array.isArray(value)) return value.map(item => mark(schema.items ?? {}, item, text))
+  if (typeof value !== 'object' || value === null) return value
+  const fields = Object.entries(value).map(([name, field]) => {
+    return [name, mark(schema.properties?.[name] ?? {}, field, text)]
+  })
+  return Object.fromEntries(fields)
+}

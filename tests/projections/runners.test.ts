@@ -1,0 +1,193 @@
+// Projections run once, however many try, whoever takes over, and however often they are stopped.
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { acquire, LeaseLost } from '../../src/projections/checkpoints.ts'
+import { commitBatch, type Item, isWeather } from '../../src/projections/engine.ts'
+import { projections } from '../../src/projections/index.ts'
+import type { Projection } from '../../src/projections/projection.ts'
+import { type Snapshot, snapshot } from '../../src/workers/audit/projectionCheck.ts'
+import { createProgress } from '../../src/workers/progress.ts'
+import { readBatches, startProjector } from '../../src/workers/projector.ts'
+import { atRest, findings } from '../support/auditing.ts'
+import { type Random, randomFrom } from '../support/random.ts'
+import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+let traffic: Traffic
+let expected: Map<string, Snapshot>
+const seed = Number(process.env.PROJECTION_SEED ?? Date.now() % 1_000_000_000)
+
+beforeAll(async () => {
+  traffic = await shopWithTraffic()
+  for (let round = 0; round < 3; round += 1) await doBusiness(traffic)
+  await atRest(traffic.shop.back)
+  await traffic.shop.stop()
+  expected = await snapshots()
+})
+afterAll(() => traffic?.shop.close())
+
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
+
+async function snapshots(): Promise<Map<string, Snapshot>> {
+  const { db } = traffic.shop.back
+  const all = new Map<string, Snapshot>()
+  for (const each of projections) all.set(each.name, await snapshot(db, each, 'readmodel'))
+  return all
+}
+
+async function forgetAll(): Promise<void> {
+  const { pool } = traffic.shop.back
+  for (const table of projections.flatMap(each => each.tables)) {
+    await pool.query(`truncate readmodel.${table}`)
+  }
+  await pool.query('update shop.checkpoints set position = 0, runner = null, leased_until = null')
+  await pool.query('delete from shop.parked_events')
+}
+
+function runner(name: string, chosen: readonly Projection[] = projections) {
+  const { db, eventStore, codec } = traffic.shop.back
+  return startProjector({
+    db,
+    eventStore,
+    codec,
+    projections: chosen,
+    runner: name,
+    progress: createProgress(),
+    onCommitted: async () => undefined,
+    log: silent,
+  })
+}
+
+const caughtUp = () =>
+  waitFor('the projections', async () => {
+    const head = await traffic.shop.back.eventStore.head()
+    const { rows } = await traffic.shop.back.pool.query<{ late: bigint }>(
+      'select count(*) as late from shop.checkpoints where position < $1 and name = any($2)',
+      [head, projections.map(each => each.name)],
+    )
+    return rows[0]?.late === 0n
+  })
+
+const tablesOf = (all: Map<string, Snapshot>) =>
+  [...all].map(([name, { tables, parked }]) => ({ name, tables, parked }))
+
+describe('two runners', () => {
+  it('come to what one comes to, even when the lease is torn away in the middle', async () => {
+    await forgetAll()
+    const [first, second] = [runner('first'), runner('second')]
+    for (let times = 0; times < 15; times += 1) {
+      await pause(20)
+      await traffic.shop.back.pool.query(
+        `update shop.checkpoints set epoch = epoch + 1, runner = null, leased_until = null`,
+      )
+    }
+    await caughtUp()
+    await Promise.all([first.stop(), second.stop()])
+    expect(tablesOf(await snapshots())).toEqual(tablesOf(expected))
+  })
+
+  it('take over from each other within seconds of a death', async () => {
+    await forgetAll()
+    const { db, pool } = traffic.shop.back
+    for (const { name } of projections) await acquire(db, name, 'dead')
+    const alive = runner('alive')
+    await caughtUp()
+    await alive.stop()
+    expect(tablesOf(await snapshots())).toEqual(tablesOf(expected))
+    const { rows } = await pool.query(`select 1 from shop.checkpoints where runner = 'alive'`)
+    expect(rows).toEqual([])
+  })
+})
+
+describe('a runner that is stopped and started again', () => {
+  it('loses nothing and repeats nothing', async () => {
+    await forgetAll()
+    const random = randomFrom(seed)
+    for (let times = 0; times < 15; times += 1) {
+      const one = runner('one')
+      await pause(random.between(0, 40))
+      await one.stop()
+    }
+    const last = runner('one')
+    await caughtUp()
+    await last.stop()
+    expect(tablesOf(await snapshots()), `seed ${seed}`).toEqual(tablesOf(expected))
+  })
+})
+
+/** Every event that a projection reads, in batches of random sizes. */
+async function randomBatches(projection: Projection, random: Random) {
+  const { eventStore, codec } = traffic.shop.back
+  const items: Item[] = []
+  for await (const batch of readBatches({ eventStore, codec }, projection, 0n)) {
+    items.push(...batch.items)
+  }
+  const batches: { items: Item[]; position: bigint }[] = []
+  while (items.length > 0) {
+    const part = items.splice(0, random.between(1, 7))
+    const last = part.at(-1)
+    const position = last && 'event' in last ? last.event.position : 0n
+    batches.push({ items: part, position })
+  }
+  return batches
+}
+
+describe('batches of any size, each delivered up to five times', () => {
+  it.each(projections.map(each => [each.name, each] as const))(
+    'make %s the same',
+    async (_, each) => {
+      const random = randomFrom(seed)
+      const { db } = traffic.shop.back
+      for (let round = 0; round < 3; round += 1) {
+        await forgetAll()
+        const lease = await acquire(db, each.name, 'test')
+        if (lease === undefined) throw new Error('somebody has the lease')
+        const parking = { streams: new Set<string>(), onParked: () => undefined }
+        for (const batch of await randomBatches(each, random)) {
+          const before = { ...lease }
+          await commitBatch(db, each, lease, { batch, parking })
+          for (let again = random.between(0, 4); again > 0; again -= 1) {
+            const repeated = commitBatch(db, each, { ...before }, { batch, parking })
+            await expect(repeated).rejects.toThrow(LeaseLost)
+          }
+        }
+        const tables = (await snapshot(db, each, 'readmodel')).tables
+        expect(tables, `seed ${seed}`).toEqual(expected.get(each.name)?.tables)
+      }
+    },
+  )
+})
+
+describe('a database that fails now and then', () => {
+  it('delays a projection and changes nothing', async () => {
+    await forgetAll()
+    const random = randomFrom(seed)
+    const shaky = projections.map(each => ({
+      ...each,
+      async apply(...input: Parameters<Projection['apply']>) {
+        const committed = await each.apply(...input)
+        // After the work and before the commit.
+        if (random.next() < 0.5) {
+          throw Object.assign(new Error('terminating connection'), { code: '57P01' })
+        }
+        return committed
+      },
+    }))
+    const one = runner('one', shaky)
+    await caughtUp()
+    await one.stop()
+    expect(tablesOf(await snapshots()), `seed ${seed}`).toEqual(tablesOf(expected))
+    expect(await findings(traffic.shop.back)).toEqual([])
+  })
+
+  it('is told apart from an event that cannot be applied', () => {
+    const error = (code: string, message: string) => Object.assign(new Error(message), { code })
+    expect(isWeather(error('57P01', 'terminating connection'))).toBe(true)
+    expect(isWeather(error('40P01', 'deadlock detected'))).toBe(true)
+    expect(isWeather(error('ECONNRESET', 'read ECONNRESET'))).toBe(true)
+    expect(isWeather(new Error('Connection terminated unexpectedly'))).toBe(true)
+    expect(isWeather(error('22P02', 'invalid input syntax: "connection timeout"'))).toBe(false)
+    expect(isWeather(error('23502', 'null value in column "connection"'))).toBe(false)
+    expect(isWeather(new TypeError('undefined is not a function'))).toBe(false)
+  })
+})

@@ -1,0 +1,153 @@
+// Limits as clients see them: who is counted, by what, and what they are told.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { addressOf } from '../../src/api/limits.ts'
+import type { Answer } from '../support/apiClient.ts'
+import { atOnce, expectProblem } from '../support/goods.ts'
+import { password, startTestShop, type TestShop } from '../support/testShop.ts'
+
+const small = {
+  RATE_LIMITS: 'on',
+  RATE_LIMIT_WRITES: '5',
+  RATE_LIMIT_READS: '8',
+  RATE_LIMIT_FAILED_LOGINS: '3',
+  RATE_LIMIT_REGISTRATIONS: '4',
+}
+
+let shop: TestShop
+let direct: TestShop
+beforeAll(async () => {
+  shop = await startTestShop({ settings: { ...small, TRUST_PROXY: '127.0.0.1' } })
+  direct = await startTestShop({ settings: small })
+})
+afterAll(async () => {
+  await shop?.close()
+  await direct?.close()
+})
+
+const from = (address: string) => ({ headers: { 'x-forwarded-for': address } })
+let networks = 0
+const somewhere = () => {
+  networks += 1
+  return from(`198.51.100.${networks}`)
+}
+
+const register = (on: TestShop, name: string, wanted: object) =>
+  on.anyone.post(
+    '/auth/register',
+    { username: name, email: `${name}@example.com`, password },
+    wanted,
+  )
+
+const newcomer = async (name: string) => {
+  const { body } = await register(shop, name, somewhere())
+  const { tokens } = body
+  if (typeof tokens !== 'object' || tokens === null || !('access' in tokens)) throw new Error(name)
+  return shop.as(String(tokens.access))
+}
+
+const statuses = (answers: readonly Answer[]) => answers.map(({ status }) => status)
+
+describe('somebody who is signed in', () => {
+  it('is told what is left, and refused above the limit until the window ends', async () => {
+    const client = await newcomer('reader')
+    const first = await client.get('/cart')
+    expect(first.headers.get('ratelimit-policy')).toBe('"reads";q=8;w=60')
+    expect(first.headers.get('ratelimit')).toMatch(/^"reads";r=7;t=(59|60)$/)
+    const rest = await atOnce(7, () => client.get('/cart'))
+    expect(new Set(statuses(rest))).toEqual(new Set([200]))
+    const refused = await client.get('/cart')
+    const problem = expectProblem(refused, 429, 'request/too-many')
+    expect(problem).toMatchObject({ policy: 'reads' })
+    expect(refused.headers.get('retry-after')).toBe(String(problem.retryAfterSeconds))
+    expect(refused.headers.get('ratelimit')).toMatch(/^"reads";r=0;t=\d+$/)
+  })
+
+  it('has as many commands, counted apart from reads and from other people’s', async () => {
+    const [one, other] = [await newcomer('one'), await newcomer('other')]
+    const change = { firstName: 'Ann' }
+    const answers = await atOnce(7, () => one.patch('/auth/profile', change))
+    expect(statuses(answers).filter(status => status === 200)).toHaveLength(5)
+    expect(statuses(answers).filter(status => status === 429)).toHaveLength(2)
+    expect((await one.get('/auth/profile')).status).toBe(200)
+    expect((await other.patch('/auth/profile', change)).status).toBe(200)
+  })
+
+  it('is counted wherever the requests come from', async () => {
+    const client = await newcomer('traveller')
+    const answers = await atOnce(9, () => client.get('/cart', somewhere()))
+    expect(statuses(answers).filter(status => status === 429)).toHaveLength(1)
+  })
+})
+
+describe('trying passwords', () => {
+  const tryOne = (username: string, given: string, wanted: object) =>
+    shop.anyone.post('/auth/login', { username, password: given }, wanted)
+
+  it('ends after a few on one account from one address, and nobody is locked out', async () => {
+    await newcomer('ann')
+    const [thief, owner] = [somewhere(), somewhere()]
+    const tries = await atOnce(8, () => tryOne('ann', 'guess', thief))
+    expect(statuses(tries).filter(status => status === 401)).toHaveLength(3)
+    expect(statuses(tries).filter(status => status === 429)).toHaveLength(5)
+    expectProblem(await tryOne('ANN', password, thief), 429, 'request/too-many')
+    expect((await tryOne('ann', password, owner)).status).toBe(200)
+  })
+
+  it('starts anew after the right one', async () => {
+    await newcomer('ben')
+    const home = somewhere()
+    for (let round = 0; round < 3; round += 1) {
+      expect((await tryOne('ben', 'guess', home)).status).toBe(401)
+      expect((await tryOne('ben', 'guess', home)).status).toBe(401)
+      expect((await tryOne('ben', password, home)).status).toBe(200)
+    }
+  })
+})
+
+describe('an address', () => {
+  it('registers so many people and no more', async () => {
+    const home = somewhere()
+    for (const name of ['home1', 'home2', 'home3', 'home4']) {
+      expect((await register(shop, name, home)).status).toBe(201)
+    }
+    expectProblem(await register(shop, 'home5', home), 429, 'request/too-many')
+    expect((await register(shop, 'away', somewhere())).status).toBe(201)
+  })
+
+  it('of the next generation stands for its network', async () => {
+    const answers = []
+    for (const host of [1, 2, 3, 4, 5]) {
+      answers.push(await register(shop, `six${host}`, from(`2001:db8:0:7::${host}`)))
+    }
+    expect(statuses(answers)).toEqual([201, 201, 201, 201, 429])
+    expect((await register(shop, 'seven', from('2001:db8:0:8::1'))).status).toBe(201)
+  })
+
+  it.each([
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['2001:0DB8:0:0:ffff::', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['192.0.2.1', '192.0.2.1'],
+  ])('%s counts as %s', (ip, counted) => expect(addressOf(ip)).toBe(counted))
+
+  it('is believed only from a proxy that is known', async () => {
+    const answers = []
+    for (const host of [1, 2, 3, 4, 5]) {
+      answers.push(await register(direct, `spoof${host}`, from(`192.0.2.${host}`)))
+    }
+    expect(statuses(answers)).toEqual([201, 201, 201, 201, 429])
+  })
+
+  it('whose tokens are all wrong is counted as a stranger’s', async () => {
+    const wrong = await shop.as('no.such.token').get('/cart', somewhere())
+    expectProblem(wrong, 401, 'request/unauthenticated')
+    expect(wrong.headers.get('ratelimit-policy')).toBe('"anonymous";q=1200;w=60')
+  })
+})
+
+it('the shop can always be asked whether it is well', async () => {
+  const { headers } = await shop.anyone.get('//healthz')
+  expect(headers.get('ratelimit-policy')).toBeNull()
+})

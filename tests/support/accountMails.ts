@@ -1,0 +1,28 @@
+// What was mailed about accounts, as its addressee reads it.
+import { caughtMails } from './caughtMails.ts'
+import type { Person, TestShop } from './testShop.ts'
+import { waitFor } from './waitFor.ts'
+
+/** The mails to somebody whose subject begins so, the oldest first. */
+export async function mailsTo(shop: TestShop, { email }: { email: string }, subject: string) {
+  const all = await caughtMails(shop.mailFolder)
+  return all.filter(mail => mail.to.includes(email) && mail.subject.startsWith(subject))
+}
+
+export interface ResetLink {
+  link: URL
+  uid: string
+  token: string
+}
+
+/** Asks for a reset, and waits for the mail that is the `count`th to this person. */
+export async function resetLink(shop: TestShop, person: Person, count = 1): Promise<ResetLink> {
+  await shop.anyone.post('/auth/password/reset', { email: person.email })
+  const mail = await waitFor('the mail with the link', async () => {
+    const mails = await mailsTo(shop, person, 'Set a new password')
+    return mails[count - 1]
+  })
+  const link = new URL(/http\S+/.exec(mail.text)?.[0] ?? '')
+  const values = new URLSearchParams(link.hash.slice(1))
+  return { link, uid: values.get('uid') ?? '', token: values.get('token') ?? '' }
+}

@@ -1,0 +1,85 @@
+// A shop with real accounts on a database of its own, and its log in memory.
+import type { AccountServices } from '../../src/commands/accountPorts.ts'
+import { createShop, type Shop } from '../../src/commands/shop.ts'
+import { eventSchemas } from '../../src/domain/events.ts'
+import { createCodec } from '../../src/eventstore/codec.ts'
+import { memoryEventStore } from '../../src/eventstore/memory.ts'
+import type { EventStore } from '../../src/eventstore/port.ts'
+import { createAccounts } from '../../src/infra/accounts.ts'
+import { streamCaches } from '../../src/infra/caches.ts'
+import { systemClock } from '../../src/infra/clock.ts'
+import { createPool, type Pool } from '../../src/infra/database.ts'
+import { createPasswords } from '../../src/infra/passwords.ts'
+import { createSeals } from '../../src/infra/personKeys.ts'
+import { createRecovery } from '../../src/infra/recovery.ts'
+import { createSecrets, type Secrets } from '../../src/infra/secrets.ts'
+import { createSessions } from '../../src/infra/sessions.ts'
+import { simulatedPayments } from '../../src/infra/simulatedPayments.ts'
+import { createTokens } from '../../src/infra/tokens.ts'
+import { Secret } from '../../src/secret.ts'
+import { testDatabase } from './database.ts'
+
+export interface Lodge {
+  pool: Pool
+  secrets: Secrets
+  close(): Promise<void>
+}
+
+export interface AccountShop extends Lodge {
+  shop: Shop
+  services: AccountServices
+  eventStore: EventStore
+}
+
+export const testSecretKey = 'c0ffee'.repeat(11)
+export const issuer = 'https://shop.example.com'
+/** The least that bcrypt takes: these tests are not about how long it lasts. */
+export const cheapCost = 4
+
+/** A fresh database, and the secrets that belong to it. */
+export async function openLodge(): Promise<Lodge> {
+  const database = await testDatabase()
+  const pool = createPool(database.url)
+  return {
+    pool,
+    secrets: createSecrets(new Secret(testSecretKey)),
+    async close() {
+      await pool.end()
+      await database.drop()
+    },
+  }
+}
+
+/** A shop on it. */
+export async function openAccountShop(): Promise<AccountShop> {
+  const lodge = await openLodge()
+  const { pool, secrets } = lodge
+  const eventStore = memoryEventStore()
+  const passwords = createPasswords(secrets, { cost: cheapCost, queueMax: 100 })
+  const shop = createShop({
+    eventStore,
+    codec: createCodec(eventSchemas, createSeals(pool, secrets)),
+    cache: streamCaches(1_000),
+    clock: systemClock,
+    payments: simulatedPayments(pool, secrets.key('payment-callbacks')),
+    currency: 'GBP',
+  })
+  const services: AccountServices = {
+    accounts: createAccounts(pool, secrets),
+    passwords,
+    tokens: createTokens(pool, secrets, { issuer, accessTtlSeconds: 300 }),
+    sessions: createSessions(pool, secrets, { ttlSeconds: 30 * 86_400 }),
+    recovery: createRecovery(pool, secrets),
+  }
+  return {
+    ...lodge,
+    shop,
+    services,
+    eventStore,
+    async close() {
+      await passwords.close()
+      await eventStore.close()
+      await lodge.close()
+    },
+  }
+}

@@ -1,0 +1,87 @@
+// Holds every answer of the API against the OpenAPI document that the API itself publishes.
+import { Compile, type Validator } from 'typebox/compile'
+
+export interface Operation {
+  operationId?: string
+  tags?: string[]
+  summary?: string
+  security?: Record<string, string[]>[]
+  /** Who may use it. */
+  'x-access'?: 'public' | string[]
+  parameters?: { name: string; in: string; required?: boolean; schema?: Schema }[]
+  requestBody?: { content: Record<string, { schema: Schema }> }
+  responses: Record<string, { description?: string; content?: Record<string, { schema: Schema }> }>
+}
+export type Schema = { [keyword: string]: unknown }
+export interface OpenApi {
+  openapi: string
+  info: { title: string; version: string }
+  paths: Record<string, Record<string, Operation>>
+}
+
+export interface Received {
+  method: string
+  path: string
+  status: number
+  contentType: string
+  body: unknown
+}
+
+export interface Contract {
+  document: OpenApi
+  /** Whether a request of this kind is refused without this header. */
+  requires(method: string, path: string, header: string): boolean
+  /** Throws when the document declares another answer than the one that came. */
+  check(received: Received): void
+}
+
+/** Fetches the document of a running API. */
+export async function fetchContract(url: string): Promise<Contract> {
+  const document: OpenApi = JSON.parse(await (await fetch(`${url}/openapi.json`)).text())
+  const routes = Object.keys(document.paths)
+    .map(path => ({ path, pattern: patternOf(path), parameters: path.split('{').length }))
+    // What is spelled out wins over what is a parameter.
+    .sort((a, b) => a.parameters - b.parameters)
+  const validators = new Map<string, Validator>()
+  const operationOf = (method: string, path: string) => {
+    const route = routes.find(each => each.pattern.test(path))
+    return document.paths[route?.path ?? '']?.[method.toLowerCase()]
+  }
+  return {
+    document,
+    requires(method, path, header) {
+      const known = operationOf(method, path)?.parameters ?? []
+      return known.some(each => each.name.toLowerCase() === header && each.required === true)
+    },
+    check(received) {
+      const operation = operationOf(received.method, received.path)
+      if (operation !== undefined) checkAnswer(validators, operation, received)
+    },
+  }
+}
+
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`)
+}
+
+function checkAnswer(
+  validators: Map<string, Validator>,
+  operation: Operation,
+  { method, path, status, contentType, body }: Received,
+): void {
+  const where = `${method} ${path} → ${status}`
+  const declared = operation.responses[String(status)]
+  if (declared === undefined) {
+    if (status === 304) return
+    throw new Error(`${where} is not declared`)
+  }
+  if (declared.content === undefined) return
+  const schema = declared.content[contentType]?.schema
+  if (schema === undefined) throw new Error(`${where} answers ${contentType}, not declared`)
+  const key = `${operation.operationId} ${status}`
+  const validator = validators.get(key) ?? Compile(schema)
+  validators.set(key, validator)
+  if (validator.Check(body)) return
+  const faults = [...validator.Errors(body)].map(fault => `${fault.instancePath} ${fault.message}`)
+  throw new Error(`${where} is not as declared: ${faults.join('; ')}\n${JSON.stringify(body)}`)
+}

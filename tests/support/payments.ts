@@ -1,0 +1,40 @@
+// The payment provider's side of tests: orders that run out, callbacks that are signed.
+import { randomUUID } from 'node:crypto'
+import { systemEnvelope } from '../../src/commands/command.ts'
+import { createSecrets } from '../../src/infra/secrets.ts'
+import { signCallback } from '../../src/infra/simulatedCallbacks.ts'
+import type { Answer } from './apiClient.ts'
+import type { TestShop } from './testShop.ts'
+
+/** Moves the time until which an order waits into the past: nobody has to wait for it. */
+export async function letRunOut(shop: TestShop, orderId: string): Promise<void> {
+  const expiresAt = Date.now() - 1
+  await shop.back.shop.orders.decide(orderId, systemEnvelope('test', new Date()), () => [
+    { type: 'PaymentDeadlineSet', data: { orderId, expiresAt } },
+  ])
+}
+
+/** The order as its stream has it. */
+export async function orderOf(shop: TestShop, orderId: string) {
+  const { state } = await shop.back.shop.orders.load(orderId)
+  if (state.status === 'none') throw new Error(`there is no order ${orderId}`)
+  return state
+}
+
+export interface CallbackOptions {
+  id?: string
+  signedAt?: Date
+  signature?: string
+}
+
+/** Calls the shop back as the simulated provider does. */
+export function callBack(
+  shop: TestShop,
+  content: { type: string; orderId: string; paymentId: string },
+  { id = randomUUID(), signedAt = new Date(), signature }: CallbackOptions = {},
+): Promise<Answer> {
+  const body = JSON.stringify({ id, ...content })
+  const key = createSecrets(shop.config.secretKey).key('payment-callbacks')
+  const headers = { 'payment-signature': signature ?? signCallback(key, body, signedAt) }
+  return shop.anyone.post('/webhooks/payments/simulated', body, { headers })
+}

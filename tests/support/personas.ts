@@ -1,0 +1,56 @@
+// Everybody who might ask, from nobody to the admin, each with a token or without one.
+import { randomUUID } from 'node:crypto'
+import { execute, systemEnvelope } from '../../src/commands/command.ts'
+import { changeUser } from '../../src/commands/customer.ts'
+import type { Role } from '../../src/domain/types.ts'
+import { createSecrets } from '../../src/infra/secrets.ts'
+import { createTokens } from '../../src/infra/tokens.ts'
+import type { Person, TestShop } from './testShop.ts'
+import { waitFor } from './waitFor.ts'
+
+export interface Persona {
+  name: string
+  token: string | undefined
+  /** None for those whom nobody knows, or knows any more. */
+  roles: readonly Role[]
+  /** Who it is, where that is somebody who can have things. */
+  person?: Person
+}
+
+/** The nine personas of a shop; `owner` is who has what the others ask for. */
+export async function everybody(shop: TestShop): Promise<Persona[]> {
+  const staff: Role[] = ['support', 'warehouse', 'auditor']
+  return [
+    { name: 'anonymous', token: undefined, roles: [] },
+    known('owner', await shop.person(), ['customer']),
+    known('stranger', await shop.person(), ['customer']),
+    ...(await Promise.all(
+      staff.map(async role => known(role, await shop.person(role), ['customer', role])),
+    )),
+    known('admin', await shop.person('admin'), ['customer', 'admin']),
+    { name: 'disabled', token: await disabledToken(shop), roles: [] },
+    { name: 'expired', token: await expiredToken(shop), roles: [] },
+  ]
+}
+
+function known(name: string, person: Person, roles: readonly Role[]): Persona {
+  return { name, token: person.access, roles, person }
+}
+
+/** The token of an admin who is locked out: good by itself, and good for nothing. */
+async function disabledToken(shop: TestShop): Promise<string> {
+  const person = await shop.person('admin')
+  const envelope = systemEnvelope('test', new Date())
+  const change = { customerId: person.id, disabled: true }
+  await execute(shop.back.shop, changeUser, change, envelope)
+  await waitFor('the lock', async () => (await person.client.get('/auth/profile')).status === 401)
+  return person.access
+}
+
+async function expiredToken(shop: TestShop): Promise<string> {
+  const { id: customerId } = await shop.person('admin')
+  const { pool } = shop.back
+  const { publicUrl: issuer, secretKey } = shop.config
+  const tokens = createTokens(pool, createSecrets(secretKey), { issuer, accessTtlSeconds: -60 })
+  return tokens.issueAccess({ customerId, roles: ['admin'], sessionId: randomUUID() })
+}

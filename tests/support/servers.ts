@@ -1,0 +1,75 @@
+// The PostgreSQL and Redis of a whole test run, in a temporary directory of their own.
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startLocalPostgres } from '../../src/infra/local/postgres.ts'
+import { postmaster, serves } from '../../src/infra/local/postgresCluster.ts'
+import {
+  birthMark,
+  commandLine,
+  isRunning,
+  signalProcess,
+} from '../../src/infra/local/processes.ts'
+import { startLocalRedis } from '../../src/infra/local/redis.ts'
+
+const prefix = 'orderstream-test-'
+
+export interface TestServers {
+  /** A database of a superuser, from which others can be created. */
+  databaseUrl: string
+  redisUrl: string
+  stop(): Promise<void>
+}
+
+/** A directory that a server running as another user can enter, too; the caller removes it. */
+export async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), prefix))
+  await chmod(directory, 0o755)
+  return directory
+}
+
+/**
+ * Starts both, as safe against crashes as the shop demands them. TEST_DATABASE_URL (of a
+ * superuser) and TEST_REDIS_URL (whose data is deleted) name servers to use instead.
+ */
+export async function startTestServers(env: NodeJS.ProcessEnv): Promise<TestServers> {
+  await sweep()
+  const directory = await temporaryDirectory()
+  await writeFile(join(directory, 'owner'), ownerMark(process.pid))
+  const postgres = env.TEST_DATABASE_URL
+    ? undefined
+    : await startLocalPostgres({ directory: join(directory, 'postgres') })
+  const redis = env.TEST_REDIS_URL
+    ? undefined
+    : await startLocalRedis({ directory: join(directory, 'redis'), path: env.PATH })
+  return {
+    databaseUrl: postgres?.url ?? env.TEST_DATABASE_URL ?? '',
+    redisUrl: redis?.url ?? env.TEST_REDIS_URL ?? '',
+    stop: async () => {
+      await Promise.all([postgres?.stop(), redis?.stop()])
+      await rm(directory, { recursive: true, force: true })
+      if (postgres) await rm(postgres.dataDirectory, { recursive: true, force: true })
+    },
+  }
+}
+
+// A run that was killed leaves its servers behind; the next run ends them.
+async function sweep(): Promise<void> {
+  const names = (await readdir(tmpdir())).filter(name => name.startsWith(prefix))
+  for (const name of names) {
+    const directory = join(tmpdir(), name)
+    const owner = await readFile(join(directory, 'owner'), 'utf8').catch(() => '')
+    const pid = Number.parseInt(owner, 10)
+    if (!pid || (isRunning(pid) && ownerMark(pid) === owner)) continue
+    const cluster = join(directory, 'postgres', 'cluster')
+    const server = await postmaster(cluster)
+    if (server && serves(server.pid, cluster)) signalProcess(server.pid, 'SIGQUIT')
+    const redis = await readFile(join(directory, 'redis', 'redis.pid'), 'utf8').catch(() => '0')
+    if (commandLine(Number(redis)).includes('redis-server')) signalProcess(Number(redis), 'SIGKILL')
+    await rm(directory, { recursive: true, force: true, maxRetries: 20 })
+  }
+}
+
+function ownerMark(pid: number): string {
+  return `${pid} ${birthMark(pid)}`
+}

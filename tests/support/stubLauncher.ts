@@ -1,0 +1,20 @@
+// The launcher with a tiny app in place of the shop, for tests of the launcher alone.
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { launch, type StartApp } from '../../scripts/launch.ts'
+import { readEnvironment } from '../../src/config.ts'
+
+const startApp: StartApp = async ({ host, port, publicUrl, shopName }, _parts, log) => {
+  const server = createServer((_request, response) => response.end('ok'))
+  server.listen(port, host)
+  await once(server, 'listening')
+  log?.('App         started')
+  const close = async () => {
+    server.close()
+    server.closeAllConnections()
+    if (shopName === 'never closes') await new Promise(() => setInterval(() => undefined, 1_000))
+  }
+  return { url: publicUrl, close }
+}
+
+await launch(readEnvironment(), async () => startApp)

@@ -1,0 +1,173 @@
+// The whole shop in this process, on servers of its own, with people who use it over real HTTP.
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { startApp } from '../../src/app.ts'
+import { createAdmin } from '../../src/commands/accounts.ts'
+import { execute, systemEnvelope } from '../../src/commands/command.ts'
+import { grantRole } from '../../src/commands/customer.ts'
+import { type Config, loadConfig } from '../../src/config.ts'
+import { isRejection } from '../../src/domain/rejection.ts'
+import type { Role } from '../../src/domain/types.ts'
+import { type MailCatcher, startMailCatcher } from '../../src/infra/local/mailCatcher.ts'
+import { mailFolder } from '../../src/infra/local/mailFiles.ts'
+import { freePort } from '../../src/infra/local/ports.ts'
+import { type OpenShop, openShop } from '../../src/openShop.ts'
+import { type Client, createClient } from './apiClient.ts'
+import { type Contract, fetchContract } from './apiContract.ts'
+import { testDatabase } from './database.ts'
+import { testRedis } from './redis.ts'
+import { temporaryDirectory } from './servers.ts'
+
+export interface Person {
+  id: string
+  username: string
+  email: string
+  access: string
+  refresh: string
+  client: Client
+}
+
+export interface TestShop {
+  url: string
+  mailsUrl: string
+  /** Where the mail catcher keeps what it caught. */
+  mailFolder: string
+  config: Config
+  contract: Contract
+  /** Another door to the same log and database, for what HTTP does not offer. */
+  back: OpenShop
+  anyone: Client
+  admin: Person
+  as(token: string): Client
+  /** A new customer, or a new member of the staff. */
+  person(...roles: Role[]): Promise<Person>
+  /** Stops the API and the workers; everything else stays. */
+  stop(): Promise<void>
+  /** Stops and starts the API and the workers; everything else stays. */
+  restart(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface TestShopOptions {
+  /** Settings beside the servers. */
+  settings?: Record<string, string>
+  /** Default: both. */
+  workers?: boolean
+}
+
+export const password = 'correct horse battery staple'
+
+/**
+ * Starts a shop with one admin. Its database is its own; so is its part of Redis, where only the
+ * wake-up channel is shared: a call too many costs one look at the database.
+ */
+export async function startTestShop(options: TestShopOptions = {}): Promise<TestShop> {
+  const closers: (() => Promise<unknown>)[] = []
+  const close = async () => {
+    for (const stop of closers.splice(0).reverse()) await stop()
+  }
+  try {
+    return await start(options, closers, close)
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function start(
+  { settings = {}, workers = true }: TestShopOptions,
+  closers: (() => Promise<unknown>)[],
+  close: () => Promise<void>,
+): Promise<TestShop> {
+  const { config, catcher, directory } = await surroundings(settings, closers)
+  const back = await openShop(config)
+  closers.push(back.close)
+  let app = await startApp(config, { api: true, workers })
+  closers.push(() => app.close())
+  const contract = await fetchContract(app.url)
+  const made = await createAdmin(back.shop, back.accounts, {
+    username: 'admin',
+    email: 'admin@example.com',
+    password: async () => password,
+  })
+  if (isRejection(made)) throw new Error(made.detail)
+  const shop = {
+    url: app.url,
+    mailsUrl: catcher.webUrl,
+    mailFolder: mailFolder(directory),
+    config,
+    contract,
+    back,
+    anyone: createClient(app.url, contract),
+    as: (token: string) => createClient(shop.url, contract, token),
+    person: (...roles: Role[]) => newPerson(shop, roles),
+    stop: () => app.close(),
+    async restart() {
+      await app.close()
+      app = await startApp(config, { api: true, workers })
+    },
+    close,
+  }
+  const admin = await logIn(shop, 'admin', 'admin@example.com')
+  return Object.assign(shop, { admin })
+}
+
+async function surroundings(
+  settings: Record<string, string>,
+  closers: (() => Promise<unknown>)[],
+): Promise<{ config: Config; catcher: MailCatcher; directory: string }> {
+  const directory = await temporaryDirectory()
+  closers.push(() => rm(directory, { recursive: true, force: true }))
+  const database = await testDatabase()
+  closers.push(database.drop)
+  const redis = await testRedis()
+  closers.push(redis.release)
+  const catcher = await startMailCatcher({ directory })
+  closers.push(catcher.stop)
+  const config = loadConfig({
+    DATABASE_URL: database.url,
+    REDIS_URL: redis.url,
+    SMTP_URL: catcher.smtpUrl,
+    SECRET_KEY: randomBytes(32).toString('hex'),
+    // Its own for good: clients find it again after a restart.
+    PORT: `${await freePort()}`,
+    RATE_LIMITS: 'off',
+    FILES_DIR: join(directory, 'files'),
+    LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
+    ...settings,
+  })
+  return { config, catcher, directory }
+}
+
+type Started = Pick<TestShop, 'anyone' | 'as' | 'back'>
+
+async function newPerson(shop: Started, roles: readonly Role[]): Promise<Person> {
+  const username = `p-${randomBytes(5).toString('hex')}`
+  const email = `${username}@example.com`
+  const { body } = await shop.anyone.post('/auth/register', { username, email, password })
+  const person = personOf(shop, username, email, body)
+  if (roles.length === 0) return person
+  for (const role of roles) {
+    const envelope = systemEnvelope('test', new Date())
+    await execute(shop.back.shop, grantRole, { customerId: person.id, role }, envelope)
+  }
+  return logIn(shop, username, email)
+}
+
+async function logIn(shop: Started, username: string, email: string): Promise<Person> {
+  const { body } = await shop.anyone.post('/auth/login', { username, password })
+  return personOf(shop, username, email, body)
+}
+
+function personOf(shop: Started, username: string, email: string, body: object): Person {
+  if (!isSignedIn(body)) throw new Error(`not signed in: ${JSON.stringify(body)}`)
+  const { user, tokens } = body
+  return { id: user.id, username, email, ...tokens, client: shop.as(tokens.access) }
+}
+
+function isSignedIn(
+  body: object,
+): body is { user: { id: string }; tokens: { access: string; refresh: string } } {
+  return 'user' in body && 'tokens' in body
+}

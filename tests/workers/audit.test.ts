@@ -1,0 +1,281 @@
+// The auditor finds nothing in good books, and each kind of fault that is planted in them.
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { systemEnvelope } from '../../src/commands/command.ts'
+import type { ShopEvent } from '../../src/domain/events.ts'
+import type { RecordedEvent } from '../../src/eventstore/port.ts'
+import { auditLog } from '../../src/workers/audit/audit.ts'
+import { atRest, findings, found, wholeLog } from '../support/auditing.ts'
+import { delivery, gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
+import { startTestShop, type TestShop } from '../support/testShop.ts'
+
+let shop: TestShop
+let log: RecordedEvent[]
+let productId = ''
+const ids = { pending: '', paid: '', shipped: '', cancelled: '' }
+
+beforeAll(async () => {
+  shop = await startTestShop()
+  const person = await shop.person()
+  productId = (await newProduct(shop, { stock: 100 })).id
+  for (const name of ['pending', 'paid', 'shipped', 'cancelled'] as const) {
+    ids[name] = (await newOrder(person, productId, 2)).body.orderId
+    if (name !== 'pending') await person.client.post(`/orders/${ids[name]}/pay`)
+  }
+  await moveOrder(shop, ids.shipped, 'shipped')
+  await person.client.post(`/orders/${ids.cancelled}/cancel`)
+  await person.client.post('/cart/items', { productId, quantity: 1 })
+  await person.client.post('/orders', delivery)
+  await atRest(shop.back)
+  log = await wholeLog(shop.back)
+})
+afterAll(() => shop?.close())
+
+const inAnHour = new Date(Date.now() + 3_600_000)
+
+async function auditOf(events: readonly RecordedEvent[]) {
+  const readAll = async function* () {
+    yield* events
+  }
+  const { codec } = shop.back
+  return found(await auditLog({ eventStore: { readAll }, codec }, inAnHour))
+}
+
+/** The log with one more event, as if somebody had appended it. */
+async function withEvent(stream: string, event: ShopEvent): Promise<RecordedEvent[]> {
+  const encoded = await shop.back.codec.encode(event, randomUUID(), systemEnvelope('x', new Date()))
+  const revision = log.filter(each => each.stream === stream).length
+  const position = (log.at(-1)?.position ?? 0n) + 1n
+  return [...log, { ...encoded, stream, revision, position, recordedAt: new Date() }]
+}
+
+const without = (orderId: string, type: string) =>
+  renumbered(
+    log.filter(event => event.type !== type || !JSON.stringify(event.data).includes(orderId)),
+  )
+
+/** As if what is missing had never been: revisions count on without a gap. */
+function renumbered(events: readonly RecordedEvent[]): RecordedEvent[] {
+  const next = new Map<string, number>()
+  return events.map(event => {
+    const revision = next.get(event.stream) ?? 0
+    next.set(event.stream, revision + 1)
+    return { ...event, revision }
+  })
+}
+
+const changed = (type: string, change: (event: RecordedEvent) => Partial<RecordedEvent>) => {
+  const index = log.findLastIndex(event => event.type === type)
+  return log.map((event, at) => (at === index ? { ...event, ...change(event) } : event))
+}
+
+const orderStream = (name: keyof typeof ids) => `order-${ids[name]}`
+const payment = () => ({ paymentId: randomUUID(), provider: 'manual', reference: 'x' })
+
+describe('good books', () => {
+  it('have no findings', async () => {
+    expect(await findings(shop.back)).toEqual([])
+    expect(await auditOf(log)).toEqual([])
+    expect(log.length).toBeGreaterThan(100)
+  })
+})
+
+describe('in the log the auditor finds', () => {
+  it.each<[string, () => Promise<RecordedEvent[]> | RecordedEvent[], RegExp]>([
+    ['a gap in a stream', () => log.filter(each => each.type !== 'PaymentRequested'), /gapless/],
+    [
+      'an event that is there twice',
+      () => changed('OrderShipped', () => ({ id: log[0]?.id ?? '' })),
+      /twice/,
+    ],
+    ['positions out of order', () => log.toReversed(), /unique and in order/],
+    [
+      'an event of an unknown type',
+      () => changed('OrderShipped', () => ({ type: 'OrderLost' })),
+      /can be read/,
+    ],
+    [
+      'an event with another payload',
+      () => changed('OrderShipped', () => ({ data: {} })),
+      /can be read/,
+    ],
+    [
+      'what was sealed and then changed',
+      () =>
+        changed('CustomerRegistered', each => ({ metadata: { ...each.metadata, sealed: 'x' } })),
+      /can be read/,
+    ],
+    [
+      'an illegal step',
+      () =>
+        withEvent(orderStream('pending'), {
+          type: 'OrderDelivered',
+          data: { orderId: ids.pending },
+        }),
+      /moves it from pending to delivered/,
+    ],
+    [
+      'a step taken twice',
+      () =>
+        withEvent(orderStream('shipped'), { type: 'OrderShipped', data: { orderId: ids.shipped } }),
+      /moves it from shipped to shipped/,
+    ],
+    [
+      'an order that was never submitted',
+      () => withEvent(`order-${productId}`, { type: 'OrderPlaced', data: { orderId: productId } }),
+      /before its submission/,
+    ],
+    [
+      'an order that stays submitted',
+      () => without(ids.pending, 'OrderPlaced'),
+      /neither placed nor rejected/,
+    ],
+    [
+      'a second payment',
+      () =>
+        withEvent(orderStream('paid'), {
+          type: 'OrderPaid',
+          data: { orderId: ids.paid, ...payment(), amount: gbp(850) },
+        }),
+      /pays it again/,
+    ],
+    [
+      'a payment of another amount',
+      () => changed('OrderPaid', each => ({ data: { ...each.data, amount: gbp(1) } })),
+      /captures 1 of/,
+    ],
+    [
+      'a refund beyond the capture',
+      () =>
+        withEvent(orderStream('paid'), {
+          type: 'OrderRefunded',
+          data: { orderId: ids.paid, refundId: randomUUID(), amount: gbp(851), reason: 'x' },
+        }),
+      /brings refunds to 851 of 850/,
+    ],
+    [
+      'a cart that was not emptied',
+      () => renumbered(log.filter(each => each.type !== 'CartCheckedOut')),
+      /which still has it/,
+    ],
+    [
+      'a cart emptied twice',
+      () => {
+        const event = log.find(each => each.type === 'CartCheckedOut')
+        return event ? [...log, event] : log
+      },
+      /checked out twice/,
+    ],
+    [
+      'stock below zero',
+      () =>
+        withEvent(`stock-${productId}`, {
+          type: 'StockAdjusted',
+          data: { productId, delta: -1_000, reason: 'lost' },
+        }),
+      /leaves -/,
+    ],
+    [
+      'more promised than there is',
+      () =>
+        withEvent(`stock-${productId}`, {
+          type: 'StockReserved',
+          data: { productId, orderId: randomUUID(), quantity: 1_000 },
+        }),
+      /oversold.* leaves/,
+    ],
+    [
+      'pieces reserved twice',
+      () =>
+        withEvent(`stock-${productId}`, {
+          type: 'StockReserved',
+          data: { productId, orderId: ids.paid, quantity: 2 },
+        }),
+      /reserves again/,
+    ],
+    [
+      'a reservation settled twice',
+      () =>
+        withEvent(`stock-${productId}`, {
+          type: 'ReservationCommitted',
+          data: { productId, orderId: ids.shipped, quantity: 2 },
+        }),
+      /settles 2 of 0/,
+    ],
+    [
+      'an orphaned reservation',
+      () => without(ids.cancelled, 'ReservationReleased'),
+      /which wants 0/,
+    ],
+    [
+      'an order without its reservation',
+      () => without(ids.paid, 'StockReserved'),
+      /nothing reserved/,
+    ],
+  ])('%s', async (_, plant, finding) => {
+    const all = await auditOf(await plant())
+    expect(all.join('\n')).toMatch(finding)
+  })
+})
+
+describe('in the database the auditor finds', () => {
+  it.each<[string, string, RegExp]>([
+    [
+      'a changed row',
+      `update readmodel.orders set total_minor = total_minor + 1`,
+      /projection orders .* as many rows/,
+    ],
+    [
+      'a lost row',
+      `delete from readmodel.stock_movements where kind = 'StockReserved'`,
+      /projection stock .* rows instead of/,
+    ],
+    [
+      'an invented row',
+      `insert into readmodel.carts values (gen_random_uuid(), null, '[]', 0, now())`,
+      /projection carts/,
+    ],
+    [
+      'a checkpoint beyond the log',
+      `update shop.checkpoints set position = 999999 where name = 'sales'`,
+      /sales .* beyond the log/,
+    ],
+    [
+      'a parked event',
+      `insert into shop.parked_events values ('customers', 1, 'x', 'x', 'x')`,
+      /customers .* 1 events are parked/,
+    ],
+    [
+      'a mail that was never queued',
+      `delete from shop.mails where template = 'order-shipped'`,
+      /never queued/,
+    ],
+    [
+      'a mail that was not sent',
+      `update shop.mails set sent_at = null where template = 'order-paid'`,
+      /not sent/,
+    ],
+    [
+      'a mail that nothing gave rise to',
+      `insert into shop.mails (event_id, template, order_id)
+       values (gen_random_uuid(), 'order-paid', gen_random_uuid())`,
+      /no such event/,
+    ],
+  ])('%s', async (_, fault, finding) => {
+    const damaged = await startTestShop()
+    try {
+      const person = await damaged.person()
+      const product = await newProduct(damaged)
+      const { orderId } = (await newOrder(person, product.id)).body
+      await person.client.post(`/orders/${orderId}/pay`)
+      await moveOrder(damaged, orderId, 'shipped')
+      await atRest(damaged.back)
+      await damaged.stop()
+      expect(await findings(damaged.back)).toEqual([])
+      await damaged.back.pool.query(fault)
+      expect((await findings(damaged.back)).join('\n')).toMatch(finding)
+    } finally {
+      await damaged.close()
+    }
+  })
+})

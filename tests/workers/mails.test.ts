@@ -1,0 +1,191 @@
+// Mails about orders: one an event and template, to the right person, whatever breaks on the way.
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { systemEnvelope } from '../../src/commands/command.ts'
+import type { ShopEvent } from '../../src/domain/events.ts'
+import { startMailCatcher } from '../../src/infra/local/mailCatcher.ts'
+import { freePort } from '../../src/infra/local/ports.ts'
+import { atRest, findings, wholeLog } from '../support/auditing.ts'
+import { type Caught, caughtMails } from '../support/caughtMails.ts'
+import { moveOrder, newOrder, newProduct } from '../support/goods.ts'
+import { temporaryDirectory } from '../support/servers.ts'
+import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+let shop: TestShop
+let productId = ''
+beforeAll(async () => {
+  shop = await startTestShop()
+  productId = (await newProduct(shop, { stock: 10_000, name: 'Lantern & <Co>' })).id
+})
+afterAll(() => shop?.close())
+
+async function mailsAbout(orderNumber: unknown, folder = shop.mailFolder): Promise<Caught[]> {
+  const all = await caughtMails(folder)
+  return all.filter(({ subject }) => subject.includes(String(orderNumber)))
+}
+
+/** An order that is paid and shipped: three mails. */
+async function shippedOrder(person: Person) {
+  const { orderId, orderNumber } = (await newOrder(person, productId)).body
+  await person.client.post(`/orders/${orderId}/pay`)
+  await moveOrder(shop, orderId, 'shipped')
+  return { orderId, orderNumber }
+}
+
+describe('an order that is placed, paid and shipped', () => {
+  it('gives one mail each, to its customer, with an id that follows from the event', async () => {
+    const person = await shop.person()
+    const { orderId, orderNumber } = await shippedOrder(person)
+    await atRest(shop.back)
+    const mails = await mailsAbout(orderNumber)
+    expect(mails.map(({ subject }) => subject)).toEqual([
+      `We have your order: order ${orderNumber}`,
+      `Payment received: order ${orderNumber}`,
+      `On its way: order ${orderNumber}`,
+    ])
+    for (const mail of mails) {
+      expect(mail.deliveredTo).toEqual([person.email])
+      expect(mail.text).toContain('1 × Lantern & <Co>: 4.25 GBP')
+      expect(mail.html).toContain('Lantern &amp; &lt;Co&gt;')
+    }
+    const events = (await wholeLog(shop.back)).filter(({ stream }) => stream === `order-${orderId}`)
+    const idOf = (type: string) => events.find(event => event.type === type)?.id
+    expect(mails.map(({ messageId }) => messageId)).toEqual([
+      `${idOf('OrderPlaced')}.order-placed@example.com`,
+      `${idOf('OrderPaid')}.order-paid@example.com`,
+      `${idOf('OrderShipped')}.order-shipped@example.com`,
+    ])
+  })
+
+  it('is written about once more when it is delivered, or cancelled and paid back', async () => {
+    const person = await shop.person()
+    const first = await shippedOrder(person)
+    await moveOrder(shop, first.orderId, 'delivered')
+    const second = (await newOrder(person, productId)).body
+    await person.client.post(`/orders/${second.orderId}/pay`)
+    await person.client.post(`/orders/${second.orderId}/cancel`)
+    await atRest(shop.back)
+    const subjects = async (orderNumber: string) =>
+      (await mailsAbout(orderNumber)).map(({ subject }) => subject.split(':')[0]).sort()
+    expect(await subjects(first.orderNumber)).toContain('Delivered')
+    const expected = ['Cancelled', 'Payment received', 'Refund', 'We have your order']
+    expect(await subjects(second.orderNumber)).toEqual(expected)
+  })
+})
+
+describe('what customers call themselves', () => {
+  it.each([
+    ['line breaks', 'Eve\r\nBcc: victim@example.com'],
+    ['HTML', '<img src=x onerror=alert(1)>'],
+    ['a header of its own', 'Subject: free money'],
+    ['letters of everywhere', 'Zoë 李 \u202eevil'],
+  ])('with %s in it changes nothing but the greeting', async (_, firstName) => {
+    const person = await shop.person()
+    const changed = await person.client.patch('/auth/profile', { firstName })
+    expect(changed.status).toBe(200)
+    const { orderNumber } = (await newOrder(person, productId)).body
+    await atRest(shop.back)
+    const [mail, ...more] = await mailsAbout(orderNumber)
+    expect(more).toEqual([])
+    expect(mail?.deliveredTo).toEqual([person.email])
+    expect(mail?.subject).toBe(`We have your order: order ${orderNumber}`)
+    const head = mail?.raw.split('\r\n\r\n')[0] ?? ''
+    expect(head).not.toMatch(/^(Bcc|Cc):/im)
+    expect(head.match(/^Subject:/gim)).toHaveLength(1)
+    expect(mail?.html).not.toContain('<img')
+  })
+})
+
+describe('history that was brought in from elsewhere', () => {
+  it('is nobody’s news', async () => {
+    const person = await shop.person()
+    const { orderId, orderNumber } = (await newOrder(person, productId)).body
+    const event: ShopEvent = { type: 'OrderShipped', data: { orderId } }
+    const envelope = { ...systemEnvelope('test', new Date()), source: 'ledger' }
+    const encoded = await shop.back.codec.encode(event, randomUUID(), envelope)
+    await shop.back.eventStore.append(`order-${orderId}`, 'any', [encoded])
+    const { orderNumber: later } = await shippedOrder(person)
+    await waitFor('the mails of a later order', async () => (await mailsAbout(later)).length === 3)
+    expect(await mailsAbout(orderNumber)).toHaveLength(1)
+  })
+})
+
+describe('when Redis forgets everything', () => {
+  it('every mail still goes out, once', async () => {
+    const redis = new Redis(shop.config.redisUrl.reveal())
+    const person = await shop.person()
+    const numbers: unknown[] = []
+    for (let order = 0; order < 10; order += 1) {
+      numbers.push((await newOrder(person, productId)).body.orderNumber)
+      if (order % 3 === 0) await redis.flushdb()
+    }
+    redis.disconnect()
+    await atRest(shop.back)
+    for (const number of numbers) {
+      const mails = await mailsAbout(number)
+      expect(mails.length).toBeGreaterThanOrEqual(1)
+      expect(new Set(mails.map(({ messageId }) => messageId)).size).toBe(1)
+    }
+  })
+})
+
+describe('when the shop is restarted', () => {
+  it('no mail is repeated', async () => {
+    const before = (await caughtMails(shop.mailFolder)).length
+    await shop.restart()
+    const person = await shop.person()
+    const { orderNumber } = await shippedOrder(person)
+    await atRest(shop.back)
+    expect(await mailsAbout(orderNumber)).toHaveLength(3)
+    expect(await caughtMails(shop.mailFolder)).toHaveLength(before + 3)
+  })
+
+  it('and has to read the log again from the start, neither', async () => {
+    const before = await caughtMails(shop.mailFolder)
+    await shop.stop()
+    await shop.back.pool.query(`update shop.checkpoints set position = 0 where name = 'mailOutbox'`)
+    await shop.restart()
+    const person = await shop.person()
+    const { orderNumber } = await shippedOrder(person)
+    await atRest(shop.back)
+    expect(await mailsAbout(orderNumber)).toHaveLength(3)
+    expect(await caughtMails(shop.mailFolder)).toHaveLength(before.length + 3)
+  })
+})
+
+describe('while the mail server is down', () => {
+  it('orders go on, and their mails arrive once it is back', async () => {
+    const directory = await temporaryDirectory()
+    const port = await freePort()
+    const offline = await startTestShop({ settings: { SMTP_URL: `smtp://127.0.0.1:${port}` } })
+    try {
+      const person = await offline.person()
+      const product = await newProduct(offline)
+      const { orderNumber } = (await newOrder(person, product.id)).body
+      await waitFor('a failed attempt', async () => {
+        const { rows } = await offline.back.pool.query(
+          'select 1 from shop.mails where last_error is not null and sent_at is null',
+        )
+        return rows.length > 0
+      })
+      const catcher = await startMailCatcher({ directory, port })
+      await atRest(offline.back)
+      expect(await mailsAbout(orderNumber, `${directory}/mails`)).toHaveLength(1)
+      await catcher.stop()
+    } finally {
+      await offline.close()
+      await rm(directory, { recursive: true, force: true })
+    }
+  })
+})
+
+describe('the outbox', () => {
+  it('agrees with the log', async () => {
+    await atRest(shop.back)
+    const mails = (await findings(shop.back)).filter(finding => finding.includes('mail'))
+    expect(mails).toEqual([])
+  })
+})

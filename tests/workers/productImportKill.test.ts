@@ -1,0 +1,97 @@
+// Workers that are killed in the middle of a bulk import or of its undo: the next ones finish it.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { manyProducts, productBySku, until, upload } from '../support/productImports.ts'
+import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+const main = join(import.meta.dirname, '../../src/workers/main.ts')
+const rows = 4_000
+
+let shop: TestShop
+let worker: ChildProcess | undefined
+beforeAll(async () => {
+  shop = await startTestShop({ workers: false })
+})
+afterAll(async () => {
+  await kill()
+  await shop?.close()
+})
+
+function startWorker(): void {
+  const { config } = shop
+  worker = spawn(process.execPath, [main], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      ...process.env,
+      DATABASE_URL: config.databaseUrl.reveal(),
+      REDIS_URL: config.redisUrl.reveal(),
+      SMTP_URL: config.smtpUrl.reveal(),
+      SECRET_KEY: config.secretKey.reveal(),
+      LOG_LEVEL: 'silent',
+    },
+  })
+}
+
+async function kill(): Promise<void> {
+  if (worker === undefined || worker.exitCode !== null || worker.signalCode !== null) return
+  const exited = once(worker, 'exit')
+  worker.kill('SIGKILL')
+  await exited
+}
+
+/** Kills the worker once a count of the import has passed a mark, and starts another one. */
+async function killBehind(id: string, count: string, mark: number): Promise<void> {
+  startWorker()
+  await waitFor(
+    `${mark} ${count}`,
+    async () => Number((await shop.admin.client.get(`/products/imports/${id}`)).body[count]) > mark,
+    60_000,
+  )
+  // In the middle of the next batch, not between two.
+  const head = await shop.back.eventStore.head()
+  await waitFor('more events', async () => (await shop.back.eventStore.head()) > head + 100n)
+  await kill()
+}
+
+it('carries each row out once, however often workers die', { timeout: 180_000 }, async () => {
+  const { body } = await upload(shop, manyProducts(rows))
+  await killBehind(body.id, 'created', 100)
+  await killBehind(body.id, 'created', 1_000)
+  await killBehind(body.id, 'created', 2_000)
+  startWorker()
+  const ended = await until(shop, body.id, 'finished')
+  expect(ended.body).toMatchObject({ rows, created: rows, changed: 0, unchanged: 0, refused: 0 })
+  expect(await countEvents()).toEqual({
+    CategoryCreated: 10,
+    CategoryNameClaimed: 10,
+    ProductCreated: rows,
+    SkuClaimed: rows,
+    // Every fiftieth row has no stock.
+    StockAdjusted: rows - rows / 50,
+  })
+
+  await kill()
+  await shop.admin.client.post(`/products/imports/${body.id}/undo`)
+  await killBehind(body.id, 'undone', 500)
+  startWorker()
+  const undone = await until(shop, body.id, 'undone')
+  expect(undone.body).toMatchObject({ undone: rows, kept: 0 })
+  expect(await productBySku(shop, 'BULK-7')).toBeUndefined()
+  expect(await countEvents()).toMatchObject({
+    ProductDeleted: rows,
+    SkuReleased: rows,
+    StockAdjusted: 2 * (rows - rows / 50),
+  })
+})
+
+async function countEvents(): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {}
+  for await (const { type } of shop.back.eventStore.readAll()) {
+    if (!/^(Category|Product|Sku|Stock)/.test(type)) continue
+    counts[type] = (counts[type] ?? 0) + 1
+  }
+  return counts
+}
