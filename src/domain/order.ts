@@ -202,8 +202,9 @@ function without<Value>(map: ReadonlyMap<string, Value>, key: string): ReadonlyM
 function paidBack(state: PlacedOrder, refundId: string, amount: number): PlacedOrder {
   const refunded = state.refunded + amount
   const whole = refunded >= state.captured && state.status !== 'cancelled'
-  // What was announced has been taken off what is due already.
-  const due = state.openRefunds.has(refundId) ? state.refundDue : state.refundDue - amount
+  // What was announced as this refund has been taken off what is due already: only the rest counts.
+  const announced = state.openRefunds.get(refundId)?.amount.amount ?? 0
+  const due = state.status === 'cancelled' ? state.refundDue + announced - amount : 0
   return {
     ...state,
     status: whole ? 'refunded' : state.status,
