@@ -126,7 +126,7 @@ function runProjections(shop: OpenShop, listings: ReturnType<typeof createListin
     runner: randomUUID(),
     progress: createProgress(),
     log: { info: () => undefined, warn, error: warn },
-    async onCommitted(_, { listingsChanged }) {
+    async onCommitted({ listingsChanged }) {
       if (listingsChanged) await listings.invalidate()
     },
   })

@@ -191,7 +191,7 @@ async function startWorkers(config: Config, parts: WorkerParts, closers: Startin
     runner: runnerName(config, parts.hasPort),
     progress,
     log,
-    async onCommitted(_, committed) {
+    async onCommitted(committed) {
       if (committed.listingsChanged) await listings.invalidate()
       if (committed.notified) signals.send(notified)
       if (committed.mailsQueued) mails.wake()

@@ -6,12 +6,21 @@ import { groupCommit } from './groupCommit.ts'
 import {
   type AppendResult,
   type EventStore,
+  passes,
   type SubscribeOptions,
   type SubscriptionBatch,
   Unavailable,
 } from './port.ts'
 import { type AppendRequest, eventText, flush } from './postgresAppends.ts'
-import { head, least, pageSize, readAll, readBetween, readStream } from './postgresReads.ts'
+import {
+  createStreamReader,
+  head,
+  least,
+  pageSize,
+  readAll,
+  readBehind,
+  readBetween,
+} from './postgresReads.ts'
 import { createPulse, type Pulse } from './pulse.ts'
 
 /** Polling is the truth, notifications are the hint; this is how long a lost hint costs. */
@@ -41,7 +50,7 @@ export function postgresEventStore(pool: Pool): EventStore {
       const bytes = texts.reduce((sum, text) => sum + text.length, 0)
       return appends.add(stream, bytes, { stream, expected, events: texts })
     },
-    readStream: (stream, options) => readStream(pool, stream, options),
+    readStream: createStreamReader(pool),
     readAll: options => readAll(pool, options),
     subscribe: (options = {}) => {
       const ends = options.signal
@@ -64,29 +73,52 @@ async function* subscribe(
   pulse: Pulse,
   options: SubscribeOptions & { signal: AbortSignal },
 ): AsyncGenerator<SubscriptionBatch> {
-  const { signal, filter, batchSize = pageSize } = options
+  const { signal } = options
   let after = options.after ?? 0n
   let wasLive = false
   let failures = 0
   while (!signal.aborted) {
     const beats = pulse.count()
     try {
-      const end = await head(pool)
-      const upTo = least(end, after + BigInt(batchSize))
-      const events = after < end ? await readBetween(pool, after, upTo, filter) : []
+      const batch: SubscriptionBatch = await (wasLive ? follow : catchUp)(pool, after, options)
       failures = 0
-      const live = upTo >= end
-      const moved = upTo > after
-      if (moved) after = upTo
+      const moved = batch.position > after
+      after = batch.position
       if (signal.aborted) return
-      if (moved || !wasLive) yield { events, position: after, live }
-      wasLive = live
-      if (live) await pulse.wait(beats, pollMs, signal)
+      if (moved || !wasLive) yield batch
+      wasLive = batch.live
+      if (batch.live) await pulse.wait(beats, pollMs, signal)
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error
       failures += 1
       await pulse.wait(pulse.count(), Math.min(2_000, 50 * 2 ** failures), signal)
     }
+  }
+}
+
+/** Far behind the head the database sorts out what is not wanted. */
+async function catchUp(
+  pool: Pool,
+  after: bigint,
+  { filter, batchSize = pageSize }: SubscribeOptions,
+): Promise<SubscriptionBatch> {
+  const end = await head(pool)
+  const upTo = least(end, after + BigInt(batchSize))
+  const events = after < end ? await readBetween(pool, after, upTo, filter) : []
+  return { events, position: upTo > after ? upTo : after, live: upTo >= end }
+}
+
+/** At the head one round trip says what is new and how far the log goes. */
+async function follow(
+  pool: Pool,
+  after: bigint,
+  { filter, batchSize = pageSize }: SubscribeOptions,
+): Promise<SubscriptionBatch> {
+  const found = await readBehind(pool, after, batchSize)
+  return {
+    events: found.filter(event => passes(filter, event)),
+    position: found.at(-1)?.position ?? after,
+    live: found.length < batchSize,
   }
 }
 

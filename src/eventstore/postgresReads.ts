@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Pool, rows, type Statement } from '../infra/database.ts'
 import { answerOf } from '../infra/weather.ts'
+import { gatherReads } from './gatherReads.ts'
 import {
   type EventFilter,
   type JsonObject,
@@ -10,6 +11,10 @@ import {
   type RecordedEvent,
   Unavailable,
 } from './port.ts'
+
+interface NumberedRow extends EventRow {
+  n: number
+}
 
 interface EventRow extends Record<string, unknown> {
   position: bigint
@@ -38,6 +43,21 @@ const readBackwards = {
   text: `select ${columns} ${order} stream = $1 and revision between $2 and $3
     order by revision desc limit $4`,
 }
+/** Of each stream in a shared read; what has more goes on by itself. */
+const gatheredMax = 100
+const readMany = {
+  name: 'eventstore_read_many',
+  text: `select r.n::integer as n, e.* from unnest($1::text[], $2::bigint[], $3::bigint[])
+      with ordinality as r(stream, low, high, n)
+    cross join lateral (
+      select ${columns} ${order} stream = r.stream and revision between r.low and r.high
+      order by revision limit ${gatheredMax}
+    ) e order by r.n, e.revision`,
+}
+const readNext = {
+  name: 'eventstore_read_next',
+  text: `select ${columns} ${order} position > $1 order by position limit $2`,
+}
 const readRange = {
   name: 'eventstore_read_range',
   text: `select ${columns} ${order} position > $1 and position <= $2 order by position`,
@@ -58,15 +78,51 @@ export const pageSize = 1_000
 const maxRevision = 2n ** 62n
 const retryDelaysMs = [20, 200]
 
-/** The events of a stream; a missing stream is an empty one. */
-export async function* readStream(
+/** Reads of streams that share round trips: those asked for while others are under way. */
+export function createStreamReader(pool: Pool) {
+  const gathered = gatherReads<Wanted, EventRow[]>(async wanted => {
+    const found = await ask<NumberedRow>(pool, readMany, [
+      wanted.map(({ stream }) => stream),
+      wanted.map(({ low }) => low),
+      wanted.map(({ high }) => high),
+    ])
+    const answers: EventRow[][] = wanted.map(() => [])
+    for (const row of found) answers[row.n - 1]?.push(row)
+    return answers
+  })
+
+  /** The events of a stream; a missing stream is an empty one. */
+  return async function* readStream(
+    stream: string,
+    options: ReadStreamOptions = {},
+  ): AsyncGenerator<RecordedEvent> {
+    const backwards = options.direction === 'backwards'
+    let low = BigInt(backwards ? (options.to ?? 0) : (options.from ?? 0))
+    const high = bigintOr(backwards ? options.from : options.to, maxRevision)
+    if (!backwards && low <= high) {
+      // Most reads are of the tail of a stream that is known: one page, often an empty one.
+      const page = await gathered({ stream, low, high })
+      for (const row of page) yield recorded(row)
+      if (page.length < gatheredMax) return
+      low += BigInt(page.length)
+    }
+    yield* readPages(pool, stream, { low, high, backwards })
+  }
+}
+
+interface Wanted {
+  stream: string
+  low: bigint
+  high: bigint
+}
+
+async function* readPages(
   pool: Pool,
   stream: string,
-  options: ReadStreamOptions = {},
+  range: { low: bigint; high: bigint; backwards: boolean },
 ): AsyncGenerator<RecordedEvent> {
-  const backwards = options.direction === 'backwards'
-  let low = BigInt(backwards ? (options.to ?? 0) : (options.from ?? 0))
-  let high = bigintOr(backwards ? options.from : options.to, maxRevision)
+  let { low, high } = range
+  const { backwards } = range
   const statement = backwards ? readBackwards : readForwards
   while (low <= high) {
     const page = await ask<EventRow>(pool, statement, [stream, low, high, pageSize])
@@ -110,6 +166,16 @@ export async function readBetween(
   filter: EventFilter | undefined,
 ): Promise<RecordedEvent[]> {
   const found = await rowsBetween(pool, after, upTo, filter)
+  return found.map(recorded)
+}
+
+/** The next events behind a position, at most `limit`; fewer mean that there are no more yet. */
+export async function readBehind(
+  pool: Pool,
+  after: bigint,
+  limit: number,
+): Promise<RecordedEvent[]> {
+  const found = await ask<EventRow>(pool, readNext, [after, limit])
   return found.map(recorded)
 }
 

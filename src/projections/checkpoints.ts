@@ -1,5 +1,5 @@
 // Checkpoints and leases: how far a projection is, who runs it, and the fence between two runners.
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -24,59 +24,93 @@ export class LeaseLost extends Error {
 /** Long enough for a slow batch, short enough for a takeover within seconds. */
 export const leaseSeconds = 5
 
-/** Makes sure that a checkpoint exists. */
-export async function ensureCheckpoint(db: Db, name: string, version: number): Promise<void> {
+/** Makes sure that the checkpoints of projections exist. */
+export async function ensureCheckpoints(
+  db: Db,
+  projections: readonly { name: string; version: number }[],
+): Promise<void> {
   await sql`
     insert into shop.checkpoints (name, version)
-    values (${name}, ${version})
+    select name, version
+    from json_to_recordset(${json(projections.map(({ name, version }) => ({ name, version })))})
+      as p(name text, version integer)
     on conflict (name) do nothing
   `.execute(db)
 }
 
 /**
- * Takes the lease when it is free, expired, or was this runner's before: a process that comes back
- * under its name goes on at once, and its former self is fenced off by the epoch.
+ * Takes those leases that are free, expired, or were this runner's before: a process that comes
+ * back under its name goes on at once, and its former self is fenced off by the epoch.
  */
-export async function acquire(db: Db, name: string, runner: string): Promise<Lease | undefined> {
+export async function acquire(db: Db, names: readonly string[], runner: string): Promise<Lease[]> {
   const { rows } = await sql<Lease>`
     update shop.checkpoints
     set runner = ${runner},
       epoch = epoch + 1,
       leased_until = now() + make_interval(secs => ${leaseSeconds})
-    where name = ${name}
+    where name = any(${names}::text[])
       and (runner = ${runner} or leased_until is null or leased_until < now())
     returning name, runner, epoch, version, position
   `.execute(db)
-  return rows[0]
+  return rows
 }
 
-/** Prolongs a lease. Throws LeaseLost. */
-export async function renew(db: Db, lease: Lease): Promise<void> {
-  const { numAffectedRows } = await sql`
-    update shop.checkpoints
-    set leased_until = now() + make_interval(secs => ${leaseSeconds})
-    where name = ${lease.name} and epoch = ${lease.epoch}
-  `.execute(db)
-  if (numAffectedRows !== 1n) throw new LeaseLost(lease.name)
+/** Prolongs leases. Throws LeaseLost, with none of them prolonged. */
+export async function renew(db: Db, leases: readonly Lease[]): Promise<void> {
+  await all(db, leases, sql`leased_until = now() + make_interval(secs => ${leaseSeconds})`)
 }
 
-/** Gives a lease back, so that the next runner need not wait. */
-export async function release(db: Db, lease: Lease): Promise<void> {
+/** Gives leases back, so that the next runner need not wait. */
+export async function release(db: Db, leases: readonly Lease[]): Promise<void> {
   await sql`
-    update shop.checkpoints
+    update shop.checkpoints c
     set leased_until = null, runner = null
-    where name = ${lease.name} and epoch = ${lease.epoch}
+    from ${held(leases)}
+    where c.name = l.name and c.epoch = l.epoch
   `.execute(db)
 }
 
-/** Moves a checkpoint, if it is where the lease has left it. Throws LeaseLost. */
-export async function advance(db: Db, lease: Lease, position: bigint): Promise<void> {
-  const { numAffectedRows } = await sql`
-    update shop.checkpoints
-    set position = ${position}, updated_at = now()
-    where name = ${lease.name} and position = ${lease.position} and epoch = ${lease.epoch}
+/**
+ * Moves checkpoints to a position, if they are where their leases have left them. Throws LeaseLost
+ * where one of them is not; inside a transaction, that ends it for all of them.
+ */
+export async function advance(db: Db, leases: readonly Lease[], position: bigint): Promise<void> {
+  await all(db, leases, sql`position = ${position}, updated_at = now()`)
+}
+
+/** Changes the rows of leases: all of them, or the statement throws and has changed none. */
+async function all(db: Db, leases: readonly Lease[], change: RawBuilder<unknown>): Promise<void> {
+  // The check is part of the statement, so that it needs no transaction around it.
+  const { rows } = await sql<{ missing: number }>`
+    with kept as (
+      select c.name
+      from shop.checkpoints c, ${held(leases)}
+      where c.name = l.name and c.epoch = l.epoch and c.position = l.position
+      order by c.name
+      for update of c
+    ), moved as (
+      update shop.checkpoints c
+      set ${change}
+      from kept
+      where c.name = kept.name and (select count(*) from kept) = ${leases.length}
+      returning c.name
+    )
+    select ${leases.length} - count(*)::integer as missing from moved
   `.execute(db)
-  if (numAffectedRows !== 1n) throw new LeaseLost(lease.name)
+  if (rows[0]?.missing !== 0) throw new LeaseLost(leases.map(({ name }) => name).join(', '))
+}
+
+function held(leases: readonly Lease[]) {
+  const rows = leases.map(({ name, epoch, position }) => ({
+    name,
+    epoch: String(epoch),
+    position: String(position),
+  }))
+  return sql`json_to_recordset(${json(rows)}) as l(name text, epoch bigint, position bigint)`
+}
+
+function json(rows: readonly object[]) {
+  return sql`${JSON.stringify(rows)}::json`
 }
 
 /** The committed position of a projection, 0n when it has never run. */

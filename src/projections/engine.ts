@@ -1,6 +1,6 @@
 // Applies batches of events to projections; rows and checkpoint commit together or not at all.
 import { type Kysely, sql } from 'kysely'
-import { advance, type Lease } from './checkpoints.ts'
+import { advance, type Lease, LeaseLost } from './checkpoints.ts'
 import type { Committed, Projection, ReadEvent } from './projection.ts'
 import type { Tables } from './tables.ts'
 
@@ -23,6 +23,8 @@ export interface Batch {
 
 /** What a projection remembers of streams that it could not follow. */
 export interface Parking {
+  /** Under which its events are parked. */
+  name: string
   streams: Set<string>
   /** Told about each event that is parked. */
   onParked(poison: Poison): void
@@ -36,36 +38,112 @@ export async function parkedStreams(db: Db, name: string): Promise<Set<string>> 
   return new Set(rows.map(row => row.stream))
 }
 
+/** A projection that is run here: its lease, and what it could not follow. */
+export interface Member {
+  projection: Projection
+  lease: Lease
+  parking: Parking
+}
+
 /**
- * Applies a batch under a lease. An event that cannot be applied parks its stream for this
- * projection; everything else goes on. Throws LeaseLost, or what the database throws when it is
- * the database that fails.
+ * Applies a batch to every member that is not behind it yet, in one transaction with their
+ * checkpoints. Where that fails each member is tried in a transaction of its own, so that the
+ * trouble of one does not hold up the others; an event that cannot be applied parks its stream for
+ * that projection. Throws LeaseLost, or what the database throws when it is the database that
+ * fails; who got through is then ahead of the others, as the leases say.
  */
 export async function commitBatch(
   db: Db,
-  projection: Projection,
-  lease: Lease,
-  on: { batch: Batch; parking: Parking },
+  members: readonly Member[],
+  batch: Batch,
 ): Promise<Committed> {
-  const { batch, parking } = on
-  const committed = await db.transaction().execute(async trx => {
-    await advance(trx, lease, batch.position)
-    return applyItems(trx, projection, batch.items, parking)
-  })
-  lease.position = batch.position
-  return committed
+  const due = members.filter(({ lease }) => lease.position < batch.position)
+  if (due.length === 0) return {}
+  const parts = due.map(member => ({ ...member, items: itemsFor(member, batch) }))
+  const clean = parts.filter(isClean)
+  const all: Committed = {}
+  try {
+    await commitTogether(db, clean, batch.position, all)
+  } catch (error) {
+    if (error instanceof LeaseLost) throw error
+    await commitEach(db, clean, batch.position, all)
+  }
+  const unclean = parts.filter(part => !clean.includes(part))
+  await commitEach(db, unclean, batch.position, all)
+  return all
 }
 
-async function applyItems(
+interface Part extends Member {
+  items: readonly Item[]
+}
+
+/** What a member reads of a batch and has not applied yet. */
+function itemsFor({ projection, lease }: Member, { items }: Batch): readonly Item[] {
+  return items.filter(item => {
+    const { type, position } = 'event' in item ? item.event : item.poison
+    return position > lease.position && projection.on.some(each => each === type)
+  })
+}
+
+/** Whether a part holds nothing that has to be parked for all that is known. */
+function isClean({ items, parking }: Part): boolean {
+  return items.every(item => 'event' in item && !parking.streams.has(item.event.stream))
+}
+
+async function commitTogether(
+  db: Db,
+  parts: readonly Part[],
+  position: bigint,
+  all: Committed,
+): Promise<void> {
+  if (parts.length === 0) return
+  const leases = parts.map(({ lease }) => lease)
+  const committed = await db.transaction().execute(async trx => {
+    await advance(trx, leases, position)
+    const found: Committed = {}
+    for (const { projection, items } of parts) {
+      const events = eventsOf(items)
+      if (events.length > 0) merge(found, await projection.apply(events, trx))
+    }
+    return found
+  })
+  for (const lease of leases) lease.position = position
+  merge(all, committed)
+}
+
+async function commitEach(
+  db: Db,
+  parts: readonly Part[],
+  position: bigint,
+  all: Committed,
+): Promise<void> {
+  const failures: unknown[] = []
+  for (const part of parts) {
+    try {
+      const committed = await db.transaction().execute(async trx => {
+        await advance(trx, [part.lease], position)
+        return applyItems(trx, part.projection, part.items, part.parking)
+      })
+      part.lease.position = position
+      merge(all, committed)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
+}
+
+/** Applies items inside a transaction; what cannot be applied is parked. */
+export async function applyItems(
   db: Db,
   projection: Projection,
   items: readonly Item[],
   parking: Parking,
 ): Promise<Committed> {
-  const events = items.flatMap(item => ('event' in item ? [item.event] : []))
-  const isClean =
+  const events = eventsOf(items)
+  const isWhole =
     events.length === items.length && !events.some(event => parking.streams.has(event.stream))
-  if (!isClean) return applyOneByOne(db, projection, items, parking)
+  if (!isWhole) return applyOneByOne(db, projection, items, parking)
   if (events.length === 0) return {}
   await sql`savepoint whole_batch`.execute(db)
   try {
@@ -77,6 +155,10 @@ async function applyItems(
   }
 }
 
+function eventsOf(items: readonly Item[]): ReadEvent[] {
+  return items.flatMap(item => ('event' in item ? [item.event] : []))
+}
+
 async function applyOneByOne(
   db: Db,
   projection: Projection,
@@ -86,39 +168,41 @@ async function applyOneByOne(
   const all: Committed = {}
   for (const item of items) {
     if ('poison' in item) {
-      await park(db, projection.name, item.poison, parking)
+      await park(db, item.poison, parking)
       continue
     }
     const { event } = item
     if (parking.streams.has(event.stream)) {
-      await park(db, projection.name, poisonOf(event, 'an earlier event is parked'), parking)
+      await park(db, poisonOf(event, 'an earlier event is parked'), parking)
       continue
     }
     await sql`savepoint one_event`.execute(db)
     try {
-      Object.assign(all, onlyTrue(await projection.apply([event], db)))
+      merge(all, await projection.apply([event], db))
     } catch (error) {
       if (isWeather(error)) throw error
       await sql`rollback to savepoint one_event`.execute(db)
-      await park(db, projection.name, poisonOf(event, String(error)), parking)
+      await park(db, poisonOf(event, String(error)), parking)
     }
   }
   return all
 }
 
-function onlyTrue(committed: Committed): Committed {
-  return Object.fromEntries(Object.entries(committed).filter(([, value]) => value === true))
+/** Adds what a batch has brought about to what others have. */
+function merge(all: Committed, committed: Committed): void {
+  const news = Object.entries(committed).filter(([, value]) => value === true)
+  Object.assign(all, Object.fromEntries(news))
 }
 
 function poisonOf(event: ReadEvent, error: string): Poison {
   return { type: event.type, stream: event.stream, position: event.position, error }
 }
 
-async function park(db: Db, name: string, poison: Poison, parking: Parking): Promise<void> {
+async function park(db: Db, poison: Poison, parking: Parking): Promise<void> {
   const { position, stream, type, error } = poison
   await sql`
     insert into shop.parked_events (name, position, stream, type, error)
-    values (${name}, ${position}, ${stream}, ${type}, ${error.slice(0, 2_000)})
+    values (${parking.name}, ${position}, ${stream}, ${type}, ${error.slice(0, 2_000)})
     on conflict (name, position) do nothing
   `.execute(db)
   parking.streams.add(stream)

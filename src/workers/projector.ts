@@ -6,19 +6,25 @@ import { type EventStore, type RecordedEvent, Unavailable } from '../eventstore/
 import {
   acquire,
   advance,
-  ensureCheckpoint,
-  type Lease,
+  ensureCheckpoints,
   LeaseLost,
   leaseSeconds,
   release,
   renew,
 } from '../projections/checkpoints.ts'
-import { commitBatch, type Item, type Parking, parkedStreams } from '../projections/engine.ts'
+import {
+  type Batch,
+  commitBatch,
+  type Item,
+  type Member,
+  parkedStreams,
+} from '../projections/engine.ts'
 import type { Committed, Projection } from '../projections/projection.ts'
 import { rebuild } from '../projections/rebuild.ts'
 import type { Tables } from '../projections/tables.ts'
 import type { Log } from './log.ts'
 import type { Progress } from './progress.ts'
+import { readAhead } from './readAhead.ts'
 
 export interface ProjectorParts {
   db: Kysely<Tables>
@@ -28,13 +34,13 @@ export interface ProjectorParts {
   /** The name under which this process holds leases. */
   runner: string
   progress: Progress
-  /** Runs before the next batch: what it does is done when the projection goes on. */
-  onCommitted(projection: string, committed: Committed): Promise<void>
+  /** Runs before the next batch: what it does is done when the projections go on. */
+  onCommitted(committed: Committed): Promise<void>
   log: Log
 }
 
 const batchSize = 1_000
-/** Moves past events that a projection does not read are written down this often. */
+/** Moves past events that no projection reads are written down this often. */
 const idlePersistMs = 100
 const retryMs = 500
 const everything: Committed = {
@@ -44,31 +50,37 @@ const everything: Committed = {
   imagesQueued: true,
 }
 
-/** Starts all projections; `stop` ends them after the batch under way and gives the leases back. */
+/**
+ * Starts all projections that nobody else runs: they follow the log together, so that it is read
+ * and decoded once, and commit together. `stop` ends them after the batch under way and gives the
+ * leases back.
+ */
 export function startProjector(parts: ProjectorParts): { stop(): Promise<void> } {
   const stopping = new AbortController()
-  const loops = parts.projections.map(each => run(parts, each, stopping.signal))
+  const upgrades = createUpgrades(parts)
+  const loop = run(parts, upgrades, stopping.signal)
   return {
     async stop() {
       stopping.abort()
-      await Promise.all(loops)
+      await loop
+      await upgrades.settled()
     },
   }
 }
 
-async function run(parts: ProjectorParts, projection: Projection, signal: AbortSignal) {
-  const { db, log, runner } = parts
-  const { name } = projection
+type Upgrades = ReturnType<typeof createUpgrades>
+
+async function run(parts: ProjectorParts, upgrades: Upgrades, signal: AbortSignal) {
+  const { db, log, projections } = parts
   while (!signal.aborted) {
     try {
-      await ensureCheckpoint(db, name, projection.version)
-      const lease = await acquire(db, name, runner)
-      if (lease === undefined) await pause(retryMs, signal)
-      else if (lease.version !== projection.version) await upgrade(parts, projection)
-      else await follow(parts, projection, { lease, signal })
+      await ensureCheckpoints(db, projections)
+      const members = await enlist(parts, upgrades, projections)
+      if (members.length === 0) await pause(retryMs, signal)
+      else await follow(parts, upgrades, { members, signal })
     } catch (error) {
       if (error instanceof LeaseLost) continue
-      log.error({ projection: name, error: String(error) }, 'projection stopped, trying again')
+      log.error({ error: String(error) }, 'projections stopped, trying again')
       await pause(retryMs, signal)
     }
   }
@@ -78,99 +90,167 @@ async function pause(ms: number, signal: AbortSignal) {
   await sleep(ms, undefined, { signal }).catch(() => undefined)
 }
 
-async function upgrade(parts: ProjectorParts, projection: Projection) {
-  const { db, eventStore, codec, log } = parts
-  log.info({ projection: projection.name }, 'projection has a new version, rebuilding')
-  await rebuild(db, projection, {
-    read: after => readBatches({ eventStore, codec }, projection, after),
-    onProgress: () => undefined,
-  })
+/** Takes the leases that can be had; what has a new version is rebuilt before it is run. */
+async function enlist(
+  parts: ProjectorParts,
+  upgrades: Upgrades,
+  wanted: readonly Projection[],
+): Promise<Member[]> {
+  const { db, log, runner } = parts
+  const free = wanted.filter(({ name }) => !upgrades.isUnderWay(name))
+  const byName = new Map(free.map(each => [each.name, each]))
+  const members: Member[] = []
+  for (const lease of await acquire(db, [...byName.keys()], runner)) {
+    const { name, version } = lease
+    const projection = byName.get(name)
+    if (projection === undefined) continue
+    if (version !== projection.version) {
+      upgrades.begin(projection)
+      continue
+    }
+    const onParked: Member['parking']['onParked'] = poison =>
+      log.error({ projection: name, ...poison, position: String(poison.position) }, 'event parked')
+    const streams = await parkedStreams(db, name)
+    members.push({ projection, lease, parking: { name, streams, onParked } })
+  }
+  return members
 }
 
-async function follow(
-  parts: ProjectorParts,
-  projection: Projection,
-  on: { lease: Lease; signal: AbortSignal },
-) {
-  const { lease } = on
-  const ending = new AbortController()
-  const signal = AbortSignal.any([on.signal, ending.signal])
-  const turns = createTurns()
-  const reached = { position: lease.position }
-  const keeping = keepLease({ parts, lease, turns, reached, signal }).catch(error => {
-    ending.abort()
-    throw error
-  })
-  // It is awaited below; until then a lost lease or connection must not count as unhandled, which
-  // would end the whole process.
-  keeping.catch(() => undefined)
-  try {
-    await consume(parts, projection, { lease, turns, reached, signal })
-  } finally {
-    ending.abort()
-    await keeping
-    await persist(parts, lease, reached.position).catch(() => undefined)
-    if (on.signal.aborted) await release(parts.db, lease).catch(() => undefined)
+/** Rebuilds of projections whose rows have changed their meaning; the others go on meanwhile. */
+function createUpgrades(parts: ProjectorParts) {
+  const { db, eventStore, codec, log } = parts
+  const underWay = new Map<string, Promise<void>>()
+  const upgrade = async (projection: Projection) => {
+    const { name } = projection
+    log.info({ projection: name }, 'projection has a new version, rebuilding')
+    try {
+      await rebuild(db, projection, {
+        read: after => readBatches({ eventStore, codec }, projection, after),
+        onProgress: () => undefined,
+      })
+    } catch (error) {
+      log.error({ projection: name, error: String(error) }, 'rebuilding failed, trying again')
+      await sleep(retryMs)
+    } finally {
+      underWay.delete(name)
+    }
+  }
+  return {
+    begin: (projection: Projection) => underWay.set(projection.name, upgrade(projection)),
+    isUnderWay: (name: string) => underWay.has(name),
+    settled: async () => {
+      await Promise.all(underWay.values())
+    },
   }
 }
 
 interface Following {
-  lease: Lease
-  turns: ReturnType<typeof createTurns>
-  reached: { position: bigint }
+  members: Member[]
   signal: AbortSignal
 }
 
-async function consume(parts: ProjectorParts, projection: Projection, on: Following) {
-  const { db, eventStore, codec, progress, log } = parts
-  const { lease, turns, reached, signal } = on
-  const { name } = projection
-  const parking: Parking = {
-    streams: await parkedStreams(db, name),
-    onParked: poison =>
-      log.error({ projection: name, ...poison, position: String(poison.position) }, 'event parked'),
+/** Follows the log until the signal aborts, a lease is lost, or there are more projections to run. */
+async function follow(parts: ProjectorParts, upgrades: Upgrades, { members, signal }: Following) {
+  const ending = new AbortController()
+  const group: Group = {
+    members,
+    leases: members.map(({ lease }) => lease),
+    turns: createTurns(),
+    reached: least(members),
+    signal: AbortSignal.any([signal, ending.signal]),
   }
-  // Who ran it before may have died between a commit and the calls that follow it.
-  await parts.onCommitted(name, everything)
-  progress.reached(name, lease.position)
+  const keeping = keepLeases(parts, upgrades, group).finally(() => ending.abort())
+  // It is awaited below; until then a lost lease or connection must not count as unhandled, which
+  // would end the whole process.
+  keeping.catch(() => undefined)
+  try {
+    await consume(parts, group)
+  } finally {
+    ending.abort()
+    await keeping
+    await persist(parts, group).catch(() => undefined)
+    if (signal.aborted) await release(parts.db, group.leases).catch(() => undefined)
+  }
+}
+
+interface Group {
+  members: Member[]
+  leases: Member['lease'][]
+  turns: ReturnType<typeof createTurns>
+  /** How far the log has been looked through for all of them. */
+  reached: bigint
+  signal: AbortSignal
+}
+
+function least(members: readonly Member[]): bigint {
+  const positions = members.map(({ lease }) => lease.position)
+  return positions.reduce((a, b) => (a < b ? a : b))
+}
+
+async function consume(parts: ProjectorParts, group: Group) {
+  const { db, progress } = parts
+  const { members, turns } = group
+  // Who ran them before may have died between a commit and the calls that follow it.
+  await parts.onCommitted(everything)
+  for (const { lease } of members) progress.reached(lease.name, lease.position)
+  for await (const batch of readAhead(decoded(parts, group))) {
+    if (batch.items.length > 0) {
+      const committed = await turns.take(() => commitBatch(db, members, batch))
+      await parts.onCommitted(committed)
+    }
+    group.reached = batch.position
+    for (const { lease } of members) {
+      if (lease.position <= batch.position) progress.reached(lease.name, batch.position)
+    }
+  }
+}
+
+async function* decoded({ eventStore, codec }: ProjectorParts, group: Group) {
+  const { members, reached, signal } = group
+  const types = new Set<string>(members.flatMap(({ projection }) => projection.on))
   const subscription = eventStore.subscribe({
-    after: lease.position,
-    filter: { types: projection.on },
+    after: reached,
+    filter: { types: [...types] },
     batchSize,
     signal,
   })
   for await (const { events, position } of subscription) {
-    if (events.length > 0) {
-      const items = await decodeAll(codec, events)
-      const committed = await turns.take(() =>
-        commitBatch(db, projection, lease, { batch: { items, position }, parking }),
-      )
-      await parts.onCommitted(name, committed)
-    }
-    reached.position = position
-    progress.reached(name, position)
+    yield { items: await decodeAll(codec, events), position }
   }
 }
 
-/** Heartbeats, and writes down how far the projection has looked without finding anything. */
-async function keepLease(on: Following & { parts: ProjectorParts }) {
-  const { parts, lease, turns, reached, signal } = on
+/**
+ * Heartbeats, and writes down how far the projections have looked without finding anything. Ends
+ * when there is a projection more that this process may run.
+ */
+async function keepLeases(parts: ProjectorParts, upgrades: Upgrades, group: Group) {
+  const { leases, turns, signal } = group
+  const held = new Set(leases.map(({ name }) => name))
+  const others = parts.projections.filter(({ name }) => !held.has(name))
   let renewedAt = performance.now()
+  let lookedAt = renewedAt
   while (!signal.aborted) {
     await pause(idlePersistMs, signal)
     if (signal.aborted) return
-    await turns.take(() => persist(parts, lease, reached.position))
-    if (performance.now() - renewedAt > (leaseSeconds * 1_000) / 3) {
-      await renew(parts.db, lease)
-      renewedAt = performance.now()
+    await turns.take(() => persist(parts, group))
+    const now = performance.now()
+    if (now - renewedAt > (leaseSeconds * 1_000) / 3) {
+      await turns.take(() => renew(parts.db, leases))
+      renewedAt = now
+    }
+    if (others.length > 0 && now - lookedAt > retryMs) {
+      const more = await enlist(parts, upgrades, others)
+      if (more.length > 0) return
+      lookedAt = now
     }
   }
 }
 
-async function persist({ db }: ProjectorParts, lease: Lease, position: bigint) {
-  if (position <= lease.position) return
-  await advance(db, lease, position)
-  lease.position = position
+async function persist({ db }: ProjectorParts, { leases, reached }: Group) {
+  const behind = leases.filter(({ position }) => position < reached)
+  if (behind.length === 0) return
+  await advance(db, behind, reached)
+  for (const lease of behind) lease.position = reached
 }
 
 /** One at a time, in the order of asking. */
@@ -205,7 +285,7 @@ export async function* readBatches(
   { eventStore, codec }: Pick<ProjectorParts, 'eventStore' | 'codec'>,
   projection: Projection,
   after: bigint,
-) {
+): AsyncGenerator<Batch> {
   const end = await eventStore.head()
   let events: RecordedEvent[] = []
   for await (const event of eventStore.readAll({ after, filter: { types: projection.on } })) {

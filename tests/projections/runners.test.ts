@@ -89,7 +89,11 @@ describe('two runners', () => {
   it('take over from each other within seconds of a death', async () => {
     await forgetAll()
     const { db, pool } = traffic.shop.back
-    for (const { name } of projections) await acquire(db, name, 'dead')
+    await acquire(
+      db,
+      projections.map(({ name }) => name),
+      'dead',
+    )
     const alive = runner('alive')
     await caughtUp()
     await alive.stop()
@@ -140,14 +144,19 @@ describe('batches of any size, each delivered up to five times', () => {
       const { db } = traffic.shop.back
       for (let round = 0; round < 3; round += 1) {
         await forgetAll()
-        const lease = await acquire(db, each.name, 'test')
+        const [lease] = await acquire(db, [each.name], 'test')
         if (lease === undefined) throw new Error('somebody has the lease')
-        const parking = { streams: new Set<string>(), onParked: () => undefined }
+        const parking = {
+          name: each.name,
+          streams: new Set<string>(),
+          onParked: () => undefined,
+        }
         for (const batch of await randomBatches(each, random)) {
           const before = { ...lease }
-          await commitBatch(db, each, lease, { batch, parking })
+          await commitBatch(db, [{ projection: each, lease, parking }], batch)
           for (let again = random.between(0, 4); again > 0; again -= 1) {
-            const repeated = commitBatch(db, each, { ...before }, { batch, parking })
+            const late = { projection: each, lease: { ...before }, parking }
+            const repeated = commitBatch(db, [late], batch)
             await expect(repeated).rejects.toThrow(LeaseLost)
           }
         }
