@@ -1,12 +1,13 @@
 // The process of an order: from what its stream says to what other streams must know of it.
 import { checkOut } from '../domain/cart.ts'
-import { isDue, type PlacedOrder } from '../domain/order.ts'
+import { isDue, type Order, type PlacedOrder } from '../domain/order.ts'
 import { conclude } from '../domain/orderDecisions.ts'
 import { deadlineOf, expire, undecidedLate } from '../domain/orderPayments.ts'
 import { isRejection } from '../domain/rejection.ts'
 import { completePayment, completeRefunds, oweRefund, settleLate } from './orderMoney.ts'
 import { positionsOf, type Step, stepOf } from './orderStep.ts'
 import { promiseStock, settleStock } from './orderStock.ts'
+import type { Done, Outcome } from './plan.ts'
 import type { ChargeAnswer, Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 
@@ -22,30 +23,34 @@ export interface Advanced {
 /** Due → expired → late money → reserved anew → paid, and refunds: no order needs more rounds. */
 const roundsMax = 24
 
+/** The state of an order and where its stream was then. */
+type Seen = Pick<Done<Order>, 'state' | 'revision' | 'position'>
+
 /**
  * Drives an order to where its stream says it has to be: reserves and concludes a submitted one,
  * expires one that was not paid in its time, ends an open payment, releases, commits or pays back
  * what an ended one owes, takes its lines out of the cart. Every step has an id of its own and is
  * recorded once, so whoever finds an order half-way — the request that placed it, or a worker after
- * a crash — calls this, as often as they like and at the same time. A provider that does not answer
- * leaves its step open. Throws Unavailable when the store cannot be reached.
+ * a crash — calls this, as often as they like and at the same time. It begins with what was `seen`
+ * last, or with what the log has. A provider that does not answer leaves its step open. Throws
+ * Unavailable when the store cannot be reached.
  */
 export async function advanceOrder(
   shop: Shop,
   orderId: string,
   cause: Envelope,
+  seen?: Seen,
 ): Promise<Advanced | undefined> {
   let position = 0n
+  let now = seen ?? (await shop.orders.load(orderId))
   for (let round = 1; round <= roundsMax; round += 1) {
-    const loaded = await shop.orders.load(orderId)
-    const { state } = loaded
+    const { state, revision } = now
     if (state.status === 'none') return undefined
     const at: Step = { shop, order: state, cause }
-    position = latest([position, loaded.position, ...(await meetObligations(at))])
+    position = latest([position, now.position, ...(await meetObligations(at))])
     const step = await takeNextStep(at)
-    if (!step.goesOn) {
-      return { order: state, revision: loaded.revision, position, payment: step.payment }
-    }
+    if (!step.goesOn) return { order: state, revision, position, payment: step.payment }
+    now = step.now ?? (await shop.orders.load(orderId))
   }
   throw new Error(`order ${orderId} does not come to rest`)
 }
@@ -76,14 +81,16 @@ async function meetObligations(at: Step): Promise<bigint[]> {
 
 interface Taken {
   goesOn: boolean
+  /** Where the order is now, if the step has seen it. */
+  now?: Seen
   payment?: ChargeAnswer
 }
 
 /** Moves the order itself, or says that it is where it can stay. */
 async function takeNextStep(at: Step): Promise<Taken> {
   const { order, cause } = at
-  if (order.status === 'submitted') return { goesOn: await place(at) }
-  if (isDue(order, cause.at.getTime())) return { goesOn: await runOut(at) }
+  if (order.status === 'submitted') return place(at)
+  if (isDue(order, cause.at.getTime())) return runOut(at)
   if (await settleLate(at)) return { goesOn: true }
   if (await completeRefunds(at)) return { goesOn: true }
   if (order.status === 'cancelled' && order.refundDue > 0) return { goesOn: await oweRefund(at) }
@@ -92,22 +99,26 @@ async function takeNextStep(at: Step): Promise<Taken> {
   return { goesOn: payment.status === 'captured' || payment.status === 'declined', payment }
 }
 
-async function place(at: Step): Promise<boolean> {
+async function place(at: Step): Promise<Taken> {
   const { shop, order, cause } = at
   const refused = await promiseStock(at)
   const concluded = await shop.orders.decide(order.orderId, stepOf(at, 'conclude'), state => {
     const deadline = deadlineOf(state, cause.at.getTime(), shop.orderExpiryMs)
     return conclude(state, refused, deadline)
   })
-  return !isRejection(concluded)
+  return takenBy(concluded)
 }
 
-async function runOut(at: Step): Promise<boolean> {
+async function runOut(at: Step): Promise<Taken> {
   const { shop, order, cause } = at
   const outcome = await shop.orders.decide(order.orderId, stepOf(at, 'expire'), state =>
     expire(state, cause.at.getTime()),
   )
-  return !isRejection(outcome)
+  return takenBy(outcome)
+}
+
+function takenBy(outcome: Outcome<Order>): Taken {
+  return isRejection(outcome) ? { goesOn: false } : { goesOn: true, now: outcome }
 }
 
 async function emptyCart(at: Step): Promise<bigint[]> {

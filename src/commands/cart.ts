@@ -6,7 +6,7 @@ import { times } from '../domain/money.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import { type Actor, Id, type Money, Quantity } from '../domain/types.ts'
 import { actorId, command } from './command.ts'
-import { freeStock, type Wish } from './freeStock.ts'
+import { freeStock } from './freeStock.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 
@@ -21,18 +21,25 @@ function mayTouch(actor: Actor, state: cart.Cart) {
   return state.status !== 'open' || state.customerId === (actorId(actor) ?? null)
 }
 
-/** What the catalogue and the stock say of a product now. */
-async function offer(shop: Shop, wish: Wish, envelope: Envelope) {
-  const { productId } = wish
-  const [product, available] = await Promise.all([
+/** What a product is offered at, and how many pieces of it there are for a cart. */
+async function offer(
+  shop: Shop,
+  { productId, quantity }: { productId: string; quantity: number },
+  envelope: Envelope,
+) {
+  // Asked for together they are one round trip.
+  const [inCart, product, stock] = await Promise.all([
+    shop.carts.load(ownCart(undefined, envelope)),
     shop.products.load(productId),
-    freeStock(shop, wish, envelope),
+    shop.stock.load(productId),
   ])
   const { state } = product
   if (state.status !== 'listed' || !state.active) {
     return reject('product/not-found', 'There is no such product.', { productId })
   }
-  return { product: state, available }
+  const held = cart.linesOf(inCart.state).find(line => line.productId === productId)?.quantity ?? 0
+  const wish = { productId, wanted: held + quantity }
+  return { product: state, available: await freeStock(shop, wish, envelope, stock.state) }
 }
 
 /** Sums beyond 2^53 would be off by pennies: nobody means to buy for that much. */
@@ -58,12 +65,10 @@ export const addToCart = command({
   id: ownCart,
   allowed: mayTouch,
   notFound: 'product/not-found',
-  gather: async (shop, { productId, quantity }, envelope) => {
-    const id = ownCart(undefined, envelope)
-    const { state } = await shop.carts.load(id)
-    const held = cart.linesOf(state).find(line => line.productId === productId)?.quantity ?? 0
-    const found = await offer(shop, { productId, wanted: held + quantity }, envelope)
-    const key = { cartId: id, customerId: actorId(envelope.actor) ?? null }
+  gather: async (shop, input, envelope) => {
+    const found = await offer(shop, input, envelope)
+    const cartId = ownCart(undefined, envelope)
+    const key = { cartId, customerId: actorId(envelope.actor) ?? null }
     return 'rejected' in found ? found : { ...found, key }
   },
   decide(state, { productId, quantity }, context: Offer & { key: cart.CartKey }) {

@@ -1,6 +1,6 @@
 // Stock that can be had: what orders hold whose time has run out counts as free.
 import { isDue } from '../domain/order.ts'
-import { available } from '../domain/stock.ts'
+import { available, type Stock } from '../domain/stock.ts'
 import { advanceOrder } from './advanceOrder.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
@@ -11,12 +11,17 @@ export interface Wish {
 }
 
 /**
- * How many pieces can be had now. Where too few are free, orders that have not been paid in their
+ * How many pieces can be had now, going by the stock as it was `seen` or as the log has it. Where too few are free, orders that have not been paid in their
  * time and still hold some are expired first, whether the sweep has come by or not.
  */
-export async function freeStock(shop: Shop, wish: Wish, envelope: Envelope): Promise<number> {
+export async function freeStock(
+  shop: Shop,
+  wish: Wish,
+  envelope: Envelope,
+  seen?: Stock,
+): Promise<number> {
   const { productId, wanted } = wish
-  const { state } = await shop.stock.load(productId)
+  const state = seen ?? (await shop.stock.load(productId)).state
   const free = Math.max(0, available(state))
   if (free >= wanted || state.reservedTotal === 0) return free
   const now = envelope.at.getTime()

@@ -2,15 +2,23 @@
 import Type, { type Static } from 'typebox'
 import { type CartLine, linesOf } from '../domain/cart.ts'
 import { sum, times } from '../domain/money.ts'
-import { demand, type OrderLine, type PlacedOrder, type Submission } from '../domain/order.ts'
+import {
+  demand,
+  type Order,
+  type OrderLine,
+  type PlacedOrder,
+  type Submission,
+} from '../domain/order.ts'
 import { submit } from '../domain/orderDecisions.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
+import type { Stock } from '../domain/stock.ts'
 import { Country, Id, Quantity } from '../domain/types.ts'
 import { type Advanced, advanceOrder } from './advanceOrder.ts'
 import { refuseUncountable } from './cart.ts'
 import { type Accepted, actorId, type Command, step } from './command.ts'
 import { freeStock } from './freeStock.ts'
 import { derivedId } from './ids.ts'
+import type { Outcome } from './plan.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 
@@ -39,7 +47,8 @@ export const placeOrder: Command<typeof PlaceOrder> = {
     const orderId = derivedId(envelope.commandId, 'order')
     const submitted = await submitOnce(shop, input, { orderId, customerId, envelope })
     if (isRejection(submitted)) return submitted
-    const advanced = await advanceOrder(shop, orderId, envelope)
+    const seen = 'state' in submitted && !submitted.replayed ? submitted : undefined
+    const advanced = await advanceOrder(shop, orderId, envelope, seen)
     return advanced === undefined
       ? reject('order/not-found', 'There is no such order.')
       : answer(shop, { ...advanced, envelope }, submitted.replayed)
@@ -52,11 +61,17 @@ interface Placing {
   envelope: Envelope
 }
 
-async function submitOnce(shop: Shop, input: Input, placing: Placing) {
+async function submitOnce(
+  shop: Shop,
+  input: Input,
+  placing: Placing,
+): Promise<Outcome<Order> | { replayed: true }> {
   const { orderId, customerId, envelope } = placing
-  const before = await submittedBefore(shop, placing)
+  const [before, lines] = await Promise.all([
+    submittedBefore(shop, placing),
+    gatherLines(shop, input, placing),
+  ])
   if (before !== undefined) return before
-  const lines = await gatherLines(shop, input, placing)
   // What is missing now may be what a twin of this request has just taken: then that is the order.
   if (isRejection(lines)) return (await submittedBefore(shop, placing)) ?? lines
   const submission = compose(input, lines, { orderId, customerId, currency: shop.currency })
@@ -66,7 +81,8 @@ async function submitOnce(shop: Shop, input: Input, placing: Placing) {
 async function submittedBefore(shop: Shop, { orderId, envelope }: Placing) {
   const { handled } = await shop.orders.load(orderId)
   const known = handled.get(step(envelope, 'submit').commandId)
-  if (known === undefined || known.digest === envelope.digest) return known && { replayed: true }
+  if (known === undefined || known.digest === envelope.digest)
+    return known && { replayed: true as const }
   return reject('command/key-reused', 'This key was used for another request.')
 }
 
@@ -82,7 +98,12 @@ async function gatherLines(
   if (items.length === 0) return reject('cart/empty', 'The cart is empty.')
   const lines: OrderLine[] = []
   const missing: string[] = []
-  const products = await Promise.all(items.map(item => shop.products.load(item.productId)))
+  // Asked for together they are one round trip.
+  const [products, stock] = await Promise.all([
+    Promise.all(items.map(item => shop.products.load(item.productId))),
+    Promise.all(items.map(item => shop.stock.load(item.productId))),
+  ])
+  const seen = new Map(items.map((item, index) => [item.productId, stock[index]?.state]))
   items.forEach((item, index) => {
     const state = products[index]?.state
     if (state?.status !== 'listed' || !state.active) missing.push(item.productId)
@@ -105,7 +126,7 @@ async function gatherLines(
   }
   return (
     refuseUncountable(lines.map(line => line.total)) ??
-    (await refuseShort(shop, lines, envelope)) ??
+    (await refuseShort(shop, lines, envelope, seen)) ??
     lines
   )
 }
@@ -124,10 +145,11 @@ async function refuseShort(
   shop: Shop,
   lines: OrderLine[],
   envelope: Envelope,
+  seen: ReadonlyMap<string, Stock | undefined> = new Map(),
 ): Promise<Rejection | undefined> {
   const short = await Promise.all(
     [...demand({ lines })].map(async ([productId, wanted]) => {
-      const free = await freeStock(shop, { productId, wanted }, envelope)
+      const free = await freeStock(shop, { productId, wanted }, envelope, seen.get(productId))
       return free < wanted ? [{ productId, wanted, available: free }] : []
     }),
   )

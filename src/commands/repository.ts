@@ -79,7 +79,11 @@ async function refresh<State, Event extends DomainEvent>(
     events.push(await codec.decodeFor<Event>(aggregate, recorded))
   }
   const last = events.at(-1)
-  if (last === undefined) return known
+  if (last === undefined) {
+    // That there is nothing yet is worth knowing, too: whoever writes next need not look again.
+    if (cache.get(stream) === undefined) cache.set(stream, known)
+    return known
+  }
   const loaded = {
     state: fold(aggregate, events, known.state),
     revision: last.revision,

@@ -1,6 +1,7 @@
 // Access tokens: JWTs signed with EdDSA, verified with exactly one of everything.
-import { randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { errors, type JWTHeaderParameters, jwtVerify, SignJWT } from 'jose'
+import { LRUCache } from 'lru-cache'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { AccessClaims, Tokens } from '../commands/accountPorts.ts'
@@ -21,12 +22,16 @@ const type = 'at+jwt'
 const clockToleranceSeconds = 5
 /** Ours have some 500 characters. */
 const lengthMax = 4_096
+/** Shorter than a key that was taken out of use is noticed. */
+const rememberedMs = 10_000
+const rememberedMax = 20_000
 
 const claims = Compile(
   Type.Object({
     sub: Id,
     aud: Type.Literal(audience),
     jti: Type.String(),
+    exp: Type.Number(),
     sid: Id,
     roles: Type.Array(Role, { maxItems: 20 }),
   }),
@@ -51,12 +56,41 @@ export function createTokens(pool: Pool, secrets: Secrets, options: TokensOption
         .setExpirationTime(issuedAt + accessTtlSeconds)
         .sign(privateKey)
     },
-    async verifyAccess(jwt) {
+    verifyAccess: rememberGood(async jwt => {
       if (jwt.length > lengthMax || !isCanonical(jwt)) return undefined
       return verify(jwt, keys, options)
-    },
+    }),
     jwks: async () => ({ keys: (await keys.current()).published }),
     rotateKeys: keys.rotate,
+  }
+}
+
+interface Verified {
+  claims: AccessClaims
+  /** When the token ends, in seconds. */
+  exp: number
+}
+
+/**
+ * Checks a token of which the signature was found good a moment ago by its end alone: whoever
+ * shops sends the same one with every request. Tokens that are no good are checked each time.
+ */
+function rememberGood(
+  check: (jwt: string) => Promise<Verified | undefined>,
+): Tokens['verifyAccess'] {
+  const good = new LRUCache<string, Verified & { checkedAt: number }>({ max: rememberedMax })
+  return async jwt => {
+    const key = hash('sha256', jwt, 'base64')
+    const now = Date.now()
+    const before = good.get(key)
+    if (before !== undefined) {
+      const age = now - before.checkedAt
+      const isOver = now / 1000 >= before.exp + clockToleranceSeconds
+      if (age >= 0 && age < rememberedMs && !isOver) return before.claims
+    }
+    const verified = await check(jwt)
+    if (verified !== undefined) good.set(key, { ...verified, checkedAt: now })
+    return verified?.claims
   }
 }
 
@@ -64,7 +98,7 @@ async function verify(
   jwt: string,
   keys: SigningKeys,
   { issuer, accessTtlSeconds }: TokensOptions,
-): Promise<AccessClaims | undefined> {
+): Promise<Verified | undefined> {
   try {
     const { payload } = await jwtVerify(jwt, header => keyOf(keys, header), {
       algorithms: [algorithm],
@@ -77,7 +111,8 @@ async function verify(
       clockTolerance: clockToleranceSeconds,
     })
     if (!claims.Check(payload)) return undefined
-    return { customerId: payload.sub, roles: payload.roles, sessionId: payload.sid }
+    const { sub: customerId, roles, sid: sessionId, exp } = payload
+    return { claims: { customerId, roles, sessionId }, exp }
   } catch (error) {
     if (error instanceof errors.JOSEError) return undefined
     throw error
