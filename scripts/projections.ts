@@ -1,21 +1,26 @@
 // npm run projections: how far the read models are, and building them anew.
 import { parseArgs } from 'node:util'
-import { SingleBar } from 'cli-progress'
+import { MultiBar } from 'cli-progress'
 import type { OpenShop } from '../src/openShop.ts'
 import { projections } from '../src/projections/index.ts'
 import { projectionStates } from '../src/projections/orderQueries.ts'
 import type { Projection } from '../src/projections/projection.ts'
-import { rebuild } from '../src/projections/rebuild.ts'
-import { readBatches } from '../src/workers/projector.ts'
+import { rebuild, rollBack } from '../src/projections/rebuild.ts'
+import { rebuildStates } from '../src/projections/rebuildStates.ts'
+import { logFor } from '../src/workers/logReader.ts'
 import { main, Refusal, UsageError, withShop } from './withShop.ts'
 
 const names = projections.map(each => each.name)
 const usage = `Usage: npm run projections -- status
        npm run projections -- rebuild NAME... | all
+       npm run projections -- rollback NAME
 
-  status    shows how far each projection is, and what is parked for it
+  status    shows how far each projection is, what is parked for it, and its last rebuild
   rebuild   reads the log from its first event into new tables beside the old ones, which serve
-            until the new ones take their place. The shop may be running or not.
+            until the new ones take their place, and says whether both were equal. Several
+            projections share one reading. The shop may be running or not; after a kill the same
+            command, or a running worker, goes on where it was.
+  rollback  puts the tables back that the last rebuild has replaced, and keeps those of now
 
 Projections: ${names.join(', ')}
 Exit codes: 0 done, 1 not done, 2 wrong usage.`
@@ -28,6 +33,9 @@ await main(async () => {
   else if (action === 'rebuild') {
     const chosen = choose(wanted)
     await withShop('npm run projections', open => rebuildAll(open, chosen))
+  } else if (action === 'rollback' && wanted.length === 1) {
+    const [chosen] = choose(wanted)
+    await withShop('npm run projections', open => rollBackOne(open, chosen))
   } else throw new UsageError(action ? `${positionals.join(' ')} is not understood` : 'what?')
 })
 
@@ -55,7 +63,12 @@ function choose(wanted: readonly string[]): Projection[] {
 }
 
 async function showStatus({ db, eventStore }: OpenShop): Promise<void> {
-  const [head, states] = await Promise.all([eventStore.head(), projectionStates(db)])
+  const [head, states, rebuilds] = await Promise.all([
+    eventStore.head(),
+    projectionStates(db),
+    rebuildStates(db),
+  ])
+  const lastOf = new Map(rebuilds.map(each => [each.name, each]))
   console.table(
     states.map(({ name, version, position, runner, parked }) => ({
       projection: name,
@@ -64,31 +77,46 @@ async function showStatus({ db, eventStore }: OpenShop): Promise<void> {
       behind: String(head > position ? head - position : 0n),
       runner: runner ?? 'nobody',
       parked: Number(parked),
+      rebuild: lastOf.get(name)?.state ?? '',
     })),
   )
 }
 
 async function rebuildAll(open: OpenShop, chosen: readonly Projection[]): Promise<void> {
   const head = Number(await open.eventStore.head())
-  for (const projection of chosen) {
-    const name = projection.name.padEnd(16)
-    const bar = new SingleBar({
-      format: `${name} {bar} {percentage}% {value}/{total} events, {eta} s left`,
-      noTTYOutput: true,
-      notTTYSchedule: 5_000,
+  const bars = new MultiBar({
+    format: '{name} {bar} {percentage}% {value}/{total} events, {eta} s left',
+    noTTYOutput: true,
+    notTTYSchedule: 5_000,
+  })
+  const byName = new Map(
+    chosen.map(({ name }) => [name, bars.create(head, 0, { name: name.padEnd(16) })]),
+  )
+  try {
+    const rebuilt = await rebuild(open.db, chosen, {
+      ...logFor(open),
+      onProgress: (name, position) => byName.get(name)?.update(Math.min(head, Number(position))),
     })
-    bar.start(head, 0)
-    try {
-      await rebuild(open.db, projection, {
-        read: after => readBatches(open, projection, after),
-        onProgress: position => bar.update(Math.min(head, Number(position))),
-      })
-      bar.update(head)
-    } catch (error) {
-      if (!(error instanceof Error)) throw error
-      throw new Refusal(`${projection.name} keeps its old tables: ${error.message}`)
-    } finally {
-      bar.stop()
+    for (const bar of byName.values()) bar.update(head)
+    bars.stop()
+    for (const { name, position, matches } of rebuilt) {
+      console.log(`${name.padEnd(16)} at ${position}, ${comparison(matches)}`)
     }
+  } catch (error) {
+    bars.stop()
+    if (!(error instanceof Error)) throw error
+    throw new Refusal(`the old tables stay: ${error.message}`)
   }
+}
+
+function comparison(matches: boolean | undefined): string {
+  if (matches === undefined) return 'not compared with the old tables, which were not alike'
+  return matches ? 'equal to the old tables' : 'DIFFERENT from the old tables, which are kept'
+}
+
+async function rollBackOne({ db }: OpenShop, projection: Projection | undefined): Promise<void> {
+  if (projection === undefined) throw new UsageError('name one projection')
+  const back = await rollBack(db, projection)
+  if (back === undefined) throw new Refusal(`${projection.name} has no tables that were replaced`)
+  console.log(`${projection.name} has its tables of version ${back.version} at ${back.position}`)
 }

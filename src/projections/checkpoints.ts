@@ -25,34 +25,51 @@ export class LeaseLost extends Error {
 export const leaseSeconds = 5
 
 /** Makes sure that the checkpoints of projections exist. */
-export async function ensureCheckpoints(
-  db: Db,
-  projections: readonly { name: string; version: number }[],
-): Promise<void> {
+export async function ensureCheckpoints(db: Db, projections: readonly Named[]): Promise<void> {
   await sql`
     insert into shop.checkpoints (name, version)
-    select name, version
-    from json_to_recordset(${json(projections.map(({ name, version }) => ({ name, version })))})
-      as p(name text, version integer)
+    select p.name, p.version from ${versions(projections)}
     on conflict (name) do nothing
   `.execute(db)
 }
 
+interface Named {
+  name: string
+  version: number
+}
+
+function versions(projections: readonly Named[]) {
+  const rows = projections.map(({ name, version }) => ({ name, version }))
+  return sql`json_to_recordset(${json(rows)}) as p(name text, version integer)`
+}
+
 /**
  * Takes those leases that are free, expired, or were this runner's before: a process that comes
- * back under its name goes on at once, and its former self is fenced off by the epoch.
+ * back under its name goes on at once, and its former self is fenced off by the epoch. Tables of
+ * another version are nobody's to write to.
  */
-export async function acquire(db: Db, names: readonly string[], runner: string): Promise<Lease[]> {
+export async function acquire(db: Db, wanted: readonly Named[], runner: string): Promise<Lease[]> {
   const { rows } = await sql<Lease>`
-    update shop.checkpoints
+    update shop.checkpoints c
     set runner = ${runner},
       epoch = epoch + 1,
       leased_until = now() + make_interval(secs => ${leaseSeconds})
-    where name = any(${names}::text[])
+    from ${versions(wanted)}
+    where c.name = p.name and c.version = p.version
       and (runner = ${runner} or leased_until is null or leased_until < now())
-    returning name, runner, epoch, version, position
+    returning c.name, c.runner, c.epoch, c.version, c.position
   `.execute(db)
   return rows
+}
+
+/** Which of these projections have tables of another version. */
+export async function outdated(db: Db, projections: readonly Named[]): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select c.name
+    from shop.checkpoints c
+    join ${versions(projections)} on c.name = p.name and c.version <> p.version
+  `.execute(db)
+  return rows.map(({ name }) => name)
 }
 
 /** Prolongs leases. Throws LeaseLost, with none of them prolonged. */

@@ -59,7 +59,10 @@ export async function commitBatch(
 ): Promise<Committed> {
   const due = members.filter(({ lease }) => lease.position < batch.position)
   if (due.length === 0) return {}
-  const parts = due.map(member => ({ ...member, items: itemsFor(member, batch) }))
+  const parts = due.map(member => {
+    const { projection, lease } = member
+    return { ...member, items: itemsFor(projection, lease.position, batch) }
+  })
   const clean = parts.filter(isClean)
   const all: Committed = {}
   try {
@@ -77,11 +80,11 @@ interface Part extends Member {
   items: readonly Item[]
 }
 
-/** What a member reads of a batch and has not applied yet. */
-function itemsFor({ projection, lease }: Member, { items }: Batch): readonly Item[] {
+/** What a projection reads of a batch, behind a position. */
+export function itemsFor(projection: Projection, after: bigint, { items }: Batch): readonly Item[] {
   return items.filter(item => {
     const { type, position } = 'event' in item ? item.event : item.poison
-    return position > lease.position && projection.on.some(each => each === type)
+    return position > after && projection.on.some(each => each === type)
   })
 }
 

@@ -1,118 +1,227 @@
-// Rebuilds a projection from the beginning of the log beside the tables that go on serving.
+// Rebuilds projections from the beginning of the log beside the tables that go on serving.
 import { type Kysely, sql } from 'kysely'
 import { leaseSeconds } from './checkpoints.ts'
-import type { Batch } from './engine.ts'
+import { applyItems, type Batch, itemsFor, type Parking, parkedStreams } from './engine.ts'
 import type { Projection } from './projection.ts'
+import {
+  begin,
+  fail,
+  finish,
+  previousTables,
+  putAside,
+  type Resumed,
+  savePosition,
+} from './rebuildStates.ts'
+import {
+  createShadow,
+  digestOf,
+  hasTables,
+  indexShadow,
+  previousOf,
+  replaceTables,
+  shadowOf,
+  writeToShadow,
+} from './shadow.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 
 export interface Rebuilding {
-  /** Reads the log behind a position, up to what is its head at that moment. */
-  read(after: bigint): AsyncIterable<Batch>
-  onProgress(position: bigint): void
+  head(): Promise<bigint>
+  /** Reads what these projections read, behind a position and up to another. */
+  read(
+    projections: readonly Projection[],
+    range: { after: bigint; upTo: bigint },
+  ): AsyncIterable<Batch>
+  onProgress(name: string, position: bigint): void
+  /** Ends it between two batches; it can be gone on with. */
+  signal?: AbortSignal
+}
+
+/** Somebody else is at it. */
+export class BeingRebuilt extends Error {
+  constructor(name: string) {
+    super(`${name} is being rebuilt already`)
+    this.name = 'BeingRebuilt'
+  }
+}
+
+export interface Rebuilt {
+  name: string
+  position: bigint
+  /** Whether the new tables were equal to the old ones; undefined for another version of them. */
+  matches: boolean | undefined
 }
 
 /** So close to the live tables that the last step holds up nobody. */
 const nearEnough = 2_000n
+/** Sessions that write at once: the database has more cores than this process. */
+const writersMax = 4
+
+interface Member {
+  projection: Projection
+  shadow: string
+  position: bigint
+  parking: Parking
+}
 
 /**
- * Fills shadow tables from the first event, catches up, and puts them in the place of the live ones
- * in one transaction: readers see the old rows or the new ones, never half of them. The runner of
- * the projection loses its lease and goes on from where the new tables are. Throws when an event
- * cannot be applied: the old tables stay.
+ * Fills shadow tables from the first event, catches up, compares them with the live ones where both
+ * are of one version, and puts them in their place in one transaction: readers see the old rows or
+ * the new ones, never half of them. Several projections share one reading of the log. A rebuild that
+ * was interrupted goes on where it was. The runner of a projection loses its lease and goes on from
+ * where the new tables are. Throws BeingRebuilt, or what the database throws: then the old tables
+ * stay.
  */
-export async function rebuild(db: Db, projection: Projection, on: Rebuilding): Promise<bigint> {
-  return db.connection().execute(async session => {
-    // Held by the session, so it ends with the process that rebuilds, however that ends.
-    const { rows } = await sql<{ taken: boolean }>`
-      select pg_try_advisory_lock(hashtext(${`rebuild ${projection.name}`})) as taken
-    `.execute(session)
-    if (rows[0]?.taken !== true) throw new Error('it is being rebuilt already')
-    try {
-      return await rebuildAlone(db, projection, on)
-    } finally {
-      await sql`
-        select pg_advisory_unlock(hashtext(${`rebuild ${projection.name}`}))
-      `.execute(session)
-    }
-  })
-}
-
-async function rebuildAlone(db: Db, projection: Projection, on: Rebuilding): Promise<bigint> {
-  const shadow = `rebuild_${projection.name.toLowerCase()}`
-  await createShadow(db, projection, shadow)
-  try {
-    let position = 0n
-    for (;;) {
-      position = await fill(db, projection, { shadow, after: position, on })
-      const live = await livePosition(db, projection.name)
-      if (live - position <= nearEnough) break
-    }
-    return await swap(db, projection, { shadow, after: position, on })
-  } finally {
-    await dropShadow(db, shadow)
-  }
-}
-
-/** Empty tables like those of a projection, in a schema of their own. */
-export async function createShadow(db: Db, projection: Projection, shadow: string): Promise<void> {
-  await dropShadow(db, shadow)
-  await sql`create schema ${sql.id(shadow)}`.execute(db)
-  for (const table of projection.tables) {
-    await sql`
-      create table ${sql.id(shadow, table)} (like ${sql.id('readmodel', table)} including all)
-    `.execute(db)
-  }
-}
-
-/** Drops shadow tables, whether they are there or not. */
-export async function dropShadow(db: Db, shadow: string): Promise<void> {
-  await sql`drop schema if exists ${sql.id(shadow)} cascade`.execute(db)
-}
-
-/** How many rows a table of this schema has, and a digest of them in whatever order they are. */
-export async function summarizeTable(db: Db, schema: string, table: string) {
-  const { rows } = await sql<{ rows: bigint; digest: string }>`
-    select count(*) as rows,
-      coalesce(md5(string_agg(md5(t::text), '' order by md5(t::text))), '') as digest
-    from ${sql.id(schema, table)} t
-  `.execute(db)
-  return { rows: Number(rows[0]?.rows ?? 0), digest: rows[0]?.digest ?? '' }
-}
-
-interface Filling {
-  shadow: string
-  after: bigint
-  on: Rebuilding
-}
-
-async function fill(db: Db, projection: Projection, { shadow, after, on }: Filling) {
-  let position = after
-  for await (const batch of on.read(after)) {
-    await db.transaction().execute(trx => applyToShadow(trx, projection, shadow, batch))
-    position = batch.position
-    on.onProgress(position)
-  }
-  return position
-}
-
-/** Applies a batch to shadow tables, inside a transaction. Throws when there is poison in it. */
-export async function applyToShadow(
+export async function rebuild(
   db: Db,
-  projection: Projection,
-  shadow: string,
-  batch: Batch,
-): Promise<void> {
-  const events = batch.items.map(item => {
-    if ('event' in item) return item.event
-    throw new Error(`${item.poison.type} at ${item.poison.position}: ${item.poison.error}`)
+  projections: readonly Projection[],
+  on: Rebuilding,
+): Promise<Rebuilt[]> {
+  return db.connection().execute(async session => {
+    const names = projections.map(({ name }) => name)
+    await lock(session, names)
+    try {
+      return await rebuildAlone(db, projections, on)
+    } catch (error) {
+      const isStopped = on.signal?.aborted === true
+      if (!isStopped) await fail(db, names, String(error)).catch(() => undefined)
+      throw error
+    } finally {
+      await sql`select pg_advisory_unlock_all()`.execute(session)
+    }
   })
-  if (events.length === 0) return
-  // A shadow that a crash loses is filled again: its commits need not wait for the disk.
-  await sql`set local synchronous_commit = off`.execute(db)
-  await sql`select set_config('search_path', ${`${shadow},shop,public`}, true)`.execute(db)
-  await projection.apply(events, db)
+}
+
+/** Held by the session, so the locks end with the process that rebuilds, however that ends. */
+async function lock(session: Db, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const { rows } = await sql<{ taken: boolean }>`
+      select pg_try_advisory_lock(hashtext(${`rebuild ${name}`})) as taken
+    `.execute(session)
+    if (rows[0]?.taken !== true) {
+      await sql`select pg_advisory_unlock_all()`.execute(session)
+      throw new BeingRebuilt(name)
+    }
+  }
+}
+
+async function rebuildAlone(
+  db: Db,
+  projections: readonly Projection[],
+  on: Rebuilding,
+): Promise<Rebuilt[]> {
+  const target = await on.head()
+  const members = await Promise.all(
+    projections.map(async each => enlist(db, each, await begin(db, each, target))),
+  )
+  await fill(db, members, on, target)
+  const all: Rebuilt[] = []
+  for (const member of members) all.push(await conclude(db, member, on))
+  return all
+}
+
+/** Goes on with what an interrupted rebuild has left, or begins. */
+async function enlist(db: Db, projection: Projection, before: Resumed): Promise<Member> {
+  const { name } = projection
+  const shadow = shadowOf(name)
+  const parkedAs = `${name}~rebuild`
+  const isLeft = before.position > 0n && (await hasTables(db, projection, shadow))
+  if (!isLeft) {
+    await createShadow(db, projection, shadow)
+    await sql`delete from shop.parked_events where name = ${parkedAs}`.execute(db)
+    await savePosition(db, name, 0n)
+  }
+  const streams = isLeft ? await parkedStreams(db, parkedAs) : new Set<string>()
+  const parking = { name: parkedAs, streams, onParked: () => undefined }
+  return { projection, shadow, position: isLeft ? before.position : 0n, parking }
+}
+
+/** Fills the tables of all members up to a position, from one reading of the log. */
+async function fill(
+  db: Db,
+  members: readonly Member[],
+  on: Rebuilding,
+  upTo: bigint,
+): Promise<void> {
+  const due = members.filter(({ position }) => position < upTo)
+  if (due.length === 0) return
+  const after = due.map(({ position }) => position).reduce((a, b) => (a < b ? a : b))
+  const projections = due.map(({ projection }) => projection)
+  for await (const batch of on.read(projections, { after, upTo })) {
+    on.signal?.throwIfAborted()
+    const waiting = due.filter(({ position }) => position < batch.position)
+    const writers = Array.from({ length: writersMax }, async () => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        await apply(db, next, batch)
+        on.onProgress(next.projection.name, next.position)
+      }
+    })
+    // All of them have to be done before anyone hears of the trouble of one.
+    const outcomes = await Promise.allSettled(writers)
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  }
+}
+
+async function apply(db: Db, member: Member, batch: Batch): Promise<void> {
+  const { projection, shadow, parking } = member
+  const items = itemsFor(projection, member.position, batch)
+  await db.transaction().execute(async trx => {
+    await writeToShadow(trx, shadow)
+    await applyItems(trx, projection, items, parking)
+    await savePosition(trx, projection.name, batch.position)
+  })
+  member.position = batch.position
+}
+
+async function conclude(db: Db, member: Member, on: Rebuilding): Promise<Rebuilt> {
+  const { projection, shadow } = member
+  await db.transaction().execute(async trx => {
+    await sql`set local statement_timeout = 0`.execute(trx)
+    await indexShadow(trx, projection, shadow)
+  })
+  for (;;) {
+    const live = await livePosition(db, projection.name)
+    if (live - member.position <= nearEnough) break
+    await fill(db, [member], on, live)
+  }
+  const matches = await compare(db, member, on)
+  const position = await swap(db, member, on)
+  await finish(db, projection.name, matches)
+  return { name: projection.name, position, matches }
+}
+
+/**
+ * Whether the new tables are equal to the live ones at one position. The live ones are read in a
+ * snapshot, so that they go on meanwhile.
+ */
+async function compare(db: Db, member: Member, on: Rebuilding): Promise<boolean | undefined> {
+  const { projection, shadow } = member
+  const live = await snapshotOf(db, projection)
+  const isSame = live.version === projection.version && live.position >= member.position
+  if (!isSame || live.parked > 0n) return undefined
+  await fill(db, [member], on, live.position)
+  return db.transaction().execute(async trx => {
+    await sql`set local statement_timeout = 0`.execute(trx)
+    return live.digest === (await digestOf(trx, projection, shadow))
+  })
+}
+
+async function snapshotOf(db: Db, projection: Projection) {
+  return db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async trx => {
+      await sql`set local statement_timeout = 0`.execute(trx)
+      const { rows } = await sql<{ position: bigint; version: number; parked: bigint }>`
+        select position, version,
+          (select count(*) from shop.parked_events p where p.name = c.name) as parked
+        from shop.checkpoints c
+        where name = ${projection.name}
+      `.execute(trx)
+      const { position = 0n, version = 0, parked = 0n } = rows[0] ?? {}
+      return { position, version, parked, digest: await digestOf(trx, projection, 'readmodel') }
+    })
 }
 
 async function livePosition(db: Db, name: string): Promise<bigint> {
@@ -122,35 +231,76 @@ async function livePosition(db: Db, name: string): Promise<bigint> {
   return rows[0]?.position ?? 0n
 }
 
-async function swap(db: Db, projection: Projection, { shadow, after, on }: Filling) {
+async function swap(db: Db, member: Member, on: Rebuilding): Promise<bigint> {
+  const { projection, shadow, parking } = member
+  const { name, version } = projection
   return db.transaction().execute(async trx => {
     // From here on the runner waits; what it has done and the shadow has not is little.
-    await sql`
-      select position from shop.checkpoints where name = ${projection.name} for update
+    const { rows } = await sql<{ position: bigint; version: number }>`
+      select position, version from shop.checkpoints where name = ${name} for update
     `.execute(trx)
-    let position = after
-    for await (const batch of on.read(after)) {
-      await applyToShadow(trx, projection, shadow, batch)
-      position = batch.position
+    const live = rows[0] ?? { position: 0n, version }
+    const range = { after: member.position, upTo: live.position }
+    for await (const batch of on.read([projection], range)) {
+      await writeToShadow(trx, shadow)
+      await applyItems(trx, projection, itemsFor(projection, member.position, batch), parking)
+      member.position = batch.position
     }
-    for (const table of projection.tables) {
-      await sql`drop table ${sql.id('readmodel', table)}`.execute(trx)
-      await sql`alter table ${sql.id(shadow, table)} set schema readmodel`.execute(trx)
-    }
-    await sql`delete from shop.parked_events where name = ${projection.name}`.execute(trx)
+    await replaceTables(trx, projection, { by: shadow, keptIn: previousOf(name) })
+    await putAside(trx, name, live)
+    await sql`delete from shop.parked_events where name = ${name}`.execute(trx)
     await sql`
-      update shop.checkpoints
-      set position = ${position},
-        version = ${projection.version},
-        epoch = epoch + 1,
-        leased_until = case
-          when runner is null then null
-          else now() + make_interval(secs => ${leaseSeconds})
-        end,
-        updated_at = now()
-      where name = ${projection.name}
+      update shop.parked_events set name = ${name} where name = ${parking.name}
     `.execute(trx)
-    on.onProgress(position)
-    return position
+    await moveCheckpoint(trx, { name, version, position: member.position })
+    return member.position
+  })
+}
+
+/** Says where the tables are now that were put in place; whoever runs the projection starts anew. */
+async function moveCheckpoint(
+  db: Db,
+  { name, version, position }: { name: string; version: number; position: bigint },
+): Promise<void> {
+  await sql`
+    update shop.checkpoints
+    set position = ${position},
+      version = ${version},
+      epoch = epoch + 1,
+      leased_until = case
+        when runner is null then null
+        else now() + make_interval(secs => ${leaseSeconds})
+      end,
+      updated_at = now()
+    where name = ${name}
+  `.execute(db)
+}
+
+/**
+ * Puts the tables back that the last rebuild has replaced; those that served until now are kept in
+ * their place. False when there are none, or none of the `wanted` version. What has happened since
+ * is caught up with by the runner.
+ */
+export async function rollBack(
+  db: Db,
+  projection: Projection,
+  wanted?: number,
+): Promise<{ version: number; position: bigint } | undefined> {
+  const { name } = projection
+  const previous = previousOf(name)
+  return db.transaction().execute(async trx => {
+    const { rows } = await sql<{ position: bigint; version: number }>`
+      select position, version from shop.checkpoints where name = ${name} for update
+    `.execute(trx)
+    const kept = await previousTables(trx, name)
+    const isThere = kept !== undefined && (await hasTables(trx, projection, previous))
+    if (!isThere || (wanted !== undefined && kept.version !== wanted)) return undefined
+    await replaceTables(trx, projection, { by: previous, keptIn: `${previous}_newer` })
+    await sql`
+      alter schema ${sql.id(`${previous}_newer`)} rename to ${sql.id(previous)}
+    `.execute(trx)
+    await putAside(trx, name, rows[0] ?? { position: 0n, version: projection.version })
+    await moveCheckpoint(trx, { name, ...kept })
+    return kept
   })
 }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Codec } from '../commands/ports.ts'
-import { type EventStore, type RecordedEvent, Unavailable } from '../eventstore/port.ts'
+import type { EventStore } from '../eventstore/port.ts'
 import {
   acquire,
   advance,
@@ -12,19 +12,14 @@ import {
   release,
   renew,
 } from '../projections/checkpoints.ts'
-import {
-  type Batch,
-  commitBatch,
-  type Item,
-  type Member,
-  parkedStreams,
-} from '../projections/engine.ts'
+import { commitBatch, type Member, parkedStreams } from '../projections/engine.ts'
 import type { Committed, Projection } from '../projections/projection.ts'
-import { rebuild } from '../projections/rebuild.ts'
 import type { Tables } from '../projections/tables.ts'
 import type { Log } from './log.ts'
+import { decodeAll } from './logReader.ts'
 import type { Progress } from './progress.ts'
 import { readAhead } from './readAhead.ts'
+import { runRebuilds } from './rebuilds.ts'
 
 export interface ProjectorParts {
   db: Kysely<Tables>
@@ -57,27 +52,23 @@ const everything: Committed = {
  */
 export function startProjector(parts: ProjectorParts): { stop(): Promise<void> } {
   const stopping = new AbortController()
-  const upgrades = createUpgrades(parts)
-  const loop = run(parts, upgrades, stopping.signal)
+  const loops = [run(parts, stopping.signal), runRebuilds(parts, stopping.signal)]
   return {
     async stop() {
       stopping.abort()
-      await loop
-      await upgrades.settled()
+      await Promise.all(loops)
     },
   }
 }
 
-type Upgrades = ReturnType<typeof createUpgrades>
-
-async function run(parts: ProjectorParts, upgrades: Upgrades, signal: AbortSignal) {
+async function run(parts: ProjectorParts, signal: AbortSignal) {
   const { db, log, projections } = parts
   while (!signal.aborted) {
     try {
       await ensureCheckpoints(db, projections)
-      const members = await enlist(parts, upgrades, projections)
+      const members = await enlist(parts, projections)
       if (members.length === 0) await pause(retryMs, signal)
-      else await follow(parts, upgrades, { members, signal })
+      else await follow(parts, { members, signal })
     } catch (error) {
       if (error instanceof LeaseLost) continue
       log.error({ error: String(error) }, 'projections stopped, trying again')
@@ -90,24 +81,15 @@ async function pause(ms: number, signal: AbortSignal) {
   await sleep(ms, undefined, { signal }).catch(() => undefined)
 }
 
-/** Takes the leases that can be had; what has a new version is rebuilt before it is run. */
-async function enlist(
-  parts: ProjectorParts,
-  upgrades: Upgrades,
-  wanted: readonly Projection[],
-): Promise<Member[]> {
+/** Takes the leases that can be had. */
+async function enlist(parts: ProjectorParts, wanted: readonly Projection[]): Promise<Member[]> {
   const { db, log, runner } = parts
-  const free = wanted.filter(({ name }) => !upgrades.isUnderWay(name))
-  const byName = new Map(free.map(each => [each.name, each]))
+  const byName = new Map(wanted.map(each => [each.name, each]))
   const members: Member[] = []
-  for (const lease of await acquire(db, [...byName.keys()], runner)) {
-    const { name, version } = lease
+  for (const lease of await acquire(db, wanted, runner)) {
+    const { name } = lease
     const projection = byName.get(name)
     if (projection === undefined) continue
-    if (version !== projection.version) {
-      upgrades.begin(projection)
-      continue
-    }
     const onParked: Member['parking']['onParked'] = poison =>
       log.error({ projection: name, ...poison, position: String(poison.position) }, 'event parked')
     const streams = await parkedStreams(db, name)
@@ -116,41 +98,13 @@ async function enlist(
   return members
 }
 
-/** Rebuilds of projections whose rows have changed their meaning; the others go on meanwhile. */
-function createUpgrades(parts: ProjectorParts) {
-  const { db, eventStore, codec, log } = parts
-  const underWay = new Map<string, Promise<void>>()
-  const upgrade = async (projection: Projection) => {
-    const { name } = projection
-    log.info({ projection: name }, 'projection has a new version, rebuilding')
-    try {
-      await rebuild(db, projection, {
-        read: after => readBatches({ eventStore, codec }, projection, after),
-        onProgress: () => undefined,
-      })
-    } catch (error) {
-      log.error({ projection: name, error: String(error) }, 'rebuilding failed, trying again')
-      await sleep(retryMs)
-    } finally {
-      underWay.delete(name)
-    }
-  }
-  return {
-    begin: (projection: Projection) => underWay.set(projection.name, upgrade(projection)),
-    isUnderWay: (name: string) => underWay.has(name),
-    settled: async () => {
-      await Promise.all(underWay.values())
-    },
-  }
-}
-
 interface Following {
   members: Member[]
   signal: AbortSignal
 }
 
 /** Follows the log until the signal aborts, a lease is lost, or there are more projections to run. */
-async function follow(parts: ProjectorParts, upgrades: Upgrades, { members, signal }: Following) {
+async function follow(parts: ProjectorParts, { members, signal }: Following) {
   const ending = new AbortController()
   const group: Group = {
     members,
@@ -159,7 +113,7 @@ async function follow(parts: ProjectorParts, upgrades: Upgrades, { members, sign
     reached: least(members),
     signal: AbortSignal.any([signal, ending.signal]),
   }
-  const keeping = keepLeases(parts, upgrades, group).finally(() => ending.abort())
+  const keeping = keepLeases(parts, group).finally(() => ending.abort())
   // It is awaited below; until then a lost lease or connection must not count as unhandled, which
   // would end the whole process.
   keeping.catch(() => undefined)
@@ -223,7 +177,7 @@ async function* decoded({ eventStore, codec }: ProjectorParts, group: Group) {
  * Heartbeats, and writes down how far the projections have looked without finding anything. Ends
  * when there is a projection more that this process may run.
  */
-async function keepLeases(parts: ProjectorParts, upgrades: Upgrades, group: Group) {
+async function keepLeases(parts: ProjectorParts, group: Group) {
   const { leases, turns, signal } = group
   const held = new Set(leases.map(({ name }) => name))
   const others = parts.projections.filter(({ name }) => !held.has(name))
@@ -239,7 +193,7 @@ async function keepLeases(parts: ProjectorParts, upgrades: Upgrades, group: Grou
       renewedAt = now
     }
     if (others.length > 0 && now - lookedAt > retryMs) {
-      const more = await enlist(parts, upgrades, others)
+      const more = await enlist(parts, others)
       if (more.length > 0) return
       lookedAt = now
     }
@@ -263,38 +217,4 @@ function createTurns() {
       return turn
     },
   }
-}
-
-async function decodeAll(codec: Codec, events: readonly RecordedEvent[]): Promise<Item[]> {
-  const items: Item[] = []
-  for (const recorded of events) {
-    try {
-      items.push({ event: await codec.decode(recorded) })
-    } catch (error) {
-      // A key that cannot be fetched now can be later; a seal that does not open never will.
-      if (error instanceof Unavailable) throw error
-      const { type, stream, position } = recorded
-      items.push({ poison: { type, stream, position, error: String(error) } })
-    }
-  }
-  return items
-}
-
-/** The part of the log that a projection reads, in batches, up to the head of this moment. */
-export async function* readBatches(
-  { eventStore, codec }: Pick<ProjectorParts, 'eventStore' | 'codec'>,
-  projection: Projection,
-  after: bigint,
-): AsyncGenerator<Batch> {
-  const end = await eventStore.head()
-  let events: RecordedEvent[] = []
-  for await (const event of eventStore.readAll({ after, filter: { types: projection.on } })) {
-    if (event.position > end) break
-    events.push(event)
-    if (events.length >= batchSize) {
-      yield { items: await decodeAll(codec, events), position: event.position }
-      events = []
-    }
-  }
-  yield { items: await decodeAll(codec, events), position: end }
 }

@@ -5,7 +5,7 @@ import { execute, systemEnvelope } from '../../src/commands/command.ts'
 import { eraseCustomer } from '../../src/commands/customer.ts'
 import { projections } from '../../src/projections/index.ts'
 import { rebuild } from '../../src/projections/rebuild.ts'
-import { readBatches } from '../../src/workers/projector.ts'
+import { logFor } from '../../src/workers/logReader.ts'
 import { expectProblem, newProduct } from '../support/goods.ts'
 import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
@@ -249,8 +249,5 @@ async function dumpOf(...tables: string[]) {
 async function rebuilt(name: string) {
   const projection = projections.find(each => each.name === name)
   if (projection === undefined) throw new Error(name)
-  await rebuild(shop.back.db, projection, {
-    read: after => readBatches(shop.back, projection, after),
-    onProgress: () => undefined,
-  })
+  await rebuild(shop.back.db, [projection], { ...logFor(shop.back), onProgress: () => undefined })
 }

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { catalogue } from '../../src/projections/catalogue.ts'
 import { rebuild } from '../../src/projections/rebuild.ts'
-import { readBatches } from '../../src/workers/projector.ts'
+import { logFor } from '../../src/workers/logReader.ts'
 import { gbp, newProduct } from '../support/goods.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
 
@@ -81,10 +81,8 @@ describe('a search for', () => {
 describe('a rebuilt catalogue', () => {
   it('is searched like the one before', async () => {
     const { db, eventStore, codec } = shop.back
-    await rebuild(db, catalogue, {
-      read: position => readBatches({ eventStore, codec }, catalogue, position),
-      onProgress: () => undefined,
-    })
+    const log = logFor({ eventStore, codec })
+    await rebuild(db, [catalogue], { ...log, onProgress: () => undefined })
     for (const [search, expected] of findings) expect(await find(search), search).toEqual(expected)
     const { body } = await shop.anyone.get('/products?search=cafe&ordering=name', { after })
     expect(body.total).toBe(1)

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { projections } from '../../src/projections/index.ts'
 import { rebuild } from '../../src/projections/rebuild.ts'
-import { readBatches } from '../../src/workers/projector.ts'
+import { logFor } from '../../src/workers/logReader.ts'
 import { type EventStoreDbStub, eventStoreDbStub } from '../support/eventStoreDbStub.ts'
 import { expectProblem, moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
@@ -67,10 +67,7 @@ describe('a shop whose log is in EventStoreDB', () => {
   it('rebuilds its read models from that log', async () => {
     const { back } = shop
     for (const projection of projections) {
-      await rebuild(back.db, projection, {
-        read: after => readBatches(back, projection, after),
-        onProgress: () => undefined,
-      })
+      await rebuild(back.db, [projection], { ...logFor(back), onProgress: () => undefined })
     }
     const { body } = await shop.admin.client.get('/orders')
     expect(body.total).toBeGreaterThan(2)

@@ -4,7 +4,7 @@ import { projections } from '../../src/projections/index.ts'
 import type { Projection } from '../../src/projections/projection.ts'
 import { rebuild } from '../../src/projections/rebuild.ts'
 import { snapshot } from '../../src/workers/audit/projectionCheck.ts'
-import { readBatches } from '../../src/workers/projector.ts'
+import { logFor } from '../../src/workers/logReader.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { newOrder } from '../support/goods.ts'
 import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
@@ -18,11 +18,8 @@ beforeAll(async () => {
 afterAll(() => traffic?.shop.close())
 
 function rebuildNow(projection: Projection) {
-  const { db, eventStore, codec } = traffic.shop.back
-  return rebuild(db, projection, {
-    read: after => readBatches({ eventStore, codec }, projection, after),
-    onProgress: () => undefined,
-  })
+  const { back } = traffic.shop
+  return rebuild(back.db, [projection], { ...logFor(back), onProgress: () => undefined })
 }
 
 describe.each(projections.map(each => [each.name, each] as const))('rebuilding %s', (_, each) => {

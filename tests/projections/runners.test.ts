@@ -6,8 +6,9 @@ import { commitBatch, type Item, isWeather } from '../../src/projections/engine.
 import { projections } from '../../src/projections/index.ts'
 import type { Projection } from '../../src/projections/projection.ts'
 import { type Snapshot, snapshot } from '../../src/workers/audit/projectionCheck.ts'
+import { readBatches } from '../../src/workers/logReader.ts'
 import { createProgress } from '../../src/workers/progress.ts'
-import { readBatches, startProjector } from '../../src/workers/projector.ts'
+import { startProjector } from '../../src/workers/projector.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { type Random, randomFrom } from '../support/random.ts'
 import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
@@ -89,11 +90,7 @@ describe('two runners', () => {
   it('take over from each other within seconds of a death', async () => {
     await forgetAll()
     const { db, pool } = traffic.shop.back
-    await acquire(
-      db,
-      projections.map(({ name }) => name),
-      'dead',
-    )
+    await acquire(db, projections, 'dead')
     const alive = runner('alive')
     await caughtUp()
     await alive.stop()
@@ -123,7 +120,7 @@ describe('a runner that is stopped and started again', () => {
 async function randomBatches(projection: Projection, random: Random) {
   const { eventStore, codec } = traffic.shop.back
   const items: Item[] = []
-  for await (const batch of readBatches({ eventStore, codec }, projection, 0n)) {
+  for await (const batch of readBatches({ eventStore, codec }, [projection], { after: 0n })) {
     items.push(...batch.items)
   }
   const batches: { items: Item[]; position: bigint }[] = []
@@ -144,7 +141,7 @@ describe('batches of any size, each delivered up to five times', () => {
       const { db } = traffic.shop.back
       for (let round = 0; round < 3; round += 1) {
         await forgetAll()
-        const [lease] = await acquire(db, [each.name], 'test')
+        const [lease] = await acquire(db, [each], 'test')
         if (lease === undefined) throw new Error('somebody has the lease')
         const parking = {
           name: each.name,

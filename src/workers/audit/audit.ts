@@ -4,7 +4,7 @@ import type { Codec } from '../../commands/ports.ts'
 import type { EventStore } from '../../eventstore/port.ts'
 import type { Projection } from '../../projections/projection.ts'
 import type { Tables } from '../../projections/tables.ts'
-import { readBatches } from '../projector.ts'
+import { readBatches } from '../logReader.ts'
 import { type CheckResult, checkLog, type LogCheck, type LogReader } from './logCheck.ts'
 import { mailsAreOneAnEvent } from './mailCheck.ts'
 import { cartsAreEmptied, moneyAddsUp, ordersMoveLegally } from './orderChecks.ts'
@@ -48,7 +48,7 @@ export async function audit(parts: AuditParts, settledBefore: Date): Promise<Che
   const results = await checkLog({ eventStore, codec }, [...logChecks(settledBefore), mails])
   const head = () => eventStore.head()
   const read = (projection: Projection, after: bigint) =>
-    readBatches({ eventStore, codec }, projection, after)
+    readBatches({ eventStore, codec }, [projection], { after })
   for (const projection of projections) {
     results.push(await checkProjection({ db, head, read }, projection))
   }

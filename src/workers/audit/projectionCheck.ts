@@ -1,13 +1,13 @@
 // Checks each projection against one built anew from the log, table by table.
 import { type Kysely, sql } from 'kysely'
 import type { Batch, Item } from '../../projections/engine.ts'
-import type { Projection } from '../../projections/projection.ts'
+import type { Projection, ReadEvent } from '../../projections/projection.ts'
 import {
-  applyToShadow,
   createShadow,
-  dropShadow,
+  dropSchema,
   summarizeTable,
-} from '../../projections/rebuild.ts'
+  writeToShadow,
+} from '../../projections/shadow.ts'
 import type { Tables } from '../../projections/tables.ts'
 import type { CheckResult } from './logCheck.ts'
 
@@ -55,7 +55,7 @@ export async function checkProjection(
     const fresh = await snapshot(db, projection, shadow)
     return { check, examined, findings: differences(live, fresh) }
   } finally {
-    await dropShadow(db, shadow)
+    await dropSchema(db, shadow)
   }
 }
 
@@ -87,15 +87,18 @@ async function fill(
   on: { shadow: string; upTo: bigint; read: ProjectionCheckParts['read'] },
 ): Promise<void> {
   for await (const batch of on.read(projection, 0n)) {
-    const items = batch.items.filter(item => placeOf(item) <= on.upTo)
-    const part = { items, position: batch.position }
-    await db.transaction().execute(trx => applyToShadow(trx, projection, on.shadow, part))
+    const events = batch.items.map(readable).filter(({ position }) => position <= on.upTo)
+    await db.transaction().execute(async trx => {
+      await writeToShadow(trx, on.shadow)
+      if (events.length > 0) await projection.apply(events, trx)
+    })
     if (batch.position >= on.upTo) return
   }
 }
 
-function placeOf(item: Item): bigint {
-  return 'event' in item ? item.event.position : item.poison.position
+function readable(item: Item): ReadEvent {
+  if ('event' in item) return item.event
+  throw new Error(`${item.poison.type} at ${item.poison.position}: ${item.poison.error}`)
 }
 
 function differences(live: Snapshot, fresh: Snapshot): string[] {

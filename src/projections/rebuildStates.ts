@@ -1,0 +1,131 @@
+// How far rebuilds are, so that anyone can watch them and whoever comes next can go on.
+import { type Kysely, sql } from 'kysely'
+import type { Tables } from './tables.ts'
+
+type Db = Kysely<Tables>
+
+export interface RebuildState {
+  name: string
+  version: number
+  state: 'requested' | 'running' | 'done' | 'failed'
+  position: bigint
+  target: bigint
+  matches: boolean | null
+  error: string | null
+  startedAt: Date
+  updatedAt: Date
+}
+
+export interface Resumed {
+  /** How far the shadow tables of an interrupted rebuild are filled, 0n when there was none. */
+  position: bigint
+}
+
+interface Named {
+  name: string
+  version: number
+}
+
+/** Marks a projection as being rebuilt, up to `target` for now. */
+export async function begin(db: Db, { name, version }: Named, target: bigint): Promise<Resumed> {
+  const { rows } = await sql<Resumed>`
+    insert into shop.rebuilds as r (name, version, state, target)
+    values (${name}, ${version}, 'running', ${target})
+    on conflict (name) do update
+    set state = 'running',
+      version = excluded.version,
+      target = excluded.target,
+      matches = null,
+      error = null,
+      position = case
+        when r.version = excluded.version and r.state in ('running', 'failed') then r.position
+        else 0
+      end,
+      started_at = case when r.state = 'running' then r.started_at else now() end,
+      updated_at = now()
+    returning position
+  `.execute(db)
+  return rows[0] ?? { position: 0n }
+}
+
+/** Asks whoever runs the workers for a rebuild; one that is under way is left alone. */
+export async function request(db: Db, { name, version }: Named): Promise<void> {
+  await sql`
+    insert into shop.rebuilds (name, version, state)
+    values (${name}, ${version}, 'requested')
+    on conflict (name) do update
+    set state = 'requested', version = ${version}, position = 0, target = 0, matches = null,
+      error = null, started_at = now(), updated_at = now()
+    where rebuilds.state <> 'running'
+  `.execute(db)
+}
+
+/** Rebuilds that somebody waits for: requested, or begun by a process that is gone. */
+export async function waitingRebuilds(db: Db): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select name from shop.rebuilds where state in ('requested', 'running') order by started_at
+  `.execute(db)
+  return rows.map(({ name }) => name)
+}
+
+/** Writes down how far shadow tables are filled, in the transaction that fills them. */
+export async function savePosition(db: Db, name: string, position: bigint): Promise<void> {
+  await sql`
+    update shop.rebuilds set position = ${position}, updated_at = now() where name = ${name}
+  `.execute(db)
+}
+
+/** The new tables serve. */
+export async function finish(db: Db, name: string, matches: boolean | undefined): Promise<void> {
+  await sql`
+    update shop.rebuilds
+    set state = 'done', matches = ${matches ?? null}, updated_at = now()
+    where name = ${name}
+  `.execute(db)
+}
+
+/** The old tables go on serving. */
+export async function fail(db: Db, names: readonly string[], error: string): Promise<void> {
+  await sql`
+    update shop.rebuilds
+    set state = 'failed', error = ${error.slice(0, 2_000)}, updated_at = now()
+    where name = any(${names}::text[]) and state = 'running'
+  `.execute(db)
+}
+
+/** The last rebuild of each projection, or of one. */
+export async function rebuildStates(db: Db, name?: string): Promise<RebuildState[]> {
+  const { rows } = await sql<RebuildState>`
+    select name, version, state, position, target, matches, error, started_at as "startedAt",
+      updated_at as "updatedAt"
+    from shop.rebuilds
+    where ${name ?? null}::text is null or name = ${name ?? null}
+    order by name
+  `.execute(db)
+  return rows
+}
+
+/** Which tables the last rebuild of a projection has replaced. */
+export async function previousTables(
+  db: Db,
+  name: string,
+): Promise<{ version: number; position: bigint } | undefined> {
+  const { rows } = await sql<{ version: number; position: bigint }>`
+    select version, position from shop.previous_tables where name = ${name}
+  `.execute(db)
+  return rows[0]
+}
+
+/** Writes down what the tables were that are kept. */
+export async function putAside(
+  db: Db,
+  name: string,
+  { version, position }: { version: number; position: bigint },
+): Promise<void> {
+  await sql`
+    insert into shop.previous_tables (name, version, position)
+    values (${name}, ${version}, ${position})
+    on conflict (name) do update
+    set version = excluded.version, position = excluded.position, kept_at = now()
+  `.execute(db)
+}

@@ -1,0 +1,123 @@
+// Tables beside those that serve: made empty, filled, compared, and put in their place.
+import { type Kysely, sql } from 'kysely'
+import type { Projection } from './projection.ts'
+import type { Tables } from './tables.ts'
+
+type Db = Kysely<Tables>
+
+const serving = 'readmodel'
+
+/** The schema in which the tables of a projection are rebuilt. */
+export const shadowOf = (name: string) => `rebuild_${name.toLowerCase()}`
+/** The schema with the tables that the last rebuild has replaced. */
+export const previousOf = (name: string) => `previous_${name.toLowerCase()}`
+
+/**
+ * Empty tables like those of a projection, in a schema of their own. They have the keys that writing
+ * needs; the other indexes come when the tables are full, which is faster.
+ */
+export async function createShadow(db: Db, projection: Projection, shadow: string): Promise<void> {
+  await dropSchema(db, shadow)
+  await sql`create schema ${sql.id(shadow)}`.execute(db)
+  for (const table of projection.tables) {
+    await sql`
+      create table ${sql.id(shadow, table)} (
+        like ${sql.id(serving, table)} including all excluding indexes
+      )
+    `.execute(db)
+    const { rows } = await sql<{ name: string; definition: string }>`
+      select conname as name, pg_get_constraintdef(oid) as definition
+      from pg_constraint
+      where conrelid = ${`${serving}.${table}`}::regclass and contype in ('p', 'u')
+    `.execute(db)
+    for (const { name, definition } of rows) {
+      // From the catalogue of the database itself, which has no placeholders for it.
+      await sql`
+        alter table ${sql.id(shadow, table)} add constraint ${sql.id(name)} ${sql.raw(definition)}
+      `.execute(db)
+    }
+  }
+}
+
+/** Gives shadow tables the indexes that the serving ones have; those that are there stay. */
+export async function indexShadow(db: Db, projection: Projection, shadow: string): Promise<void> {
+  const { rows } = await sql<{ definition: string }>`
+    select pg_get_indexdef(i.indexrelid) as definition
+    from pg_index i
+    where i.indrelid = any(${projection.tables.map(each => `${serving}.${each}`)}::regclass[])
+      and not exists (select 1 from pg_constraint c where c.conindid = i.indexrelid)
+  `.execute(db)
+  for (const { definition } of rows) {
+    const there = definition
+      .replace(' INDEX ', ' INDEX IF NOT EXISTS ')
+      .replace(` ON ${serving}.`, ` ON ${shadow}.`)
+    await sql.raw(there).execute(db)
+  }
+}
+
+/** Drops a schema, whether it is there or not. */
+export async function dropSchema(db: Db, schema: string): Promise<void> {
+  await sql`drop schema if exists ${sql.id(schema)} cascade`.execute(db)
+}
+
+/** Whether a schema has all tables of a projection. */
+export async function hasTables(db: Db, projection: Projection, schema: string): Promise<boolean> {
+  const { rows } = await sql<{ found: bigint }>`
+    select count(*) as found from pg_tables
+    where schemaname = ${schema} and tablename = any(${projection.tables}::text[])
+  `.execute(db)
+  return Number(rows[0]?.found) === projection.tables.length
+}
+
+/** Moves the tables of a projection to another schema, which is made for it. */
+async function move(db: Db, projection: Projection, from: string, to: string): Promise<void> {
+  for (const table of projection.tables) {
+    await sql`alter table ${sql.id(from, table)} set schema ${sql.id(to)}`.execute(db)
+  }
+}
+
+/** Puts the tables of one schema in the place of the serving ones, which are kept in another. */
+export async function replaceTables(
+  db: Db,
+  projection: Projection,
+  { by, keptIn }: { by: string; keptIn: string },
+): Promise<void> {
+  const aside = `${keptIn}_aside`
+  await sql`create schema ${sql.id(aside)}`.execute(db)
+  await move(db, projection, serving, aside)
+  await move(db, projection, by, serving)
+  await dropSchema(db, by)
+  await dropSchema(db, keptIn)
+  await sql`alter schema ${sql.id(aside)} rename to ${sql.id(keptIn)}`.execute(db)
+}
+
+/** Reads and writes the tables of a schema instead of the serving ones, until the transaction ends. */
+export async function writeToShadow(db: Db, shadow: string): Promise<void> {
+  // A shadow that a crash loses is filled again: its commits need not wait for the disk.
+  await sql`set local synchronous_commit = off`.execute(db)
+  await sql`select set_config('search_path', ${`${shadow},shop,public`}, true)`.execute(db)
+}
+
+/** How many rows a table of this schema has, and a digest of them in whatever order they are. */
+export async function summarizeTable(db: Db, schema: string, table: string) {
+  const { rows } = await sql<{ rows: bigint; digest: string }>`
+    select count(*) as rows,
+      concat_ws(
+        '-',
+        coalesce(sum(hashtextextended(t::text, 1)::numeric), 0),
+        coalesce(sum(hashtextextended(t::text, 2)::numeric), 0)
+      ) as digest
+    from ${sql.id(schema, table)} t
+  `.execute(db)
+  return { rows: Number(rows[0]?.rows ?? 0), digest: rows[0]?.digest ?? '' }
+}
+
+/** The digests of all tables of a projection in a schema. */
+export async function digestOf(db: Db, projection: Projection, schema: string): Promise<string> {
+  const parts: string[] = []
+  for (const table of projection.tables) {
+    const { rows, digest } = await summarizeTable(db, schema, table)
+    parts.push(`${table} ${rows} ${digest}`)
+  }
+  return parts.join('\n')
+}

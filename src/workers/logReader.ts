@@ -1,0 +1,60 @@
+// The log as projections read it: decoded, in batches, up to where somebody wants it.
+import type { Codec } from '../commands/ports.ts'
+import { type EventStore, type RecordedEvent, Unavailable } from '../eventstore/port.ts'
+import type { Batch, Item } from '../projections/engine.ts'
+import type { Projection } from '../projections/projection.ts'
+import type { Rebuilding } from '../projections/rebuild.ts'
+import { readAhead } from './readAhead.ts'
+
+export interface LogParts {
+  eventStore: EventStore
+  codec: Codec
+}
+
+/** Nobody waits for a batch here: larger ones fold more events of one key into one write. */
+const batchSize = 5_000
+
+/** Decodes events; what cannot be decoded is poison. Throws Unavailable. */
+export async function decodeAll(codec: Codec, events: readonly RecordedEvent[]): Promise<Item[]> {
+  const items: Item[] = []
+  for (const recorded of events) {
+    try {
+      items.push({ event: await codec.decode(recorded) })
+    } catch (error) {
+      // A key that cannot be fetched now can be later; a seal that does not open never will.
+      if (error instanceof Unavailable) throw error
+      const { type, stream, position } = recorded
+      items.push({ poison: { type, stream, position, error: String(error) } })
+    }
+  }
+  return items
+}
+
+/** The log for those who rebuild projections. */
+export function logFor({ eventStore, codec }: LogParts): Pick<Rebuilding, 'head' | 'read'> {
+  return {
+    head: () => eventStore.head(),
+    read: (projections, range) => readAhead(readBatches({ eventStore, codec }, projections, range)),
+  }
+}
+
+/** What projections read of the log behind a position, in batches, up to another or to its head. */
+export async function* readBatches(
+  { eventStore, codec }: LogParts,
+  projections: readonly Projection[],
+  { after, upTo }: { after: bigint; upTo?: bigint },
+): AsyncGenerator<Batch> {
+  const end = upTo ?? (await eventStore.head())
+  if (after >= end) return
+  const types = [...new Set<string>(projections.flatMap(({ on }) => on))]
+  let events: RecordedEvent[] = []
+  for await (const event of eventStore.readAll({ after, filter: { types } })) {
+    if (event.position > end) break
+    events.push(event)
+    if (events.length >= batchSize) {
+      yield { items: await decodeAll(codec, events), position: event.position }
+      events = []
+    }
+  }
+  yield { items: await decodeAll(codec, events), position: end }
+}

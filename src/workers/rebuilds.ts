@@ -1,0 +1,72 @@
+// Rebuilds that somebody has asked for, that a new version makes necessary, or that a death has cut.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
+import { outdated } from '../projections/checkpoints.ts'
+import type { Projection } from '../projections/projection.ts'
+import { BeingRebuilt, rebuild, rollBack } from '../projections/rebuild.ts'
+import { waitingRebuilds } from '../projections/rebuildStates.ts'
+import type { Tables } from '../projections/tables.ts'
+import type { Log } from './log.ts'
+import { type LogParts, logFor } from './logReader.ts'
+
+export interface RebuildParts extends LogParts {
+  db: Kysely<Tables>
+  projections: readonly Projection[]
+  log: Log
+}
+
+const lookMs = 1_000
+
+/** Looks for rebuilds and runs them, until the signal aborts; the next process goes on with them. */
+export async function runRebuilds(parts: RebuildParts, signal: AbortSignal): Promise<void> {
+  const { log } = parts
+  while (!signal.aborted) {
+    try {
+      await rebuildWaiting(parts, signal)
+    } catch (error) {
+      if (signal.aborted) return
+      log.error({ error: String(error) }, 'rebuilding failed, trying again')
+    }
+    await sleep(lookMs, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+async function rebuildWaiting(parts: RebuildParts, signal: AbortSignal): Promise<void> {
+  const { db, projections, log } = parts
+  const [old, waiting] = await Promise.all([outdated(db, projections), waitingRebuilds(db)])
+  const due: Projection[] = []
+  for (const projection of projections) {
+    const { name, version } = projection
+    if (old.includes(name) && (await rollBack(db, projection, version)) !== undefined) {
+      log.info({ projection: name, version }, 'the tables of this version were kept, and are back')
+    } else if (old.includes(name) || waiting.includes(name)) due.push(projection)
+  }
+  if (due.length === 0) return
+  try {
+    await rebuildTogether(parts, due, signal)
+  } catch (error) {
+    if (!(error instanceof BeingRebuilt)) throw error
+    // Another process is at one of them, and not at all of them.
+    for (const each of due.length > 1 ? due : []) {
+      await rebuildTogether(parts, [each], signal).catch(ignoreBeingRebuilt)
+    }
+  }
+}
+
+function ignoreBeingRebuilt(error: unknown): void {
+  if (!(error instanceof BeingRebuilt)) throw error
+}
+
+/** From one reading of the log. */
+async function rebuildTogether(
+  parts: RebuildParts,
+  due: readonly Projection[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { db, log } = parts
+  const onProgress = () => undefined
+  const rebuilt = await rebuild(db, due, { ...logFor(parts), onProgress, signal })
+  for (const { name, position, matches } of rebuilt) {
+    log.info({ projection: name, position: String(position), matches }, 'rebuilt')
+  }
+}
