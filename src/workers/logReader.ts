@@ -1,7 +1,8 @@
 // The log as projections read it: decoded, in batches, up to where somebody wants it.
+import { decodeAll } from '../commands/decoding.ts'
 import type { Codec } from '../commands/ports.ts'
-import { type EventStore, type RecordedEvent, Unavailable } from '../eventstore/port.ts'
-import type { Batch, Item } from '../projections/engine.ts'
+import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
+import type { Batch } from '../projections/engine.ts'
 import type { Projection } from '../projections/projection.ts'
 import type { Rebuilding } from '../projections/rebuild.ts'
 import { readAhead } from './readAhead.ts'
@@ -13,22 +14,6 @@ export interface LogParts {
 
 /** Nobody waits for a batch here: larger ones fold more events of one key into one write. */
 const batchSize = 5_000
-
-/** Decodes events; what cannot be decoded is poison. Throws Unavailable. */
-export async function decodeAll(codec: Codec, events: readonly RecordedEvent[]): Promise<Item[]> {
-  const items: Item[] = []
-  for (const recorded of events) {
-    try {
-      items.push({ event: await codec.decode(recorded) })
-    } catch (error) {
-      // A key that cannot be fetched now can be later; a seal that does not open never will.
-      if (error instanceof Unavailable) throw error
-      const { type, stream, position } = recorded
-      items.push({ poison: { type, stream, position, error: String(error) } })
-    }
-  }
-  return items
-}
 
 /** The log for those who rebuild projections. */
 export function logFor({ eventStore, codec }: LogParts): Pick<Rebuilding, 'head' | 'read'> {

@@ -1,6 +1,7 @@
 // Runs projections: takes their leases, follows the log, commits batches, takes over and gives up.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
+import { decodeAll } from '../commands/decoding.ts'
 import type { Codec } from '../commands/ports.ts'
 import type { EventStore } from '../eventstore/port.ts'
 import {
@@ -16,7 +17,6 @@ import { commitBatch, type Member, parkedStreams } from '../projections/engine.t
 import type { Committed, Projection } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
 import type { Log } from './log.ts'
-import { decodeAll } from './logReader.ts'
 import type { Progress } from './progress.ts'
 import { readAhead } from './readAhead.ts'
 import { runRebuilds } from './rebuilds.ts'

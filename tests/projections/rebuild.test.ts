@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { projections } from '../../src/projections/index.ts'
 import type { Projection } from '../../src/projections/projection.ts'
-import { rebuild } from '../../src/projections/rebuild.ts'
+import { rebuild, rollBack } from '../../src/projections/rebuild.ts'
+import { rebuildStates } from '../../src/projections/rebuildStates.ts'
 import { snapshot } from '../../src/workers/audit/projectionCheck.ts'
 import { logFor } from '../../src/workers/logReader.ts'
 import { atRest, findings } from '../support/auditing.ts'
@@ -47,6 +48,99 @@ describe.each(projections.map(each => [each.name, each] as const))('rebuilding %
     await rebuildNow(each)
     await rebuildNow(each)
     expect(await shape()).toEqual(before)
+  })
+})
+
+const numbered = (name: string) => {
+  const projection = projections.find(each => each.name === name)
+  if (projection === undefined) throw new Error(`no projection ${name}`)
+  return projection
+}
+
+describe('a rebuild', () => {
+  it('says that the new tables are equal to the old ones, and where they are not', async () => {
+    const { back } = traffic.shop
+    const orders = numbered('orders')
+    expect(await rebuildNow(orders)).toMatchObject([{ name: 'orders', matches: true }])
+    await back.pool.query(`update readmodel.orders set country = 'Nowhere'`)
+    expect(await rebuildNow(orders)).toMatchObject([{ name: 'orders', matches: false }])
+    const { rows } = await back.pool.query(`select 1 from orders where country = 'Nowhere'`)
+    expect(rows).toEqual([])
+  })
+
+  it('can be taken back, and what happened since is caught up with', async () => {
+    const { shop, person, productId } = traffic
+    const { back } = shop
+    const orders = numbered('orders')
+    await rebuildNow(orders)
+    const { orderId } = (await newOrder(person, productId)).body
+    await atRest(back)
+    const before = await snapshot(back.db, orders, 'readmodel')
+    expect(await rollBack(back.db, orders)).toMatchObject({ version: orders.version })
+    await atRest(back)
+    expect((await snapshot(back.db, orders, 'readmodel')).tables).toEqual(before.tables)
+    const { rows } = await back.pool.query('select 1 from orders where order_id = $1', [orderId])
+    expect(rows).toHaveLength(1)
+    // And back again.
+    await rollBack(back.db, orders)
+    await atRest(back)
+    expect((await snapshot(back.db, orders, 'readmodel')).tables).toEqual(before.tables)
+    expect(await rollBack(back.db, orders, orders.version + 7)).toBeUndefined()
+  })
+
+  it('that was interrupted goes on where it was', async () => {
+    const { back } = traffic.shop
+    const orders = numbered('orders')
+    const before = await snapshot(back.db, orders, 'readmodel')
+    const log = logFor(back)
+    const seen: bigint[] = []
+    /** In small steps, of which the third fails or is recorded. */
+    const inSteps = (isCut: boolean) =>
+      rebuild(back.db, [orders], {
+        head: log.head,
+        async *read(chosen, { after, upTo }) {
+          seen.push(after)
+          for (let from = after, step = 1; from < upTo; from += 20n, step += 1) {
+            if (isCut && step === 3) throw new Error('gone')
+            const to = from + 20n < upTo ? from + 20n : upTo
+            for await (const batch of log.read(chosen, { after: from, upTo: to })) yield batch
+          }
+        },
+        onProgress: () => undefined,
+      })
+    await expect(inSteps(true)).rejects.toThrow('gone')
+    expect((await snapshot(back.db, orders, 'readmodel')).tables).toEqual(before.tables)
+    const [state] = await rebuildStates(back.db, 'orders')
+    expect(state).toMatchObject({ state: 'failed', position: 40n, error: 'Error: gone' })
+    seen.length = 0
+    expect(await inSteps(false)).toMatchObject([{ matches: true }])
+    expect(seen[0]).toBe(40n)
+    expect((await snapshot(back.db, orders, 'readmodel')).tables).toEqual(before.tables)
+  })
+
+  it('of several at once reads the log once and leaves all of them equal', async () => {
+    const { back } = traffic.shop
+    const log = logFor(back)
+    let reads = 0
+    const rebuilt = await rebuild(back.db, projections, {
+      ...log,
+      read(chosen, range) {
+        if (chosen.length > 1) reads += 1
+        return log.read(chosen, range)
+      },
+      onProgress: () => undefined,
+    })
+    expect(reads).toBe(1)
+    expect(rebuilt.map(({ matches }) => matches)).toEqual(projections.map(() => true))
+  })
+
+  it('is refused where somebody is at it already', async () => {
+    const { back } = traffic.shop
+    const orders = numbered('orders')
+    const both = await Promise.allSettled([rebuildNow(orders), rebuildNow(orders)])
+    const refused = both.filter(each => each.status === 'rejected')
+    expect(refused).toMatchObject([{ reason: { name: 'BeingRebuilt' } }])
+    await atRest(back)
   })
 })
 

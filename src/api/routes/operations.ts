@@ -1,12 +1,9 @@
-// What operators ask: is it alive, is it ready, how far are the projections.
+// What operators ask: is it alive, is it ready.
 import type { FastifyInstance } from 'fastify'
-import Type from 'typebox'
 import { projectionStates } from '../../projections/orderQueries.ts'
 import type { ApiContext } from '../context.ts'
-import { Position, problemResponses } from '../schemas.ts'
 
 const open = { access: 'public' as const }
-const text = Type.String({ maxLength: 500 })
 
 /** More events behind than this, reads are too old to serve. */
 const lagMax = 10_000n
@@ -35,53 +32,4 @@ async function check({ db, eventStore, redis }: ApiContext) {
     redis: cache,
     projections: slow.length === 0 ? 'ok' : `behind: ${slow.map(state => state.name).join(', ')}`,
   }
-}
-
-const ProjectionState = Type.Object(
-  {
-    name: text,
-    version: Type.Integer(),
-    position: Position,
-    head: Position,
-    lag: Position,
-    runner: Type.Union([text, Type.Null()]),
-    parked: Type.Integer(),
-  },
-  { additionalProperties: false },
-)
-
-/** What admins see of the projections. */
-export function operationRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.get(
-    '/admin/projections',
-    {
-      config: { access: ['admin', 'auditor'] },
-      schema: {
-        summary: 'How far the projections are',
-        tags: ['Admin'],
-        operationId: 'listProjections',
-        response: {
-          200: Type.Object({ data: Type.Array(ProjectionState) }, { additionalProperties: false }),
-          ...problemResponses,
-        },
-      },
-    },
-    async () => {
-      const [head, states] = await Promise.all([
-        context.eventStore.head(),
-        projectionStates(context.db),
-      ])
-      return {
-        data: states.map(({ name, version, position, runner, parked }) => ({
-          name,
-          version,
-          position: String(position),
-          head: String(head),
-          lag: String(head > position ? head - position : 0n),
-          runner,
-          parked: Number(parked),
-        })),
-      }
-    },
-  )
 }

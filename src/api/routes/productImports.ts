@@ -1,19 +1,20 @@
 // Bulk imports of products over HTTP: upload, progress, cancel, undo.
-import type { ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { derivedId } from '../../commands/ids.ts'
 import { Id } from '../../domain/types.ts'
 import {
+  hasEnded,
   type ImportStatus,
+  importProgress,
   importReport,
   importStatuses,
   listImports,
 } from '../../projections/productImportQueries.ts'
 import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
-import { followImport } from '../importStream.ts'
 import { HttpProblem } from '../problems.ts'
+import { createProgressStreams, wantsEvents } from '../progressStream.ts'
 import { readRoute } from '../readRoute.ts'
 import { commandHeaders, envelopeOf, requireKey } from '../requests.ts'
 import { problemResponses, time } from '../schemas.ts'
@@ -168,11 +169,7 @@ async function reportOf(
 }
 
 function reads(app: FastifyInstance, context: ApiContext): void {
-  const open = new Set<ServerResponse>()
-  // An import may take longer than a server that is to stop can wait for those who follow it.
-  app.addHook('preClose', async () => {
-    for (const response of open) response.end()
-  })
+  const streams = createProgressStreams(app)
   readRoute(app, context, {
     tag,
     access,
@@ -209,14 +206,13 @@ function reads(app: FastifyInstance, context: ApiContext): void {
     },
     async (request, reply) => {
       const report = await reportOf(context, request.params.importId, request.query)
-      if (!/\btext\/event-stream\b/.test(request.headers.accept ?? '')) {
+      if (!wantsEvents(request)) {
         return reply.type('application/json; charset=utf-8').send(report)
       }
-      reply.hijack()
-      open.add(reply.raw)
-      reply.raw.on('close', () => open.delete(reply.raw))
-      followImport(context, request.params.importId, reply.raw)
-      return reply
+      return streams.follow(reply, async () => {
+        const state = await importProgress(context.db, request.params.importId)
+        return state && { state, isDone: hasEnded(state) }
+      })
     },
   )
 }

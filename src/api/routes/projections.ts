@@ -1,0 +1,352 @@
+// Projections as operators see them: how far, rebuilding, and events that could not be handled.
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { decodeAll } from '../../commands/decoding.ts'
+import { projections } from '../../projections/index.ts'
+import { type ProjectionState, projectionStates } from '../../projections/orderQueries.ts'
+import { type Decided, decideParked, parkedEvents } from '../../projections/parking.ts'
+import type { Projection } from '../../projections/projection.ts'
+import {
+  previousTables,
+  type RebuildState,
+  rebuildStates,
+  request as requestRebuild,
+} from '../../projections/rebuildStates.ts'
+import { signedIn } from '../actor.ts'
+import type { ApiContext } from '../context.ts'
+import { HttpProblem } from '../problems.ts'
+import { createProgressStreams, type ProgressStreams, wantsEvents } from '../progressStream.ts'
+import { readRoute } from '../readRoute.ts'
+import { many, nullable, Position, problemResponses, strict, text, time } from '../schemas.ts'
+
+const tag = 'Admin'
+const readers = ['admin', 'auditor'] as const
+const admins = ['admin'] as const
+const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+
+const state = {
+  name: text(100),
+  version: count,
+  position: Position,
+  head: Position,
+  lag: Position,
+  runner: nullable(text(200)),
+  parked: count,
+}
+const ProjectionSummary = Type.Object(state, strict)
+const Rebuild = Type.Object(
+  {
+    name: text(100),
+    state: Type.Enum(['requested', 'running', 'done', 'failed']),
+    version: count,
+    position: Position,
+    target: Position,
+    progress: Type.Number({ minimum: 0, maximum: 1 }),
+    matches: nullable(Type.Boolean()),
+    error: nullable(text(2_000)),
+    startedAt: time,
+    updatedAt: time,
+  },
+  strict,
+)
+const ProjectionDetail = Type.Object(
+  {
+    ...state,
+    lagMs: count,
+    state: Type.Enum(['running', 'behind', 'rebuilding', 'idle']),
+    previous: nullable(Type.Object({ version: count, position: Position }, strict)),
+    rebuild: nullable(Rebuild),
+  },
+  strict,
+)
+const ParkedEvent = Type.Object(
+  { position: Position, stream: text(200), type: text(100), error: text(2_000), parkedAt: time },
+  strict,
+)
+
+const named = Type.Object({ name: Type.String({ minLength: 1, maxLength: 100 }) }, strict)
+const parkedOne = Type.Object(
+  { name: Type.String({ minLength: 1, maxLength: 100 }), position: Position },
+  strict,
+)
+const ParkedQuery = Type.Object(
+  {
+    after: Type.Optional(Position),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+  },
+  strict,
+)
+const defaultLimit = 10
+
+/** Publishes the projections. */
+export function projectionRoutes(app: FastifyInstance, context: ApiContext): void {
+  const streams = createProgressStreams(app)
+  states(app, context)
+  rebuilding(app, context, streams)
+  parking(app, context)
+}
+
+function states(app: FastifyInstance, context: ApiContext): void {
+  const shared = { tag, access: readers, from: [] }
+  readRoute(app, context, {
+    ...shared,
+    url: '/admin/projections',
+    summary: 'How far the projections are',
+    operationId: 'listProjections',
+    answer: Type.Object({ data: many(ProjectionSummary, 100) }, strict),
+    async handle() {
+      const [head, found] = await Promise.all([
+        context.eventStore.head(),
+        projectionStates(context.db),
+      ])
+      return { data: found.map(each => summary(each, head)) }
+    },
+  })
+  readRoute(app, context, {
+    ...shared,
+    url: '/admin/projections/:name',
+    summary: 'How far one projection is, in events and in time, and its last rebuild',
+    operationId: 'getProjection',
+    params: named,
+    answer: ProjectionDetail,
+    handle: ({ params: { name } }) => detail(context, name),
+  })
+}
+
+function summary({ name, version, position, runner, parked }: ProjectionState, head: bigint) {
+  return {
+    name,
+    version,
+    position: String(position),
+    head: String(head),
+    lag: String(head > position ? head - position : 0n),
+    runner,
+    parked: Number(parked),
+  }
+}
+
+async function detail(context: ApiContext, name: string) {
+  const { db, eventStore } = context
+  const [head, all, [rebuild], previous] = await Promise.all([
+    eventStore.head(),
+    projectionStates(db),
+    rebuildStates(db, name),
+    previousTables(db, name),
+  ])
+  const found = all.find(each => each.name === name)
+  if (found === undefined) throw missing(name)
+  const isRebuilding = rebuild?.state === 'running'
+  const isBehind = found.position < head
+  const running = found.runner === null ? 'idle' : isBehind ? 'behind' : 'running'
+  return {
+    ...summary(found, head),
+    lagMs: isBehind ? await lagMs(context, found.position) : 0,
+    state: isRebuilding ? 'rebuilding' : running,
+    previous: previous ? { ...previous, position: String(previous.position) } : null,
+    rebuild: rebuild ? rebuildBody(rebuild) : null,
+  }
+}
+
+/** For how long the first event has been in the log that a projection has not seen. */
+async function lagMs({ eventStore, shop }: ApiContext, position: bigint): Promise<number> {
+  for await (const { recordedAt } of eventStore.readAll({ after: position })) {
+    return Math.max(0, shop.clock.now().getTime() - recordedAt.getTime())
+  }
+  return 0
+}
+
+function missing(name: string): HttpProblem {
+  const there = projections.map(each => each.name).join(', ')
+  return new HttpProblem(
+    'projection/not-found',
+    `There is no projection ${name}; there are ${there}.`,
+  )
+}
+
+/** Reactions have a checkpoint too, but no tables of their own that could be made anew. */
+function projectionNamed(name: string): Projection {
+  const projection = projections.find(each => each.name === name)
+  if (projection === undefined) throw missing(name)
+  return projection
+}
+
+function rebuildBody(rebuild: RebuildState): Static<typeof Rebuild> {
+  const { position, target, startedAt, updatedAt, ...rest } = rebuild
+  const share = target === 0n ? 0 : Math.min(1, Number(position) / Number(target))
+  return {
+    ...rest,
+    position: String(position),
+    target: String(target),
+    progress: rest.state === 'done' ? 1 : share,
+    startedAt: startedAt.toISOString(),
+    updatedAt: updatedAt.toISOString(),
+  }
+}
+
+async function lastRebuild({ db }: ApiContext, name: string) {
+  const [rebuild] = await rebuildStates(db, projectionNamed(name).name)
+  return rebuild && { state: rebuildBody(rebuild), isDone: hasEnded(rebuild) }
+}
+
+const hasEnded = ({ state: now }: RebuildState) => now === 'done' || now === 'failed'
+
+function rebuilding(app: FastifyInstance, context: ApiContext, streams: ProgressStreams): void {
+  app.post<{ Params: Static<typeof named> }>(
+    '/admin/projections/:name/rebuild',
+    {
+      config: { access: admins },
+      schema: {
+        summary: 'Build a projection anew beside the one that serves; a worker does it',
+        tags: [tag],
+        operationId: 'rebuildProjection',
+        params: named,
+        response: { 202: Rebuild, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const projection = projectionNamed(request.params.name)
+      await requestRebuild(context.db, projection)
+      const last = await lastRebuild(context, projection.name)
+      reply.header('location', `/api/admin/projections/${projection.name}/rebuild`)
+      return reply.status(202).send(last?.state)
+    },
+  )
+  app.get<{ Params: Static<typeof named> }>(
+    '/admin/projections/:name/rebuild',
+    {
+      config: { access: readers },
+      schema: {
+        summary: 'How far the last rebuild is; as text/event-stream, live',
+        tags: [tag],
+        operationId: 'getRebuild',
+        params: named,
+        response: {
+          200: {
+            description: 'The rebuild; as a stream, progress events and the last one called done',
+            content: {
+              'application/json': { schema: Rebuild },
+              'text/event-stream': { schema: Type.String({ maxLength: 100_000 }) },
+            },
+          },
+          ...problemResponses,
+        },
+      },
+    },
+    async (request, reply) => {
+      const look = () => lastRebuild(context, request.params.name)
+      const last = await look()
+      if (last === undefined) {
+        throw new HttpProblem('request/not-found', 'It has not been rebuilt yet.')
+      }
+      if (wantsEvents(request)) return streams.follow(reply, look)
+      return reply.type('application/json; charset=utf-8').send(last.state)
+    },
+  )
+}
+
+function parking(app: FastifyInstance, context: ApiContext): void {
+  readRoute(app, context, {
+    tag,
+    access: readers,
+    from: [],
+    url: '/admin/projections/:name/parked',
+    summary: 'Events that a projection could not handle, and what waits behind them',
+    operationId: 'listParked',
+    params: named,
+    query: ParkedQuery,
+    answer: Type.Object(
+      { data: many(ParkedEvent, 100), nextCursor: Type.Optional(Position) },
+      strict,
+    ),
+    async handle({ params: { name }, query: { after = '0', limit = defaultLimit } }) {
+      const found = await parkedEvents(context.db, name, { after: BigInt(after), limit })
+      const data = found.map(({ position, parkedAt, ...rest }) => ({
+        ...rest,
+        position: String(position),
+        parkedAt: parkedAt.toISOString(),
+      }))
+      const last = data.length < limit ? undefined : data.at(-1)?.position
+      return last === undefined ? { data } : { data, nextCursor: last }
+    },
+  })
+  decision(app, context, 'retry')
+  decision(app, context, 'skip')
+}
+
+const Reason = Type.Object({ reason: Type.String({ minLength: 1, maxLength: 500 }) }, strict)
+const OptionalReason = Type.Partial(Reason, strict)
+
+function decision(app: FastifyInstance, context: ApiContext, what: 'retry' | 'skip'): void {
+  const body = what === 'skip' ? Reason : OptionalReason
+  app.post<{ Params: Static<typeof parkedOne>; Body: Static<typeof OptionalReason> }>(
+    `/admin/projections/:name/parked/:position/${what}`,
+    {
+      config: { access: admins },
+      schema: {
+        summary:
+          what === 'skip'
+            ? 'Leave an event out for good, and apply what waits behind it'
+            : 'Try an event again, and what waits behind it',
+        tags: [tag],
+        operationId: `${what}Parked`,
+        params: parkedOne,
+        body,
+        response: {
+          200: Type.Object({ applied: count, left: count }, strict),
+          ...problemResponses,
+        },
+      },
+      async preValidation(request) {
+        if (what === 'retry') request.body ??= {}
+      },
+    },
+    async (request, reply) => {
+      const { name, position } = request.params
+      const decided = await decideParked(context.db, projectionNamed(name), {
+        position: BigInt(position),
+        decision: {
+          decision: what,
+          reason: request.body.reason ?? null,
+          decidedBy: signedIn(request),
+        },
+        read: (stream, positions) => readAt(context, stream, positions),
+      })
+      return sendDecided(reply, decided)
+    },
+  )
+}
+
+/** The events of a stream at these positions, decoded. */
+async function readAt(
+  { eventStore, codec }: ApiContext,
+  stream: string,
+  positions: readonly bigint[],
+) {
+  const wanted = new Set(positions)
+  const found = []
+  for await (const event of eventStore.readStream(stream)) {
+    if (wanted.has(event.position)) found.push(event)
+  }
+  return decodeAll(codec, found)
+}
+
+function sendDecided(reply: FastifyReply, decided: Decided) {
+  switch (decided.outcome) {
+    case 'applied':
+      return reply.send({ applied: decided.events, left: decided.left })
+    case 'not-parked':
+      throw new HttpProblem('projection/not-parked', 'This event is not parked for it.')
+    case 'not-first':
+      throw new HttpProblem(
+        'projection/earlier-parked',
+        'Events of a stream are handled in order: decide about the first of them.',
+        { first: String(decided.first) },
+      )
+    case 'still-parked':
+      throw new HttpProblem(
+        'projection/still-parked',
+        'It still cannot be applied: mend the projection first, or skip the event.',
+        { error: decided.error },
+      )
+  }
+}
