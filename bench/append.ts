@@ -1,18 +1,21 @@
-// Appends through the port against raw inserts of the same rows (bars 1 and 2 of the design).
+// Rows 1 and 2. Path: one event appended through the port to distinct streams, 64 in flight, and
+// one at a time. Limits: a multi-row insert of the same rows, 100 a transaction, 16 clients; one
+// prepared insert. Bars: at least 35 % of the rate; a median within 1.6 times.
 import { randomUUID } from 'node:crypto'
 import type { EventStore } from '../src/eventstore/port.ts'
 import { postgresEventStore } from '../src/eventstore/postgres.ts'
 import type { Pool } from '../src/infra/database.ts'
-import type { BenchDatabase } from './database.ts'
+import type { Bench } from './benchmark.ts'
 import {
   type Candidate,
-  compare,
   interleave,
+  judge,
   type Measured,
   medianMs,
-  type Ratio,
   type Report,
   rate,
+  roundsFor,
+  type Verdict,
 } from './harness.ts'
 import { insertRows, sampleEvent } from './rawLog.ts'
 
@@ -27,9 +30,11 @@ const levels = [
   { inFlight: 64, total: 30_000 },
 ]
 
-export async function append({ pool }: BenchDatabase, quick: boolean): Promise<Report> {
+export async function append({ database: { pool }, quick }: Bench): Promise<Report> {
+  await pool.query(`drop table if exists ${rawTable}`)
   await pool.query(`create table ${rawTable} (like eventstore.events including all)`)
   const store = postgresEventStore(pool)
+  const head = await store.head()
   const size = quick ? 0.25 : 1
   const rawLog = rawWriter(pool)
   try {
@@ -39,25 +44,26 @@ export async function append({ pool }: BenchDatabase, quick: boolean): Promise<R
       { name: rawOne, unit: 'ms', run: () => medianMs(1_000 * size, rawLog.one) },
       { name: one, unit: 'ms', run: () => medianMs(1_000 * size, () => appendOne(store, 'idle')) },
     ]
-    const rounds = quick ? { warmups: 1, rounds: 3 } : { warmups: 2, rounds: 7 }
-    const measured = await interleave(candidates, rounds)
-    return { name: 'append', measured, ratios: ratiosOf(measured), notes: await batchSizes(pool) }
+    const measured = await interleave(candidates, roundsFor(quick))
+    const verdicts = verdictsOf(measured)
+    return { name: 'append', measured, verdicts, notes: await batchSizes(pool, head) }
   } finally {
     await store.close()
   }
 }
 
-function ratiosOf(measured: readonly Measured[]): Ratio[] {
-  const ratios = levels.map(({ inFlight }) =>
-    compare(measured, {
-      name: `port, ${inFlight} in flight, to the multi-row insert`,
+function verdictsOf(measured: readonly Measured[]): Verdict[] {
+  const rates = levels.map(({ inFlight }) =>
+    judge(measured, {
+      row: 1,
+      path: `append, ${inFlight} in flight`,
       of: nameOf(inFlight),
       to: raw,
       ...(inFlight === 64 && { bar: { atLeast: 0.35 } }),
     }),
   )
-  const idle = { name: 'idle p50, port to prepared insert', of: one, to: rawOne }
-  return [...ratios, compare(measured, { ...idle, bar: { atMost: 1.6 } })]
+  const idle = { row: 2, path: 'append, idle, p50', of: one, to: rawOne, bar: { atMost: 1.6 } }
+  return [...rates, judge(measured, idle)]
 }
 
 function nameOf(inFlight: number): string {
@@ -96,17 +102,21 @@ function rawWriter(pool: Pool) {
 }
 
 /** How many events left together: those of one transaction carry its number. */
-async function batchSizes(pool: Pool): Promise<string[]> {
-  const { rows } = await pool.query<{ level: string; mean: number; most: number }>(`
+async function batchSizes(pool: Pool, after: bigint): Promise<string[]> {
+  const { rows } = await pool.query<{ level: string; mean: number; most: number }>(
+    `
     select level, avg(size)::float8 as mean, max(size)::integer as most
     from (
       select split_part(stream, '-', 1) as level, xmin::text, count(*) as size
       from eventstore.events
+      where position > $1
       group by level, xmin::text
     ) batches
     group by level
     order by mean
-  `)
+  `,
+    [after],
+  )
   return rows
     .filter(({ level }) => level.startsWith('at'))
     .map(({ level, mean, most }) => {

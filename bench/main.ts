@@ -2,22 +2,59 @@
 import { relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { readEnvironment } from '../src/config.ts'
+import { addToCart } from './addToCart.ts'
+import { aggregate } from './aggregate.ts'
+import { apiMemory } from './apiMemory.ts'
 import { append } from './append.ts'
-import { type BenchDatabase, withDatabase } from './database.ts'
-import { type Report, save, table } from './harness.ts'
+import type { Benchmark } from './benchmark.ts'
+import { chain } from './chain.ts'
+import { type BenchServers, onFreshDatabase, versionOf, withServers } from './database.ts'
+import { flashSale } from './flashSale.ts'
+import { growth } from './growth.ts'
+import type { Report, Verdict } from './harness.ts'
+import { listing } from './listing.ts'
+import { orderDetail } from './orderDetail.ts'
+import { placeOrder } from './placeOrder.ts'
 import { read } from './read.ts'
+import { realtime } from './realtime.ts'
+import { rebuild } from './rebuild.ts'
+import { search } from './search.ts'
+import { start } from './start.ts'
+import { reportTable, save, thisMachine, verdictMarkdown, verdictTable } from './tables.ts'
 
-const benchmarks: Record<string, (database: BenchDatabase, quick: boolean) => Promise<Report>> = {
-  append,
-  read,
+/** By name: what it measures, and the benchmark. */
+const benchmarks: Record<string, { about: string; run: Benchmark }> = {
+  append: { about: 'rows 1 and 2: appends through the port', run: append },
+  addToCart: { about: 'row 3: AddToCart over HTTP', run: addToCart },
+  placeOrder: { about: 'row 4: PlaceOrder over HTTP', run: placeOrder },
+  flashSale: { about: 'row 5: 1,000 buyers, 100 pieces', run: flashSale },
+  listing: { about: 'row 6: a cached product listing', run: listing },
+  orderDetail: { about: 'row 7: an order read by its owner', run: orderDetail },
+  search: { about: 'row 8: listings that are not cached', run: search },
+  realtime: { about: 'rows 9 and 17: from an event to its message', run: realtime },
+  read: { about: 'row 12: a catch-up subscription', run: read },
+  rebuild: { about: 'rows 10, 11 and 15: rebuilding read models', run: rebuild },
+  aggregate: { about: 'row 13: loading an aggregate', run: aggregate },
+  apiMemory: { about: 'row 15: memory of the API', run: apiMemory },
+  start: { about: 'row 16: npm start', run: start },
+  chain: { about: 'row 18: appends while the log is signed', run: chain },
 }
 
-const usage = `Usage: npm run bench                     all benchmarks
-       npm run bench -- append read      some of them: ${Object.keys(benchmarks).join(', ')}
-       npm run bench -- append --quick   a short look, in seconds
+const list = Object.entries(benchmarks).map(([name, { about }]) => `  ${name.padEnd(14)}${about}`)
+const usage = `Usage: npm run bench                     all benchmarks, with figures to quote
+       npm run bench -- append read      some of them
+       npm run bench -- --quick          a short look at all of them, in minutes
 
-Runs on a PostgreSQL of its own in a temporary directory, or on a fresh database of the server that
-DATABASE_URL names. Results go to bench/results/ as JSON.`
+  --quick      fewer and shorter rounds
+  --growth     row 14 alone: the paths on 100,000 and on 10,000,000 events, an hour and 20 GB
+  --strict     exit code 1 when a bar is missed
+  --markdown   the last table as Markdown
+
+${list.join('\n')}
+
+Every figure is taken beside its limit, in turns, in the same run. Servers are started for it in a
+temporary directory, or are those that DATABASE_URL and REDIS_URL name (logical database 15 of that
+Redis is emptied). Results go to bench/results/ as JSON.`
 
 try {
   await main()
@@ -27,8 +64,7 @@ try {
 }
 
 async function main(): Promise<void> {
-  const options = { help: { type: 'boolean', short: 'h' }, quick: { type: 'boolean' } } as const
-  const { values, positionals } = parseArgs({ options, allowPositionals: true })
+  const { values, positionals } = readArguments()
   if (values.help) {
     console.log(usage)
     return
@@ -36,16 +72,70 @@ async function main(): Promise<void> {
   const names = positionals.length > 0 ? positionals : Object.keys(benchmarks)
   const unknown = names.filter(name => !Object.hasOwn(benchmarks, name))
   if (unknown.length > 0) throw new Error(`no benchmark is called ${unknown.join(', ')}\n${usage}`)
-  for (const name of names) await run(name, values.quick ?? false)
+  const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } = readEnvironment()
+  const named = { databaseUrl: databaseUrl || undefined, redisUrl: redisUrl || undefined }
+  const quick = values.quick ?? false
+  const { verdicts, failed } = await withServers(named, async servers => {
+    const { processor, cores, memoryGiB, node } = thisMachine()
+    const machine = `${processor}, ${cores} cores, ${memoryGiB} GiB, Node ${node}`
+    const postgres = `PostgreSQL ${await versionOf(servers.databaseUrl)}`
+    console.log(`${new Date().toISOString()}, ${machine}, ${postgres}\n`)
+    return values.growth ? runGrowth(servers, quick) : runAll(names, servers, quick)
+  })
+  const print = values.markdown ? verdictMarkdown : verdictTable
+  const missed = verdicts.filter(({ met }) => met === false).length
+  const judged = verdicts.filter(({ met }) => met !== undefined).length
+  console.log(`${print(verdicts)}\n\n${missed} of ${judged} bars missed`)
+  if (failed.length > 0) console.log(`failed, so without figures: ${failed.join(', ')}`)
+  if (failed.length > 0 || (values.strict && missed > 0)) process.exitCode = 1
 }
 
-async function run(name: string, quick: boolean): Promise<void> {
-  const url = readEnvironment().DATABASE_URL || undefined
-  await withDatabase(url, async database => {
+function readArguments() {
+  const flag = { type: 'boolean' } as const
+  const options = {
+    help: { ...flag, short: 'h' },
+    quick: flag,
+    growth: flag,
+    strict: flag,
+    markdown: flag,
+  } as const
+  return parseArgs({ options, allowPositionals: true })
+}
+
+/** One that fails has no figure and does not keep the others from running. */
+async function runAll(names: readonly string[], servers: BenchServers, quick: boolean) {
+  const verdicts: Verdict[] = []
+  const failed: string[] = []
+  for (const name of names) {
+    try {
+      verdicts.push(...(await run(name, servers, quick)).verdicts)
+    } catch (error) {
+      console.error(`${name} failed: ${error instanceof Error ? error.stack : error}`)
+      failed.push(name)
+    }
+  }
+  return { verdicts, failed }
+}
+
+async function runGrowth(servers: BenchServers, quick: boolean) {
+  console.log('growth: measuring')
+  const report = await growth(servers, quick)
+  await show(report, { quick })
+  return { verdicts: report.verdicts, failed: [] }
+}
+
+async function run(name: string, servers: BenchServers, quick: boolean): Promise<Report> {
+  return onFreshDatabase(servers, async database => {
     console.log(`${name}: measuring`)
-    const report = await benchmarks[name]?.(database, quick)
-    if (report === undefined) return
-    const file = await save(report, { quick, postgres: database.settings })
-    console.log(`\n${table(report)}\n\n  kept in ${relative(process.cwd(), file)}\n`)
+    const benchmark = benchmarks[name]
+    if (benchmark === undefined) throw new Error(`no benchmark is called ${name}`)
+    const report = await benchmark.run({ database, quick })
+    await show(report, { quick, postgres: database.settings })
+    return report
   })
+}
+
+async function show(report: Report, settings: Record<string, unknown>): Promise<void> {
+  const file = await save(report.name, report, settings)
+  console.log(`\n${reportTable(report)}\n\n  kept in ${relative(process.cwd(), file)}\n`)
 }

@@ -1,9 +1,10 @@
-// A catch-up subscription through the port against reading the same rows with the driver (bar 12).
+// Row 12. Path: a catch-up subscription through the port to a handler that does nothing. Limit: the
+// same rows read with the driver, parsed, in pages of the same size. Bar: at least 85 % of it.
 import { randomUUID } from 'node:crypto'
 import { postgresEventStore } from '../src/eventstore/postgres.ts'
 import type { Pool } from '../src/infra/database.ts'
-import type { BenchDatabase } from './database.ts'
-import { type Candidate, compare, interleave, type Report, rate } from './harness.ts'
+import type { Bench } from './benchmark.ts'
+import { type Candidate, interleave, judge, type Report, rate, roundsFor } from './harness.ts'
 import { insertRows, sampleEvent } from './rawLog.ts'
 
 const raw = 'pg, pages of 1,000, parsed'
@@ -11,7 +12,7 @@ const rawLarge = 'pg, pages of 10,000, parsed'
 const port = 'subscription to a no-op handler'
 const rowsAtOnce = 500
 
-export async function read({ pool }: BenchDatabase, quick: boolean): Promise<Report> {
+export async function read({ database: { pool }, quick }: Bench): Promise<Report> {
   const total = quick ? 50_000 : 200_000
   await fill(pool, total)
   const candidates: Candidate[] = [
@@ -19,13 +20,12 @@ export async function read({ pool }: BenchDatabase, quick: boolean): Promise<Rep
     candidate(rawLarge, total, () => readRaw(pool, total, 10_000)),
     candidate(port, total, () => subscribe(pool, total)),
   ]
-  const rounds = quick ? { warmups: 1, rounds: 3 } : { warmups: 2, rounds: 7 }
-  const measured = await interleave(candidates, rounds)
+  const measured = await interleave(candidates, roundsFor(quick))
   return {
     name: 'read',
     measured,
-    ratios: [raw, rawLarge].map(to =>
-      compare(measured, { name: `subscription to ${to}`, of: port, to, bar: { atLeast: 0.85 } }),
+    verdicts: [raw, rawLarge].map(to =>
+      judge(measured, { row: 12, path: port, of: port, to, bar: { atLeast: 0.85 } }),
     ),
     notes: [`a log of ${total.toLocaleString('en-GB')} events of about 300 bytes, in memory`],
   }
@@ -55,7 +55,8 @@ function candidate(name: string, total: number, work: () => Promise<number>): Ca
   return { name, unit: 'events/s', run }
 }
 
-async function readRaw(pool: Pool, total: number, page: number): Promise<number> {
+/** Reads so many events with the driver, as objects; gives how many came. */
+export async function readRaw(pool: Pool, total: number, page: number): Promise<number> {
   const session = await pool.connect()
   let seen = 0
   try {

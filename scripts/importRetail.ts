@@ -4,9 +4,10 @@ import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { ConfigError, loadConfig, readEnvironment } from '../src/config.ts'
+import { createAnswerCache } from '../src/infra/answerCache.ts'
 import { LocalServerError } from '../src/infra/local/localServer.ts'
 import { type Services, withServices } from '../src/infra/local/services.ts'
-import { createListingCache, createRedis } from '../src/infra/redis.ts'
+import { createRedis } from '../src/infra/redis.ts'
 import { type OpenShop, openShop } from '../src/openShop.ts'
 import { positionOf } from '../src/projections/checkpoints.ts'
 import { projections } from '../src/projections/index.ts'
@@ -110,7 +111,7 @@ async function withShop(
     closers.push(shop.close)
     const redis = createRedis(config.redisUrl.reveal())
     closers.push(() => redis.disconnect())
-    closers.push(runProjections(shop, createListingCache(redis)).stop)
+    closers.push(runProjections(shop, createAnswerCache(redis)).stop)
     return await work({ ...shop, signal })
   } finally {
     for (const close of closers.reverse()) await close()
@@ -118,7 +119,7 @@ async function withShop(
 }
 
 /** Where a worker runs them already it holds their leases, and these wait in vain. */
-function runProjections(shop: OpenShop, listings: ReturnType<typeof createListingCache>) {
+function runProjections(shop: OpenShop, answers: ReturnType<typeof createAnswerCache>) {
   const warn = (fields: object, message: string) => console.error(message, fields)
   return startProjector({
     ...shop,
@@ -127,7 +128,7 @@ function runProjections(shop: OpenShop, listings: ReturnType<typeof createListin
     progress: createProgress(),
     log: { info: () => undefined, warn, error: warn },
     async onCommitted({ listingsChanged }) {
-      if (listingsChanged) await listings.invalidate()
+      if (listingsChanged) await answers.invalidate()
     },
   })
 }

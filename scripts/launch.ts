@@ -135,6 +135,7 @@ function whereThingsAre(url: string, services: Services): string {
   const inside = relative(process.cwd(), dataDirectory)
   const data = [inside.startsWith('..') ? dataDirectory : inside, ...elsewhere].join(' and ')
   const lines = [
+    ['Console', `${url}/console`],
     ['API docs', `${url}/docs`],
     ['OpenAPI', `${url}/openapi.json`],
     ['Mails', mailsUrl ? `${mailsUrl} (or: npm run mails)` : 'sent through SMTP_URL'],

@@ -5,32 +5,37 @@ import { createNotificationFeed } from './api/feed.ts'
 import { buildServer } from './api/server.ts'
 import type { FileStore, Imaging } from './commands/imagePorts.ts'
 import { type Config, localUrl } from './config.ts'
+import { createAnswerCache } from './infra/answerCache.ts'
+import { createCheckpointBook } from './infra/auditBook.ts'
 import { createDatabase, createPool } from './infra/database.ts'
 import { createFileStore } from './infra/fileStore.ts'
 import { createImaging } from './infra/imaging.ts'
 import { createMailer } from './infra/mailer.ts'
 import { createProductImports } from './infra/productImports.ts'
 import { createCounters } from './infra/rateLimits.ts'
-import {
-  assertKeepsJobs,
-  createListingCache,
-  createRedis,
-  createSignals,
-  redisOptions,
-} from './infra/redis.ts'
+import { assertKeepsJobs, createRedis, createSignals, redisOptions } from './infra/redis.ts'
+import { createWebhookSender } from './infra/webhookSender.ts'
+import type { Metrics } from './metrics.ts'
+import { createWatching } from './observe.ts'
 import { openShop } from './openShop.ts'
 import { projections } from './projections/index.ts'
 import { seedCatalogue } from './sampleCatalogue.ts'
+import type { Tracing } from './tracing.ts'
 import { accountUpkeep, startAccountSweep } from './workers/accountUpkeep.ts'
+import { startAuditChain } from './workers/auditChain.ts'
 import { startImageJobs } from './workers/images/jobs.ts'
 import { imageOutbox } from './workers/images/outbox.ts'
+import { openQueues } from './workers/jobQueue.ts'
 import { type AccountMailParts, startAccountMails } from './workers/mails/accountMails.ts'
 import { startMailJobs } from './workers/mails/jobs.ts'
 import { mailOutbox } from './workers/mails/outbox.ts'
+import { observedProjection } from './workers/observed.ts'
 import { startOrderProcesses } from './workers/orderProcesses.ts'
 import { startProductImports } from './workers/productImports/jobs.ts'
 import { createProgress } from './workers/progress.ts'
 import { startProjector } from './workers/projector.ts'
+import { startWebhookJobs } from './workers/webhooks/jobs.ts'
+import { webhookOutbox } from './workers/webhooks/outbox.ts'
 
 export interface Parts {
   api: boolean
@@ -43,8 +48,9 @@ export interface Running {
   close(): Promise<void>
 }
 
-/** Sessions of the workers beside one for each projection: mails, imports, order processes. */
-const workerSessions = 6
+// Sessions of the workers beside one for each projection: mails, imports, order processes, the hash
+// chain.
+const workerSessions = 7
 
 /** The channel on which projectors call those who follow orders live. */
 const notified = 'orderstream:notified'
@@ -52,6 +58,8 @@ const notified = 'orderstream:notified'
 const accountMailsQueued = 'orderstream:account-mails'
 /** The channel on which the API calls the importer. */
 const importsChanged = 'orderstream:imports'
+/** The channel on which the API calls those who send webhooks. */
+const webhooksWanted = 'orderstream:webhooks'
 
 /**
  * Starts what is wanted of the shop and resolves once it serves. `say` is told of the few things an
@@ -81,14 +89,20 @@ interface Starting {
 
 async function start(config: Config, parts: Parts, { closers, say }: Starting): Promise<string> {
   const log = pino({ level: config.logLevel })
-  const open = await openShop(config)
+  const watching = createWatching(config, parts.api ? 'api' : 'worker')
+  closers.push(watching.close)
+  const open = await openShop(config, watching)
   closers.push(open.close)
   const redis = createRedis(config.redisUrl.reveal())
   closers.push(() => redis.disconnect())
   await assertKeepsJobs(redis)
   const signals = createSignals(redis)
   closers.push(signals.close)
-  const listings = createListingCache(redis)
+  const { metrics, tracing } = watching
+  const answers = createAnswerCache(redis, metrics)
+  const queues = openQueues(redis)
+  closers.push(queues.close)
+  await watching.serve(open, queues)
   const progress = createProgress()
   const images = { files: createFileStore(config.filesDirectory), imaging: createImaging() }
 
@@ -97,37 +111,38 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
     const seeded = await seedCatalogue(open)
     if (seeded > 0) say(`made a sample catalogue of ${seeded} products`)
   }
-  if (parts.workers) {
-    const shared = {
-      ...open,
-      ...images,
-      redis,
-      signals,
-      listings,
-      progress,
-      log,
-      hasPort: parts.api,
-    }
-    await startWorkers(config, shared, closers)
-  }
-  if (!parts.api) return localUrl(config.host, config.port)
-
-  const feed = await createNotificationFeed(open.db)
-  signals.on(notified, feed.wake)
-  closers.push(feed.close)
-  const counters = createCounters(redis)
-  const server = await buildServer({
+  const shared = {
     ...open,
     ...images,
-    config,
     redis,
-    listings,
-    productImports: createProductImports(open.pool, () => signals.send(importsChanged)),
-    feed,
+    signals,
+    answers,
     progress,
-    counters,
-    wakeMailers: () => signals.send(accountMailsQueued),
+    queues: queues.queues,
+    metrics,
+    tracing,
     log,
+    hasPort: parts.api,
+  }
+  if (parts.workers) await startWorkers(config, shared, closers)
+  return parts.api ? serve(config, shared, closers) : localUrl(config.host, config.port)
+}
+
+/** Starts the API; the address that it serves at. */
+async function serve(config: Config, parts: WorkerParts, closers: Starting['closers']) {
+  const { pool, db, redis, signals } = parts
+  const feed = await createNotificationFeed(db)
+  signals.on(notified, feed.wake)
+  closers.push(feed.close)
+  const server = await buildServer({
+    ...parts,
+    config,
+    productImports: createProductImports(pool, () => signals.send(importsChanged)),
+    feed,
+    counters: createCounters(redis),
+    wakeMailers: () => signals.send(accountMailsQueued),
+    sender: senderOf(config),
+    wakeWebhooks: () => signals.send(webhooksWanted),
   })
   closers.push(() => server.close())
   const address = await server.listen({ host: config.host, port: config.port })
@@ -139,8 +154,11 @@ type WorkerParts = Awaited<ReturnType<typeof openShop>> & {
   imaging: Imaging
   redis: ReturnType<typeof createRedis>
   signals: ReturnType<typeof createSignals>
-  listings: ReturnType<typeof createListingCache>
+  answers: ReturnType<typeof createAnswerCache>
   progress: ReturnType<typeof createProgress>
+  queues: ReturnType<typeof openQueues>['queues']
+  metrics: Metrics
+  tracing: Tracing
   log: Logger
   hasPort: boolean
 }
@@ -154,7 +172,7 @@ function runnerName({ port }: Config, hasPort: boolean): string {
 }
 
 async function startWorkers(config: Config, parts: WorkerParts, closers: Starting['closers']) {
-  const { shop, eventStore, codec, listings, signals, progress, log } = parts
+  const { shop, eventStore, codec, answers, signals, progress, log } = parts
   // Projections keep sessions busy all the time: they have a pool of their own, so that no command
   // waits for them.
   const pool = createPool(config.databaseUrl.reveal(), {
@@ -166,47 +184,61 @@ async function startWorkers(config: Config, parts: WorkerParts, closers: Startin
   const mailer = createMailer(config.smtpUrl.reveal(), config.mailFrom)
   closers.push(() => mailer.close())
   const connection = redisOptions(config.redisUrl.reveal())
-  const mails = startMailJobs({
-    db,
-    shop,
-    mailer,
-    connection,
-    shopName: config.shopName,
-    log,
-  })
+  const mails = startMailJobs({ ...parts, db, mailer, connection, shopName: config.shopName })
   closers.push(() => mails.close())
   const images = startImageJobs({ ...parts, db, connection })
   closers.push(() => images.close())
   startAccountWork(config, { ...parts, mailer, connection }, closers)
+  const webhooks = startWebhookJobs({
+    ...parts,
+    db,
+    connection,
+    sender: senderOf(config),
+    patience: config.webhookPatience,
+  })
+  signals.on(webhooksWanted, webhooks.wake)
+  closers.push(() => webhooks.close())
   const imports = startProductImports({ db, shop, eventStore, codec, connection, log })
   signals.on(importsChanged, imports.wake)
   closers.push(() => imports.close())
+  const audit = { ...parts.audit, book: createCheckpointBook(pool) }
+  const chain = startAuditChain({ ...parts, audit })
+  closers.push(() => chain.stop())
   const processes = startOrderProcesses({ db, shop, log })
   closers.push(() => processes.stop())
   const projector = startProjector({
     db,
     eventStore,
     codec,
-    projections: [...projections, mailOutbox, imageOutbox, accountUpkeep],
+    projections: [...projections, ...reactions].map(each => observedProjection(each, parts)),
     runner: runnerName(config, parts.hasPort),
     progress,
     log,
     async onCommitted(committed) {
-      if (committed.listingsChanged) await listings.invalidate()
+      if (committed.listingsChanged) await answers.invalidate()
       if (committed.notified) signals.send(notified)
       if (committed.mailsQueued) mails.wake()
       if (committed.imagesQueued) images.wake()
+      if (committed.webhooksQueued) webhooks.wake()
     },
   })
   closers.push(() => projector.stop())
 }
 
+/** What follows the log like a projection, and owns nothing that a rebuild could drop. */
+const reactions = [mailOutbox, imageOutbox, accountUpkeep, webhookOutbox]
+
+function senderOf({ webhookAllowedNetworks: allowedNetworks }: Config) {
+  return createWebhookSender({ allowedNetworks })
+}
+
 function startAccountWork(
-  { shopName, publicUrl }: Config,
+  { shopName, publicUrl, resetPageUrl }: Config,
   parts: WorkerParts & Pick<AccountMailParts, 'mailer' | 'connection'>,
   closers: Starting['closers'],
 ) {
-  const mails = startAccountMails({ ...parts, shopName, publicUrl })
+  const resetPage = resetPageUrl ?? `${publicUrl}/reset-password`
+  const mails = startAccountMails({ ...parts, shopName, resetPage })
   parts.signals.on(accountMailsQueued, mails.wake)
   closers.push(() => mails.close())
   const sweep = startAccountSweep(parts)

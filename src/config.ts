@@ -72,6 +72,16 @@ const schema = Type.Object({
     }),
   ),
   STRIPE_API_BASE: url(['https:', 'http:'], stripeApi, { default: stripeApi }),
+  METRICS_PORT: Type.Optional(Type.Integer(range(1, 65_535))),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(url(['http:', 'https:'], 'http://collector:4318')),
+  WEBHOOK_ALLOWED_NETWORKS: list(
+    isNetwork,
+    'addresses or networks such as 10.0.0.0/8, separated by commas',
+  ),
+  WEBHOOK_RETRY_SECONDS: Type.Integer({ ...range(1, 3_600), default: 5 }),
+  WEBHOOK_ATTEMPTS: Type.Integer({ ...range(1, 20), default: 9 }),
+  WEBHOOK_FAILURES_MAX: Type.Integer({ ...range(1, 1_000_000), default: 100 }),
+  COMMANDS_MAX: Type.Integer({ ...range(1, 100_000), default: 2_000 }),
   RATE_LIMITS: Type.Union([Type.Literal('on'), Type.Literal('off')], {
     default: 'on',
     description: 'on or off',
@@ -83,6 +93,12 @@ const schema = Type.Object({
   RATE_LIMIT_FAILED_LOGINS: Type.Integer({ ...range(1, 1_000_000), default: 10 }),
   RATE_LIMIT_REGISTRATIONS: Type.Integer({ ...range(1, 1_000_000), default: 300 }),
   RATE_LIMIT_RESETS: Type.Integer({ ...range(1, 1_000_000), default: 30 }),
+  RATE_LIMIT_REFRESHES: Type.Integer({ ...range(1, 1_000_000), default: 30 }),
+  RATE_LIMIT_MISSES: Type.Integer({ ...range(1, 1_000_000), default: 30 }),
+  RATE_LIMIT_BULK: Type.Integer({ ...range(1, 1_000_000), default: 5 }),
+  LIVE_CONNECTIONS_EACH: Type.Integer({ ...range(1, 100_000), default: 5 }),
+  LIVE_CONNECTIONS_MAX: Type.Integer({ ...range(1, 100_000), default: 1_000 }),
+  RESET_PAGE_URL: Type.Optional(url(['http:', 'https:'], 'https://shop.example.com/new-password')),
 })
 
 const checker = Compile(schema)
@@ -162,6 +178,15 @@ function fromEnvironment(values: Static<typeof schema>) {
     databasePoolSize: values.DATABASE_POOL_SIZE,
     filesDirectory: values.FILES_DIR,
     stripe: stripeOf(values),
+    metricsPort: values.METRICS_PORT,
+    otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+    webhookAllowedNetworks: Object.freeze([...values.WEBHOOK_ALLOWED_NETWORKS]),
+    webhookPatience: Object.freeze({
+      retrySeconds: values.WEBHOOK_RETRY_SECONDS,
+      attemptsMax: values.WEBHOOK_ATTEMPTS,
+      failuresMax: values.WEBHOOK_FAILURES_MAX,
+    }),
+    commandsMax: values.COMMANDS_MAX,
     rateLimits: values.RATE_LIMITS,
     rateLimitAnonymous: values.RATE_LIMIT_ANONYMOUS,
     rateLimitReads: values.RATE_LIMIT_READS,
@@ -170,6 +195,12 @@ function fromEnvironment(values: Static<typeof schema>) {
     rateLimitFailedLogins: values.RATE_LIMIT_FAILED_LOGINS,
     rateLimitRegistrations: values.RATE_LIMIT_REGISTRATIONS,
     rateLimitResets: values.RATE_LIMIT_RESETS,
+    rateLimitRefreshes: values.RATE_LIMIT_REFRESHES,
+    rateLimitMisses: values.RATE_LIMIT_MISSES,
+    rateLimitBulk: values.RATE_LIMIT_BULK,
+    liveConnectionsEach: values.LIVE_CONNECTIONS_EACH,
+    liveConnectionsMax: values.LIVE_CONNECTIONS_MAX,
+    resetPageUrl: values.RESET_PAGE_URL,
   })
 }
 

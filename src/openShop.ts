@@ -1,14 +1,25 @@
 // Puts the shop together from its settings: the store, the codec, the aggregates, the accounts.
 import type { AccountServices } from './commands/accountPorts.ts'
-import type { CallbackBook, Codec } from './commands/ports.ts'
+import type { AuditServices } from './commands/auditPorts.ts'
+import type {
+  CallbackBook,
+  Codec,
+  Fingerprint,
+  PaymentProvider,
+  RequestKeys,
+} from './commands/ports.ts'
 import { createShop, type Shop } from './commands/shop.ts'
+import type { Webhooks } from './commands/webhookPorts.ts'
 import type { Config } from './config.ts'
 import { eventSchemas } from './domain/events.ts'
 import { createCodec } from './eventstore/codec.ts'
 import { eventStoreDb } from './eventstore/eventstoredb.ts'
+import { observedStore } from './eventstore/observed.ts'
 import type { EventStore } from './eventstore/port.ts'
 import { postgresEventStore } from './eventstore/postgres.ts'
 import { createAccounts } from './infra/accounts.ts'
+import { createCheckpointBook } from './infra/auditBook.ts'
+import { createCheckpointSigner } from './infra/auditKeys.ts'
 import { createStreamCaches } from './infra/caches.ts'
 import { systemClock } from './infra/clock.ts'
 import {
@@ -19,23 +30,31 @@ import {
   type Pool,
 } from './infra/database.ts'
 import { migrate } from './infra/migrate.ts'
+import { observedPayments } from './infra/observedPayments.ts'
 import { createPasswords } from './infra/passwords.ts'
 import { callbackBook } from './infra/paymentCallbacks.ts'
 import { createSeals, type PersonKeys } from './infra/personKeys.ts'
 import { createRecovery } from './infra/recovery.ts'
-import { createSecrets } from './infra/secrets.ts'
+import { createFingerprint, createRequestKeys } from './infra/requestKeys.ts'
+import { createSecrets, type Secrets } from './infra/secrets.ts'
 import { createSessions } from './infra/sessions.ts'
 import { simulatedPayments } from './infra/simulatedPayments.ts'
 import { stripePayments } from './infra/stripePayments.ts'
 import { createTokens } from './infra/tokens.ts'
+import { createWebhooks } from './infra/webhooks.ts'
+import { type Observing, unobserved } from './tracing.ts'
 
 /** Everything that works on the log and the database, without servers or workers. */
 export interface OpenShop {
   shop: Shop
   accounts: AccountServices
+  audit: AuditServices
   eventStore: EventStore
   codec: Codec
   callbacks: CallbackBook
+  requestKeys: RequestKeys
+  fingerprint: Fingerprint
+  webhooks: Webhooks
   pool: Pool
   db: Database
   close(): Promise<void>
@@ -47,48 +66,50 @@ const cachedStreams = 20_000
  * Opens the shop that the settings describe, after bringing its database to the newest schema.
  * Throws when the database cannot be reached or would lose acknowledged writes.
  */
-export async function openShop(config: Config): Promise<OpenShop> {
+export async function openShop(
+  config: Config,
+  observing: Observing = unobserved,
+): Promise<OpenShop> {
   await migrate(config.databaseUrl.reveal())
   const pool = createPool(config.databaseUrl.reveal(), { size: config.databasePoolSize })
   await assertDurable(pool)
-  const eventStore =
+  const store =
     config.eventStoreUrl === undefined
-      ? postgresEventStore(pool)
+      ? postgresEventStore(pool, observing.metrics)
       : eventStoreDb({ url: config.eventStoreUrl })
+  const countsWrites = config.eventStoreUrl !== undefined
+  const eventStore = observedStore(store, observing, { countsWrites })
   const secrets = createSecrets(config.secretKey)
   const seals = createSeals(pool, secrets)
   const codec = createCodec(eventSchemas, seals)
+  const fingerprint = createFingerprint(secrets)
   const caches = createStreamCaches(cachedStreams)
   const forgetting = forgetErased(seals, caches.clear)
   const passwords = createPasswords(secrets)
   const db = createDatabase(pool)
-  const payments =
-    config.stripe === undefined
-      ? simulatedPayments(pool, secrets.key('payment-callbacks'))
-      : stripePayments(pool, config.stripe)
+  const payments = observedPayments(paymentsOf(config, pool, secrets), observing.metrics)
   return {
     shop: createShop({
       eventStore,
       codec,
       cache: caches.factory,
+      fingerprint,
       clock: systemClock,
       payments,
       currency: config.currency,
       orderExpiryMs: config.orderExpiryMinutes * 60_000,
     }),
-    accounts: {
-      accounts: createAccounts(pool, secrets),
-      passwords,
-      tokens: createTokens(pool, secrets, {
-        issuer: config.publicUrl,
-        accessTtlSeconds: config.accessTokenTtlSeconds,
-      }),
-      sessions: createSessions(pool, secrets, { ttlSeconds: config.refreshTokenTtlSeconds }),
-      recovery: createRecovery(pool, secrets),
+    accounts: { ...accountsOf(config, pool, secrets), passwords },
+    audit: {
+      book: createCheckpointBook(pool),
+      signer: createCheckpointSigner(pool, secrets),
     },
     eventStore,
     codec,
     callbacks: callbackBook(pool, payments.name),
+    requestKeys: createRequestKeys(secrets),
+    fingerprint,
+    webhooks: createWebhooks(pool, secrets),
     pool,
     db,
     async close() {
@@ -98,6 +119,23 @@ export async function openShop(config: Config): Promise<OpenShop> {
       await pool.end()
     },
   }
+}
+
+function accountsOf(config: Config, pool: Pool, secrets: Secrets) {
+  return {
+    accounts: createAccounts(pool, secrets),
+    tokens: createTokens(pool, secrets, {
+      issuer: config.publicUrl,
+      accessTtlSeconds: config.accessTokenTtlSeconds,
+    }),
+    sessions: createSessions(pool, secrets, { ttlSeconds: config.refreshTokenTtlSeconds }),
+    recovery: createRecovery(pool, secrets),
+  }
+}
+
+function paymentsOf({ stripe }: Config, pool: Pool, secrets: Secrets): PaymentProvider {
+  if (stripe !== undefined) return stripePayments(pool, stripe)
+  return simulatedPayments(pool, secrets.key('payment-callbacks'))
 }
 
 const lookForErasedMs = 1_000

@@ -20,6 +20,7 @@ const Service = Type.Object({
   ports: Type.Optional(Type.Array(Type.String())),
   volumes: Type.Optional(Type.Array(Type.String())),
   restart: Type.Literal('unless-stopped'),
+  profiles: Type.Optional(Type.Array(Type.String())),
 })
 const Compose = Type.Object({
   services: Type.Record(Type.String(), Service),
@@ -44,7 +45,9 @@ const compose = Parse(Compose, parse(await fileText('docker-compose.yml'), { mer
 const workflow = Parse(Workflow, parse(await fileText('.github/workflows/ci.yml')))
 const dockerfile = await fileText('deploy/Dockerfile')
 
-const services = Object.entries(compose.services).map(([name, service]) => ({ name, ...service }))
+const all = Object.entries(compose.services).map(([name, service]) => ({ name, ...service }))
+const services = all.filter(({ profiles }) => profiles === undefined)
+const monitoring = all.filter(({ profiles }) => profiles?.includes('monitoring'))
 const ours = services.filter(({ build }) => build !== undefined)
 const foreign = services.filter(({ build }) => build === undefined)
 
@@ -89,18 +92,44 @@ describe('docker-compose.yml', () => {
     expect(hosts).toEqual(['postgres', 'redis', 'eventstore', 'mail'])
   })
 
-  it.each([...foreign, ...ours.filter(({ name }) => name === 'api')])(
+  it('looks at the shop with what starts on demand alone', () => {
+    expect(monitoring.map(({ name }) => name)).toEqual(['prometheus', 'grafana'])
+    expect(monitoring.length + services.length).toBe(all.length)
+  })
+
+  it.each(monitoring)('mounts files into $name that exist', ({ volumes = [] }) => {
+    const files = volumes.flatMap(volume => /^\.\/([^:]+):.+:ro$/.exec(volume)?.[1] ?? [])
+    expect(files.length).toBeGreaterThan(0)
+    expect(files.filter(file => !fileExists(file))).toEqual([])
+  })
+
+  it('has Prometheus ask every process of ours where it answers', async () => {
+    const asked = parse(await fileText('deploy/prometheus.yml'))
+    const [{ names, port }] = asked.scrape_configs[0].dns_sd_configs
+    expect(names).toEqual(ours.map(({ name }) => name))
+    for (const service of ours) {
+      expect(loadConfig(environmentOf(service))).toMatchObject({
+        metricsPort: port,
+        host: '0.0.0.0',
+      })
+    }
+  })
+
+  it.each([...monitoring, ...foreign, ...ours.filter(({ name }) => name === 'api')])(
     'checks the health of $name',
     ({ healthcheck }) => expect(healthcheck?.test[0]).toMatch(/^CMD/),
   )
 
-  it.each(foreign)('pins the version of $name and keeps its data in a volume', service => {
-    expect(service.image).toMatch(/:v?\d+(\.\d+)*$/)
-    const [volume = ''] = service.volumes ?? []
-    expect(Object.keys(compose.volumes)).toContain(volume.split(':')[0])
-  })
+  it.each([...foreign, ...monitoring])(
+    'pins the version of $name and keeps its data in a volume',
+    service => {
+      expect(service.image).toMatch(/:v?\d+(\.\d+)*$/)
+      const [volume = ''] = service.volumes ?? []
+      expect(Object.keys(compose.volumes)).toContain(volume.split(':')[0])
+    },
+  )
 
-  it.each(services)('opens no port of $name to other machines', ({ ports = [] }) => {
+  it.each(all)('opens no port of $name to other machines', ({ ports = [] }) => {
     expect(ports.filter(port => !port.startsWith('127.0.0.1:'))).toEqual([])
   })
 

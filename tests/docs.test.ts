@@ -2,7 +2,7 @@
 import { access, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { project } from './support/tidy/sources.ts'
+import { project, readFiles } from './support/tidy/sources.ts'
 
 const read = (path: string) => readFile(join(project, path), 'utf8')
 const exists = (path: string) =>
@@ -61,7 +61,7 @@ describe('docs/features.md', () => {
   it('has four cells in each row, and says what is missing where nothing proves it', () => {
     const lacking = rows.filter(({ asked, here, proof, more }) => {
       const isFilled = asked !== '' && here !== '' && proof !== '' && more.length === 0
-      return !isFilled || (proof === '–' && !here.includes('not yet'))
+      return !isFilled || (proof === '–' && !/not yet|not offered/.test(here))
     })
     expect(lacking).toEqual([])
   })
@@ -93,7 +93,24 @@ describe('README.md', () => {
   })
 })
 
-const papers = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/features.md']
+describe('docs/troubleshooting.md', () => {
+  it('quotes lines that the program prints, and names commands that it has', async () => {
+    const guide = await read('docs/troubleshooting.md')
+    const blocks = [...guide.matchAll(/^```text\n([^`]+)\n```$/gm)].map(([, text = '']) => text)
+    const pieces = blocks.flatMap(text => text.split(/\n|…/)).map(piece => piece.trim())
+    const quoted = pieces.filter(piece => piece.length > 3)
+    const sources = await readFiles(['src', 'scripts'], /\.ts$/)
+    const printed = sources.map(({ text }) => text).join('\n')
+    expect(quoted.filter(piece => !printed.includes(piece))).toEqual([])
+    expect(quoted.length).toBeGreaterThan(20)
+    expect(unknownCommands(guide)).toEqual([])
+  })
+})
+
+const papers = [
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/operations.md'],
+  ...['docs/features.md', 'docs/troubleshooting.md'],
+]
 
 describe('links', () => {
   it.each(papers)('in %s lead to files', async paper => {

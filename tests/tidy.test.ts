@@ -8,10 +8,19 @@ import { breachesOfRooms, libraries, rooms } from './support/tidy/rooms.ts'
 import { type Breach, rules, textRule } from './support/tidy/rules.ts'
 import { parse, project, readFiles } from './support/tidy/sources.ts'
 
-const folders = ['src', 'tests', 'scripts', 'bench', 'migrations', 'vitest.config.ts']
+const folders = [
+  'src',
+  'tests',
+  'scripts',
+  'bench',
+  'migrations',
+  'vitest.config.ts',
+  'examples/firstOrder.ts',
+  'examples/writeClient.ts',
+]
 const texts = ['docs', 'deploy', '.github', '.ci', 'docker-compose.yml', '.env.example', '.npmrc']
 const papers = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'biome.json']
-const sources = parse(await readFiles(folders, /\.ts$/))
+const sources = parse(await readFiles(folders, /\.tsx?$/))
 const files = [
   ...sources,
   ...(await readFiles([...texts, ...papers, 'package.json'], /./)),
@@ -42,7 +51,7 @@ describe('in every source', () => {
   })
 
   it('imports point inward, and a library has one room', () => {
-    const inside = sources.filter(({ path }) => /^(src|scripts)\//.test(path))
+    const inside = sources.filter(({ path }) => /^(src|scripts|console\/src)\//.test(path))
     const found = inside.flatMap(source => report(source.path, breachesOfRooms(source)))
     expect(found).toEqual([])
   })

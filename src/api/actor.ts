@@ -1,6 +1,6 @@
 // Who asks: the access token of a request, as an actor.
 import type { FastifyRequest } from 'fastify'
-import type { AccessClaims, Sessions, Tokens } from '../commands/accountPorts.ts'
+import type { Sessions, Tokens, VerifiedClaims } from '../commands/accountPorts.ts'
 import { type Actor, type Role, roles } from '../domain/types.ts'
 import { HttpProblem } from './problems.ts'
 import type { Standing } from './standing.ts'
@@ -9,12 +9,16 @@ declare module 'fastify' {
   interface FastifyRequest {
     actor: Actor
     sessionId: string | undefined
+    /** When what the request proves itself with is good no more. */
+    tokenEndsAt: Date | undefined
   }
   interface FastifyContextConfig {
     /** Roles that may use a route; `public` for anyone. A route has to say one of the two. */
     access?: 'public' | readonly Role[]
     /** Whether a session that has ended meanwhile is noticed at once; for staff it always is. */
     fresh?: boolean
+    /** The cookie that may bring the token, where pages are shown that only look at things. */
+    cookie?: string
   }
 }
 
@@ -26,6 +30,8 @@ export interface Identity {
   tokens: Tokens
   sessions: Sessions
   standing: Standing
+  /** How long a connection may last that was opened with a ticket: as long as with a token. */
+  ticketLifeSeconds: number
 }
 
 /** The actor that a token speaks for. Throws a 401 problem when it is not valid. */
@@ -40,11 +46,12 @@ async function holderOf(identity: Identity, ticket: string) {
   const holder = await identity.sessions.redeemTicket(ticket)
   if (holder === undefined) throw invalid()
   const { customerId, family: sessionId } = holder
-  return inRolesOfNow(identity, { customerId, sessionId, roles }, true)
+  const endsAt = new Date(Date.now() + identity.ticketLifeSeconds * 1_000)
+  return inRolesOfNow(identity, { customerId, sessionId, roles, endsAt }, true)
 }
 
 /** A token knows neither that its session has ended nor which roles are gone. */
-async function inRolesOfNow(identity: Identity, claims: AccessClaims, fresh: boolean) {
+async function inRolesOfNow(identity: Identity, claims: VerifiedClaims, fresh: boolean) {
   const { customerId: id, sessionId } = claims
   const isShopper = claims.roles.every(role => role === 'customer')
   const [current, isOpen] = await Promise.all([
@@ -54,7 +61,7 @@ async function inRolesOfNow(identity: Identity, claims: AccessClaims, fresh: boo
   if (current === undefined || !isOpen) throw invalid()
   const role = ranking.find(each => current.includes(each)) ?? 'customer'
   const actor: Actor = { role, id, roles: current }
-  return { actor, sessionId }
+  return { actor, sessionId, endsAt: claims.endsAt }
 }
 
 function invalid() {
@@ -67,15 +74,24 @@ interface Proof {
 }
 
 /** What a request proves its sender with, an empty token for one that is malformed. */
-function proofOf({ headers }: FastifyRequest): Proof | undefined {
+function proofOf({ headers, routeOptions }: FastifyRequest): Proof | undefined {
   const { authorization, upgrade } = headers
   if (authorization !== undefined) {
     return { scheme: 'bearer', token: /^Bearer ([\w.-]{1,8192})$/i.exec(authorization)?.[1] ?? '' }
   }
+  const { cookie } = routeOptions.config
+  if (cookie !== undefined) return cookieProof(headers.cookie ?? '', cookie)
   if (upgrade?.toLowerCase() !== 'websocket') return undefined
   // `bearer, <token>` or `ticket, <ticket>`: the only header that browsers let a page set.
   const [scheme, token = ''] = (headers['sec-websocket-protocol'] ?? '').split(/\s*,\s*/)
   return scheme === 'bearer' || scheme === 'ticket' ? { scheme, token } : undefined
+}
+
+function cookieProof(cookies: string, wanted: string): Proof | undefined {
+  const pairs = cookies.split(/;\s*/).map(pair => pair.split('='))
+  const token = pairs.find(([name]) => name === wanted)?.[1]
+  if (token === undefined) return undefined
+  return { scheme: 'bearer', token: /^[\w.-]{1,8192}$/.test(token) ? token : '' }
 }
 
 /** Reads the token, and refuses whom the route is not for. */
@@ -85,9 +101,10 @@ export async function authenticate(identity: Identity, request: FastifyRequest):
   if (proof !== undefined) {
     const { scheme, token } = proof
     const asked = scheme === 'ticket' ? holderOf(identity, token) : actorOf(identity, token, fresh)
-    const { actor, sessionId } = await asked
+    const { actor, sessionId, endsAt } = await asked
     request.actor = actor
     request.sessionId = sessionId
+    request.tokenEndsAt = endsAt
   }
   if (access === undefined || access === 'public') return
   if (request.actor.role === 'anonymous') {

@@ -1,7 +1,17 @@
 // The shapes of answers about the catalogue: products, categories, stock, prices.
 import Type from 'typebox'
 import { Id, Money } from '../domain/types.ts'
-import { Availability, integer, many, nullable, Position, strict, text, time } from './schemas.ts'
+import {
+  Availability,
+  integer,
+  many,
+  nullable,
+  Position,
+  partFields,
+  strict,
+  text,
+  time,
+} from './schemas.ts'
 
 const Image = Type.Object(
   {
@@ -46,10 +56,7 @@ export const ProductDetail = Type.Object(
   },
   strict,
 )
-export const LowStock = Type.Object(
-  { data: many(Type.Object({ ...product, stock: Stock }, strict)) },
-  strict,
-)
+export const ScarceProduct = Type.Object({ ...product, stock: Stock }, strict)
 
 export const PriceHistory = Type.Object(
   {
@@ -83,7 +90,9 @@ export const StockLedger = Type.Object(
         },
         strict,
       ),
+      100,
     ),
+    ...partFields,
   },
   strict,
 )
@@ -98,4 +107,3 @@ export const Category = Type.Object(
   },
   strict,
 )
-export const Categories = Type.Object({ data: many(Category) }, strict)

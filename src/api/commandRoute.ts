@@ -71,7 +71,7 @@ export function commandRoute<Schema extends TObject>(
       if (!checked.Check(input)) {
         throw new HttpProblem('request/invalid', 'Some fields are not as they have to be.')
       }
-      return answer(context, route, { request, reply, input })
+      return app.gate(() => answer(context, route, { request, reply, input }))
     },
   })
 }
@@ -96,7 +96,9 @@ async function answer<Schema extends TObject>(
   const { request, reply, input } = on
   const guest = route.guests ? await guestCart(context, request) : undefined
   const envelope = envelopeOf(context, request, input, guest?.cartId)
-  const outcome = await execute(context.shop, route.command, input, envelope)
+  const outcome = await context.tracing.span(`command ${route.command.name}`, () =>
+    execute(context.shop, route.command, input, envelope),
+  )
   if (isRejection(outcome)) return sendRejection(reply, outcome)
   reply.status(route.status ?? 200)
   if (route.location !== undefined) reply.header('location', route.location(outcome.id))

@@ -1,19 +1,37 @@
 // What the API works with; the entry points put it together.
+import type { Queue } from 'bullmq'
 import type { Kysely } from 'kysely'
 import type { AccountServices } from '../commands/accountPorts.ts'
+import type { AuditServices } from '../commands/auditPorts.ts'
 import type { FileStore, Imaging } from '../commands/imagePorts.ts'
-import type { CallbackBook, Codec } from '../commands/ports.ts'
+import type { CallbackBook, Codec, Counters, Fingerprint, RequestKeys } from '../commands/ports.ts'
 import type { Shop } from '../commands/shop.ts'
+import type { WebhookSender, Webhooks } from '../commands/webhookPorts.ts'
 import type { Config } from '../config.ts'
 import type { EventStore } from '../eventstore/port.ts'
+import type { Metrics } from '../metrics.ts'
 import type { Tables } from '../projections/tables.ts'
+import type { Tracing } from '../tracing.ts'
 import type { NotificationFeed } from './feed.ts'
-import type { Counters } from './limits.ts'
 
-/** Text by key, valid as long as the catalogue does not change. */
-export interface Listings {
-  /** What is `fresh` is computed now, whatever is cached. */
-  get(key: string, compute: () => Promise<string>, fresh?: boolean): Promise<string>
+/** An answer that only has to be sent. */
+export interface ReadyAnswer {
+  etag: string
+  body: string
+  /** Of a list: where it goes on, and how many there are. */
+  nextCursor?: string | undefined
+  total?: number | undefined
+}
+
+/** Answers by kind and key, valid as long as the catalogue does not change. */
+export interface AnswerCache {
+  /** What is `fresh` is computed now, whatever is cached; undefined is not kept. */
+  get(
+    on: { kind: string; key: string; fresh: boolean },
+    compute: () => Promise<ReadyAnswer | undefined>,
+  ): Promise<ReadyAnswer | undefined>
+  /** Which answers are true as far as this process knows; undefined where it has to ask. */
+  generation(): string | undefined
 }
 
 /** How far the projections are that run in this process. */
@@ -40,11 +58,14 @@ export interface ApiContext {
   config: Config
   shop: Shop
   accounts: AccountServices
+  audit: AuditServices
   db: Kysely<Tables>
   eventStore: EventStore
   codec: Codec
   callbacks: CallbackBook
-  listings: Listings
+  requestKeys: RequestKeys
+  fingerprint: Fingerprint
+  answers: AnswerCache
   files: FileStore
   imaging: Imaging
   productImports: ProductImports
@@ -52,6 +73,14 @@ export interface ApiContext {
   progress: Reached
   /** Where requests are counted. */
   counters: Counters
+  webhooks: Webhooks
+  sender: WebhookSender
+  /** Tells those who send webhooks that there are some; without it they find them in a second. */
+  wakeWebhooks(): void
+  /** Of jobs, to look at. */
+  queues: readonly Queue[]
+  metrics: Metrics
+  tracing: Tracing
   /** Tells those who send mails that one waits; without it they find it a little later. */
   wakeMailers(): void
   /** Resolves when Redis answers. */

@@ -8,6 +8,7 @@ import { mergeCart } from '../commands/mergeCart.ts'
 import type { Role } from '../domain/types.ts'
 import type { ApiContext } from './context.ts'
 import { HttpProblem } from './problems.ts'
+import { retryOf } from './requests.ts'
 
 const header = 'x-cart-token'
 const form = /^[A-Za-z0-9_-]{43}$/
@@ -39,20 +40,21 @@ export interface GuestCart {
  * never gave, and 410 once the cart has gone into a customer's.
  */
 export async function guestCart(
-  { shop }: ApiContext,
+  context: ApiContext,
   request: FastifyRequest,
 ): Promise<GuestCart | undefined> {
   if (request.actor.role !== 'anonymous') return undefined
   const token = request.headers[header]
   if (token === undefined) {
-    const newToken = randomBytes(32).toString('base64url')
+    // Who tries again has not seen the token of the first try: it has to be the same one.
+    const newToken = retryOf(context, request, 'cart') ?? randomBytes(32).toString('base64url')
     return { cartId: cartIdOf(newToken), newToken }
   }
   if (typeof token !== 'string' || !form.test(token)) {
     throw new HttpProblem('request/invalid', 'X-Cart-Token has to be a token that we gave.')
   }
   const cartId = cartIdOf(token)
-  const { state } = await shop.carts.load(cartId)
+  const { state } = await context.shop.carts.load(cartId)
   if (state.status === 'none') throw new HttpProblem('cart/not-found', 'There is no such cart.')
   if (state.status === 'closed') {
     throw new HttpProblem('cart/closed', 'What was in this cart is in a customer’s now.')

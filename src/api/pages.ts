@@ -4,9 +4,9 @@ import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { digestOf } from '../commands/ids.ts'
 import { Id } from '../domain/types.ts'
-import { isSortKey, type Part, type Place, type SortKind } from '../projections/keyset.ts'
+import { countMax, isSortKey, type Part, type Place, type SortKind } from '../projections/keyset.ts'
 import { HttpProblem } from './problems.ts'
-import { PageQuery } from './schemas.ts'
+import { PageQuery, pagesMax } from './schemas.ts'
 
 const Asked = Type.Object(PageQuery)
 
@@ -80,13 +80,50 @@ function parse(text: string): unknown {
 export function pageBody<Item>(part: Part, list: List, { data, next, total }: Found<Item>) {
   return {
     data,
-    ...('page' in part ? { page: part.page, pageSize: part.pageSize, total: total ?? 0 } : {}),
+    ...('page' in part ? { ...part, ...counted(total ?? 0) } : {}),
     ...(next === undefined ? {} : { nextCursor: cursorOf(list, next) }),
   }
 }
 
+/** A total that was not counted to its end says so. */
+function counted(total: number) {
+  return total < countMax ? { total } : { total, totalIsAtLeast: true }
+}
+
 function cursorOf(list: List, { key, id }: Place): string {
   return Buffer.from(JSON.stringify([version, digestOf(list.of), key, id])).toString('base64url')
+}
+
+/** A part of a list, newest first, that is short enough to be at hand as a whole. */
+export function cutPart<Item>(
+  all: readonly Item[],
+  part: Part,
+  placeOfItem: (item: Item) => Place,
+): Found<Item> {
+  const start = 'page' in part ? (part.page - 1) * part.pageSize : behind(all, part, placeOfItem)
+  const data = all.slice(start, start + ('page' in part ? part.pageSize : part.limit))
+  const last = data.at(-1)
+  const isLast = last === undefined || start + data.length >= all.length
+  return { data, next: isLast ? undefined : placeOfItem(last), total: all.length }
+}
+
+/** Where a list goes on behind a place: newest first, whether its row is there still or not. */
+function behind<Item>(
+  all: readonly Item[],
+  { after }: { after: Place | undefined },
+  placeOfItem: (item: Item) => Place,
+): number {
+  if (after === undefined) return 0
+  const places = all.map(placeOfItem)
+  const same = places.findIndex(({ id }) => id === after.id)
+  if (same >= 0) return same + 1
+  const older = places.findIndex(({ key }) => Number(key) < Number(after.key))
+  return older < 0 ? all.length : older
+}
+
+interface Ends {
+  nextCursor?: string | undefined
+  total?: number | undefined
 }
 
 /** Names the other parts of a list in the Link header (RFC 8288). */
@@ -94,28 +131,34 @@ export function linkParts(
   request: FastifyRequest,
   reply: FastifyReply,
   part: Part,
-  { nextCursor, total = 0 }: { nextCursor?: string | undefined; total?: number | undefined },
+  ends: Ends,
 ): void {
+  reply.header('link', linkOf(request.url, part, ends))
+}
+
+/** What the Link header says of a list at an address. */
+export function linkOf(url: string, part: Part, { nextCursor, total = 0 }: Ends): string {
   const links = 'page' in part ? pageLinks(part, total) : cursorLinks(part, nextCursor)
-  const { pathname, searchParams } = new URL(request.url, 'http://shop.invalid')
+  const { pathname, searchParams } = new URL(url, 'http://shop.invalid')
   for (const name of ['page', 'cursor', 'limit']) searchParams.delete(name)
   const header = links.map(([rel, change]) => {
     const query = new URLSearchParams([...searchParams, ...Object.entries(change)])
     return `<${pathname}?${query}>; rel="${rel}"`
   })
-  reply.header('link', header.join(', '))
+  return header.join(', ')
 }
 
 type Link = readonly [rel: string, change: Record<string, string>]
 
 function pageLinks({ page, pageSize }: { page: number; pageSize: number }, total: number): Link[] {
   const last = Math.max(1, Math.ceil(total / pageSize))
+  const isLastKnown = total < countMax
   const to = (rel: string, number: number): Link => [rel, { page: String(number) }]
   return [
     to('first', 1),
-    ...(page > 1 ? [to('prev', Math.min(page - 1, last))] : []),
-    ...(page < last ? [to('next', page + 1)] : []),
-    to('last', last),
+    ...(page > 1 ? [to('prev', isLastKnown ? Math.min(page - 1, last) : page - 1)] : []),
+    ...(page < last || (!isLastKnown && page < pagesMax) ? [to('next', page + 1)] : []),
+    ...(isLastKnown ? [to('last', last)] : []),
   ]
 }
 

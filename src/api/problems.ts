@@ -49,8 +49,15 @@ const refusals = {
   'product/not-found': { status: 404, title: 'Product not found' },
   'product/sku-taken': { status: 409, title: 'SKU taken' },
   'product/wrong-currency': { status: 400, title: 'Wrong currency' },
+  'projection/earlier-parked': { status: 409, title: 'An earlier event is parked' },
+  'projection/not-found': { status: 404, title: 'Projection not found' },
+  'projection/not-parked': { status: 404, title: 'Event not parked' },
+  'projection/still-parked': { status: 409, title: 'Still cannot be applied' },
   'stock/below-reserved': { status: 409, title: 'Stock is reserved' },
   'stock/insufficient': { status: 409, title: 'Not enough stock' },
+  'webhook/limit': { status: 409, title: 'Too many webhooks' },
+  'webhook/not-found': { status: 404, title: 'Webhook not found' },
+  'webhook/replaying': { status: 409, title: 'Replay under way' },
 } as const satisfies Record<RejectionCode, Problem>
 
 /** What the edge itself refuses. */
@@ -58,6 +65,7 @@ const edge = {
   'request/invalid': { status: 400, title: 'Invalid request' },
   'request/unauthenticated': { status: 401, title: 'Not signed in' },
   'request/not-found': { status: 404, title: 'Not found' },
+  'request/method-not-allowed': { status: 405, title: 'Method not allowed' },
   'request/too-large': { status: 413, title: 'Request too large' },
   'request/unsupported': { status: 415, title: 'Unsupported content type' },
   'request/key-required': { status: 400, title: 'Idempotency key required' },
@@ -93,6 +101,15 @@ export function sendProblem(
   detail: string,
   extra: Readonly<Record<string, unknown>> = {},
 ) {
+  return reply.send(makeProblem(reply, code, { detail, extra }))
+}
+
+/** Makes an answer a problem, whatever it was to be; its text is for whoever sends it. */
+export function makeProblem(
+  reply: FastifyReply,
+  code: ProblemCode,
+  { detail, extra }: { detail: string; extra: Readonly<Record<string, unknown>> },
+): string {
   const problem = problemTypes[code] ?? edge['request/failed']
   if (problem.status === 503 || problem.status === 429) {
     reply.header('retry-after', String(extra.retryAfterSeconds ?? defaultRetryAfterSeconds))
@@ -101,18 +118,15 @@ export function sendProblem(
   // `status` is the number of the answer; that of an order goes by another name.
   const { status: currentStatus, ...rest } = extra
   const helpful = currentStatus === undefined ? rest : { ...rest, currentStatus }
-  return reply
-    .status(problem.status)
-    .type('application/problem+json; charset=utf-8')
-    .serializer(JSON.stringify)
-    .send({
-      type: `/problems/${code}`,
-      title: problem.title,
-      status: problem.status,
-      detail,
-      requestId: reply.request.id,
-      ...helpful,
-    })
+  reply.status(problem.status).type('application/problem+json; charset=utf-8')
+  return JSON.stringify({
+    type: `/problems/${code}`,
+    title: problem.title,
+    status: problem.status,
+    detail,
+    requestId: reply.request.id,
+    ...helpful,
+  })
 }
 
 /** Answers with what the business refused. */

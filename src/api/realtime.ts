@@ -7,6 +7,7 @@ import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { roles } from '../domain/types.ts'
 import { isStaff, signedIn } from './actor.ts'
+import { closing, createConnections, type Seat } from './connections.ts'
 import type { ApiContext } from './context.ts'
 import { type OrderStream, openStream } from './orderStream.ts'
 import { problemResponses } from './schemas.ts'
@@ -14,6 +15,11 @@ import { problemResponses } from './schemas.ts'
 /** A client that reads slower than we write is closed with the position to resume from. */
 const bufferedBytesMax = 256 * 1024
 const heartbeatMs = 20_000
+/** A client may say so much in so long. */
+const messagesMax = 20
+const messagesMs = 10_000
+/** The answer to a goodbye is awaited for so long when the server stops. */
+const goodbyeMs = 2_000
 /** A client that comes back has this long to say from where, before live news reach it. */
 const resumeGraceMs = 500
 
@@ -30,6 +36,7 @@ const Message = Compile(
 
 /** Registers both routes; the WebSocket is under the root, not under /api. */
 export function realtimeRoutes(app: FastifyInstance, context: ApiContext): void {
+  const connections = createConnections(app, context)
   const open = new Set<ServerResponse>()
   // Events never end by themselves: without this the server would wait for its clients to leave.
   app.addHook('preClose', async () => {
@@ -40,14 +47,19 @@ export function realtimeRoutes(app: FastifyInstance, context: ApiContext): void 
     {
       websocket: true,
       config: { access: roles },
+      onRequest: connections.enter,
       schema: { hide: true },
     },
-    (socket, request) => serveSocket(context, socket, request),
+    (socket, request) =>
+      serveSocket({ context, seat: connections.seatOf(request) }, socket, request),
   )
   app.get(
     '/api/orders/notifications',
     {
+      // What never ends is not sent to find out what it would be like.
+      exposeHeadRoute: false,
       config: { access: roles },
+      onRequest: connections.enter,
       schema: {
         summary: 'Follow your orders live (server-sent events)',
         tags: ['Real time'],
@@ -63,6 +75,10 @@ export function realtimeRoutes(app: FastifyInstance, context: ApiContext): void 
     },
     (request, reply) => {
       reply.hijack()
+      // Such as those that let pages of other origins read it.
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        if (value !== undefined) reply.raw.setHeader(name, value)
+      }
       reply.raw.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
@@ -70,16 +86,27 @@ export function realtimeRoutes(app: FastifyInstance, context: ApiContext): void 
       })
       open.add(reply.raw)
       reply.raw.on('close', () => open.delete(reply.raw))
+      const seat = connections.seatOf(request)
+      seat.end = () => reply.raw.end()
       serveEvents(context, request, reply.raw)
     },
   )
 }
 
-function serveSocket(context: ApiContext, socket: WebSocket, request: FastifyRequest): void {
+interface Live {
+  context: ApiContext
+  seat: Seat
+}
+
+function serveSocket({ context, seat }: Live, socket: WebSocket, request: FastifyRequest): void {
+  seat.end = (code, why) => socket.close(code, why)
   let last = ''
   const stream = openStream(context, signedIn(request), message => {
     if (socket.bufferedAmount > bufferedBytesMax) {
-      socket.close(1013, `resume:${last}`)
+      // Only once: what comes until the client is gone would be logged anew.
+      if (socket.readyState === socket.OPEN)
+        request.log.warn({ event: 'live-too-slow' }, 'too slow')
+      socket.close(closing.tooSlow, `resume:${last}`)
       return
     }
     if ('position' in message) last = String(message.position)
@@ -96,7 +123,14 @@ function serveSocket(context: ApiContext, socket: WebSocket, request: FastifyReq
   socket.on('pong', () => {
     isAlive = true
   })
+  const isTooMuch = countMessages()
   socket.on('message', (data, isBinary) => {
+    if (socket.readyState !== socket.OPEN) return
+    if (isTooMuch()) {
+      request.log.warn({ event: 'live-too-many-messages' }, 'too many messages')
+      socket.close(closing.tooMuch, 'too many messages')
+      return
+    }
     hear(stream, request, isBinary ? '' : String(data)).catch(() => socket.close(1011))
   })
   socket.on('error', () => socket.terminate())
@@ -106,6 +140,25 @@ function serveSocket(context: ApiContext, socket: WebSocket, request: FastifyReq
     stream.end()
   })
   stream.send({ type: 'connected' })
+}
+
+/** Counts what a client says, ten seconds at a time. */
+function countMessages(): () => boolean {
+  let heard: number[] = []
+  return () => {
+    const now = performance.now()
+    heard = heard.filter(at => now - at < messagesMs)
+    return heard.push(now) > messagesMax
+  }
+}
+
+/** Tells everybody to come back elsewhere; whoever does not say goodbye is left behind. */
+export function sendAway(clients: Iterable<WebSocket>): void {
+  for (const client of clients) {
+    client.close(closing.goingAway, 'the server stops')
+    const patience = setTimeout(() => client.terminate(), goodbyeMs)
+    client.once('close', () => clearTimeout(patience))
+  }
 }
 
 async function hear(stream: OrderStream, request: FastifyRequest, text: string): Promise<void> {

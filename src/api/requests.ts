@@ -1,11 +1,17 @@
 // What requests carry beside their body: keys, versions, positions, trace ids.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type TProperties } from 'typebox'
-import { digestOf, idOf, newId } from '../commands/ids.ts'
+import { idOf, newId } from '../commands/ids.ts'
 import type { Envelope } from '../commands/ports.ts'
 import { positionOf } from '../projections/checkpoints.ts'
 import type { ApiContext } from './context.ts'
 import { HttpProblem } from './problems.ts'
+
+/** The Idempotency-Key, as the OpenAPI document has it. */
+export const keyHeader = Type.String({
+  maxLength: 257,
+  description: 'The same key is the same command: a retry gets the first answer again',
+})
 
 /** The headers of a command, as the OpenAPI document has them. */
 export function commandHeaders(on: {
@@ -13,16 +19,12 @@ export function commandHeaders(on: {
   requireMatch?: boolean
   headers?: TProperties
 }) {
-  const key = Type.String({
-    maxLength: 257,
-    description: 'The same key is the same command: a retry gets the first answer again',
-  })
   const match = Type.String({
     maxLength: 200,
     description: 'The ETag of what you have seen: 412 when it has changed since. * is any version',
   })
   return Type.Object({
-    'idempotency-key': on.requireKey === true ? key : Type.Optional(key),
+    'idempotency-key': on.requireKey === true ? keyHeader : Type.Optional(keyHeader),
     'if-match': on.requireMatch === true ? match : Type.Optional(match),
     ...on.headers,
   })
@@ -71,12 +73,29 @@ export function envelopeOf(
     causationId: commandId,
     actor: request.actor,
     at: context.shop.clock.now(),
-    digest: digestOf(input),
+    digest: context.fingerprint(JSON.stringify(input)),
   }
   const expectedRevision = ifMatch(request)
   if (expectedRevision !== undefined) envelope.expectedRevision = expectedRevision
   if (guestCartId !== undefined) envelope.guestCartId = guestCartId
   return envelope
+}
+
+/** Shorter keys are no secret of whoever sends them: another one may think of the same. */
+const secretKeyMin = 16
+
+/**
+ * What the retry of a request has in common with it and with no other request, of somebody who has
+ * not signed in: an HMAC of key, route and sender. Undefined without a key, or with a short one.
+ */
+export function retryOf(
+  { requestKeys }: ApiContext,
+  request: FastifyRequest,
+  route: string,
+): string | undefined {
+  const key = idempotencyKey(request)
+  if (key === undefined || key.length < secretKeyMin) return undefined
+  return requestKeys.derive(route, request.ip, request.headers['user-agent'] ?? '', key)
 }
 
 /** Bare or quoted, 1 to 255 characters. Throws a 400 problem for anything else. */

@@ -10,6 +10,8 @@ export const integer = Type.Integer({
   minimum: -9_007_199_254_740_991,
   maximum: 9_007_199_254_740_991,
 })
+/** Of things: none or more. */
+export const count = Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 })
 export const nullable = <Schema extends Type.TSchema>(schema: Schema) =>
   Type.Union([schema, Type.Null()])
 export const strict = { additionalProperties: false }
@@ -19,13 +21,20 @@ export const many = <Schema extends Type.TSchema>(schema: Schema, maxItems = 10_
 export const Position = Type.String({ pattern: '^\\d{1,19}$', maxLength: 19 })
 export const Status = Type.Enum([...orderStatuses])
 
-const Problem = Type.Object(
+export const Problem = Type.Object(
   {
     type: text(200),
     title: text(200),
     status: Type.Integer({ minimum: 400, maximum: 599 }),
     detail: text(1_000),
     requestId: text(100),
+    /** The fields that are at fault. */
+    errors: Type.Optional(
+      Type.Array(
+        Type.Object({ pointer: text(1_000), detail: text(1_000) }, { additionalProperties: true }),
+        { maxItems: 100 },
+      ),
+    ),
   },
   { additionalProperties: true },
 )
@@ -94,8 +103,9 @@ export const AcceptedBody = Type.Object(
   strict,
 )
 
+export const pagesMax = 10_000
 export const PageQuery = {
-  page: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 1 })),
+  page: Type.Optional(Type.Integer({ minimum: 1, maximum: pagesMax, default: 1 })),
   pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 10 })),
   cursor: Type.Optional(
     Type.String({ maxLength: 4_000, description: 'nextCursor of the part before' }),
@@ -104,18 +114,20 @@ export const PageQuery = {
   minPosition: Type.Optional(Position),
 }
 
-/** A part of a list: pages by number are counted, what comes behind a cursor is not. */
+/** What goes with a part of a list: pages by number are counted, the rest is not. */
+export const partFields = {
+  page: Type.Optional(integer),
+  pageSize: Type.Optional(integer),
+  total: Type.Optional(integer),
+  totalIsAtLeast: Type.Optional(
+    Type.Boolean({ description: 'There are as many or more: they were not counted to the end' }),
+  ),
+  nextCursor: Type.Optional(text(4_000)),
+}
+
+/** A part of a list. */
 export const pageOf = <Schema extends Type.TSchema>(schema: Schema) =>
-  Type.Object(
-    {
-      data: many(schema, 100),
-      page: Type.Optional(integer),
-      pageSize: Type.Optional(integer),
-      total: Type.Optional(integer),
-      nextCursor: Type.Optional(text(4_000)),
-    },
-    strict,
-  )
+  Type.Object({ data: many(schema, 100), ...partFields }, strict)
 
 export const Availability = Type.Enum(['in', 'low', 'out'])
 

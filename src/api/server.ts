@@ -1,31 +1,48 @@
 // The HTTP server: plugins and routes in one visible list.
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
-import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import websocket from '@fastify/websocket'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import { newId } from '../commands/ids.ts'
+import type { Config } from '../config.ts'
 import { authenticate } from './actor.ts'
 import type { ApiContext } from './context.ts'
+import { useFastLane } from './fastLane.ts'
+import { useGate } from './gate.ts'
 import { createLimits } from './limits.ts'
+import { isUnspoken, refuseMethod, watchMethods } from './methods.ts'
+import { observeRequests, traceRequests } from './observing.ts'
+import { openApi } from './openapi.ts'
 import { handleError, sendProblem } from './problems.ts'
-import { realtimeRoutes } from './realtime.ts'
+import { boardConfig, boardPath, queueBoard } from './queueBoard.ts'
+import { realtimeRoutes, sendAway } from './realtime.ts'
 import { accountRoutes } from './routes/accounts.ts'
+import { auditChainRoutes, auditKeyRoutes } from './routes/auditChain.ts'
+import { auditLogRoutes } from './routes/auditLog.ts'
+import { auditStateRoutes } from './routes/auditStates.ts'
 import { cartRoutes } from './routes/cart.ts'
 import { categoryRoutes } from './routes/categories.ts'
+import { consoleRoutes } from './routes/console.ts'
 import { erasureRoutes } from './routes/erasure.ts'
 import { imageRoutes } from './routes/images.ts'
-import { healthRoutes, operationRoutes } from './routes/operations.ts'
+import { healthRoutes } from './routes/operations.ts'
 import { orderRoutes } from './routes/orders.ts'
+import { parkedEventRoutes } from './routes/parkedEvents.ts'
 import { passwordRoutes } from './routes/passwords.ts'
 import { paymentCallbackRoutes } from './routes/paymentCallbacks.ts'
 import { problemPages } from './routes/problemPages.ts'
 import { productImportRoutes } from './routes/productImports.ts'
 import { productRoutes } from './routes/products.ts'
 import { keyRoutes, profileRoutes } from './routes/profile.ts'
+import { projectionRoutes } from './routes/projections.ts'
+import { queueSessionRoutes } from './routes/queueSession.ts'
+import { referencePage } from './routes/reference.ts'
+import { reportRoutes } from './routes/reports.ts'
+import { resetPage } from './routes/resetPage.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { userRoutes } from './routes/users.ts'
+import { webhookRoutes } from './routes/webhooks.ts'
 import { createStanding } from './standing.ts'
 import { useValidators } from './validation.ts'
 
@@ -52,15 +69,83 @@ const apiRoutes = [
   cartRoutes,
   orderRoutes,
   paymentCallbackRoutes,
-  operationRoutes,
+  projectionRoutes,
+  parkedEventRoutes,
+  reportRoutes,
+  queueSessionRoutes,
+  webhookRoutes,
+  auditLogRoutes,
+  auditStateRoutes,
+  auditChainRoutes,
+]
+
+/** What is published beside it. */
+const rootRoutes = [
+  healthRoutes,
+  problemPages,
+  resetPage,
+  referencePage,
+  consoleRoutes,
+  keyRoutes,
+  auditKeyRoutes,
+  realtimeRoutes,
 ]
 
 /** Builds the server; it does not listen yet. */
 export async function buildServer(
   context: ApiContext & { log: FastifyBaseLogger },
 ): Promise<FastifyInstance> {
-  const app = fastify({
-    loggerInstance: context.log,
+  const app = bareServer(context)
+  useValidators(app)
+  app.setErrorHandler(handleError)
+  app.setNotFoundHandler((request, reply) =>
+    isUnspoken(request)
+      ? refuseMethod(request, reply)
+      : sendProblem(reply, 'request/not-found', 'There is nothing at this address.'),
+  )
+  app.decorateRequest('sessionId', undefined)
+  app.decorateRequest('tokenEndsAt', undefined)
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    request.actor ??= { role: 'anonymous' }
+  })
+  useGate(app, context.config.commandsMax)
+  requireAccess(app)
+  const methods = watchMethods(app)
+  traceRequests(app, context)
+  await plugins(app, context)
+  const identity = {
+    ...context.accounts,
+    standing: createStanding(context.shop),
+    ticketLifeSeconds: context.config.accessTokenTtlSeconds,
+  }
+  const limits = createLimits(app, context)
+  app.addHook('onRequest', async (request, reply) => {
+    try {
+      if (request.actor.role === 'anonymous') await authenticate(identity, request)
+    } finally {
+      // Who is refused has asked, too.
+      await limits.take(request, reply)
+    }
+  })
+  observeRequests(app, context)
+  if (!context.tracing.isOn) useFastLane(app, context, limits)
+  for (const publish of rootRoutes) publish(app, context)
+  await queueBoard(app, context)
+  await app.register(
+    async api => {
+      for (const publish of apiRoutes) publish(api, context)
+    },
+    { prefix: '/api' },
+  )
+  methods.refuseOthers()
+  await app.ready()
+  return app
+}
+
+function bareServer({ config, log }: { config: Config; log: FastifyBaseLogger }): FastifyInstance {
+  return fastify({
+    loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: request => requestId(request.headers['x-request-id']),
     bodyLimit: bodyBytesMax,
@@ -69,43 +154,8 @@ export async function buildServer(
     requestTimeout: 30_000,
     handlerTimeout: 10_000,
     forceCloseConnections: 'idle',
-    trustProxy: [...context.config.trustProxy],
+    trustProxy: [...config.trustProxy],
   })
-  useValidators(app)
-  app.setErrorHandler(handleError)
-  app.setNotFoundHandler((_, reply) =>
-    sendProblem(reply, 'request/not-found', 'There is nothing at this address.'),
-  )
-  app.decorateRequest('sessionId', undefined)
-  app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id)
-    request.actor ??= { role: 'anonymous' }
-  })
-  requireAccess(app)
-  await plugins(app, context)
-  const identity = { ...context.accounts, standing: createStanding(context.shop) }
-  const limit = createLimits(app, context)
-  app.addHook('onRequest', async (request, reply) => {
-    try {
-      if (request.actor.role === 'anonymous') await authenticate(identity, request)
-    } finally {
-      // Who is refused has asked, too.
-      await limit(request, reply)
-    }
-  })
-  logRequests(app)
-  healthRoutes(app, context)
-  problemPages(app)
-  keyRoutes(app, context)
-  realtimeRoutes(app, context)
-  await app.register(
-    async api => {
-      for (const publish of apiRoutes) publish(api, context)
-    },
-    { prefix: '/api' },
-  )
-  await app.ready()
-  return app
 }
 
 /** What the client calls its request, if it is harmless in a log; else an id of ours. */
@@ -116,6 +166,7 @@ function requestId(header: string | string[] | undefined): string {
 /** A route that does not say who may use it does not start. */
 function requireAccess(app: FastifyInstance): void {
   app.addHook('onRoute', route => {
+    if (route.url.startsWith(boardPath)) route.config = { ...boardConfig, ...route.config }
     const isOurs = route.config?.access !== undefined
     const isDocumentation = /^\/(docs|openapi)/.test(route.url)
     const isPreflight = route.method === 'OPTIONS'
@@ -139,6 +190,8 @@ async function plugins(app: FastifyInstance, { config }: ApiContext): Promise<vo
   })
   await app.register(cors, {
     origin: [...config.corsOrigins],
+    // OPTIONS without what a browser asks for is a question about methods, and no mistake.
+    strictPreflight: false,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: exposed,
   })
@@ -147,43 +200,12 @@ async function plugins(app: FastifyInstance, { config }: ApiContext): Promise<vo
       maxPayload: frameBytesMax,
       handleProtocols: protocols => ['bearer', 'ticket'].find(each => protocols.has(each)) ?? false,
     },
-  })
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: `${config.shopName} API`,
-        description:
-          'Commands append events, reads come from projections. Money is in minor units.',
-        version: '1',
-      },
-      servers: [{ url: config.publicUrl }],
-      components: {
-        securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
-      },
+    preClose(done) {
+      sendAway(this.websocketServer.clients)
+      this.websocketServer.close()
+      done()
     },
   })
-  app.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, () =>
-    app.swagger(),
-  )
-  app.get('/openapi.yaml', { config: { access: 'public' }, schema: { hide: true } }, (_, reply) =>
-    reply.type('application/yaml').send(app.swagger({ yaml: true })),
-  )
+  await openApi(app, config)
   await app.register(swaggerUi, { routePrefix: '/docs' })
-}
-
-/** One line a request, with the route's pattern instead of its address, and nothing personal. */
-function logRequests(app: FastifyInstance): void {
-  app.addHook('onResponse', async (request, reply) => {
-    request.log.info(
-      {
-        method: request.method,
-        route: request.routeOptions.url ?? 'none',
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime * 10) / 10,
-        actorId: request.actor.role === 'anonymous' ? undefined : request.actor.id,
-      },
-      'request',
-    )
-  })
 }

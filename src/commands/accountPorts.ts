@@ -15,6 +15,8 @@ export interface NewAccount {
   username: string
   email: string
   passwordHash: string
+  /** What a retry of the registration has in common with it. */
+  requestedBy?: string | undefined
 }
 
 export interface Accounts {
@@ -32,6 +34,8 @@ export interface Accounts {
   findByUsername(username: string): Promise<Account | undefined>
   findByEmail(email: string): Promise<Account | undefined>
   findById(customerId: string): Promise<Account | undefined>
+  /** The account that a request has made when it came before. */
+  findByRequest(requestedBy: string): Promise<Account | undefined>
   /** Locks an account or opens it again; false when there is none. */
   setDisabled(customerId: string, disabled: boolean): Promise<boolean>
   /**
@@ -67,11 +71,18 @@ export interface Traces {
   mails: number
 }
 
-export type AccountMailTemplate = 'password-reset' | 'password-changed'
+export type AccountMailTemplate = 'password-reset' | 'password-changed' | 'email-changed'
 
 export interface AccountMailKey {
   mail_id: string
   template: AccountMailTemplate
+}
+
+export interface ClaimedMail {
+  /** Whose account; null for nobody's. */
+  customerId: string | null
+  /** Of their stream, where the mail is about a change. */
+  revision: number | null
 }
 
 /** Passwords that were forgotten, and the mails that this takes. */
@@ -80,6 +91,8 @@ export interface Recovery {
   askReset(email: string): Promise<void>
   /** Queues the news that the password was changed. */
   tellChanged(customerId: string): Promise<void>
+  /** Queues the news, for the address before it, that the account has another one. */
+  tellMoved(customerId: string, revision: number): Promise<void>
   /**
    * A new token for an account: 32 random bytes, good for ten minutes; those before are void.
    * Undefined when the account has had its share of this hour.
@@ -93,8 +106,8 @@ export interface Recovery {
   use(customerId: string, token: string, passwordHash: string): Promise<boolean>
   /** Mails that wait to be sent, oldest first. */
   waiting(limit: number): Promise<AccountMailKey[]>
-  /** Whose account a mail is about, null for nobody's, undefined when it is sent already. */
-  claim(mailId: string): Promise<string | null | undefined>
+  /** What a mail is about, undefined when it is sent already. */
+  claim(mailId: string): Promise<ClaimedMail | undefined>
   /** Nothing of a mail is kept once it is sent. */
   sent(mailId: string): Promise<void>
   notSent(mailId: string, error: string): Promise<void>
@@ -115,6 +128,11 @@ export interface AccessClaims {
   sessionId: string
 }
 
+/** What a token says, and until when. */
+export interface VerifiedClaims extends AccessClaims {
+  endsAt: Date
+}
+
 export interface PublicKey {
   kty: string
   crv: string
@@ -127,7 +145,7 @@ export interface PublicKey {
 export interface Tokens {
   issueAccess(claims: AccessClaims): Promise<string>
   /** What a token says, undefined for everything that is not a valid access token of this shop. */
-  verifyAccess(jwt: string): Promise<AccessClaims | undefined>
+  verifyAccess(jwt: string): Promise<VerifiedClaims | undefined>
   /** The keys with which others can verify: a JSON Web Key Set. */
   jwks(): Promise<{ keys: PublicKey[] }>
   /**
@@ -167,6 +185,10 @@ export interface Sessions {
   list(customerId: string): Promise<OpenSession[]>
   /** Whether a session is open and its account may be used: what a token cannot know. */
   isGood(customerId: string, family: string): Promise<boolean>
+  /** Those of these sessions that are open, and whose accounts may be used. */
+  goodOf(families: readonly string[]): Promise<ReadonlySet<string>>
+  /** The session of a refresh token, spent or not; undefined for what is none. */
+  familyOf(refresh: string): Promise<string | undefined>
   /** A ticket for opening one WebSocket within thirty seconds. */
   issueTicket(customerId: string, family: string): Promise<string>
   /** Uses a ticket, once. */

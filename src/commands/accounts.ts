@@ -29,19 +29,28 @@ export interface Device {
 
 const actor = 'accounts'
 
+interface Opened {
+  customerId: string
+  position: bigint
+  /** The same request has opened it before. */
+  replayed: boolean
+}
+
 /**
  * Opens an account and signs its owner in. Whoever claims the name first has it; an attempt that
- * died half-way blocks it for a minute. Throws Unavailable.
+ * died half-way blocks it for a minute, except for who tries the same again. A retry is answered
+ * like the first time, with a session of its own: tokens are kept nowhere. Throws Unavailable.
  */
 export async function register(
   shop: Shop,
   services: AccountServices,
-  { device, ...credentials }: Credentials & Device,
-): Promise<(SignedIn & { position: bigint }) | Rejection> {
-  const opened = await openAccount(shop, services, credentials)
+  { device, requestedBy, ...credentials }: Credentials & Device & { requestedBy?: string },
+): Promise<(SignedIn & Omit<Opened, 'customerId'>) | Rejection> {
+  const opened = await openAccount(shop, services, credentials, requestedBy)
   if (isRejection(opened)) return opened
-  const signedIn = await startSession(shop, services, opened.customerId, device)
-  return isRejection(signedIn) ? signedIn : { ...signedIn, position: opened.position }
+  const { customerId, ...rest } = opened
+  const signedIn = await startSession(shop, services, customerId, device)
+  return isRejection(signedIn) ? signedIn : { ...signedIn, ...rest }
 }
 
 /**
@@ -126,17 +135,30 @@ export async function createAdmin(
 
 async function openAccount(
   shop: Shop,
-  { accounts, passwords }: AccountServices,
+  services: AccountServices,
   given: Credentials,
-): Promise<{ customerId: string; position: bigint } | Rejection> {
+  requestedBy?: string,
+): Promise<Opened | Rejection> {
   const credentials = checkCredentials(given)
   if (isRejection(credentials)) return credentials
+  const { accounts, passwords } = services
   const { username, email, password } = credentials
+  const before = await reopen(shop, services, credentials, requestedBy)
+  if (before !== undefined) return before
   const passwordHash = await passwords.hash(password)
   const customerId = newId()
-  const reserved = await accounts.reserve({ customerId, username, email, passwordHash })
-  if (reserved === 'email-taken') return emailTaken()
-  if (reserved === 'username-taken') return usernameTaken()
+  const reserved = await accounts.reserve({
+    customerId,
+    username,
+    email,
+    passwordHash,
+    requestedBy,
+  })
+  if (reserved !== 'reserved') {
+    // The first try may have come to it while this one was looking.
+    const meanwhile = await reopen(shop, services, credentials, requestedBy)
+    return meanwhile ?? (reserved === 'email-taken' ? emailTaken() : usernameTaken())
+  }
   const answer = await introduce(shop, customerId, credentials).catch(async error => {
     // Nobody can use this account: the next try must not find its name taken.
     await accounts.release(customerId).catch(() => undefined)
@@ -144,7 +166,42 @@ async function openAccount(
   })
   if (isRejection(answer)) return answer
   const isMine = await accounts.confirm(customerId)
-  return isMine ? { customerId, position: answer.position } : usernameTaken()
+  if (!isMine) return usernameTaken()
+  return { customerId, position: answer.position, replayed: false }
+}
+
+/**
+ * The account that the same request has opened before, finished where that try was cut off. Whoever
+ * sends other credentials with the key of a request is refused.
+ */
+async function reopen(
+  shop: Shop,
+  { accounts, passwords }: AccountServices,
+  credentials: Credentials,
+  requestedBy: string | undefined,
+): Promise<Opened | Rejection | undefined> {
+  const account = requestedBy === undefined ? undefined : await accounts.findByRequest(requestedBy)
+  if (account === undefined) return undefined
+  const { customerId } = account
+  const isSame =
+    account.username === credentials.username &&
+    (await accounts.findByEmail(credentials.email))?.customerId === customerId &&
+    (await passwords.verify(credentials.password, account.passwordHash)) &&
+    (await hasNames(shop, customerId, credentials))
+  if (!isSame) return reject('command/key-reused', 'This key came with another registration.')
+  const answer = await introduce(shop, customerId, credentials)
+  if (isRejection(answer)) return answer
+  const isMine = await accounts.confirm(customerId)
+  return isMine ? { customerId, position: answer.position, replayed: true } : undefined
+}
+
+async function hasNames(shop: Shop, customerId: string, { firstName, lastName }: Credentials) {
+  const { state } = await shop.customers.load(customerId)
+  if (state.status !== 'registered') return true
+  const { profile } = state
+  return (
+    (profile.firstName ?? '') === (firstName ?? '') && (profile.lastName ?? '') === (lastName ?? '')
+  )
 }
 
 function introduce(shop: Shop, customerId: string, credentials: Credentials) {

@@ -3,6 +3,7 @@ import Type from 'typebox'
 import { type Decision, fold } from '../domain/aggregate.ts'
 import * as cart from '../domain/cart.ts'
 import { times } from '../domain/money.ts'
+import type { Product } from '../domain/product.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import { type Actor, Id, type Money, Quantity } from '../domain/types.ts'
 import { actorId, command } from './command.ts'
@@ -21,6 +22,13 @@ function mayTouch(actor: Actor, state: cart.Cart) {
   return state.status !== 'open' || state.customerId === (actorId(actor) ?? null)
 }
 
+function isSold(state: Product): state is Extract<Product, { status: 'listed' }> {
+  return state.status === 'listed' && state.active
+}
+
+const notSold = (productId: string, detail: string) =>
+  reject('product/not-found', detail, { productId })
+
 /** What a product is offered at, and how many pieces of it there are for a cart. */
 async function offer(
   shop: Shop,
@@ -34,9 +42,7 @@ async function offer(
     shop.stock.load(productId),
   ])
   const { state } = product
-  if (state.status !== 'listed' || !state.active) {
-    return reject('product/not-found', 'There is no such product.', { productId })
-  }
+  if (!isSold(state)) return notSold(productId, 'There is no such product.')
   const held = cart.linesOf(inCart.state).find(line => line.productId === productId)?.quantity ?? 0
   const wish = { productId, wanted: held + quantity }
   return { product: state, available: await freeStock(shop, wish, envelope, stock.state) }
@@ -89,10 +95,16 @@ export const changeCartItem = command({
   notFound: 'cart/item-not-found',
   gather: async (shop, { productId, quantity }, envelope) => ({
     available: await freeStock(shop, { productId, wanted: quantity }, envelope),
+    isSold: isSold((await shop.products.load(productId)).state),
     cartId: ownCart(undefined, envelope),
   }),
-  decide: (state, input, { cartId, available: free }) =>
-    countable(state, cart.changeQuantity(state, { cartId, ...input }, free)),
+  decide(state, input, { cartId, available: free, isSold }) {
+    const line = cart.linesOf(state).find(({ productId }) => productId === input.productId)
+    if (!isSold && line !== undefined && input.quantity > line.quantity) {
+      return notSold(input.productId, 'This product is not sold any more: no pieces can be added.')
+    }
+    return countable(state, cart.changeQuantity(state, { cartId, ...input }, free))
+  },
 })
 
 const cartId = async (_: Shop, __: unknown, envelope: Envelope) => ownCart(undefined, envelope)

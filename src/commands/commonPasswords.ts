@@ -1,6 +1,8 @@
 // Passwords that are tried first. Shorter ones are refused for their length already.
+import { dictionary } from '@zxcvbn-ts/language-common'
 
-const list = `
+/** What the list of the library does not have, or has without what people put behind it. */
+const more = `
 00000000 0123456789 11111111 111111111 1111111111 11223344 112233445566 12121212 123123123
 1234567890 12345678 123456789 123456789a 12345678910 1234abcd 12344321 1234qwer 123qweasd
 123qwe123 13131313 1a2b3c4d 1q2w3e4r 1q2w3e4r5t 1qaz2wsx 1qazxsw2 21212121 22222222 33333333
@@ -21,5 +23,11 @@ thomas12 thunder1 trustno1 twilight undertaker victoria welcome1 welcome123 what
 windows1 winston1 yellow12 zaq12wsx zaq1zaq1 zxcvbnm1 zxcvbnm,
 `
 
-/** In lower case. */
-export const commonPasswords: ReadonlySet<string> = new Set(list.trim().split(/\s+/))
+const lengthMin = 8
+
+/** Some 18,000 that were found most often in what was stolen elsewhere; in lower case. */
+export const commonPasswords: ReadonlySet<string> = new Set(
+  [...dictionary['passwords-common'], ...more.trim().split(/\s+/)]
+    .filter(password => password.length >= lengthMin)
+    .map(password => password.toLowerCase()),
+)

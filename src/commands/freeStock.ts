@@ -11,8 +11,9 @@ export interface Wish {
 }
 
 /**
- * How many pieces can be had now, going by the stock as it was `seen` or as the log has it. Where too few are free, orders that have not been paid in their
- * time and still hold some are expired first, whether the sweep has come by or not.
+ * How many pieces can be had now, going by the stock as it was `seen` or as the log has it. Where
+ * too few are free, orders that have not been paid in their time and still hold some are expired
+ * first, whether the sweep has come by or not.
  */
 export async function freeStock(
   shop: Shop,

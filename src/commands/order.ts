@@ -19,6 +19,7 @@ import { type Advanced, advanceOrder } from './advanceOrder.ts'
 import { type Accepted, type Answer, accepted, actorId, type Command, hasRole } from './command.ts'
 import { expireIfDue } from './freeStock.ts'
 import { derivedId } from './ids.ts'
+import { callOffWaiting } from './orderMoney.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 
@@ -76,7 +77,7 @@ export const payOrder: Command<typeof PayOrder> = {
   input: PayOrder,
   async run(shop, { orderId, paymentMethod }, envelope) {
     const paymentId = derivedId(envelope.commandId, 'payment')
-    const answer = await changeOrder(shop, envelope, {
+    const request: Change = {
       orderId,
       allowed: ownerOnly,
       decide: state => {
@@ -84,9 +85,21 @@ export const payOrder: Command<typeof PayOrder> = {
         const payment = { paymentId, provider: shop.payments.name, method }
         return requestPayment(state, payment, envelope.at.getTime())
       },
-    })
+    }
+    let answer = await changeOrder(shop, envelope, request)
+    // Only now, since the same request may come again, when the payment is this one's own.
+    const isBlocked = isRejection(answer) && answer.rejected === 'order/payment-in-progress'
+    if (isBlocked && (await makeRoom(shop, orderId, envelope))) {
+      answer = await changeOrder(shop, envelope, request)
+    }
     return isRejection(answer) ? answer : refuseUnpaid(shop, orderId, answer)
   },
+}
+
+/** Whoever did not act on the payment before may try another. */
+async function makeRoom(shop: Shop, orderId: string, cause: Envelope): Promise<boolean> {
+  const { state } = await shop.orders.load(orderId)
+  return state.status !== 'none' && callOffWaiting({ shop, order: state, cause })
 }
 
 async function refuseUnpaid(shop: Shop, orderId: string, answer: Accepted): Promise<Answer> {

@@ -28,14 +28,38 @@ async function answerOf<T>(asked: Promise<T>): Promise<T | undefined> {
 }
 
 /** Asks for an open payment, or calls it off when the order cannot take it any more. */
-export async function completePayment(at: Step, payment: Payment): Promise<ChargeAnswer> {
+export function completePayment(at: Step, payment: Payment): Promise<ChargeAnswer> {
+  return endPayment(at, payment, at.order.status === 'pending' ? 'charge' : 'cancel')
+}
+
+/**
+ * Calls off a payment that waits for its customer to act, when they would rather try another. Only
+ * what the provider has called off makes room, so that nothing is paid twice. False when the
+ * payment is under way.
+ */
+export async function callOffWaiting(at: Step): Promise<boolean> {
+  const payment = at.order.openPayment
+  if (payment === null) return true
+  // Somebody may have acted just now.
+  const answer = await completePayment(at, payment)
+  if (answer.status === 'processing') return false
+  if (answer.status !== 'requires_action') return true
+  const { status } = await endPayment(at, payment, 'cancel')
+  return status === 'captured' || status === 'declined'
+}
+
+/** Asks the provider that has the payment, and records its end. */
+async function endPayment(
+  at: Step,
+  { paymentId, provider, method }: Payment,
+  ask: 'charge' | 'cancel',
+): Promise<ChargeAnswer> {
   const { shop, order } = at
-  const { paymentId, provider, method } = payment
+  // Another provider would charge anew: such a payment waits until its own is configured again.
+  if (provider !== shop.payments.name) return { status: 'processing' }
   const { orderId, total, expiresAt } = order
   const charge = { paymentId, orderId, amount: total, method, expiresAt }
-  const asked =
-    order.status === 'pending' ? shop.payments.charge(charge) : shop.payments.cancel(charge)
-  const answer = (await answerOf(asked)) ?? { status: 'processing' as const }
+  const answer = (await answerOf(shop.payments[ask](charge))) ?? { status: 'processing' as const }
   if (answer.status === 'captured' || answer.status === 'declined') {
     await shop.orders.decide(orderId, stepOf(at, `payment/${paymentId}/${answer.status}`), state =>
       answer.status === 'captured'

@@ -1,8 +1,8 @@
 // How the commands that wait on one stream become one append: pure, so that it can be repeated.
 import { type Aggregate, type Decision, type DomainEvent, fold } from '../domain/aggregate.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
-import { derivedId, digestOf } from './ids.ts'
-import type { Envelope } from './ports.ts'
+import { derivedId } from './ids.ts'
+import type { Envelope, Fingerprint } from './ports.ts'
 
 /** A command that a stream has seen, so that its retry gets the first answer. */
 interface Handled {
@@ -51,12 +51,17 @@ export interface Plan<State, Event extends DomainEvent> {
   state: State
 }
 
+export interface Deciding<State, Event extends DomainEvent> {
+  aggregate: Aggregate<State, Event>
+  fingerprint: Fingerprint
+}
+
 /** Retries come within minutes; this many commands of one stream are remembered for them. */
 const handledMax = 10_000
 
 /** Decides the commands of a batch one after the other, each on what the ones before led to. */
 export function planBatch<State, Event extends DomainEvent>(
-  aggregate: Aggregate<State, Event>,
+  { aggregate, fingerprint }: Deciding<State, Event>,
   current: Loaded<State>,
   batch: readonly Waiting<State, Event>[],
 ): Plan<State, Event> {
@@ -69,7 +74,7 @@ export function planBatch<State, Event extends DomainEvent>(
     let outcome: Outcome<State>
     if (isFolded(before, current)) outcome = replay(before, waiting.envelope, current.state)
     else if (twin !== undefined) outcome = repeat(twin, waiting.envelope)
-    else outcome = decideOne(aggregate, { current, plan, waiting })
+    else outcome = decideOne({ aggregate, fingerprint }, { current, plan, waiting })
     const planned = { waiting, outcome, lastEvent: plan.events.length - 1 }
     if (twin === undefined) inBatch.set(commandId, planned)
     plan.commands.push(planned)
@@ -78,7 +83,7 @@ export function planBatch<State, Event extends DomainEvent>(
 }
 
 function decideOne<State, Event extends DomainEvent>(
-  aggregate: Aggregate<State, Event>,
+  { aggregate, fingerprint }: Deciding<State, Event>,
   on: { current: Loaded<State>; plan: Plan<State, Event>; waiting: Waiting<State, Event> },
 ): Outcome<State> {
   const { current, plan, waiting } = on
@@ -94,7 +99,7 @@ function decideOne<State, Event extends DomainEvent>(
   decision.forEach((event, index) => {
     // A store takes the same ids again for a repeat. So the content is part of them: were it
     // decided otherwise elsewhere, this process would remember what the log does not have.
-    const id = derivedId(commandId, `${index}/${digestOf(event)}`)
+    const id = derivedId(commandId, `${index}/${fingerprint(JSON.stringify(event))}`)
     plan.events.push({ event, id, envelope: waiting.envelope })
   })
   plan.state = fold(aggregate, decision, plan.state)

@@ -12,7 +12,7 @@ import {
   remember,
   type Waiting,
 } from './plan.ts'
-import type { Cache, CacheFactory, Codec, Envelope, Stored } from './ports.ts'
+import type { Cache, CacheFactory, Codec, Envelope, Fingerprint, Stored } from './ports.ts'
 
 export interface Repository<State, Event extends DomainEvent> {
   /** The state at the end of the stream as the log has it now. */
@@ -36,6 +36,7 @@ export interface RepositoryParts {
   eventStore: EventStore
   codec: Codec
   cache: CacheFactory
+  fingerprint: Fingerprint
 }
 
 /** What the functions below work on: a kind of aggregate, its cache, who waits on a stream. */
@@ -43,6 +44,7 @@ interface Kind<State, Event extends DomainEvent> {
   aggregate: Aggregate<State, Event>
   eventStore: EventStore
   codec: Codec
+  fingerprint: Fingerprint
   cache: Cache<Loaded<State>>
   queues: Map<string, Waiting<State, Event>[]>
 }
@@ -50,12 +52,13 @@ interface Kind<State, Event extends DomainEvent> {
 /** The repository of one kind of aggregate. */
 export function createRepository<State, Event extends DomainEvent>(
   aggregate: Aggregate<State, Event>,
-  { eventStore, codec, cache }: RepositoryParts,
+  { eventStore, codec, cache, fingerprint }: RepositoryParts,
 ): Repository<State, Event> {
   const kind: Kind<State, Event> = {
     aggregate,
     eventStore,
     codec,
+    fingerprint,
     cache: cache<Loaded<State>>(),
     queues: new Map(),
   }
@@ -148,7 +151,7 @@ async function settle<State, Event extends DomainEvent>(
   let current = cached ?? (await refresh(kind, stream))
   let isCertain = cached === undefined
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    const plan = planBatch(kind.aggregate, current, batch)
+    const plan = planBatch(kind, current, batch)
     if (plan.events.length > 0) {
       if (await write(kind, stream, current, plan)) return
     } else if (isCertain) {

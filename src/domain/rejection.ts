@@ -35,6 +35,10 @@ export type RejectionCode =
   | 'order/payment-declined'
   | 'order/payment-in-progress'
   | 'order/refund-exceeds-capture'
+  | 'projection/earlier-parked'
+  | 'projection/not-found'
+  | 'projection/not-parked'
+  | 'projection/still-parked'
   | 'product/image-limit'
   | 'product/image-not-found'
   | 'product/not-found'
@@ -42,6 +46,9 @@ export type RejectionCode =
   | 'product/wrong-currency'
   | 'stock/below-reserved'
   | 'stock/insufficient'
+  | 'webhook/limit'
+  | 'webhook/not-found'
+  | 'webhook/replaying'
 
 export interface Rejection {
   rejected: RejectionCode

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from '../infra/database.ts'
+import { type Metrics, noMetrics } from '../metrics.ts'
 import { groupCommit } from './groupCommit.ts'
 import {
   type AppendResult,
@@ -11,7 +12,7 @@ import {
   type SubscriptionBatch,
   Unavailable,
 } from './port.ts'
-import { type AppendRequest, eventText, flush } from './postgresAppends.ts'
+import { type AppendRequest, flush, pack } from './postgresAppends.ts'
 import {
   createStreamReader,
   head,
@@ -32,11 +33,14 @@ const bounds = { maxCount: 1_000, maxBytes: 8 * 1024 * 1024, maxWaiting: 20_000 
  * The event store on a PostgreSQL database that has been migrated. It shares the pool with others
  * and does not end it; `close` waits for appends under way and ends its subscriptions.
  */
-export function postgresEventStore(pool: Pool): EventStore {
+export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): EventStore {
   const pulse = createPulse()
   const closing = new AbortController()
   const appends = groupCommit<AppendRequest, AppendResult>(async batch => {
+    const began = performance.now()
     await flush(pool, batch)
+    const events = batch.reduce((sum, { request }) => sum + request.events.length, 0)
+    metrics.append((performance.now() - began) / 1_000, events, batch.length)
     pulse.beat()
   }, bounds)
   const listening = listen(pool, () => pulse.beat(), closing.signal)
@@ -46,9 +50,12 @@ export function postgresEventStore(pool: Pool): EventStore {
       if (closing.signal.aborted) throw new Unavailable('the event store is closed')
       if (events.length === 0) throw new Error('an append holds at least one event')
       if (appends.isFull()) throw new Unavailable('too many appends are waiting')
-      const texts = events.map(eventText)
-      const bytes = texts.reduce((sum, text) => sum + text.length, 0)
-      return appends.add(stream, bytes, { stream, expected, events: texts })
+      const packed = events.map(pack)
+      const bytes = packed.reduce(
+        (sum, { data, metadata }) => sum + data.length + metadata.length,
+        0,
+      )
+      return appends.add(stream, bytes, { stream, expected, events: packed })
     },
     readStream: createStreamReader(pool),
     readAll: options => readAll(pool, options),

@@ -14,8 +14,18 @@ import {
 export interface AppendRequest {
   stream: string
   expected: ExpectedRevision
-  /** The events as the JSON that goes to the database, without the leading request number. */
-  events: string[]
+  events: PackedEvent[]
+}
+
+/**
+ * An event whose payloads are text, so that the database stores them as they are: unpacked as JSON
+ * they could not hold \u0000.
+ */
+interface PackedEvent {
+  id: string
+  type: string
+  data: string
+  metadata: string
 }
 
 type Item = Waiting<AppendRequest, AppendResult>
@@ -31,16 +41,15 @@ const appendBatch = {
   name: 'eventstore_append',
   text: 'select * from eventstore.append($1, $2)',
 }
+const appendOne = {
+  name: 'eventstore_append_one',
+  text: 'select * from eventstore.append_one($1, $2, $3, $4, $5, $6)',
+}
 const retryDelaysMs = [20, 100, 400, 1_000]
 
-/** An event as JSON that lacks its opening brace, so that the request number can be put before. */
-export function eventText(event: NewEvent, index: number): string {
-  const { id, type } = event
-  // Payloads travel as text, so that the database stores them as they are: unpacked as JSON they
-  // could not hold \u0000.
-  const data = JSON.stringify(event.data)
-  const metadata = JSON.stringify(event.metadata)
-  return `,"i":${index},${JSON.stringify({ id, type, data, metadata }).slice(1)}`
+/** Makes an event ready to be sent. */
+export function pack({ id, type, data, metadata }: NewEvent): PackedEvent {
+  return { id, type, data: JSON.stringify(data), metadata: JSON.stringify(metadata) }
 }
 
 /** Writes a batch and settles each of its members; never throws. */
@@ -76,16 +85,38 @@ async function sendWithRetries(pool: Pool, batch: Item[]): Promise<Map<number, A
 }
 
 async function send(pool: Pool, batch: Item[]): Promise<Map<number, AppendRow>> {
+  const [first] = batch
+  const alone = batch.length === 1 && first ? await sendOne(pool, first.request) : undefined
+  return alone === undefined ? sendMany(pool, batch) : new Map([[0, alone]])
+}
+
+/** One event to a stream that is where it is expected; undefined where it is anything else. */
+async function sendOne(
+  pool: Pool,
+  { stream, expected, events }: AppendRequest,
+): Promise<AppendRow | undefined> {
+  const [event] = events
+  const revision = expectation(expected)
+  if (event === undefined || events.length > 1 || revision < -1) return undefined
+  const { id, type, data, metadata } = event
+  const values = [stream, revision, id, type, data, metadata]
+  const [written] = await rows<Pick<AppendRow, 'revision' | 'position'>>(pool, appendOne, values)
+  return written && { request: 0, outcome: 'ok', ...written }
+}
+
+async function sendMany(pool: Pool, batch: Item[]): Promise<Map<number, AppendRow>> {
   const requests = batch.map(({ request }, n) => ({
     n,
     stream: request.stream,
     expected: expectation(request.expected),
     size: request.events.length,
   }))
-  const events = batch.flatMap(({ request }, n) => request.events.map(text => `{"n":${n}${text}`))
+  const events = batch.flatMap(({ request }, n) =>
+    request.events.map((event, i) => ({ n, i, ...event })),
+  )
   const answers = await rows<AppendRow>(pool, appendBatch, [
     JSON.stringify(requests),
-    `[${events.join(',')}]`,
+    JSON.stringify(events),
   ])
   return new Map(answers.map(answer => [answer.request, answer]))
 }

@@ -17,8 +17,9 @@ const columns = 'customer_id, username, password_hash, confirmed, disabled'
 
 const insertAccount: Statement = {
   name: 'accounts_insert',
-  text: `insert into shop.accounts (customer_id, username, email_digest, password_hash)
-    values ($1, $2, $3, $4)
+  text: `insert into shop.accounts
+      (customer_id, username, email_digest, password_hash, requested_by)
+    values ($1, $2, $3, $4, $5)
     on conflict do nothing
     returning ${columns}`,
 }
@@ -71,6 +72,10 @@ const findByLogin: Statement = {
 const findById: Statement = {
   name: 'accounts_find_by_id',
   text: `select ${columns} from shop.accounts where customer_id = $1`,
+}
+const findByRequest: Statement = {
+  name: 'accounts_find_by_request',
+  text: `select ${columns} from shop.accounts where requested_by = $1`,
 }
 const setDisabled: Statement = {
   name: 'accounts_set_disabled',
@@ -158,6 +163,7 @@ export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
     findByUsername: username => find(findByUsername, plain(username)),
     findByEmail: email => find(findByEmail, emailDigest(secrets, plain(email))),
     findById: customerId => find(findById, customerId),
+    findByRequest: requestedBy => find(findByRequest, requestedBy),
     setDisabled: async (customerId, disabled) =>
       (await ask(setDisabled, [customerId, disabled])).length > 0,
     changePassword: async ({ customerId, oldHash, newHash, keep }) =>
@@ -190,10 +196,11 @@ function tracesOf(row: TracesRow | undefined): Traces {
 
 async function reserve(
   ask: (statement: Statement, values: unknown[]) => Promise<AccountRow[]>,
-  { customerId, username, passwordHash }: NewAccount,
+  { customerId, username, passwordHash, requestedBy }: NewAccount,
   digest: string,
 ) {
-  const insert = () => ask(insertAccount, [customerId, username, digest, passwordHash])
+  const values = [customerId, username, digest, passwordHash, requestedBy ?? null]
+  const insert = () => ask(insertAccount, values)
   if ((await insert()).length > 0) return 'reserved'
   const forgotten = await ask(forgetStale, [username, digest])
   if (forgotten.length > 0 && (await insert()).length > 0) return 'reserved'

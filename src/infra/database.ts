@@ -1,5 +1,5 @@
 // The one place that knows the PostgreSQL driver: pools, sessions, transactions and row types.
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely'
 import pg from 'pg'
 import type { Tables } from '../projections/tables.ts'
 
@@ -35,7 +35,8 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
     lock_timeout: 2_000,
     idle_in_transaction_session_timeout: 10_000,
     // Two letters that change places spoil half of a short word: "kettel" needs less than 0.6.
-    options: '-c search_path=readmodel,shop,public -c pg_trgm.word_similarity_threshold=0.5',
+    options:
+      '-c search_path=readmodel,shop,public -c pg_trgm.word_similarity_threshold=0.5 -c jit=off',
     types: {
       getTypeParser: (oid: number, format?: 'text' | 'binary') =>
         parsers.get(oid) ?? pg.types.getTypeParser(oid, format as 'text'),
@@ -48,9 +49,54 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
   return pool
 }
 
-/** The query builder over a pool. */
+/**
+ * The query builder over a pool. What it asks again and again is parsed and planned once a session:
+ * planning takes the server longer than most of its answers.
+ */
 export function createDatabase(pool: Pool): Database {
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
+}
+
+/** Filters can be combined to more statements than a session should remember. */
+const preparedMax = 500
+
+function preparing(pool: Pool): PostgresPool {
+  const names = new Map<string, string>()
+  const nameOf = (text: string) => {
+    const known = names.get(text)
+    if (known !== undefined || names.size >= preparedMax) return known
+    const name = `built_${names.size}`
+    names.set(text, name)
+    return name
+  }
+  const clients = new WeakMap<Session, PostgresPoolClient>()
+  return {
+    async connect() {
+      const session = await pool.connect()
+      const known = clients.get(session)
+      if (known !== undefined) return known
+      const client = preparingClient(session, nameOf)
+      clients.set(session, client)
+      return client
+    },
+    end: () => pool.end(),
+    options: pool.options,
+  }
+}
+
+function preparingClient(
+  session: Session,
+  nameOf: (text: string) => string | undefined,
+): PostgresPoolClient {
+  const client = {
+    query(text: string, values: readonly unknown[]) {
+      const name = values.length > 0 ? nameOf(text) : undefined
+      return session.query({ text, values: [...values], ...(name ? { name } : {}) })
+    },
+    release: (destroy?: boolean) => session.release(destroy),
+  }
+  // Cursors are the one thing that is not there, and nobody asks for one.
+  return client as unknown as PostgresPoolClient
 }
 
 /** A statement that the server plans once a session. */

@@ -43,6 +43,16 @@ const findGood: Statement = {
       and s.expires_at > now()
       and not a.disabled`,
 }
+const findGoodOnes: Statement = {
+  name: 'sessions_find_good_ones',
+  text: `select s.family
+    from shop.sessions s
+    join shop.accounts a using (customer_id)
+    where s.family = any($1::uuid[])
+      and s.revoked_at is null
+      and s.expires_at > now()
+      and not a.disabled`,
+}
 // For a day it can still be seen what came of a session; then its tokens are like made-up ones.
 const purgeSessions: Statement = {
   name: 'sessions_purge',
@@ -61,11 +71,11 @@ const purgeSessions: Statement = {
     delete from shop.account_mails where queued_at < now() - interval '1 day'`,
 }
 
-type OpenSessions = Pick<Sessions, 'list' | 'closeOwn' | 'isGood' | 'purge'>
+type OpenSessions = Pick<Sessions, 'list' | 'closeOwn' | 'isGood' | 'goodOf' | 'purge'>
 
 /** What is asked about sessions as a whole. Throws Unavailable. */
 export function openSessions(pool: Pool): OpenSessions {
-  const find = (statement: Statement, values: string[]) =>
+  const find = (statement: Statement, values: unknown[]) =>
     answerOf(rows<{ family: string }>(pool, statement, values))
   return {
     async list(customerId) {
@@ -75,6 +85,8 @@ export function openSessions(pool: Pool): OpenSessions {
     closeOwn: async (customerId, family) =>
       (await find(closeSession, [customerId, family])).length > 0,
     isGood: async (customerId, family) => (await find(findGood, [customerId, family])).length > 0,
+    goodOf: async families =>
+      new Set((await find(findGoodOnes, [families])).map(({ family }) => family)),
     async purge() {
       await answerOf(rows(pool, purgeSessions))
     },

@@ -1,24 +1,7 @@
 // Counts requests in Redis, and in this process as long as Redis cannot be asked.
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import type { Counted, Counters } from '../commands/ports.ts'
 import type { Redis } from './redis.ts'
-
-/** What is left after a request was counted. */
-export interface Counted {
-  allowed: boolean
-  remaining: number
-  resetSeconds: number
-}
-
-/** Counts what somebody does under one policy. */
-export interface Counter {
-  /** Counts once more; never fails: without Redis this process counts for itself. */
-  count(key: string): Promise<Counted>
-  /** Forgets what was counted. */
-  forget(key: string): Promise<void>
-}
-
-/** `quota` in `windowSeconds`, from the first request on. */
-export type Counters = (policy: string, quota: number, windowSeconds: number) => Counter
 
 /** Counters that all processes on one Redis share. */
 export function createCounters(redis: Redis): Counters {
@@ -32,9 +15,9 @@ export function createCounters(redis: Redis): Counters {
       insuranceLimiter: new RateLimiterMemory(limits),
     })
     return {
-      async count(key) {
+      async count(key, times = 1) {
         try {
-          return counted(await limiter.consume(key), true)
+          return counted(await limiter.consume(key, times), true)
         } catch (refused) {
           if (refused instanceof RateLimiterRes) return counted(refused, false)
           throw refused

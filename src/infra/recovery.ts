@@ -13,8 +13,8 @@ const perHourMax = 3
 
 const queueMail: Statement = {
   name: 'account_mails_queue',
-  text: `insert into shop.account_mails (mail_id, template, email_digest, customer_id)
-    values ($1, $2, $3, $4)`,
+  text: `insert into shop.account_mails (mail_id, template, email_digest, customer_id, revision)
+    values ($1, $2, $3, $4, $5)`,
 }
 const findWaiting: Statement = {
   name: 'account_mails_waiting',
@@ -26,9 +26,9 @@ const claimMail: Statement = {
       update shop.account_mails
       set attempts = attempts + 1
       where mail_id = $1
-      returning customer_id, email_digest
+      returning customer_id, email_digest, revision
     )
-    select a.customer_id
+    select a.customer_id, c.revision
     from claimed c
     left join shop.accounts a
       on (a.customer_id = c.customer_id or a.email_digest = c.email_digest)
@@ -108,19 +108,29 @@ const useToken: Statement = {
     returning a.customer_id`,
 }
 
+interface CustomerRow {
+  customer_id: string | null
+}
+interface ClaimedRow extends CustomerRow {
+  revision: number | null
+}
+
 /** Recovery over shop.password_resets and shop.account_mails. Throws Unavailable. */
 export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
-  const ask = (statement: Statement, values: unknown[]) =>
-    answerOf(rows<{ customer_id: string | null }>(pool, statement, values))
+  const ask = <Row extends CustomerRow>(statement: Statement, values: unknown[]) =>
+    answerOf(rows<Row>(pool, statement, values))
   const isDone = async (statement: Statement, values: unknown[]) =>
     (await ask(statement, values)).length > 0
   return {
     async askReset(email) {
       const digest = emailDigest(secrets, email)
-      await ask(queueMail, [randomUUID(), 'password-reset', digest, null])
+      await ask(queueMail, [randomUUID(), 'password-reset', digest, null, null])
     },
     async tellChanged(customerId) {
-      await ask(queueMail, [randomUUID(), 'password-changed', null, customerId])
+      await ask(queueMail, [randomUUID(), 'password-changed', null, customerId, null])
+    },
+    async tellMoved(customerId, revision) {
+      await ask(queueMail, [randomUUID(), 'email-changed', null, customerId, revision])
     },
     async issue(customerId) {
       const token = newSecret()
@@ -143,8 +153,8 @@ export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
       isDone(useToken, [customerId, digestOf(token), passwordHash]),
     waiting: limit => answerOf(rows<AccountMailKey & object>(pool, findWaiting, [limit])),
     async claim(mailId) {
-      const [found] = await ask(claimMail, [mailId])
-      return found?.customer_id
+      const [found] = await ask<ClaimedRow>(claimMail, [mailId])
+      return found && { customerId: found.customer_id, revision: found.revision }
     },
     async sent(mailId) {
       await ask(deleteMail, [mailId])

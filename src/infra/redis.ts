@@ -1,4 +1,4 @@
-// The one place that knows the Redis client: connections, the listing cache, wake-up signals.
+// The one place that knows the Redis client: connections, and wake-up signals.
 import { Redis } from 'ioredis'
 
 export type { Redis } from 'ioredis'
@@ -53,69 +53,6 @@ export function createSignals(redis: Redis): Signals {
     close() {
       subscriber.disconnect()
     },
-  }
-}
-
-/** Text by key, valid as long as the catalogue does not change. */
-export interface ListingCache {
-  /**
-   * The cached text, or what `compute` gives; one flight for each missing key. Who wants it `fresh`
-   * waits for a change that this process has not heard of yet, and gets what the tables say.
-   */
-  get(key: string, compute: () => Promise<string>, fresh?: boolean): Promise<string>
-  /** Makes everything cached so far old. */
-  invalidate(): Promise<void>
-}
-
-const generationKey = 'listings:generation'
-/** Only the backstop: what is old is found by its generation. */
-const ttlSeconds = 3_600
-const retryMs = 200
-
-/**
- * Listings under a generation: the number that the catalogue's projection raises after each commit
- * that shoppers can see. The generation is read before the listing is computed, so what is computed
- * while it changes is stored under the old one. Without Redis everything is computed.
- */
-export function createListingCache(redis: Redis): ListingCache {
-  const flights = new Map<string, Promise<string>>()
-  /** Whether Redis has not heard yet that what it holds is old. */
-  const state = { isBehind: false }
-
-  async function find(full: string, compute: () => Promise<string>): Promise<string> {
-    const cached = await redis.get(full).catch(() => null)
-    if (cached !== null) return cached
-    const text = await compute()
-    redis.set(full, text, 'EX', ttlSeconds).catch(() => undefined)
-    return text
-  }
-
-  async function raise() {
-    await redis.incr(generationKey).then(
-      () => {
-        state.isBehind = false
-      },
-      () => {
-        state.isBehind = true
-        setTimeout(raise, retryMs).unref()
-      },
-    )
-  }
-
-  return {
-    async get(key, compute, fresh = false) {
-      if (fresh || state.isBehind) return compute()
-      const generation = await redis.get(generationKey).catch(() => undefined)
-      if (generation === undefined) return compute()
-      // A flight of an earlier generation may have left before the change that somebody waits for.
-      const full = `listings:${generation ?? 0}:${key}`
-      const flying = flights.get(full)
-      if (flying !== undefined) return flying
-      const flight = find(full, compute).finally(() => flights.delete(full))
-      flights.set(full, flight)
-      return flight
-    },
-    invalidate: raise,
   }
 }
 

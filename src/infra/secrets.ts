@@ -11,12 +11,16 @@ import type { Secret } from '../secret.ts'
 
 // The purposes are part of what is stored: renaming one loses what was made with it.
 const purposes = [
+  'audit-keys',
   'email',
+  'fingerprints',
   'pepper',
   'person-keys',
   'payment-callbacks',
   'refresh-tokens',
+  'request-keys',
   'signing-keys',
+  'webhooks',
 ] as const
 export type Purpose = (typeof purposes)[number]
 

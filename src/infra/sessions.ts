@@ -75,6 +75,13 @@ const findSpent: Statement = {
       and s.revoked_at is null
       and s.expires_at > now()`,
 }
+const findFamily: Statement = {
+  name: 'sessions_find_family',
+  text: `select t.family, s.customer_id
+    from shop.refresh_tokens t
+    join shop.sessions s using (family)
+    where t.token_digest = $1`,
+}
 const revokeFamily: Statement = {
   name: 'sessions_revoke',
   text: `update shop.sessions set revoked_at = now()
@@ -111,6 +118,10 @@ export function createSessions(pool: Pool, secrets: Secrets, options: SessionsOp
       if (!spent?.is_spent) return 'unknown'
       await ask(revokeFamily, [spent.family])
       return 'reused'
+    },
+    async familyOf(refresh) {
+      if (!isSecret(refresh)) return undefined
+      return (await ask(findFamily, [digestOf(refresh)]))[0]?.family
     },
     async close(family) {
       await ask(revokeFamily, [family])

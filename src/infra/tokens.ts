@@ -4,7 +4,7 @@ import { errors, type JWTHeaderParameters, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
-import type { AccessClaims, Tokens } from '../commands/accountPorts.ts'
+import type { Tokens, VerifiedClaims } from '../commands/accountPorts.ts'
 import { Id, Role } from '../domain/types.ts'
 import type { Pool } from './database.ts'
 import type { Secrets } from './secrets.ts'
@@ -66,7 +66,7 @@ export function createTokens(pool: Pool, secrets: Secrets, options: TokensOption
 }
 
 interface Verified {
-  claims: AccessClaims
+  claims: VerifiedClaims
   /** When the token ends, in seconds. */
   exp: number
 }
@@ -112,7 +112,8 @@ async function verify(
     })
     if (!claims.Check(payload)) return undefined
     const { sub: customerId, roles, sid: sessionId, exp } = payload
-    return { claims: { customerId, roles, sessionId }, exp }
+    const endsAt = new Date(exp * 1_000)
+    return { claims: { customerId, roles, sessionId, endsAt }, exp }
   } catch (error) {
     if (error instanceof errors.JOSEError) return undefined
     throw error

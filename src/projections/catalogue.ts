@@ -1,7 +1,10 @@
 // The catalogue as shoppers browse it: products with price and availability, and categories.
+
+import { type Kysely, sql } from 'kysely'
 import type { ShownImage } from '../domain/image.ts'
 import { foldInto, type KeyedTable } from './keyedTable.ts'
 import type { Projection, ReadEvent } from './projection.ts'
+import type { Tables } from './tables.ts'
 
 export interface ProductRow {
   product_id: string
@@ -89,8 +92,8 @@ function bandOf(row: ProductRow): Availability {
 
 export const catalogue: Projection = {
   name: 'catalogue',
-  version: 2,
-  tables: ['products', 'categories'],
+  version: 3,
+  tables: ['products', 'categories', 'product_words'],
   on: [
     'ProductCreated',
     'ProductDetailsChanged',
@@ -130,8 +133,28 @@ export const catalogue: Projection = {
         return evolveCategory(row, event)
       },
     })
+    await learnWords(db, events)
     return { listingsChanged }
   },
+}
+
+/**
+ * Keeps every word that products have or had, for searches to be corrected by. Taken from events
+ * and not from rows, so that the words are the same however the events are cut into batches.
+ */
+async function learnWords(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<void> {
+  const texts = events.flatMap(event =>
+    event.type === 'ProductCreated' || event.type === 'ProductDetailsChanged'
+      ? [`${event.data.name} ${event.data.description}`]
+      : [],
+  )
+  if (texts.length === 0) return
+  await sql`
+    insert into product_words (word)
+    select distinct word
+    from unnest(${texts}::text[]) as t (text), public.spelled_words(text) as word
+    on conflict do nothing
+  `.execute(db)
 }
 
 function productOf(event: ReadEvent): string | undefined {

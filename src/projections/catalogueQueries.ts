@@ -2,6 +2,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import { availabilityOf, lowStockBelow } from './catalogue.ts'
 import { publicImage } from './images.ts'
+import { type Part, readPart } from './keyset.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -70,18 +71,20 @@ function stockOf(row: ProductRecord) {
   return { onHand, reserved, available: onHand - reserved }
 }
 
-/** Products of which there are fewer than `below` pieces, the scarcest first. */
-export async function lowStock(db: Db, limit: number, below = lowStockBelow) {
-  const rows = await db
+/**
+ * Products of which there are fewer than `below` pieces, the scarcest first. Without an index: one
+ * on pieces would have to be kept with each order, for a list that is looked at now and then.
+ */
+export async function lowStock(db: Db, part: Part, below = lowStockBelow) {
+  const query = db
     .selectFrom('products')
     .select(productColumns)
     .where('deleted', '=', false)
     .where(sql<boolean>`on_hand - reserved < ${below}`)
-    .orderBy(sql`on_hand - reserved`)
-    .orderBy('product_id')
-    .limit(limit)
-    .execute()
-  return rows.map(row => ({ ...publicProduct(row), stock: stockOf(row) }))
+  const key = sql`(on_hand - reserved)`
+  const scarcest = { key, kind: 'number', id: sql`product_id`, descending: false } as const
+  const { rows, next, total } = await readPart(db, query, scarcest, part)
+  return { data: rows.map(row => ({ ...publicProduct(row), stock: stockOf(row) })), next, total }
 }
 
 /** What carts need to know of products: price and availability as they are now. */
@@ -103,17 +106,13 @@ function offerOf(row: ProductRecord) {
   }
 }
 
-/** All categories by name. */
-export async function listCategories(db: Db, includeInactive: boolean) {
-  let query = db
-    .selectFrom('categories')
-    .selectAll()
-    .where('deleted', '=', false)
-    .orderBy('name')
-    .orderBy('category_id')
+/** A part of the categories by name. */
+export async function listCategories(db: Db, includeInactive: boolean, part: Part) {
+  let query = db.selectFrom('categories').selectAll().where('deleted', '=', false)
   if (!includeInactive) query = query.where('active', '=', true)
-  const rows = await query.limit(1_000).execute()
-  return rows.map(publicCategory)
+  const byName = { key: sql`name`, kind: 'text', id: sql`category_id`, descending: false } as const
+  const { rows, next, total } = await readPart(db, query, byName, part)
+  return { data: rows.map(publicCategory), next, total }
 }
 
 /** One category with its revision. */
@@ -144,33 +143,36 @@ export async function countProducts(db: Db, categoryId: string): Promise<number>
   return Number(found?.count ?? 0)
 }
 
-/** How many pieces there are of a product, and the newest movements that explain it. */
-export async function stockLedger(db: Db, productId: string, limit: number) {
+const latestFirst = {
+  key: sql`position`,
+  kind: 'number',
+  id: sql`product_id`,
+  descending: true,
+} as const
+
+/** How many pieces there are of a product, and a part of the movements that explain it. */
+export async function stockLedger(db: Db, productId: string, part: Part) {
   const product = await db
     .selectFrom('products')
     .select(productColumns)
     .where('product_id', '=', productId)
     .executeTakeFirst()
   if (product === undefined) return undefined
-  const movements = await db
-    .selectFrom('stock_movements')
-    .selectAll()
-    .where('product_id', '=', productId)
-    .orderBy('position', 'desc')
-    .limit(limit)
-    .execute()
+  const query = db.selectFrom('stock_movements').selectAll().where('product_id', '=', productId)
+  const { rows, next, total } = await readPart(db, query, latestFirst, part)
+  return { stock: stockOf(product), movements: { data: rows.map(publicMovement), next, total } }
+}
+
+function publicMovement(row: Selectable<Tables['stock_movements']>) {
   return {
-    ...stockOf(product),
-    movements: movements.map(row => ({
-      position: String(row.position),
-      kind: row.kind,
-      onHandDelta: Number(row.on_hand_delta),
-      reservedDelta: Number(row.reserved_delta),
-      reason: row.reason,
-      note: row.note,
-      orderId: row.order_id,
-      actor: row.actor,
-      at: row.at.toISOString(),
-    })),
+    position: String(row.position),
+    kind: row.kind,
+    onHandDelta: Number(row.on_hand_delta),
+    reservedDelta: Number(row.reserved_delta),
+    reason: row.reason,
+    note: row.note,
+    orderId: row.order_id,
+    actor: row.actor,
+    at: row.at.toISOString(),
   }
 }

@@ -24,7 +24,7 @@ const newestFirst = {
 /** A part of the users, the newest first. */
 export async function listUsers(db: Db, filter: UserFilter, part: Part) {
   const query = narrowed(db.selectFrom('customers').selectAll(), filter)
-  const { rows, next, total } = await readPart(query, newestFirst, part)
+  const { rows, next, total } = await readPart(db, query, newestFirst, part)
   return { data: rows.map(userOf), next, total }
 }
 

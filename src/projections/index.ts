@@ -2,6 +2,7 @@
 import { cartsProjection } from './carts.ts'
 import { catalogue } from './catalogue.ts'
 import { customersProjection } from './customers.ts'
+import { eventIndex } from './eventIndex.ts'
 import { orderProcesses } from './orderProcesses.ts'
 import { ordersProjection } from './orders.ts'
 import { priceHistory } from './priceHistory.ts'
@@ -18,4 +19,5 @@ export const projections: readonly Projection[] = [
   priceHistory,
   sales,
   orderProcesses,
+  eventIndex,
 ]

@@ -1,5 +1,5 @@
 // Parts of a list: a page by its number, or what comes behind the place where the last part ended.
-import { type RawBuilder, type SelectQueryBuilder, sql } from 'kysely'
+import { type Kysely, type RawBuilder, type SelectQueryBuilder, sql } from 'kysely'
 import type { Tables } from './tables.ts'
 
 type Expression = RawBuilder<unknown>
@@ -29,7 +29,7 @@ export interface PartOf<Row> {
   rows: Row[]
   /** Where the next part begins; undefined when this is the last one. */
   next: Place | undefined
-  /** How many rows there are in all; counted only for pages with numbers. */
+  /** How many rows there are in all, up to `countMax`; counted only for pages with numbers. */
   total: number | undefined
 }
 
@@ -57,6 +57,7 @@ export function isSortKey(kind: SortKind, key: string): boolean {
 
 /** Reads a part of what a query finds. A place has to hold values of the right kind. */
 export async function readPart<From extends keyof Tables, Row>(
+  db: Kysely<Tables>,
   query: SelectQueryBuilder<Tables, From, Row>,
   sorting: Sorting,
   part: Part,
@@ -67,7 +68,7 @@ export async function readPart<From extends keyof Tables, Row>(
       .select(place(sorting))
       .limit(size + 1)
       .execute(),
-    'page' in part ? count(query) : undefined,
+    'page' in part ? count(db, query) : undefined,
   ])
   const rows = found.slice(0, size)
   return { rows, next: found.length > size ? rows.at(-1)?.place : undefined, total }
@@ -93,9 +94,19 @@ function sorted<From extends keyof Tables, Row>(
   )
 }
 
+/**
+ * Totals are exact up to here, and this from there on: counting 90,000 of 100,000 products takes
+ * 35 ms, and nobody turns to page 1,001.
+ */
+export const countMax = 10_000
+
 async function count<From extends keyof Tables, Row>(
+  db: Kysely<Tables>,
   query: SelectQueryBuilder<Tables, From, Row>,
 ): Promise<number> {
-  const counted = query.clearSelect().select(sql<bigint>`count(*)`.as('count'))
-  return Number((await counted.executeTakeFirst())?.count ?? 0)
+  const some = query.clearSelect().select(sql`1`.as('one')).limit(countMax)
+  const { rows } = await sql<{ count: bigint }>`
+    select count(*) as count from (${some}) as counted
+  `.execute(db)
+  return Number(rows[0]?.count ?? 0)
 }

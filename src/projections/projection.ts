@@ -13,6 +13,7 @@ export type ReadEvent = ShopEvent & {
   at: Date
   actor: Actor
   correlationId: string
+  commandId: string
   source: string | undefined
 }
 
@@ -26,6 +27,8 @@ export interface Committed {
   imagesQueued?: boolean
   /** There are new mails to be sent. */
   mailsQueued?: boolean
+  /** There are new webhooks to be sent. */
+  webhooksQueued?: boolean
 }
 
 export interface Projection {

@@ -1,27 +1,17 @@
 // Rebuilds projections from the beginning of the log beside the tables that go on serving.
 import { type Kysely, sql } from 'kysely'
-import { leaseSeconds } from './checkpoints.ts'
 import { applyItems, type Batch, itemsFor, type Parking, parkedStreams } from './engine.ts'
 import type { Projection } from './projection.ts'
-import {
-  begin,
-  fail,
-  finish,
-  previousTables,
-  putAside,
-  type Resumed,
-  savePosition,
-} from './rebuildStates.ts'
+import { begin, fail, finish, type Resumed, savePosition } from './rebuildStates.ts'
 import {
   createShadow,
   digestOf,
   hasTables,
   indexShadow,
-  previousOf,
-  replaceTables,
   shadowOf,
   writeToShadow,
 } from './shadow.ts'
+import { swap } from './swap.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -58,7 +48,8 @@ const nearEnough = 2_000n
 /** Sessions that write at once: the database has more cores than this process. */
 const writersMax = 4
 
-interface Member {
+/** A projection that is being rebuilt, and how far its new tables are. */
+export interface Member {
   projection: Projection
   shadow: string
   position: bigint
@@ -68,10 +59,10 @@ interface Member {
 /**
  * Fills shadow tables from the first event, catches up, compares them with the live ones where both
  * are of one version, and puts them in their place in one transaction: readers see the old rows or
- * the new ones, never half of them. Several projections share one reading of the log. A rebuild that
- * was interrupted goes on where it was. The runner of a projection loses its lease and goes on from
- * where the new tables are. Throws BeingRebuilt, or what the database throws: then the old tables
- * stay.
+ * the new ones, never half of them. Several projections share one reading of the log. A rebuild
+ * that was interrupted goes on where it was. The runner of a projection loses its lease and goes on
+ * from where the new tables are. Throws BeingRebuilt, or what the database throws: then the old
+ * tables stay.
  */
 export async function rebuild(
   db: Db,
@@ -229,78 +220,4 @@ async function livePosition(db: Db, name: string): Promise<bigint> {
     select position from shop.checkpoints where name = ${name}
   `.execute(db)
   return rows[0]?.position ?? 0n
-}
-
-async function swap(db: Db, member: Member, on: Rebuilding): Promise<bigint> {
-  const { projection, shadow, parking } = member
-  const { name, version } = projection
-  return db.transaction().execute(async trx => {
-    // From here on the runner waits; what it has done and the shadow has not is little.
-    const { rows } = await sql<{ position: bigint; version: number }>`
-      select position, version from shop.checkpoints where name = ${name} for update
-    `.execute(trx)
-    const live = rows[0] ?? { position: 0n, version }
-    const range = { after: member.position, upTo: live.position }
-    for await (const batch of on.read([projection], range)) {
-      await writeToShadow(trx, shadow)
-      await applyItems(trx, projection, itemsFor(projection, member.position, batch), parking)
-      member.position = batch.position
-    }
-    await replaceTables(trx, projection, { by: shadow, keptIn: previousOf(name) })
-    await putAside(trx, name, live)
-    await sql`delete from shop.parked_events where name = ${name}`.execute(trx)
-    await sql`
-      update shop.parked_events set name = ${name} where name = ${parking.name}
-    `.execute(trx)
-    await moveCheckpoint(trx, { name, version, position: member.position })
-    return member.position
-  })
-}
-
-/** Says where the tables are now that were put in place; whoever runs the projection starts anew. */
-async function moveCheckpoint(
-  db: Db,
-  { name, version, position }: { name: string; version: number; position: bigint },
-): Promise<void> {
-  await sql`
-    update shop.checkpoints
-    set position = ${position},
-      version = ${version},
-      epoch = epoch + 1,
-      leased_until = case
-        when runner is null then null
-        else now() + make_interval(secs => ${leaseSeconds})
-      end,
-      updated_at = now()
-    where name = ${name}
-  `.execute(db)
-}
-
-/**
- * Puts the tables back that the last rebuild has replaced; those that served until now are kept in
- * their place. False when there are none, or none of the `wanted` version. What has happened since
- * is caught up with by the runner.
- */
-export async function rollBack(
-  db: Db,
-  projection: Projection,
-  wanted?: number,
-): Promise<{ version: number; position: bigint } | undefined> {
-  const { name } = projection
-  const previous = previousOf(name)
-  return db.transaction().execute(async trx => {
-    const { rows } = await sql<{ position: bigint; version: number }>`
-      select position, version from shop.checkpoints where name = ${name} for update
-    `.execute(trx)
-    const kept = await previousTables(trx, name)
-    const isThere = kept !== undefined && (await hasTables(trx, projection, previous))
-    if (!isThere || (wanted !== undefined && kept.version !== wanted)) return undefined
-    await replaceTables(trx, projection, { by: previous, keptIn: `${previous}_newer` })
-    await sql`
-      alter schema ${sql.id(`${previous}_newer`)} rename to ${sql.id(previous)}
-    `.execute(trx)
-    await putAside(trx, name, rows[0] ?? { position: 0n, version: projection.version })
-    await moveCheckpoint(trx, { name, ...kept })
-    return kept
-  })
 }

@@ -1,7 +1,7 @@
-// Money by document line, from which sales by day, product, customer and country are summed.
+// Money by document line, from which sales by day, product, category and country are summed.
 import { type Kysely, sql } from 'kysely'
 import type { Charge, OrderLine } from '../domain/order.ts'
-import { insertNew } from './keyedTable.ts'
+import { insertNew, type KeyedTable, upsert } from './keyedTable.ts'
 import type { Projection, ReadEvent } from './projection.ts'
 import type { Tables } from './tables.ts'
 
@@ -15,6 +15,8 @@ interface SaleRow {
   name: string
   customer_id: string
   country: string | null
+  /** Of the product when it was sold. */
+  category_id: string | null
   quantity: number
   amount_minor: number
   currency: string
@@ -33,6 +35,7 @@ const saleLines: { name: string; columns: { [Column in keyof SaleRow]: string } 
     name: 'text',
     customer_id: 'uuid',
     country: 'text',
+    category_id: 'uuid',
     quantity: 'bigint',
     amount_minor: 'bigint',
     currency: 'text',
@@ -42,18 +45,70 @@ const saleLines: { name: string; columns: { [Column in keyof SaleRow]: string } 
 
 export const sales: Projection = {
   name: 'sales',
-  version: 1,
-  tables: ['sale_lines'],
-  on: ['OrderSubmitted', 'OrderPaid', 'OrderRefunded', 'ItemsReturned', 'CreditNoteIssued'],
+  version: 2,
+  tables: ['sale_lines', 'sale_categories'],
+  on: [
+    'OrderSubmitted',
+    'OrderPaid',
+    'OrderRefunded',
+    'ItemsReturned',
+    'CreditNoteIssued',
+    'ProductCreated',
+    'ProductDetailsChanged',
+  ],
   async apply(events, db) {
-    await insertNew(db, saleLines, events.flatMap(ownLines))
+    await insertNew(db, saleLines, await soldLines(db, events))
     await bookPaid(db, events)
     await bookReturns(db, events)
     return {}
   },
 }
 
-function ownLines(event: ReadEvent): SaleRow[] {
+interface CategoryRow {
+  product_id: string
+  category_id: string | null
+}
+
+const saleCategories: KeyedTable<CategoryRow> = {
+  name: 'sale_categories',
+  key: 'product_id',
+  columns: { product_id: 'uuid', category_id: 'uuid' },
+}
+
+/** What is sold in a batch, under the category that a product has at that place of the log. */
+async function soldLines(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<SaleRow[]> {
+  const sold = events.map(event => ({ event, lines: ownLines(event) }))
+  const productIds = sold.flatMap(({ lines }) => lines.flatMap(line => line.product_id ?? []))
+  const categories = await categoriesOf(db, [...new Set(productIds)])
+  const changed = new Map<string, CategoryRow>()
+  const rows: SaleRow[] = []
+  for (const { event, lines } of sold) {
+    if (event.type === 'ProductCreated' || event.type === 'ProductDetailsChanged') {
+      const { productId, categoryId } = event.data
+      categories.set(productId, categoryId)
+      changed.set(productId, { product_id: productId, category_id: categoryId })
+    }
+    for (const line of lines) {
+      rows.push({ ...line, category_id: categories.get(line.product_id ?? '') ?? null })
+    }
+  }
+  await upsert(db, saleCategories, [...changed.values()])
+  return rows
+}
+
+async function categoriesOf(db: Kysely<Tables>, productIds: string[]) {
+  if (productIds.length === 0) return new Map<string, string | null>()
+  const { rows } = await sql<CategoryRow>`
+    select product_id, category_id
+    from sale_categories
+    where product_id = any(${productIds}::uuid[])
+  `.execute(db)
+  return new Map(rows.map(row => [row.product_id, row.category_id]))
+}
+
+type UnsortedRow = Omit<SaleRow, 'category_id'>
+
+function ownLines(event: ReadEvent): UnsortedRow[] {
   if (event.type === 'OrderSubmitted') {
     const { orderId, customerId, country, lines, charges } = event.data
     const document = { document_id: orderId, order_id: orderId, customer_id: customerId, country }
@@ -114,26 +169,33 @@ async function bookPaid(db: Kysely<Tables>, events: readonly ReadEvent[]) {
   `.execute(db)
 }
 
-/** What goes back is booked against the customer and country of its order. */
+/** What goes back is booked against the customer, country and category that it was sold under. */
 async function bookReturns(db: Kysely<Tables>, events: readonly ReadEvent[]) {
   const rows = events.flatMap(returnLines)
   if (rows.length === 0) return
   const orderIds = [...new Set(rows.map(row => row.order_id))]
-  const { rows: owners } = await sql<{ order_id: string; customer_id: string; country: string }>`
-    select distinct on (document_id) document_id as order_id, customer_id, country
+  const { rows: lines } = await sql<SoldLine>`
+    select document_id as order_id, product_id, customer_id, country, category_id
     from sale_lines
     where document_id = any(${orderIds}::uuid[])
   `.execute(db)
-  const byOrder = new Map(owners.map(owner => [owner.order_id, owner]))
+  const byOrder = new Map(lines.map(line => [line.order_id, line]))
+  const byProduct = new Map(lines.map(line => [`${line.order_id} ${line.product_id}`, line]))
   const booked = rows.flatMap(row => {
     const owner = byOrder.get(row.order_id)
     if (owner === undefined) return []
-    return [{ ...row, customer_id: owner.customer_id, country: owner.country }]
+    const sold =
+      row.product_id === null ? undefined : byProduct.get(`${row.order_id} ${row.product_id}`)
+    const { customer_id, country } = owner
+    return [{ ...row, customer_id, country, category_id: sold?.category_id ?? null }]
   })
   await insertNew(db, saleLines, booked)
 }
 
-type ReturnRow = Omit<SaleRow, 'customer_id' | 'country'> & { order_id: string }
+type SoldLine = Pick<SaleRow, 'product_id' | 'customer_id' | 'country' | 'category_id'> & {
+  order_id: string
+}
+type ReturnRow = Omit<UnsortedRow, 'customer_id' | 'country'> & { order_id: string }
 
 function returnLines(event: ReadEvent): ReturnRow[] {
   const sold_at = event.at.toISOString()

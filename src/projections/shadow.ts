@@ -13,8 +13,8 @@ export const shadowOf = (name: string) => `rebuild_${name.toLowerCase()}`
 export const previousOf = (name: string) => `previous_${name.toLowerCase()}`
 
 /**
- * Empty tables like those of a projection, in a schema of their own. They have the keys that writing
- * needs; the other indexes come when the tables are full, which is faster.
+ * Empty tables like those of a projection, in a schema of their own. They have the keys that
+ * writing needs; the other indexes come when the tables are full, which is faster.
  */
 export async function createShadow(db: Db, projection: Projection, shadow: string): Promise<void> {
   await dropSchema(db, shadow)
@@ -91,7 +91,9 @@ export async function replaceTables(
   await sql`alter schema ${sql.id(aside)} rename to ${sql.id(keptIn)}`.execute(db)
 }
 
-/** Reads and writes the tables of a schema instead of the serving ones, until the transaction ends. */
+/**
+ * Reads and writes the tables of a schema instead of the serving ones, until the transaction ends.
+ */
 export async function writeToShadow(db: Db, shadow: string): Promise<void> {
   // A shadow that a crash loses is filled again: its commits need not wait for the disk.
   await sql`set local synchronous_commit = off`.execute(db)

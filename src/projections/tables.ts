@@ -38,6 +38,9 @@ export interface Tables {
     created_at: Date
     updated_at: Date
   }
+  product_words: {
+    word: string
+  }
   price_changes: {
     position: bigint
     product_id: string
@@ -116,10 +119,15 @@ export interface Tables {
     name: string
     customer_id: string
     country: string | null
+    category_id: string | null
     quantity: bigint
     amount_minor: bigint
     currency: string
     sold_at: Date | null
+  }
+  sale_categories: {
+    product_id: string
+    category_id: string | null
   }
   order_processes: {
     order_id: string
@@ -132,6 +140,15 @@ export interface Tables {
     settling: boolean
     expires_at: Date | null
     open_money: string[]
+  }
+  event_index: {
+    position: bigint
+    stream: string
+    revision: bigint
+    type: string
+    actor: string
+    correlation_id: string
+    at: Date
   }
   'shop.checkpoints': {
     name: string
@@ -165,5 +182,25 @@ export interface Tables {
     sent_at: Date | null
     attempts: Generated<number>
     last_error: string | null
+    trace: string | null
+  }
+  'shop.webhook_deliveries': {
+    delivery_id: Generated<string>
+    endpoint_id: string
+    event_id: string
+    position: bigint
+    type: string
+    message: JSONColumnType<object>
+    body: string | null
+    trace: string
+    status: Generated<'pending' | 'delivered' | 'dead'>
+    attempts: Generated<number>
+    tries: Generated<number>
+    due_at: Generated<Date>
+    last_status: number | null
+    last_error: string | null
+    created_at: Generated<Date>
+    updated_at: Generated<Date>
+    delivered_at: Date | null
   }
 }

@@ -35,6 +35,8 @@ export interface ProjectorParts {
 }
 
 const batchSize = 1_000
+/** At the head so long a batch is left to grow: many small ones would cost more than they bring. */
+const paceMs = 10
 /** Moves past events that no projection reads are written down this often. */
 const idlePersistMs = 100
 const retryMs = 500
@@ -43,6 +45,7 @@ const everything: Committed = {
   notified: true,
   mailsQueued: true,
   imagesQueued: true,
+  webhooksQueued: true,
 }
 
 /**
@@ -78,6 +81,7 @@ async function run(parts: ProjectorParts, signal: AbortSignal) {
 }
 
 async function pause(ms: number, signal: AbortSignal) {
+  if (ms <= 0) return
   await sleep(ms, undefined, { signal }).catch(() => undefined)
 }
 
@@ -103,7 +107,9 @@ interface Following {
   signal: AbortSignal
 }
 
-/** Follows the log until the signal aborts, a lease is lost, or there are more projections to run. */
+/**
+ * Follows the log until the signal aborts, a lease is lost, or there are more projections to run.
+ */
 async function follow(parts: ProjectorParts, { members, signal }: Following) {
   const ending = new AbortController()
   const group: Group = {
@@ -168,8 +174,11 @@ async function* decoded({ eventStore, codec }: ProjectorParts, group: Group) {
     batchSize,
     signal,
   })
-  for await (const { events, position } of subscription) {
+  let askedAt = performance.now()
+  for await (const { events, position, live } of subscription) {
     yield { items: await decodeAll(codec, events), position }
+    if (live) await pause(paceMs - (performance.now() - askedAt), signal)
+    askedAt = performance.now()
   }
 }
 

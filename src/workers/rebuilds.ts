@@ -1,10 +1,12 @@
-// Rebuilds that somebody has asked for, that a new version makes necessary, or that a death has cut.
+// Rebuilds that somebody has asked for, that a new version makes necessary, or that a death has
+// cut.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import { outdated } from '../projections/checkpoints.ts'
 import type { Projection } from '../projections/projection.ts'
-import { BeingRebuilt, rebuild, rollBack } from '../projections/rebuild.ts'
+import { BeingRebuilt, rebuild } from '../projections/rebuild.ts'
 import { waitingRebuilds } from '../projections/rebuildStates.ts'
+import { rollBack } from '../projections/swap.ts'
 import type { Tables } from '../projections/tables.ts'
 import type { Log } from './log.ts'
 import { type LogParts, logFor } from './logReader.ts'
@@ -17,7 +19,9 @@ export interface RebuildParts extends LogParts {
 
 const lookMs = 1_000
 
-/** Looks for rebuilds and runs them, until the signal aborts; the next process goes on with them. */
+/**
+ * Looks for rebuilds and runs them, until the signal aborts; the next process goes on with them.
+ */
 export async function runRebuilds(parts: RebuildParts, signal: AbortSignal): Promise<void> {
   const { log } = parts
   while (!signal.aborted) {

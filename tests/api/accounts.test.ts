@@ -1,7 +1,9 @@
 // Accounts over HTTP: registering, signing in, staying signed in, the profile.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { caughtMails } from '../support/caughtMails.ts'
 import { expectProblem } from '../support/goods.ts'
 import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
 
 let shop: TestShop
 let ada: Person
@@ -200,6 +202,31 @@ describe('the profile', () => {
     expect((await signIn(email)).status).toBe(200)
     expect((await signIn(person.email)).status).toBe(401)
   })
+
+  it('tells the address before, each time, and only that one', async () => {
+    const person = await shop.person()
+    const [second, third] = [`second-${person.email}`, `third-${person.email}`]
+    for (const email of [second, second, third]) {
+      expect((await person.client.patch('/auth/profile', { email })).status).toBe(200)
+    }
+    const subject = 'Your address was changed'
+    const told = await waitFor(
+      'both mails',
+      async () => {
+        const all = await caughtMails(shop.mailFolder)
+        const mine = all.filter(({ to }) => to.includes(person.email))
+        const mails = mine.filter(mail => mail.subject.startsWith(subject))
+        return mails.length >= 2 ? mails : undefined
+      },
+      20_000,
+    )
+    expect(told.flatMap(mail => mail.deliveredTo).sort()).toEqual([person.email, second].sort())
+    for (const { text, html } of told) {
+      expect(text).toContain('another email address')
+      expect(html).toContain('<p>your account has another email address')
+      expect(text + html).not.toContain(third)
+    }
+  }, 30_000)
 
   it('takes no address that is somebody else’s, or none at all', async () => {
     const person = await shop.person()

@@ -145,3 +145,18 @@ describe('a price that changes while a product is in the cart', () => {
     expectProblem(await client.post('/orders', delivery), 404, 'product/not-found')
   })
 })
+
+describe('a product that is not sold any more', () => {
+  it('stays in the cart in as many pieces, or fewer, and can be taken out', async () => {
+    const { client } = await shop.person()
+    const { id } = await newProduct(shop, { stock: 10 })
+    await client.post('/cart/items', { productId: id, quantity: 2 })
+    await shop.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
+    const set = (quantity: number) => client.put(`/cart/items/${id}`, { quantity })
+    expect(expectProblem(await set(3), 404, 'product/not-found').productId).toBe(id)
+    expect((await set(2)).status).toBe(200)
+    expect((await set(1)).status).toBe(200)
+    expectProblem(await set(2), 404, 'product/not-found')
+    expect((await client.delete(`/cart/items/${id}`)).status).toBe(200)
+  })
+})

@@ -1,7 +1,7 @@
 // One Idempotency-Key, one effect: the same answer again, whoever asks how often and when.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { atOnce, delivery, expectProblem, gbp, newKey, newProduct } from '../support/goods.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { password, startTestShop, type TestShop } from '../support/testShop.ts'
 
 let shop: TestShop
 beforeAll(async () => {
@@ -166,5 +166,80 @@ describe('32 at the same time', () => {
     const after = answers[0]?.body.position ?? ''
     const stock = await shop.admin.client.get(`/products/${id}/stock`, { after })
     expect(stock.body.onHand).toBe(3)
+  })
+})
+
+describe('registering again with the same key', () => {
+  const person = (username: string) => ({
+    username,
+    email: `${username}@example.com`,
+    password,
+    firstName: 'Ann',
+  })
+  const register = (body: object, key: string) => shop.anyone.post('/auth/register', body, { key })
+
+  it('signs in to the account of the first time, with a session of its own', async () => {
+    const key = newKey()
+    const first = await register(person('again'), key)
+    const second = await register(person('again'), key)
+    expect([first.status, second.status]).toEqual([201, 201])
+    expect(second.body.user).toEqual(first.body.user)
+    expect(second.body.tokens).not.toEqual(first.body.tokens)
+    expect(first.headers.get('idempotent-replayed')).toBeNull()
+    expect(second.headers.get('idempotent-replayed')).toBe('true')
+  })
+
+  it('and other credentials is refused, and tells nothing', async () => {
+    const key = newKey()
+    await register(person('owner'), key)
+    for (const change of [
+      { password: 'another long password' },
+      { username: 'other' },
+      { email: 'other@example.com' },
+      { firstName: 'Eve' },
+    ]) {
+      const refused = await register({ ...person('owner'), ...change }, key)
+      expectProblem(refused, 422, 'command/key-reused')
+    }
+    expectProblem(await register(person('owner'), newKey()), 409, 'account/username-taken')
+  })
+
+  it('at the same time makes one account', async () => {
+    const key = newKey()
+    const answers = await atOnce(6, () => register(person('hasty'), key))
+    expect(answers.map(({ status }) => status)).toEqual(Array(6).fill(201))
+    const users = answers.map(({ body }) => JSON.stringify(body.user))
+    expect(new Set(users).size).toBe(1)
+  })
+})
+
+describe('a guest who tries to fill a cart again', () => {
+  const add = (body: object, key: string | null, headers = {}) =>
+    shop.anyone.post('/cart/items', body, { key, headers })
+
+  it('with the same key has one cart, and is told its token each time', async () => {
+    const { id: productId } = await newProduct(shop)
+    const key = newKey()
+    const answers = await atOnce(4, () => add({ productId, quantity: 2 }, key))
+    const tokens = new Set(answers.map(({ body }) => body.cartToken))
+    expect(tokens.size).toBe(1)
+    const [token] = tokens
+    const after = answers[0]?.body.position ?? ''
+    const headers = { 'x-cart-token': String(token) }
+    const { body } = await shop.anyone.get('/cart', { after, headers })
+    expect(body.itemCount).toBe(2)
+    expectProblem(await add({ productId, quantity: 3 }, key), 422, 'command/key-reused')
+  })
+
+  it('shares it with nobody who happens to send that key, or a short one', async () => {
+    const { id: productId } = await newProduct(shop)
+    const item = { productId, quantity: 1 }
+    const key = newKey()
+    const one = await add(item, key)
+    const other = await add(item, key, { 'user-agent': 'another' })
+    const [short, shorter] = [await add(item, 'mine'), await add(item, 'mine')]
+    const all = [one, other, short, shorter]
+    expect(all.map(({ status }) => status)).toEqual([201, 201, 201, 201])
+    expect(new Set(all.map(({ body }) => body.cartToken)).size).toBe(4)
   })
 })

@@ -237,7 +237,7 @@ describe('the image of a category', () => {
     expect(second.status).toBe(201)
     const shown = await shop.anyone.get(path, { after: second.body.position })
     expect(shown.body.image).toEqual(second.body.image)
-    const listed = await shop.anyone.get('/categories')
+    const listed = await shop.anyone.get('/categories?pageSize=100')
     expect(listed.body.data).toContainEqual(expect.objectContaining({ image: second.body.image }))
     const removed = await shop.admin.client.delete(`${path}/image`)
     const bare = await shop.anyone.get(path, { after: removed.body.position })

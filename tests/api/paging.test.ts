@@ -1,7 +1,10 @@
 // Lists in parts over HTTP: cursors that neither skip nor repeat, and links to the other parts.
+import Type from 'typebox'
+import { Compile } from 'typebox/compile'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Client } from '../support/apiClient.ts'
 import { expectProblem, gbp, newOrder, newProduct } from '../support/goods.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { password, startTestShop, type TestShop } from '../support/testShop.ts'
 
 let shop: TestShop
 let after = ''
@@ -20,6 +23,7 @@ beforeAll(async () => {
 })
 afterAll(() => shop?.close())
 
+const Movements = Compile(Type.Array(Type.Object({ onHandDelta: Type.Integer() })))
 const nextOf = (link: string | null) => /<([^>]+)>; rel="next"/.exec(link ?? '')?.[1]
 
 /** Follows the links from one part to the next, as a client does. */
@@ -125,5 +129,52 @@ describe('orders', () => {
     const { body } = await one.client.get('/orders?limit=2', { after })
     const stolen = await other.client.get(`/orders?cursor=${body.nextCursor}`)
     expectProblem(stolen, 400, 'request/invalid')
+  })
+})
+
+describe('every other list', () => {
+  const listed = async (path: string, client: Client) => {
+    const whole = await client.get(`${path}${path.includes('?') ? '&' : '?'}pageSize=100`, {
+      after,
+    })
+    const inOrder = whole.body.data.map(({ id }) => id)
+    const join = path.includes('?') ? '&' : '?'
+    expect(inOrder.length).toBeGreaterThan(4)
+    expect(whole.body.total).toBe(inOrder.length)
+    expect(await follow(`${path}${join}pageSize=2`, client)).toEqual(inOrder)
+    expect(await follow(`${path}${join}limit=2`, client)).toEqual(inOrder)
+    expect((await client.get(path, { after })).body.data).toEqual(whole.body.data.slice(0, 10))
+  }
+
+  it('of categories goes by page and by cursor', () => listed('/categories', shop.anyone))
+
+  it('of scarce products does', () => listed('/products/low-stock?threshold=9', shop.admin.client))
+
+  it('of one’s sessions does', async () => {
+    const { client, username } = await shop.person()
+    for (let count = 0; count < 5; count += 1) {
+      await shop.anyone.post('/auth/login', { username, password })
+    }
+    await listed('/auth/sessions', client)
+  })
+
+  it('of the movements of a product does', async () => {
+    const { id } = await newProduct(shop, { stock: 1 })
+    const path = `/products/${id}/stock`
+    for (let delta = 1; delta < 6; delta += 1) {
+      const body = { delta, reason: 'received' }
+      after = (await shop.admin.client.post(`${path}-adjustments`, body)).body.position
+    }
+    const whole = await shop.admin.client.get(path, { after })
+    const deltas = Movements.Parse(whole.body.movements).map(({ onHandDelta }) => onHandDelta)
+    expect(deltas).toEqual([5, 4, 3, 2, 1, 1])
+    expect(whole.body).toMatchObject({ onHand: 16, page: 1, pageSize: 10, total: 6 })
+    const seen: number[] = []
+    for (let next = `${path}?limit=2`; next !== ''; ) {
+      const { headers, body } = await shop.admin.client.get(next, { after })
+      seen.push(...Movements.Parse(body.movements).map(({ onHandDelta }) => onHandDelta))
+      next = nextOf(headers.get('link'))?.replace('/api', '') ?? ''
+    }
+    expect(seen).toEqual(deltas)
   })
 })

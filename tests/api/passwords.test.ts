@@ -191,3 +191,22 @@ describe('a password that was forgotten', () => {
 async function waiting() {
   return (await shop.back.pool.query('select mail_id from shop.account_mails')).rows
 }
+
+describe('a shop that is published over https', () => {
+  it('tells browsers to come by https alone, whatever they ask for', async () => {
+    for (const path of ['//healthz', '/products', '/orders', '/nowhere', '//reset-password']) {
+      const { headers } = await shop.anyone.get(path)
+      expect(headers.get('strict-transport-security')).toMatch(/^max-age=31536000\b/)
+    }
+  })
+
+  it('and one that is not does not', async () => {
+    const plain = await startTestShop({ workers: false })
+    try {
+      const { headers } = await plain.anyone.get('/products')
+      expect(headers.get('strict-transport-security')).toBeNull()
+    } finally {
+      await plain.close()
+    }
+  })
+})

@@ -1,7 +1,16 @@
 // Payments over HTTP: cards that misbehave, callbacks, orders that run out, refunds, archiving.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { advanceOrder } from '../../src/commands/advanceOrder.ts'
 import { systemEnvelope } from '../../src/commands/command.ts'
-import { delivery, expectProblem, gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
+import {
+  delivery,
+  expectProblem,
+  gbp,
+  moveOrder,
+  newKey,
+  newOrder,
+  newProduct,
+} from '../support/goods.ts'
 import { callBack, letRunOut, orderOf } from '../support/payments.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
@@ -79,6 +88,77 @@ describe('a card', () => {
     expect(await orderOf(shop, orderId)).toMatchObject({ status: 'paid', captured: 425 })
     const { body } = await ada.client.get(`/orders/${orderId}/history`)
     expect(body.data.filter(({ event }) => event === 'OrderPaid')).toHaveLength(1)
+  })
+
+  it('that was left waiting makes room for another, and can never be charged again', async () => {
+    const { orderId } = await ordered()
+    await pay(orderId, 'card_needs_action')
+    const abandoned = await openPaymentOf(orderId)
+    const answer = await pay(orderId, 'card')
+    expect(answer.body.status).toBe('paid')
+    const late = { type: 'payment.captured', orderId, paymentId: abandoned }
+    expect((await callBack(shop, late)).body.outcome).toBe('unknown')
+    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'paid', captured: 425 })
+    const { rows } = await shop.back.pool.query(
+      'select payment_id, status from shop.simulated_payments where order_id = $1 order by status',
+      [orderId],
+    )
+    expect(rows).toEqual([
+      { payment_id: abandoned, status: 'cancelled' },
+      { payment_id: expect.any(String), status: 'captured' },
+    ])
+  })
+
+  it('that was left waiting is charged once when it is confirmed as another is tried', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const { orderId } = await ordered()
+      await pay(orderId, 'card_needs_action')
+      const content = { type: 'payment.captured', orderId, paymentId: await openPaymentOf(orderId) }
+      await Promise.all([
+        callBack(shop, content),
+        ...['card', 'card', 'card_needs_action'].map(method => pay(orderId, method)),
+      ])
+      const { rows } = await shop.back.pool.query(
+        `select payment_id from shop.simulated_payments
+         where order_id = $1 and status = 'captured'`,
+        [orderId],
+      )
+      expect(rows.length).toBeLessThanOrEqual(1)
+      expect((await orderOf(shop, orderId)).captured).toBe(425 * rows.length)
+    }
+  })
+
+  it('that is under way keeps others out, and a repeated request changes nothing', async () => {
+    const { orderId } = await ordered()
+    const key = { headers: { 'idempotency-key': newKey() } }
+    const path = `/orders/${orderId}/pay`
+    await ada.client.post(path, { paymentMethod: 'card_needs_action' }, key)
+    await pay(orderId, 'card_late')
+    const open = await openPaymentOf(orderId)
+    await ada.client.post(path, { paymentMethod: 'card_needs_action' }, key)
+    expect(await openPaymentOf(orderId)).toBe(open)
+    expectProblem(await pay(orderId, 'card'), 409, 'order/payment-in-progress')
+  })
+
+  it('is asked about only at the provider that has the payment', async () => {
+    const { orderId } = await ordered()
+    const paymentId = '01980000-0000-7000-8000-0000000000bb'
+    const data = { orderId, paymentId, provider: 'stripe', method: 'card', amount: gbp(425) }
+    const envelope = systemEnvelope('test', new Date())
+    await shop.back.shop.orders.decide(orderId, envelope, () => [
+      { type: 'PaymentRequested', data },
+    ])
+    await advanceOrder(shop.back.shop, orderId, envelope)
+    expectProblem(await pay(orderId, 'card'), 409, 'order/payment-in-progress')
+    await letRunOut(shop, orderId)
+    await reaches(orderId, 'expired')
+    await advanceOrder(shop.back.shop, orderId, envelope)
+    const { rows } = await shop.back.pool.query(
+      'select payment_id from shop.simulated_payments where order_id = $1',
+      [orderId],
+    )
+    expect(rows).toEqual([])
+    expect(await openPaymentOf(orderId)).toBe(paymentId)
   })
 
   it('that does not answer leaves the payment open, and the worker finishes it', async () => {

@@ -1,4 +1,5 @@
 // What may become a name, an address, a password.
+import { dictionary } from '@zxcvbn-ts/language-common'
 import { describe, expect, it } from 'vitest'
 import {
   type Credentials,
@@ -85,11 +86,36 @@ describe('a new password', () => {
     }
   })
 
+  it('is none of the 3,000 that are tried first, however it is spelled', () => {
+    const long = dictionary['passwords-common'].filter(password => password.length >= 8)
+    expect(long.length).toBeGreaterThan(3_000)
+    const first = long.slice(0, 3_000)
+    const spelled = first.flatMap(each => [
+      each,
+      each.toUpperCase(),
+      each.slice(0, 1).toUpperCase() + each.slice(1),
+    ])
+    const taken = spelled.filter(password => checkPassword({ ...owner, password }) === undefined)
+    expect(taken).toEqual([])
+    for (const password of [
+      'ILoveYou',
+      'TRUSTNO1',
+      'Zaq12WSX',
+      'changeMe',
+      'P@ssw0rd',
+      '1qaz2wsx',
+    ]) {
+      expect(checkPassword({ ...owner, password })).toMatchObject({
+        rejected: 'account/weak-password',
+      })
+    }
+  })
+
   it('has 8 to 128 characters, whatever they are', () => {
     for (const password of ['七文字の言葉だ', 'x'.repeat(129)]) {
       expect(checkPassword({ ...owner, password })).toMatchObject({ rejected: 'account/invalid' })
     }
-    for (const password of ['eight888', '🐎'.repeat(128)]) {
+    for (const password of ['8 horses', '🐎'.repeat(128)]) {
       expect(checkPassword({ ...owner, password })).toBeUndefined()
     }
   })

@@ -1,7 +1,7 @@
 // A guest's cart on its way into a customer's, and everything that can stop it half-way.
 import { describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/command.ts'
-import { newId } from '../../src/commands/ids.ts'
+import { digestOf, newId } from '../../src/commands/ids.ts'
 import { mergeCart } from '../../src/commands/mergeCart.ts'
 import { createRepository } from '../../src/commands/repository.ts'
 import { addItem, cart, linesOf } from '../../src/domain/cart.ts'
@@ -18,7 +18,14 @@ const now = () => systemEnvelope('test', new Date())
 /** One process: what it remembers is its own, the log is everybody's. */
 function startProcess(eventStore: EventStore) {
   const codec = createCodec(cart.events, testSeals())
-  return { carts: createRepository(cart, { eventStore, codec, cache: streamCaches(100) }) }
+  return {
+    carts: createRepository(cart, {
+      eventStore,
+      codec,
+      cache: streamCaches(100),
+      fingerprint: digestOf,
+    }),
+  }
 }
 type Process = ReturnType<typeof startProcess>
 

@@ -1,5 +1,7 @@
 // Decisions and the log: queued, written together, decided anew after a conflict, never done twice.
+
 import { beforeEach, describe, expect, it } from 'vitest'
+import { digestOf } from '../../src/commands/ids.ts'
 import type { Cache, Envelope } from '../../src/commands/ports.ts'
 import { createRepository } from '../../src/commands/repository.ts'
 import { isRejection, type Rejection } from '../../src/domain/rejection.ts'
@@ -15,7 +17,7 @@ const stream = `stock-${productId}`
 
 /** What one process has: its own cache over the log that all share. */
 function newProcess(eventStore: EventStore) {
-  return createRepository(stock, { eventStore, codec, cache: mapCache })
+  return createRepository(stock, { eventStore, codec, cache: mapCache, fingerprint: digestOf })
 }
 
 function mapCache<Value>(): Cache<Value> {

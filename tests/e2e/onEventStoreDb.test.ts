@@ -2,10 +2,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { projections } from '../../src/projections/index.ts'
 import { rebuild } from '../../src/projections/rebuild.ts'
+import { extendChain } from '../../src/workers/auditChain.ts'
 import { logFor } from '../../src/workers/logReader.ts'
 import { type EventStoreDbStub, eventStoreDbStub } from '../support/eventStoreDbStub.ts'
+import { takeExport, verifyExport } from '../support/exports.ts'
 import { expectProblem, moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
 
 let stub: EventStoreDbStub
 let shop: TestShop
@@ -71,6 +74,43 @@ describe('a shop whose log is in EventStoreDB', () => {
     }
     const { body } = await shop.admin.client.get('/orders')
     expect(body.total).toBeGreaterThan(2)
+  })
+
+  it('shows its log to auditors, and proves that it is as it was', async () => {
+    const { client, access } = await shop.person('auditor')
+    const buyer = await shop.person()
+    const { id: product } = await newProduct(shop, { stock: 1 })
+    const { body: placed } = await newOrder(buyer, product)
+    await extendChain(shop.back)
+    const path = `/audit/events?stream=order-${placed.id}`
+    const { data } = (await client.get(path, { after: placed.position })).body
+    expect(data[0]).toMatchObject({ type: 'OrderSubmitted', actor: { id: buyer.id } })
+    const traced = await client.get(`/audit/trace/${data[0]?.correlationId}`)
+    expect(traced.body).toMatchObject({ complete: true })
+    const then = await client.get(`/audit/stock/${product}?asOf=0`)
+    expect(then.body).toMatchObject({ revision: 0, state: { onHand: 1, reservedTotal: 0 } })
+    const { body } = await client.get('/audit/verify')
+    expect(body).toMatchObject({ ok: true, upTo: body.signedUpTo })
+    const { output, code } = await verifyExport(await takeExport(shop.url, access))
+    expect(output).toMatch(/^OK: \d+ events/)
+    expect(code).toBe(0)
+  })
+
+  it('names an event that was changed in that log', async () => {
+    const { client } = await shop.person('auditor')
+    const record = stub.log.records.findLast(({ type }) => type === 'OrderSubmitted')
+    if (record === undefined) throw new Error('nothing was ordered')
+    await waitFor('its signature', async () => {
+      await extendChain(shop.back)
+      const { signedUpTo } = (await client.get('/audit/verify')).body
+      return BigInt(String(signedUpTo)) >= record.position
+    })
+    const { data } = record
+    record.data = Buffer.from(Buffer.from(data).toString().replace('"quantity":1', '"quantity":2'))
+    const { firstBad } = (await client.get('/audit/verify')).body
+    expect(firstBad).toMatchObject({ position: String(record.position), problem: 'changed' })
+    record.data = data
+    expect((await client.get('/audit/verify')).body).toMatchObject({ ok: true })
   })
 
   it('finds everything after a restart', async () => {

@@ -5,7 +5,7 @@ import { delivery, gbp, newOrder, newProduct } from '../support/goods.ts'
 import { type Person, password, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-export type Thing = 'order' | 'product' | 'category' | 'user' | 'session' | 'import'
+export type Thing = 'order' | 'product' | 'category' | 'user' | 'session' | 'import' | 'webhook'
 
 export interface Row {
   /** What the first id in the path is of. */
@@ -64,6 +64,7 @@ export async function thingsOf(shop: TestShop): Promise<Things> {
     user: third.id,
     session: await make.session(third),
     import: await make.import(),
+    webhook: await make.webhook(),
   }
   return { standing, make, third }
 }
@@ -90,6 +91,7 @@ function peopleAndJobs(shop: TestShop) {
       const { body } = await shop.admin.client.post('/products/imports', csv(), { headers })
       return body.id
     },
+    webhook: async () => (await shop.admin.client.post('/admin/webhooks', hook())).body.id,
   }
 }
 
@@ -104,14 +106,66 @@ const csv = () => `sku,name,price\n${randomUUID()},Lamp,100\n`
 const staff: Role[] = ['support', 'warehouse', 'auditor', 'admin']
 const one = (things: Things) => ({ productId: things.standing.product, quantity: 1 })
 const inline = (things: Things) => ({ ...delivery, items: [one(things)] })
+// A name that never means anything: nothing is sent.
+const hook = () => ({ url: 'https://hooks.invalid/', events: ['order.paid'] })
 const named = () => ({ name: randomUUID() })
 const somebody = () => {
   const username = `m-${randomUUID()}`
   return { username, email: `${username}@example.com`, password }
 }
 
+const states = ['orders', 'carts', 'products', 'stock', 'customers']
+const thingOf: Record<string, Thing> = {
+  orders: 'order',
+  products: 'product',
+  stock: 'product',
+  customers: 'user',
+}
+/** Auditors and admins alone, everybody's, as it was. */
+const audit = states.flatMap((kind): [string, Row][] => {
+  const of = thingOf[kind]
+  const row: Row = of === undefined ? { may: [404] } : { of }
+  return [
+    [`GET /api/audit/${kind}/{id}`, row],
+    [`GET /api/audit/${kind}/{id}/diff`, row],
+  ]
+})
+
 export const rows: Record<string, Row> = {
+  ...Object.fromEntries(audit),
+  'GET /api/audit/checkpoints': {},
+  'GET /api/audit/events': {},
+  'GET /api/audit/streams/{stream}': { may: [400, 404] },
+  'GET /api/audit/trace/{correlationId}': { may: [404] },
+  'GET /api/audit/verify': {},
   'GET /api/admin/projections': {},
+  'GET /api/admin/projections/{name}': { may: [404] },
+  'GET /api/admin/projections/{name}/parked': {},
+  'POST /api/admin/projections/{name}/parked/{position}/retry': { may: [400, 404] },
+  'POST /api/admin/projections/{name}/parked/{position}/skip': {
+    body: () => ({ reason: 'Never happened' }),
+    may: [400, 404],
+  },
+  'GET /api/admin/projections/{name}/rebuild': { may: [404] },
+  'POST /api/admin/projections/{name}/rebuild': { may: [404] },
+  'POST /api/admin/queues/session': {},
+  'GET /api/admin/reports/sales': {},
+  'GET /api/admin/webhooks': {},
+  'POST /api/admin/webhooks': { body: hook },
+  'GET /api/admin/webhooks/{webhookId}': { of: 'webhook' },
+  'PATCH /api/admin/webhooks/{webhookId}': { of: 'webhook', body: () => ({ enabled: false }) },
+  'DELETE /api/admin/webhooks/{webhookId}': { of: 'webhook' },
+  'POST /api/admin/webhooks/{webhookId}/secret': { of: 'webhook' },
+  'POST /api/admin/webhooks/{webhookId}/replay': {
+    of: 'webhook',
+    body: () => ({ from: '1', to: '1' }),
+  },
+  'GET /api/admin/webhooks/{webhookId}/deliveries': { of: 'webhook' },
+  'POST /api/admin/webhooks/{webhookId}/deliveries/{deliveryId}/redeliver': {
+    of: 'webhook',
+    more: { deliveryId: randomUUID() },
+    may: [404],
+  },
   'GET /api/admin/users': {},
   'GET /api/admin/users/{customerId}': { of: 'user' },
   'PATCH /api/admin/users/{customerId}': { of: 'user', body: () => ({ roles: ['customer'] }) },

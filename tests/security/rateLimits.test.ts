@@ -11,6 +11,9 @@ const small = {
   RATE_LIMIT_READS: '8',
   RATE_LIMIT_FAILED_LOGINS: '3',
   RATE_LIMIT_REGISTRATIONS: '4',
+  RATE_LIMIT_REFRESHES: '3',
+  RATE_LIMIT_MISSES: '4',
+  RATE_LIMIT_BULK: '2',
 }
 
 let shop: TestShop
@@ -144,6 +147,81 @@ describe('an address', () => {
     const wrong = await shop.as('no.such.token').get('/cart', somewhere())
     expectProblem(wrong, 401, 'request/unauthenticated')
     expect(wrong.headers.get('ratelimit-policy')).toBe('"anonymous";q=1200;w=60')
+  })
+})
+
+describe('a session', () => {
+  it('gets so many new tokens an hour, from wherever, and others get theirs', async () => {
+    const [mine, other] = [await signedUp('renewer'), await signedUp('another')]
+    let token = mine
+    for (let time = 0; time < 3; time += 1) {
+      const answer = await renew(token)
+      expect(answer.status).toBe(200)
+      expect(answer.headers.get('ratelimit')).toContain(`"refreshes";r=${2 - time}`)
+      token = refreshOf(answer)
+    }
+    const refused = await renew(token)
+    expect(expectProblem(refused, 429, 'request/too-many').policy).toBe('refreshes')
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(3_000)
+    expect((await renew(other)).status).toBe(200)
+  })
+
+  it('that does not exist is counted as a stranger alone', async () => {
+    const answer = await renew('x'.repeat(43))
+    expectProblem(answer, 401, 'account/invalid-token')
+    expect(answer.headers.get('ratelimit-policy')).not.toContain('refreshes')
+  })
+
+  const signedUp = async (name: string) => refreshOf(await register(shop, name, somewhere()))
+  const renew = (refresh: string) =>
+    shop.anyone.post('/auth/token/refresh', { refresh }, somewhere())
+  const refreshOf = ({ body: { tokens } }: Answer) => {
+    if (typeof tokens !== 'object' || tokens === null || !('refresh' in tokens)) return ''
+    return String(tokens.refresh)
+  }
+})
+
+describe('looking for what is not there', () => {
+  it('ends after a few, and what is there stays open', async () => {
+    const home = somewhere()
+    const guess = (n: number) =>
+      shop.anyone.get(`/products/01980000-0000-7000-8000-00000000000${n}`, home)
+    for (const n of [1, 2]) expectProblem(await guess(n), 404, 'product/not-found')
+    for (const path of ['//admin.php', '//.env']) {
+      expectProblem(await shop.anyone.get(path, home), 404, 'request/not-found')
+    }
+    const refused = await guess(3)
+    expect(expectProblem(refused, 429, 'request/too-many').policy).toBe('misses')
+    expect(refused.headers.get('retry-after')).toMatch(/^\d+$/)
+    expectProblem(await shop.anyone.get('//wp-login.php', home), 429, 'request/too-many')
+    expect((await shop.anyone.get('/products', home)).status).toBe(200)
+    expectProblem(await shop.anyone.get('//.env', somewhere()), 404, 'request/not-found')
+  })
+})
+
+describe('much at once', () => {
+  const lines = { headers: { accept: 'application/x-ndjson' } }
+  const exported = (on: TestShop) =>
+    fetch(`${on.url}/api/audit/events`, {
+      headers: { ...lines.headers, authorization: `Bearer ${on.admin.access}` },
+    })
+
+  it('is had a few times an hour, and parts of it as often as other reads', async () => {
+    for (const left of [1, 0]) {
+      const answer = await exported(direct)
+      expect(answer.status).toBe(200)
+      expect(answer.headers.get('ratelimit')).toContain(`"bulk";r=${left}`)
+      await answer.text()
+    }
+    const refused = await exported(direct)
+    expect(refused.status).toBe(429)
+    expect(await refused.json()).toMatchObject({
+      policy: 'bulk',
+      type: '/problems/request/too-many',
+    })
+    const part = await direct.admin.client.get('/audit/events')
+    expect(part.status).toBe(200)
+    expect(part.headers.get('ratelimit-policy')).not.toContain('bulk')
   })
 })
 

@@ -1,5 +1,7 @@
 // A shop with real accounts on a database of its own, and its log in memory.
+
 import type { AccountServices } from '../../src/commands/accountPorts.ts'
+import { digestOf } from '../../src/commands/ids.ts'
 import { createShop, type Shop } from '../../src/commands/shop.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
 import { createCodec } from '../../src/eventstore/codec.ts'
@@ -60,6 +62,7 @@ export async function openAccountShop(): Promise<AccountShop> {
     eventStore,
     codec: createCodec(eventSchemas, createSeals(pool, secrets)),
     cache: streamCaches(1_000),
+    fingerprint: digestOf,
     clock: systemClock,
     payments: simulatedPayments(pool, secrets.key('payment-callbacks')),
     currency: 'GBP',

@@ -62,7 +62,8 @@ export function createClient(url: string, contract: Contract, token?: string): C
     })
     const text = await response.text()
     const contentType = (response.headers.get('content-type') ?? '').split(';')[0] ?? ''
-    const parsed = contentType.endsWith('json') ? JSON.parse(text) : text
+    // Lines of JSON are no JSON.
+    const parsed = /[/+]json$/.test(contentType) ? JSON.parse(text) : text
     const { status, headers } = response
     if (status >= 500 && status !== wanted.expects) {
       throw new Error(`${method} ${path} → ${status}: ${text}`)

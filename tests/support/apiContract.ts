@@ -37,7 +37,7 @@ export interface Contract {
 
 /** Fetches the document of a running API. */
 export async function fetchContract(url: string): Promise<Contract> {
-  const document: OpenApi = JSON.parse(await (await fetch(`${url}/openapi.json`)).text())
+  const document = resolved(JSON.parse(await (await fetch(`${url}/openapi.json`)).text()))
   const routes = Object.keys(document.paths)
     .map(path => ({ path, pattern: patternOf(path), parameters: path.split('{').length }))
     // What is spelled out wins over what is a parameter.
@@ -60,6 +60,26 @@ export async function fetchContract(url: string): Promise<Contract> {
   }
 }
 
+/** The same document with what its references lead to in their place. */
+function resolved(document: OpenApi): OpenApi {
+  const found = (reference: string) =>
+    reference
+      .split('/')
+      .slice(1)
+      .reduce<unknown>(
+        (at, name) => Object.entries(at ?? {}).find(([key]) => key === name)?.[1],
+        document,
+      )
+  const text = JSON.stringify(document, (_, value: unknown) => {
+    const isReference = typeof value === 'object' && value !== null && '$ref' in value
+    if (!isReference) return value
+    const target = found(String(value.$ref))
+    if (target === undefined) throw new Error(`${value.$ref} leads nowhere`)
+    return target
+  })
+  return JSON.parse(text)
+}
+
 function patternOf(path: string): RegExp {
   return new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`)
 }
@@ -78,7 +98,7 @@ function checkAnswer(
   if (declared.content === undefined) return
   const schema = declared.content[contentType]?.schema
   if (schema === undefined) throw new Error(`${where} answers ${contentType}, not declared`)
-  const key = `${operation.operationId} ${status}`
+  const key = `${operation.operationId} ${status} ${contentType}`
   const validator = validators.get(key) ?? Compile(schema)
   validators.set(key, validator)
   if (validator.Check(body)) return

@@ -23,19 +23,28 @@ export interface Follower {
   /** Waits until one came that fits. */
   hears(what: string, fits: (update: Update) => boolean): Promise<Update>
   say(message: unknown): void
+  /** Reads nothing from now on, and the connection stays; WebSocket only. */
+  stopReading(): void
+  startReading(): void
   /** Breaks the connection off, without a goodbye. */
   cut(): void
   /** The code with which the other side ended. */
   closed: Promise<number>
+  /** What it said to that; nothing over server-sent events. */
+  why: Promise<string>
 }
 
 export interface Handshake {
   authorization?: string
   protocols?: string[]
+  origin?: string
 }
 
-function connect(url: string, { authorization, protocols = [] }: Handshake): WebSocket {
-  const headers = authorization === undefined ? {} : { authorization }
+function connect(url: string, { authorization, protocols = [], origin }: Handshake): WebSocket {
+  const headers = {
+    ...(authorization === undefined ? {} : { authorization }),
+    ...(origin === undefined ? {} : { origin }),
+  }
   const address = `${url.replace('http', 'ws')}/ws/orders/notifications`
   return new WebSocket(address, protocols, { headers })
 }
@@ -45,15 +54,22 @@ export async function followSocket(url: string, handshake: Handshake): Promise<F
   const socket = connect(url, handshake)
   const messages: Update[] = []
   socket.on('message', data => messages.push(JSON.parse(String(data))))
-  const closed = once(socket, 'close').then(([code]) => Number(code))
+  const ended = new Promise<{ code: number; reason: string }>(resolve =>
+    socket.once('close', (code, reason) => resolve({ code, reason: String(reason) })),
+  )
+  const closed = ended.then(({ code }) => code)
+  const why = ended.then(({ reason }) => reason)
   await once(socket, 'open')
   socket.on('error', () => undefined)
   return {
     ...listener(messages),
     say: message =>
       socket.send(typeof message === 'object' ? JSON.stringify(message) : `${message}`),
+    stopReading: () => socket.pause(),
+    startReading: () => socket.resume(),
     cut: () => socket.terminate(),
     closed,
+    why,
   }
 }
 
@@ -92,12 +108,14 @@ export async function followEvents(
   url: string,
   token: string,
   lastEventId?: string,
+  origin?: string,
 ): Promise<Follower & { headers: Headers }> {
   const ending = new AbortController()
   const response = await fetch(`${url}/api/orders/notifications`, {
     headers: {
       authorization: `Bearer ${token}`,
       ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+      ...(origin === undefined ? {} : { origin }),
     },
     signal: ending.signal,
   })
@@ -108,8 +126,11 @@ export async function followEvents(
     ...listener(messages),
     headers: response.headers,
     say: () => undefined,
+    stopReading: () => undefined,
+    startReading: () => undefined,
     cut: () => ending.abort(),
     closed,
+    why: closed.then(() => ''),
   }
 }
 

@@ -1,5 +1,6 @@
 // Every place where an import can break off: the next run ends with the same log.
 import { describe, expect, it } from 'vitest'
+import { digestOf } from '../../src/commands/ids.ts'
 import { createShop } from '../../src/commands/shop.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
 import { createCodec } from '../../src/eventstore/codec.ts'
@@ -40,7 +41,7 @@ const noPayments = {
 function startProcess(eventStore: EventStore) {
   const parts = { eventStore, codec, cache: streamCaches(1_000), clock: systemClock }
   return {
-    shop: createShop({ ...parts, payments: noPayments, currency: 'GBP' }),
+    shop: createShop({ ...parts, payments: noPayments, currency: 'GBP', fingerprint: digestOf }),
     eventStore,
     codec,
   }

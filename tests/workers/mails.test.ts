@@ -10,6 +10,7 @@ import { freePort } from '../../src/infra/local/ports.ts'
 import { atRest, findings, wholeLog } from '../support/auditing.ts'
 import { type Caught, caughtMails } from '../support/caughtMails.ts'
 import { moveOrder, newOrder, newProduct } from '../support/goods.ts'
+import { letRunOut } from '../support/payments.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
@@ -73,6 +74,21 @@ describe('an order that is placed, paid and shipped', () => {
     expect(await subjects(first.orderNumber)).toContain('Delivered')
     const expected = ['Cancelled', 'Payment received', 'Refund', 'We have your order']
     expect(await subjects(second.orderNumber)).toEqual(expected)
+  })
+})
+
+describe('an order that nobody has paid', () => {
+  it('is written about when it has run out, as text and as HTML', async () => {
+    const person = await shop.person()
+    const { orderId, orderNumber } = (await newOrder(person, productId)).body
+    await letRunOut(shop, orderId)
+    const mail = await waitFor('the mail', async () =>
+      (await mailsAbout(orderNumber)).find(({ subject }) => subject.startsWith('Not paid in time')),
+    )
+    expect(mail.deliveredTo).toEqual([person.email])
+    expect(mail.text).toContain('Your order was not paid in time')
+    expect(mail.html).toContain('<p>Your order was not paid in time')
+    expect(mail.html).toContain('Lantern &amp; &lt;Co&gt;')
   })
 })
 

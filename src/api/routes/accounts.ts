@@ -7,6 +7,7 @@ import { roles } from '../../domain/types.ts'
 import type { ApiContext } from '../context.ts'
 import { bringCart, cartToken } from '../guestCart.ts'
 import { HttpProblem, sendProblem, sendRejection } from '../problems.ts'
+import { keyHeader, retryOf } from '../requests.ts'
 import { nothing, problemResponses, SignedIn } from '../schemas.ts'
 
 const strict = { additionalProperties: false }
@@ -31,6 +32,10 @@ const LoginBody = Type.Object(
   strict,
 )
 const Headers = Type.Object(cartToken)
+const RegisterHeaders = Type.Object({
+  'idempotency-key': Type.Optional(keyHeader),
+  ...cartToken,
+})
 const RefreshBody = Type.Object({ refresh: Type.String({ minLength: 1, maxLength: 200 }) }, strict)
 
 /** Publishes registering, signing in and signing out. */
@@ -50,7 +55,7 @@ function registering(app: FastifyInstance, context: ApiContext): void {
         summary: 'Register, and be signed in',
         tags: [tag],
         operationId: 'register',
-        headers: Headers,
+        headers: RegisterHeaders,
         body: RegisterBody,
         response: { 201: SignedIn, ...problemResponses },
       },
@@ -63,15 +68,14 @@ function registering(app: FastifyInstance, context: ApiContext): void {
         })
       }
       const device = deviceOf(request)
-      const registered = await register(shop, accounts, { ...credentials, device })
+      const requestedBy = retryOf(context, request, 'register')
+      const retry = requestedBy === undefined ? {} : { requestedBy }
+      const registered = await register(shop, accounts, { ...credentials, ...retry, device })
       if (isRejection(registered)) return sendRejection(reply, registered)
-      const position = String(
-        (await bringCart(context, request, registered.user)) ?? registered.position,
-      )
-      return reply
-        .status(201)
-        .header('x-position', position)
-        .send({ ...registered, position })
+      const { user, tokens, replayed } = registered
+      const position = String((await bringCart(context, request, user)) ?? registered.position)
+      if (replayed) reply.header('idempotent-replayed', 'true')
+      return reply.status(201).header('x-position', position).send({ user, tokens, position })
     },
   )
 }

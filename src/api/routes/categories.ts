@@ -1,20 +1,23 @@
 // Categories over HTTP.
-import type { FastifyInstance } from 'fastify'
-import Type from 'typebox'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Type, { type Static } from 'typebox'
 import { changeCategory, createCategory, deleteCategory } from '../../commands/categories.ts'
 import { Id } from '../../domain/types.ts'
 import { countProducts, findCategory, listCategories } from '../../projections/catalogueQueries.ts'
 import { isStaff } from '../actor.ts'
-import { Categories, Category, Product } from '../catalogueSchemas.ts'
+import { Category, Product } from '../catalogueSchemas.ts'
 import { commandRoute } from '../commandRoute.ts'
 import type { ApiContext } from '../context.ts'
+import { partOf } from '../pages.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
-import { awaitNow, isUnchanged } from '../requests.ts'
-import { pageOf } from '../schemas.ts'
+import { findReady, readyPart, readyThing, sendReady, sendReadyPart } from '../ready.ts'
+import { awaitNow } from '../requests.ts'
+import { PageQuery, pageOf } from '../schemas.ts'
 import { ProductQuery, sendListing } from './listings.ts'
 
 const shared = { tag: 'Catalogue', from: ['catalogue'], access: 'public' as const }
+const Asked = Type.Object(PageQuery, { additionalProperties: false })
 const params = Type.Object({ categoryId: Id }, { additionalProperties: false })
 
 /** Publishes categories. */
@@ -58,10 +61,11 @@ function reads(app: FastifyInstance, context: ApiContext): void {
   readRoute(app, context, {
     ...shared,
     url: '/categories',
-    summary: 'Categories by name',
+    summary: 'Categories by name; staff also see those that are not active',
     operationId: 'listCategories',
-    answer: Categories,
-    handle: async request => ({ data: await listCategories(db, isStaff(request.actor)) }),
+    query: Asked,
+    answer: pageOf(Category),
+    handle: (request, reply) => sendCategories(context, request, reply, request.query),
   })
   readRoute(app, context, {
     ...shared,
@@ -71,10 +75,17 @@ function reads(app: FastifyInstance, context: ApiContext): void {
     params,
     answer: Category,
     async handle(request, reply) {
-      const found = await findCategory(db, request.params.categoryId)
+      const { categoryId } = request.params
+      const found = await findReady(context, request, {
+        kind: 'category',
+        key: categoryId,
+        async compute() {
+          const read = await findCategory(db, categoryId)
+          return read && readyThing(read.category, read.revision)
+        },
+      })
       if (found === undefined) throw notFound()
-      const unchanged = isUnchanged(request, reply, found.revision)
-      return unchanged ? reply.status(304).send() : found.category
+      return sendReady(request, reply, found)
     },
   })
   readRoute(app, context, {
@@ -91,6 +102,21 @@ function reads(app: FastifyInstance, context: ApiContext): void {
       return sendListing(context, request, reply, { ...request.query, category })
     },
   })
+}
+
+async function sendCategories(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  query: Static<typeof Asked>,
+) {
+  const forStaff = isStaff(request.actor)
+  const list = { of: { categories: forStaff ? 'all' : 'active' }, kind: 'text' as const }
+  const part = partOf(query, list)
+  const compute = async () =>
+    readyPart(part, list, await listCategories(context.db, forStaff, part))
+  const key = JSON.stringify([list.of, part])
+  return sendReadyPart(context, { request, reply, part }, { kind: 'categories', key, compute })
 }
 
 function notFound() {

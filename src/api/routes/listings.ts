@@ -9,8 +9,8 @@ import {
   usualOrdering,
 } from '../../projections/productListing.ts'
 import type { ApiContext } from '../context.ts'
-import { linkParts, pageBody, partOf } from '../pages.ts'
-import { isAhead } from '../requests.ts'
+import { partOf } from '../pages.ts'
+import { readyPart, sendReadyPart } from '../ready.ts'
 import { PageQuery } from '../schemas.ts'
 
 const price = Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 })
@@ -32,14 +32,13 @@ export const ProductQuery = Type.Object(
   { additionalProperties: false },
 )
 
-/** Sends a part as the text that the cache holds. */
+/** Sends a part of the products that shoppers see. */
 export async function sendListing(
   context: ApiContext,
   request: FastifyRequest,
   reply: FastifyReply,
   query: Static<typeof ProductQuery>,
 ) {
-  const { db, listings } = context
   const filter = {
     category: query.category,
     minPrice: query.minPrice ?? query.priceMin,
@@ -51,18 +50,11 @@ export async function sendListing(
   const ordering = query.ordering ?? usualOrdering(filter)
   const list = { of: { products: filter, ordering }, kind: sortKindOf(ordering) }
   const part = partOf(query, list)
-  const compute = async () => {
-    const body = pageBody(part, list, await listProducts(db, filter, part, ordering))
-    const { nextCursor, total } = body
-    return `${JSON.stringify({ nextCursor, total })}\n${JSON.stringify(body)}`
-  }
-  // Another process may have committed the change and not yet said that what is cached is old.
-  const fresh = isAhead(context, request, 'catalogue')
-  const text = await listings.get(JSON.stringify([list.of, part]), compute, fresh)
-  const end = text.indexOf('\n')
-  linkParts(request, reply, part, JSON.parse(text.slice(0, end)))
-  return reply
-    .type('application/json; charset=utf-8')
-    .serializer(String)
-    .send(text.slice(end + 1))
+  const on = { request, reply, part }
+  return sendReadyPart(context, on, {
+    kind: 'listing',
+    key: JSON.stringify([list.of, part]),
+    compute: async () =>
+      readyPart(part, list, await listProducts(context.db, filter, part, ordering)),
+  })
 }

@@ -10,6 +10,7 @@ const advice: Readonly<Record<number, string>> = {
   401: 'Sign in, or refresh the access token, and send the request again.',
   403: 'Ask somebody who has the role that the answer names.',
   404: 'Check the id. What is not yours answers like what does not exist.',
+  405: 'Use one of the methods that the Allow header names.',
   409: 'The shop says no as things are: look at the other fields of the answer, and decide anew.',
   410: 'It is gone for good: begin a new one.',
   412: 'Somebody changed it since you read it: read it again, and decide on what it is now.',

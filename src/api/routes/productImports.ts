@@ -17,7 +17,7 @@ import { HttpProblem } from '../problems.ts'
 import { createProgressStreams, wantsEvents } from '../progressStream.ts'
 import { readRoute } from '../readRoute.ts'
 import { commandHeaders, envelopeOf, requireKey } from '../requests.ts'
-import { problemResponses, time } from '../schemas.ts'
+import { count, problemResponses, time } from '../schemas.ts'
 import { pieces, uploadBytesMax, useUploads } from '../uploads.ts'
 
 const tag = 'Catalogue'
@@ -25,7 +25,6 @@ const access = ['admin'] as const
 const strict = { additionalProperties: false }
 const params = Type.Object({ importId: Id }, strict)
 const text = (maxLength: number) => Type.String({ maxLength })
-const count = Type.Integer({ minimum: 0 })
 const nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
 const columns =
   'sku, name, description, price (such as 12.50), currency (that of the shop), ' +

@@ -12,22 +12,28 @@ import { Id } from '../../domain/types.ts'
 import { findProduct, lowStock, stockLedger } from '../../projections/catalogueQueries.ts'
 import { findPrices } from '../../projections/priceHistory.ts'
 import { isStaff } from '../actor.ts'
-import { LowStock, PriceHistory, Product, ProductDetail, StockLedger } from '../catalogueSchemas.ts'
+import {
+  PriceHistory,
+  Product,
+  ProductDetail,
+  ScarceProduct,
+  StockLedger,
+} from '../catalogueSchemas.ts'
 import { commandRoute } from '../commandRoute.ts'
 import type { ApiContext } from '../context.ts'
+import { linkParts, pageBody, partOf } from '../pages.ts'
 import { HttpProblem } from '../problems.ts'
-import { MinPosition, readRoute } from '../readRoute.ts'
-import { isUnchanged } from '../requests.ts'
+import { readRoute } from '../readRoute.ts'
+import { findReady, readyThing, sendReady } from '../ready.ts'
 import { PageQuery, pageOf } from '../schemas.ts'
 import { ProductQuery, sendListing } from './listings.ts'
 
 const tag = 'Catalogue'
 const strict = { additionalProperties: false }
 const params = Type.Object({ productId: Id }, strict)
-const rowsMax = 1_000
 const LowStockQuery = Type.Object(
   {
-    ...MinPosition.properties,
+    ...PageQuery,
     threshold: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
   },
   strict,
@@ -71,10 +77,15 @@ function listings(app: FastifyInstance, context: ApiContext): void {
     summary: 'Products that are about to run out',
     operationId: 'listLowStock',
     query: LowStockQuery,
-    answer: LowStock,
-    handle: async ({ query }) => ({
-      data: await lowStock(context.db, rowsMax, query.threshold),
-    }),
+    answer: pageOf(ScarceProduct),
+    async handle(request, reply) {
+      const { threshold } = request.query
+      const list = { of: { lowStock: threshold }, kind: 'number' as const }
+      const part = partOf(request.query, list)
+      const body = pageBody(part, list, await lowStock(context.db, part, threshold))
+      linkParts(request, reply, part, body)
+      return body
+    },
   })
 }
 
@@ -90,11 +101,18 @@ function details(app: FastifyInstance, context: ApiContext): void {
     params,
     answer: ProductDetail,
     async handle(request, reply) {
-      const found = await findProduct(db, request.params.productId, isStaff(request.actor))
-      if (found === undefined) throw notFound()
-      // What is shown also depends on other streams: pieces come and go, categories are renamed.
-      const unchanged = isUnchanged(request, reply, found.revision, digestOf(found.product))
-      return unchanged ? reply.status(304).send() : found.product
+      const { productId } = request.params
+      const forStaff = isStaff(request.actor)
+      const compute = async () => {
+        const found = await findProduct(db, productId, forStaff)
+        // What is shown also depends on other streams: pieces come and go, categories are renamed.
+        return found && readyThing(found.product, found.revision, digestOf(found.product))
+      }
+      // Staff see every piece that comes or goes: for them it is never the same for long.
+      const wanted = { kind: 'product', key: productId, compute }
+      const answer = await (forStaff ? compute() : findReady(context, request, wanted))
+      if (answer === undefined) throw notFound()
+      return sendReady(request, reply, answer)
     },
   })
   readRoute(app, context, {
@@ -105,11 +123,17 @@ function details(app: FastifyInstance, context: ApiContext): void {
     summary: 'How many pieces there are, and the movements that explain it',
     operationId: 'getStock',
     params,
+    query: Type.Object(PageQuery, strict),
     answer: StockLedger,
-    async handle(request) {
-      const ledger = await stockLedger(db, request.params.productId, rowsMax)
-      if (ledger === undefined) throw notFound()
-      return ledger
+    async handle(request, reply) {
+      const { productId } = request.params
+      const list = { of: { movements: productId }, kind: 'number' as const }
+      const part = partOf(request.query, list)
+      const found = await stockLedger(db, productId, part)
+      if (found === undefined) throw notFound()
+      const { data: movements, ...page } = pageBody(part, list, found.movements)
+      linkParts(request, reply, part, page)
+      return { ...found.stock, movements, ...page }
     },
   })
 }

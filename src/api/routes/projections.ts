@@ -1,10 +1,8 @@
-// Projections as operators see them: how far, rebuilding, and events that could not be handled.
-import type { FastifyInstance, FastifyReply } from 'fastify'
+// Projections as operators see them: how far they are, and rebuilding them.
+import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
-import { decodeAll } from '../../commands/decoding.ts'
 import { projections } from '../../projections/index.ts'
 import { type ProjectionState, projectionStates } from '../../projections/orderQueries.ts'
-import { type Decided, decideParked, parkedEvents } from '../../projections/parking.ts'
 import type { Projection } from '../../projections/projection.ts'
 import {
   previousTables,
@@ -12,7 +10,6 @@ import {
   rebuildStates,
   request as requestRebuild,
 } from '../../projections/rebuildStates.ts'
-import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { createProgressStreams, type ProgressStreams, wantsEvents } from '../progressStream.ts'
@@ -55,35 +52,19 @@ const ProjectionDetail = Type.Object(
     lagMs: count,
     state: Type.Enum(['running', 'behind', 'rebuilding', 'idle']),
     previous: nullable(Type.Object({ version: count, position: Position }, strict)),
+    /** Reactions are listed, too, and have nothing that could be made anew. */
+    rebuildable: Type.Boolean(),
     rebuild: nullable(Rebuild),
   },
   strict,
 )
-const ParkedEvent = Type.Object(
-  { position: Position, stream: text(200), type: text(100), error: text(2_000), parkedAt: time },
-  strict,
-)
 
 const named = Type.Object({ name: Type.String({ minLength: 1, maxLength: 100 }) }, strict)
-const parkedOne = Type.Object(
-  { name: Type.String({ minLength: 1, maxLength: 100 }), position: Position },
-  strict,
-)
-const ParkedQuery = Type.Object(
-  {
-    after: Type.Optional(Position),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
-  },
-  strict,
-)
-const defaultLimit = 10
-
 /** Publishes the projections. */
 export function projectionRoutes(app: FastifyInstance, context: ApiContext): void {
   const streams = createProgressStreams(app)
   states(app, context)
   rebuilding(app, context, streams)
-  parking(app, context)
 }
 
 function states(app: FastifyInstance, context: ApiContext): void {
@@ -143,6 +124,7 @@ async function detail(context: ApiContext, name: string) {
     lagMs: isBehind ? await lagMs(context, found.position) : 0,
     state: isRebuilding ? 'rebuilding' : running,
     previous: previous ? { ...previous, position: String(previous.position) } : null,
+    rebuildable: projections.some(each => each.name === name),
     rebuild: rebuild ? rebuildBody(rebuild) : null,
   }
 }
@@ -164,7 +146,7 @@ function missing(name: string): HttpProblem {
 }
 
 /** Reactions have a checkpoint too, but no tables of their own that could be made anew. */
-function projectionNamed(name: string): Projection {
+export function projectionNamed(name: string): Projection {
   const projection = projections.find(each => each.name === name)
   if (projection === undefined) throw missing(name)
   return projection
@@ -242,111 +224,4 @@ function rebuilding(app: FastifyInstance, context: ApiContext, streams: Progress
       return reply.type('application/json; charset=utf-8').send(last.state)
     },
   )
-}
-
-function parking(app: FastifyInstance, context: ApiContext): void {
-  readRoute(app, context, {
-    tag,
-    access: readers,
-    from: [],
-    url: '/admin/projections/:name/parked',
-    summary: 'Events that a projection could not handle, and what waits behind them',
-    operationId: 'listParked',
-    params: named,
-    query: ParkedQuery,
-    answer: Type.Object(
-      { data: many(ParkedEvent, 100), nextCursor: Type.Optional(Position) },
-      strict,
-    ),
-    async handle({ params: { name }, query: { after = '0', limit = defaultLimit } }) {
-      const found = await parkedEvents(context.db, name, { after: BigInt(after), limit })
-      const data = found.map(({ position, parkedAt, ...rest }) => ({
-        ...rest,
-        position: String(position),
-        parkedAt: parkedAt.toISOString(),
-      }))
-      const last = data.length < limit ? undefined : data.at(-1)?.position
-      return last === undefined ? { data } : { data, nextCursor: last }
-    },
-  })
-  decision(app, context, 'retry')
-  decision(app, context, 'skip')
-}
-
-const Reason = Type.Object({ reason: Type.String({ minLength: 1, maxLength: 500 }) }, strict)
-const OptionalReason = Type.Partial(Reason, strict)
-
-function decision(app: FastifyInstance, context: ApiContext, what: 'retry' | 'skip'): void {
-  const body = what === 'skip' ? Reason : OptionalReason
-  app.post<{ Params: Static<typeof parkedOne>; Body: Static<typeof OptionalReason> }>(
-    `/admin/projections/:name/parked/:position/${what}`,
-    {
-      config: { access: admins },
-      schema: {
-        summary:
-          what === 'skip'
-            ? 'Leave an event out for good, and apply what waits behind it'
-            : 'Try an event again, and what waits behind it',
-        tags: [tag],
-        operationId: `${what}Parked`,
-        params: parkedOne,
-        body,
-        response: {
-          200: Type.Object({ applied: count, left: count }, strict),
-          ...problemResponses,
-        },
-      },
-      async preValidation(request) {
-        if (what === 'retry') request.body ??= {}
-      },
-    },
-    async (request, reply) => {
-      const { name, position } = request.params
-      const decided = await decideParked(context.db, projectionNamed(name), {
-        position: BigInt(position),
-        decision: {
-          decision: what,
-          reason: request.body.reason ?? null,
-          decidedBy: signedIn(request),
-        },
-        read: (stream, positions) => readAt(context, stream, positions),
-      })
-      return sendDecided(reply, decided)
-    },
-  )
-}
-
-/** The events of a stream at these positions, decoded. */
-async function readAt(
-  { eventStore, codec }: ApiContext,
-  stream: string,
-  positions: readonly bigint[],
-) {
-  const wanted = new Set(positions)
-  const found = []
-  for await (const event of eventStore.readStream(stream)) {
-    if (wanted.has(event.position)) found.push(event)
-  }
-  return decodeAll(codec, found)
-}
-
-function sendDecided(reply: FastifyReply, decided: Decided) {
-  switch (decided.outcome) {
-    case 'applied':
-      return reply.send({ applied: decided.events, left: decided.left })
-    case 'not-parked':
-      throw new HttpProblem('projection/not-parked', 'This event is not parked for it.')
-    case 'not-first':
-      throw new HttpProblem(
-        'projection/earlier-parked',
-        'Events of a stream are handled in order: decide about the first of them.',
-        { first: String(decided.first) },
-      )
-    case 'still-parked':
-      throw new HttpProblem(
-        'projection/still-parked',
-        'It still cannot be applied: mend the projection first, or skip the event.',
-        { error: decided.error },
-      )
-  }
 }

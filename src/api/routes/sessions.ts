@@ -1,39 +1,37 @@
 // Where somebody is signed in, and tickets for WebSockets.
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
+import type { OpenSession as Listed } from '../../commands/accountPorts.ts'
 import { Id, roles } from '../../domain/types.ts'
 import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
+import { cutPart, linkParts, pageBody, partOf } from '../pages.ts'
 import { HttpProblem } from '../problems.ts'
-import { nothing, problemResponses, time } from '../schemas.ts'
+import { nothing, PageQuery, pageOf, problemResponses, time } from '../schemas.ts'
 
 const strict = { additionalProperties: false }
 const tag = 'Accounts'
 const access = { access: roles, fresh: true }
 const ticketSeconds = 30
 
-const SessionList = Type.Object(
+const OpenSession = Type.Object(
   {
-    data: Type.Array(
-      Type.Object(
-        {
-          id: Id,
-          device: Type.Union([Type.String({ maxLength: 200 }), Type.Null()]),
-          openedAt: time,
-          lastUsedAt: time,
-          expiresAt: time,
-          current: Type.Boolean(),
-        },
-        strict,
-      ),
-      { maxItems: 1_000 },
-    ),
+    id: Id,
+    device: Type.Union([Type.String({ maxLength: 200 }), Type.Null()]),
+    openedAt: time,
+    lastUsedAt: time,
+    expiresAt: time,
+    current: Type.Boolean(),
   },
   strict,
 )
+const SessionQuery = Type.Object(PageQuery, strict)
 const SessionParams = Type.Object({ id: Id }, strict)
 const Ticket = Type.Object(
-  { ticket: Type.String({ maxLength: 100 }), expiresInSeconds: Type.Integer({ minimum: 1 }) },
+  {
+    ticket: Type.String({ maxLength: 100 }),
+    expiresInSeconds: Type.Integer({ minimum: 1, maximum: 3_600 }),
+  },
   strict,
 )
 
@@ -45,7 +43,7 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 function listing(app: FastifyInstance, { accounts }: ApiContext): void {
-  app.get(
+  app.get<{ Querystring: Static<typeof SessionQuery> }>(
     '/auth/sessions',
     {
       config: access,
@@ -53,23 +51,39 @@ function listing(app: FastifyInstance, { accounts }: ApiContext): void {
         summary: 'Where you are signed in',
         tags: [tag],
         operationId: 'listSessions',
-        response: { 200: SessionList, ...problemResponses },
+        querystring: SessionQuery,
+        response: { 200: pageOf(OpenSession), ...problemResponses },
       },
     },
-    async request => {
-      const open = await accounts.sessions.list(signedIn(request))
-      return {
-        data: open.map(({ family: id, device, openedAt, lastUsedAt, expiresAt }) => ({
-          id,
-          device,
-          openedAt: openedAt.toISOString(),
-          lastUsedAt: lastUsedAt.toISOString(),
-          expiresAt: expiresAt.toISOString(),
-          current: id === request.sessionId,
-        })),
-      }
+    async (request, reply) => {
+      const customerId = signedIn(request)
+      const list = { of: { sessions: customerId }, kind: 'number' as const }
+      const part = partOf(request.query, list)
+      const { data, next, total } = cutPart(
+        await accounts.sessions.list(customerId),
+        part,
+        ({ family: id, lastUsedAt }) => ({ key: String(lastUsedAt.getTime()), id }),
+      )
+      const shown = data.map(each => shownSession(each, request.sessionId))
+      const body = pageBody(part, list, { data: shown, next, total })
+      linkParts(request, reply, part, body)
+      return body
     },
   )
+}
+
+function shownSession(
+  { family: id, device, openedAt, lastUsedAt, expiresAt }: Listed,
+  current: string | undefined,
+) {
+  return {
+    id,
+    device,
+    openedAt: openedAt.toISOString(),
+    lastUsedAt: lastUsedAt.toISOString(),
+    expiresAt: expiresAt.toISOString(),
+    current: id === current,
+  }
 }
 
 function ending(app: FastifyInstance, { accounts }: ApiContext): void {

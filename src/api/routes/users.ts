@@ -11,7 +11,7 @@ import { linkParts, pageBody, partOf } from '../pages.ts'
 import { HttpProblem, sendRejection } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { isUnchanged } from '../requests.ts'
-import { PageQuery, pageOf, time } from '../schemas.ts'
+import { count, PageQuery, pageOf, time } from '../schemas.ts'
 import { Certificate, certificateOf } from './erasure.ts'
 
 const strict = { additionalProperties: false }
@@ -29,7 +29,7 @@ const User = Type.Object(
     roles: Type.Array(Role, { maxItems: 10 }),
     disabled: Type.Boolean(),
     erased: Type.Boolean(),
-    revision: Type.Integer({ minimum: 0 }),
+    revision: count,
     registeredAt: time,
     updatedAt: time,
   },

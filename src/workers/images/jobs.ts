@@ -1,5 +1,5 @@
 // Makes the sizes of images as BullMQ jobs. The outbox is the truth, Redis only the queue.
-import { type ConnectionOptions, Queue, Worker } from 'bullmq'
+import type { ConnectionOptions } from 'bullmq'
 import { type Kysely, sql } from 'kysely'
 import {
   type FileStore,
@@ -9,6 +9,7 @@ import {
 } from '../../commands/imagePorts.ts'
 import { variants } from '../../domain/image.ts'
 import type { Tables } from '../../projections/tables.ts'
+import { type JobQueue, onceAtATime, startJobQueue } from '../jobQueue.ts'
 import type { Log } from '../log.ts'
 
 export interface ImageJobParts {
@@ -23,7 +24,6 @@ interface ImageKey {
   hash: string
 }
 
-const queueName = 'images'
 const sweepMs = 5_000
 const sweepMax = 1_000
 /** A file that failed this often will not be better; it is shown at its own size. */
@@ -34,39 +34,33 @@ const attemptsMax = 20
  * seconds, which also brings back what a lost Redis has forgotten.
  */
 export function startImageJobs(parts: ImageJobParts) {
-  const { log, connection } = parts
-  const queue = new Queue<ImageKey>(queueName, { connection })
-  const worker = new Worker<ImageKey>(queueName, job => makeSizes(parts, job.data), {
-    connection: { ...connection, maxRetriesPerRequest: null },
+  const { log } = parts
+  const queue = startJobQueue<ImageKey>({
+    ...parts,
+    name: 'images',
     // Scaling uses every core by itself.
     concurrency: 1,
-    maxStalledCount: 20,
+    work: key => makeSizes(parts, key),
+    naming: key => key,
   })
-  queue.on('error', error => log.warn({ error: error.message }, 'image queue'))
-  worker.on('error', error => log.warn({ error: error.message }, 'image worker'))
-  worker.on('failed', (job, error) =>
-    log.warn({ hash: job?.data.hash, error: error.message }, 'image not scaled yet'),
+  const { wake, settled } = onceAtATime(() =>
+    enqueue(parts.db, queue).catch(error =>
+      log.warn({ error: String(error) }, 'images not queued yet'),
+    ),
   )
-  let enqueuing: Promise<void> = Promise.resolve()
-  const wake = () => {
-    enqueuing = enqueuing
-      .then(() => enqueue(parts.db, queue))
-      .catch(error => log.warn({ error: String(error) }, 'images not queued yet'))
-  }
   const sweep = setInterval(wake, sweepMs)
   wake()
   return {
     wake,
     async close() {
       clearInterval(sweep)
-      await enqueuing
-      await worker.close()
+      await settled()
       await queue.close()
     },
   }
 }
 
-async function enqueue(db: Kysely<Tables>, queue: Queue<ImageKey>): Promise<void> {
+async function enqueue(db: Kysely<Tables>, queue: JobQueue<ImageKey>): Promise<void> {
   const { rows } = await sql<ImageKey>`
     select hash
     from shop.image_jobs
@@ -74,14 +68,7 @@ async function enqueue(db: Kysely<Tables>, queue: Queue<ImageKey>): Promise<void
     order by queued_at
     limit ${sweepMax}
   `.execute(db)
-  await queue.addBulk(
-    rows.map(data => ({
-      name: 'scale',
-      data,
-      // The same job again is no job while the first is in the queue; the outbox knows the rest.
-      opts: { jobId: data.hash, removeOnComplete: true, removeOnFail: true },
-    })),
-  )
+  await queue.add(rows.map(data => ({ id: data.hash, name: 'scale', data })))
 }
 
 async function makeSizes({ db, files, imaging }: ImageJobParts, { hash }: ImageKey) {

@@ -1,23 +1,30 @@
 // Sends the mails about accounts that wait in shop.account_mails, as BullMQ jobs that name no one.
-import { type ConnectionOptions, Queue, Worker } from 'bullmq'
-import type { AccountMailKey, AccountServices } from '../../commands/accountPorts.ts'
+import type { ConnectionOptions } from 'bullmq'
+import type { AccountMailKey, AccountServices, ClaimedMail } from '../../commands/accountPorts.ts'
+import type { Codec } from '../../commands/ports.ts'
+import { addressBefore } from '../../commands/profile.ts'
 import type { Shop } from '../../commands/shop.ts'
+import type { EventStore } from '../../eventstore/port.ts'
+import type { Metrics } from '../../metrics.ts'
+import { codeOf, onceAtATime, startJobQueue } from '../jobQueue.ts'
 import type { Log } from '../log.ts'
-import { composeChanged, composeReset } from './composeAccountMail.ts'
+import { composeChanged, composeMoved, composeReset } from './composeAccountMail.ts'
 import type { Mail, Mailer } from './mail.ts'
 
 export interface AccountMailParts {
   shop: Shop
+  eventStore: EventStore
+  codec: Codec
   accounts: AccountServices
   mailer: Mailer
   connection: ConnectionOptions
   shopName: string
-  /** Links point here, whatever host a request has named. */
-  publicUrl: string
+  /** The link to set a new password points here, whatever host a request has named. */
+  resetPage: string
+  metrics: Metrics
   log: Log
 }
 
-const queueName = 'account-mails'
 const sweepMs = 5_000
 const sweepMax = 1_000
 const attempts = 5
@@ -27,63 +34,30 @@ const attempts = 5
  * seconds, which also brings back what a lost Redis has forgotten.
  */
 export function startAccountMails(parts: AccountMailParts) {
-  const { log, connection, accounts } = parts
-  const queue = new Queue<AccountMailKey>(queueName, { connection })
-  const worker = new Worker<AccountMailKey>(queueName, job => deliver(parts, job.data), {
-    connection: { ...connection, maxRetriesPerRequest: null },
+  const { log, accounts } = parts
+  const queue = startJobQueue<AccountMailKey>({
+    ...parts,
+    name: 'account-mails',
     concurrency: 3,
-    // A worker that is killed twice must not lose the job (the default is 1).
-    maxStalledCount: 20,
-    lockDuration: 10_000,
-    stalledInterval: 5_000,
+    work: key => deliver(parts, key),
+    naming: ({ mail_id }) => ({ mailId: mail_id }),
   })
-  queue.on('error', error => log.warn({ error: error.message }, 'account mail queue'))
-  worker.on('error', error => log.warn({ error: error.message }, 'account mail worker'))
-  worker.on('failed', (job, error) =>
-    log.warn({ job: job?.id, error: codeOf(error) }, 'account mail not sent yet'),
-  )
-
   async function enqueue(): Promise<void> {
-    await queue.addBulk((await accounts.recovery.waiting(sweepMax)).map(jobOf))
+    const waiting = await accounts.recovery.waiting(sweepMax)
+    const jobs = waiting.map(data => ({ id: data.mail_id, name: data.template, data }))
+    await queue.add(jobs, { attempts })
   }
-
-  let running: Promise<void> | undefined
-  let again = false
-  const run = async () => {
-    do {
-      again = false
-      await enqueue().catch(error => log.warn({ error: String(error) }, 'mails not queued yet'))
-    } while (again)
-    running = undefined
-  }
-  const wake = () => {
-    again = true
-    running ??= run()
-  }
+  const { wake, settled } = onceAtATime(() =>
+    enqueue().catch(error => log.warn({ error: String(error) }, 'mails not queued yet')),
+  )
   const sweep = setInterval(wake, sweepMs)
   wake()
   return {
     wake,
     async close() {
       clearInterval(sweep)
-      await running
-      await worker.close()
+      await settled()
       await queue.close()
-    },
-  }
-}
-
-function jobOf(data: AccountMailKey) {
-  return {
-    name: data.template,
-    data,
-    opts: {
-      // The same job again is no job while the first is in the queue; the table knows the rest.
-      jobId: data.mail_id,
-      attempts,
-      backoff: { type: 'exponential', delay: 1_000 },
-      removeOnComplete: true,
-      removeOnFail: true,
     },
   }
 }
@@ -96,40 +70,43 @@ interface Letter {
 
 async function deliver(parts: AccountMailParts, key: AccountMailKey): Promise<void> {
   const { recovery } = parts.accounts
-  const customerId = await recovery.claim(key.mail_id)
-  if (customerId === undefined) return
-  const letter = customerId === null ? undefined : await write(parts, key, customerId)
+  const claimed = await recovery.claim(key.mail_id)
+  if (claimed === undefined) return
+  const letter = await write(parts, key, claimed)
   if (letter !== undefined) {
     try {
       await parts.mailer.send(letter.mail)
     } catch (error) {
+      parts.metrics.mail(key.template, 'failed')
       if (letter.token !== undefined) await recovery.withdraw(letter.token)
       // A code only: what SMTP servers say may quote the address.
       await recovery.notSent(key.mail_id, codeOf(error))
       throw error
     }
   }
+  if (letter !== undefined) parts.metrics.mail(key.template, 'sent')
   await recovery.sent(key.mail_id)
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'failed'
 }
 
 /** A letter to whoever the account is of; none to somebody without an address. */
 async function write(
-  { shop, accounts, shopName, publicUrl }: AccountMailParts,
+  parts: AccountMailParts,
   key: AccountMailKey,
-  customerId: string,
+  { customerId, revision }: ClaimedMail,
 ): Promise<Letter | undefined> {
+  const { shop, accounts, shopName, resetPage: page } = parts
+  if (customerId === null) return undefined
   const { state } = await shop.customers.load(customerId)
   if (state.status !== 'registered' || state.disabled) return undefined
   const { email, firstName } = state.profile
-  if (email?.includes('@') !== true) return undefined
-  const to = { id: key.mail_id, to: email, name: firstName ?? state.username, shopName }
+  const isMoved = key.template === 'email-changed'
+  const address = isMoved ? await addressBefore(parts, customerId, revision ?? 0) : email
+  if (address?.includes('@') !== true) return undefined
+  const to = { id: key.mail_id, to: address, name: firstName ?? state.username, shopName }
+  if (isMoved) return { mail: composeMoved(to) }
   if (key.template === 'password-changed') return { mail: composeChanged(to) }
   // Made now, so that it lies nowhere while the mail waits.
   const token = await accounts.recovery.issue(customerId)
   if (token === undefined) return undefined
-  return { mail: composeReset(to, { publicUrl, uid: customerId, token }), token }
+  return { mail: composeReset(to, { page, uid: customerId, token }), token }
 }

@@ -19,6 +19,10 @@ const openings: Record<MailTemplate, { subject: string; sentence: string }> = {
   'order-shipped': { subject: 'On its way', sentence: 'Your order is on its way to you.' },
   'order-delivered': { subject: 'Delivered', sentence: 'Your order has been delivered.' },
   'order-cancelled': { subject: 'Cancelled', sentence: 'Your order has been cancelled.' },
+  'order-expired': {
+    subject: 'Not paid in time',
+    sentence: 'Your order was not paid in time, so it has ended. You are welcome to order again.',
+  },
   'order-refunded': { subject: 'Refund', sentence: 'We have paid money back to you.' },
 }
 

@@ -2,6 +2,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Projection, ReadEvent } from '../../projections/projection.ts'
 import type { Tables } from '../../projections/tables.ts'
+import { traceparentOf } from '../../tracing.ts'
 
 /** The events that customers are written about, and the template for each. */
 export const mailTemplates = {
@@ -10,6 +11,7 @@ export const mailTemplates = {
   OrderShipped: 'order-shipped',
   OrderDelivered: 'order-delivered',
   OrderCancelled: 'order-cancelled',
+  OrderExpired: 'order-expired',
   OrderRefunded: 'order-refunded',
 } as const satisfies Partial<Record<ReadEvent['type'], string>>
 
@@ -36,6 +38,7 @@ export const mailOutbox: Projection = {
     'OrderShipped',
     'OrderDelivered',
     'OrderCancelled',
+    'OrderExpired',
     'OrderRefunded',
   ],
   async apply(events, db) {
@@ -48,13 +51,14 @@ export const mailOutbox: Projection = {
 async function queue(db: Kysely<Tables>, events: readonly MailedEvent[]): Promise<void> {
   if (events.length === 0) return
   await sql`
-    insert into shop.mails (event_id, template, order_id)
-    select event_id, template, order_id
+    insert into shop.mails (event_id, template, order_id, trace)
+    select event_id, template, order_id, trace
     from unnest(
       ${events.map(event => event.id)}::uuid[],
       ${events.map(event => mailTemplates[event.type])}::text[],
-      ${events.map(event => event.data.orderId)}::uuid[]
-    ) as due(event_id, template, order_id)
+      ${events.map(event => event.data.orderId)}::uuid[],
+      ${events.map(traceparentOf)}::text[]
+    ) as due(event_id, template, order_id, trace)
     on conflict (event_id, template) do nothing
   `.execute(db)
 }

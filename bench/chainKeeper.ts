@@ -1,0 +1,25 @@
+// Signs the log as a worker does, when it is told to: nothing else of a worker runs.
+import { loadConfig } from '../src/config.ts'
+import { openShop } from '../src/openShop.ts'
+import { startAuditChain } from '../src/workers/auditChain.ts'
+import { isChainOrder } from './chain.ts'
+
+const log = { error: console.error, warn: console.error, info: console.log, debug: console.log }
+let chain: ReturnType<typeof startAuditChain> | undefined
+let opened: ReturnType<typeof openShop> | undefined
+
+process.on('message', message => {
+  if (!isChainOrder(message)) return
+  obey(message.settings, message.sign).then(
+    () => process.send?.({ signing: message.sign }),
+    error => process.send?.({ failed: String(error) }),
+  )
+})
+process.on('disconnect', () => process.exit())
+
+async function obey(settings: Record<string, string>, sign: boolean): Promise<void> {
+  opened ??= openShop(loadConfig(settings))
+  const shop = await opened
+  await chain?.stop()
+  chain = sign ? startAuditChain({ ...shop, log }) : undefined
+}

@@ -1,0 +1,95 @@
+// Drives load over its connections and counts what comes back.
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Connection, openConnection } from './connection.ts'
+import type { Call, LoadPlan, LoadResult } from './loadPlan.ts'
+import { percentile } from './statistics.ts'
+
+const surprisesMax = 3
+const surpriseLength = 300
+
+interface Counting {
+  durations: number[]
+  statuses: Map<number, number>
+  surprises: string[]
+}
+
+/** Does what a plan says. Throws when a connection breaks. */
+export async function drive(plan: LoadPlan): Promise<LoadResult> {
+  const connections = await Promise.all(plan.lanes.map(() => openConnection(plan.url)))
+  const counting: Counting = { durations: [], statuses: new Map(), surprises: [] }
+  const startedAt = performance.now()
+  try {
+    await Promise.all(
+      connections.map((connection, lane) =>
+        driveLane(plan, { connection, lane, startedAt, counting }),
+      ),
+    )
+    return summary(counting, performance.now() - startedAt)
+  } finally {
+    for (const connection of connections) connection.close()
+  }
+}
+
+interface Lane {
+  connection: Connection
+  lane: number
+  startedAt: number
+  counting: Counting
+}
+
+async function driveLane(plan: LoadPlan, { connection, lane, startedAt, counting }: Lane) {
+  const calls = plan.lanes[lane] ?? []
+  const requests = calls.map(call => request(plan.url, call))
+  const until = plan.forMs === undefined ? undefined : startedAt + plan.forMs
+  const most = until === undefined ? requests.length : Number.POSITIVE_INFINITY
+  for (let sent = 0; sent < most && requests.length > 0; sent += 1) {
+    // Late ones count from when they were due: a stall must not hide those that waited behind it.
+    const due = await turn(plan, startedAt, sent * plan.lanes.length + lane)
+    if (until !== undefined && due >= until) return
+    const { status, body } = await connection.send(requests[sent % requests.length]?.() ?? '')
+    counting.durations.push(performance.now() - due)
+    counting.statuses.set(status, (counting.statuses.get(status) ?? 0) + 1)
+    if (!plan.expects.includes(status) && counting.surprises.length < surprisesMax) {
+      counting.surprises.push(`${status} ${body.toString('utf8', 0, surpriseLength)}`)
+    }
+  }
+}
+
+/** Waits until a request is due, and says when that was. */
+async function turn({ perSecond }: LoadPlan, startedAt: number, index: number): Promise<number> {
+  if (perSecond === undefined) return performance.now()
+  const due = startedAt + (index * 1_000) / perSecond
+  const early = due - performance.now()
+  if (early > 1) await sleep(early)
+  return due
+}
+
+/** Gives the text of a request, made anew where each sending has to differ. */
+function request(url: string, { method, path, token, body, keyed }: Call): () => string {
+  const content = body === undefined ? '' : JSON.stringify(body)
+  const head = [
+    `${method} ${path} HTTP/1.1`,
+    `host: ${new URL(url).host}`,
+    ...(token === undefined ? [] : [`authorization: Bearer ${token}`]),
+    ...(body === undefined ? [] : ['content-type: application/json']),
+    ...(body === undefined ? [] : [`content-length: ${Buffer.byteLength(content)}`]),
+  ].join('\r\n')
+  if (!keyed) {
+    const whole = `${head}\r\n\r\n${content}`
+    return () => whole
+  }
+  return () => `${head}\r\nidempotency-key: ${randomUUID()}\r\n\r\n${content}`
+}
+
+function summary({ durations, statuses, surprises }: Counting, ms: number): LoadResult {
+  const sorted = durations.toSorted((a, b) => a - b)
+  return {
+    requests: durations.length,
+    perSecond: durations.length / (ms / 1_000),
+    p50Ms: percentile(sorted, 50),
+    p99Ms: percentile(sorted, 99),
+    statuses: Object.fromEntries(statuses),
+    surprises,
+  }
+}

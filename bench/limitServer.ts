@@ -1,0 +1,33 @@
+// The limits of HTTP benchmarks, as a process that is started like the shop it is compared to.
+import { startHelper } from './child.ts'
+
+export interface Limits {
+  databaseUrl: string
+  /** What GET /static answers. */
+  bytes: string
+  /** What GET /select/:id asks the database, with the id as $1. */
+  select: string
+}
+
+export interface LimitServer {
+  url: string
+  stop(): Promise<void>
+}
+
+/** Tells what a limit server is to do from whatever else could arrive between processes. */
+export function isLimits(message: unknown): message is Limits {
+  return typeof message === 'object' && message !== null && 'bytes' in message
+}
+
+/** Starts one: POST /echo, GET /static, GET /select/:id. */
+export async function startLimits(
+  databaseUrl: string,
+  { bytes = '', select = 'select $1::text' }: { bytes?: string; select?: string } = {},
+): Promise<LimitServer> {
+  const helper = startHelper('limits.ts')
+  const answer = await helper.ask({ databaseUrl, bytes, select })
+  if (typeof answer !== 'object' || answer === null || !('url' in answer)) {
+    throw new Error(`the limit server did not start: ${helper.said()}`)
+  }
+  return { url: String(answer.url), stop: helper.stop }
+}

@@ -1,0 +1,79 @@
+// Row 6. Path: a product listing that is in the cache, over HTTP. Limit: the same bytes as a static
+// string. Bar: at least 75 % of it; and a change of the catalogue shows within 100 ms.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { changeProduct } from '../src/commands/catalogue.ts'
+import { execute, systemEnvelope } from '../src/commands/command.ts'
+import { isRejection } from '../src/domain/rejection.ts'
+import type { Bench } from './benchmark.ts'
+import { interleave, judge, measuredAs, type Report, roundsFor } from './harness.ts'
+import { withHttp } from './httpBench.ts'
+import { loadCandidates } from './loader.ts'
+import type { Call } from './loadPlan.ts'
+import { newProducts } from './people.ts'
+import type { BenchShop } from './shop.ts'
+
+const connections = 64
+const address = '/api/products?ordering=price'
+const path = 'cached product listing'
+const limit = 'the same bytes as a static string'
+const age = 'age of a listing after a change'
+const staleMs = 5_000
+
+export function listing(bench: Bench): Promise<Report> {
+  return withHttp(bench, async ({ shop, loader, startLimits }) => {
+    const products = await newProducts(shop.back, { count: 100, stock: 50 })
+    const worker = await shop.startWorker()
+    await shop.catchUp()
+    const ages = await agesOf(shop, products, bench.quick ? 10 : 50)
+    await worker.stop()
+    const bytes = await (await fetch(`${shop.url}${address}`)).text()
+    const limits = await startLimits({ bytes })
+    const forMs = bench.quick ? 700 : 3_000
+    const lanes = (route: string): Call[][] =>
+      Array.from({ length: connections }, () => [{ method: 'GET', path: route }])
+    const send = (name: string, url: string, route: string) =>
+      loader.run(name, { url, lanes: lanes(route), expects: [200], forMs })
+    const candidates = [
+      ...loadCandidates(limit, () => send(limit, limits.url, '/static')),
+      ...loadCandidates(path, () => send(path, shop.url, address)),
+    ]
+    const taken = await interleave(candidates, roundsFor(bench.quick))
+    const measured = [...taken, measuredAs(age, 'ms', ages)]
+    const oldest = { row: 6, path: `${age}, the oldest`, bar: { atMost: 100 } }
+    return {
+      name: 'listing',
+      measured,
+      verdicts: [
+        judge(measured, { row: 6, path, of: path, to: limit, bar: { atLeast: 0.75 } }),
+        judge([measuredAs(age, 'ms', [Math.max(...ages)])], { ...oldest, of: age }),
+      ],
+      notes: [`a page of ${bytes.length} characters; ages over ${ages.length} changes, one by one`],
+    }
+  })
+}
+
+/** How long after a change was acknowledged the cached page still showed what was before. */
+async function agesOf(shop: BenchShop, products: readonly string[], times: number) {
+  const ages: number[] = []
+  for (let change = 0; change < times; change += 1) {
+    // The cheapest is on the first page, in front of what was the cheapest before.
+    const amount = 400 - change
+    const productId = products[change % products.length] ?? ''
+    const price = { amount, currency: shop.back.shop.currency }
+    const envelope = systemEnvelope('bench', new Date())
+    const made = await execute(shop.back.shop, changeProduct, { productId, price }, envelope)
+    if (isRejection(made)) throw new Error(made.detail)
+    ages.push(await waitForPrice(shop.url, amount))
+  }
+  return ages
+}
+
+async function waitForPrice(url: string, amount: number): Promise<number> {
+  const startedAt = performance.now()
+  while (performance.now() - startedAt < staleMs) {
+    const page = await (await fetch(`${url}${address}`)).text()
+    if (page.includes(`"amount":${amount},`)) return performance.now() - startedAt
+    await sleep(1)
+  }
+  throw new Error(`a change did not show in ${staleMs} ms`)
+}

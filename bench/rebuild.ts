@@ -1,0 +1,113 @@
+// Rows 10, 11 and 15. Path: `npm run projections -- rebuild` on 1,000,000 events (100,000 in a
+// short look), less what the command takes to start. Row 10: the orders alone, at least 50 % of the
+// rate at which Node and pg read the same log, parsed. Row 11: all projections together, within 1.5
+// times the slowest alone. Row 15: the process has at most 400 MB.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { loadConfig } from '../src/config.ts'
+import { openShop } from '../src/openShop.ts'
+import { projections } from '../src/projections/index.ts'
+import type { Bench } from './benchmark.ts'
+import { startScript } from './child.ts'
+import { closing } from './closing.ts'
+import type { BenchDatabase } from './database.ts'
+import { interleave, judge, measuredAs, type Report, roundsFor } from './harness.ts'
+import { writeHistory } from './history.ts'
+import { readRaw } from './read.ts'
+import { peakMb } from './residentMemory.ts'
+import { settingsOn } from './shop.ts'
+
+const limit = 'Node and pg, pages of 1,000, parsed'
+const orders = 'rebuild of the orders'
+const together = 'rebuild of all projections together'
+const memory = 'memory of a rebuild, at most'
+
+export async function rebuild({ database, quick }: Bench): Promise<Report> {
+  const total = quick ? 100_000 : 1_000_000
+  await closing(async closers => {
+    const back = await openShop(loadConfig(settingsOn(database)))
+    closers.push(back.close)
+    await writeHistory(back, total)
+  })
+  const command = commandOn(database)
+  const rateOf = async (name: string) => total / (await command.rebuild(name))
+  const candidates = [
+    { name: limit, unit: 'events/s', run: () => readRate(database, total) },
+    { name: orders, unit: 'events/s', run: () => rateOf('orders') },
+  ]
+  // The first rebuild fills tables that were empty: not what is measured.
+  const first = await interleave(candidates, roundsFor(quick))
+  const pair = quick ? undefined : await allAgainstSlowest(command)
+  const measured = [
+    ...first,
+    ...(pair?.measured ?? []),
+    measuredAs(memory, 'MB', [command.peakMb()]),
+  ]
+  return {
+    name: 'rebuild',
+    measured,
+    verdicts: [
+      judge(measured, { row: 10, path: orders, of: orders, to: limit, bar: { atLeast: 0.5 } }),
+      ...(pair?.verdicts ?? []),
+      judge(measured, { row: 15, path: memory, of: memory, bar: { atMost: 400 } }),
+    ],
+    notes: [
+      `a log of ${total.toLocaleString('en-GB')} events of a shop, in memory`,
+      ...(quick ? ['row 11 takes minutes: it is left out of a short look'] : []),
+    ],
+  }
+}
+
+type RebuildCommand = ReturnType<typeof commandOn>
+
+async function allAgainstSlowest(command: RebuildCommand) {
+  await command.rebuild('all')
+  const slowest = await slowestOf(command.rebuild)
+  const alone = `rebuild of ${slowest} alone, the slowest`
+  const candidates = [
+    { name: alone, unit: 's', run: () => command.rebuild(slowest) },
+    { name: together, unit: 's', run: () => command.rebuild('all') },
+  ]
+  const measured = await interleave(candidates, { warmups: 0, rounds: 5 })
+  const asked = { row: 11, path: together, of: together, to: alone, bar: { atMost: 1.5 } }
+  return { measured, verdicts: [judge(measured, asked)] }
+}
+
+async function slowestOf(rebuildOne: (name: string) => Promise<number>): Promise<string> {
+  let slowest = { name: '', seconds: 0 }
+  for (const { name } of projections) {
+    const seconds = await rebuildOne(name)
+    if (seconds > slowest.seconds) slowest = { name, seconds }
+  }
+  return slowest.name
+}
+
+async function readRate({ pool }: BenchDatabase, total: number): Promise<number> {
+  const startedAt = performance.now()
+  const seen = await readRaw(pool, total, 1_000)
+  if (seen !== total) throw new Error(`${seen} of ${total} events came`)
+  return total / ((performance.now() - startedAt) / 1_000)
+}
+
+/** The command as an operator runs it; what it takes to start is measured once. */
+function commandOn(database: BenchDatabase) {
+  let most = 0
+  let startSeconds: number | undefined
+  const run = async (wanted: readonly string[]) => {
+    const startedAt = performance.now()
+    const child = startScript('scripts/projections.ts', settingsOn(database), wanted)
+    while (!child.hasEnded()) {
+      most = Math.max(most, await peakMb(child.pid).catch(() => 0))
+      await sleep(20)
+    }
+    const seconds = (performance.now() - startedAt) / 1_000
+    if (child.exitCode() !== 0) throw new Error(`${wanted.join(' ')} failed: ${child.said()}`)
+    return seconds
+  }
+  return {
+    async rebuild(name: string) {
+      startSeconds ??= await run(['status'])
+      return Math.max(0.001, (await run(['rebuild', name])) - startSeconds)
+    },
+    peakMb: () => most,
+  }
+}

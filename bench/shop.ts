@@ -1,0 +1,102 @@
+// The shop under test: API and workers as processes of their own, as in production.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { loadConfig } from '../src/config.ts'
+import { startMailCatcher } from '../src/infra/local/mailCatcher.ts'
+import { freePort } from '../src/infra/local/ports.ts'
+import { type OpenShop, openShop } from '../src/openShop.ts'
+import { projectionStates } from '../src/projections/orderQueries.ts'
+import { type Child, startScript } from './child.ts'
+import type { BenchDatabase } from './database.ts'
+
+export interface BenchShop {
+  url: string
+  /** A door to the same log and database, for what has to be there before it is measured. */
+  back: OpenShop
+  api: Child
+  /** Starts a worker; it ends with the shop. */
+  startWorker(): Promise<Child>
+  /** Waits until every read model is where the log ends. */
+  catchUp(): Promise<void>
+  close(): Promise<void>
+}
+
+const startMs = 60_000
+const stuckMs = 60_000
+
+/** Starts an API on a benchmark's database. Limits by caller are off, nothing else is. */
+export async function startShop(database: BenchDatabase): Promise<BenchShop> {
+  const closers: (() => Promise<unknown>)[] = []
+  const close = async () => {
+    for (const stop of closers.splice(0).reverse()) await stop()
+  }
+  try {
+    const catcher = await startMailCatcher({ directory: database.directory })
+    closers.push(catcher.stop)
+    const port = await freePort()
+    const settings = { ...settingsOn(database), PORT: `${port}`, SMTP_URL: catcher.smtpUrl }
+    const back = await openShop(loadConfig(settings))
+    closers.push(back.close)
+    const api = startScript('src/api/main.ts', settings)
+    closers.push(api.stop)
+    const url = `http://127.0.0.1:${port}`
+    await ready(api, `${url}/healthz`)
+    return {
+      url,
+      back,
+      api,
+      async startWorker() {
+        const worker = startScript('src/workers/main.ts', settings)
+        closers.push(worker.stop)
+        return worker
+      },
+      catchUp: () => catchUp(back),
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** What processes of the shop are told about a benchmark's servers. */
+export function settingsOn(database: BenchDatabase): Record<string, string> {
+  return {
+    DATABASE_URL: database.url,
+    REDIS_URL: database.redisUrl,
+    // Nobody listens there: what sends no mail needs no server.
+    SMTP_URL: 'smtp://127.0.0.1:9',
+    SECRET_KEY: database.secretKey,
+    RATE_LIMITS: 'off',
+    ACCESS_TOKEN_TTL_SECONDS: '86400',
+    ORDER_EXPIRY_MINUTES: '1440',
+    FILES_DIR: `${database.directory}/files`,
+    // A line a request is for operators, and npm start leaves it out as well.
+    LOG_LEVEL: 'warn',
+  }
+}
+
+async function ready(child: Child, url: string): Promise<void> {
+  const deadline = performance.now() + startMs
+  while (performance.now() < deadline) {
+    if (child.hasEnded()) throw new Error(`a process did not start: ${child.said()}`)
+    const answer = await fetch(url).catch(() => undefined)
+    if (answer?.ok) return
+    await sleep(50)
+  }
+  throw new Error(`a process did not start in ${startMs / 1_000} s: ${child.said()}`)
+}
+
+async function catchUp({ db, eventStore }: OpenShop): Promise<void> {
+  const head = await eventStore.head()
+  let reached = -1n
+  let deadline = 0
+  for (;;) {
+    const states = await projectionStates(db)
+    if (states.length > 0 && states.every(({ position }) => position >= head)) return
+    const sum = states.reduce((total, { position }) => total + position, 0n)
+    if (sum > reached) deadline = performance.now() + stuckMs
+    else if (performance.now() > deadline) throw new Error('the read models do not get any further')
+    reached = sum
+    await sleep(50)
+  }
+}

@@ -1,0 +1,152 @@
+// How the pages' lists and forms become requests to the API, and its answers records.
+import {
+  type DataProvider,
+  type DeleteParams,
+  type GetListParams,
+  HttpError,
+  type Identifier,
+  type RaRecord,
+} from 'react-admin'
+import { ask } from './request.ts'
+
+interface Page<Row> {
+  data: Row[]
+  total?: number
+  nextCursor?: string
+}
+
+interface Resource {
+  path: string
+  /** Whether the list is short enough to be had as a whole, so that it is sorted and cut here. */
+  whole?: true
+  /** The parameter that says how to sort, where that can be chosen. */
+  ordering?: (field: string, order: string) => string
+}
+
+const resources: Record<string, Resource> = {
+  products: {
+    path: '/products',
+    ordering: (field, order) => `${order === 'DESC' && field !== 'relevance' ? '-' : ''}${field}`,
+  },
+  categories: { path: '/categories', whole: true },
+  orders: { path: '/orders' },
+  users: { path: '/admin/users' },
+  imports: { path: '/products/imports' },
+}
+
+function of(name: string): Resource {
+  const resource = resources[name]
+  if (resource === undefined) throw new Error(`There are no ${name}.`)
+  return resource
+}
+
+/** One record with the version that was read. */
+async function one<Row extends RaRecord>(resource: string, id: Identifier): Promise<Row> {
+  const { body, etag } = await ask<Row>(`${of(resource).path}/${id}`)
+  return { ...body, ...(etag === undefined ? {} : { etag }) }
+}
+
+/** A whole list, part by part. */
+async function everything<Row>(path: string, cursor?: string): Promise<Row[]> {
+  const query = new URLSearchParams({ limit: '100', ...(cursor === undefined ? {} : { cursor }) })
+  const { body } = await ask<Page<Row>>(`${path}?${query}`)
+  if (body.nextCursor === undefined) return body.data
+  return [...body.data, ...(await everything<Row>(path, body.nextCursor))]
+}
+
+async function list<Row extends RaRecord>(name: string, params: GetListParams) {
+  const { path, whole, ordering } = of(name)
+  const { page = 1, perPage = 25 } = params.pagination ?? {}
+  const { field = '', order = 'ASC' } = params.sort ?? {}
+  if (whole) {
+    return cut(await everything<Row>(path), params)
+  }
+  const { search, ...filter }: Record<string, unknown> = params.filter ?? {}
+  const isSearched = typeof search === 'string' && search.trim() !== ''
+  const query = new URLSearchParams({ page: `${page}`, pageSize: `${Math.min(perPage, 100)}` })
+  if (ordering !== undefined && field !== '' && !(isSearched && field === 'name')) {
+    query.set('ordering', ordering(field, order))
+  }
+  if (isSearched) query.set('search', search.trim())
+  for (const [key, value] of Object.entries(filter)) {
+    if (value !== undefined && value !== null && value !== '') query.set(key, String(value))
+  }
+  const { body } = await ask<Page<Row>>(`${path}?${query}`)
+  return { data: body.data, total: body.total ?? body.data.length }
+}
+
+/** A page of a list that is read as a whole. */
+function cut<Row extends RaRecord>(all: Row[], { filter, sort, pagination }: GetListParams) {
+  const words = String(filter?.search ?? '').toLowerCase()
+  const { field = 'name', order = 'ASC' } = sort ?? {}
+  const { page = 1, perPage = 25 } = pagination ?? {}
+  const found = all
+    .filter(record => String(record.name).toLowerCase().includes(words))
+    .sort((one, other) => String(one[field]).localeCompare(String(other[field])))
+  if (order === 'DESC') found.reverse()
+  return { data: found.slice((page - 1) * perPage, page * perPage), total: found.length }
+}
+
+/** The fields of a form that differ from what was read. */
+export function changesOf(data: Partial<RaRecord>, before: Partial<RaRecord>) {
+  const isSame = (key: string) => JSON.stringify(data[key]) === JSON.stringify(before[key])
+  return Object.fromEntries(Object.entries(data).filter(([key]) => !isSame(key)))
+}
+
+/** What a form may send, by resource: the rest of a record is for reading. */
+const writable: Record<string, readonly string[]> = {
+  products: [
+    ...['name', 'description', 'sku', 'price', 'categoryId', 'featured', 'active', 'stock'],
+  ],
+  categories: ['name', 'description', 'active'],
+  users: ['roles', 'disabled'],
+}
+
+export function sendable(resource: string, data: object): Record<string, unknown> {
+  const fields = writable[resource] ?? []
+  return Object.fromEntries(Object.entries(data).filter(([key]) => fields.includes(key)))
+}
+
+export const dataProvider: DataProvider = {
+  getList: list,
+  async getOne(resource, { id }) {
+    return { data: await one(resource, id) }
+  },
+  async getMany<Row extends RaRecord>(resource: string, { ids }: { ids: Identifier[] }) {
+    if (of(resource).whole) {
+      const all = await everything<Row>(of(resource).path)
+      return { data: all.filter(({ id }) => ids.includes(id)) }
+    }
+    // What is gone by now does not keep the rest from being shown.
+    const found = await Promise.allSettled(ids.map(id => one<Row>(resource, id)))
+    return { data: found.flatMap(each => (each.status === 'fulfilled' ? [each.value] : [])) }
+  },
+  async getManyReference() {
+    return { data: [], total: 0 }
+  },
+  async create<_, Row extends RaRecord>(resource: string, { data }: { data: object }) {
+    const body = sendable(resource, data)
+    const made = await ask<RaRecord>(of(resource).path, { method: 'POST', body })
+    return { data: await one<Row>(resource, made.body.id) }
+  },
+  async update(resource, { id, data, previousData }) {
+    const body = sendable(resource, changesOf(data, previousData))
+    if (Object.keys(body).length > 0) {
+      const ifMatch: string = previousData.etag ?? (await one(resource, id)).etag
+      await ask(`${of(resource).path}/${id}`, { method: 'PATCH', body, ifMatch })
+    }
+    return { data: await one(resource, id) }
+  },
+  async delete<Row extends RaRecord>(resource: string, params: DeleteParams<Row>) {
+    const { id, previousData } = params
+    const before = previousData?.etag === undefined ? await one<Row>(resource, id) : previousData
+    await ask(`${of(resource).path}/${id}`, { method: 'DELETE', ifMatch: before.etag })
+    return { data: before }
+  },
+  updateMany: oneByOne,
+  deleteMany: oneByOne,
+}
+
+async function oneByOne(): Promise<never> {
+  throw new HttpError('This is not possible for several at once.', 400)
+}

@@ -1,0 +1,93 @@
+// The shapes of the API's answers, as the schemas have them from which its documentation is made.
+import type { Static } from 'typebox'
+import type {
+  Category as CategorySchema,
+  PriceHistory as PriceSchema,
+  ProductDetail as ProductSchema,
+  StockLedger as StockSchema,
+} from '../../../src/api/catalogueSchemas.ts'
+import type {
+  OrderHistory as HistorySchema,
+  OrderDetail as OrderSchema,
+} from '../../../src/api/schemas.ts'
+import type { Role } from '../../../src/domain/types.ts'
+
+/** Records that are edited carry the version that was read. */
+interface Versioned {
+  etag?: string
+}
+
+export type Product = Static<typeof ProductSchema> & Versioned
+export type Stock = Static<typeof StockSchema>
+export type Prices = Static<typeof PriceSchema>
+export type Category = Static<typeof CategorySchema> & Versioned
+export type Order = Static<typeof OrderSchema>
+export type History = Static<typeof HistorySchema>
+export type Money = Order['total']
+
+export interface User extends Versioned {
+  id: string
+  username: string
+  email: string | null
+  firstName: string | null
+  lastName: string | null
+  roles: Role[]
+  disabled: boolean
+  erased: boolean
+  revision: number
+  registeredAt: string
+  updatedAt: string
+}
+
+export interface ProductImport {
+  id: string
+  status: string
+  format: string
+  dryRun: boolean
+  problem: string | null
+  rows: number | null
+  created: number
+  changed: number
+  unchanged: number
+  refused: number
+  errorCount: number
+  progress: number
+  requestedAt: string
+  finishedAt: string | null
+  errors?: { line: number; pointer: string; detail: string }[]
+  undone?: number
+  kept?: number
+  keptRows?: { line: number; productId: string; sku: string; why: string }[]
+}
+
+export interface Projection {
+  name: string
+  version: number
+  position: string
+  head: string
+  lag: string
+  runner: string | null
+  parked: number
+}
+
+export interface OrderUpdate {
+  type: 'order_update'
+  position: string
+  orderId: string
+  orderNumber: string
+  status: string
+  previousStatus: string | null
+  message: string
+  at: string
+}
+
+export interface Rebuild {
+  name: string
+  state: 'requested' | 'running' | 'done' | 'failed'
+  version: number
+  progress: number
+  matches: boolean | null
+  error: string | null
+  startedAt: string
+  updatedAt: string
+}

@@ -1,0 +1,69 @@
+// The console: its pages, and what they are made of.
+import { Admin, CustomRoutes, Resource } from 'react-admin'
+import { Route } from 'react-router-dom'
+import { authProvider } from './api/authProvider.ts'
+import { dataProvider } from './api/dataProvider.ts'
+import { Layout } from './layout.tsx'
+import { CategoryCreate, CategoryEdit, CategoryList } from './pages/categories.tsx'
+import { Dashboard } from './pages/dashboard.tsx'
+import { FeedPage } from './pages/feed.tsx'
+import { ImportList, ImportShow } from './pages/imports.tsx'
+import { LowStockPage } from './pages/lowStock.tsx'
+import { OrderShow } from './pages/orderPage.tsx'
+import { OrderList } from './pages/orders.tsx'
+import { ProductCreate, ProductEdit, ProductShow } from './pages/productForms.tsx'
+import { ProductList } from './pages/products.tsx'
+import { ProjectionsPage } from './pages/projections.tsx'
+import { SalesPage } from './pages/sales.tsx'
+import { UserEdit, UserList, UserShow } from './pages/users.tsx'
+
+export function Console() {
+  return (
+    <Admin
+      title="Orderstream"
+      authProvider={authProvider}
+      dataProvider={dataProvider}
+      dashboard={Dashboard}
+      layout={Layout}
+      disableTelemetry
+      requireAuth
+    >
+      <Resource
+        name="orders"
+        list={OrderList}
+        show={OrderShow}
+        recordRepresentation="orderNumber"
+      />
+      <Resource
+        name="products"
+        list={ProductList}
+        create={ProductCreate}
+        edit={ProductEdit}
+        show={ProductShow}
+        recordRepresentation="name"
+      />
+      <Resource
+        name="categories"
+        list={CategoryList}
+        create={CategoryCreate}
+        edit={CategoryEdit}
+        recordRepresentation="name"
+      />
+      <Resource name="imports" list={ImportList} show={ImportShow} />
+      <Resource
+        name="users"
+        options={{ label: 'People' }}
+        list={UserList}
+        edit={UserEdit}
+        show={UserShow}
+        recordRepresentation="username"
+      />
+      <CustomRoutes>
+        <Route path="/feed" element={<FeedPage />} />
+        <Route path="/low-stock" element={<LowStockPage />} />
+        <Route path="/sales" element={<SalesPage />} />
+        <Route path="/projections" element={<ProjectionsPage />} />
+      </CustomRoutes>
+    </Admin>
+  )
+}

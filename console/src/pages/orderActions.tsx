@@ -1,0 +1,219 @@
+// What may be done to an order, as the API says for whoever asks, each as a question.
+import { Button, TextField } from '@mui/material'
+import { type ComponentType, useState } from 'react'
+import { useCanAccess, usePermissions, useRedirect } from 'react-admin'
+import { allowedTransitions, type OrderStatus } from '../../../src/domain/orderStates.ts'
+import type { Role } from '../../../src/domain/types.ts'
+import { ask } from '../api/request.ts'
+import type { Money, Order } from '../api/shapes.ts'
+import { formatMoney, readMoney, typedMoney } from '../money.ts'
+import { AskDialog } from '../parts/ask.tsx'
+
+interface StepProps {
+  order: Order
+  close(): void
+}
+
+/** Statuses that an order no longer leaves, so that it may be put away. */
+const finished = ['delivered', 'cancelled', 'expired', 'rejected', 'refunded']
+
+export function OrderActions({ order }: { order: Order }) {
+  const [open, setOpen] = useState<string>()
+  const mayCancel = useCanAccess({ resource: 'orders', action: 'cancel' }).canAccess
+  const mayRefund = useCanAccess({ resource: 'orders', action: 'refund' }).canAccess
+  const mayArchive = useCanAccess({ resource: 'orders', action: 'delete' }).canAccess
+  const next = useNextStatuses(order)
+  const steps: Record<
+    string,
+    { label: string; isShown: boolean; Dialog: ComponentType<StepProps> }
+  > = {
+    paid: { label: 'Mark as paid', isShown: next.includes('paid'), Dialog: PaidDialog },
+    shipped: { label: 'Ship', isShown: next.includes('shipped'), Dialog: ShipDialog },
+    delivered: {
+      label: 'Mark as delivered',
+      isShown: next.includes('delivered'),
+      Dialog: DeliveredDialog,
+    },
+    refunded: {
+      label: 'Refund',
+      isShown: mayRefund === true && order.captured.amount > order.refunded.amount,
+      Dialog: RefundDialog,
+    },
+    cancelled: {
+      label: 'Cancel order',
+      isShown: mayCancel === true && next.includes('cancelled'),
+      Dialog: CancelDialog,
+    },
+    archived: {
+      label: 'Archive',
+      isShown: mayArchive === true && finished.includes(order.status),
+      Dialog: ArchiveDialog,
+    },
+  }
+  const Dialog = open === undefined ? undefined : steps[open]?.Dialog
+  return (
+    <>
+      {Object.entries(steps).map(([name, { label, isShown }]) =>
+        isShown ? (
+          <Button
+            key={name}
+            variant={name === 'shipped' || name === 'delivered' ? 'contained' : 'outlined'}
+            color={name === 'cancelled' ? 'error' : 'primary'}
+            onClick={() => setOpen(name)}
+          >
+            {label}
+          </Button>
+        ) : null,
+      )}
+      {Dialog && <Dialog order={order} close={() => setOpen(undefined)} />}
+    </>
+  )
+}
+
+/** What the order allows, as far as the roles of whoever looks at it do. */
+function useNextStatuses({ status, allowedTransitions: possible }: Order): OrderStatus[] {
+  const { permissions: roles = [] } = usePermissions<Role[]>()
+  const own = roles.flatMap(role => allowedTransitions(status, role))
+  return possible.filter(next => own.includes(next))
+}
+
+function moveOrder(order: Order, status: string, more: object = {}) {
+  return (key: string) =>
+    ask(`/orders/${order.id}/status`, { method: 'PATCH', key, body: { status, ...more } })
+}
+
+function PaidDialog({ order, close }: StepProps) {
+  return (
+    <AskDialog
+      title={`Mark ${order.orderNumber} as paid?`}
+      verb="Mark as paid"
+      done="The order is paid"
+      send={moveOrder(order, 'paid')}
+      close={close}
+    >
+      <div>For money that came outside of the shop: {formatMoney(order.total)}.</div>
+    </AskDialog>
+  )
+}
+
+function ShipDialog({ order, close }: StepProps) {
+  const [tracking, setTracking] = useState('')
+  return (
+    <AskDialog
+      title={`Ship ${order.orderNumber}`}
+      verb="Ship"
+      done="The order is shipped"
+      send={moveOrder(order, 'shipped', tracking === '' ? {} : { tracking })}
+      close={close}
+    >
+      <TextField
+        label="Tracking number (not required)"
+        autoFocus
+        value={tracking}
+        onChange={event => setTracking(event.target.value)}
+        slotProps={{ htmlInput: { maxLength: 200 } }}
+      />
+    </AskDialog>
+  )
+}
+
+function DeliveredDialog({ order, close }: StepProps) {
+  return (
+    <AskDialog
+      title={`Mark ${order.orderNumber} as delivered?`}
+      verb="Mark as delivered"
+      done="The order is delivered"
+      send={moveOrder(order, 'delivered')}
+      close={close}
+    />
+  )
+}
+
+function CancelDialog({ order, close }: StepProps) {
+  const [reason, setReason] = useState('')
+  const send = (key: string) =>
+    ask(`/orders/${order.id}/cancel`, {
+      method: 'POST',
+      key,
+      body: reason === '' ? {} : { reason },
+    })
+  return (
+    <AskDialog
+      title={`Cancel ${order.orderNumber}?`}
+      verb="Cancel order"
+      done="The order is cancelled"
+      danger
+      send={send}
+      close={close}
+    >
+      <div>Its goods go back on the shelf, and what was paid goes back to the customer.</div>
+      <TextField
+        label="Reason"
+        autoFocus
+        value={reason}
+        onChange={event => setReason(event.target.value)}
+        slotProps={{ htmlInput: { maxLength: 500 } }}
+      />
+    </AskDialog>
+  )
+}
+
+function RefundDialog({ order, close }: StepProps) {
+  const { currency } = order.total
+  const left: Money = { amount: order.captured.amount - order.refunded.amount, currency }
+  const [typed, setTyped] = useState(typedMoney(left))
+  const [reason, setReason] = useState('')
+  const amount = readMoney(typed, currency)
+  const isWrong = amount === undefined || amount.amount === 0 || amount.amount > left.amount
+  const send = async (key: string) => {
+    if (isWrong) throw new Error(`An amount of up to ${formatMoney(left)} can be paid back.`)
+    await ask(`/orders/${order.id}/refunds`, { method: 'POST', key, body: { amount, reason } })
+  }
+  return (
+    <AskDialog
+      title={`Refund ${order.orderNumber}`}
+      verb="Pay back"
+      done="The money goes back"
+      danger
+      send={send}
+      close={close}
+    >
+      <TextField
+        label={`Amount (${currency})`}
+        required
+        autoFocus
+        value={typed}
+        onChange={event => setTyped(event.target.value)}
+        error={isWrong}
+        helperText={`Up to ${formatMoney(left)}`}
+        slotProps={{ htmlInput: { inputMode: 'decimal' } }}
+      />
+      <TextField
+        label="Reason"
+        required
+        value={reason}
+        onChange={event => setReason(event.target.value)}
+        slotProps={{ htmlInput: { maxLength: 500 } }}
+      />
+    </AskDialog>
+  )
+}
+
+function ArchiveDialog({ order, close }: StepProps) {
+  const redirect = useRedirect()
+  const send = async (key: string) => {
+    await ask(`/orders/${order.id}`, { method: 'DELETE', key })
+    redirect('list', 'orders')
+  }
+  return (
+    <AskDialog
+      title={`Archive ${order.orderNumber}?`}
+      verb="Archive"
+      done="The order is archived"
+      send={send}
+      close={close}
+    >
+      <div>It leaves all lists; the log keeps it for good.</div>
+    </AskDialog>
+  )
+}

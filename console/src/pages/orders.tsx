@@ -1,0 +1,88 @@
+// Orders: the list, by status, time and customer.
+import { useMediaQuery } from '@mui/material'
+import type { Theme } from '@mui/material/styles'
+import {
+  DataTable,
+  DateTimeInput,
+  List,
+  ReferenceField,
+  SelectInput,
+  SimpleList,
+  TextField,
+  TextInput,
+  useCanAccess,
+} from 'react-admin'
+import { orderStatuses } from '../../../src/domain/orderStates.ts'
+import type { Order } from '../api/shapes.ts'
+import { formatMoney } from '../money.ts'
+import { Amount, StatusChip, timeText } from '../parts/status.tsx'
+
+const utc = (local: string) => (local ? new Date(local).toISOString() : local)
+const filters = [
+  <SelectInput
+    key="status"
+    source="status"
+    alwaysOn
+    choices={orderStatuses.map(id => ({ id, name: id }))}
+  />,
+  <DateTimeInput key="from" source="from" label="Placed from" parse={utc} />,
+  <DateTimeInput key="to" source="to" label="Placed before" parse={utc} />,
+  <TextInput key="customerId" source="customerId" label="Customer id" />,
+]
+
+export function OrderList() {
+  const isSmall = useMediaQuery<Theme>(theme => theme.breakpoints.down('md'))
+  return (
+    <List filters={filters} perPage={25} exporter={false} sort={{ field: '', order: 'DESC' }}>
+      {isSmall ? (
+        <SimpleList<Order>
+          primaryText={order => `${order.orderNumber} · ${formatMoney(order.total)}`}
+          secondaryText={order => timeText(order.placedAt)}
+          tertiaryText={order => <StatusChip status={order.status} />}
+        />
+      ) : (
+        <Table />
+      )}
+    </List>
+  )
+}
+
+function Table() {
+  return (
+    <DataTable<Order> bulkActionButtons={false}>
+      <DataTable.Col source="orderNumber" label="Order" disableSort />
+      <DataTable.Col
+        source="status"
+        disableSort
+        render={(order: Order) => <StatusChip status={order.status} />}
+      />
+      <DataTable.Col source="customerId" label="Customer" disableSort>
+        <Customer />
+      </DataTable.Col>
+      <DataTable.NumberCol source="itemCount" label="Pieces" disableSort />
+      <DataTable.Col
+        align="right"
+        source="total"
+        disableSort
+        render={(order: Order) => <Amount value={order.total} />}
+      />
+      <DataTable.Col
+        source="placedAt"
+        label="Placed"
+        disableSort
+        render={(order: Order) => timeText(order.placedAt)}
+      />
+    </DataTable>
+  )
+}
+
+/** Names of customers are for admins and auditors; the others see who it is by an id. */
+export function Customer() {
+  const { canAccess } = useCanAccess({ resource: 'users', action: 'show' })
+  if (!canAccess) return <TextField source="customerId" />
+  return (
+    <ReferenceField source="customerId" reference="users" link="show">
+      <TextField source="username" />
+    </ReferenceField>
+  )
+}

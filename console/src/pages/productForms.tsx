@@ -1,0 +1,151 @@
+// One product: made, changed with a check for somebody else's changes, or only looked at.
+import { Stack, Typography } from '@mui/material'
+import {
+  BooleanInput,
+  Create,
+  DeleteButton,
+  Edit,
+  NumberInput,
+  ReferenceField,
+  ReferenceInput,
+  required,
+  SaveButton,
+  SelectInput,
+  Show,
+  SimpleForm,
+  SimpleShowLayout,
+  TextField,
+  TextInput,
+  Toolbar,
+  useRecordContext,
+} from 'react-admin'
+import { useCurrency } from '../api/currency.ts'
+import type { Product } from '../api/shapes.ts'
+import { useConflicts } from '../parts/conflict.tsx'
+import { MoneyInput } from '../parts/moneyInput.tsx'
+import { Amount } from '../parts/status.tsx'
+import { WhenRead } from '../parts/whenRead.tsx'
+import { ImagePanel } from './productImages.tsx'
+import { PricePanel, StockPanel } from './stock.tsx'
+
+function Details({ currency }: { currency: string }) {
+  return (
+    <>
+      <TextInput
+        source="name"
+        validate={required()}
+        slotProps={{ htmlInput: { maxLength: 200 } }}
+      />
+      <TextInput source="description" multiline minRows={3} parse={text => text ?? ''} />
+      <MoneyInput source="price" label="Price" currency={currency} />
+      <ReferenceInput source="categoryId" reference="categories" perPage={100}>
+        <SelectInput optionText="name" label="Category" emptyText="None" parse={id => id || null} />
+      </ReferenceInput>
+      <BooleanInput source="featured" />
+      <BooleanInput source="active" helperText="What is not active is not shown to customers." />
+    </>
+  )
+}
+
+export function ProductCreate() {
+  const currency = useCurrency()
+  return (
+    <Create redirect="edit" title="New product">
+      <SimpleForm defaultValues={{ featured: false, active: true, description: '' }}>
+        <TextInput source="sku" label="SKU" helperText="Left empty, the shop makes one up." />
+        <Details currency={currency} />
+        <NumberInput source="stock" label="Pieces in stock" min={0} step={1} />
+      </SimpleForm>
+    </Create>
+  )
+}
+
+export function ProductEdit() {
+  const { mutationOptions, dialog } = useConflicts('products')
+  return (
+    <Stack spacing={2}>
+      <Edit
+        mutationMode="pessimistic"
+        redirect={false}
+        mutationOptions={mutationOptions}
+        title={<ProductTitle />}
+      >
+        <WhenRead>
+          <EditForm />
+        </WhenRead>
+        {dialog}
+      </Edit>
+    </Stack>
+  )
+}
+
+function EditForm() {
+  const product = useRecordContext<Product>()
+  if (product === undefined) return null
+  return (
+    <>
+      <SimpleForm toolbar={<EditToolbar />}>
+        <Details currency={product.price.currency} />
+      </SimpleForm>
+      <Stack spacing={2} sx={{ p: { xs: 1, sm: 2 } }}>
+        <StockPanel productId={product.id} />
+        <ImagePanel product={product} />
+        <PricePanel product={product} />
+      </Stack>
+    </>
+  )
+}
+
+function EditToolbar() {
+  const product = useRecordContext<Product>()
+  return (
+    <Toolbar sx={{ justifyContent: 'space-between' }}>
+      <SaveButton alwaysEnable={false} />
+      {product?.deleted ? (
+        <Typography color="text.secondary">Deleted</Typography>
+      ) : (
+        <DeleteButton
+          mutationMode="pessimistic"
+          confirmTitle="Take this product out of the shop?"
+          confirmContent="It is not sold any more; its history and its orders stay."
+        />
+      )}
+    </Toolbar>
+  )
+}
+
+function ProductTitle() {
+  const product = useRecordContext<Product>()
+  return <span>{product ? `${product.name} (${product.sku})` : 'Product'}</span>
+}
+
+export function ProductShow() {
+  return (
+    <Show title={<ProductTitle />}>
+      <SimpleShowLayout>
+        <TextField source="name" />
+        <TextField source="sku" label="SKU" />
+        <TextField source="description" emptyText="–" />
+        <ReferenceField source="categoryId" reference="categories" link={false} emptyText="–" />
+        <PriceOfProduct />
+      </SimpleShowLayout>
+      <ShownPanels />
+    </Show>
+  )
+}
+
+function PriceOfProduct() {
+  const product = useRecordContext<Product>()
+  return <Amount value={product?.price} />
+}
+
+function ShownPanels() {
+  const product = useRecordContext<Product>()
+  if (product === undefined) return null
+  return (
+    <Stack spacing={2} sx={{ p: { xs: 1, sm: 2 } }}>
+      <StockPanel productId={product.id} />
+      <PricePanel product={product} />
+    </Stack>
+  )
+}

@@ -1,0 +1,116 @@
+// Products: the list, with search and filters.
+import { Avatar, useMediaQuery } from '@mui/material'
+import type { Theme } from '@mui/material/styles'
+import {
+  BooleanField,
+  BooleanInput,
+  CreateButton,
+  DataTable,
+  FilterButton,
+  List,
+  NumberInput,
+  ReferenceField,
+  ReferenceInput,
+  SearchInput,
+  SelectInput,
+  SimpleList,
+  SortButton,
+  TopToolbar,
+  useCanAccess,
+} from 'react-admin'
+import type { Product } from '../api/shapes.ts'
+import { formatMoney } from '../money.ts'
+import { useRowClick } from '../parts/rowClick.ts'
+import { Amount, StatusChip, timeText } from '../parts/status.tsx'
+
+const filters = [
+  <SearchInput key="search" source="search" alwaysOn placeholder="Name, SKU, category" />,
+  <ReferenceInput key="category" source="category" reference="categories" perPage={100}>
+    <SelectInput optionText="name" label="Category" />
+  </ReferenceInput>,
+  <BooleanInput key="inStock" source="inStock" label="In stock" />,
+  <BooleanInput key="featured" source="featured" label="Featured" />,
+  <NumberInput key="minPrice" source="minPrice" label="From (minor units)" min={0} />,
+  <NumberInput key="maxPrice" source="maxPrice" label="Up to (minor units)" min={0} />,
+]
+
+function Actions() {
+  const { canAccess } = useCanAccess({ resource: 'products', action: 'create' })
+  return (
+    <TopToolbar>
+      <SortButton fields={['name', 'price', 'createdAt']} />
+      <FilterButton />
+      {canAccess && <CreateButton />}
+    </TopToolbar>
+  )
+}
+
+export function ProductList() {
+  const isSmall = useMediaQuery<Theme>(theme => theme.breakpoints.down('md'))
+  const rowClick = useRowClick('products')
+  return (
+    <List
+      filters={filters}
+      actions={<Actions />}
+      sort={{ field: 'name', order: 'ASC' }}
+      perPage={25}
+      title="Products"
+    >
+      {isSmall ? (
+        <SimpleList<Product>
+          rowClick={rowClick}
+          leftAvatar={product => <Picture product={product} />}
+          primaryText={product => product.name}
+          secondaryText={product => `${product.sku} · ${product.availability}`}
+          tertiaryText={product => formatMoney(product.price)}
+        />
+      ) : (
+        <Table rowClick={rowClick} />
+      )}
+    </List>
+  )
+}
+
+function Table({ rowClick }: { rowClick: string }) {
+  return (
+    <DataTable<Product> bulkActionButtons={false} rowClick={rowClick}>
+      <DataTable.Col
+        label=""
+        disableSort
+        render={(product: Product) => <Picture product={product} />}
+      />
+      <DataTable.Col source="name" />
+      <DataTable.Col source="sku" label="SKU" disableSort />
+      <DataTable.Col source="categoryId" label="Category" disableSort>
+        <ReferenceField source="categoryId" reference="categories" link={false} emptyText="–" />
+      </DataTable.Col>
+      <DataTable.Col
+        align="right"
+        source="price"
+        render={(product: Product) => <Amount value={product.price} />}
+      />
+      <DataTable.Col
+        source="availability"
+        disableSort
+        render={(product: Product) => <StatusChip status={product.availability} />}
+      />
+      <DataTable.Col source="featured" disableSort>
+        <BooleanField source="featured" />
+      </DataTable.Col>
+      <DataTable.Col
+        source="createdAt"
+        label="Listed"
+        render={(product: Product) => timeText(product.createdAt)}
+      />
+    </DataTable>
+  )
+}
+
+function Picture({ product }: { product: Product }) {
+  const [image] = product.images ?? []
+  return (
+    <Avatar variant="rounded" src={image?.variants.small ?? ''} alt={image?.alt ?? ''}>
+      {product.name.slice(0, 1)}
+    </Avatar>
+  )
+}

@@ -1,0 +1,111 @@
+// Building a read model anew beside the one that serves: the button, and how far it is.
+import { Box, Button, LinearProgress, Typography } from '@mui/material'
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
+import { useCanAccess } from 'react-admin'
+import { readEvents } from '../api/eventStream.ts'
+import { ask } from '../api/request.ts'
+import type { Rebuild } from '../api/shapes.ts'
+import { AskDialog } from '../parts/ask.tsx'
+import { timeText } from '../parts/status.tsx'
+
+const underWay = ['requested', 'running']
+
+interface Detail {
+  /** What only reacts has no tables of its own that could be made anew. */
+  rebuildable: boolean
+  rebuild: Rebuild | null
+}
+
+/** Follows a rebuild by its event stream as long as it is under way. */
+function useRebuild(name: string) {
+  const path = `/admin/projections/${name}/rebuild`
+  const [live, setLive] = useState<Rebuild>()
+  const { data, refetch } = useQuery({
+    queryKey: ['parts', 'rebuild', name],
+    queryFn: async () => (await ask<Detail>(`/admin/projections/${name}`)).body,
+    retry: false,
+  })
+  const last = data?.rebuild
+  const isUnderWay = last !== null && last !== undefined && underWay.includes(last.state)
+  useEffect(() => {
+    if (!isUnderWay) return
+    const leaving = new AbortController()
+    const hear = (_: string, state: unknown) => {
+      if (isRebuild(state)) setLive(state)
+    }
+    readEvents(path, hear, { signal: leaving.signal })
+      .catch(() => undefined)
+      .then(() => {
+        if (leaving.signal.aborted) return
+        setLive(undefined)
+        refetch()
+      })
+    return () => leaving.abort()
+  }, [isUnderWay, path, refetch])
+  const now = isUnderWay ? (live ?? last) : last
+  return { now, isUnderWay, isPossible: data?.rebuildable === true, refetch }
+}
+
+function isRebuild(value: unknown): value is Rebuild {
+  return typeof value === 'object' && value !== null && 'progress' in value
+}
+
+export function RebuildCell({ name }: { name: string }) {
+  const { now, isUnderWay, isPossible, refetch } = useRebuild(name)
+  const [isOpen, setOpen] = useState(false)
+  const { canAccess } = useCanAccess({ resource: 'projections', action: 'rebuild' })
+  if (!isPossible) return null
+  if (isUnderWay && now) return <Progress of={now} />
+  return (
+    <>
+      {canAccess && (
+        <Button size="small" onClick={() => setOpen(true)} aria-label={`Rebuild ${name}`}>
+          Rebuild
+        </Button>
+      )}
+      {now && (
+        <Typography variant="caption" component="div" color={now.error ? 'error' : 'textSecondary'}>
+          {outcomeOf(now)}
+        </Typography>
+      )}
+      {isOpen && (
+        <AskDialog
+          title={`Build ${name} anew?`}
+          verb="Rebuild"
+          done={`${name} is being built anew`}
+          send={async key => {
+            await ask(`/admin/projections/${name}/rebuild`, { method: 'POST', key })
+            await refetch()
+          }}
+          close={() => setOpen(false)}
+        >
+          <div>From the whole log, beside the one that serves: nobody notices.</div>
+        </AskDialog>
+      )}
+    </>
+  )
+}
+
+function Progress({ of: { name, progress, state } }: { of: Rebuild }) {
+  const percent = Math.round(progress * 100)
+  return (
+    <Box sx={{ minWidth: 120 }}>
+      <LinearProgress
+        variant={state === 'requested' ? 'indeterminate' : 'determinate'}
+        value={percent}
+        aria-label={`Rebuild of ${name}`}
+      />
+      <Typography variant="caption">
+        {state === 'requested' ? 'waiting for a worker' : `${percent} %`}
+      </Typography>
+    </Box>
+  )
+}
+
+function outcomeOf({ state, error, matches, updatedAt }: Rebuild): string {
+  if (state === 'failed') return `Failed: ${error ?? 'unknown'}`
+  const compared =
+    matches === null ? '' : matches ? ', equal to the old one' : ', not as the old one'
+  return `Rebuilt ${timeText(updatedAt)}${compared}`
+}

@@ -1,0 +1,90 @@
+// Questions for a command: a dialog that sends it once, and says what the shop answers.
+import {
+  Alert,
+  Button,
+  Dialog,
+  DialogActions,
+  DialogContent,
+  DialogTitle,
+  LinearProgress,
+  Stack,
+} from '@mui/material'
+import { type FormEvent, type ReactNode, useId, useRef, useState } from 'react'
+import { HttpError, useNotify, useRefresh } from 'react-admin'
+import { newKey } from '../api/request.ts'
+
+export interface Question {
+  title: string
+  /** What the button says that sends it. */
+  verb: string
+  /** What is said once it is done. */
+  done: string
+  /** What has to be filled in. */
+  children?: ReactNode
+  danger?: boolean
+  /** Sends the command with this key; what it throws is shown. */
+  send(key: string): Promise<unknown>
+  close(): void
+}
+
+/**
+ * A dialog for one command. Sent again when no answer came it has the same key, so that nothing
+ * happens twice; changed, or refused, it is another command with another key.
+ */
+export function AskDialog({ title, verb, done, children, danger, send, close }: Question) {
+  const [fault, setFault] = useState<string>()
+  const [isBusy, setBusy] = useState(false)
+  const key = useRef(newKey())
+  const notify = useNotify()
+  const refresh = useRefresh()
+  const titleId = useId()
+  const submit = async (event: FormEvent) => {
+    event.preventDefault()
+    setBusy(true)
+    setFault(undefined)
+    try {
+      await send(key.current)
+      notify(done, { type: 'success' })
+      close()
+      refresh()
+    } catch (error) {
+      setFault(error instanceof Error ? error.message : String(error))
+      if (isRefusal(error)) key.current = newKey()
+    } finally {
+      setBusy(false)
+    }
+  }
+  const onChange = () => {
+    key.current = newKey()
+  }
+  return (
+    <Dialog open onClose={close} aria-labelledby={titleId} fullWidth maxWidth="xs">
+      <form onSubmit={submit} onChange={onChange}>
+        <DialogTitle id={titleId}>{title}</DialogTitle>
+        {isBusy && <LinearProgress />}
+        <DialogContent>
+          <Stack spacing={2} sx={{ pt: 1 }}>
+            {children}
+            {fault !== undefined && <Alert severity="error">{fault}</Alert>}
+          </Stack>
+        </DialogContent>
+        <DialogActions>
+          <Button onClick={close}>Not now</Button>
+          <Button
+            type="submit"
+            variant="contained"
+            color={danger ? 'error' : 'primary'}
+            disabled={isBusy}
+          >
+            {verb}
+          </Button>
+        </DialogActions>
+      </form>
+    </Dialog>
+  )
+}
+
+/** Whether the shop has said no; anything else leaves open whether the command was carried out. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof HttpError && error.status >= 400 && error.status < 500
+}

@@ -1,0 +1,118 @@
+// Somebody else was faster: what both have changed, side by side, and who shall win.
+import {
+  Alert,
+  Button,
+  Dialog,
+  DialogActions,
+  DialogContent,
+  DialogTitle,
+  Table,
+  TableBody,
+  TableCell,
+  TableHead,
+  TableRow,
+} from '@mui/material'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { HttpError, type Identifier, type RaRecord, useNotify, useRefresh } from 'react-admin'
+import { changesOf, dataProvider, sendable } from '../api/dataProvider.ts'
+import { formatMoney, isMoney } from '../money.ts'
+
+/** An edit that was refused because the record is not what it was. */
+interface Conflict {
+  id: Identifier
+  data: Partial<RaRecord>
+  previousData: RaRecord
+}
+
+type Refused = { [Field in keyof Conflict]?: Conflict[Field] | undefined }
+
+/** What an edit page says when saving fails, and the dialog where somebody else was faster. */
+export function useConflicts(resource: string) {
+  const [conflict, setConflict] = useState<Conflict>()
+  const notify = useNotify()
+  const onError = (error: Error, { id, data, previousData }: Refused) => {
+    const isStale = error instanceof HttpError && error.status === 412
+    if (isStale && id !== undefined && data !== undefined && previousData !== undefined) {
+      setConflict({ id, data, previousData })
+    } else {
+      notify(error.message, { type: 'error' })
+    }
+  }
+  const close = () => setConflict(undefined)
+  const dialog = conflict && <ConflictDialog {...{ resource, conflict, close }} />
+  return { mutationOptions: { onError }, dialog }
+}
+
+interface ConflictProps {
+  resource: string
+  conflict: Conflict
+  close(): void
+}
+
+function ConflictDialog({ resource, conflict, close }: ConflictProps) {
+  const { id, data, previousData } = conflict
+  const notify = useNotify()
+  const refresh = useRefresh()
+  const { data: now } = useQuery({
+    queryKey: [resource, 'conflict', id],
+    queryFn: async () => (await dataProvider.getOne(resource, { id })).data,
+    gcTime: 0,
+  })
+  const mine = sendable(resource, changesOf(data, previousData))
+  const theirs = now === undefined ? {} : sendable(resource, changesOf(now, previousData))
+  const fields = [...new Set([...Object.keys(mine), ...Object.keys(theirs)])]
+  const settle = (message: string) => {
+    notify(message, { type: 'info' })
+    close()
+    refresh()
+  }
+  const saveMine = async () => {
+    if (now === undefined) return
+    try {
+      await dataProvider.update(resource, { id, data: { ...now, ...mine }, previousData: now })
+      settle('Your changes are saved, beside what was changed meanwhile')
+    } catch (error) {
+      notify(error instanceof Error ? error.message : String(error), { type: 'error' })
+    }
+  }
+  return (
+    <Dialog open onClose={close} aria-labelledby="conflict" maxWidth="sm" fullWidth>
+      <DialogTitle id="conflict">Somebody else changed this meanwhile</DialogTitle>
+      <DialogContent>
+        <Alert severity="warning">Nothing of yours is saved yet. What shall hold?</Alert>
+        <Table size="small">
+          <TableHead>
+            <TableRow>
+              <TableCell>Field</TableCell>
+              <TableCell>Yours</TableCell>
+              <TableCell>In the shop now</TableCell>
+            </TableRow>
+          </TableHead>
+          <TableBody>
+            {fields.map(field => (
+              <TableRow key={field}>
+                <TableCell component="th">{field}</TableCell>
+                <TableCell>{shown(field in mine ? mine[field] : previousData[field])}</TableCell>
+                <TableCell>{shown(now?.[field])}</TableCell>
+              </TableRow>
+            ))}
+          </TableBody>
+        </Table>
+      </DialogContent>
+      <DialogActions>
+        <Button onClick={close}>Go on editing</Button>
+        <Button onClick={() => settle('This is what is in the shop now')}>Take theirs</Button>
+        <Button variant="contained" onClick={saveMine} disabled={now === undefined}>
+          Save mine
+        </Button>
+      </DialogActions>
+    </Dialog>
+  )
+}
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined || value === '') return '–'
+  if (isMoney(value)) return formatMoney(value)
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}

@@ -1,0 +1,25 @@
+// Builds the admin console in a process beside the shop, which is ready long before.
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+
+const script = join(import.meta.dirname, '../console/build.ts')
+
+/** Builds it where that is needed, and says so. Returns what ends it early. */
+export function buildConsoleBeside(say: (line: string) => void = () => undefined): () => void {
+  const child = spawn(process.execPath, [script, '--quiet'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  let isWanted = true
+  const failed = () => {
+    if (isWanted) say('The console could not be built: npm run console:build says why')
+  }
+  child.stdout.setEncoding('utf8').on('data', text => say(String(text).trimEnd()))
+  child.on('error', failed)
+  child.on('exit', code => {
+    if (code !== 0) failed()
+  })
+  return () => {
+    isWanted = false
+    child.kill()
+  }
+}

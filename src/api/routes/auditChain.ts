@@ -1,0 +1,151 @@
+// The proof that nobody has changed the log, over HTTP: checkpoints, their keys, verification.
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import type { Kept } from '../../commands/auditPorts.ts'
+import {
+  type ChainParts,
+  type CheckedPart,
+  checkChain,
+  type Fault,
+} from '../../commands/chainCheck.ts'
+import { access, Checkpoints, positionFrom, tag, Verification } from '../auditSchemas.ts'
+import type { ApiContext } from '../context.ts'
+import { streamedRoute } from '../ndjson.ts'
+import { Position } from '../schemas.ts'
+
+const strict = { additionalProperties: false }
+const pageSize = 100
+/** What one request verifies: a second of work. */
+const eventsMax = 20_000
+
+/** Publishes the hash chain. */
+export function auditChainRoutes(app: FastifyInstance, context: ApiContext): void {
+  const shared = { tag, access, from: [] }
+  streamedRoute(app, context, {
+    ...shared,
+    bulk: true,
+    url: '/audit/verify',
+    summary: 'Computes the hash chain anew and names the first position that does not agree',
+    operationId: 'verifyLog',
+    query: Type.Object({ from: Type.Optional(Position), to: Type.Optional(Position) }, strict),
+    answer: Verification,
+    handle: ({ query: { from, to } }) =>
+      verify(context, positionFrom(from), to === undefined ? undefined : positionFrom(to)),
+    lines: ({ query: { from } }) => verifyAll(context, positionFrom(from)),
+  })
+  streamedRoute(app, context, {
+    ...shared,
+    url: '/audit/checkpoints',
+    summary: 'The signed checkpoints of the hash chain',
+    operationId: 'listCheckpoints',
+    query: Type.Object({ after: Type.Optional(Position) }, strict),
+    answer: Checkpoints,
+    async handle({ query: { after } }) {
+      const kept = await context.audit.book.behind(positionFrom(after), pageSize + 1)
+      const data = await Promise.all(kept.slice(0, pageSize).map(each => shown(context, each)))
+      const nextCursor = kept.length > pageSize ? data.at(-1)?.position : undefined
+      return nextCursor === undefined ? { data } : { data, nextCursor }
+    },
+    lines: ({ query: { after } }) => checkpointLines(context, positionFrom(after)),
+  })
+}
+
+/** The keys with which checkpoints can be verified; under the root, like those of tokens. */
+export function auditKeyRoutes(app: FastifyInstance, { audit }: ApiContext): void {
+  const options = { config: { access: 'public' as const }, schema: { hide: true } }
+  app.get('/.well-known/audit-jwks.json', options, () => audit.signer.jwks())
+}
+
+async function shown({ audit }: ApiContext, { position, after, signed }: Kept) {
+  const checkpoint = await audit.signer.open(signed)
+  const isValid = checkpoint?.position === position && checkpoint.after === after
+  return {
+    position: String(position),
+    after: String(after),
+    valid: isValid,
+    count: isValid ? checkpoint.count : null,
+    hash: isValid ? checkpoint.hash : null,
+    at: isValid ? checkpoint.at.toISOString() : null,
+    signed,
+  }
+}
+
+async function* checkpointLines(context: ApiContext, after: bigint): AsyncGenerator<object> {
+  let behind = after
+  for (;;) {
+    const kept = await context.audit.book.behind(behind, pageSize)
+    for (const each of kept) yield await shown(context, each)
+    const last = kept.at(-1)
+    if (last === undefined || kept.length < pageSize) return
+    behind = last.position
+  }
+}
+
+interface Tally {
+  after: bigint
+  upTo: bigint
+  events: number
+  checkpoints: number
+  fault: Fault | undefined
+}
+
+const nothing: Tally = { after: 0n, upTo: 0n, events: 0, checkpoints: 0, fault: undefined }
+
+/** Verifies in steps: a tally after each part, the last one with a fault where there is one. */
+async function* tallies(parts: ChainParts, from: bigint): AsyncGenerator<Tally> {
+  let tally = nothing
+  for await (const checked of checkChain(parts, from)) {
+    tally = checked.fault === undefined ? withPart(tally, checked) : { ...tally, ...checked }
+    yield tally
+  }
+}
+
+function withPart(before: Tally, { checkpoint, events }: CheckedPart): Tally {
+  return {
+    after: before.checkpoints === 0 ? checkpoint.after : before.after,
+    upTo: checkpoint.position,
+    events: before.events + events,
+    checkpoints: before.checkpoints + 1,
+    fault: undefined,
+  }
+}
+
+async function verify(context: ApiContext, from: bigint, to: bigint | undefined) {
+  const signedUpTo = (await context.audit.book.last())?.position ?? 0n
+  const end = to === undefined || to > signedUpTo ? signedUpTo : to
+  let last: Tally = nothing
+  for await (const tally of tallies({ ...context, ...context.audit }, from)) {
+    last = tally
+    if (tally.upTo >= end || tally.events >= eventsMax) break
+  }
+  const isDone = last.fault !== undefined || last.upTo >= end
+  const next = isDone || last === nothing ? null : String(last.upTo + 1n)
+  return { ...(await report(context, last)), signedUpTo: String(signedUpTo), next }
+}
+
+async function report({ eventStore }: ApiContext, tally: Tally) {
+  return {
+    ok: tally.fault === undefined,
+    after: String(tally.after),
+    upTo: String(tally.upTo),
+    events: tally.events,
+    checkpoints: tally.checkpoints,
+    firstBad: faultOf(tally),
+    head: String(await eventStore.head()),
+  }
+}
+
+function faultOf({ fault }: Tally) {
+  return fault === undefined ? null : { ...fault, position: String(fault.position) }
+}
+
+/** A line for each checkpoint, and a last one that says how it ended. */
+async function* verifyAll(context: ApiContext, from: bigint): AsyncGenerator<object> {
+  let last: Tally = nothing
+  for await (const tally of tallies({ ...context, ...context.audit }, from)) {
+    last = tally
+    const { upTo, events, checkpoints } = tally
+    yield { upTo: String(upTo), events, checkpoints, ok: tally.fault === undefined }
+  }
+  yield { done: true, ...(await report(context, last)) }
+}

@@ -1,0 +1,113 @@
+// Reports for admins and auditors: sales by day, product, category or country, as JSON or CSV.
+import type { FastifyInstance } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { SignedMoney } from '../../domain/types.ts'
+import { type ReportLine, reportDimensions, salesReport } from '../../projections/salesReport.ts'
+import type { ApiContext } from '../context.ts'
+import { csvOf } from '../csv.ts'
+import { HttpProblem } from '../problems.ts'
+import { awaitPosition } from '../requests.ts'
+import { integer, many, nullable, Position, problemResponses, strict, text } from '../schemas.ts'
+
+const limitMax = 10_000
+const day = (description: string) =>
+  Type.Optional(Type.String({ pattern: '^[12]\\d{3}-\\d\\d-\\d\\d$', maxLength: 10, description }))
+
+const SalesQuery = Type.Object(
+  {
+    by: Type.Optional(Type.Enum([...reportDimensions], { default: 'day' })),
+    from: day('The first day, in UTC'),
+    to: day('The last day, in UTC'),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limitMax, default: 1_000 })),
+    minPosition: Type.Optional(Position),
+  },
+  strict,
+)
+const SalesReport = Type.Object(
+  {
+    by: Type.Enum([...reportDimensions]),
+    data: many(
+      Type.Object(
+        {
+          /** Null for what has none: postage has no category, some orders no country. */
+          key: nullable(text(200)),
+          name: nullable(text(200)),
+          orders: integer,
+          quantity: integer,
+          gross: SignedMoney,
+          returned: SignedMoney,
+          net: SignedMoney,
+        },
+        strict,
+      ),
+      limitMax,
+    ),
+    /** Of lines, more than are shown where `limit` cuts them off. */
+    total: integer,
+  },
+  strict,
+)
+
+/** Publishes the reports. */
+export function reportRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.get<{ Querystring: Static<typeof SalesQuery> }>(
+    '/admin/reports/sales',
+    {
+      config: { access: ['admin', 'auditor'] },
+      schema: {
+        summary: 'Sales by day, product, category or country; with Accept: text/csv as a table',
+        description:
+          'What was paid for counts on the day it was paid, what came back on the day it came ' +
+          'back. A product counts for the category that it had when it was ordered.',
+        tags: ['Admin'],
+        operationId: 'salesReport',
+        querystring: SalesQuery,
+        response: {
+          200: {
+            description: 'The report',
+            content: {
+              'application/json': { schema: SalesReport },
+              'text/csv': { schema: Type.String({ maxLength: 10_000_000 }) },
+            },
+          },
+          ...problemResponses,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { by = 'day', from, to, limit = 1_000 } = request.query
+      for (const [pointer, given] of Object.entries({ '/from': from, '/to': to })) {
+        if (given !== undefined && !isDay(given)) throw badDay(pointer, 'No such day.')
+      }
+      if (from !== undefined && to !== undefined && from > to) throw badDay('/from', 'After `to`.')
+      await awaitPosition(context, request, 'sales')
+      const report = await salesReport(context.db, { by, from, to, limit })
+      reply.header('vary', 'accept')
+      if (!/\btext\/csv\b/.test(request.headers.accept ?? '')) return { by, ...report }
+      return reply
+        .type('text/csv; charset=utf-8')
+        .header('content-disposition', `attachment; filename="sales-by-${by}.csv"`)
+        .send(csvOf([by, ...columns], report.data.map(cellsOf)))
+    },
+  )
+}
+
+/** Whether the calendar has it. */
+function isDay(text: string): boolean {
+  const at = new Date(`${text}T00:00:00Z`)
+  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(text)
+}
+
+function badDay(pointer: string, detail: string): HttpProblem {
+  return new HttpProblem('request/invalid', 'A report goes from a day to a later one.', {
+    errors: [{ pointer, detail, in: 'querystring' }],
+  })
+}
+
+/** Amounts are in minor units, as everywhere. */
+const columns = ['name', 'currency', 'orders', 'quantity', 'gross', 'returned', 'net']
+
+function cellsOf({ key, name, orders, quantity, gross, returned, net }: ReportLine) {
+  const amounts = [gross.amount, returned.amount, net.amount]
+  return [key, name, gross.currency, orders, quantity, ...amounts]
+}

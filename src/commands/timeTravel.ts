@@ -1,0 +1,103 @@
+// What something was like at a time or a revision: its own aggregate, folded up to there.
+import type { Aggregate, DomainEvent } from '../domain/aggregate.ts'
+import { cart } from '../domain/cart.ts'
+import { customer } from '../domain/customer.ts'
+import { order } from '../domain/order.ts'
+import { product } from '../domain/product.ts'
+import type { RejectionCode } from '../domain/rejection.ts'
+import { stock } from '../domain/stock.ts'
+import { type EventStore, type RecordedEvent, Unavailable } from '../eventstore/port.ts'
+import type { Codec, Stored } from './ports.ts'
+
+/** The last revision that counts, or the last moment. */
+export type Until = { revision: number } | { at: Date }
+
+export interface StateThen {
+  stream: string
+  /** The last event that is in it. */
+  revision: number
+  position: string
+  at: string
+  state: unknown
+  /** The revision at which reading ended because the event there cannot be understood. */
+  unreadable: number | null
+}
+
+interface Parts {
+  eventStore: Pick<EventStore, 'readStream'>
+  codec: Pick<Codec, 'decodeFor'>
+}
+
+export interface Kind {
+  notFound: RejectionCode
+  stream(id: string): string
+  /** Undefined when there is nothing yet, or nothing at all. */
+  asOf(parts: Parts, id: string, until: Until): Promise<StateThen | undefined>
+}
+
+/** What auditors can look at as it was. */
+export const kinds = {
+  orders: kindOf(order, 'order/not-found'),
+  carts: kindOf(cart, 'cart/not-found'),
+  products: kindOf(product, 'product/not-found'),
+  stock: kindOf(stock, 'product/not-found'),
+  customers: kindOf(customer, 'customer/not-found'),
+} as const
+
+function kindOf<State, Event extends DomainEvent>(
+  aggregate: Aggregate<State, Event>,
+  notFound: RejectionCode,
+): Kind {
+  const stream = (id: string) => `${aggregate.category}-${id}`
+  return {
+    notFound,
+    stream,
+    asOf: (parts, id, until) => foldUntil(aggregate, parts, { stream: stream(id), until }),
+  }
+}
+
+async function foldUntil<State, Event extends DomainEvent>(
+  aggregate: Aggregate<State, Event>,
+  { eventStore, codec }: Parts,
+  { stream, until }: { stream: string; until: Until },
+): Promise<StateThen | undefined> {
+  let state = aggregate.initial
+  let last: Stored<Event> | undefined
+  let unreadable: number | null = null
+  const range = 'revision' in until ? { to: until.revision } : {}
+  for await (const recorded of eventStore.readStream(stream, range)) {
+    const event = await decoded<Event>(codec, aggregate, recorded)
+    if (event === undefined) {
+      unreadable = recorded.revision
+      break
+    }
+    if ('at' in until && event.at > until.at) break
+    state = aggregate.evolve(state, event)
+    last = event
+  }
+  if (last === undefined) return undefined
+  const { revision, position, at } = last
+  const place = { stream, revision, position: String(position), at: at.toISOString() }
+  return { ...place, state: plain(state), unreadable }
+}
+
+async function decoded<Event extends DomainEvent>(
+  codec: Parts['codec'],
+  aggregate: { events: Record<string, unknown> },
+  recorded: RecordedEvent,
+): Promise<Stored<Event> | undefined> {
+  try {
+    return await codec.decodeFor<Event>(aggregate, recorded)
+  } catch (error) {
+    if (error instanceof Unavailable) throw error
+    return undefined
+  }
+}
+
+/** A state as JSON has it: maps become objects. */
+export function plain(value: unknown): unknown {
+  if (value instanceof Map) return plain(Object.fromEntries(value))
+  if (Array.isArray(value)) return value.map(plain)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, plain(field)]))
+}

@@ -1,0 +1,119 @@
+// The book of checkpoints in PostgreSQL, wherever the log is.
+import type { CheckpointBook, Kept, KeptPart, Mark } from '../commands/auditPorts.ts'
+import { type Pool, rows, type Statement, violatedConstraint } from './database.ts'
+import { answerOf } from './weather.ts'
+
+const last: Statement = {
+  name: 'audit_checkpoints_last',
+  text: `select position, after, signed
+    from shop.audit_checkpoints
+    order by position desc
+    limit 1`,
+}
+const upTo: Statement = {
+  name: 'audit_checkpoints_up_to',
+  text: `select position, after, signed
+    from shop.audit_checkpoints
+    where position <= $1
+    order by position desc
+    limit 1`,
+}
+const behind: Statement = {
+  name: 'audit_checkpoints_behind',
+  text: `select position, after, signed
+    from shop.audit_checkpoints
+    where position > $1
+    order by position
+    limit $2`,
+}
+const partsBehind: Statement = {
+  name: 'audit_checkpoints_parts',
+  text: `select position, after, signed, marks
+    from shop.audit_checkpoints
+    where position > $1
+    order by position
+    limit $2`,
+}
+const add: Statement = {
+  name: 'audit_checkpoints_add',
+  text: `insert into shop.audit_checkpoints (position, after, signed, marks)
+    values ($1, $2, $3, $4)`,
+}
+const lock: Statement = {
+  name: 'audit_lock',
+  text: `select pg_try_advisory_lock(hashtext('shop.audit_checkpoints')) as taken`,
+}
+const unlock: Statement = {
+  name: 'audit_unlock',
+  text: `select pg_advisory_unlock(hashtext('shop.audit_checkpoints'))`,
+}
+
+const positionBytes = 8
+const markBytes = positionBytes + 32
+
+/** Checkpoints in shop.audit_checkpoints. Throws Unavailable. */
+export function createCheckpointBook(pool: Pool): CheckpointBook {
+  const ask = (statement: Statement, values: unknown[] = []) =>
+    answerOf(rows<Kept & { [column: string]: unknown }>(pool, statement, values))
+  return {
+    last: async () => (await ask(last))[0],
+    upTo: async position => (await ask(upTo, [position]))[0],
+    behind: (position, limit) => ask(behind, [position, limit]),
+    async partsBehind(position, limit) {
+      const found = await answerOf(
+        rows<Kept & { marks: Buffer }>(pool, partsBehind, [position, limit]),
+      )
+      return found.map(part => ({ ...part, marks: unpacked(part.marks) }))
+    },
+    add: part => answerOf(addPart(pool, part)),
+    alone: work => workAlone(pool, work),
+  }
+}
+
+async function addPart(pool: Pool, part: KeptPart): Promise<boolean> {
+  const { position, after, signed, marks } = part
+  try {
+    await rows(pool, add, [position, after, signed, packed(marks)])
+    return true
+  } catch (error) {
+    if (violatedConstraint(error) === undefined) throw error
+    return false
+  }
+}
+
+/** The lock belongs to a session and ends with it, however the process ends. */
+async function workAlone(pool: Pool, work: () => Promise<void>): Promise<boolean> {
+  const session = await answerOf(pool.connect())
+  let broken: Error | undefined
+  const release = () =>
+    rows(session, unlock).catch((cause: Error) => {
+      broken = cause
+    })
+  try {
+    const [row] = await answerOf(rows<{ taken: boolean }>(session, lock))
+    if (row?.taken !== true) return false
+    await work().finally(release)
+    return true
+  } finally {
+    session.release(broken)
+  }
+}
+
+function packed(marks: readonly Mark[]): Buffer {
+  const bytes = Buffer.alloc(marks.length * markBytes)
+  for (const [index, { position, hash }] of marks.entries()) {
+    bytes.writeBigUInt64BE(position, index * markBytes)
+    bytes.write(hash, index * markBytes + positionBytes, 'hex')
+  }
+  return bytes
+}
+
+function unpacked(bytes: Buffer): Mark[] {
+  return Array.from({ length: Math.floor(bytes.length / markBytes) }, (_, index) => {
+    const start = index * markBytes
+    return {
+      position: bytes.readBigUInt64BE(start),
+      hash: bytes.toString('hex', start + positionBytes, start + markBytes),
+    }
+  })
+}

@@ -1,0 +1,156 @@
+// Metrics in the form of Prometheus, on a port of their own that strangers do not reach.
+import { createServer } from 'node:http'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Metrics } from '../metrics.ts'
+
+/** What is looked up when somebody asks, and not before. */
+export interface MetricSources {
+  projections(): Promise<
+    { name: string; lagEvents: number; lagSeconds: number; parkedEvents: number }[]
+  >
+  queues(): Promise<{ queue: string; state: string; jobs: number }[]>
+}
+
+const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const sizes = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000]
+
+/** Metrics that are counted here. */
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  return { registry, metrics: { ...logMetrics(registry), ...edgeMetrics(registry) } }
+}
+
+function builders(registry: Registry) {
+  const registers = [registry]
+  return {
+    counter: <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
+      new Counter({ name: `orderstream_${name}`, help, labelNames, registers }),
+    histogram: <Label extends string>(
+      name: string,
+      help: string,
+      on: { buckets: number[]; labelNames: readonly Label[] },
+    ) => new Histogram({ name: `orderstream_${name}`, help, ...on, registers }),
+  }
+}
+
+type LogMetrics = Pick<Metrics, 'append' | 'conflict' | 'projectionBatch' | 'cache'>
+
+function logMetrics(registry: Registry): LogMetrics {
+  const { counter, histogram } = builders(registry)
+  const none: readonly string[] = []
+  const time = { buckets: seconds, labelNames: none }
+  const size = { buckets: sizes, labelNames: none }
+  const appends = histogram('append_seconds', 'Writes to the log: how long', time)
+  const events = histogram('append_batch_events', 'Writes to the log: events in each', size)
+  const requests = histogram('append_batch_requests', 'Writes to the log: requests in each', size)
+  const conflicts = counter('append_conflicts_total', 'Appends that met another revision', none)
+  const projected = counter('projection_events_total', 'Events that were projected', ['projection'])
+  const batches = histogram('projection_batch_seconds', 'Batches of projections: how long', {
+    buckets: seconds,
+    labelNames: ['projection'],
+  })
+  const caches = counter('cache_requests_total', 'Caches: hits and misses', ['cache', 'result'])
+  return {
+    append(took, eventCount, requestCount) {
+      appends.observe(took)
+      events.observe(eventCount)
+      requests.observe(requestCount)
+    },
+    conflict: () => conflicts.inc(),
+    projectionBatch(projection, eventCount, took) {
+      projected.inc({ projection }, eventCount)
+      batches.observe({ projection }, took)
+    },
+    cache: (cache, hit) => caches.inc({ cache, result: hit ? 'hit' : 'miss' }),
+  }
+}
+
+function edgeMetrics(registry: Registry): Omit<Metrics, keyof LogMetrics> {
+  const { counter, histogram } = builders(registry)
+  const requests = histogram('http_request_seconds', 'HTTP requests: how long', {
+    buckets: seconds,
+    labelNames: ['method', 'route', 'status'],
+  })
+  const payments = counter('payments_total', 'Answers of the payment provider', ['kind', 'result'])
+  const mails = counter('mails_total', 'Mails that were given to the server', [
+    'template',
+    'result',
+  ])
+  const webhooks = counter('webhooks_total', 'Attempts to deliver a webhook', ['result'])
+  return {
+    request: ({ method, route, status }, took) =>
+      requests.observe({ method, route, status: String(status) }, took),
+    payment: (kind, result) => payments.inc({ kind, result }),
+    mail: (template, result) => mails.inc({ template, result }),
+    webhook: result => webhooks.inc({ result }),
+  }
+}
+
+/** Adds what is looked up on asking. */
+export function addSources(registry: Registry, sources: MetricSources): void {
+  const registers = [registry]
+  const labelNames = ['projection']
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `orderstream_${name}`, help, labelNames, registers })
+  const events = gauge('projection_lag_events', 'Positions of the log that are still to be read')
+  const parked = gauge('projection_parked_events', 'Events that wait for somebody to look at them')
+  new Gauge({
+    name: 'orderstream_projection_lag_seconds',
+    help: 'How long the next event has been waiting',
+    labelNames,
+    registers,
+    async collect() {
+      for (const gauge of [this, events, parked]) gauge.reset()
+      for (const { name: projection, ...state } of await orNothing(sources.projections())) {
+        this.set({ projection }, state.lagSeconds)
+        events.set({ projection }, state.lagEvents)
+        parked.set({ projection }, state.parkedEvents)
+      }
+    },
+  })
+  new Gauge({
+    name: 'orderstream_queue_jobs',
+    help: 'Jobs by queue and state',
+    labelNames: ['queue', 'state'],
+    registers,
+    async collect() {
+      this.reset()
+      const known = await orNothing(sources.queues())
+      for (const { queue, state, jobs } of known) this.set({ queue, state }, jobs)
+    },
+  })
+}
+
+/** A server that is away takes its own numbers with it, and no others. */
+function orNothing<T>(asked: Promise<T[]>): Promise<T[]> {
+  return asked.catch(() => [])
+}
+
+/** Serves /metrics and nothing else. */
+export async function serveMetrics(registry: Registry, on: { host: string; port: number }) {
+  const server = createServer(async (request, response) => {
+    if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
+      response.writeHead(404).end()
+      return
+    }
+    try {
+      const text = await registry.metrics()
+      response.writeHead(200, { 'content-type': registry.contentType }).end(text)
+    } catch {
+      // Prometheus notes that this target was down.
+      response.writeHead(503).end()
+    }
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(on.port, on.host, resolve)
+  })
+  return {
+    close: () =>
+      new Promise<void>(resolve => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}

@@ -1,0 +1,19 @@
+// What follows from an Idempotency-Key and from nothing else, and what nobody else can work out.
+import { createHmac } from 'node:crypto'
+import type { Fingerprint, RequestKeys } from '../commands/ports.ts'
+import type { Secrets } from './secrets.ts'
+
+/** Fingerprints of 132 bits, with a key of the shop's secret: the same in all of its processes. */
+export function createFingerprint(secrets: Secrets): Fingerprint {
+  const key = secrets.key('fingerprints')
+  return text => createHmac('sha256', key).update(text).digest('base64url').slice(0, 22)
+}
+
+/** Derives 256 bits, as 43 characters of base64url, with a key of the shop's secret. */
+export function createRequestKeys(secrets: Secrets): RequestKeys {
+  const key = secrets.key('request-keys')
+  return {
+    derive: (...parts) =>
+      createHmac('sha256', key).update(JSON.stringify(parts)).digest('base64url'),
+  }
+}

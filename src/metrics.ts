@@ -1,0 +1,32 @@
+// What the shop counts and times. Rooms speak to this port; what exports it is wired in app.ts.
+
+export interface Metrics {
+  /** One write to the log: how long it took, its events, and the requests that left together. */
+  append(seconds: number, events: number, requests: number): void
+  /** An append met another revision than it expected. */
+  conflict(): void
+  /** A projection or reaction has committed a batch. */
+  projectionBatch(name: string, events: number, seconds: number): void
+  /** A cache was asked; `kind` is one of a few fixed words such as `listing` or `order`. */
+  cache(kind: string, hit: boolean): void
+  /** An HTTP request was answered; `route` is the pattern, never the address. */
+  request(on: { method: string; route: string; status: number }, seconds: number): void
+  /** The payment provider has answered, or could not be asked (`unavailable`). */
+  payment(kind: 'charge' | 'cancel' | 'refund', result: string): void
+  /** A mail was given to the mail server, or was not taken. */
+  mail(template: string, result: 'sent' | 'failed'): void
+  /** A webhook was delivered, or was not taken. */
+  webhook(result: 'delivered' | 'failed'): void
+}
+
+/** Counts nothing: for scripts, and for tests that look elsewhere. */
+export const noMetrics: Metrics = {
+  append: () => undefined,
+  conflict: () => undefined,
+  projectionBatch: () => undefined,
+  cache: () => undefined,
+  request: () => undefined,
+  payment: () => undefined,
+  mail: () => undefined,
+  webhook: () => undefined,
+}

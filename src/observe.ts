@@ -1,0 +1,71 @@
+// What watches a shop: metrics on a port of their own, and traces to a collector.
+import type { Config } from './config.ts'
+import type { EventStore } from './eventstore/port.ts'
+import { addSources, createMetrics, serveMetrics } from './infra/metrics.ts'
+import { createTracing } from './infra/tracing.ts'
+import type { OpenShop } from './openShop.ts'
+import { type ProjectionState, projectionStates } from './projections/orderQueries.ts'
+import { noTracing, type Observing } from './tracing.ts'
+import type { openQueues } from './workers/jobQueue.ts'
+
+type Queues = ReturnType<typeof openQueues>
+
+export interface Watching extends Observing {
+  /** Serves the metrics, where a port is set for them. */
+  serve(shop: OpenShop, queues: Queues): Promise<void>
+  close(): Promise<void>
+}
+
+/** Metrics and traces of one process, as its settings want them. */
+export function createWatching(config: Config, role: string): Watching {
+  const { registry, metrics } = createMetrics()
+  const endpoint = config.otlpEndpoint
+  const service = `orderstream-${role}`
+  const tracing = endpoint === undefined ? undefined : createTracing({ endpoint, service })
+  let stop: (() => Promise<void>) | undefined
+  return {
+    metrics,
+    tracing: tracing ?? noTracing,
+    async serve(shop, { queues }) {
+      const port = config.metricsPort
+      if (port === undefined) return
+      addSources(registry, {
+        projections: () => lagsOf(shop),
+        queues: async () => (await Promise.all(queues.map(depthOf))).flat(),
+      })
+      stop = (await serveMetrics(registry, { host: config.host, port })).close
+    },
+    async close() {
+      await stop?.()
+      await tracing?.close()
+    },
+  }
+}
+
+async function depthOf(queue: Queues['queues'][number]) {
+  const counts = await queue.getJobCounts('waiting', 'active', 'delayed', 'failed')
+  return Object.entries(counts).map(([state, jobs]) => ({ queue: queue.name, state, jobs }))
+}
+
+async function lagsOf({ db, eventStore }: OpenShop) {
+  const [states, head] = await Promise.all([projectionStates(db), eventStore.head()])
+  return Promise.all(
+    states.map(async ({ name, position, parked }) => ({
+      name,
+      lagEvents: Number(head > position ? head - position : 0n),
+      lagSeconds: head > position ? await waitingSeconds(eventStore, position) : 0,
+      parkedEvents: Number(parked),
+    })),
+  )
+}
+
+/** How long ago the event was written that comes next. */
+async function waitingSeconds(
+  eventStore: EventStore,
+  after: ProjectionState['position'],
+): Promise<number> {
+  for await (const { recordedAt } of eventStore.readAll({ after })) {
+    return Math.max(0, (Date.now() - recordedAt.getTime()) / 1_000)
+  }
+  return 0
+}

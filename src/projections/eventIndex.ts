@@ -1,0 +1,58 @@
+// Where events are in the log, by what auditors look for: stream, type, who, trace, time.
+import { eventSchemas, type ShopEvent } from '../domain/events.ts'
+import { insertNew } from './keyedTable.ts'
+import type { Projection, ReadEvent } from './projection.ts'
+
+interface IndexRow {
+  position: string
+  stream: string
+  revision: number
+  type: string
+  actor: string
+  correlation_id: string
+  at: string
+}
+
+const eventIndexTable = {
+  name: 'event_index',
+  columns: {
+    position: 'bigint',
+    stream: 'text',
+    revision: 'bigint',
+    type: 'text',
+    actor: 'text',
+    correlation_id: 'text',
+    at: 'timestamptz',
+  },
+}
+
+/** Every type of event that there is. */
+export const eventTypes: readonly ShopEvent['type'][] = Object.keys(eventSchemas).filter(isType)
+
+function isType(name: string): name is ShopEvent['type'] {
+  return name in eventSchemas
+}
+
+export const eventIndex: Projection = {
+  name: 'eventIndex',
+  version: 1,
+  tables: ['event_index'],
+  on: eventTypes,
+  async apply(events, db) {
+    await insertNew(db, eventIndexTable, events.map(rowOf))
+    return {}
+  },
+}
+
+function rowOf({ position, stream, revision, type, actor, correlationId, at }: ReadEvent) {
+  const row: IndexRow = {
+    position: String(position),
+    stream,
+    revision,
+    type,
+    actor: actor.role === 'anonymous' ? actor.role : actor.id,
+    correlation_id: correlationId,
+    at: at.toISOString(),
+  }
+  return row
+}

@@ -1,0 +1,117 @@
+// A queue of jobs in Redis and the worker that does them: the same patience for every kind.
+import { type ConnectionOptions, Queue, Worker } from 'bullmq'
+import type { Log } from './log.ts'
+
+/** Every queue of the shop. Tables hold the truth; a queue only says what is to be looked at. */
+export const queueNames = ['mails', 'account-mails', 'images', 'imports', 'webhooks'] as const
+export type QueueName = (typeof queueNames)[number]
+
+export interface JobQueueParts<Data> {
+  name: QueueName
+  connection: ConnectionOptions
+  /** Jobs at the same time in this process. */
+  concurrency: number
+  log: Log
+  work(data: Data): Promise<void>
+  /** What tells a failed job from others in the log: ids alone. */
+  naming(data: Data): object
+}
+
+export interface Job<Data> {
+  /** The same job again is no job while the first is in the queue; the tables know the rest. */
+  id: string
+  name: string
+  data: Data
+}
+
+export interface Patience {
+  /** How often it is tried before the tables have to bring it again. Default: once. */
+  attempts?: number
+  /** How many ended jobs stay to be looked at; while one does, its id is no new job. */
+  keepDone?: number
+  keepFailed?: number
+}
+
+export interface JobQueue<Data> {
+  add(jobs: readonly Job<Data>[], patience?: Patience): Promise<void>
+  /** Told whenever nothing waits any more. */
+  onDrained(listener: () => void): void
+  close(): Promise<void>
+}
+
+/** Starts a queue and its worker. */
+export function startJobQueue<Data>(parts: JobQueueParts<Data>): JobQueue<Data> {
+  const { name, connection, concurrency, log } = parts
+  const queue = new Queue<Data, void, string, Data, void, string>(name, { connection })
+  const worker = new Worker<Data, void, string>(name, job => parts.work(job.data), {
+    connection: { ...connection, maxRetriesPerRequest: null },
+    concurrency,
+    // A worker that is killed twice must not lose the job (the default is 1).
+    maxStalledCount: 20,
+    lockDuration: 10_000,
+    stalledInterval: 5_000,
+  })
+  queue.on('error', error => log.warn({ queue: name, error: error.message }, 'queue'))
+  worker.on('error', error => log.warn({ queue: name, error: error.message }, 'worker'))
+  worker.on('failed', (job, error) => {
+    const named = job === undefined ? {} : parts.naming(job.data)
+    log.warn({ queue: name, ...named, error: codeOf(error) }, 'job not done yet')
+  })
+  return {
+    async add(jobs, { attempts = 1, keepDone = 0, keepFailed = 0 } = {}) {
+      if (jobs.length === 0) return
+      const opts = {
+        attempts,
+        backoff: { type: 'exponential', delay: 1_000 },
+        removeOnComplete: { count: keepDone },
+        removeOnFail: { count: keepFailed },
+      }
+      await queue.addBulk(
+        jobs.map(job => ({ name: job.name, data: job.data, opts: { ...opts, jobId: job.id } })),
+      )
+    },
+    onDrained: listener => void worker.on('drained', listener),
+    async close() {
+      await worker.close()
+      await queue.close()
+    },
+  }
+}
+
+/** What went wrong, without the words of others: those may quote an address. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'failed'
+}
+
+/** All queues, to look at; they work on nothing. A client of Redis given here is shared. */
+export function openQueues(connection: ConnectionOptions) {
+  const queues = queueNames.map(name => new Queue(name, { connection }))
+  // Without a listener a lost connection would end the process.
+  for (const queue of queues) queue.on('error', () => undefined)
+  return {
+    queues,
+    async close() {
+      await Promise.all(queues.map(queue => queue.close()))
+    },
+  }
+}
+
+/** Runs `work` when woken; woken while it runs, it runs once more after that. */
+export function onceAtATime(work: () => Promise<void>) {
+  let running: Promise<void> | undefined
+  let again = false
+  const run = async () => {
+    do {
+      again = false
+      await work()
+    } while (again)
+    running = undefined
+  }
+  return {
+    wake() {
+      again = true
+      running ??= run()
+    },
+    settled: async () => running,
+  }
+}

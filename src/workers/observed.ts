@@ -1,0 +1,37 @@
+// Projections and reactions whose batches are counted, and are part of the traces that led to them.
+import type { Projection, ReadEvent } from '../projections/projection.ts'
+import { appendTrace, type Observing, type Tracing } from '../tracing.ts'
+
+/** A batch with more commands than this is catching up: nobody waits for any one of them. */
+const tracedMax = 50
+
+/** The same projection; what it does to a batch is timed. */
+export function observedProjection(
+  projection: Projection,
+  { metrics, tracing }: Observing,
+): Projection {
+  const { name } = projection
+  return {
+    ...projection,
+    async apply(events, db) {
+      const [startedAt, began] = [Date.now(), performance.now()]
+      const committed = await projection.apply(events, db)
+      metrics.projectionBatch(name, events.length, (performance.now() - began) / 1_000)
+      if (tracing.isOn) noteBatch(tracing, name, { events, startedAt })
+      return committed
+    },
+  }
+}
+
+function noteBatch(
+  tracing: Tracing,
+  name: string,
+  { events, startedAt }: { events: readonly ReadEvent[]; startedAt: number },
+): void {
+  const byCommand = new Map(events.map(event => [event.commandId, event]))
+  if (byCommand.size > tracedMax) return
+  for (const event of byCommand.values()) {
+    const attributes = { projection: name, events: events.length }
+    tracing.note(`project ${name}`, { parent: appendTrace(event), startedAt, attributes })
+  }
+}

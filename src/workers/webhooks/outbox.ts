@@ -1,0 +1,64 @@
+// The reaction that turns events into webhooks to be sent: rows first, jobs from rows.
+import { type Kysely, sql } from 'kysely'
+import type { Projection } from '../../projections/projection.ts'
+import type { Tables } from '../../projections/tables.ts'
+import { traceparentOf } from '../../tracing.ts'
+import { isSent, messageOf, type SentEvent, sentTypes } from './messages.ts'
+
+/**
+ * Has a checkpoint like a projection and owns no table that a rebuild could drop: an event is sent
+ * to an endpoint once, noted in the transaction that moves the checkpoint.
+ */
+export const webhookOutbox: Projection = {
+  name: 'webhookOutbox',
+  version: 1,
+  tables: [],
+  on: sentTypes,
+  async apply(events, db) {
+    const queued = await queue(db, events.filter(isSent))
+    return queued > 0 ? { webhooksQueued: true } : {}
+  },
+}
+
+/** Notes events for every endpoint that wants them; how many deliveries that makes. */
+async function queue(db: Kysely<Tables>, events: readonly SentEvent[]): Promise<number> {
+  if (events.length === 0) return 0
+  const { numAffectedRows = 0n } = await sql`
+    insert into shop.webhook_deliveries (endpoint_id, event_id, position, type, message, trace)
+    select e.endpoint_id, d.event_id, d.position, d.type, d.message, d.trace
+    from ${due(events)}
+    join shop.webhook_endpoints e on d.type = any(e.events)
+    where e.disabled_at is null and d.position > e.starts_after
+    on conflict on constraint webhook_deliveries_once do nothing
+  `.execute(db)
+  return Number(numAffectedRows)
+}
+
+/** Notes events for one endpoint once more; what was sent before is sent again. */
+export async function queueAgain(
+  db: Kysely<Tables>,
+  endpointId: string,
+  events: readonly SentEvent[],
+): Promise<void> {
+  if (events.length === 0) return
+  await sql`
+    insert into shop.webhook_deliveries (endpoint_id, event_id, position, type, message, trace)
+    select e.endpoint_id, d.event_id, d.position, d.type, d.message, d.trace
+    from ${due(events)}
+    join shop.webhook_endpoints e on d.type = any(e.events)
+    where e.endpoint_id = ${endpointId}
+    on conflict on constraint webhook_deliveries_once
+      do update set status = 'pending', tries = 0, due_at = now(), updated_at = now()
+  `.execute(db)
+}
+
+function due(events: readonly SentEvent[]) {
+  const messages = events.map(messageOf)
+  return sql`unnest(
+    ${events.map(event => event.id)}::uuid[],
+    ${events.map(event => event.position)}::bigint[],
+    ${messages.map(({ type }) => type)}::text[],
+    ${messages.map(message => JSON.stringify(message))}::jsonb[],
+    ${events.map(traceparentOf)}::text[]
+  ) as d(event_id, position, type, message, trace)`
+}

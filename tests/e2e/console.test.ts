@@ -1,0 +1,265 @@
+// The admin console in a real browser against a real shop: what staff does there happens.
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildConsole, isBuilt } from '../../console/building.ts'
+import { browserPath, newTab, openBrowser } from '../support/browser.ts'
+import { gbp, moveOrder, newKey, newOrder, newProduct } from '../support/goods.ts'
+import { followSocket } from '../support/liveFeed.ts'
+import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+const chromium = browserPath()
+let shop: TestShop
+let browser: Browser
+let context: BrowserContext
+let page: Page
+let complaints: string[]
+
+/** Pages take their time where the machine has other things to do. */
+const inBrowser = (what: string, facts: () => void) =>
+  describe.skipIf(chromium === undefined)(what, { timeout: 90_000 }, facts)
+const patience = { timeout: 15_000 }
+
+async function signIn(tab: Page, username: string): Promise<void> {
+  await tab.goto(`${shop.url}/console`)
+  await tab.getByLabel('Username').fill(username)
+  await tab.getByLabel(/^Password/).fill(password)
+  await tab.getByRole('button', { name: 'Sign in' }).click()
+}
+
+const go = (path: string, tab = page) => tab.goto(`${shop.url}/console#${path}`)
+const press = (name: string | RegExp, tab = page) => tab.getByRole('button', { name }).click()
+const stockOf = async (id: string) => (await shop.admin.client.get(`/products/${id}/stock`)).body
+const orderOf = async (id: string) => (await shop.admin.client.get(`/orders/${id}`)).body
+
+async function paidOrder(customer: Person, price = 425): Promise<{ id: string; number: string }> {
+  const { id } = await newProduct(shop, { price: gbp(price) })
+  const { body } = await newOrder(customer, id, 2)
+  const paid = await customer.client.post(`/orders/${body.id}/pay`, {}, { key: newKey() })
+  await customer.client.get(`/orders/${body.id}`, { after: paid.body.position })
+  return { id: body.id, number: body.orderNumber }
+}
+
+beforeAll(async () => {
+  if (chromium === undefined) return
+  if (!(await isBuilt())) await buildConsole()
+  shop = await startTestShop()
+  browser = await openBrowser(chromium)
+  context = await browser.newContext()
+  const tab = await newTab(context)
+  page = tab.page
+  complaints = tab.complaints
+  await signIn(page, 'admin')
+  await page.getByText('To be shipped').waitFor()
+}, 120_000)
+
+afterAll(async () => {
+  await browser?.close()
+  await shop?.close()
+})
+
+inBrowser('an order', () => {
+  it('whose status is changed here is heard of over WebSocket, here and elsewhere', async () => {
+    const customer = await shop.person()
+    const { id, number } = await paidOrder(customer)
+    const outside = await followSocket(shop.url, { authorization: `Bearer ${customer.access}` })
+    const { page: other } = await newTab(context)
+    await go('/feed', other)
+    await other.getByLabel(/^Live: /).waitFor()
+    await go(`/orders/${id}/show`)
+    await press('Ship')
+    await page.getByLabel(/^Tracking/).fill('RM 123')
+    await page.getByRole('dialog').getByRole('button', { name: 'Ship' }).click()
+    await other.getByText(`${number}: paid → shipped`).waitFor()
+    await outside.hears('the shipped order', update => update.status === 'shipped')
+    outside.cut()
+    await page.getByRole('button', { name: 'Mark as delivered' }).waitFor()
+    expect(await orderOf(id)).toMatchObject({ status: 'shipped' })
+    await go('/feed')
+    await page.getByText(`${number}: paid → shipped`).waitFor()
+    await other.close()
+  })
+
+  it('is paid back in part, and never above what was captured', async () => {
+    const { id } = await paidOrder(await shop.person(), 1_000)
+    await go(`/orders/${id}/show`)
+    await press('Refund')
+    await page.getByLabel(/^Amount/).fill('20.01')
+    await page.getByLabel(/^Reason/).fill('One lantern was broken')
+    await press('Pay back')
+    await page.getByText('An amount of up to £20.00 can be paid back.').waitFor()
+    expect(await orderOf(id)).toMatchObject({ refunded: gbp(0) })
+    await page.getByLabel(/^Amount/).fill('7.5')
+    await press('Pay back')
+    await page.getByTestId('sum-Refunded').getByText('£7.50').waitFor()
+    expect(await orderOf(id)).toMatchObject({ refunded: gbp(750), captured: gbp(2_000) })
+  })
+
+  it('can be seen as it was behind each of its events', async () => {
+    const { id } = await paidOrder(await shop.person())
+    const { body } = await moveOrder(shop, id, 'shipped')
+    await shop.admin.client.get(`/orders/${id}`, { after: body.position })
+    await go(`/orders/${id}/show`)
+    const moment = page.getByRole('slider', { name: 'Moment' })
+    const then = page.getByRole('table', { name: 'The order at this moment' })
+    await then
+      .getByRole('row', { name: /^status/ })
+      .getByText('shipped')
+      .waitFor()
+    await moment.focus()
+    await page.keyboard.press('Home')
+    await then
+      .getByRole('row', { name: /^status/ })
+      .getByText('submitted')
+      .waitFor()
+  })
+})
+
+inBrowser('a product', () => {
+  it('that somebody else changed meanwhile is shown side by side before it is saved', async () => {
+    const { id } = await newProduct(shop, { name: 'Lantern of two' })
+    await go(`/products/${id}`)
+    const name = page.getByLabel(/^Name/)
+    await expect.poll(() => name.inputValue(), patience).toBe('Lantern of two')
+    await page.getByLabel('Description').fill('Bright')
+    const theirs = { name: 'Lantern of somebody else', price: gbp(999) }
+    await shop.admin.client.patch(`/products/${id}`, theirs)
+    await press('Save')
+    await page.getByText('Somebody else changed this meanwhile').waitFor()
+    await page.getByRole('cell', { name: 'Lantern of somebody else' }).waitFor()
+    const before = await shop.admin.client.get(`/products/${id}`)
+    expect(before.body).toMatchObject({ ...theirs, description: '' })
+    await press('Save mine')
+    await page.getByText('Your changes are saved').waitFor()
+    const after = await shop.admin.client.get(`/products/${id}`)
+    expect(after.body).toMatchObject({ ...theirs, description: 'Bright' })
+    await expect.poll(() => name.inputValue(), patience).toBe(theirs.name)
+  })
+
+  it('gets its stock adjusted, once for however often the button is pressed', async () => {
+    const { id } = await newProduct(shop, { stock: 5 })
+    await go(`/products/${id}`)
+    await press('Adjust stock')
+    await page.getByLabel(/^Pieces/).fill('-6')
+    await press('Book')
+    await page.getByRole('alert').waitFor()
+    expect(await stockOf(id)).toMatchObject({ onHand: 5 })
+    await page.getByLabel(/^Pieces/).fill('7')
+    await page.getByLabel('Note').fill('From the cellar')
+    // The answer gets lost: whoever presses again has the same key.
+    await page.route('**/stock-adjustments', async route => {
+      await route.fetch()
+      await route.abort()
+    })
+    await press('Book')
+    await page.getByText('The shop cannot be reached').waitFor()
+    await page.unroute('**/stock-adjustments')
+    await press('Book')
+    await page.getByTestId('stock-On hand').getByText('12').waitFor()
+    expect(await stockOf(id)).toMatchObject({ onHand: 12 })
+    await page.getByText('received: From the cellar').waitFor()
+  })
+})
+
+inBrowser('signing in', () => {
+  it('outlives the access token, in several tabs that renew it at the same time', async () => {
+    const { page: second } = await newTab(context)
+    await go('/products', second)
+    await second.getByRole('columnheader', { name: 'SKU' }).waitFor()
+    const spend = (tab: Page) =>
+      tab.evaluate(() => {
+        const key = 'orderstream-console'
+        const session = JSON.parse(sessionStorage.getItem(key) ?? '{}')
+        sessionStorage.setItem(key, JSON.stringify({ ...session, access: 'spent' }))
+      })
+    // The same spent token in both: each has to renew it, with the one refresh token they have.
+    await Promise.all([spend(page), spend(second)])
+    await page.goto('about:blank')
+    const refused = [page, second].map(tab =>
+      tab.waitForResponse(answer => answer.status() === 401),
+    )
+    let renewals = 0
+    await context.route('**/auth/token/refresh', async route => {
+      renewals += 1
+      // Whoever comes first is kept until the other one has had every chance to come, too.
+      await Promise.all(refused)
+      await second.evaluate(() => new Promise(resolve => setTimeout(resolve, 500)))
+      await route.continue()
+    })
+    await Promise.all([go('/categories'), second.reload()])
+    await second.getByRole('columnheader', { name: 'SKU' }).waitFor()
+    await page.getByRole('columnheader', { name: 'Description' }).waitFor()
+    expect(renewals).toBe(1)
+    await context.unroute('**/auth/token/refresh')
+    await second.close()
+  })
+
+  it('shows each role what it may do, and turns customers away', async () => {
+    const alone = await browser.newContext()
+    const { page: tab } = await newTab(alone)
+    const customer = await shop.person()
+    await signIn(tab, customer.username)
+    await tab.getByText('This console is for the staff of the shop').waitFor()
+    const auditor = await shop.person('auditor')
+    const { id } = await paidOrder(customer)
+    await signIn(tab, auditor.username)
+    await tab.getByRole('menuitem', { name: 'Read models' }).waitFor()
+    expect(await tab.getByRole('menuitem', { name: 'Imports' }).count()).toBe(0)
+    await go(`/orders/${id}/show`, tab)
+    await tab.getByText('was paid through').waitFor()
+    expect(await tab.getByRole('button', { name: /^(Ship|Refund|Cancel order)$/ }).count()).toBe(0)
+    await alone.close()
+  })
+})
+
+inBrowser('every page', () => {
+  const paths = [
+    ...['/', '/orders', '/feed', '/products', '/products/create', '/low-stock', '/categories'],
+    ...['/imports', '/users', '/sales', '/projections'],
+  ]
+
+  it('fits a phone, and breaks no rule of the policy for content', async () => {
+    await page.setViewportSize({ width: 390, height: 844 })
+    for (const path of paths) {
+      await go(path)
+      await page.getByRole('progressbar').first().waitFor({ state: 'detached' })
+      const wide = await page.evaluate('document.documentElement.scrollWidth')
+      expect([path, wide]).toEqual([path, 390])
+    }
+    await page.setViewportSize({ width: 1_280, height: 900 })
+    const { headers } = await fetch(`${shop.url}/console`)
+    expect(headers.get('content-security-policy')).toMatch(/script-src 'self'(;|$)/)
+    expect(complaints).toEqual([])
+    // What would have been heard, had there been any.
+    await page.evaluate(`
+      const script = document.createElement('script')
+      script.textContent = 'window.broken = true'
+      document.body.append(script)
+    `)
+    await expect.poll(() => complaints, patience).toEqual([expect.stringContaining('script-src')])
+    complaints.length = 0
+  })
+
+  it('of the read models rebuilds one, and says that it is equal', async () => {
+    await go('/projections')
+    await press('Rebuild priceHistory')
+    await page.getByRole('dialog').getByRole('button', { name: 'Rebuild' }).click()
+    await page.getByText(/^Rebuilt .*equal to the old one$/).waitFor()
+  })
+})
+
+describe('the files of the console', () => {
+  it('are served from one folder, and nothing else is', async () => {
+    const some = shop ?? (await startTestShop())
+    try {
+      for (const name of ['..%2Findex.html', '%2e%2e%2f%2e%2e%2fpackage.json', 'none.js']) {
+        const { status } = await fetch(`${some.url}/console/assets/${name}`)
+        expect([name, [400, 404].includes(status)]).toEqual([name, true])
+      }
+      const page = await fetch(`${some.url}/console`)
+      await waitFor('the page', () => [200, 503].includes(page.status))
+    } finally {
+      if (shop === undefined) await some.close()
+    }
+  })
+})

@@ -1,0 +1,155 @@
+// Metrics as Prometheus reads them, from a shop at work; and the dashboard that shows them.
+import { readFile } from 'node:fs/promises'
+import Type from 'typebox'
+import { Parse } from 'typebox/value'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../../src/infra/local/ports.ts'
+import { addSources, createMetrics } from '../../src/infra/metrics.ts'
+import { projections } from '../../src/projections/index.ts'
+import { queueNames } from '../../src/workers/jobQueue.ts'
+import { atRest } from '../support/auditing.ts'
+import { newOrder, newProduct } from '../support/goods.ts'
+import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+const Panel = Type.Object({
+  title: Type.String(),
+  type: Type.String(),
+  description: Type.Optional(Type.String()),
+  targets: Type.Optional(Type.Array(Type.Object({ expr: Type.String() }))),
+})
+const Dashboard = Type.Object({ title: Type.String(), panels: Type.Array(Panel) })
+const dashboard = Parse(
+  Dashboard,
+  JSON.parse(
+    await readFile(new URL('../../deploy/grafana/orderstream.json', import.meta.url), 'utf8'),
+  ),
+)
+const panels = dashboard.panels.filter(({ type }) => type !== 'row')
+const queries = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
+const asked = [
+  ...new Set(queries.flatMap(expr => expr.match(/\b(orderstream|nodejs)_\w+/g) ?? [])),
+].sort()
+
+let shop: TestShop
+let url = ''
+beforeAll(async () => {
+  const port = await freePort()
+  shop = await startTestShop({ settings: { METRICS_PORT: String(port) } })
+  url = `http://127.0.0.1:${port}/metrics`
+  const product = await newProduct(shop, { name: 'Counted lantern' })
+  const person = await shop.person()
+  const order = await newOrder(person, product.id)
+  await person.client.post(`/orders/${order.body.id}/pay`)
+  await atRest(shop.back)
+  for (let time = 0; time < 2; time += 1) await shop.anyone.get('/products?search=counted')
+})
+afterAll(() => shop?.close())
+
+/** Every sample by name, with its labels and its value. */
+async function samples() {
+  const lines = (await (await fetch(url)).text()).split('\n')
+  return lines.flatMap(line => {
+    const [, name = '', labels = '', value = ''] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? []
+    return name === '' ? [] : [{ name, labels, value: Number(value) }]
+  })
+}
+
+async function sampled(name: string, ...labels: string[]): Promise<number> {
+  const found = (await samples()).filter(
+    sample => sample.name === name && labels.every(label => sample.labels.includes(label)),
+  )
+  return found.reduce((sum, { value }) => sum + value, 0)
+}
+
+describe('a shop at work', () => {
+  it('counts answers by route pattern, and no address', async () => {
+    const ours = ['method="POST"', 'route="/api/orders/:orderId/pay"', 'status="200"']
+    expect(await sampled('orderstream_http_request_seconds_count', ...ours)).toBe(1)
+    const routes = (await samples()).map(({ labels }) => labels).join('\n')
+    expect(routes).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}/)
+  })
+
+  it('counts events that each projection has taken in', async () => {
+    for (const name of ['orders', 'catalogue', 'mailOutbox']) {
+      const label = `projection="${name}"`
+      expect(await sampled('orderstream_projection_events_total', label)).toBeGreaterThan(0)
+      expect(await sampled('orderstream_projection_batch_seconds_count', label)).toBeGreaterThan(0)
+    }
+  })
+
+  it('says of every projection how far behind it is, in positions and in seconds', async () => {
+    const known = (await samples()).filter(
+      ({ name }) => name === 'orderstream_projection_lag_events',
+    )
+    expect(known.length).toBeGreaterThanOrEqual(projections.length)
+    await waitFor('no lag', async () => (await sampled('orderstream_projection_lag_events')) === 0)
+    expect(await sampled('orderstream_projection_lag_seconds')).toBe(0)
+    expect(await sampled('orderstream_projection_parked_events')).toBe(0)
+  })
+
+  it('counts appends with their size', async () => {
+    expect(await sampled('orderstream_append_seconds_count')).toBeGreaterThan(3)
+    const events = await sampled('orderstream_append_batch_events_sum')
+    expect(events).toBeGreaterThan(await sampled('orderstream_append_batch_events_count'))
+    expect(events).toBeLessThanOrEqual(Number(await shop.back.eventStore.head()))
+  })
+
+  it('counts hits and misses of the cached listings', async () => {
+    const listing = 'cache="listing"'
+    expect(await sampled('orderstream_cache_requests_total', listing, 'result="hit"')).toBe(1)
+    expect(await sampled('orderstream_cache_requests_total', listing, 'result="miss"')).toBe(1)
+  })
+
+  it('counts payments and mails', async () => {
+    const captured = ['kind="charge"', 'result="captured"']
+    expect(await sampled('orderstream_payments_total', ...captured)).toBe(1)
+    const sent = ['template="order-paid"', 'result="sent"']
+    expect(await sampled('orderstream_mails_total', ...sent)).toBe(1)
+  })
+
+  it('says of every queue how much waits in it', async () => {
+    const known = (await samples()).filter(({ name }) => name === 'orderstream_queue_jobs')
+    const queues = new Set(known.map(({ labels }) => /queue="([\w-]+)"/.exec(labels)?.[1]))
+    expect([...queues].sort()).toEqual([...queueNames].sort())
+  })
+
+  it('is watched on a port of its own alone', async () => {
+    expect((await fetch(`${shop.url}/metrics`)).status).toBe(404)
+    expect((await fetch(url.replace('/metrics', '/healthz'))).status).toBe(404)
+  })
+})
+
+describe('a process whose database and Redis are away', () => {
+  it('goes on telling what it has counted itself', async () => {
+    const { registry, metrics } = createMetrics()
+    const away = () => Promise.reject(new Error('away'))
+    addSources(registry, { projections: away, queues: away })
+    metrics.mail('order-paid', 'failed')
+    const text = await registry.metrics()
+    expect(text).toContain('orderstream_mails_total{template="order-paid",result="failed"} 1')
+    expect(text).not.toMatch(/^orderstream_queue_jobs\{/m)
+  })
+})
+
+describe('the dashboard', () => {
+  it('asks for nothing that is not exported', async () => {
+    const text = await (await fetch(url)).text()
+    const families = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].flatMap(([, name = '', type]) =>
+      type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+    )
+    expect(asked.length).toBeGreaterThan(12)
+    expect(asked.filter(name => !families.includes(name))).toEqual([])
+  })
+
+  it('shows everything of ours that is exported', async () => {
+    const text = await (await fetch(url)).text()
+    const exported = [...text.matchAll(/^# TYPE (orderstream_\w+) /gm)].map(([, name = '']) => name)
+    const shown = exported.filter(name => asked.some(query => query.startsWith(name)))
+    expect(shown).toEqual(exported)
+  })
+
+  it('says of every panel what it shows', () => {
+    expect(panels.filter(({ description = '' }) => description.length < 10)).toEqual([])
+  })
+})

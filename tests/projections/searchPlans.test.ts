@@ -1,0 +1,83 @@
+// Listings that are not in the cache: the database finds them by indexes, not by reading all.
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  listProducts,
+  type Ordering,
+  type ProductFilter,
+} from '../../src/projections/productListing.ts'
+import type { Tables } from '../../src/projections/tables.ts'
+import { type TestDatabase, testDatabase } from '../support/database.ts'
+
+const fill = `
+  insert into products (
+    product_id, sku, name, description, price_minor, currency, category_id, featured, active,
+    deleted, on_hand, reserved, revision, created_at, updated_at
+  )
+  select gen_random_uuid(), 'P-' || n,
+    case when n % 100 = 0 then 'Whistling kettle ' else 'Thing ' end || word,
+    'About ' || word || '.', n, 'GBP',
+    ('00000000-0000-4000-8000-' || lpad((n % 200)::text, 12, '0'))::uuid, n % 50 = 0, true,
+    false, 5, 0, 0, now() - n * interval '1 minute', now()
+  from generate_series(1, 20000) as n,
+    lateral (select translate(md5(n::text), '0123456789', 'ghijklmnop') as word) as words`
+
+let database: TestDatabase
+let pool: pg.Pool
+let db: Kysely<Tables>
+const asked: { sql: string; parameters: readonly unknown[] }[] = []
+beforeAll(async () => {
+  database = await testDatabase()
+  const options = '-c search_path=readmodel,shop,public'
+  pool = new pg.Pool({ connectionString: database.url, options, max: 2 })
+  db = new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool }),
+    log({ query }) {
+      asked.push(query)
+    },
+  })
+  await pool.query(fill)
+  await pool.query(`
+    insert into product_words
+    select distinct word from products, spelled_words(name || ' ' || description) as word`)
+  await pool.query('vacuum analyze products')
+  await pool.query('vacuum analyze product_words')
+}, 60_000)
+afterAll(async () => {
+  await pool?.end()
+  await database?.drop()
+})
+
+/** The plans of all that the database is asked for a listing. */
+async function plansOf(filter: ProductFilter, by: Ordering) {
+  asked.length = 0
+  const { data } = await listProducts(db, filter, { after: undefined, limit: 10 }, by)
+  const plans: string[] = []
+  for (const { sql, parameters } of [...asked]) {
+    const { rows } = await pool.query(`explain ${sql}`, [...parameters])
+    plans.push(rows.map(row => row['QUERY PLAN']).join('\n'))
+  }
+  return { data, plan: plans.join('\n\n') }
+}
+
+const category = '00000000-0000-4000-8000-000000000007'
+const looks: [string, ProductFilter, Ordering, string][] = [
+  ['words', { search: 'kettle' }, 'relevance', 'products_by_search'],
+  ['a misspelled word', { search: 'kettel' }, 'relevance', 'product_words_alike'],
+  ['words that all have', { search: 'about' }, 'relevance', 'products_by_age'],
+  ['a category', { category }, 'name', 'products_by_category'],
+  ['what is featured', { featured: true }, '-createdAt', 'products_featured'],
+  ['the lowest prices', { inStock: true }, 'price', 'products_by_price'],
+  ['a range of prices', { minPrice: 50, maxPrice: 90 }, 'name', 'products_by_price'],
+]
+
+describe('a listing by', () => {
+  it.each(looks)('%s goes by an index', async (_, filter, by, index) => {
+    const { data, plan } = await plansOf(filter, by)
+    expect(data.length).toBeGreaterThan(0)
+    expect(plan).toContain(index)
+    expect(plan).not.toMatch(/Seq Scan on products\b/)
+    expect(plan).not.toContain('Seq Scan on product_words')
+  })
+})

@@ -1,0 +1,23 @@
+// What somebody sees who tries the shop out: a catalogue that makes itself.
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startTestShop, type TestShop } from './support/testShop.ts'
+
+let shop: TestShop
+beforeAll(async () => {
+  shop = await startTestShop()
+})
+afterAll(() => shop?.close())
+
+it('the sample catalogue has 30 products in 6 categories, and comes once', async () => {
+  const count = async () => {
+    const after = await shop.back.eventStore.head()
+    const products = await shop.anyone.get('/products?pageSize=100', { after })
+    const categories = await shop.anyone.get('/categories', { after })
+    const used = new Set(products.body.data.map(({ categoryId }) => categoryId))
+    expect([...used].toSorted()).toEqual(categories.body.data.map(({ id }) => id).toSorted())
+    return [products.body.total, categories.body.total]
+  }
+  expect(await count()).toEqual([30, 6])
+  await shop.restart()
+  expect(await count()).toEqual([30, 6])
+})
