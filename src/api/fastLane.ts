@@ -20,7 +20,9 @@ type LaneContext = ApiContext & { log: FastifyBaseLogger }
 interface Kept {
   generation: string
   headers: string[]
-  body: Buffer
+  body: string
+  /** ASCII goes out faster where nobody has to look for anything else. */
+  encoding: 'latin1' | 'utf8'
   route: string
   kind: string
 }
@@ -42,7 +44,7 @@ const ofOne = /^(x-request-id|ratelimit|ratelimit-policy|date|connection|keep-al
 export function useFastLane(app: FastifyInstance, context: LaneContext, limits: Limits): void {
   const kept = new LRUCache<string, Kept>({
     maxSize: bytesMax,
-    sizeCalculation: ({ body }, url) => body.length + url.length + 1_000,
+    sizeCalculation: ({ body }, url) => 2 * (body.length + url.length) + 2_000,
   })
   let isClosing = false
   app.decorateRequest('sharedAs', undefined)
@@ -82,12 +84,14 @@ function toKeep(request: FastifyRequest, reply: FastifyReply, payload: unknown):
   // What was computed while the catalogue changed is newer than its generation says: that is fine.
   if (kind === undefined || generation === undefined || statusCode !== 200) return undefined
   if (typeof payload !== 'string' || !isPlain(request.raw)) return undefined
-  const body = Buffer.from(payload)
+  const bytes = Buffer.byteLength(payload)
   const headers = Object.entries(reply.getHeaders()).flatMap(([name, value]) =>
     value === undefined || ofOne.test(name) ? [] : [name, String(value)],
   )
-  headers.push('content-length', String(body.length))
-  return { generation, headers, body, route: request.routeOptions.url ?? 'none', kind }
+  headers.push('content-length', String(bytes))
+  const encoding = bytes === payload.length ? 'latin1' : 'utf8'
+  const route = request.routeOptions.url ?? 'none'
+  return { generation, headers, body: payload, encoding, route, kind }
 }
 
 /** False where it has to be counted first whether the client may ask at all. */
@@ -101,7 +105,8 @@ function send(
   if (counted === undefined) return false
   const began = performance.now()
   response.writeHead(200, [...answer.headers, ...counted, 'x-request-id', newId()])
-  response.end(answer.body)
+  // Text leaves together with its headers, in one write.
+  response.end(answer.body, answer.encoding)
   const seconds = (performance.now() - began) / 1_000
   const { route, kind } = answer
   metrics.request({ method: 'GET', route, status: 200 }, seconds)

@@ -1,6 +1,5 @@
 // The HTTP server: plugins and routes in one visible list.
 import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
 import swaggerUi from '@fastify/swagger-ui'
 import websocket from '@fastify/websocket'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
@@ -43,6 +42,7 @@ import { resetPage } from './routes/resetPage.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { userRoutes } from './routes/users.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
+import { useSecureHeaders } from './secureHeaders.ts'
 import { createStanding } from './standing.ts'
 import { useValidators } from './validation.ts'
 
@@ -105,9 +105,10 @@ export async function buildServer(
   )
   app.decorateRequest('sessionId', undefined)
   app.decorateRequest('tokenEndsAt', undefined)
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
     request.actor ??= { role: 'anonymous' }
+    done()
   })
   useGate(app, context.config.commandsMax)
   requireAccess(app)
@@ -182,12 +183,7 @@ function requireAccess(app: FastifyInstance): void {
 }
 
 async function plugins(app: FastifyInstance, { config }: ApiContext): Promise<void> {
-  await app.register(helmet, {
-    contentSecurityPolicy: {
-      directives: { 'upgrade-insecure-requests': null },
-    },
-    hsts: config.publicUrl.startsWith('https:'),
-  })
+  useSecureHeaders(app, { https: config.publicUrl.startsWith('https:') })
   await app.register(cors, {
     origin: [...config.corsOrigins],
     // OPTIONS without what a browser asks for is a question about methods, and no mistake.

@@ -38,7 +38,7 @@ const retryMs = 200
  * How long the generation is believed without asking Redis again. One question then serves all
  * requests of these milliseconds; asking for each would halve what a process can answer.
  */
-const believedMs = 25
+const believedMs = 60
 const askAgainMs = 5
 const bytesMax = 32 * 1024 * 1024
 
@@ -96,15 +96,17 @@ interface Belief {
   isBehind: boolean
 }
 
+const unbelieved: Belief = {
+  known: undefined,
+  believedUntil: 0,
+  raises: 0,
+  asking: undefined,
+  isBehind: false,
+}
+
 /** The generation as Redis has it, and the way to the next one. */
 function createGeneration(redis: Redis) {
-  const state: Belief = {
-    known: undefined,
-    believedUntil: 0,
-    raises: 0,
-    asking: undefined,
-    isBehind: false,
-  }
+  const state = { ...unbelieved }
 
   async function ask(): Promise<string | undefined> {
     const { raises } = state

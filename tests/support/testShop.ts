@@ -67,11 +67,14 @@ export async function startTestShop(options: TestShopOptions = {}): Promise<Test
   const close = async () => {
     for (const stop of closers.splice(0).reverse()) await stop()
   }
-  try {
-    return await start(options, closers, close)
-  } catch (error) {
-    await close()
-    throw error
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await start(options, closers, close)
+    } catch (error) {
+      await close()
+      // A port that was free a moment ago can be somebody else's by now.
+      if (tries === 3 || !String(error).includes('EADDRINUSE')) throw error
+    }
   }
 }
 

@@ -25,6 +25,7 @@ export interface MailJobParts {
 interface MailKey {
   event_id: string
   template: MailTemplate
+  order_id: string
 }
 
 const sweepMs = 5_000
@@ -41,11 +42,13 @@ const keptJobs = 100
  */
 export function startMailJobs(parts: MailJobParts) {
   const { log } = parts
+  const inTurn = createTurns()
   const queue = startJobQueue<MailKey>({
     ...parts,
     name: 'mails',
     concurrency: 3,
-    work: key => deliver(parts, key),
+    // Jobs begin in the order of the log, but not all of them take as long.
+    work: key => inTurn(key.order_id, () => deliver(parts, key)),
     naming: ({ event_id }) => ({ eventId: event_id }),
   })
   const queued: Queued = new Map()
@@ -67,6 +70,20 @@ export function startMailJobs(parts: MailJobParts) {
   }
 }
 
+/** Runs what belongs to one key one after the other, in the order of asking. */
+function createTurns() {
+  const last = new Map<string, Promise<void>>()
+  return (key: string, work: () => Promise<void>): Promise<void> => {
+    const turn = (last.get(key) ?? Promise.resolve()).then(work)
+    const settled = turn.catch(() => undefined)
+    last.set(key, settled)
+    void settled.then(() => {
+      if (last.get(key) === settled) last.delete(key)
+    })
+    return turn
+  }
+}
+
 /** When a job was last given to Redis, by its id. */
 type Queued = Map<string, number>
 
@@ -81,7 +98,7 @@ async function enqueue(
   const now = performance.now()
   for (const [id, at] of queued) if (now - at > repeatMs) queued.delete(id)
   const { rows } = await sql<MailKey>`
-    select event_id, template
+    select event_id, template, order_id
     from shop.mails
     where sent_at is null
     order by queued_at

@@ -51,8 +51,9 @@ export const mailOutbox: Projection = {
 async function queue(db: Kysely<Tables>, events: readonly MailedEvent[]): Promise<void> {
   if (events.length === 0) return
   await sql`
-    insert into shop.mails (event_id, template, order_id, trace)
-    select event_id, template, order_id, trace
+    insert into shop.mails (event_id, template, order_id, trace, queued_at)
+    -- In the order of the log: of a batch, too, what happened first is told first.
+    select event_id, template, order_id, trace, clock_timestamp()
     from unnest(
       ${events.map(event => event.id)}::uuid[],
       ${events.map(event => mailTemplates[event.type])}::text[],
