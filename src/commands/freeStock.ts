@@ -26,15 +26,36 @@ export async function freeStock(
   const free = Math.max(0, available(state))
   if (free >= wanted || state.reservedTotal === 0) return free
   const now = envelope.at.getTime()
-  for (const orderId of state.reserved.keys()) {
-    const until = shop.deadlines.get(orderId)?.at ?? (await readDeadline(shop, orderId))
-    if (until <= now) await expireIfDue(shop, orderId, envelope)
-  }
+  // Asked for together they are one round trip.
+  const deadlines = await Promise.all(
+    [...state.reserved.keys()].map(async orderId => {
+      const at = shop.deadlines.get(orderId)?.at ?? (await readDeadline(shop, orderId))
+      return { orderId, at }
+    }),
+  )
+  const due = deadlines.filter(({ at }) => at <= now)
+  for (const { orderId } of due) await expireIfDue(shop, orderId, envelope)
+  if (due.length === 0) return free
   return Math.max(0, available((await shop.stock.load(productId)).state))
 }
 
-/** Remembered: a product that is sold out is asked for by many, and its orders do not change. */
-async function readDeadline(shop: Shop, orderId: string): Promise<number> {
+/** Deadlines that are being read: a product that is sold out is asked for by many at once. */
+const readings = new WeakMap<Shop, Map<string, Promise<number>>>()
+
+function readDeadline(shop: Shop, orderId: string): Promise<number> {
+  const underWay = readings.get(shop) ?? new Map<string, Promise<number>>()
+  readings.set(shop, underWay)
+  const reading =
+    underWay.get(orderId) ??
+    lookUpDeadline(shop, orderId).finally(() => {
+      underWay.delete(orderId)
+    })
+  underWay.set(orderId, reading)
+  return reading
+}
+
+/** Remembered: the orders of a product that is sold out do not change. */
+async function lookUpDeadline(shop: Shop, orderId: string): Promise<number> {
   const { state } = await shop.orders.load(orderId)
   const isWaiting = state.status === 'pending' && state.expiresAt !== null
   const at = isWaiting ? (state.expiresAt ?? Infinity) : Infinity
