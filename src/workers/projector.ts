@@ -35,8 +35,12 @@ export interface ProjectorParts {
 }
 
 const batchSize = 1_000
-/** At the head so long a batch is left to grow: many small ones would cost more than they bring. */
+/**
+ * At the head a batch is left to grow for so long, and for as long as the one before took: many
+ * small ones would cost more than they bring, and take the processor from who writes the events.
+ */
 const paceMs = 10
+const paceMaxMs = 50
 /** Moves past events that no projection reads are written down this often. */
 const idlePersistMs = 100
 const retryMs = 500
@@ -117,6 +121,7 @@ async function follow(parts: ProjectorParts, { members, signal }: Following) {
     leases: members.map(({ lease }) => lease),
     turns: createTurns(),
     reached: least(members),
+    spentMs: 0,
     signal: AbortSignal.any([signal, ending.signal]),
   }
   const keeping = keepLeases(parts, group).finally(() => ending.abort())
@@ -139,6 +144,8 @@ interface Group {
   turns: ReturnType<typeof createTurns>
   /** How far the log has been looked through for all of them. */
   reached: bigint
+  /** How long the last batch took to be written. */
+  spentMs: number
   signal: AbortSignal
 }
 
@@ -155,8 +162,10 @@ async function consume(parts: ProjectorParts, group: Group) {
   for (const { lease } of members) progress.reached(lease.name, lease.position)
   for await (const batch of readAhead(decoded(parts, group))) {
     if (batch.items.length > 0) {
+      const began = performance.now()
       const committed = await turns.take(() => commitBatch(db, members, batch))
       await parts.onCommitted(committed)
+      group.spentMs = performance.now() - began
     }
     group.reached = batch.position
     for (const { lease } of members) {
@@ -177,7 +186,8 @@ async function* decoded({ eventStore, codec }: ProjectorParts, group: Group) {
   let askedAt = performance.now()
   for await (const { events, position, live } of subscription) {
     yield { items: await decodeAll(codec, events), position }
-    if (live) await pause(paceMs - (performance.now() - askedAt), signal)
+    const cycleMs = Math.min(paceMaxMs, Math.max(paceMs, 2 * group.spentMs))
+    if (live) await pause(cycleMs - (performance.now() - askedAt), signal)
     askedAt = performance.now()
   }
 }
