@@ -50,21 +50,23 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
 }
 
 /**
- * The query builder over a pool. What it asks again and again is parsed and planned once a session:
- * planning takes the server longer than most of its answers.
+ * The query builder over a pool. Writes, and reads that say so, are planned once a session: planning
+ * takes the server longer than most of them. Other reads are planned with their values each time,
+ * because the plan of a filter depends on what is asked for.
  */
 export function createDatabase(pool: Pool): Database {
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
 }
 
-/** Filters can be combined to more statements than a session should remember. */
+const planOnce = /^\s*(insert|update|delete)\b|\/\* planned once \*\//
+/** More statements than a program has; text that differs each time must not fill the server. */
 const preparedMax = 500
 
 function preparing(pool: Pool): PostgresPool {
   const names = new Map<string, string>()
   const nameOf = (text: string) => {
     const known = names.get(text)
-    if (known !== undefined || names.size >= preparedMax) return known
+    if (known !== undefined || names.size >= preparedMax || !planOnce.test(text)) return known
     const name = `built_${names.size}`
     names.set(text, name)
     return name

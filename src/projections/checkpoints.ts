@@ -99,7 +99,7 @@ export async function advance(db: Db, leases: readonly Lease[], position: bigint
 async function all(db: Db, leases: readonly Lease[], change: RawBuilder<unknown>): Promise<void> {
   // The check is part of the statement, so that it needs no transaction around it.
   const { rows } = await sql<{ missing: number }>`
-    with kept as (
+    with /* planned once */ kept as (
       select c.name
       from shop.checkpoints c, ${held(leases)}
       where c.name = l.name and c.epoch = l.epoch and c.position = l.position

@@ -51,7 +51,7 @@ async function load<Row extends object>(
   keys: string[],
 ): Promise<Map<string, Row>> {
   const { rows } = await sql<{ key: string; row: Row }>`
-    select ${sql.ref(table.key)}::text as key, to_json(t) as row
+    select /* planned once */ ${sql.ref(table.key)}::text as key, to_json(t) as row
     from ${sql.table(table.name)} t
     where ${sql.ref(table.key)} = any(${keys}::uuid[])
   `.execute(db)

@@ -65,7 +65,7 @@ function summary(row: OrderRecord) {
 export async function findOrder(db: Db, orderId: string) {
   // Asked more often than anything else: not put together anew each time.
   const { rows } = await sql<OrderRecord>`
-    select * from orders where order_id = ${orderId}
+    select /* planned once */ * from orders where order_id = ${orderId}
   `.execute(db)
   const [row] = rows
   if (row === undefined) return undefined
