@@ -29,9 +29,9 @@ begin
   return query select expected + 1, head + 1;
 end $$;
 
--- The same for a batch whose requests all name the revision that they expect. Requests that are not
--- where they believe get no answer: eventstore.append says what is, and whether it is a repeat. What
--- is left out here takes a third of the time of a batch.
+-- The same for a batch whose requests all name the revision that they expect. Requests that are
+-- not where they believe get no answer: eventstore.append says what is, and whether it is a repeat.
+-- What is left out here takes a third of the time of a batch.
 create function eventstore.append_exact(requests json, events json)
 returns table (request integer, revision bigint, "position" bigint)
 language plpgsql as $$

@@ -50,9 +50,9 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
 }
 
 /**
- * The query builder over a pool. Writes, and reads that say so, are planned once a session: planning
- * takes the server longer than most of them. Other reads are planned with their values each time,
- * because the plan of a filter depends on what is asked for.
+ * The query builder over a pool. Writes, and reads that say so, are planned once a session:
+ * planning takes the server longer than most of them. Other reads are planned with their values
+ * each time, because the plan of a filter depends on what is asked for.
  */
 export function createDatabase(pool: Pool): Database {
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })

@@ -5,8 +5,8 @@ import type { Secrets } from './secrets.ts'
 
 /**
  * Fingerprints of 132 bits, with a key of the shop's secret: the same in all of its processes. What
- * is cut off keeps anybody from going on where a digest ended, so the key need only stand before the
- * text, which takes a third of the time of an HMAC.
+ * is cut off keeps anybody from going on where a digest ended, so the key need only stand before
+ * the text, which takes a third of the time of an HMAC.
  */
 export function createFingerprint(secrets: Secrets): Fingerprint {
   const key = secrets.key('fingerprints').export().toString('hex')
