@@ -1,6 +1,6 @@
 // Appends to the event store in PostgreSQL: a batch is one call of one function.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Pool, rows, type Statement } from '../infra/database.ts'
+import { type Pool, rows } from '../infra/database.ts'
 import { isWeather } from '../infra/weather.ts'
 import type { Waiting } from './groupCommit.ts'
 import {
@@ -45,10 +45,6 @@ const appendOne = {
   name: 'eventstore_append_one',
   text: 'select * from eventstore.append_one($1, $2, $3, $4, $5, $6)',
 }
-const appendExact = {
-  name: 'eventstore_append_exact',
-  text: 'select * from eventstore.append_exact($1, $2)',
-}
 const retryDelaysMs = [20, 100, 400, 1_000]
 
 /** Makes an event ready to be sent. */
@@ -92,16 +88,7 @@ async function send(pool: Pool, batch: Item[]): Promise<Map<number, AppendRow>> 
   const [first] = batch
   const alone = batch.length === 1 && first ? await sendOne(pool, first.request) : undefined
   if (alone !== undefined) return new Map([[0, alone]])
-  const numbered = batch.map(({ request }, n) => ({ request, n }))
-  const isExact = batch.every(({ request }) => expectation(request.expected) >= -1)
-  const granted = isExact && batch.length > 1 ? await sendMany(pool, appendExact, numbered) : []
-  const answers = new Map<number, AppendRow>(
-    granted.map(row => [row.request, { ...row, outcome: 'ok' }]),
-  )
-  const left = numbered.filter(({ n }) => !answers.has(n))
-  if (left.length === 0) return answers
-  for (const row of await sendMany(pool, appendBatch, left)) answers.set(row.request, row)
-  return answers
+  return sendMany(pool, batch)
 }
 
 /** One event to a stream that is where it is expected; undefined where it is anything else. */
@@ -118,22 +105,21 @@ async function sendOne(
   return written && { request: 0, outcome: 'ok', ...written }
 }
 
-interface Numbered {
-  request: AppendRequest
-  n: number
-}
-
-function sendMany(pool: Pool, statement: Statement, batch: readonly Numbered[]) {
-  const requests = batch.map(({ request, n }) => ({
+async function sendMany(pool: Pool, batch: Item[]): Promise<Map<number, AppendRow>> {
+  const requests = batch.map(({ request }, n) => ({
     n,
     stream: request.stream,
     expected: expectation(request.expected),
     size: request.events.length,
   }))
-  const events = batch.flatMap(({ request, n }) =>
+  const events = batch.flatMap(({ request }, n) =>
     request.events.map((event, i) => ({ n, i, ...event })),
   )
-  return rows<AppendRow>(pool, statement, [JSON.stringify(requests), JSON.stringify(events)])
+  const answers = await rows<AppendRow>(pool, appendBatch, [
+    JSON.stringify(requests),
+    JSON.stringify(events),
+  ])
+  return new Map(answers.map(answer => [answer.request, answer]))
 }
 
 function expectation(expected: ExpectedRevision): number {

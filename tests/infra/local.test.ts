@@ -25,9 +25,9 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const server of servers.splice(0)) {
     await server.stop()
-    await rm(server.dataDirectory, { recursive: true, force: true })
+    await rm(server.dataDirectory, { recursive: true, force: true, maxRetries: 20 })
   }
-  await rm(directory, { recursive: true, force: true })
+  await rm(directory, { recursive: true, force: true, maxRetries: 20 })
 })
 
 const tracked = async (starting: Promise<LocalServer>): Promise<LocalServer> => {

@@ -47,8 +47,9 @@ export async function startTestServers(env: NodeJS.ProcessEnv): Promise<TestServ
     redisUrl: redis?.url ?? env.TEST_REDIS_URL ?? '',
     stop: async () => {
       await Promise.all([postgres?.stop(), redis?.stop()])
-      await rm(directory, { recursive: true, force: true })
-      if (postgres) await rm(postgres.dataDirectory, { recursive: true, force: true })
+      await rm(directory, { recursive: true, force: true, maxRetries: 20 })
+      if (postgres)
+        await rm(postgres.dataDirectory, { recursive: true, force: true, maxRetries: 20 })
     },
   }
 }
