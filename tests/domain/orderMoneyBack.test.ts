@@ -102,6 +102,17 @@ describe('a refund that was asked for', () => {
     const { state } = givenOrder(...owing, refunded(850))
     expect(state).toMatchObject({ status: 'cancelled', refundDue: 0, refunded: 850 })
   })
+
+  it('owes only the rest when more goes back than was announced', () => {
+    const announced: OrderEvent = {
+      type: 'RefundRequested',
+      data: { orderId, ...back(100) },
+    }
+    const { state } = givenOrder(submitted, placed, paid, cancelledPaid, announced, refunded(300))
+    const { state: before } = givenOrder(submitted, placed, paid, cancelledPaid)
+    if (state.status === 'none' || before.status === 'none') throw new Error('no order')
+    expect(state.refundDue).toBe(before.refundDue - 300)
+  })
 })
 
 describe('taking goods back', () => {
