@@ -1,5 +1,6 @@
 // Rebuilds projections from the beginning of the log beside the tables that go on serving.
 import { type Kysely, sql } from 'kysely'
+import { positionOf } from './checkpoints.ts'
 import { applyItems, type Batch, itemsFor, type Parking, parkedStreams } from './engine.ts'
 import type { Projection } from './projection.ts'
 import { begin, fail, finish, type Resumed, savePosition } from './rebuildStates.ts'
@@ -172,7 +173,7 @@ async function conclude(db: Db, member: Member, on: Rebuilding): Promise<Rebuilt
     await indexShadow(trx, projection, shadow)
   })
   for (;;) {
-    const live = await livePosition(db, projection.name)
+    const live = await positionOf(db, projection.name)
     if (live - member.position <= nearEnough) break
     await fill(db, [member], on, live)
   }
@@ -213,11 +214,4 @@ async function snapshotOf(db: Db, projection: Projection) {
       const { position = 0n, version = 0, parked = 0n } = rows[0] ?? {}
       return { position, version, parked, digest: await digestOf(trx, projection, 'readmodel') }
     })
-}
-
-async function livePosition(db: Db, name: string): Promise<bigint> {
-  const { rows } = await sql<{ position: bigint }>`
-    select position from shop.checkpoints where name = ${name}
-  `.execute(db)
-  return rows[0]?.position ?? 0n
 }

@@ -8,11 +8,9 @@ import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { many, Position, problemResponses, strict, text, time } from '../schemas.ts'
-import { projectionNamed } from './projections.ts'
+import { count, named, projectionNamed } from './projections.ts'
 
 const tag = 'Admin'
-const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
-const named = Type.Object({ name: Type.String({ minLength: 1, maxLength: 100 }) }, strict)
 const ParkedEvent = Type.Object(
   { position: Position, stream: text(200), type: text(100), error: text(2_000), parkedAt: time },
   strict,

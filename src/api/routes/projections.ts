@@ -19,7 +19,7 @@ import { many, nullable, Position, problemResponses, strict, text, time } from '
 const tag = 'Admin'
 const readers = ['admin', 'auditor'] as const
 const admins = ['admin'] as const
-const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+export const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
 const state = {
   name: text(100),
@@ -59,7 +59,8 @@ const ProjectionDetail = Type.Object(
   strict,
 )
 
-const named = Type.Object({ name: Type.String({ minLength: 1, maxLength: 100 }) }, strict)
+/** The path of what is about one projection. */
+export const named = Type.Object({ name: Type.String({ minLength: 1, maxLength: 100 }) }, strict)
 /** Publishes the projections. */
 export function projectionRoutes(app: FastifyInstance, context: ApiContext): void {
   const streams = createProgressStreams(app)
