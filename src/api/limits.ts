@@ -43,7 +43,8 @@ const unlimited = new Set<string | undefined>(['/healthz', '/readyz', '/metrics'
 export type Limit = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 
 export interface Limits {
-  take: Limit
+  /** Missing where there are no limits. */
+  take?: Limit
   /**
    * Counts a request of somebody who is not signed in without waiting for it: the headers that say
    * where they stand, undefined where `take` has to decide.
@@ -53,7 +54,7 @@ export interface Limits {
 
 /** Sets the limits up; with RATE_LIMITS=off there are none. */
 export function createLimits(app: FastifyInstance, context: ApiContext): Limits {
-  if (context.config.rateLimits === 'off') return { take: async () => undefined, credit: () => [] }
+  if (context.config.rateLimits === 'off') return { credit: () => [] }
   const policies = policiesOf(context)
   const credit = createCredit(policies.anonymous)
   limitLogins(app, policies.failedLogins)

@@ -54,8 +54,7 @@ export function streamedRoute<Query extends TObject>(
   app.get<{ Querystring: Static<Query> }>(
     url,
     {
-      config: { access, ...(bulk && { bulk: wantsLines }) },
-      handlerTimeout: streamTimeoutMs,
+      config: { access, patienceMs: streamTimeoutMs, ...(bulk && { bulk: wantsLines }) },
       schema: {
         summary,
         tags: [tag],

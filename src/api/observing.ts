@@ -6,7 +6,7 @@ import type { ApiContext } from './context.ts'
 
 /** One line a request, with the route's pattern instead of its address, and nothing personal. */
 export function observeRequests(app: FastifyInstance, { metrics }: ApiContext): void {
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const { method } = request
     const [route, status] = [routeOf(request), reply.statusCode]
     metrics.request({ method, route, status }, reply.elapsedTime / 1_000)
@@ -20,6 +20,7 @@ export function observeRequests(app: FastifyInstance, { metrics }: ApiContext): 
       },
       'request',
     )
+    done()
   })
 }
 

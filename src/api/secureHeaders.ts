@@ -6,11 +6,26 @@ import helmet, { type HelmetOptions } from 'helmet'
 
 type Directives = Record<string, string[] | null>
 
-/** Sends helmet's headers with every answer; a route that needs others sets them itself. */
+/** What helmet says about pages means nothing for data: no scripts, windows or plug-ins there. */
+const ofPages = [
+  ...['cross-origin-opener-policy', 'origin-agent-cluster', 'x-dns-prefetch-control'],
+  ...['x-download-options', 'x-permitted-cross-domain-policies', 'x-xss-protection'],
+]
+/** Data that is opened as a page may load nothing and be put into no other page. */
+const dataPolicy = "default-src 'none';frame-ancestors 'none'"
+
+/**
+ * Sends helmet's headers with every answer, those that mean something for data with answers of the
+ * API; a route that needs others sets them itself.
+ */
 export function useSecureHeaders(app: FastifyInstance, { https }: { https: boolean }): void {
-  const headers = headersOf({ contentSecurityPolicy: policy({}), strictTransportSecurity: https })
-  app.addHook('onRequest', (_, reply, done) => {
-    reply.headers(headers)
+  const pages = headersOf({ contentSecurityPolicy: policy({}), strictTransportSecurity: https })
+  const data = {
+    ...Object.fromEntries(Object.entries(pages).filter(([name]) => !ofPages.includes(name))),
+    'content-security-policy': dataPolicy,
+  }
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(request.url.startsWith('/api/') ? data : pages)
     done()
   })
 }

@@ -13,6 +13,7 @@ import { createLimits } from './limits.ts'
 import { isUnspoken, refuseMethod, watchMethods } from './methods.ts'
 import { observeRequests, traceRequests } from './observing.ts'
 import { openApi } from './openapi.ts'
+import { usePatience } from './patience.ts'
 import { handleError, sendProblem } from './problems.ts'
 import { boardConfig, boardPath, queueBoard } from './queueBoard.ts'
 import { realtimeRoutes, sendAway } from './realtime.ts'
@@ -46,7 +47,15 @@ import { useSecureHeaders } from './secureHeaders.ts'
 import { createStanding } from './standing.ts'
 import { useValidators } from './validation.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether @fastify/cors looks at a route at all. */
+    cors?: false
+  }
+}
+
 const bodyBytesMax = 64 * 1024
+const patienceMs = 10_000
 const frameBytesMax = 16 * 1024
 /** What scripts of other origins may read of our headers. */
 const exposed = [
@@ -110,8 +119,9 @@ export async function buildServer(
     request.actor ??= { role: 'anonymous' }
     done()
   })
+  usePatience(app, patienceMs)
   useGate(app, context.config.commandsMax)
-  requireAccess(app)
+  watchRoutes(app, context.config)
   const methods = watchMethods(app)
   traceRequests(app, context)
   await plugins(app, context)
@@ -126,7 +136,7 @@ export async function buildServer(
       if (request.actor.role === 'anonymous') await authenticate(identity, request)
     } finally {
       // Who is refused has asked, too.
-      await limits.take(request, reply)
+      await limits.take?.(request, reply)
     }
   })
   observeRequests(app, context)
@@ -153,7 +163,6 @@ function bareServer({ config, log }: { config: Config; log: FastifyBaseLogger })
     // As long as a request line can be: what does not fit a schema is answered by the schema.
     routerOptions: { maxParamLength: 16_384 },
     requestTimeout: 30_000,
-    handlerTimeout: 10_000,
     forceCloseConnections: 'idle',
     trustProxy: [...config.trustProxy],
   })
@@ -165,8 +174,12 @@ function requestId(header: string | string[] | undefined): string {
 }
 
 /** A route that does not say who may use it does not start. */
-function requireAccess(app: FastifyInstance): void {
+function watchRoutes(app: FastifyInstance, { corsOrigins }: Config): void {
   app.addHook('onRoute', route => {
+    // Where no other origin may read anything, nobody need work out which.
+    if (corsOrigins.length === 0 && route.method !== 'OPTIONS') {
+      route.config = { ...route.config, cors: false }
+    }
     if (route.url.startsWith(boardPath)) route.config = { ...boardConfig, ...route.config }
     const isOurs = route.config?.access !== undefined
     const isDocumentation = /^\/(docs|openapi)/.test(route.url)

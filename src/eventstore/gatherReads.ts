@@ -1,7 +1,5 @@
 // Gathers questions that come while others are under way, so that they share the next round trip.
 
-/** Flights under way at once: with two of them the database works while answers are unpacked. */
-const flightsMax = 2
 const questionsMax = 500
 
 interface Waiting<Question, Answer> {
@@ -19,14 +17,14 @@ export function gatherReads<Question, Answer>(
   askAll: (questions: readonly Question[]) => Promise<readonly Answer[]>,
 ): (question: Question) => Promise<Answer> {
   const waiting: Waiting<Question, Answer>[] = []
-  let flights = 0
+  let isFlying = false
 
   async function fly() {
-    flights += 1
+    isFlying = true
     // One tick, so that questions of the same turn of the event loop fly together.
     await Promise.resolve()
     while (waiting.length > 0) await settle(waiting.splice(0, questionsMax))
-    flights -= 1
+    isFlying = false
   }
 
   async function settle(batch: Waiting<Question, Answer>[]) {
@@ -45,6 +43,6 @@ export function gatherReads<Question, Answer>(
   return question =>
     new Promise((resolve, reject) => {
       waiting.push({ question, resolve, reject })
-      if (flights < flightsMax) void fly()
+      if (!isFlying) void fly()
     })
 }

@@ -1,4 +1,5 @@
 // Group commit: appends that arrive while a write is under way leave together in the next one.
+import { setImmediate as immediate } from 'node:timers/promises'
 
 export interface Bounds {
   maxCount: number
@@ -29,7 +30,11 @@ export function groupCommit<Request, Result>(flush: Flush<Request, Result>, boun
   async function drain() {
     // One tick, so that appends of the same turn of the event loop share the first batch.
     await Promise.resolve()
-    while (waiting.length > 0) await flush(takeBatch())
+    while (waiting.length > 0) {
+      await flush(takeBatch())
+      // Where several wait, more have arrived that are not read yet: they come along.
+      if (waiting.length > 1) await immediate()
+    }
     running = undefined
   }
 

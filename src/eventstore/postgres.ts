@@ -13,15 +13,8 @@ import {
   Unavailable,
 } from './port.ts'
 import { type AppendRequest, flush, pack } from './postgresAppends.ts'
-import {
-  createStreamReader,
-  head,
-  least,
-  pageSize,
-  readAll,
-  readBehind,
-  readBetween,
-} from './postgresReads.ts'
+import { head, least, pageSize, readAll, readBehind, readBetween } from './postgresReads.ts'
+import { createStreamReader } from './postgresStreamReads.ts'
 import { createPulse, type Pulse } from './pulse.ts'
 
 /** Polling is the truth, notifications are the hint; this is how long a lost hint costs. */

@@ -10,6 +10,7 @@ import {
   Unavailable,
   WrongRevision,
 } from './port.ts'
+import { jsonArray, plainArray, textArray } from './postgresArrays.ts'
 
 export interface AppendRequest {
   stream: string
@@ -41,9 +42,9 @@ const appendBatch = {
   name: 'eventstore_append',
   text: 'select * from eventstore.append($1, $2)',
 }
-const appendOne = {
-  name: 'eventstore_append_one',
-  text: 'select * from eventstore.append_one($1, $2, $3, $4, $5, $6)',
+const appendPlain = {
+  name: 'eventstore_append_plain',
+  text: 'select eventstore.append_plain($1, $2, $3, $4, $5, $6, $7) as head',
 }
 const retryDelaysMs = [20, 100, 400, 1_000]
 
@@ -85,27 +86,43 @@ async function sendWithRetries(pool: Pool, batch: Item[]): Promise<Map<number, A
 }
 
 async function send(pool: Pool, batch: Item[]): Promise<Map<number, AppendRow>> {
-  const [first] = batch
-  const alone = batch.length === 1 && first ? await sendOne(pool, first.request) : undefined
-  if (alone !== undefined) return new Map([[0, alone]])
-  return sendMany(pool, batch)
+  return (await sendPlain(pool, batch)) ?? sendSorted(pool, batch)
 }
 
-/** One event to a stream that is where it is expected; undefined where it is anything else. */
-async function sendOne(
-  pool: Pool,
-  { stream, expected, events }: AppendRequest,
-): Promise<AppendRow | undefined> {
-  const [event] = events
-  const revision = expectation(expected)
-  if (event === undefined || events.length > 1 || revision < -1) return undefined
-  const { id, type, data, metadata } = event
-  const values = [stream, revision, id, type, data, metadata]
-  const [written] = await rows<Pick<AppendRow, 'revision' | 'position'>>(pool, appendOne, values)
-  return written && { request: 0, outcome: 'ok', ...written }
+/** Appends to streams that are all where they are expected; undefined where one is not. */
+async function sendPlain(pool: Pool, batch: Item[]): Promise<Map<number, AppendRow> | undefined> {
+  const all = batch.flatMap(({ request: { stream, expected, events } }) => {
+    const revision = expectation(expected)
+    return events.map((event, nth) => ({ stream, expected: revision, nth, ...event }))
+  })
+  if (all.some(({ expected }) => expected < -1)) return undefined
+  const [answer] = await rows<{ head: bigint | null }>(pool, appendPlain, [
+    textArray(all.map(({ stream }) => stream)),
+    plainArray(all.map(({ expected }) => expected)),
+    plainArray(all.map(({ nth }) => nth)),
+    plainArray(all.map(({ id }) => id)),
+    textArray(all.map(({ type }) => type)),
+    jsonArray(all.map(({ data }) => data)),
+    jsonArray(all.map(({ metadata }) => metadata)),
+  ])
+  if (answer === undefined || answer.head === null) return undefined
+  return written(batch, answer.head)
 }
 
-async function sendMany(pool: Pool, batch: Item[]): Promise<Map<number, AppendRow>> {
+/** What a batch has led to that was written as a whole. */
+function written(batch: Item[], head: bigint): Map<number, AppendRow> {
+  let position = head
+  return new Map(
+    batch.map(({ request: { expected, events } }, n) => {
+      position += BigInt(events.length)
+      const revision = BigInt(expectation(expected) + events.length)
+      return [n, { request: n, outcome: 'ok', revision, position }]
+    }),
+  )
+}
+
+/** Appends what can be appended, and says of each of the others why not. */
+async function sendSorted(pool: Pool, batch: Item[]): Promise<Map<number, AppendRow>> {
   const requests = batch.map(({ request }, n) => ({
     n,
     stream: request.stream,

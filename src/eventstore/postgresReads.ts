@@ -1,22 +1,17 @@
-// Reads from the event store in PostgreSQL, page by page, by stream or by position.
+// Reads of the log in PostgreSQL by position, page by page.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Pool, rows, type Statement } from '../infra/database.ts'
 import { answerOf } from '../infra/weather.ts'
-import { gatherReads } from './gatherReads.ts'
 import {
   type EventFilter,
   type JsonObject,
   type ReadAllOptions,
-  type ReadStreamOptions,
   type RecordedEvent,
   Unavailable,
 } from './port.ts'
 
-interface NumberedRow extends EventRow {
-  n: number
-}
-
-interface EventRow extends Record<string, unknown> {
+/** An event as a row. */
+export interface EventRow extends Record<string, unknown> {
   position: bigint
   stream: string
   revision: bigint
@@ -27,32 +22,11 @@ interface EventRow extends Record<string, unknown> {
   recorded_at: Date
 }
 
-const columns = 'position, stream, revision, event_id, type, data, metadata, recorded_at'
-const order = 'from eventstore.events where'
+export const columns = 'position, stream, revision, event_id, type, data, metadata, recorded_at'
+export const order = 'from eventstore.events where'
 const readHead = {
   name: 'eventstore_head',
   text: 'select coalesce(max(position), 0)::bigint as head from eventstore.events',
-}
-const readForwards = {
-  name: 'eventstore_read_forwards',
-  text: `select ${columns} ${order} stream = $1 and revision between $2 and $3
-    order by revision limit $4`,
-}
-const readBackwards = {
-  name: 'eventstore_read_backwards',
-  text: `select ${columns} ${order} stream = $1 and revision between $2 and $3
-    order by revision desc limit $4`,
-}
-/** Of each stream in a shared read; what has more goes on by itself. */
-const gatheredMax = 100
-const readMany = {
-  name: 'eventstore_read_many',
-  text: `select r.n::integer as n, e.* from unnest($1::text[], $2::bigint[], $3::bigint[])
-      with ordinality as r(stream, low, high, n)
-    cross join lateral (
-      select ${columns} ${order} stream = r.stream and revision between r.low and r.high
-      order by revision limit ${gatheredMax}
-    ) e order by r.n, e.revision`,
 }
 const readNext = {
   name: 'eventstore_read_next',
@@ -75,68 +49,7 @@ const readRangeByStream = {
 
 /** Events in one page of a read. */
 export const pageSize = 1_000
-const maxRevision = 2n ** 62n
 const retryDelaysMs = [20, 200]
-
-/** Reads of streams that share round trips: those asked for while others are under way. */
-export function createStreamReader(pool: Pool) {
-  const gathered = gatherReads<Wanted, EventRow[]>(async wanted => {
-    const found = await ask<NumberedRow>(pool, readMany, [
-      wanted.map(({ stream }) => stream),
-      wanted.map(({ low }) => low),
-      wanted.map(({ high }) => high),
-    ])
-    const answers: EventRow[][] = wanted.map(() => [])
-    for (const row of found) answers[row.n - 1]?.push(row)
-    return answers
-  })
-
-  /** The events of a stream; a missing stream is an empty one. */
-  return async function* readStream(
-    stream: string,
-    options: ReadStreamOptions = {},
-  ): AsyncGenerator<RecordedEvent> {
-    const backwards = options.direction === 'backwards'
-    let low = BigInt(backwards ? (options.to ?? 0) : (options.from ?? 0))
-    const high = bigintOr(backwards ? options.from : options.to, maxRevision)
-    if (!backwards && low <= high) {
-      // Most reads are of the tail of a stream that is known: one page, often an empty one.
-      const page = await gathered({ stream, low, high })
-      for (const row of page) yield recorded(row)
-      if (page.length < gatheredMax) return
-      low += BigInt(page.length)
-    }
-    yield* readPages(pool, stream, { low, high, backwards })
-  }
-}
-
-interface Wanted {
-  stream: string
-  low: bigint
-  high: bigint
-}
-
-async function* readPages(
-  pool: Pool,
-  stream: string,
-  range: { low: bigint; high: bigint; backwards: boolean },
-): AsyncGenerator<RecordedEvent> {
-  let { low, high } = range
-  const { backwards } = range
-  const statement = backwards ? readBackwards : readForwards
-  while (low <= high) {
-    const page = await ask<EventRow>(pool, statement, [stream, low, high, pageSize])
-    for (const row of page) yield recorded(row)
-    const last = page.at(-1)
-    if (last === undefined || page.length < pageSize) return
-    if (backwards) high = last.revision - 1n
-    else low = last.revision + 1n
-  }
-}
-
-function bigintOr(value: number | undefined, fallback: bigint): bigint {
-  return value === undefined ? fallback : BigInt(value)
-}
 
 /** The newest position. */
 export async function head(pool: Pool): Promise<bigint> {
@@ -191,7 +104,8 @@ export function least(a: bigint, b: bigint): bigint {
   return a < b ? a : b
 }
 
-function recorded(row: EventRow): RecordedEvent {
+/** A row as an event. */
+export function recorded(row: EventRow): RecordedEvent {
   return {
     id: row.event_id,
     type: row.type,
@@ -205,7 +119,7 @@ function recorded(row: EventRow): RecordedEvent {
 }
 
 /** Asks again when the connection is lost: reading twice does no harm. Throws Unavailable. */
-async function ask<Row extends Record<string, unknown>>(
+export async function ask<Row extends Record<string, unknown>>(
   pool: Pool,
   statement: Statement,
   values: unknown[] = [],

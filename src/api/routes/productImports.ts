@@ -100,9 +100,8 @@ function upload(app: FastifyInstance, context: ApiContext): void {
   app.post<{ Querystring: Static<typeof UploadQuery> }>(
     '/products/imports',
     {
-      config: { access },
+      config: { access, patienceMs: uploadTimeoutMs },
       bodyLimit: uploadBytesMax,
-      handlerTimeout: uploadTimeoutMs,
       schema: {
         summary: 'Upload products in bulk; with dryRun only to see what would happen',
         tags: [tag],

@@ -1,0 +1,47 @@
+// How long anybody waits for an answer: one clock for all requests instead of one for each.
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { HttpProblem } from './problems.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** How long a route may take to answer, in ms, where that is not as long as all others. */
+    patienceMs?: number
+  }
+}
+
+const lookEveryMs = 500
+
+/**
+ * Answers 503 with Retry-After in the place of whoever has not answered `patienceMs` after the
+ * request has come, or half a second later; cuts an answer off that does not end. What was begun
+ * goes on: whoever asks again with the same Idempotency-Key learns how it has ended.
+ */
+export function usePatience(app: FastifyInstance, patienceMs: number): void {
+  const deadlines = new Map<FastifyReply, number>()
+  app.addHook('onRequest', (request, reply, done) => {
+    const ms = request.routeOptions.config.patienceMs ?? patienceMs
+    deadlines.set(reply, performance.now() + ms)
+    done()
+  })
+  app.addHook('onResponse', (_, reply, done) => {
+    deadlines.delete(reply)
+    done()
+  })
+  const look = () => {
+    const now = performance.now()
+    for (const [reply, deadline] of deadlines) {
+      if (deadline > now) continue
+      deadlines.delete(reply)
+      giveUp(reply)
+    }
+  }
+  const timer = setInterval(look, lookEveryMs).unref()
+  app.addHook('onClose', async () => clearInterval(timer))
+}
+
+function giveUp(reply: FastifyReply): void {
+  // Live connections are not waited for: `sent` says that their handler has taken the socket.
+  if (reply.sent) return
+  if (reply.raw.headersSent) reply.raw.destroy()
+  else reply.send(new HttpProblem('request/unavailable', 'This took too long: try again.'))
+}

@@ -1,0 +1,88 @@
+// Where streams end, learned from what was appended: most reads ask whether a stream has got any
+// further, and the end of the log answers that for all of them together.
+import type { Pool } from '../infra/database.ts'
+import { ask, head } from './postgresReads.ts'
+
+export interface StreamEnds {
+  /** Whether as far as is known nothing stands in a stream from this revision on. */
+  seemsToEnd(stream: string, before: bigint): boolean
+  /** Reads what has been appended anywhere since the last time; false where that was too much. */
+  refresh(): Promise<boolean>
+  /**
+   * Begins a read of whole ends of streams; what it has found is told to the function given back:
+   * where each of them ends, as the last revision that it has.
+   */
+  begin(): Promise<(found: Iterable<readonly [stream: string, last: bigint]>) => void>
+}
+
+/** Appends to look through at most: beyond that it costs more than reading streams anew. */
+const tailMax = 500
+const streamsMax = 20_000
+const readTail = {
+  name: 'eventstore_read_tail',
+  text: `select stream, revision, position from eventstore.events
+    where position > $1 order by position limit ${tailMax + 1}`,
+}
+
+interface TailRow extends Record<string, unknown> {
+  stream: string
+  revision: bigint
+  position: bigint
+}
+
+/**
+ * Follows the ends of streams in a PostgreSQL log. Positions are in commit order without gaps, so
+ * everything up to `seen` is known: a stream that is in `ends` has no event behind its end at or
+ * before `seen`.
+ */
+export function followStreamEnds(pool: Pool): StreamEnds {
+  const ends = new Map<string, bigint>()
+  let seen: bigint | undefined
+  /** Counts how often everything was forgotten: what a read found that began before is too old. */
+  let era = 0
+
+  function forget() {
+    ends.clear()
+    seen = undefined
+    era += 1
+  }
+
+  function extend(stream: string, last: bigint) {
+    const before = ends.get(stream)
+    if (before === undefined || last > before) ends.set(stream, last)
+  }
+
+  return {
+    seemsToEnd(stream, before) {
+      const last = ends.get(stream)
+      return last !== undefined && last < before
+    },
+    async refresh() {
+      if (seen === undefined) return false
+      const [after, began] = [seen, era]
+      const tail = await ask<TailRow>(pool, readTail, [after])
+      if (era !== began) return false
+      if (tail.length > tailMax || ends.size > streamsMax) {
+        forget()
+        return false
+      }
+      for (const { stream, revision, position } of tail) {
+        extend(stream, revision)
+        if (position > seen) seen = position
+      }
+      return true
+    },
+    async begin() {
+      if (seen === undefined) {
+        const newest = await head(pool)
+        // Not where somebody else was quicker: what they know goes no further than their head.
+        seen ??= newest
+      }
+      const began = era
+      return found => {
+        // What was appended meanwhile is in `ends` already, and further on than what was found.
+        if (era === began) for (const [stream, last] of found) extend(stream, last)
+      }
+    },
+  }
+}

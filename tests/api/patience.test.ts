@@ -1,0 +1,51 @@
+// Nobody waits for ever: what does not answer in time is answered for.
+import { Readable } from 'node:stream'
+import { type FastifyInstance, fastify } from 'fastify'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { usePatience } from '../../src/api/patience.ts'
+import { handleError } from '../../src/api/problems.ts'
+
+describe('a route that takes too long', () => {
+  let app: FastifyInstance
+  let url: string
+
+  beforeAll(async () => {
+    app = fastify()
+    app.setErrorHandler(handleError)
+    usePatience(app, 50)
+    app.get('/never', () => new Promise(() => undefined))
+    app.get('/at-once', async () => ({ ok: true }))
+    app.get('/patient', { config: { patienceMs: 60_000 } }, async () => {
+      await new Promise(resolve => setTimeout(resolve, 1_200))
+      return { ok: true }
+    })
+    app.get('/half', (_, reply) => {
+      const body = new Readable({ read: () => undefined })
+      body.push('half of it')
+      return reply.send(body)
+    })
+    url = await app.listen({ host: '127.0.0.1', port: 0 })
+  })
+  afterAll(() => app.close())
+
+  it('is answered with 503, and when to try again', async () => {
+    const response = await fetch(`${url}/never`)
+    expect(response.status).toBe(503)
+    expect(response.headers.get('retry-after')).toBe('1')
+    expect(await response.json()).toMatchObject({ type: '/problems/request/unavailable' })
+  })
+
+  it('is cut off where its answer has begun and does not end', async () => {
+    const response = await fetch(`${url}/half`)
+    expect(response.status).toBe(200)
+    await expect(response.text()).rejects.toThrow('terminated')
+  })
+
+  it('has the time that it asks for', async () => {
+    expect(await (await fetch(`${url}/patient`)).json()).toEqual({ ok: true })
+  })
+
+  it('does not make others wait', async () => {
+    expect(await (await fetch(`${url}/at-once`)).json()).toEqual({ ok: true })
+  })
+})

@@ -1,0 +1,76 @@
+// A read of a stream that is known asks the end of the log only: it must miss nothing that anybody
+// had appended before it was asked for.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { EventStore } from '../../src/eventstore/port.ts'
+import { postgresEventStore } from '../../src/eventstore/postgres.ts'
+import { createPool, type Pool } from '../../src/infra/database.ts'
+import { all, anEvent, newStream, seed, someEvents, upTo } from '../contract/eventStoreSubject.ts'
+import { testDatabase } from '../support/database.ts'
+
+describe('reads of streams that are known', () => {
+  let database: Awaited<ReturnType<typeof testDatabase>>
+  let pools: Pool[]
+  let reader: EventStore
+  let writer: EventStore
+
+  beforeAll(async () => {
+    database = await testDatabase()
+    pools = [createPool(database.url), createPool(database.url)]
+    const [one, other] = pools.map(pool => postgresEventStore(pool))
+    if (one === undefined || other === undefined) throw new Error('two stores are needed')
+    reader = one
+    writer = other
+  })
+  afterAll(async () => {
+    await reader.close()
+    await writer.close()
+    for (const pool of pools) await pool.end()
+    await database.drop()
+  })
+
+  const behind = async (stream: string, from: number) =>
+    (await all(reader.readStream(stream, { from }))).map(({ revision }) => revision)
+
+  it('find what another process has appended', async () => {
+    const stream = newStream()
+    await seed(reader, stream, 3)
+    expect(await behind(stream, 3)).toEqual([])
+    expect(await behind(stream, 3)).toEqual([])
+    await writer.append(stream, 2, [anEvent(), anEvent()])
+    expect(await behind(stream, 3)).toEqual([3, 4])
+    expect(await behind(stream, 5)).toEqual([])
+    expect(await behind(stream, 1)).toEqual([1, 2, 3, 4])
+  })
+
+  it('find the first event of a stream that was known to be empty', async () => {
+    const stream = newStream()
+    expect(await behind(stream, 0)).toEqual([])
+    await writer.append(stream, 'no-stream', [anEvent()])
+    expect(await behind(stream, 0)).toEqual([0])
+  })
+
+  it('find it after more was appended elsewhere than is looked through', async () => {
+    const stream = newStream()
+    await seed(reader, stream, 1)
+    expect(await behind(stream, 1)).toEqual([])
+    await writer.append(newStream(), 'no-stream', someEvents(700))
+    await writer.append(stream, 0, [anEvent()])
+    expect(await behind(stream, 1)).toEqual([1])
+    expect(await behind(stream, 2)).toEqual([])
+  })
+
+  it('miss nothing while many write and read at once', async () => {
+    const streams = upTo(8).map(() => newStream())
+    const lane = async (stream: string) => {
+      for (const n of upTo(60)) {
+        const store = n % 2 === 0 ? writer : reader
+        await store.append(stream, n === 0 ? 'no-stream' : n - 1, [anEvent()])
+        // What was acknowledged is found by each read that is asked for afterwards.
+        const seen = await Promise.all([behind(stream, n), behind(stream, n), behind(stream, 0)])
+        expect(seen).toEqual([[n], [n], upTo(n + 1)])
+        expect(await behind(stream, n + 1)).toEqual([])
+      }
+    }
+    await Promise.all(streams.map(lane))
+  }, 60_000)
+})
