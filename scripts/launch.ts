@@ -1,7 +1,7 @@
 // Brings everything up in one process, says where things are, and takes it all down again.
 import { once } from 'node:events'
 import { relative } from 'node:path'
-import { type Config, ConfigError, loadConfig } from '../src/config.ts'
+import { ConfigError, loadConfig } from '../src/config.ts'
 import { LocalServerError } from '../src/infra/local/localServer.ts'
 import { freePort, portFault } from '../src/infra/local/ports.ts'
 import { readRuntime } from '../src/infra/local/runtimeFile.ts'
@@ -18,11 +18,8 @@ export interface RunningApp {
   close(): Promise<void>
 }
 
-export type StartApp = (
-  config: Config,
-  parts: { api: boolean; workers: boolean },
-  log?: (line: string) => void,
-) => Promise<RunningApp>
+/** Starts what is to run with these settings, which have been checked. */
+export type StartApp = (env: NodeJS.ProcessEnv, say: (line: string) => void) => Promise<RunningApp>
 
 const command = 'npm start'
 // npm passes on the Ctrl-C that the terminal has sent to this process already.
@@ -75,11 +72,15 @@ async function bringUp(
     LOG_LEVEL: env.LOG_LEVEL ?? 'warn',
     PORT: `${port === 0 ? await freePort() : port}`,
   }
+  // The servers and the app get ready side by side.
+  const loading = loadApp()
+  loading.catch(() => undefined)
   running.services = await withServices(chosen, { command, log: say, exclusive: true })
   stop.throwIfAborted()
-  const config = loadConfig(running.services.env)
-  const startApp = await loadApp()
-  running.app = await startApp(config, { api: true, workers: true }, say)
+  const { env: settings } = running.services
+  loadConfig(settings)
+  const startApp = await loading
+  running.app = await startApp(settings, say)
   stop.throwIfAborted()
   const { mailsUrl } = running.services
   await running.services.announce({ api: running.app.url, ...(mailsUrl && { mails: mailsUrl }) })

@@ -1,17 +1,27 @@
 // npm start: PostgreSQL, Redis, mails, migrations, API, workers and console in one go.
-import { readEnvironment } from '../src/config.ts'
+
+import { loadConfig, readEnvironment } from '../src/config.ts'
+import { keepCompiled, writeCompiled } from './compileCache.ts'
 import { buildConsoleBeside } from './consoleBuild.ts'
 import { launch } from './launch.ts'
+import { workerThread } from './workerThread.ts'
 
+keepCompiled()
 await launch(readEnvironment(), async () => {
+  const workers = workerThread()
   const { startApp } = await import('../src/app.ts')
-  return async (config, parts, say) => {
-    const app = await startApp(config, parts, say)
+  return async (env, say) => {
+    const [app] = await Promise.all([
+      startApp(loadConfig(env), { api: true, workers: false, alone: true }, say),
+      workers.start(env),
+    ])
+    writeCompiled()
     const stopBuilding = buildConsoleBeside(say)
     return {
       url: app.url,
       async close() {
         stopBuilding()
+        await workers.stop()
         await app.close()
       },
     }

@@ -26,6 +26,7 @@ export async function freeStock(
   const free = Math.max(0, available(state))
   if (free >= wanted || state.reservedTotal === 0) return free
   const now = envelope.at.getTime()
+  if ((firstDeadlines.get(state.reserved) ?? 0) > now) return free
   // Asked for together they are one round trip.
   const deadlines = await Promise.all(
     [...state.reserved.keys()].map(async orderId => {
@@ -33,11 +34,20 @@ export async function freeStock(
       return { orderId, at }
     }),
   )
+  if (deadlines.every(({ orderId }) => shop.deadlines.get(orderId) !== undefined)) {
+    firstDeadlines.set(state.reserved, Math.min(...deadlines.map(({ at }) => at)))
+  }
   const due = deadlines.filter(({ at }) => at <= now)
   for (const { orderId } of due) await expireIfDue(shop, orderId, envelope)
   if (due.length === 0) return free
   return Math.max(0, available((await shop.stock.load(productId)).state))
 }
+
+/**
+ * When the first of those who hold pieces has to have paid, as long as the same ones hold them: of
+ * a product that is sold out nobody need look at each of them again.
+ */
+const firstDeadlines = new WeakMap<Stock['reserved'], number>()
 
 /** Deadlines that are being read: a product that is sold out is asked for by many at once. */
 const readings = new WeakMap<Shop, Map<string, Promise<number>>>()

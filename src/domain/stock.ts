@@ -1,6 +1,7 @@
 // The stock of one product: a fold of movements, never a counter that somebody overwrites.
 import Type, { type Static } from 'typebox'
 import type { Aggregate, Decision, EventOf } from './aggregate.ts'
+import { PersistentMap } from './persistentMap.ts'
 import { reject } from './rejection.ts'
 import { Id, Payload, Quantity, Reason } from './types.ts'
 
@@ -38,7 +39,7 @@ export interface Stock {
   /** Pieces in the house, reserved ones included. */
   onHand: number
   /** Pieces promised to open orders, by order. */
-  reserved: ReadonlyMap<string, number>
+  reserved: PersistentMap<number>
   reservedTotal: number
   /**
    * The last orders that were refused, released or committed: a straggler that asks to reserve for
@@ -52,7 +53,7 @@ const settledMax = 2_000
 export const stock: Aggregate<Stock, StockEvent> = {
   category: 'stock',
   events: StockEvents,
-  initial: { onHand: 0, reserved: new Map(), reservedTotal: 0, settled: [] },
+  initial: { onHand: 0, reserved: PersistentMap.empty(), reservedTotal: 0, settled: [] },
   evolve(state, event) {
     switch (event.type) {
       case 'StockAdjusted':
@@ -61,7 +62,7 @@ export const stock: Aggregate<Stock, StockEvent> = {
         const { orderId, quantity } = event.data
         return {
           ...state,
-          reserved: new Map(state.reserved).set(orderId, quantity),
+          reserved: state.reserved.set(orderId, quantity),
           reservedTotal: state.reservedTotal + quantity,
         }
       }
@@ -76,8 +77,7 @@ export const stock: Aggregate<Stock, StockEvent> = {
 }
 
 function close(state: Stock, closed: { orderId: string; quantity: number }): Stock {
-  const reserved = new Map(state.reserved)
-  reserved.delete(closed.orderId)
+  const reserved = state.reserved.delete(closed.orderId)
   const reservedTotal = state.reservedTotal - closed.quantity
   return { ...state, reserved, reservedTotal, settled: settle(state, closed.orderId) }
 }

@@ -2,13 +2,14 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { launch, type StartApp } from '../../scripts/launch.ts'
-import { readEnvironment } from '../../src/config.ts'
+import { loadConfig, readEnvironment } from '../../src/config.ts'
 
-const startApp: StartApp = async ({ host, port, publicUrl, shopName }, _parts, log) => {
+const startApp: StartApp = async (env, say) => {
+  const { host, port, publicUrl, shopName } = loadConfig(env)
   const server = createServer((_request, response) => response.end('ok'))
   server.listen(port, host)
   await once(server, 'listening')
-  log?.('App         started')
+  say('App         started')
   const close = async () => {
     server.close()
     server.closeAllConnections()
