@@ -39,6 +39,7 @@ import { createFingerprint, createRequestKeys } from './infra/requestKeys.ts'
 import { createSecrets, type Secrets } from './infra/secrets.ts'
 import { createSessions } from './infra/sessions.ts'
 import { simulatedPayments } from './infra/simulatedPayments.ts'
+import { createSnapshots } from './infra/snapshots.ts'
 import { stripePayments } from './infra/stripePayments.ts'
 import { createTokens } from './infra/tokens.ts'
 import { createWebhooks } from './infra/webhooks.ts'
@@ -94,6 +95,7 @@ export async function openShop(
       codec,
       cache: caches.factory,
       fingerprint,
+      snapshots: createSnapshots(pool),
       clock: systemClock,
       payments,
       currency: config.currency,

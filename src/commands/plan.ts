@@ -5,7 +5,7 @@ import { derivedId } from './ids.ts'
 import type { Envelope, Fingerprint } from './ports.ts'
 
 /** A command that a stream has seen, so that its retry gets the first answer. */
-interface Handled {
+export interface Handled {
   digest: string | undefined
   revision: number
   position: bigint

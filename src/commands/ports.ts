@@ -146,6 +146,21 @@ export interface Cache<Value> {
 }
 export type CacheFactory = <Value extends object>() => Cache<Value>
 
+/** What a stream had come to at one of its events, as text. */
+export interface Snapshot {
+  revision: number
+  eventId: string
+  /** Of the form in which it is written. */
+  version: number
+  written: string
+}
+
+/** Snapshots of long streams, the newest one of each. */
+export interface Snapshots {
+  find(stream: string): Promise<Snapshot | undefined>
+  keep(stream: string, snapshot: Snapshot): Promise<void>
+}
+
 /** What is left after a request was counted. */
 export interface Counted {
   allowed: boolean

@@ -12,7 +12,16 @@ import {
   remember,
   type Waiting,
 } from './plan.ts'
-import type { Cache, CacheFactory, Codec, Envelope, Fingerprint, Stored } from './ports.ts'
+import type {
+  Cache,
+  CacheFactory,
+  Codec,
+  Envelope,
+  Fingerprint,
+  Snapshots,
+  Stored,
+} from './ports.ts'
+import { isSnapshotDue, recall, snapshotEvery, takeSnapshot } from './snapshots.ts'
 
 export interface Repository<State, Event extends DomainEvent> {
   /** The state at the end of the stream as the log has it now. */
@@ -37,6 +46,8 @@ export interface RepositoryParts {
   codec: Codec
   cache: CacheFactory
   fingerprint: Fingerprint
+  /** Without them long streams are read from their beginning. */
+  snapshots?: Snapshots
 }
 
 /** What the functions below work on: a kind of aggregate, its cache, who waits on a stream. */
@@ -46,13 +57,14 @@ interface Kind<State, Event extends DomainEvent> {
   codec: Codec
   fingerprint: Fingerprint
   cache: Cache<Loaded<State>>
+  snapshots: Snapshots | undefined
   queues: Map<string, Waiting<State, Event>[]>
 }
 
 /** The repository of one kind of aggregate. */
 export function createRepository<State, Event extends DomainEvent>(
   aggregate: Aggregate<State, Event>,
-  { eventStore, codec, cache, fingerprint }: RepositoryParts,
+  { eventStore, codec, cache, fingerprint, snapshots }: RepositoryParts,
 ): Repository<State, Event> {
   const kind: Kind<State, Event> = {
     aggregate,
@@ -60,6 +72,7 @@ export function createRepository<State, Event extends DomainEvent>(
     codec,
     fingerprint,
     cache: cache<Loaded<State>>(),
+    snapshots,
     queues: new Map(),
   }
   return {
@@ -73,30 +86,56 @@ export function createRepository<State, Event extends DomainEvent>(
 
 /** Reads what the cache does not have yet; the tail is always read. */
 async function refresh<State, Event extends DomainEvent>(
-  { aggregate, eventStore, codec, cache }: Kind<State, Event>,
+  kind: Kind<State, Event>,
   stream: string,
 ): Promise<Loaded<State>> {
+  const { aggregate, cache } = kind
   const known = cache.get(stream) ?? emptyStream(aggregate)
+  const isNew = known.revision < 0 && aggregate.snapshot !== undefined
+  const begun = await readOn(kind, stream, known, isNew ? snapshotEvery : undefined)
+  const isLong = isNew && begun.revision + 1 >= snapshotEvery
+  const loaded = isLong ? await readOn(kind, stream, (await recall(kind, stream)) ?? begun) : begun
+  // A slow read must not put an older state in the place of a newer one. That there is nothing yet
+  // is worth knowing, too: whoever writes next need not look again.
+  const before = cache.get(stream)
+  if (before === undefined || before.revision < loaded.revision) remembered(kind, stream, loaded)
+  return loaded
+}
+
+/** Folds what is behind a state, or the next `max` events of it. */
+async function readOn<State, Event extends DomainEvent>(
+  { aggregate, eventStore, codec }: Kind<State, Event>,
+  stream: string,
+  known: Loaded<State>,
+  max = Number.POSITIVE_INFINITY,
+): Promise<Loaded<State>> {
   const events: Stored<Event>[] = []
   for await (const recorded of eventStore.readStream(stream, { from: known.revision + 1 })) {
     events.push(await codec.decodeFor<Event>(aggregate, recorded))
+    if (events.length >= max) break
   }
   const last = events.at(-1)
-  if (last === undefined) {
-    // That there is nothing yet is worth knowing, too: whoever writes next need not look again.
-    if (cache.get(stream) === undefined) cache.set(stream, known)
-    return known
-  }
-  const loaded = {
+  if (last === undefined) return known
+  return {
     state: fold(aggregate, events, known.state),
     revision: last.revision,
     position: last.position,
     correlationId: known.correlationId ?? events[0]?.correlationId,
     handled: remember(known.handled, events),
   }
-  // A slow read must not put an older state in the place of a newer one.
-  if ((cache.get(stream)?.revision ?? -1) < loaded.revision) cache.set(stream, loaded)
-  return loaded
+}
+
+/** Caches what a stream has come to; a long one leaves a snapshot behind now and then. */
+function remembered<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+  loaded: Loaded<State>,
+): void {
+  const before = kind.cache.get(stream)
+  kind.cache.set(stream, loaded)
+  if (!isSnapshotDue(before?.revision ?? -1, loaded.revision)) return
+  // Without it the next process reads more, and nothing else is lost.
+  takeSnapshot(kind, stream, loaded).catch(() => undefined)
 }
 
 function enqueue<State, Event extends DomainEvent>(
@@ -167,11 +206,12 @@ async function settle<State, Event extends DomainEvent>(
 
 /** Appends what was planned; false when somebody else was there first. */
 async function write<State, Event extends DomainEvent>(
-  { eventStore, codec, cache }: Kind<State, Event>,
+  kind: Kind<State, Event>,
   stream: string,
   current: Loaded<State>,
   plan: Plan<State, Event>,
 ): Promise<boolean> {
+  const { eventStore, codec } = kind
   const encoded: NewEvent[] = []
   for (const { event, id, envelope } of plan.events) {
     encoded.push(await codec.encode(event, id, envelope))
@@ -179,7 +219,7 @@ async function write<State, Event extends DomainEvent>(
   const expected = current.revision < 0 ? 'no-stream' : current.revision
   try {
     const { position } = await eventStore.append(stream, expected, encoded)
-    cache.set(stream, afterWrite(current, plan, position))
+    remembered(kind, stream, afterWrite(current, plan, position))
     for (const { waiting, outcome, lastEvent } of plan.commands) {
       waiting.resolve(lastEvent < 0 || isRejection(outcome) ? outcome : { ...outcome, position })
     }

@@ -21,6 +21,17 @@ export interface Aggregate<State, Event extends DomainEvent> {
   initial: State
   /** Events are facts: evolve takes every one of them and never refuses. */
   evolve: (state: State, event: Event) => State
+  /** How its state is written down, where streams get so long that reading them takes seconds. */
+  snapshot?: SnapshotForm<State>
+}
+
+export interface SnapshotForm<State> {
+  /** Another one where the form, the state or `evolve` is another: older ones are not read then. */
+  version: number
+  /** The state as JSON. */
+  write: (state: State) => object
+  /** The state again; undefined where what was written is not of this form. */
+  read: (written: unknown) => State | undefined
 }
 
 /** What a decision answers: the events to record (none when it is done already) or a refusal. */

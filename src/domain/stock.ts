@@ -1,5 +1,6 @@
 // The stock of one product: a fold of movements, never a counter that somebody overwrites.
 import Type, { type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
 import type { Aggregate, Decision, EventOf } from './aggregate.ts'
 import { PersistentMap } from './persistentMap.ts'
 import { reject } from './rejection.ts'
@@ -50,6 +51,19 @@ export interface Stock {
 
 const settledMax = 2_000
 
+const Pieces = Type.Integer({ minimum: 0 })
+const writtenStock = Compile(
+  Type.Object(
+    {
+      onHand: Type.Integer(),
+      reserved: Type.Array(Type.Tuple([Id, Quantity])),
+      reservedTotal: Pieces,
+      settled: Type.Array(Id, { maxItems: settledMax }),
+    },
+    { additionalProperties: false },
+  ),
+)
+
 export const stock: Aggregate<Stock, StockEvent> = {
   category: 'stock',
   events: StockEvents,
@@ -73,6 +87,16 @@ export const stock: Aggregate<Stock, StockEvent> = {
       case 'ReservationCommitted':
         return { ...close(state, event.data), onHand: state.onHand - event.data.quantity }
     }
+  },
+  snapshot: {
+    version: 1,
+    write: state => ({ ...state, reserved: [...state.reserved] }),
+    read(written) {
+      if (!writtenStock.Check(written)) return undefined
+      let reserved = PersistentMap.empty<number>()
+      for (const [orderId, quantity] of written.reserved) reserved = reserved.set(orderId, quantity)
+      return { ...written, reserved }
+    },
   },
 }
 

@@ -22,8 +22,8 @@ const type = 'at+jwt'
 const clockToleranceSeconds = 5
 /** Ours have some 500 characters. */
 const lengthMax = 4_096
-/** Shorter than a key that was taken out of use is noticed. */
-const rememberedMs = 10_000
+/** As long as it takes until a key that was taken out of use is noticed: that doubles it. */
+const rememberedMs = 60_000
 const rememberedMax = 20_000
 
 const claims = Compile(

@@ -1,0 +1,129 @@
+// A long stream is read from a note of what it had come to, and only if that note is right.
+import { beforeEach, describe, expect, it } from 'vitest'
+import { digestOf } from '../../src/commands/ids.ts'
+import type { Cache, Envelope, Snapshot, Snapshots } from '../../src/commands/ports.ts'
+import { createRepository } from '../../src/commands/repository.ts'
+import { snapshotEvery } from '../../src/commands/snapshots.ts'
+import { isRejection } from '../../src/domain/rejection.ts'
+import { adjust, commit, reserve, type Stock, stock } from '../../src/domain/stock.ts'
+import { createCodec } from '../../src/eventstore/codec.ts'
+import { memoryEventStore } from '../../src/eventstore/memory.ts'
+import type { EventStore } from '../../src/eventstore/port.ts'
+import { productId, sampleId } from '../support/samples.ts'
+import { noSeals } from '../support/testSeals.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+const codec = createCodec(stock.events, noSeals)
+const stream = `stock-${productId}`
+
+function mapCache<Value>(): Cache<Value> {
+  const kept = new Map<string, Value>()
+  return {
+    get: key => kept.get(key),
+    set: (key, value) => void kept.set(key, value),
+    delete: key => void kept.delete(key),
+  }
+}
+
+function envelopeOf(command: number): Envelope {
+  const commandId = sampleId(command)
+  return {
+    commandId,
+    correlationId: commandId,
+    causationId: commandId,
+    actor: { role: 'system', id: 'test' },
+    at: new Date('2011-08-09T10:11:12.345Z'),
+    digest: 'abcdefghijklmnopqrstuv',
+  }
+}
+
+/** The same log, with the events counted that were read. */
+function counting(store: EventStore) {
+  const counter = { read: 0 }
+  const readStream: EventStore['readStream'] = async function* (name, options) {
+    for await (const event of store.readStream(name, options)) {
+      counter.read += 1
+      yield event
+    }
+  }
+  return { ...store, readStream, counter }
+}
+
+const inside = ({ reserved, ...state }: Stock) => ({ ...state, reserved: [...reserved].toSorted() })
+
+describe('a stream of thousands of events', () => {
+  const last = 1_300
+  let log: ReturnType<typeof counting>
+  let kept: Map<string, Snapshot>
+  let snapshots: Snapshots
+
+  const newProcess = (given?: Snapshots) =>
+    createRepository(stock, {
+      eventStore: log,
+      codec,
+      cache: mapCache,
+      fingerprint: digestOf,
+      ...(given && { snapshots: given }),
+    })
+  const orderOf = (n: number) => sampleId(10_000 + n)
+
+  beforeEach(async () => {
+    log = counting(memoryEventStore())
+    kept = new Map()
+    snapshots = {
+      find: async name => kept.get(name),
+      keep: async (name, snapshot) => void kept.set(name, snapshot),
+    }
+    const process = newProcess(snapshots)
+    await process.decide(productId, envelopeOf(1), state =>
+      adjust(state, { productId, delta: 5_000, reason: 'received' }),
+    )
+    for (let n = 1; n <= last; n += 1) {
+      const orderId = orderOf(n)
+      await process.decide(productId, envelopeOf(2 * n), state =>
+        reserve(state, { productId, orderId, quantity: 2 }),
+      )
+      if (n % 3 === 0) continue
+      await process.decide(productId, envelopeOf(2 * n + 1), state =>
+        commit(state, productId, orderId),
+      )
+    }
+    await waitFor('the snapshot', async () => kept.size > 0)
+  })
+
+  it('comes to the same with a snapshot as without, from fewer events', async () => {
+    const whole = await newProcess().load(productId)
+    expect(whole.revision).toBeGreaterThan(snapshotEvery)
+    log.counter.read = 0
+    const short = await newProcess(snapshots).load(productId)
+    expect(inside(short.state)).toEqual(inside(whole.state))
+    expect(short).toMatchObject({ revision: whole.revision, position: whole.position })
+    expect(short.correlationId).toBe(whole.correlationId)
+    const behind = whole.revision - (kept.get(stream)?.revision ?? 0)
+    expect(behind).toBeLessThan(snapshotEvery)
+    expect(log.counter.read).toBeLessThanOrEqual(snapshotEvery + 1 + behind)
+  })
+
+  it('still knows the commands that it has seen', async () => {
+    const again = await newProcess(snapshots).decide(productId, envelopeOf(2 * last), state =>
+      reserve(state, { productId, orderId: orderOf(last), quantity: 2 }),
+    )
+    expect(isRejection(again) || again.replayed).toBe(true)
+  })
+
+  it.each([
+    ['is about an event that the log does not have there', { eventId: sampleId(999_999) }],
+    ['is further on than the log', { revision: 1_000_000 }],
+    ['is of another form', { version: 2 }],
+    ['does not hold what it should', { written: '{"state":{"onHand":"many"},"handled":[]}' }],
+  ])('is read whole where its snapshot %s', async (_, wrong) => {
+    const whole = await newProcess().load(productId)
+    const [snapshot] = kept.values()
+    if (snapshot === undefined) throw new Error('there is no snapshot')
+    const spoilt = { ...snapshot, ...wrong }
+    const wrongOnes: Snapshots = { find: async () => spoilt, keep: async () => undefined }
+    const read = await newProcess(wrongOnes).load(productId)
+    expect(inside(read.state)).toEqual(inside(whole.state))
+    expect(read.revision).toBe(whole.revision)
+  })
+})
