@@ -22,8 +22,13 @@ const rows: readonly number[] = [1, 2, 3, 4, 7, 9]
 const bar = { atMost: 1.2 }
 
 /** Measures both logs in turns. */
-export async function growth(servers: BenchServers, quick: boolean): Promise<Report> {
-  const sizes = quick ? { few: 20_000, many: 200_000 } : { few: 100_000, many: 10_000_000 }
+export async function growth(
+  servers: BenchServers,
+  { quick, events }: { quick: boolean; events: number | undefined },
+): Promise<Report> {
+  const sizes = quick
+    ? { few: 20_000, many: 200_000 }
+    : { few: 100_000, many: events ?? 10_000_000 }
   const other = { ...servers, redisUrl: onDatabase(servers.redisUrl, '14') }
   return onFreshDatabase(servers, few =>
     onFreshDatabase(other, async many => {

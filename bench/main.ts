@@ -47,6 +47,7 @@ const usage = `Usage: npm run bench                     all benchmarks, with fig
 
   --quick      fewer and shorter rounds
   --growth     row 14 alone: the paths on 100,000 and on 10,000,000 events, an hour and 20 GB
+  --events N   another length of the long log
   --strict     exit code 1 when a bar is missed
   --markdown   the last table as Markdown
 
@@ -80,7 +81,8 @@ async function main(): Promise<void> {
     const machine = `${processor}, ${cores} cores, ${memoryGiB} GiB, Node ${node}`
     const postgres = `PostgreSQL ${await versionOf(servers.databaseUrl)}`
     console.log(`${new Date().toISOString()}, ${machine}, ${postgres}\n`)
-    return values.growth ? runGrowth(servers, quick) : runAll(names, servers, quick)
+    const events = values.events === undefined ? undefined : lengthOf(values.events)
+    return values.growth ? runGrowth(servers, { quick, events }) : runAll(names, servers, quick)
   })
   const print = values.markdown ? verdictMarkdown : verdictTable
   const missed = verdicts.filter(({ met }) => met === false).length
@@ -96,10 +98,17 @@ function readArguments() {
     help: { ...flag, short: 'h' },
     quick: flag,
     growth: flag,
+    events: { type: 'string' },
     strict: flag,
     markdown: flag,
   } as const
   return parseArgs({ options, allowPositionals: true })
+}
+
+function lengthOf(text: string): number {
+  const events = Number(text)
+  if (Number.isSafeInteger(events) && events >= 100_000) return events
+  throw new Error(`--events takes a number from 100000, not ${text}`)
 }
 
 /** One that fails has no figure and does not keep the others from running. */
@@ -117,10 +126,13 @@ async function runAll(names: readonly string[], servers: BenchServers, quick: bo
   return { verdicts, failed }
 }
 
-async function runGrowth(servers: BenchServers, quick: boolean) {
+async function runGrowth(
+  servers: BenchServers,
+  sizes: { quick: boolean; events: number | undefined },
+) {
   console.log('growth: measuring')
-  const report = await growth(servers, quick)
-  await show(report, { quick })
+  const report = await growth(servers, sizes)
+  await show(report, sizes)
   return { verdicts: report.verdicts, failed: [] }
 }
 
