@@ -6,7 +6,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const project = join(import.meta.dirname, '..')
 const stopMs = 15_000
+/** As package.json has it: machine code from the first call on, so that a start is soon warm. */
+const asPublished = ['--always-sparkplug']
+/**
+ * The API takes no more memory than it needs: a young generation of 16 MB in the place of 64 saves
+ * 100 MB and costs nothing that could be measured, one of 8 MB costs a fifth of all CPU time.
+ */
+const ofApi = ['--flush-baseline-code', '--max-semi-space-size=16', '--heap-growing-percent=25']
 const saidMax = 4_000
+
+/** What Node is told beside a script, as package.json has it. */
+export function flagsOf(script: string): string[] {
+  return script === 'src/api/main.ts' ? [...asPublished, ...ofApi] : asPublished
+}
 
 export interface Child {
   pid: number
@@ -24,7 +36,7 @@ export function startScript(
   settings: Record<string, string>,
   wanted: readonly string[] = [],
 ): Child {
-  const child = spawn(process.execPath, [join(project, script), ...wanted], {
+  const child = spawn(process.execPath, [...flagsOf(script), join(project, script), ...wanted], {
     cwd: project,
     env: { ...surroundings(), ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],

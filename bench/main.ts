@@ -19,12 +19,14 @@ import { read } from './read.ts'
 import { realtime } from './realtime.ts'
 import { rebuild } from './rebuild.ts'
 import { search } from './search.ts'
+import { slowDisk } from './slowDisk.ts'
 import { start } from './start.ts'
 import { reportTable, save, thisMachine, verdictMarkdown, verdictTable } from './tables.ts'
 
 /** By name: what it measures, and the benchmark. */
 const benchmarks: Record<string, { about: string; run: Benchmark }> = {
   append: { about: 'rows 1 and 2: appends through the port', run: append },
+  slowDisk: { about: 'row 1 where a commit takes 5 ms more', run: slowDisk },
   addToCart: { about: 'row 3: AddToCart over HTTP', run: addToCart },
   placeOrder: { about: 'row 4: PlaceOrder over HTTP', run: placeOrder },
   flashSale: { about: 'row 5: 1,000 buyers, 100 pieces', run: flashSale },

@@ -122,17 +122,19 @@ async function commandParts(
 ): Promise<Call[][][]> {
   const admin = await newAdmin(shop.back, shop.url)
   const products = await newProducts(shop.back, { count: 500, stock: 1_000_000 })
-  const each = Math.ceil((count * perPart) / (3 * commandsAMessage) / shoppers.length)
+  // As many on each connection: where some end before others, less is sent than was asked for.
+  const storiesEach = connections * Math.ceil(perPart / (3 * commandsAMessage) / connections)
+  const each = Math.ceil((count * storiesEach) / shoppers.length)
   const owned = await newOrders(shop.back, { shoppers, products, each })
   const stories = shoppers.flatMap((shopper, owner) =>
-    (owned[owner] ?? []).map((id, at) =>
+    (owned[owner] ?? []).map(id =>
       commandsOn(id, { shopper, admin }).flatMap((move, step) => {
-        const from = owner + at * 3 + step
+        // A few lines, as carts have: hundreds of them would be what is measured.
+        const from = owner + step
         return [...fill(shopper, products, { from, lines: commandsAMessage - 1 }), move]
       }),
     ),
   )
-  const storiesEach = Math.floor(stories.length / count)
   return Array.from({ length: count }, (_, part) => {
     const own = stories.slice(part * storiesEach, (part + 1) * storiesEach)
     return Array.from({ length: connections }, (_lane, lane) =>
