@@ -89,8 +89,10 @@ async function refresh<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
 ): Promise<Loaded<State>> {
-  const { aggregate, cache } = kind
-  const known = cache.get(stream) ?? emptyStream(aggregate)
+  const { aggregate, cache, eventStore } = kind
+  const cached = cache.get(stream)
+  if (cached !== undefined && (await eventStore.endsAt(stream, cached.revision))) return cached
+  const known = cached ?? emptyStream(aggregate)
   const isNew = known.revision < 0 && aggregate.snapshot !== undefined
   const begun = await readOn(kind, stream, known, isNew ? snapshotEvery : undefined)
   const isLong = isNew && begun.revision + 1 >= snapshotEvery

@@ -46,6 +46,7 @@ export function memoryEventStore(options: { clock?: () => Date } = {}): EventSto
       return append(log, stream, expected, events)
     },
     readStream: (stream, range) => readStream(log, stream, range),
+    endsAt: async (stream, revision) => (log.streams.get(stream)?.length ?? 0) <= revision + 1,
     readAll: range => readAll(log, range),
     subscribe(wanted = {}) {
       const ends = [closing.signal, ...(wanted.signal ? [wanted.signal] : [])]

@@ -79,6 +79,11 @@ export interface EventStore {
   ): Promise<AppendResult>
   /** The events of one stream by revision; a missing stream is an empty one. */
   readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent>
+  /**
+   * Whether by now a stream has nothing behind this revision, -1 for nothing at all. Also false
+   * where only reading the stream would tell.
+   */
+  endsAt(stream: string, revision: number): Promise<boolean>
   /** The events behind a position in global order, up to the head at the time of the call. */
   readAll(options?: ReadAllOptions): AsyncIterable<RecordedEvent>
   /**

@@ -14,7 +14,7 @@ import {
 } from './port.ts'
 import { type AppendRequest, flush, pack } from './postgresAppends.ts'
 import { head, least, pageSize, readAll, readBehind, readBetween } from './postgresReads.ts'
-import { createStreamReader } from './postgresStreamReads.ts'
+import { createStreamReads } from './postgresStreamReads.ts'
 import { createPulse, type Pulse } from './pulse.ts'
 
 /** Polling is the truth, notifications are the hint; this is how long a lost hint costs. */
@@ -50,7 +50,7 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
       )
       return appends.add(stream, bytes, { stream, expected, events: packed })
     },
-    readStream: createStreamReader(pool),
+    ...createStreamReads(pool),
     readAll: options => readAll(pool, options),
     subscribe: (options = {}) => {
       const ends = options.signal

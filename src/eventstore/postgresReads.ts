@@ -19,10 +19,12 @@ export interface EventRow extends Record<string, unknown> {
   type: string
   data: JsonObject
   metadata: JsonObject
-  recorded_at: Date
+  recorded_at: string
 }
 
-export const columns = 'position, stream, revision, event_id, type, data, metadata, recorded_at'
+/** When an event was written hardly anybody asks: it stays text until somebody does. */
+export const columns =
+  'position, stream, revision, event_id, type, data, metadata, recorded_at::text as recorded_at'
 export const order = 'from eventstore.events where'
 const readHead = {
   name: 'eventstore_head',
@@ -114,7 +116,9 @@ export function recorded(row: EventRow): RecordedEvent {
     stream: row.stream,
     revision: Number(row.revision),
     position: row.position,
-    recordedAt: row.recorded_at,
+    get recordedAt() {
+      return new Date(row.recorded_at)
+    },
   }
 }
 

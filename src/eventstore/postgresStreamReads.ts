@@ -2,7 +2,7 @@
 
 import type { Pool } from '../infra/database.ts'
 import { gatherReads } from './gatherReads.ts'
-import type { ReadStreamOptions, RecordedEvent } from './port.ts'
+import type { EventStore, ReadStreamOptions, RecordedEvent } from './port.ts'
 import { plainArray, textArray } from './postgresArrays.ts'
 import { ask, columns, type EventRow, order, pageSize, recorded } from './postgresReads.ts'
 import { followStreamEnds } from './streamEnds.ts'
@@ -33,45 +33,53 @@ const readManyStreams = {
     ) e order by r.n, e.revision`,
 }
 const maxRevision = 2n ** 62n
+
 /**
  * Reads of streams that share round trips: those asked for while others are under way. Whether a
  * stream that is known has got any further is asked of the end of the log, once for all of them.
  */
-export function createStreamReader(pool: Pool) {
+export function createStreamReads(pool: Pool): Pick<EventStore, 'readStream' | 'endsAt'> {
   const ends = followStreamEnds(pool)
-  const gathered = gatherReads<Wanted, EventRow[]>(async wanted => {
+  const firstPage = gatherReads<Wanted, EventRow[]>(async wanted => {
     const tell = await ends.begin()
-    const read = async (some: readonly Wanted[]) => {
-      if (some.length === 0) return new Map<Wanted, EventRow[]>()
-      const pages = await readMany(pool, some)
-      tell(endsOf(pages))
-      return pages
-    }
-    const known = wanted.filter(({ stream, low }) => ends.seemsToEnd(stream, low))
-    const unknown = wanted.filter(({ stream, low }) => !ends.seemsToEnd(stream, low))
-    const [isFresh, pages] = await Promise.all([known.length > 0 && ends.refresh(), read(unknown)])
-    const moved = known.filter(({ stream, low }) => !(isFresh && ends.seemsToEnd(stream, low)))
-    const late = await read(moved)
-    return wanted.map(each => pages.get(each) ?? late.get(each) ?? [])
+    const pages = await readMany(pool, wanted)
+    tell(endsOf(wanted, pages))
+    return pages
   })
-
-  /** The events of a stream; a missing stream is an empty one. */
-  return async function* readStream(
-    stream: string,
-    options: ReadStreamOptions = {},
-  ): AsyncGenerator<RecordedEvent> {
-    const backwards = options.direction === 'backwards'
-    let low = BigInt(backwards ? (options.to ?? 0) : (options.from ?? 0))
-    const high = bigintOr(backwards ? options.from : options.to, maxRevision)
-    if (!backwards && low <= high) {
-      // Most reads are of the tail of a stream that is known: one page, often an empty one.
-      const page = await gathered({ stream, low, high })
-      for (const row of page) yield recorded(row)
-      if (page.length < gatheredMax) return
-      low += BigInt(page.length)
-    }
-    yield* readPages(pool, stream, { low, high, backwards })
+  const isCurrent = gatherReads<End, boolean>(async asked => {
+    const seems = asked.map(({ stream, revision }) => ends.seemsToEnd(stream, revision))
+    if (!seems.includes(true)) return seems
+    const isFresh = await ends.refresh()
+    return asked.map(({ stream, revision }) => isFresh && ends.seemsToEnd(stream, revision))
+  })
+  return {
+    readStream: (stream, options) => readStream(pool, firstPage, { stream, ...options }),
+    endsAt: (stream, revision) => isCurrent({ stream, revision }),
   }
+}
+
+interface End {
+  stream: string
+  revision: number
+}
+
+/** The events of a stream; a missing stream is an empty one. */
+async function* readStream(
+  pool: Pool,
+  firstPage: (wanted: Wanted) => Promise<EventRow[]>,
+  { stream, direction, from, to }: ReadStreamOptions & { stream: string },
+): AsyncGenerator<RecordedEvent> {
+  const backwards = direction === 'backwards'
+  let low = BigInt(backwards ? (to ?? 0) : (from ?? 0))
+  const high = bigintOr(backwards ? from : to, maxRevision)
+  if (!backwards && low <= high) {
+    // Most streams are short: one page.
+    const page = await firstPage({ stream, low, high })
+    for (const row of page) yield recorded(row)
+    if (page.length < gatheredMax) return
+    low += BigInt(page.length)
+  }
+  yield* readPages(pool, stream, { low, high, backwards })
 }
 
 interface Wanted {
@@ -81,7 +89,7 @@ interface Wanted {
 }
 
 /** The first page of each of the reads. */
-async function readMany(pool: Pool, wanted: readonly Wanted[]): Promise<Map<Wanted, EventRow[]>> {
+async function readMany(pool: Pool, wanted: readonly Wanted[]): Promise<EventRow[][]> {
   const found = await ask<NumberedRow>(pool, readManyStreams, [
     textArray(wanted.map(({ stream }) => stream)),
     plainArray(wanted.map(({ low }) => low)),
@@ -89,14 +97,18 @@ async function readMany(pool: Pool, wanted: readonly Wanted[]): Promise<Map<Want
   ])
   const pages = wanted.map((): EventRow[] => [])
   for (const row of found) pages[row.n - 1]?.push(row)
-  return new Map(wanted.map((each, index) => [each, pages[index] ?? []]))
+  return pages
 }
 
 /** Where streams end that have been read up to their end, as far as that was asked for. */
-function* endsOf(pages: ReadonlyMap<Wanted, EventRow[]>): Generator<[string, bigint]> {
-  for (const [{ stream, low, high }, page] of pages) {
+function* endsOf(
+  wanted: readonly Wanted[],
+  pages: readonly EventRow[][],
+): Generator<[string, number]> {
+  for (const [index, { stream, low, high }] of wanted.entries()) {
+    const page = pages[index] ?? []
     if (high < maxRevision || page.length >= gatheredMax) continue
-    yield [stream, page.at(-1)?.revision ?? low - 1n]
+    yield [stream, Number(page.at(-1)?.revision ?? low - 1n)]
   }
 }
 

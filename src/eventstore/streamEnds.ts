@@ -4,15 +4,15 @@ import type { Pool } from '../infra/database.ts'
 import { ask, head } from './postgresReads.ts'
 
 export interface StreamEnds {
-  /** Whether as far as is known nothing stands in a stream from this revision on. */
-  seemsToEnd(stream: string, before: bigint): boolean
+  /** Whether as far as is known nothing stands in a stream behind this revision. */
+  seemsToEnd(stream: string, revision: number): boolean
   /** Reads what has been appended anywhere since the last time; false where that was too much. */
   refresh(): Promise<boolean>
   /**
    * Begins a read of whole ends of streams; what it has found is told to the function given back:
    * where each of them ends, as the last revision that it has.
    */
-  begin(): Promise<(found: Iterable<readonly [stream: string, last: bigint]>) => void>
+  begin(): Promise<(found: Iterable<readonly [stream: string, last: number]>) => void>
 }
 
 /** Appends to look through at most: beyond that it costs more than reading streams anew. */
@@ -36,7 +36,7 @@ interface TailRow extends Record<string, unknown> {
  * before `seen`.
  */
 export function followStreamEnds(pool: Pool): StreamEnds {
-  const ends = new Map<string, bigint>()
+  const ends = new Map<string, number>()
   let seen: bigint | undefined
   /** Counts how often everything was forgotten: what a read found that began before is too old. */
   let era = 0
@@ -47,15 +47,15 @@ export function followStreamEnds(pool: Pool): StreamEnds {
     era += 1
   }
 
-  function extend(stream: string, last: bigint) {
+  function extend(stream: string, last: number) {
     const before = ends.get(stream)
     if (before === undefined || last > before) ends.set(stream, last)
   }
 
   return {
-    seemsToEnd(stream, before) {
+    seemsToEnd(stream, revision) {
       const last = ends.get(stream)
-      return last !== undefined && last < before
+      return last !== undefined && last <= revision
     },
     async refresh() {
       if (seen === undefined) return false
@@ -67,7 +67,7 @@ export function followStreamEnds(pool: Pool): StreamEnds {
         return false
       }
       for (const { stream, revision, position } of tail) {
-        extend(stream, revision)
+        extend(stream, Number(revision))
         if (position > seen) seen = position
       }
       return true

@@ -71,6 +71,19 @@ function streams(current: Current): void {
     expect(await all(store.readStream(stream))).toHaveLength(2)
   })
 
+  it('is never said to have ended before its end', async () => {
+    const { store } = current()
+    const stream = newStream()
+    await store.append(stream, 'no-stream', someEvents(3))
+    await all(store.readStream(stream))
+    expect([await store.endsAt(stream, -1), await store.endsAt(stream, 1)]).toEqual([false, false])
+    // Whoever cannot tell says so by false, and gives nothing when read.
+    const isOver = await store.endsAt(stream, 2)
+    expect(isOver ? [] : await all(store.readStream(stream, { from: 3 }))).toEqual([])
+    await store.append(stream, 2, someEvents(1))
+    expect(await store.endsAt(stream, 2)).toBe(false)
+  })
+
   it('can be left early', async () => {
     const { store } = current()
     const stream = newStream()
