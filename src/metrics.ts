@@ -7,8 +7,8 @@ export interface Metrics {
   conflict(): void
   /** A projection or reaction has committed a batch. */
   projectionBatch(name: string, events: number, seconds: number): void
-  /** A cache was asked; `kind` is one of a few fixed words such as `listing` or `order`. */
-  cache(kind: string, hit: boolean): void
+  /** A cache was asked, once or more; `kind` is one of a few words such as `listing` or `order`. */
+  cache(kind: string, hit: boolean, times?: number): void
   /** An HTTP request was answered; `route` is the pattern, never the address. */
   request(on: { method: string; route: string; status: number }, seconds: number): void
   /** The payment provider has answered, or could not be asked (`unavailable`). */

@@ -2,7 +2,6 @@
 import type { Config } from './config.ts'
 import type { EventStore } from './eventstore/port.ts'
 import { addSources, createMetrics, serveMetrics } from './infra/metrics.ts'
-import { createTracing } from './infra/tracing.ts'
 import type { OpenShop } from './openShop.ts'
 import { type ProjectionState, projectionStates } from './projections/orderQueries.ts'
 import { noTracing, type Observing } from './tracing.ts'
@@ -17,11 +16,11 @@ export interface Watching extends Observing {
 }
 
 /** Metrics and traces of one process, as its settings want them. */
-export function createWatching(config: Config, role: string): Watching {
+export async function createWatching(config: Config, role: string): Promise<Watching> {
   const { registry, metrics } = createMetrics()
   const endpoint = config.otlpEndpoint
   const service = `orderstream-${role}`
-  const tracing = endpoint === undefined ? undefined : createTracing({ endpoint, service })
+  const tracing = endpoint === undefined ? undefined : await openTracing({ endpoint, service })
   let stop: (() => Promise<void>) | undefined
   return {
     metrics,
@@ -40,6 +39,12 @@ export function createWatching(config: Config, role: string): Watching {
       await tracing?.close()
     },
   }
+}
+
+/** Its library takes 20 MB, which is much for those who look at no traces. */
+async function openTracing(options: { endpoint: string; service: string }) {
+  const { createTracing } = await import('./infra/tracing.ts')
+  return createTracing(options)
 }
 
 async function depthOf(queue: Queues['queues'][number]) {

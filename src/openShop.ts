@@ -13,7 +13,6 @@ import type { Webhooks } from './commands/webhookPorts.ts'
 import type { Config } from './config.ts'
 import { eventSchemas } from './domain/events.ts'
 import { createCodec } from './eventstore/codec.ts'
-import { eventStoreDb } from './eventstore/eventstoredb.ts'
 import { observedStore } from './eventstore/observed.ts'
 import type { EventStore } from './eventstore/port.ts'
 import { postgresEventStore } from './eventstore/postgres.ts'
@@ -40,7 +39,6 @@ import { createSecrets, type Secrets } from './infra/secrets.ts'
 import { createSessions } from './infra/sessions.ts'
 import { simulatedPayments } from './infra/simulatedPayments.ts'
 import { createSnapshots } from './infra/snapshots.ts'
-import { stripePayments } from './infra/stripePayments.ts'
 import { createTokens } from './infra/tokens.ts'
 import { createWebhooks } from './infra/webhooks.ts'
 import { type Observing, unobserved } from './tracing.ts'
@@ -61,7 +59,8 @@ export interface OpenShop {
   close(): Promise<void>
 }
 
-const cachedStreams = 20_000
+/** Of each kind, the last ones that were worked on: a command for another one reads its stream. */
+const cachedStreams = 2_000
 
 /**
  * Opens the shop that the settings describe, after bringing its database to the newest schema.
@@ -77,7 +76,7 @@ export async function openShop(
   const store =
     config.eventStoreUrl === undefined
       ? postgresEventStore(pool, observing.metrics)
-      : eventStoreDb({ url: config.eventStoreUrl })
+      : await openEventStoreDb(config.eventStoreUrl)
   const countsWrites = config.eventStoreUrl !== undefined
   const eventStore = observedStore(store, observing, { countsWrites })
   const secrets = createSecrets(config.secretKey)
@@ -88,7 +87,7 @@ export async function openShop(
   const forgetting = forgetErased(seals, caches.clear)
   const passwords = createPasswords(secrets)
   const db = createDatabase(pool)
-  const payments = observedPayments(paymentsOf(config, pool, secrets), observing.metrics)
+  const payments = observedPayments(await paymentsOf(config, pool, secrets), observing.metrics)
   return {
     shop: createShop({
       eventStore,
@@ -135,9 +134,20 @@ function accountsOf(config: Config, pool: Pool, secrets: Secrets) {
   }
 }
 
-function paymentsOf({ stripe }: Config, pool: Pool, secrets: Secrets): PaymentProvider {
-  if (stripe !== undefined) return stripePayments(pool, stripe)
-  return simulatedPayments(pool, secrets.key('payment-callbacks'))
+/** A client that is not wanted is not loaded either: this one takes 30 MB, that of Stripe 20. */
+async function openEventStoreDb(url: string): Promise<EventStore> {
+  const { eventStoreDb } = await import('./eventstore/eventstoredb.ts')
+  return eventStoreDb({ url })
+}
+
+async function paymentsOf(
+  { stripe }: Config,
+  pool: Pool,
+  secrets: Secrets,
+): Promise<PaymentProvider> {
+  if (stripe === undefined) return simulatedPayments(pool, secrets.key('payment-callbacks'))
+  const { stripePayments } = await import('./infra/stripePayments.ts')
+  return stripePayments(pool, stripe)
 }
 
 const lookForErasedMs = 1_000

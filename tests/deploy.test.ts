@@ -5,6 +5,7 @@ import Type, { type Static } from 'typebox'
 import { Parse } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { flagsOf, ofImage } from '../bench/child.ts'
 import { loadConfig, settings } from '../src/config.ts'
 
 const Texts = Type.Record(Type.String(), Type.String())
@@ -26,6 +27,7 @@ const Compose = Type.Object({
   services: Type.Record(Type.String(), Service),
   volumes: Type.Record(Type.String(), Type.Unknown()),
 })
+const Package = Type.Object({ scripts: Texts })
 const Step = Type.Object({ uses: Type.Optional(Type.String()), run: Type.Optional(Type.String()) })
 const Workflow = Type.Object({
   permissions: Texts,
@@ -188,5 +190,23 @@ describe('the workflow', () => {
     const tested = Object.values(workflow.jobs).flatMap(job => Object.values(job.services ?? {}))
     const started = foreign.map(({ image }) => image)
     expect(tested.filter(({ image }) => !started.includes(image))).toEqual([])
+  })
+})
+
+describe('what Node is told beside a script', () => {
+  it.each([
+    ['api', 'src/api/main.ts'],
+    ['worker', 'src/workers/main.ts'],
+  ])('is the same for the %s by npm, in its container and in benchmarks', async (name, script) => {
+    const { scripts } = Parse(Package, JSON.parse(await fileText('package.json')))
+    const words = ['node', ...flagsOf(script), script]
+    expect(scripts[`start:${name}`]).toBe(words.join(' '))
+    expect(compose.services[name]?.command).toEqual(words)
+  })
+
+  it('is the same where the image starts the API by itself', () => {
+    const [, words = ''] = /^CMD (\[.*\])$/m.exec(dockerfile.replace(/\\\n\s*/g, '')) ?? []
+    expect(JSON.parse(words)).toEqual(['node', ...flagsOf('src/api/main.ts'), 'src/api/main.ts'])
+    expect(dockerfile).toContain(`ENV MALLOC_ARENA_MAX=${ofImage.MALLOC_ARENA_MAX}\n`)
   })
 })

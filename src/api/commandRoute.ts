@@ -60,11 +60,12 @@ export function commandRoute<Schema extends TObject>(
       ...(body.length > 0 ? { body: strictObject(body) } : {}),
       response: { [status]: AcceptedBody, ...problemResponses },
     },
-    async preValidation(request) {
+    preValidation(request, _, done) {
       if (route.requireKey) requireKey(request)
       if (route.requireMatch) requireMatch(request)
       // Where nothing has to be said, nothing need be sent.
       if (optional && (request.body === undefined || request.body === null)) request.body = {}
+      done()
     },
     async handler(request, reply) {
       const input = { ...record(request.body), ...record(request.params) }

@@ -32,6 +32,8 @@ export interface AnswerCache {
   ): Promise<ReadyAnswer | undefined>
   /** Which answers are true as far as this process knows; undefined where it has to ask. */
   generation(): string | undefined
+  /** The same after asking; undefined where that cannot be known. */
+  current(): Promise<string | undefined>
 }
 
 /** How far the projections are that run in this process. */

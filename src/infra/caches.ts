@@ -13,7 +13,8 @@ export function createStreamCaches(max: number): StreamCaches {
   const all: { clear(): void }[] = []
   return {
     factory: <Value extends object>() => {
-      const cache = new LRUCache<string, Value>({ max })
+      // As sizes: with `max` room for all of them is taken at once, 0.5 MB for each kind.
+      const cache = new LRUCache<string, Value>({ maxSize: max, sizeCalculation: () => 1 })
       all.push(cache)
       return cache
     },

@@ -1,5 +1,4 @@
 // The one place that knows the image library: what a file is, and its copies to be shown.
-import sharp from 'sharp'
 import type { Imaging } from '../commands/imagePorts.ts'
 import type { Image } from '../domain/image.ts'
 
@@ -23,24 +22,28 @@ export function createImaging(): Imaging {
       // Other formats are not even tried: each decoder is a door.
       if (type === undefined) return undefined
       try {
-        const { format, autoOrient } = await open(file).metadata()
+        const { format, autoOrient } = await (await open(file)).metadata()
         if (formats[format] !== type) return undefined
         return { type, width: autoOrient.width, height: autoOrient.height }
       } catch {
         return undefined
       }
     },
-    render: (file, longerSide) =>
-      open(file)
+    async render(file, longerSide) {
+      const image = await open(file)
+      return image
         .autoOrient()
         .resize(longerSide, longerSide, { fit: 'inside', withoutEnlargement: true })
         .webp({ quality })
         .timeout({ seconds: renderSecondsMax })
-        .toBuffer(),
+        .toBuffer()
+    },
   }
 }
 
-function open(file: Uint8Array) {
+/** The library takes 20 MB, in each process that has seen an image. */
+async function open(file: Uint8Array) {
+  const { default: sharp } = await import('sharp')
   return sharp(file, { limitInputPixels: pixelsMax, failOn: 'error', pages: 1 })
 }
 

@@ -2,6 +2,7 @@
 import { createServer } from 'node:http'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Metrics } from '../metrics.ts'
+import { requestTimes, Timings } from './timings.ts'
 
 /** What is looked up when somebody asks, and not before. */
 export interface MetricSources {
@@ -62,15 +63,18 @@ function logMetrics(registry: Registry): LogMetrics {
       projected.inc({ projection }, eventCount)
       batches.observe({ projection }, took)
     },
-    cache: (cache, hit) => caches.inc({ cache, result: hit ? 'hit' : 'miss' }),
+    cache: (cache, hit, times = 1) => caches.inc({ cache, result: hit ? 'hit' : 'miss' }, times),
   }
 }
 
 function edgeMetrics(registry: Registry): Omit<Metrics, keyof LogMetrics> {
-  const { counter, histogram } = builders(registry)
-  const requests = histogram('http_request_seconds', 'HTTP requests: how long', {
+  const { counter } = builders(registry)
+  const requests = new Timings({
+    name: 'orderstream_http_request_seconds',
+    help: 'HTTP requests: how long',
     buckets: seconds,
     labelNames: ['method', 'route', 'status'],
+    registers: [registry],
   })
   const payments = counter('payments_total', 'Answers of the payment provider', ['kind', 'result'])
   const mails = counter('mails_total', 'Mails that were given to the server', [
@@ -79,8 +83,7 @@ function edgeMetrics(registry: Registry): Omit<Metrics, keyof LogMetrics> {
   ])
   const webhooks = counter('webhooks_total', 'Attempts to deliver a webhook', ['result'])
   return {
-    request: ({ method, route, status }, took) =>
-      requests.observe({ method, route, status: String(status) }, took),
+    request: requestTimes(requests),
     payment: (kind, result) => payments.inc({ kind, result }),
     mail: (template, result) => mails.inc({ template, result }),
     webhook: result => webhooks.inc({ result }),

@@ -1,4 +1,6 @@
 // Pages of the catalogue that go out again as they were: to whom, for how long, and counted.
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -13,19 +15,28 @@ afterEach(async () => {
   for (const app of apps.splice(0)) await app.close()
 })
 
+interface Now {
+  /** As far as the server knows, and as it is told when it asks. */
+  generation: string | undefined
+  asked: string | undefined | Promise<string>
+  made: number
+  text(): string
+}
+
 /** A server with one page that says how often it was made. */
 async function page(credit: () => string[] | undefined = () => []) {
-  const now: { generation: string | undefined; made: number } = { generation: 'a', made: 0 }
+  const now: Now = { generation: 'a', asked: 'a', made: 0, text: () => `made ${now.made}` }
   const app = fastify()
   apps.push(app)
-  const context = { answers: { generation: () => now.generation }, metrics: noMetrics }
+  const answers = { generation: () => now.generation, current: async () => now.asked }
+  const context = { answers, metrics: noMetrics }
   // It needs no more of its context than this.
   Object.assign(context, { log: app.log })
   useFastLane(app, context as never, { take: async () => undefined, credit })
   app.get('/page', async (request, reply) => {
     now.made += 1
     request.sharedAs = 'page'
-    return reply.header('etag', `"${now.made}"`).type('text/plain').send(`made ${now.made}`)
+    return reply.header('etag', `"${now.made}"`).type('text/plain').send(now.text())
   })
   app.get('/own', async () => {
     now.made += 1
@@ -36,7 +47,19 @@ async function page(credit: () => string[] | undefined = () => []) {
     const answer = await fetch(url + path, { headers })
     return { answer, text: await answer.text() }
   }
-  return { now, get }
+  const open = (text: string) => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    socket.write(text)
+    return socket
+  }
+  /** What comes back until the connection ends. */
+  const raw = async (text: string) => {
+    const received: Buffer[] = []
+    const socket = open(text).on('data', data => received.push(data))
+    await once(socket, 'close')
+    return Buffer.concat(received).toString()
+  }
+  return { now, get, open, raw }
 }
 
 describe('a page that is the same for everybody', () => {
@@ -58,8 +81,45 @@ describe('a page that is the same for everybody', () => {
     expect((await get()).text).toBe('made 2')
     expect((await get()).text).toBe('made 2')
     now.generation = undefined
+    now.asked = undefined
     expect((await get()).text).toBe('made 3')
     expect((await get()).text).toBe('made 4')
+  })
+
+  it('waits to hear whether the catalogue has changed, where that is not known', async () => {
+    const { now, get } = await page()
+    await get()
+    now.generation = undefined
+    expect((await get()).text).toBe('made 1')
+    now.asked = 'b'
+    expect((await get()).text).toBe('made 2')
+  })
+
+  it('is not sent to who has left meanwhile', async () => {
+    const { now, get, open } = await page()
+    await get()
+    const { promise, resolve } = Promise.withResolvers<string>()
+    now.generation = undefined
+    now.asked = promise
+    const socket = open('GET /page HTTP/1.1\r\nhost: x\r\n\r\n')
+    await pause(50)
+    socket.destroy()
+    await pause(50)
+    resolve('a')
+    expect((await get()).text).toMatch(/made \d/)
+  })
+
+  it('goes out byte by byte as it was made, with an id and a date of its own', async () => {
+    const { now, get } = await page()
+    now.text = () => 'Käse – 5 €\n'
+    const [first, again, last] = [await get(), await get(), await get()]
+    expect([now.made, again.text, last.text]).toEqual([1, now.text(), now.text()])
+    const dated = (of: typeof again) => Date.parse(of.answer.headers.get('date') ?? '')
+    expect(Math.abs(dated(again) - Date.now())).toBeLessThan(5_000)
+    const names = (of: typeof again) => [...of.answer.headers.keys()]
+    expect(names(again)).toEqual([...names(first), 'x-request-id'].sort())
+    const id = (of: typeof again) => of.answer.headers.get('x-request-id')
+    expect(id(last)).not.toBe(id(again))
   })
 
   it.each([
@@ -76,6 +136,37 @@ describe('a page that is the same for everybody', () => {
     expect(now.made).toBe(2)
     // And what was made for them is not what others get.
     expect((await get()).text).toBe('made 1')
+  })
+
+  it('goes out in the order of the requests, and the connection ends when it is to', async () => {
+    const { now, get, raw } = await page()
+    await get()
+    const ask = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nhost: x\r\n${more}\r\n`
+    const kept = ['/page', '/page', '/own', '/page', '/own'].map(path => ask(path))
+    const received = await raw([...kept, ask('/page', 'connection: close\r\n')].join(''))
+    // Those that come before their turn are made anew.
+    expect(received.match(/made \d+/g)).toEqual([1, 2, 3, 4, 5, 6].map(made => `made ${made}`))
+    expect(received.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(6)
+    expect(received).toMatch(/connection: close/i)
+    const before = now.made
+    expect(await raw('GET /page HTTP/1.0\r\n\r\n')).toMatch(/made \d+$/)
+    expect(now.made).toBe(before + 1)
+  })
+
+  it('answers as many as are asked for at once', async () => {
+    const { raw } = await page()
+    const ask = 'GET /page HTTP/1.1\r\nhost: x\r\n\r\n'
+    const last = ask.replace('\r\n\r\n', '\r\nconnection: close\r\n\r\n')
+    const received = await raw(ask.repeat(500) + last)
+    expect(received.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(501)
+  })
+
+  it('says where one stands, where requests are counted', async () => {
+    const { get } = await page(() => ['ratelimit-policy', '"x";q=9', 'ratelimit', '"x";r=8'])
+    await get()
+    const { headers } = (await get()).answer
+    expect(headers.get('ratelimit-policy')).toBe('"x";q=9')
+    expect(headers.get('ratelimit')).toBe('"x";r=8')
   })
 
   it('goes the long way for who has to be counted first', async () => {

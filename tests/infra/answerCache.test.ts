@@ -1,5 +1,5 @@
 // Cached answers: old as soon as the catalogue has changed, computed once, and never mixed up.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createAnswerCache } from '../../src/infra/answerCache.ts'
 import { createRedis, type Redis } from '../../src/infra/redis.ts'
 import { noMetrics } from '../../src/metrics.ts'
@@ -120,6 +120,35 @@ describe('an answer in the cache', () => {
       ['product', false],
       ['listing', true],
     ])
+  })
+})
+
+describe('what this process believes of the catalogue', () => {
+  it('is asked again in good time, and is not believed for 100 ms without an answer', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    try {
+      const answers = [Promise.resolve('7'), Promise.resolve('8'), new Promise(() => undefined)]
+      let asked = 0
+      const get = () => answers[asked++]
+      // It needs no more of Redis than this.
+      const cache = createAnswerCache({ get } as never)
+      expect(cache.generation()).toBeUndefined()
+      expect(await cache.current()).toBe('7')
+      vi.advanceTimersByTime(9)
+      expect([cache.generation(), asked]).toEqual(['7', 1])
+      vi.advanceTimersByTime(31)
+      expect([cache.generation(), asked]).toEqual(['7', 2])
+      // What is true is asked for beside the requests: they do not wait for it.
+      await Promise.resolve().then(() => undefined)
+      await Promise.resolve()
+      expect(cache.generation()).toBe('8')
+      vi.advanceTimersByTime(59)
+      expect([cache.generation(), asked]).toEqual(['8', 3])
+      vi.advanceTimersByTime(2)
+      expect(cache.generation()).toBeUndefined()
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })
 

@@ -120,6 +120,26 @@ describe('a shop at work', () => {
   })
 })
 
+describe('times of requests', () => {
+  it('are a histogram by method, route and status', async () => {
+    const { registry, metrics } = createMetrics()
+    const on = { method: 'GET', route: '/a/:id', status: 200 }
+    for (const seconds of [0.0004, 0.001, 0.002, 99]) metrics.request(on, seconds)
+    metrics.request({ ...on, status: 404 }, 0.5)
+    const text = await registry.metrics()
+    const lines = text.split('\n').filter(line => /^orderstream_http_request_\S+ \S+$/.test(line))
+    const found = (name: string, labels: string) =>
+      lines.find(line => line.startsWith(`${name}{method="GET",route="/a/:id",${labels}}`))
+    const bucket = 'orderstream_http_request_seconds_bucket'
+    expect(found(bucket, 'status="200",le="0.0005"')).toMatch(/ 1$/)
+    expect(found(bucket, 'status="200",le="0.001"')).toMatch(/ 2$/)
+    expect(found(bucket, 'status="200",le="10"')).toMatch(/ 3$/)
+    expect(found(bucket, 'status="200",le="+Inf"')).toMatch(/ 4$/)
+    expect(found('orderstream_http_request_seconds_count', 'status="200"')).toMatch(/ 4$/)
+    expect(found('orderstream_http_request_seconds_sum', 'status="404"')).toMatch(/ 0\.5$/)
+  })
+})
+
 describe('a process whose database and Redis are away', () => {
   it('goes on telling what it has counted itself', async () => {
     const { registry, metrics } = createMetrics()

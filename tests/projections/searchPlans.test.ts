@@ -2,6 +2,7 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Part } from '../../src/projections/keyset.ts'
 import {
   listProducts,
   type Ordering,
@@ -49,10 +50,12 @@ afterAll(async () => {
   await database?.drop()
 })
 
+const firstTen = { after: undefined, limit: 10 }
+
 /** The plans of all that the database is asked for a listing. */
-async function plansOf(filter: ProductFilter, by: Ordering) {
+async function plansOf(filter: ProductFilter, by: Ordering, part: Part = firstTen) {
   asked.length = 0
-  const { data } = await listProducts(db, filter, { after: undefined, limit: 10 }, by)
+  const { data } = await listProducts(db, filter, part, by)
   const plans: string[] = []
   for (const { sql, parameters } of [...asked]) {
     const { rows } = await pool.query(`explain ${sql}`, [...parameters])
@@ -66,7 +69,10 @@ const looks: [string, ProductFilter, Ordering, string][] = [
   ['words', { search: 'kettle' }, 'relevance', 'products_by_search'],
   ['a misspelled word', { search: 'kettel' }, 'relevance', 'product_words_alike'],
   ['words that all have', { search: 'about' }, 'relevance', 'products_by_age'],
-  ['a category', { category }, 'name', 'products_by_category'],
+  ['a category', { category }, 'name', 'products_by_category_name'],
+  ['a category, the dearest first', { category }, '-price', 'products_by_category'],
+  ['a category, the newest first', { category }, '-createdAt', 'products_by_category_age'],
+  ['what is left of a category', { category, inStock: true }, 'price', 'products_by_category'],
   ['what is featured', { featured: true }, '-createdAt', 'products_featured'],
   ['the lowest prices', { inStock: true }, 'price', 'products_by_price'],
   ['a range of prices', { minPrice: 50, maxPrice: 90 }, 'name', 'products_by_price'],
@@ -79,5 +85,15 @@ describe('a listing by', () => {
     expect(plan).toContain(index)
     expect(plan).not.toMatch(/Seq Scan on products\b/)
     expect(plan).not.toContain('Seq Scan on product_words')
+  })
+})
+
+describe('how many there are', () => {
+  it.each([
+    ['in a range of prices', { minPrice: 500, maxPrice: 15_000 }, 'products_by_price'],
+    ['that are featured', { featured: true, minPrice: 500 }, 'products_featured'],
+  ])('%s is counted by an index alone', async (_, filter, index) => {
+    const { plan } = await plansOf(filter, 'name', { page: 1, pageSize: 10 })
+    expect(plan).toMatch(new RegExp(`Aggregate[^]*Index Only Scan using ${index}\\b`))
   })
 })

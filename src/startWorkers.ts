@@ -1,0 +1,106 @@
+// Starts the workers. A file of its own, so that an API need not load what only they do: mails,
+// imports and all that they stand on take 20 MB.
+import { hostname } from 'node:os'
+import type { Starting, WorkerParts } from './app.ts'
+import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
+import type { Config } from './config.ts'
+import { createCheckpointBook } from './infra/auditBook.ts'
+import { createDatabase, createPool } from './infra/database.ts'
+import { createMailer } from './infra/mailer.ts'
+import { redisOptions } from './infra/redis.ts'
+import { projections } from './projections/index.ts'
+import { accountUpkeep, startAccountSweep } from './workers/accountUpkeep.ts'
+import { startAuditChain } from './workers/auditChain.ts'
+import { startImageJobs } from './workers/images/jobs.ts'
+import { imageOutbox } from './workers/images/outbox.ts'
+import { type AccountMailParts, startAccountMails } from './workers/mails/accountMails.ts'
+import { startMailJobs } from './workers/mails/jobs.ts'
+import { mailOutbox } from './workers/mails/outbox.ts'
+import { observedProjection } from './workers/observed.ts'
+import { startOrderProcesses } from './workers/orderProcesses.ts'
+import { startProductImports } from './workers/productImports/jobs.ts'
+import { startProjector } from './workers/projector.ts'
+import { startWebhookJobs } from './workers/webhooks/jobs.ts'
+import { webhookOutbox } from './workers/webhooks/outbox.ts'
+
+// Sessions of the workers beside one for each projection: mails, imports, order processes, the hash
+// chain.
+const workerSessions = 7
+
+/**
+ * A process that has a port to itself has a name that survives its death, so that it goes on at
+ * once when it comes back; worker processes can be many, and wait for a dead one's lease to end.
+ */
+function runnerName({ port }: Config, hasPort: boolean): string {
+  return hasPort && port !== 0 ? `${hostname()}:${port}` : `${hostname()}/${process.pid}`
+}
+
+/** Starts them all; they stop with what is added to `closers`. */
+export async function startWorkers(
+  config: Config,
+  parts: WorkerParts,
+  closers: Starting['closers'],
+): Promise<void> {
+  const { shop, eventStore, codec, answers, signals, progress, log } = parts
+  // Projections keep sessions busy all the time: they have a pool of their own, so that no command
+  // waits for them.
+  const pool = createPool(config.databaseUrl.reveal(), {
+    size: projections.length + workerSessions,
+    applicationName: 'orderstream-workers',
+    pipeline: true,
+  })
+  closers.push(() => pool.end())
+  const db = createDatabase(pool)
+  const mailer = createMailer(config.smtpUrl.reveal(), config.mailFrom)
+  closers.push(() => mailer.close())
+  const connection = redisOptions(config.redisUrl.reveal())
+  const mails = startMailJobs({ ...parts, db, mailer, connection, shopName: config.shopName })
+  closers.push(() => mails.close())
+  const images = startImageJobs({ ...parts, db, connection })
+  closers.push(() => images.close())
+  startAccountWork(config, { ...parts, mailer, connection }, closers)
+  const webhooks = startWebhookJobs({ ...parts, db, connection, patience: config.webhookPatience })
+  signals.on(webhooksWanted, webhooks.wake)
+  closers.push(() => webhooks.close())
+  const imports = startProductImports({ db, shop, eventStore, codec, connection, log })
+  signals.on(importsChanged, imports.wake)
+  closers.push(() => imports.close())
+  const audit = { ...parts.audit, book: createCheckpointBook(pool) }
+  const chain = startAuditChain({ ...parts, audit })
+  closers.push(() => chain.stop())
+  const processes = startOrderProcesses({ db, shop, log })
+  closers.push(() => processes.stop())
+  const projector = startProjector({
+    db,
+    eventStore,
+    codec,
+    projections: [...projections, ...reactions].map(each => observedProjection(each, parts)),
+    runner: runnerName(config, parts.hasPort),
+    progress,
+    log,
+    async onCommitted(committed) {
+      if (committed.listingsChanged) await answers.invalidate()
+      if (committed.notified) signals.send(notified)
+      if (committed.mailsQueued) mails.wake()
+      if (committed.imagesQueued) images.wake()
+      if (committed.webhooksQueued) webhooks.wake()
+    },
+  })
+  closers.push(() => projector.stop())
+}
+
+/** What follows the log like a projection, and owns nothing that a rebuild could drop. */
+const reactions = [mailOutbox, imageOutbox, accountUpkeep, webhookOutbox]
+
+function startAccountWork(
+  { shopName, publicUrl, resetPageUrl }: Config,
+  parts: WorkerParts & Pick<AccountMailParts, 'mailer' | 'connection'>,
+  closers: Starting['closers'],
+) {
+  const resetPage = resetPageUrl ?? `${publicUrl}/reset-password`
+  const mails = startAccountMails({ ...parts, shopName, resetPage })
+  parts.signals.on(accountMailsQueued, mails.wake)
+  closers.push(() => mails.close())
+  const sweep = startAccountSweep(parts)
+  closers.push(() => sweep.stop())
+}
