@@ -46,6 +46,8 @@ export interface Codec {
   encode(event: DomainEvent, id: string, envelope: Envelope): Promise<NewEvent>
   /** Throws PoisonEvent when the type is unknown or the payload does not fit. */
   decode(recorded: RecordedEvent): Promise<Stored<ShopEvent>>
+  /** The same at once; undefined where that takes somebody's key. */
+  decodeNow(recorded: RecordedEvent): Stored<ShopEvent> | undefined
   /** The same for the reader of one aggregate's streams. */
   decodeFor<Event extends DomainEvent>(
     aggregate: { events: Record<string, unknown> },

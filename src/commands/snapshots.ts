@@ -7,8 +7,6 @@ import type { Snapshot, Snapshots } from './ports.ts'
 
 /** A stream that is read from its beginning gets one after so many events, and then again. */
 export const snapshotEvery = 2_000
-/** Of the commands that a stream has seen a snapshot keeps the last ones: retries come soon. */
-const handledMax = 1_000
 
 interface Written {
   state: unknown
@@ -69,14 +67,12 @@ export async function takeSnapshot<State, Event extends DomainEvent>(
     state: form.write(state),
     position: String(position),
     correlationId: correlationId ?? null,
-    handled: seen
-      .slice(-handledMax)
-      .map(([id, command]) => [
-        id,
-        command.digest ?? null,
-        command.revision,
-        String(command.position),
-      ]),
+    handled: seen.map(([id, { digest, revision: at, position: where }]) => [
+      id,
+      digest ?? null,
+      at,
+      String(where),
+    ]),
   }
   const event = await eventAt(eventStore, stream, revision)
   if (event === undefined) return

@@ -48,31 +48,22 @@ export function createCodec(
 ): Codec {
   const kinds = new Map(Object.entries(schemas).map(([type, schema]) => [type, kindOf(schema)]))
 
-  async function decode(recorded: RecordedEvent): Promise<Stored<DomainEvent>> {
+  /** What can be had without a key: its kind and its payload in the newest version. */
+  function unpack(recorded: RecordedEvent): Unpacked {
     const kind = kinds.get(recorded.type)
     if (kind === undefined) throw new PoisonEvent(recorded, 'this type is not known')
     const metadata = recorded.metadata as Metadata
-    let data = upcast(recorded, metadata.v, kind, upcasters)
-    if (metadata.sealed !== undefined && kind.subject !== undefined) {
-      const clear = await seals.open(String(data[kind.subject]), metadata.sealed)
-      if (clear !== undefined) data = restore(data, JSON.parse(clear) as Record<string, string>)
+    return { kind, metadata, data: upcast(recorded, metadata.v, kind, upcasters) }
+  }
+
+  async function decode(recorded: RecordedEvent): Promise<Stored<DomainEvent>> {
+    const { kind, metadata, data } = unpack(recorded)
+    if (metadata.sealed === undefined || kind.subject === undefined) {
+      return checked(recorded, kind, data)
     }
-    if (!kind.check(data)) throw new PoisonEvent(recorded, kind.faults(data))
-    return {
-      type: recorded.type,
-      data,
-      id: recorded.id,
-      stream: recorded.stream,
-      revision: recorded.revision,
-      position: recorded.position,
-      at: new Date(metadata.at),
-      commandId: metadata.commandId,
-      correlationId: metadata.correlationId,
-      causationId: metadata.causationId,
-      actor: metadata.actor,
-      source: metadata.source,
-      digest: metadata.digest,
-    }
+    const clear = await seals.open(String(data[kind.subject]), metadata.sealed)
+    if (clear === undefined) return checked(recorded, kind, data)
+    return checked(recorded, kind, restore(data, JSON.parse(clear) as Record<string, string>))
   }
 
   return {
@@ -85,6 +76,11 @@ export function createCodec(
       return encodeChecked(kind, event, { id, envelope, seals })
     },
     decode: recorded => decode(recorded) as Promise<Stored<ShopEvent>>,
+    decodeNow(recorded) {
+      const { kind, metadata, data } = unpack(recorded)
+      if (metadata.sealed !== undefined && kind.subject !== undefined) return undefined
+      return checked(recorded, kind, data) as Stored<ShopEvent>
+    },
     async decodeFor<Event extends DomainEvent>(
       aggregate: { events: Record<string, unknown> },
       recorded: RecordedEvent,
@@ -94,6 +90,32 @@ export function createCodec(
       }
       return decode(recorded) as Promise<Stored<Event>>
     },
+  }
+}
+
+interface Unpacked {
+  kind: Kind
+  metadata: Metadata
+  data: JsonObject
+}
+
+function checked(recorded: RecordedEvent, kind: Kind, data: JsonObject): Stored<DomainEvent> {
+  if (!kind.check(data)) throw new PoisonEvent(recorded, kind.faults(data))
+  const metadata = recorded.metadata as Metadata
+  return {
+    type: recorded.type,
+    data,
+    id: recorded.id,
+    stream: recorded.stream,
+    revision: recorded.revision,
+    position: recorded.position,
+    at: new Date(metadata.at),
+    commandId: metadata.commandId,
+    correlationId: metadata.correlationId,
+    causationId: metadata.causationId,
+    actor: metadata.actor,
+    source: metadata.source,
+    digest: metadata.digest,
   }
 }
 

@@ -36,7 +36,8 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
     metrics.append((performance.now() - began) / 1_000, events, batch.length)
     pulse.beat()
   }, bounds)
-  const listening = listen(pool, () => pulse.beat(), closing.signal)
+  // Each append wakes whoever listens: only a process that follows the log has to.
+  let listening: Promise<void> | undefined
 
   return {
     async append(stream, expected, events) {
@@ -56,6 +57,7 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
       const ends = options.signal
         ? AbortSignal.any([options.signal, closing.signal])
         : closing.signal
+      listening ??= listen(pool, () => pulse.beat(), closing.signal)
       return subscribe(pool, pulse, { ...options, signal: ends })
     },
     head: () => head(pool),

@@ -12,6 +12,8 @@ export interface PoolOptions {
   /** Shows up in pg_stat_activity. */
   applicationName?: string
   statementTimeoutMs?: number
+  /** Sends statements that are asked for at once without waiting for each other's answers. */
+  pipeline?: boolean
 }
 
 const parsers = new Map<number, (text: string) => unknown>([
@@ -28,6 +30,7 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: options.size ?? 10,
+    pipeline: options.pipeline ?? false,
     application_name: options.applicationName ?? 'orderstream',
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
@@ -86,12 +89,90 @@ function preparing(pool: Pool): PostgresPool {
   }
 }
 
+type Answer = Pick<pg.QueryResult, 'command' | 'rowCount' | 'rows'>
+type Send = (text: string, values: readonly unknown[]) => Promise<Answer>
+
+/** The text of statements that go together; they are its parameters. */
+const together = '-- together'
+
+/**
+ * Sends statements as one transaction without waiting in between. One that fails makes those behind
+ * it fail too, and of the commit a rollback. Behind a COPY, which takes what comes for its rows, it
+ * has to be waited.
+ */
+async function sendTogether(
+  { connection }: Session,
+  send: Send,
+  given: readonly unknown[],
+): Promise<Answer> {
+  const statements = [begin, ...given.filter(isStatement), commit]
+  const hasCopy = statements.some(({ sql }) => isCopy.test(sql))
+  const sent: Promise<Answer>[] = []
+  // One packet instead of one for each.
+  if (!hasCopy) connection.stream.cork()
+  try {
+    for (const { sql, parameters } of statements) {
+      const answer = send(sql, parameters)
+      sent.push(answer)
+      if (hasCopy) await answer.catch(() => undefined)
+    }
+  } finally {
+    if (!hasCopy) connection.stream.uncork()
+  }
+  const answers = await Promise.allSettled(sent)
+  const rows: { written: number }[] = []
+  for (const answer of answers) {
+    if (answer.status === 'rejected') throw answer.reason
+    rows.push({ written: answer.value.rowCount ?? 0 })
+  }
+  const written = rows.slice(1, -1)
+  return { command: 'SELECT', rowCount: written.length, rows: written }
+}
+
+interface Compiled {
+  sql: string
+  parameters: readonly unknown[]
+}
+
+const begin: Compiled = { sql: 'begin', parameters: [] }
+const commit: Compiled = { sql: 'commit', parameters: [] }
+
+function isStatement(given: unknown): given is Compiled {
+  return typeof given === 'object' && given !== null && 'sql' in given && 'parameters' in given
+}
+
+const isCopy = /^copy\b.* from stdin$/
+
+/**
+ * Sends rows behind a COPY statement. The driver knows the protocol and leaves the sending to
+ * others: data is a message "d" of a length and bytes, and its end a message "c" without any.
+ */
+function copyIn(session: Session, text: string, lines: string): Promise<pg.QueryResult> {
+  return new Promise((resolve, reject) => {
+    const query = new pg.Query(text, (error, result) => {
+      if (error) reject(error)
+      else resolve(result)
+    })
+    const handleCopyInResponse = ({ stream }: pg.Connection) => {
+      const data = Buffer.from(lines)
+      const head = Buffer.from('d\0\0\0\0', 'latin1')
+      head.writeUInt32BE(data.length + 4, 1)
+      stream.cork()
+      for (const part of [head, data, Buffer.from('c\0\0\0\u0004', 'latin1')]) stream.write(part)
+      stream.uncork()
+    }
+    session.query(Object.assign(query, { handleCopyInResponse }))
+  })
+}
+
 function preparingClient(
   session: Session,
   nameOf: (text: string) => string | undefined,
 ): PostgresPoolClient {
   const client = {
-    query(text: string, values: readonly unknown[]) {
+    query(text: string, values: readonly unknown[]): Promise<Answer> {
+      if (isCopy.test(text)) return copyIn(session, text, String(values[0]))
+      if (text === together) return sendTogether(session, client.query, values)
       const name = values.length > 0 ? nameOf(text) : undefined
       return session.query({ text, values: [...values], ...(name ? { name } : {}) })
     },

@@ -1,7 +1,7 @@
 // Carts as their owners see them.
 import { type Cart, type CartLine, cart, linesOf } from '../domain/cart.ts'
-import { foldInto, type KeyedTable } from './keyedTable.ts'
-import type { Projection } from './projection.ts'
+import { fold, type KeyedTable } from './keyedTable.ts'
+import { planned } from './projection.ts'
 
 interface CartRow {
   cart_id: string
@@ -23,7 +23,7 @@ const carts: KeyedTable<CartRow> = {
   },
 }
 
-export const cartsProjection: Projection = {
+export const cartsProjection = planned({
   name: 'carts',
   version: 1,
   tables: ['carts'],
@@ -37,8 +37,8 @@ export const cartsProjection: Projection = {
     'CartMerged',
     'CartClosed',
   ],
-  async apply(events, db) {
-    await foldInto(db, carts, events, {
+  async plan(events, db) {
+    const writes = await fold(db, carts, events, {
       keyOf: event => ('cartId' in event.data ? (event.data.cartId ?? undefined) : undefined),
       evolve(row, event) {
         if (!isCartEvent(event)) return row
@@ -53,9 +53,9 @@ export const cartsProjection: Projection = {
         }
       },
     })
-    return {}
+    return { writes, committed: () => ({}) }
   },
-}
+})
 
 type AnyEvent = Parameters<typeof cartsProjection.apply>[0][number]
 type OwnEvent = Parameters<typeof cart.evolve>[1]

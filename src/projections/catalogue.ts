@@ -1,9 +1,9 @@
 // The catalogue as shoppers browse it: products with price and availability, and categories.
 
-import { type Kysely, sql } from 'kysely'
+import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import type { ShownImage } from '../domain/image.ts'
-import { foldInto, type KeyedTable } from './keyedTable.ts'
-import type { Projection, ReadEvent } from './projection.ts'
+import { fold, type KeyedTable } from './keyedTable.ts'
+import { planned, type ReadEvent } from './projection.ts'
 import type { Tables } from './tables.ts'
 
 export interface ProductRow {
@@ -90,7 +90,7 @@ function bandOf(row: ProductRow): Availability {
   return availabilityOf(row.on_hand - row.reserved)
 }
 
-export const catalogue: Projection = {
+export const catalogue = planned({
   name: 'catalogue',
   version: 3,
   tables: ['products', 'categories', 'product_words'],
@@ -113,9 +113,9 @@ export const catalogue: Projection = {
     'CategoryImageRemoved',
     'CategoryDeleted',
   ],
-  async apply(events, db) {
+  async plan(events, db) {
     let listingsChanged = false
-    await foldInto(db, products, events, {
+    const ofProducts = await fold(db, products, events, {
       keyOf: productOf,
       evolve(row, event) {
         const next = evolveProduct(row, event)
@@ -126,35 +126,36 @@ export const catalogue: Projection = {
         return next
       },
     })
-    await foldInto(db, categories, events, {
+    const ofCategories = await fold(db, categories, events, {
       keyOf: categoryOf,
       evolve(row, event) {
         listingsChanged = true
         return evolveCategory(row, event)
       },
     })
-    await learnWords(db, events)
-    return { listingsChanged }
+    const writes = [...ofProducts, ...ofCategories, ...wordsLearnt(db, events)]
+    return { writes, committed: () => ({ listingsChanged }) }
   },
-}
+})
 
 /**
  * Keeps every word that products have or had, for searches to be corrected by. Taken from events
  * and not from rows, so that the words are the same however the events are cut into batches.
  */
-async function learnWords(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<void> {
+function wordsLearnt(db: Kysely<Tables>, events: readonly ReadEvent[]): CompiledQuery[] {
   const texts = events.flatMap(event =>
     event.type === 'ProductCreated' || event.type === 'ProductDetailsChanged'
       ? [`${event.data.name} ${event.data.description}`]
       : [],
   )
-  if (texts.length === 0) return
-  await sql`
+  if (texts.length === 0) return []
+  const insert = sql`
     insert into product_words (word)
     select distinct word
     from unnest(${texts}::text[]) as t (text), public.spelled_words(text) as word
     on conflict do nothing
-  `.execute(db)
+  `
+  return [insert.compile(db)]
 }
 
 function productOf(event: ReadEvent): string | undefined {

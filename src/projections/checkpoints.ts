@@ -1,5 +1,5 @@
 // Checkpoints and leases: how far a projection is, who runs it, and the fence between two runners.
-import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { type CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -92,13 +92,38 @@ export async function release(db: Db, leases: readonly Lease[]): Promise<void> {
  * where one of them is not; inside a transaction, that ends it for all of them.
  */
 export async function advance(db: Db, leases: readonly Lease[], position: bigint): Promise<void> {
-  await all(db, leases, sql`position = ${position}, updated_at = now()`)
+  await all(db, leases, to(position))
 }
+
+/** The statement that does so; that it fails because of a lease is told by `isLeaseLost`. */
+export function advancing(db: Db, leases: readonly Lease[], position: bigint): CompiledQuery {
+  return changing(leases, to(position)).compile(db)
+}
+
+const to = (position: bigint) => sql`position = ${position}, updated_at = now()`
 
 /** Changes the rows of leases: all of them, or the statement throws and has changed none. */
 async function all(db: Db, leases: readonly Lease[], change: RawBuilder<unknown>): Promise<void> {
+  try {
+    await changing(leases, change).execute(db)
+  } catch (error) {
+    throw isLeaseLost(error) ? leaseLost(leases) : error
+  }
+}
+
+/** Whether a statement that changes the rows of leases did not find them as they are held. */
+export function isLeaseLost(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'OS001'
+}
+
+/** Somebody else has one of these. */
+export function leaseLost(leases: readonly Lease[]): LeaseLost {
+  return new LeaseLost(leases.map(({ name }) => name).join(', '))
+}
+
+function changing(leases: readonly Lease[], change: RawBuilder<unknown>) {
   // The check is part of the statement, so that it needs no transaction around it.
-  const { rows } = await sql<{ missing: number }>`
+  return sql`
     with /* planned once */ kept as (
       select c.name
       from shop.checkpoints c, ${held(leases)}
@@ -109,12 +134,11 @@ async function all(db: Db, leases: readonly Lease[], change: RawBuilder<unknown>
       update shop.checkpoints c
       set ${change}
       from kept
-      where c.name = kept.name and (select count(*) from kept) = ${leases.length}
+      where c.name = kept.name
       returning c.name
     )
-    select ${leases.length} - count(*)::integer as missing from moved
-  `.execute(db)
-  if (rows[0]?.missing !== 0) throw new LeaseLost(leases.map(({ name }) => name).join(', '))
+    select shop.assert_moved(${leases.length} - (select count(*) from moved))
+  `
 }
 
 function held(leases: readonly Lease[]) {

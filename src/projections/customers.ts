@@ -1,8 +1,8 @@
 // Customers as the staff looks them up.
 import { type Customer, customer, type Profile } from '../domain/customer.ts'
 import { erasedText, type Role } from '../domain/types.ts'
-import { foldInto, type KeyedTable } from './keyedTable.ts'
-import type { Projection, ReadEvent } from './projection.ts'
+import { fold, type KeyedTable } from './keyedTable.ts'
+import { planned, type ReadEvent } from './projection.ts'
 
 interface CustomerRow {
   customer_id: string
@@ -34,7 +34,7 @@ const customers: KeyedTable<CustomerRow> = {
 
 type CustomerEvent = ReadEvent & Parameters<typeof customer.evolve>[1]
 
-export const customersProjection: Projection = {
+export const customersProjection = planned({
   name: 'customers',
   version: 1,
   tables: ['customers'],
@@ -47,8 +47,8 @@ export const customersProjection: Projection = {
     'CustomerEnabled',
     'CustomerErased',
   ],
-  async apply(events, db) {
-    await foldInto(db, customers, events, {
+  async plan(events, db) {
+    const writes = await fold(db, customers, events, {
       keyOf: event => (isCustomerEvent(event) ? event.data.customerId : undefined),
       evolve(row, event) {
         if (!isCustomerEvent(event)) return row
@@ -63,9 +63,9 @@ export const customersProjection: Projection = {
         }
       },
     })
-    return {}
+    return { writes, committed: () => ({}) }
   },
-}
+})
 
 type Known = Exclude<Customer, { status: 'none' }>
 

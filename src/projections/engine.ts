@@ -1,8 +1,9 @@
 // Applies batches of events to projections; rows and checkpoint commit together or not at all.
 import { type Kysely, sql } from 'kysely'
-import { advance, type Lease, LeaseLost } from './checkpoints.ts'
-import type { Committed, Projection, ReadEvent } from './projection.ts'
+import { advance, advancing, isLeaseLost, type Lease, LeaseLost, leaseLost } from './checkpoints.ts'
+import type { Committed, Plan, Projection, ReadEvent } from './projection.ts'
 import type { Tables } from './tables.ts'
+import { runTogether } from './together.ts'
 
 type Db = Kysely<Tables>
 
@@ -80,17 +81,33 @@ interface Part extends Member {
   items: readonly Item[]
 }
 
+const wantedTypes = new WeakMap<Projection, ReadonlySet<string>>()
+
+function typesOf(projection: Projection): ReadonlySet<string> {
+  const known = wantedTypes.get(projection)
+  if (known !== undefined) return known
+  const types = new Set<string>(projection.on)
+  wantedTypes.set(projection, types)
+  return types
+}
+
 /** What a projection reads of a batch, behind a position. */
 export function itemsFor(projection: Projection, after: bigint, { items }: Batch): readonly Item[] {
+  const types = typesOf(projection)
   return items.filter(item => {
     const { type, position } = 'event' in item ? item.event : item.poison
-    return position > after && projection.on.some(each => each === type)
+    return types.has(type) && position > after
   })
 }
 
 /** Whether a part holds nothing that has to be parked for all that is known. */
 function isClean({ items, parking }: Part): boolean {
-  return items.every(item => 'event' in item && !parking.streams.has(item.event.stream))
+  return items.every(item => 'event' in item && isFree(parking, item.event))
+}
+
+/** Whether nothing before an event in its stream is parked. */
+function isFree({ streams }: Parking, { stream }: ReadEvent): boolean {
+  return streams.size === 0 || !streams.has(stream)
 }
 
 async function commitTogether(
@@ -101,17 +118,52 @@ async function commitTogether(
 ): Promise<void> {
   if (parts.length === 0) return
   const leases = parts.map(({ lease }) => lease)
-  const committed = await db.transaction().execute(async trx => {
-    await advance(trx, leases, position)
-    const found: Committed = {}
-    for (const { projection, items } of parts) {
-      const events = eventsOf(items)
-      if (events.length > 0) merge(found, await projection.apply(events, trx))
-    }
-    return found
-  })
+  const busy = parts
+    .map(({ projection, items }) => ({ projection, events: eventsOf(items) }))
+    .filter(({ events }) => events.length > 0)
+  const committed =
+    (await commitPlanned(db, busy, { leases, position })) ??
+    (await db.transaction().execute(async trx => {
+      await advance(trx, leases, position)
+      const found: Committed = {}
+      for (const { projection, events } of busy) merge(found, await projection.apply(events, trx))
+      return found
+    }))
   for (const lease of leases) lease.position = position
   merge(all, committed)
+}
+
+interface Work {
+  projection: Projection
+  events: readonly ReadEvent[]
+}
+
+/**
+ * First reads what all of them need, and then sends all that they write. Between the two nothing
+ * changes: who else would write to these tables takes the lease first, and then nothing of this is
+ * written. Undefined where one of them cannot say beforehand what it writes.
+ */
+async function commitPlanned(
+  db: Db,
+  busy: readonly Work[],
+  { leases, position }: { leases: readonly Lease[]; position: bigint },
+): Promise<Committed | undefined> {
+  return db.connection().execute(async session => {
+    const plans: Plan[] = []
+    for (const { projection, events } of busy) {
+      const plan = await projection.plan?.(events, session)
+      if (plan === undefined) return undefined
+      plans.push(plan)
+    }
+    const writes = plans.flatMap(plan => plan.writes)
+    const moving = advancing(session, leases, position)
+    const [, ...written] = await runTogether(session, [moving, ...writes]).catch(error => {
+      throw isLeaseLost(error) ? leaseLost(leases) : error
+    })
+    const found: Committed = {}
+    for (const plan of plans) merge(found, plan.committed(written.splice(0, plan.writes.length)))
+    return found
+  })
 }
 
 async function commitEach(
@@ -144,8 +196,7 @@ export async function applyItems(
   parking: Parking,
 ): Promise<Committed> {
   const events = eventsOf(items)
-  const isWhole =
-    events.length === items.length && !events.some(event => parking.streams.has(event.stream))
+  const isWhole = events.length === items.length && events.every(event => isFree(parking, event))
   if (!isWhole) return applyOneByOne(db, projection, items, parking)
   if (events.length === 0) return {}
   await sql`savepoint whole_batch`.execute(db)
@@ -159,7 +210,9 @@ export async function applyItems(
 }
 
 function eventsOf(items: readonly Item[]): ReadEvent[] {
-  return items.flatMap(item => ('event' in item ? [item.event] : []))
+  const events: ReadEvent[] = []
+  for (const item of items) if ('event' in item) events.push(item.event)
+  return events
 }
 
 async function applyOneByOne(

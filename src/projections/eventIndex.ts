@@ -1,7 +1,7 @@
 // Where events are in the log, by what auditors look for: stream, type, who, trace, time.
 import { eventSchemas, type ShopEvent } from '../domain/events.ts'
-import { insertNew } from './keyedTable.ts'
-import type { Projection, ReadEvent } from './projection.ts'
+import { insertOf } from './keyedTable.ts'
+import { planned, type ReadEvent } from './projection.ts'
 
 interface IndexRow {
   position: string
@@ -33,16 +33,15 @@ function isType(name: string): name is ShopEvent['type'] {
   return name in eventSchemas
 }
 
-export const eventIndex: Projection = {
+export const eventIndex = planned({
   name: 'eventIndex',
   version: 1,
   tables: ['event_index'],
   on: eventTypes,
-  async apply(events, db) {
-    await insertNew(db, eventIndexTable, events.map(rowOf))
-    return {}
+  async plan(events) {
+    return { writes: insertOf(eventIndexTable, events.map(rowOf)), committed: () => ({}) }
   },
-}
+})
 
 function rowOf({ position, stream, revision, type, actor, correlationId, at }: ReadEvent) {
   const row: IndexRow = {

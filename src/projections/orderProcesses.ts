@@ -1,6 +1,6 @@
 // Orders whose process may have something left to do: what a worker looks at after a crash.
-import { foldInto, type KeyedTable } from './keyedTable.ts'
-import type { Projection, ReadEvent } from './projection.ts'
+import { fold, type KeyedTable } from './keyedTable.ts'
+import { planned, type ReadEvent } from './projection.ts'
 
 interface ProcessRow {
   order_id: string
@@ -37,7 +37,7 @@ const processes: KeyedTable<ProcessRow> = {
   },
 }
 
-export const orderProcesses: Projection = {
+export const orderProcesses = planned({
   name: 'orderProcesses',
   version: 2,
   tables: ['order_processes'],
@@ -64,14 +64,14 @@ export const orderProcesses: Projection = {
     'ReservationCommitted',
     'CartCheckedOut',
   ],
-  async apply(events, db) {
-    await foldInto(db, processes, events, {
+  async plan(events, db) {
+    const writes = await fold(db, processes, events, {
       keyOf: event => ('orderId' in event.data ? event.data.orderId : undefined),
       evolve: (row, event) => evolve(row, event),
     })
-    return {}
+    return { writes, committed: () => ({}) }
   },
-}
+})
 
 function evolve(row: ProcessRow | undefined, event: ReadEvent): ProcessRow | undefined {
   const since = event.at.toISOString()

@@ -8,6 +8,7 @@ import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 type OrderRecord = Selectable<Tables['orders']>
+type NotificationRecord = Selectable<Tables['notifications']>
 
 export interface OrderFilter {
   customerId?: string | undefined
@@ -134,14 +135,21 @@ export async function notificationsAfter(
   limit: number,
   customerId?: string,
 ): Promise<Notification[]> {
-  let query = db
-    .selectFrom('notifications')
-    .selectAll()
-    .where('position', '>', after)
-    .orderBy('position')
-    .limit(limit)
-  if (customerId !== undefined) query = query.where('customer_id', '=', customerId)
-  const rows = await query.execute()
+  // The feed of every API process asks this after each commit.
+  const { rows } =
+    customerId === undefined
+      ? await sql<NotificationRecord>`
+          select /* planned once */ * from notifications
+          where position > ${after}
+          order by position
+          limit ${limit}
+        `.execute(db)
+      : await sql<NotificationRecord>`
+          select * from notifications
+          where customer_id = ${customerId} and position > ${after}
+          order by position
+          limit ${limit}
+        `.execute(db)
   return rows.map(row => ({
     position: row.position,
     customerId: row.customer_id,

@@ -1,10 +1,10 @@
 // Orders with their lines and timeline, and the notifications that status changes give rise to.
-import { type Kysely, sql } from 'kysely'
+import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import type { Charge, Delivery, OrderLine, Submission } from '../domain/order.ts'
 import type { OrderStatus } from '../domain/orderStates.ts'
 import { type Actor, erasedText } from '../domain/types.ts'
-import { foldInto, insertNew, type KeyedTable } from './keyedTable.ts'
-import type { Projection, ReadEvent } from './projection.ts'
+import { fold, insertOf, type KeyedTable } from './keyedTable.ts'
+import { planned, type ReadEvent } from './projection.ts'
 import type { Tables } from './tables.ts'
 
 export interface TimelineEntry {
@@ -85,7 +85,7 @@ const notifications = {
   },
 }
 
-export const ordersProjection: Projection = {
+export const ordersProjection = planned({
   name: 'orders',
   version: 2,
   tables: ['orders', 'notifications'],
@@ -112,9 +112,10 @@ export const ordersProjection: Projection = {
     'OrderArchived',
     'CustomerErased',
   ],
-  async apply(events, db) {
+  isUrgent: true,
+  async plan(events, db) {
     const news: NotificationRow[] = []
-    await foldInto(db, orders, events, {
+    const folded = await fold(db, orders, events, {
       keyOf: event => (event.stream.startsWith('order-') ? event.stream.slice(6) : undefined),
       evolve(row, event) {
         const next = evolveOrder(row, event)
@@ -125,24 +126,24 @@ export const ordersProjection: Projection = {
         return next
       },
     })
-    await forget(db, events)
-    await insertNew(db, notifications, news)
-    return { notified: news.length > 0 }
+    const writes = [...folded, ...forgetting(db, events), ...insertOf(notifications, news)]
+    return { writes, committed: () => ({ notified: news.length > 0 }) }
   },
-}
+})
 
 /** Replaces what is about a person in all of their orders by what a rebuild would find there. */
-async function forget(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<void> {
+function forgetting(db: Kysely<Tables>, events: readonly ReadEvent[]): CompiledQuery[] {
   const gone = events.flatMap(event =>
     event.type === 'CustomerErased' ? [event.data.customerId] : [],
   )
-  if (gone.length === 0) return
+  if (gone.length === 0) return []
   const unreadable: Delivery = { shippingAddress: erasedText, phoneNumber: erasedText }
-  await sql`
+  const update = sql`
     update orders
     set delivery = ${JSON.stringify(unreadable)}::jsonb
     where customer_id = any(${gone}::uuid[]) and delivery is not null
-  `.execute(db)
+  `
+  return [update.compile(db)]
 }
 
 function notification(before: OrderRow, after: OrderRow, event: ReadEvent): NotificationRow {

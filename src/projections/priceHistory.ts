@@ -1,7 +1,7 @@
 // Every price that a product has had: shoppers have to be told what a reduction is worth.
 import type { Kysely, Selectable } from 'kysely'
-import { insertNew } from './keyedTable.ts'
-import type { Projection, ReadEvent } from './projection.ts'
+import { insertOf } from './keyedTable.ts'
+import { planned, type ReadEvent } from './projection.ts'
 import { nameOf } from './stock.ts'
 import type { Tables } from './tables.ts'
 
@@ -20,16 +20,15 @@ const changes = {
   },
 }
 
-export const priceHistory: Projection = {
+export const priceHistory = planned({
   name: 'priceHistory',
   version: 1,
   tables: ['price_changes'],
   on: ['ProductCreated', 'PriceChanged'],
-  async apply(events, db) {
-    await insertNew(db, changes, events.flatMap(changeOf))
-    return {}
+  async plan(events) {
+    return { writes: insertOf(changes, events.flatMap(changeOf)), committed: () => ({}) }
   },
-}
+})
 
 function changeOf(event: ReadEvent) {
   if (event.type !== 'ProductCreated' && event.type !== 'PriceChanged') return []

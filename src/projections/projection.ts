@@ -1,5 +1,5 @@
 // What a projection is: a name, its tables, and what a batch of events does to them.
-import type { Kysely } from 'kysely'
+import type { CompiledQuery, Kysely } from 'kysely'
 import type { ShopEvent } from '../domain/events.ts'
 import type { Actor } from '../domain/types.ts'
 import type { Tables } from './tables.ts'
@@ -31,6 +31,14 @@ export interface Committed {
   webhooksQueued?: boolean
 }
 
+/** What a batch comes to, before any of it is written. */
+export interface Plan {
+  /** In this order, in the transaction that moves the checkpoint. */
+  writes: readonly CompiledQuery[]
+  /** What there is to know once it has been committed, told how many rows each has written. */
+  committed(written: readonly number[]): Committed
+}
+
 export interface Projection {
   name: string
   /** Raise it when the rows change their meaning: the next start rebuilds them. */
@@ -41,4 +49,31 @@ export interface Projection {
   on: readonly ShopEvent['type'][]
   /** Applies events in log order, inside the transaction that moves the checkpoint. */
   apply(events: readonly ReadEvent[], db: Kysely<Tables>): Promise<Committed>
+  /**
+   * The same without writing: what it reads is as its last batch has left it. Undefined where it
+   * has to see some of its writes before it knows the others.
+   */
+  plan?(events: readonly ReadEvent[], db: Kysely<Tables>): Promise<Plan | undefined>
+  /** Somebody waits for its news: it does not wait for the projections that nobody looks at. */
+  isUrgent?: boolean
+}
+
+/** A projection that never has to see its writes: applying is writing what it plans. */
+export function planned(projection: Omit<Projection, 'apply' | 'plan'> & PlanOnly): Projection {
+  return {
+    ...projection,
+    async apply(events, db) {
+      const { writes, committed } = await projection.plan(events, db)
+      const written: number[] = []
+      for (const write of writes) {
+        const { numAffectedRows = 0n } = await db.executeQuery(write)
+        written.push(Number(numAffectedRows))
+      }
+      return committed(written)
+    },
+  }
+}
+
+interface PlanOnly {
+  plan(events: readonly ReadEvent[], db: Kysely<Tables>): Promise<Plan>
 }

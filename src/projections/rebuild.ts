@@ -8,7 +8,7 @@ import {
   createShadow,
   digestOf,
   hasTables,
-  indexShadow,
+  missingIndexes,
   shadowOf,
   writeToShadow,
 } from './shadow.ts'
@@ -48,6 +48,8 @@ export interface Rebuilt {
 const nearEnough = 2_000n
 /** Sessions that write at once: the database has more cores than this process. */
 const writersMax = 4
+/** Fewer than write: each has two sessions in its last step, of a pool that others wait for. */
+const concludersMax = 2
 
 /** A projection that is being rebuilt, and how far its new tables are. */
 export interface Member {
@@ -108,9 +110,27 @@ async function rebuildAlone(
     projections.map(async each => enlist(db, each, await begin(db, each, target))),
   )
   await fill(db, members, on, target)
-  const all: Rebuilt[] = []
-  for (const member of members) all.push(await conclude(db, member, on))
-  return all
+  await index(db, members)
+  return together(members, concludersMax, member => conclude(db, member, on))
+}
+
+/** So many at a time. All have to be done before anyone hears of the trouble of one. */
+async function together<T, R>(
+  all: readonly T[],
+  most: number,
+  work: (each: T) => Promise<R>,
+): Promise<R[]> {
+  const waiting = [...all.entries()]
+  const results: R[] = []
+  const lanes = Array.from({ length: most }, async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [index, each] = next
+      results[index] = await work(each)
+    }
+  })
+  const outcomes = await Promise.allSettled(lanes)
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  return results
 }
 
 /** Goes on with what an interrupted rebuild has left, or begins. */
@@ -142,16 +162,11 @@ async function fill(
   const projections = due.map(({ projection }) => projection)
   for await (const batch of on.read(projections, { after, upTo })) {
     on.signal?.throwIfAborted()
-    const waiting = due.filter(({ position }) => position < batch.position)
-    const writers = Array.from({ length: writersMax }, async () => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        await apply(db, next, batch)
-        on.onProgress(next.projection.name, next.position)
-      }
+    const behind = due.filter(({ position }) => position < batch.position)
+    await together(behind, writersMax, async member => {
+      await apply(db, member, batch)
+      on.onProgress(member.projection.name, member.position)
     })
-    // All of them have to be done before anyone hears of the trouble of one.
-    const outcomes = await Promise.allSettled(writers)
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 }
 
@@ -166,12 +181,21 @@ async function apply(db: Db, member: Member, batch: Batch): Promise<void> {
   member.position = batch.position
 }
 
+/** The indexes of all tables: those of one table, too, are made by several sessions. */
+async function index(db: Db, members: readonly Member[]): Promise<void> {
+  const missing = await Promise.all(
+    members.map(({ projection, shadow }) => missingIndexes(db, projection, shadow)),
+  )
+  await together(missing.flat(), writersMax, statement =>
+    db.transaction().execute(async trx => {
+      await sql`set local statement_timeout = 0`.execute(trx)
+      await sql.raw(statement).execute(trx)
+    }),
+  )
+}
+
 async function conclude(db: Db, member: Member, on: Rebuilding): Promise<Rebuilt> {
-  const { projection, shadow } = member
-  await db.transaction().execute(async trx => {
-    await sql`set local statement_timeout = 0`.execute(trx)
-    await indexShadow(trx, projection, shadow)
-  })
+  const { projection } = member
   for (;;) {
     const live = await positionOf(db, projection.name)
     if (live - member.position <= nearEnough) break
@@ -189,9 +213,8 @@ async function conclude(db: Db, member: Member, on: Rebuilding): Promise<Rebuilt
  */
 async function compare(db: Db, member: Member, on: Rebuilding): Promise<boolean | undefined> {
   const { projection, shadow } = member
-  const live = await snapshotOf(db, projection)
-  const isSame = live.version === projection.version && live.position >= member.position
-  if (!isSame || live.parked > 0n) return undefined
+  const live = await snapshotOf(db, member)
+  if (live === undefined) return undefined
   await fill(db, [member], on, live.position)
   return db.transaction().execute(async trx => {
     await sql`set local statement_timeout = 0`.execute(trx)
@@ -199,7 +222,8 @@ async function compare(db: Db, member: Member, on: Rebuilding): Promise<boolean 
   })
 }
 
-async function snapshotOf(db: Db, projection: Projection) {
+/** The digest of the live tables, and where they are; undefined where it would say nothing. */
+async function snapshotOf(db: Db, { projection, position: filled }: Member) {
   return db
     .transaction()
     .setIsolationLevel('repeatable read')
@@ -211,7 +235,10 @@ async function snapshotOf(db: Db, projection: Projection) {
         from shop.checkpoints c
         where name = ${projection.name}
       `.execute(trx)
-      const { position = 0n, version = 0, parked = 0n } = rows[0] ?? {}
-      return { position, version, parked, digest: await digestOf(trx, projection, 'readmodel') }
+      const [{ position, version, parked } = { position: -1n, version: 0, parked: 0n }] = rows
+      const isAlike = version === projection.version && position >= filled && parked === 0n
+      return isAlike
+        ? { position, digest: await digestOf(trx, projection, 'readmodel') }
+        : undefined
     })
 }

@@ -1,7 +1,7 @@
 // Money by document line, from which sales by day, product, category and country are summed.
-import { type Kysely, sql } from 'kysely'
+import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import type { Charge, OrderLine } from '../domain/order.ts'
-import { insertNew, type KeyedTable, upsert } from './keyedTable.ts'
+import { execute, insertNew, insertOf, type KeyedTable, upsertOf } from './keyedTable.ts'
 import type { Projection, ReadEvent } from './projection.ts'
 import type { Tables } from './tables.ts'
 
@@ -57,11 +57,21 @@ export const sales: Projection = {
     'ProductDetailsChanged',
   ],
   async apply(events, db) {
-    await insertNew(db, saleLines, await soldLines(db, events))
-    await bookPaid(db, events)
+    await execute(db, await salesOf(db, events))
     await bookReturns(db, events)
     return {}
   },
+  async plan(events, db) {
+    // What goes back looks up what was sold, perhaps in the same batch.
+    if (events.some(event => returnLines(event).length > 0)) return undefined
+    return { writes: await salesOf(db, events), committed: () => ({}) }
+  },
+}
+
+async function salesOf(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<CompiledQuery[]> {
+  const { lines, categories } = await soldLines(db, events)
+  const changed = upsertOf(saleCategories, categories)
+  return [...changed, ...insertOf(saleLines, lines), ...paid(db, events)]
 }
 
 interface CategoryRow {
@@ -76,24 +86,23 @@ const saleCategories: KeyedTable<CategoryRow> = {
 }
 
 /** What is sold in a batch, under the category that a product has at that place of the log. */
-async function soldLines(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<SaleRow[]> {
+async function soldLines(db: Kysely<Tables>, events: readonly ReadEvent[]) {
   const sold = events.map(event => ({ event, lines: ownLines(event) }))
   const productIds = sold.flatMap(({ lines }) => lines.flatMap(line => line.product_id ?? []))
   const categories = await categoriesOf(db, [...new Set(productIds)])
   const changed = new Map<string, CategoryRow>()
-  const rows: SaleRow[] = []
-  for (const { event, lines } of sold) {
+  const lines: SaleRow[] = []
+  for (const { event, lines: own } of sold) {
     if (event.type === 'ProductCreated' || event.type === 'ProductDetailsChanged') {
       const { productId, categoryId } = event.data
       categories.set(productId, categoryId)
       changed.set(productId, { product_id: productId, category_id: categoryId })
     }
-    for (const line of lines) {
-      rows.push({ ...line, category_id: categories.get(line.product_id ?? '') ?? null })
+    for (const line of own) {
+      lines.push({ ...line, category_id: categories.get(line.product_id ?? '') ?? null })
     }
   }
-  await upsert(db, saleCategories, [...changed.values()])
-  return rows
+  return { lines, categories: [...changed.values()] }
 }
 
 async function categoriesOf(db: Kysely<Tables>, productIds: string[]) {
@@ -155,18 +164,19 @@ function moneyLines(lines: readonly OrderLine[], charges: readonly Charge[]) {
 }
 
 /** A sale counts from the moment it is paid. */
-async function bookPaid(db: Kysely<Tables>, events: readonly ReadEvent[]) {
-  const paid = events.filter(event => event.type === 'OrderPaid')
-  if (paid.length === 0) return
-  await sql`
+function paid(db: Kysely<Tables>, events: readonly ReadEvent[]): CompiledQuery[] {
+  const orders = events.filter(event => event.type === 'OrderPaid')
+  if (orders.length === 0) return []
+  const update = sql`
     update sale_lines s
     set sold_at = p.sold_at
     from unnest(
-      ${paid.map(event => event.data.orderId)}::uuid[],
-      ${paid.map(event => event.at.toISOString())}::timestamptz[]
+      ${orders.map(event => event.data.orderId)}::uuid[],
+      ${orders.map(event => event.at.toISOString())}::timestamptz[]
     ) as p(order_id, sold_at)
     where s.document_id = p.order_id
-  `.execute(db)
+  `
+  return [update.compile(db)]
 }
 
 /** What goes back is booked against the customer, country and category that it was sold under. */

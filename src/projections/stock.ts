@@ -1,7 +1,7 @@
 // The stock ledger: every movement that explains how many pieces there are.
 import type { Actor } from '../domain/types.ts'
-import { insertNew } from './keyedTable.ts'
-import type { Projection, ReadEvent } from './projection.ts'
+import { insertOf } from './keyedTable.ts'
+import { planned, type ReadEvent } from './projection.ts'
 
 interface MovementRow {
   position: string
@@ -32,16 +32,15 @@ const movements = {
   },
 }
 
-export const stockProjection: Projection = {
+export const stockProjection = planned({
   name: 'stock',
   version: 1,
   tables: ['stock_movements'],
   on: ['StockAdjusted', 'StockReserved', 'ReservationReleased', 'ReservationCommitted'],
-  async apply(events, db) {
-    await insertNew(db, movements, events.flatMap(movement))
-    return {}
+  async plan(events) {
+    return { writes: insertOf(movements, events.flatMap(movement)), committed: () => ({}) }
   },
-}
+})
 
 function movement(event: ReadEvent): MovementRow[] {
   const base = {

@@ -10,16 +10,20 @@ export function observedProjection(
   projection: Projection,
   { metrics, tracing }: Observing,
 ): Projection {
-  const { name } = projection
+  const { name, plan } = projection
+  const timed = async <T>(events: readonly ReadEvent[], work: () => Promise<T>): Promise<T> => {
+    const [startedAt, began] = [Date.now(), performance.now()]
+    const done = await work()
+    // What cannot be planned is applied, and counted then.
+    if (done === undefined) return done
+    metrics.projectionBatch(name, events.length, (performance.now() - began) / 1_000)
+    if (tracing.isOn) noteBatch(tracing, name, { events, startedAt })
+    return done
+  }
   return {
     ...projection,
-    async apply(events, db) {
-      const [startedAt, began] = [Date.now(), performance.now()]
-      const committed = await projection.apply(events, db)
-      metrics.projectionBatch(name, events.length, (performance.now() - began) / 1_000)
-      if (tracing.isOn) noteBatch(tracing, name, { events, startedAt })
-      return committed
-    },
+    apply: (events, db) => timed(events, () => projection.apply(events, db)),
+    ...(plan && { plan: (events, db) => timed(events, () => plan(events, db)) }),
   }
 }
 

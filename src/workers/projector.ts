@@ -36,11 +36,15 @@ export interface ProjectorParts {
 
 const batchSize = 1_000
 /**
- * At the head a batch is left to grow for so long, and for as long as the one before took: many
- * small ones would cost more than they bring, and take the processor from who writes the events.
+ * At the head a batch is left to grow for so long, and for some times as long as the one before
+ * took: many small ones would cost more than they bring, and take the processor from who writes the
+ * events. Whoever follows an order live waits for the one, and everybody for the other.
  */
-const paceMs = 10
-const paceMaxMs = 50
+const paces = {
+  urgent: { leastMs: 10, mostMs: 50, times: 1 },
+  usual: { leastMs: 10, mostMs: 50, times: 8 },
+}
+type Pace = (typeof paces)[keyof typeof paces]
 /** Moves past events that no projection reads are written down this often. */
 const idlePersistMs = 100
 const retryMs = 500
@@ -54,12 +58,19 @@ const everything: Committed = {
 
 /**
  * Starts all projections that nobody else runs: they follow the log together, so that it is read
- * and decoded once, and commit together. `stop` ends them after the batch under way and gives the
- * leases back.
+ * and decoded once, and commit together; those that are urgent do so by themselves. `stop` ends
+ * them after the batch under way and gives the leases back.
  */
 export function startProjector(parts: ProjectorParts): { stop(): Promise<void> } {
   const stopping = new AbortController()
-  const loops = [run(parts, stopping.signal), runRebuilds(parts, stopping.signal)]
+  const lanes = [
+    { ...parts, projections: parts.projections.filter(each => each.isUrgent), pace: paces.urgent },
+    { ...parts, projections: parts.projections.filter(each => !each.isUrgent), pace: paces.usual },
+  ].filter(({ projections }) => projections.length > 0)
+  const loops = [
+    ...lanes.map(lane => run(lane, stopping.signal)),
+    runRebuilds(parts, stopping.signal),
+  ]
   return {
     async stop() {
       stopping.abort()
@@ -68,7 +79,12 @@ export function startProjector(parts: ProjectorParts): { stop(): Promise<void> }
   }
 }
 
-async function run(parts: ProjectorParts, signal: AbortSignal) {
+/** Projections that follow the log together. */
+interface Lane extends ProjectorParts {
+  pace: Pace
+}
+
+async function run(parts: Lane, signal: AbortSignal) {
   const { db, log, projections } = parts
   while (!signal.aborted) {
     try {
@@ -114,7 +130,7 @@ interface Following {
 /**
  * Follows the log until the signal aborts, a lease is lost, or there are more projections to run.
  */
-async function follow(parts: ProjectorParts, { members, signal }: Following) {
+async function follow(parts: Lane, { members, signal }: Following) {
   const ending = new AbortController()
   const group: Group = {
     members,
@@ -154,7 +170,7 @@ function least(members: readonly Member[]): bigint {
   return positions.reduce((a, b) => (a < b ? a : b))
 }
 
-async function consume(parts: ProjectorParts, group: Group) {
+async function consume(parts: Lane, group: Group) {
   const { db, progress } = parts
   const { members, turns } = group
   // Who ran them before may have died between a commit and the calls that follow it.
@@ -174,7 +190,7 @@ async function consume(parts: ProjectorParts, group: Group) {
   }
 }
 
-async function* decoded({ eventStore, codec }: ProjectorParts, group: Group) {
+async function* decoded({ eventStore, codec, pace }: Lane, group: Group) {
   const { members, reached, signal } = group
   const types = new Set<string>(members.flatMap(({ projection }) => projection.on))
   const subscription = eventStore.subscribe({
@@ -186,7 +202,7 @@ async function* decoded({ eventStore, codec }: ProjectorParts, group: Group) {
   let askedAt = performance.now()
   for await (const { events, position, live } of subscription) {
     yield { items: await decodeAll(codec, events), position }
-    const cycleMs = Math.min(paceMaxMs, Math.max(paceMs, 2 * group.spentMs))
+    const cycleMs = Math.min(pace.mostMs, Math.max(pace.leastMs, pace.times * group.spentMs))
     if (live) await pause(cycleMs - (performance.now() - askedAt), signal)
     askedAt = performance.now()
   }

@@ -1,5 +1,6 @@
 // Projections run once, however many try, whoever takes over, and however often they are stopped.
 import { setTimeout as pause } from 'node:timers/promises'
+import { CompiledQuery } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { acquire, LeaseLost } from '../../src/projections/checkpoints.ts'
 import { commitBatch, type Item, isWeather } from '../../src/projections/engine.ts'
@@ -68,6 +69,11 @@ const caughtUp = () =>
     )
     return rows[0]?.late === 0n
   })
+
+/** What a server that is shut down says, behind the writes of a batch and before its commit. */
+const dying = CompiledQuery.raw(
+  `do $$ begin raise exception 'terminating connection' using errcode = '57P01'; end $$`,
+)
 
 const tablesOf = (all: Map<string, Snapshot>) =>
   [...all].map(([name, { tables, parked }]) => ({ name, tables, parked }))
@@ -177,6 +183,11 @@ describe('a database that fails now and then', () => {
           throw Object.assign(new Error('terminating connection'), { code: '57P01' })
         }
         return committed
+      },
+      async plan(...input: Parameters<Projection['apply']>) {
+        const plan = await each.plan?.(...input)
+        const fails = random.next() < 0.5
+        return plan && fails ? { ...plan, writes: [...plan.writes, dying] } : plan
       },
     }))
     const one = runner('one', shaky)

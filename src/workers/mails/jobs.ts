@@ -9,7 +9,7 @@ import { codeOf, type JobQueue, onceAtATime, startJobQueue } from '../jobQueue.t
 import type { Log } from '../log.ts'
 import { compose } from './compose.ts'
 import type { Mailer } from './mail.ts'
-import type { MailTemplate } from './outbox.ts'
+import { createOutboxRows, type MailKey, type OutboxRows } from './outboxRows.ts'
 
 export interface MailJobParts {
   db: Kysely<Tables>
@@ -20,12 +20,6 @@ export interface MailJobParts {
   metrics: Metrics
   tracing: Tracing
   log: Log
-}
-
-interface MailKey {
-  event_id: string
-  template: MailTemplate
-  order_id: string
 }
 
 const sweepMs = 5_000
@@ -43,12 +37,14 @@ const keptJobs = 100
 export function startMailJobs(parts: MailJobParts) {
   const { log } = parts
   const inTurn = createTurns()
+  const outbox = createOutboxRows(parts.db)
   const queue = startJobQueue<MailKey>({
     ...parts,
     name: 'mails',
+    // So many mails, and no more, may go out again after a kill.
     concurrency: 3,
     // Jobs begin in the order of the log, but not all of them take as long.
-    work: key => inTurn(key.order_id, () => deliver(parts, key)),
+    work: key => inTurn(key.order_id, () => deliver({ ...parts, outbox }, key)),
     naming: ({ event_id }) => ({ eventId: event_id }),
   })
   const queued: Queued = new Map()
@@ -110,22 +106,24 @@ async function enqueue(
   await queue.add(jobs, { attempts, keepDone: keptJobs })
 }
 
-async function deliver(parts: MailJobParts, key: MailKey): Promise<void> {
-  const claimed = await claim(parts.db, key)
+type Delivering = MailJobParts & { outbox: OutboxRows }
+
+async function deliver(parts: Delivering, key: MailKey): Promise<void> {
+  const claimed = await parts.outbox.claim(key)
   if (claimed === undefined) return
   const { order_id: orderId, trace } = claimed
   const parent = traceOf(trace)
   await parts.tracing.span(`mail ${key.template}`, () => send(parts, key, orderId), { parent })
 }
 
-async function send(parts: MailJobParts, key: MailKey, orderId: string): Promise<void> {
-  const { db, shop, mailer, shopName, metrics } = parts
+async function send(parts: Delivering, key: MailKey, orderId: string): Promise<void> {
+  const { outbox, shop, mailer, shopName, metrics } = parts
   const { state: order } = await shop.orders.load(orderId)
   if (order.status === 'none') return
   const { state: customer } = await shop.customers.load(order.customerId)
-  if (customer.status !== 'registered') return markSent(db, key, 'no address')
+  if (customer.status !== 'registered') return outbox.markSent(key, 'no address')
   const { profile, username } = customer
-  if (profile.email?.includes('@') !== true) return markSent(db, key, 'no address')
+  if (profile.email?.includes('@') !== true) return outbox.markSent(key, 'no address')
   const mail = compose({
     id: `${key.event_id}.${key.template}`,
     template: key.template,
@@ -138,38 +136,10 @@ async function send(parts: MailJobParts, key: MailKey, orderId: string): Promise
     await mailer.send(mail)
   } catch (error) {
     metrics.mail(key.template, 'failed')
-    await noteFailure(db, key, error)
+    // Codes only: what SMTP servers say may quote the address.
+    await outbox.noteFailure(key, codeOf(error))
     throw error
   }
   metrics.mail(key.template, 'sent')
-  await markSent(db, key, null)
-}
-
-/** The order of a mail that is still to be sent. */
-async function claim(db: Kysely<Tables>, { event_id, template }: MailKey) {
-  const { rows } = await sql<{ order_id: string; trace: string | null }>`
-    update shop.mails
-    set attempts = attempts + 1
-    where event_id = ${event_id} and template = ${template} and sent_at is null
-    returning order_id, trace
-  `.execute(db)
-  return rows[0]
-}
-
-async function markSent(db: Kysely<Tables>, { event_id, template }: MailKey, why: string | null) {
-  await sql`
-    update shop.mails
-    set sent_at = now(), last_error = ${why}
-    where event_id = ${event_id} and template = ${template}
-  `.execute(db)
-}
-
-async function noteFailure(db: Kysely<Tables>, { event_id, template }: MailKey, error: unknown) {
-  // Codes only: what SMTP servers say may quote the address.
-  const code = codeOf(error)
-  await sql`
-    update shop.mails
-    set last_error = ${code}
-    where event_id = ${event_id} and template = ${template}
-  `.execute(db)
+  await outbox.markSent(key, null)
 }

@@ -1,6 +1,6 @@
 // The reaction that turns order events into mails to be sent: rows first, jobs from rows.
-import { type Kysely, sql } from 'kysely'
-import type { Projection, ReadEvent } from '../../projections/projection.ts'
+import { type CompiledQuery, type Kysely, sql } from 'kysely'
+import { planned, type ReadEvent } from '../../projections/projection.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { traceparentOf } from '../../tracing.ts'
 
@@ -28,7 +28,7 @@ export function isMailed(event: ReadEvent): event is MailedEvent {
  * Has a checkpoint like a projection and owns no table that a rebuild could drop: a mail is written
  * about once, in the transaction that moves the checkpoint. History that was imported is not.
  */
-export const mailOutbox: Projection = {
+export const mailOutbox = planned({
   name: 'mailOutbox',
   version: 1,
   tables: [],
@@ -41,16 +41,16 @@ export const mailOutbox: Projection = {
     'OrderExpired',
     'OrderRefunded',
   ],
-  async apply(events, db) {
+  async plan(events, db) {
     const due = events.filter(isMailed).filter(event => event.source === undefined)
-    await queue(db, due)
-    return due.length > 0 ? { mailsQueued: true } : {}
+    const committed = () => (due.length > 0 ? { mailsQueued: true } : {})
+    return { writes: queueing(db, due), committed }
   },
-}
+})
 
-async function queue(db: Kysely<Tables>, events: readonly MailedEvent[]): Promise<void> {
-  if (events.length === 0) return
-  await sql`
+function queueing(db: Kysely<Tables>, events: readonly MailedEvent[]): CompiledQuery[] {
+  if (events.length === 0) return []
+  const insert = sql`
     insert into shop.mails (event_id, template, order_id, trace, queued_at)
     -- In the order of the log: of a batch, too, what happened first is told first.
     select event_id, template, order_id, trace, clock_timestamp()
@@ -61,5 +61,6 @@ async function queue(db: Kysely<Tables>, events: readonly MailedEvent[]): Promis
       ${events.map(traceparentOf)}::text[]
     ) as due(event_id, template, order_id, trace)
     on conflict (event_id, template) do nothing
-  `.execute(db)
+  `
+  return [insert.compile(db)]
 }

@@ -1,6 +1,6 @@
 // The reaction that turns events into webhooks to be sent: rows first, jobs from rows.
-import { type Kysely, sql } from 'kysely'
-import type { Projection } from '../../projections/projection.ts'
+import { type CompiledQuery, type Kysely, sql } from 'kysely'
+import { planned } from '../../projections/projection.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { traceparentOf } from '../../tracing.ts'
 import { isSent, messageOf, type SentEvent, sentTypes } from './messages.ts'
@@ -9,29 +9,31 @@ import { isSent, messageOf, type SentEvent, sentTypes } from './messages.ts'
  * Has a checkpoint like a projection and owns no table that a rebuild could drop: an event is sent
  * to an endpoint once, noted in the transaction that moves the checkpoint.
  */
-export const webhookOutbox: Projection = {
+export const webhookOutbox = planned({
   name: 'webhookOutbox',
   version: 1,
   tables: [],
   on: sentTypes,
-  async apply(events, db) {
-    const queued = await queue(db, events.filter(isSent))
-    return queued > 0 ? { webhooksQueued: true } : {}
+  async plan(events, db) {
+    return {
+      writes: queueing(db, events.filter(isSent)),
+      committed: ([queued = 0]) => (queued > 0 ? { webhooksQueued: true } : {}),
+    }
   },
-}
+})
 
-/** Notes events for every endpoint that wants them; how many deliveries that makes. */
-async function queue(db: Kysely<Tables>, events: readonly SentEvent[]): Promise<number> {
-  if (events.length === 0) return 0
-  const { numAffectedRows = 0n } = await sql`
+/** Notes events for every endpoint that wants them. */
+function queueing(db: Kysely<Tables>, events: readonly SentEvent[]): CompiledQuery[] {
+  if (events.length === 0) return []
+  const insert = sql`
     insert into shop.webhook_deliveries (endpoint_id, event_id, position, type, message, trace)
     select e.endpoint_id, d.event_id, d.position, d.type, d.message, d.trace
     from ${due(events)}
     join shop.webhook_endpoints e on d.type = any(e.events)
     where e.disabled_at is null and d.position > e.starts_after
     on conflict on constraint webhook_deliveries_once do nothing
-  `.execute(db)
-  return Number(numAffectedRows)
+  `
+  return [insert.compile(db)]
 }
 
 /** Notes events for one endpoint once more; what was sent before is sent again. */

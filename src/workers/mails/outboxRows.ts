@@ -1,0 +1,108 @@
+// The rows of the outbox as jobs see them. Jobs at the same time share their round trips: one
+// statement and one commit a mail would cost the database more than the mail costs everybody else.
+import { type Kysely, sql } from 'kysely'
+import type { Tables } from '../../projections/tables.ts'
+import type { MailTemplate } from './outbox.ts'
+
+export interface MailKey {
+  event_id: string
+  template: MailTemplate
+  order_id: string
+}
+
+export interface ClaimedMail {
+  order_id: string
+  trace: string | null
+}
+
+export interface OutboxRows {
+  /** Counts an attempt. Undefined for a mail that has been sent. */
+  claim(key: MailKey): Promise<ClaimedMail | undefined>
+  /** Notes that there is nothing left to be done, and why where nothing was sent. */
+  markSent(key: MailKey, why: string | null): Promise<void>
+  noteFailure(key: MailKey, code: string): Promise<void>
+}
+
+/** The outbox in this database. */
+export function createOutboxRows(db: Kysely<Tables>): OutboxRows {
+  const claim = shared((keys: readonly MailKey[]) => claimAll(db, keys))
+  const mark = shared((marks: readonly Mark[]) => markAll(db, marks))
+  return {
+    claim,
+    markSent: (key, why) => mark({ key, why }),
+    async noteFailure({ event_id, template }, code) {
+      await sql`
+        update shop.mails
+        set last_error = ${code}
+        where event_id = ${event_id} and template = ${template}
+      `.execute(db)
+    },
+  }
+}
+
+interface Mark {
+  key: MailKey
+  why: string | null
+}
+
+async function claimAll(db: Kysely<Tables>, keys: readonly MailKey[]) {
+  const { rows } = await sql<ClaimedMail & Pick<MailKey, 'event_id' | 'template'>>`
+    update shop.mails m
+    set attempts = attempts + 1
+    from ${named(keys)}
+    where m.event_id = k.event_id and m.template = k.template and m.sent_at is null
+    returning m.event_id, m.template, m.order_id, m.trace
+  `.execute(db)
+  const found = new Map(rows.map(row => [nameOf(row), row]))
+  return keys.map(key => found.get(nameOf(key)))
+}
+
+async function markAll(db: Kysely<Tables>, marks: readonly Mark[]) {
+  const keys = marks.map(({ key }) => key)
+  await sql`
+    update shop.mails m
+    set sent_at = now(), last_error = w.why
+    from ${named(keys)}
+    join unnest(${marks.map(({ why }) => why)}::text[]) with ordinality as w(why, n) using (n)
+    where m.event_id = k.event_id and m.template = k.template
+  `.execute(db)
+  return marks.map(() => undefined)
+}
+
+function named(keys: readonly MailKey[]) {
+  return sql`unnest(
+    ${keys.map(({ event_id }) => event_id)}::uuid[],
+    ${keys.map(({ template }) => template)}::text[]
+  ) with ordinality as k(event_id, template, n)`
+}
+
+const nameOf = ({ event_id, template }: Pick<MailKey, 'event_id' | 'template'>) =>
+  `${event_id} ${template}`
+
+/** What is asked for while one round trip is under way leaves with the next one. */
+function shared<Item, Answer>(work: (items: readonly Item[]) => Promise<readonly Answer[]>) {
+  let waiting: { item: Item; answer: PromiseWithResolvers<Answer> }[] = []
+  let isRunning = false
+  async function run() {
+    while (waiting.length > 0) {
+      const asked = waiting
+      waiting = []
+      try {
+        const answers = await work(asked.map(({ item }) => item))
+        for (const [index, answer] of answers.entries()) asked[index]?.answer.resolve(answer)
+      } catch (error) {
+        for (const { answer } of asked) answer.reject(error)
+      }
+    }
+    isRunning = false
+  }
+  return (item: Item): Promise<Answer> => {
+    const answer = Promise.withResolvers<Answer>()
+    waiting.push({ item, answer })
+    if (!isRunning) {
+      isRunning = true
+      void run()
+    }
+    return answer.promise
+  }
+}

@@ -1,0 +1,107 @@
+// What is copied into a table comes out as what is inserted does, whatever letters are in it.
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createDatabase, createPool, type Database, type Pool } from '../../src/infra/database.ts'
+import { copyOf } from '../../src/projections/copying.ts'
+import { execute, insertOf } from '../../src/projections/keyedTable.ts'
+import { type TestDatabase, testDatabase } from '../support/database.ts'
+
+let database: TestDatabase
+let pool: Pool
+let db: Database
+beforeAll(async () => {
+  database = await testDatabase()
+  pool = createPool(database.url, { size: 1 })
+  db = createDatabase(pool)
+  await pool.query(`
+    create table readmodel.samples (
+      position bigint primary key, note text, list text[], data jsonb, flag boolean, at timestamptz
+    )
+  `)
+})
+afterAll(async () => {
+  await pool?.end()
+  await database?.drop()
+})
+
+const samples = {
+  name: 'samples',
+  columns: {
+    position: 'bigint',
+    note: 'text',
+    list: 'text[]',
+    data: 'jsonb',
+    flag: 'boolean',
+    at: 'timestamptz',
+  },
+}
+
+interface Sample {
+  position: string
+  note: string | null
+  list: string[]
+  data: object | null
+  flag: boolean
+  at: string | null
+}
+
+async function through(statement: typeof copyOf<Sample>, rows: readonly Sample[]) {
+  await pool.query('delete from samples')
+  await execute(db, [statement(samples, rows)])
+  const { rows: found } = await pool.query('select * from samples order by position')
+  return found
+}
+
+const oneByOne = async (rows: readonly Sample[]) => {
+  await pool.query('delete from samples')
+  for (const row of rows) await execute(db, insertOf(samples, [row]))
+  const { rows: found } = await pool.query('select * from samples order by position')
+  return found
+}
+
+const sample = (position: number, note: string): Sample => ({
+  position: String(position),
+  note,
+  list: [note, 'plain', ''],
+  data: { [note]: note, nested: [note, 1, null] },
+  flag: position % 2 === 0,
+  at: '2026-11-21T10:00:00.123Z',
+})
+
+describe('rows that are copied', () => {
+  it('keep every letter that means something to COPY, to arrays or to JSON', async () => {
+    const notes = [
+      '\t',
+      '\n',
+      '\r',
+      '\\',
+      '\\N',
+      '\\.',
+      '"',
+      '{}',
+      ',',
+      'NULL',
+      "'",
+      'Zoë 李 🏮',
+      '',
+    ]
+    const rows = notes.map((note, index) => sample(index, note))
+    expect(await through(copyOf, rows)).toEqual(await oneByOne(rows))
+  })
+
+  it('keep what is not there apart from what is empty', async () => {
+    const nothing = { position: '1', note: null, list: [], data: null, flag: false, at: null }
+    expect(await through(copyOf, [nothing])).toEqual(await oneByOne([nothing]))
+  })
+
+  it('are the same as inserted ones for any text', async () => {
+    const text = fc.string({ unit: 'binary' }).map(each => each.replaceAll('\0', ''))
+    await fc.assert(
+      fc.asyncProperty(fc.array(text, { minLength: 1, maxLength: 8 }), async notes => {
+        const rows = notes.map((note, index) => sample(index, note.toWellFormed()))
+        expect(await through(copyOf, rows)).toEqual(await oneByOne(rows))
+      }),
+      { numRuns: 30 },
+    )
+  })
+})
