@@ -53,6 +53,11 @@ export interface Codec {
     aggregate: { events: Record<string, unknown> },
     recorded: RecordedEvent,
   ): Promise<Stored<Event>>
+  /** That at once; undefined where it takes somebody's key. */
+  decodeForNow<Event extends DomainEvent>(
+    aggregate: { events: Record<string, unknown> },
+    recorded: RecordedEvent,
+  ): Stored<Event> | undefined
 }
 
 /** An event of the log that cannot be understood. */

@@ -113,7 +113,8 @@ async function readOn<State, Event extends DomainEvent>(
 ): Promise<Loaded<State>> {
   const events: Stored<Event>[] = []
   for await (const recorded of eventStore.readStream(stream, { from: known.revision + 1 })) {
-    events.push(await codec.decodeFor<Event>(aggregate, recorded))
+    const decoded = codec.decodeForNow<Event>(aggregate, recorded)
+    events.push(decoded ?? (await codec.decodeFor<Event>(aggregate, recorded)))
     if (events.length >= max) break
   }
   const last = events.at(-1)

@@ -66,6 +66,12 @@ export function createCodec(
     return checked(recorded, kind, restore(data, JSON.parse(clear) as Record<string, string>))
   }
 
+  function decodeNow(recorded: RecordedEvent): Stored<DomainEvent> | undefined {
+    const { kind, metadata, data } = unpack(recorded)
+    if (metadata.sealed !== undefined && kind.subject !== undefined) return undefined
+    return checked(recorded, kind, data)
+  }
+
   return {
     async encode(event, id, envelope) {
       const kind = kinds.get(event.type)
@@ -76,21 +82,26 @@ export function createCodec(
       return encodeChecked(kind, event, { id, envelope, seals })
     },
     decode: recorded => decode(recorded) as Promise<Stored<ShopEvent>>,
-    decodeNow(recorded) {
-      const { kind, metadata, data } = unpack(recorded)
-      if (metadata.sealed !== undefined && kind.subject !== undefined) return undefined
-      return checked(recorded, kind, data) as Stored<ShopEvent>
-    },
-    async decodeFor<Event extends DomainEvent>(
-      aggregate: { events: Record<string, unknown> },
-      recorded: RecordedEvent,
-    ) {
-      if (!(recorded.type in aggregate.events)) {
-        throw new PoisonEvent(recorded, 'this type does not belong in this stream')
-      }
+    decodeNow: recorded => decodeNow(recorded) as Stored<ShopEvent> | undefined,
+    async decodeFor<Event extends DomainEvent>(aggregate: Typed, recorded: RecordedEvent) {
+      assertBelongs(aggregate, recorded)
       return decode(recorded) as Promise<Stored<Event>>
     },
+    decodeForNow<Event extends DomainEvent>(aggregate: Typed, recorded: RecordedEvent) {
+      assertBelongs(aggregate, recorded)
+      return decodeNow(recorded) as Stored<Event> | undefined
+    },
   }
+}
+
+/** What says which types belong in a stream. */
+interface Typed {
+  events: Record<string, unknown>
+}
+
+function assertBelongs({ events }: Typed, recorded: RecordedEvent): void {
+  if (recorded.type in events) return
+  throw new PoisonEvent(recorded, 'this type does not belong in this stream')
 }
 
 interface Unpacked {
