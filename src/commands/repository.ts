@@ -59,6 +59,13 @@ interface Kind<State, Event extends DomainEvent> {
   cache: Cache<Loaded<State>>
   snapshots: Snapshots | undefined
   queues: Map<string, Waiting<State, Event>[]>
+  reads: Map<string, Reading<State>>
+}
+
+/** A read of a stream, and the one that follows for those who have asked since it began. */
+interface Reading<State> {
+  running: Promise<Loaded<State>>
+  next: Promise<Loaded<State>> | undefined
 }
 
 /** The repository of one kind of aggregate. */
@@ -74,6 +81,7 @@ export function createRepository<State, Event extends DomainEvent>(
     cache: cache<Loaded<State>>(),
     snapshots,
     queues: new Map(),
+    reads: new Map(),
   }
   return {
     load: id => refresh(kind, `${aggregate.category}-${id}`),
@@ -84,8 +92,36 @@ export function createRepository<State, Event extends DomainEvent>(
   }
 }
 
-/** Reads what the cache does not have yet; the tail is always read. */
-async function refresh<State, Event extends DomainEvent>(
+/**
+ * The state at the end of a stream. What is being read already was asked for too early; the read
+ * behind it is for all who ask meanwhile, so that a stream in great demand is not read for each.
+ */
+function refresh<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+): Promise<Loaded<State>> {
+  const underWay = kind.reads.get(stream)
+  if (underWay === undefined) return startRead(kind, stream)
+  const start = () => startRead(kind, stream)
+  underWay.next ??= underWay.running.then(start, start)
+  return underWay.next
+}
+
+function startRead<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+): Promise<Loaded<State>> {
+  const read: Reading<State> = { running: readEnd(kind, stream), next: undefined }
+  kind.reads.set(stream, read)
+  const done = () => {
+    if (read.next === undefined) kind.reads.delete(stream)
+  }
+  read.running.then(done, done)
+  return read.running
+}
+
+/** Reads what the cache does not have yet; the tail is always asked for. */
+async function readEnd<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
 ): Promise<Loaded<State>> {

@@ -10,48 +10,42 @@ import {
   Unavailable,
 } from './port.ts'
 
-/** A row that holds one event as JSON: a page is parsed at once, which halves what reading takes. */
+/** An event as a row. */
 export interface EventRow extends Record<string, unknown> {
-  event: string
+  position: bigint
+  stream: string
+  revision: bigint
+  event_id: string
+  type: string
+  data: JsonObject
+  metadata: JsonObject
+  recorded_at: string
 }
 
-type EventLine = [
-  position: string,
-  stream: string,
-  revision: number,
-  id: string,
-  type: string,
-  data: JsonObject,
-  metadata: JsonObject,
-  recordedAt: string,
-]
-
-/** Payloads are JSON already, and go into it byte for byte. */
-export const eventLine = [
-  `'["' || position || '",' || to_json(stream) || ',' || revision || ',"' || event_id || '",'`,
-  `to_json(type) || ',' || data || ',' || metadata || ',"' || recorded_at || '"]' as event`,
-].join(' || ')
-export const eventsWhere = `select ${eventLine} from eventstore.events where`
+/** When an event was written hardly anybody asks: it stays text until somebody does. */
+export const columns =
+  'position, stream, revision, event_id, type, data, metadata, recorded_at::text as recorded_at'
+export const order = 'from eventstore.events where'
 const readHead = {
   name: 'eventstore_head',
   text: 'select coalesce(max(position), 0)::bigint as head from eventstore.events',
 }
 const readNext = {
   name: 'eventstore_read_next',
-  text: `${eventsWhere} position > $1 order by position limit $2`,
+  text: `select ${columns} ${order} position > $1 order by position limit $2`,
 }
 const readRange = {
   name: 'eventstore_read_range',
-  text: `${eventsWhere} position > $1 and position <= $2 order by position`,
+  text: `select ${columns} ${order} position > $1 and position <= $2 order by position`,
 }
 const readRangeByType = {
   name: 'eventstore_read_range_by_type',
-  text: `${eventsWhere} position > $1 and position <= $2 and type = any($3)
+  text: `select ${columns} ${order} position > $1 and position <= $2 and type = any($3)
     order by position`,
 }
 const readRangeByStream = {
   name: 'eventstore_read_range_by_stream',
-  text: `${eventsWhere} position > $1 and position <= $2 and stream like any($3)
+  text: `select ${columns} ${order} position > $1 and position <= $2 and stream like any($3)
     order by position`,
 }
 
@@ -86,7 +80,8 @@ export async function readBetween(
   upTo: bigint,
   filter: EventFilter | undefined,
 ): Promise<RecordedEvent[]> {
-  return recorded(await rowsBetween(pool, after, upTo, filter))
+  const found = await rowsBetween(pool, after, upTo, filter)
+  return found.map(recorded)
 }
 
 /** The next events behind a position, at most `limit`; fewer mean that there are no more yet. */
@@ -95,7 +90,8 @@ export async function readBehind(
   after: bigint,
   limit: number,
 ): Promise<RecordedEvent[]> {
-  return recorded(await ask<EventRow>(pool, readNext, [after, limit]))
+  const found = await ask<EventRow>(pool, readNext, [after, limit])
+  return found.map(recorded)
 }
 
 function rowsBetween(pool: Pool, after: bigint, upTo: bigint, filter: EventFilter | undefined) {
@@ -110,22 +106,20 @@ export function least(a: bigint, b: bigint): bigint {
   return a < b ? a : b
 }
 
-/** Rows as events. */
-export function recorded(found: readonly EventRow[]): RecordedEvent[] {
-  const lines: EventLine[] = JSON.parse(`[${found.map(({ event }) => event).join(',')}]`)
-  return lines.map(([position, stream, revision, id, type, data, metadata, at]) => ({
-    id,
-    type,
-    data,
-    metadata,
-    stream,
-    revision,
-    position: BigInt(position),
-    // Hardly anybody asks when an event was written: it stays text until somebody does.
+/** A row as an event. */
+export function recorded(row: EventRow): RecordedEvent {
+  return {
+    id: row.event_id,
+    type: row.type,
+    data: row.data,
+    metadata: row.metadata,
+    stream: row.stream,
+    revision: Number(row.revision),
+    position: row.position,
     get recordedAt() {
-      return new Date(at)
+      return new Date(row.recorded_at)
     },
-  }))
+  }
 }
 
 /** Asks again when the connection is lost: reading twice does no harm. Throws Unavailable. */

@@ -1,9 +1,10 @@
 // Reads of streams in PostgreSQL, which share round trips.
+
 import type { Pool } from '../infra/database.ts'
 import { gatherReads } from './gatherReads.ts'
 import type { EventStore, ReadStreamOptions, RecordedEvent } from './port.ts'
 import { plainArray, textArray } from './postgresArrays.ts'
-import { ask, type EventRow, eventLine, eventsWhere, pageSize, recorded } from './postgresReads.ts'
+import { ask, columns, type EventRow, order, pageSize, recorded } from './postgresReads.ts'
 import { followStreamEnds } from './streamEnds.ts'
 
 interface NumberedRow extends EventRow {
@@ -12,23 +13,22 @@ interface NumberedRow extends EventRow {
 
 const readForwards = {
   name: 'eventstore_read_forwards',
-  text: `${eventsWhere} stream = $1 and revision between $2 and $3
+  text: `select ${columns} ${order} stream = $1 and revision between $2 and $3
     order by revision limit $4`,
 }
 const readBackwards = {
   name: 'eventstore_read_backwards',
-  text: `${eventsWhere} stream = $1 and revision between $2 and $3
+  text: `select ${columns} ${order} stream = $1 and revision between $2 and $3
     order by revision desc limit $4`,
 }
 /** Of each stream in a shared read; what has more goes on by itself. */
 const gatheredMax = 100
 const readManyStreams = {
   name: 'eventstore_read_many',
-  text: `select r.n::integer as n, e.event from unnest($1::text[], $2::bigint[], $3::bigint[])
+  text: `select r.n::integer as n, e.* from unnest($1::text[], $2::bigint[], $3::bigint[])
       with ordinality as r(stream, low, high, n)
     cross join lateral (
-      select ${eventLine}, revision from eventstore.events
-      where stream = r.stream and revision between r.low and r.high
+      select ${columns} ${order} stream = r.stream and revision between r.low and r.high
       order by revision limit ${gatheredMax}
     ) e order by r.n, e.revision`,
 }
@@ -40,7 +40,7 @@ const maxRevision = 2n ** 62n
  */
 export function createStreamReads(pool: Pool): Pick<EventStore, 'readStream' | 'endsAt'> {
   const ends = followStreamEnds(pool)
-  const firstPage = gatherReads<Wanted, RecordedEvent[]>(async wanted => {
+  const firstPage = gatherReads<Wanted, EventRow[]>(async wanted => {
     const tell = await ends.begin()
     const pages = await readMany(pool, wanted)
     tell(endsOf(wanted, pages))
@@ -66,7 +66,7 @@ interface End {
 /** The events of a stream; a missing stream is an empty one. */
 async function* readStream(
   pool: Pool,
-  firstPage: (wanted: Wanted) => Promise<RecordedEvent[]>,
+  firstPage: (wanted: Wanted) => Promise<EventRow[]>,
   { stream, direction, from, to }: ReadStreamOptions & { stream: string },
 ): AsyncGenerator<RecordedEvent> {
   const backwards = direction === 'backwards'
@@ -75,7 +75,7 @@ async function* readStream(
   if (!backwards && low <= high) {
     // Most streams are short: one page.
     const page = await firstPage({ stream, low, high })
-    for (const event of page) yield event
+    for (const row of page) yield recorded(row)
     if (page.length < gatheredMax) return
     low += BigInt(page.length)
   }
@@ -89,23 +89,21 @@ interface Wanted {
 }
 
 /** The first page of each of the reads. */
-async function readMany(pool: Pool, wanted: readonly Wanted[]): Promise<RecordedEvent[][]> {
+async function readMany(pool: Pool, wanted: readonly Wanted[]): Promise<EventRow[][]> {
   const found = await ask<NumberedRow>(pool, readManyStreams, [
     textArray(wanted.map(({ stream }) => stream)),
     plainArray(wanted.map(({ low }) => low)),
     plainArray(wanted.map(({ high }) => high)),
   ])
-  const pages = wanted.map((): RecordedEvent[] => [])
-  recorded(found).forEach((event, index) => {
-    pages[(found[index]?.n ?? 0) - 1]?.push(event)
-  })
+  const pages = wanted.map((): EventRow[] => [])
+  for (const row of found) pages[row.n - 1]?.push(row)
   return pages
 }
 
 /** Where streams end that have been read up to their end, as far as that was asked for. */
 function* endsOf(
   wanted: readonly Wanted[],
-  pages: readonly RecordedEvent[][],
+  pages: readonly EventRow[][],
 ): Generator<[string, number]> {
   for (const [index, { stream, low, high }] of wanted.entries()) {
     const page = pages[index] ?? []
@@ -123,12 +121,12 @@ async function* readPages(
   const { backwards } = range
   const statement = backwards ? readBackwards : readForwards
   while (low <= high) {
-    const page = recorded(await ask<EventRow>(pool, statement, [stream, low, high, pageSize]))
-    for (const event of page) yield event
+    const page = await ask<EventRow>(pool, statement, [stream, low, high, pageSize])
+    for (const row of page) yield recorded(row)
     const last = page.at(-1)
     if (last === undefined || page.length < pageSize) return
-    if (backwards) high = BigInt(last.revision) - 1n
-    else low = BigInt(last.revision) + 1n
+    if (backwards) high = last.revision - 1n
+    else low = last.revision + 1n
   }
 }
 

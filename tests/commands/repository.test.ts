@@ -411,6 +411,25 @@ describe('a store that does not answer', () => {
   })
 })
 
+describe('many who ask for a stream at once', () => {
+  it('share two reads, of which the second has all that was written before they asked', async () => {
+    const reads = { begun: 0 }
+    const process = newProcess({
+      ...store,
+      async *readStream(name, options) {
+        reads.begun += 1
+        yield* store.readStream(name, options)
+      },
+    })
+    const early = process.load(productId)
+    await there.decide(productId, envelope(), receive(1))
+    const late = Array.from({ length: 50 }, () => process.load(productId))
+    expect((await early).revision).toBeLessThanOrEqual(0)
+    expect((await Promise.all(late)).map(({ revision }) => revision)).toEqual(late.map(() => 0))
+    expect(reads.begun).toBe(2)
+  })
+})
+
 describe('a read that is slower than another', () => {
   it('does not answer a repeated command with a state from before it', async () => {
     const command = envelope()
@@ -442,8 +461,10 @@ describe('a read that is slower than another', () => {
     const answer = process.decide(productId, command, reserveOne(orderId))
     await atGate
     await there.decide(productId, command, reserveOne(orderId))
-    await process.load(productId)
+    // Whoever asks meanwhile gets what is read behind the slow read, with what `there` has done.
+    const asked = process.load(productId)
     goOn()
+    expect((await asked).revision).toBe(2)
     const { state, revision } = accepted(await answer)
     expect(revision).toBe(2)
     expect(state.reserved.has(orderId)).toBe(true)
