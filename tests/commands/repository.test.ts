@@ -2,13 +2,14 @@
 
 import { beforeEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/commands/ids.ts'
-import type { Cache, Envelope } from '../../src/commands/ports.ts'
+import type { Envelope } from '../../src/commands/ports.ts'
 import { createRepository } from '../../src/commands/repository.ts'
 import { isRejection, type Rejection } from '../../src/domain/rejection.ts'
 import { adjust, release, reserve, type Stock, stock } from '../../src/domain/stock.ts'
 import { createCodec } from '../../src/eventstore/codec.ts'
 import { memoryEventStore } from '../../src/eventstore/memory.ts'
 import { type EventStore, Unavailable } from '../../src/eventstore/port.ts'
+import { mapCache } from '../support/mapCache.ts'
 import { orderId, productId, sampleId } from '../support/samples.ts'
 import { noSeals } from '../support/testSeals.ts'
 
@@ -18,15 +19,6 @@ const stream = `stock-${productId}`
 /** What one process has: its own cache over the log that all share. */
 function newProcess(eventStore: EventStore) {
   return createRepository(stock, { eventStore, codec, cache: mapCache, fingerprint: digestOf })
-}
-
-function mapCache<Value>(): Cache<Value> {
-  const kept = new Map<string, Value>()
-  return {
-    get: key => kept.get(key),
-    set: (key, value) => void kept.set(key, value),
-    delete: key => void kept.delete(key),
-  }
 }
 
 /** The same log, with its appends counted. */

@@ -1,7 +1,7 @@
 // A long stream is read from a note of what it had come to, and only if that note is right.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/commands/ids.ts'
-import type { Cache, Envelope, Snapshot, Snapshots } from '../../src/commands/ports.ts'
+import type { Envelope, Snapshot, Snapshots } from '../../src/commands/ports.ts'
 import { createRepository } from '../../src/commands/repository.ts'
 import { snapshotEvery } from '../../src/commands/snapshots.ts'
 import { isRejection } from '../../src/domain/rejection.ts'
@@ -9,21 +9,13 @@ import { adjust, commit, reserve, type Stock, stock } from '../../src/domain/sto
 import { createCodec } from '../../src/eventstore/codec.ts'
 import { memoryEventStore } from '../../src/eventstore/memory.ts'
 import type { EventStore } from '../../src/eventstore/port.ts'
+import { mapCache } from '../support/mapCache.ts'
 import { productId, sampleId } from '../support/samples.ts'
 import { noSeals } from '../support/testSeals.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const codec = createCodec(stock.events, noSeals)
 const stream = `stock-${productId}`
-
-function mapCache<Value>(): Cache<Value> {
-  const kept = new Map<string, Value>()
-  return {
-    get: key => kept.get(key),
-    set: (key, value) => void kept.set(key, value),
-    delete: key => void kept.delete(key),
-  }
-}
 
 function envelopeOf(command: number): Envelope {
   const commandId = sampleId(command)
