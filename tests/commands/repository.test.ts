@@ -404,7 +404,7 @@ describe('a store that does not answer', () => {
 })
 
 describe('many who ask for a stream at once', () => {
-  it('share two reads, of which the second has all that was written before they asked', async () => {
+  it('share two reads, of which the second has all that was there when they asked', async () => {
     const reads = { begun: 0 }
     const process = newProcess({
       ...store,

@@ -1,12 +1,25 @@
 // TCP ports of this machine: which one is free, and why one is not.
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
-/** A free port of 127.0.0.1: the preferred one when it is free, else one the system picks. */
-export async function freePort(preferred = 0): Promise<number> {
-  const first = await tryPort('127.0.0.1', preferred)
-  const result = typeof first === 'number' ? first : await tryPort('127.0.0.1', 0)
-  if (typeof result === 'number') return result
-  throw result
+/**
+ * Below those that systems give to connections that go out: one of these would be gone before
+ * whoever has asked for it listens.
+ */
+const range = { from: 12_000, to: 32_000 }
+const triesMax = 50
+
+/** A free port of 127.0.0.1: the preferred one when it is free, else any. */
+export async function freePort(preferred?: number): Promise<number> {
+  const first = preferred ? await tryPort('127.0.0.1', preferred) : undefined
+  if (typeof first === 'number') return first
+  for (let tries = 1; tries <= triesMax; tries += 1) {
+    const found = await tryPort('127.0.0.1', randomInt(range.from, range.to))
+    if (typeof found === 'number') return found
+  }
+  const last = await tryPort('127.0.0.1', 0)
+  if (typeof last === 'number') return last
+  throw last
 }
 
 /** Why nothing can listen there, as one line; undefined when it can. */
