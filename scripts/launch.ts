@@ -1,7 +1,7 @@
 // Brings everything up in one process, says where things are, and takes it all down again.
 import { once } from 'node:events'
 import { relative } from 'node:path'
-import { ConfigError, loadConfig } from '../src/config.ts'
+import { ConfigError } from '../src/config.ts'
 import { LocalServerError } from '../src/infra/local/localServer.ts'
 import { freePort, portFault } from '../src/infra/local/ports.ts'
 import { readRuntime } from '../src/infra/local/runtimeFile.ts'
@@ -18,7 +18,7 @@ export interface RunningApp {
   close(): Promise<void>
 }
 
-/** Starts what is to run with these settings, which have been checked. */
+/** Starts what is to run with these settings. Throws ConfigError where they are wrong. */
 export type StartApp = (env: NodeJS.ProcessEnv, say: (line: string) => void) => Promise<RunningApp>
 
 const command = 'npm start'
@@ -77,10 +77,8 @@ async function bringUp(
   loading.catch(() => undefined)
   running.services = await withServices(chosen, { command, log: say, exclusive: true })
   stop.throwIfAborted()
-  const { env: settings } = running.services
-  loadConfig(settings)
   const startApp = await loading
-  running.app = await startApp(settings, say)
+  running.app = await startApp(running.services.env, say)
   stop.throwIfAborted()
   const { mailsUrl } = running.services
   await running.services.announce({ api: running.app.url, ...(mailsUrl && { mails: mailsUrl }) })

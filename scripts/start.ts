@@ -1,5 +1,4 @@
 // npm start: PostgreSQL, Redis, mails, migrations, API, workers and console in one go.
-
 import { loadConfig, readEnvironment } from '../src/config.ts'
 import { keepCompiled, writeCompiled } from './compileCache.ts'
 import { buildConsoleBeside } from './consoleBuild.ts'

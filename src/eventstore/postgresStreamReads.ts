@@ -1,5 +1,4 @@
 // Reads of streams in PostgreSQL, which share round trips.
-
 import type { Pool } from '../infra/database.ts'
 import { gatherReads } from './gatherReads.ts'
 import type { EventStore, ReadStreamOptions, RecordedEvent } from './port.ts'

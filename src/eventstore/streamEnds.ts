@@ -62,7 +62,7 @@ export function followStreamEnds(pool: Pool): StreamEnds {
       const [after, began] = [seen, era]
       const tail = await ask<TailRow>(pool, readTail, [after])
       if (era !== began) return false
-      if (tail.length > tailMax || ends.size > streamsMax) {
+      if (tail.length > tailMax) {
         forget()
         return false
       }
@@ -73,6 +73,7 @@ export function followStreamEnds(pool: Pool): StreamEnds {
       return true
     },
     async begin() {
+      if (ends.size > streamsMax) forget()
       if (seen === undefined) {
         const newest = await head(pool)
         // Not where somebody else was quicker: what they know goes no further than their head.

@@ -1,6 +1,7 @@
 // Decisions and the log: queued, written together, decided anew after a conflict, never done twice.
 
 import { beforeEach, describe, expect, it } from 'vitest'
+import { systemEnvelope } from '../../src/commands/command.ts'
 import { digestOf } from '../../src/commands/ids.ts'
 import type { Envelope } from '../../src/commands/ports.ts'
 import { createRepository } from '../../src/commands/repository.ts'
@@ -35,15 +36,8 @@ let nextCommand = 1_000
 function envelope(changes: Partial<Envelope> = {}): Envelope {
   nextCommand += 1
   const commandId = changes.commandId ?? sampleId(nextCommand)
-  return {
-    commandId,
-    correlationId: commandId,
-    causationId: commandId,
-    actor: { role: 'system', id: 'test' },
-    at: new Date('2011-08-09T10:11:12.345Z'),
-    digest: 'abcdefghijklmnopqrstuv',
-    ...changes,
-  }
+  const at = new Date('2011-08-09T10:11:12.345Z')
+  return { ...systemEnvelope('test', at, commandId), digest: 'abcdefghijklmnopqrstuv', ...changes }
 }
 
 const receive = (pieces: number) => (state: Stock) =>

@@ -1,5 +1,6 @@
 // A long stream is read from a note of what it had come to, and only if that note is right.
 import { beforeEach, describe, expect, it } from 'vitest'
+import { systemEnvelope } from '../../src/commands/command.ts'
 import { digestOf } from '../../src/commands/ids.ts'
 import type { Envelope, Snapshot, Snapshots } from '../../src/commands/ports.ts'
 import { createRepository } from '../../src/commands/repository.ts'
@@ -18,15 +19,9 @@ const codec = createCodec(stock.events, noSeals)
 const stream = `stock-${productId}`
 
 function envelopeOf(command: number): Envelope {
-  const commandId = sampleId(command)
-  return {
-    commandId,
-    correlationId: commandId,
-    causationId: commandId,
-    actor: { role: 'system', id: 'test' },
-    at: new Date('2011-08-09T10:11:12.345Z'),
-    digest: 'abcdefghijklmnopqrstuv',
-  }
+  const at = new Date('2011-08-09T10:11:12.345Z')
+  const sent = systemEnvelope('test', at, sampleId(command))
+  return { ...sent, digest: 'abcdefghijklmnopqrstuv' }
 }
 
 /** The same log, with the events counted that were read. */
