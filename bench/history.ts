@@ -15,6 +15,7 @@ import { isRejection } from '../src/domain/rejection.ts'
 import type { Actor } from '../src/domain/types.ts'
 import { memoryEventStore } from '../src/eventstore/memory.ts'
 import { streamCaches } from '../src/infra/caches.ts'
+import type { Pool } from '../src/infra/database.ts'
 import type { OpenShop } from '../src/openShop.ts'
 import { rate } from './harness.ts'
 import { writeBlocks } from './historyBlocks.ts'
@@ -31,7 +32,10 @@ const firstDay = Date.UTC(2026, 0, 1)
  * Writes a log of exactly so many events into a database that has none. An eighth of the orders is
  * delivered, an eighth is only shipped, the others are pending or paid.
  */
-export async function writeHistory(back: OpenShop, events: number): Promise<void> {
+export async function writeHistory(
+  back: OpenShop,
+  { pool, events }: { pool: Pool; events: number },
+): Promise<void> {
   const eventStore = memoryEventStore()
   const shop = createShop({
     eventStore,
@@ -53,7 +57,7 @@ export async function writeHistory(back: OpenShop, events: number): Promise<void
   await rate({ total: stories, inFlight }, index => tellStory(shop, { people, goods, index }))
   const block = []
   for await (const event of eventStore.readAll()) block.push(event)
-  await writeBlocks(back.pool, { block, keep: new Set(people), events })
+  await writeBlocks(pool, { block, keep: new Set(people), events })
 }
 
 function registerOne(shop: Shop, customerId: string, index: number) {

@@ -26,7 +26,7 @@ export async function rebuild({ database, quick }: Bench): Promise<Report> {
   await closing(async closers => {
     const back = await openShop(loadConfig(settingsOn(database)))
     closers.push(back.close)
-    await writeHistory(back, total)
+    await writeHistory(back, { pool: database.pool, events: total })
   })
   const command = commandOn(database)
   const rateOf = async (name: string) => total / (await command.rebuild(name))

@@ -54,10 +54,11 @@ async function holderOf(identity: Identity, ticket: string) {
 async function inRolesOfNow(identity: Identity, claims: VerifiedClaims, fresh: boolean) {
   const { customerId: id, sessionId } = claims
   const isShopper = claims.roles.every(role => role === 'customer')
-  const [current, isOpen] = await Promise.all([
-    identity.standing(claims),
-    (isShopper && !fresh) || identity.sessions.isGood(id, sessionId),
-  ])
+  const standing = identity.standing(claims)
+  const [current, isOpen] =
+    isShopper && !fresh
+      ? [await standing, true]
+      : await Promise.all([standing, identity.sessions.isGood(id, sessionId)])
   if (current === undefined || !isOpen) throw invalid()
   const role = ranking.find(each => current.includes(each)) ?? 'customer'
   const actor: Actor = { role, id, roles: current }

@@ -1,11 +1,17 @@
 // How long anybody waits for an answer: one clock for all requests instead of one for each.
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { Places } from '../kit/shortLived.ts'
 import { HttpProblem } from './problems.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** How long a route may take to answer, in ms, where that is not as long as all others. */
     patienceMs?: number
+  }
+  interface FastifyReply {
+    /** Where it waits to be sent, and until when. */
+    place: number
+    deadline: number
   }
 }
 
@@ -17,21 +23,24 @@ const lookEveryMs = 500
  * goes on: whoever asks again with the same Idempotency-Key learns how it has ended.
  */
 export function usePatience(app: FastifyInstance, patienceMs: number): void {
-  const deadlines = new Map<FastifyReply, number>()
+  const waiting = new Places<FastifyReply>()
+  app.decorateReply('place', -1)
+  app.decorateReply('deadline', 0)
   app.addHook('onRequest', (request, reply, done) => {
     const ms = request.routeOptions.config.patienceMs ?? patienceMs
-    deadlines.set(reply, performance.now() + ms)
+    reply.deadline = performance.now() + ms
+    reply.place = waiting.take(reply)
     done()
   })
   app.addHook('onResponse', (_, reply, done) => {
-    deadlines.delete(reply)
+    waiting.leave(reply.place)
     done()
   })
   const look = () => {
     const now = performance.now()
-    for (const [reply, deadline] of deadlines) {
-      if (deadline > now) continue
-      deadlines.delete(reply)
+    for (const reply of waiting.all()) {
+      if (reply.deadline > now) continue
+      reply.deadline = Number.POSITIVE_INFINITY
       giveUp(reply)
     }
   }

@@ -50,6 +50,8 @@ export function requireMatch(request: FastifyRequest): void {
   )
 }
 
+const once = { once: true } as const
+
 /**
  * The envelope of the command that a request gives. With an Idempotency-Key the command has an id
  * that follows from the key, its caller and the route: the same request again is the same command.
@@ -73,7 +75,7 @@ export function envelopeOf(
     causationId: commandId,
     actor: request.actor,
     at: context.shop.clock.now(),
-    digest: context.fingerprint(JSON.stringify(input)),
+    ...(key === undefined ? once : { digest: context.fingerprint(JSON.stringify(input)) }),
   }
   const expectedRevision = ifMatch(request)
   if (expectedRevision !== undefined) envelope.expectedRevision = expectedRevision

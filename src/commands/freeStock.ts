@@ -1,6 +1,7 @@
 // Stock that can be had: what orders hold whose time has run out counts as free.
 import { isDue } from '../domain/order.ts'
 import { available, type Stock } from '../domain/stock.ts'
+import { Lookup } from '../kit/shortLived.ts'
 import { advanceOrder } from './advanceOrder.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
@@ -50,10 +51,10 @@ export async function freeStock(
 const firstDeadlines = new WeakMap<Stock['reserved'], number>()
 
 /** Deadlines that are being read: a product that is sold out is asked for by many at once. */
-const readings = new WeakMap<Shop, Map<string, Promise<number>>>()
+const readings = new WeakMap<Shop, Lookup<Promise<number>>>()
 
 function readDeadline(shop: Shop, orderId: string): Promise<number> {
-  const underWay = readings.get(shop) ?? new Map<string, Promise<number>>()
+  const underWay = readings.get(shop) ?? new Lookup<Promise<number>>()
   readings.set(shop, underWay)
   const reading =
     underWay.get(orderId) ??

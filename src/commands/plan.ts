@@ -143,12 +143,9 @@ export function afterWrite<State, Event extends DomainEvent>(
   plan: Plan<State, Event>,
   position: bigint,
 ): Loaded<State> {
-  const events = plan.events.map(({ envelope }, index) => ({
-    commandId: envelope.commandId,
-    digest: envelope.digest,
-    revision: current.revision + 1 + index,
-    position,
-  }))
+  const events = plan.events.flatMap(({ envelope: { commandId, digest, once } }, index) =>
+    once ? [] : [{ commandId, digest, revision: current.revision + 1 + index, position }],
+  )
   return {
     state: plan.state,
     revision: current.revision + plan.events.length,

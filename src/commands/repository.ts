@@ -2,6 +2,7 @@
 import { type Aggregate, type Decision, type DomainEvent, fold } from '../domain/aggregate.ts'
 import { isRejection } from '../domain/rejection.ts'
 import { type EventStore, type NewEvent, Unavailable, WrongRevision } from '../eventstore/port.ts'
+import { Lookup } from '../kit/shortLived.ts'
 import {
   afterWrite,
   emptyStream,
@@ -58,8 +59,8 @@ interface Kind<State, Event extends DomainEvent> {
   fingerprint: Fingerprint
   cache: Cache<Loaded<State>>
   snapshots: Snapshots | undefined
-  queues: Map<string, Waiting<State, Event>[]>
-  reads: Map<string, Reading<State>>
+  queues: Lookup<Waiting<State, Event>[]>
+  reads: Lookup<Reading<State>>
 }
 
 /** A read of a stream, and the one that follows for those who have asked since it began. */
@@ -80,8 +81,8 @@ export function createRepository<State, Event extends DomainEvent>(
     fingerprint,
     cache: cache<Loaded<State>>(),
     snapshots,
-    queues: new Map(),
-    reads: new Map(),
+    queues: new Lookup(),
+    reads: new Lookup(),
   }
   return {
     load: id => refresh(kind, `${aggregate.category}-${id}`),
@@ -92,17 +93,36 @@ export function createRepository<State, Event extends DomainEvent>(
   }
 }
 
+/** The state at the end of a stream: what is cached, where the log has nothing behind it. */
+async function refresh<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+): Promise<Loaded<State>> {
+  return (await cachedEnd(kind, stream)) ?? readTogether(kind, stream)
+}
+
+async function cachedEnd<State, Event extends DomainEvent>(
+  { cache, eventStore }: Kind<State, Event>,
+  stream: string,
+): Promise<Loaded<State> | undefined> {
+  const cached = cache.get(stream)
+  if (cached === undefined) return undefined
+  return (await eventStore.endsAt(stream, cached.revision)) ? cached : undefined
+}
+
 /**
- * The state at the end of a stream. What is being read already was asked for too early; the read
- * behind it is for all who ask meanwhile, so that a stream in great demand is not read for each.
+ * Reads what the cache does not have yet. What is being read already was asked for too early; the
+ * read behind it is for all who ask meanwhile, so that a stream in great demand is not read for
+ * each.
  */
-function refresh<State, Event extends DomainEvent>(
+function readTogether<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
 ): Promise<Loaded<State>> {
   const underWay = kind.reads.get(stream)
-  if (underWay === undefined) return startRead(kind, stream)
-  const start = () => startRead(kind, stream)
+  if (underWay === undefined) return startRead(kind, stream, readEnd(kind, stream))
+  const next = async () => (await cachedEnd(kind, stream)) ?? readEnd(kind, stream)
+  const start = () => startRead(kind, stream, next())
   underWay.next ??= underWay.running.then(start, start)
   return underWay.next
 }
@@ -110,25 +130,23 @@ function refresh<State, Event extends DomainEvent>(
 function startRead<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
+  running: Promise<Loaded<State>>,
 ): Promise<Loaded<State>> {
-  const read: Reading<State> = { running: readEnd(kind, stream), next: undefined }
+  const read: Reading<State> = { running, next: undefined }
   kind.reads.set(stream, read)
   const done = () => {
     if (read.next === undefined) kind.reads.delete(stream)
   }
-  read.running.then(done, done)
-  return read.running
+  running.then(done, done)
+  return running
 }
 
-/** Reads what the cache does not have yet; the tail is always asked for. */
 async function readEnd<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
 ): Promise<Loaded<State>> {
-  const { aggregate, cache, eventStore } = kind
-  const cached = cache.get(stream)
-  if (cached !== undefined && (await eventStore.endsAt(stream, cached.revision))) return cached
-  const known = cached ?? emptyStream(aggregate)
+  const { aggregate, cache } = kind
+  const known = cache.get(stream) ?? emptyStream(aggregate)
   const isNew = known.revision < 0 && aggregate.snapshot !== undefined
   const begun = await readOn(kind, stream, known, isNew ? snapshotEvery : undefined)
   const isLong = isNew && begun.revision + 1 >= snapshotEvery

@@ -88,7 +88,8 @@ describe('a stream of thousands of events', () => {
     expect(short.correlationId).toBe(whole.correlationId)
     const behind = whole.revision - (kept.get(stream)?.revision ?? 0)
     expect(behind).toBeLessThan(snapshotEvery)
-    expect(log.counter.read).toBeLessThanOrEqual(snapshotEvery + 1 + behind)
+    // One more for the snapshot that is found, and one for the next that may be taken meanwhile.
+    expect(log.counter.read).toBeLessThanOrEqual(snapshotEvery + 2 + behind)
   })
 
   it('still knows the commands that it has seen', async () => {

@@ -11,6 +11,8 @@ interface Room {
 }
 
 const nothing = /^$/
+/** Small pieces that know nothing of a shop. */
+const kit = /^kit\//
 const ports = /^commands\/(ports|accountPorts|auditPorts|imagePorts|webhookPorts)\.ts$/
 const storePort = /^eventstore\/port\.ts$/
 /** What is counted and traced: every room but the domain may say it. */
@@ -18,14 +20,21 @@ const observing = /^(metrics|tracing)\.ts$/
 
 /** Dependencies point inward: domain ← commands ← api, domain ← projections ← api and workers. */
 export const rooms: Record<string, Room> = {
+  kit: { may: nothing },
   domain: { may: nothing },
-  commands: { may: either(/^domain\//, storePort, observing) },
-  projections: { may: either(/^domain\//, observing) },
+  commands: { may: either(kit, /^domain\//, storePort, observing) },
+  projections: { may: either(kit, /^domain\//, observing) },
   eventstore: {
-    may: either(/^domain\//, /^commands\/ports\.ts$/, /^infra\/(database|weather)\.ts$/, observing),
+    may: either(
+      kit,
+      /^domain\//,
+      /^commands\/ports\.ts$/,
+      /^infra\/(database|weather)\.ts$/,
+      observing,
+    ),
   },
   infra: {
-    may: either(/^domain\//, ports, storePort, observing, /^secret\.ts$/, /^config\.ts$/),
+    may: either(kit, /^domain\//, ports, storePort, observing, /^secret\.ts$/, /^config\.ts$/),
     types: either(
       /^workers\/mails\/mail\.ts$/,
       /^projections\/tables\.ts$/,
@@ -33,10 +42,10 @@ export const rooms: Record<string, Room> = {
     ),
   },
   api: {
-    may: either(/^(commands|projections|domain)\//, storePort, observing),
+    may: either(/^(kit|commands|projections|domain)\//, storePort, observing),
     types: /^config\.ts$/,
   },
-  workers: { may: either(/^(commands|projections|domain)\//, storePort, observing) },
+  workers: { may: either(/^(kit|commands|projections|domain)\//, storePort, observing) },
 }
 
 /** Where each library may be imported; behind `types:` only its types. */
