@@ -67,7 +67,7 @@ export function envelopeOf(
   const anonymous = guestCartId ?? 'anonymous'
   const caller = request.actor.role === 'anonymous' ? anonymous : request.actor.id
   const route = `${request.method} ${request.routeOptions.url}`
-  const commandId = key === undefined ? newId() : idOf('key', caller, route, key)
+  const commandId = key === undefined ? ownId(request) : idOf('key', caller, route, key)
   const correlationId = correlationOf(request) ?? commandId
   const envelope: Envelope = {
     commandId,
@@ -81,6 +81,11 @@ export function envelopeOf(
   if (expectedRevision !== undefined) envelope.expectedRevision = expectedRevision
   if (guestCartId !== undefined) envelope.guestCartId = guestCartId
   return envelope
+}
+
+/** The id of the request, so that logs name the command; a new one where the client named it. */
+function ownId({ id, headers }: FastifyRequest): string {
+  return headers['x-request-id'] === undefined ? id : newId()
 }
 
 /** Shorter keys are no secret of whoever sends them: another one may think of the same. */

@@ -1,7 +1,8 @@
-// How the commands that wait on one stream become one append: pure, so that it can be repeated.
+// How the commands that wait on one stream become one append: nothing but ids comes from outside,
+// so that it can be repeated.
 import { type Aggregate, type Decision, type DomainEvent, fold } from '../domain/aggregate.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
-import { derivedId } from './ids.ts'
+import { derivedId, newId } from './ids.ts'
 import type { Envelope, Fingerprint } from './ports.ts'
 
 /** A command that a stream has seen, so that its retry gets the first answer. */
@@ -87,7 +88,7 @@ function decideOne<State, Event extends DomainEvent>(
   on: { current: Loaded<State>; plan: Plan<State, Event>; waiting: Waiting<State, Event> },
 ): Outcome<State> {
   const { current, plan, waiting } = on
-  const { commandId, expectedRevision } = waiting.envelope
+  const { commandId, expectedRevision, once } = waiting.envelope
   const revision = current.revision + plan.events.length
   if (expectedRevision !== undefined && expectedRevision !== revision) {
     return reject('command/stale', `It has changed since: it is at revision ${revision} now.`, {
@@ -99,7 +100,8 @@ function decideOne<State, Event extends DomainEvent>(
   decision.forEach((event, index) => {
     // A store takes the same ids again for a repeat. So the content is part of them: were it
     // decided otherwise elsewhere, this process would remember what the log does not have.
-    const id = derivedId(commandId, `${index}/${fingerprint(JSON.stringify(event))}`)
+    const idOfRepeat = () => derivedId(commandId, `${index}/${fingerprint(JSON.stringify(event))}`)
+    const id = once ? newId() : idOfRepeat()
     plan.events.push({ event, id, envelope: waiting.envelope })
   })
   plan.state = fold(aggregate, decision, plan.state)

@@ -19,7 +19,7 @@ export interface Envelope {
   source?: string
   /** Of the input, so that a retry can be told from another request with the same id. */
   digest?: string
-  /** Its id was drawn for this one time and told to nobody: no retry of it can ever come. */
+  /** Its id was drawn for this one time, and nobody can name it: no retry of it can ever come. */
   once?: true
   /** The revision that the caller has seen (If-Match). */
   expectedRevision?: number

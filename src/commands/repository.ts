@@ -154,7 +154,9 @@ async function readEnd<State, Event extends DomainEvent>(
   // A slow read must not put an older state in the place of a newer one. That there is nothing yet
   // is worth knowing, too: whoever writes next need not look again.
   const before = cache.get(stream)
-  if (before === undefined || before.revision < loaded.revision) remembered(kind, stream, loaded)
+  if (before === undefined || before.revision < loaded.revision) {
+    remembered(kind, stream, { before: before?.revision ?? -1, loaded })
+  }
   return loaded
 }
 
@@ -186,11 +188,10 @@ async function readOn<State, Event extends DomainEvent>(
 function remembered<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
-  loaded: Loaded<State>,
+  { before, loaded }: { before: number; loaded: Loaded<State> },
 ): void {
-  const before = kind.cache.get(stream)
   kind.cache.set(stream, loaded)
-  if (!isSnapshotDue(before?.revision ?? -1, loaded.revision)) return
+  if (!isSnapshotDue(before, loaded.revision)) return
   // Without it the next process reads more, and nothing else is lost.
   takeSnapshot(kind, stream, loaded).catch(() => undefined)
 }
@@ -276,7 +277,8 @@ async function write<State, Event extends DomainEvent>(
   const expected = current.revision < 0 ? 'no-stream' : current.revision
   try {
     const { position } = await eventStore.append(stream, expected, encoded)
-    remembered(kind, stream, afterWrite(current, plan, position))
+    const loaded = afterWrite(current, plan, position)
+    remembered(kind, stream, { before: current.revision, loaded })
     for (const { waiting, outcome, lastEvent } of plan.commands) {
       waiting.resolve(lastEvent < 0 || isRejection(outcome) ? outcome : { ...outcome, position })
     }
