@@ -1,6 +1,6 @@
 // Reads of streams in PostgreSQL, which share round trips.
 import type { Pool } from '../infra/database.ts'
-import { gatherReads } from './gatherReads.ts'
+import { gather } from '../kit/gather.ts'
 import type { EventStore, ReadStreamOptions, RecordedEvent } from './port.ts'
 import { plainArray, textArray } from './postgresArrays.ts'
 import { ask, columns, type EventRow, order, pageSize, recorded } from './postgresReads.ts'
@@ -20,8 +20,9 @@ const readBackwards = {
   text: `select ${columns} ${order} stream = $1 and revision between $2 and $3
     order by revision desc limit $4`,
 }
-/** Of each stream in a shared read; what has more goes on by itself. */
-const gatheredMax = 100
+/** Streams of a shared read, and events of each; what has more goes on by itself. */
+const streamsMax = 100
+const gatheredMax = 200
 const readManyStreams = {
   name: 'eventstore_read_many',
   text: `select r.n::integer as n, e.* from unnest($1::text[], $2::bigint[], $3::bigint[])
@@ -39,13 +40,13 @@ const maxRevision = 2n ** 62n
  */
 export function createStreamReads(pool: Pool): Pick<EventStore, 'readStream' | 'endsAt'> {
   const ends = followStreamEnds(pool)
-  const firstPage = gatherReads<Wanted, EventRow[]>(async wanted => {
+  const firstPage = gather<Wanted, EventRow[]>(async wanted => {
     const tell = await ends.begin()
     const pages = await readMany(pool, wanted)
     tell(endsOf(wanted, pages))
     return pages
-  })
-  const isCurrent = gatherReads<End, boolean>(async asked => {
+  }, streamsMax)
+  const isCurrent = gather<End, boolean>(async asked => {
     const seems = asked.map(({ stream, revision }) => ends.seemsToEnd(stream, revision))
     if (!seems.includes(true)) return seems
     const isFresh = await ends.refresh()

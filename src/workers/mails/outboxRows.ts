@@ -1,6 +1,7 @@
 // The rows of the outbox as jobs see them. Jobs at the same time share their round trips: one
 // statement and one commit a mail would cost the database more than the mail costs everybody else.
 import { type Kysely, sql } from 'kysely'
+import { gather } from '../../kit/gather.ts'
 import type { Tables } from '../../projections/tables.ts'
 import type { MailTemplate } from './outbox.ts'
 
@@ -25,8 +26,8 @@ export interface OutboxRows {
 
 /** The outbox in this database. */
 export function createOutboxRows(db: Kysely<Tables>): OutboxRows {
-  const claim = shared((keys: readonly MailKey[]) => claimAll(db, keys))
-  const mark = shared((marks: readonly Mark[]) => markAll(db, marks))
+  const claim = gather((keys: readonly MailKey[]) => claimAll(db, keys))
+  const mark = gather((marks: readonly Mark[]) => markAll(db, marks))
   return {
     claim,
     markSent: (key, why) => mark({ key, why }),
@@ -78,31 +79,3 @@ function named(keys: readonly MailKey[]) {
 
 const nameOf = ({ event_id, template }: Pick<MailKey, 'event_id' | 'template'>) =>
   `${event_id} ${template}`
-
-/** What is asked for while one round trip is under way leaves with the next one. */
-function shared<Item, Answer>(work: (items: readonly Item[]) => Promise<readonly Answer[]>) {
-  let waiting: { item: Item; answer: PromiseWithResolvers<Answer> }[] = []
-  let isRunning = false
-  async function run() {
-    while (waiting.length > 0) {
-      const asked = waiting
-      waiting = []
-      try {
-        const answers = await work(asked.map(({ item }) => item))
-        for (const [index, answer] of answers.entries()) asked[index]?.answer.resolve(answer)
-      } catch (error) {
-        for (const { answer } of asked) answer.reject(error)
-      }
-    }
-    isRunning = false
-  }
-  return (item: Item): Promise<Answer> => {
-    const answer = Promise.withResolvers<Answer>()
-    waiting.push({ item, answer })
-    if (!isRunning) {
-      isRunning = true
-      void run()
-    }
-    return answer.promise
-  }
-}

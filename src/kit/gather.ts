@@ -1,7 +1,5 @@
 // Gathers questions that come while others are under way, so that they share the next round trip.
 
-const questionsMax = 500
-
 interface Waiting<Question, Answer> {
   question: Question
   resolve(answer: Answer): void
@@ -9,12 +7,13 @@ interface Waiting<Question, Answer> {
 }
 
 /**
- * A function that answers one question by asking many at a time. `askAll` gives the answers in the
- * order of the questions; when it throws, each of them has failed. A question is never asked before
- * it was put, so its answer is as new as if it had been asked alone.
+ * A function that answers one question by asking up to `max` at a time. `askAll` gives the answers
+ * in the order of the questions; when it throws, each of them has failed. A question is never asked
+ * before it was put, so its answer is as new as if it had been asked alone.
  */
-export function gatherReads<Question, Answer>(
+export function gather<Question, Answer>(
   askAll: (questions: readonly Question[]) => Promise<readonly Answer[]>,
+  max = 500,
 ): (question: Question) => Promise<Answer> {
   const waiting: Waiting<Question, Answer>[] = []
   let isFlying = false
@@ -23,18 +22,15 @@ export function gatherReads<Question, Answer>(
     isFlying = true
     // One tick, so that questions of the same turn of the event loop fly together.
     await Promise.resolve()
-    while (waiting.length > 0) await settle(waiting.splice(0, questionsMax))
+    while (waiting.length > 0) await settle(waiting.splice(0, max))
     isFlying = false
   }
 
   async function settle(batch: Waiting<Question, Answer>[]) {
     try {
       const answers = await askAll(batch.map(({ question }) => question))
-      batch.forEach(({ resolve, reject }, index) => {
-        const answer = answers[index]
-        if (answer === undefined) reject(new Error('a question was not answered'))
-        else resolve(answer)
-      })
+      if (answers.length !== batch.length) throw new Error('not every question was answered')
+      for (const [index, answer] of answers.entries()) batch[index]?.resolve(answer)
     } catch (error) {
       for (const { reject } of batch) reject(error)
     }
