@@ -1,5 +1,5 @@
 // Aggregates by stream: folded from the log, kept warm, decided one after the other.
-import { type Aggregate, type Decision, type DomainEvent, fold } from '../domain/aggregate.ts'
+import type { Aggregate, Decision, DomainEvent } from '../domain/aggregate.ts'
 import { isRejection } from '../domain/rejection.ts'
 import { type EventStore, type NewEvent, Unavailable, WrongRevision } from '../eventstore/port.ts'
 import { Lookup } from '../kit/shortLived.ts'
@@ -10,18 +10,10 @@ import {
   type Outcome,
   type Plan,
   planBatch,
-  remember,
   type Waiting,
 } from './plan.ts'
-import type {
-  Cache,
-  CacheFactory,
-  Codec,
-  Envelope,
-  Fingerprint,
-  Snapshots,
-  Stored,
-} from './ports.ts'
+import type { Cache, CacheFactory, Codec, Envelope, Fingerprint, Snapshots } from './ports.ts'
+import { readOn } from './readOn.ts'
 import { isSnapshotDue, recall, snapshotEvery, takeSnapshot } from './snapshots.ts'
 
 export interface Repository<State, Event extends DomainEvent> {
@@ -158,30 +150,6 @@ async function readEnd<State, Event extends DomainEvent>(
     remembered(kind, stream, { before: before?.revision ?? -1, loaded })
   }
   return loaded
-}
-
-/** Folds what is behind a state, or the next `max` events of it. */
-async function readOn<State, Event extends DomainEvent>(
-  { aggregate, eventStore, codec }: Kind<State, Event>,
-  stream: string,
-  known: Loaded<State>,
-  max = Number.POSITIVE_INFINITY,
-): Promise<Loaded<State>> {
-  const events: Stored<Event>[] = []
-  for await (const recorded of eventStore.readStream(stream, { from: known.revision + 1 })) {
-    const decoded = codec.decodeForNow<Event>(aggregate, recorded)
-    events.push(decoded ?? (await codec.decodeFor<Event>(aggregate, recorded)))
-    if (events.length >= max) break
-  }
-  const last = events.at(-1)
-  if (last === undefined) return known
-  return {
-    state: fold(aggregate, events, known.state),
-    revision: last.revision,
-    position: last.position,
-    correlationId: known.correlationId ?? events[0]?.correlationId,
-    handled: remember(known.handled, events),
-  }
 }
 
 /** Caches what a stream has come to; a long one leaves a snapshot behind now and then. */

@@ -2,7 +2,7 @@
 import { jsonEvent, WrongExpectedVersionError } from '@eventstore/db-client'
 import { type Connection, createClient, retrying, within } from './eventstoredbClient.ts'
 import { type ClientEvent, positionOf } from './eventstoredbEvents.ts'
-import { head, readAll, readStream, tail } from './eventstoredbReads.ts'
+import { head, readAll, readPage, readStream, tail } from './eventstoredbReads.ts'
 import { subscribe } from './eventstoredbSubscription.ts'
 import {
   type ActualRevision,
@@ -40,6 +40,7 @@ export function eventStoreDb(options: {
   return {
     append: (stream, expected, events) => append(connection, stream, expected, events),
     readStream: (stream, range) => readStream(connection, stream, range),
+    readPage: (stream, from) => readPage(connection, stream, from),
     // Asking costs as much as reading the end of the stream.
     endsAt: async () => false,
     readAll: range => readAll(connection, range),

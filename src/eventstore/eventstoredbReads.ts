@@ -22,10 +22,17 @@ import {
   recorded,
   toClientPosition,
 } from './eventstoredbEvents.ts'
-import { passes, type ReadAllOptions, type ReadStreamOptions, type RecordedEvent } from './port.ts'
+import {
+  passes,
+  type ReadAllOptions,
+  type ReadStreamOptions,
+  type RecordedEvent,
+  type StreamPage,
+} from './port.ts'
 
 /** How many of the newest records `head` looks at to find one that is not the server's own. */
 const headWindow = 20
+const pageSize = 200
 
 /** The events of one stream; see the port. */
 export function readStream(
@@ -39,6 +46,18 @@ export function readStream(
     const from = last === undefined ? options.from : last.revision + step
     return revisions(connection, stream, { direction, ...given('from', from), ...given('to', to) })
   })
+}
+
+/** Some events of a stream from a revision on; see the port. */
+export async function readPage(
+  connection: Connection,
+  stream: string,
+  from: number,
+): Promise<StreamPage> {
+  const events: RecordedEvent[] = []
+  const range = { from, to: from + pageSize - 1 }
+  for await (const event of readStream(connection, stream, range)) events.push(event)
+  return { events, isLast: events.length < pageSize }
 }
 
 function given<K extends string>(key: K, value: number | undefined): { [P in K]?: number } {

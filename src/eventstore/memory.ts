@@ -34,6 +34,7 @@ interface Log {
 }
 
 const defaultBatchSize = 500
+const pageSize = 200
 
 /** An empty event store that lives as long as the process; `clock` gives `recordedAt`. */
 export function memoryEventStore(options: { clock?: () => Date } = {}): EventStore {
@@ -46,6 +47,10 @@ export function memoryEventStore(options: { clock?: () => Date } = {}): EventSto
       return append(log, stream, expected, events)
     },
     readStream: (stream, range) => readStream(log, stream, range),
+    async readPage(stream, from) {
+      const rest = (log.streams.get(stream) ?? []).slice(from)
+      return { events: rest.slice(0, pageSize).map(recorded), isLast: rest.length <= pageSize }
+    },
     endsAt: async (stream, revision) => (log.streams.get(stream)?.length ?? 0) <= revision + 1,
     readAll: range => readAll(log, range),
     subscribe(wanted = {}) {

@@ -66,6 +66,13 @@ export interface SubscriptionBatch {
   live: boolean
 }
 
+/** Some events of a stream one after the other. */
+export interface StreamPage {
+  events: RecordedEvent[]
+  /** Whether there was nothing behind them. */
+  isLast: boolean
+}
+
 export interface EventStore {
   /**
    * Appends all events or none. The same event ids appended again with the same expectation are
@@ -79,6 +86,11 @@ export interface EventStore {
   ): Promise<AppendResult>
   /** The events of one stream by revision; a missing stream is an empty one. */
   readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent>
+  /**
+   * The events of a stream from a revision on, as many as come with one answer: what costs least
+   * where all of a stream is wanted at once, and most streams are one page.
+   */
+  readPage(stream: string, from: number): Promise<StreamPage>
   /**
    * Whether by now a stream has nothing behind this revision, -1 for nothing at all. Also false
    * where only reading the stream would tell.

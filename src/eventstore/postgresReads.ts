@@ -108,17 +108,33 @@ export function least(a: bigint, b: bigint): bigint {
 
 /** A row as an event. */
 export function recorded(row: EventRow): RecordedEvent {
-  return {
-    id: row.event_id,
-    type: row.type,
-    data: row.data,
-    metadata: row.metadata,
-    stream: row.stream,
-    revision: Number(row.revision),
-    position: row.position,
-    get recordedAt() {
-      return new Date(row.recorded_at)
-    },
+  return new ReadEvent(row)
+}
+
+/** A class, so that what nobody asks for costs an event nothing. */
+class ReadEvent implements RecordedEvent {
+  readonly id: string
+  readonly type: string
+  readonly data: JsonObject
+  readonly metadata: JsonObject
+  readonly stream: string
+  readonly revision: number
+  readonly position: bigint
+  readonly #recordedAt: string
+
+  constructor(row: EventRow) {
+    this.id = row.event_id
+    this.type = row.type
+    this.data = row.data
+    this.metadata = row.metadata
+    this.stream = row.stream
+    this.revision = Number(row.revision)
+    this.position = row.position
+    this.#recordedAt = row.recorded_at
+  }
+
+  get recordedAt(): Date {
+    return new Date(this.#recordedAt)
   }
 }
 

@@ -34,11 +34,13 @@ const readManyStreams = {
 }
 const maxRevision = 2n ** 62n
 
+type Reads = Pick<EventStore, 'readStream' | 'readPage' | 'endsAt'>
+
 /**
  * Reads of streams that share round trips: those asked for while others are under way. Whether a
  * stream that is known has got any further is asked of the end of the log, once for all of them.
  */
-export function createStreamReads(pool: Pool): Pick<EventStore, 'readStream' | 'endsAt'> {
+export function createStreamReads(pool: Pool): Reads {
   const ends = followStreamEnds(pool)
   const firstPage = gather<Wanted, EventRow[]>(async wanted => {
     const tell = await ends.begin()
@@ -54,6 +56,10 @@ export function createStreamReads(pool: Pool): Pick<EventStore, 'readStream' | '
   })
   return {
     readStream: (stream, options) => readStream(pool, firstPage, { stream, ...options }),
+    async readPage(stream, from) {
+      const page = await firstPage({ stream, low: BigInt(from), high: maxRevision })
+      return { events: page.map(recorded), isLast: page.length < gatheredMax }
+    },
     endsAt: (stream, revision) => isCurrent({ stream, revision }),
   }
 }

@@ -402,9 +402,9 @@ describe('many who ask for a stream at once', () => {
     const reads = { begun: 0 }
     const process = newProcess({
       ...store,
-      async *readStream(name, options) {
+      readPage(name, from) {
         reads.begun += 1
-        yield* store.readStream(name, options)
+        return store.readPage(name, from)
       },
     })
     const early = process.load(productId)
@@ -430,13 +430,14 @@ describe('a read that is slower than another', () => {
     })
     const slow: EventStore = {
       ...store,
-      async *readStream(name, options) {
+      async readPage(name, from) {
         const waits = isSlow
         isSlow = false
-        yield* store.readStream(name, options)
-        if (!waits) return
+        const page = await store.readPage(name, from)
+        if (!waits) return page
         reached()
         await gate
+        return page
       },
     }
     const process = newProcess(slow)

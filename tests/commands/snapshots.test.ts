@@ -33,7 +33,12 @@ function counting(store: EventStore) {
       yield event
     }
   }
-  return { ...store, readStream, counter }
+  const readPage: EventStore['readPage'] = async (name, from) => {
+    const page = await store.readPage(name, from)
+    counter.read += page.events.length
+    return page
+  }
+  return { ...store, readStream, readPage, counter }
 }
 
 const inside = ({ reserved, ...state }: Stock) => ({ ...state, reserved: [...reserved].toSorted() })

@@ -52,6 +52,21 @@ function streams(current: Current): void {
     expect(await all(store.readStream(newStream(), { direction, from: 3 }))).toEqual([])
   })
 
+  it('gives the same page by page as at once', async () => {
+    const { store } = current()
+    const stream = newStream()
+    await seed(store, stream, 450)
+    const events = []
+    for (let isLast = false; !isLast; ) {
+      const page = await store.readPage(stream, events.length)
+      events.push(...page.events)
+      isLast = page.isLast
+    }
+    expect(events).toEqual(await all(store.readStream(stream)))
+    expect(await store.readPage(stream, 450)).toEqual({ events: [], isLast: true })
+    expect(await store.readPage(newStream(), 0)).toEqual({ events: [], isLast: true })
+  })
+
   it('gives what was written and when and where', async () => {
     const { store } = current()
     const stream = newStream()
