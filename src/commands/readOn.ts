@@ -11,8 +11,8 @@ interface Reading<State, Event extends DomainEvent> {
 }
 
 /**
- * Folds all that is behind a state, or at least the next `max` events of it. Throws Unavailable, and
- * PoisonEvent where the stream holds what cannot be read.
+ * Folds all that is behind a state, or at least the next `max` events of it. Throws Unavailable,
+ * and PoisonEvent where the stream holds what cannot be read.
  */
 export async function readOn<State, Event extends DomainEvent>(
   reading: Reading<State, Event>,

@@ -1,4 +1,5 @@
 // A queue of jobs in Redis and the worker that does them: the same patience for every kind.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConnectionOptions, Queue, Worker } from 'bullmq'
 import type { Log } from './log.ts'
 
@@ -96,14 +97,24 @@ export function openQueues(connection: ConnectionOptions) {
   }
 }
 
-/** Runs `work` when woken; woken while it runs, it runs once more after that. */
+/** Who is woken all the time looks no more often than this: a look costs the database a round trip. */
+const restMs = 100
+
+/**
+ * Runs `work` when woken, at once after a rest; woken while it runs or rests, it runs once more
+ * after that.
+ */
 export function onceAtATime(work: () => Promise<void>) {
   let running: Promise<void> | undefined
   let again = false
+  let restsUntil = 0
   const run = async () => {
     do {
+      const rest = restsUntil - performance.now()
+      if (rest > 0) await sleep(rest)
       again = false
       await work()
+      restsUntil = performance.now() + restMs
     } while (again)
     running = undefined
   }
