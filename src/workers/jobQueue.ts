@@ -97,7 +97,7 @@ export function openQueues(connection: ConnectionOptions) {
   }
 }
 
-/** Who is woken all the time looks no more often than this: a look costs the database a round trip. */
+/** Who is woken all the time looks no oftener than this: each look costs a round trip. */
 const restMs = 100
 
 /**
