@@ -19,6 +19,7 @@ import { realtime } from './realtime.ts'
 import { peakMb } from './residentMemory.ts'
 import { settingsOn, startShop } from './shop.ts'
 import { spreadOf } from './statistics.ts'
+import { verdictTable } from './tables.ts'
 
 const paths: readonly Benchmark[] = [
   append,
@@ -46,7 +47,11 @@ export async function growth(
       const notes = [await fill(few, sizes.few), await fill(many, sizes.many)]
       console.log(notes.join('\n'))
       const verdicts: Verdict[] = []
-      for (const path of paths) verdicts.push(...(await compare(path, { few, many, quick })))
+      for (const path of paths) {
+        const found = await compare(path, { few, many, quick })
+        console.log(verdictTable(found))
+        verdicts.push(...found)
+      }
       return { name: 'growth', measured: [], verdicts, notes }
     }),
   )
@@ -87,8 +92,10 @@ async function compare(path: Benchmark, { few, many, quick }: Both): Promise<Ver
   const long: Verdict[][] = []
   const times = quick ? 1 : roundsFor(true).rounds
   for (let turn = 0; turn < times; turn += 1) {
-    short.push((await path({ database: few, quick: true })).verdicts)
-    long.push((await path({ database: many, quick: true })).verdicts)
+    const onFew = async () => short.push((await path({ database: few, quick: true })).verdicts)
+    const onMany = async () => long.push((await path({ database: many, quick: true })).verdicts)
+    // Who comes second finds a machine that is warmer, or more tired.
+    for (const measure of turn % 2 === 0 ? [onFew, onMany] : [onMany, onFew]) await measure()
   }
   return (long[0] ?? [])
     .filter(({ row }) => rows.includes(row))

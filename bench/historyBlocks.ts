@@ -37,14 +37,19 @@ export async function writeBlocks(pool: Pool, { block, keep, events }: Blocks): 
   for (const { stream } of block) lengths.set(stream, (lengths.get(stream) ?? 0) + 1)
   const rows = block.map(asRow)
   let position = 0
+  let writing = Promise.resolve()
   for (let repeat = 0; position < events; repeat += 1) {
     const named = repeat === 0 ? rows : rows.flatMap(row => renamed(row, { repeat, keep, lengths }))
     const wanted = named.slice(0, events - position)
     for (let from = 0; from < wanted.length; from += rowsAtOnce) {
-      await write(pool, position + from, wanted.slice(from, from + rowsAtOnce))
+      await writing
+      writing = write(pool, position + from, wanted.slice(from, from + rowsAtOnce))
+      // Awaited in its turn, while the next rows are made.
+      writing.catch(() => undefined)
     }
     position += wanted.length
   }
+  await writing
   await pool.query('vacuum analyze eventstore.events')
 }
 

@@ -55,9 +55,11 @@ export function listing(bench: Bench): Promise<Report> {
 /** How long after a change was acknowledged the cached page still showed what was before. */
 async function agesOf(shop: BenchShop, products: readonly string[], times: number) {
   const ages: number[] = []
+  const first = await (await fetch(`${shop.url}${address}`)).text()
+  const cheapest = Number(/"amount":(\d+),/.exec(first)?.[1])
   for (let change = 0; change < times; change += 1) {
     // The cheapest is on the first page, in front of what was the cheapest before.
-    const amount = 400 - change
+    const amount = cheapest - 1 - change
     const productId = products[change % products.length] ?? ''
     const price = { amount, currency: shop.back.shop.currency }
     const envelope = systemEnvelope('bench', new Date())
