@@ -243,3 +243,41 @@ describe('a guest who tries to fill a cart again', () => {
     expect(new Set(all.map(({ body }) => body.cartToken)).size).toBe(4)
   })
 })
+
+describe('a request without a key', () => {
+  it('is a command of its own each time, with the id that logs and answers name', async () => {
+    const { client, id } = await shop.person()
+    const { id: productId } = await newProduct(shop)
+    const item = { productId, quantity: 1 }
+    const answers = [
+      await client.post('/cart/items', item, { key: null }),
+      await client.post('/cart/items', item, { key: null }),
+    ]
+    const named = answers.map(({ headers }) => headers.get('x-request-id'))
+    expect(new Set(named).size).toBe(2)
+    expect(await commandsOn(`cart-${id}`, 'ItemAddedToCart')).toEqual(named)
+  })
+
+  it('is not named by who sends it', async () => {
+    const { client, id } = await shop.person()
+    const { id: productId } = await newProduct(shop)
+    const headers = { 'x-request-id': 'of-the-client' }
+    const item = { productId, quantity: 1 }
+    for (const _ of ['one', 'another']) {
+      const { status } = await client.post('/cart/items', item, { key: null, headers })
+      expect(status).toBe(201)
+    }
+    const commands = await commandsOn(`cart-${id}`, 'ItemAddedToCart')
+    expect(new Set(commands).size).toBe(2)
+    expect(commands).not.toContain('of-the-client')
+  })
+})
+
+/** The ids of the commands that have written events of a type. */
+async function commandsOn(stream: string, wanted: string): Promise<unknown[]> {
+  const commands: unknown[] = []
+  for await (const { type, metadata } of shop.back.eventStore.readStream(stream)) {
+    if (type === wanted) commands.push(metadata.commandId)
+  }
+  return commands
+}

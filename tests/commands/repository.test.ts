@@ -228,6 +228,35 @@ describe('the same command again', () => {
   })
 })
 
+describe('a command that nobody can repeat', () => {
+  it('is not kept in mind by who has written it, and is by who reads it', async () => {
+    const { commandId, digest: _, ...rest } = envelope()
+    const once = { ...rest, commandId, once: true } as const
+    accepted(await here.decide(productId, once, receive(1)))
+    const cached = await here.load(productId)
+    expect(cached.revision).toBe(0)
+    expect(cached.handled.size).toBe(0)
+    expect((await there.load(productId)).handled.get(commandId)).toMatchObject({ revision: 0 })
+  })
+
+  it('is done once when others get there first, again and again', async () => {
+    const { digest: _, ...rest } = envelope()
+    let left = 3
+    const crowded: EventStore = {
+      ...store,
+      async append(name, expected, events) {
+        left -= 1
+        if (left >= 0) await there.decide(productId, envelope(), receive(1))
+        return store.append(name, expected, events)
+      },
+    }
+    const process = newProcess(crowded)
+    const { state } = accepted(await process.decide(productId, { ...rest, once: true }, receive(1)))
+    expect(state.onHand).toBe(4)
+    expect(await lengthOf(store)).toBe(4)
+  })
+})
+
 describe('the same command in another process', () => {
   const command = envelope()
   const first = { revision: 1, position: 2n }

@@ -1,0 +1,60 @@
+// Questions that share a round trip: each gets its own answer, and no answer is older than it.
+import { describe, expect, it } from 'vitest'
+import { gather } from '../../src/kit/gather.ts'
+
+/** Answers twice the number, and notes what was asked together. */
+function doubling(max?: number) {
+  const asked: number[][] = []
+  const ask = gather<number, number | undefined>(async questions => {
+    asked.push([...questions])
+    await Promise.resolve()
+    return questions.map(question => (question === 13 ? undefined : question * 2))
+  }, max)
+  return { ask, asked }
+}
+
+describe('questions of the same turn', () => {
+  it('are asked together, and each gets its own answer, even where that is nothing', async () => {
+    const { ask, asked } = doubling()
+    expect(await Promise.all([ask(1), ask(13), ask(3)])).toEqual([2, undefined, 6])
+    expect(asked).toEqual([[1, 13, 3]])
+  })
+
+  it('are asked in parts where they are too many', async () => {
+    const { ask, asked } = doubling(2)
+    expect(await Promise.all([1, 2, 3, 4, 5].map(ask))).toEqual([2, 4, 6, 8, 10])
+    expect(asked).toEqual([[1, 2], [3, 4], [5]])
+  })
+})
+
+describe('questions that come while others are under way', () => {
+  it('wait for the next round trip and share it', async () => {
+    const { ask, asked } = doubling()
+    const first = ask(1)
+    await Promise.resolve()
+    await Promise.resolve()
+    const later = [ask(2), ask(3)]
+    expect(await Promise.all([first, ...later])).toEqual([2, 4, 6])
+    expect(asked).toEqual([[1], [2, 3]])
+  })
+})
+
+describe('a round trip that fails', () => {
+  it('fails each of its questions, and none of the next', async () => {
+    let isBroken = true
+    const ask = gather<number, number>(async questions => {
+      if (isBroken) throw new Error('gone')
+      return [...questions]
+    })
+    const failed = await Promise.allSettled([ask(1), ask(2)])
+    expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    isBroken = false
+    expect(await ask(3)).toBe(3)
+  })
+
+  it('is one that does not answer every question', async () => {
+    const ask = gather<number, number>(async () => [1])
+    const failed = await Promise.allSettled([ask(1), ask(2)])
+    expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  })
+})
