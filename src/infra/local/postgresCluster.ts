@@ -183,6 +183,7 @@ function initdbArguments(path: string, passwordFile: string, durable: boolean): 
     '--builtin-locale=C.UTF-8',
     '--set=timezone=UTC',
     '--set=log_timezone=UTC',
+    '--wal-segsize=1',
     ...(durable ? [] : ['--no-sync']),
   ]
 }
