@@ -9,7 +9,7 @@ declare module 'fastify' {
     patienceMs?: number
   }
   interface FastifyReply {
-    /** Where it waits to be sent, and until when. */
+    /** Where it waits to be sent, -1 where it does not, and until when. */
     place: number
     deadline: number
   }
@@ -32,15 +32,20 @@ export function usePatience(app: FastifyInstance, patienceMs: number): void {
     reply.place = waiting.take(reply)
     done()
   })
-  app.addHook('onResponse', (_, reply, done) => {
+  const leave = (reply: FastifyReply) => {
     waiting.leave(reply.place)
+    reply.place = -1
+  }
+  app.addHook('onResponse', (_, reply, done) => {
+    leave(reply)
     done()
   })
   const look = () => {
     const now = performance.now()
     for (const reply of waiting.all()) {
       if (reply.deadline > now) continue
-      reply.deadline = Number.POSITIVE_INFINITY
+      // Some have no response that ends: live connections took the socket with them.
+      leave(reply)
       giveUp(reply)
     }
   }

@@ -183,6 +183,7 @@ function initdbArguments(path: string, passwordFile: string, durable: boolean): 
     '--builtin-locale=C.UTF-8',
     '--set=timezone=UTC',
     '--set=log_timezone=UTC',
+    // A commit that needs a new segment waits until it is full of zeros: 60 ms for the usual 16 MB.
     '--wal-segsize=1',
     ...(durable ? [] : ['--no-sync']),
   ]
