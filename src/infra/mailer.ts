@@ -1,23 +1,25 @@
-// Sends mails over SMTP.
-import { createTransport } from 'nodemailer'
+// Sends mails over SMTP, on a thread of their own.
 import type { Mail, Mailer } from '../workers/mails/mail.ts'
+import type { MailSettings, Reply } from './mailThread.ts'
+import { createThread } from './threads.ts'
 
-/** A mailer for an SMTP server given by URL. */
+/** More than are ever sent at once. */
+const waitingMax = 100
+
+/** A mailer for an SMTP server given by URL. What it throws has the code of what went wrong. */
 export function createMailer(smtpUrl: string, from: string): Mailer {
-  const transport = createTransport({
-    url: smtpUrl,
-    pool: true,
-    maxConnections: 3,
-    connectionTimeout: 5_000,
-    socketTimeout: 15_000,
-    disableFileAccess: true,
-    disableUrlAccess: true,
+  const settings: MailSettings = { smtpUrl, from }
+  const thread = createThread<Mail, Reply>(new URL('./mailThread.ts', import.meta.url), {
+    waitingMax,
+    workerData: settings,
   })
   return {
-    async send({ id, to, subject, text, html }: Mail) {
-      const domain = /@([^>\s]+)/.exec(from)?.[1] ?? 'localhost'
-      await transport.sendMail({ from, to, subject, text, html, messageId: `<${id}@${domain}>` })
+    async send(mail) {
+      const reply = await thread.ask(mail)
+      if ('failed' in reply) {
+        throw Object.assign(new Error('the mail was not taken'), { code: reply.failed })
+      }
     },
-    close: () => transport.close(),
+    close: thread.close,
   }
 }

@@ -12,5 +12,5 @@ export interface Mail {
 export interface Mailer {
   /** Resolves once the server has accepted the mail. Throws when it has not. */
   send(mail: Mail): Promise<void>
-  close(): void
+  close(): Promise<void>
 }

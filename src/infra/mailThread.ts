@@ -1,0 +1,35 @@
+// The thread that sends mails over SMTP: putting one together takes as long as projecting a dozen
+// events, and people who follow their orders live wait for those.
+import { workerData } from 'node:worker_threads'
+import { createTransport } from 'nodemailer'
+import type { Mail } from '../workers/mails/mail.ts'
+import { answerJobs } from './threads.ts'
+
+export interface MailSettings {
+  smtpUrl: string
+  from: string
+}
+
+/** A code where it was not taken: what servers say may quote the address. */
+export type Reply = { failed: string } | { sent: true }
+
+const { smtpUrl, from }: MailSettings = workerData
+const domain = /@([^>\s]+)/.exec(from)?.[1] ?? 'localhost'
+const transport = createTransport({
+  url: smtpUrl,
+  pool: true,
+  maxConnections: 3,
+  connectionTimeout: 5_000,
+  socketTimeout: 15_000,
+  disableFileAccess: true,
+  disableUrlAccess: true,
+})
+
+answerJobs<Mail, Reply>(async ({ id, to, subject, text, html }) => {
+  try {
+    await transport.sendMail({ from, to, subject, text, html, messageId: `<${id}@${domain}>` })
+    return { sent: true }
+  } catch (error) {
+    return { failed: error instanceof Error && 'code' in error ? String(error.code) : 'failed' }
+  }
+})
