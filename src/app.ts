@@ -108,7 +108,7 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
 async function serve(config: Config, parts: WorkerParts, closers: Starting['closers']) {
   const { pool, db, redis, signals } = parts
   const feed = await createNotificationFeed(db)
-  signals.on(notified, feed.wake)
+  signals.on(notified, feed.hear)
   closers.push(feed.close)
   const server = await buildServer({
     ...parts,

@@ -9,6 +9,7 @@ import { createDatabase, createPool } from './infra/database.ts'
 import { createMailer } from './infra/mailer.ts'
 import { redisOptions } from './infra/redis.ts'
 import { projections } from './projections/index.ts'
+import { orderTeller } from './projections/orderNews.ts'
 import { accountUpkeep, startAccountSweep } from './workers/accountUpkeep.ts'
 import { startAuditChain } from './workers/auditChain.ts'
 import { startImageJobs } from './workers/images/jobs.ts'
@@ -70,6 +71,7 @@ export async function startWorkers(
   closers.push(() => chain.stop())
   const processes = startOrderProcesses({ db, shop, log })
   closers.push(() => processes.stop())
+  const tell = orderTeller(text => signals.send(notified, text))
   const projector = startProjector({
     db,
     eventStore,
@@ -80,7 +82,7 @@ export async function startWorkers(
     log,
     async onCommitted(committed) {
       if (committed.listingsChanged) await answers.invalidate()
-      if (committed.notified) signals.send(notified)
+      if (committed.notified) tell(committed.notifications)
       if (committed.mailsQueued) mails.wake()
       if (committed.imagesQueued) images.wake()
       if (committed.webhooksQueued) webhooks.wake()

@@ -1,11 +1,8 @@
 // The live feed of one API process: reads new notifications and hands them to whoever follows.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
-import {
-  type Notification,
-  newestNotification,
-  notificationsAfter,
-} from '../projections/orderQueries.ts'
+import { type Notification, readOrderNews } from '../projections/orderNews.ts'
+import { newestNotification, notificationsAfter } from '../projections/orderQueries.ts'
 import type { Tables } from '../projections/tables.ts'
 
 export interface Follower {
@@ -15,8 +12,11 @@ export interface Follower {
 }
 
 export interface NotificationFeed {
-  /** Looks for news now; polling finds what a lost hint has missed. */
-  wake(): void
+  /**
+   * Hears what a projector tells: news are passed on at once where they follow on what is known,
+   * else looked for. Polling finds what a lost call has missed.
+   */
+  hear(told: string): void
   /** Live from now on; the function ends it. */
   follow(follower: Follower): () => void
   /** What somebody has missed, oldest first, at most `limit`. */
@@ -39,23 +39,33 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
     while (!ending.signal.aborted) {
       hinted = false
       const news = await notificationsAfter(db, position, batchMax).catch(() => [])
-      for (const notification of news) {
-        position = notification.position
-        spread(followers, notification)
-      }
+      passOn(news)
       if (news.length === batchMax || hinted) continue
       nap = new AbortController()
       const until = AbortSignal.any([nap.signal, ending.signal])
       await sleep(pollMs, undefined, { signal: until }).catch(() => undefined)
     }
   }
+
+  function passOn(news: readonly Notification[]) {
+    for (const notification of news) {
+      // What was heard while it was looked up has been passed on.
+      if (notification.position <= position) continue
+      position = notification.position
+      spread(followers, notification)
+    }
+  }
+
+  function hear(told: string) {
+    const news = readOrderNews(told)
+    if (news !== undefined && news.after <= position) return passOn(news.notifications)
+    hinted = true
+    nap.abort()
+  }
   const running = run()
 
   return {
-    wake() {
-      hinted = true
-      nap.abort()
-    },
+    hear,
     follow(follower) {
       followers.add(follower)
       return () => followers.delete(follower)

@@ -26,10 +26,10 @@ export async function assertKeepsJobs(redis: Redis): Promise<void> {
   }
 }
 
-/** Wake-up calls between processes; a lost one costs a poll interval, never a message. */
+/** Calls between processes; a lost one costs a poll interval, never a message. */
 export interface Signals {
-  send(channel: string): void
-  on(channel: string, listener: () => void): void
+  send(channel: string, text?: string): void
+  on(channel: string, listener: (text: string) => void): void
   close(): void
 }
 
@@ -37,13 +37,13 @@ export interface Signals {
 export function createSignals(redis: Redis): Signals {
   const subscriber = redis.duplicate()
   subscriber.on('error', () => undefined)
-  const listeners = new Map<string, Set<() => void>>()
-  subscriber.on('message', (channel: string) => {
-    for (const listener of listeners.get(channel) ?? []) listener()
+  const listeners = new Map<string, Set<(text: string) => void>>()
+  subscriber.on('message', (channel: string, text: string) => {
+    for (const listener of listeners.get(channel) ?? []) listener(text)
   })
   return {
-    send(channel) {
-      redis.publish(channel, '').catch(() => undefined)
+    send(channel, text = '') {
+      redis.publish(channel, text).catch(() => undefined)
     },
     on(channel, listener) {
       const known = listeners.get(channel) ?? new Set()

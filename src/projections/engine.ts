@@ -246,8 +246,12 @@ async function applyOneByOne(
 
 /** Adds what a batch has brought about to what others have. */
 function merge(all: Committed, committed: Committed): void {
-  const news = Object.entries(committed).filter(([, value]) => value === true)
+  const { notifications = [], ...rest } = committed
+  const news = Object.entries(rest).filter(([, value]) => value === true)
   Object.assign(all, Object.fromEntries(news))
+  if (notifications.length > 0) {
+    all.notifications = [...(all.notifications ?? []), ...notifications]
+  }
 }
 
 function poisonOf(event: ReadEvent, error: string): Poison {

@@ -4,6 +4,7 @@ import type { Charge, Delivery, OrderLine, Submission } from '../domain/order.ts
 import type { OrderStatus } from '../domain/orderStates.ts'
 import { type Actor, erasedText } from '../domain/types.ts'
 import { fold, insertOf, type KeyedTable } from './keyedTable.ts'
+import type { Notification } from './orderNews.ts'
 import { planned, type ReadEvent } from './projection.ts'
 import type { Tables } from './tables.ts'
 
@@ -62,16 +63,6 @@ const orders: KeyedTable<OrderRow> = {
   },
 }
 
-interface NotificationRow {
-  position: string
-  customer_id: string
-  order_id: string
-  order_number: string
-  status: OrderStatus
-  previous_status: OrderStatus
-  at: string
-}
-
 const notifications = {
   name: 'notifications',
   columns: {
@@ -114,7 +105,7 @@ export const ordersProjection = planned({
   ],
   isUrgent: true,
   async plan(events, db) {
-    const news: NotificationRow[] = []
+    const news: Notification[] = []
     const folded = await fold(db, orders, events, {
       keyOf: event => (event.stream.startsWith('order-') ? event.stream.slice(6) : undefined),
       evolve(row, event) {
@@ -126,8 +117,12 @@ export const ordersProjection = planned({
         return next
       },
     })
-    const writes = [...folded, ...forgetting(db, events), ...insertOf(notifications, news)]
-    return { writes, committed: () => ({ notified: news.length > 0 }) }
+    const writes = [
+      ...folded,
+      ...forgetting(db, events),
+      ...insertOf(notifications, news.map(rowOf)),
+    ]
+    return { writes, committed: () => ({ notified: news.length > 0, notifications: news }) }
   },
 })
 
@@ -146,15 +141,27 @@ function forgetting(db: Kysely<Tables>, events: readonly ReadEvent[]): CompiledQ
   return [update.compile(db)]
 }
 
-function notification(before: OrderRow, after: OrderRow, event: ReadEvent): NotificationRow {
+function notification(before: OrderRow, after: OrderRow, event: ReadEvent): Notification {
   return {
-    position: String(event.position),
-    customer_id: after.customer_id,
-    order_id: after.order_id,
-    order_number: after.order_number,
+    position: event.position,
+    customerId: after.customer_id,
+    orderId: after.order_id,
+    orderNumber: after.order_number,
     status: after.status,
-    previous_status: before.status,
-    at: event.at.toISOString(),
+    previousStatus: before.status,
+    at: event.at,
+  }
+}
+
+function rowOf({ position, at, ...rest }: Notification) {
+  return {
+    position: String(position),
+    customer_id: rest.customerId,
+    order_id: rest.orderId,
+    order_number: rest.orderNumber,
+    status: rest.status,
+    previous_status: rest.previousStatus,
+    at: at.toISOString(),
   }
 }
 

@@ -2,6 +2,7 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { ShopEvent } from '../domain/events.ts'
 import type { Actor } from '../domain/types.ts'
+import type { Notification } from './orderNews.ts'
 import type { Tables } from './tables.ts'
 
 /** An event as projections see it: decoded, with where and when it happened. */
@@ -23,6 +24,8 @@ export interface Committed {
   listingsChanged?: boolean
   /** There are new rows for those who follow orders live. */
   notified?: boolean
+  /** These. */
+  notifications?: readonly Notification[]
   /** There are new images whose sizes have to be made. */
   imagesQueued?: boolean
   /** There are new mails to be sent. */

@@ -1,0 +1,109 @@
+// The live feed of a process: what it hears is passed on where it follows, and looked up where not.
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { createNotificationFeed, type NotificationFeed } from '../../src/api/feed.ts'
+import { createDatabase, createPool, type Database, type Pool } from '../../src/infra/database.ts'
+import { type Notification, orderTeller } from '../../src/projections/orderNews.ts'
+import { type TestDatabase, testDatabase } from '../support/database.ts'
+import { orderId, sampleId } from '../support/samples.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+let database: TestDatabase
+let pool: Pool
+let db: Database
+let feed: NotificationFeed
+let next = 0n
+beforeAll(async () => {
+  database = await testDatabase()
+  pool = createPool(database.url, { size: 2 })
+  db = createDatabase(pool)
+})
+afterEach(() => feed?.close())
+afterAll(async () => {
+  await pool?.end()
+  await database?.drop()
+})
+
+function notification(): Notification {
+  next += 1n
+  return {
+    position: next,
+    customerId: sampleId(5),
+    orderId,
+    orderNumber: 'ABCDE-12345',
+    status: 'paid',
+    previousStatus: 'pending',
+    at: new Date('2011-08-09T10:11:12.345Z'),
+  }
+}
+
+async function write(...news: Notification[]) {
+  for (const { position, customerId, orderNumber, status, previousStatus, at } of news) {
+    await pool.query(
+      `insert into notifications
+        (position, customer_id, order_id, order_number, status, previous_status, at)
+        values ($1, $2, $3, $4, $5, $6, $7)`,
+      [position, customerId, orderId, orderNumber, status, previousStatus, at],
+    )
+  }
+}
+
+/** A feed, what reaches a follower of it, and a projector that calls it. */
+async function start() {
+  feed = await createNotificationFeed(db)
+  const heard: Notification[] = []
+  feed.follow({ customerId: sampleId(5), deliver: each => heard.push(each) })
+  const tell = orderTeller(text => feed.hear(text))
+  return { heard, tell }
+}
+
+describe('news that a projector tells', () => {
+  it('are passed on at once where they follow on what is known', async () => {
+    const { heard, tell } = await start()
+    const [first, second] = [notification(), notification()]
+    await write(first)
+    tell([first])
+    await waitFor('what is new', () => heard.length === 1)
+    // Not in the table: it has not been looked up.
+    tell([second])
+    expect(heard).toEqual([first, second])
+  })
+
+  it('are looked up where something is missing before them, and come in order', async () => {
+    const { heard, tell } = await start()
+    const [first, lost, last] = [notification(), notification(), notification()]
+    tell([lost])
+    await write(first, lost, last)
+    tell([last])
+    await waitFor('what is new', () => heard.length === 3)
+    expect(heard).toEqual([first, lost, last])
+  })
+
+  it('are passed on once, however often they come', async () => {
+    const { heard, tell } = await start()
+    const [first, second] = [notification(), notification()]
+    await write(first, second)
+    tell([first])
+    await waitFor('what is new', () => heard.length === 2)
+    tell([second])
+    await pause(600)
+    expect(heard).toEqual([first, second])
+  })
+
+  it('are found without a call, too', async () => {
+    const { heard } = await start()
+    const only = notification()
+    await write(only)
+    await waitFor('what is new', () => heard.length === 1)
+    expect(heard).toEqual([only])
+  })
+
+  it('are looked up where what was told cannot be read', async () => {
+    const { heard } = await start()
+    const only = notification()
+    await write(only)
+    feed.hear('hello')
+    await waitFor('what is new', () => heard.length === 1)
+    expect(heard).toEqual([only])
+  })
+})
