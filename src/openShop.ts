@@ -13,7 +13,7 @@ import type { Webhooks } from './commands/webhookPorts.ts'
 import type { Config } from './config.ts'
 import { eventSchemas } from './domain/events.ts'
 import { createCodec } from './eventstore/codec.ts'
-import { observedStore } from './eventstore/observed.ts'
+import { countedStore, tracedStore } from './eventstore/observed.ts'
 import type { EventStore } from './eventstore/port.ts'
 import { postgresEventStore } from './eventstore/postgres.ts'
 import { createAccounts } from './infra/accounts.ts'
@@ -73,12 +73,12 @@ export async function openShop(
   await migrate(config.databaseUrl.reveal())
   const pool = createPool(config.databaseUrl.reveal(), { size: config.databasePoolSize })
   await assertDurable(pool)
+  const { metrics, tracing } = observing
   const store =
     config.eventStoreUrl === undefined
-      ? postgresEventStore(pool, observing.metrics)
-      : await openEventStoreDb(config.eventStoreUrl)
-  const countsWrites = config.eventStoreUrl !== undefined
-  const eventStore = observedStore(store, observing, { countsWrites })
+      ? postgresEventStore(pool, metrics)
+      : countedStore(await openEventStoreDb(config.eventStoreUrl), metrics)
+  const eventStore = tracedStore(store, tracing)
   const secrets = createSecrets(config.secretKey)
   const seals = createSeals(pool, secrets)
   const codec = createCodec(eventSchemas, seals)
@@ -87,7 +87,7 @@ export async function openShop(
   const forgetting = forgetErased(seals, caches.clear)
   const passwords = createPasswords(secrets)
   const db = createDatabase(pool)
-  const payments = observedPayments(await paymentsOf(config, pool, secrets), observing.metrics)
+  const payments = observedPayments(await paymentsOf(config, pool, secrets), metrics)
   return {
     shop: createShop({
       eventStore,

@@ -43,14 +43,16 @@ export async function advanceOrder(
 ): Promise<Advanced | undefined> {
   let position = 0n
   let now = seen ?? (await shop.orders.load(orderId))
+  let met: readonly bigint[] | undefined
   for (let round = 1; round <= roundsMax; round += 1) {
     const { state, revision } = now
     if (state.status === 'none') return undefined
     const at: Step = { shop, order: state, cause }
-    position = latest([position, now.position, ...(await meetObligations(at))])
+    position = latest([position, now.position, ...(met ?? (await meetObligations(at)))])
     const step = await takeNextStep(at)
     if (!step.goesOn) return { order: state, revision, position, payment: step.payment }
     now = step.now ?? (await shop.orders.load(orderId))
+    met = step.met
   }
   throw new Error(`order ${orderId} does not come to rest`)
 }
@@ -83,6 +85,8 @@ interface Taken {
   goesOn: boolean
   /** Where the order is now, if the step has seen it. */
   now?: Seen
+  /** What it owes there has been met already; where that has ended. */
+  met?: readonly bigint[]
   payment?: ChargeAnswer
 }
 
@@ -102,11 +106,15 @@ async function takeNextStep(at: Step): Promise<Taken> {
 async function place(at: Step): Promise<Taken> {
   const { shop, order, cause } = at
   const refused = await promiseStock(at)
-  const concluded = await shop.orders.decide(order.orderId, stepOf(at, 'conclude'), state => {
+  const concluding = shop.orders.decide(order.orderId, stepOf(at, 'conclude'), state => {
     const deadline = deadlineOf(state, cause.at.getTime(), shop.orderExpiryMs)
     return conclude(state, refused, deadline)
   })
-  return takenBy(concluded)
+  if (refused.size > 0) return takenBy(await concluding)
+  // With its stock promised it is an order, whoever says so first: its cart need not wait for that.
+  const [concluded, met] = await Promise.all([concluding, emptyCart(at)])
+  const taken = takenBy(concluded)
+  return taken.now?.state.status === 'pending' ? { ...taken, met } : taken
 }
 
 async function runOut(at: Step): Promise<Taken> {

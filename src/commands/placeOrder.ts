@@ -1,6 +1,6 @@
 // PlaceOrder: from a cart, or from items named in the request, to an order that is pending.
 import Type, { type Static } from 'typebox'
-import { type CartLine, linesOf } from '../domain/cart.ts'
+import { type CartLine, cart, linesOf } from '../domain/cart.ts'
 import { sum, times } from '../domain/money.ts'
 import {
   demand,
@@ -10,6 +10,7 @@ import {
   type Submission,
 } from '../domain/order.ts'
 import { submit } from '../domain/orderDecisions.ts'
+import type { Product } from '../domain/product.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import type { Stock } from '../domain/stock.ts'
 import { Country, Id, Quantity } from '../domain/types.ts'
@@ -49,6 +50,8 @@ export const placeOrder: Command<typeof PlaceOrder> = {
     if (isRejection(submitted)) return submitted
     const seen = 'state' in submitted && !submitted.replayed ? submitted : undefined
     const advanced = await advanceOrder(shop, orderId, envelope, seen)
+    // Until it is paid minutes pass: kept until then, each would be garbage of the expensive kind.
+    shop.orders.forget(orderId)
     return advanced === undefined
       ? reject('order/not-found', 'There is no such order.')
       : answer(shop, { ...advanced, envelope }, submitted.replayed)
@@ -67,15 +70,12 @@ async function submitOnce(
   placing: Placing,
 ): Promise<Outcome<Order> | { replayed: true }> {
   const { orderId, customerId, envelope } = placing
-  const [before, lines] = await Promise.all([
-    submittedBefore(shop, placing),
-    gatherLines(shop, input, placing),
-  ])
-  if (before !== undefined) return before
-  // What is missing now may be what a twin of this request has just taken: then that is the order.
+  const lines = await gatherLines(shop, input, placing)
+  // What is missing now may be what this request took when it came first: then that is the order.
   if (isRejection(lines)) return (await submittedBefore(shop, placing)) ?? lines
   const submission = compose(input, lines, { orderId, customerId, currency: shop.currency })
-  return shop.orders.decide(orderId, step(envelope, 'submit'), state => submit(state, submission))
+  const decide = (state: Order) => submit(state, submission)
+  return shop.orders.decide(orderId, step(envelope, 'submit'), decide, 'isNew')
 }
 
 async function submittedBefore(shop: Shop, { orderId, envelope }: Placing) {
@@ -92,27 +92,25 @@ async function gatherLines(
   input: Input,
   { customerId, envelope }: Placing,
 ): Promise<OrderLine[] | Rejection> {
-  const cart = await shop.carts.load(customerId)
-  const inCart = linesOf(cart.state)
+  // What is in the cart is most likely what was in it last: then all is asked for at once.
+  const guess = input.items ?? linesOf(shop.carts.remembered(customerId) ?? cart.initial)
+  const [loaded, guessed] = await Promise.all([shop.carts.load(customerId), loadGoods(shop, guess)])
+  const inCart = linesOf(loaded.state)
   const items = input.items ?? inCart
   if (items.length === 0) return reject('cart/empty', 'The cart is empty.')
+  const isRight = items.every(({ productId }) => guessed.has(productId))
+  const goods = isRight ? guessed : await loadGoods(shop, items)
   const lines: OrderLine[] = []
   const missing: string[] = []
-  // Asked for together they are one round trip.
-  const [products, stock] = await Promise.all([
-    Promise.all(items.map(item => shop.products.load(item.productId))),
-    Promise.all(items.map(item => shop.stock.load(item.productId))),
-  ])
-  const seen = new Map(items.map((item, index) => [item.productId, stock[index]?.state]))
-  items.forEach((item, index) => {
-    const state = products[index]?.state
-    if (state?.status !== 'listed' || !state.active) missing.push(item.productId)
+  for (const { productId, quantity } of items) {
+    const state = goods.get(productId)?.product
+    if (state?.status !== 'listed' || !state.active) missing.push(productId)
     else {
-      const { productId, sku, name, price } = state
-      const total = times(price, item.quantity)
-      lines.push({ productId, sku, name, quantity: item.quantity, unitPrice: price, total })
+      const { sku, name, price } = state
+      const total = times(price, quantity)
+      lines.push({ productId, sku, name, quantity, unitPrice: price, total })
     }
-  })
+  }
   if (missing.length > 0) {
     return reject('product/not-found', 'Some of these products are no longer sold.', {
       productIds: missing,
@@ -126,9 +124,29 @@ async function gatherLines(
   }
   return (
     refuseUncountable(lines.map(line => line.total)) ??
-    (await refuseShort(shop, lines, envelope, seen)) ??
+    (await refuseShort(shop, lines, envelope, goods)) ??
     lines
   )
+}
+
+interface Goods {
+  product: Product
+  stock: Stock
+}
+
+/** Products and their stock; asked for together they are one round trip. */
+async function loadGoods(
+  shop: Shop,
+  items: readonly { productId: string }[],
+): Promise<ReadonlyMap<string, Goods>> {
+  const found = items.map(async ({ productId }): Promise<[string, Goods]> => {
+    const [product, stock] = await Promise.all([
+      shop.products.load(productId),
+      shop.stock.load(productId),
+    ])
+    return [productId, { product: product.state, stock: stock.state }]
+  })
+  return new Map(await Promise.all(found))
 }
 
 /** Drops are passed on, rises are asked about. */
@@ -145,11 +163,16 @@ async function refuseShort(
   shop: Shop,
   lines: OrderLine[],
   envelope: Envelope,
-  seen: ReadonlyMap<string, Stock | undefined> = new Map(),
+  goods?: ReadonlyMap<string, Goods>,
 ): Promise<Rejection | undefined> {
   const short = await Promise.all(
     [...demand({ lines })].map(async ([productId, wanted]) => {
-      const free = await freeStock(shop, { productId, wanted }, envelope, seen.get(productId))
+      const free = await freeStock(
+        shop,
+        { productId, wanted },
+        envelope,
+        goods?.get(productId)?.stock,
+      )
       return free < wanted ? [{ productId, wanted, available: free }] : []
     }),
   )

@@ -2,15 +2,9 @@
 // so that it can be repeated.
 import { type Aggregate, type Decision, type DomainEvent, fold } from '../domain/aggregate.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
+import { type Handled, HandledCommands } from './handled.ts'
 import { derivedId, newId } from './ids.ts'
 import type { Envelope, Fingerprint } from './ports.ts'
-
-/** A command that a stream has seen, so that its retry gets the first answer. */
-export interface Handled {
-  digest: string | undefined
-  revision: number
-  position: bigint
-}
 
 export interface Loaded<State> {
   state: State
@@ -20,7 +14,7 @@ export interface Loaded<State> {
   position: bigint
   /** Of the command that began the stream. */
   correlationId: string | undefined
-  handled: Map<string, Handled>
+  handled: HandledCommands
 }
 
 export interface Done<State> {
@@ -35,6 +29,8 @@ export type Outcome<State> = Done<State> | Rejection
 export interface Waiting<State, Event extends DomainEvent> {
   envelope: Envelope
   decide(state: State, revision: number): Decision<Event>
+  /** The stream is believed to be empty, so that it need not be read first. */
+  isNew: boolean
   resolve(outcome: Outcome<State>): void
   reject(error: unknown): void
 }
@@ -57,9 +53,6 @@ export interface Deciding<State, Event extends DomainEvent> {
   fingerprint: Fingerprint
 }
 
-/** Retries come within minutes; this many commands of one stream are remembered for them. */
-const handledMax = 10_000
-
 /** Decides the commands of a batch one after the other, each on what the ones before led to. */
 export function planBatch<State, Event extends DomainEvent>(
   { aggregate, fingerprint }: Deciding<State, Event>,
@@ -67,17 +60,17 @@ export function planBatch<State, Event extends DomainEvent>(
   batch: readonly Waiting<State, Event>[],
 ): Plan<State, Event> {
   const plan: Plan<State, Event> = { commands: [], events: [], state: current.state }
-  const inBatch = new Map<string, Planned<State, Event>>()
+  const inBatch = batch.length > 1 ? new Map<string, Planned<State, Event>>() : undefined
   for (const waiting of batch) {
     const { commandId } = waiting.envelope
-    const twin = inBatch.get(commandId)
+    const twin = inBatch?.get(commandId)
     const before = current.handled.get(commandId)
     let outcome: Outcome<State>
     if (isFolded(before, current)) outcome = replay(before, waiting.envelope, current.state)
     else if (twin !== undefined) outcome = repeat(twin, waiting.envelope)
     else outcome = decideOne({ aggregate, fingerprint }, { current, plan, waiting })
     const planned = { waiting, outcome, lastEvent: plan.events.length - 1 }
-    if (twin === undefined) inBatch.set(commandId, planned)
+    if (twin === undefined) inBatch?.set(commandId, planned)
     plan.commands.push(planned)
   }
   return plan
@@ -98,10 +91,9 @@ function decideOne<State, Event extends DomainEvent>(
   const decision = waiting.decide(plan.state, revision)
   if (isRejection(decision)) return decision
   decision.forEach((event, index) => {
-    // A store takes the same ids again for a repeat. So the content is part of them: were it
-    // decided otherwise elsewhere, this process would remember what the log does not have.
-    const idOfRepeat = () => derivedId(commandId, `${index}/${fingerprint(JSON.stringify(event))}`)
-    const id = once ? newId() : idOfRepeat()
+    // Where nothing may be in the stream, whatever its ids, a repeat is not written.
+    const isFirst = once === true || (waiting.isNew && revision < 0)
+    const id = isFirst ? newId() : idOfRepeat(fingerprint, commandId, { event, index })
     plan.events.push({ event, id, envelope: waiting.envelope })
   })
   plan.state = fold(aggregate, decision, plan.state)
@@ -111,6 +103,18 @@ function decideOne<State, Event extends DomainEvent>(
     position: current.position,
     replayed: false,
   }
+}
+
+/**
+ * A store takes the same ids again for a repeat. So the content is part of them: were it decided
+ * otherwise elsewhere, this process would remember what the log does not have.
+ */
+function idOfRepeat(
+  fingerprint: Fingerprint,
+  commandId: string,
+  { event, index }: { event: DomainEvent; index: number },
+): string {
+  return derivedId(commandId, `${index}/${fingerprint(JSON.stringify(event))}`)
 }
 
 /**
@@ -145,34 +149,18 @@ export function afterWrite<State, Event extends DomainEvent>(
   plan: Plan<State, Event>,
   position: bigint,
 ): Loaded<State> {
-  const events = plan.events.flatMap(({ envelope: { commandId, digest, once } }, index) =>
-    once ? [] : [{ commandId, digest, revision: current.revision + 1 + index, position }],
-  )
+  const { handled } = current
+  for (const [index, { envelope }] of plan.events.entries()) {
+    const { commandId, digest, once } = envelope
+    if (!once) handled.add(commandId, { digest, revision: current.revision + 1 + index, position })
+  }
   return {
     state: plan.state,
     revision: current.revision + plan.events.length,
     position,
     correlationId: current.correlationId ?? plan.events[0]?.envelope.correlationId,
-    handled: remember(current.handled, events),
+    handled,
   }
-}
-
-/**
- * Adds to the commands a stream has seen. The map grows in place: it is what the log has, whichever
- * state is looked at, and copying it for every append would make hot streams slow.
- */
-export function remember(
-  handled: Map<string, Handled>,
-  events: readonly (Handled & { commandId: string })[],
-): Map<string, Handled> {
-  for (const { commandId, digest, revision, position } of events) {
-    handled.set(commandId, { digest, revision, position })
-  }
-  for (const oldest of handled.keys()) {
-    if (handled.size <= handledMax) break
-    handled.delete(oldest)
-  }
-  return handled
 }
 
 /** A stream that has no events yet. */
@@ -182,6 +170,6 @@ export function emptyStream<State>(aggregate: { initial: State }): Loaded<State>
     revision: -1,
     position: 0n,
     correlationId: undefined,
-    handled: new Map(),
+    handled: new HandledCommands(),
   }
 }

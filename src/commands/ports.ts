@@ -44,8 +44,11 @@ export type Stored<Event extends DomainEvent> = Event & {
 
 /** Between domain events and the log: schemas, versions, encryption of personal fields. */
 export interface Codec {
-  /** Throws when the event does not match its schema: a bug, never bad input. */
-  encode(event: DomainEvent, id: string, envelope: Envelope): Promise<NewEvent>
+  /**
+   * At once, unless what it says about somebody has to be sealed first. Throws when the event does
+   * not match its schema: a bug, never bad input.
+   */
+  encode(event: DomainEvent, id: string, envelope: Envelope): NewEvent | Promise<NewEvent>
   /** Throws PoisonEvent when the type is unknown or the payload does not fit. */
   decode(recorded: RecordedEvent): Promise<Stored<ShopEvent>>
   /** The same at once; undefined where that takes somebody's key. */

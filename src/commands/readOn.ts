@@ -1,7 +1,7 @@
 // What stands in a stream behind a state, folded onto it.
 import { type Aggregate, type DomainEvent, fold } from '../domain/aggregate.ts'
 import type { EventStore } from '../eventstore/port.ts'
-import { type Loaded, remember } from './plan.ts'
+import type { Loaded } from './plan.ts'
 import type { Codec, Stored } from './ports.ts'
 
 interface Reading<State, Event extends DomainEvent> {
@@ -36,11 +36,13 @@ export async function readOn<State, Event extends DomainEvent>(
   }
   const last = events.at(-1)
   if (last === undefined) return known
+  const { handled } = known
+  for (const event of events) handled.add(event.commandId, event)
   return {
     state: fold(aggregate, events, known.state),
     revision: last.revision,
     position: last.position,
     correlationId: known.correlationId ?? events[0]?.correlationId,
-    handled: remember(known.handled, events),
+    handled,
   }
 }

@@ -19,15 +19,21 @@ import { isSnapshotDue, recall, snapshotEvery, takeSnapshot } from './snapshots.
 export interface Repository<State, Event extends DomainEvent> {
   /** The state at the end of the stream as the log has it now. */
   load(id: string): Promise<Loaded<State>>
+  /** What this process remembers of it, however old: for guessing what will be asked for next. */
+  remembered(id: string): State | undefined
+  /** Forgets it: for what is not asked for again soon, and would only make others be forgotten. */
+  forget(id: string): void
   /**
    * Decides against the newest state and appends what was decided. Decisions on one stream in one
    * process queue and are written together; a conflict with another process is decided anew.
+   * One that `isNew` is believed to have no events yet: it is only read where that was wrong.
    * Throws Unavailable when the store cannot be reached.
    */
   decide(
     id: string,
     envelope: Envelope,
     decide: (state: State, revision: number) => Decision<Event>,
+    belief?: 'isNew',
   ): Promise<Outcome<State>>
 }
 
@@ -78,9 +84,13 @@ export function createRepository<State, Event extends DomainEvent>(
   }
   return {
     load: id => refresh(kind, `${aggregate.category}-${id}`),
-    decide: (id, envelope, decide) =>
+    remembered: id => kind.cache.get(`${aggregate.category}-${id}`)?.state,
+    forget: id => kind.cache.delete(`${aggregate.category}-${id}`),
+    decide: (id, envelope, decide, belief) =>
       new Promise((resolve, reject) => {
-        enqueue(kind, `${aggregate.category}-${id}`, { envelope, decide, resolve, reject })
+        const isNew = belief === 'isNew'
+        const waiting = { envelope, decide, isNew, resolve, reject }
+        enqueue(kind, `${aggregate.category}-${id}`, waiting)
       }),
   }
 }
@@ -90,16 +100,9 @@ async function refresh<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
 ): Promise<Loaded<State>> {
-  return (await cachedEnd(kind, stream)) ?? readTogether(kind, stream)
-}
-
-async function cachedEnd<State, Event extends DomainEvent>(
-  { cache, eventStore }: Kind<State, Event>,
-  stream: string,
-): Promise<Loaded<State> | undefined> {
-  const cached = cache.get(stream)
-  if (cached === undefined) return undefined
-  return (await eventStore.endsAt(stream, cached.revision)) ? cached : undefined
+  const cached = kind.cache.get(stream)
+  const isCurrent = cached !== undefined && (await kind.eventStore.endsAt(stream, cached.revision))
+  return isCurrent ? cached : readTogether(kind, stream)
 }
 
 /**
@@ -113,10 +116,19 @@ function readTogether<State, Event extends DomainEvent>(
 ): Promise<Loaded<State>> {
   const underWay = kind.reads.get(stream)
   if (underWay === undefined) return startRead(kind, stream, readEnd(kind, stream))
-  const next = async () => (await cachedEnd(kind, stream)) ?? readEnd(kind, stream)
-  const start = () => startRead(kind, stream, next())
+  const start = () => startRead(kind, stream, readAgain(kind, stream))
   underWay.next ??= underWay.running.then(start, start)
   return underWay.next
+}
+
+/** What was read meanwhile may go as far as the log. */
+async function readAgain<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+): Promise<Loaded<State>> {
+  const cached = kind.cache.get(stream)
+  const isCurrent = cached !== undefined && (await kind.eventStore.endsAt(stream, cached.revision))
+  return isCurrent ? cached : readEnd(kind, stream)
 }
 
 function startRead<State, Event extends DomainEvent>(
@@ -184,26 +196,34 @@ async function work<State, Event extends DomainEvent>(
   stream: string,
   queue: Waiting<State, Event>[],
 ): Promise<void> {
-  while (queue.length > 0) await settleAll(kind, stream, queue.splice(0, batchMax))
+  while (queue.length > 0) {
+    const batch = queue.splice(0, batchMax)
+    try {
+      await settle(kind, stream, batch)
+    } catch (error) {
+      await settleFailed(kind, stream, batch, error)
+    }
+  }
   kind.queues.delete(stream)
 }
 
-/** Settles every member of a batch, whatever happens. */
-async function settleAll<State, Event extends DomainEvent>(
+/** Settles every member of a batch that could not be settled together. */
+async function settleFailed<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
-  batch: Waiting<State, Event>[],
+  batch: readonly Waiting<State, Event>[],
+  error: unknown,
 ): Promise<void> {
-  try {
-    await settle(kind, stream, batch)
-  } catch (error) {
-    kind.cache.delete(stream)
-    if (batch.length === 1 || error instanceof Unavailable) {
-      for (const waiting of batch) waiting.reject(error)
-    } else {
-      // A command that breaks a rule of the storage format must not take its neighbours with it.
-      for (const waiting of batch) await settleAll(kind, stream, [waiting])
-    }
+  kind.cache.delete(stream)
+  if (batch.length === 1 || error instanceof Unavailable) {
+    for (const waiting of batch) waiting.reject(error)
+    return
+  }
+  // A command that breaks a rule of the storage format must not take its neighbours with it.
+  for (const waiting of batch) {
+    await settle(kind, stream, [waiting]).catch(cause =>
+      settleFailed(kind, stream, [waiting], cause),
+    )
   }
 }
 
@@ -212,9 +232,9 @@ async function settle<State, Event extends DomainEvent>(
   stream: string,
   batch: Waiting<State, Event>[],
 ): Promise<void> {
-  const cached = kind.cache.get(stream)
-  let current = cached ?? (await refresh(kind, stream))
-  let isCertain = cached === undefined
+  const believed = kind.cache.get(stream) ?? newStream(kind, batch)
+  let current = believed ?? (await refresh(kind, stream))
+  let isCertain = believed === undefined
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     const plan = planBatch(kind, current, batch)
     if (plan.events.length > 0) {
@@ -230,6 +250,14 @@ async function settle<State, Event extends DomainEvent>(
   throw new Unavailable(`too many writers on ${stream}`)
 }
 
+/** A stream that all who wait for it believe to be empty. */
+function newStream<State, Event extends DomainEvent>(
+  { aggregate }: Kind<State, Event>,
+  batch: readonly Waiting<State, Event>[],
+): Loaded<State> | undefined {
+  return batch.every(({ isNew }) => isNew) ? emptyStream(aggregate) : undefined
+}
+
 /** Appends what was planned; false when somebody else was there first. */
 async function write<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
@@ -238,10 +266,9 @@ async function write<State, Event extends DomainEvent>(
   plan: Plan<State, Event>,
 ): Promise<boolean> {
   const { eventStore, codec } = kind
-  const encoded: NewEvent[] = []
-  for (const { event, id, envelope } of plan.events) {
-    encoded.push(await codec.encode(event, id, envelope))
-  }
+  const asked = plan.events.map(({ event, id, envelope }) => codec.encode(event, id, envelope))
+  const ready = asked.filter((event): event is NewEvent => !(event instanceof Promise))
+  const encoded = ready.length === asked.length ? ready : await Promise.all(asked)
   const expected = current.revision < 0 ? 'no-stream' : current.revision
   try {
     const { position } = await eventStore.append(stream, expected, encoded)

@@ -2,7 +2,8 @@
 // its beginning. They are a shortcut: whatever is wrong with one, the log is read instead.
 import type { Aggregate, DomainEvent } from '../domain/aggregate.ts'
 import type { EventStore } from '../eventstore/port.ts'
-import type { Handled, Loaded } from './plan.ts'
+import { HandledCommands } from './handled.ts'
+import type { Loaded } from './plan.ts'
 import type { Snapshot, Snapshots } from './ports.ts'
 
 /** A stream that is read from its beginning gets one after so many events, and then again. */
@@ -34,17 +35,16 @@ export async function recall<State, Event extends DomainEvent>(
   const { state: text, position, correlationId, handled }: Written = JSON.parse(found.written)
   const state = form.read(text)
   if (state === undefined) return undefined
+  const seen = new HandledCommands()
+  for (const [id, digest, revision, at] of handled) {
+    seen.add(id, { digest: digest ?? undefined, revision, position: BigInt(at) })
+  }
   return {
     state,
     revision: found.revision,
     position: BigInt(position),
     correlationId: correlationId ?? undefined,
-    handled: new Map(
-      handled.map(([id, digest, revision, at]): [string, Handled] => [
-        id,
-        { digest: digest ?? undefined, revision, position: BigInt(at) },
-      ]),
-    ),
+    handled: seen,
   }
 }
 

@@ -69,6 +69,8 @@ export const order: Aggregate<Order, OrderEvent> = {
   },
 }
 
+const none: ReadonlyMap<string, never> = new Map<string, never>()
+
 function submitted(data: Submission): PlacedOrder {
   return {
     ...data,
@@ -78,12 +80,12 @@ function submitted(data: Submission): PlacedOrder {
     captured: 0,
     refunded: 0,
     refunds: [],
-    openRefunds: new Map(),
-    late: new Map(),
+    openRefunds: none,
+    late: none,
     expiresAt: null,
     round: 0,
     archived: false,
-    returned: new Map(),
+    returned: none,
     returns: [],
     refundDue: 0,
     handedOver: false,

@@ -2,13 +2,19 @@
 // fold over thousands of entries does not copy all of them for each event.
 
 /** Up to so many entries a copy costs less than a tree. */
-const leafMax = 32
+const leafMax = 16
 const bitsPerLevel = 5
 const branches = 1 << bitsPerLevel
 const levelsMax = 6
 
-type Leaf<Value> = ReadonlyMap<string, Value>
-type Node<Value> = Leaf<Value> | readonly Node<Value>[]
+type Entry<Value> = readonly [key: string, value: Value]
+
+/** Entries, or nodes by the next bits of the hashes of what is below them. */
+type Node<Value> =
+  | { entries: readonly Entry<Value>[] }
+  | { children: readonly (Node<Value> | undefined)[] }
+
+const empty: Node<never> = { entries: [] }
 
 /** Entries by key, in no particular order. */
 export class PersistentMap<Value> {
@@ -21,31 +27,31 @@ export class PersistentMap<Value> {
   }
 
   static empty<Value>(): PersistentMap<Value> {
-    return new PersistentMap<Value>(new Map(), 0)
+    return new PersistentMap<Value>(empty, 0)
   }
 
   get(key: string): Value | undefined {
-    return leafOf(this.#root, key).get(key)
+    return entryOf(this.#root, key)?.[1]
   }
 
   has(key: string): boolean {
-    return leafOf(this.#root, key).has(key)
+    return entryOf(this.#root, key) !== undefined
   }
 
   /** The same with this entry. */
   set(key: string, value: Value): PersistentMap<Value> {
-    const size = this.size + (this.has(key) ? 0 : 1)
-    const root = changed(this.#root, { key, hash: hashOf(key), level: 0 }, entries =>
-      entries.set(key, value),
+    const entry: Entry<Value> = [key, value]
+    const root = changed(this.#root, { key, hash: hashOf(key), level: 0 }, (entries, at) =>
+      at < 0 ? [...entries, entry] : entries.with(at, entry),
     )
-    return new PersistentMap(root, size)
+    return new PersistentMap(root, this.size + (this.has(key) ? 0 : 1))
   }
 
   /** The same without an entry for this key. */
   delete(key: string): PersistentMap<Value> {
     if (!this.has(key)) return this
-    const root = changed(this.#root, { key, hash: hashOf(key), level: 0 }, entries =>
-      entries.delete(key),
+    const root = changed(this.#root, { key, hash: hashOf(key), level: 0 }, (entries, at) =>
+      entries.toSpliced(at, 1),
     )
     return new PersistentMap(root, this.size - 1)
   }
@@ -58,8 +64,8 @@ export class PersistentMap<Value> {
     for (const [, value] of this) yield value
   }
 
-  *[Symbol.iterator](): Generator<[string, Value]> {
-    for (const leaf of leavesOf(this.#root)) yield* leaf
+  *[Symbol.iterator](): Generator<Entry<Value>> {
+    yield* entriesOf(this.#root)
   }
 }
 
@@ -69,51 +75,48 @@ interface Place {
   level: number
 }
 
-function leafOf<Value>(root: Node<Value>, key: string): Leaf<Value> {
+function entryOf<Value>(root: Node<Value>, key: string): Entry<Value> | undefined {
   let node = root
-  if (isLeaf(node)) return node
-  let hash = hashOf(key)
-  while (!isLeaf(node)) {
-    node = childOf(node, hash)
-    hash >>>= bitsPerLevel
+  if (!('entries' in node)) {
+    let hash = hashOf(key)
+    while (!('entries' in node)) {
+      node = node.children[hash % branches] ?? empty
+      hash >>>= bitsPerLevel
+    }
   }
-  return node
+  return node.entries.find(entry => entry[0] === key)
 }
 
-/** Copies the one leaf that a key belongs into and the branches above it. */
+type Change<Value> = (entries: readonly Entry<Value>[], at: number) => readonly Entry<Value>[]
+
+/** Copies the entries that a key belongs to and the nodes above them. */
 function changed<Value>(
   node: Node<Value>,
   { key, hash, level }: Place,
-  change: (entries: Map<string, Value>) => unknown,
+  change: Change<Value>,
 ): Node<Value> {
-  if (isLeaf(node)) {
-    const entries = new Map(node)
-    change(entries)
-    return entries.size > leafMax && level < levelsMax ? split(entries, level) : entries
+  if ('entries' in node) {
+    const at = node.entries.findIndex(entry => entry[0] === key)
+    const entries = change(node.entries, at)
+    return entries.length > leafMax && level < levelsMax ? split(entries, level) : { entries }
   }
   const place = { key, hash: hash >>> bitsPerLevel, level: level + 1 }
-  return node.with(hash % branches, changed(childOf(node, hash), place, change))
+  const index = hash % branches
+  const child = changed(node.children[index] ?? empty, place, change)
+  return { children: node.children.with(index, child) }
 }
 
-function split<Value>(entries: Map<string, Value>, level: number): Node<Value> {
-  const children = Array.from({ length: branches }, () => new Map<string, Value>())
-  for (const [key, value] of entries) {
-    children[(hashOf(key) >>> (level * bitsPerLevel)) % branches]?.set(key, value)
+function split<Value>(entries: readonly Entry<Value>[], level: number): Node<Value> {
+  const parts = Array.from({ length: branches }, (): Entry<Value>[] => [])
+  for (const entry of entries) {
+    parts[(hashOf(entry[0]) >>> (level * bitsPerLevel)) % branches]?.push(entry)
   }
-  return children
+  return { children: parts.map(part => (part.length > 0 ? { entries: part } : undefined)) }
 }
 
-function childOf<Value>(node: readonly Node<Value>[], hash: number): Node<Value> {
-  return node[hash % branches] ?? new Map()
-}
-
-function* leavesOf<Value>(node: Node<Value>): Generator<Leaf<Value>> {
-  if (isLeaf(node)) yield node
-  else for (const child of node) yield* leavesOf(child)
-}
-
-function isLeaf<Value>(node: Node<Value>): node is Leaf<Value> {
-  return node instanceof Map
+function* entriesOf<Value>(node: Node<Value>): Generator<Entry<Value>> {
+  if ('entries' in node) yield* node.entries
+  else for (const child of node.children) if (child !== undefined) yield* entriesOf(child)
 }
 
 /** FNV-1a over the UTF-16 units. */

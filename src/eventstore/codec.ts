@@ -73,7 +73,7 @@ export function createCodec(
   }
 
   return {
-    async encode(event, id, envelope) {
+    encode(event, id, envelope) {
       const kind = kinds.get(event.type)
       if (kind === undefined) throw new Error(`no schema for the event type ${event.type}`)
       if (!kind.check(event.data)) {
@@ -130,11 +130,12 @@ function checked(recorded: RecordedEvent, kind: Kind, data: JsonObject): Stored<
   }
 }
 
-async function encodeChecked(
+/** At once, unless what it says about somebody has to be sealed first. */
+function encodeChecked(
   kind: Kind,
   event: DomainEvent,
   on: { id: string; envelope: Envelope; seals: Seals },
-): Promise<NewEvent> {
+): NewEvent | Promise<NewEvent> {
   const { id, envelope, seals } = on
   const { commandId, correlationId, causationId, actor, at, source, digest } = envelope
   const metadata: Metadata = {
@@ -147,15 +148,27 @@ async function encodeChecked(
   }
   if (source !== undefined) metadata.source = source
   if (digest !== undefined) metadata.digest = digest
-  let data = event.data as JsonObject
-  if (kind.subject !== undefined) {
-    const personal = collect(data, kind.personal)
-    if (Object.keys(personal).length > 0) {
-      metadata.sealed = await seals.seal(String(data[kind.subject]), JSON.stringify(personal))
-      data = restore(data, Object.fromEntries(Object.keys(personal).map(path => [path, erased])))
-    }
+  const data = event.data as JsonObject
+  const encoded = { id, type: event.type, data, metadata }
+  if (kind.subject === undefined || kind.personal.length === 0) return encoded
+  const personal = collect(data, kind.personal)
+  return Object.keys(personal).length > 0
+    ? sealed(encoded, { personal, subject: String(data[kind.subject]), seals })
+    : encoded
+}
+
+async function sealed(
+  encoded: NewEvent,
+  on: { personal: Readonly<Record<string, string>>; subject: string; seals: Seals },
+): Promise<NewEvent> {
+  const { personal, subject, seals } = on
+  const text = await seals.seal(subject, JSON.stringify(personal))
+  const blanks = Object.fromEntries(Object.keys(personal).map(path => [path, erased]))
+  return {
+    ...encoded,
+    data: restore(encoded.data, blanks),
+    metadata: { ...encoded.metadata, sealed: text },
   }
-  return { id, type: event.type, data, metadata }
 }
 
 /** The roles of a moment are not history; the role in which somebody acted is. */

@@ -1,29 +1,39 @@
-// An event store whose appends are counted, and are part of the traces of their commands.
-import { appendTrace, type Observing, type Tracing } from '../tracing.ts'
+// Event stores whose appends are counted, or are part of the traces of their commands.
+import type { Metrics } from '../metrics.ts'
+import { appendTrace, type Tracing } from '../tracing.ts'
 import { type EventStore, type NewEvent, WrongRevision } from './port.ts'
 
 /**
- * The same store, of which conflicts are counted; its writes are where it cannot do that itself.
- * An append takes from when it was asked for until it is on disk.
+ * The same store, for one that does not count what it writes. An append takes from when it was
+ * asked for until it is on disk.
  */
-export function observedStore(
-  store: EventStore,
-  { metrics, tracing }: Observing,
-  { countsWrites = true }: { countsWrites?: boolean } = {},
-): EventStore {
+export function countedStore(store: EventStore, metrics: Metrics): EventStore {
   return {
     ...store,
     async append(stream, expected, events) {
-      const [startedAt, began] = [Date.now(), performance.now()]
+      const began = performance.now()
       try {
         const done = await store.append(stream, expected, events)
-        if (countsWrites) metrics.append((performance.now() - began) / 1_000, events.length, 1)
-        if (tracing.isOn) noteAppends(tracing, stream, { events, startedAt })
+        metrics.append((performance.now() - began) / 1_000, events.length, 1)
         return done
       } catch (error) {
         if (error instanceof WrongRevision) metrics.conflict()
         throw error
       }
+    },
+  }
+}
+
+/** The same store, whose appends are spans; itself where nobody follows them. */
+export function tracedStore(store: EventStore, tracing: Tracing): EventStore {
+  if (!tracing.isOn) return store
+  return {
+    ...store,
+    async append(stream, expected, events) {
+      const startedAt = Date.now()
+      const done = await store.append(stream, expected, events)
+      noteAppends(tracing, stream, { events, startedAt })
+      return done
     },
   }
 }

@@ -7,6 +7,7 @@ import { groupCommit } from './groupCommit.ts'
 import {
   type AppendResult,
   type EventStore,
+  type NewEvent,
   passes,
   type SubscribeOptions,
   type SubscriptionBatch,
@@ -31,19 +32,23 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
   const closing = new AbortController()
   const appends = groupCommit<AppendRequest, AppendResult>(async batch => {
     const began = performance.now()
-    await flush(pool, batch)
+    await flush(pool, batch, metrics.conflict)
     const events = batch.reduce((sum, { request }) => sum + request.events.length, 0)
     metrics.append((performance.now() - began) / 1_000, events, batch.length)
     pulse.beat()
   }, bounds)
+  const refuse = (events: readonly NewEvent[]): Error | undefined => {
+    if (closing.signal.aborted) return new Unavailable('the event store is closed')
+    if (events.length === 0) return new Error('an append holds at least one event')
+    return appends.isFull() ? new Unavailable('too many appends are waiting') : undefined
+  }
   // Each append wakes whoever listens: only a process that follows the log has to.
   let listening: Promise<void> | undefined
 
   return {
-    async append(stream, expected, events) {
-      if (closing.signal.aborted) throw new Unavailable('the event store is closed')
-      if (events.length === 0) throw new Error('an append holds at least one event')
-      if (appends.isFull()) throw new Unavailable('too many appends are waiting')
+    append(stream, expected, events) {
+      const refusal = refuse(events)
+      if (refusal !== undefined) return Promise.reject(refusal)
       const packed = events.map(pack)
       const bytes = packed.reduce(
         (sum, { data, metadata }) => sum + data.length + metadata.length,

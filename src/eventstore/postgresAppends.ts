@@ -53,12 +53,17 @@ export function pack({ id, type, data, metadata }: NewEvent): PackedEvent {
   return { id, type, data: JSON.stringify(data), metadata: JSON.stringify(metadata) }
 }
 
-/** Writes a batch and settles each of its members; never throws. */
-export async function flush(pool: Pool, batch: Item[]): Promise<void> {
+/**
+ * Writes a batch and settles each of its members; never throws. Tells of each that met another
+ * revision than it expected.
+ */
+export async function flush(pool: Pool, batch: Item[], onConflict: () => void): Promise<void> {
   try {
     const answers = await sendWithRetries(pool, batch)
     batch.forEach((item, index) => {
-      settle(item, answers.get(index))
+      const answer = answers.get(index)
+      if (answer?.outcome === 'wrong-revision') onConflict()
+      settle(item, answer)
     })
   } catch (error) {
     if (batch.length === 1) {
@@ -67,7 +72,7 @@ export async function flush(pool: Pool, batch: Item[]): Promise<void> {
       for (const item of batch) item.reject(translate(error))
     } else {
       // One append that the database refuses outright must not fail its neighbours.
-      for (const item of batch) await flush(pool, [item])
+      for (const item of batch) await flush(pool, [item], onConflict)
     }
   }
 }

@@ -51,6 +51,22 @@ describe('the same request again', () => {
     expect(paidAgain.status).toBe(paid.status)
   })
 
+  it('gets it when the cart has been filled anew, and leaves that cart alone', async () => {
+    const person = await shop.person()
+    const { id } = await newProduct(shop)
+    const key = newKey()
+    const fill = () => person.client.post('/cart/items', { productId: id, quantity: 2 })
+    await fill()
+    const first = await person.client.post('/orders', delivery, { key })
+    const { position } = (await fill()).body
+    const again = await person.client.post('/orders', delivery, { key })
+    expect(again.headers.get('idempotent-replayed')).toBe('true')
+    expect(again.body).toEqual(first.body)
+    expect(await ordersOf(person.id, position)).toBe(1)
+    const { items } = (await person.client.get('/cart', { after: position })).body
+    expect(items).toMatchObject([{ productId: id, quantity: 2 }])
+  })
+
   it('with another body is refused', async () => {
     const person = await shop.person()
     const { id } = await newProduct(shop)

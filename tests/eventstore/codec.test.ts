@@ -95,14 +95,14 @@ describe('writing', () => {
     ['a field is out of range', { ...reserved, quantity: 0 }],
     ['there is a field too many', { ...reserved, price: 1 }],
     ['an id is none', { ...reserved, orderId: 'order-1' }],
-  ])('refuses a payload where %s', async (_, data) => {
-    const writing = codec.encode({ type: 'StockReserved', data }, sampleId(1), envelope)
-    await expect(writing).rejects.toThrow('StockReserved does not fit its schema')
+  ])('refuses a payload where %s', (_, data) => {
+    const write = () => codec.encode({ type: 'StockReserved', data }, sampleId(1), envelope)
+    expect(write).toThrow('StockReserved does not fit its schema')
   })
 
-  it('refuses a type that is not known', async () => {
-    const writing = codec.encode({ type: 'StockStolen', data: {} }, sampleId(1), envelope)
-    await expect(writing).rejects.toThrow('no schema for the event type StockStolen')
+  it('refuses a type that is not known', () => {
+    const write = () => codec.encode({ type: 'StockStolen', data: {} }, sampleId(1), envelope)
+    expect(write).toThrow('no schema for the event type StockStolen')
   })
 
   it('leaves the event that it was given alone', async () => {

@@ -1,0 +1,85 @@
+// Streams that are believed to be new are not read first, and nothing depends on the belief.
+import { describe, expect, it } from 'vitest'
+import { systemEnvelope } from '../../src/commands/command.ts'
+import { digestOf } from '../../src/commands/ids.ts'
+import { createRepository } from '../../src/commands/repository.ts'
+import { adjust, type Stock, stock } from '../../src/domain/stock.ts'
+import { createCodec } from '../../src/eventstore/codec.ts'
+import { memoryEventStore } from '../../src/eventstore/memory.ts'
+import type { EventStore } from '../../src/eventstore/port.ts'
+import { mapCache } from '../support/mapCache.ts'
+import { productId, sampleId } from '../support/samples.ts'
+import { noSeals } from '../support/testSeals.ts'
+
+const codec = createCodec(stock.events, noSeals)
+const at = new Date('2011-08-09T10:11:12.345Z')
+const command = (n: number) => ({
+  ...systemEnvelope('test', at, sampleId(n)),
+  digest: `digest${n}`,
+})
+
+const receive = (pieces: number) => (state: Stock) =>
+  adjust(state, { productId, delta: pieces, reason: 'received' })
+
+/** A process over a log, and how often it has read a stream. */
+function newProcess(store: EventStore) {
+  const reads: string[] = []
+  const readPage: EventStore['readPage'] = (stream, from) => {
+    reads.push(stream)
+    return store.readPage(stream, from)
+  }
+  const parts = { codec, cache: mapCache, fingerprint: digestOf }
+  return { ...createRepository(stock, { ...parts, eventStore: { ...store, readPage } }), reads }
+}
+
+describe('a stream that is believed to be new', () => {
+  it('is not read', async () => {
+    const process = newProcess(memoryEventStore())
+    const outcome = await process.decide(productId, command(1), receive(3), 'isNew')
+    expect(outcome).toMatchObject({ revision: 0, state: { onHand: 3 }, replayed: false })
+    expect(process.reads).toEqual([])
+  })
+
+  it('is read where somebody else has begun it', async () => {
+    const store = memoryEventStore()
+    await newProcess(store).decide(productId, command(1), receive(3))
+    const outcome = await newProcess(store).decide(productId, command(2), receive(4), 'isNew')
+    expect(outcome).toMatchObject({ revision: 1, state: { onHand: 7 }, replayed: false })
+  })
+
+  it('is read before anything is refused', async () => {
+    const store = memoryEventStore()
+    await newProcess(store).decide(productId, command(1), receive(3))
+    const outcome = await newProcess(store).decide(productId, command(2), receive(-2), 'isNew')
+    expect(outcome).toMatchObject({ revision: 1, state: { onHand: 1 } })
+  })
+
+  it('has a repeat get the first answer, in a process that knows nothing of it', async () => {
+    const store = memoryEventStore()
+    const first = await newProcess(store).decide(productId, command(1), receive(3), 'isNew')
+    await newProcess(store).decide(productId, command(2), receive(4))
+    const again = await newProcess(store).decide(productId, command(1), receive(3), 'isNew')
+    expect(first).toMatchObject({ revision: 0, replayed: false })
+    expect(again).toMatchObject({ revision: 0, replayed: true, state: { onHand: 7 } })
+    expect((await newProcess(store).load(productId)).revision).toBe(1)
+  })
+
+  it('has a repeat right after it get the first answer, not one of its own', async () => {
+    const store = memoryEventStore()
+    await newProcess(store).decide(productId, command(1), receive(3), 'isNew')
+    const again = await newProcess(store).decide(productId, command(1), receive(3), 'isNew')
+    expect(again).toMatchObject({ revision: 0, replayed: true })
+  })
+})
+
+describe('what a process remembers of a stream', () => {
+  it('can be asked for without the log, and forgotten', async () => {
+    const process = newProcess(memoryEventStore())
+    expect(process.remembered(productId)).toBeUndefined()
+    await process.decide(productId, command(1), receive(3), 'isNew')
+    expect(process.remembered(productId)?.onHand).toBe(3)
+    process.forget(productId)
+    expect(process.remembered(productId)).toBeUndefined()
+    expect((await process.load(productId)).state.onHand).toBe(3)
+  })
+})
