@@ -1,28 +1,21 @@
 // Identities: fresh ones in time order, and ones that follow from another, so that a retry gets
 // the same.
-import { hash, randomFillSync } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { v7 } from 'uuid'
+import { randomSupply } from '../kit/randomSupply.ts'
 
-const idBytes = 16
-/** Asking for random bytes takes longer than everything else that an id needs. */
-const random = new Uint8Array(256 * idBytes)
-let used = random.length
+const takeRandom = randomSupply(16)
 let lastMs = 0
 let sequence = 0
 
 /** A new UUIDv7; of those of one process a later one is greater. */
 export function newId(): string {
-  if (used === random.length) {
-    randomFillSync(random)
-    used = 0
-  }
-  used += idBytes
-  const bytes = random.subarray(used - idBytes, used)
+  const bytes = takeRandom()
   const now = Date.now()
   if (now > lastMs) {
     lastMs = now
     // From somewhere in the lower half, so that there is room to count on in one millisecond.
-    sequence = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) >>> 1
+    sequence = bytes.readUInt32BE() >>> 1
   } else sequence += 1
   return v7({ random: bytes, msecs: lastMs, seq: sequence })
 }

@@ -99,10 +99,11 @@ export function createRepository<State, Event extends DomainEvent>(
 async function refresh<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
+  read = readTogether<State, Event>,
 ): Promise<Loaded<State>> {
   const cached = kind.cache.get(stream)
   const isCurrent = cached !== undefined && (await kind.eventStore.endsAt(stream, cached.revision))
-  return isCurrent ? cached : readTogether(kind, stream)
+  return isCurrent ? cached : read(kind, stream)
 }
 
 /**
@@ -116,19 +117,9 @@ function readTogether<State, Event extends DomainEvent>(
 ): Promise<Loaded<State>> {
   const underWay = kind.reads.get(stream)
   if (underWay === undefined) return startRead(kind, stream, readEnd(kind, stream))
-  const start = () => startRead(kind, stream, readAgain(kind, stream))
+  const start = () => startRead(kind, stream, refresh(kind, stream, readEnd))
   underWay.next ??= underWay.running.then(start, start)
   return underWay.next
-}
-
-/** What was read meanwhile may go as far as the log. */
-async function readAgain<State, Event extends DomainEvent>(
-  kind: Kind<State, Event>,
-  stream: string,
-): Promise<Loaded<State>> {
-  const cached = kind.cache.get(stream)
-  const isCurrent = cached !== undefined && (await kind.eventStore.endsAt(stream, cached.revision))
-  return isCurrent ? cached : readEnd(kind, stream)
 }
 
 function startRead<State, Event extends DomainEvent>(

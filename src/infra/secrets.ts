@@ -5,8 +5,8 @@ import {
   createSecretKey,
   hkdfSync,
   type KeyObject,
-  randomFillSync,
 } from 'node:crypto'
+import { randomSupply } from '../kit/randomSupply.ts'
 import type { Secret } from '../secret.ts'
 
 // The purposes are part of what is stored: renaming one loses what was made with it.
@@ -36,6 +36,7 @@ export interface Secrets {
 const prefix = 'v1.'
 const nonceBytes = 12
 const tagBytes = 16
+const takeNonce = randomSupply(nonceBytes)
 
 /** The keys that follow from the shop's secret. */
 export function createSecrets(secretKey: Secret): Secrets {
@@ -67,20 +68,6 @@ export function sealText(key: KeyObject, text: string, context: string): string 
   cipher.setAAD(Buffer.from(context))
   const parts = [nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]
   return prefix + Buffer.concat(parts).toString('base64url')
-}
-
-/** Asking for random bytes takes longer than sealing a line: they are had for many at once. */
-const nonces = Buffer.alloc(256 * nonceBytes)
-let used = nonces.length
-
-/** Random bytes that nobody has had before. */
-function takeNonce(): Buffer {
-  if (used === nonces.length) {
-    randomFillSync(nonces)
-    used = 0
-  }
-  used += nonceBytes
-  return nonces.subarray(used - nonceBytes, used)
 }
 
 /** The text, undefined when key, context or sealed text are not the ones that belong together. */
