@@ -16,13 +16,16 @@ import { positionsOf, type Step, stepOf } from './orderStep.ts'
 /** Promises what the order wants. Answers the products of which there are too few. */
 export async function promiseStock(at: Step): Promise<ReadonlySet<string>> {
   const { order } = at
-  const decide = order.round === 0 ? reserve : reserveAgain
+  const isFirst = order.round === 0
+  const decide = isFirst ? reserve : reserveAgain
   const answers = await Promise.all(
     [...demand(order)].map(async ([productId, quantity]) => {
       const input = { productId, orderId: order.orderId, quantity }
       const outcome = await onStock(at, `reserve${roundOf(order.round)}/${productId}`, {
         productId,
         decide: state => decide(state, input),
+        // Stock knows for whom it is kept, and has been; of hot products these are most commands.
+        ...(isFirst ? { evident: true } : {}),
       })
       const isPromised = !isRejection(outcome) && isReserved(outcome.state, order.orderId)
       return isPromised ? [] : [productId]
@@ -61,7 +64,9 @@ function roundOf(round: number): string {
 function onStock(
   at: Step,
   name: string,
-  on: { productId: string; decide(state: Stock): Decision<StockEvent> },
+  on: { productId: string; decide(state: Stock): Decision<StockEvent>; evident?: true },
 ) {
-  return at.shop.stock.decide(on.productId, stepOf(at, name), on.decide)
+  const { productId, decide, evident } = on
+  const step = stepOf(at, name)
+  return at.shop.stock.decide(productId, evident ? { ...step, evident } : step, decide)
 }

@@ -151,8 +151,9 @@ export function afterWrite<State, Event extends DomainEvent>(
 ): Loaded<State> {
   const { handled } = current
   for (const [index, { envelope }] of plan.events.entries()) {
-    const { commandId, digest, once } = envelope
-    if (!once) handled.add(commandId, { digest, revision: current.revision + 1 + index, position })
+    const { commandId, digest, once, evident } = envelope
+    if (once || evident) continue
+    handled.add(commandId, { digest, revision: current.revision + 1 + index, position })
   }
   return {
     state: plan.state,

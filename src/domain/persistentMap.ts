@@ -7,14 +7,16 @@ const bitsPerLevel = 5
 const branches = 1 << bitsPerLevel
 const levelsMax = 6
 
-type Entry<Value> = readonly [key: string, value: Value]
+/** Entries: a key, and at the same place its value. */
+interface Leaf<Value> {
+  keys: readonly string[]
+  values: readonly Value[]
+}
 
 /** Entries, or nodes by the next bits of the hashes of what is below them. */
-type Node<Value> =
-  | { entries: readonly Entry<Value>[] }
-  | { children: readonly (Node<Value> | undefined)[] }
+type Node<Value> = Leaf<Value> | { children: readonly (Node<Value> | undefined)[] }
 
-const empty: Node<never> = { entries: [] }
+const empty: Leaf<never> = { keys: [], values: [] }
 
 /** Entries by key, in no particular order. */
 export class PersistentMap<Value> {
@@ -31,28 +33,33 @@ export class PersistentMap<Value> {
   }
 
   get(key: string): Value | undefined {
-    return entryOf(this.#root, key)?.[1]
+    const { keys, values } = leafOf(this.#root, key)
+    const at = keys.indexOf(key)
+    return at < 0 ? undefined : values[at]
   }
 
   has(key: string): boolean {
-    return entryOf(this.#root, key) !== undefined
+    return leafOf(this.#root, key).keys.includes(key)
   }
 
   /** The same with this entry. */
   set(key: string, value: Value): PersistentMap<Value> {
-    const entry: Entry<Value> = [key, value]
-    const root = changed(this.#root, { key, hash: hashOf(key), level: 0 }, (entries, at) =>
-      at < 0 ? [...entries, entry] : entries.with(at, entry),
-    )
+    const root = changed(this.#root, { key, hash: hashOf(key), level: 0 }, ({ keys, values }) => {
+      const at = keys.indexOf(key)
+      return at < 0
+        ? { keys: [...keys, key], values: [...values, value] }
+        : { keys, values: values.with(at, value) }
+    })
     return new PersistentMap(root, this.size + (this.has(key) ? 0 : 1))
   }
 
   /** The same without an entry for this key. */
   delete(key: string): PersistentMap<Value> {
     if (!this.has(key)) return this
-    const root = changed(this.#root, { key, hash: hashOf(key), level: 0 }, (entries, at) =>
-      entries.toSpliced(at, 1),
-    )
+    const root = changed(this.#root, { key, hash: hashOf(key), level: 0 }, ({ keys, values }) => {
+      const at = keys.indexOf(key)
+      return { keys: keys.toSpliced(at, 1), values: values.toSpliced(at, 1) }
+    })
     return new PersistentMap(root, this.size - 1)
   }
 
@@ -64,8 +71,11 @@ export class PersistentMap<Value> {
     for (const [, value] of this) yield value
   }
 
-  *[Symbol.iterator](): Generator<Entry<Value>> {
-    yield* entriesOf(this.#root)
+  *[Symbol.iterator](): Generator<[string, Value]> {
+    for (const { keys, values } of leavesOf(this.#root)) {
+      // There are as many values as keys.
+      for (const [at, value] of values.entries()) yield [keys[at] ?? '', value]
+    }
   }
 }
 
@@ -75,30 +85,26 @@ interface Place {
   level: number
 }
 
-function entryOf<Value>(root: Node<Value>, key: string): Entry<Value> | undefined {
+function leafOf<Value>(root: Node<Value>, key: string): Leaf<Value> {
   let node = root
-  if (!('entries' in node)) {
-    let hash = hashOf(key)
-    while (!('entries' in node)) {
-      node = node.children[hash % branches] ?? empty
-      hash >>>= bitsPerLevel
-    }
+  if ('keys' in node) return node
+  let hash = hashOf(key)
+  while (!('keys' in node)) {
+    node = node.children[hash % branches] ?? empty
+    hash >>>= bitsPerLevel
   }
-  return node.entries.find(entry => entry[0] === key)
+  return node
 }
 
-type Change<Value> = (entries: readonly Entry<Value>[], at: number) => readonly Entry<Value>[]
-
-/** Copies the entries that a key belongs to and the nodes above them. */
+/** Copies the leaf that a key belongs into and the nodes above it. */
 function changed<Value>(
   node: Node<Value>,
   { key, hash, level }: Place,
-  change: Change<Value>,
+  change: (leaf: Leaf<Value>) => Leaf<Value>,
 ): Node<Value> {
-  if ('entries' in node) {
-    const at = node.entries.findIndex(entry => entry[0] === key)
-    const entries = change(node.entries, at)
-    return entries.length > leafMax && level < levelsMax ? split(entries, level) : { entries }
+  if ('keys' in node) {
+    const leaf = change(node)
+    return leaf.keys.length > leafMax && level < levelsMax ? split(leaf, level) : leaf
   }
   const place = { key, hash: hash >>> bitsPerLevel, level: level + 1 }
   const index = hash % branches
@@ -106,17 +112,22 @@ function changed<Value>(
   return { children: node.children.with(index, child) }
 }
 
-function split<Value>(entries: readonly Entry<Value>[], level: number): Node<Value> {
-  const parts = Array.from({ length: branches }, (): Entry<Value>[] => [])
-  for (const entry of entries) {
-    parts[(hashOf(entry[0]) >>> (level * bitsPerLevel)) % branches]?.push(entry)
+function split<Value>({ keys, values }: Leaf<Value>, level: number): Node<Value> {
+  const parts = Array.from({ length: branches }, (): { keys: string[]; values: Value[] } => {
+    return { keys: [], values: [] }
+  })
+  for (const [at, value] of values.entries()) {
+    const key = keys[at] ?? ''
+    const part = parts[(hashOf(key) >>> (level * bitsPerLevel)) % branches]
+    part?.keys.push(key)
+    part?.values.push(value)
   }
-  return { children: parts.map(part => (part.length > 0 ? { entries: part } : undefined)) }
+  return { children: parts.map(part => (part.keys.length > 0 ? part : undefined)) }
 }
 
-function* entriesOf<Value>(node: Node<Value>): Generator<Entry<Value>> {
-  if ('entries' in node) yield* node.entries
-  else for (const child of node.children) if (child !== undefined) yield* entriesOf(child)
+function* leavesOf<Value>(node: Node<Value>): Generator<Leaf<Value>> {
+  if ('keys' in node) yield node
+  else for (const child of node.children) if (child !== undefined) yield* leavesOf(child)
 }
 
 /** FNV-1a over the UTF-16 units. */

@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/command.ts'
 import { digestOf } from '../../src/commands/ids.ts'
 import { createRepository } from '../../src/commands/repository.ts'
-import { adjust, type Stock, stock } from '../../src/domain/stock.ts'
+import { adjust, reserve, type Stock, stock } from '../../src/domain/stock.ts'
 import { createCodec } from '../../src/eventstore/codec.ts'
 import { memoryEventStore } from '../../src/eventstore/memory.ts'
 import type { EventStore } from '../../src/eventstore/port.ts'
 import { mapCache } from '../support/mapCache.ts'
-import { productId, sampleId } from '../support/samples.ts'
+import { orderId, productId, sampleId } from '../support/samples.ts'
 import { noSeals } from '../support/testSeals.ts'
 
 const codec = createCodec(stock.events, noSeals)
@@ -81,5 +81,19 @@ describe('what a process remembers of a stream', () => {
     process.forget(productId)
     expect(process.remembered(productId)).toBeUndefined()
     expect((await process.load(productId)).state.onHand).toBe(3)
+  })
+})
+
+describe('a command that the state itself tells has been done', () => {
+  it('is not remembered, and done once all the same', async () => {
+    const process = newProcess(memoryEventStore())
+    await process.decide(productId, command(1), receive(3), 'isNew')
+    const keep = (state: Stock) => reserve(state, { productId, orderId, quantity: 2 })
+    const step = { ...systemEnvelope('test', at, sampleId(2)), evident: true } as const
+    await process.decide(productId, step, keep)
+    const again = await process.decide(productId, step, keep)
+    expect(again).toMatchObject({ revision: 1, state: { reservedTotal: 2 } })
+    const { handled } = await process.load(productId)
+    expect([...handled].map(([id]) => id)).toEqual([sampleId(1)])
   })
 })
