@@ -5,7 +5,7 @@ import { createNotificationFeed, type NotificationFeed } from '../../src/api/fee
 import { createDatabase, createPool, type Database, type Pool } from '../../src/infra/database.ts'
 import { type Notification, orderTeller } from '../../src/projections/orderNews.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
-import { orderId, sampleId } from '../support/samples.ts'
+import { orderId, sampleId, sampleNotification } from '../support/samples.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 let database: TestDatabase
@@ -26,15 +26,7 @@ afterAll(async () => {
 
 function notification(): Notification {
   next += 1n
-  return {
-    position: next,
-    customerId: sampleId(5),
-    orderId,
-    orderNumber: 'ABCDE-12345',
-    status: 'paid',
-    previousStatus: 'pending',
-    at: new Date('2011-08-09T10:11:12.345Z'),
-  }
+  return sampleNotification(next)
 }
 
 async function write(...news: Notification[]) {

@@ -1,18 +1,9 @@
 // News of orders between processes: told with what came before, looked up where that is unsure.
 import { describe, expect, it } from 'vitest'
-import { type Notification, orderTeller, readOrderNews } from '../../src/projections/orderNews.ts'
-import { orderId, sampleId } from '../support/samples.ts'
+import { orderTeller, readOrderNews } from '../../src/projections/orderNews.ts'
+import { sampleNotification } from '../support/samples.ts'
 
-const news = (...positions: bigint[]): Notification[] =>
-  positions.map(position => ({
-    position,
-    customerId: sampleId(5),
-    orderId,
-    orderNumber: 'ABCDE-12345',
-    status: 'paid',
-    previousStatus: 'pending',
-    at: new Date('2011-08-09T10:11:12.345Z'),
-  }))
+const news = (...positions: bigint[]) => positions.map(sampleNotification)
 
 function teller() {
   const told: string[] = []

@@ -2,6 +2,7 @@
 import type { CartLine } from '../../src/domain/cart.ts'
 import type { OrderEvent, OrderLine, Submission } from '../../src/domain/order.ts'
 import type { Money } from '../../src/domain/types.ts'
+import type { Notification } from '../../src/projections/orderNews.ts'
 
 /** The id with this number: always the same one. */
 export function sampleId(number: number): string {
@@ -86,3 +87,16 @@ export const orderEvents = {
     data: { orderId, refundId: sampleId(61), amount: gbp(850), reason: 'Broken' },
   },
 } as const satisfies Record<string, OrderEvent>
+
+/** News of an order of somebody's. */
+export function sampleNotification(position: bigint): Notification {
+  return {
+    position,
+    customerId: sampleId(5),
+    orderId,
+    orderNumber: 'ABCDE-12345',
+    status: 'paid',
+    previousStatus: 'pending',
+    at: new Date('2011-08-09T10:11:12.345Z'),
+  }
+}
