@@ -1,9 +1,13 @@
 // The live feed of one API process: reads new notifications and hands them to whoever follows.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
-import { type Notification, readOrderNews } from '../projections/orderNews.ts'
-import { newestNotification, notificationsAfter } from '../projections/orderQueries.ts'
+import {
+  type Notification,
+  newestNotification,
+  notificationsAfter,
+} from '../projections/orderQueries.ts'
 import type { Tables } from '../projections/tables.ts'
+import { readOrderNews } from './orderNews.ts'
 
 export interface Follower {
   /** Whose orders; undefined for everybody's. */

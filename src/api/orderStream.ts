@@ -1,5 +1,5 @@
 // What one client that follows orders live is sent: nothing twice, nothing missing, in log order.
-import type { Notification } from '../projections/orderNews.ts'
+import type { Notification } from '../projections/orderQueries.ts'
 import type { ApiContext } from './context.ts'
 import { messageOf } from './feed.ts'
 

@@ -4,6 +4,7 @@ import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { digestOf } from '../commands/ids.ts'
 import { Id } from '../domain/types.ts'
+import { parseJson } from '../kit/parseJson.ts'
 import { countMax, isSortKey, type Part, type Place, type SortKind } from '../projections/keyset.ts'
 import { HttpProblem } from './problems.ts'
 import { PageQuery, pagesMax } from './schemas.ts'
@@ -56,7 +57,7 @@ export function partOf(query: Static<typeof Asked>, list: List): Part {
 }
 
 function placeOf(cursor: string, list: List): Place {
-  const parsed = parse(Buffer.from(cursor, 'base64url').toString())
+  const parsed = parseJson(Buffer.from(cursor, 'base64url').toString())
   if (Cursor.Check(parsed)) {
     const [, digest, key, id] = parsed
     if (digest === digestOf(list.of) && isSortKey(list.kind, key)) return { key, id }
@@ -66,14 +67,6 @@ function placeOf(cursor: string, list: List): Place {
       { pointer: '/cursor', detail: 'Take nextCursor as it was answered, with the same filter.' },
     ],
   })
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** The body of an answer with a part of a list. */

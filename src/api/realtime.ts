@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { roles } from '../domain/types.ts'
+import { parseJson } from '../kit/parseJson.ts'
 import { isStaff, signedIn } from './actor.ts'
 import { closing, createConnections, type Seat } from './connections.ts'
 import type { ApiContext } from './context.ts'
@@ -162,7 +163,7 @@ export function sendAway(clients: Iterable<WebSocket>): void {
 }
 
 async function hear(stream: OrderStream, request: FastifyRequest, text: string): Promise<void> {
-  const message = parse(text)
+  const message = parseJson(text)
   if (!Message.Check(message)) {
     stream.send({
       type: 'error',
@@ -178,14 +179,6 @@ async function hear(stream: OrderStream, request: FastifyRequest, text: string):
     }
   } else {
     stream.send({ type: 'pong' })
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }
 

@@ -25,7 +25,7 @@ export async function promiseStock(at: Step): Promise<ReadonlySet<string>> {
         productId,
         decide: state => decide(state, input),
         // Stock knows for whom it is kept, and has been; of hot products these are most commands.
-        ...(isFirst ? { evident: true } : {}),
+        evident: isFirst,
       })
       const isPromised = !isRejection(outcome) && isReserved(outcome.state, order.orderId)
       return isPromised ? [] : [productId]
@@ -64,9 +64,9 @@ function roundOf(round: number): string {
 function onStock(
   at: Step,
   name: string,
-  on: { productId: string; decide(state: Stock): Decision<StockEvent>; evident?: true },
+  on: { productId: string; decide(state: Stock): Decision<StockEvent>; evident?: boolean },
 ) {
-  const { productId, decide, evident } = on
   const step = stepOf(at, name)
-  return at.shop.stock.decide(productId, evident ? { ...step, evident } : step, decide)
+  if (on.evident) step.evident = true
+  return at.shop.stock.decide(on.productId, step, on.decide)
 }

@@ -2,6 +2,7 @@
 // events, and people who follow their orders live wait for those.
 import { workerData } from 'node:worker_threads'
 import { createTransport } from 'nodemailer'
+import { codeOf } from '../kit/codeOf.ts'
 import type { Mail } from '../workers/mails/mail.ts'
 import { answerJobs } from './threads.ts'
 
@@ -30,6 +31,6 @@ answerJobs<Mail, Reply>(async ({ id, to, subject, text, html }) => {
     await transport.sendMail({ from, to, subject, text, html, messageId: `<${id}@${domain}>` })
     return { sent: true }
   } catch (error) {
-    return { failed: error instanceof Error && 'code' in error ? String(error.code) : 'failed' }
+    return { failed: codeOf(error) }
   }
 })

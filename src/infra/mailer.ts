@@ -10,6 +10,7 @@ const waitingMax = 100
 export function createMailer(smtpUrl: string, from: string): Mailer {
   const settings: MailSettings = { smtpUrl, from }
   const thread = createThread<Mail, Reply>(new URL('./mailThread.ts', import.meta.url), {
+    of: 'mails',
     waitingMax,
     workerData: settings,
   })

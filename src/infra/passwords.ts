@@ -29,7 +29,7 @@ export function createPasswords(
   secrets: Secrets,
   { cost = 10, queueMax = 20 }: PasswordsOptions = {},
 ): PasswordHasher {
-  const thread = createThread<Job, Reply>(module, { waitingMax: queueMax })
+  const thread = createThread<Job, Reply>(module, { of: 'passwords', waitingMax: queueMax })
   const ask = (password: string, task: Task) =>
     thread.ask({ ...task, input: peppered(secrets, password) })
   // Well-formed, and no password is known to lead to it.

@@ -4,6 +4,7 @@ import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { PaymentCallback } from '../commands/ports.ts'
 import { Id } from '../domain/types.ts'
+import { parseJson } from '../kit/parseJson.ts'
 
 const toleranceMs = 300_000
 
@@ -40,7 +41,7 @@ export function isSigned(
 
 /** What a callback says; whatever cannot be understood is of the kind `other`. */
 export function readSimulatedCallback(text: string): PaymentCallback {
-  const body = parse(text)
+  const body = parseJson(text)
   if (!Body.Check(body)) {
     return { ...nothing, callbackId: hash('sha256', text) }
   }
@@ -62,12 +63,4 @@ const nothing = {
   orderId: null,
   reference: '',
   reason: 'The provider says no.',
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -16,6 +16,8 @@ interface Numbered<Message> {
 }
 
 export interface ThreadOptions {
+  /** What it works on, for what is said when it cannot: such as "passwords". */
+  of: string
   /** Jobs under way and waiting together. */
   waitingMax: number
   /** What the module finds as `workerData`. */
@@ -28,7 +30,7 @@ export interface ThreadOptions {
  */
 export function createThread<Job, Reply>(
   module: URL,
-  { waitingMax, workerData }: ThreadOptions,
+  { of, waitingMax, workerData }: ThreadOptions,
 ): Thread<Job, Reply> {
   const waiting = new Map<number, PromiseWithResolvers<Reply>>()
   let thread: Worker | undefined
@@ -38,7 +40,8 @@ export function createThread<Job, Reply>(
   function onGone(gone: Worker) {
     if (thread !== gone) return
     thread = undefined
-    for (const { reject } of waiting.values()) reject(new Unavailable('the thread has ended'))
+    for (const { reject } of waiting.values())
+      reject(new Unavailable(`the thread of ${of} has ended`))
     waiting.clear()
   }
 
@@ -56,7 +59,7 @@ export function createThread<Job, Reply>(
 
   return {
     async ask(job) {
-      if (waiting.size >= waitingMax) throw new Unavailable('too much waits for a thread')
+      if (waiting.size >= waitingMax) throw new Unavailable(`too many ${of} are waiting`)
       thread ??= start()
       last += 1
       const answer: PromiseWithResolvers<Reply> = Promise.withResolvers()

@@ -4,6 +4,7 @@ import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import type { WebhookAnswer, WebhookRequest, WebhookSender } from '../commands/webhookPorts.ts'
+import { codeOf } from '../kit/codeOf.ts'
 
 export interface SenderOptions {
   /** Networks that are ours and may be sent to all the same, over plain http as well. */
@@ -161,6 +162,6 @@ function send(
 /** A code, never a sentence: what a TLS library says may quote more than it should. */
 function wordFor(error: Error): string {
   if (error.name === 'AbortError' || error.name === 'TimeoutError') return 'timeout'
-  const code = 'code' in error ? String(error.code) : 'failed'
+  const code = codeOf(error)
   return /^\w{1,60}$/.test(code) ? code.toLowerCase() : 'failed'
 }

@@ -4,7 +4,6 @@ import type { OrderStatus } from '../domain/orderStates.ts'
 import { allowedTransitions } from '../domain/orderStates.ts'
 import { offersOf } from './catalogueQueries.ts'
 import { newestFirst, type Part, readPart } from './keyset.ts'
-import type { Notification } from './orderNews.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -117,6 +116,17 @@ export async function findCart(db: Db, cartId: string, currency: string) {
   }
   const itemCount = items.reduce((count, item) => count + item.quantity, 0)
   return { revision: Number(row?.revision ?? -1), cart: { id: cartId, items, itemCount, total } }
+}
+
+/** That an order has got on, as it is told to who it belongs to. */
+export interface Notification {
+  position: bigint
+  customerId: string
+  orderId: string
+  orderNumber: string
+  status: OrderStatus
+  previousStatus: OrderStatus
+  at: Date
 }
 
 /** Notifications behind a position, in log order; of one customer or of all. */

@@ -4,7 +4,7 @@ import type { Charge, Delivery, OrderLine, Submission } from '../domain/order.ts
 import type { OrderStatus } from '../domain/orderStates.ts'
 import { type Actor, erasedText } from '../domain/types.ts'
 import { fold, insertOf, type KeyedTable } from './keyedTable.ts'
-import type { Notification } from './orderNews.ts'
+import type { Notification } from './orderQueries.ts'
 import { planned, type ReadEvent } from './projection.ts'
 import type { Tables } from './tables.ts'
 

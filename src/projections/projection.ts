@@ -2,7 +2,7 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { ShopEvent } from '../domain/events.ts'
 import type { Actor } from '../domain/types.ts'
-import type { Notification } from './orderNews.ts'
+import type { Notification } from './orderQueries.ts'
 import type { Tables } from './tables.ts'
 
 /** An event as projections see it: decoded, with where and when it happened. */

@@ -1,6 +1,7 @@
 // A queue of jobs in Redis and the worker that does them: the same patience for every kind.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConnectionOptions, Queue, Worker } from 'bullmq'
+import { codeOf } from '../kit/codeOf.ts'
 import type { Log } from './log.ts'
 
 /** Every queue of the shop. Tables hold the truth; a queue only says what is to be looked at. */
@@ -77,11 +78,6 @@ export function startJobQueue<Data>(parts: JobQueueParts<Data>): JobQueue<Data> 
       await queue.close()
     },
   }
-}
-
-/** What went wrong, without the words of others: those may quote an address. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'failed'
 }
 
 /** All queues, to look at; they work on nothing. A client of Redis given here is shared. */

@@ -71,7 +71,7 @@ describe('the queue', () => {
   it('holds the work for nobody like any other', async () => {
     const busy = createPasswords(secrets, { cost: cheapCost, queueMax: 1 })
     const nothing = busy.verifyNothing('correct horse')
-    await expect(busy.hash('correct horse')).rejects.toThrow('too much waits for a thread')
+    await expect(busy.hash('correct horse')).rejects.toThrow('too many passwords are waiting')
     expect(await nothing).toBe(false)
     await busy.close()
   })

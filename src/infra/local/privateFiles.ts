@@ -4,6 +4,7 @@ import { chown, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { parseJson } from '../../kit/parseJson.ts'
 
 /** Writes a file that only this user may read (0600), whole or not at all. */
 export async function writePrivate(path: string, content: unknown): Promise<void> {
@@ -33,12 +34,4 @@ export async function readPrivate<Schema extends TSchema>(
 /** A password of 192 random bits that needs no escaping in a URL or a configuration file. */
 export function randomPassword(): string {
   return randomBytes(24).toString('hex')
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

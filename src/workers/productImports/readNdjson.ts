@@ -1,4 +1,6 @@
 // Reads rows of products from NDJSON: one JSON object a line, in UTF-8.
+
+import { parseJson } from '../../kit/parseJson.ts'
 import { FileRefused, isClean, isColumn, notUtf8, type RawRow } from './rawRow.ts'
 
 const lineBytesMax = 128 * 1024
@@ -49,7 +51,7 @@ function textOf(bytes: Buffer): string | undefined {
 function rowOf(text: string, line: number): RawRow {
   const row: RawRow = { line, cells: {} }
   const refused = (pointer: string, detail: string) => ({ ...row, fault: { pointer, detail } })
-  const value = parse(text)
+  const value = parseJson(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return refused('', 'is not a JSON object')
   }
@@ -67,12 +69,4 @@ function rowOf(text: string, line: number): RawRow {
     if (cell !== '') row.cells[name] = cell
   }
   return row
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -87,16 +87,7 @@ export const libraries: Record<string, readonly string[]> = {
   'smtp-server': ['infra'],
   stripe: ['infra'],
   // Schemas are data, and every room but the read models speaks them.
-  typebox: [
-    'domain',
-    'commands',
-    'eventstore',
-    'infra',
-    'api',
-    'workers',
-    'projections',
-    'config.ts',
-  ],
+  typebox: ['domain', 'commands', 'eventstore', 'infra', 'api', 'workers', 'config.ts'],
   uuid: ['commands'],
 }
 

@@ -1,6 +1,7 @@
 // News of orders between processes: told with what came before, looked up where that is unsure.
 import { describe, expect, it } from 'vitest'
-import { orderTeller, readOrderNews } from '../../src/projections/orderNews.ts'
+import { readOrderNews } from '../../src/api/orderNews.ts'
+import { orderTeller } from '../../src/workers/orderTeller.ts'
 import { sampleNotification } from '../support/samples.ts'
 
 const news = (...positions: bigint[]) => positions.map(sampleNotification)

@@ -1,0 +1,42 @@
+// What is new about orders, as workers/orderTeller.ts tells it.
+import Type from 'typebox'
+import { Compile } from 'typebox/compile'
+import { orderStatuses } from '../domain/orderStates.ts'
+import { parseJson } from '../kit/parseJson.ts'
+import type { Notification } from '../projections/orderQueries.ts'
+
+/** Notifications one after the other: between `after` and the first of them there are none. */
+export interface OrderNews {
+  after: bigint
+  notifications: readonly Notification[]
+}
+
+const Position = Type.String({ pattern: '^\\d{1,19}$' })
+const Written = Compile(
+  Type.Object({
+    after: Position,
+    notifications: Type.Array(
+      Type.Object({
+        position: Position,
+        customerId: Type.String(),
+        orderId: Type.String(),
+        orderNumber: Type.String(),
+        status: Type.Enum([...orderStatuses]),
+        previousStatus: Type.Enum([...orderStatuses]),
+        at: Type.String(),
+      }),
+    ),
+  }),
+)
+
+/** News as they were told; undefined for a call that only says that there are some. */
+export function readOrderNews(text: string): OrderNews | undefined {
+  const written = parseJson(text)
+  if (!Written.Check(written)) return undefined
+  const notifications = written.notifications.map(each => ({
+    ...each,
+    position: BigInt(each.position),
+    at: new Date(each.at),
+  }))
+  return { after: BigInt(written.after), notifications }
+}
