@@ -1,12 +1,12 @@
 // The shop under test: API and workers as processes of their own, as in production.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig } from '../src/config.ts'
-import { startMailCatcher } from '../src/infra/local/mailCatcher.ts'
 import { freePort } from '../src/infra/local/ports.ts'
 import { type OpenShop, openShop } from '../src/openShop.ts'
 import { projectionStates } from '../src/projections/orderQueries.ts'
 import { type Child, startScript } from './child.ts'
 import type { BenchDatabase } from './database.ts'
+import { startMailSink } from './mailSink.ts'
 
 export interface BenchShop {
   url: string
@@ -30,10 +30,10 @@ export async function startShop(database: BenchDatabase): Promise<BenchShop> {
     for (const stop of closers.splice(0).reverse()) await stop()
   }
   try {
-    const catcher = await startMailCatcher({ directory: database.directory })
-    closers.push(catcher.stop)
+    const mails = await startMailSink()
+    closers.push(mails.stop)
     const port = await freePort()
-    const settings = { ...settingsOn(database), PORT: `${port}`, SMTP_URL: catcher.smtpUrl }
+    const settings = { ...settingsOn(database), PORT: `${port}`, SMTP_URL: mails.smtpUrl }
     const back = await openShop(loadConfig(settings))
     closers.push(back.close)
     const api = startScript('src/api/main.ts', settings)

@@ -20,8 +20,10 @@ const transport = createTransport({
   url: smtpUrl,
   pool: true,
   maxConnections: 3,
+  // One that has stopped answering is given up before others may take its mail: see outboxRows.ts.
   connectionTimeout: 5_000,
-  socketTimeout: 15_000,
+  greetingTimeout: 5_000,
+  socketTimeout: 10_000,
   disableFileAccess: true,
   disableUrlAccess: true,
 })

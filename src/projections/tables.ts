@@ -183,6 +183,7 @@ export interface Tables {
     attempts: Generated<number>
     last_error: string | null
     trace: string | null
+    claimed_until: Date | null
   }
   'shop.webhook_deliveries': {
     delivery_id: Generated<string>

@@ -20,8 +20,8 @@ export interface JobQueueParts<Data> {
 }
 
 export interface Job<Data> {
-  /** The same job again is no job while the first is in the queue; the tables know the rest. */
-  id: string
+  /** The same job again is no job while the first is in the queue; without one, each is another. */
+  id?: string
   name: string
   data: Data
 }
@@ -69,7 +69,9 @@ export function startJobQueue<Data>(parts: JobQueueParts<Data>): JobQueue<Data> 
         removeOnFail: { count: keepFailed },
       }
       await queue.addBulk(
-        jobs.map(job => ({ name: job.name, data: job.data, opts: { ...opts, jobId: job.id } })),
+        jobs.map(({ id, name, data }) => {
+          return { name, data, opts: { ...opts, ...(id !== undefined && { jobId: id }) } }
+        }),
       )
     },
     onDrained: listener => void worker.on('drained', listener),

@@ -9,8 +9,14 @@ import { type Tracing, traceOf } from '../../tracing.ts'
 import { type JobQueue, onceAtATime, startJobQueue } from '../jobQueue.ts'
 import type { Log } from '../log.ts'
 import { compose } from './compose.ts'
-import type { Mailer } from './mail.ts'
-import { createOutboxRows, type MailKey, type OutboxRows } from './outboxRows.ts'
+import type { Mail, Mailer } from './mail.ts'
+import {
+  type ClaimedMail,
+  createOutboxRows,
+  type MailKey,
+  type OutboxRows,
+  type Outcome,
+} from './outboxRows.ts'
 
 export interface MailJobParts {
   db: Kysely<Tables>
@@ -25,11 +31,20 @@ export interface MailJobParts {
 
 const sweepMs = 5_000
 const sweepMax = 1_000
-/** A job that Redis has lost is given to it again after this long. */
+/** A mail that Redis has lost is given to it again after this long. */
 const repeatMs = 15_000
 const attempts = 5
-/** Mails that were sent, for those who look at the queue. */
+/** Jobs that are done, for those who look at the queue. */
 const keptJobs = 100
+/** A job is short, so that what it has read of orders and people is not old when it writes them. */
+const jobMax = 12
+/** So many mails, and no more, may go out again after a kill. */
+const atOnce = 3
+
+/** Mails that go out together, in the order of the log. */
+interface MailJob {
+  mails: MailKey[]
+}
 
 /**
  * Starts the queue and its worker. `wake` enqueues what the outbox holds; so does a sweep every few
@@ -37,16 +52,13 @@ const keptJobs = 100
  */
 export function startMailJobs(parts: MailJobParts) {
   const { log } = parts
-  const inTurn = createTurns()
   const outbox = createOutboxRows(parts.db)
-  const queue = startJobQueue<MailKey>({
+  const queue = startJobQueue<MailJob>({
     ...parts,
     name: 'mails',
-    // So many mails, and no more, may go out again after a kill.
-    concurrency: 3,
-    // Jobs begin in the order of the log, but not all of them take as long.
-    work: key => inTurn(key.order_id, () => deliver({ ...parts, outbox }, key)),
-    naming: ({ event_id }) => ({ eventId: event_id }),
+    concurrency: 1,
+    work: ({ mails }) => deliver({ ...parts, outbox }, mails),
+    naming: ({ mails }) => ({ mails: mails.length }),
   })
   const queued: Queued = new Map()
   const enqueuing = onceAtATime(() =>
@@ -67,80 +79,111 @@ export function startMailJobs(parts: MailJobParts) {
   }
 }
 
-/** Runs what belongs to one key one after the other, in the order of asking. */
-function createTurns() {
-  const last = new Map<string, Promise<void>>()
-  return (key: string, work: () => Promise<void>): Promise<void> => {
-    const turn = (last.get(key) ?? Promise.resolve()).then(work)
-    const settled = turn.catch(() => undefined)
-    last.set(key, settled)
-    void settled.then(() => {
-      if (last.get(key) === settled) last.delete(key)
-    })
-    return turn
-  }
-}
-
-/** When a job was last given to Redis, by its id. */
+/** When a mail was last given to Redis. */
 type Queued = Map<string, number>
 
-const jobIdOf = (key: MailKey) => `${key.event_id}_${key.template}`
+const nameOf = ({ event_id, template }: MailKey) => `${event_id}_${template}`
 
 /** Gives Redis what it has not been given lately. */
 async function enqueue(
   db: Kysely<Tables>,
-  queue: JobQueue<MailKey>,
+  queue: JobQueue<MailJob>,
   queued: Queued,
 ): Promise<void> {
   const now = performance.now()
-  for (const [id, at] of queued) if (now - at > repeatMs) queued.delete(id)
+  for (const [name, at] of queued) if (now - at > repeatMs) queued.delete(name)
   const { rows } = await sql<MailKey>`
     select event_id, template, order_id
     from shop.mails
-    where sent_at is null
+    where sent_at is null and coalesce(claimed_until, '-infinity') <= now()
     order by queued_at
     limit ${sweepMax}
   `.execute(db)
-  const fresh = rows.filter(row => !queued.has(jobIdOf(row)))
-  for (const row of fresh) queued.set(jobIdOf(row), now)
-  const jobs = fresh.map(data => ({ id: jobIdOf(data), name: data.template, data }))
+  const fresh = rows.filter(row => !queued.has(nameOf(row)))
+  for (const row of fresh) queued.set(nameOf(row), now)
+  const jobs = Array.from({ length: Math.ceil(fresh.length / jobMax) }, (_, part) => {
+    const mails = fresh.slice(part * jobMax, (part + 1) * jobMax)
+    return { name: 'send', data: { mails } }
+  })
   await queue.add(jobs, { attempts, keepDone: keptJobs })
 }
 
 type Delivering = MailJobParts & { outbox: OutboxRows }
 
-async function deliver(parts: Delivering, key: MailKey): Promise<void> {
-  const claimed = await parts.outbox.claim(key)
-  if (claimed === undefined) return
-  const { order_id: orderId, trace } = claimed
-  const parent = traceOf(trace)
-  await parts.tracing.span(`mail ${key.template}`, () => send(parts, key, orderId), { parent })
+/** Sends mails, a few at once. Throws when there is one of them left to be sent. */
+async function deliver(parts: Delivering, keys: readonly MailKey[]): Promise<void> {
+  const { outbox } = parts
+  const letters = new Map(
+    await Promise.all(keys.map(async key => [nameOf(key), await letterFor(parts, key)] as const)),
+  )
+  const left: MailKey[] = []
+  let code = 'CLAIMED'
+  for (const wave of wavesOf(keys)) {
+    const claimed = await outbox.claim(wave)
+    const taken = new Set(claimed.map(({ key }) => nameOf(key)))
+    left.push(...wave.filter(key => !taken.has(nameOf(key))))
+    const outcomes = await Promise.all(
+      claimed.map(mail => send(parts, mail, letters.get(nameOf(mail.key)))),
+    )
+    if (outcomes.length > 0) await outbox.settle(outcomes)
+    for (const { key, isDone, why } of outcomes) {
+      if (isDone) continue
+      left.push(key)
+      code = why ?? code
+    }
+  }
+  // What somebody else has at the moment, who may die, is looked at again as well.
+  if (left.length > 0 && (await outbox.areWaiting(left))) {
+    throw Object.assign(new Error('mails are left'), { code })
+  }
 }
 
-async function send(parts: Delivering, key: MailKey, orderId: string): Promise<void> {
-  const { outbox, shop, mailer, shopName, metrics } = parts
-  const { state: order } = await shop.orders.load(orderId)
-  if (order.status === 'none') return
-  const { state: customer } = await shop.customers.load(order.customerId)
-  if (customer.status !== 'registered') return outbox.markSent(key, 'no address')
-  const { profile, username } = customer
-  if (profile.email?.includes('@') !== true) return outbox.markSent(key, 'no address')
-  const mail = compose({
-    id: `${key.event_id}.${key.template}`,
-    template: key.template,
-    to: profile.email,
-    name: profile.firstName ?? username,
-    shopName,
-    order,
-  })
-  try {
-    await mailer.send(mail)
-  } catch (error) {
-    metrics.mail(key.template, 'failed')
-    // Codes only: what SMTP servers say may quote the address.
-    await outbox.noteFailure(key, codeOf(error))
-    throw error
+/** In the given order, and never two about one order at once. */
+function wavesOf(keys: readonly MailKey[]): MailKey[][] {
+  const waves: MailKey[][] = []
+  for (const key of keys) {
+    const wave = waves.at(-1)
+    const isFree = wave?.every(({ order_id }) => order_id !== key.order_id)
+    if (wave !== undefined && wave.length < atOnce && isFree) wave.push(key)
+    else waves.push([key])
   }
-  metrics.mail(key.template, 'sent')
-  await outbox.markSent(key, null)
+  return waves
+}
+
+/** Undefined where there is nobody to write to. */
+async function letterFor(
+  { shop, shopName }: MailJobParts,
+  { event_id, template, order_id }: MailKey,
+): Promise<Mail | undefined> {
+  const { state: order } = await shop.orders.load(order_id)
+  if (order.status === 'none') throw new Error('a mail is due about an order without events')
+  const { state: customer } = await shop.customers.load(order.customerId)
+  if (customer.status !== 'registered') return undefined
+  const { profile, username } = customer
+  if (profile.email?.includes('@') !== true) return undefined
+  const id = `${event_id}.${template}`
+  const name = profile.firstName ?? username
+  return compose({ id, template, to: profile.email, name, shopName, order })
+}
+
+/** Sends one mail. Never throws: what went wrong is a code. */
+async function send(
+  { mailer, metrics, tracing, log }: MailJobParts,
+  { key, trace }: ClaimedMail,
+  letter: Mail | undefined,
+): Promise<Outcome> {
+  if (letter === undefined) return { key, isDone: true, why: 'no address' }
+  const { template, event_id: eventId } = key
+  const parent = traceOf(trace)
+  try {
+    await tracing.span(`mail ${template}`, () => mailer.send(letter), { parent })
+    metrics.mail(template, 'sent')
+    return { key, isDone: true, why: null }
+  } catch (error) {
+    metrics.mail(template, 'failed')
+    // Codes only: what SMTP servers say may quote the address.
+    const why = codeOf(error)
+    log.warn({ eventId, template, error: why }, 'mail not sent yet')
+    return { key, isDone: false, why }
+  }
 }
