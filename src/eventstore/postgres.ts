@@ -16,7 +16,8 @@ import {
 import { type AppendRequest, flush, pack } from './postgresAppends.ts'
 import { head, least, pageSize, readAll, readBehind, readBetween } from './postgresReads.ts'
 import { createStreamReads } from './postgresStreamReads.ts'
-import { createPulse, type Pulse } from './pulse.ts'
+import type { Pulse } from './pulse.ts'
+import { createWakeUps, type WakeUps } from './wakeUps.ts'
 
 /** Polling is the truth, notifications are the hint; this is how long a lost hint costs. */
 const pollMs = 500
@@ -28,14 +29,14 @@ const bounds = { maxCount: 1_000, maxBytes: 8 * 1024 * 1024, maxWaiting: 20_000 
  * and does not end it; `close` waits for appends under way and ends its subscriptions.
  */
 export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): EventStore {
-  const pulse = createPulse()
+  const wakeUps = createWakeUps()
   const closing = new AbortController()
   const appends = groupCommit<AppendRequest, AppendResult>(async batch => {
     const began = performance.now()
     await flush(pool, batch, metrics.conflict)
     const events = batch.reduce((sum, { request }) => sum + request.events.length, 0)
     metrics.append((performance.now() - began) / 1_000, events, batch.length)
-    pulse.beat()
+    wakeUps.call()
   }, bounds)
   const refuse = (events: readonly NewEvent[]): Error | undefined => {
     if (closing.signal.aborted) return new Unavailable('the event store is closed')
@@ -62,20 +63,32 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
       const ends = options.signal
         ? AbortSignal.any([options.signal, closing.signal])
         : closing.signal
-      listening ??= listen(pool, () => pulse.beat(), closing.signal)
-      return subscribe(pool, pulse, { ...options, signal: ends })
+      listening ??= listen(pool, wakeUps.call, closing.signal)
+      return subscribe(pool, wakeUps, { ...options, signal: ends })
     },
     head: () => head(pool),
     async close() {
       closing.abort()
       await appends.settled()
-      pulse.beat()
       await listening
     },
   }
 }
 
 async function* subscribe(
+  pool: Pool,
+  wakeUps: WakeUps,
+  options: SubscribeOptions & { signal: AbortSignal },
+): AsyncGenerator<SubscriptionBatch> {
+  const { pulse, leave } = wakeUps.join(options.filter)
+  try {
+    yield* stepsOf(pool, pulse, options)
+  } finally {
+    leave()
+  }
+}
+
+async function* stepsOf(
   pool: Pool,
   pulse: Pulse,
   options: SubscribeOptions & { signal: AbortSignal },
@@ -129,21 +142,23 @@ async function follow(
   }
 }
 
+type Call = WakeUps['call']
+
 /** Keeps one session listening for appends of other processes until the signal aborts. */
-async function listen(pool: Pool, onHint: () => void, signal: AbortSignal): Promise<void> {
+async function listen(pool: Pool, call: Call, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await listenOnce(pool, onHint, signal).catch(() => undefined)
+    await listenOnce(pool, call, signal).catch(() => undefined)
     await sleep(reconnectMs, undefined, { signal }).catch(() => undefined)
   }
 }
 
-async function listenOnce(pool: Pool, onHint: () => void, signal: AbortSignal): Promise<void> {
+async function listenOnce(pool: Pool, call: Call, signal: AbortSignal): Promise<void> {
   const session = await pool.connect()
   try {
     const ended = once(session, 'error', { signal }).catch(() => undefined)
-    session.on('notification', onHint)
+    session.on('notification', ({ payload }) => call(payload ? payload.split(',') : undefined))
     await session.query('listen eventstore')
-    onHint()
+    call()
     await ended
   } finally {
     // Destroyed, not returned: a session that listens must not serve others.

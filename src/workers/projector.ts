@@ -41,7 +41,7 @@ const batchSize = 1_000
  * events. Whoever follows an order live waits for the one, and everybody for the other.
  */
 const paces = {
-  urgent: { leastMs: 5, mostMs: 50, times: 1 },
+  urgent: { leastMs: 2, mostMs: 50, times: 1 },
   usual: { leastMs: 10, mostMs: 50, times: 8 },
 }
 type Pace = (typeof paces)[keyof typeof paces]

@@ -1,5 +1,5 @@
-// The rows of the outbox as jobs see them, several at a time: a statement and a commit for each mail
-// would cost the database more than the mail costs everybody else.
+// The rows of the outbox as jobs see them, several at a time: a statement and a commit for each
+// would cost the database more than a mail costs everybody else.
 import { type Kysely, sql } from 'kysely'
 import type { Tables } from '../../projections/tables.ts'
 import type { MailTemplate } from './outbox.ts'
