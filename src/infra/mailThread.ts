@@ -1,5 +1,6 @@
 // The thread that sends mails over SMTP: putting one together takes as long as projecting a dozen
 // events, and people who follow their orders live wait for those.
+import { setPriority } from 'node:os'
 import { workerData } from 'node:worker_threads'
 import { createTransport } from 'nodemailer'
 import { codeOf } from '../kit/codeOf.ts'
@@ -27,6 +28,10 @@ const transport = createTransport({
   disableFileAccess: true,
   disableUrlAccess: true,
 })
+
+// Nobody waits for a mail as for an answer. Elsewhere than on Linux this would be about the whole
+// process.
+if (process.platform === 'linux') setPriority(10)
 
 answerJobs<Mail, Reply>(async ({ id, to, subject, text, html }) => {
   try {

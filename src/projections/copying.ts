@@ -35,7 +35,8 @@ export function linesOf<Row extends object>(
   return lines
 }
 
-function namesOf<Columns extends object>(columns: Columns): (keyof Columns & string)[] {
+/** The names of columns, as keys of theirs. */
+export function namesOf<Columns extends object>(columns: Columns): (keyof Columns & string)[] {
   const isName = (name: string): name is keyof Columns & string => name in columns
   return Object.keys(columns).filter(isName)
 }

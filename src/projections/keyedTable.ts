@@ -1,6 +1,6 @@
 // Tables that hold one row a key, folded in memory: one select and one upsert a batch.
 import { CompiledQuery, type Kysely } from 'kysely'
-import { copyFrom, copyOf } from './copying.ts'
+import { copyFrom, copyOf, namesOf } from './copying.ts'
 import type { ReadEvent } from './projection.ts'
 import type { Tables } from './tables.ts'
 
@@ -22,17 +22,7 @@ export interface Folding<Row extends object> {
   evolve(row: Row | undefined, event: ReadEvent): Row | undefined
 }
 
-/** Folds a batch into a table; a key that many events touch is written once. */
-export async function foldInto<Row extends object>(
-  db: Db,
-  table: KeyedTable<Row>,
-  events: readonly ReadEvent[],
-  folding: Folding<Row>,
-): Promise<void> {
-  await execute(db, await fold(db, table, events, folding))
-}
-
-/** What folding a batch into a table has to write. */
+/** What folding a batch into a table has to write; a key that many events touch is written once. */
 export async function fold<Row extends object>(
   db: Db,
   table: KeyedTable<Row>,
@@ -58,22 +48,46 @@ function differences<Row extends object>(
   after: Map<string, Row | undefined>,
 ): CompiledQuery[] {
   const fresh: Row[] = []
-  const changed: Row[] = []
+  const changed: Change<Row>[] = []
   const gone: string[] = []
   for (const [key, row] of after) {
     const old = before.get(key)
     if (row === old) continue
     if (row === undefined) gone.push(key)
     else if (old === undefined) fresh.push(row)
-    else changed.push(row)
+    else changed.push({ old, row })
   }
   // Keys that were not there are not there now: nobody else writes to the table of a projection.
-  const isMany = fresh.length >= copyFrom
   return [
-    ...(isMany ? [copyOf(table, fresh)] : []),
-    ...upsertOf(table, isMany ? changed : [...fresh, ...changed]),
+    ...(fresh.length >= copyFrom ? [copyOf(table, fresh)] : upsertOf(table, fresh)),
+    ...updateOf(table, changed),
     ...(gone.length > 0 ? [CompiledQuery.raw(textsOf(table).remove, [arrayOf(gone)])] : []),
   ]
+}
+
+interface Change<Row> {
+  old: Row
+  row: Row
+}
+
+/**
+ * The statement that writes what is different in rows that are there. What follows from other
+ * columns is worked out anew by the database only where one of those is written: the words by which
+ * a product is found, not each time that one is sold.
+ */
+function updateOf<Row extends object>(
+  table: KeyedTable<Row>,
+  changes: readonly Change<Row>[],
+): CompiledQuery[] {
+  const columns = namesOf(table.columns).filter(column =>
+    changes.some(({ old, row }) => old[column] !== row[column]),
+  )
+  if (columns.length === 0) return []
+  const written = [table.key, ...columns]
+  const values = changes.map(({ row }) =>
+    Object.fromEntries(written.map(column => [column, row[column]])),
+  )
+  return [CompiledQuery.raw(updateText(table, columns), [JSON.stringify(values)])]
 }
 
 /** The rows that are there, by key. */
@@ -90,15 +104,6 @@ async function load<Row extends object>(
 /** Keys are UUIDs: what is none is refused by the database, in an array as it is by itself. */
 function arrayOf(keys: readonly string[]): string {
   return `{${keys.join()}}`
-}
-
-/** Writes rows in one statement, whether they are new or not. */
-export async function upsert<Row extends object>(
-  db: Db,
-  table: KeyedTable<Row>,
-  rows: readonly Row[],
-): Promise<void> {
-  await execute(db, upsertOf(table, rows))
 }
 
 /** The statement that writes rows, whether they are new or not; none for none. */
@@ -150,14 +155,14 @@ function textsOf<Row extends object>(table: KeyedTable<Row>): Texts {
   const known = built.get(table)
   if (known !== undefined) return known
   const { name, key } = table
+  const columns = Object.keys(table.columns).map(column => `"${column}"`)
   const changing = Object.keys(table.columns)
     .filter(column => column !== key)
     .map(column => `"${column}" = excluded."${column}"`)
   const texts = {
     load: `
-      select /* planned once */ "${key}"::text as key, to_json(t) as row
-      from "${name}" t
-      where "${key}" = any($1::uuid[])`,
+      select /* planned once */ r."${key}"::text as key, to_json(r) as row
+      from (select ${columns.join(', ')} from "${name}" where "${key}" = any($1::uuid[])) r`,
     upsert: `${addText(table)} on conflict ("${key}") do update set ${changing.join(', ')}`,
     remove: `delete from "${name}" where "${key}" = any($1::uuid[])`,
   }
@@ -170,6 +175,30 @@ const inserts = new WeakMap<object, string>()
 function insertText<Row extends object>(table: RowTable<Row>): string {
   const text = inserts.get(table) ?? `${addText(table)} on conflict do nothing`
   inserts.set(table, text)
+  return text
+}
+
+/** Batches differ in which columns they change; there are few of these sets. */
+const updates = new WeakMap<object, Map<string, string>>()
+
+function updateText<Row extends object>(
+  table: KeyedTable<Row>,
+  columns: readonly (keyof Row & string)[],
+): string {
+  const texts = updates.get(table) ?? new Map<string, string>()
+  updates.set(table, texts)
+  const names = columns.join()
+  const { name, key } = table
+  const settings = columns.map(column => `"${column}" = r."${column}"`)
+  const types = [key, ...columns].map(column => `"${column}" ${table.columns[column]}`)
+  const text =
+    texts.get(names) ??
+    `
+    update "${name}" t
+    set ${settings.join(', ')}
+    from json_to_recordset($1::json) as r(${types.join(', ')})
+    where t."${key}" = r."${key}"`
+  texts.set(names, text)
   return text
 }
 

@@ -36,6 +36,8 @@ export interface Patience {
 
 export interface JobQueue<Data> {
   add(jobs: readonly Job<Data>[], patience?: Patience): Promise<void>
+  /** How many jobs wait for a worker. */
+  waiting(): Promise<number>
   /** Told whenever nothing waits any more. */
   onDrained(listener: () => void): void
   close(): Promise<void>
@@ -74,6 +76,7 @@ export function startJobQueue<Data>(parts: JobQueueParts<Data>): JobQueue<Data> 
         }),
       )
     },
+    waiting: () => queue.getWaitingCount(),
     onDrained: listener => void worker.on('drained', listener),
     async close() {
       await worker.close()

@@ -31,6 +31,8 @@ export interface MailJobParts {
 
 const sweepMs = 5_000
 const sweepMax = 1_000
+/** While so many jobs wait there is no need to look for more: each look reads all that wait. */
+const waitingJobsMax = 20
 /** A mail that Redis has lost is given to it again after this long. */
 const repeatMs = 15_000
 const attempts = 5
@@ -90,6 +92,7 @@ async function enqueue(
   queue: JobQueue<MailJob>,
   queued: Queued,
 ): Promise<void> {
+  if ((await queue.waiting()) > waitingJobsMax) return
   const now = performance.now()
   for (const [name, at] of queued) if (now - at > repeatMs) queued.delete(name)
   const { rows } = await sql<MailKey>`

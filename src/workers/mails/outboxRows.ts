@@ -44,7 +44,7 @@ export function createOutboxRows(db: Kysely<Tables>): OutboxRows {
   return {
     async claim(keys) {
       const { rows } = await sql<Name & Pick<ClaimedMail, 'trace'>>`
-        with free as (
+        with /* planned once */ free as (
           select m.event_id, m.template
           from shop.mails m join ${named(keys)} using (event_id, template)
           where ${isOneOf(keys)} and ${isWaiting}
