@@ -87,7 +87,8 @@ function updateOf<Row extends object>(
   const values = changes.map(({ row }) =>
     Object.fromEntries(written.map(column => [column, row[column]])),
   )
-  return [CompiledQuery.raw(updateText(table, columns), [JSON.stringify(values)])]
+  const keys = arrayOf(changes.map(({ row }) => String(row[table.key])))
+  return [CompiledQuery.raw(updateText(table, columns), [JSON.stringify(values), keys])]
 }
 
 /** The rows that are there, by key. */
@@ -178,7 +179,10 @@ function insertText<Row extends object>(table: RowTable<Row>): string {
   return text
 }
 
-/** Batches differ in which columns they change; there are few of these sets. */
+/**
+ * Batches differ in which columns they change; there are few of these sets. The keys are given
+ * twice: planned for a table that was small, the join alone reads all of one that has grown.
+ */
 const updates = new WeakMap<object, Map<string, string>>()
 
 function updateText<Row extends object>(
@@ -197,7 +201,7 @@ function updateText<Row extends object>(
     update "${name}" t
     set ${settings.join(', ')}
     from json_to_recordset($1::json) as r(${types.join(', ')})
-    where t."${key}" = r."${key}"`
+    where t."${key}" = r."${key}" and t."${key}" = any($2::uuid[])`
   texts.set(names, text)
   return text
 }
