@@ -10,6 +10,8 @@ export interface MetricSources {
     { name: string; lagEvents: number; lagSeconds: number; parkedEvents: number }[]
   >
   queues(): Promise<{ queue: string; state: string; jobs: number }[]>
+  /** A dozen of them are one job. */
+  mailsWaiting(): Promise<number>
 }
 
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -121,6 +123,16 @@ export function addSources(registry: Registry, sources: MetricSources): void {
       this.reset()
       const known = await orNothing(sources.queues())
       for (const { queue, state, jobs } of known) this.set({ queue, state }, jobs)
+    },
+  })
+  new Gauge({
+    name: 'orderstream_mails_waiting',
+    help: 'Mails about orders that are still to be sent',
+    registers,
+    async collect() {
+      const waiting = await sources.mailsWaiting().catch(() => undefined)
+      if (waiting === undefined) this.remove()
+      else this.set(waiting)
     },
   })
 }

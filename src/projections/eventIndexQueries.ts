@@ -65,6 +65,14 @@ export async function mailsOf(db: Db, eventIds: readonly string[]) {
   }))
 }
 
+/** How many mails about orders are still to be sent. */
+export async function mailsWaiting(db: Db): Promise<number> {
+  const { rows } = await sql<{ count: bigint }>`
+    select count(*) from shop.mails where sent_at is null
+  `.execute(db)
+  return Number(rows[0]?.count ?? 0)
+}
+
 /** What others have been told of some events, or are to be. */
 export async function webhooksOf(db: Db, eventIds: readonly string[]) {
   // By endpoint and event, which is what the deliveries are indexed by; there are few endpoints.

@@ -114,6 +114,21 @@ describe('a shop at work', () => {
     expect([...queues].sort()).toEqual([...queueNames].sort())
   })
 
+  it('says how many mails wait, whatever the jobs are that send them', async () => {
+    const { pool } = shop.back
+    const mail = ['01980000-0000-7000-8000-000000000001', '01980000-0000-7000-8000-000000000002']
+    // Claimed for an hour, so that nobody sends it meanwhile.
+    await pool.query(
+      `insert into shop.mails (event_id, template, order_id, claimed_until)
+        values ($1, 'order-paid', $2, now() + interval '1 hour')`,
+      mail,
+    )
+    const waiting = () => sampled('orderstream_mails_waiting')
+    await waitFor('one mail that waits', async () => (await waiting()) === 1)
+    await pool.query('delete from shop.mails where event_id = $1', mail.slice(0, 1))
+    await waitFor('none', async () => (await waiting()) === 0)
+  })
+
   it('is watched on a port of its own alone', async () => {
     expect((await fetch(`${shop.url}/metrics`)).status).toBe(404)
     expect((await fetch(url.replace('/metrics', '/healthz'))).status).toBe(404)
@@ -144,11 +159,12 @@ describe('a process whose database and Redis are away', () => {
   it('goes on telling what it has counted itself', async () => {
     const { registry, metrics } = createMetrics()
     const away = () => Promise.reject(new Error('away'))
-    addSources(registry, { projections: away, queues: away })
+    addSources(registry, { projections: away, queues: away, mailsWaiting: away })
     metrics.mail('order-paid', 'failed')
     const text = await registry.metrics()
     expect(text).toContain('orderstream_mails_total{template="order-paid",result="failed"} 1')
     expect(text).not.toMatch(/^orderstream_queue_jobs\{/m)
+    expect(text).not.toMatch(/^orderstream_mails_waiting /m)
   })
 })
 

@@ -172,6 +172,30 @@ describe('when the shop is restarted', () => {
   })
 })
 
+describe('a mail that cannot be written', () => {
+  it('keeps none of those beside it from going out', async () => {
+    const { pool } = shop.back
+    const eventId = randomUUID()
+    const person = await shop.person()
+    await pool.query(
+      `insert into shop.mails (event_id, template, order_id, queued_at)
+        values ($1, 'order-paid', $2, '-infinity')`,
+      [eventId, randomUUID()],
+    )
+    const { orderNumber } = await shippedOrder(person)
+    await waitFor('the others', async () => (await mailsAbout(orderNumber)).length === 3)
+    const failed = await waitFor('a failed attempt', async () => {
+      const { rows } = await pool.query<{ last_error: string | null; sent_at: Date | null }>(
+        'select last_error, sent_at from shop.mails where event_id = $1',
+        [eventId],
+      )
+      return rows.find(row => row.last_error !== null)
+    })
+    expect(failed.sent_at).toBeNull()
+    await pool.query('delete from shop.mails where event_id = $1', [eventId])
+  })
+})
+
 describe('while the mail server is down', () => {
   it('orders go on, and their mails arrive once it is back', async () => {
     const directory = await temporaryDirectory()

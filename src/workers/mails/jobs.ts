@@ -116,9 +116,9 @@ type Delivering = MailJobParts & { outbox: OutboxRows }
 /** Sends mails, a few at once. Throws when there is one of them left to be sent. */
 async function deliver(parts: Delivering, keys: readonly MailKey[]): Promise<void> {
   const { outbox } = parts
-  const letters = new Map(
-    await Promise.all(keys.map(async key => [nameOf(key), await letterFor(parts, key)] as const)),
-  )
+  // Asked for together they share round trips. What one of them throws is that one's trouble.
+  const letters = new Map(keys.map(key => [nameOf(key), letterFor(parts, key)]))
+  await Promise.allSettled(letters.values())
   const left: MailKey[] = []
   let code = 'CLAIMED'
   for (const wave of wavesOf(keys)) {
@@ -173,12 +173,13 @@ async function letterFor(
 async function send(
   { mailer, metrics, tracing, log }: MailJobParts,
   { key, trace }: ClaimedMail,
-  letter: Mail | undefined,
+  writing: Promise<Mail | undefined> | undefined,
 ): Promise<Outcome> {
-  if (letter === undefined) return { key, isDone: true, why: 'no address' }
   const { template, event_id: eventId } = key
   const parent = traceOf(trace)
   try {
+    const letter = await writing
+    if (letter === undefined) return { key, isDone: true, why: 'no address' }
     await tracing.span(`mail ${template}`, () => mailer.send(letter), { parent })
     metrics.mail(template, 'sent')
     return { key, isDone: true, why: null }
