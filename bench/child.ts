@@ -13,13 +13,16 @@ const asPublished = ['--always-sparkplug']
  * 100 MB and costs nothing that could be measured, one of 8 MB costs a fifth of all CPU time.
  */
 const ofApi = ['--flush-baseline-code', '--max-semi-space-size=16', '--heap-growing-percent=20']
+/** What follows the whole log takes 90 MB less with a young generation like that of the API. */
+const ofFollowers: readonly string[] = ['src/workers/main.ts', 'scripts/projections.ts']
 /** As the image has it: each thread that has memory of its own keeps some that it does not need. */
 export const ofImage = { MALLOC_ARENA_MAX: '1' }
 const saidMax = 4_000
 
 /** What Node is told beside a script, as package.json has it. */
 export function flagsOf(script: string): string[] {
-  return script === 'src/api/main.ts' ? [...asPublished, ...ofApi] : asPublished
+  if (script === 'src/api/main.ts') return [...asPublished, ...ofApi]
+  return ofFollowers.includes(script) ? [...asPublished, '--max-semi-space-size=16'] : asPublished
 }
 
 export interface Child {

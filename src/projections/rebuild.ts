@@ -1,6 +1,7 @@
 // Rebuilds projections from the beginning of the log beside the tables that go on serving.
 import { type Kysely, sql } from 'kysely'
-import { positionOf } from './checkpoints.ts'
+import { createSlots } from '../kit/slots.ts'
+import { ensureCheckpoints, positionOf } from './checkpoints.ts'
 import { applyItems, type Batch, itemsFor, type Parking, parkedStreams } from './engine.ts'
 import type { Projection } from './projection.ts'
 import { begin, fail, finish, type Resumed, savePosition } from './rebuildStates.ts'
@@ -48,6 +49,8 @@ export interface Rebuilt {
 const nearEnough = 2_000n
 /** Sessions that write at once: the database has more cores than this process. */
 const writersMax = 4
+/** Batches that are in memory because somebody has not written them yet. */
+const batchesMax = 1
 /** Fewer than write: each has two sessions in its last step, of a pool that others wait for. */
 const concludersMax = 2
 
@@ -106,6 +109,8 @@ async function rebuildAlone(
   on: Rebuilding,
 ): Promise<Rebuilt[]> {
   const target = await on.head()
+  // Where no worker has ever run: it must not begin at the first event when these tables are full.
+  await ensureCheckpoints(db, projections)
   const members = await Promise.all(
     projections.map(async each => enlist(db, each, await begin(db, each, target))),
   )
@@ -160,14 +165,30 @@ async function fill(
   if (due.length === 0) return
   const after = due.map(({ position }) => position).reduce((a, b) => (a < b ? a : b))
   const projections = due.map(({ projection }) => projection)
-  for await (const batch of on.read(projections, { after, upTo })) {
-    on.signal?.throwIfAborted()
-    const behind = due.filter(({ position }) => position < batch.position)
-    await together(behind, writersMax, async member => {
-      await apply(db, member, batch)
-      on.onProgress(member.projection.name, member.position)
-    })
+  const slots = createSlots(writersMax)
+  const write = async (member: Member, batch: Batch) => {
+    if (member.position >= batch.position) return
+    await slots.take(() => apply(db, member, batch))
+    on.onProgress(member.projection.name, member.position)
   }
+  // Each member takes batch after batch: who is quick does not wait for who is slow, up to a bound.
+  const lanes = due.map(member => ({ member, done: Promise.resolve() }))
+  const underWay: Promise<unknown>[] = []
+  try {
+    for await (const batch of on.read(projections, { after, upTo })) {
+      on.signal?.throwIfAborted()
+      for (const lane of lanes) lane.done = lane.done.then(() => write(lane.member, batch))
+      const all = Promise.all(lanes.map(({ done }) => done))
+      // It is awaited in its turn; a failure meanwhile must not count as unhandled.
+      all.catch(() => undefined)
+      underWay.push(all)
+      if (underWay.length > batchesMax) await underWay.shift()
+    }
+  } finally {
+    // All have to be done before anyone hears of the trouble of one.
+    await Promise.allSettled(lanes.map(({ done }) => done))
+  }
+  await Promise.all(underWay)
 }
 
 async function apply(db: Db, member: Member, batch: Batch): Promise<void> {

@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely'
 import { decodeAll } from '../commands/decoding.ts'
 import type { Codec } from '../commands/ports.ts'
 import type { EventStore } from '../eventstore/port.ts'
+import { createSlots, type Slots } from '../kit/slots.ts'
 import {
   acquire,
   advance,
@@ -135,7 +136,7 @@ async function follow(parts: Lane, { members, signal }: Following) {
   const group: Group = {
     members,
     leases: members.map(({ lease }) => lease),
-    turns: createTurns(),
+    turns: createSlots(1),
     reached: least(members),
     spentMs: 0,
     signal: AbortSignal.any([signal, ending.signal]),
@@ -157,7 +158,8 @@ async function follow(parts: Lane, { members, signal }: Following) {
 interface Group {
   members: Member[]
   leases: Member['lease'][]
-  turns: ReturnType<typeof createTurns>
+  /** One at a time: batches, heartbeats, and how far they have looked. */
+  turns: Slots
   /** How far the log has been looked through for all of them. */
   reached: bigint
   /** How long the last batch took to be written. */
@@ -240,16 +242,4 @@ async function persist({ db }: ProjectorParts, { leases, reached }: Group) {
   if (behind.length === 0) return
   await advance(db, behind, reached)
   for (const lease of behind) lease.position = reached
-}
-
-/** One at a time, in the order of asking. */
-function createTurns() {
-  let last: Promise<unknown> = Promise.resolve()
-  return {
-    take<T>(work: () => Promise<T>): Promise<T> {
-      const turn = last.then(work)
-      last = turn.catch(() => undefined)
-      return turn
-    },
-  }
 }

@@ -1,0 +1,34 @@
+// A rebuild where no worker has ever run, as after bringing back a log alone.
+import { afterAll, expect, it } from 'vitest'
+import { projections } from '../../src/projections/index.ts'
+import { rebuild } from '../../src/projections/rebuild.ts'
+import { snapshot } from '../../src/workers/audit/projectionCheck.ts'
+import { logFor } from '../../src/workers/logReader.ts'
+import { atRest } from '../support/auditing.ts'
+import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
+
+let traffic: Traffic | undefined
+afterAll(() => traffic?.shop.close())
+
+it('is gone on from, and not begun anew on top of, by the first worker', async () => {
+  traffic = await shopWithTraffic()
+  await doBusiness(traffic)
+  const { shop } = traffic
+  await atRest(shop.back)
+  const tables = () =>
+    Promise.all(
+      projections.map(async each => (await snapshot(shop.back.db, each, 'readmodel')).tables),
+    )
+  const before = await tables()
+  await shop.stop()
+  // What a shop has in whose database there is a log and nothing else.
+  await shop.back.pool.query('delete from shop.checkpoints')
+  for (const { tables: names } of projections) {
+    for (const name of names) await shop.back.pool.query(`truncate readmodel.${name}`)
+  }
+  await rebuild(shop.back.db, projections, { ...logFor(shop.back), onProgress: () => undefined })
+  expect(await tables()).toEqual(before)
+  await shop.restart()
+  await atRest(shop.back)
+  expect(await tables()).toEqual(before)
+})
