@@ -33,22 +33,27 @@ export interface Signals {
   close(): void
 }
 
-/** Signals over Redis pub/sub. */
+/**
+ * Signals over Redis pub/sub. They stay within a logical database, as keys do: Redis itself has one
+ * set of channels for all of them, and another shop there has news of its own.
+ */
 export function createSignals(redis: Redis): Signals {
   const subscriber = redis.duplicate()
   subscriber.on('error', () => undefined)
   const listeners = new Map<string, Set<(text: string) => void>>()
+  const own = (channel: string) => `${channel}@${redis.options.db ?? 0}`
   subscriber.on('message', (channel: string, text: string) => {
     for (const listener of listeners.get(channel) ?? []) listener(text)
   })
   return {
     send(channel, text = '') {
-      redis.publish(channel, text).catch(() => undefined)
+      redis.publish(own(channel), text).catch(() => undefined)
     },
     on(channel, listener) {
-      const known = listeners.get(channel) ?? new Set()
-      listeners.set(channel, known.add(listener))
-      if (known.size === 1) subscriber.subscribe(channel).catch(() => undefined)
+      const name = own(channel)
+      const known = listeners.get(name) ?? new Set()
+      listeners.set(name, known.add(listener))
+      if (known.size === 1) subscriber.subscribe(name).catch(() => undefined)
     },
     close() {
       subscriber.disconnect()

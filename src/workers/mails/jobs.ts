@@ -55,11 +55,13 @@ interface MailJob {
 export function startMailJobs(parts: MailJobParts) {
   const { log } = parts
   const outbox = createOutboxRows(parts.db)
+  const closing = new AbortController()
+  const delivering = { ...parts, outbox, signal: closing.signal }
   const queue = startJobQueue<MailJob>({
     ...parts,
     name: 'mails',
     concurrency: 1,
-    work: ({ mails }) => deliver({ ...parts, outbox }, mails),
+    work: ({ mails }) => deliver(delivering, mails),
     naming: ({ mails }) => ({ mails: mails.length }),
   })
   const queued: Queued = new Map()
@@ -75,6 +77,7 @@ export function startMailJobs(parts: MailJobParts) {
     wake: enqueuing.wake,
     async close() {
       clearInterval(sweep)
+      closing.abort()
       await enqueuing.settled()
       await queue.close()
     },
@@ -111,18 +114,19 @@ async function enqueue(
   await queue.add(jobs, { attempts, keepDone: keptJobs })
 }
 
-type Delivering = MailJobParts & { outbox: OutboxRows }
+/** Once `signal` has aborted no more mails are begun: a slow mail server must not hold up an end. */
+type Delivering = MailJobParts & { outbox: OutboxRows; signal: AbortSignal }
 
 /** Sends mails, a few at once. Throws when there is one of them left to be sent. */
 async function deliver(parts: Delivering, keys: readonly MailKey[]): Promise<void> {
-  const { outbox } = parts
+  const { outbox, signal } = parts
   // Asked for together they share round trips. What one of them throws is that one's trouble.
   const letters = new Map(keys.map(key => [nameOf(key), letterFor(parts, key)]))
   await Promise.allSettled(letters.values())
   const left: MailKey[] = []
-  let code = 'CLAIMED'
+  let code = 'LEFT'
   for (const wave of wavesOf(keys)) {
-    const claimed = await outbox.claim(wave)
+    const claimed = signal.aborted ? [] : await outbox.claim(wave)
     const taken = new Set(claimed.map(({ key }) => nameOf(key)))
     left.push(...wave.filter(key => !taken.has(nameOf(key))))
     const outcomes = await Promise.all(
