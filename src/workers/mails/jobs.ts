@@ -114,7 +114,7 @@ async function enqueue(
   await queue.add(jobs, { attempts, keepDone: keptJobs })
 }
 
-/** Once `signal` has aborted no more mails are begun: a slow mail server must not hold up an end. */
+/** Once `signal` has aborted no more mails are begun: slow servers must not hold up an end. */
 type Delivering = MailJobParts & { outbox: OutboxRows; signal: AbortSignal }
 
 /** Sends mails, a few at once. Throws when there is one of them left to be sent. */
