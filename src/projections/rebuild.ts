@@ -125,17 +125,10 @@ async function together<T, R>(
   most: number,
   work: (each: T) => Promise<R>,
 ): Promise<R[]> {
-  const waiting = [...all.entries()]
-  const results: R[] = []
-  const lanes = Array.from({ length: most }, async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const [index, each] = next
-      results[index] = await work(each)
-    }
-  })
-  const outcomes = await Promise.allSettled(lanes)
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
-  return results
+  const slots = createSlots(most)
+  const working = all.map(each => slots.take(() => work(each)))
+  await Promise.allSettled(working)
+  return Promise.all(working)
 }
 
 /** Goes on with what an interrupted rebuild has left, or begins. */
