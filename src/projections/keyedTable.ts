@@ -1,4 +1,5 @@
-// Tables that hold one row a key, folded in memory: one select and one upsert a batch.
+// Tables that hold one row a key, folded in memory: a batch is one select, what is new
+// and what is different.
 import { CompiledQuery, type Kysely } from 'kysely'
 import { copyFrom, copyOf, namesOf } from './copying.ts'
 import type { ReadEvent } from './projection.ts'

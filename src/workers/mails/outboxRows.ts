@@ -27,7 +27,7 @@ export interface Outcome {
 export interface OutboxRows {
   /**
    * Takes those that wait and belong to nobody, in the given order, and counts an attempt for each.
-   * They belong to the caller for so long as sending one may take.
+   * They belong to the caller until `settle`, or for so long as sending one may take.
    */
   claim(keys: readonly MailKey[]): Promise<ClaimedMail[]>
   /** Notes what has become of mails, which then belong to nobody. */
