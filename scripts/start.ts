@@ -1,11 +1,9 @@
 // npm start: PostgreSQL, Redis, mails, migrations, API, workers and console in one go.
 import { loadConfig, readEnvironment } from '../src/config.ts'
-import { keepCompiled, writeCompiled } from './compileCache.ts'
 import { buildConsoleBeside } from './consoleBuild.ts'
 import { launch } from './launch.ts'
 import { workerThread } from './workerThread.ts'
 
-keepCompiled()
 await launch(readEnvironment(), async () => {
   const workers = workerThread()
   const { startApp } = await import('../src/app.ts')
@@ -14,7 +12,6 @@ await launch(readEnvironment(), async () => {
       startApp(loadConfig(env), { api: true, workers: false, alone: true }, say),
       workers.start(env),
     ])
-    writeCompiled()
     const stopBuilding = buildConsoleBeside(say)
     return {
       url: app.url,

@@ -3,9 +3,7 @@
 // stop, and answers when it has done so.
 import { once } from 'node:events'
 import { parentPort } from 'node:worker_threads'
-import { keepCompiled } from './compileCache.ts'
 
-keepCompiled()
 const { startApp } = await import('../src/app.ts')
 const { loadConfig } = await import('../src/config.ts')
 if (parentPort === null) throw new Error('this runs as a thread: npm run start:worker is for you')

@@ -1,10 +1,23 @@
 // The life of one process: settings, start, signals, an orderly end.
+import { parseArgs } from 'node:util'
 import { type Parts, startApp } from './app.ts'
 import { loadConfig, readEnvironment } from './config.ts'
 
-/** Starts parts of the shop and stops them on SIGINT or SIGTERM; a second signal stops at once. */
-export async function startProcess(parts: Parts): Promise<void> {
+const usage = `Settings are environment variables, or lines of the file .env; .env.example explains each.
+Ends in order on SIGINT or SIGTERM, and at once on a second one.
+
+  -h, --help   shows this`
+
+/**
+ * Starts parts of the shop and stops them on SIGINT or SIGTERM; a second signal stops at once. Asked
+ * for help it says what it is, `about`, and where its settings come from.
+ */
+export async function startProcess(parts: Parts, about: string): Promise<void> {
   try {
+    if (wantsHelp()) {
+      console.log(`${about}\n${usage}`)
+      return
+    }
     const running = await startApp(loadConfig(readEnvironment()), parts)
     let stopping = false
     const stop = async () => {
@@ -19,4 +32,9 @@ export async function startProcess(parts: Parts): Promise<void> {
     console.error(error instanceof Error ? error.message : String(error))
     process.exit(1)
   }
+}
+
+function wantsHelp(): boolean {
+  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } })
+  return values.help ?? false
 }

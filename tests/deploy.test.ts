@@ -1,12 +1,20 @@
 // The deployment files agree with the code: settings that exist, versions that are pinned, paths.
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import Type, { type Static } from 'typebox'
 import { Parse } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { flagsOf, ofImage } from '../bench/child.ts'
 import { loadConfig, settings } from '../src/config.ts'
+
+const run = promisify(execFile)
+const project = join(import.meta.dirname, '..')
+const saysWhetherCompiled = `data:text/javascript,process.on('exit', () =>
+  console.log('compiler:', process.moduleLoadList.some(name => /amaro/.test(name))))`
 
 const Texts = Type.Record(Type.String(), Type.String())
 const Service = Type.Object({
@@ -208,5 +216,15 @@ describe('what Node is told beside a script', () => {
     const [, words = ''] = /^CMD (\[.*\])$/m.exec(dockerfile.replace(/\\\n\s*/g, '')) ?? []
     expect(JSON.parse(words)).toEqual(['node', ...flagsOf('src/api/main.ts'), 'src/api/main.ts'])
     expect(dockerfile).toContain(`ENV MALLOC_ARENA_MAX=${ofImage.MALLOC_ARENA_MAX}\n`)
+  })
+
+  it('loads no compiler where the sources have been compiled ahead', async () => {
+    expect(dockerfile).toContain('RUN node scripts/compileAhead.ts\n')
+    await run(process.execPath, ['scripts/compileAhead.ts'], { cwd: project })
+    for (const script of ['src/api/main.ts', 'src/workers/main.ts']) {
+      const told = [...flagsOf(script), '--import', saysWhetherCompiled, script, '--help']
+      const { stdout } = await run(process.execPath, told, { cwd: project })
+      expect(stdout).toMatch(/^(Serves|Keeps) [\s\S]+\ncompiler: false\n$/)
+    }
   })
 })

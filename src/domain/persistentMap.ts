@@ -1,11 +1,13 @@
 // A map that never changes: a changed one shares nearly everything with the one before, so that a
 // fold over thousands of entries does not copy all of them for each event.
+import { withLast } from './withLast.ts'
 
 /** Up to so many entries a copy costs less than a tree. */
 const leafMax = 16
-const bitsPerLevel = 5
+/** More branches make paths shorter, and leaves of one or two entries, which take most memory. */
+const bitsPerLevel = 4
 const branches = 1 << bitsPerLevel
-const levelsMax = 6
+const levelsMax = 7
 
 /** Entries: a key, and at the same place its value. */
 interface Leaf<Value> {
@@ -47,7 +49,7 @@ export class PersistentMap<Value> {
     const root = changed(this.#root, { key, hash: hashOf(key), level: 0 }, ({ keys, values }) => {
       const at = keys.indexOf(key)
       return at < 0
-        ? { keys: [...keys, key], values: [...values, value] }
+        ? { keys: withLast(keys, key), values: withLast(values, value) }
         : { keys, values: values.with(at, value) }
     })
     return new PersistentMap(root, this.size + (this.has(key) ? 0 : 1))
@@ -122,7 +124,12 @@ function split<Value>({ keys, values }: Leaf<Value>, level: number): Node<Value>
     part?.keys.push(key)
     part?.values.push(value)
   }
-  return { children: parts.map(part => (part.keys.length > 0 ? part : undefined)) }
+  return { children: parts.map(part => (part.keys.length > 0 ? trimmed(part) : undefined)) }
+}
+
+/** What was filled one by one has room for more, which is never needed. */
+function trimmed<Value>({ keys, values }: Leaf<Value>): Leaf<Value> {
+  return { keys: keys.slice(), values: values.slice() }
 }
 
 function* leavesOf<Value>(node: Node<Value>): Generator<Leaf<Value>> {

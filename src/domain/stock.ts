@@ -5,6 +5,7 @@ import type { Aggregate, Decision, EventOf } from './aggregate.ts'
 import { PersistentMap } from './persistentMap.ts'
 import { reject } from './rejection.ts'
 import { Id, Payload, Quantity, Reason } from './types.ts'
+import { withLast } from './withLast.ts'
 
 export const adjustmentReasons = [
   'received',
@@ -107,7 +108,7 @@ function close(state: Stock, closed: { orderId: string; quantity: number }): Sto
 }
 
 function settle(state: Stock, orderId: string) {
-  return [...state.settled.slice(1 - settledMax), orderId]
+  return withLast(state.settled.slice(1 - settledMax), orderId)
 }
 
 /** Pieces that nobody has been promised. */
