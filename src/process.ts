@@ -3,14 +3,14 @@ import { parseArgs } from 'node:util'
 import { type Parts, startApp } from './app.ts'
 import { loadConfig, readEnvironment } from './config.ts'
 
-const usage = `Settings are environment variables, or lines of the file .env; .env.example explains each.
+const usage = `Settings are environment variables or lines of .env; .env.example explains each.
 Ends in order on SIGINT or SIGTERM, and at once on a second one.
 
   -h, --help   shows this`
 
 /**
- * Starts parts of the shop and stops them on SIGINT or SIGTERM; a second signal stops at once. Asked
- * for help it says what it is, `about`, and where its settings come from.
+ * Starts parts of the shop and stops them on SIGINT or SIGTERM; a second signal stops at once. When
+ * asked for help it says what it is, `about`, and where its settings come from.
  */
 export async function startProcess(parts: Parts, about: string): Promise<void> {
   try {
