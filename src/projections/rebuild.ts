@@ -2,16 +2,18 @@
 import { type Kysely, sql } from 'kysely'
 import { createSlots } from '../kit/slots.ts'
 import { ensureCheckpoints, positionOf } from './checkpoints.ts'
-import { applyItems, type Batch, itemsFor, type Parking, parkedStreams } from './engine.ts'
+import { type Batch, parkedStreams } from './engine.ts'
+import { fill, type Member, writersMax } from './filling.ts'
 import type { Projection } from './projection.ts'
 import { begin, fail, finish, type Resumed, savePosition } from './rebuildStates.ts'
 import {
+  analyze,
   createShadow,
   digestOf,
   hasTables,
   missingIndexes,
   shadowOf,
-  writeToShadow,
+  sizeOf,
 } from './shadow.ts'
 import { swap } from './swap.ts'
 import type { Tables } from './tables.ts'
@@ -47,20 +49,8 @@ export interface Rebuilt {
 
 /** So close to the live tables that the last step holds up nobody. */
 const nearEnough = 2_000n
-/** Sessions that write at once: the database has more cores than this process. */
-const writersMax = 4
-/** Batches that are in memory because somebody has not written them yet. */
-const batchesMax = 1
 /** Fewer than write: each has two sessions in its last step, of a pool that others wait for. */
 const concludersMax = 2
-
-/** A projection that is being rebuilt, and how far its new tables are. */
-export interface Member {
-  projection: Projection
-  shadow: string
-  position: bigint
-  parking: Parking
-}
 
 /**
  * Fills shadow tables from the first event, catches up, compares them with the live ones where both
@@ -115,8 +105,19 @@ async function rebuildAlone(
     projections.map(async each => enlist(db, each, await begin(db, each, target))),
   )
   await fill(db, members, on, target)
-  await index(db, members)
-  return together(members, concludersMax, member => conclude(db, member, on))
+  // What takes longest begins first, so that it is not what all wait for at the end.
+  const sized = await largestFirst(db, members)
+  await index(db, sized)
+  await together(sized, writersMax, ({ projection, shadow }) => analyze(db, projection, shadow))
+  return together(sized, concludersMax, member => conclude(db, member, on))
+}
+
+async function largestFirst(db: Db, members: readonly Member[]): Promise<Member[]> {
+  const sizes = await Promise.all(
+    members.map(({ projection, shadow }) => sizeOf(db, projection, shadow)),
+  )
+  const all = members.map((member, at) => ({ member, size: sizes[at] ?? 0 }))
+  return all.toSorted((a, b) => b.size - a.size).map(({ member }) => member)
 }
 
 /** So many at a time. All have to be done before anyone hears of the trouble of one. */
@@ -145,54 +146,6 @@ async function enlist(db: Db, projection: Projection, before: Resumed): Promise<
   const streams = isLeft ? await parkedStreams(db, parkedAs) : new Set<string>()
   const parking = { name: parkedAs, streams, onParked: () => undefined }
   return { projection, shadow, position: isLeft ? before.position : 0n, parking }
-}
-
-/** Fills the tables of all members up to a position, from one reading of the log. */
-async function fill(
-  db: Db,
-  members: readonly Member[],
-  on: Rebuilding,
-  upTo: bigint,
-): Promise<void> {
-  const due = members.filter(({ position }) => position < upTo)
-  if (due.length === 0) return
-  const after = due.map(({ position }) => position).reduce((a, b) => (a < b ? a : b))
-  const projections = due.map(({ projection }) => projection)
-  const slots = createSlots(writersMax)
-  const write = async (member: Member, batch: Batch) => {
-    if (member.position >= batch.position) return
-    await slots.take(() => apply(db, member, batch))
-    on.onProgress(member.projection.name, member.position)
-  }
-  // Each member takes batch after batch: who is quick does not wait for who is slow, up to a bound.
-  const lanes = due.map(member => ({ member, done: Promise.resolve() }))
-  const underWay: Promise<unknown>[] = []
-  try {
-    for await (const batch of on.read(projections, { after, upTo })) {
-      on.signal?.throwIfAborted()
-      for (const lane of lanes) lane.done = lane.done.then(() => write(lane.member, batch))
-      const all = Promise.all(lanes.map(({ done }) => done))
-      // It is awaited in its turn; a failure meanwhile must not count as unhandled.
-      all.catch(() => undefined)
-      underWay.push(all)
-      if (underWay.length > batchesMax) await underWay.shift()
-    }
-  } finally {
-    // All have to be done before anyone hears of the trouble of one.
-    await Promise.allSettled(lanes.map(({ done }) => done))
-  }
-  await Promise.all(underWay)
-}
-
-async function apply(db: Db, member: Member, batch: Batch): Promise<void> {
-  const { projection, shadow, parking } = member
-  const items = itemsFor(projection, member.position, batch)
-  await db.transaction().execute(async trx => {
-    await writeToShadow(trx, shadow)
-    await applyItems(trx, projection, items, parking)
-    await savePosition(trx, projection.name, batch.position)
-  })
-  member.position = batch.position
 }
 
 /** The indexes of all tables: those of one table, too, are made by several sessions. */

@@ -71,7 +71,14 @@ export const sales: Projection = {
 async function salesOf(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<CompiledQuery[]> {
   const { lines, categories } = await soldLines(db, events)
   const changed = upsertOf(saleCategories, categories)
-  return [...changed, ...insertOf(saleLines, lines), ...paid(db, events)]
+  const paid = paidIn(events)
+  // Most are paid at once: their lines are written as they are in the end.
+  const settled = lines.map(line => ({
+    ...line,
+    sold_at: paid.get(line.document_id) ?? line.sold_at,
+  }))
+  for (const { document_id } of lines) paid.delete(document_id)
+  return [...changed, ...insertOf(saleLines, settled), ...settling(db, paid)]
 }
 
 interface CategoryRow {
@@ -163,17 +170,19 @@ function moneyLines(lines: readonly OrderLine[], charges: readonly Charge[]) {
   return [...goods, ...extras].map((row, line) => ({ ...row, line }))
 }
 
-/** A sale counts from the moment it is paid. */
-function paid(db: Kysely<Tables>, events: readonly ReadEvent[]): CompiledQuery[] {
-  const orders = events.filter(event => event.type === 'OrderPaid')
-  if (orders.length === 0) return []
+/** When orders were paid: a sale counts from that moment. */
+function paidIn(events: readonly ReadEvent[]): Map<string, string> {
+  const paid = events.filter(event => event.type === 'OrderPaid')
+  return new Map(paid.map(({ data, at }) => [data.orderId, at.toISOString()]))
+}
+
+function settling(db: Kysely<Tables>, paid: ReadonlyMap<string, string>): CompiledQuery[] {
+  if (paid.size === 0) return []
   const update = sql`
     update sale_lines s
     set sold_at = p.sold_at
-    from unnest(
-      ${orders.map(event => event.data.orderId)}::uuid[],
-      ${orders.map(event => event.at.toISOString())}::timestamptz[]
-    ) as p(order_id, sold_at)
+    from unnest(${[...paid.keys()]}::uuid[], ${[...paid.values()]}::timestamptz[])
+      as p(order_id, sold_at)
     where s.document_id = p.order_id
   `
   return [update.compile(db)]

@@ -25,6 +25,7 @@ export async function createShadow(db: Db, projection: Projection, shadow: strin
         like ${sql.id(serving, table)} including all excluding indexes
       )
     `.execute(db)
+    await leaveAlone(db, shadow, table)
     const { rows } = await sql<{ name: string; definition: string }>`
       select conname as name, pg_get_constraintdef(oid) as definition
       from pg_constraint
@@ -58,6 +59,15 @@ export async function missingIndexes(
   )
 }
 
+/** How many bytes the rows of a projection take in a schema. */
+export async function sizeOf(db: Db, projection: Projection, schema: string): Promise<number> {
+  const { rows } = await sql<{ bytes: bigint }>`
+    select coalesce(sum(pg_table_size(t::regclass)), 0)::bigint as bytes
+    from unnest(${projection.tables.map(each => `${schema}.${each}`)}::text[]) t
+  `.execute(db)
+  return Number(rows[0]?.bytes ?? 0)
+}
+
 /** Drops a schema, whether it is there or not. */
 export async function dropSchema(db: Db, schema: string): Promise<void> {
   await sql`drop schema if exists ${sql.id(schema)} cascade`.execute(db)
@@ -70,6 +80,19 @@ export async function hasTables(db: Db, projection: Projection, schema: string):
     where schemaname = ${schema} and tablename = any(${projection.tables}::text[])
   `.execute(db)
   return Number(rows[0]?.found) === projection.tables.length
+}
+
+/**
+ * Keeps the database from cleaning up a table by itself, which holds up for a second who indexes or
+ * moves it: it is being filled, or not used any more.
+ */
+async function leaveAlone(db: Db, schema: string, table: string): Promise<void> {
+  await sql`alter table ${sql.id(schema, table)} set (autovacuum_enabled = false)`.execute(db)
+}
+
+/** Tells the database what is in tables that nobody has looked at yet, so that it plans well. */
+export async function analyze(db: Db, projection: Projection, schema: string): Promise<void> {
+  for (const table of projection.tables) await sql`analyze ${sql.id(schema, table)}`.execute(db)
 }
 
 /** Moves the tables of a projection to another schema, which is made for it. */
@@ -89,6 +112,10 @@ export async function replaceTables(
   await sql`create schema ${sql.id(aside)}`.execute(db)
   await move(db, projection, serving, aside)
   await move(db, projection, by, serving)
+  for (const table of projection.tables) {
+    await leaveAlone(db, aside, table)
+    await sql`alter table ${sql.id(serving, table)} reset (autovacuum_enabled)`.execute(db)
+  }
   await dropSchema(db, by)
   await dropSchema(db, keptIn)
   await sql`alter schema ${sql.id(aside)} rename to ${sql.id(keptIn)}`.execute(db)
@@ -113,11 +140,8 @@ export async function summarizeTable(db: Db, schema: string, table: string) {
     select count(*) as rows,
       -- Hashed column by column, a third of what their text costs. No two rows are equal: each
       -- table has a key, so that what is taken together by "exclusive or" does not cancel out.
-      concat_ws(
-        '-',
-        coalesce(bit_xor(hash_record_extended(${row}, 1)), 0),
-        coalesce(bit_xor(hash_record_extended(${row}, 2)), 0)
-      ) as digest
+      -- Two tables of as many rows that are not equal have one digest once in 2^64 times.
+      coalesce(bit_xor(hash_record_extended(${row}, 1)), 0)::text as digest
     from ${sql.id(schema, table)}
   `.execute(db)
   return { rows: Number(rows[0]?.rows ?? 0), digest: rows[0]?.digest ?? '' }

@@ -13,10 +13,10 @@ export interface LogParts {
 }
 
 /**
- * Nobody waits for a batch here: larger ones fold more events of one key into one write. With 5,000
+ * Nobody waits for a batch here: larger ones fold more events of one key into one write. With 4,000
  * a rebuild of everything takes 20 MB more and is no quicker, with 2,500 it is slower.
  */
-const batchSize = 4_000
+const batchSize = 3_000
 
 /** The log for those who rebuild projections. */
 export function logFor({ eventStore, codec }: LogParts): Pick<Rebuilding, 'head' | 'read'> {

@@ -89,6 +89,27 @@ describe('a rebuild', () => {
     expect(await rollBack(back.db, orders, orders.version + 7)).toBeUndefined()
   })
 
+  it('has the database clean up the tables that serve, and leave the others alone', async () => {
+    const { back } = traffic.shop
+    const orders = numbered('orders')
+    /** Whether it cleans up by itself, and whether it knows what is there, by schema. */
+    const looked = async () => {
+      const { rows } = await back.pool.query<{ schema: string; auto: boolean; known: boolean }>(
+        `select relnamespace::regnamespace::text as schema, reltuples > 0 as known,
+           coalesce(not 'autovacuum_enabled=false' = any(reloptions), true) as auto
+         from pg_class where relname = 'orders' and relkind = 'r' order by schema`,
+      )
+      return rows
+    }
+    await rebuildNow(orders)
+    const [previous, serving] = await looked()
+    expect(previous).toMatchObject({ schema: 'previous_orders', auto: false })
+    expect(serving).toEqual({ schema: 'readmodel', auto: true, known: true })
+    await rollBack(back.db, orders)
+    expect(await looked()).toMatchObject([{ auto: false }, { auto: true }])
+    await rollBack(back.db, orders)
+  })
+
   it('that was interrupted goes on where it was', async () => {
     const { back } = traffic.shop
     const orders = numbered('orders')
