@@ -3,6 +3,7 @@
 
 import { fill } from './addToCart.ts'
 import type { Bench } from './benchmark.ts'
+import { compileAhead } from './child.ts'
 import { judge, measuredAs, type Report } from './harness.ts'
 import { withHttp } from './httpBench.ts'
 import type { Call } from './loadPlan.ts'
@@ -13,7 +14,8 @@ const connections = 64
 const rounds = 5
 const path = 'memory of the API under load, at most'
 
-export function apiMemory(bench: Bench): Promise<Report> {
+export async function apiMemory(bench: Bench): Promise<Report> {
+  await compileAhead()
   return withHttp(bench, async ({ shop, loader }) => {
     const products = await newProducts(shop.back, { count: 500, stock: 9_000_000 })
     const shoppers = await newShoppers(shop.back, connections * 10)

@@ -39,6 +39,7 @@ export interface Child {
   /** The last things it said. */
   said(): string
   hasEnded(): boolean
+  ended: Promise<unknown>
   exitCode(): number | null
   /** Asks it to end, and ends it where it does not. */
   stop(): Promise<void>
@@ -56,6 +57,13 @@ export function startScript(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   return watched(child)
+}
+
+/** Has Node make of the sources what the shop needs of them, as the image has it. */
+export async function compileAhead(): Promise<void> {
+  const child = startScript('scripts/compileAhead.ts', {})
+  await child.ended
+  if (child.exitCode() !== 0) throw new Error(`not compiled ahead: ${child.said()}`)
 }
 
 export interface Helper extends Child {
@@ -102,6 +110,9 @@ function watched(child: ChildProcess): Child {
       said = `${said}${data}`.slice(-saidMax)
     })
   }
+  const ended = once(child, 'exit')
+  // What cannot even be started is found out by whoever waits for it.
+  ended.catch(() => undefined)
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null
   const kill = () => child.kill('SIGKILL')
   process.on('exit', kill)
@@ -110,10 +121,10 @@ function watched(child: ChildProcess): Child {
     pid: child.pid ?? 0,
     said: () => said,
     hasEnded,
+    ended,
     exitCode: () => child.exitCode,
     async stop() {
       if (hasEnded()) return
-      const ended = once(child, 'exit')
       child.kill('SIGTERM')
       const late = sleep(stopMs, 'late', { ref: false })
       if ((await Promise.race([ended, late])) === 'late') kill()

@@ -1,9 +1,9 @@
 // The shapes of what auditors are answered.
 import Type from 'typebox'
 import { problems } from '../commands/chainCheck.ts'
-import { Id, roles } from '../domain/types.ts'
+import { Id, roles, strict } from '../domain/types.ts'
 import { HttpProblem } from './problems.ts'
-import { integer, many, nullable, Position, strict, text, time } from './schemas.ts'
+import { integer, many, nullable, Position, text, time } from './schemas.ts'
 
 export const tag = 'Audit'
 /** Who may look at everything; auditors change nothing. */

@@ -1,6 +1,6 @@
 // The shapes of answers about the catalogue: products, categories, stock, prices.
 import Type from 'typebox'
-import { Id, Money } from '../domain/types.ts'
+import { Id, Money, strict } from '../domain/types.ts'
 import {
   Availability,
   integer,
@@ -8,7 +8,6 @@ import {
   nullable,
   Position,
   partFields,
-  strict,
   text,
   time,
 } from './schemas.ts'

@@ -4,7 +4,7 @@ import Type, { type Static, type TObject, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { type Accepted, type Command, execute } from '../commands/command.ts'
 import { isRejection } from '../domain/rejection.ts'
-import { roles } from '../domain/types.ts'
+import { roles, strict } from '../domain/types.ts'
 import type { ApiContext } from './context.ts'
 import { cartToken, forGuests, guestCart, handOut } from './guestCart.ts'
 import { HttpProblem, sendRejection } from './problems.ts'
@@ -78,7 +78,7 @@ export function commandRoute<Schema extends TObject>(
 }
 
 function strictObject(properties: [string, TSchema][]) {
-  return Type.Object(Object.fromEntries(properties), { additionalProperties: false })
+  return Type.Object(Object.fromEntries(properties), strict)
 }
 
 function accessOf(command: Command<TObject>) {

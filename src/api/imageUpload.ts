@@ -1,4 +1,5 @@
 // Takes an uploaded image: its form, its real format, and where it is kept.
+
 import { createHash } from 'node:crypto'
 import type {} from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
@@ -11,6 +12,7 @@ import {
   renditionName,
 } from '../commands/imagePorts.ts'
 import { AltText, type Image } from '../domain/image.ts'
+import { strict } from '../domain/types.ts'
 import { HttpProblem } from './problems.ts'
 
 export const fileBytesMax = 5 * 1024 * 1024
@@ -29,7 +31,7 @@ export const UploadForm = Type.Object(
     }),
     alt: Type.Optional(AltText),
   },
-  { additionalProperties: false },
+  strict,
 )
 
 interface Stores {

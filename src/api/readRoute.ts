@@ -1,13 +1,14 @@
 // The one way in which a route becomes a read: who may, what it waits for, what it shows.
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static, type TObject, type TSchema } from 'typebox'
 import type { Role } from '../domain/types.ts'
+import { strict } from '../domain/types.ts'
 import type { ApiContext } from './context.ts'
 import { guestSchema } from './guestCart.ts'
 import { awaitPosition } from './requests.ts'
 import { Position, problemResponses } from './schemas.ts'
 
-const strict = { additionalProperties: false }
 const Nothing = Type.Object({}, strict)
 export const MinPosition = Type.Object({ minPosition: Type.Optional(Position) }, strict)
 

@@ -5,7 +5,7 @@ import type { WebSocket } from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
-import { roles } from '../domain/types.ts'
+import { roles, strict } from '../domain/types.ts'
 import { parseJson } from '../kit/parseJson.ts'
 import { isStaff, signedIn } from './actor.ts'
 import { closing, createConnections, type Seat } from './connections.ts'
@@ -26,12 +26,9 @@ const resumeGraceMs = 500
 
 const Message = Compile(
   Type.Union([
-    Type.Object(
-      { resume: Type.String({ pattern: '^\\d{1,19}$' }) },
-      { additionalProperties: false },
-    ),
-    Type.Object({ subscribe: Type.Literal('orders:all') }, { additionalProperties: false }),
-    Type.Object({ type: Type.Literal('ping') }, { additionalProperties: false }),
+    Type.Object({ resume: Type.String({ pattern: '^\\d{1,19}$' }) }, strict),
+    Type.Object({ subscribe: Type.Literal('orders:all') }, strict),
+    Type.Object({ type: Type.Literal('ping') }, strict),
   ]),
 )
 

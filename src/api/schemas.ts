@@ -2,7 +2,7 @@
 import Type from 'typebox'
 import { Charge, OrderLine } from '../domain/order.ts'
 import { orderStatuses } from '../domain/orderStates.ts'
-import { Id, Money, Role, roles } from '../domain/types.ts'
+import { Id, Money, Role, roles, strict } from '../domain/types.ts'
 
 export const time = Type.String({ format: 'date-time', maxLength: 40 })
 export const text = (maxLength = 10_000) => Type.String({ maxLength })
@@ -14,7 +14,6 @@ export const integer = Type.Integer({
 export const count = Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 })
 export const nullable = <Schema extends Type.TSchema>(schema: Schema) =>
   Type.Union([schema, Type.Null()])
-export const strict = { additionalProperties: false }
 export const many = <Schema extends Type.TSchema>(schema: Schema, maxItems = 10_000) =>
   Type.Array(schema, { maxItems })
 

@@ -1,8 +1,8 @@
 // The shapes of webhooks over HTTP: endpoints and deliveries.
 import Type from 'typebox'
 import { type WebhookEndpoint, webhookTypes } from '../commands/webhookPorts.ts'
-import { Id } from '../domain/types.ts'
-import { integer, many, nullable, PageQuery, Position, strict, text, time } from './schemas.ts'
+import { Id, strict } from '../domain/types.ts'
+import { integer, many, nullable, PageQuery, Position, text, time } from './schemas.ts'
 
 const Url = Type.String({ minLength: 8, maxLength: 2_000, pattern: '^https?://[^\\s\\0]+$' })
 const Description = Type.String({ maxLength: 200, pattern: '^[^\\0]*$' })

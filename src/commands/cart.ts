@@ -5,13 +5,11 @@ import * as cart from '../domain/cart.ts'
 import { times } from '../domain/money.ts'
 import type { Product } from '../domain/product.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
-import { type Actor, Id, type Money, Quantity } from '../domain/types.ts'
+import { type Actor, Id, type Money, Quantity, strict } from '../domain/types.ts'
 import { actorId, command } from './command.ts'
 import { freeStock } from './freeStock.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
-
-const strict = { additionalProperties: false }
 
 /** The cart of whoever asks. */
 const ownCart = (_: unknown, { actor, guestCartId }: Envelope) =>

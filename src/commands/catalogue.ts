@@ -4,12 +4,11 @@ import * as product from '../domain/product.ts'
 import { isRejection, reject } from '../domain/rejection.ts'
 import { claim, normalizeSku } from '../domain/skuClaim.ts'
 import * as stock from '../domain/stock.ts'
-import { Id, LongText, Money, Reason, ShortText, Sku } from '../domain/types.ts'
+import { Id, LongText, Money, Reason, ShortText, Sku, strict } from '../domain/types.ts'
 import { accepted, type Command, command, step } from './command.ts'
 import { derivedId } from './ids.ts'
 import type { Shop } from './shop.ts'
 
-const strict = { additionalProperties: false }
 const everyone = () => true
 const nothing = async () => undefined
 

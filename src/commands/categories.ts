@@ -3,13 +3,11 @@ import Type from 'typebox'
 import * as category from '../domain/category.ts'
 import { claimName, normalizeName, releaseName } from '../domain/categoryName.ts'
 import { isRejection } from '../domain/rejection.ts'
-import { Id, LongText, ShortText } from '../domain/types.ts'
+import { Id, LongText, ShortText, strict } from '../domain/types.ts'
 import { accepted, type Command, step } from './command.ts'
 import { derivedId, idOf } from './ids.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
-
-const strict = { additionalProperties: false }
 
 interface Naming {
   name: string

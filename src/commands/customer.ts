@@ -1,10 +1,9 @@
 // Commands on customers. Credentials are kept elsewhere: see infra/accounts.ts.
 import Type from 'typebox'
 import * as customer from '../domain/customer.ts'
-import { Country, Id, Role, roles } from '../domain/types.ts'
+import { Country, Id, Role, roles, strict } from '../domain/types.ts'
 import { actorId, command, hasRole } from './command.ts'
 
-const strict = { additionalProperties: false }
 const nothing = async () => undefined
 
 const nullable = (maxLength: number) =>

@@ -3,10 +3,9 @@ import Type from 'typebox'
 import * as category from '../domain/category.ts'
 import { imageFields } from '../domain/image.ts'
 import * as product from '../domain/product.ts'
-import { Id } from '../domain/types.ts'
+import { Id, strict } from '../domain/types.ts'
 import { command } from './command.ts'
 
-const strict = { additionalProperties: false }
 const everyone = () => true
 const nothing = async () => undefined
 

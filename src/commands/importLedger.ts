@@ -9,14 +9,13 @@ import * as product from '../domain/product.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import { claim, normalizeSku } from '../domain/skuClaim.ts'
 import { available, type Stock, type StockEvent } from '../domain/stock.ts'
-import { Country, Id, Money, Quantity, ShortText, Sku } from '../domain/types.ts'
+import { Country, Id, Money, Quantity, ShortText, Sku, strict } from '../domain/types.ts'
 import { advanceOrder } from './advanceOrder.ts'
 import { type Accepted, accepted, type Command, command, step } from './command.ts'
 import { derivedId, idOf } from './ids.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 
-const strict = { additionalProperties: false }
 const systemOnly: [] = []
 const nothing = async () => undefined
 

@@ -14,7 +14,7 @@ import {
 import { requestRefund } from '../domain/orderPayments.ts'
 import { allowedTransitions, type OrderStatus } from '../domain/orderStates.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
-import { type Actor, Id, Money, Reason, ShortText } from '../domain/types.ts'
+import { type Actor, Id, Money, Reason, ShortText, strict } from '../domain/types.ts'
 import { type Advanced, advanceOrder } from './advanceOrder.ts'
 import { type Accepted, type Answer, accepted, actorId, type Command, hasRole } from './command.ts'
 import { expireIfDue } from './freeStock.ts'
@@ -22,8 +22,6 @@ import { derivedId } from './ids.ts'
 import { callOffWaiting } from './orderMoney.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
-
-const strict = { additionalProperties: false }
 
 function isOwner(actor: Actor, order: Order) {
   return order.status !== 'none' && order.customerId === actorId(actor)

@@ -13,7 +13,7 @@ import { submit } from '../domain/orderDecisions.ts'
 import type { Product } from '../domain/product.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import type { Stock } from '../domain/stock.ts'
-import { Country, Id, Quantity } from '../domain/types.ts'
+import { Country, Id, Quantity, strict } from '../domain/types.ts'
 import { type Advanced, advanceOrder } from './advanceOrder.ts'
 import { refuseUncountable } from './cart.ts'
 import { type Accepted, actorId, type Command, step } from './command.ts'
@@ -23,7 +23,7 @@ import type { Outcome } from './plan.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 
-const Item = Type.Object({ productId: Id, quantity: Quantity }, { additionalProperties: false })
+const Item = Type.Object({ productId: Id, quantity: Quantity }, strict)
 
 const PlaceOrder = Type.Object(
   {
@@ -34,7 +34,7 @@ const PlaceOrder = Type.Object(
     paymentMethod: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })),
     acceptPrices: Type.Optional(Type.Boolean()),
   },
-  { additionalProperties: false },
+  strict,
 )
 type Input = Static<typeof PlaceOrder>
 

@@ -1,7 +1,17 @@
 // A credit note: money given back that no order of this log accounts for.
 import Type, { type Static } from 'typebox'
 import type { Aggregate, Decision, EventOf } from './aggregate.ts'
-import { Country, Id, Payload, Quantity, Reason, ShortText, SignedMoney, Sku } from './types.ts'
+import {
+  Country,
+  Id,
+  Payload,
+  Quantity,
+  Reason,
+  ShortText,
+  SignedMoney,
+  Sku,
+  strict,
+} from './types.ts'
 
 const CreditLine = Type.Object(
   {
@@ -11,7 +21,7 @@ const CreditLine = Type.Object(
     quantity: Quantity,
     total: SignedMoney,
   },
-  { additionalProperties: false },
+  strict,
 )
 export type CreditLine = Static<typeof CreditLine>
 

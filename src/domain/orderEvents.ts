@@ -11,6 +11,7 @@ import {
   Reason,
   ShortText,
   Sku,
+  strict,
 } from './types.ts'
 
 export const OrderLine = Type.Object(
@@ -22,16 +23,13 @@ export const OrderLine = Type.Object(
     unitPrice: Money,
     total: Money,
   },
-  { additionalProperties: false },
+  strict,
 )
 export type OrderLine = Static<typeof OrderLine>
 const Lines = Type.Array(OrderLine, { maxItems: 5_000 })
 
 /** Money without goods: postage, a fee. */
-export const Charge = Type.Object(
-  { code: Sku, name: ShortText, amount: Money },
-  { additionalProperties: false },
-)
+export const Charge = Type.Object({ code: Sku, name: ShortText, amount: Money }, strict)
 export type Charge = Static<typeof Charge>
 const Charges = Type.Array(Charge, { maxItems: 5_000 })
 
@@ -40,7 +38,7 @@ export const Delivery = Type.Object(
     shippingAddress: Personal({ maxLength: 1_000 }),
     phoneNumber: Personal({ maxLength: 40 }),
   },
-  { additionalProperties: false },
+  strict,
 )
 export type Delivery = Static<typeof Delivery>
 

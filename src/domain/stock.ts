@@ -4,7 +4,7 @@ import { Compile } from 'typebox/compile'
 import type { Aggregate, Decision, EventOf } from './aggregate.ts'
 import { PersistentMap } from './persistentMap.ts'
 import { reject } from './rejection.ts'
-import { Id, Payload, Quantity, Reason } from './types.ts'
+import { Id, Payload, Quantity, Reason, strict } from './types.ts'
 import { withLast } from './withLast.ts'
 
 export const adjustmentReasons = [
@@ -61,7 +61,7 @@ const writtenStock = Compile(
       reservedTotal: Pieces,
       settled: Type.Array(Id, { maxItems: settledMax }),
     },
-    { additionalProperties: false },
+    strict,
   ),
 )
 

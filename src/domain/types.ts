@@ -1,6 +1,9 @@
 // The words that every aggregate shares, each written once as a schema.
 import Type, { type Static, type TProperties, type TSchemaOptions } from 'typebox'
 
+/** For objects that have no fields but those that are named: others are refused, not ignored. */
+export const strict = { additionalProperties: false } as const
+
 /** UUIDs in lower case; new ones are version 7. */
 export const Id = Type.String({
   pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$',
@@ -16,13 +19,13 @@ export const SignedMoney = Type.Object(
     amount: Type.Integer({ minimum: -9_007_199_254_740_991, maximum: 9_007_199_254_740_991 }),
     currency: Currency,
   },
-  { additionalProperties: false },
+  strict,
 )
 
 /** An amount in minor units: 1299.99 GBP is 129999. */
 export const Money = Type.Object(
   { amount: Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 }), currency: Currency },
-  { additionalProperties: false },
+  strict,
 )
 export type Money = Static<typeof Money>
 
@@ -59,7 +62,7 @@ export function Payload<Properties extends TProperties>(
   properties: Properties,
   options: { subject?: string; version?: number } = {},
 ) {
-  const settings: TSchemaOptions = { additionalProperties: false, ...options }
+  const settings: TSchemaOptions = { ...strict, ...options }
   return Type.Object(properties, settings)
 }
 

@@ -3,14 +3,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { logIn, logOut, refresh, register } from '../../commands/accounts.ts'
 import { isRejection, type Rejection } from '../../domain/rejection.ts'
-import { roles } from '../../domain/types.ts'
+import { roles, strict } from '../../domain/types.ts'
 import type { ApiContext } from '../context.ts'
 import { bringCart, cartToken } from '../guestCart.ts'
 import { HttpProblem, sendProblem, sendRejection } from '../problems.ts'
 import { keyHeader, retryOf } from '../requests.ts'
 import { nothing, problemResponses, SignedIn } from '../schemas.ts'
 
-const strict = { additionalProperties: false }
 const tag = 'Accounts'
 const open = { access: 'public' as const }
 const name = Type.String({ minLength: 1, maxLength: 254 })

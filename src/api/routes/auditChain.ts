@@ -1,4 +1,5 @@
 // The proof that nobody has changed the log, over HTTP: checkpoints, their keys, verification.
+
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { Kept } from '../../commands/auditPorts.ts'
@@ -8,12 +9,12 @@ import {
   checkChain,
   type Fault,
 } from '../../commands/chainCheck.ts'
+import { strict } from '../../domain/types.ts'
 import { access, Checkpoints, positionFrom, tag, Verification } from '../auditSchemas.ts'
 import type { ApiContext } from '../context.ts'
 import { streamedRoute } from '../ndjson.ts'
 import { Position } from '../schemas.ts'
 
-const strict = { additionalProperties: false }
 const pageSize = 100
 /** What one request verifies: a second of work. */
 const eventsMax = 20_000

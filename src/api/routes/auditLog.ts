@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { firstOf, showEvents } from '../../commands/auditEvents.ts'
-import { Id } from '../../domain/types.ts'
+import { Id, strict } from '../../domain/types.ts'
 import { type EventFilter, mailsOf, webhooksOf } from '../../projections/eventIndexQueries.ts'
 import { eventsBehind, exportLines } from '../auditLog.ts'
 import {
@@ -22,7 +22,6 @@ import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { Position } from '../schemas.ts'
 
-const strict = { additionalProperties: false }
 const defaultLimit = 50
 /** Events of one trace that are shown: a bulk import has more. */
 const traceMax = 1_000

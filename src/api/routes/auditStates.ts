@@ -4,7 +4,7 @@ import Type from 'typebox'
 import { firstOf, showEvents } from '../../commands/auditEvents.ts'
 import { differences } from '../../commands/differences.ts'
 import { type Kind, kinds, type StateThen, type Until } from '../../commands/timeTravel.ts'
-import { Id } from '../../domain/types.ts'
+import { Id, strict } from '../../domain/types.ts'
 import {
   access,
   momentFrom,
@@ -18,7 +18,6 @@ import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { Position } from '../schemas.ts'
 
-const strict = { additionalProperties: false }
 const params = Type.Object({ id: Id }, strict)
 const minPosition = Type.Optional(Position)
 /** Events between two moments that are shown. */

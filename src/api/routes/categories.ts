@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { changeCategory, createCategory, deleteCategory } from '../../commands/categories.ts'
-import { Id } from '../../domain/types.ts'
+import { Id, strict } from '../../domain/types.ts'
 import { countProducts, findCategory, listCategories } from '../../projections/catalogueQueries.ts'
 import { isStaff } from '../actor.ts'
 import { Category, Product } from '../catalogueSchemas.ts'
@@ -17,8 +17,8 @@ import { PageQuery, pageOf } from '../schemas.ts'
 import { ProductQuery, sendListing } from './listings.ts'
 
 const shared = { tag: 'Catalogue', from: ['catalogue'], access: 'public' as const }
-const Asked = Type.Object(PageQuery, { additionalProperties: false })
-const params = Type.Object({ categoryId: Id }, { additionalProperties: false })
+const Asked = Type.Object(PageQuery, strict)
+const params = Type.Object({ categoryId: Id }, strict)
 
 /** Publishes categories. */
 export function categoryRoutes(app: FastifyInstance, context: ApiContext): void {

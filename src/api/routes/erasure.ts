@@ -3,16 +3,14 @@ import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { erasePerson, readErasure } from '../../commands/erasure.ts'
 import { isRejection } from '../../domain/rejection.ts'
-import { Id, roles } from '../../domain/types.ts'
+import { Id, roles, strict } from '../../domain/types.ts'
 import { countReadable } from '../../projections/customerQueries.ts'
 import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
 import { sendRejection } from '../problems.ts'
 import { envelopeOf, reached } from '../requests.ts'
-import { Position, problemResponses, time } from '../schemas.ts'
+import { Position, problemResponses, text, time } from '../schemas.ts'
 
-const strict = { additionalProperties: false }
-const text = Type.String({ maxLength: 500 })
 const EraseBody = Type.Object({ password: Type.String({ minLength: 1, maxLength: 200 }) }, strict)
 
 export const Certificate = Type.Object(
@@ -20,8 +18,8 @@ export const Certificate = Type.Object(
     customerId: Id,
     erasedAt: time,
     position: Position,
-    what: Type.Array(text, { maxItems: 50 }),
-    checks: Type.Array(Type.Object({ name: text, passed: Type.Boolean() }, strict), {
+    what: Type.Array(text(500), { maxItems: 50 }),
+    checks: Type.Array(Type.Object({ name: text(500), passed: Type.Boolean() }, strict), {
       maxItems: 50,
     }),
   },

@@ -14,7 +14,7 @@ import {
 import type { Envelope } from '../../commands/ports.ts'
 import { type Image, ImageHash, renditions } from '../../domain/image.ts'
 import { isRejection } from '../../domain/rejection.ts'
-import { Id } from '../../domain/types.ts'
+import { Id, strict } from '../../domain/types.ts'
 import { publicImage } from '../../projections/images.ts'
 import { UploadedImage } from '../catalogueSchemas.ts'
 import { acceptedBody, commandRoute } from '../commandRoute.ts'
@@ -22,7 +22,7 @@ import type { ApiContext } from '../context.ts'
 import { receiveImage, UploadForm, uploadLimits } from '../imageUpload.ts'
 import { HttpProblem, sendRejection } from '../problems.ts'
 import { commandHeaders, envelopeOf } from '../requests.ts'
-import { problemResponses, strict } from '../schemas.ts'
+import { problemResponses } from '../schemas.ts'
 
 const tag = 'Catalogue'
 const productParams = Type.Object({ productId: Id }, strict)

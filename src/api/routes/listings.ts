@@ -1,7 +1,7 @@
 // Pages of products by filter, from the cache where they are in it.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
-import { Id } from '../../domain/types.ts'
+import { Id, strict } from '../../domain/types.ts'
 import {
   listProducts,
   orderings,
@@ -29,7 +29,7 @@ export const ProductQuery = Type.Object(
     search: Type.Optional(Type.String({ maxLength: 200, pattern: '^[^\\0]*$' })),
     ordering: Type.Optional(Type.Enum([...orderings])),
   },
-  { additionalProperties: false },
+  strict,
 )
 
 /** Sends a part of the products that shoppers see. */

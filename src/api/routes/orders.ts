@@ -12,7 +12,7 @@ import {
   updateOrderStatus,
 } from '../../commands/order.ts'
 import { placeOrder } from '../../commands/placeOrder.ts'
-import { type Actor, Id, roles } from '../../domain/types.ts'
+import { type Actor, Id, roles, strict } from '../../domain/types.ts'
 import { newestFirst } from '../../projections/keyset.ts'
 import { findOrder, listOrders } from '../../projections/orderQueries.ts'
 import { isStaff } from '../actor.ts'
@@ -41,9 +41,9 @@ const OrderQuery = Type.Object(
     to: Type.Optional(time),
     customerId: Type.Optional(Id),
   },
-  { additionalProperties: false },
+  strict,
 )
-const params = Type.Object({ orderId: Id }, { additionalProperties: false })
+const params = Type.Object({ orderId: Id }, strict)
 
 /** Publishes orders. */
 export function orderRoutes(app: FastifyInstance, context: ApiContext): void {

@@ -1,13 +1,15 @@
 // Events that a projection could not handle, and what admins decide about them.
+
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { decodeAll } from '../../commands/decoding.ts'
+import { strict } from '../../domain/types.ts'
 import { type Decided, decideParked, parkedEvents } from '../../projections/parking.ts'
 import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
-import { many, Position, problemResponses, strict, text, time } from '../schemas.ts'
+import { many, Position, problemResponses, text, time } from '../schemas.ts'
 import { count, named, projectionNamed } from './projections.ts'
 
 const tag = 'Admin'

@@ -2,13 +2,12 @@
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { askReset, changePassword, confirmReset } from '../../commands/passwords.ts'
-import { Id, roles } from '../../domain/types.ts'
+import { Id, roles, strict } from '../../domain/types.ts'
 import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
 import { sendRejection } from '../problems.ts'
 import { nothing, problemResponses } from '../schemas.ts'
 
-const strict = { additionalProperties: false }
 const tag = 'Accounts'
 const password = Type.String({ minLength: 1, maxLength: 200 })
 

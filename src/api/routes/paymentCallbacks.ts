@@ -1,19 +1,18 @@
 // Where payment providers call: signed, acted upon once, never dropped.
+
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { takeCallback } from '../../commands/paymentCallback.ts'
+import { strict } from '../../domain/types.ts'
 import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { problemResponses } from '../schemas.ts'
 
 const params = Type.Object(
   { provider: Type.String({ pattern: '^[a-z]{1,30}$', maxLength: 30 }) },
-  { additionalProperties: false },
+  strict,
 )
-const Answer = Type.Object(
-  { outcome: Type.Enum(['recorded', 'unknown']) },
-  { additionalProperties: false },
-)
+const Answer = Type.Object({ outcome: Type.Enum(['recorded', 'unknown']) }, strict)
 
 /** Publishes the callbacks of the provider that this shop uses. */
 export function paymentCallbackRoutes(app: FastifyInstance, context: ApiContext): void {

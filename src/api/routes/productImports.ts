@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { derivedId } from '../../commands/ids.ts'
-import { Id } from '../../domain/types.ts'
+import { Id, strict } from '../../domain/types.ts'
 import {
   hasEnded,
   type ImportStatus,
@@ -17,15 +17,12 @@ import { HttpProblem } from '../problems.ts'
 import { createProgressStreams, wantsEvents } from '../progressStream.ts'
 import { readRoute } from '../readRoute.ts'
 import { commandHeaders, envelopeOf, requireKey } from '../requests.ts'
-import { count, problemResponses, time } from '../schemas.ts'
+import { count, nullable, problemResponses, text, time } from '../schemas.ts'
 import { pieces, uploadBytesMax, useUploads } from '../uploads.ts'
 
 const tag = 'Catalogue'
 const access = ['admin'] as const
-const strict = { additionalProperties: false }
 const params = Type.Object({ importId: Id }, strict)
-const text = (maxLength: number) => Type.String({ maxLength })
-const nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
 const columns =
   'sku, name, description, price (such as 12.50), currency (that of the shop), ' +
   'category (its name; made when missing), stock (of new products), featured, active'

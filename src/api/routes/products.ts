@@ -8,7 +8,7 @@ import {
   deleteProduct,
 } from '../../commands/catalogue.ts'
 import { digestOf } from '../../commands/ids.ts'
-import { Id } from '../../domain/types.ts'
+import { Id, strict } from '../../domain/types.ts'
 import { findProduct, lowStock, stockLedger } from '../../projections/catalogueQueries.ts'
 import { findPrices } from '../../projections/priceHistory.ts'
 import { isStaff } from '../actor.ts'
@@ -29,7 +29,6 @@ import { PageQuery, pageOf } from '../schemas.ts'
 import { ProductQuery, sendListing } from './listings.ts'
 
 const tag = 'Catalogue'
-const strict = { additionalProperties: false }
 const params = Type.Object({ productId: Id }, strict)
 const LowStockQuery = Type.Object(
   {

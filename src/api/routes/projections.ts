@@ -1,6 +1,8 @@
 // Projections as operators see them: how far they are, and rebuilding them.
+
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
+import { strict } from '../../domain/types.ts'
 import { projections } from '../../projections/index.ts'
 import { type ProjectionState, projectionStates } from '../../projections/orderQueries.ts'
 import type { Projection } from '../../projections/projection.ts'
@@ -14,7 +16,7 @@ import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { createProgressStreams, type ProgressStreams, wantsEvents } from '../progressStream.ts'
 import { readRoute } from '../readRoute.ts'
-import { many, nullable, Position, problemResponses, strict, text, time } from '../schemas.ts'
+import { many, nullable, Position, problemResponses, text, time } from '../schemas.ts'
 
 const tag = 'Admin'
 const readers = ['admin', 'auditor'] as const

@@ -1,13 +1,13 @@
 // Reports for admins and auditors: sales by day, product, category or country, as JSON or CSV.
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
-import { SignedMoney } from '../../domain/types.ts'
+import { SignedMoney, strict } from '../../domain/types.ts'
 import { type ReportLine, reportDimensions, salesReport } from '../../projections/salesReport.ts'
 import type { ApiContext } from '../context.ts'
 import { csvOf } from '../csv.ts'
 import { HttpProblem } from '../problems.ts'
 import { awaitPosition } from '../requests.ts'
-import { integer, many, nullable, Position, problemResponses, strict, text } from '../schemas.ts'
+import { integer, many, nullable, Position, problemResponses, text } from '../schemas.ts'
 
 const limitMax = 10_000
 const day = (description: string) =>

@@ -2,14 +2,13 @@
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { OpenSession as Listed } from '../../commands/accountPorts.ts'
-import { Id, roles } from '../../domain/types.ts'
+import { Id, roles, strict } from '../../domain/types.ts'
 import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
 import { cutPart, linkParts, pageBody, partOf } from '../pages.ts'
 import { HttpProblem } from '../problems.ts'
 import { nothing, PageQuery, pageOf, problemResponses, time } from '../schemas.ts'
 
-const strict = { additionalProperties: false }
 const tag = 'Accounts'
 const access = { access: roles, fresh: true }
 const ticketSeconds = 30

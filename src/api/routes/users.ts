@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { changeUser } from '../../commands/customer.ts'
 import { isRejection } from '../../domain/rejection.ts'
-import { Id, Role } from '../../domain/types.ts'
+import { Id, Role, strict } from '../../domain/types.ts'
 import { findUser, listUsers } from '../../projections/customerQueries.ts'
 import { commandRoute } from '../commandRoute.ts'
 import type { ApiContext } from '../context.ts'
@@ -11,21 +11,19 @@ import { linkParts, pageBody, partOf } from '../pages.ts'
 import { HttpProblem, sendRejection } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { isUnchanged } from '../requests.ts'
-import { count, PageQuery, pageOf, time } from '../schemas.ts'
+import { count, nullable, PageQuery, pageOf, text, time } from '../schemas.ts'
 import { Certificate, certificateOf } from './erasure.ts'
 
-const strict = { additionalProperties: false }
 const tag = 'Admin'
 const readers = ['admin', 'auditor'] as const
-const nullable = (maxLength: number) => Type.Union([Type.String({ maxLength }), Type.Null()])
 
 const User = Type.Object(
   {
     id: Id,
     username: Type.String({ maxLength: 150 }),
-    email: nullable(254),
-    firstName: nullable(100),
-    lastName: nullable(100),
+    email: nullable(text(254)),
+    firstName: nullable(text(100)),
+    lastName: nullable(text(100)),
     roles: Type.Array(Role, { maxItems: 10 }),
     disabled: Type.Boolean(),
     erased: Type.Boolean(),
