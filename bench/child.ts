@@ -1,8 +1,9 @@
 // Processes that a benchmark starts: they end with it, and what they say is kept for their end.
-import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 
 const project = join(import.meta.dirname, '..')
 const stopMs = 15_000
@@ -39,7 +40,6 @@ export interface Child {
   /** The last things it said. */
   said(): string
   hasEnded(): boolean
-  ended: Promise<unknown>
   exitCode(): number | null
   /** Asks it to end, and ends it where it does not. */
   stop(): Promise<void>
@@ -61,9 +61,8 @@ export function startScript(
 
 /** Has Node make of the sources what the shop needs of them, as the image has it. */
 export async function compileAhead(): Promise<void> {
-  const child = startScript('scripts/compileAhead.ts', {})
-  await child.ended
-  if (child.exitCode() !== 0) throw new Error(`not compiled ahead: ${child.said()}`)
+  const where = { cwd: project, env: surroundings() }
+  await promisify(execFile)(process.execPath, ['scripts/compileAhead.ts'], where)
 }
 
 export interface Helper extends Child {
@@ -110,9 +109,6 @@ function watched(child: ChildProcess): Child {
       said = `${said}${data}`.slice(-saidMax)
     })
   }
-  const ended = once(child, 'exit')
-  // What cannot even be started is found out by whoever waits for it.
-  ended.catch(() => undefined)
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null
   const kill = () => child.kill('SIGKILL')
   process.on('exit', kill)
@@ -121,10 +117,10 @@ function watched(child: ChildProcess): Child {
     pid: child.pid ?? 0,
     said: () => said,
     hasEnded,
-    ended,
     exitCode: () => child.exitCode,
     async stop() {
       if (hasEnded()) return
+      const ended = once(child, 'exit')
       child.kill('SIGTERM')
       const late = sleep(stopMs, 'late', { ref: false })
       if ((await Promise.race([ended, late])) === 'late') kill()

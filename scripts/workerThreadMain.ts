@@ -3,9 +3,9 @@
 // stop, and answers when it has done so.
 import { once } from 'node:events'
 import { parentPort } from 'node:worker_threads'
+import { startApp } from '../src/app.ts'
+import { loadConfig } from '../src/config.ts'
 
-const { startApp } = await import('../src/app.ts')
-const { loadConfig } = await import('../src/config.ts')
 if (parentPort === null) throw new Error('this runs as a thread: npm run start:worker is for you')
 const [settings] = await once(parentPort, 'message')
 const app = await startApp(loadConfig(settings), { api: false, workers: true, alone: true })

@@ -1,5 +1,4 @@
 // Takes an uploaded image: its form, its real format, and where it is kept.
-
 import { createHash } from 'node:crypto'
 import type {} from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'

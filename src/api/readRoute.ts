@@ -1,9 +1,7 @@
 // The one way in which a route becomes a read: who may, what it waits for, what it shows.
-
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static, type TObject, type TSchema } from 'typebox'
-import type { Role } from '../domain/types.ts'
-import { strict } from '../domain/types.ts'
+import { type Role, strict } from '../domain/types.ts'
 import type { ApiContext } from './context.ts'
 import { guestSchema } from './guestCart.ts'
 import { awaitPosition } from './requests.ts'

@@ -20,8 +20,6 @@ export interface Member {
 
 /** Sessions that write at once: the database has more cores than this process. */
 export const writersMax = 4
-/** Batches of the log that are read and not on their way to all tables yet. */
-const batchesMax = 1
 /** So many events of a projection are worth a transaction: more of them fall on the same rows. */
 const eventsEnough = 2_500
 /** A projection that reads few events is no further behind the reading than this. */
@@ -62,7 +60,7 @@ export async function fill(
       .then(() => slots.take(() => apply(db, member, { items, position: readTo })))
       .then(() => on.onProgress(member.projection.name, readTo))
   }
-  const underWay: Promise<unknown>[] = []
+  let before: Promise<unknown> | undefined
   try {
     for await (const batch of on.read(projections, { after, upTo })) {
       on.signal?.throwIfAborted()
@@ -74,8 +72,9 @@ export async function fill(
       const all = Promise.all(lanes.map(({ done }) => done))
       // It is awaited in its turn; a failure meanwhile must not count as unhandled.
       all.catch(() => undefined)
-      underWay.push(all)
-      if (underWay.length > batchesMax) await underWay.shift()
+      // While this batch is being written one more is read, and no further one.
+      await before
+      before = all
     }
   } finally {
     // What has been read is worth keeping, even if no more can be read.

@@ -108,7 +108,9 @@ async function rebuildAlone(
   // What takes longest begins first, so that it is not what all wait for at the end.
   const sized = await largestFirst(db, members)
   await index(db, sized)
-  await together(sized, writersMax, ({ projection, shadow }) => analyze(db, projection, shadow))
+  await together(sized, writersMax, ({ projection, shadow }) =>
+    patiently(db, trx => analyze(trx, projection, shadow)),
+  )
   return together(sized, concludersMax, member => conclude(db, member, on))
 }
 
@@ -154,11 +156,16 @@ async function index(db: Db, members: readonly Member[]): Promise<void> {
     members.map(({ projection, shadow }) => missingIndexes(db, projection, shadow)),
   )
   await together(missing.flat(), writersMax, statement =>
-    db.transaction().execute(async trx => {
-      await sql`set local statement_timeout = 0`.execute(trx)
-      await sql.raw(statement).execute(trx)
-    }),
+    patiently(db, trx => sql.raw(statement).execute(trx)),
   )
+}
+
+/** Runs `work` in a transaction whose statements may take as long as whole tables do. */
+function patiently<T>(db: Db, work: (trx: Db) => Promise<T>): Promise<T> {
+  return db.transaction().execute(async trx => {
+    await sql`set local statement_timeout = 0`.execute(trx)
+    return work(trx)
+  })
 }
 
 async function conclude(db: Db, member: Member, on: Rebuilding): Promise<Rebuilt> {
@@ -183,10 +190,8 @@ async function compare(db: Db, member: Member, on: Rebuilding): Promise<boolean 
   const live = await snapshotOf(db, member)
   if (live === undefined) return undefined
   await fill(db, [member], on, live.position)
-  return db.transaction().execute(async trx => {
-    await sql`set local statement_timeout = 0`.execute(trx)
-    return live.digest === (await digestOf(trx, projection, shadow))
-  })
+  const digest = await patiently(db, trx => digestOf(trx, projection, shadow))
+  return live.digest === digest
 }
 
 /** The digest of the live tables, and where they are; undefined where it would say nothing. */

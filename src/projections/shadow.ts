@@ -62,7 +62,7 @@ export async function missingIndexes(
 /** How many bytes the rows of a projection take in a schema. */
 export async function sizeOf(db: Db, projection: Projection, schema: string): Promise<number> {
   const { rows } = await sql<{ bytes: bigint }>`
-    select coalesce(sum(pg_table_size(t::regclass)), 0)::bigint as bytes
+    select sum(pg_table_size(t::regclass))::bigint as bytes
     from unnest(${projection.tables.map(each => `${schema}.${each}`)}::text[]) t
   `.execute(db)
   return Number(rows[0]?.bytes ?? 0)

@@ -1,5 +1,4 @@
 // The proof that nobody has changed the log, over HTTP: checkpoints, their keys, verification.
-
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { Kept } from '../../commands/auditPorts.ts'

@@ -1,5 +1,4 @@
 // Events that a projection could not handle, and what admins decide about them.
-
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { decodeAll } from '../../commands/decoding.ts'

@@ -1,5 +1,4 @@
 // Where payment providers call: signed, acted upon once, never dropped.
-
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { takeCallback } from '../../commands/paymentCallback.ts'

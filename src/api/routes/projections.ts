@@ -1,5 +1,4 @@
 // Projections as operators see them: how far they are, and rebuilding them.
-
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { strict } from '../../domain/types.ts'
