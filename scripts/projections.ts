@@ -1,6 +1,8 @@
 // npm run projections: how far the read models are, and building them anew.
 import { parseArgs } from 'node:util'
 import { MultiBar } from 'cli-progress'
+import { loadConfig } from '../src/config.ts'
+import { createDatabase, createPool } from '../src/infra/database.ts'
 import type { OpenShop } from '../src/openShop.ts'
 import { projections } from '../src/projections/index.ts'
 import { projectionStates } from '../src/projections/orderQueries.ts'
@@ -33,7 +35,7 @@ await main(async () => {
   else if (action === 'status' && wanted.length === 0) await withShop('projections', showStatus)
   else if (action === 'rebuild') {
     const chosen = choose(wanted)
-    await withShop('npm run projections', open => rebuildAll(open, chosen))
+    await withShop('npm run projections', (open, env) => rebuildAll(open, env, chosen))
   } else if (action === 'rollback' && wanted.length === 1) {
     const [chosen] = choose(wanted)
     await withShop('npm run projections', open => rollBackOne(open, chosen))
@@ -83,7 +85,11 @@ async function showStatus({ db, eventStore }: OpenShop): Promise<void> {
   )
 }
 
-async function rebuildAll(open: OpenShop, chosen: readonly Projection[]): Promise<void> {
+async function rebuildAll(
+  open: OpenShop,
+  env: NodeJS.ProcessEnv,
+  chosen: readonly Projection[],
+): Promise<void> {
   const head = Number(await open.eventStore.head())
   const bars = new MultiBar({
     format: '{name} {bar} {percentage}% {value}/{total} events, {eta} s left',
@@ -93,8 +99,9 @@ async function rebuildAll(open: OpenShop, chosen: readonly Projection[]): Promis
   const byName = new Map(
     chosen.map(({ name }) => [name, bars.create(head, 0, { name: name.padEnd(16) })]),
   )
+  const pool = createPool(loadConfig(env).databaseUrl.reveal(), { pipeline: true })
   try {
-    const rebuilt = await rebuild(open.db, chosen, {
+    const rebuilt = await rebuild(createDatabase(pool), chosen, {
       ...logFor(open),
       onProgress: (name, position) => byName.get(name)?.update(Math.min(head, Number(position))),
     })
@@ -107,6 +114,8 @@ async function rebuildAll(open: OpenShop, chosen: readonly Projection[]): Promis
     bars.stop()
     if (!(error instanceof Error)) throw error
     throw new Refusal(`the old tables stay: ${error.message}`)
+  } finally {
+    await pool.end()
   }
 }
 

@@ -64,7 +64,7 @@ const unreadable = {
 function told({ data, at, actor, ...event }: Stored<ShopEvent>) {
   return {
     data,
-    at: at.toISOString(),
+    at,
     actor: { role: actor.role, id: actor.role === 'anonymous' ? null : actor.id },
     commandId: event.commandId,
     correlationId: event.correlationId,

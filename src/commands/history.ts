@@ -28,7 +28,7 @@ export async function readHistory(
       position: String(event.position),
       event: event.type,
       sentence: sentenceOf(event),
-      at: event.at.toISOString(),
+      at: event.at,
       by: nameOf(event.actor),
     })
   }

@@ -35,7 +35,8 @@ export type Stored<Event extends DomainEvent> = Event & {
   stream: string
   revision: number
   position: bigint
-  at: Date
+  /** ISO 8601, in UTC, to the millisecond. */
+  at: string
   commandId: string
   correlationId: string
   causationId: string

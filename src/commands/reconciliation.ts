@@ -107,7 +107,7 @@ function bookkeeper(book: Map<string, Entry>, provider: string) {
     if (!isClosed) book.set(id, entry)
   }
   return (event: Stored<ShopEvent>): void => {
-    const { at } = event
+    const at = new Date(event.at)
     switch (event.type) {
       case 'PaymentRequested':
       case 'OrderPaid':

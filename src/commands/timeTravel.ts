@@ -71,13 +71,13 @@ async function foldUntil<State, Event extends DomainEvent>(
       unreadable = recorded.revision
       break
     }
-    if ('at' in until && event.at > until.at) break
+    if ('at' in until && new Date(event.at) > until.at) break
     state = aggregate.evolve(state, event)
     last = event
   }
   if (last === undefined) return undefined
   const { revision, position, at } = last
-  const place = { stream, revision, position: String(position), at: at.toISOString() }
+  const place = { stream, revision, position: String(position), at }
   return { ...place, state: plain(state), unreadable }
 }
 

@@ -120,7 +120,7 @@ function checked(recorded: RecordedEvent, kind: Kind, data: JsonObject): Stored<
     stream: recorded.stream,
     revision: recorded.revision,
     position: recorded.position,
-    at: new Date(metadata.at),
+    at: metadata.at,
     commandId: metadata.commandId,
     correlationId: metadata.correlationId,
     causationId: metadata.causationId,

@@ -96,28 +96,25 @@ type Send = (text: string, values: readonly unknown[]) => Promise<Answer>
 const together = '-- together'
 
 /**
- * Sends statements as one transaction without waiting in between. One that fails makes those behind
- * it fail too, and of the commit a rollback. Behind a COPY, which takes what comes for its rows, it
- * has to be waited.
+ * Sends statements of a transaction, without waiting in between where the session can. One that
+ * fails makes those behind it fail too, and of the commit a rollback.
  */
 async function sendTogether(
-  { connection }: Session,
+  { connection, pipeline }: Session,
   send: Send,
   given: readonly unknown[],
 ): Promise<Answer> {
-  const statements = [begin, ...given.filter(isStatement), commit]
-  const hasCopy = statements.some(({ sql }) => isCopy.test(sql))
   const sent: Promise<Answer>[] = []
   // One packet instead of one for each.
-  if (!hasCopy) connection.stream.cork()
+  if (pipeline) connection.stream.cork()
   try {
-    for (const { sql, parameters } of statements) {
+    for (const { sql, parameters } of given.filter(isStatement)) {
       const answer = send(sql, parameters)
       sent.push(answer)
-      if (hasCopy) await answer.catch(() => undefined)
+      if (!pipeline) await answer.catch(() => undefined)
     }
   } finally {
-    if (!hasCopy) connection.stream.uncork()
+    if (pipeline) connection.stream.uncork()
   }
   const answers = await Promise.allSettled(sent)
   const rows: { written: number }[] = []
@@ -125,17 +122,13 @@ async function sendTogether(
     if (answer.status === 'rejected') throw answer.reason
     rows.push({ written: answer.value.rowCount ?? 0 })
   }
-  const written = rows.slice(1, -1)
-  return { command: 'SELECT', rowCount: written.length, rows: written }
+  return { command: 'SELECT', rowCount: rows.length, rows }
 }
 
 interface Compiled {
   sql: string
   parameters: readonly unknown[]
 }
-
-const begin: Compiled = { sql: 'begin', parameters: [] }
-const commit: Compiled = { sql: 'commit', parameters: [] }
 
 function isStatement(given: unknown): given is Compiled {
   return typeof given === 'object' && given !== null && 'sql' in given && 'parameters' in given
@@ -144,8 +137,9 @@ function isStatement(given: unknown): given is Compiled {
 const isCopy = /^copy\b.* from stdin$/
 
 /**
- * Sends rows behind a COPY statement. The driver knows the protocol and leaves the sending to
- * others: data is a message "d" of a length and bytes, and its end a message "c" without any.
+ * Sends a COPY statement and its rows. The driver knows the protocol and leaves the sending to
+ * others: data is a message "d" of a length and bytes, and its end a message "c" without any. They
+ * are not kept back until the server asks for them: where the statement fails it passes them over.
  */
 function copyIn(session: Session, text: string, lines: string): Promise<pg.QueryResult> {
   return new Promise((resolve, reject) => {
@@ -153,15 +147,17 @@ function copyIn(session: Session, text: string, lines: string): Promise<pg.Query
       if (error) reject(error)
       else resolve(result)
     })
-    const handleCopyInResponse = ({ stream }: pg.Connection) => {
+    const submit = (connection: pg.Connection) => {
       const data = Buffer.from(lines)
       const head = Buffer.from('d\0\0\0\0', 'latin1')
       head.writeUInt32BE(data.length + 4, 1)
+      const { stream } = connection
       stream.cork()
+      connection.query(text)
       for (const part of [head, data, Buffer.from('c\0\0\0\u0004', 'latin1')]) stream.write(part)
       stream.uncork()
     }
-    session.query(Object.assign(query, { handleCopyInResponse }))
+    session.query(Object.assign(query, { submit, handleCopyInResponse: () => undefined }))
   })
 }
 

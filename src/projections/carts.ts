@@ -49,7 +49,7 @@ export const cartsProjection = planned({
           customer_id: state.status === 'open' ? state.customerId : null,
           lines: [...linesOf(state)],
           revision: event.revision,
-          updated_at: event.at.toISOString(),
+          updated_at: event.at,
         }
       },
     })

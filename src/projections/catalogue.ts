@@ -173,7 +173,7 @@ function isStockOnly(event: ReadEvent) {
 }
 
 function evolveProduct(row: ProductRow | undefined, event: ReadEvent): ProductRow | undefined {
-  const at = event.at.toISOString()
+  const { at } = event
   if (event.type === 'ProductCreated') {
     const { productId, price, categoryId, ...details } = event.data
     return {
@@ -241,7 +241,7 @@ function pieces(row: ProductRow, event: ReadEvent): Partial<ProductRow> {
 }
 
 function evolveCategory(row: CategoryRow | undefined, event: ReadEvent): CategoryRow | undefined {
-  const at = event.at.toISOString()
+  const { at } = event
   if (event.type === 'CategoryCreated') {
     const { categoryId, ...details } = event.data
     const nothing = { image: null, deleted: false }

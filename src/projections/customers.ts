@@ -54,7 +54,7 @@ export const customersProjection = planned({
         if (!isCustomerEvent(event)) return row
         const state = customer.evolve(stateOf(row), event)
         if (state.status === 'none') return undefined
-        const at = event.at.toISOString()
+        const { at } = event
         return {
           ...columnsOf(state),
           revision: event.revision,

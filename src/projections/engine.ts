@@ -95,13 +95,18 @@ function typesOf(projection: Projection): ReadonlySet<string> {
 export function itemsFor(projection: Projection, after: bigint, { items }: Batch): readonly Item[] {
   const types = typesOf(projection)
   return items.filter(item => {
-    const { type, position } = 'event' in item ? item.event : item.poison
+    const { type, position } = placeOf(item)
     return types.has(type) && position > after
   })
 }
 
+/** Where an item is in the log, and of which type. */
+export function placeOf(item: Item): { type: string; position: bigint } {
+  return 'event' in item ? item.event : item.poison
+}
+
 /** Whether a part holds nothing that has to be parked for all that is known. */
-function isClean({ items, parking }: Part): boolean {
+function isClean({ items, parking }: Pick<Part, 'items' | 'parking'>): boolean {
   return items.every(item => 'event' in item && isFree(parking, item.event))
 }
 
@@ -195,9 +200,8 @@ export async function applyItems(
   items: readonly Item[],
   parking: Parking,
 ): Promise<Committed> {
-  const events = eventsOf(items)
-  const isWhole = events.length === items.length && events.every(event => isFree(parking, event))
-  if (!isWhole) return applyOneByOne(db, projection, items, parking)
+  const events = wholeEvents(items, parking)
+  if (events === undefined) return applyOneByOne(db, projection, items, parking)
   if (events.length === 0) return {}
   await sql`savepoint whole_batch`.execute(db)
   try {
@@ -207,6 +211,11 @@ export async function applyItems(
     await sql`rollback to savepoint whole_batch`.execute(db)
     return applyOneByOne(db, projection, items, parking)
   }
+}
+
+/** The events of items none of which has to be parked for all that is known. */
+export function wholeEvents(items: readonly Item[], parking: Parking): ReadEvent[] | undefined {
+  return isClean({ items, parking }) ? eventsOf(items) : undefined
 }
 
 function eventsOf(items: readonly Item[]): ReadEvent[] {

@@ -51,7 +51,7 @@ function rowOf({ position, stream, revision, type, actor, correlationId, at }: R
     type,
     actor: actor.role === 'anonymous' ? actor.role : actor.id,
     correlation_id: correlationId,
-    at: at.toISOString(),
+    at,
   }
   return row
 }

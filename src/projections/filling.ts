@@ -1,12 +1,13 @@
 // Fills the tables of several projections from one reading of the log.
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { createSlots } from '../kit/slots.ts'
-import { applyItems, type Item, itemsFor, type Parking } from './engine.ts'
+import { applyItems, type Item, isWeather, type Parking, placeOf, wholeEvents } from './engine.ts'
 import type { Projection } from './projection.ts'
 import type { Rebuilding } from './rebuild.ts'
-import { savePosition } from './rebuildStates.ts'
-import { writeToShadow } from './shadow.ts'
+import { savePosition, savingPosition } from './rebuildStates.ts'
+import { beginOnShadow, writeToShadow } from './shadow.ts'
 import type { Tables } from './tables.ts'
+import { endTogether } from './together.ts'
 
 type Db = Kysely<Tables>
 
@@ -18,6 +19,12 @@ export interface Member {
   parking: Parking
 }
 
+/** How far a member's tables are wanted. */
+export interface Target {
+  member: Member
+  upTo: bigint
+}
+
 /** Sessions that write at once: the database has more cores than this process. */
 export const writersMax = 4
 /** So many events of a projection are worth a transaction: more of them fall on the same rows. */
@@ -26,8 +33,7 @@ const eventsEnough = 2_500
 const behindMax = 20_000n
 
 /** What was read for a projection and is not being written yet, and what is. */
-interface Lane {
-  member: Member
+interface Lane extends Target {
   items: Item[]
   /** Up to where its items have been read. */
   readTo: bigint
@@ -37,20 +43,19 @@ interface Lane {
 }
 
 /**
- * Fills the tables of all members up to a position. Each takes what it reads of the log in
- * transactions of its own: who is quick does not wait for who is slow, up to a bound.
+ * Fills the tables of members, each up to a position of its own. Each takes what it reads of the
+ * log in transactions of its own: who is quick does not wait for who is slow, up to a bound.
  */
-export async function fill(
-  db: Db,
-  members: readonly Member[],
-  on: Rebuilding,
-  upTo: bigint,
-): Promise<void> {
-  const due = members.filter(({ position }) => position < upTo)
+export async function fill(db: Db, targets: readonly Target[], on: Rebuilding): Promise<void> {
+  const due = targets.filter(({ member, upTo }) => member.position < upTo)
   if (due.length === 0) return
-  const after = due.map(({ position }) => position).reduce((a, b) => (a < b ? a : b))
-  const projections = due.map(({ projection }) => projection)
+  const range = {
+    after: due.map(({ member }) => member.position).reduce((a, b) => (a < b ? a : b)),
+    upTo: due.map(({ upTo }) => upTo).reduce((a, b) => (a > b ? a : b)),
+  }
+  const projections = due.map(({ member }) => member.projection)
   const lanes = due.map(laneOf)
+  const readers = readersOf(lanes)
   const slots = createSlots(writersMax)
   const hand = (lane: Lane) => {
     const { member, items, readTo } = lane
@@ -62,11 +67,12 @@ export async function fill(
   }
   let before: Promise<unknown> | undefined
   try {
-    for await (const batch of on.read(projections, { after, upTo })) {
+    for await (const batch of on.read(projections, range)) {
       on.signal?.throwIfAborted()
+      give(batch.items, readers)
       for (const lane of lanes) {
-        lane.items.push(...itemsFor(lane.member.projection, lane.readTo, batch))
-        if (batch.position > lane.readTo) lane.readTo = batch.position
+        const readTo = batch.position < lane.upTo ? batch.position : lane.upTo
+        if (readTo > lane.readTo) lane.readTo = readTo
         if (isEnough(lane)) hand(lane)
       }
       const all = Promise.all(lanes.map(({ done }) => done))
@@ -85,25 +91,86 @@ export async function fill(
   await Promise.all(lanes.map(({ done }) => done))
 }
 
-function laneOf(member: Member): Lane {
+/** Who reads which type of event: each event is looked at once, and not by everybody. */
+function readersOf(lanes: readonly Lane[]): Map<string, Lane[]> {
+  const readers = new Map<string, Lane[]>()
+  for (const lane of lanes) {
+    for (const type of lane.member.projection.on) {
+      readers.set(type, [...(readers.get(type) ?? []), lane])
+    }
+  }
+  return readers
+}
+
+/** Gives items to those who read them and do not have them yet. */
+function give(items: readonly Item[], readers: ReadonlyMap<string, readonly Lane[]>): void {
+  for (const item of items) {
+    const { type, position } = placeOf(item)
+    for (const lane of readers.get(type) ?? []) {
+      if (position > lane.readTo && position <= lane.upTo) lane.items.push(item)
+    }
+  }
+}
+
+function laneOf({ member, upTo }: Target): Lane {
   const { position } = member
-  return { member, items: [], readTo: position, handedTo: position, done: Promise.resolve() }
+  const done = Promise.resolve()
+  return { member, upTo, items: [], readTo: position, handedTo: position, done }
 }
 
 function isEnough({ items, readTo, handedTo }: Lane): boolean {
   return items.length >= eventsEnough || readTo - handedTo >= behindMax
 }
 
-async function apply(
-  db: Db,
-  member: Member,
-  { items, position }: { items: readonly Item[]; position: bigint },
-): Promise<void> {
+interface Part {
+  items: readonly Item[]
+  /** Where the tables are with these. */
+  position: bigint
+}
+
+async function apply(db: Db, member: Member, part: Part): Promise<void> {
+  if (!(await applyAtOnce(db, member, part))) await applyWithCare(db, member, part)
+  member.position = part.position
+}
+
+/**
+ * Reads what a part needs and sends all that it writes. False where that cannot be said beforehand,
+ * or does not work: nothing has been written then.
+ */
+async function applyAtOnce(db: Db, member: Member, { items, position }: Part): Promise<boolean> {
+  const { projection, shadow, parking } = member
+  const events = wholeEvents(items, parking)
+  if (events === undefined) return false
+  return db.connection().execute(async session => {
+    await beginOnShadow(session, shadow)
+    try {
+      const plan = await projection.plan?.(events, session)
+      if (plan !== undefined) {
+        const moving = savingPosition(session, projection.name, position)
+        await endTogether(session, [...plan.writes, moving])
+        return true
+      }
+    } catch (error) {
+      if (isWeather(error)) {
+        await rollBack(session).catch(() => undefined)
+        throw error
+      }
+    }
+    await rollBack(session)
+    return false
+  })
+}
+
+async function rollBack(session: Db): Promise<void> {
+  await sql`rollback`.execute(session)
+}
+
+/** An event that cannot be applied is found and parked. */
+async function applyWithCare(db: Db, member: Member, { items, position }: Part): Promise<void> {
   const { projection, shadow, parking } = member
   await db.transaction().execute(async trx => {
     await writeToShadow(trx, shadow)
     await applyItems(trx, projection, items, parking)
     await savePosition(trx, projection.name, position)
   })
-  member.position = position
 }

@@ -19,7 +19,10 @@ export interface KeyedTable<Row extends object> extends RowTable<Row> {
 
 export interface Folding<Row extends object> {
   keyOf(event: ReadEvent): string | undefined
-  /** The row after an event; undefined where there is none (any more). Never changes `row`. */
+  /**
+   * The row after an event; undefined where there is none (any more). Never changes `row`. Events
+   * of one key come in their order; those of different keys do not.
+   */
   evolve(row: Row | undefined, event: ReadEvent): Row | undefined
 }
 
@@ -30,29 +33,16 @@ export async function fold<Row extends object>(
   events: readonly ReadEvent[],
   folding: Folding<Row>,
 ): Promise<CompiledQuery[]> {
-  const keys = events.map(event => folding.keyOf(event))
-  const wanted = new Set<string>()
-  for (const key of keys) if (key !== undefined) wanted.add(key)
-  if (wanted.size === 0) return []
-  const before = await load(db, table, [...wanted])
-  const after = new Map<string, Row | undefined>(before)
-  for (const [index, event] of events.entries()) {
-    const key = keys[index]
-    if (key !== undefined) after.set(key, folding.evolve(after.get(key), event))
-  }
-  return differences(table, before, after)
-}
-
-function differences<Row extends object>(
-  table: KeyedTable<Row>,
-  before: Map<string, Row>,
-  after: Map<string, Row | undefined>,
-): CompiledQuery[] {
+  const groups = byKey(events, folding)
+  if (groups.size === 0) return []
+  const before = await load(db, table, [...groups.keys()])
   const fresh: Row[] = []
   const changed: Change<Row>[] = []
   const gone: string[] = []
-  for (const [key, row] of after) {
+  for (const [key, group] of groups) {
     const old = before.get(key)
+    let row = old
+    for (const event of group) row = folding.evolve(row, event)
     if (row === old) continue
     if (row === undefined) gone.push(key)
     else if (old === undefined) fresh.push(row)
@@ -64,6 +54,21 @@ function differences<Row extends object>(
     ...updateOf(table, changed),
     ...(gone.length > 0 ? [CompiledQuery.raw(textsOf(table).remove, [arrayOf(gone)])] : []),
   ]
+}
+
+function byKey(
+  events: readonly ReadEvent[],
+  { keyOf }: { keyOf(event: ReadEvent): string | undefined },
+): Map<string, ReadEvent[]> {
+  const groups = new Map<string, ReadEvent[]>()
+  for (const event of events) {
+    const key = keyOf(event)
+    if (key === undefined) continue
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [event])
+    else group.push(event)
+  }
+  return groups
 }
 
 interface Change<Row> {

@@ -74,7 +74,7 @@ export const orderProcesses = planned({
 })
 
 function evolve(row: ProcessRow | undefined, event: ReadEvent): ProcessRow | undefined {
-  const since = event.at.toISOString()
+  const since = event.at
   if (event.type === 'OrderSubmitted') {
     // What is brought in from elsewhere is driven, and after a crash repaired, by its importer.
     if (event.source !== undefined) return undefined

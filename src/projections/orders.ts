@@ -117,6 +117,8 @@ export const ordersProjection = planned({
         return next
       },
     })
+    // They were folded order by order.
+    news.sort((a, b) => (a.position < b.position ? -1 : 1))
     const writes = [
       ...folded,
       ...forgetting(db, events),
@@ -149,7 +151,7 @@ function notification(before: OrderRow, after: OrderRow, event: ReadEvent): Noti
     orderNumber: after.order_number,
     status: after.status,
     previousStatus: before.status,
-    at: event.at,
+    at: new Date(event.at),
   }
 }
 
@@ -166,14 +168,13 @@ function rowOf({ position, at, ...rest }: Notification) {
 }
 
 function evolveOrder(row: OrderRow | undefined, event: ReadEvent): OrderRow | undefined {
-  const before =
-    event.type === 'OrderSubmitted' ? submitted(event.data, event.at.toISOString()) : row
+  const before = event.type === 'OrderSubmitted' ? submitted(event.data, event.at) : row
   if (before === undefined) return undefined
   const after = { ...before, ...change(before, event) }
   const entry: TimelineEntry = {
     event: event.type,
     status: after.status,
-    at: event.at.toISOString(),
+    at: event.at,
     by: event.actor.role,
   }
   // Until when an order waits is not something that happens to it.

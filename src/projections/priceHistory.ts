@@ -40,7 +40,7 @@ function changeOf(event: ReadEvent) {
       price_minor: price.amount,
       currency: price.currency,
       actor: nameOf(event.actor),
-      at: event.at.toISOString(),
+      at: event.at,
     },
   ]
 }

@@ -11,7 +11,7 @@ export type ReadEvent = ShopEvent & {
   stream: string
   revision: number
   position: bigint
-  at: Date
+  at: string
   actor: Actor
   correlationId: string
   commandId: string

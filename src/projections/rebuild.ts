@@ -1,6 +1,6 @@
 // Rebuilds projections from the beginning of the log beside the tables that go on serving.
 import { type Kysely, sql } from 'kysely'
-import { createSlots } from '../kit/slots.ts'
+import { createSlots, type Slots } from '../kit/slots.ts'
 import { ensureCheckpoints, positionOf } from './checkpoints.ts'
 import { type Batch, parkedStreams } from './engine.ts'
 import { fill, type Member, writersMax } from './filling.ts'
@@ -104,14 +104,20 @@ async function rebuildAlone(
   const members = await Promise.all(
     projections.map(async each => enlist(db, each, await begin(db, each, target))),
   )
-  await fill(db, members, on, target)
+  const live = await lookAtLive(db, members, target)
+  const upTo = ({ projection }: Member) => live.positions.get(projection.name) ?? target
+  await fill(
+    db,
+    members.map(member => ({ member, upTo: upTo(member) })),
+    on,
+  )
+  const turns = { tables: createSlots(writersMax), ends: createSlots(concludersMax) }
   // What takes longest begins first, so that it is not what all wait for at the end.
   const sized = await largestFirst(db, members)
-  await index(db, sized)
-  await together(sized, writersMax, ({ projection, shadow }) =>
-    patiently(db, trx => analyze(trx, projection, shadow)),
-  )
-  return together(sized, concludersMax, member => conclude(db, member, on))
+  return together(sized, async member => {
+    await prepare(db, member, turns.tables)
+    return turns.ends.take(() => conclude(db, member, { on, live, target }))
+  })
 }
 
 async function largestFirst(db: Db, members: readonly Member[]): Promise<Member[]> {
@@ -122,14 +128,9 @@ async function largestFirst(db: Db, members: readonly Member[]): Promise<Member[
   return all.toSorted((a, b) => b.size - a.size).map(({ member }) => member)
 }
 
-/** So many at a time. All have to be done before anyone hears of the trouble of one. */
-async function together<T, R>(
-  all: readonly T[],
-  most: number,
-  work: (each: T) => Promise<R>,
-): Promise<R[]> {
-  const slots = createSlots(most)
-  const working = all.map(each => slots.take(() => work(each)))
+/** All have to be done before anyone hears of the trouble of one. */
+async function together<T, R>(all: readonly T[], work: (each: T) => Promise<R>): Promise<R[]> {
+  const working = all.map(work)
   await Promise.allSettled(working)
   return Promise.all(working)
 }
@@ -150,14 +151,13 @@ async function enlist(db: Db, projection: Projection, before: Resumed): Promise<
   return { projection, shadow, position: isLeft ? before.position : 0n, parking }
 }
 
-/** The indexes of all tables: those of one table, too, are made by several sessions. */
-async function index(db: Db, members: readonly Member[]): Promise<void> {
-  const missing = await Promise.all(
-    members.map(({ projection, shadow }) => missingIndexes(db, projection, shadow)),
+/** Indexes and statistics of full tables; the indexes of one are made by several sessions. */
+async function prepare(db: Db, { projection, shadow }: Member, turns: Slots): Promise<void> {
+  const missing = await missingIndexes(db, projection, shadow)
+  await together(missing, statement =>
+    turns.take(() => patiently(db, trx => sql.raw(statement).execute(trx))),
   )
-  await together(missing.flat(), writersMax, statement =>
-    patiently(db, trx => sql.raw(statement).execute(trx)),
-  )
+  await turns.take(() => patiently(db, trx => analyze(trx, projection, shadow)))
 }
 
 /** Runs `work` in a transaction whose statements may take as long as whole tables do. */
@@ -168,49 +168,91 @@ function patiently<T>(db: Db, work: (trx: Db) => Promise<T>): Promise<T> {
   })
 }
 
-async function conclude(db: Db, member: Member, on: Rebuilding): Promise<Rebuilt> {
+async function conclude(
+  db: Db,
+  member: Member,
+  { on, live, target }: { on: Rebuilding; live: Live; target: bigint },
+): Promise<Rebuilt> {
   const { projection } = member
+  const matches = await compare(db, member, live)
+  await fill(db, [{ member, upTo: target }], on)
   for (;;) {
-    const live = await positionOf(db, projection.name)
-    if (live - member.position <= nearEnough) break
-    await fill(db, [member], on, live)
+    const upTo = await positionOf(db, projection.name)
+    if (upTo - member.position <= nearEnough) break
+    await fill(db, [{ member, upTo }], on)
   }
-  const matches = await compare(db, member, on)
   const position = await swap(db, member, on)
   await finish(db, projection.name, matches)
   return { name: projection.name, position, matches }
 }
 
-/**
- * Whether the new tables are equal to the live ones at one position. The live ones are read in a
- * snapshot, so that they go on meanwhile.
- */
-async function compare(db: Db, member: Member, on: Rebuilding): Promise<boolean | undefined> {
-  const { projection, shadow } = member
-  const live = await snapshotOf(db, member)
-  if (live === undefined) return undefined
-  await fill(db, [member], on, live.position)
-  const digest = await patiently(db, trx => digestOf(trx, projection, shadow))
-  return live.digest === digest
+/** What the live tables are like at the beginning. */
+interface Live {
+  /** Where those are that the new ones can be compared with. */
+  positions: ReadonlyMap<string, bigint>
+  /** Their digests, by projection. */
+  digests: Promise<ReadonlyMap<string, string>>
 }
 
-/** The digest of the live tables, and where they are; undefined where it would say nothing. */
-async function snapshotOf(db: Db, { projection, position: filled }: Member) {
-  return db
-    .transaction()
-    .setIsolationLevel('repeatable read')
-    .execute(async trx => {
-      await sql`set local statement_timeout = 0`.execute(trx)
-      const { rows } = await sql<{ position: bigint; version: number; parked: bigint }>`
-        select position, version,
-          (select count(*) from shop.parked_events p where p.name = c.name) as parked
-        from shop.checkpoints c
-        where name = ${projection.name}
-      `.execute(trx)
-      const [{ position, version, parked } = { position: -1n, version: 0, parked: 0n }] = rows
-      const isAlike = version === projection.version && position >= filled && parked === 0n
-      return isAlike
-        ? { position, digest: await digestOf(trx, projection, 'readmodel') }
-        : undefined
-    })
+/**
+ * Sums the live tables up in a snapshot, so that they go on meanwhile, and while the new ones are
+ * filled up to where they are: that leaves a processor free. Left out are those where a comparison
+ * would say nothing.
+ */
+async function lookAtLive(db: Db, members: readonly Member[], target: bigint): Promise<Live> {
+  const trx = await db.startTransaction().setIsolationLevel('repeatable read').execute()
+  const end = () => trx.rollback().execute()
+  try {
+    await sql`set local statement_timeout = 0`.execute(trx)
+    const positions = await comparable(trx, members, target)
+    const alike = members.filter(({ projection }) => positions.has(projection.name))
+    const digests = digestsOf(trx, alike).finally(end)
+    // It is awaited in its turn; a failure meanwhile must not count as unhandled.
+    digests.catch(() => undefined)
+    return { positions, digests }
+  } catch (error) {
+    await end().catch(() => undefined)
+    throw error
+  }
+}
+
+/** Tables of the same version that are not far behind, and of which nothing is missing. */
+async function comparable(
+  db: Db,
+  members: readonly Member[],
+  target: bigint,
+): Promise<Map<string, bigint>> {
+  const { rows } = await sql<{ name: string; position: bigint; version: number; parked: bigint }>`
+    select name, position, version,
+      (select count(*) from shop.parked_events p where p.name = c.name) as parked
+    from shop.checkpoints c
+    where name = any(${members.map(({ projection }) => projection.name)}::text[])
+  `.execute(db)
+  const byName = new Map(members.map(member => [member.projection.name, member]))
+  const alike = rows.filter(({ name, position, version, parked }) => {
+    const member = byName.get(name)
+    const isNear = position > 0n && target - position <= nearEnough
+    const isAlike = member?.projection.version === version && position >= member.position
+    return isNear && isAlike && parked === 0n
+  })
+  return new Map(alike.map(({ name, position }) => [name, position]))
+}
+
+async function digestsOf(db: Db, members: readonly Member[]): Promise<Map<string, string>> {
+  const digests = new Map<string, string>()
+  for (const { projection } of members) {
+    digests.set(projection.name, await digestOf(db, projection, 'readmodel'))
+  }
+  return digests
+}
+
+/** Whether new tables are equal to the live ones at the position up to which they were filled. */
+async function compare(
+  db: Db,
+  { projection, shadow }: Member,
+  { positions, digests }: Live,
+): Promise<boolean | undefined> {
+  if (!positions.has(projection.name)) return undefined
+  const digest = await patiently(db, trx => digestOf(trx, projection, shadow))
+  return (await digests).get(projection.name) === digest
 }

@@ -1,5 +1,5 @@
 // How far rebuilds are, so that anyone can watch them and whoever comes next can go on.
-import { type Kysely, sql } from 'kysely'
+import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -70,9 +70,14 @@ export async function waitingRebuilds(db: Db): Promise<string[]> {
 
 /** Writes down how far shadow tables are filled, in the transaction that fills them. */
 export async function savePosition(db: Db, name: string, position: bigint): Promise<void> {
-  await sql`
+  await db.executeQuery(savingPosition(db, name, position))
+}
+
+/** The statement that does it. */
+export function savingPosition(db: Db, name: string, position: bigint): CompiledQuery {
+  return sql`
     update shop.rebuilds set position = ${position}, updated_at = now() where name = ${name}
-  `.execute(db)
+  `.compile(db)
 }
 
 /** The new tables serve. */

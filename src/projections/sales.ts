@@ -146,7 +146,7 @@ function ownLines(event: ReadEvent): UnsortedRow[] {
     quantity: -quantity,
     amount_minor: total.amount,
     currency: total.currency,
-    sold_at: event.at.toISOString(),
+    sold_at: event.at,
   }))
 }
 
@@ -173,7 +173,7 @@ function moneyLines(lines: readonly OrderLine[], charges: readonly Charge[]) {
 /** When orders were paid: a sale counts from that moment. */
 function paidIn(events: readonly ReadEvent[]): Map<string, string> {
   const paid = events.filter(event => event.type === 'OrderPaid')
-  return new Map(paid.map(({ data, at }) => [data.orderId, at.toISOString()]))
+  return new Map(paid.map(({ data, at }) => [data.orderId, at]))
 }
 
 function settling(db: Kysely<Tables>, paid: ReadonlyMap<string, string>): CompiledQuery[] {
@@ -217,7 +217,7 @@ type SoldLine = Pick<SaleRow, 'product_id' | 'customer_id' | 'country' | 'catego
 type ReturnRow = Omit<UnsortedRow, 'customer_id' | 'country'> & { order_id: string }
 
 function returnLines(event: ReadEvent): ReturnRow[] {
-  const sold_at = event.at.toISOString()
+  const sold_at = event.at
   if (event.type === 'ItemsReturned') {
     const { orderId, returnId, lines, charges } = event.data
     return moneyLines(lines, charges).map(line => ({

@@ -1,5 +1,5 @@
 // Tables beside those that serve: made empty, filled, compared, and put in their place.
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Projection } from './projection.ts'
 import type { Tables } from './tables.ts'
 
@@ -90,9 +90,16 @@ async function leaveAlone(db: Db, schema: string, table: string): Promise<void> 
   await sql`alter table ${sql.id(schema, table)} set (autovacuum_enabled = false)`.execute(db)
 }
 
-/** Tells the database what is in tables that nobody has looked at yet, so that it plans well. */
+/**
+ * Tells the database what is in tables that nobody has looked at yet, so that it plans well. JSON
+ * says nothing to a planner, and takes three quarters of the time.
+ */
 export async function analyze(db: Db, projection: Projection, schema: string): Promise<void> {
-  for (const table of projection.tables) await sql`analyze ${sql.id(schema, table)}`.execute(db)
+  for (const table of projection.tables) {
+    const columns = await columnsOf(db, { schema, table }, sql`atttypid <> 'jsonb'::regtype`)
+    const names = sql.join(columns.map(name => sql.id(name)))
+    await sql`analyze ${sql.id(schema, table)} (${names})`.execute(db)
+  }
 }
 
 /** Moves the tables of a projection to another schema, which is made for it. */
@@ -132,9 +139,19 @@ export async function writeToShadow(db: Db, shadow: string): Promise<void> {
   `.execute(db)
 }
 
+/** Begins a transaction that does so, in one round trip. */
+export async function beginOnShadow(session: Db, shadow: string): Promise<void> {
+  await sql`
+    begin;
+    set local synchronous_commit = off;
+    set local search_path = ${sql.id(shadow)}, shop, public
+  `.execute(session)
+}
+
 /** How many rows a table of this schema has, and a digest of them in whatever order they are. */
 export async function summarizeTable(db: Db, schema: string, table: string) {
-  const columns = await ownColumns(db, schema, table)
+  // What is generated follows from the others, and not all of its types have hashes.
+  const columns = await columnsOf(db, { schema, table }, sql`attgenerated = ''`)
   const row = sql`row(${sql.join(columns.map(name => sql.ref(name)))})`
   const { rows } = await sql<{ rows: bigint; digest: string }>`
     select count(*) as rows,
@@ -147,13 +164,16 @@ export async function summarizeTable(db: Db, schema: string, table: string) {
   return { rows: Number(rows[0]?.rows ?? 0), digest: rows[0]?.digest ?? '' }
 }
 
-/** Those that are written; the others follow from them, and not all of their types have hashes. */
-async function ownColumns(db: Db, schema: string, table: string): Promise<string[]> {
+async function columnsOf(
+  db: Db,
+  { schema, table }: { schema: string; table: string },
+  condition: RawBuilder<unknown>,
+): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select attname as name
     from pg_attribute
     where attrelid = ${`${schema}.${table}`}::regclass
-      and attnum > 0 and not attisdropped and attgenerated = ''
+      and attnum > 0 and not attisdropped and ${condition}
     order by attname
   `.execute(db)
   return rows.map(({ name }) => name)

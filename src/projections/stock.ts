@@ -47,7 +47,7 @@ function movement(event: ReadEvent): MovementRow[] {
     position: String(event.position),
     kind: event.type,
     actor: nameOf(event.actor),
-    at: event.at.toISOString(),
+    at: event.at,
   }
   if (event.type === 'StockAdjusted') {
     const { productId, delta, reason, note } = event.data

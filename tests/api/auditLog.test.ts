@@ -212,7 +212,7 @@ describe('what something was like', () => {
       const then = await auditor.client.get(`${path}?asOf=${event.revision}`)
       const state = JSON.parse(JSON.stringify(plain(fold(order, folded))))
       expect(then.body).toMatchObject({ revision: event.revision, unreadable: null, state })
-      const atThatTime = await auditor.client.get(`${path}?asOf=${event.at.toISOString()}`)
+      const atThatTime = await auditor.client.get(`${path}?asOf=${event.at}`)
       expect(Number(atThatTime.body.revision)).toBeGreaterThanOrEqual(event.revision)
     }
     expect(folded.length).toBeGreaterThan(4)

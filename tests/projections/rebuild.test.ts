@@ -1,8 +1,8 @@
 // Rebuilding a projection leaves its tables as they were, while the shop goes on.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { projections } from '../../src/projections/index.ts'
-import type { Projection } from '../../src/projections/projection.ts'
-import { rebuild } from '../../src/projections/rebuild.ts'
+import { type Projection, planned } from '../../src/projections/projection.ts'
+import { type Rebuilt, rebuild } from '../../src/projections/rebuild.ts'
 import { rebuildStates } from '../../src/projections/rebuildStates.ts'
 import { rollBack } from '../../src/projections/swap.ts'
 import { snapshot } from '../../src/workers/audit/projectionCheck.ts'
@@ -110,6 +110,40 @@ describe('a rebuild', () => {
     await rollBack(back.db, orders)
   })
 
+  it('parks what it cannot apply, and writes everything else', async () => {
+    const { back } = traffic.shop
+    const stock = numbered('stock')
+    const movements = async () => {
+      const { rows } = await back.pool.query<{ position: bigint; stream: string }>(
+        `select position, 'stock-' || product_id as stream from stock_movements order by position`,
+      )
+      return rows
+    }
+    const all = await movements()
+    const bad = all[1]
+    const faulty = planned({
+      ...stock,
+      async plan(events, db) {
+        if (events.some(({ position }) => position === bad?.position)) throw new Error('a bug')
+        const plan = await stock.plan?.(events, db)
+        if (plan === undefined) throw new Error('stock says what it writes')
+        return plan
+      },
+    })
+    expect(await rebuildNow(faulty)).toMatchObject([{ name: 'stock', matches: false }])
+    const isKept = ({ position, stream }: { position: bigint; stream: string }) =>
+      stream !== bad?.stream || position < bad.position
+    expect(all.every(isKept)).toBe(false)
+    expect(await movements()).toEqual(all.filter(isKept))
+    const { rows } = await back.pool.query(
+      `select error from shop.parked_events where name = 'stock' order by position limit 1`,
+    )
+    expect(rows).toEqual([{ error: 'Error: a bug' }])
+    await rebuildNow(stock)
+    expect(await movements()).toEqual(all)
+    await atRest(back)
+  })
+
   it('that was interrupted goes on where it was', async () => {
     const { back } = traffic.shop
     const orders = numbered('orders')
@@ -178,9 +212,11 @@ describe('rebuilding while orders come in', () => {
     const reading = (async () => {
       while (busy.now) totals.push((await person.client.get('/orders')).body.total)
     })()
-    for (const projection of projections) await rebuildNow(projection)
+    const rebuilt: Rebuilt[] = []
+    for (const projection of projections) rebuilt.push(...(await rebuildNow(projection)))
     busy.now = false
     await Promise.all([shopping, reading])
+    expect(rebuilt.map(({ matches }) => matches)).toEqual(projections.map(() => true))
     await atRest(shop.back)
     expect(await findings(shop.back)).toEqual([])
     expect(orders.length).toBeGreaterThan(projections.length)

@@ -72,6 +72,19 @@ describe.each([
     },
   )
 
+  it('pass over the rows of a COPY that fails, or that comes behind what fails', async () => {
+    const there = insertOf(categories, rowsFrom(4_000, 1))
+    await runTogether(db, there)
+    const before = await count()
+    const copied = insertOf(categories, rowsFrom(4_000, copyFrom))
+    const failing = CompiledQuery.raw('select 1 / $1::integer', [0])
+    await expect(runTogether(db, [...copied, ...there])).rejects.toMatchObject({ code: '23505' })
+    await expect(runTogether(db, [failing, ...copied])).rejects.toThrow('by zero')
+    await expect(Promise.all(copied.map(each => db.executeQuery(each)))).rejects.toThrow()
+    expect(await count()).toBe(before)
+    expect(await runTogether(db, there)).toEqual([0])
+  })
+
   it('write nothing for who has lost its lease meanwhile', async () => {
     const named = { name: `leased ${pipeline}`, version: 1 }
     await ensureCheckpoints(db, [named])

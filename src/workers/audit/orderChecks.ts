@@ -24,7 +24,7 @@ export function createOrderBook(settledBefore: Date): OrderBook {
       if (event === undefined || !isOrderStep(event)) return undefined
       const before = orders.get(event.data.orderId)?.state ?? order.initial
       const after = order.evolve(before, event)
-      orders.set(event.data.orderId, { state: after, changedAt: event.at })
+      orders.set(event.data.orderId, { state: after, changedAt: new Date(event.at) })
       return { event, before, after }
     },
     isSettled(orderId) {

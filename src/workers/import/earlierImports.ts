@@ -50,7 +50,8 @@ export async function readEarlierImports(
       documents.set(document, { rows, refusals })
     } else if (event.type === 'OrderSubmitted') {
       const { orderId, customerId, lines } = event.data
-      for (const line of lines) sales.push({ orderId, customerId, at: event.at, ...goodsOf(line) })
+      const at = new Date(event.at)
+      for (const line of lines) sales.push({ orderId, customerId, at, ...goodsOf(line) })
     } else if (event.type === 'ItemsReturned') {
       const { orderId, returnId, reference, lines } = event.data
       for (const line of lines) returns.push({ orderId, returnId, reference, ...goodsOf(line) })

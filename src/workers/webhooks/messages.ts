@@ -45,7 +45,7 @@ export function isSent(event: ReadEvent): event is SentEvent {
 export function messageOf(event: SentEvent): WebhookMessage {
   return {
     type: webhookTypeOf[event.type],
-    timestamp: event.at.toISOString(),
+    timestamp: event.at,
     data: {
       ...factsOf(event),
       aggregateRevision: event.revision,
