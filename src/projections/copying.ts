@@ -23,14 +23,15 @@ export function linesOf<Row extends object>(
   const writers = namesOf(columns).map(name => ({ name, write: writerOf(columns[name]) }))
   let lines = ''
   for (const row of rows) {
+    let line = ''
     let before = ''
     for (const { name, write } of writers) {
       const value = row[name]
-      lines += before
-      lines += value === null || value === undefined ? '\\N' : write(value)
+      line += before
+      line += value === null || value === undefined ? '\\N' : write(value)
       before = '\t'
     }
-    lines += '\n'
+    lines += `${line}\n`
   }
   return lines
 }
@@ -43,6 +44,7 @@ export function namesOf<Columns extends object>(columns: Columns): (keyof Column
 
 function writerOf(type: string): (value: unknown) => string {
   if (type === 'jsonb') return value => escaped(JSON.stringify(value))
+  if (type === 'bigint' || type === 'boolean') return String
   if (type.endsWith('[]')) return value => escaped(arrayOf(value))
   return value => escaped(String(value))
 }

@@ -114,10 +114,15 @@ async function rebuildAlone(
   const turns = { tables: createSlots(writersMax), ends: createSlots(concludersMax) }
   // What takes longest begins first, so that it is not what all wait for at the end.
   const sized = await largestFirst(db, members)
-  return together(sized, async member => {
-    await prepare(db, member, turns.tables)
-    return turns.ends.take(() => conclude(db, member, { on, live, target }))
-  })
+  return together(
+    sized.map(async member => {
+      const [matches] = await together([
+        turns.tables.take(() => compare(db, member, live)),
+        prepare(db, member, turns.tables),
+      ])
+      return turns.ends.take(() => conclude(db, member, { on, target, matches }))
+    }),
+  )
 }
 
 async function largestFirst(db: Db, members: readonly Member[]): Promise<Member[]> {
@@ -129,8 +134,7 @@ async function largestFirst(db: Db, members: readonly Member[]): Promise<Member[
 }
 
 /** All have to be done before anyone hears of the trouble of one. */
-async function together<T, R>(all: readonly T[], work: (each: T) => Promise<R>): Promise<R[]> {
-  const working = all.map(work)
+async function together<const T extends readonly Promise<unknown>[]>(working: T) {
   await Promise.allSettled(working)
   return Promise.all(working)
 }
@@ -154,8 +158,10 @@ async function enlist(db: Db, projection: Projection, before: Resumed): Promise<
 /** Indexes and statistics of full tables; the indexes of one are made by several sessions. */
 async function prepare(db: Db, { projection, shadow }: Member, turns: Slots): Promise<void> {
   const missing = await missingIndexes(db, projection, shadow)
-  await together(missing, statement =>
-    turns.take(() => patiently(db, trx => sql.raw(statement).execute(trx))),
+  await together(
+    missing.map(statement =>
+      turns.take(() => patiently(db, trx => sql.raw(statement).execute(trx))),
+    ),
   )
   await turns.take(() => patiently(db, trx => analyze(trx, projection, shadow)))
 }
@@ -171,10 +177,9 @@ function patiently<T>(db: Db, work: (trx: Db) => Promise<T>): Promise<T> {
 async function conclude(
   db: Db,
   member: Member,
-  { on, live, target }: { on: Rebuilding; live: Live; target: bigint },
+  { on, target, matches }: { on: Rebuilding; target: bigint; matches: boolean | undefined },
 ): Promise<Rebuilt> {
   const { projection } = member
-  const matches = await compare(db, member, live)
   await fill(db, [{ member, upTo: target }], on)
   for (;;) {
     const upTo = await positionOf(db, projection.name)

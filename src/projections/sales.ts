@@ -69,16 +69,11 @@ export const sales: Projection = {
 }
 
 async function salesOf(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<CompiledQuery[]> {
-  const { lines, categories } = await soldLines(db, events)
-  const changed = upsertOf(saleCategories, categories)
   const paid = paidIn(events)
-  // Most are paid at once: their lines are written as they are in the end.
-  const settled = lines.map(line => ({
-    ...line,
-    sold_at: paid.get(line.document_id) ?? line.sold_at,
-  }))
+  const { lines, categories } = await soldLines(db, events, paid)
+  const changed = upsertOf(saleCategories, categories)
   for (const { document_id } of lines) paid.delete(document_id)
-  return [...changed, ...insertOf(saleLines, settled), ...settling(db, paid)]
+  return [...changed, ...insertOf(saleLines, lines), ...settling(db, paid)]
 }
 
 interface CategoryRow {
@@ -92,8 +87,15 @@ const saleCategories: KeyedTable<CategoryRow> = {
   columns: { product_id: 'uuid', category_id: 'uuid' },
 }
 
-/** What is sold in a batch, under the category that a product has at that place of the log. */
-async function soldLines(db: Kysely<Tables>, events: readonly ReadEvent[]) {
+/**
+ * What is sold in a batch, under the category that a product has at that place of the log. Most is
+ * paid at once: such lines are written as they are in the end.
+ */
+async function soldLines(
+  db: Kysely<Tables>,
+  events: readonly ReadEvent[],
+  paid: ReadonlyMap<string, string>,
+) {
   const sold = events.map(event => ({ event, lines: ownLines(event) }))
   const productIds = sold.flatMap(({ lines }) => lines.flatMap(line => line.product_id ?? []))
   const categories = await categoriesOf(db, [...new Set(productIds)])
@@ -106,7 +108,9 @@ async function soldLines(db: Kysely<Tables>, events: readonly ReadEvent[]) {
       changed.set(productId, { product_id: productId, category_id: categoryId })
     }
     for (const line of own) {
-      lines.push({ ...line, category_id: categories.get(line.product_id ?? '') ?? null })
+      const category_id = categories.get(line.product_id ?? '') ?? null
+      const sold_at = paid.get(line.document_id) ?? line.sold_at
+      lines.push({ ...line, category_id, sold_at })
     }
   }
   return { lines, categories: [...changed.values()] }
@@ -151,7 +155,8 @@ function ownLines(event: ReadEvent): UnsortedRow[] {
 }
 
 function moneyLines(lines: readonly OrderLine[], charges: readonly Charge[]) {
-  const goods = lines.map(({ productId, sku, name, quantity, total }) => ({
+  const goods = lines.map(({ productId, sku, name, quantity, total }, index) => ({
+    line: index,
     product_id: productId,
     sku,
     name,
@@ -159,7 +164,8 @@ function moneyLines(lines: readonly OrderLine[], charges: readonly Charge[]) {
     amount_minor: total.amount,
     currency: total.currency,
   }))
-  const extras = charges.map(({ code, name, amount }) => ({
+  const extras = charges.map(({ code, name, amount }, index) => ({
+    line: lines.length + index,
     product_id: null,
     sku: code,
     name,
@@ -167,7 +173,7 @@ function moneyLines(lines: readonly OrderLine[], charges: readonly Charge[]) {
     amount_minor: amount.amount,
     currency: amount.currency,
   }))
-  return [...goods, ...extras].map((row, line) => ({ ...row, line }))
+  return [...goods, ...extras]
 }
 
 /** When orders were paid: a sale counts from that moment. */
