@@ -105,12 +105,31 @@ async function rebuildAlone(
     projections.map(async each => enlist(db, each, await begin(db, each, target))),
   )
   const live = await lookAtLive(db, members, target)
-  const upTo = ({ projection }: Member) => live.positions.get(projection.name) ?? target
-  await fill(
-    db,
-    members.map(member => ({ member, upTo: upTo(member) })),
-    on,
-  )
+  try {
+    return await fillAndReplace(db, members, { on, live, target })
+  } finally {
+    // Nothing of a rebuild goes on behind its end, whatever that is.
+    await live.digests.catch(() => undefined)
+  }
+}
+
+interface Course {
+  on: Rebuilding
+  live: Live
+  /** Where the log ended at the beginning. */
+  target: bigint
+}
+
+async function fillAndReplace(
+  db: Db,
+  members: readonly Member[],
+  { on, live, target }: Course,
+): Promise<Rebuilt[]> {
+  const wanted = members.map(member => ({
+    member,
+    upTo: live.positions.get(member.projection.name) ?? target,
+  }))
+  await fill(db, wanted, on)
   const turns = { tables: createSlots(writersMax), ends: createSlots(concludersMax) }
   // What takes longest begins first, so that it is not what all wait for at the end.
   const sized = await largestFirst(db, members)

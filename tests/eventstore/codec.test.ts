@@ -62,7 +62,7 @@ describe('what goes with an event', () => {
       stream: 'stock-1',
       revision: 3,
       position: 42n,
-      at,
+      at: at.toISOString(),
       commandId: sampleId(91),
       correlationId: sampleId(92),
       causationId: sampleId(93),
