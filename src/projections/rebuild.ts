@@ -49,8 +49,8 @@ export interface Rebuilt {
 
 /** So close to the live tables that the last step holds up nobody. */
 const nearEnough = 2_000n
-/** Fewer than write: each has two sessions in its last step, of a pool that others wait for. */
-const concludersMax = 2
+/** One at a time beside the others' indexes: it has two sessions, of a pool that others wait for. */
+const concludersMax = 1
 
 /**
  * Fills shadow tables from the first event, catches up, compares them with the live ones where both
