@@ -49,7 +49,7 @@ export interface Rebuilt {
 
 /** So close to the live tables that the last step holds up nobody. */
 const nearEnough = 2_000n
-/** One at a time beside the others' indexes: it has two sessions, of a pool that others wait for. */
+/** One at a time beside the indexes of others: it takes two sessions of a pool that is shared. */
 const concludersMax = 1
 
 /**
