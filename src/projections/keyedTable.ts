@@ -33,16 +33,17 @@ export async function fold<Row extends object>(
   events: readonly ReadEvent[],
   folding: Folding<Row>,
 ): Promise<CompiledQuery[]> {
-  const groups = byKey(events, folding)
-  if (groups.size === 0) return []
-  const before = await load(db, table, [...groups.keys()])
+  const groups = Map.groupBy(events, event => folding.keyOf(event))
+  const keys = [...groups.keys()].filter(key => key !== undefined)
+  if (keys.length === 0) return []
+  const before = await load(db, table, keys)
   const fresh: Row[] = []
   const changed: Change<Row>[] = []
   const gone: string[] = []
-  for (const [key, group] of groups) {
+  for (const key of keys) {
     const old = before.get(key)
     let row = old
-    for (const event of group) row = folding.evolve(row, event)
+    for (const event of groups.get(key) ?? []) row = folding.evolve(row, event)
     if (row === old) continue
     if (row === undefined) gone.push(key)
     else if (old === undefined) fresh.push(row)
@@ -54,21 +55,6 @@ export async function fold<Row extends object>(
     ...updateOf(table, changed),
     ...(gone.length > 0 ? [CompiledQuery.raw(textsOf(table).remove, [arrayOf(gone)])] : []),
   ]
-}
-
-function byKey(
-  events: readonly ReadEvent[],
-  { keyOf }: { keyOf(event: ReadEvent): string | undefined },
-): Map<string, ReadEvent[]> {
-  const groups = new Map<string, ReadEvent[]>()
-  for (const event of events) {
-    const key = keyOf(event)
-    if (key === undefined) continue
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [event])
-    else group.push(event)
-  }
-  return groups
 }
 
 interface Change<Row> {

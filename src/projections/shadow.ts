@@ -132,21 +132,19 @@ export async function replaceTables(
  * Reads and writes the tables of a schema instead of the serving ones, until the transaction ends.
  */
 export async function writeToShadow(db: Db, shadow: string): Promise<void> {
-  // A shadow that a crash loses is filled again: its commits need not wait for the disk.
-  await sql`
-    select set_config('synchronous_commit', 'off', true),
-      set_config('search_path', ${`${shadow},shop,public`}, true)
-  `.execute(db)
+  await settingsOn(shadow).execute(db)
 }
 
 /** Begins a transaction that does so, in one round trip. */
 export async function beginOnShadow(session: Db, shadow: string): Promise<void> {
-  await sql`
-    begin;
-    set local synchronous_commit = off;
-    set local search_path = ${sql.id(shadow)}, shop, public
-  `.execute(session)
+  await sql`begin; ${settingsOn(shadow)}`.execute(session)
 }
+
+/** A shadow that a crash loses is filled again: its commits need not wait for the disk. */
+const settingsOn = (shadow: string) => sql`
+  set local synchronous_commit = off;
+  set local search_path = ${sql.id(shadow)}, shop, public
+`
 
 /** How many rows a table of this schema has, and a digest of them in whatever order they are. */
 export async function summarizeTable(db: Db, schema: string, table: string) {

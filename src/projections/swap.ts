@@ -27,7 +27,8 @@ export async function swap(db: Db, member: Member, on: Rebuilding): Promise<bigi
     const range = { after: member.position, upTo: live.position }
     for await (const batch of on.read([projection], range)) {
       await writeToShadow(trx, shadow)
-      await applyItems(trx, projection, itemsFor(projection, member.position, batch), parking)
+      const items = itemsFor(projection, { after: member.position }, batch)
+      await applyItems(trx, projection, items, parking)
       member.position = batch.position
     }
     await replaceTables(trx, projection, { by: shadow, keptIn: previousOf(name) })
