@@ -117,6 +117,7 @@ export const catalogue = planned({
     let listingsChanged = false
     const ofProducts = await fold(db, products, events, {
       keyOf: productOf,
+      creation: 'ProductCreated',
       evolve(row, event) {
         const next = evolveProduct(row, event)
         // Pieces come and go all the time; listings change only when the band does.

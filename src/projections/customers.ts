@@ -50,6 +50,7 @@ export const customersProjection = planned({
   async plan(events, db) {
     const writes = await fold(db, customers, events, {
       keyOf: event => (isCustomerEvent(event) ? event.data.customerId : undefined),
+      creation: 'CustomerRegistered',
       evolve(row, event) {
         if (!isCustomerEvent(event)) return row
         const state = customer.evolve(stateOf(row), event)

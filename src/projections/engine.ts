@@ -62,7 +62,7 @@ export async function commitBatch(
   if (due.length === 0) return {}
   const parts = due.map(member => {
     const { projection, lease } = member
-    return { ...member, items: itemsFor(projection, { after: lease.position }, batch) }
+    return { ...member, items: itemsFor(projection, lease.position, batch) }
   })
   const clean = parts.filter(isClean)
   const all: Committed = {}
@@ -91,17 +91,18 @@ function typesOf(projection: Projection): ReadonlySet<string> {
   return types
 }
 
-/** What a projection reads of a batch, behind a position and, where one is given, up to another. */
-export function itemsFor(
-  projection: Projection,
-  { after, upTo }: { after: bigint; upTo?: bigint },
-  { items }: Batch,
-): readonly Item[] {
+/** What a projection reads of a batch, behind a position. */
+export function itemsFor(projection: Projection, after: bigint, { items }: Batch): readonly Item[] {
   const types = typesOf(projection)
   return items.filter(item => {
-    const { type, position } = 'event' in item ? item.event : item.poison
-    return types.has(type) && position > after && (upTo === undefined || position <= upTo)
+    const { type, position } = placeOf(item)
+    return types.has(type) && position > after
   })
+}
+
+/** Where an item is in the log, and of which type. */
+export function placeOf(item: Item): { type: string; position: bigint } {
+  return 'event' in item ? item.event : item.poison
 }
 
 /** Whether a part holds nothing that has to be parked for all that is known. */

@@ -1,7 +1,7 @@
 // Fills the tables of several projections from one reading of the log.
 import { type Kysely, sql } from 'kysely'
 import { createSlots } from '../kit/slots.ts'
-import { applyItems, type Item, isWeather, itemsFor, type Parking, wholeEvents } from './engine.ts'
+import { applyItems, type Item, isWeather, type Parking, placeOf, wholeEvents } from './engine.ts'
 import type { Projection } from './projection.ts'
 import type { Rebuilding } from './rebuild.ts'
 import { savePosition, savingPosition } from './rebuildStates.ts'
@@ -55,6 +55,7 @@ export async function fill(db: Db, targets: readonly Target[], on: Rebuilding): 
   }
   const projections = due.map(({ member }) => member.projection)
   const lanes = due.map(laneOf)
+  const readers = readersOf(lanes)
   const slots = createSlots(writersMax)
   const hand = (lane: Lane) => {
     const { member, items, readTo } = lane
@@ -68,9 +69,8 @@ export async function fill(db: Db, targets: readonly Target[], on: Rebuilding): 
   try {
     for await (const batch of on.read(projections, range)) {
       on.signal?.throwIfAborted()
+      give(batch.items, readers)
       for (const lane of lanes) {
-        const wanted = { after: lane.readTo, upTo: lane.upTo }
-        lane.items.push(...itemsFor(lane.member.projection, wanted, batch))
         const readTo = batch.position < lane.upTo ? batch.position : lane.upTo
         if (readTo > lane.readTo) lane.readTo = readTo
         if (isEnough(lane)) hand(lane)
@@ -89,6 +89,27 @@ export async function fill(db: Db, targets: readonly Target[], on: Rebuilding): 
     await Promise.allSettled(lanes.map(({ done }) => done))
   }
   await Promise.all(lanes.map(({ done }) => done))
+}
+
+/** Who reads which type of event: each event is looked at once, and not by everybody. */
+function readersOf(lanes: readonly Lane[]): Map<string, Lane[]> {
+  const readers = new Map<string, Lane[]>()
+  for (const lane of lanes) {
+    for (const type of lane.member.projection.on) {
+      readers.set(type, [...(readers.get(type) ?? []), lane])
+    }
+  }
+  return readers
+}
+
+/** Gives items to those who read them and do not have them yet. */
+function give(items: readonly Item[], readers: ReadonlyMap<string, readonly Lane[]>): void {
+  for (const item of items) {
+    const { type, position } = placeOf(item)
+    for (const lane of readers.get(type) ?? []) {
+      if (position > lane.readTo && position <= lane.upTo) lane.items.push(item)
+    }
+  }
 }
 
 function laneOf({ member, upTo }: Target): Lane {

@@ -19,6 +19,8 @@ export interface KeyedTable<Row extends object> extends RowTable<Row> {
 
 export interface Folding<Row extends object> {
   keyOf(event: ReadEvent): string | undefined
+  /** The event that makes a row of nothing: what begins with it in a batch is not looked for. */
+  creation?: ReadEvent['type']
   /**
    * The row after an event; undefined where there is none (any more). Never changes `row`. Events
    * of one key come in their order; those of different keys do not.
@@ -36,7 +38,13 @@ export async function fold<Row extends object>(
   const groups = Map.groupBy(events, event => folding.keyOf(event))
   const keys = [...groups.keys()].filter(key => key !== undefined)
   if (keys.length === 0) return []
-  const before = await load(db, table, keys)
+  const { creation } = folding
+  const isMade = (key: string) => creation !== undefined && groups.get(key)?.[0]?.type === creation
+  const before = await load(
+    db,
+    table,
+    keys.filter(key => !isMade(key)),
+  )
   const fresh: Row[] = []
   const changed: Change<Row>[] = []
   const gone: string[] = []
@@ -89,6 +97,7 @@ async function load<Row extends object>(
   table: KeyedTable<Row>,
   keys: readonly string[],
 ): Promise<Map<string, Row>> {
+  if (keys.length === 0) return new Map()
   const query = CompiledQuery.raw(textsOf(table).load, [arrayOf(keys)])
   const { rows } = await db.executeQuery<{ key: string; row: Row }>({ ...query })
   return new Map(rows.map(({ key, row }) => [key, row]))

@@ -67,6 +67,7 @@ export const orderProcesses = planned({
   async plan(events, db) {
     const writes = await fold(db, processes, events, {
       keyOf: event => ('orderId' in event.data ? event.data.orderId : undefined),
+      creation: 'OrderSubmitted',
       evolve: (row, event) => evolve(row, event),
     })
     return { writes, committed: () => ({}) }

@@ -108,6 +108,7 @@ export const ordersProjection = planned({
     const news: Notification[] = []
     const folded = await fold(db, orders, events, {
       keyOf: event => (event.stream.startsWith('order-') ? event.stream.slice(6) : undefined),
+      creation: 'OrderSubmitted',
       evolve(row, event) {
         const next = evolveOrder(row, event)
         // History that was brought in is nobody's news.

@@ -227,7 +227,11 @@ async function lookAtLive(db: Db, members: readonly Member[], target: bigint): P
   const trx = await db.startTransaction().setIsolationLevel('repeatable read').execute()
   const end = () => trx.rollback().execute()
   try {
-    await sql`set local statement_timeout = 0`.execute(trx)
+    // One process: filling needs the other processors.
+    await sql`
+      set local statement_timeout = 0;
+      set local max_parallel_workers_per_gather = 0
+    `.execute(trx)
     const positions = await comparable(trx, members, target)
     const alike = members.filter(({ projection }) => positions.has(projection.name))
     const digests = digestsOf(trx, alike).finally(end)

@@ -43,36 +43,50 @@ export const stockProjection = planned({
 })
 
 function movement(event: ReadEvent): MovementRow[] {
-  const base = {
+  const moved = movedBy(event)
+  if (moved === undefined) return []
+  const row: MovementRow = {
     position: String(event.position),
+    product_id: moved.productId,
     kind: event.type,
+    on_hand_delta: moved.onHand,
+    reserved_delta: moved.reserved,
+    reason: moved.reason,
+    note: moved.note,
+    order_id: moved.orderId,
     actor: nameOf(event.actor),
     at: event.at,
   }
-  if (event.type === 'StockAdjusted') {
-    const { productId, delta, reason, note } = event.data
-    const adjusted = { on_hand_delta: delta, reserved_delta: 0, reason, note: note ?? null }
-    return [{ ...base, ...adjusted, product_id: productId, order_id: null }]
-  }
-  const deltas = deltasOf(event)
-  if (deltas === undefined) return []
-  const { productId, orderId, ...rest } = deltas
-  return [{ ...base, ...rest, product_id: productId, order_id: orderId, note: null }]
+  return [row]
 }
 
-function deltasOf(event: ReadEvent) {
+interface Moved {
+  productId: string
+  orderId: string | null
+  onHand: number
+  reserved: number
+  reason: string
+  note: string | null
+}
+
+function movedBy(event: ReadEvent): Moved | undefined {
   switch (event.type) {
+    case 'StockAdjusted': {
+      const { productId, delta, reason, note = null } = event.data
+      return { productId, orderId: null, onHand: delta, reserved: 0, reason, note }
+    }
     case 'StockReserved': {
-      const { quantity, ...ids } = event.data
-      return { ...ids, on_hand_delta: 0, reserved_delta: quantity, reason: 'reserved' }
+      const { productId, orderId, quantity } = event.data
+      return { productId, orderId, onHand: 0, reserved: quantity, reason: 'reserved', note: null }
     }
     case 'ReservationReleased': {
-      const { quantity, ...ids } = event.data
-      return { ...ids, on_hand_delta: 0, reserved_delta: -quantity, reason: 'released' }
+      const { productId, orderId, quantity } = event.data
+      return { productId, orderId, onHand: 0, reserved: -quantity, reason: 'released', note: null }
     }
     case 'ReservationCommitted': {
-      const { quantity, ...ids } = event.data
-      return { ...ids, on_hand_delta: -quantity, reserved_delta: -quantity, reason: 'sold' }
+      const { productId, orderId, quantity } = event.data
+      const gone = { onHand: -quantity, reserved: -quantity }
+      return { productId, orderId, ...gone, reason: 'sold', note: null }
     }
     default:
       return undefined

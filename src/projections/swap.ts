@@ -27,8 +27,7 @@ export async function swap(db: Db, member: Member, on: Rebuilding): Promise<bigi
     const range = { after: member.position, upTo: live.position }
     for await (const batch of on.read([projection], range)) {
       await writeToShadow(trx, shadow)
-      const items = itemsFor(projection, { after: member.position }, batch)
-      await applyItems(trx, projection, items, parking)
+      await applyItems(trx, projection, itemsFor(projection, member.position, batch), parking)
       member.position = batch.position
     }
     await replaceTables(trx, projection, { by: shadow, keptIn: previousOf(name) })

@@ -96,3 +96,34 @@ describe('rows that are there', () => {
     expect(await folded([1], kept)).toEqual([])
   })
 })
+
+describe('a row that an event makes', () => {
+  const eventsOf = (types: ReadEvent['type'][], number: number) =>
+    types.map(type => ({ stream: sampleId(number), type }) as ReadEvent)
+
+  async function foundFor(events: ReadEvent[]) {
+    const found: (CategoryRow | undefined)[] = []
+    await fold(db, categories, events, {
+      keyOf: ({ stream }) => stream,
+      creation: 'CategoryCreated',
+      evolve(row) {
+        found.push(row)
+        return row
+      },
+    })
+    return found
+  }
+
+  it('is not looked for where the batch begins with that event', async () => {
+    const made = eventsOf(['CategoryCreated', 'CategoryChanged'], 1)
+    const known = eventsOf(['CategoryChanged'], 2)
+    const found = await foundFor([...made, ...known])
+    expect(found).toEqual([undefined, undefined, expect.objectContaining({ name: 'new name 2' })])
+  })
+
+  it('is looked for where other events come first', async () => {
+    const found = await foundFor(eventsOf(['CategoryChanged', 'CategoryCreated'], 1))
+    expect(found).toHaveLength(2)
+    expect(found[0]).toMatchObject({ name: 'new name 1' })
+  })
+})
