@@ -23,20 +23,23 @@ const asPublished = [
  * 100 MB and costs nothing that could be measured, one of 8 MB costs a fifth of all CPU time.
  */
 const ofApi = ['--flush-baseline-code', '--max-semi-space-size=16', '--heap-growing-percent=30']
-/**
- * What follows the whole log takes 90 MB less with a young generation like that of the API. It has
- * the database beside it: helpers that collect garbage take the processors from both.
- */
-const ofFollowers = ['--max-semi-space-size=16', '--no-parallel-scavenge']
-const followers: readonly string[] = ['src/workers/main.ts', 'scripts/projections.ts']
+/** What follows the whole log takes 90 MB less with a young generation like that of the API. */
+const ofFollowers = ['--max-semi-space-size=16']
+/** A pause matters to nobody there, and helpers take the processors from the database. */
+const ofRebuilds = [...ofFollowers, '--no-parallel-scavenge']
 /** As the image has it: each thread that has memory of its own keeps some that it does not need. */
 export const ofImage = { MALLOC_ARENA_MAX: '1' }
 const saidMax = 4_000
 
+const ownFlags = new Map([
+  ['src/api/main.ts', ofApi],
+  ['src/workers/main.ts', ofFollowers],
+  ['scripts/projections.ts', ofRebuilds],
+])
+
 /** What Node is told beside a script, as package.json has it. */
 export function flagsOf(script: string): string[] {
-  if (script === 'src/api/main.ts') return [...asPublished, ...ofApi]
-  return followers.includes(script) ? [...asPublished, ...ofFollowers] : asPublished
+  return [...asPublished, ...(ownFlags.get(script) ?? [])]
 }
 
 export interface Child {
