@@ -19,7 +19,10 @@ export interface KeyedTable<Row extends object> extends RowTable<Row> {
 
 export interface Folding<Row extends object> {
   keyOf(event: ReadEvent): string | undefined
-  /** The event that makes a row of nothing: what begins with it in a batch is not looked for. */
+  /**
+   * The event of which `evolve` makes a row whatever was there: what begins with it in a batch is not
+   * looked for.
+   */
   creation?: ReadEvent['type']
   /**
    * The row after an event; undefined where there is none (any more). Never changes `row`. Events
@@ -37,14 +40,8 @@ export async function fold<Row extends object>(
 ): Promise<CompiledQuery[]> {
   const groups = Map.groupBy(events, event => folding.keyOf(event))
   const keys = [...groups.keys()].filter(key => key !== undefined)
-  if (keys.length === 0) return []
-  const { creation } = folding
-  const isMade = (key: string) => creation !== undefined && groups.get(key)?.[0]?.type === creation
-  const before = await load(
-    db,
-    table,
-    keys.filter(key => !isMade(key)),
-  )
+  const sought = keys.filter(key => groups.get(key)?.[0]?.type !== folding.creation)
+  const before = await load(db, table, sought)
   const fresh: Row[] = []
   const changed: Change<Row>[] = []
   const gone: string[] = []

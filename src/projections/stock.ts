@@ -45,51 +45,42 @@ export const stockProjection = planned({
 function movement(event: ReadEvent): MovementRow[] {
   const moved = movedBy(event)
   if (moved === undefined) return []
-  const row: MovementRow = {
-    position: String(event.position),
-    product_id: moved.productId,
-    kind: event.type,
-    on_hand_delta: moved.onHand,
-    reserved_delta: moved.reserved,
-    reason: moved.reason,
-    note: moved.note,
-    order_id: moved.orderId,
-    actor: nameOf(event.actor),
-    at: event.at,
-  }
-  return [row]
+  const { type: kind, at } = event
+  return [{ ...moved, position: String(event.position), kind, actor: nameOf(event.actor), at }]
 }
 
-interface Moved {
-  productId: string
-  orderId: string | null
-  onHand: number
-  reserved: number
-  reason: string
-  note: string | null
-}
+type Moved = Omit<MovementRow, 'position' | 'kind' | 'actor' | 'at'>
 
 function movedBy(event: ReadEvent): Moved | undefined {
   switch (event.type) {
     case 'StockAdjusted': {
       const { productId, delta, reason, note = null } = event.data
-      return { productId, orderId: null, onHand: delta, reserved: 0, reason, note }
+      const moved = { on_hand_delta: delta, reserved_delta: 0, reason, note }
+      return { ...moved, product_id: productId, order_id: null }
     }
-    case 'StockReserved': {
-      const { productId, orderId, quantity } = event.data
-      return { productId, orderId, onHand: 0, reserved: quantity, reason: 'reserved', note: null }
-    }
-    case 'ReservationReleased': {
-      const { productId, orderId, quantity } = event.data
-      return { productId, orderId, onHand: 0, reserved: -quantity, reason: 'released', note: null }
-    }
-    case 'ReservationCommitted': {
-      const { productId, orderId, quantity } = event.data
-      const gone = { onHand: -quantity, reserved: -quantity }
-      return { productId, orderId, ...gone, reason: 'sold', note: null }
-    }
+    case 'StockReserved':
+      return forOrder(event.data, 'reserved', { onHand: 0, reserved: 1 })
+    case 'ReservationReleased':
+      return forOrder(event.data, 'released', { onHand: 0, reserved: -1 })
+    case 'ReservationCommitted':
+      return forOrder(event.data, 'sold', { onHand: -1, reserved: -1 })
     default:
       return undefined
+  }
+}
+
+function forOrder(
+  { productId, orderId, quantity }: { productId: string; orderId: string; quantity: number },
+  reason: string,
+  by: { onHand: number; reserved: number },
+): Moved {
+  return {
+    product_id: productId,
+    on_hand_delta: by.onHand * quantity,
+    reserved_delta: by.reserved * quantity,
+    reason,
+    note: null,
+    order_id: orderId,
   }
 }
 

@@ -37,13 +37,13 @@ afterAll(async () => {
   await database?.drop()
 })
 
+/** Of an event nothing but its key and its type is asked here. */
+const eventOf = (number: number, type: ReadEvent['type'] = 'CategoryChanged') =>
+  ({ stream: sampleId(number), type }) as ReadEvent
+
 /** Statements that bring the rows with these numbers to where `evolve` says. */
 function folded(numbers: number[], evolve: (row: CategoryRow | undefined) => CategoryRow) {
-  const events = numbers.map(number => {
-    // Of an event nothing but its key is asked here.
-    const event: Partial<ReadEvent> = { stream: sampleId(number) }
-    return event as ReadEvent
-  })
+  const events = numbers.map(number => eventOf(number))
   return fold(db, categories, events, { keyOf: ({ stream }) => stream, evolve })
 }
 
@@ -98,9 +98,6 @@ describe('rows that are there', () => {
 })
 
 describe('a row that an event makes', () => {
-  const eventsOf = (types: ReadEvent['type'][], number: number) =>
-    types.map(type => ({ stream: sampleId(number), type }) as ReadEvent)
-
   async function foundFor(events: ReadEvent[]) {
     const found: (CategoryRow | undefined)[] = []
     await fold(db, categories, events, {
@@ -115,14 +112,12 @@ describe('a row that an event makes', () => {
   }
 
   it('is not looked for where the batch begins with that event', async () => {
-    const made = eventsOf(['CategoryCreated', 'CategoryChanged'], 1)
-    const known = eventsOf(['CategoryChanged'], 2)
-    const found = await foundFor([...made, ...known])
+    const found = await foundFor([eventOf(1, 'CategoryCreated'), eventOf(1), eventOf(2)])
     expect(found).toEqual([undefined, undefined, expect.objectContaining({ name: 'new name 2' })])
   })
 
   it('is looked for where other events come first', async () => {
-    const found = await foundFor(eventsOf(['CategoryChanged', 'CategoryCreated'], 1))
+    const found = await foundFor([eventOf(1), eventOf(1, 'CategoryCreated')])
     expect(found).toHaveLength(2)
     expect(found[0]).toMatchObject({ name: 'new name 1' })
   })
