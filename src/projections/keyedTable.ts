@@ -20,8 +20,8 @@ export interface KeyedTable<Row extends object> extends RowTable<Row> {
 export interface Folding<Row extends object> {
   keyOf(event: ReadEvent): string | undefined
   /**
-   * The event of which `evolve` makes a row whatever was there: what begins with it in a batch is not
-   * looked for.
+   * The event of which `evolve` makes a row whatever was there: what begins with it in a batch is
+   * not looked for.
    */
   creation?: ReadEvent['type']
   /**
