@@ -17,7 +17,7 @@ const carts: KeyedTable<CartRow> = {
   columns: {
     cart_id: 'uuid',
     customer_id: 'uuid',
-    lines: 'jsonb',
+    lines: 'json',
     revision: 'bigint',
     updated_at: 'timestamptz',
   },
@@ -25,7 +25,7 @@ const carts: KeyedTable<CartRow> = {
 
 export const cartsProjection = planned({
   name: 'carts',
-  version: 1,
+  version: 2,
   tables: ['carts'],
   on: [
     'CartOpened',

@@ -43,7 +43,7 @@ export function namesOf<Columns extends object>(columns: Columns): (keyof Column
 }
 
 function writerOf(type: string): (value: unknown) => string {
-  if (type === 'jsonb') return value => escaped(JSON.stringify(value))
+  if (type === 'json' || type === 'jsonb') return value => escaped(JSON.stringify(value))
   if (type === 'bigint' || type === 'boolean') return String
   if (type.endsWith('[]')) return value => escaped(arrayOf(value))
   return value => escaped(String(value))

@@ -83,7 +83,7 @@ export async function countReadable(db: Db, customerId: string) {
       from orders
       where customer_id = ${customerId}
         and exists (
-          select from jsonb_each_text(case jsonb_typeof(delivery) when 'object' then delivery end) d
+          select from json_each_text(case json_typeof(delivery) when 'object' then delivery end) d
           where d.value <> ${erasedText}
         )
     )::integer as orders

@@ -38,6 +38,7 @@ export const eventIndex = planned({
   version: 1,
   tables: ['event_index'],
   on: eventTypes,
+  onlyAdds: true,
   async plan(events) {
     return { writes: insertOf(eventIndexTable, events.map(rowOf)), committed: () => ({}) }
   },

@@ -45,16 +45,16 @@ const orders: KeyedTable<OrderRow> = {
     order_number: 'text',
     customer_id: 'uuid',
     status: 'text',
-    lines: 'jsonb',
-    charges: 'jsonb',
+    lines: 'json',
+    charges: 'json',
     total_minor: 'bigint',
     captured_minor: 'bigint',
     refunded_minor: 'bigint',
     currency: 'text',
     country: 'text',
-    delivery: 'jsonb',
+    delivery: 'json',
     payment_method: 'text',
-    timeline: 'jsonb',
+    timeline: 'json',
     expires_at: 'timestamptz',
     archived: 'boolean',
     revision: 'bigint',
@@ -78,7 +78,7 @@ const notifications = {
 
 export const ordersProjection = planned({
   name: 'orders',
-  version: 2,
+  version: 3,
   tables: ['orders', 'notifications'],
   on: [
     'OrderSubmitted',
@@ -138,7 +138,7 @@ function forgetting(db: Kysely<Tables>, events: readonly ReadEvent[]): CompiledQ
   const unreadable: Delivery = { shippingAddress: erasedText, phoneNumber: erasedText }
   const update = sql`
     update orders
-    set delivery = ${JSON.stringify(unreadable)}::jsonb
+    set delivery = ${JSON.stringify(unreadable)}::json
     where customer_id = any(${gone}::uuid[]) and delivery is not null
   `
   return [update.compile(db)]

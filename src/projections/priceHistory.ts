@@ -25,6 +25,7 @@ export const priceHistory = planned({
   version: 1,
   tables: ['price_changes'],
   on: ['ProductCreated', 'PriceChanged'],
+  onlyAdds: true,
   async plan(events) {
     return { writes: insertOf(changes, events.flatMap(changeOf)), committed: () => ({}) }
   },

@@ -59,6 +59,11 @@ export interface Projection {
   plan?(events: readonly ReadEvent[], db: Kysely<Tables>): Promise<Plan | undefined>
   /** Somebody waits for its news: it does not wait for the projections that nobody looks at. */
   isUrgent?: boolean
+  /**
+   * Its rows are only ever added and never looked for by it: tables that are rebuilt get their keys
+   * once they are full, which costs a fifth of keeping them up.
+   */
+  onlyAdds?: boolean
 }
 
 /** A projection that never has to see its writes: applying is writing what it plans. */

@@ -2,14 +2,16 @@
 import { type Kysely, sql } from 'kysely'
 import { createSlots, type Slots } from '../kit/slots.ts'
 import { ensureCheckpoints, positionOf } from './checkpoints.ts'
-import { type Batch, parkedStreams } from './engine.ts'
+import { type Batch, isWeather, parkedStreams } from './engine.ts'
 import { fill, type Member, writersMax } from './filling.ts'
 import type { Projection } from './projection.ts'
 import { begin, fail, finish, type Resumed, savePosition } from './rebuildStates.ts'
 import {
+  addKeys,
   analyze,
   createShadow,
   digestOf,
+  dropSchema,
   hasTables,
   missingIndexes,
   shadowOf,
@@ -135,6 +137,7 @@ async function fillAndReplace(
   const sized = await largestFirst(db, members)
   return together(
     sized.map(async member => {
+      await turns.tables.take(() => completeKeys(db, member))
       const [matches] = await together([
         turns.tables.take(() => compare(db, member, live)),
         prepare(db, member, turns.tables),
@@ -172,6 +175,16 @@ async function enlist(db: Db, projection: Projection, before: Resumed): Promise<
   const streams = isLeft ? await parkedStreams(db, parkedAs) : new Set<string>()
   const parking = { name: parkedAs, streams, onParked: () => undefined }
   return { projection, shadow, position: isLeft ? before.position : 0n, parking }
+}
+
+/** Rows that are there twice are nothing to go on with: the next rebuild begins anew. */
+async function completeKeys(db: Db, { projection, shadow }: Member): Promise<void> {
+  try {
+    await patiently(db, trx => addKeys(trx, projection, shadow))
+  } catch (error) {
+    if (!isWeather(error)) await dropSchema(db, shadow)
+    throw error
+  }
 }
 
 /** Indexes and statistics of full tables; the indexes of one are made by several sessions. */

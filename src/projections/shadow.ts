@@ -26,10 +26,20 @@ export async function createShadow(db: Db, projection: Projection, shadow: strin
       )
     `.execute(db)
     await leaveAlone(db, shadow, table)
+  }
+  if (!projection.onlyAdds) await addKeys(db, projection, shadow)
+}
+
+/** Gives tables the keys of the serving ones that they lack. Throws if a row is there twice. */
+export async function addKeys(db: Db, projection: Projection, shadow: string): Promise<void> {
+  for (const table of projection.tables) {
     const { rows } = await sql<{ name: string; definition: string }>`
       select conname as name, pg_get_constraintdef(oid) as definition
       from pg_constraint
       where conrelid = ${`${serving}.${table}`}::regclass and contype in ('p', 'u')
+        and conname not in (
+          select conname from pg_constraint where conrelid = ${`${shadow}.${table}`}::regclass
+        )
     `.execute(db)
     for (const { name, definition } of rows) {
       // From the catalogue of the database itself, which has no placeholders for it.
@@ -100,7 +110,7 @@ export async function analyze(db: Db, projection: Projection, schema: string): P
   )`
   for (const table of projection.tables) {
     const columns = await columnsOf(db, { schema, table }, isIndexed)
-    const names = sql.join(columns.map(name => sql.id(name)))
+    const names = sql.join(columns.map(({ name }) => sql.id(name)))
     await sql`analyze ${sql.id(schema, table)} (${names})`.execute(db)
   }
 }
@@ -153,7 +163,7 @@ const settingsOn = (shadow: string) => sql`
 export async function summarizeTable(db: Db, schema: string, table: string) {
   // What is generated follows from the others, and not all of its types have hashes.
   const columns = await columnsOf(db, { schema, table }, sql`attgenerated = ''`)
-  const row = sql`row(${sql.join(columns.map(name => sql.ref(name)))})`
+  const row = sql`row(${sql.join(columns.map(hashable))})`
   const { rows } = await sql<{ rows: bigint; digest: string }>`
     select count(*) as rows,
       -- Hashed column by column, a third of what their text costs. No two rows are equal: each
@@ -165,19 +175,29 @@ export async function summarizeTable(db: Db, schema: string, table: string) {
   return { rows: Number(rows[0]?.rows ?? 0), digest: rows[0]?.digest ?? '' }
 }
 
+interface Column {
+  name: string
+  type: string
+}
+
+/** JSON that is kept as it was written is told apart by its letters. */
+function hashable({ name, type }: Column) {
+  return type === 'json' ? sql`${sql.ref(name)}::text` : sql.ref(name)
+}
+
 async function columnsOf(
   db: Db,
   { schema, table }: { schema: string; table: string },
   condition: RawBuilder<unknown>,
-): Promise<string[]> {
-  const { rows } = await sql<{ name: string }>`
-    select attname as name
+): Promise<Column[]> {
+  const { rows } = await sql<Column>`
+    select attname as name, atttypid::regtype::text as type
     from pg_attribute
     where attrelid = ${`${schema}.${table}`}::regclass
       and attnum > 0 and not attisdropped and ${condition}
     order by attname
   `.execute(db)
-  return rows.map(({ name }) => name)
+  return rows
 }
 
 /** The digests of all tables of a projection in a schema. */

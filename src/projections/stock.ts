@@ -37,6 +37,7 @@ export const stockProjection = planned({
   version: 1,
   tables: ['stock_movements'],
   on: ['StockAdjusted', 'StockReserved', 'ReservationReleased', 'ReservationCommitted'],
+  onlyAdds: true,
   async plan(events) {
     return { writes: insertOf(movements, events.flatMap(movement)), committed: () => ({}) }
   },

@@ -15,7 +15,8 @@ beforeAll(async () => {
   db = createDatabase(pool)
   await pool.query(`
     create table readmodel.samples (
-      position bigint primary key, note text, list text[], data jsonb, flag boolean, at timestamptz
+      position bigint primary key, note text, list text[], data jsonb, kept json,
+      flag boolean, at timestamptz
     )
   `)
 })
@@ -31,6 +32,7 @@ const samples = {
     note: 'text',
     list: 'text[]',
     data: 'jsonb',
+    kept: 'json',
     flag: 'boolean',
     at: 'timestamptz',
   },
@@ -41,6 +43,7 @@ interface Sample {
   note: string | null
   list: string[]
   data: object | null
+  kept: object | null
   flag: boolean
   at: string | null
 }
@@ -48,15 +51,19 @@ interface Sample {
 async function through(statement: typeof copyOf<Sample>, rows: readonly Sample[]) {
   await pool.query('delete from samples')
   await execute(db, [statement(samples, rows)])
-  const { rows: found } = await pool.query('select * from samples order by position')
-  return found
+  return stored()
 }
 
 const oneByOne = async (rows: readonly Sample[]) => {
   await pool.query('delete from samples')
   for (const row of rows) await execute(db, insertOf(samples, [row]))
-  const { rows: found } = await pool.query('select * from samples order by position')
-  return found
+  return stored()
+}
+
+/** With what is kept as it was written letter by letter. */
+async function stored() {
+  const { rows } = await pool.query('select *, kept::text as kept from samples order by position')
+  return rows
 }
 
 const sample = (position: number, note: string): Sample => ({
@@ -64,6 +71,7 @@ const sample = (position: number, note: string): Sample => ({
   note,
   list: [note, 'plain', ''],
   data: { [note]: note, nested: [note, 1, null] },
+  kept: { z: note, [note]: note, a: [note, 1, null] },
   flag: position % 2 === 0,
   at: '2026-11-21T10:00:00.123Z',
 })
@@ -90,7 +98,8 @@ describe('rows that are copied', () => {
   })
 
   it('keep what is not there apart from what is empty', async () => {
-    const nothing = { position: '1', note: null, list: [], data: null, flag: false, at: null }
+    const none = { note: null, data: null, kept: null, at: null }
+    const nothing = { position: '1', list: [], flag: false, ...none }
     expect(await through(copyOf, [nothing])).toEqual(await oneByOne([nothing]))
   })
 

@@ -144,6 +144,24 @@ describe('a rebuild', () => {
     await atRest(back)
   })
 
+  it('of rows that are added twice leaves the old tables, and the next begins anew', async () => {
+    const { back } = traffic.shop
+    const stock = numbered('stock')
+    const before = await snapshot(back.db, stock, 'readmodel')
+    const twice = planned({
+      ...stock,
+      async plan(events, db) {
+        const plan = await stock.plan?.(events, db)
+        if (plan === undefined) throw new Error('stock says what it writes')
+        return { ...plan, writes: [...plan.writes, ...plan.writes] }
+      },
+    })
+    await expect(rebuildNow(twice)).rejects.toMatchObject({ code: '23505' })
+    expect((await snapshot(back.db, stock, 'readmodel')).tables).toEqual(before.tables)
+    expect(await rebuildNow(stock)).toMatchObject([{ matches: true }])
+    await atRest(back)
+  })
+
   it('that was interrupted goes on where it was', async () => {
     const { back } = traffic.shop
     const orders = numbered('orders')
