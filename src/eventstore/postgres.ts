@@ -17,6 +17,7 @@ import { type AppendRequest, flush, pack } from './postgresAppends.ts'
 import { head, least, pageSize, readAll, readBehind, readBetween } from './postgresReads.ts'
 import { createStreamReads } from './postgresStreamReads.ts'
 import type { Pulse } from './pulse.ts'
+import { followStreamEnds } from './streamEnds.ts'
 import { createWakeUps, type WakeUps } from './wakeUps.ts'
 
 /** Polling is the truth, notifications are the hint; this is how long a lost hint costs. */
@@ -31,9 +32,11 @@ const bounds = { maxCount: 1_000, maxBytes: 8 * 1024 * 1024, maxWaiting: 20_000 
 export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): EventStore {
   const wakeUps = createWakeUps()
   const closing = new AbortController()
+  const ends = followStreamEnds(pool)
+  const witness = { onWritten: ends.appended, onConflict: metrics.conflict }
   const appends = groupCommit<AppendRequest, AppendResult>(async batch => {
     const began = performance.now()
-    await flush(pool, batch, metrics.conflict)
+    await flush(pool, batch, witness)
     const events = batch.reduce((sum, { request }) => sum + request.events.length, 0)
     metrics.append((performance.now() - began) / 1_000, events, batch.length)
     wakeUps.call()
@@ -57,7 +60,7 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
       )
       return appends.add(stream, bytes, { stream, expected, events: packed })
     },
-    ...createStreamReads(pool),
+    ...createStreamReads(pool, ends),
     readAll: options => readAll(pool, options),
     subscribe: (options = {}) => {
       const ends = options.signal

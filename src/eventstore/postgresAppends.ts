@@ -11,6 +11,7 @@ import {
   WrongRevision,
 } from './port.ts'
 import { jsonArray, plainArray, textArray } from './postgresArrays.ts'
+import type { Written } from './streamEnds.ts'
 
 export interface AppendRequest {
   stream: string
@@ -53,16 +54,20 @@ export function pack({ id, type, data, metadata }: NewEvent): PackedEvent {
   return { id, type, data: JSON.stringify(data), metadata: JSON.stringify(metadata) }
 }
 
-/**
- * Writes a batch and settles each of its members; never throws. Tells of each that met another
- * revision than it expected.
- */
-export async function flush(pool: Pool, batch: Item[], onConflict: () => void): Promise<void> {
+/** Is told what became of the members of a batch. */
+export interface Witness {
+  onWritten(written: Written): void
+  /** One met another revision than it expected. */
+  onConflict(): void
+}
+
+/** Writes a batch and settles each of its members; never throws. */
+export async function flush(pool: Pool, batch: Item[], witness: Witness): Promise<void> {
   try {
     const answers = await sendWithRetries(pool, batch)
     batch.forEach((item, index) => {
       const answer = answers.get(index)
-      if (answer?.outcome === 'wrong-revision') onConflict()
+      if (answer !== undefined) testify(witness, item, answer)
       settle(item, answer)
     })
   } catch (error) {
@@ -72,9 +77,16 @@ export async function flush(pool: Pool, batch: Item[], onConflict: () => void): 
       for (const item of batch) item.reject(translate(error))
     } else {
       // One append that the database refuses outright must not fail its neighbours.
-      for (const item of batch) await flush(pool, [item], onConflict)
+      for (const item of batch) await flush(pool, [item], witness)
     }
   }
+}
+
+function testify(witness: Witness, { request }: Item, { outcome, revision, position }: AppendRow) {
+  const { stream, events } = request
+  if (outcome === 'wrong-revision') witness.onConflict()
+  if (outcome !== 'ok') return
+  witness.onWritten({ stream, revision: Number(revision), position, count: events.length })
 }
 
 async function sendWithRetries(pool: Pool, batch: Item[]): Promise<Map<number, AppendRow>> {

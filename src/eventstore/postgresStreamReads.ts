@@ -1,10 +1,10 @@
 // Reads of streams in PostgreSQL, which share round trips.
 import type { Pool } from '../infra/database.ts'
-import { gather } from '../kit/gather.ts'
+import { askTogether, gather } from '../kit/gather.ts'
 import type { EventStore, ReadStreamOptions, RecordedEvent } from './port.ts'
 import { plainArray, textArray } from './postgresArrays.ts'
 import { ask, columns, type EventRow, order, pageSize, recorded } from './postgresReads.ts'
-import { followStreamEnds } from './streamEnds.ts'
+import type { StreamEnds } from './streamEnds.ts'
 
 interface NumberedRow extends EventRow {
   n: number
@@ -40,33 +40,25 @@ type Reads = Pick<EventStore, 'readStream' | 'readPage' | 'endsAt'>
  * Reads of streams that share round trips: those asked for while others are under way. Whether a
  * stream that is known has got any further is asked of the end of the log, once for all of them.
  */
-export function createStreamReads(pool: Pool): Reads {
-  const ends = followStreamEnds(pool)
+export function createStreamReads(pool: Pool, ends: StreamEnds): Reads {
   const firstPage = gather<Wanted, EventRow[]>(async wanted => {
     const tell = await ends.begin()
     const pages = await readMany(pool, wanted)
     tell(endsOf(wanted, pages))
     return pages
   }, streamsMax)
-  const isCurrent = gather<End, boolean>(async asked => {
-    const seems = asked.map(({ stream, revision }) => ends.seemsToEnd(stream, revision))
-    if (!seems.includes(true)) return seems
-    const isFresh = await ends.refresh()
-    return asked.map(({ stream, revision }) => isFresh && ends.seemsToEnd(stream, revision))
-  })
+  const refresh = askTogether(ends.refresh)
   return {
     readStream: (stream, options) => readStream(pool, firstPage, { stream, ...options }),
     async readPage(stream, from) {
       const page = await firstPage({ stream, low: BigInt(from), high: maxRevision })
       return { events: page.map(recorded), isLast: page.length < gatheredMax }
     },
-    endsAt: (stream, revision) => isCurrent({ stream, revision }),
+    async endsAt(stream, revision) {
+      if (!ends.seemsToEnd(stream, revision)) return false
+      return (await refresh()) && ends.seemsToEnd(stream, revision)
+    },
   }
-}
-
-interface End {
-  stream: string
-  revision: number
 }
 
 /** The events of a stream; a missing stream is an empty one. */

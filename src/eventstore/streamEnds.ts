@@ -6,6 +6,8 @@ import { ask, head } from './postgresReads.ts'
 export interface StreamEnds {
   /** Whether as far as is known nothing stands in a stream behind this revision. */
   seemsToEnd(stream: string, revision: number): boolean
+  /** Learns of what this process has written itself, so that it is not read again. */
+  appended(written: Written): void
   /** Reads what has been appended anywhere since the last time; false where that was too much. */
   refresh(): Promise<boolean>
   /**
@@ -13,6 +15,14 @@ export interface StreamEnds {
    * where each of them ends, as the last revision that it has.
    */
   begin(): Promise<(found: Iterable<readonly [stream: string, last: number]>) => void>
+}
+
+/** Events of one stream that were written together: the last of them, and how many there are. */
+export interface Written {
+  stream: string
+  revision: number
+  position: bigint
+  count: number
 }
 
 /** Appends to look through at most: beyond that it costs more than reading streams anew. */
@@ -56,6 +66,14 @@ export function followStreamEnds(pool: Pool): StreamEnds {
     seemsToEnd(stream, revision) {
       const last = ends.get(stream)
       return last !== undefined && last <= revision
+    },
+    appended({ stream, revision, position, count }) {
+      const before = position - BigInt(count)
+      // Others may have written behind what is within `seen` already: that was, or will be, read.
+      if (seen === undefined || before < seen) return
+      extend(stream, revision)
+      if (before === seen) seen = position
+      if (ends.size > streamsMax) forget()
     },
     async refresh() {
       if (seen === undefined) return false

@@ -42,3 +42,22 @@ export function gather<Question, Answer>(
       if (!isFlying) void fly()
     })
 }
+
+/**
+ * A function that asks what is the same for everybody: who asks while it is being asked shares the
+ * next time, so that nobody gets an answer to what was asked before they came.
+ */
+export function askTogether<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
+  let last: Promise<unknown> = Promise.resolve()
+  let next: Promise<Answer> | undefined
+  return () => {
+    if (next !== undefined) return next
+    const begin = () => {
+      next = undefined
+      return ask()
+    }
+    next = last.then(begin, begin)
+    last = next
+    return next
+  }
+}

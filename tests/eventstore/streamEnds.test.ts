@@ -64,6 +64,28 @@ describe('reads of streams that are known', () => {
     expect(await behind(stream, 2)).toEqual([])
   })
 
+  it('find what another process has appended before something of our own', async () => {
+    const [stream, ours] = [newStream(), newStream()]
+    await seed(reader, stream, 1)
+    expect(await behind(stream, 1)).toEqual([])
+    await writer.append(stream, 0, [anEvent()])
+    await reader.append(ours, 'no-stream', [anEvent(), anEvent()])
+    expect(await behind(ours, 2)).toEqual([])
+    expect(await behind(stream, 1)).toEqual([1])
+  })
+
+  it('find what another process has appended behind something of our own', async () => {
+    const stream = newStream()
+    await seed(reader, stream, 1)
+    expect(await behind(stream, 1)).toEqual([])
+    await reader.append(stream, 0, [anEvent()])
+    expect(await reader.endsAt(stream, 0)).toBe(false)
+    expect(await reader.endsAt(stream, 1)).toBe(true)
+    await writer.append(stream, 1, [anEvent()])
+    expect(await reader.endsAt(stream, 1)).toBe(false)
+    expect(await behind(stream, 1)).toEqual([1, 2])
+  })
+
   it('miss nothing while many write and read at once', async () => {
     const streams = upTo(8).map(() => newStream())
     const lane = async (stream: string) => {
@@ -78,4 +100,30 @@ describe('reads of streams that are known', () => {
     }
     await Promise.all(streams.map(lane))
   }, 60_000)
+
+  it('do not read again what this process has appended itself', async () => {
+    const read: number[] = []
+    const pool = createPool(database.url, { size: 2 })
+    const query = pool.query.bind(pool)
+    Object.assign(pool, {
+      async query(asked: { name: string; text: string }) {
+        const answer = await query(asked)
+        if (asked.name === 'eventstore_read_tail') read.push(answer.rows.length)
+        return answer
+      },
+    })
+    const store = postgresEventStore(pool)
+    const stream = newStream()
+    await seed(store, stream, 1)
+    await all(store.readStream(stream, { from: 1 }))
+    await Promise.all(upTo(20).map(() => store.append(newStream(), 'no-stream', someEvents(3))))
+    await store.append(stream, 0, [anEvent()])
+    expect(await store.endsAt(stream, 1)).toBe(true)
+    expect(read).toEqual([0])
+    await writer.append(stream, 1, [anEvent()])
+    expect(await store.endsAt(stream, 1)).toBe(false)
+    expect(read).toEqual([0, 1])
+    await store.close()
+    await pool.end()
+  })
 })

@@ -1,6 +1,6 @@
 // Questions that share a round trip: each gets its own answer, and no answer is older than it.
 import { describe, expect, it } from 'vitest'
-import { gather } from '../../src/kit/gather.ts'
+import { askTogether, gather } from '../../src/kit/gather.ts'
 
 /** Answers twice the number, and notes what was asked together. */
 function doubling(max?: number) {
@@ -56,5 +56,57 @@ describe('a round trip that fails', () => {
     const ask = gather<number, number>(async () => [1])
     const failed = await Promise.allSettled([ask(1), ask(2)])
     expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  })
+})
+
+describe('what is the same for everybody', () => {
+  /** Answers how often it has been asked, once it is told to. */
+  function counting() {
+    let times = 0
+    const answers: (() => void)[] = []
+    const ask = askTogether(() => {
+      times += 1
+      const now = times
+      return new Promise<number>(resolve => answers.push(() => resolve(now)))
+    })
+    const answer = async () => {
+      await turn()
+      answers.shift()?.()
+      await turn()
+    }
+    return { ask, answer, times: () => times }
+  }
+  const turn = () => new Promise(resolve => setImmediate(resolve))
+
+  it('is asked once for all of the same turn', async () => {
+    const { ask, answer, times } = counting()
+    const asked = [ask(), ask(), ask()]
+    await answer()
+    expect(await Promise.all(asked)).toEqual([1, 1, 1])
+    expect(times()).toBe(1)
+  })
+
+  it('is asked again for those who come meanwhile, once it has been answered', async () => {
+    const { ask, answer, times } = counting()
+    const first = ask()
+    await turn()
+    const later = [ask(), ask()]
+    await turn()
+    expect(times()).toBe(1)
+    await answer()
+    await answer()
+    expect(await Promise.all([first, ...later])).toEqual([1, 2, 2])
+  })
+
+  it('fails for those who shared it, and not for the next', async () => {
+    let isBroken = true
+    const ask = askTogether(async () => {
+      if (isBroken) throw new Error('gone')
+      return 'there'
+    })
+    const failed = await Promise.allSettled([ask(), ask()])
+    expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    isBroken = false
+    expect(await ask()).toBe('there')
   })
 })
