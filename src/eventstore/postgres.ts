@@ -32,8 +32,8 @@ const bounds = { maxCount: 1_000, maxBytes: 8 * 1024 * 1024, maxWaiting: 20_000 
 export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): EventStore {
   const wakeUps = createWakeUps()
   const closing = new AbortController()
-  const ends = followStreamEnds(pool)
-  const witness = { onWritten: ends.appended, onConflict: metrics.conflict }
+  const streamEnds = followStreamEnds(pool)
+  const witness = { onWritten: streamEnds.appended, onConflict: metrics.conflict }
   const appends = groupCommit<AppendRequest, AppendResult>(async batch => {
     const began = performance.now()
     await flush(pool, batch, witness)
@@ -60,7 +60,7 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
       )
       return appends.add(stream, bytes, { stream, expected, events: packed })
     },
-    ...createStreamReads(pool, ends),
+    ...createStreamReads(pool, streamEnds),
     readAll: options => readAll(pool, options),
     subscribe: (options = {}) => {
       const ends = options.signal

@@ -65,11 +65,7 @@ export interface Witness {
 export async function flush(pool: Pool, batch: Item[], witness: Witness): Promise<void> {
   try {
     const answers = await sendWithRetries(pool, batch)
-    batch.forEach((item, index) => {
-      const answer = answers.get(index)
-      if (answer !== undefined) testify(witness, item, answer)
-      settle(item, answer)
-    })
+    for (const [index, item] of batch.entries()) settle(item, answers.get(index), witness)
   } catch (error) {
     if (batch.length === 1) {
       for (const item of batch) item.reject(translate(error))
@@ -80,13 +76,6 @@ export async function flush(pool: Pool, batch: Item[], witness: Witness): Promis
       for (const item of batch) await flush(pool, [item], witness)
     }
   }
-}
-
-function testify(witness: Witness, { request }: Item, { outcome, revision, position }: AppendRow) {
-  const { stream, events } = request
-  if (outcome === 'wrong-revision') witness.onConflict()
-  if (outcome !== 'ok') return
-  witness.onWritten({ stream, revision: Number(revision), position, count: events.length })
 }
 
 async function sendWithRetries(pool: Pool, batch: Item[]): Promise<Map<number, AppendRow>> {
@@ -163,16 +152,21 @@ function expectation(expected: ExpectedRevision): number {
   return expected
 }
 
-function settle(item: Item, answer: AppendRow | undefined): void {
+function settle(item: Item, answer: AppendRow | undefined, witness: Witness): void {
   if (answer === undefined) {
     item.reject(new Unavailable('the event store gave no answer'))
-  } else if (answer.outcome === 'wrong-revision') {
-    const { stream, expected } = item.request
-    const actual = answer.revision < 0n ? 'no-stream' : Number(answer.revision)
-    item.reject(new WrongRevision(stream, expected, actual))
-  } else {
-    item.resolve({ revision: Number(answer.revision), position: answer.position })
+    return
   }
+  const { stream, expected, events } = item.request
+  const { outcome, position } = answer
+  const revision = Number(answer.revision)
+  if (outcome === 'wrong-revision') {
+    witness.onConflict()
+    item.reject(new WrongRevision(stream, expected, revision < 0 ? 'no-stream' : revision))
+    return
+  }
+  if (outcome === 'ok') witness.onWritten({ stream, revision, position, count: events.length })
+  item.resolve({ revision, position })
 }
 
 function translate(error: unknown): unknown {

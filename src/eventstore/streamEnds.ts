@@ -69,7 +69,7 @@ export function followStreamEnds(pool: Pool): StreamEnds {
     },
     appended({ stream, revision, position, count }) {
       const before = position - BigInt(count)
-      // Others may have written behind what is within `seen` already: that was, or will be, read.
+      // Within `seen`, others may have written behind it: only a read tells.
       if (seen === undefined || before < seen) return
       extend(stream, revision)
       if (before === seen) seen = position
