@@ -1,4 +1,9 @@
 // Gathers questions that come while others are under way, so that they share the next round trip.
+//
+// What is asked for waits until the event loop has heard all who have something to say now. What has
+// come together is read one request after the other: were the first to leave alone, all the others
+// would wait for its answer.
+import { setImmediate as endOfTurn } from 'node:timers/promises'
 
 interface Waiting<Question, Answer> {
   question: Question
@@ -20,9 +25,10 @@ export function gather<Question, Answer>(
 
   async function fly() {
     isFlying = true
-    // One tick, so that questions of the same turn of the event loop fly together.
-    await Promise.resolve()
-    while (waiting.length > 0) await settle(waiting.splice(0, max))
+    while (waiting.length > 0) {
+      await endOfTurn()
+      await settle(waiting.splice(0, max))
+    }
     isFlying = false
   }
 
@@ -52,7 +58,8 @@ export function askTogether<Answer>(ask: () => Promise<Answer>): () => Promise<A
   let next: Promise<Answer> | undefined
   return () => {
     if (next !== undefined) return next
-    const begin = () => {
+    const begin = async () => {
+      await endOfTurn()
       next = undefined
       return ask()
     }

@@ -1,6 +1,15 @@
 // Questions that share a round trip: each gets its own answer, and no answer is older than it.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { askTogether, gather } from '../../src/kit/gather.ts'
+
+const turn = () => new Promise(resolve => setImmediate(resolve))
+
+/** Runs each of them by itself, as the event loop does with what it has heard in one turn. */
+function inOneTurn<Result>(parts: readonly (() => Promise<Result>)[]): Promise<Result[]> {
+  return Promise.all(
+    parts.map(part => new Promise<Result>(resolve => setImmediate(() => part().then(resolve)))),
+  )
+}
 
 /** Answers twice the number, and notes what was asked together. */
 function doubling(max?: number) {
@@ -20,6 +29,13 @@ describe('questions of the same turn', () => {
     expect(asked).toEqual([[1, 13, 3]])
   })
 
+  it('are asked together also where each came by itself, as requests do', async () => {
+    const { ask, asked } = doubling()
+    const questions = [1, 2, 3].map(question => () => ask(question))
+    expect(await inOneTurn(questions)).toEqual([2, 4, 6])
+    expect(asked).toEqual([[1, 2, 3]])
+  })
+
   it('are asked in parts where they are too many', async () => {
     const { ask, asked } = doubling(2)
     expect(await Promise.all([1, 2, 3, 4, 5].map(ask))).toEqual([2, 4, 6, 8, 10])
@@ -31,8 +47,7 @@ describe('questions that come while others are under way', () => {
   it('wait for the next round trip and share it', async () => {
     const { ask, asked } = doubling()
     const first = ask(1)
-    await Promise.resolve()
-    await Promise.resolve()
+    await turn()
     const later = [ask(2), ask(3)]
     expect(await Promise.all([first, ...later])).toEqual([2, 4, 6])
     expect(asked).toEqual([[1], [2, 3]])
@@ -62,39 +77,37 @@ describe('a round trip that fails', () => {
 describe('what is the same for everybody', () => {
   /** Answers how often it has been asked, once it is told to. */
   function counting() {
-    let times = 0
     const answers: (() => void)[] = []
-    const ask = askTogether(() => {
-      times += 1
-      const now = times
-      return new Promise<number>(resolve => answers.push(() => resolve(now)))
-    })
-    const answer = async () => {
-      await turn()
-      answers.shift()?.()
-      await turn()
+    const ask = askTogether(
+      () => new Promise<number>(resolve => answers.push(() => resolve(answers.length))),
+    )
+    return {
+      ask,
+      hasBeenAsked: (times: number) => vi.waitFor(() => expect(answers).toHaveLength(times)),
+      answer: () => answers.at(-1)?.(),
     }
-    return { ask, answer, times: () => times }
   }
-  const turn = () => new Promise(resolve => setImmediate(resolve))
 
-  it('is asked once for all of the same turn', async () => {
-    const { ask, answer, times } = counting()
-    const asked = [ask(), ask(), ask()]
-    await answer()
-    expect(await Promise.all(asked)).toEqual([1, 1, 1])
-    expect(times()).toBe(1)
+  it('is asked once for all of the same turn, in whichever part of it they come', async () => {
+    let times = 0
+    const ask = askTogether(async () => {
+      times += 1
+      await turn()
+      return times
+    })
+    expect(await inOneTurn([ask, ask, ask])).toEqual([1, 1, 1])
   })
 
   it('is asked again for those who come meanwhile, once it has been answered', async () => {
-    const { ask, answer, times } = counting()
+    const { ask, hasBeenAsked, answer } = counting()
     const first = ask()
-    await turn()
+    await hasBeenAsked(1)
     const later = [ask(), ask()]
     await turn()
-    expect(times()).toBe(1)
-    await answer()
-    await answer()
+    await hasBeenAsked(1)
+    answer()
+    await hasBeenAsked(2)
+    answer()
     expect(await Promise.all([first, ...later])).toEqual([1, 2, 2])
   })
 
