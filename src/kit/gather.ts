@@ -1,8 +1,8 @@
 // Gathers questions that come while others are under way, so that they share the next round trip.
 //
-// What is asked for waits until the event loop has heard all who have something to say now. What has
-// come together is read one request after the other: were the first to leave alone, all the others
-// would wait for its answer.
+// What is asked for waits until the event loop has heard all who have something to say now. What
+// has come together is read one request after the other: were the first to leave alone, all the
+// others would wait for its answer.
 import { setImmediate as endOfTurn } from 'node:timers/promises'
 
 interface Waiting<Question, Answer> {
