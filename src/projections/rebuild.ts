@@ -1,5 +1,6 @@
 // Rebuilds projections from the beginning of the log beside the tables that go on serving.
 import { type Kysely, sql } from 'kysely'
+import { allDone } from '../kit/allDone.ts'
 import { createSlots, type Slots } from '../kit/slots.ts'
 import { ensureCheckpoints, positionOf } from './checkpoints.ts'
 import { type Batch, isWeather, parkedStreams } from './engine.ts'
@@ -13,6 +14,7 @@ import {
   digestOf,
   dropSchema,
   hasTables,
+  keepCleanersOut,
   missingIndexes,
   shadowOf,
   sizeOf,
@@ -135,12 +137,14 @@ async function fillAndReplace(
   const turns = { tables: createSlots(writersMax), ends: createSlots(concludersMax) }
   // What takes longest begins first, so that it is not what all wait for at the end.
   const sized = await largestFirst(db, members)
-  return together(
+  return allDone(
     sized.map(async member => {
       await turns.tables.take(() => completeKeys(db, member))
-      const [matches] = await together([
+      const [matches] = await allDone([
         turns.tables.take(() => compare(db, member, live)),
         prepare(db, member, turns.tables),
+        // Who cleans up the old tables gives way now, and not when these are ready.
+        turns.tables.take(() => patiently(db, trx => keepCleanersOut(trx, member.projection))),
       ])
       return turns.ends.take(() => conclude(db, member, { on, target, matches }))
     }),
@@ -153,12 +157,6 @@ async function largestFirst(db: Db, members: readonly Member[]): Promise<Member[
   )
   const all = members.map((member, at) => ({ member, size: sizes[at] ?? 0 }))
   return all.toSorted((a, b) => b.size - a.size).map(({ member }) => member)
-}
-
-/** All have to be done before anyone hears of the trouble of one. */
-async function together<const T extends readonly Promise<unknown>[]>(working: T) {
-  await Promise.allSettled(working)
-  return Promise.all(working)
 }
 
 /** Goes on with what an interrupted rebuild has left, or begins. */
@@ -190,7 +188,7 @@ async function completeKeys(db: Db, { projection, shadow }: Member): Promise<voi
 /** Indexes and statistics of full tables; the indexes of one are made by several sessions. */
 async function prepare(db: Db, { projection, shadow }: Member, turns: Slots): Promise<void> {
   const missing = await missingIndexes(db, projection, shadow)
-  await together(
+  await allDone(
     missing.map(statement =>
       turns.take(() => patiently(db, trx => sql.raw(statement).execute(trx))),
     ),
@@ -198,10 +196,10 @@ async function prepare(db: Db, { projection, shadow }: Member, turns: Slots): Pr
   await turns.take(() => patiently(db, trx => analyze(trx, projection, shadow)))
 }
 
-/** Runs `work` in a transaction whose statements may take as long as whole tables do. */
+/** Runs `work` in a transaction whose statements may take and wait as long as whole tables do. */
 function patiently<T>(db: Db, work: (trx: Db) => Promise<T>): Promise<T> {
   return db.transaction().execute(async trx => {
-    await sql`set local statement_timeout = 0`.execute(trx)
+    await sql`set local statement_timeout = 0; set local lock_timeout = 0`.execute(trx)
     return work(trx)
   })
 }

@@ -115,6 +115,16 @@ export async function analyze(db: Db, projection: Projection, schema: string): P
   }
 }
 
+/**
+ * Keeps everybody from cleaning up the serving tables until the transaction ends, once nobody does:
+ * the database itself gives way within a second. Readers and writers go on meanwhile; behind who
+ * waits to move a table they would all wait, too.
+ */
+export async function keepCleanersOut(db: Db, projection: Projection): Promise<void> {
+  const tables = projection.tables.map(table => sql.id(serving, table))
+  await sql`lock table ${sql.join(tables)} in share update exclusive mode`.execute(db)
+}
+
 /** Moves the tables of a projection to another schema, which is made for it. */
 async function move(db: Db, projection: Projection, from: string, to: string): Promise<void> {
   for (const table of projection.tables) {

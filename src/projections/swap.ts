@@ -6,7 +6,7 @@ import type { Member } from './filling.ts'
 import type { Projection } from './projection.ts'
 import type { Rebuilding } from './rebuild.ts'
 import { previousTables, putAside } from './rebuildStates.ts'
-import { hasTables, previousOf, replaceTables, writeToShadow } from './shadow.ts'
+import { hasTables, keepCleanersOut, previousOf, replaceTables, writeToShadow } from './shadow.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -19,6 +19,7 @@ export async function swap(db: Db, member: Member, on: Rebuilding): Promise<bigi
   const { projection, shadow, parking } = member
   const { name, version } = projection
   return db.transaction().execute(async trx => {
+    await keepCleanersOut(trx, projection)
     // From here on the runner waits; what it has done and the shadow has not is little.
     const { rows } = await sql<{ position: bigint; version: number }>`
       select position, version from shop.checkpoints where name = ${name} for update
@@ -75,6 +76,7 @@ export async function rollBack(
   const { name } = projection
   const previous = previousOf(name)
   return db.transaction().execute(async trx => {
+    await keepCleanersOut(trx, projection)
     const { rows } = await sql<{ position: bigint; version: number }>`
       select position, version from shop.checkpoints where name = ${name} for update
     `.execute(trx)

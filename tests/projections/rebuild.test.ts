@@ -1,5 +1,5 @@
 // Rebuilding a projection leaves its tables as they were, while the shop goes on.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { projections } from '../../src/projections/index.ts'
 import { type Projection, planned } from '../../src/projections/projection.ts'
 import { type Rebuilt, rebuild } from '../../src/projections/rebuild.ts'
@@ -22,6 +22,15 @@ afterAll(() => traffic?.shop.close())
 function rebuildNow(projection: Projection) {
   const { back } = traffic.shop
   return rebuild(back.db, [projection], { ...logFor(back), onProgress: () => undefined })
+}
+
+/** Whether somebody waits for a lock on a table. */
+async function waitingFor(table: string): Promise<boolean> {
+  const { rows } = await traffic.shop.back.pool.query(
+    'select 1 from pg_locks where relation = $1::regclass and not granted',
+    [table],
+  )
+  return rows.length > 0
 }
 
 describe.each(projections.map(each => [each.name, each] as const))('rebuilding %s', (_, each) => {
@@ -108,6 +117,24 @@ describe('a rebuild', () => {
     await rollBack(back.db, orders)
     expect(await looked()).toMatchObject([{ auto: false }, { auto: true }])
     await rollBack(back.db, orders)
+  })
+
+  it('lets everybody read while it waits for who cleans up the old tables', async () => {
+    const { back } = traffic.shop
+    const cleaner = await back.pool.connect()
+    await cleaner.query('begin; lock table readmodel.orders in share update exclusive mode')
+    const rebuilding = rebuildNow(numbered('orders'))
+    try {
+      await vi.waitFor(async () => expect(await waitingFor('readmodel.orders')).toBe(true), 10_000)
+      const { rows } = await back.pool.query('select count(*)::integer as found from orders')
+      expect(rows).toMatchObject([{ found: expect.any(Number) }])
+      expect(await waitingFor('readmodel.orders')).toBe(true)
+    } finally {
+      await cleaner.query('commit')
+      cleaner.release()
+      await rebuilding
+    }
+    expect(await rebuilding).toMatchObject([{ matches: true }])
   })
 
   it('parks what it cannot apply, and writes everything else', async () => {
