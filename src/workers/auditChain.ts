@@ -16,8 +16,8 @@ export interface ChainKeeping {
 const eventsMax = 1_000
 /** How long an event waits for its signature. */
 const everyMs = 10_000
-/** It rests so many times as long as it works: a fifteenth of a core it may take of appends. */
-const restFactor = 14
+/** It rests so many times as long as it works: a twentieth of a core it may take of appends. */
+const restFactor = 19
 
 /** Starts signing what is new; `stop` waits for the part under way. */
 export function startAuditChain(parts: ChainKeeping & { log: Log }): { stop(): Promise<void> } {
