@@ -27,7 +27,7 @@ export function realtime(bench: Bench): Promise<Report> {
   return withHttp(bench, async http => {
     const { shop, closers } = http
     const rounds = roundsFor(bench.quick)
-    const seconds = bench.quick ? 1.5 : 5
+    const seconds = bench.quick ? 1 : 5
     const shoppers = await newShoppers(shop.back, active)
     const listeners = startListeners()
     closers.push(listeners.stop)

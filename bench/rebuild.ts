@@ -1,4 +1,4 @@
-// Rows 10, 11 and 15. Path: `npm run projections -- rebuild` on 1,000,000 events (100,000 in a
+// Rows 10, 11 and 15. Path: `npm run projections -- rebuild` on 1,000,000 events (50,000 in a
 // short look), less what the command takes to start. Row 10: the orders alone, at least 50 % of the
 // rate at which Node and pg read the same log, parsed. Row 11: all projections together, within 1.5
 // times the slowest alone. Row 15: the process has at most 400 MB.
@@ -22,7 +22,7 @@ const together = 'rebuild of all projections together'
 const memory = 'memory of a rebuild, at most'
 
 export async function rebuild({ database, quick }: Bench): Promise<Report> {
-  const total = quick ? 100_000 : 1_000_000
+  const total = quick ? 50_000 : 1_000_000
   await closing(async closers => {
     const back = await openShop(loadConfig(settingsOn(database)))
     closers.push(back.close)
