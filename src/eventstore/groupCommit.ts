@@ -1,5 +1,5 @@
 // Group commit: appends that arrive while a write is under way leave together in the next one.
-import { setImmediate as immediate } from 'node:timers/promises'
+import { setImmediate as endOfTurn } from 'node:timers/promises'
 
 export interface Bounds {
   maxCount: number
@@ -33,7 +33,7 @@ export function groupCommit<Request, Result>(flush: Flush<Request, Result>, boun
     while (waiting.length > 0) {
       await flush(takeBatch())
       // Where several wait, more have arrived that are not read yet: they come along.
-      if (waiting.length > 1) await immediate()
+      if (waiting.length > 1) await endOfTurn()
     }
     running = undefined
   }

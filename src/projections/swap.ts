@@ -19,12 +19,8 @@ export async function swap(db: Db, member: Member, on: Rebuilding): Promise<bigi
   const { projection, shadow, parking } = member
   const { name, version } = projection
   return db.transaction().execute(async trx => {
-    await keepCleanersOut(trx, projection)
     // From here on the runner waits; what it has done and the shadow has not is little.
-    const { rows } = await sql<{ position: bigint; version: number }>`
-      select position, version from shop.checkpoints where name = ${name} for update
-    `.execute(trx)
-    const live = rows[0] ?? { position: 0n, version }
+    const live = await holdStill(trx, projection)
     const range = { after: member.position, upTo: live.position }
     for await (const batch of on.read([projection], range)) {
       await writeToShadow(trx, shadow)
@@ -40,6 +36,21 @@ export async function swap(db: Db, member: Member, on: Rebuilding): Promise<bigi
     await moveCheckpoint(trx, { name, version, position: member.position })
     return member.position
   })
+}
+
+/**
+ * Has nobody change the serving tables until the transaction ends, and says where they are. Who
+ * cleans them up comes first: while that is waited for, the runner can still go on.
+ */
+async function holdStill(
+  db: Db,
+  projection: Projection,
+): Promise<{ position: bigint; version: number }> {
+  await keepCleanersOut(db, projection)
+  const { rows } = await sql<{ position: bigint; version: number }>`
+    select position, version from shop.checkpoints where name = ${projection.name} for update
+  `.execute(db)
+  return rows[0] ?? { position: 0n, version: projection.version }
 }
 
 /**
@@ -76,10 +87,7 @@ export async function rollBack(
   const { name } = projection
   const previous = previousOf(name)
   return db.transaction().execute(async trx => {
-    await keepCleanersOut(trx, projection)
-    const { rows } = await sql<{ position: bigint; version: number }>`
-      select position, version from shop.checkpoints where name = ${name} for update
-    `.execute(trx)
+    const live = await holdStill(trx, projection)
     const kept = await previousTables(trx, name)
     const isThere = kept !== undefined && (await hasTables(trx, projection, previous))
     if (!isThere || (wanted !== undefined && kept.version !== wanted)) return undefined
@@ -87,7 +95,7 @@ export async function rollBack(
     await sql`
       alter schema ${sql.id(`${previous}_newer`)} rename to ${sql.id(previous)}
     `.execute(trx)
-    await putAside(trx, name, rows[0] ?? { position: 0n, version: projection.version })
+    await putAside(trx, name, live)
     await moveCheckpoint(trx, { name, ...kept })
     return kept
   })
