@@ -1,6 +1,7 @@
 // Starts the parts of a shop in one process: the API, the workers, or both.
 import { type Logger, pino } from 'pino'
 import { createNotificationFeed } from './api/feed.ts'
+import { createPositions } from './api/positions.ts'
 import { buildServer } from './api/server.ts'
 import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
 import type { FileStore, Imaging } from './commands/imagePorts.ts'
@@ -15,6 +16,7 @@ import { createWebhookSender } from './infra/webhookSender.ts'
 import type { Metrics } from './metrics.ts'
 import { createWatching } from './observe.ts'
 import { openShop } from './openShop.ts'
+import { positionsOf } from './projections/checkpoints.ts'
 import { seedCatalogue } from './sampleCatalogue.ts'
 import type { Tracing } from './tracing.ts'
 import { openQueues } from './workers/jobQueue.ts'
@@ -115,6 +117,11 @@ async function serve(config: Config, parts: WorkerParts, closers: Starting['clos
     config,
     productImports: createProductImports(pool, () => signals.send(importsChanged)),
     feed,
+    positions: createPositions({
+      readPositions: () => positionsOf(db),
+      readHead: () => parts.eventStore.head(),
+      progress: parts.progress,
+    }),
     counters: createCounters(redis),
     wakeMailers: () => signals.send(accountMailsQueued),
     wakeWebhooks: () => signals.send(webhooksWanted),

@@ -13,6 +13,7 @@ import type { Metrics } from '../metrics.ts'
 import type { Tables } from '../projections/tables.ts'
 import type { Tracing } from '../tracing.ts'
 import type { NotificationFeed } from './feed.ts'
+import type { Positions } from './positions.ts'
 
 /** An answer that only has to be sent. */
 export interface ReadyAnswer {
@@ -73,6 +74,8 @@ export interface ApiContext {
   productImports: ProductImports
   feed: NotificationFeed
   progress: Reached
+  /** Waits for read models to reach a position. */
+  positions: Positions
   /** Where requests are counted. */
   counters: Counters
   webhooks: Webhooks

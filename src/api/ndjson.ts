@@ -64,7 +64,7 @@ export function streamedRoute<Query extends TObject>(
       },
     },
     async (request, reply) => {
-      for (const projection of from) await awaitPosition(context, request, projection)
+      await awaitPosition(context, request, ...from)
       if (!wantsLines(request)) {
         reply.type('application/json; charset=utf-8')
         return route.handle(request, reply)

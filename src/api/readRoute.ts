@@ -51,7 +51,7 @@ export function readRoute<
       },
     },
     async (request, reply) => {
-      for (const projection of from) await awaitPosition(context, request, projection)
+      await awaitPosition(context, request, ...from)
       return route.handle(request, reply)
     },
   )

@@ -11,6 +11,7 @@ import { isStaff, signedIn } from './actor.ts'
 import { closing, createConnections, type Seat } from './connections.ts'
 import type { ApiContext } from './context.ts'
 import { type OrderStream, openStream } from './orderStream.ts'
+import { isPosition } from './positions.ts'
 import { problemResponses } from './schemas.ts'
 
 /** A client that reads slower than we write is closed with the position to resume from. */
@@ -26,7 +27,7 @@ const resumeGraceMs = 500
 
 const Message = Compile(
   Type.Union([
-    Type.Object({ resume: Type.String({ pattern: '^\\d{1,19}$' }) }, strict),
+    Type.Object({ resume: Type.String({ maxLength: 100 }) }, strict),
     Type.Object({ subscribe: Type.Literal('orders:all') }, strict),
     Type.Object({ type: Type.Literal('ping') }, strict),
   ]),
@@ -167,7 +168,7 @@ async function hear(stream: OrderStream, request: FastifyRequest, text: string):
       detail: 'Say {"resume":"<position>"} or {"subscribe":"orders:all"}.',
     })
   } else if ('resume' in message) {
-    await stream.resume(BigInt(message.resume))
+    await resumeFrom(stream, message.resume)
   } else if ('subscribe' in message) {
     if (!isStaff(request.actor)) stream.send({ type: 'error', detail: 'That is for staff.' })
     else {
@@ -177,6 +178,12 @@ async function hear(stream: OrderStream, request: FastifyRequest, text: string):
   } else {
     stream.send({ type: 'pong' })
   }
+}
+
+/** Resumes from a position; a text that cannot be one of ours is answered with `resync`. */
+async function resumeFrom(stream: OrderStream, position: string): Promise<void> {
+  if (isPosition(position)) await stream.resume(BigInt(position))
+  else stream.send({ type: 'resync' })
 }
 
 function serveEvents(context: ApiContext, request: FastifyRequest, response: ServerResponse): void {
@@ -196,7 +203,7 @@ function serveEvents(context: ApiContext, request: FastifyRequest, response: Ser
   })
   response.write('retry: 1000\n\n')
   const lastEventId = request.headers['last-event-id']
-  if (typeof lastEventId === 'string' && /^\d{1,19}$/.test(lastEventId)) {
-    stream.resume(BigInt(lastEventId)).catch(() => response.destroy())
-  }
+  // An empty one is what a client sends that has received no id yet.
+  if (typeof lastEventId !== 'string' || lastEventId === '') return
+  resumeFrom(stream, lastEventId).catch(() => response.destroy())
 }

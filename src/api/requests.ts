@@ -3,8 +3,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type TProperties } from 'typebox'
 import { idOf, newId } from '../commands/ids.ts'
 import type { Envelope } from '../commands/ports.ts'
-import { positionOf } from '../projections/checkpoints.ts'
 import type { ApiContext } from './context.ts'
+import type { PositionWait } from './positions.ts'
+import { isPosition } from './positions.ts'
 import { HttpProblem } from './problems.ts'
 
 /** The Idempotency-Key, as the OpenAPI document has it. */
@@ -150,50 +151,53 @@ export function isUnchanged(
   return request.headers['if-none-match'] === etag
 }
 
-const waitMaxMs = 2_000
-const pollMs = 20
-
 /**
- * Waits until a projection has reached the position that the client says it wants to see
- * (X-Min-Position or ?minPosition). Throws a 503 problem with the lag when that takes too long.
+ * Waits until projections have reached the position that the client says it wants to see
+ * (X-Min-Position or ?minPosition). Throws a 400 problem where the log does not go that far, and a
+ * 503 problem with the lag where the projections take too long.
  */
 export async function awaitPosition(
   context: ApiContext,
   request: FastifyRequest,
-  projection: string,
+  ...projections: readonly string[]
 ): Promise<void> {
   const wanted = wantedPosition(request)
-  if (wanted !== undefined) await awaitUpTo(context, projection, wanted)
+  if (wanted === undefined) return
+  const isAnonymous = request.actor.role === 'anonymous'
+  const ahead = projections.filter(name => context.progress.positionOf(name) < wanted)
+  if (projections.length > 0 && ahead.length === 0) return
+  await refuseBeyondHead(context, wanted)
+  for (const projection of ahead) await awaitUpTo(context, { projection, wanted, isAnonymous })
+}
+
+/** Throws a 400 problem for a position that the log has not reached. */
+export async function refuseBeyondHead(
+  { positions }: Pick<ApiContext, 'positions'>,
+  wanted: bigint,
+  pointer = '/minPosition',
+): Promise<void> {
+  const head = await positions.headBefore(wanted)
+  if (head === undefined) return
+  const detail = `The log ends at position ${head}. Use a position that this shop has answered.`
+  throw new HttpProblem('request/invalid', detail, {
+    errors: [{ pointer, detail: `must not be greater than ${head}` }],
+    head: String(head),
+  })
 }
 
 /** Waits until a projection shows everything that has happened so far; throws like the above. */
 export async function awaitNow(context: ApiContext, projection: string): Promise<void> {
-  await awaitUpTo(context, projection, await context.eventStore.head())
+  const wanted = await context.eventStore.head()
+  await awaitUpTo(context, { projection, wanted, isAnonymous: false })
 }
 
-async function awaitUpTo(context: ApiContext, projection: string, wanted: bigint): Promise<void> {
-  const position = await reached(context, projection, wanted)
-  if (position >= wanted) return
-  throw new HttpProblem('request/projection-behind', 'What you wait for is not there yet.', {
+async function awaitUpTo({ positions }: ApiContext, wait: PositionWait): Promise<void> {
+  const position = await positions.reached(wait)
+  if (position >= wait.wanted) return
+  throw new HttpProblem('request/projection-behind', 'The read model is behind: try again.', {
     position: String(position),
-    lag: String(wanted - position),
+    lag: String(wait.wanted - position),
   })
-}
-
-/** Where a projection is once it has reached a position, or after two seconds without. */
-export async function reached(
-  { db, progress }: ApiContext,
-  projection: string,
-  wanted: bigint,
-): Promise<bigint> {
-  const deadline = performance.now() + waitMaxMs
-  for (;;) {
-    const known = progress.positionOf(projection)
-    if (known >= wanted) return known
-    const position = await positionOf(db, projection)
-    if (position >= wanted || performance.now() > deadline) return position
-    await progress.nextStep(pollMs)
-  }
 }
 
 /** Whether this process cannot say itself that it has seen what a request waits for. */
@@ -209,8 +213,15 @@ function wantedPosition(request: FastifyRequest): bigint | undefined {
     typeof query === 'object' && query !== null && 'minPosition' in query ? query.minPosition : null
   const text = header ?? fromQuery
   if (text === null || text === undefined) return undefined
-  if (typeof text !== 'string' || !/^\d{1,19}$/.test(text)) {
-    throw new HttpProblem('request/invalid', 'A position is a whole number.')
+  if (typeof text !== 'string' || !isPosition(text)) {
+    throw new HttpProblem('request/invalid', 'A position is a whole number of up to 18 digits.', {
+      errors: [
+        {
+          pointer: header === undefined ? '/minPosition' : 'X-Min-Position',
+          detail: 'must be a whole number of up to 18 digits',
+        },
+      ],
+    })
   }
   return BigInt(text)
 }

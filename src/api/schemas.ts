@@ -17,7 +17,12 @@ export const nullable = <Schema extends Type.TSchema>(schema: Schema) =>
 export const many = <Schema extends Type.TSchema>(schema: Schema, maxItems = 10_000) =>
   Type.Array(schema, { maxItems })
 
-export const Position = Type.String({ pattern: '^\\d{1,19}$', maxLength: 19 })
+/** Up to 18 digits, which always fit a bigint of the database. */
+export const Position = Type.String({
+  pattern: '^\\d{1,18}$',
+  maxLength: 18,
+  description: 'A position in the log',
+})
 export const Status = Type.Enum([...orderStatuses])
 
 export const Problem = Type.Object(

@@ -161,3 +161,11 @@ export async function positionOf(db: Db, name: string): Promise<bigint> {
   `.execute(db)
   return rows[0]?.position ?? 0n
 }
+
+/** The committed positions of all projections by name. */
+export async function positionsOf(db: Db): Promise<ReadonlyMap<string, bigint>> {
+  const { rows } = await sql<{ name: string; position: bigint }>`
+    select name, position from shop.checkpoints
+  `.execute(db)
+  return new Map(rows.map(({ name, position }) => [name, position]))
+}

@@ -251,18 +251,6 @@ describe('a listing', () => {
 })
 
 describe('waiting for a position', () => {
-  it('that is far away ends with an honest 503', async () => {
-    const far = '999999999999'
-    const begun = performance.now()
-    const answer = await shop.anyone.get('/products', { after: far, expects: 503 })
-    const problem = expectProblem(answer, 503, 'request/projection-behind')
-    expect(Number(problem.lag)).toBeGreaterThan(0)
-    expect(answer.headers.get('retry-after')).toBe('1')
-    expect(performance.now() - begun).toBeLessThan(10_000)
-    const inQuery = await shop.anyone.get(`/products?minPosition=${far}`, { expects: 503 })
-    expectProblem(inQuery, 503, 'request/projection-behind')
-  })
-
   it('that is no number is refused', async () => {
     expectProblem(await shop.anyone.get('/products', { after: '1e3' }), 400, 'request/invalid')
   })

@@ -108,9 +108,7 @@ const wildly = (value: fc.Arbitrary<unknown>) =>
 function requestsFor({ operation }: Route): fc.Arbitrary<Wild> {
   const of = (where: string) => {
     const known = (operation.parameters ?? []).filter(each => each.in === where)
-    // A position that is not reached yet is waited for: two seconds each.
-    const fields = known.filter(({ name }) => name !== 'minPosition')
-    const model = fields.map(({ name, schema = {} }) => {
+    const model = known.map(({ name, schema = {} }) => {
       const value = fitting(schema)
       return [name, fc.oneof({ arbitrary: value, weight: 5 }, { arbitrary: junk, weight: 1 })]
     })

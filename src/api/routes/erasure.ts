@@ -8,7 +8,7 @@ import { countReadable } from '../../projections/customerQueries.ts'
 import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
 import { sendRejection } from '../problems.ts'
-import { envelopeOf, reached } from '../requests.ts'
+import { envelopeOf } from '../requests.ts'
 import { Position, problemResponses, text, time } from '../schemas.ts'
 
 const EraseBody = Type.Object({ password: Type.String({ minLength: 1, maxLength: 200 }) }, strict)
@@ -62,7 +62,9 @@ export async function certificateOf(context: ApiContext, customerId: string) {
   if (isRejection(erasure)) return erasure
   const { position, erasedAt, what, checks } = erasure
   const read = await Promise.all(
-    ['customers', 'orders'].map(name => reached(context, name, position)),
+    ['customers', 'orders'].map(projection =>
+      context.positions.reached({ projection, wanted: position, isAnonymous: false }),
+    ),
   )
   const isRead = read.every(each => each >= position)
   const { customers, orders } = await countReadable(context.db, customerId)
