@@ -249,7 +249,11 @@ function newStream<State, Event extends DomainEvent>(
   return batch.every(({ isNew }) => isNew) ? emptyStream(aggregate) : undefined
 }
 
-/** Appends what was planned; false when somebody else was there first. */
+/**
+ * Appends what was planned; false when another process was there first. A state is only cached when
+ * it was folded from every event up to its revision: after a repeated append, others may have
+ * written since, so the stream is read again, which also finds the first answer of its commands.
+ */
 async function write<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
@@ -262,7 +266,11 @@ async function write<State, Event extends DomainEvent>(
   const encoded = ready.length === asked.length ? ready : await Promise.all(asked)
   const expected = current.revision < 0 ? 'no-stream' : current.revision
   try {
-    const { position } = await eventStore.append(stream, expected, encoded)
+    const { revision, position, repeated } = await eventStore.append(stream, expected, encoded)
+    if (repeated || revision !== current.revision + encoded.length) {
+      kind.cache.delete(stream)
+      return false
+    }
     const loaded = afterWrite(current, plan, position)
     remembered(kind, stream, { before: current.revision, loaded })
     for (const { waiting, outcome, lastEvent } of plan.commands) {

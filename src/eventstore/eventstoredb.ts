@@ -37,8 +37,9 @@ export function eventStoreDb(options: {
   const closing = new AbortController()
   const client = createClient(url)
   const connection: Connection = { client, timeoutMs, idleMs, closing: closing.signal }
+  const seen: Seen = { position: undefined }
   return {
-    append: (stream, expected, events) => append(connection, stream, expected, events),
+    append: (stream, expected, events) => append(connection, seen, { stream, expected, events }),
     readStream: (stream, range) => readStream(connection, stream, range),
     readPage: (stream, from) => readPage(connection, stream, from),
     // Asking costs as much as reading the end of the stream.
@@ -54,11 +55,26 @@ export function eventStoreDb(options: {
   }
 }
 
+interface Append {
+  stream: string
+  expected: ExpectedRevision
+  events: readonly NewEvent[]
+}
+
+/** The newest position that this process knows the log to have. */
+interface Seen {
+  position: bigint | undefined
+}
+
+/**
+ * The server does not say whether it has written an append now or found it written: it was found
+ * where its position is not after all that was in the log before, and may have been after an
+ * attempt without an answer.
+ */
 async function append(
   connection: Connection,
-  stream: string,
-  expected: ExpectedRevision,
-  events: readonly NewEvent[],
+  seen: Seen,
+  { stream, expected, events }: Append,
 ): Promise<AppendResult> {
   if (events.length === 0) throw new Error('an append holds at least one event')
   return retrying(connection, async (failures, ms) => {
@@ -68,14 +84,17 @@ async function append(
       const earlier = earlierResult(newest, { stream, expected, events })
       if (earlier !== undefined) return earlier
     }
-    return send(connection, { stream, expected, events, deadlineMs: ms })
+    seen.position ??= await head(connection)
+    const before = seen.position
+    const { revision, position } = await send(connection, {
+      stream,
+      expected,
+      events,
+      deadlineMs: ms,
+    })
+    if (position > seen.position) seen.position = position
+    return { revision, position, repeated: failures > 0 || position <= before }
   })
-}
-
-interface Append {
-  stream: string
-  expected: ExpectedRevision
-  events: readonly NewEvent[]
 }
 
 /** What the same append wrote before; undefined when none of its ids is among the newest events. */
@@ -90,13 +109,13 @@ function earlierResult(
   if (copies.length < ids.size) {
     throw new WrongRevision(stream, expected, actualRevision(newest[0]?.revision))
   }
-  return { revision: Number(last.revision), position: positionOf(last) }
+  return { revision: Number(last.revision), position: positionOf(last), repeated: true }
 }
 
 async function send(
   connection: Connection,
   { stream, expected, events, deadlineMs }: Append & { deadlineMs: number },
-): Promise<AppendResult> {
+): Promise<Omit<AppendResult, 'repeated'>> {
   const proposed = events.map(({ id, type, data, metadata }) =>
     jsonEvent({ id, type, data, metadata }),
   )

@@ -74,14 +74,23 @@ function append(
   const written = log.streams.get(stream) ?? []
   const actual = written.at(-1)?.revision ?? 'no-stream'
   const copies = alreadyWritten(written, expected, events)
-  const lastCopy = copies.at(-1)
-  if (lastCopy !== undefined && copies.length === events.length) return resultOf(lastCopy)
+  const [firstCopy, lastCopy] = [copies.at(0), copies.at(-1)]
+  const isWhole = copies.length === events.length
+  if (firstCopy !== undefined && isWhole && follows(firstCopy.revision, expected)) {
+    return resultOf(lastCopy, true)
+  }
   if (copies.length > 0 || !satisfies(expected, actual)) {
     throw new WrongRevision(stream, expected, actual)
   }
   for (const event of events) store(log, stream, event)
   for (const wake of [...log.waiting]) wake()
-  return resultOf(log.events.at(-1))
+  return resultOf(log.events.at(-1), false)
+}
+
+/** Whether a copy stands where this append would have written it. */
+function follows(revision: number, expected: ExpectedRevision): boolean {
+  if (expected === 'any' || expected === 'exists') return true
+  return revision === (expected === 'no-stream' ? 0 : expected + 1)
 }
 
 /** A stream whose last revision is still the expected one cannot hold a copy: nothing to search. */
@@ -111,9 +120,9 @@ function store(log: Log, stream: string, event: NewEvent): void {
   log.events.push(stored)
 }
 
-function resultOf(event: StoredEvent | undefined): AppendResult {
+function resultOf(event: StoredEvent | undefined, repeated: boolean): AppendResult {
   if (event === undefined) throw new Error('an append holds at least one event')
-  return { revision: event.revision, position: event.position }
+  return { revision: event.revision, position: event.position, repeated }
 }
 
 function headOf(log: Log): bigint {

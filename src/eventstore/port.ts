@@ -24,10 +24,17 @@ export interface RecordedEvent extends NewEvent {
   recordedAt: Date
 }
 
-/** Revision and position of the last event that an append wrote. */
+/** Where the last event of an append is in the log. */
 export interface AppendResult {
   revision: number
   position: bigint
+  /**
+   * The events were in the log already: an earlier try or another process has written them, and
+   * others may have been appended after them. EventStoreDB does not say so: there it is true where
+   * this process can tell, and false also for a copy that was written while the append was sent.
+   * With an exact expectation the events stand directly after it either way.
+   */
+  repeated: boolean
 }
 
 /** Which events a reader of the whole log wants: by stream name prefix or by event type. */
@@ -76,8 +83,9 @@ export interface StreamPage {
 export interface EventStore {
   /**
    * Appends all events or none. The same event ids appended again with the same expectation are
-   * a success with the first result. Throws WrongRevision, or Unavailable when the outcome is
-   * not known or the store cannot be reached: then the same append may be tried again.
+   * a success with the first result, which says that it is `repeated`; with another revision they
+   * are a conflict. Throws WrongRevision, or Unavailable when the outcome is not known or the
+   * store cannot be reached: then the same append may be tried again.
    */
   append(
     stream: string,

@@ -166,7 +166,7 @@ function settle(item: Item, answer: AppendRow | undefined, witness: Witness): vo
     return
   }
   if (outcome === 'ok') witness.onWritten({ stream, revision, position, count: events.length })
-  item.resolve({ revision, position })
+  item.resolve({ revision, position, repeated: outcome === 'duplicate' })
 }
 
 function translate(error: unknown): unknown {

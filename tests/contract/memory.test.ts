@@ -16,7 +16,7 @@ describe('the event store in memory', () => {
     expect(await store.head()).toBe(0n)
     const stream = newStream()
     const result = await store.append(stream, 'no-stream', [anEvent(), anEvent()])
-    expect(result).toEqual({ revision: 1, position: 2n })
+    expect(result).toEqual({ revision: 1, position: 2n, repeated: false })
     const [first] = await all(store.readStream(stream))
     expect(first).toMatchObject({ position: 1n, recordedAt: at })
     expect(await store.head()).toBe(2n)

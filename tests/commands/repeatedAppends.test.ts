@@ -1,0 +1,89 @@
+// A process caches a state only when it was folded from every event up to its revision.
+import { describe, expect, it } from 'vitest'
+import { systemEnvelope } from '../../src/commands/command.ts'
+import { digestOf } from '../../src/commands/ids.ts'
+import { createRepository } from '../../src/commands/repository.ts'
+import { isRejection } from '../../src/domain/rejection.ts'
+import { adjust, commit, reserve, type Stock, stock } from '../../src/domain/stock.ts'
+import { createCodec } from '../../src/eventstore/codec.ts'
+import { memoryEventStore } from '../../src/eventstore/memory.ts'
+import type { AppendResult, EventStore } from '../../src/eventstore/port.ts'
+import { mapCache } from '../support/mapCache.ts'
+import { productId, sampleId } from '../support/samples.ts'
+import { noSeals } from '../support/testSeals.ts'
+
+const codec = createCodec(stock.events, noSeals)
+const at = new Date('2011-08-09T10:11:12.345Z')
+/** A step of the order process: the same id in each process; the state shows that it is done. */
+const step = (n: number) => ({ ...systemEnvelope('test', at, sampleId(n)), evident: true }) as const
+
+const newProcess = (eventStore: EventStore) =>
+  createRepository(stock, { eventStore, codec, cache: mapCache, fingerprint: digestOf })
+
+const receive = (pieces: number) => (state: Stock) =>
+  adjust(state, { productId, delta: pieces, reason: 'received' })
+const [orderA, orderB, orderC] = [sampleId(11), sampleId(12), sampleId(13)]
+const reserving = (orderId: string, quantity: number) => (state: Stock) =>
+  reserve(state, { productId, orderId, quantity })
+const committing = (orderId: string) => (state: Stock) => commit(state, productId, orderId)
+
+describe('a step that another process has taken, with other events since', () => {
+  it('leaves no state in the cache that lacks these events', async () => {
+    const store = memoryEventStore()
+    const [here, there] = [newProcess(store), newProcess(store)]
+    await here.decide(productId, step(1), receive(3))
+    await here.decide(productId, step(2), reserving(orderA, 1))
+    await there.decide(productId, step(3), reserving(orderB, 2))
+    await there.decide(productId, step(4), committing(orderA))
+    const again = await here.decide(productId, step(4), committing(orderA))
+    if (isRejection(again)) throw new Error(again.detail)
+    const third = await here.decide(productId, step(5), reserving(orderC, 2))
+    if (isRejection(third)) throw new Error(third.detail)
+    expect(third.state.reserved.has(orderC)).toBe(false)
+    const { state } = await newProcess(store).load(productId)
+    expect(state).toMatchObject({ onHand: 2, reservedTotal: 2 })
+  })
+
+  it('is settled with where it had led to, after others have written more', async () => {
+    const store = memoryEventStore()
+    const [here, there] = [newProcess(store), newProcess(store)]
+    await here.decide(productId, step(1), receive(3))
+    await there.decide(productId, step(2), receive(4))
+    await there.decide(productId, step(3), receive(5))
+    const again = await here.decide(productId, step(2), receive(4))
+    expect(again).toMatchObject({ revision: 1, position: 2n, replayed: true })
+    expect(await here.load(productId)).toMatchObject({ revision: 2, state: { onHand: 12 } })
+  })
+})
+
+/** A store whose answer to the next append is changed on its way. */
+function answering(store: EventStore, change: (result: AppendResult) => AppendResult): EventStore {
+  let left = 1
+  return {
+    ...store,
+    async append(...asked) {
+      const result = await store.append(...asked)
+      left -= 1
+      return left < 0 ? result : change(result)
+    },
+  }
+}
+
+describe('an append whose answer does not fit', () => {
+  it.each([
+    ['is repeated', (result: AppendResult) => ({ ...result, repeated: true })],
+    ['has another revision', (result: AppendResult) => ({ ...result, revision: 7 })],
+  ])('and %s has the stream read again', async (_, change) => {
+    const store = memoryEventStore()
+    const reads: string[] = []
+    const readPage: EventStore['readPage'] = (stream, from) => {
+      reads.push(`${from}`)
+      return store.readPage(stream, from)
+    }
+    const here = newProcess({ ...answering(store, change), readPage })
+    const outcome = await here.decide(productId, step(1), receive(3), 'isNew')
+    expect(outcome).toMatchObject({ revision: 0, state: { onHand: 3 } })
+    expect(reads).toEqual(['0'])
+    expect(await store.head()).toBe(1n)
+  })
+})

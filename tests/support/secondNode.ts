@@ -1,0 +1,25 @@
+// Another API process of a test shop: the same log, database, Redis and secrets, caches of its own.
+import { startApp } from '../../src/app.ts'
+import { freePort } from '../../src/infra/local/ports.ts'
+import { type Client, createClient } from './apiClient.ts'
+import type { Person, TestShop } from './testShop.ts'
+
+export interface SecondNode {
+  url: string
+  anyone: Client
+  /** The same person, who talks to this node. */
+  as(person: Pick<Person, 'access'>): Client
+  close(): Promise<void>
+}
+
+/** Starts an API without workers beside a running test shop. */
+export async function startSecondNode({ config, contract }: TestShop): Promise<SecondNode> {
+  const port = await freePort()
+  const app = await startApp({ ...config, port }, { api: true, workers: false })
+  return {
+    url: app.url,
+    anyone: createClient(app.url, contract),
+    as: ({ access }) => createClient(app.url, contract, access),
+    close: app.close,
+  }
+}
