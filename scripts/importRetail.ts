@@ -17,6 +17,7 @@ import {
   formatReport,
   type ImportReport,
 } from '../src/workers/import/importReport.ts'
+import { ledgerCurrency } from '../src/workers/import/ledgerEntry.ts'
 import { planLedger } from '../src/workers/import/planLedger.ts'
 import { LedgerFileError, type LedgerRow, readLedger } from '../src/workers/import/readLedger.ts'
 import { reconcile } from '../src/workers/import/reconcile.ts'
@@ -138,6 +139,12 @@ async function importRows(
   { file, json, rows }: Asked & { rows: LedgerRow[] },
 ): Promise<number> {
   const { shop, eventStore, codec, db, signal } = on
+  if (shop.currency !== ledgerCurrency) {
+    throw new ConfigError(
+      `The ledger is in ${ledgerCurrency} and this shop sells in ${shop.currency}: ` +
+        `import it into a shop of its own (DATABASE_URL or DATA_DIR) in ${ledgerCurrency}`,
+    )
+  }
   const begunAt = performance.now()
   const earlier = await readEarlierImports(eventStore, codec)
   const plan = planLedger(rows, earlier)

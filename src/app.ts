@@ -7,11 +7,11 @@ import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './
 import type { FileStore, Imaging } from './commands/imagePorts.ts'
 import { type Config, localUrl } from './config.ts'
 import { createAnswerCache } from './infra/answerCache.ts'
-import { createFileStore } from './infra/fileStore.ts'
+import { assertWritable, createFileStore } from './infra/fileStore.ts'
 import { createImaging } from './infra/imaging.ts'
 import { createProductImports } from './infra/productImports.ts'
 import { createCounters } from './infra/rateLimits.ts'
-import { assertKeepsJobs, createRedis, createSignals } from './infra/redis.ts'
+import { assertKeepsJobs, assertOwnRedis, createRedis, createSignals } from './infra/redis.ts'
 import { createWebhookSender } from './infra/webhookSender.ts'
 import type { Metrics } from './metrics.ts'
 import { createWatching } from './observe.ts'
@@ -65,11 +65,13 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
   const log = pino({ level: config.logLevel })
   const watching = await createWatching(config, parts.api ? 'api' : 'worker')
   closers.push(watching.close)
+  await assertWritable(config.filesDirectory)
   const open = await openShop(config, watching)
   closers.push(open.close)
   const redis = createRedis(config.redisUrl.reveal())
   closers.push(() => redis.disconnect())
   await assertKeepsJobs(redis)
+  await assertOwnRedis(redis, open.shopId)
   const signals = createSignals(redis)
   closers.push(signals.close)
   const { metrics, tracing } = watching

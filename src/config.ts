@@ -31,7 +31,9 @@ const schema = Type.Object({
   ),
   HOST: Type.String({ default: '127.0.0.1', description: 'an address to listen on' }),
   PORT: Type.Integer({ ...range(0, 65_535), default: 3000 }),
-  PUBLIC_URL: Type.Optional(url(['http:', 'https:'], 'https://shop.example.com')),
+  PUBLIC_URL: Type.Optional(
+    Type.Refine(url(['http:', 'https:'], 'https://shop.example.com'), isBare),
+  ),
   LOG_LEVEL: LogLevel,
   SHOP_NAME: Type.String({
     default: 'Orderstream',
@@ -267,6 +269,12 @@ function list(isItem: (text: string) => boolean, description: string) {
 
 function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.parse(text)?.origin === text
+}
+
+/** Paths are put behind it, so it has no query or fragment; nor does it hold a password. */
+function isBare(text: string): boolean {
+  const parsed = URL.parse(text)
+  return parsed !== null && /^[^?#]*$/.test(text) && `${parsed.username}${parsed.password}` === ''
 }
 
 function isNetwork(text: string): boolean {

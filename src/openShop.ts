@@ -37,6 +37,7 @@ import { createRecovery } from './infra/recovery.ts'
 import { createFingerprint, createRequestKeys } from './infra/requestKeys.ts'
 import { createSecrets, type Secrets } from './infra/secrets.ts'
 import { createSessions } from './infra/sessions.ts'
+import { assertSettingsFit, rememberSettings } from './infra/shopIdentity.ts'
 import { simulatedPayments } from './infra/simulatedPayments.ts'
 import { createSnapshots } from './infra/snapshots.ts'
 import { createTokens } from './infra/tokens.ts'
@@ -49,6 +50,8 @@ export interface OpenShop {
   accounts: AccountServices
   audit: AuditServices
   eventStore: EventStore
+  /** Tells this shop from every other one. */
+  shopId: string
   codec: Codec
   callbacks: CallbackBook
   requestKeys: RequestKeys
@@ -70,16 +73,9 @@ export async function openShop(
   config: Config,
   observing: Observing = unobserved,
 ): Promise<OpenShop> {
-  await migrate(config.databaseUrl.reveal())
-  const pool = createPool(config.databaseUrl.reveal(), { size: config.databasePoolSize })
-  await assertDurable(pool)
-  const { metrics, tracing } = observing
-  const store =
-    config.eventStoreUrl === undefined
-      ? postgresEventStore(pool, metrics)
-      : countedStore(await openEventStoreDb(config.eventStoreUrl), metrics)
-  const eventStore = tracedStore(store, tracing)
   const secrets = createSecrets(config.secretKey)
+  const { pool, eventStore, shopId } = await openData(config, secrets, observing)
+  const { metrics } = observing
   const seals = createSeals(pool, secrets)
   const codec = createCodec(eventSchemas, seals)
   const fingerprint = createFingerprint(secrets)
@@ -106,6 +102,7 @@ export async function openShop(
       signer: createCheckpointSigner(pool, secrets),
     },
     eventStore,
+    shopId,
     codec,
     callbacks: callbackBook(pool, payments.name),
     requestKeys: createRequestKeys(secrets),
@@ -119,6 +116,34 @@ export async function openShop(
       await eventStore.close()
       await pool.end()
     },
+  }
+}
+
+/** Opens database and log, when the settings are the ones that belong to them. */
+async function openData(config: Config, secrets: Secrets, { metrics, tracing }: Observing) {
+  const url = config.databaseUrl.reveal()
+  const pool = createPool(url, { size: config.databasePoolSize })
+  const settings = {
+    currency: config.currency,
+    secrets,
+    storeKind: config.eventStoreUrl === undefined ? 'postgres' : 'eventstoredb',
+  } as const
+  let store: EventStore | undefined
+  try {
+    await assertSettingsFit(pool, settings)
+    await migrate(url)
+    await assertDurable(pool)
+    store =
+      config.eventStoreUrl === undefined
+        ? postgresEventStore(pool, metrics)
+        : countedStore(await openEventStoreDb(config.eventStoreUrl), metrics)
+    const eventStore = tracedStore(store, tracing)
+    const shopId = await rememberSettings(pool, settings, eventStore)
+    return { pool, eventStore, shopId }
+  } catch (error) {
+    await store?.close()
+    await pool.end()
+    throw error
   }
 }
 

@@ -38,6 +38,7 @@ const refusals = {
   'import/illegal-status': { status: 409, title: 'Illegal import status' },
   'import/not-found': { status: 404, title: 'Import not found' },
   'order/illegal-transition': { status: 409, title: 'Illegal order status' },
+  'order/mixed-currencies': { status: 409, title: 'More than one currency' },
   'order/not-finished': { status: 409, title: 'Order not finished' },
   'order/not-found': { status: 404, title: 'Order not found' },
   'order/out-of-stock': { status: 409, title: 'Out of stock' },

@@ -3,6 +3,7 @@ import Type from 'typebox'
 import { type Decision, fold } from '../domain/aggregate.ts'
 import * as cart from '../domain/cart.ts'
 import { times } from '../domain/money.ts'
+import { refuseMixed } from '../domain/oneCurrency.ts'
 import type { Product } from '../domain/product.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import { type Actor, Id, type Money, Quantity, strict } from '../domain/types.ts'
@@ -41,6 +42,8 @@ async function offer(
   ])
   const { state } = product
   if (!isSold(state)) return notSold(productId, 'There is no such product.')
+  const mixed = refuseMixed([state.price], shop.currency)
+  if (mixed !== undefined) return mixed
   const held = cart.linesOf(inCart.state).find(line => line.productId === productId)?.quantity ?? 0
   const wish = { productId, wanted: held + quantity }
   return { product: state, available: await freeStock(shop, wish, envelope, stock.state) }

@@ -2,7 +2,7 @@
 import Type, { type Static } from 'typebox'
 import * as creditNote from '../domain/creditNote.ts'
 import * as ledgerImport from '../domain/ledgerImport.ts'
-import { sum } from '../domain/money.ts'
+import { foreignTo, sum } from '../domain/money.ts'
 import { Charge, OrderLine, type Submission } from '../domain/order.ts'
 import { capture, deliver, ship, submit, takeBack } from '../domain/orderDecisions.ts'
 import * as product from '../domain/product.ts'
@@ -30,6 +30,8 @@ export const importProduct: Command<typeof ImportProduct> = {
   who: systemOnly,
   input: ImportProduct,
   async run(shop, { name, price, active, ...input }, envelope) {
+    const refusal = refuseForeign(shop, [price])
+    if (refusal !== undefined) return refusal
     const sku = normalizeSku(input.sku)
     const own = idOf('retail', 'product', sku)
     const claimed = await shop.skuClaims.decide(
@@ -126,6 +128,11 @@ export const importOrder: Command<typeof ImportOrder> = {
   input: ImportOrder,
   async run(shop, input, envelope) {
     const { orderId, orderNumber } = input
+    const refusal = refuseForeign(shop, [
+      ...moneyOf(input),
+      { amount: 0, currency: input.currency },
+    ])
+    if (refusal !== undefined) return refusal
     const payment = { paymentId: derivedId(orderId, 'payment'), provider: 'ledger' }
     const { orders } = shop
     const submitted = await orders.decide(orderId, step(envelope, 'submit'), state =>
@@ -149,12 +156,18 @@ export const importOrder: Command<typeof ImportOrder> = {
   },
 }
 
+function moneyOf({ lines, charges }: Pick<Static<typeof ImportOrder>, 'lines' | 'charges'>) {
+  return [...lines.map(line => line.total), ...charges.map(each => each.amount)]
+}
+
+/** Why amounts of a ledger cannot come into a shop that sells in another currency. */
+function refuseForeign({ currency }: Shop, amounts: readonly Money[]): Rejection | undefined {
+  if (foreignTo(currency, amounts) === undefined) return undefined
+  return reject('product/wrong-currency', `Prices of this shop are in ${currency}.`)
+}
+
 function submissionOf({ currency, ...input }: Static<typeof ImportOrder>): Submission {
-  const amounts = [
-    ...input.lines.map(line => line.total),
-    ...input.charges.map(each => each.amount),
-  ]
-  const total = sum(amounts, currency)
+  const total = sum(moneyOf(input), currency)
   return { ...input, cartId: null, total, delivery: null, paymentMethod: 'ledger' }
 }
 

@@ -1,7 +1,8 @@
 // PlaceOrder: from a cart, or from items named in the request, to an order that is pending.
 import Type, { type Static } from 'typebox'
 import { type CartLine, cart, linesOf } from '../domain/cart.ts'
-import { sum, times } from '../domain/money.ts'
+import { compare, sum, times } from '../domain/money.ts'
+import { refuseMixed } from '../domain/oneCurrency.ts'
 import {
   demand,
   type Order,
@@ -122,8 +123,10 @@ async function gatherLines(
       changes: risen,
     })
   }
+  const totals = lines.map(line => line.total)
   return (
-    refuseUncountable(lines.map(line => line.total)) ??
+    refuseMixed(totals, shop.currency) ??
+    refuseUncountable(totals) ??
     (await refuseShort(shop, lines, envelope, goods)) ??
     lines
   )
@@ -153,7 +156,10 @@ async function loadGoods(
 function risenPrices(inCart: readonly CartLine[], lines: readonly OrderLine[]) {
   return lines.flatMap(({ productId, unitPrice }) => {
     const seen = inCart.find(line => line.productId === productId)?.unitPrice
-    if (seen === undefined || seen.amount >= unitPrice.amount) return []
+    if (seen === undefined) return []
+    // A price in another currency is another price: whether it has risen nobody can say.
+    const isSame = seen.currency === unitPrice.currency
+    if (isSame && compare(seen, unitPrice) >= 0) return []
     return [{ productId, before: seen, now: unitPrice }]
   })
 }
@@ -198,7 +204,7 @@ function compose(
     charges: [],
     total: sum(
       lines.map(line => line.total),
-      lines[0]?.total.currency ?? currency,
+      currency,
     ),
     country: input.country ?? null,
     delivery: { shippingAddress: input.shippingAddress, phoneNumber: input.phoneNumber },

@@ -1,5 +1,7 @@
 // Compares what the payment provider has moved with what the log says was paid and paid back.
+
 import type { ShopEvent } from '../domain/events.ts'
+import { isSameMoney } from '../domain/money.ts'
 import type { Money } from '../domain/types.ts'
 import type { EventStore } from '../eventstore/port.ts'
 import type { Codec, MoneyMoved, PaymentProvider, Stored } from './ports.ts'
@@ -152,8 +154,7 @@ function compare(moved: MoneyMoved, entry: Entry | undefined): Difference[] {
     const what = isCharge ? 'charge without a payment' : 'refund without a record'
     return [{ ...found, what }]
   }
-  const { amount: wanted, currency } = entry.amount
-  if (amount.amount === wanted && amount.currency === currency) return []
+  if (isSameMoney(amount, entry.amount)) return []
   return [{ ...found, orderId: entry.orderId, what: 'amounts differ' }]
 }
 

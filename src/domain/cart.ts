@@ -1,6 +1,7 @@
 // A cart: what someone means to buy, at the prices they saw when they put it in.
 import Type, { type Static } from 'typebox'
 import type { Aggregate, Decision, EventOf } from './aggregate.ts'
+import { refuseMixed } from './oneCurrency.ts'
 import { reject } from './rejection.ts'
 import { Id, Money, Payload, Quantity, ShortText, Sku } from './types.ts'
 import { withLast } from './withLast.ts'
@@ -152,7 +153,12 @@ export function addItem(
   if (state.status === 'closed') return refuseClosed()
   const lines = linesOf(state)
   const before = lines.find(other => other.productId === line.productId)?.quantity ?? 0
-  const refusal = refuseQuantity(before + line.quantity, available)
+  const others = lines.filter(other => other.productId !== line.productId)
+  const refusal =
+    refuseMixed(
+      others.map(other => other.unitPrice),
+      line.unitPrice.currency,
+    ) ?? refuseQuantity(before + line.quantity, available)
   if (refusal !== undefined) return refusal
   if (before === 0 && lines.length >= cartLimits.lines) {
     return reject('cart/quantity-limit', `A cart holds at most ${cartLimits.lines} products.`)

@@ -59,6 +59,7 @@ function withinLimits(lines: readonly CartLine[], incoming: readonly CartLine[])
   let held = lines
   const kept: CartLine[] = []
   for (const line of incoming) {
+    if (held.some(other => other.unitPrice.currency !== line.unitPrice.currency)) continue
     const there = held.find(other => other.productId === line.productId)
     if (there === undefined && held.length >= cartLimits.lines) continue
     const room = cartLimits.quantity - (there?.quantity ?? 0)

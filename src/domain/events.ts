@@ -23,6 +23,20 @@ export type ShopEvent =
   | SkuClaimEvent
   | StockEvent
 
+/** The kinds of streams of a shop: the name of each stream begins with one of them and a dash. */
+export const categories: readonly string[] = [
+  cart.category,
+  category.category,
+  categoryName.category,
+  creditNote.category,
+  customer.category,
+  ledgerImport.category,
+  order.category,
+  product.category,
+  skuClaim.category,
+  stock.category,
+]
+
 /** The schema of every event type; the names are unique over all aggregates. */
 export const eventSchemas: EventSchemas = {
   ...cart.events,

@@ -41,9 +41,41 @@ export function times(price: Money, quantity: number): Money {
   return { amount: price.amount * quantity, currency: price.currency }
 }
 
-/** The sum of amounts of one currency; zero of `currency` when there are none. */
+/** Thrown where amounts of two currencies would be added or compared. */
+export class MixedCurrencies extends Error {
+  override readonly name = 'MixedCurrencies'
+}
+
+/** The sum of amounts in `currency`, zero when there are none. Throws MixedCurrencies. */
 export function sum(amounts: readonly Money[], currency: string): Money {
-  return { amount: amounts.reduce((total, money) => total + money.amount, 0), currency }
+  const zero = { amount: 0, currency }
+  return amounts.reduce((total, money) => add(total, money), zero)
+}
+
+/** Two amounts together. Throws MixedCurrencies. */
+export function add(one: Money, other: Money): Money {
+  return { amount: one.amount + inCurrency(other, one.currency), currency: one.currency }
+}
+
+/** Negative where `one` is below `other`, positive where it is above. Throws MixedCurrencies. */
+export function compare(one: Money, other: Money): number {
+  return one.amount - inCurrency(other, one.currency)
+}
+
+/** The minor units of an amount that has to be in `currency`. Throws MixedCurrencies. */
+export function inCurrency(money: Money, currency: string): number {
+  if (money.currency === currency) return money.amount
+  throw new MixedCurrencies(`${formatMoney(money)} is not an amount in ${currency}`)
+}
+
+/** Whether two amounts are the same amount in the same currency. */
+export function isSameMoney(one: Money, other: Money): boolean {
+  return one.amount === other.amount && one.currency === other.currency
+}
+
+/** The first of some amounts that is not in `currency`. */
+export function foreignTo(currency: string, amounts: readonly Money[]): Money | undefined {
+  return amounts.find(money => money.currency !== currency)
 }
 
 /** An amount as people write it, without a symbol: `1299.99 GBP`. */

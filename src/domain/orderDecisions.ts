@@ -1,6 +1,7 @@
 // What may be decided about an order. Each answers events, none when done already, or a refusal.
 import type { Decision } from './aggregate.ts'
 import { formatMoney, sum } from './money.ts'
+import { refuseMixed } from './oneCurrency.ts'
 import {
   type Charge,
   type Delivery,
@@ -33,6 +34,8 @@ export function submit(state: Order, input: Submission): Decision<OrderEvent> {
   if (input.lines.length === 0 && input.charges.length === 0) {
     return reject('cart/empty', 'There is nothing to order.')
   }
+  const mixed = refuseMixed(moneyOf(input), input.total.currency)
+  if (mixed !== undefined) return mixed
   const most = Math.max(0, ...demand(input).values())
   if (most > quantityMax || !Number.isSafeInteger(input.total.amount)) {
     return reject('cart/quantity-limit', 'That is more than one order can hold.', {
@@ -40,6 +43,14 @@ export function submit(state: Order, input: Submission): Decision<OrderEvent> {
     })
   }
   return [{ type: 'OrderSubmitted', data: input }]
+}
+
+/** Every amount that the lines and charges of an order or of a return state. */
+function moneyOf({ lines, charges }: { lines: readonly OrderLine[]; charges: readonly Charge[] }) {
+  return [
+    ...lines.flatMap(line => [line.unitPrice, line.total]),
+    ...charges.map(each => each.amount),
+  ]
 }
 
 /**
@@ -221,6 +232,8 @@ export function takeBack(state: Order, input: Return): Decision<OrderEvent> {
       return reject('order/refund-exceeds-capture', `Only ${left} pieces of it can come back.`)
     }
   }
+  const mixed = refuseMixed(moneyOf(input), state.total.currency)
+  if (mixed !== undefined) return mixed
   const parts = [...input.lines.map(line => line.total), ...input.charges.map(each => each.amount)]
   const amount = sum(parts, state.total.currency)
   return (

@@ -2,6 +2,7 @@
 import Type, { type Static } from 'typebox'
 import type { Aggregate, Decision, EventOf } from './aggregate.ts'
 import { type Image, imageFields, imagesMax } from './image.ts'
+import { isSameMoney } from './money.ts'
 import { reject } from './rejection.ts'
 import { Id, LongText, Money, Payload, ShortText, Sku } from './types.ts'
 
@@ -109,7 +110,7 @@ export function change(state: Product, input: ProductChange): Decision<ProductEv
     events.push({ type: 'ProductDetailsChanged', data: { productId, ...details } })
   }
   const { price } = input
-  if (price !== undefined && !sameMoney(price, state.price)) {
+  if (price !== undefined && !isSameMoney(price, state.price)) {
     events.push({ type: 'PriceChanged', data: { productId, price, previous: state.price } })
   }
   if (input.featured !== undefined && input.featured !== state.featured) {
@@ -152,8 +153,4 @@ export function remove(state: Product, productId: string): Decision<ProductEvent
   if (state.status === 'none') return notFound()
   if (state.status === 'deleted') return []
   return [{ type: 'ProductDeleted', data: { productId } }]
-}
-
-function sameMoney(a: Money, b: Money) {
-  return a.amount === b.amount && a.currency === b.currency
 }

@@ -29,6 +29,7 @@ export type RejectionCode =
   | 'import/illegal-status'
   | 'import/not-found'
   | 'order/illegal-transition'
+  | 'order/mixed-currencies'
   | 'order/not-finished'
   | 'order/not-found'
   | 'order/out-of-stock'

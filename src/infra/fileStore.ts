@@ -3,6 +3,24 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, resolve, sep } from 'node:path'
 import type { FileStore } from '../commands/imagePorts.ts'
+import { ConfigError } from '../config.ts'
+
+/** Makes the directory where it is missing. Throws ConfigError when nothing can be kept in it. */
+export async function assertWritable(directory: string): Promise<void> {
+  const path = resolve(directory)
+  const trial = resolve(path, `.${randomBytes(6).toString('hex')}.tmp`)
+  try {
+    await mkdir(path, { recursive: true })
+    await writeFile(trial, '')
+    await rm(trial, { force: true })
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+    throw new ConfigError(
+      `FILES_DIR: files cannot be written to ${path} (${reason}): ` +
+        'make it a directory that this user may write to',
+    )
+  }
+}
 
 /** A store in a directory, which is made when the first file comes. */
 export function createFileStore(directory: string): FileStore {

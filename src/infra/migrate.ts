@@ -2,7 +2,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
-import { createPool } from './database.ts'
+import { ConfigError } from '../config.ts'
+import { createPool, type Pool } from './database.ts'
 
 const directory = new URL('../../migrations/', import.meta.url)
 
@@ -14,6 +15,7 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
   const pool = createPool(databaseUrl, { size: 1, statementTimeoutMs: 0 })
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
   try {
+    await refuseForeign(pool)
     const migrator = new Migrator({
       db,
       provider: { getMigrations: readMigrations },
@@ -26,6 +28,51 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
     await db.destroy()
   }
 }
+
+/**
+ * Refuses a database that is another application's, or has been brought to a schema that this
+ * release does not know. Throws ConfigError with one line; nothing has been changed then.
+ */
+async function refuseForeign(pool: Pool): Promise<void> {
+  const { rows: tables } = await pool.query<{ name: string }>(foreignTables)
+  const { rows: known } = await pool.query<{ found: boolean }>(
+    "select to_regclass('public.kysely_migration') is not null as found",
+  )
+  const applied = known[0]?.found
+    ? (await pool.query<{ name: string }>('select name from public.kysely_migration order by 1'))
+        .rows
+    : []
+  const ours = new Set(Object.keys(await readMigrations()))
+  const isOurs = applied.some(({ name }) => ours.has(name))
+  const [newer] = applied.filter(({ name }) => !ours.has(name))
+  if (!isOurs && (tables.length > 0 || newer !== undefined)) {
+    const example = tables[0] === undefined ? '' : ` such as ${tables[0].name}`
+    throw new ConfigError(
+      `DATABASE_URL names a database of another application, with tables${example}: ` +
+        'create an empty database for the shop, and set DATABASE_URL to it',
+    )
+  }
+  if (newer !== undefined) {
+    throw new ConfigError(
+      `The database was brought to a newer schema by a newer release (${newer.name}): ` +
+        'start that release, or restore a backup from before it',
+    )
+  }
+}
+
+/** Tables that no extension has brought along, whatever their schema. */
+const foreignTables = `select n.nspname || '.' || c.relname as name
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p') and c.relname not like 'kysely\\_migration%'
+    and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
+    and n.nspname not like 'pg\\_temp\\_%'
+    and not exists (
+      select 1 from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass
+        and d.deptype = 'e'
+    )
+  order by 1
+  limit 1`
 
 async function readMigrations(): Promise<Record<string, Migration>> {
   const files = (await readdir(directory)).filter(file => file.endsWith('.sql')).sort()

@@ -1,5 +1,6 @@
 // The one place that knows the Redis client: connections, and wake-up signals.
 import { Redis } from 'ioredis'
+import { ConfigError } from '../config.ts'
 
 export type { Redis } from 'ioredis'
 
@@ -24,6 +25,21 @@ export async function assertKeepsJobs(redis: Redis): Promise<void> {
   if (policy !== undefined && policy !== 'noeviction') {
     throw new Error(`Redis would drop jobs: set maxmemory-policy noeviction (it is ${policy})`)
   }
+}
+
+const ownerKey = 'orderstream:shop'
+
+/**
+ * Takes a logical database of Redis for this shop, or refuses it when it holds the jobs of another
+ * one: they would send each other's mails. Throws ConfigError.
+ */
+export async function assertOwnRedis(redis: Redis, shopId: string): Promise<void> {
+  await redis.set(ownerKey, shopId, 'NX')
+  if ((await redis.get(ownerKey)) === shopId) return
+  throw new ConfigError(
+    'REDIS_URL names a Redis that another shop uses: give this one a Redis of its own, or ' +
+      'another database number (redis://host:6379/1); if that shop is gone, empty it with FLUSHDB',
+  )
 }
 
 /** Calls between processes; a lost one costs a poll interval, never a message. */

@@ -19,6 +19,7 @@ const purposes = [
   'payment-callbacks',
   'refresh-tokens',
   'request-keys',
+  'sentinel',
   'signing-keys',
   'webhooks',
 ] as const

@@ -1,5 +1,6 @@
 // Questions to the orders, carts and notifications.
 import { type Kysely, type Selectable, sql } from 'kysely'
+import { isSameMoney, sum, times } from '../domain/money.ts'
 import type { OrderStatus } from '../domain/orderStates.ts'
 import { allowedTransitions } from '../domain/orderStates.ts'
 import { offersOf } from './catalogueQueries.ts'
@@ -101,19 +102,17 @@ export async function findCart(db: Db, cartId: string, currency: string) {
   )
   const items = lines.map(line => {
     const offer = offers.get(line.productId)
-    const { amount } = line.unitPrice
     return {
       ...line,
-      lineTotal: { amount: amount * line.quantity, currency: line.unitPrice.currency },
+      lineTotal: times(line.unitPrice, line.quantity),
       currentPrice: offer?.price ?? line.unitPrice,
-      priceChanged: offer !== undefined && offer.price.amount !== amount,
+      priceChanged: offer !== undefined && !isSameMoney(offer.price, line.unitPrice),
       availability: offer?.availability ?? 'out',
     }
   })
-  const total = {
-    amount: items.reduce((sum, item) => sum + item.lineTotal.amount, 0),
-    currency: items[0]?.lineTotal.currency ?? currency,
-  }
+  // Of carts from before a shop was held to one currency, what cannot be ordered does not count.
+  const totals = items.map(item => item.lineTotal).filter(each => each.currency === currency)
+  const total = sum(totals, currency)
   const itemCount = items.reduce((count, item) => count + item.quantity, 0)
   return { revision: Number(row?.revision ?? -1), cart: { id: cartId, items, itemCount, total } }
 }

@@ -1,0 +1,265 @@
+// A start whose settings contradict the data of the shop: one line, exit code 1, nothing changed.
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startApp } from '../../src/app.ts'
+import { createAdmin } from '../../src/commands/accounts.ts'
+import { createProduct } from '../../src/commands/catalogue.ts'
+import { execute, systemEnvelope } from '../../src/commands/command.ts'
+import { loadConfig } from '../../src/config.ts'
+import { isRejection } from '../../src/domain/rejection.ts'
+import { openShop } from '../../src/openShop.ts'
+import { type TestDatabase, testDatabase } from '../support/database.ts'
+import { eventStoreDbStub } from '../support/eventStoreDbStub.ts'
+import { type TestRedis, testRedis } from '../support/redis.ts'
+import { temporaryDirectory } from '../support/servers.ts'
+
+const secret = randomBytes(32).toString('hex')
+const otherSecret = randomBytes(32).toString('hex')
+let redis: TestRedis
+let directory: string
+const newAdmin = ['--username', 'eve', '--email', 'eve@example.com', '--generate']
+const databases: TestDatabase[] = []
+
+beforeAll(async () => {
+  redis = await testRedis()
+  directory = await temporaryDirectory()
+})
+afterAll(async () => {
+  await Promise.all(databases.map(each => each.drop()))
+  await redis.release()
+  await rm(directory, { recursive: true, force: true })
+})
+
+async function newDatabase(): Promise<string> {
+  const database = await testDatabase()
+  databases.push(database)
+  return database.url
+}
+
+const environment = (database: string, settings: Record<string, string> = {}) => ({
+  DATABASE_URL: database,
+  REDIS_URL: redis.url,
+  SMTP_URL: 'smtp://127.0.0.1:1',
+  SECRET_KEY: secret,
+  PORT: '0',
+  FILES_DIR: join(directory, 'files'),
+  LOG_LEVEL: 'silent',
+  ...settings,
+})
+
+async function open(database: string, settings: Record<string, string> = {}) {
+  const shop = await openShop(loadConfig(environment(database, settings)))
+  await shop.close()
+  return shop
+}
+
+async function sql<Row extends pg.QueryResultRow>(url: string, text: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query<Row>(text)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** A shop that has sold in GBP, with everything that is encrypted. */
+async function sellingShop(settings: Record<string, string> = {}): Promise<string> {
+  const database = await newDatabase()
+  const shop = await openShop(loadConfig(environment(database, settings)))
+  const price = { amount: 599, currency: settings.CURRENCY ?? 'GBP' }
+  const envelope = systemEnvelope('test', new Date())
+  const made = await execute(shop.shop, createProduct, { name: 'Kettle', price }, envelope)
+  if (isRejection(made)) throw new Error(made.detail)
+  await createAdmin(shop.shop, shop.accounts, {
+    username: 'admin',
+    email: 'admin@example.com',
+    password: async () => 'correct horse battery staple',
+  })
+  await Promise.all([shop.accounts.tokens.jwks(), shop.audit.signer.jwks()])
+  await shop.close()
+  return database
+}
+
+/** What every table holds, row by row. */
+async function contentOf(database: string): Promise<string> {
+  const [row] = await sql<{ content: string }>(
+    database,
+    `select string_agg(t.name || ' ' || query_to_xml('select * from ' || t.name || ' order by 1',
+        true, false, '')::text, ',' order by t.name) as content
+      from (select format('%I.%I', schemaname, tablename) as name from pg_tables
+        where schemaname in ('shop', 'readmodel', 'eventstore', 'public')) t`,
+  )
+  return row?.content ?? ''
+}
+
+async function run(script: string, env: Record<string, string>, ...args: string[]) {
+  const { PATH = '', HOME = '/' } = process.env
+  const child = spawn(process.execPath, [script, ...args], {
+    env: { PATH, HOME, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const said = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', text => {
+    said.stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', text => {
+    said.stderr += text
+  })
+  const [code] = await once(child, 'close')
+  return { code, ...said }
+}
+
+describe.each([
+  {
+    name: 'SECRET_KEY',
+    value: otherSecret,
+    says: 'SECRET_KEY is not the one',
+    programs: [['src/workers/main.ts'], ['scripts/projections.ts', 'status']],
+  },
+  {
+    name: 'CURRENCY',
+    value: 'EUR',
+    says: 'set CURRENCY=GBP',
+    programs: [['src/api/main.ts'], ['scripts/createAdmin.ts', ...newAdmin]],
+  },
+])('a start with another $name', ({ name, value, says, programs }) => {
+  it('ends with one line and exit code 1, and changes nothing', async () => {
+    const database = await sellingShop()
+    const before = await contentOf(database)
+    const env = environment(database, { [name]: value })
+    for (const [script = '', ...args] of programs) {
+      const end = await run(script, env, ...args)
+      expect(end).toMatchObject({ code: 1, stdout: '' })
+      expect(end.stderr).toContain(says)
+      expect(end.stderr.trimEnd().split('\n')).toHaveLength(1)
+    }
+    expect(await contentOf(database)).toBe(before)
+  }, 60_000)
+
+  it('is found out from the data itself where nothing was remembered yet', async () => {
+    const database = await sellingShop()
+    await sql(database, 'delete from shop.identity')
+    const before = await contentOf(database)
+    await expect(open(database, { [name]: value })).rejects.toThrow(says)
+    expect(await contentOf(database)).toBe(before)
+    await open(database)
+  })
+})
+
+describe('the secret of a database from before it was remembered', () => {
+  it.each(['signing_keys', 'audit_keys', 'person_keys'])('is proved by %s alone', async table => {
+    const database = await sellingShop()
+    const others = ['signing_keys', 'audit_keys', 'person_keys'].filter(name => name !== table)
+    await sql(database, `delete from shop.identity`)
+    await sql(database, others.map(name => `delete from shop.${name};`).join(' '))
+    const opening = open(database, { SECRET_KEY: otherSecret })
+    await expect(opening).rejects.toThrow('SECRET_KEY is not the one')
+  })
+})
+
+describe('first starts of several processes', () => {
+  it('agree on what the first of them has said', async () => {
+    const database = await newDatabase()
+    const currencies = ['GBP', 'EUR', 'GBP', 'EUR', 'JPY', 'GBP']
+    const ends = await Promise.allSettled(currencies.map(CURRENCY => open(database, { CURRENCY })))
+    const [row] = await sql<{ currency: string }>(database, 'select currency from shop.identity')
+    const opened = currencies.filter((_, index) => ends[index]?.status === 'fulfilled')
+    expect(opened.length).toBeGreaterThan(0)
+    expect(opened).toEqual(currencies.filter(each => each === row?.currency))
+    const ids = ends.flatMap(end => (end.status === 'fulfilled' ? [end.value.shopId] : []))
+    expect(new Set(ids).size).toBe(1)
+  })
+})
+
+describe('a database', () => {
+  it('of another application is refused, and stays as it is', async () => {
+    const database = await newDatabase()
+    const drops = ['shop', 'readmodel', 'eventstore'].map(name => `drop schema ${name} cascade;`)
+    await sql(database, `${drops.join(' ')} drop table kysely_migration, kysely_migration_lock`)
+    await sql(database, 'create table public.blog_posts (id integer); create schema shop')
+    await expect(open(database)).rejects.toThrow(/another application.*public\.blog_posts/)
+    const tables = await sql(database, "select * from pg_tables where schemaname !~ '^(pg_|inf)'")
+    expect(tables).toHaveLength(1)
+  })
+
+  it('that another application keeps with the same tool is refused', async () => {
+    const database = await newDatabase()
+    await sql(database, "update kysely_migration set name = 'other_' || name")
+    await expect(open(database)).rejects.toThrow('another application')
+  })
+
+  it('of a newer release is refused', async () => {
+    const database = await newDatabase()
+    await sql(database, "insert into kysely_migration values ('9999_later', now()::text)")
+    await expect(open(database)).rejects.toThrow(/newer release \(9999_later\)/)
+  })
+})
+
+describe('the event log', () => {
+  it('is where it was', async () => {
+    const stub = await eventStoreDbStub()
+    try {
+      const inPostgres = await sellingShop()
+      const settings = { EVENTSTORE_URL: stub.url }
+      await expect(open(inPostgres, settings)).rejects.toThrow('is in PostgreSQL')
+      await sql(inPostgres, 'delete from shop.identity')
+      await expect(open(inPostgres, settings)).rejects.toThrow('is in PostgreSQL')
+      const inEventStoreDb = await sellingShop(settings)
+      await expect(open(inEventStoreDb)).rejects.toThrow('EVENTSTORE_URL is missing')
+      await open(inEventStoreDb, settings)
+    } finally {
+      await stub.close()
+    }
+  })
+
+  it('is the same one, by its first event', async () => {
+    const [one, other] = await Promise.all([eventStoreDbStub(), eventStoreDbStub()])
+    try {
+      const database = await sellingShop({ EVENTSTORE_URL: one.url })
+      await open(database, { EVENTSTORE_URL: one.url })
+      const wrong = 'not the one of this shop'
+      // Empty, and then with the events of another shop.
+      await expect(open(database, { EVENTSTORE_URL: other.url })).rejects.toThrow(wrong)
+      await sellingShop({ EVENTSTORE_URL: other.url })
+      await expect(open(database, { EVENTSTORE_URL: other.url })).rejects.toThrow(wrong)
+      await open(database, { EVENTSTORE_URL: one.url })
+    } finally {
+      await Promise.all([one.close(), other.close()])
+    }
+  })
+})
+
+describe('what else a start needs', () => {
+  const parts = { api: true, workers: false }
+
+  it('is a Redis that no other shop uses', async () => {
+    const [one, other] = [await newDatabase(), await newDatabase()]
+    const app = await startApp(loadConfig(environment(one)), parts)
+    const second = startApp(loadConfig(environment(other)), parts)
+    await expect(second).rejects.toThrow('REDIS_URL names a Redis that another shop uses')
+    await app.close()
+    await (await startApp(loadConfig(environment(one)), parts)).close()
+  })
+
+  it('is a directory for files that can be written to', async () => {
+    const file = join(directory, 'a-file')
+    await writeFile(file, '')
+    const settings = { FILES_DIR: join(file, 'images') }
+    const database = await newDatabase()
+    await mkdir(join(directory, 'redis'), { recursive: true })
+    const starting = startApp(loadConfig(environment(database, settings)), parts)
+    await expect(starting).rejects.toThrow(/FILES_DIR: files cannot be written to .*a-file/)
+  })
+
+  it.each(['shop.example.com', 'https://a@b.example', 'https://b.example/?x=1', 'https://b/#y'])(
+    'is an address without more than a path, which %s is not',
+    PUBLIC_URL =>
+      expect(() => loadConfig(environment('postgres://h/d', { PUBLIC_URL }))).toThrow('PUBLIC_URL'),
+  )
+})
