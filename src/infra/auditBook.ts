@@ -1,5 +1,6 @@
 // The book of checkpoints in PostgreSQL, wherever the log is.
 import type { CheckpointBook, Kept, KeptPart, Mark } from '../commands/auditPorts.ts'
+import { within } from '../kit/within.ts'
 import { type Pool, rows, type Statement, violatedConstraint } from './database.ts'
 import { answerOf } from './weather.ts'
 
@@ -48,6 +49,8 @@ const unlock: Statement = {
   text: `select pg_advisory_unlock(hashtext('shop.audit_checkpoints'))`,
 }
 
+/** A session that does not answer by then is ended, and its lock with it. */
+const unlockMs = 5_000
 const positionBytes = 8
 const markBytes = positionBytes + 32
 
@@ -86,9 +89,11 @@ async function workAlone(pool: Pool, work: () => Promise<void>): Promise<boolean
   const session = await answerOf(pool.connect())
   let broken: Error | undefined
   const release = () =>
-    rows(session, unlock).catch((cause: Error) => {
-      broken = cause
-    })
+    within(unlockMs, 'giving back the right to sign', rows(session, unlock)).catch(
+      (cause: Error) => {
+        broken = cause
+      },
+    )
   try {
     const [row] = await answerOf(rows<{ taken: boolean }>(session, lock))
     if (row?.taken !== true) return false

@@ -1,6 +1,7 @@
 // Keeps what lies beside the log in step with it, and clears away what has ended.
 import { type Kysely, sql } from 'kysely'
 import type { AccountServices } from '../commands/accountPorts.ts'
+import { within } from '../kit/within.ts'
 import type { Projection, ReadEvent } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
 import type { Log } from './log.ts'
@@ -49,6 +50,7 @@ async function lock(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<v
 }
 
 const sweepMs = 3_600_000
+const sweepMsMax = 60_000
 /** Signing keys are replaced after this long; the one before verifies until its last tokens end. */
 const keyLifeSeconds = 30 * 86_400
 
@@ -61,7 +63,7 @@ export function startAccountSweep({ accounts, log }: { accounts: AccountServices
   let sweeping: Promise<void> = Promise.resolve()
   const wake = () => {
     sweeping = sweeping
-      .then(sweep)
+      .then(() => within(sweepMsMax, 'sweeping accounts', sweep()))
       .catch(error => log.warn({ error: String(error) }, 'accounts not swept yet'))
   }
   const timer = setInterval(wake, sweepMs)

@@ -4,6 +4,7 @@ import type { AuditServices, Mark } from '../commands/auditPorts.ts'
 import { beginning, type Link, nextLink } from '../commands/hashChain.ts'
 import type { Clock } from '../commands/ports.ts'
 import type { EventStore } from '../eventstore/port.ts'
+import { eachWithin, within } from '../kit/within.ts'
 import type { Log } from './log.ts'
 
 export interface ChainKeeping {
@@ -14,6 +15,8 @@ export interface ChainKeeping {
 
 /** Events under one signature: 50 µs of signing and one row for so many. */
 const eventsMax = 1_000
+/** Who waits longer for the log or the book hangs, and gives up the right to sign. */
+const patienceMs = 30_000
 /** How long an event waits for its signature. */
 const everyMs = 10_000
 /** It rests so many times as long as it works: a twentieth of a core it may take of appends. */
@@ -64,7 +67,8 @@ async function extend(parts: ChainKeeping, { restFactor: rest = 0, signal }: Pac
   let link = before
   let marks: Mark[] = []
   let startedAt = performance.now()
-  for await (const event of parts.eventStore.readAll({ after: before.position })) {
+  const behind = parts.eventStore.readAll({ after: before.position })
+  for await (const event of eachWithin(patienceMs, 'the log', behind)) {
     link = nextLink(link, event)
     marks.push({ position: link.position, hash: link.hash })
     if (marks.length < eventsMax) continue
@@ -98,5 +102,6 @@ async function seal(
 ): Promise<boolean> {
   const after = before.position
   const signed = await audit.signer.sign({ ...link, after, at: shop.clock.now() })
-  return audit.book.add({ position: link.position, after, signed, marks })
+  const adding = audit.book.add({ position: link.position, after, signed, marks })
+  return within(patienceMs, 'the book of checkpoints', adding)
 }

@@ -2,7 +2,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConnectionOptions, Queue, Worker } from 'bullmq'
 import { codeOf } from '../kit/codeOf.ts'
+import { Overdue, within } from '../kit/within.ts'
 import type { Log } from './log.ts'
+
+/**
+ * A job that takes longer hangs: it fails, its place is free for others, and its table brings it
+ * again. The queue itself would hold it for ever, because it is the process that keeps it there.
+ */
+const jobMsMax = 120_000
+/** The same for looking after what is to be queued. */
+const lookMsMax = 60_000
 
 /** Every queue of the shop. Tables hold the truth; a queue only says what is to be looked at. */
 export const queueNames = ['mails', 'account-mails', 'images', 'imports', 'webhooks'] as const
@@ -15,6 +24,8 @@ export interface JobQueueParts<Data> {
   concurrency: number
   log: Log
   work(data: Data): Promise<void>
+  /** How long one may take. */
+  jobMs?: number
   /** What tells a failed job from others in the log: ids alone. */
   naming(data: Data): object
 }
@@ -47,7 +58,8 @@ export interface JobQueue<Data> {
 export function startJobQueue<Data>(parts: JobQueueParts<Data>): JobQueue<Data> {
   const { name, connection, concurrency, log } = parts
   const queue = new Queue<Data, void, string, Data, void, string>(name, { connection })
-  const worker = new Worker<Data, void, string>(name, job => parts.work(job.data), {
+  const work = (data: Data) => within(parts.jobMs ?? jobMsMax, `a job of ${name}`, parts.work(data))
+  const worker = new Worker<Data, void, string>(name, job => work(job.data), {
     connection: { ...connection, maxRetriesPerRequest: null },
     concurrency,
     // A worker that is killed twice must not lose the job (the default is 1).
@@ -105,7 +117,7 @@ const restMs = 100
  * Runs `work` when woken, at once after a rest; woken while it runs or rests, it runs once more
  * after that.
  */
-export function onceAtATime(work: () => Promise<void>) {
+export function onceAtATime(work: () => Promise<void>, mostMs = lookMsMax) {
   let running: Promise<void> | undefined
   let again = false
   let restsUntil = 0
@@ -114,7 +126,10 @@ export function onceAtATime(work: () => Promise<void>) {
       const rest = restsUntil - performance.now()
       if (rest > 0) await sleep(rest)
       again = false
-      await work()
+      // What hangs must not keep it from ever running again.
+      await within(mostMs, 'a look', work()).catch(error => {
+        if (!(error instanceof Overdue)) throw error
+      })
       restsUntil = performance.now() + restMs
     } while (again)
     running = undefined

@@ -4,6 +4,7 @@ import { type Kysely, sql } from 'kysely'
 import { advanceOrder } from '../commands/advanceOrder.ts'
 import { systemEnvelope } from '../commands/command.ts'
 import type { Shop } from '../commands/shop.ts'
+import { within } from '../kit/within.ts'
 import type { Tables } from '../projections/tables.ts'
 import type { Log } from './log.ts'
 
@@ -17,6 +18,8 @@ const sweepMs = 1_000
 /** A request drives its order itself; only what stands still for longer is looked after. */
 const graceSeconds = 2
 const sweepMax = 200
+/** A sweep that takes longer hangs: the next one begins without it, since steps may be repeated. */
+const sweepMsMax = 60_000
 
 /** Starts looking; `stop` waits for the orders under way. */
 export function startOrderProcesses(parts: OrderProcessParts): { stop(): Promise<void> } {
@@ -25,7 +28,7 @@ export function startOrderProcesses(parts: OrderProcessParts): { stop(): Promise
   const timer = setInterval(() => {
     if (isBusy) return
     isBusy = true
-    sweeping = sweep(parts)
+    sweeping = within(sweepMsMax, 'looking after orders', sweep(parts))
       .catch(error => parts.log.warn({ error: String(error) }, 'orders not looked after yet'))
       .finally(() => {
         isBusy = false

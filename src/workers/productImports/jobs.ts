@@ -2,6 +2,7 @@
 import { type ConnectionOptions, Queue, Worker } from 'bullmq'
 import type { Kysely } from 'kysely'
 import type { UndoParts } from '../../commands/importProduct.ts'
+import { within } from '../../kit/within.ts'
 import type { Tables } from '../../projections/tables.ts'
 import type { Log } from '../log.ts'
 import { dropStrayChunks, ImportMoved, loadImport, waitingImports } from './importTables.ts'
@@ -20,6 +21,7 @@ interface ImportKey {
 
 const queueName = 'imports'
 const sweepMs = 2_000
+const lookMsMax = 60_000
 const straySweepMs = 3_600_000
 const attempts = 5
 
@@ -52,7 +54,7 @@ export function startProductImports(parts: ProductImportParts) {
   let enqueuing: Promise<void> = Promise.resolve()
   const wake = () => {
     enqueuing = enqueuing
-      .then(() => enqueue(db, queue))
+      .then(() => within(lookMsMax, 'the imports that wait', enqueue(db, queue)))
       .catch(error => log.warn({ error: String(error) }, 'imports not queued yet'))
   }
   const sweep = setInterval(wake, sweepMs)

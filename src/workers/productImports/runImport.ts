@@ -6,6 +6,7 @@ import type { Envelope } from '../../commands/ports.ts'
 import type { Shop } from '../../commands/shop.ts'
 import { isRejection, type Rejection } from '../../domain/rejection.ts'
 import { Unavailable } from '../../eventstore/port.ts'
+import { within } from '../../kit/within.ts'
 import type { Tables } from '../../projections/tables.ts'
 import type { Log } from '../log.ts'
 import { type CheckedRow, checkRow, type FaultyRow } from './checkRow.ts'
@@ -34,13 +35,15 @@ const rowsMax = 100_000
 /** What a crash makes the next run repeat, and how long a cancellation waits for. */
 const batchRows = 256
 const rowsInFlight = 64
+/** A batch that takes longer hangs: the run ends, and another goes on behind the batch before. */
+const batchMsMax = 120_000
 
 /** Runs an import to its end, from where the last run has left it. Throws ImportMoved. */
 export async function runImport(parts: ImportParts, job: ImportJob): Promise<void> {
   const { db } = parts
   if (job.status === 'cancelling') return markEnded(db, job, 'cancelled')
   try {
-    if (job.rows === null) await markStarted(db, job.import_id, await countRows(parts, job))
+    if (job.rows === null) await start(parts, job)
   } catch (error) {
     if (!(error instanceof FileRefused)) throw error
     return markEnded(db, job, 'failed', error.message)
@@ -48,12 +51,20 @@ export async function runImport(parts: ImportParts, job: ImportJob): Promise<voi
   let { done } = job
   for await (const batch of batchesBehind(rowsOf(db, job), done)) {
     if (parts.signal.aborted) return
-    const ends = await carryOut(parts, job, batch)
-    const status = await recordBatch(db, { ...job, done }, ends)
+    const doing = async () => {
+      const ends = await carryOut(parts, job, batch)
+      return { ends, status: await recordBatch(db, { ...job, done }, ends) }
+    }
+    const { ends, status } = await within(batchMsMax, 'a batch of rows', doing())
     done += ends.length
     if (status === 'cancelling') return markEnded(db, job, 'cancelled')
   }
   return markEnded(db, job, 'finished')
+}
+
+async function start(parts: ImportParts, job: ImportJob): Promise<void> {
+  const rows = await within(batchMsMax, 'looking through the file', countRows(parts, job))
+  await markStarted(parts.db, job.import_id, rows)
 }
 
 function rowsOf(db: Kysely<Tables>, { format, upload_id }: ImportJob): AsyncIterable<RawRow> {

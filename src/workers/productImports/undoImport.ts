@@ -1,6 +1,7 @@
 // Undoes a bulk import row by row; what others have changed since stays, with the reason.
 import type { Kysely } from 'kysely'
 import { type UndoParts, undoProduct } from '../../commands/importProduct.ts'
+import { within } from '../../kit/within.ts'
 import type { Tables } from '../../projections/tables.ts'
 import {
   type ImportJob,
@@ -17,6 +18,8 @@ export interface UndoImportParts extends UndoParts {
 }
 
 const batchRows = 64
+/** A batch that takes longer hangs: the run ends, and another goes on from there. */
+const batchMsMax = 120_000
 
 /** Runs an undo to its end, from where the last run has left it. */
 export async function undoImport(parts: UndoImportParts, job: ImportJob): Promise<void> {
@@ -25,7 +28,8 @@ export async function undoImport(parts: UndoImportParts, job: ImportJob): Promis
     if (signal.aborted) return
     const rows = await rowsToUndo(db, job.import_id, batchRows)
     if (rows.length === 0) return markUndone(db, job.import_id)
-    const ends = await Promise.allSettled(rows.map(row => undoRow(parts, job, row)))
+    const undoing = Promise.allSettled(rows.map(row => undoRow(parts, job, row)))
+    const ends = await within(batchMsMax, 'a batch of rows', undoing)
     const failed = ends.find(end => end.status === 'rejected')
     if (failed !== undefined) throw failed.reason
     const kept = ends.flatMap(end => (end.status === 'fulfilled' ? [end.value] : []))

@@ -1,0 +1,233 @@
+// Follows the log for some projections whose leases this process holds. A lease is renewed by
+// progress, or by the proof that there is nothing to do, and by nothing else: work that hangs loses
+// it, and is given up for a new start.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { decodeAll } from '../commands/decoding.ts'
+import type { EventFilter } from '../eventstore/port.ts'
+import { createSlots, type Slots } from '../kit/slots.ts'
+import { within } from '../kit/within.ts'
+import { advance, leaseSeconds, release, renew } from '../projections/checkpoints.ts'
+import { commitBatch, type Member } from '../projections/engine.ts'
+import type { Committed, Projection } from '../projections/projection.ts'
+import type { Lane } from './projector.ts'
+import { readAhead } from './readAhead.ts'
+
+const batchSize = 1_000
+/** Moves past events that no projection reads are written down this often. */
+const idlePersistMs = 100
+/** How often a lease is looked after, and others that can be had are looked for. */
+const lookMs = 500
+const renewMs = (leaseSeconds * 1_000) / 3
+/** Without progress for so long, which is longer than a lease lasts, the loop is started anew. */
+const stallMs = 7_000
+/** So long the log may take to say whether there is something new. */
+const proofMs = 2_000
+/** So long a batch may take to end once its loop has to. */
+const lastBatchMs = 5_000
+/** So long the last words of a loop may take: its leases end by themselves. */
+const farewellMs = 2_000
+const everything: Committed = {
+  listingsChanged: true,
+  notified: true,
+  mailsQueued: true,
+  imagesQueued: true,
+  webhooksQueued: true,
+}
+
+export interface Following {
+  members: Member[]
+  signal: AbortSignal
+  /** Takes the leases of others that can be had by now. */
+  enlist(others: readonly Projection[]): Promise<Member[]>
+}
+
+/** There was something to do, or that could not be ruled out, and nothing has been done. */
+class Stalled extends Error {
+  constructor({ leases }: Group) {
+    super(`no progress for ${stallMs} ms: ${leases.map(({ name }) => name).join(', ')}`)
+    this.name = 'Stalled'
+  }
+}
+
+interface Group {
+  members: Member[]
+  leases: Member['lease'][]
+  filter: EventFilter
+  /** One at a time: batches, heartbeats, and how far they have looked. */
+  turns: Slots
+  /** How far the log has been looked through for all of them. */
+  reached: bigint
+  /** How often that, or a checkpoint, has moved. */
+  steps: number
+  /** When there was progress, or nothing to do, for the last time. */
+  movedAt: number
+  /** How long the last batch took to be written. */
+  spentMs: number
+  /** Given up while something hung: what still comes of that is nobody's any more. */
+  isAbandoned: boolean
+  signal: AbortSignal
+}
+
+/**
+ * Follows the log until the signal aborts, a lease is lost, or there are more projections to run.
+ * Throws Stalled when nothing moves although something may have to.
+ */
+export async function follow(parts: Lane, following: Following): Promise<void> {
+  const { signal } = following
+  const ending = new AbortController()
+  const group = groupOf(following, AbortSignal.any([signal, ending.signal]))
+  const loops = [consume(parts, group), keepLeases(parts, group, following)]
+  const stalled = watch(group).catch(error => {
+    group.isAbandoned = true
+    throw error
+  })
+  try {
+    await Promise.race([...loops, stalled])
+  } finally {
+    ending.abort()
+    // Both are awaited here; how they end has been said above by the first to do so.
+    const ended = Promise.allSettled([...loops, stalled])
+    const patience = group.isAbandoned ? 0 : lastBatchMs
+    await within(patience, 'the last batch', ended).catch(() => {
+      group.isAbandoned = true
+    })
+    await sayFarewell(parts, group, signal)
+  }
+}
+
+function groupOf({ members }: Following, signal: AbortSignal): Group {
+  const positions = members.map(({ lease }) => lease.position)
+  const types = new Set<string>(members.flatMap(({ projection }) => projection.on))
+  return {
+    members,
+    leases: members.map(({ lease }) => lease),
+    filter: { types: [...types] },
+    turns: createSlots(1),
+    reached: positions.reduce((a, b) => (a < b ? a : b)),
+    steps: 0,
+    movedAt: performance.now(),
+    spentMs: 0,
+    isAbandoned: false,
+    signal,
+  }
+}
+
+async function sayFarewell(parts: Lane, group: Group, stopping: AbortSignal): Promise<void> {
+  if (group.isAbandoned) return
+  const words = async () => {
+    await persist(parts, group).catch(() => undefined)
+    if (stopping.aborted) await release(parts.db, group.leases).catch(() => undefined)
+  }
+  await within(farewellMs, 'giving leases back', words()).catch(() => undefined)
+}
+
+async function pause(ms: number, signal: AbortSignal) {
+  if (ms <= 0) return
+  await sleep(ms, undefined, { signal }).catch(() => undefined)
+}
+
+/** Throws Stalled once nothing has moved for too long; ends with the signal. */
+async function watch(group: Group): Promise<void> {
+  while (!group.signal.aborted) {
+    await pause(lookMs / 2, group.signal)
+    if (!group.signal.aborted && performance.now() - group.movedAt > stallMs) {
+      throw new Stalled(group)
+    }
+  }
+}
+
+async function consume(parts: Lane, group: Group) {
+  const { db, progress } = parts
+  const { members, turns } = group
+  // Who ran them before may have died between a commit and the calls that follow it.
+  await parts.onCommitted(everything)
+  for (const { lease } of members) progress.reached(lease.name, lease.position)
+  for await (const batch of readAhead(decoded(parts, group))) {
+    if (group.isAbandoned) return
+    if (batch.items.length > 0) {
+      const began = performance.now()
+      const committed = await turns.take(() => commitBatch(db, members, batch))
+      if (group.isAbandoned) return
+      await parts.onCommitted(committed)
+      group.spentMs = performance.now() - began
+    }
+    if (group.isAbandoned) return
+    group.reached = batch.position
+    moved(group)
+    for (const { lease } of members) {
+      if (lease.position <= batch.position) progress.reached(lease.name, batch.position)
+    }
+  }
+}
+
+function moved(group: Group): void {
+  group.steps += 1
+  group.movedAt = performance.now()
+}
+
+async function* decoded({ eventStore, codec, pace }: Lane, group: Group) {
+  const { reached, filter, signal } = group
+  const subscription = eventStore.subscribe({ after: reached, filter, batchSize, signal })
+  let askedAt = performance.now()
+  for await (const { events, position, live } of subscription) {
+    yield { items: await decodeAll(codec, events), position }
+    const cycleMs = Math.min(pace.mostMs, Math.max(pace.leastMs, pace.times * group.spentMs))
+    if (live) await pause(cycleMs - (performance.now() - askedAt), signal)
+    askedAt = performance.now()
+  }
+}
+
+/**
+ * Writes down how far the projections have looked without finding anything, and renews the leases
+ * after progress, or after the log has been read again and had nothing for them. Ends when there is
+ * a projection more that this process may run.
+ */
+async function keepLeases(parts: Lane, group: Group, { enlist }: Following) {
+  const { leases, signal } = group
+  const held = new Set(leases.map(({ name }) => name))
+  const others = parts.projections.filter(({ name }) => !held.has(name))
+  let renewed = { at: performance.now(), steps: group.steps }
+  let lookedAt = renewed.at
+  while (!signal.aborted) {
+    await pause(idlePersistMs, signal)
+    if (signal.aborted) return
+    await group.turns.take(() => persist(parts, group))
+    const now = performance.now()
+    if (now - renewed.at > renewMs && (await mayRenew(parts, group, renewed.steps))) {
+      const { steps } = group
+      await group.turns.take(() => keep(parts, group))
+      renewed = { at: now, steps }
+    }
+    if (others.length > 0 && now - lookedAt > lookMs) {
+      if ((await enlist(others)).length > 0) return
+      lookedAt = now
+    }
+  }
+}
+
+/** Whether something has been done since, or there is nothing to do. */
+async function mayRenew(parts: Lane, group: Group, stepsBefore: number): Promise<boolean> {
+  if (group.steps > stepsBefore) return true
+  const looking = hasNothingToDo(parts, group)
+  return within(proofMs, 'the log', looking).catch(() => false)
+}
+
+/** The log is read behind where all that was read has been dealt with. */
+async function hasNothingToDo({ eventStore }: Lane, { reached, filter }: Group) {
+  for await (const _ of eventStore.readAll({ after: reached, filter })) return false
+  return true
+}
+
+async function keep({ db }: Lane, group: Group): Promise<void> {
+  if (group.isAbandoned) return
+  await renew(db, group.leases)
+  group.movedAt = performance.now()
+}
+
+async function persist({ db }: Pick<Lane, 'db'>, group: Group): Promise<void> {
+  const { leases, reached } = group
+  const behind = leases.filter(({ position }) => position < reached)
+  if (behind.length === 0 || group.isAbandoned) return
+  await advance(db, behind, reached)
+  for (const lease of behind) lease.position = reached
+}
