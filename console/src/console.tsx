@@ -1,5 +1,6 @@
 // The console: its pages, and what they are made of.
-import { Admin, CustomRoutes, Resource } from 'react-admin'
+import { QueryClient } from '@tanstack/react-query'
+import { Admin, CustomRoutes, defaultLightTheme, HttpError, Resource } from 'react-admin'
 import { Route } from 'react-router-dom'
 import { authProvider } from './api/authProvider.ts'
 import { dataProvider } from './api/dataProvider.ts'
@@ -17,12 +18,43 @@ import { ProjectionsPage } from './pages/projections.tsx'
 import { SalesPage } from './pages/sales.tsx'
 import { UserEdit, UserList, UserShow } from './pages/users.tsx'
 
+/** A request is made, and fails, at once also where the browser takes itself for offline. */
+const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      networkMode: 'always',
+      retry: (failures, error) => failures < 1 && !(error instanceof HttpError),
+    },
+    mutations: { networkMode: 'always' },
+  },
+})
+
+const theme = {
+  ...defaultLightTheme,
+  palette: defaultLightTheme.palette ?? {},
+  components: {
+    ...defaultLightTheme.components,
+    // Whoever has no mouse sees where they are, on every control.
+    MuiCssBaseline: {
+      styleOverrides: {
+        ':focus-visible, .Mui-focusVisible': {
+          outline: '3px solid #1565c0 !important',
+          outlineOffset: '-3px',
+        },
+      },
+    },
+  },
+}
+
 export function Console() {
   return (
     <Admin
       title="Orderstream"
       authProvider={authProvider}
       dataProvider={dataProvider}
+      queryClient={queryClient}
+      theme={theme}
+      darkTheme={null}
       dashboard={Dashboard}
       layout={Layout}
       disableTelemetry

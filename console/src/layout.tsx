@@ -12,6 +12,7 @@ import type { ReactElement, ReactNode } from 'react'
 import { AppBar, Layout as Frame, Menu, TitlePortal, usePermissions } from 'react-admin'
 import { may } from './api/access.ts'
 import { LiveDot, LiveFeedProvider } from './parts/live.tsx'
+import { SignInAgain } from './parts/signInAgain.tsx'
 
 /** In the order in which they are needed in a day. */
 const pages: readonly { name: string; label: string; path: string; icon: ReactElement }[] = [
@@ -29,7 +30,13 @@ const pages: readonly { name: string; label: string; path: string; icon: ReactEl
 export function Layout({ children }: { children?: ReactNode }) {
   return (
     <LiveFeedProvider>
-      <Frame appBar={Bar} menu={Pages}>
+      {/* Wide tables scroll by themselves: they make no page wider than a phone. */}
+      <Frame
+        appBar={Bar}
+        menu={Pages}
+        sx={{ minWidth: 0, '& .RaLayout-content, & .RaLayout-appFrame': { minWidth: 0 } }}
+      >
+        <SignInAgain />
         {children}
       </Frame>
     </LiveFeedProvider>

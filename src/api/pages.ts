@@ -80,7 +80,7 @@ export function pageBody<Item>(part: Part, list: List, { data, next, total }: Fo
 
 /** A total that was not counted to its end says so. */
 function counted(total: number) {
-  return total < countMax ? { total } : { total, totalIsAtLeast: true }
+  return total <= countMax ? { total } : { total: countMax, totalIsAtLeast: true }
 }
 
 function cursorOf(list: List, { key, id }: Place): string {
@@ -117,6 +117,7 @@ function behind<Item>(
 interface Ends {
   nextCursor?: string | undefined
   total?: number | undefined
+  totalIsAtLeast?: boolean | undefined
 }
 
 /** Names the other parts of a list in the Link header (RFC 8288). */
@@ -130,8 +131,8 @@ export function linkParts(
 }
 
 /** What the Link header says of a list at an address. */
-export function linkOf(url: string, part: Part, { nextCursor, total = 0 }: Ends): string {
-  const links = 'page' in part ? pageLinks(part, total) : cursorLinks(part, nextCursor)
+export function linkOf(url: string, part: Part, ends: Ends): string {
+  const links = 'page' in part ? pageLinks(part, ends) : cursorLinks(part, ends.nextCursor)
   const { pathname, searchParams } = new URL(url, 'http://shop.invalid')
   for (const name of ['page', 'cursor', 'limit']) searchParams.delete(name)
   const header = links.map(([rel, change]) => {
@@ -143,9 +144,14 @@ export function linkOf(url: string, part: Part, { nextCursor, total = 0 }: Ends)
 
 type Link = readonly [rel: string, change: Record<string, string>]
 
-function pageLinks({ page, pageSize }: { page: number; pageSize: number }, total: number): Link[] {
+interface NumberedPage {
+  page: number
+  pageSize: number
+}
+
+function pageLinks({ page, pageSize }: NumberedPage, { total = 0, totalIsAtLeast }: Ends): Link[] {
   const last = Math.max(1, Math.ceil(total / pageSize))
-  const isLastKnown = total < countMax
+  const isLastKnown = totalIsAtLeast !== true
   const to = (rel: string, number: number): Link => [rel, { page: String(number) }]
   return [
     to('first', 1),

@@ -124,7 +124,7 @@ export const partFields = {
   pageSize: Type.Optional(integer),
   total: Type.Optional(integer),
   totalIsAtLeast: Type.Optional(
-    Type.Boolean({ description: 'There are as many or more: they were not counted to the end' }),
+    Type.Boolean({ description: 'There are more than this: they were not counted to the end' }),
   ),
   nextCursor: Type.Optional(text(4_000)),
 }

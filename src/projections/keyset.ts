@@ -29,7 +29,7 @@ export interface PartOf<Row> {
   rows: Row[]
   /** Where the next part begins; undefined when this is the last one. */
   next: Place | undefined
-  /** How many rows there are in all, up to `countMax`; counted only for pages with numbers. */
+  /** How many rows there are, up to one more than `countMax`; only for pages with numbers. */
   total: number | undefined
 }
 
@@ -95,8 +95,8 @@ function sorted<From extends keyof Tables, Row>(
 }
 
 /**
- * Totals are exact up to here, and this from there on: counting 90,000 of 100,000 products takes
- * 35 ms, and nobody turns to page 1,001.
+ * Totals are exact up to here; where there are more, one more is counted. Counting 90,000 of
+ * 100,000 products takes 35 ms, and nobody turns to page 1,001.
  */
 export const countMax = 10_000
 
@@ -104,7 +104,10 @@ async function count<From extends keyof Tables, Row>(
   db: Kysely<Tables>,
   query: SelectQueryBuilder<Tables, From, Row>,
 ): Promise<number> {
-  const some = query.clearSelect().select(sql`1`.as('one')).limit(countMax)
+  const some = query
+    .clearSelect()
+    .select(sql`1`.as('one'))
+    .limit(countMax + 1)
   const { rows } = await sql<{ count: bigint }>`
     select count(*) as count from (${some}) as counted
   `.execute(db)

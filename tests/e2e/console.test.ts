@@ -215,16 +215,40 @@ inBrowser('signing in', () => {
 inBrowser('every page', () => {
   const paths = [
     ...['/', '/orders', '/feed', '/products', '/products/create', '/low-stock', '/categories'],
-    ...['/imports', '/users', '/sales', '/projections'],
+    ...['/imports', '/users', '/sales', '/projections', '/categories/create'],
   ]
 
+  /** What is cut off at the right: beyond the screen, and in nothing that can be scrolled. */
+  const cutOff = `[...document.querySelectorAll('main *')]
+    .filter(each => each.getBoundingClientRect().right > innerWidth + 1)
+    .filter(each => each.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
+    .filter(each => {
+      for (let at = each.parentElement; at; at = at.parentElement) {
+        if (['auto', 'scroll'].includes(getComputedStyle(at).overflowX)) return false
+        // For screen readers alone.
+        if (at.clientWidth <= 1) return false
+      }
+      return true
+    })
+    .map(each => each.tagName + ' ' + each.textContent.slice(0, 40))`
+
   it('fits a phone, and breaks no rule of the policy for content', async () => {
+    const customer = await shop.person()
+    const { id: productId } = await newProduct(shop, {
+      name: 'Lantern with a very long name'.repeat(4),
+    })
+    const { id: orderId } = await paidOrder(customer)
+    const records = [
+      ...[`/products/${productId}`, `/products/${productId}/show`, `/orders/${orderId}/show`],
+      ...[`/users/${customer.id}`, `/users/${customer.id}/show`],
+    ]
     await page.setViewportSize({ width: 390, height: 844 })
-    for (const path of paths) {
+    for (const path of [...paths, ...records]) {
       await go(path)
+      await page.locator('main').getByText(/\S/).first().waitFor()
       await page.getByRole('progressbar').first().waitFor({ state: 'detached' })
       const wide = await page.evaluate('document.documentElement.scrollWidth')
-      expect([path, wide]).toEqual([path, 390])
+      expect.soft([path, wide, await page.evaluate(cutOff)]).toEqual([path, 390, []])
     }
     await page.setViewportSize({ width: 1_280, height: 900 })
     const { headers } = await fetch(`${shop.url}/console`)

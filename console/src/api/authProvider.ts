@@ -1,7 +1,7 @@
 // Signing in and out, and what the roles of whoever is signed in allow.
 import { type AuthProvider, HttpError } from 'react-admin'
 import { isStaff, may } from './access.ts'
-import { currentSession, signIn, signOut } from './session.ts'
+import { endedUser, pageOwner, signIn, signOut } from './session.ts'
 
 export const authProvider: AuthProvider = {
   async login({ username, password }: { username: string; password: string }) {
@@ -14,21 +14,24 @@ export const authProvider: AuthProvider = {
     await signOut()
   },
   async checkAuth() {
-    if ((await currentSession()) === undefined) throw new Error('Please sign in.')
+    if ((await pageOwner()) === undefined) throw new Error('Please sign in.')
   },
   async checkError(error) {
-    // A role that is missing is said on the page; only who is not signed in has to sign in.
-    if (error instanceof HttpError && error.status === 401) throw error
+    // A rejection here signs out, leaves the page and makes react-admin report the failed request
+    // as done. A session that ended is continued on the page (signInAgain.ts); a missing role is
+    // said there.
+    const isNobody = endedUser() === undefined && (await pageOwner()) === undefined
+    if (isNobody && error instanceof HttpError && error.status === 401) throw error
   },
   async getIdentity() {
-    const { user } = (await currentSession()) ?? {}
+    const user = await pageOwner()
     if (user === undefined) throw new Error('Please sign in.')
     return { id: user.id, fullName: `${user.username} (${user.roles.join(', ')})` }
   },
   async getPermissions() {
-    return (await currentSession())?.user.roles ?? []
+    return (await pageOwner())?.roles ?? []
   },
   async canAccess({ resource, action }) {
-    return may((await currentSession())?.user.roles ?? [], resource, action)
+    return may((await pageOwner())?.roles ?? [], resource, action)
   },
 }

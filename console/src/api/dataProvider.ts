@@ -6,12 +6,14 @@ import {
   HttpError,
   type Identifier,
   type RaRecord,
+  type UpdateParams,
 } from 'react-admin'
-import { ask } from './request.ts'
+import { ask, isRefusal, newKey } from './request.ts'
 
 interface Page<Row> {
   data: Row[]
   total?: number
+  totalIsAtLeast?: boolean
   nextCursor?: string
 }
 
@@ -72,7 +74,8 @@ async function list<Row extends RaRecord>(name: string, params: GetListParams) {
     if (value !== undefined && value !== null && value !== '') query.set(key, String(value))
   }
   const { body } = await ask<Page<Row>>(`${path}?${query}`)
-  return { data: body.data, total: body.total ?? body.data.length }
+  const { data, total = data.length, totalIsAtLeast = false } = body
+  return { data, total, meta: { totalIsAtLeast } }
 }
 
 /** A page of a list that is read as a whole. */
@@ -125,17 +128,25 @@ export const dataProvider: DataProvider = {
     return { data: [], total: 0 }
   },
   async create<_, Row extends RaRecord>(resource: string, { data }: { data: object }) {
+    const { path } = of(resource)
     const body = sendable(resource, data)
-    const made = await ask<RaRecord>(of(resource).path, { method: 'POST', body })
-    return { data: await one<Row>(resource, made.body.id) }
+    const { body: made } = await withKey([path, body], key =>
+      ask<Row>(path, { method: 'POST', body, key }),
+    )
+    return { data: await one<Row>(resource, made.id).catch(() => ({ ...made, ...data })) }
   },
-  async update(resource, { id, data, previousData }) {
+  async update<Row extends RaRecord>(resource: string, params: UpdateParams<Row>) {
+    const { id, data, previousData } = params
+    const path = `${of(resource).path}/${id}`
     const body = sendable(resource, changesOf(data, previousData))
-    if (Object.keys(body).length > 0) {
-      const ifMatch: string = previousData.etag ?? (await one(resource, id)).etag
-      await ask(`${of(resource).path}/${id}`, { method: 'PATCH', body, ifMatch })
-    }
-    return { data: await one(resource, id) }
+    if (Object.keys(body).length === 0) return { data: await one<Row>(resource, id) }
+    const ifMatch: string = previousData.etag ?? (await one<Row>(resource, id)).etag
+    const { etag } = await withKey([path, ifMatch, body], key =>
+      ask(path, { method: 'PATCH', body, ifMatch, key }),
+    )
+    // It is saved, whether it can be read again or not.
+    const saved = { ...previousData, ...body, ...(etag === undefined ? {} : { etag }) }
+    return { data: await one<Row>(resource, id).catch(() => saved) }
   },
   async delete<Row extends RaRecord>(resource: string, params: DeleteParams<Row>) {
     const { id, previousData } = params
@@ -145,6 +156,26 @@ export const dataProvider: DataProvider = {
   },
   updateMany: oneByOne,
   deleteMany: oneByOne,
+}
+
+/** Keys of commands whose outcome is not known: the same command sent again is the same one. */
+const openKeys = new Map<string, string>()
+
+async function withKey<Result>(
+  command: unknown,
+  send: (key: string) => Promise<Result>,
+): Promise<Result> {
+  const name = JSON.stringify(command)
+  const key = openKeys.get(name) ?? newKey()
+  openKeys.set(name, key)
+  try {
+    const result = await send(key)
+    openKeys.delete(name)
+    return result
+  } catch (error) {
+    if (isRefusal(error)) openKeys.delete(name)
+    throw error
+  }
 }
 
 async function oneByOne(): Promise<never> {

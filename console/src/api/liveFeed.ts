@@ -41,7 +41,8 @@ export function followOrders(onChange: (feed: Feed) => void): () => void {
   }
   const open = async () => {
     try {
-      const { body } = await ask<{ ticket: string }>('/auth/tickets', { method: 'POST' })
+      const wanted = { method: 'POST', background: true } as const
+      const { body } = await ask<{ ticket: string }>('/auth/tickets', wanted)
       if (isOver) return
       const address = new URL('/ws/orders/notifications', location.href)
       address.protocol = address.protocol.replace('http', 'ws')

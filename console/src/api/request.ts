@@ -1,6 +1,7 @@
 // One request to the API: tokens, versions, keys, and problems as errors that say what to do.
 import { HttpError } from 'react-admin'
-import { currentSession, renew } from './session.ts'
+import { currentSession, endedUser, renew } from './session.ts'
+import { signedInAgain } from './signInAgain.ts'
 
 export interface Wanted {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -14,6 +15,8 @@ export interface Wanted {
   signal?: AbortSignal
   /** Does not wait for what was done here. */
   late?: boolean
+  /** Nobody waits for it: it does not ask to sign in again a second time. */
+  background?: boolean
 }
 
 export interface Answer<Body> {
@@ -37,15 +40,24 @@ let done = 0n
 /** Asks the API. Throws an HttpError with the problem as its body when it refuses. */
 export async function ask<Body>(path: string, wanted: Wanted = {}): Promise<Answer<Body>> {
   const response = await send(path, wanted)
-  const text = await response.text()
-  const body = text === '' ? undefined : JSON.parse(text)
+  const body = await bodyOf(response)
   remember(response.headers.get('x-position'))
   return { body, etag: response.headers.get('etag') ?? undefined }
+}
+
+async function bodyOf(response: Response) {
+  try {
+    const text = await response.text()
+    return text === '' ? undefined : JSON.parse(text)
+  } catch {
+    throw fault('The answer of the shop was lost on its way. Try again.', 0)
+  }
 }
 
 /** The response itself, after one try with new tokens. Throws as above. */
 export async function send(path: string, wanted: Wanted = {}): Promise<Response> {
   const session = await currentSession()
+  if (session === undefined && endedUser() !== undefined) return sendSignedIn(path, wanted)
   const first = await attempt(path, wanted, session?.access)
   if (first.status === 503 && isRead(wanted)) {
     // The read model is late: what there is now is better than nothing.
@@ -53,7 +65,35 @@ export async function send(path: string, wanted: Wanted = {}): Promise<Response>
   }
   if (first.status !== 401 || session === undefined) return accepted(first)
   const renewed = await renew(session.access)
-  return accepted(renewed === undefined ? first : await attempt(path, wanted, renewed.access))
+  if (renewed === undefined) return sendSignedIn(path, wanted)
+  return accepted(await attempt(path, wanted, renewed.access))
+}
+
+/**
+ * Sends once the person whose session has ended has signed in again, on the page where they are:
+ * the same request with the same key, so that what was typed is neither lost nor done twice.
+ */
+async function sendSignedIn(path: string, wanted: Wanted): Promise<Response> {
+  const isAwaited = !isRead(wanted) && wanted.background !== true
+  if (!(await signedInAgain(isAwaited))) {
+    throw fault(
+      isAwaited
+        ? 'Your session has ended, so nothing was saved. What you entered is still here: sign in to go on.'
+        : 'Your session has ended. Sign in to go on.',
+      401,
+    )
+  }
+  const session = await currentSession()
+  return accepted(await attempt(path, wanted, session?.access))
+}
+
+/**
+ * Whether the shop has refused for good. Anything else (no answer, too many requests, a session
+ * that has ended) leaves open what becomes of it: its repeat must carry the same key.
+ */
+export function isRefusal(error: unknown): boolean {
+  if (!(error instanceof HttpError) || error.status < 400 || error.status >= 500) return false
+  return ![401, 408, 425, 429].includes(error.status)
 }
 
 /** A key for one command; randomUUID is not there where a page came over plain HTTP. */
@@ -72,6 +112,7 @@ function remember(position: string | null): void {
 
 async function attempt(path: string, wanted: Wanted, access: string | undefined) {
   const { method = 'GET', body, ifMatch, key, headers, signal, late } = wanted
+  const deadline = deadlineOf(wanted)
   const isRaw = body instanceof FormData || body instanceof Blob
   const json = body === undefined || isRaw ? {} : { 'content-type': 'application/json' }
   try {
@@ -86,24 +127,56 @@ async function attempt(path: string, wanted: Wanted, access: string | undefined)
         ...headers,
       },
       ...(body === undefined ? {} : { body: isRaw ? body : JSON.stringify(body) }),
-      ...(signal === undefined ? {} : { signal }),
+      ...(deadline === undefined ? {} : { signal: deadline }),
     })
   } catch (error) {
     if (signal?.aborted) throw error
-    throw new HttpError('The shop cannot be reached. Is it running?', 0)
+    throw fault('The shop cannot be reached. Check your connection and try again.', 0)
   }
+}
+
+/**
+ * An error as forms want it. `errors` is what react-admin marks fields by: without a `root` the
+ * form would count as saved and be left without a warning; with the problem's own list it would
+ * stay invalid for good.
+ */
+function fault(sentence: string, status: number, problem: object = {}): HttpError {
+  return new HttpError(sentence, status, {
+    ...problem,
+    errors: { root: { serverError: sentence } },
+  })
+}
+
+const deadlineMs = 30_000
+/** Files take as long as the connection does. */
+const uploadMs = 900_000
+
+/** Ends a request that gets no answer; streams of events have no end to wait for. */
+function deadlineOf({ body, headers, signal }: Wanted): AbortSignal | undefined {
+  if (headers?.accept === 'text/event-stream') return signal
+  const isFile = body instanceof FormData || body instanceof Blob
+  const deadline = AbortSignal.timeout(isFile ? uploadMs : deadlineMs)
+  return signal === undefined ? deadline : AbortSignal.any([signal, deadline])
 }
 
 async function accepted(response: Response): Promise<Response> {
   if (response.ok) return response
-  const problem = await response.json().catch(() => ({ detail: response.statusText }))
-  throw new HttpError(sentenceOf(problem), response.status, problem)
+  const { errors, ...problem }: Partial<Problem> = await response.json().catch(() => ({}))
+  const sentence = [
+    problem.detail ?? `The shop cannot answer right now (${response.status}).`,
+    ...(errors ?? []).map(fault => `${fieldOf(fault.pointer)}: ${fault.detail}`),
+    ...adviceOf(response),
+  ].join(' ')
+  throw fault(sentence, response.status, { ...problem, faults: errors })
 }
 
-/** Everything a person needs of a problem, in one line. */
-function sentenceOf({ detail, errors }: Partial<Problem>): string {
-  const faults = errors?.map(fault => `${fieldOf(fault.pointer)}: ${fault.detail}`) ?? []
-  return [detail ?? 'The shop refused.', ...faults].join(' ')
+/** What can be done where the shop did not decide. */
+function adviceOf({ status, headers }: Response): string[] {
+  const seconds = headers.get('retry-after')
+  if (status === 429 || status === 503) {
+    return [seconds === null ? 'Try again in a moment.' : `Try again in ${seconds} s.`]
+  }
+  return status >= 500 ? ['Try again in a moment.'] : []
 }
 
 function fieldOf(pointer: string): string {

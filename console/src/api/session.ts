@@ -19,8 +19,12 @@ type Word = { ask: true } | { session: Session } | { signedOut: string }
 
 const key = 'orderstream-console'
 const answerMs = 150
+const deadlineMs = 30_000
 const tabs = new BroadcastChannel(key)
+const listeners = new Set<() => void>()
 let session = stored()
+/** Whose session ended while a page of theirs is open: what they typed there is kept for them. */
+let ended: User | undefined
 
 function stored(): Session | undefined {
   const text = sessionStorage.getItem(key)
@@ -29,6 +33,8 @@ function stored(): Session | undefined {
 
 function keep(next: Session | undefined): void {
   session = next
+  if (next !== undefined) ended = undefined
+  for (const listener of listeners) listener()
   if (next === undefined) sessionStorage.removeItem(key)
   else sessionStorage.setItem(key, JSON.stringify(next))
 }
@@ -37,9 +43,21 @@ tabs.addEventListener('message', ({ data }: MessageEvent<Word>) => {
   if ('ask' in data) {
     if (session !== undefined) tell({ session })
   } else if ('session' in data) {
-    if (session === undefined || isNewer(data.session, session)) keep(data.session)
-  } else if (session?.user.id === data.signedOut) keep(undefined)
+    if (isWanted(data.session)) keep(data.session)
+  } else if (session?.user.id === data.signedOut) end(session.user)
 })
+
+/** The session is over, while its pages are still open. */
+function end(user: User): void {
+  ended = user
+  keep(undefined)
+}
+
+/** Nobody else's session continues a page that somebody has typed into. */
+function isWanted(theirs: Session): boolean {
+  if (session !== undefined) return isNewer(theirs, session)
+  return ended === undefined || ended.id === theirs.user.id
+}
 
 /** Another person may be signed in over there: that is none of our business. */
 function isNewer(theirs: Session, ours: Session): boolean {
@@ -62,6 +80,22 @@ export async function currentSession(): Promise<Session | undefined> {
   return session
 }
 
+/** Whose session ended without a sign-out here, so that it can be continued. */
+export function endedUser(): User | undefined {
+  return session === undefined ? ended : undefined
+}
+
+/** Who the pages of this tab belong to, whether their session is still good or not. */
+export async function pageOwner(): Promise<User | undefined> {
+  return (await currentSession())?.user ?? ended
+}
+
+/** Calls back whenever the session has changed. */
+export function onSessionChange(listener: () => void): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
 /** Signs in; what the server says when it refuses is the error's message. */
 export async function signIn(username: string, password: string): Promise<User> {
   const response = await post('/api/auth/login', { username, password })
@@ -77,6 +111,7 @@ export async function signIn(username: string, password: string): Promise<User> 
 /** Ends the session here and in the other tabs. */
 export async function signOut(): Promise<void> {
   const { access, user } = session ?? {}
+  ended = undefined
   keep(undefined)
   if (user === undefined) return
   tell({ signedOut: user.id })
@@ -93,8 +128,8 @@ export async function renew(spent: string): Promise<Session | undefined> {
     if (session === undefined || session.access !== spent) return session
     const response = await post('/api/auth/token/refresh', { refresh: session.refresh })
     if (response.ok) adopt(await response.json())
-    else if (response.status === 401) keep(undefined)
-    else throw new Error('The shop cannot renew the session right now.')
+    else if (response.status === 401) end(session.user)
+    else throw new Error('The shop cannot renew the session right now. Try again in a moment.')
     return session
   })
 }
@@ -114,13 +149,16 @@ function adopt({ user, tokens }: Answer): void {
   if (session !== undefined) tell({ session })
 }
 
-function post(path: string, body: unknown, access?: string): Promise<Response> {
+async function post(path: string, body: unknown, access?: string): Promise<Response> {
   return fetch(path, {
     method: 'POST',
+    signal: AbortSignal.timeout(deadlineMs),
     headers: {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(access === undefined ? {} : { authorization: `Bearer ${access}` }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  }).catch(() => {
+    throw new Error('The shop cannot be reached. Try again in a moment.')
   })
 }

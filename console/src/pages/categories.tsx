@@ -4,45 +4,46 @@ import type { Theme } from '@mui/material/styles'
 import {
   BooleanField,
   BooleanInput,
-  Create,
   DataTable,
-  Edit,
-  List,
   required,
   SearchInput,
-  SimpleForm,
   SimpleList,
   TextInput,
   useCanAccess,
 } from 'react-admin'
 import type { Category } from '../api/shapes.ts'
-import { useConflicts } from '../parts/conflict.tsx'
-import { WhenRead } from '../parts/whenRead.tsx'
+import { RecordCreate, RecordEdit, RecordForm } from '../parts/recordForms.tsx'
+import { RecordList, RecordTable } from '../parts/recordList.tsx'
 
 const filters = [<SearchInput key="search" source="search" alwaysOn />]
 
 export function CategoryList() {
   const isSmall = useMediaQuery<Theme>(theme => theme.breakpoints.down('md'))
   const canEdit = useCanAccess({ resource: 'categories', action: 'edit' }).canAccess
+  const opens = canEdit ? 'edit' : false
   return (
-    <List filters={filters} sort={{ field: 'name', order: 'ASC' }} perPage={25} exporter={false}>
+    <RecordList filters={filters} sort={{ field: 'name', order: 'ASC' }}>
       {isSmall ? (
         <SimpleList<Category>
-          rowClick={canEdit ? 'edit' : false}
+          rowClick={opens}
           primaryText={category => category.name}
           secondaryText={category => category.description}
           tertiaryText={category => (category.active ? '' : 'not active')}
         />
       ) : (
-        <DataTable bulkActionButtons={false} rowClick={canEdit ? 'edit' : false}>
-          <DataTable.Col source="name" />
+        <RecordTable<Category>
+          opens={opens}
+          heading="Name"
+          sortBy="name"
+          name={category => category.name}
+        >
           <DataTable.Col source="description" />
           <DataTable.Col source="active">
             <BooleanField source="active" />
           </DataTable.Col>
-        </DataTable>
+        </RecordTable>
       )}
-    </List>
+    </RecordList>
   )
 }
 
@@ -62,24 +63,20 @@ function Details() {
 
 export function CategoryCreate() {
   return (
-    <Create redirect="list" title="New category">
-      <SimpleForm defaultValues={{ active: true, description: '' }}>
+    <RecordCreate redirect="list" title="New category">
+      <RecordForm defaultValues={{ active: true, description: '' }}>
         <Details />
-      </SimpleForm>
-    </Create>
+      </RecordForm>
+    </RecordCreate>
   )
 }
 
 export function CategoryEdit() {
-  const { mutationOptions, dialog } = useConflicts('categories')
   return (
-    <Edit mutationMode="pessimistic" redirect={false} mutationOptions={mutationOptions}>
-      <WhenRead>
-        <SimpleForm>
-          <Details />
-        </SimpleForm>
-      </WhenRead>
-      {dialog}
-    </Edit>
+    <RecordEdit resource="categories">
+      <RecordForm>
+        <Details />
+      </RecordForm>
+    </RecordEdit>
   )
 }

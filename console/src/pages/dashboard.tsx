@@ -4,6 +4,7 @@ import { useCanAccess, useNotify, usePermissions } from 'react-admin'
 import { may } from '../api/access.ts'
 import { send } from '../api/request.ts'
 import { Fetched, Page, Panel } from '../parts/panel.tsx'
+import { countText } from '../parts/recordList.tsx'
 import { FeedPanel } from './feed.tsx'
 import { SalesByDay } from './sales.tsx'
 
@@ -35,12 +36,17 @@ export function Dashboard() {
   )
 }
 
+interface Total {
+  total: number
+  totalIsAtLeast?: boolean
+}
+
 function Waiting({ label, status }: { label: string; status: string }) {
   const filter = encodeURIComponent(JSON.stringify({ status }))
   return (
     <Fact label={label} to={`#/orders?filter=${filter}`}>
-      <Fetched<{ total: number }> path={`/orders?status=${status}&pageSize=1`} of="orders">
-        {({ total }) => <>{total.toLocaleString()}</>}
+      <Fetched<Total> path={`/orders?status=${status}&pageSize=1`} of="orders">
+        {({ total, totalIsAtLeast }) => <>{countText(total, totalIsAtLeast)}</>}
       </Fetched>
     </Fact>
   )
@@ -49,8 +55,8 @@ function Waiting({ label, status }: { label: string; status: string }) {
 function LowStock() {
   return (
     <Fact label="Low in stock" to="#/low-stock">
-      <Fetched<{ total: number }> path="/products/low-stock?pageSize=1" of="products">
-        {({ total }) => <>{total.toLocaleString()}</>}
+      <Fetched<Total> path="/products/low-stock?pageSize=1" of="products">
+        {({ total, totalIsAtLeast }) => <>{countText(total, totalIsAtLeast)}</>}
       </Fetched>
     </Fact>
   )

@@ -3,12 +3,14 @@ import { Alert, Button, LinearProgress, Stack, Typography, useMediaQuery } from 
 import type { Theme } from '@mui/material/styles'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
-import { DataTable, List, Show, SimpleList, TopToolbar, useRecordContext } from 'react-admin'
+import { DataTable, SimpleList, TopToolbar, useRecordContext } from 'react-admin'
 import { readEvents } from '../api/eventStream.ts'
 import { ask } from '../api/request.ts'
 import type { ProductImport } from '../api/shapes.ts'
 import { AskDialog } from '../parts/ask.tsx'
 import { Nothing, Page, Panel } from '../parts/panel.tsx'
+import { RecordList, RecordTable } from '../parts/recordList.tsx'
+import { RecordShow } from '../parts/recordShow.tsx'
 import { StatusChip, timeText } from '../parts/status.tsx'
 import { RowTable } from './importRows.tsx'
 import { UploadButton } from './importUpload.tsx'
@@ -35,8 +37,7 @@ function Empty() {
 export function ImportList() {
   const isSmall = useMediaQuery<Theme>(theme => theme.breakpoints.down('md'))
   return (
-    <List
-      perPage={25}
+    <RecordList
       sort={{ field: '', order: 'DESC' }}
       empty={<Empty />}
       actions={
@@ -47,18 +48,17 @@ export function ImportList() {
     >
       {isSmall ? (
         <SimpleList<ProductImport>
+          rowClick="show"
           primaryText={each => timeText(each.requestedAt)}
           secondaryText={countsOf}
           tertiaryText={each => <StatusChip status={each.status} />}
         />
       ) : (
-        <DataTable<ProductImport> bulkActionButtons={false} rowClick="show">
-          <DataTable.Col
-            source="requestedAt"
-            label="Uploaded"
-            disableSort
-            render={(each: ProductImport) => timeText(each.requestedAt)}
-          />
+        <RecordTable<ProductImport>
+          opens="show"
+          heading="Uploaded"
+          name={each => timeText(each.requestedAt)}
+        >
           <DataTable.Col
             source="status"
             disableSort
@@ -72,17 +72,17 @@ export function ImportList() {
           />
           <DataTable.NumberCol source="rows" disableSort />
           <DataTable.Col source="created" label="Result" disableSort render={countsOf} />
-        </DataTable>
+        </RecordTable>
       )}
-    </List>
+    </RecordList>
   )
 }
 
 export function ImportShow() {
   return (
-    <Show component="div" title="Import" actions={false}>
+    <RecordShow title="Import">
       <ImportPage />
-    </Show>
+    </RecordShow>
   )
 }
 

@@ -9,10 +9,11 @@ import {
   TableRow,
   Typography,
 } from '@mui/material'
-import { Show, useRecordContext } from 'react-admin'
+import { useRecordContext } from 'react-admin'
 import type { Money, Order } from '../api/shapes.ts'
 import { formatMoney } from '../money.ts'
 import { Page, Panel } from '../parts/panel.tsx'
+import { RecordShow } from '../parts/recordShow.tsx'
 import { StatusChip, timeText } from '../parts/status.tsx'
 import { OrderActions } from './orderActions.tsx'
 import { OrderHistoryPanel } from './orderHistory.tsx'
@@ -20,9 +21,9 @@ import { Customer } from './orders.tsx'
 
 export function OrderShow() {
   return (
-    <Show title={<OrderTitle />} actions={false} component="div">
+    <RecordShow title={<OrderTitle />}>
       <OrderPage />
-    </Show>
+    </RecordShow>
   )
 }
 

@@ -4,7 +4,6 @@ import type { Theme } from '@mui/material/styles'
 import {
   DataTable,
   DateTimeInput,
-  List,
   ReferenceField,
   SelectInput,
   SimpleList,
@@ -15,6 +14,7 @@ import {
 import { orderStatuses } from '../../../src/domain/orderStates.ts'
 import type { Order } from '../api/shapes.ts'
 import { formatMoney } from '../money.ts'
+import { RecordList, RecordTable } from '../parts/recordList.tsx'
 import { Amount, StatusChip, timeText } from '../parts/status.tsx'
 
 const utc = (local: string) => (local ? new Date(local).toISOString() : local)
@@ -33,9 +33,10 @@ const filters = [
 export function OrderList() {
   const isSmall = useMediaQuery<Theme>(theme => theme.breakpoints.down('md'))
   return (
-    <List filters={filters} perPage={25} exporter={false} sort={{ field: '', order: 'DESC' }}>
+    <RecordList filters={filters} sort={{ field: '', order: 'DESC' }}>
       {isSmall ? (
         <SimpleList<Order>
+          rowClick="show"
           primaryText={order => `${order.orderNumber} · ${formatMoney(order.total)}`}
           secondaryText={order => timeText(order.placedAt)}
           tertiaryText={order => <StatusChip status={order.status} />}
@@ -43,14 +44,13 @@ export function OrderList() {
       ) : (
         <Table />
       )}
-    </List>
+    </RecordList>
   )
 }
 
 function Table() {
   return (
-    <DataTable<Order> bulkActionButtons={false}>
-      <DataTable.Col source="orderNumber" label="Order" disableSort />
+    <RecordTable<Order> opens="show" heading="Order" name={order => order.orderNumber}>
       <DataTable.Col
         source="status"
         disableSort
@@ -72,7 +72,7 @@ function Table() {
         disableSort
         render={(order: Order) => timeText(order.placedAt)}
       />
-    </DataTable>
+    </RecordTable>
   )
 }
 

@@ -2,17 +2,13 @@
 import { Stack, Typography } from '@mui/material'
 import {
   BooleanInput,
-  Create,
   DeleteButton,
-  Edit,
   NumberInput,
   ReferenceField,
   ReferenceInput,
   required,
   SaveButton,
   SelectInput,
-  Show,
-  SimpleForm,
   SimpleShowLayout,
   TextField,
   TextInput,
@@ -21,10 +17,10 @@ import {
 } from 'react-admin'
 import { useCurrency } from '../api/currency.ts'
 import type { Product } from '../api/shapes.ts'
-import { useConflicts } from '../parts/conflict.tsx'
 import { MoneyInput } from '../parts/moneyInput.tsx'
+import { RecordCreate, RecordEdit, RecordForm } from '../parts/recordForms.tsx'
+import { RecordShow } from '../parts/recordShow.tsx'
 import { Amount } from '../parts/status.tsx'
-import { WhenRead } from '../parts/whenRead.tsx'
 import { ImagePanel } from './productImages.tsx'
 import { PricePanel, StockPanel } from './stock.tsx'
 
@@ -38,7 +34,7 @@ function Details({ currency }: { currency: string }) {
       />
       <TextInput source="description" multiline minRows={3} parse={text => text ?? ''} />
       <MoneyInput source="price" label="Price" currency={currency} />
-      <ReferenceInput source="categoryId" reference="categories" perPage={100}>
+      <ReferenceInput source="categoryId" reference="categories" perPage={10_000}>
         <SelectInput optionText="name" label="Category" emptyText="None" parse={id => id || null} />
       </ReferenceInput>
       <BooleanInput source="featured" />
@@ -50,32 +46,21 @@ function Details({ currency }: { currency: string }) {
 export function ProductCreate() {
   const currency = useCurrency()
   return (
-    <Create redirect="edit" title="New product">
-      <SimpleForm defaultValues={{ featured: false, active: true, description: '' }}>
+    <RecordCreate redirect="edit" title="New product">
+      <RecordForm defaultValues={{ featured: false, active: true, description: '' }}>
         <TextInput source="sku" label="SKU" helperText="Left empty, the shop makes one up." />
         <Details currency={currency} />
         <NumberInput source="stock" label="Pieces in stock" min={0} step={1} />
-      </SimpleForm>
-    </Create>
+      </RecordForm>
+    </RecordCreate>
   )
 }
 
 export function ProductEdit() {
-  const { mutationOptions, dialog } = useConflicts('products')
   return (
-    <Stack spacing={2}>
-      <Edit
-        mutationMode="pessimistic"
-        redirect={false}
-        mutationOptions={mutationOptions}
-        title={<ProductTitle />}
-      >
-        <WhenRead>
-          <EditForm />
-        </WhenRead>
-        {dialog}
-      </Edit>
-    </Stack>
+    <RecordEdit resource="products" title={<ProductTitle />}>
+      <EditForm />
+    </RecordEdit>
   )
 }
 
@@ -84,9 +69,9 @@ function EditForm() {
   if (product === undefined) return null
   return (
     <>
-      <SimpleForm toolbar={<EditToolbar />}>
+      <RecordForm toolbar={<EditToolbar />}>
         <Details currency={product.price.currency} />
-      </SimpleForm>
+      </RecordForm>
       <Stack spacing={2} sx={{ p: { xs: 1, sm: 2 } }}>
         <StockPanel productId={product.id} />
         <ImagePanel product={product} />
@@ -121,7 +106,7 @@ function ProductTitle() {
 
 export function ProductShow() {
   return (
-    <Show title={<ProductTitle />}>
+    <RecordShow title={<ProductTitle />}>
       <SimpleShowLayout>
         <TextField source="name" />
         <TextField source="sku" label="SKU" />
@@ -130,7 +115,7 @@ export function ProductShow() {
         <PriceOfProduct />
       </SimpleShowLayout>
       <ShownPanels />
-    </Show>
+    </RecordShow>
   )
 }
 

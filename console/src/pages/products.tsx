@@ -7,7 +7,6 @@ import {
   CreateButton,
   DataTable,
   FilterButton,
-  List,
   NumberInput,
   ReferenceField,
   ReferenceInput,
@@ -20,12 +19,13 @@ import {
 } from 'react-admin'
 import type { Product } from '../api/shapes.ts'
 import { formatMoney } from '../money.ts'
+import { RecordList, RecordTable } from '../parts/recordList.tsx'
 import { useRowClick } from '../parts/rowClick.ts'
 import { Amount, StatusChip, timeText } from '../parts/status.tsx'
 
 const filters = [
   <SearchInput key="search" source="search" alwaysOn placeholder="Name, SKU, category" />,
-  <ReferenceInput key="category" source="category" reference="categories" perPage={100}>
+  <ReferenceInput key="category" source="category" reference="categories" perPage={10_000}>
     <SelectInput optionText="name" label="Category" />
   </ReferenceInput>,
   <BooleanInput key="inStock" source="inStock" label="In stock" />,
@@ -49,11 +49,10 @@ export function ProductList() {
   const isSmall = useMediaQuery<Theme>(theme => theme.breakpoints.down('md'))
   const rowClick = useRowClick('products')
   return (
-    <List
+    <RecordList
       filters={filters}
       actions={<Actions />}
       sort={{ field: 'name', order: 'ASC' }}
-      perPage={25}
       title="Products"
     >
       {isSmall ? (
@@ -65,21 +64,21 @@ export function ProductList() {
           tertiaryText={product => formatMoney(product.price)}
         />
       ) : (
-        <Table rowClick={rowClick} />
+        <Table opens={rowClick} />
       )}
-    </List>
+    </RecordList>
   )
 }
 
-function Table({ rowClick }: { rowClick: string }) {
+function Table({ opens }: { opens: 'edit' | 'show' }) {
   return (
-    <DataTable<Product> bulkActionButtons={false} rowClick={rowClick}>
-      <DataTable.Col
-        label=""
-        disableSort
-        render={(product: Product) => <Picture product={product} />}
-      />
-      <DataTable.Col source="name" />
+    <RecordTable<Product>
+      opens={opens}
+      heading="Name"
+      sortBy="name"
+      name={product => product.name}
+      before={product => <Picture product={product} />}
+    >
       <DataTable.Col source="sku" label="SKU" disableSort />
       <DataTable.Col source="categoryId" label="Category" disableSort>
         <ReferenceField source="categoryId" reference="categories" link={false} emptyText="–" />
@@ -102,14 +101,19 @@ function Table({ rowClick }: { rowClick: string }) {
         label="Listed"
         render={(product: Product) => timeText(product.createdAt)}
       />
-    </DataTable>
+    </RecordTable>
   )
 }
 
 function Picture({ product }: { product: Product }) {
   const [image] = product.images ?? []
   return (
-    <Avatar variant="rounded" src={image?.variants.small ?? ''} alt={image?.alt ?? ''}>
+    <Avatar
+      sx={{ display: 'inline-flex', mr: 1 }}
+      variant="rounded"
+      src={image?.variants.small ?? ''}
+      alt={image?.alt ?? ''}
+    >
       {product.name.slice(0, 1)}
     </Avatar>
   )

@@ -7,12 +7,9 @@ import {
   CheckboxGroupInput,
   DataTable,
   DateField,
-  Edit,
-  List,
+  FunctionField,
   SearchInput,
   SelectInput,
-  Show,
-  SimpleForm,
   SimpleList,
   SimpleShowLayout,
   TextField,
@@ -20,9 +17,10 @@ import {
 } from 'react-admin'
 import type { Role } from '../../../src/domain/types.ts'
 import type { User } from '../api/shapes.ts'
-import { useConflicts } from '../parts/conflict.tsx'
+import { RecordEdit, RecordForm } from '../parts/recordForms.tsx'
+import { RecordList, RecordTable } from '../parts/recordList.tsx'
+import { RecordShow } from '../parts/recordShow.tsx'
 import { useRowClick } from '../parts/rowClick.ts'
-import { WhenRead } from '../parts/whenRead.tsx'
 
 const roles: readonly Role[] = ['customer', 'support', 'warehouse', 'auditor', 'admin']
 const choices = roles.map(id => ({ id, name: id }))
@@ -36,26 +34,31 @@ export function UserList() {
   const isSmall = useMediaQuery<Theme>(theme => theme.breakpoints.down('md'))
   const rowClick = useRowClick('users')
   return (
-    <List filters={filters} perPage={25} exporter={false} sort={{ field: '', order: 'DESC' }}>
+    <RecordList filters={filters} sort={{ field: '', order: 'DESC' }}>
       {isSmall ? (
         <SimpleList<User>
           rowClick={rowClick}
           primaryText={user => user.username}
-          secondaryText={user => user.email ?? 'erased'}
+          secondaryText={addressOf}
           tertiaryText={user => (user.disabled ? 'locked out' : user.roles.join(', '))}
         />
       ) : (
-        <Table rowClick={rowClick} />
+        <Table opens={rowClick} />
       )}
-    </List>
+    </RecordList>
   )
 }
 
-function Table({ rowClick }: { rowClick: string }) {
+/** Somebody may have given no address; only who was erased is said to be. */
+function addressOf({ email, erased }: User): string {
+  if (erased) return 'erased'
+  return email ?? 'no e-mail'
+}
+
+function Table({ opens }: { opens: 'edit' | 'show' }) {
   return (
-    <DataTable<User> bulkActionButtons={false} rowClick={rowClick}>
-      <DataTable.Col source="username" label="Name" disableSort />
-      <DataTable.Col source="email" label="E-mail" disableSort />
+    <RecordTable<User> opens={opens} heading="Name" name={user => user.username}>
+      <DataTable.Col source="email" label="E-mail" disableSort render={addressOf} />
       <DataTable.Col source="roles" disableSort>
         <Roles />
       </DataTable.Col>
@@ -65,7 +68,7 @@ function Table({ rowClick }: { rowClick: string }) {
       <DataTable.Col source="registeredAt" label="Registered" disableSort>
         <DateField source="registeredAt" showTime />
       </DataTable.Col>
-    </DataTable>
+    </RecordTable>
   )
 }
 
@@ -87,10 +90,10 @@ function UserTitle() {
 
 export function UserShow() {
   return (
-    <Show title={<UserTitle />}>
+    <RecordShow title={<UserTitle />}>
       <SimpleShowLayout>
         <TextField source="username" label="Name" />
-        <TextField source="email" label="E-mail" emptyText="erased" />
+        <FunctionField<User> label="E-mail" render={addressOf} />
         <TextField source="firstName" emptyText="–" />
         <TextField source="lastName" emptyText="–" />
         <Roles />
@@ -98,33 +101,24 @@ export function UserShow() {
         <DateField source="registeredAt" showTime />
       </SimpleShowLayout>
       <OrdersOfUser />
-    </Show>
+    </RecordShow>
   )
 }
 
 export function UserEdit() {
-  const { mutationOptions, dialog } = useConflicts('users')
   return (
-    <Edit
-      mutationMode="pessimistic"
-      redirect={false}
-      mutationOptions={mutationOptions}
-      title={<UserTitle />}
-    >
-      <WhenRead>
-        <SimpleForm>
-          <Who />
-          <CheckboxGroupInput source="roles" choices={choices} helperText="They count at once." />
-          <BooleanInput
-            source="disabled"
-            label="Locked out"
-            helperText="Ends all sessions, and lets nobody in until it is taken back."
-          />
-        </SimpleForm>
-      </WhenRead>
+    <RecordEdit resource="users" title={<UserTitle />}>
+      <RecordForm>
+        <Who />
+        <CheckboxGroupInput source="roles" choices={choices} helperText="They count at once." />
+        <BooleanInput
+          source="disabled"
+          label="Locked out"
+          helperText="Ends all sessions, and lets nobody in until it is taken back."
+        />
+      </RecordForm>
       <OrdersOfUser />
-      {dialog}
-    </Edit>
+    </RecordEdit>
   )
 }
 
@@ -133,7 +127,7 @@ function Who() {
   const name = [user?.firstName, user?.lastName].filter(Boolean).join(' ')
   return (
     <Typography sx={{ mb: 2 }}>
-      {user?.username} {name && `(${name})`} · {user?.email ?? 'erased'}
+      {user?.username} {name && `(${name})`} · {user && addressOf(user)}
     </Typography>
   )
 }

@@ -10,8 +10,8 @@ import {
   Stack,
 } from '@mui/material'
 import { type FormEvent, type ReactNode, useId, useRef, useState } from 'react'
-import { HttpError, useNotify, useRefresh } from 'react-admin'
-import { newKey } from '../api/request.ts'
+import { useNotify, useRefresh } from 'react-admin'
+import { isRefusal, newKey } from '../api/request.ts'
 
 export interface Question {
   title: string
@@ -82,9 +82,4 @@ export function AskDialog({ title, verb, done, children, danger, send, close }: 
       </form>
     </Dialog>
   )
-}
-
-/** Whether the shop has said no; anything else leaves open whether the command was carried out. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof HttpError && error.status >= 400 && error.status < 500
 }

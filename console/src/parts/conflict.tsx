@@ -30,18 +30,23 @@ type Refused = { [Field in keyof Conflict]?: Conflict[Field] | undefined }
 /** What an edit page says when saving fails, and the dialog where somebody else was faster. */
 export function useConflicts(resource: string) {
   const [conflict, setConflict] = useState<Conflict>()
-  const notify = useNotify()
-  const onError = (error: Error, { id, data, previousData }: Refused) => {
+  const [fault, setFault] = useState<string>()
+  const onError = (error: Error, refused: Refused | undefined) => {
+    const { id, data, previousData } = refused ?? {}
     const isStale = error instanceof HttpError && error.status === 412
     if (isStale && id !== undefined && data !== undefined && previousData !== undefined) {
       setConflict({ id, data, previousData })
     } else {
-      notify(error.message, { type: 'error' })
+      setFault(error.message)
     }
+  }
+  const clear = (data: Partial<RaRecord>) => {
+    setFault(undefined)
+    return data
   }
   const close = () => setConflict(undefined)
   const dialog = conflict && <ConflictDialog {...{ resource, conflict, close }} />
-  return { mutationOptions: { onError }, dialog }
+  return { onError, fault, clear, dialog }
 }
 
 interface ConflictProps {
@@ -54,7 +59,8 @@ function ConflictDialog({ resource, conflict, close }: ConflictProps) {
   const { id, data, previousData } = conflict
   const notify = useNotify()
   const refresh = useRefresh()
-  const { data: now } = useQuery({
+  const [fault, setFault] = useState<string>()
+  const { data: now, error } = useQuery({
     queryKey: [resource, 'conflict', id],
     queryFn: async () => (await dataProvider.getOne(resource, { id })).data,
     gcTime: 0,
@@ -73,7 +79,7 @@ function ConflictDialog({ resource, conflict, close }: ConflictProps) {
       await dataProvider.update(resource, { id, data: { ...now, ...mine }, previousData: now })
       settle('Your changes are saved, beside what was changed meanwhile')
     } catch (error) {
-      notify(error instanceof Error ? error.message : String(error), { type: 'error' })
+      setFault(error instanceof Error ? error.message : String(error))
     }
   }
   return (
@@ -81,6 +87,7 @@ function ConflictDialog({ resource, conflict, close }: ConflictProps) {
       <DialogTitle id="conflict">Somebody else changed this meanwhile</DialogTitle>
       <DialogContent>
         <Alert severity="warning">Nothing of yours is saved yet. What shall hold?</Alert>
+        {(fault ?? error?.message) && <Alert severity="error">{fault ?? error?.message}</Alert>}
         <Table size="small">
           <TableHead>
             <TableRow>

@@ -1,18 +1,10 @@
 // A titled part of a page, and what it shows while it loads, when it cannot, and when it is empty.
-import {
-  Alert,
-  Box,
-  Button,
-  Card,
-  CardContent,
-  LinearProgress,
-  Stack,
-  Typography,
-} from '@mui/material'
+import { Box, Card, CardContent, LinearProgress, Stack, Typography } from '@mui/material'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { Title } from 'react-admin'
 import { ask } from '../api/request.ts'
+import { LoadFault } from './recordList.tsx'
 
 interface PanelProps {
   title: string
@@ -66,13 +58,12 @@ export function Fetched<Body>({
     retry: false,
     ...(everyMs === undefined ? {} : { refetchInterval: everyMs }),
   })
-  if (data !== undefined) return children(data)
-  if (error === null) return <LinearProgress aria-label="Loading" />
-  const again = <Button onClick={() => refetch()}>Try again</Button>
+  if (data === undefined && error === null) return <LinearProgress aria-label="Loading" />
   return (
-    <Alert severity="error" action={again}>
-      {error.message}
-    </Alert>
+    <>
+      {error && <LoadFault error={error} retry={refetch} />}
+      {data !== undefined && children(data)}
+    </>
   )
 }
 

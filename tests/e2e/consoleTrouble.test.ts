@@ -1,0 +1,226 @@
+// The console when something goes wrong: sessions that end, refusals, outages; and without a mouse.
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { buildConsole, isBuilt } from '../../console/building.ts'
+import { browserPath, newTab, openBrowser } from '../support/browser.ts'
+import { gbp, newOrder, newProduct } from '../support/goods.ts'
+import { password, startTestShop, type TestShop } from '../support/testShop.ts'
+
+const chromium = browserPath()
+let shop: TestShop
+let browser: Browser
+let context: BrowserContext
+let page: Page
+
+const inBrowser = (what: string, facts: () => void) =>
+  describe.skipIf(chromium === undefined)(what, { timeout: 90_000 }, facts)
+const patience = { timeout: 15_000 }
+const go = (path: string) => page.goto(`${shop.url}/console#${path}`)
+const press = (name: string | RegExp) => page.getByRole('button', { name }).click()
+const productOf = async (id: string) => (await shop.admin.client.get(`/products/${id}`)).body
+
+async function signIn(): Promise<void> {
+  await page.goto(`${shop.url}/console`)
+  await page.getByLabel('Username').fill('admin')
+  await page.getByLabel(/^Password/).fill(password)
+  await press('Sign in')
+  await page.getByText('To be shipped').waitFor()
+}
+
+/** All sessions of the admin end on the server; the page does not know yet. */
+async function endSession(): Promise<void> {
+  const key = 'orderstream-console'
+  await page.evaluate(name => {
+    const session = JSON.parse(sessionStorage.getItem(name) ?? '{}')
+    const logout = { method: 'POST', headers: { authorization: `Bearer ${session.access}` } }
+    return fetch('/api/auth/logout', logout).then(() => undefined)
+  }, key)
+}
+
+async function signInAgain(): Promise<void> {
+  const dialog = page.getByRole('dialog', { name: 'Sign in again' })
+  await dialog.getByLabel(/^Password/).fill(password)
+  await dialog.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await dialog.waitFor({ state: 'detached' })
+}
+
+beforeAll(async () => {
+  if (chromium === undefined) return
+  if (!(await isBuilt())) await buildConsole()
+  shop = await startTestShop()
+  browser = await openBrowser(chromium)
+}, 120_000)
+afterAll(async () => {
+  await browser?.close()
+  await shop?.close()
+})
+beforeEach(async () => {
+  if (chromium === undefined) return
+  await context?.close()
+  context = await browser.newContext({ viewport: { width: 1_280, height: 900 } })
+  page = (await newTab(context)).page
+  await signIn()
+})
+
+inBrowser('a session that has ended', () => {
+  it('keeps what was typed into a form, and saves it after signing in on the page', async () => {
+    const { id } = await newProduct(shop, { name: 'Lamp of before' })
+    await go(`/products/${id}`)
+    const name = page.getByLabel(/^Name/)
+    await expect.poll(() => name.inputValue(), patience).toBe('Lamp of before')
+    await name.fill('Lamp of after')
+    await endSession()
+    await press('Save')
+    await page.getByRole('dialog', { name: 'Sign in again' }).waitFor()
+    expect(await page.getByText('Element updated').count()).toBe(0)
+    expect(await productOf(id)).toMatchObject({ name: 'Lamp of before' })
+    await press('Not now')
+    await page.getByText('so nothing was saved').first().waitFor()
+    expect(await name.inputValue()).toBe('Lamp of after')
+    await press('Save')
+    await signInAgain()
+    await expect.poll(() => productOf(id), patience).toMatchObject({ name: 'Lamp of after' })
+    expect(await name.inputValue()).toBe('Lamp of after')
+  })
+
+  it('keeps a new record, a question to the shop and a file that were on their way', async () => {
+    await go('/categories/create')
+    await page.getByLabel(/^Name/).fill('Lamps')
+    await endSession()
+    await press('Save')
+    await signInAgain()
+    await page.getByRole('link', { name: 'Lamps' }).waitFor()
+    const { id } = await newProduct(shop, { stock: 5 })
+    await go(`/products/${id}`)
+    await press('Adjust stock')
+    await page.getByLabel(/^Pieces/).fill('3')
+    await endSession()
+    await press('Book')
+    await signInAgain()
+    await page.getByTestId('stock-On hand').getByText('8').waitFor()
+    await go('/imports')
+    await press('Upload products')
+    const csv = Buffer.from('sku,name,price\nLATE-1,Late lamp,5.00\n')
+    await page
+      .getByLabel('File', { exact: true })
+      .setInputFiles({ name: 'a.csv', mimeType: 'text/csv', buffer: csv })
+    await endSession()
+    await page.getByRole('dialog').getByRole('button', { name: 'Upload' }).click()
+    await signInAgain()
+    await page.getByText('1 new, 0 changed').waitFor()
+  })
+})
+
+inBrowser('a save that the shop does not take', () => {
+  const problem = (status: number, detail: string, headers = {}) => ({
+    status,
+    headers: { 'content-type': 'application/problem+json', ...headers },
+    body: JSON.stringify({ type: '/problems/test', title: 'Test', status, detail }),
+  })
+
+  it('says why, keeps the input, and can be repeated', async () => {
+    const { id } = await newProduct(shop, { name: 'Lamp of calm' })
+    await go(`/products/${id}`)
+    const name = page.getByLabel(/^Name/)
+    await expect.poll(() => name.inputValue(), patience).toBe('Lamp of calm')
+    await name.fill('Lamp of storms')
+    const answers = [
+      { answer: problem(400, 'The name is odd.'), says: 'The name is odd.' },
+      { answer: problem(403, 'Your role is gone.'), says: 'Your role is gone.' },
+      { answer: problem(409, 'Not now, says the shop.'), says: 'Not now, says the shop.' },
+      { answer: problem(422, 'This key was used.'), says: 'This key was used.' },
+      { answer: problem(429, 'Slowly.', { 'retry-after': '7' }), says: 'Try again in 7 s.' },
+      { answer: problem(503, 'Busy.', { 'retry-after': '2' }), says: 'Try again in 2 s.' },
+      { answer: { status: 502, body: '<html>' }, says: 'cannot answer right now (502)' },
+      { answer: undefined, says: 'The shop cannot be reached.' },
+    ]
+    for (const { answer, says } of answers) {
+      await page.route(`**/api/products/${id}`, route => {
+        if (route.request().method() !== 'PATCH') return route.continue()
+        return answer === undefined ? route.abort() : route.fulfill(answer)
+      })
+      await press('Save')
+      await page.getByRole('alert').getByText(says).first().waitFor()
+      expect(await name.inputValue()).toBe('Lamp of storms')
+      expect(await page.getByText('Element updated').count()).toBe(0)
+      await page.unroute(`**/api/products/${id}`)
+    }
+    await press('Save')
+    await expect.poll(() => productOf(id), patience).toMatchObject({ name: 'Lamp of storms' })
+  })
+
+  it('makes one record, also when the answer to the first attempt is lost', async () => {
+    await go('/products/create')
+    await page.getByLabel(/^Name/).fill('Lamp made once')
+    await page.getByLabel(/^Price/).fill('5')
+    await page.route('**/api/products', async route => {
+      if (route.request().method() !== 'POST') return route.continue()
+      await route.fetch()
+      await route.abort()
+    })
+    await press('Save')
+    await page.getByText('The shop cannot be reached.').waitFor()
+    await page.unroute('**/api/products')
+    await press('Save')
+    await page.getByTestId('stock-On hand').waitFor()
+    const { body } = await shop.admin.client.get('/products?search=Lamp+made+once')
+    expect(body.total).toBe(1)
+  })
+})
+
+inBrowser('an outage', () => {
+  const pages = ['orders', 'products', 'categories', 'imports', 'users', 'low-stock', 'sales']
+  it('is shown as one on every page, with a way to try again', async () => {
+    for (const path of pages) {
+      await page.route('**/api/**', route => {
+        const isLive = route.request().url().includes('/auth/')
+        return isLive ? route.continue() : route.fulfill({ status: 502, body: 'Bad gateway' })
+      })
+      await go(`/${path}`)
+      const fault = page.getByRole('alert').filter({ hasText: 'cannot answer right now (502)' })
+      await fault.first().waitFor()
+      expect([path, await page.getByText(/^(No |There is enough)/).count()]).toEqual([path, 0])
+      await page.unroute('**/api/**')
+      await fault.first().getByRole('button', { name: 'Try again' }).click()
+      await expect.poll(() => fault.count(), patience).toBeLessThan(path === 'sales' ? 4 : 1)
+    }
+  })
+
+  it('neither leaves the page of a record nor says that there is none', async () => {
+    const { id } = await newProduct(shop, { name: 'Lamp in a storm' })
+    await page.route(`**/api/products/${id}`, route => route.abort())
+    for (const path of [`/products/${id}`, `/products/${id}/show`]) {
+      await go(path)
+      await page.getByRole('alert').getByText('The shop cannot be reached.').waitFor()
+      expect(page.url()).toContain(path)
+    }
+    await page.unroute(`**/api/products/${id}`)
+    await page.getByRole('alert').getByRole('button', { name: 'Try again' }).click()
+    await page.getByText('Lamp in a storm').first().waitFor()
+  })
+})
+
+inBrowser('a list', () => {
+  it.each([1_280, 390])('is opened row by row with the keyboard at %i pixels', async width => {
+    const customer = await shop.person()
+    const { id } = await newProduct(shop, { name: '0 Lamp of keys', price: gbp(100) })
+    await newOrder(customer, id, 1)
+    await shop.admin.client.post('/categories', { name: `0 Keys ${width}` })
+    await page.setViewportSize({ width, height: 844 })
+    for (const list of ['orders', 'products', 'categories', 'users']) {
+      await go(`/${list}`)
+      const row = page.locator(`main a[href*="#/${list}/"]:not([href$="/create"])`).first()
+      await row.waitFor()
+      await page.locator('body').click({ position: { x: 1, y: 1 } })
+      const isReached = () => row.evaluate(link => link.matches(':focus-visible'))
+      for (let step = 0; step < 60 && !(await isReached()); step += 1) {
+        await page.keyboard.press('Tab')
+      }
+      expect([list, await isReached()]).toEqual([list, true])
+      const outline = await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')
+      expect([list, outline]).toEqual([list, 'solid'])
+      await page.keyboard.press('Enter')
+      await page.waitForURL(new RegExp(`#/${list}/[0-9a-f-]{36}`))
+    }
+  })
+})
