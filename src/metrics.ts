@@ -7,6 +7,8 @@ export interface Metrics {
   conflict(): void
   /** A projection or reaction has committed a batch. */
   projectionBatch(name: string, events: number, seconds: number): void
+  /** Text in so many events was replaced for a projection: PostgreSQL cannot hold it. */
+  textReplaced(name: string, events: number): void
   /** A cache was asked, once or more; `kind` is one of a few words such as `listing` or `order`. */
   cache(kind: string, hit: boolean, times?: number): void
   /** An HTTP request was answered; `route` is the pattern, never the address. */
@@ -24,6 +26,7 @@ export const noMetrics: Metrics = {
   append: () => undefined,
   conflict: () => undefined,
   projectionBatch: () => undefined,
+  textReplaced: () => undefined,
   cache: () => undefined,
   request: () => undefined,
   payment: () => undefined,

@@ -1,6 +1,7 @@
 // Recorded events as domain events, or as what is known of those that cannot be decoded.
 import type { ShopEvent } from '../domain/events.ts'
 import { type RecordedEvent, Unavailable } from '../eventstore/port.ts'
+import { holdable, isHoldable } from '../kit/holdable.ts'
 import type { Codec, Stored } from './ports.ts'
 
 /** An event of the log that could not be decoded. */
@@ -10,9 +11,13 @@ export interface Poison {
   position: bigint
   error: string
 }
-export type Decoded = { event: Stored<ShopEvent> } | { poison: Poison }
+export type Decoded = { event: Stored<ShopEvent> & { isReplaced?: true } } | { poison: Poison }
 
-/** Decodes events; what cannot be decoded is poison. Throws Unavailable. */
+/**
+ * Decodes events for those who write them to PostgreSQL; what cannot be decoded is poison. Text
+ * that PostgreSQL cannot hold is replaced here and nowhere else: what a log holds must neither stop
+ * a reader nor depend on the statement that it uses. Throws Unavailable.
+ */
 export async function decodeAll(
   codec: Codec,
   events: readonly RecordedEvent[],
@@ -21,12 +26,13 @@ export async function decodeAll(
   for (const recorded of events) {
     try {
       // Nine of ten events are about nobody: they need not wait for each other.
-      items.push({ event: codec.decodeNow(recorded) ?? (await codec.decode(recorded)) })
+      const event = codec.decodeNow(recorded) ?? (await codec.decode(recorded))
+      items.push({ event: isHoldable(event) ? event : { ...holdable(event), isReplaced: true } })
     } catch (error) {
       // A key that cannot be fetched now can be later; a seal that does not open never will.
       if (error instanceof Unavailable) throw error
       const { type, stream, position } = recorded
-      items.push({ poison: { type, stream, position, error: String(error) } })
+      items.push({ poison: holdable({ type, stream, position, error: String(error) }) })
     }
   }
   return items

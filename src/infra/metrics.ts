@@ -37,7 +37,10 @@ function builders(registry: Registry) {
   }
 }
 
-type LogMetrics = Pick<Metrics, 'append' | 'conflict' | 'projectionBatch' | 'cache'>
+type LogMetrics = Pick<
+  Metrics,
+  'append' | 'conflict' | 'projectionBatch' | 'textReplaced' | 'cache'
+>
 
 function logMetrics(registry: Registry): LogMetrics {
   const { counter, histogram } = builders(registry)
@@ -53,6 +56,9 @@ function logMetrics(registry: Registry): LogMetrics {
     buckets: seconds,
     labelNames: ['projection'],
   })
+  const replaced = counter('text_replaced_total', 'Events with text that PostgreSQL cannot hold', [
+    'projection',
+  ])
   const caches = counter('cache_requests_total', 'Caches: hits and misses', ['cache', 'result'])
   return {
     append(took, eventCount, requestCount) {
@@ -65,6 +71,7 @@ function logMetrics(registry: Registry): LogMetrics {
       projected.inc({ projection }, eventCount)
       batches.observe({ projection }, took)
     },
+    textReplaced: (projection, eventCount) => replaced.inc({ projection }, eventCount),
     cache: (cache, hit, times = 1) => caches.inc({ cache, result: hit ? 'hit' : 'miss' }, times),
   }
 }

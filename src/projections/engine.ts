@@ -1,5 +1,6 @@
 // Applies batches of events to projections; rows and checkpoint commit together or not at all.
 import { type Kysely, sql } from 'kysely'
+import { holdableText } from '../kit/holdable.ts'
 import { advance, advancing, isLeaseLost, type Lease, LeaseLost, leaseLost } from './checkpoints.ts'
 import type { Committed, Plan, Projection, ReadEvent } from './projection.ts'
 import type { Tables } from './tables.ts'
@@ -268,10 +269,11 @@ function poisonOf(event: ReadEvent, error: string): Poison {
 }
 
 async function park(db: Db, poison: Poison, parking: Parking): Promise<void> {
-  const { position, stream, type, error } = poison
+  const { position, stream, type } = poison
+  const error = holdableText(poison.error.slice(0, 2_000))
   await sql`
     insert into shop.parked_events (name, position, stream, type, error)
-    values (${parking.name}, ${position}, ${stream}, ${type}, ${error.slice(0, 2_000)})
+    values (${parking.name}, ${position}, ${stream}, ${type}, ${error})
     on conflict (name, position) do nothing
   `.execute(db)
   parking.streams.add(stream)

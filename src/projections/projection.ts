@@ -16,6 +16,8 @@ export type ReadEvent = ShopEvent & {
   correlationId: string
   commandId: string
   source: string | undefined
+  /** Some of its text reads otherwise in the log, because PostgreSQL cannot hold it. */
+  isReplaced?: true
 }
 
 /** What readers elsewhere have to know once a batch has been committed. */

@@ -1,5 +1,6 @@
 // How far rebuilds are, so that anyone can watch them and whoever comes next can go on.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
+import { holdableText } from '../kit/holdable.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -93,7 +94,7 @@ export async function finish(db: Db, name: string, matches: boolean | undefined)
 export async function fail(db: Db, names: readonly string[], error: string): Promise<void> {
   await sql`
     update shop.rebuilds
-    set state = 'failed', error = ${error.slice(0, 2_000)}, updated_at = now()
+    set state = 'failed', error = ${holdableText(error.slice(0, 2_000))}, updated_at = now()
     where name = any(${names}::text[]) and state = 'running'
   `.execute(db)
 }

@@ -16,6 +16,8 @@ export function observedProjection(
     const done = await work()
     // What cannot be planned is applied, and counted then.
     if (done === undefined) return done
+    const replaced = events.filter(({ isReplaced }) => isReplaced).length
+    if (replaced > 0) metrics.textReplaced(name, replaced)
     metrics.projectionBatch(name, events.length, (performance.now() - began) / 1_000)
     if (tracing.isOn) noteBatch(tracing, name, { events, startedAt })
     return done

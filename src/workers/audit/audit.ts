@@ -10,7 +10,12 @@ import { mailsAreOneAnEvent } from './mailCheck.ts'
 import { cartsAreEmptied, moneyAddsUp, ordersMoveLegally } from './orderChecks.ts'
 import { checkProjection } from './projectionCheck.ts'
 import { reservationsAreOpenOrders, stockIsNeverShort } from './stockChecks.ts'
-import { eventsAreReadable, eventsAreUnique, revisionsAreGapless } from './streamChecks.ts'
+import {
+  eventsAreReadable,
+  eventsAreUnique,
+  revisionsAreGapless,
+  textsAreHoldable,
+} from './streamChecks.ts'
 
 export interface AuditParts {
   db: Kysely<Tables>
@@ -25,6 +30,7 @@ export function logChecks(settledBefore: Date): LogCheck[] {
     revisionsAreGapless(),
     eventsAreUnique(),
     eventsAreReadable(),
+    textsAreHoldable(),
     ordersMoveLegally(settledBefore),
     moneyAddsUp(),
     cartsAreEmptied(settledBefore),

@@ -1,4 +1,5 @@
 // Checks of the log as a log: gapless revisions, rising positions, unique ids, readable events.
+import { isHoldable } from '../../kit/holdable.ts'
 import type { LogCheck } from './logCheck.ts'
 
 const nothing = () => []
@@ -47,6 +48,22 @@ export function eventsAreReadable(): LogCheck {
     see({ type, position, stream }, event) {
       examined += 1
       return event === undefined ? [`${type} at ${position} in ${stream} cannot be read`] : []
+    },
+    conclude: nothing,
+    examined: () => examined,
+  }
+}
+
+/** The read models show every text as it is in the log. */
+export function textsAreHoldable(): LogCheck {
+  let examined = 0
+  return {
+    name: 'every text can be shown',
+    see({ type, position, stream }, event) {
+      examined += 1
+      if (event === undefined || isHoldable(event)) return []
+      const where = `${type} at ${position} in ${stream}`
+      return [`${where}: text with NUL or broken Unicode, for which read models show U+FFFD`]
     },
     conclude: nothing,
     examined: () => examined,

@@ -1,0 +1,93 @@
+// A log as somebody else may have written it: text that PostgreSQL cannot hold in every field.
+import { randomUUID } from 'node:crypto'
+import type { TSchema } from 'typebox'
+import type { Aggregate, DomainEvent } from '../../src/domain/aggregate.ts'
+import { cart } from '../../src/domain/cart.ts'
+import { category } from '../../src/domain/category.ts'
+import { categoryName } from '../../src/domain/categoryName.ts'
+import { creditNote } from '../../src/domain/creditNote.ts'
+import { customer } from '../../src/domain/customer.ts'
+import { ledgerImport } from '../../src/domain/ledgerImport.ts'
+import { order } from '../../src/domain/order.ts'
+import { product } from '../../src/domain/product.ts'
+import { skuClaim } from '../../src/domain/skuClaim.ts'
+import { stock } from '../../src/domain/stock.ts'
+import type { OpenShop } from '../../src/openShop.ts'
+import { exampleOf } from './arbitrary.ts'
+
+/** NUL, each half of a surrogate pair alone and the wrong way round, and what is no fault. */
+export const brokenText = 'a\0b\uD800c\uDC00d\uDE00\uD83De \u{1F56F} \\u0000 \t"'
+/** That as PostgreSQL holds it. */
+export const shownText = 'a\uFFFDb\uFFFDc\uFFFDd\uFFFD\uFFFDe \u{1F56F} \\u0000 \t"'
+
+type Kind = Pick<Aggregate<never, DomainEvent>, 'category' | 'events'>
+
+export const aggregates: readonly Kind[] = [
+  product,
+  category,
+  categoryName,
+  customer,
+  stock,
+  cart,
+  order,
+  creditNote,
+  ledgerImport,
+  skuClaim,
+]
+
+interface Shape {
+  type?: string
+  properties?: Readonly<Record<string, Shape>>
+  items?: Shape
+  anyOf?: readonly Shape[]
+  pattern?: string
+  enum?: readonly unknown[]
+  maxLength?: number
+}
+
+/** The same value, with broken text wherever the schema says no more than that it is text. */
+function broken(value: unknown, schema: Shape): unknown {
+  const option = schema.anyOf?.[0] ?? schema
+  if (typeof value === 'string') {
+    const isFree = option.type === 'string' && option.pattern === undefined && !option.enum
+    return isFree ? brokenText.slice(0, option.maxLength) : value
+  }
+  if (Array.isArray(value)) return value.map(each => broken(each, option.items ?? {}))
+  if (typeof value !== 'object' || value === null) return value
+  const fields = Object.entries(value).map(([name, inner]): [string, unknown] => [
+    name,
+    broken(inner, option.properties?.[name] ?? {}),
+  ])
+  return Object.fromEntries(fields)
+}
+
+/** The id that an example begins with: that of what it is about. */
+function idOf(schema: TSchema | undefined): string {
+  const [id] = Object.values(schema === undefined ? {} : exampleOf(schema))
+  return /^[0-9a-f-]{36}$/.test(String(id)) ? String(id) : '01980000-0000-7000-8000-00000000abcd'
+}
+
+/** Appends one event of every type, in streams of their aggregates; gives the names of these. */
+export async function appendBrokenLog({ eventStore, codec }: OpenShop): Promise<string[]> {
+  const streams: string[] = []
+  for (const { category: kind, events } of aggregates) {
+    const stream = `${kind}-${idOf(Object.values(events)[0])}`
+    streams.push(stream)
+    for (const [type, schema] of Object.entries(events)) {
+      const example = broken(exampleOf(schema), schema)
+      if (typeof example !== 'object' || example === null) throw new Error(`no example of ${type}`)
+      // Somebody else, so that what is about this customer can still be read.
+      const isErasure = type === 'CustomerErased'
+      const data = isErasure ? { ...example, customerId: randomUUID() } : example
+      const event = await codec.encode({ type, data }, randomUUID(), {
+        commandId: randomUUID(),
+        correlationId: brokenText,
+        causationId: brokenText,
+        actor: { role: 'system', id: brokenText },
+        at: new Date(),
+      })
+      await eventStore.append(stream, 'any', [event])
+    }
+  }
+  return streams
+}
