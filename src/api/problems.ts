@@ -1,7 +1,7 @@
 // Errors as problem+json (RFC 9457): every refusal has a status, a title and a stable type.
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Rejection, RejectionCode } from '../domain/rejection.ts'
-import { Unavailable } from '../eventstore/port.ts'
+import { isTransient } from '../kit/transient.ts'
 
 interface Problem {
   status: number
@@ -140,7 +140,7 @@ export function handleError(error: FastifyError, request: FastifyRequest, reply:
   if (error instanceof HttpProblem) {
     return sendProblem(reply, error.code, error.message, error.extra)
   }
-  if (error instanceof Unavailable) {
+  if (isTransient(error)) {
     return sendProblem(reply, 'request/unavailable', 'The shop is busy or restarting: try again.')
   }
   if (error.validation !== undefined) {

@@ -2,7 +2,7 @@
 import type { AccessClaims } from '../commands/accountPorts.ts'
 import type { Shop } from '../commands/shop.ts'
 import type { Role } from '../domain/types.ts'
-import { Unavailable } from '../eventstore/port.ts'
+import { isTransient } from '../kit/transient.ts'
 
 /** The roles that are left of those in a token; undefined when its bearer may do nothing. */
 export type Standing = (claims: AccessClaims) => Promise<readonly Role[] | undefined>
@@ -40,7 +40,7 @@ export function createStanding(shop: Shop): Standing {
       const current = await (isShopper ? shopper(customerId) : look(customerId))
       return current && roles.filter(role => current.includes(role))
     } catch (error) {
-      if (isShopper && error instanceof Unavailable) return roles
+      if (isShopper && isTransient(error)) return roles
       throw error
     }
   }

@@ -1,7 +1,8 @@
 // Events as auditors see them: decoded where that is possible, as they are kept where it is not.
 import type { ShopEvent } from '../domain/events.ts'
 import type { Actor } from '../domain/types.ts'
-import { type EventStore, type RecordedEvent, Unavailable } from '../eventstore/port.ts'
+import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
+import { isTransient } from '../kit/transient.ts'
 import type { Codec, Stored } from './ports.ts'
 
 export interface AuditedEvent {
@@ -40,7 +41,7 @@ export function showEvents(
 async function show(codec: LogReader['codec'], recorded: RecordedEvent): Promise<AuditedEvent> {
   const event = await codec.decode(recorded).catch(error => {
     // Keys that cannot be fetched now can be later; what does not decode never will.
-    if (error instanceof Unavailable) throw error
+    if (isTransient(error)) throw error
     return undefined
   })
   const { stream, revision, id, type, recordedAt } = recorded

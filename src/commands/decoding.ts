@@ -1,7 +1,8 @@
 // Recorded events as domain events, or as what is known of those that cannot be decoded.
 import type { ShopEvent } from '../domain/events.ts'
-import { type RecordedEvent, Unavailable } from '../eventstore/port.ts'
+import type { RecordedEvent } from '../eventstore/port.ts'
 import { holdable, isHoldable } from '../kit/holdable.ts'
+import { isTransient } from '../kit/transient.ts'
 import type { Codec, Stored } from './ports.ts'
 
 /** An event of the log that could not be decoded. */
@@ -30,7 +31,7 @@ export async function decodeAll(
       items.push({ event: isHoldable(event) ? event : { ...holdable(event), isReplaced: true } })
     } catch (error) {
       // A key that cannot be fetched now can be later; a seal that does not open never will.
-      if (error instanceof Unavailable) throw error
+      if (isTransient(error)) throw error
       const { type, stream, position } = recorded
       items.push({ poison: holdable({ type, stream, position, error: String(error) }) })
     }

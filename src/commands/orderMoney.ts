@@ -11,7 +11,7 @@ import {
   undecidedLate,
 } from '../domain/orderPayments.ts'
 import { isRejection } from '../domain/rejection.ts'
-import { Unavailable } from '../eventstore/port.ts'
+import { isTransient } from '../kit/transient.ts'
 import { derivedId } from './ids.ts'
 import { type Step, stepOf } from './orderStep.ts'
 import { promiseStock, settleStock } from './orderStock.ts'
@@ -22,7 +22,7 @@ async function answerOf<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked
   } catch (error) {
-    if (error instanceof Unavailable) return undefined
+    if (isTransient(error)) return undefined
     throw error
   }
 }

@@ -3,6 +3,7 @@ import type { Aggregate, Decision, DomainEvent } from '../domain/aggregate.ts'
 import { isRejection } from '../domain/rejection.ts'
 import { type EventStore, type NewEvent, Unavailable, WrongRevision } from '../eventstore/port.ts'
 import { Lookup } from '../kit/shortLived.ts'
+import { isTransient } from '../kit/transient.ts'
 import {
   afterWrite,
   emptyStream,
@@ -206,7 +207,7 @@ async function settleFailed<State, Event extends DomainEvent>(
   error: unknown,
 ): Promise<void> {
   kind.cache.delete(stream)
-  if (batch.length === 1 || error instanceof Unavailable) {
+  if (batch.length === 1 || isTransient(error)) {
     for (const waiting of batch) waiting.reject(error)
     return
   }

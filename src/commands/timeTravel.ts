@@ -6,7 +6,8 @@ import { order } from '../domain/order.ts'
 import { product } from '../domain/product.ts'
 import type { RejectionCode } from '../domain/rejection.ts'
 import { stock } from '../domain/stock.ts'
-import { type EventStore, type RecordedEvent, Unavailable } from '../eventstore/port.ts'
+import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
+import { isTransient } from '../kit/transient.ts'
 import type { Codec, Stored } from './ports.ts'
 
 /** The last revision that counts, or the last moment. */
@@ -89,7 +90,7 @@ async function decoded<Event extends DomainEvent>(
   try {
     return await codec.decodeFor<Event>(aggregate, recorded)
   } catch (error) {
-    if (error instanceof Unavailable) throw error
+    if (isTransient(error)) throw error
     return undefined
   }
 }

@@ -1,6 +1,7 @@
 // One EventStoreDB client with its known traps closed, and which of its errors pass by themselves.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EventStoreDBClient, isCommandError, NotLeaderError } from '@eventstore/db-client'
+import { isTransient, isTransientAnswer } from '../kit/transient.ts'
 import { Unavailable } from './port.ts'
 
 /** A client and how patient its callers are. */
@@ -13,8 +14,6 @@ export interface Connection {
   closing: AbortSignal
 }
 
-/** gRPC: cancelled by the server, unknown, deadline exceeded, aborted, internal, unavailable. */
-const passingCodes = new Set([1, 2, 4, 10, 13, 14])
 const firstPauseMs = 25
 const longestPauseMs = 2_000
 
@@ -23,6 +22,7 @@ export function createClient(url: string): EventStoreDBClient {
   const client = EventStoreDBClient.connectionString(url)
   appendOneByOne(client)
   guardReconnect(client)
+  guardDiscovery(client)
   return client
 }
 
@@ -45,13 +45,27 @@ function guardReconnect(client: EventStoreDBClient): void {
   })
 }
 
-/** Whether an error is about the connection or the server's state and may pass by itself. */
-export function isWeather(error: unknown): boolean {
-  if (error instanceof Unavailable || error instanceof NotLeaderError) return true
+/** That no node can be found passes by itself; the client's error for it has no code. */
+function guardDiscovery(client: EventStoreDBClient): void {
+  const resolveUri: unknown = Reflect.get(client, 'resolveUri')
+  if (typeof resolveUri !== 'function') return
+  Reflect.set(client, 'resolveUri', async () => {
+    try {
+      return await Reflect.apply(resolveUri, client, [])
+    } catch (error) {
+      throw new Unavailable('no node of EventStoreDB can be found', { cause: error })
+    }
+  })
+}
+
+/**
+ * Whether an error is about the connection or the server's state and may pass by itself. The client
+ * has no code for a cluster that it cannot discover: `guardDiscovery` gives it one.
+ */
+export function isTransientHere(error: unknown): boolean {
+  if (isTransient(error) || error instanceof NotLeaderError) return true
   if (!(error instanceof Error)) return false
-  if (error.message.startsWith('Failed to discover')) return true
-  const code: unknown = isCommandError(error) ? error.code : Reflect.get(error, 'code')
-  return typeof code === 'number' && passingCodes.has(code)
+  return isTransientAnswer(isCommandError(error) ? error.code : Reflect.get(error, 'code'))
 }
 
 /** How long to wait before try number `failures`: doubles, with jitter, up to two seconds. */
@@ -83,9 +97,9 @@ export async function within<T>(ms: number, signal: AbortSignal, work: Promise<T
 }
 
 /**
- * Repeats `attempt` with back-off while its errors are weather, for `timeoutMs` in all; then throws
- * Unavailable. Any other error is thrown at once. `attempt` gets the number of tries before it and
- * how many milliseconds it may take.
+ * Repeats `attempt` with back-off while its errors are transient, for `timeoutMs` in all; then
+ * throws Unavailable. Any other error is thrown at once. `attempt` gets the number of tries before
+ * it and how many milliseconds it may take.
  */
 export async function retrying<T>(
   { timeoutMs, closing }: Connection,
@@ -102,7 +116,7 @@ export async function retrying<T>(
         attempt(failures, Math.max(1, Math.min(left, timeoutMs / 2))),
       )
     } catch (error) {
-      if (!isWeather(error)) throw error
+      if (!isTransientHere(error)) throw error
       const pause = pauseMs(failures)
       if (closing.aborted || performance.now() + pause >= end) throw unavailable(error)
       await rest(pause, closing)

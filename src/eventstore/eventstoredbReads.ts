@@ -9,7 +9,7 @@ import {
 } from '@eventstore/db-client'
 import {
   type Connection,
-  isWeather,
+  isTransientHere,
   pauseMs,
   rest,
   retrying,
@@ -193,7 +193,7 @@ async function* resuming(
       }
       return
     } catch (error) {
-      if (!isWeather(error)) throw error
+      if (!isTransientHere(error)) throw error
       if (closing.aborted || performance.now() > giveUpAt) throw unavailable(error)
       await rest(pauseMs(failures++), closing)
     }

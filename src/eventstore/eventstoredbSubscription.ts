@@ -1,5 +1,5 @@
 // Subscriptions to EventStoreDB: in order, without gap or repeat, with a position that is safe.
-import { type Connection, isWeather, pauseMs, rest } from './eventstoredbClient.ts'
+import { type Connection, isTransientHere, pauseMs, rest } from './eventstoredbClient.ts'
 import { isSystem, positionOf, recorded } from './eventstoredbEvents.ts'
 import { type Feed, openFeed } from './eventstoredbFeed.ts'
 import { head } from './eventstoredbReads.ts'
@@ -46,7 +46,7 @@ export async function* subscribe(
       yield* follow({ ...connection, closing: signal }, options, progress)
     } catch (error) {
       if (signal.aborted) return
-      if (!isWeather(error)) throw error
+      if (!isTransientHere(error)) throw error
       progress.live = false
     }
     await rest(pauseMs(progress.failures++), signal)

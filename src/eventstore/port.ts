@@ -133,6 +133,9 @@ export class WrongRevision extends Error {
 
 /** The store could not be reached or did not answer in time. The outcome is unknown. */
 export class Unavailable extends Error {
+  /** By which it is known to be transient. */
+  readonly code = 'UNAVAILABLE'
+
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = 'Unavailable'

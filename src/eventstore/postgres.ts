@@ -1,5 +1,4 @@
 // The event store on PostgreSQL: one function call a batch of appends, positions in commit order.
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from '../infra/database.ts'
 import { type Metrics, noMetrics } from '../metrics.ts'
@@ -23,7 +22,12 @@ import { createWakeUps, type WakeUps } from './wakeUps.ts'
 /** Polling is the truth, notifications are the hint; this is how long a lost hint costs. */
 const pollMs = 500
 const reconnectMs = 200
-const bounds = { maxCount: 1_000, maxBytes: 8 * 1024 * 1024, maxWaiting: 20_000 }
+const bounds = {
+  maxCount: 1_000,
+  maxBytes: 8 * 1024 * 1024,
+  maxWaiting: 20_000,
+  maxWaitingMs: 8_000,
+}
 
 /**
  * The event store on a PostgreSQL database that has been migrated. It shares the pool with others
@@ -158,13 +162,17 @@ async function listen(pool: Pool, call: Call, signal: AbortSignal): Promise<void
 async function listenOnce(pool: Pool, call: Call, signal: AbortSignal): Promise<void> {
   const session = await pool.connect()
   try {
-    const ended = once(session, 'error', { signal }).catch(() => undefined)
-    session.on('notification', ({ payload }) => call(payload ? payload.split(',') : undefined))
+    session.onNotification(payload => call(payload ? payload.split(',') : undefined))
     await session.query('listen eventstore')
     call()
-    await ended
+    await Promise.race([session.lost, aborted(signal)])
   } finally {
     // Destroyed, not returned: a session that listens must not serve others.
     session.release(true)
   }
+}
+
+function aborted(signal: AbortSignal): Promise<unknown> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
 }

@@ -1,7 +1,7 @@
 // Appends to the event store in PostgreSQL: a batch is one call of one function.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Pool, rows } from '../infra/database.ts'
-import { isWeather } from '../infra/weather.ts'
+import { isTransient } from '../kit/transient.ts'
 import type { Waiting } from './groupCommit.ts'
 import {
   type AppendResult,
@@ -48,6 +48,8 @@ const appendPlain = {
   text: 'select eventstore.append_plain($1, $2, $3, $4, $5, $6, $7) as head',
 }
 const retryDelaysMs = [20, 100, 400, 1_000]
+/** No further try begins so long after the first: those behind this batch wait, too. */
+const triesMs = 8_000
 
 /** Makes an event ready to be sent. */
 export function pack({ id, type, data, metadata }: NewEvent): PackedEvent {
@@ -69,7 +71,7 @@ export async function flush(pool: Pool, batch: Item[], witness: Witness): Promis
   } catch (error) {
     if (batch.length === 1) {
       for (const item of batch) item.reject(translate(error))
-    } else if (isWeather(error)) {
+    } else if (isTransient(error)) {
       for (const item of batch) item.reject(translate(error))
     } else {
       // One append that the database refuses outright must not fail its neighbours.
@@ -79,12 +81,13 @@ export async function flush(pool: Pool, batch: Item[], witness: Witness): Promis
 }
 
 async function sendWithRetries(pool: Pool, batch: Item[]): Promise<Map<number, AppendRow>> {
+  const lastTryAt = performance.now() + triesMs
   for (const delayMs of retryDelaysMs) {
     try {
       return await send(pool, batch)
     } catch (error) {
       // Safe to repeat: what a lost answer has written is found again by its event ids.
-      if (!isWeather(error)) throw error
+      if (!isTransient(error) || performance.now() + delayMs > lastTryAt) throw error
       await sleep(delayMs)
     }
   }
@@ -170,6 +173,6 @@ function settle(item: Item, answer: AppendRow | undefined, witness: Witness): vo
 }
 
 function translate(error: unknown): unknown {
-  if (!isWeather(error)) return error
+  if (!isTransient(error)) return error
   return new Unavailable('the event store cannot be reached', { cause: error })
 }

@@ -1,7 +1,6 @@
 // Reads of the log in PostgreSQL by position, page by page.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Pool, rows, type Statement } from '../infra/database.ts'
-import { answerOf } from '../infra/weather.ts'
 import {
   type EventFilter,
   type JsonObject,
@@ -146,11 +145,11 @@ export async function ask<Row extends Record<string, unknown>>(
 ): Promise<Row[]> {
   for (const delayMs of retryDelaysMs) {
     try {
-      return await answerOf(rows<Row>(pool, statement, values))
+      return await rows<Row>(pool, statement, values)
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error
       await sleep(delayMs)
     }
   }
-  return answerOf(rows<Row>(pool, statement, values))
+  return rows<Row>(pool, statement, values)
 }

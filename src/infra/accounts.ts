@@ -3,7 +3,6 @@ import { createHmac } from 'node:crypto'
 import type { Account, Accounts, NewAccount, Traces } from '../commands/accountPorts.ts'
 import { type Pool, rows, type Statement, violatedConstraint } from './database.ts'
 import type { Secrets } from './secrets.ts'
-import { answerOf } from './weather.ts'
 
 interface AccountRow {
   customer_id: string
@@ -142,8 +141,7 @@ interface TracesRow extends Omit<Traces, 'erasedAt' | 'hasKey'> {
 
 /** Accounts over shop.accounts. Throws Unavailable. */
 export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
-  const ask = (statement: Statement, values: unknown[]) =>
-    answerOf(rows<AccountRow>(pool, statement, values))
+  const ask = (statement: Statement, values: unknown[]) => rows<AccountRow>(pool, statement, values)
   const find = async (statement: Statement, ...values: string[]) => {
     // PostgreSQL's text cannot hold NUL: nobody has such a name.
     if (values.some(value => value.includes('\0'))) return undefined
@@ -179,10 +177,10 @@ export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
       }
     },
     async forget(customerId) {
-      await answerOf(rows(pool, forgetForGood, [customerId]))
+      await rows(pool, forgetForGood, [customerId])
     },
     async traces(customerId) {
-      const [row] = await answerOf(rows<TracesRow>(pool, countTraces, [customerId]))
+      const [row] = await rows<TracesRow>(pool, countTraces, [customerId])
       return tracesOf(row)
     },
   }

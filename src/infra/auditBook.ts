@@ -2,7 +2,6 @@
 import type { CheckpointBook, Kept, KeptPart, Mark } from '../commands/auditPorts.ts'
 import { within } from '../kit/within.ts'
 import { type Pool, rows, type Statement, violatedConstraint } from './database.ts'
-import { answerOf } from './weather.ts'
 
 const last: Statement = {
   name: 'audit_checkpoints_last',
@@ -57,18 +56,16 @@ const markBytes = positionBytes + 32
 /** Checkpoints in shop.audit_checkpoints. Throws Unavailable. */
 export function createCheckpointBook(pool: Pool): CheckpointBook {
   const ask = (statement: Statement, values: unknown[] = []) =>
-    answerOf(rows<Kept & { [column: string]: unknown }>(pool, statement, values))
+    rows<Kept & { [column: string]: unknown }>(pool, statement, values)
   return {
     last: async () => (await ask(last))[0],
     upTo: async position => (await ask(upTo, [position]))[0],
     behind: (position, limit) => ask(behind, [position, limit]),
     async partsBehind(position, limit) {
-      const found = await answerOf(
-        rows<Kept & { marks: Buffer }>(pool, partsBehind, [position, limit]),
-      )
+      const found = await rows<Kept & { marks: Buffer }>(pool, partsBehind, [position, limit])
       return found.map(part => ({ ...part, marks: unpacked(part.marks) }))
     },
-    add: part => answerOf(addPart(pool, part)),
+    add: part => addPart(pool, part),
     alone: work => workAlone(pool, work),
   }
 }
@@ -86,7 +83,7 @@ async function addPart(pool: Pool, part: KeptPart): Promise<boolean> {
 
 /** The lock belongs to a session and ends with it, however the process ends. */
 async function workAlone(pool: Pool, work: () => Promise<void>): Promise<boolean> {
-  const session = await answerOf(pool.connect())
+  const session = await pool.connect()
   let broken: Error | undefined
   const release = () =>
     within(unlockMs, 'giving back the right to sign', rows(session, unlock)).catch(
@@ -95,7 +92,7 @@ async function workAlone(pool: Pool, work: () => Promise<void>): Promise<boolean
       },
     )
   try {
-    const [row] = await answerOf(rows<{ taken: boolean }>(session, lock))
+    const [row] = await rows<{ taken: boolean }>(session, lock)
     if (row?.taken !== true) return false
     await work().finally(release)
     return true

@@ -6,7 +6,6 @@ import type { CheckpointSigner } from '../commands/auditPorts.ts'
 import { openCheckpoint, signCheckpoint } from './checkpointSeals.ts'
 import { type Pool, rows, type Statement, transaction } from './database.ts'
 import type { Secrets } from './secrets.ts'
-import { answerOf } from './weather.ts'
 
 interface KeyRow {
   kid: string
@@ -65,10 +64,10 @@ export function createCheckpointSigner(pool: Pool, secrets: Secrets): Checkpoint
 }
 
 async function loadKeys(pool: Pool, secrets: Secrets): Promise<Keys> {
-  const found = await answerOf(rows<KeyRow>(pool, findKeys))
+  const found = await rows<KeyRow>(pool, findKeys)
   if (found.length > 0) return keysOf(secrets, found)
-  await answerOf(transaction(pool, session => createKey(session, secrets)))
-  return keysOf(secrets, await answerOf(rows<KeyRow>(pool, findKeys)))
+  await transaction(pool, session => createKey(session, secrets))
+  return keysOf(secrets, await rows<KeyRow>(pool, findKeys))
 }
 
 /** Of processes that start together, the first one makes the key and the others find it. */

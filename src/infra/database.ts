@@ -1,16 +1,24 @@
-// The one place that knows the PostgreSQL driver: pools, sessions, transactions and row types.
+// The one place that knows the PostgreSQL driver: pools, transactions and row types; the sessions
+// themselves are in postgresSession.ts.
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely'
 import pg from 'pg'
 import type { Tables } from '../projections/tables.ts'
+import {
+  type Pool,
+  type Queryable,
+  type Result,
+  type Session,
+  watchedPool,
+} from './postgresSession.ts'
 
-export type Pool = pg.Pool
-export type Session = pg.PoolClient
+export type { Pool, Queryable, Session } from './postgresSession.ts'
 export type Database = Kysely<Tables>
 
 export interface PoolOptions {
   size?: number
   /** Shows up in pg_stat_activity. */
   applicationName?: string
+  /** 0 for statements that may take as long as they like. */
   statementTimeoutMs?: number
   /** Sends statements that are asked for at once without waiting for each other's answers. */
   pipeline?: boolean
@@ -22,34 +30,51 @@ const parsers = new Map<number, (text: string) => unknown>([
   [pg.types.builtins.DATE, text => text],
 ])
 
+/** The server answers within its statement timeout, or not at all. */
+const statementTimeoutMs = 5_000
+const marginMs = 1_500
 /**
- * A pool whose sessions have bounded statements, lock waits and idle transactions. bigint columns
- * come back as bigint, days as text.
+ * What a client leaves behind that is gone without a word ends on the server by itself: a
+ * transaction with its locks, and a session with its advisory locks. Sessions that are held without
+ * a question are pinged every two seconds; idle ones leave the pool before the server ends them.
+ */
+const idleInTransactionMs = 6_000
+const idleSessionMs = 12_000
+const idleInPoolMs = 9_000
+
+/**
+ * A pool whose sessions have bounded statements, lock waits and idle transactions, and are dropped
+ * when the server goes silent. bigint columns come back as bigint, days as text.
  */
 export function createPool(url: string, options: PoolOptions = {}): Pool {
-  const pool = new pg.Pool({
+  const statementMs = options.statementTimeoutMs ?? statementTimeoutMs
+  const config = {
     connectionString: url,
     max: options.size ?? 10,
     pipeline: options.pipeline ?? false,
     application_name: options.applicationName ?? 'orderstream',
     connectionTimeoutMillis: 5_000,
-    idleTimeoutMillis: 30_000,
-    statement_timeout: options.statementTimeoutMs ?? 5_000,
+    idleTimeoutMillis: idleInPoolMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    statement_timeout: statementMs,
     lock_timeout: 2_000,
-    idle_in_transaction_session_timeout: 10_000,
+    idle_in_transaction_session_timeout: idleInTransactionMs,
     // Two letters that change places spoil half of a short word: "kettel" needs less than 0.6.
-    options:
-      '-c search_path=readmodel,shop,public -c pg_trgm.word_similarity_threshold=0.5 -c jit=off',
+    options: [
+      '-c search_path=readmodel,shop,public',
+      '-c pg_trgm.word_similarity_threshold=0.5',
+      '-c jit=off',
+      `-c idle_session_timeout=${idleSessionMs}`,
+    ].join(' '),
     types: {
       getTypeParser: (oid: number, format?: 'text' | 'binary') =>
         parsers.get(oid) ?? pg.types.getTypeParser(oid, format as 'text'),
     } as pg.CustomTypesConfig,
-  })
-  // Without listeners a lost connection would end the process: the pool has them for idle sessions
-  // and replaces these by itself, but a session in use reports to its query and to nobody else.
-  pool.on('error', () => undefined)
-  pool.on('connect', session => session.on('error', () => undefined))
-  return pool
+  }
+  const isPatient = statementMs === 0
+  const limitMs = (isPatient ? statementTimeoutMs : statementMs) + marginMs
+  return watchedPool(config, { limitMs, isPatient })
 }
 
 /**
@@ -58,7 +83,12 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
  * each time, because the plan of a filter depends on what is asked for.
  */
 export function createDatabase(pool: Pool): Database {
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
+  return new Kysely<Tables>({ dialect: dialectOf(pool) })
+}
+
+/** For query builders over other tables. */
+export function dialectOf(pool: Pool): PostgresDialect {
+  return new PostgresDialect({ pool: preparing(pool) })
 }
 
 const planOnce = /^\s*(insert|update|delete)\b|\/\* planned once \*\//
@@ -89,7 +119,7 @@ function preparing(pool: Pool): PostgresPool {
   }
 }
 
-type Answer = Pick<pg.QueryResult, 'command' | 'rowCount' | 'rows'>
+type Answer = Pick<Result, 'command' | 'rowCount' | 'rows'>
 type Send = (text: string, values: readonly unknown[]) => Promise<Answer>
 
 /** The text of statements that go together; they are its parameters. */
@@ -100,21 +130,22 @@ const together = '-- together'
  * fails makes those behind it fail too, and of the commit a rollback.
  */
 async function sendTogether(
-  { connection, pipeline }: Session,
+  session: Session,
   send: Send,
   given: readonly unknown[],
 ): Promise<Answer> {
+  const statements = given.filter(isStatement)
   const sent: Promise<Answer>[] = []
-  // One packet instead of one for each.
-  if (pipeline) connection.stream.cork()
-  try {
-    for (const { sql, parameters } of given.filter(isStatement)) {
+  if (session.isPipelined) {
+    session.inOnePacket(() => {
+      for (const { sql, parameters } of statements) sent.push(send(sql, parameters))
+    })
+  } else {
+    for (const { sql, parameters } of statements) {
       const answer = send(sql, parameters)
       sent.push(answer)
-      if (!pipeline) await answer.catch(() => undefined)
+      await answer.catch(() => undefined)
     }
-  } finally {
-    if (pipeline) connection.stream.uncork()
   }
   const answers = await Promise.allSettled(sent)
   const rows: { written: number }[] = []
@@ -136,40 +167,16 @@ function isStatement(given: unknown): given is Compiled {
 
 const isCopy = /^copy\b.* from stdin$/
 
-/**
- * Sends a COPY statement and its rows. The driver knows the protocol and leaves the sending to
- * others: data is a message "d" of a length and bytes, and its end a message "c" without any. They
- * are not kept back until the server asks for them: where the statement fails it passes them over.
- */
-function copyIn(session: Session, text: string, lines: string): Promise<pg.QueryResult> {
-  return new Promise((resolve, reject) => {
-    const query = new pg.Query(text, (error, result) => {
-      if (error) reject(error)
-      else resolve(result)
-    })
-    const submit = (connection: pg.Connection) => {
-      const data = Buffer.from(lines)
-      const head = Buffer.from('d\0\0\0\0', 'latin1')
-      head.writeUInt32BE(data.length + 4, 1)
-      const { stream } = connection
-      stream.cork()
-      connection.query(text)
-      for (const part of [head, data, Buffer.from('c\0\0\0\u0004', 'latin1')]) stream.write(part)
-      stream.uncork()
-    }
-    session.query(Object.assign(query, { submit, handleCopyInResponse: () => undefined }))
-  })
-}
-
 function preparingClient(
   session: Session,
   nameOf: (text: string) => string | undefined,
 ): PostgresPoolClient {
   const client = {
     query(text: string, values: readonly unknown[]): Promise<Answer> {
-      if (isCopy.test(text)) return copyIn(session, text, String(values[0]))
+      if (isCopy.test(text)) return session.copyIn(text, String(values[0]))
       if (text === together) return sendTogether(session, client.query, values)
       const name = values.length > 0 ? nameOf(text) : undefined
+      if (values.length === 0) return session.query(text)
       return session.query({ text, values: [...values], ...(name ? { name } : {}) })
     },
     release: (destroy?: boolean) => session.release(destroy),
@@ -182,10 +189,6 @@ function preparingClient(
 export interface Statement {
   name: string
   text: string
-}
-
-export interface Queryable {
-  query<Row extends pg.QueryResultRow>(query: pg.QueryConfig): Promise<pg.QueryResult<Row>>
 }
 
 /** Runs a prepared statement and gives its rows. */

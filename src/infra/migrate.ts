@@ -1,9 +1,9 @@
 // Brings a database to the newest schema: the SQL files of migrations/, in order, each once.
 import { readdir, readFile } from 'node:fs/promises'
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { Kysely, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { ConfigError } from '../config.ts'
-import { createPool, type Pool } from './database.ts'
+import { createPool, dialectOf, type Pool } from './database.ts'
 
 const directory = new URL('../../migrations/', import.meta.url)
 
@@ -13,7 +13,7 @@ const directory = new URL('../../migrations/', import.meta.url)
  */
 export async function migrate(databaseUrl: string): Promise<string[]> {
   const pool = createPool(databaseUrl, { size: 1, statementTimeoutMs: 0 })
-  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
+  const db = new Kysely<unknown>({ dialect: dialectOf(pool) })
   try {
     await refuseForeign(pool)
     const migrator = new Migrator({

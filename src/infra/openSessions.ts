@@ -1,7 +1,6 @@
 // The sessions that somebody has open, and the end of those that are over.
 import type { OpenSession, Sessions } from '../commands/accountPorts.ts'
 import { type Pool, rows, type Statement } from './database.ts'
-import { answerOf } from './weather.ts'
 
 interface SessionRow {
   family: string
@@ -76,10 +75,10 @@ type OpenSessions = Pick<Sessions, 'list' | 'closeOwn' | 'isGood' | 'goodOf' | '
 /** What is asked about sessions as a whole. Throws Unavailable. */
 export function openSessions(pool: Pool): OpenSessions {
   const find = (statement: Statement, values: unknown[]) =>
-    answerOf(rows<{ family: string }>(pool, statement, values))
+    rows<{ family: string }>(pool, statement, values)
   return {
     async list(customerId) {
-      const found = await answerOf(rows<SessionRow>(pool, listSessions, [customerId]))
+      const found = await rows<SessionRow>(pool, listSessions, [customerId])
       return found.map(sessionOf)
     },
     closeOwn: async (customerId, family) =>
@@ -88,7 +87,7 @@ export function openSessions(pool: Pool): OpenSessions {
     goodOf: async families =>
       new Set((await find(findGoodOnes, [families])).map(({ family }) => family)),
     async purge() {
-      await answerOf(rows(pool, purgeSessions))
+      await rows(pool, purgeSessions)
     },
   }
 }

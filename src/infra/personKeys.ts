@@ -5,7 +5,6 @@ import type { Seals } from '../eventstore/codec.ts'
 import { batched } from './batched.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 import { openText, type Secrets, sealText } from './secrets.ts'
-import { answerOf } from './weather.ts'
 
 export interface PersonKeys extends Seals {
   /** Destroys a person's key, for good. Other processes learn of it when they next look. */
@@ -88,11 +87,11 @@ export function createSeals(
       throw new Error(`what was sealed for ${subject} has been changed`)
     },
     async erase(subject) {
-      await answerOf(rows(pool, eraseKey, [subject]))
+      await rows(pool, eraseKey, [subject])
       known.set(subject, 'erased')
     },
     async dropErased() {
-      const found = await answerOf(rows<KeyRow>(pool, findErased))
+      const found = await rows<KeyRow>(pool, findErased)
       const news = found.filter(({ subject }) => known.get(subject) !== 'erased')
       for (const { subject } of news) known.set(subject, 'erased')
       return news.length > 0
@@ -116,7 +115,7 @@ function remembered(
 }
 
 async function loadKeys(pool: Pool, secrets: Secrets, subjects: readonly string[]) {
-  return keysOf(secrets, await answerOf(rows<KeyRow>(pool, findKeys, [subjects])))
+  return keysOf(secrets, await rows<KeyRow>(pool, findKeys, [subjects]))
 }
 
 async function ensureKeys(pool: Pool, secrets: Secrets, subjects: readonly string[]) {
@@ -127,7 +126,7 @@ async function ensureKeys(pool: Pool, secrets: Secrets, subjects: readonly strin
   const sealed = missing.map(subject => {
     return secrets.seal('person-keys', randomBytes(32).toString('base64url'), subject)
   })
-  const created = await answerOf(rows<KeyRow>(pool, createKeys, [missing, sealed]))
+  const created = await rows<KeyRow>(pool, createKeys, [missing, sealed])
   return new Map([...found, ...keysOf(secrets, created)])
 }
 

@@ -1,7 +1,6 @@
 // Takes uploaded files in for the importer, and passes on what admins want of an import.
 import { createHash, randomUUID } from 'node:crypto'
 import type { Pool } from './database.ts'
-import { answerOf } from './weather.ts'
 
 export interface Upload {
   importId: string
@@ -31,27 +30,23 @@ const chunkBytes = 512 * 1024
 export function createProductImports(pool: Pool, changed: () => void): ProductImports {
   return {
     async receive(upload) {
-      const received = await answerOf(receive(pool, upload))
+      const received = await receive(pool, upload)
       if (received === 'queued') changed()
       return received
     },
     async cancel(importId) {
-      await answerOf(
-        pool.query(
-          `update shop.product_imports set status = 'cancelling'
+      await pool.query(
+        `update shop.product_imports set status = 'cancelling'
            where import_id = $1 and status in ('queued', 'running')`,
-          [importId],
-        ),
+        [importId],
       )
       changed()
     },
     async undo(importId, requestedBy) {
-      await answerOf(
-        pool.query(
-          `update shop.product_imports set status = 'undoing', undo_requested_by = $2
+      await pool.query(
+        `update shop.product_imports set status = 'undoing', undo_requested_by = $2
            where import_id = $1 and status in ('finished', 'cancelled') and not dry_run`,
-          [importId, requestedBy],
-        ),
+        [importId, requestedBy],
       )
       changed()
     },

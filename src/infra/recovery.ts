@@ -5,7 +5,6 @@ import { emailDigest } from './accounts.ts'
 import { type Pool, rows, type Statement, transaction } from './database.ts'
 import { digestOf, isSecret, newSecret } from './randomSecrets.ts'
 import type { Secrets } from './secrets.ts'
-import { answerOf } from './weather.ts'
 
 /** The longest that OWASP ASVS 6.5.5 allows for what is sent out of band. */
 const ttlSeconds = 600
@@ -118,7 +117,7 @@ interface ClaimedRow extends CustomerRow {
 /** Recovery over shop.password_resets and shop.account_mails. Throws Unavailable. */
 export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
   const ask = <Row extends CustomerRow>(statement: Statement, values: unknown[]) =>
-    answerOf(rows<Row>(pool, statement, values))
+    rows<Row>(pool, statement, values)
   const isDone = async (statement: Statement, values: unknown[]) =>
     (await ask(statement, values)).length > 0
   return {
@@ -135,13 +134,12 @@ export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
     async issue(customerId) {
       const token = newSecret()
       const values = [customerId, digestOf(token), ttlSeconds, perHourMax]
-      const issued = await answerOf(
-        // Requests that come together are counted one by one, each seeing the one before.
+      const issued =
+        await // Requests that come together are counted one by one, each seeing the one before.
         transaction(pool, async session => {
           await rows(session, lockAccount, [customerId])
           return rows(session, issueToken, values)
-        }),
-      )
+        })
       return issued.length > 0 ? token : undefined
     },
     async withdraw(token) {
@@ -151,7 +149,7 @@ export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
       isSecret(token) && isDone(findToken, [customerId, digestOf(token)]),
     use: (customerId, token, passwordHash) =>
       isDone(useToken, [customerId, digestOf(token), passwordHash]),
-    waiting: limit => answerOf(rows<AccountMailKey & object>(pool, findWaiting, [limit])),
+    waiting: limit => rows<AccountMailKey & object>(pool, findWaiting, [limit]),
     async claim(mailId) {
       const [found] = await ask<ClaimedRow>(claimMail, [mailId])
       return found && { customerId: found.customer_id, revision: found.revision }

@@ -4,14 +4,33 @@ import { ConfigError } from '../config.ts'
 
 export type { Redis } from 'ioredis'
 
-/** A connection that fails fast: what Redis gives can be had elsewhere, only slower. */
+const commandMs = 1_000
+const connectMs = 3_000
+const keepAliveMs = 10_000
+/** A connection that owes an answer for so long is dead, whatever TCP says; another is opened. */
+const silenceMs = 2_000
+/** A subscriber has nothing to ask: it pings, so that it notices. */
+const pingMs = 2_000
+/** A worker waits for jobs with a command that the server answers after ten seconds at most. */
+const blockedMs = 11_500
+
+/**
+ * A connection that fails fast: what Redis gives can be had elsewhere, only slower. While there is
+ * no connection, commands fail at once instead of waiting for it.
+ */
 export function createRedis(url: string): Redis {
   const redis = new Redis(url, {
     maxRetriesPerRequest: 1,
-    commandTimeout: 1_000,
-    connectTimeout: 3_000,
+    commandTimeout: commandMs,
+    connectTimeout: connectMs,
+    socketTimeout: silenceMs,
+    keepAlive: keepAliveMs,
     enableOfflineQueue: true,
     retryStrategy: attempt => Math.min(1_000, 50 * attempt),
+  })
+  // At the start, who asks waits for the first connection.
+  redis.once('ready', () => {
+    redis.options.enableOfflineQueue = false
   })
   // Without a listener a lost connection would end the process; the client comes back by itself.
   redis.on('error', () => undefined)
@@ -54,8 +73,11 @@ export interface Signals {
  * set of channels for all of them, and another shop there has news of its own.
  */
 export function createSignals(redis: Redis): Signals {
-  const subscriber = redis.duplicate()
+  const subscriber = redis.duplicate({ enableOfflineQueue: true })
   subscriber.on('error', () => undefined)
+  const pinging = setInterval(() => {
+    if (subscriber.status === 'ready') subscriber.ping().catch(() => undefined)
+  }, pingMs).unref()
   const listeners = new Map<string, Set<(text: string) => void>>()
   const own = (channel: string) => `${channel}@${redis.options.db ?? 0}`
   subscriber.on('message', (channel: string, text: string) => {
@@ -72,15 +94,22 @@ export function createSignals(redis: Redis): Signals {
       if (known.size === 1) subscriber.subscribe(name).catch(() => undefined)
     },
     close() {
+      clearInterval(pinging)
       subscriber.disconnect()
     },
   }
 }
 
-/** Where a Redis URL points, for clients that take options instead of a URL. */
+/**
+ * Where a Redis URL points, for clients that take options instead of a URL, and how long these wait
+ * for a server that has gone silent.
+ */
 export function redisOptions(url: string) {
   const parsed = new URL(url)
   return {
+    connectTimeout: connectMs,
+    socketTimeout: blockedMs,
+    keepAlive: keepAliveMs,
     host: parsed.hostname,
     port: Number(parsed.port || 6379),
     db: Number(parsed.pathname.slice(1) || 0),

@@ -6,7 +6,6 @@ import { openSessions } from './openSessions.ts'
 import { digestOf, isSecret, newSecret } from './randomSecrets.ts'
 import type { Secrets } from './secrets.ts'
 import { tickets } from './tickets.ts'
-import { answerOf } from './weather.ts'
 
 export interface SessionsOptions {
   /** A session ends this long after its sign-in, however busy it is. */
@@ -97,7 +96,7 @@ const revokeAll: Statement = {
 export function createSessions(pool: Pool, secrets: Secrets, options: SessionsOptions): Sessions {
   const { ttlSeconds, idleSeconds = 7 * 86_400, graceSeconds = 10 } = options
   const ask = <Row extends FamilyRow>(statement: Statement, values: unknown[]) =>
-    answerOf(rows<Row>(pool, statement, values))
+    rows<Row>(pool, statement, values)
   return {
     async open(customerId, device): Promise<Session> {
       const refresh = newSecret()

@@ -4,7 +4,6 @@ import { calculateJwkThumbprint } from 'jose'
 import type { PublicKey } from '../commands/accountPorts.ts'
 import { type Pool, rows, type Statement, transaction } from './database.ts'
 import type { Secrets } from './secrets.ts'
-import { answerOf } from './weather.ts'
 
 export interface KeySet {
   /** The newest key that is in use. */
@@ -97,14 +96,12 @@ export function createSigningKeys(
       return verifying.get(kid) ?? (await atMost(searchAgainAfterMs)).verifying.get(kid)
     },
     async rotate(olderThanSeconds) {
-      const isNew = await answerOf(
-        transaction(pool, async session => {
-          await rows(session, lockKeys)
-          const retired = await rows(session, retireKeys, [olderThanSeconds])
-          if (retired.length > 0) await createKey(session, secrets)
-          return retired.length > 0
-        }),
-      )
+      const isNew = await transaction(pool, async session => {
+        await rows(session, lockKeys)
+        const retired = await rows(session, retireKeys, [olderThanSeconds])
+        if (retired.length > 0) await createKey(session, secrets)
+        return retired.length > 0
+      })
       if (isNew) await load()
       return isNew
     },
@@ -112,10 +109,10 @@ export function createSigningKeys(
 }
 
 async function loadKeys(pool: Pool, secrets: Secrets, overlapSeconds: number): Promise<KeySet> {
-  const found = await answerOf(rows<KeyRow>(pool, findKeys, [overlapSeconds]))
+  const found = await rows<KeyRow>(pool, findKeys, [overlapSeconds])
   if (found.some(row => !row.is_retired)) return keySetOf(secrets, found)
-  await answerOf(transaction(pool, session => createKey(session, secrets)))
-  return keySetOf(secrets, await answerOf(rows<KeyRow>(pool, findKeys, [overlapSeconds])))
+  await transaction(pool, session => createKey(session, secrets))
+  return keySetOf(secrets, await rows<KeyRow>(pool, findKeys, [overlapSeconds]))
 }
 
 /** Of processes that start together, the first one makes the key and the others find it. */

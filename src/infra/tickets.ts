@@ -2,7 +2,6 @@
 import type { Sessions } from '../commands/accountPorts.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 import { digestOf, isSecret, newSecret } from './randomSecrets.ts'
-import { answerOf } from './weather.ts'
 
 const ttlSeconds = 30
 
@@ -25,7 +24,7 @@ export function tickets(pool: Pool): Pick<Sessions, 'issueTicket' | 'redeemTicke
     async issueTicket(customerId, family) {
       const ticket = newSecret()
       const values = [digestOf(ticket), customerId, family, ttlSeconds]
-      await answerOf(rows(pool, insertTicket, values))
+      await rows(pool, insertTicket, values)
       return ticket
     },
     async redeemTicket(ticket) {
@@ -33,7 +32,7 @@ export function tickets(pool: Pool): Pick<Sessions, 'issueTicket' | 'redeemTicke
       const taken = rows<{ customer_id: string; family: string }>(pool, takeTicket, [
         digestOf(ticket),
       ])
-      const [row] = await answerOf(taken)
+      const [row] = await taken
       return row && { customerId: row.customer_id, family: row.family }
     },
   }

@@ -11,7 +11,6 @@ import type {
 } from '../commands/webhookPorts.ts'
 import { type Pool, type Queryable, type Session, transaction } from './database.ts'
 import type { Secrets } from './secrets.ts'
-import { answerOf } from './weather.ts'
 
 interface Row {
   endpoint_id: string
@@ -43,24 +42,22 @@ export function createWebhooks(pool: Pool, secrets: Secrets): Webhooks {
 }
 
 async function one(on: Queryable, text: string, values: unknown[]): Promise<Row | undefined> {
-  return (await answerOf(on.query<Row>({ text, values }))).rows[0]
+  return (await on.query<Row>({ text, values })).rows[0]
 }
 
 /** One transaction that has the endpoint to itself; undefined when there is none. */
 function locked<T>(pool: Pool, id: string, work: (known: Row, session: Session) => Promise<T>) {
-  return answerOf(
-    transaction(pool, async session => {
-      const known = await one(session, findForUpdate, [id])
-      return known === undefined ? undefined : work(known, session)
-    }),
-  )
+  return transaction(pool, async session => {
+    const known = await one(session, findForUpdate, [id])
+    return known === undefined ? undefined : work(known, session)
+  })
 }
 
 function endpointsIn(pool: Pool): Pick<Webhooks, 'list' | 'find' | 'change' | 'remove'> {
   return {
     async list() {
       const text = 'select * from shop.webhook_endpoints order by created_at, endpoint_id'
-      return (await answerOf(pool.query<Row>(text))).rows.map(endpointOf)
+      return (await pool.query<Row>(text)).rows.map(endpointOf)
     },
     async find(id) {
       const row = await one(pool, findOne, [id])
@@ -117,7 +114,7 @@ function secretsIn(
 function repeatsIn(pool: Pool): Pick<Webhooks, 'redeliver' | 'replay'> {
   return {
     async redeliver(id, deliveryId) {
-      const { rowCount } = await answerOf(pool.query(requeue, [id, deliveryId]))
+      const { rowCount } = await pool.query(requeue, [id, deliveryId])
       return rowCount === 1
     },
     replay: (id, { after, to }) =>

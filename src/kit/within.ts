@@ -2,6 +2,9 @@
 
 /** Something did not settle in time. It may still do so later: nobody waits for it any more. */
 export class Overdue extends Error {
+  /** By which it is known to be transient. */
+  readonly code = 'ETIMEDOUT'
+
   constructor(what: string, ms: number) {
     super(`${what}: no answer within ${ms} ms`)
     this.name = 'Overdue'

@@ -1,6 +1,7 @@
 // Applies batches of events to projections; rows and checkpoint commit together or not at all.
 import { type Kysely, sql } from 'kysely'
 import { holdableText } from '../kit/holdable.ts'
+import { isTransient } from '../kit/transient.ts'
 import { advance, advancing, isLeaseLost, type Lease, LeaseLost, leaseLost } from './checkpoints.ts'
 import type { Committed, Plan, Projection, ReadEvent } from './projection.ts'
 import type { Tables } from './tables.ts'
@@ -208,7 +209,7 @@ export async function applyItems(
   try {
     return await projection.apply(events, db)
   } catch (error) {
-    if (isWeather(error)) throw error
+    if (isTransient(error)) throw error
     await sql`rollback to savepoint whole_batch`.execute(db)
     return applyOneByOne(db, projection, items, parking)
   }
@@ -246,7 +247,7 @@ async function applyOneByOne(
     try {
       merge(all, await projection.apply([event], db))
     } catch (error) {
-      if (isWeather(error)) throw error
+      if (isTransient(error)) throw error
       await sql`rollback to savepoint one_event`.execute(db)
       await park(db, poisonOf(event, String(error)), parking)
     }
@@ -278,16 +279,4 @@ async function park(db: Db, poison: Poison, parking: Parking): Promise<void> {
   `.execute(db)
   parking.streams.add(stream)
   parking.onParked(poison)
-}
-
-/**
- * Connection loss, time-outs, deadlocks, shutdown: what passes by itself and is no event's fault.
- * Errors without a SQLSTATE are bugs of the projection, unless the connection is gone.
- */
-export function isWeather(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const code = 'code' in error ? String(error.code) : ''
-  // What the database says may quote an event: only its code tells what happened.
-  if (/^[0-9A-Z]{5}$/.test(code)) return /^(08|40|53|55|57|58|25P0)/.test(code)
-  return /^E[A-Z]+$/.test(code) || /connection|terminated|timeout/i.test(error.message)
 }

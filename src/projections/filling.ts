@@ -1,7 +1,8 @@
 // Fills the tables of several projections from one reading of the log.
 import { type Kysely, sql } from 'kysely'
 import { createSlots } from '../kit/slots.ts'
-import { applyItems, type Item, isWeather, type Parking, placeOf, wholeEvents } from './engine.ts'
+import { isTransient } from '../kit/transient.ts'
+import { applyItems, type Item, type Parking, placeOf, wholeEvents } from './engine.ts'
 import type { Projection } from './projection.ts'
 import type { Rebuilding } from './rebuild.ts'
 import { savePosition, savingPosition } from './rebuildStates.ts'
@@ -151,7 +152,7 @@ async function applyAtOnce(db: Db, member: Member, { items, position }: Part): P
         return true
       }
     } catch (error) {
-      if (isWeather(error)) {
+      if (isTransient(error)) {
         await rollBack(session).catch(() => undefined)
         throw error
       }

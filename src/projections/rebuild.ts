@@ -2,8 +2,9 @@
 import { type Kysely, sql } from 'kysely'
 import { allDone } from '../kit/allDone.ts'
 import { createSlots, type Slots } from '../kit/slots.ts'
+import { isTransient } from '../kit/transient.ts'
 import { ensureCheckpoints, positionOf } from './checkpoints.ts'
-import { type Batch, isWeather, parkedStreams } from './engine.ts'
+import { type Batch, parkedStreams } from './engine.ts'
 import { fill, type Member, writersMax } from './filling.ts'
 import type { Projection } from './projection.ts'
 import { begin, fail, finish, type Resumed, savePosition } from './rebuildStates.ts'
@@ -180,7 +181,7 @@ async function completeKeys(db: Db, { projection, shadow }: Member): Promise<voi
   try {
     await patiently(db, trx => addKeys(trx, projection, shadow))
   } catch (error) {
-    if (!isWeather(error)) await dropSchema(db, shadow)
+    if (!isTransient(error)) await dropSchema(db, shadow)
     throw error
   }
 }

@@ -79,7 +79,7 @@ describe('what PostgreSQL tells of an append', () => {
     const store = postgresEventStore(pool)
     try {
       const heard: (string | undefined)[] = []
-      session.on('notification', ({ payload }) => heard.push(payload))
+      session.onNotification(payload => heard.push(payload))
       await session.query('listen eventstore')
       const events = types.map(type => ({ id: randomUUID(), type, data: {}, metadata: {} }))
       await store.append(`order-${randomUUID()}`, 'no-stream', events)

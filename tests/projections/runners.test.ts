@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { CompiledQuery } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { acquire, LeaseLost } from '../../src/projections/checkpoints.ts'
-import { commitBatch, type Item, isWeather } from '../../src/projections/engine.ts'
+import { commitBatch, type Item } from '../../src/projections/engine.ts'
 import { projections } from '../../src/projections/index.ts'
 import type { Projection } from '../../src/projections/projection.ts'
 import { type Snapshot, snapshot } from '../../src/workers/audit/projectionCheck.ts'
@@ -195,16 +195,5 @@ describe('a database that fails now and then', () => {
     await one.stop()
     expect(tablesOf(await snapshots()), `seed ${seed}`).toEqual(tablesOf(expected))
     expect(await findings(traffic.shop.back)).toEqual([])
-  })
-
-  it('is told apart from an event that cannot be applied', () => {
-    const error = (code: string, message: string) => Object.assign(new Error(message), { code })
-    expect(isWeather(error('57P01', 'terminating connection'))).toBe(true)
-    expect(isWeather(error('40P01', 'deadlock detected'))).toBe(true)
-    expect(isWeather(error('ECONNRESET', 'read ECONNRESET'))).toBe(true)
-    expect(isWeather(new Error('Connection terminated unexpectedly'))).toBe(true)
-    expect(isWeather(error('22P02', 'invalid input syntax: "connection timeout"'))).toBe(false)
-    expect(isWeather(error('23502', 'null value in column "connection"'))).toBe(false)
-    expect(isWeather(new TypeError('undefined is not a function'))).toBe(false)
   })
 })

@@ -54,6 +54,8 @@ export interface TestShopOptions {
   settings?: Record<string, string>
   /** Default: both. */
   workers?: boolean
+  /** Settings by which the API and the workers reach the servers, instead of those given. */
+  through?: ((direct: Config) => Promise<Record<string, string>>) | undefined
 }
 
 export const password = 'correct horse battery staple'
@@ -79,12 +81,12 @@ export async function startTestShop(options: TestShopOptions = {}): Promise<Test
 }
 
 async function start(
-  { settings = {}, workers = true }: TestShopOptions,
+  { settings = {}, workers = true, through }: TestShopOptions,
   closers: (() => Promise<unknown>)[],
   close: () => Promise<void>,
 ): Promise<TestShop> {
-  const { config, catcher, directory } = await surroundings(settings, closers)
-  const back = await openShop(config)
+  const { direct, config, catcher, directory } = await surroundings({ settings, through }, closers)
+  const back = await openShop(direct)
   closers.push(back.close)
   let app = await startApp(config, { api: true, workers })
   closers.push(() => app.close())
@@ -117,9 +119,9 @@ async function start(
 }
 
 async function surroundings(
-  settings: Record<string, string>,
+  { settings = {}, through }: Pick<TestShopOptions, 'settings' | 'through'>,
   closers: (() => Promise<unknown>)[],
-): Promise<{ config: Config; catcher: MailCatcher; directory: string }> {
+): Promise<{ direct: Config; config: Config; catcher: MailCatcher; directory: string }> {
   const directory = await temporaryDirectory()
   closers.push(() => rm(directory, { recursive: true, force: true }))
   const database = await testDatabase()
@@ -128,7 +130,7 @@ async function surroundings(
   closers.push(redis.release)
   const catcher = await startMailCatcher({ directory })
   closers.push(catcher.stop)
-  const config = loadConfig({
+  const direct = {
     DATABASE_URL: database.url,
     REDIS_URL: redis.url,
     SMTP_URL: catcher.smtpUrl,
@@ -139,8 +141,11 @@ async function surroundings(
     FILES_DIR: join(directory, 'files'),
     LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
     ...settings,
-  })
-  return { config, catcher, directory }
+  }
+  const config = loadConfig(direct)
+  const reached =
+    through === undefined ? config : loadConfig({ ...direct, ...(await through(config)) })
+  return { direct: config, config: reached, catcher, directory }
 }
 
 type Started = Pick<TestShop, 'anyone' | 'as' | 'back'>

@@ -1,5 +1,6 @@
 // What a check of the log is: it sees every event once, in log order, and says what is wrong.
-import { type EventStore, type RecordedEvent, Unavailable } from '../../eventstore/port.ts'
+import type { EventStore, RecordedEvent } from '../../eventstore/port.ts'
+import { isTransient } from '../../kit/transient.ts'
 import type { ReadEvent } from '../../projections/projection.ts'
 
 export interface CheckResult {
@@ -34,7 +35,7 @@ export async function checkLog(
   const found = new Map<LogCheck, string[]>(checks.map(check => [check, []]))
   for await (const recorded of eventStore.readAll()) {
     const event = await codec.decode(recorded).catch(error => {
-      if (error instanceof Unavailable) throw error
+      if (isTransient(error)) throw error
       return undefined
     })
     for (const [check, findings] of found) keep(findings, check.see(recorded, event))

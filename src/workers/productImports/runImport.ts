@@ -5,7 +5,7 @@ import { importProduct, tryProduct } from '../../commands/importProduct.ts'
 import type { Envelope } from '../../commands/ports.ts'
 import type { Shop } from '../../commands/shop.ts'
 import { isRejection, type Rejection } from '../../domain/rejection.ts'
-import { Unavailable } from '../../eventstore/port.ts'
+import { isTransient } from '../../kit/transient.ts'
 import { within } from '../../kit/within.ts'
 import type { Tables } from '../../projections/tables.ts'
 import type { Log } from '../log.ts'
@@ -169,8 +169,8 @@ async function decide({ shop, log, job, findShelf }: Run, { line, row, category 
   if (!job.dry_run) {
     const carriedOut = importProduct(shop, whole, rowEnvelope(shop, job, line))
     return carriedOut.catch(error => {
-      // Weather passes by itself. A defect is that of one row: the others need not wait for it.
-      if (error instanceof Unavailable) throw error
+      // What is transient passes by itself. A defect is that of one row: the others go on.
+      if (isTransient(error)) throw error
       log.error({ err: error, importId: job.import_id, line }, 'import row failed')
       return undefined
     })

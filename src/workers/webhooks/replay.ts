@@ -1,7 +1,8 @@
 // Sends again what happened in a range of the log: a batch a transaction, resumable at any point.
 import { type Kysely, sql } from 'kysely'
 import type { Codec } from '../../commands/ports.ts'
-import { type EventStore, Unavailable } from '../../eventstore/port.ts'
+import type { EventStore } from '../../eventstore/port.ts'
+import { isTransient } from '../../kit/transient.ts'
 import type { ReadEvent } from '../../projections/projection.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { isSent, type SentEvent, sentTypes } from './messages.ts'
@@ -65,7 +66,7 @@ async function decoded(
   try {
     return await codec.decode(recorded)
   } catch (error) {
-    if (error instanceof Unavailable) throw error
+    if (isTransient(error)) throw error
     return undefined
   }
 }

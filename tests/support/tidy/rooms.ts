@@ -25,13 +25,7 @@ export const rooms: Record<string, Room> = {
   commands: { may: either(kit, /^domain\//, storePort, observing) },
   projections: { may: either(kit, /^domain\//, observing) },
   eventstore: {
-    may: either(
-      kit,
-      /^domain\//,
-      /^commands\/ports\.ts$/,
-      /^infra\/(database|weather)\.ts$/,
-      observing,
-    ),
+    may: either(kit, /^domain\//, /^commands\/ports\.ts$/, /^infra\/database\.ts$/, observing),
   },
   infra: {
     may: either(kit, /^domain\//, ports, storePort, observing, /^secret\.ts$/, /^config\.ts$/),

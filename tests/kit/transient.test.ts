@@ -1,0 +1,70 @@
+// What is transient is decided by code alone.
+import { describe, expect, it } from 'vitest'
+import { Unavailable } from '../../src/eventstore/port.ts'
+import { isTransient, isTransientAnswer, stateOf } from '../../src/kit/transient.ts'
+
+const coded = (code: unknown, message = '', options?: ErrorOptions) =>
+  Object.assign(new Error(message, options), { code })
+
+describe('an error', () => {
+  it.each([
+    ...['08000', '08006', '08P01', '40001', '40P01', '53000', '53100', '53200', '53300', '53400'],
+    ...['57014', '57P01', '57P02', '57P03', '57P05', '58000', '58030'],
+    ...['25006', '25P02', '25P03', '55006', '55P03'],
+  ])('with SQLSTATE %s is transient', code => {
+    expect(isTransient(coded(code))).toBe(true)
+  })
+
+  it.each([
+    ...['22P02', '22P05', '23502', '23505', '25001', '25P01', '26000', '28P01', '3D000', '42P01'],
+    ...['42501', '55000', 'P0001', 'XX000', 'XX001', 'OS001', '0A000', '22021'],
+  ])('with SQLSTATE %s is not, whatever it says', code => {
+    expect(isTransient(coded(code, 'Connection terminated: timeout ECONNRESET 57P01'))).toBe(false)
+  })
+
+  it.each([
+    ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'EPIPE', 'ENOTFOUND'],
+    ...['EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EMFILE', 'ENOSPC', 'UNAVAILABLE'],
+    ...['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_SOCKET', 'ESOCKET', 'ECONNECTION', 'EDNS'],
+  ])('with code %s is transient', code => {
+    expect(isTransient(coded(code))).toBe(true)
+  })
+
+  it.each(['ENOENT', 'EACCES', 'ERR_INVALID_ARG_TYPE', 'DEPTH_ZERO_SELF_SIGNED_CERT', 14, null])(
+    'with code %s is not',
+    code => expect(isTransient(coded(code, 'connect ETIMEDOUT'))).toBe(false),
+  )
+
+  it.each([
+    new Error('Connection terminated unexpectedly'),
+    new TypeError('timeout'),
+    'ECONNRESET',
+    undefined,
+  ])('without a code is not', error => {
+    expect(isTransient(error)).toBe(false)
+  })
+
+  it('is what has caused it, and says its SQLSTATE', () => {
+    const refused = new TypeError('fetch failed', { cause: coded('ECONNREFUSED') })
+    expect(isTransient(refused)).toBe(true)
+    const full = new Unavailable('no room', { cause: coded('X', '', { cause: coded('53100') }) })
+    expect(stateOf(full)).toBe('53100')
+    expect(stateOf(coded('EPIPE'))).toBeUndefined()
+  })
+
+  it('may be its own cause', () => {
+    const circular = new Error('round')
+    circular.cause = circular
+    expect(isTransient(circular)).toBe(false)
+  })
+})
+
+it.each([
+  [14, true],
+  [4, true],
+  [3, false],
+  [7, false],
+  ['14', false],
+])('gRPC status %s is transient: %s', (status, transient) => {
+  expect(isTransientAnswer(status)).toBe(transient)
+})
