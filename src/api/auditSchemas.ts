@@ -74,6 +74,9 @@ const then = {
   position: Position,
   at: time,
   unreadable: nullable(integer),
+  inTimeOrder: Type.Boolean({
+    description: 'False where the stream has recorded some events after others that happened later',
+  }),
 }
 export const StateThen = Type.Object({ ...then, state: anything }, strict)
 const Difference = Type.Object(

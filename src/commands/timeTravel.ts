@@ -3,6 +3,7 @@ import type { Aggregate, DomainEvent } from '../domain/aggregate.ts'
 import { cart } from '../domain/cart.ts'
 import { customer } from '../domain/customer.ts'
 import { order } from '../domain/order.ts'
+import { PersistentMap } from '../domain/persistentMap.ts'
 import { product } from '../domain/product.ts'
 import type { RejectionCode } from '../domain/rejection.ts'
 import { stock } from '../domain/stock.ts'
@@ -22,6 +23,8 @@ export interface StateThen {
   state: unknown
   /** The revision at which reading ended because the event there cannot be understood. */
   unreadable: number | null
+  /** False where the stream has events that happened before others which it recorded earlier. */
+  inTimeOrder: boolean
 }
 
 interface Parts {
@@ -57,6 +60,15 @@ function kindOf<State, Event extends DomainEvent>(
   }
 }
 
+/** Whether an event counts: by its place in the stream, or by when it happened. */
+export function counts(until: Until, event: { revision: number; at: string }): boolean {
+  return 'revision' in until ? event.revision <= until.revision : new Date(event.at) <= until.at
+}
+
+/**
+ * Folds every event that counts. Brought-in history can be recorded after what happened later, so
+ * a time is looked for in the whole stream.
+ */
 async function foldUntil<State, Event extends DomainEvent>(
   aggregate: Aggregate<State, Event>,
   { eventStore, codec }: Parts,
@@ -65,6 +77,8 @@ async function foldUntil<State, Event extends DomainEvent>(
   let state = aggregate.initial
   let last: Stored<Event> | undefined
   let unreadable: number | null = null
+  let newest = 0
+  let inTimeOrder = true
   const range = 'revision' in until ? { to: until.revision } : {}
   for await (const recorded of eventStore.readStream(stream, range)) {
     const event = await decoded<Event>(codec, aggregate, recorded)
@@ -72,14 +86,17 @@ async function foldUntil<State, Event extends DomainEvent>(
       unreadable = recorded.revision
       break
     }
-    if ('at' in until && new Date(event.at) > until.at) break
+    const happened = new Date(event.at).getTime()
+    inTimeOrder = inTimeOrder && happened >= newest
+    newest = Math.max(newest, happened)
+    if (!counts(until, event)) continue
     state = aggregate.evolve(state, event)
     last = event
   }
   if (last === undefined) return undefined
   const { revision, position, at } = last
   const place = { stream, revision, position: String(position), at }
-  return { ...place, state: plain(state), unreadable }
+  return { ...place, state: plain(state), unreadable, inTimeOrder }
 }
 
 async function decoded<Event extends DomainEvent>(
@@ -95,9 +112,12 @@ async function decoded<Event extends DomainEvent>(
   }
 }
 
-/** A state as JSON has it: maps become objects. */
+/** A state as JSON has it: maps become objects, sets become lists. */
 export function plain(value: unknown): unknown {
-  if (value instanceof Map) return plain(Object.fromEntries(value))
+  if (value instanceof Map || value instanceof PersistentMap) {
+    return plain(Object.fromEntries(value))
+  }
+  if (value instanceof Set) return plain([...value])
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, plain(field)]))

@@ -3,8 +3,9 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { firstOf, showEvents } from '../../commands/auditEvents.ts'
 import { differences } from '../../commands/differences.ts'
-import { type Kind, kinds, type StateThen, type Until } from '../../commands/timeTravel.ts'
+import { counts, type Kind, kinds, type StateThen, type Until } from '../../commands/timeTravel.ts'
 import { Id, strict } from '../../domain/types.ts'
+import type { RecordedEvent } from '../../eventstore/port.ts'
 import {
   access,
   momentFrom,
@@ -76,19 +77,31 @@ async function existing(
 async function changes(
   context: ApiContext,
   kind: Kind,
-  { id, from, to }: { id: string; from: Until | undefined; to: Until | undefined },
+  { id, from, to = now }: { id: string; from: Until | undefined; to: Until | undefined },
 ) {
   const after = await existing(context, kind, { id, until: to })
   // Before its first event there is nothing to compare with.
   const before = from === undefined ? undefined : await kind.asOf(context, id, from)
-  const range = { from: (before?.revision ?? -1) + 1, to: after.revision }
-  const between = await firstOf(context.eventStore.readStream(after.stream, range), eventsMax)
+  const events = context.eventStore.readStream(after.stream)
+  const between = await firstOf(countedBetween(events, from, to), eventsMax)
   return {
     stream: after.stream,
     from: before === undefined ? null : placeOf(before),
     to: placeOf(after),
     differences: differences(before?.state ?? {}, after.state),
     events: await showEvents(context.codec, between),
+  }
+}
+
+/** What counts at the later moment and did not at the earlier one. */
+async function* countedBetween(
+  events: AsyncIterable<RecordedEvent>,
+  from: Until | undefined,
+  to: Until,
+): AsyncGenerator<RecordedEvent> {
+  for await (const event of events) {
+    const place = { revision: event.revision, at: String(event.metadata.at) }
+    if (counts(to, place) && (from === undefined || !counts(from, place))) yield event
   }
 }
 
