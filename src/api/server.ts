@@ -38,6 +38,7 @@ import { keyRoutes, profileRoutes } from './routes/profile.ts'
 import { projectionRoutes } from './routes/projections.ts'
 import { queueSessionRoutes } from './routes/queueSession.ts'
 import { referencePage } from './routes/reference.ts'
+import { refundRoutes } from './routes/refunds.ts'
 import { reportRoutes } from './routes/reports.ts'
 import { resetPage } from './routes/resetPage.ts'
 import { sessionRoutes } from './routes/sessions.ts'
@@ -77,6 +78,7 @@ const apiRoutes = [
   imageRoutes,
   cartRoutes,
   orderRoutes,
+  refundRoutes,
   paymentCallbackRoutes,
   projectionRoutes,
   parkedEventRoutes,

@@ -114,7 +114,12 @@ async function place(at: Step): Promise<Taken> {
   // With its stock promised it is an order, whoever says so first: its cart need not wait for that.
   const [concluded, met] = await Promise.all([concluding, emptyCart(at)])
   const taken = takenBy(concluded)
-  return taken.now?.state.status === 'pending' ? { ...taken, met } : taken
+  return isPlaced(taken.now?.state.status) ? { ...taken, met } : taken
+}
+
+/** Where an order is whose stock is promised: nobody else has moved it on yet. */
+function isPlaced(status: Order['status'] | undefined): boolean {
+  return status === 'pending' || status === 'paid'
 }
 
 async function runOut(at: Step): Promise<Taken> {

@@ -1,7 +1,7 @@
 // Commands on an order that has been placed.
 import Type from 'typebox'
 import type { Decision } from '../domain/aggregate.ts'
-import type { Order, OrderEvent } from '../domain/order.ts'
+import { isFree, type Order, type OrderEvent } from '../domain/order.ts'
 import {
   archive,
   cancel,
@@ -14,7 +14,7 @@ import {
 import { requestRefund } from '../domain/orderPayments.ts'
 import { allowedTransitions, type OrderStatus } from '../domain/orderStates.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
-import { type Actor, Id, Money, Reason, ShortText, strict } from '../domain/types.ts'
+import { type Actor, Id, PositiveMoney, Reason, ShortText, strict } from '../domain/types.ts'
 import { type Advanced, advanceOrder } from './advanceOrder.ts'
 import { type Accepted, type Answer, accepted, actorId, type Command, hasRole } from './command.ts'
 import { expireIfDue } from './freeStock.ts'
@@ -27,7 +27,7 @@ function isOwner(actor: Actor, order: Order) {
   return order.status !== 'none' && order.customerId === actorId(actor)
 }
 
-type Allowed = (actor: Actor, order: Order) => boolean
+export type Allowed = (actor: Actor, order: Order) => boolean
 const ownerOnly: Allowed = (actor, order) => actor.role === 'system' || isOwner(actor, order)
 const ownerOrSupport: Allowed = (actor, order) =>
   isOwner(actor, order) || hasRole(actor, 'admin', 'support')
@@ -41,7 +41,7 @@ interface Change {
 }
 
 /** Decides on an order and then lets its process do what follows from it. */
-async function changeOrder(shop: Shop, envelope: Envelope, change: Change): Promise<Answer> {
+export async function changeOrder(shop: Shop, envelope: Envelope, change: Change): Promise<Answer> {
   const { orderId, allowed, decide } = change
   // Exact, whenever the sweep comes by: nothing is decided on an order that has run out.
   await expireIfDue(shop, orderId, envelope)
@@ -102,7 +102,8 @@ async function makeRoom(shop: Shop, orderId: string, cause: Envelope): Promise<b
 
 async function refuseUnpaid(shop: Shop, orderId: string, answer: Accepted): Promise<Answer> {
   const { state } = await shop.orders.load(orderId)
-  if (state.status === 'none' || state.captured > 0 || state.openPayment !== null) return answer
+  const isPaid = state.status !== 'none' && (state.captured > 0 || isFree(state))
+  if (state.status === 'none' || isPaid || state.openPayment !== null) return answer
   if (state.status === 'expired') {
     return reject('order/expired', 'The payment came too late, and has been called off.')
   }
@@ -125,7 +126,7 @@ export const cancelOrder: Command<typeof CancelOrder> = {
 }
 
 const RefundOrder = Type.Object(
-  { orderId: Id, amount: Type.Optional(Money), reason: Reason },
+  { orderId: Id, amount: Type.Optional(PositiveMoney), reason: Reason },
   strict,
 )
 

@@ -5,6 +5,7 @@ import { compare, sum, times } from '../domain/money.ts'
 import { refuseMixed } from '../domain/oneCurrency.ts'
 import {
   demand,
+  isFree,
   type Order,
   type OrderLine,
   type PlacedOrder,
@@ -218,8 +219,11 @@ export function orderNumberOf(orderId: string): string {
   return `${digits.slice(0, 5)}-${digits.slice(5)}`
 }
 
-/** Submitted, placed, and until when it waits to be paid. */
-const placedRevision = (order: PlacedOrder) => (order.expiresAt === null ? 1 : 2)
+/** Where the placing ended: submitted, placed, and paid or waiting for that until some time. */
+function asPlaced(order: PlacedOrder) {
+  if (isFree(order)) return { status: 'paid', revision: 2 }
+  return { status: 'pending', revision: order.expiresAt === null ? 1 : 2 }
+}
 
 async function answer(
   shop: Shop,
@@ -231,9 +235,7 @@ async function answer(
   }
   const { orderId, orderNumber, total, lines } = order
   // Whatever has become of the order since: a retry gets what the first answer was.
-  const first = replayed
-    ? { status: 'pending', revision: placedRevision(order) }
-    : { ...order, revision }
+  const first = replayed ? asPlaced(order) : { ...order, revision }
   const result = { orderId, orderNumber, status: first.status, total, lines }
   return { id: orderId, revision: first.revision, position, replayed, result }
 }

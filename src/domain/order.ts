@@ -230,6 +230,11 @@ export function demand(state: { lines: readonly OrderLine[] }): ReadonlyMap<stri
   return sumLines(new Map(), state.lines)
 }
 
+/** Whether there is nothing to pay: such an order is paid as soon as it is placed. */
+export function isFree({ total }: PlacedOrder): boolean {
+  return total.amount === 0
+}
+
 /** Whether an order has not been paid in its time, whatever its stream says so far. */
 export function isDue(state: Order, now: number): boolean {
   return state.status === 'pending' && state.expiresAt !== null && state.expiresAt <= now

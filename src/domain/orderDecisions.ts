@@ -7,6 +7,7 @@ import {
   type Delivery,
   demand,
   isDue,
+  isFree,
   type Order,
   type OrderEvent,
   type OrderLine,
@@ -55,7 +56,7 @@ function moneyOf({ lines, charges }: { lines: readonly OrderLine[]; charges: rea
 
 /**
  * Ends the placing: `refused` are the products that could not be reserved, `expiresAt` is until
- * when the order waits to be paid.
+ * when the order waits to be paid. An order of nothing but free goods needs no payment.
  */
 export function conclude(
   state: Order,
@@ -65,6 +66,13 @@ export function conclude(
   if (state.status === 'none') return notFound()
   if (state.status !== 'submitted') return []
   const { orderId } = state
+  if (refused.size === 0 && isFree(state)) {
+    const free = { paymentId: orderId, provider: 'none', reference: 'nothing to pay' }
+    return [
+      { type: 'OrderPlaced', data: { orderId } },
+      { type: 'OrderPaid', data: { orderId, ...free, amount: state.total } },
+    ]
+  }
   if (refused.size === 0) {
     const deadline: OrderEvent[] =
       expiresAt === null ? [] : [{ type: 'PaymentDeadlineSet', data: { orderId, expiresAt } }]
@@ -108,6 +116,7 @@ export function requestPayment(state: Order, payment: Payment, now = 0): Decisio
   if (state.status === 'none') return notFound()
   if (state.openPayment?.paymentId === payment.paymentId) return []
   if (state.paidBy?.paymentId === payment.paymentId) return []
+  if (state.status === 'paid' && isFree(state)) return []
   if (state.status === 'expired' || isDue(state, now)) {
     return reject('order/expired', 'This order was not paid in its time: please order again.')
   }
@@ -131,6 +140,7 @@ export function capture(
   if (state.openPayment !== null && state.openPayment.paymentId !== payment.paymentId) {
     return paymentInProgress()
   }
+  if (state.status === 'paid' && isFree(state)) return []
   if (state.status !== 'pending') return illegal(state, 'paid')
   const { orderId, total } = state
   return [{ type: 'OrderPaid', data: { orderId, ...payment, amount: total } }]
@@ -177,6 +187,7 @@ export interface Refund {
   refundId: string
   amount: Money
   reason: string
+  reference?: string
 }
 
 /** Records money that was paid back; never more than was captured. */

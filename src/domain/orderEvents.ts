@@ -97,7 +97,14 @@ export const OrderEvents = {
   }),
   /** Counts against what can be paid back before the provider is asked. */
   RefundRequested: Payload({ orderId: Id, refundId: Id, amount: Money, reason: Reason }),
-  OrderRefunded: Payload({ orderId: Id, refundId: Id, amount: Money, reason: Reason }),
+  /** `reference` is given by whoever has paid it back by hand. */
+  OrderRefunded: Payload({
+    orderId: Id,
+    refundId: Id,
+    amount: Money,
+    reason: Reason,
+    reference: Type.Optional(ShortText),
+  }),
   RefundFailed: Payload({ orderId: Id, refundId: Id, reason: Reason }),
   /** Gone from lists, kept in the log. */
   OrderArchived: Payload({ orderId: Id }),

@@ -1,7 +1,15 @@
 // Payments and refunds that take their time: expiry, money that comes late, money on its way back.
 import type { Decision } from './aggregate.ts'
 import { isDue, type Order, type OrderEvent, type Payment, type PlacedOrder } from './order.ts'
-import { capture, notFound, type Refund, refundable, refuseRefund } from './orderDecisions.ts'
+import {
+  capture,
+  notFound,
+  type Refund,
+  refund,
+  refundable,
+  refuseRefund,
+} from './orderDecisions.ts'
+import { reject } from './rejection.ts'
 import type { Money } from './types.ts'
 
 /** Methods that are not paid at the checkout: such orders wait for ever. */
@@ -90,6 +98,50 @@ export function requestRefund(state: Order, input: RefundWish): Decision<OrderEv
       { type: 'RefundRequested', data: { orderId, refundId, amount, reason } },
     ]
   )
+}
+
+export interface OwedRefund {
+  refundId: string
+  amount: Money
+  /** Who has the money. */
+  provider: string
+}
+
+/** What is on its way back and has not arrived: refunds that were asked for, and late money. */
+export function owedRefunds(state: PlacedOrder): OwedRefund[] {
+  const provider = state.paidBy?.provider ?? 'none'
+  const refunds = [...state.openRefunds].map(([refundId, { amount }]) => ({
+    refundId,
+    amount,
+    provider,
+  }))
+  const late = [...state.late.values()].flatMap(({ refundId, amount, returned, ...each }) =>
+    refundId === null || returned ? [] : [{ refundId, amount, provider: each.provider }],
+  )
+  return [...refunds, ...late]
+}
+
+/**
+ * Records that somebody has paid back by hand what came through another provider than `automatic`,
+ * which pays back by itself.
+ */
+export function confirmRefund(
+  state: Order,
+  { refundId, reference }: { refundId: string; reference: string | undefined },
+  automatic: string,
+): Decision<OrderEvent> {
+  if (state.status === 'none') return notFound()
+  const late = [...state.late].find(([, each]) => each.refundId === refundId)
+  if (state.refunds.includes(refundId) || late?.[1].returned === true) return []
+  const owed = owedRefunds(state).find(each => each.refundId === refundId)
+  if (owed === undefined) return reject('order/refund-not-found', 'There is no such open refund.')
+  if (owed.provider === automatic) {
+    return reject('order/refund-automatic', `${automatic} pays this back by itself.`)
+  }
+  if (late !== undefined) return lateReturned(state, late[0])
+  const reason = state.openRefunds.get(refundId)?.reason ?? ''
+  const given = reference === undefined ? {} : { reference }
+  return refund(state, { refundId, amount: owed.amount, reason, ...given })
 }
 
 /** The provider would not pay back: the amount can be asked for again. */

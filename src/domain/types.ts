@@ -29,6 +29,12 @@ export const Money = Type.Object(
 )
 export type Money = Static<typeof Money>
 
+/** An amount that is something: to pay back nothing is no refund. */
+export const PositiveMoney = Type.Object(
+  { amount: Type.Integer({ minimum: 1, maximum: 9_007_199_254_740_991 }), currency: Currency },
+  strict,
+)
+
 /** The most pieces of one product that an order, a cart line or a movement can be about. */
 export const quantityMax = 1_000_000
 /** One unit is one sellable piece. */

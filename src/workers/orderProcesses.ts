@@ -18,6 +18,8 @@ const sweepMs = 1_000
 /** A request drives its order itself; only what stands still for longer is looked after. */
 const graceSeconds = 2
 const sweepMax = 200
+/** What waits for somebody outside, such as a refund by hand: one look a minute at most. */
+const pauseMaxMs = 60_000
 /** A sweep that takes longer hangs: the next one begins without it, since steps may be repeated. */
 const sweepMsMax = 60_000
 
@@ -25,10 +27,11 @@ const sweepMsMax = 60_000
 export function startOrderProcesses(parts: OrderProcessParts): { stop(): Promise<void> } {
   let sweeping: Promise<void> = Promise.resolve()
   let isBusy = false
+  const resting: Resting = new Map()
   const timer = setInterval(() => {
     if (isBusy) return
     isBusy = true
-    sweeping = within(sweepMsMax, 'looking after orders', sweep(parts))
+    sweeping = within(sweepMsMax, 'looking after orders', sweep(parts, resting))
       .catch(error => parts.log.warn({ error: String(error) }, 'orders not looked after yet'))
       .finally(() => {
         isBusy = false
@@ -42,28 +45,48 @@ export function startOrderProcesses(parts: OrderProcessParts): { stop(): Promise
   }
 }
 
-async function sweep({ db, shop, log }: OrderProcessParts): Promise<void> {
-  const { rows } = await sql<{ order_id: string; now: Date }>`
-    select order_id, now() as now
+/** Orders that did not get on, and when to look at each of them again. */
+type Resting = Map<string, { pauseMs: number; until: number }>
+
+async function sweep({ db, shop, log }: OrderProcessParts, resting: Resting): Promise<void> {
+  const asleep = [...resting].filter(([, { until }]) => until > Date.now()).map(([id]) => id)
+  const { rows } = await sql<{ order_id: string; paying: boolean; now: Date }>`
+    select order_id, paying, now() as now
     from order_processes
     where (submitted or paying or refund_due or cart_open or settling or open_money <> '{}')
         and since < now() - make_interval(secs => ${graceSeconds})
+        and order_id <> all(${asleep}::uuid[])
       or expires_at <= now()
     order by paying, random()
     limit ${sweepMax}
   `.execute(db)
   // By the clock of the database: those of the workers may differ.
-  for (const { order_id: orderId, now } of rows) {
-    await driveOn(shop, orderId, { log, now }).catch(error =>
-      log.warn({ orderId, error: String(error) }, 'order not driven on yet'),
-    )
+  for (const { order_id: orderId, paying, now } of rows) {
+    const hasMoved = await driveOn(shop, orderId, { log, now }).catch(error => {
+      log.warn({ orderId, error: String(error) }, 'order not driven on yet')
+      return false
+    })
+    // A provider may answer at any time, and somebody waits for it.
+    if (hasMoved || paying) resting.delete(orderId)
+    else rest(resting, orderId)
   }
 }
 
-async function driveOn(shop: Shop, orderId: string, by: { log: Log; now: Date }): Promise<void> {
+/** Twice as long each time; what has been done since the last look is forgotten. */
+function rest(resting: Resting, orderId: string): void {
+  const pauseMs = Math.min(pauseMaxMs, 2 * (resting.get(orderId)?.pauseMs ?? sweepMs))
+  resting.set(orderId, { pauseMs, until: Date.now() + pauseMs })
+  for (const [id, { until }] of resting) if (until < Date.now() - pauseMaxMs) resting.delete(id)
+}
+
+/** Whether the order has got on. */
+async function driveOn(shop: Shop, orderId: string, by: { log: Log; now: Date }): Promise<boolean> {
   const { log, now } = by
   const envelope = systemEnvelope('order-process', now)
-  const { correlationId = envelope.correlationId } = await shop.orders.load(orderId)
-  await advanceOrder(shop, orderId, { ...envelope, correlationId })
-  log.info({ orderId, correlationId }, 'order driven on')
+  const before = await shop.orders.load(orderId)
+  const { correlationId = envelope.correlationId } = before
+  const advanced = await advanceOrder(shop, orderId, { ...envelope, correlationId })
+  const hasMoved = advanced !== undefined && advanced.position > before.position
+  if (hasMoved) log.info({ orderId, correlationId }, 'order driven on')
+  return hasMoved
 }

@@ -219,6 +219,12 @@ export const rows: Record<string, Row> = {
     body: () => ({}),
   },
   'DELETE /api/orders/{orderId}': { of: 'order', over: ['admin'] },
+  'GET /api/admin/refunds': {},
+  'POST /api/orders/{orderId}/refunds/{refundId}/confirm': {
+    of: 'order',
+    more: { refundId: randomUUID() },
+    may: [404],
+  },
   'POST /api/orders/{orderId}/refunds': { of: 'order', body: () => ({ reason: 'Broken' }) },
   'GET /api/orders/{orderId}/history': { of: 'order', over: staff },
   'POST /api/orders/{orderId}/pay': { of: 'order', over: [], body: () => ({}) },

@@ -1,0 +1,41 @@
+// Refunds that a person makes: of money that did not come through the shop's own provider.
+import Type from 'typebox'
+import type { PlacedOrder } from '../domain/order.ts'
+import { confirmRefund as confirm, owedRefunds } from '../domain/orderPayments.ts'
+import { Id, ShortText, strict } from '../domain/types.ts'
+import { type Command, hasRole } from './command.ts'
+import { changeOrder } from './order.ts'
+import type { Shop } from './shop.ts'
+
+const ConfirmRefund = Type.Object(
+  { orderId: Id, refundId: Id, reference: Type.Optional(ShortText) },
+  strict,
+)
+
+/** Records that an open refund has been paid back by hand; its customer gets the mail now. */
+export const confirmRefund: Command<typeof ConfirmRefund> = {
+  name: 'ConfirmRefund',
+  who: ['admin'],
+  input: ConfirmRefund,
+  run: (shop, { orderId, refundId, reference }, envelope) =>
+    changeOrder(shop, envelope, {
+      orderId,
+      allowed: actor => hasRole(actor, 'admin'),
+      decide: state => confirm(state, { refundId, reference }, shop.payments.name),
+    }),
+}
+
+/** The open refunds of orders, by order; one round trip for all that are not cached. */
+export async function openRefundsOf(shop: Shop, orderIds: readonly string[]) {
+  const loaded = await Promise.all(orderIds.map(orderId => shop.orders.load(orderId)))
+  return loaded.flatMap(({ state }) => (state.status === 'none' ? [] : [owed(shop, state)]))
+}
+
+function owed(shop: Shop, order: PlacedOrder) {
+  const { orderId, orderNumber, customerId } = order
+  const refunds = owedRefunds(order).map(each => ({
+    ...each,
+    byHand: each.provider !== shop.payments.name,
+  }))
+  return { orderId, orderNumber, customerId, refunds }
+}

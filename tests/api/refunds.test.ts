@@ -1,0 +1,129 @@
+// Money that goes back: nothing is no refund, what came another way is paid back by a person, and
+// an order of free goods needs no payment.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  delivery,
+  expectProblem,
+  gbp,
+  moveOrder,
+  newKey,
+  newOrder,
+  newProduct,
+} from '../support/goods.ts'
+import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+let shop: TestShop
+let ada: Person
+beforeAll(async () => {
+  shop = await startTestShop()
+  ada = await shop.person()
+})
+afterAll(() => shop?.close())
+
+/** An order over 8.50 that the staff has marked as paid: the money came by bank transfer. */
+async function paidByHand() {
+  const { id } = await newProduct(shop)
+  const { orderId } = (await newOrder(ada, id, 2)).body
+  expect((await moveOrder(shop, orderId, 'paid')).status).toBe(200)
+  return orderId
+}
+
+const orderOf = async (orderId: string, after?: string) =>
+  (await ada.client.get(`/orders/${orderId}`, after === undefined ? {} : { after })).body
+const mailsTo = async (template: string) => {
+  const { rows } = await shop.back.pool.query<{ order_id: string }>(
+    'select order_id from shop.mails where template = $1',
+    [template],
+  )
+  return rows.map(row => row.order_id)
+}
+const openRefunds = async (after: string) =>
+  (await shop.admin.client.get('/admin/refunds?pageSize=100', { after })).body.data
+const confirm = (orderId: string, refundId: string) =>
+  shop.admin.client.post(`/orders/${orderId}/refunds/${refundId}/confirm`, { reference: 'BANK 7' })
+
+describe('a refund', () => {
+  it.each([0, -1])('of %s is refused by the name of the field', async amount => {
+    const { id } = await newProduct(shop)
+    const { orderId } = (await newOrder(ada, id)).body
+    await ada.client.post(`/orders/${orderId}/pay`)
+    const refund = { amount: gbp(amount), reason: 'nothing' }
+    const answer = await shop.admin.client.post(`/orders/${orderId}/refunds`, refund)
+    const { errors } = expectProblem(answer, 400, 'request/invalid')
+    expect(errors[0]?.pointer).toBe('/amount/amount')
+    expect((await orderOf(orderId)).refunded).toEqual(gbp(0))
+  })
+})
+
+describe('a refund of money that came another way', () => {
+  it('is open, listed and not mailed until somebody has paid it back', async () => {
+    const orderId = await paidByHand()
+    const refund = { amount: gbp(350), reason: 'scratched' }
+    const asked = await shop.admin.client.post(`/orders/${orderId}/refunds`, refund)
+    const { refundId, position } = asked.body
+    expect((await orderOf(orderId, position)).refunded).toEqual(gbp(0))
+    const listed = (await openRefunds(position)).find(Object)
+    expect(listed).toMatchObject({
+      orderId,
+      refunds: [{ refundId, amount: gbp(350), provider: 'manual', byHand: true }],
+    })
+
+    const done = await confirm(orderId, String(refundId))
+    expect(done.status, JSON.stringify(done.body)).toBe(200)
+    const after = done.body.position
+    expect(await orderOf(orderId, after)).toMatchObject({ refunded: gbp(350), status: 'paid' })
+    expect(await openRefunds(after)).toEqual([])
+    await waitFor('the mail', async () => (await mailsTo('order-refunded')).includes(orderId))
+    expect((await confirm(orderId, String(refundId))).status).toBe(200)
+    expect((await orderOf(orderId, after)).refunded).toEqual(gbp(350))
+  })
+
+  it('is owed by a cancelled order, and ends when somebody has paid it back', async () => {
+    const orderId = await paidByHand()
+    const { body } = await ada.client.post(`/orders/${orderId}/cancel`, {})
+    expect(await orderOf(orderId, body.position)).toMatchObject({
+      status: 'cancelled',
+      refunded: gbp(0),
+    })
+    const [owed] = await openRefunds(body.position)
+    expect(owed).toMatchObject({ orderId, refunds: [{ amount: gbp(850), byHand: true }] })
+    const { refundId } = Object(owed).refunds[0]
+    const done = await confirm(orderId, refundId)
+    expect((await orderOf(orderId, done.body.position)).refunded).toEqual(gbp(850))
+  })
+
+  it('cannot be confirmed where there is none, or by those who are not admins', async () => {
+    const orderId = await paidByHand()
+    expectProblem(await confirm(orderId, newKey()), 404, 'order/refund-not-found')
+    const support = await shop.person('support')
+    const path = `/orders/${orderId}/refunds/${newKey()}/confirm`
+    expectProblem(await support.client.post(path, {}), 403, 'command/forbidden')
+  })
+
+  it('is not for a person where the provider pays back by itself', async () => {
+    const { id } = await newProduct(shop)
+    const { orderId } = (await newOrder(ada, id)).body
+    await ada.client.post(`/orders/${orderId}/pay`)
+    const refund = { amount: gbp(100), reason: 'scratched' }
+    const { body } = await shop.admin.client.post(`/orders/${orderId}/refunds`, refund)
+    expect((await confirm(orderId, String(body.refundId))).status).toBe(200)
+    expect((await orderOf(orderId, body.position)).refunded).toEqual(gbp(100))
+  })
+})
+
+describe('an order of free goods', () => {
+  it('is paid as soon as it is placed, and paying it again is no fault', async () => {
+    const { id } = await newProduct(shop, { price: gbp(0) })
+    const key = newKey()
+    const wanted = { ...delivery, items: [{ productId: id, quantity: 1 }] }
+    const placed = await ada.client.post('/orders', wanted, { key })
+    expect(placed.body).toMatchObject({ status: 'paid', total: gbp(0) })
+    const again = await ada.client.post('/orders', wanted, { key })
+    expect(again.body).toEqual(placed.body)
+    const { orderId } = placed.body
+    const paid = await ada.client.post(`/orders/${orderId}/pay`, {})
+    expect(paid.status, JSON.stringify(paid.body)).toBe(200)
+    expect((await moveOrder(shop, orderId, 'shipped')).status).toBe(200)
+  })
+})
