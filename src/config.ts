@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { isIP } from 'node:net'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { auditOf, auditSchema, neededByAudit } from './auditSettings.ts'
 import { Secret } from './secret.ts'
 
 const LogLevel = Type.Union(
@@ -101,6 +102,7 @@ const schema = Type.Object({
   LIVE_CONNECTIONS_EACH: Type.Integer({ ...range(1, 100_000), default: 5 }),
   LIVE_CONNECTIONS_MAX: Type.Integer({ ...range(1, 100_000), default: 1_000 }),
   RESET_PAGE_URL: Type.Optional(url(['http:', 'https:'], 'https://shop.example.com/new-password')),
+  ...auditSchema({ url, range }),
 })
 
 const checker = Compile(schema)
@@ -203,6 +205,7 @@ function fromEnvironment(values: Static<typeof schema>) {
     liveConnectionsEach: values.LIVE_CONNECTIONS_EACH,
     liveConnectionsMax: values.LIVE_CONNECTIONS_MAX,
     resetPageUrl: values.RESET_PAGE_URL,
+    audit: auditOf(values),
   })
 }
 
@@ -241,6 +244,8 @@ function isWrong(setting: Setting, values: Record<string, unknown>): boolean {
   const value = values[setting.name]
   if (value === undefined) {
     const isForStripe = neededByStripe.includes(setting.name)
+    const neededBy = neededByAudit[setting.name]
+    if (neededBy !== undefined && values[neededBy] !== undefined) return true
     return setting.required || (isForStripe && values.PAYMENT_PROVIDER === 'stripe')
   }
   return checks.get(setting.name)?.Check(value) === false

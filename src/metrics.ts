@@ -19,6 +19,8 @@ export interface Metrics {
   mail(template: string, result: 'sent' | 'failed'): void
   /** A webhook was delivered, or was not taken. */
   webhook(result: 'delivered' | 'failed'): void
+  /** Whether the signer refuses to sign the log because it was tampered with. */
+  auditAlarm(isOn: boolean): void
 }
 
 /** Counts nothing: for scripts, and for tests that look elsewhere. */
@@ -32,4 +34,5 @@ export const noMetrics: Metrics = {
   payment: () => undefined,
   mail: () => undefined,
   webhook: () => undefined,
+  auditAlarm: () => undefined,
 }

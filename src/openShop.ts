@@ -13,12 +13,15 @@ import type { Webhooks } from './commands/webhookPorts.ts'
 import type { Config } from './config.ts'
 import { eventSchemas } from './domain/events.ts'
 import { createCodec } from './eventstore/codec.ts'
+import { createEventSeals, type EventSeals, sealedStore } from './eventstore/eventSeals.ts'
 import { countedStore, tracedStore } from './eventstore/observed.ts'
 import type { EventStore } from './eventstore/port.ts'
 import { postgresEventStore } from './eventstore/postgres.ts'
 import { createAccounts } from './infra/accounts.ts'
 import { createCheckpointBook } from './infra/auditBook.ts'
 import { createCheckpointSigner } from './infra/auditKeys.ts'
+import { createHighWaterMarks, filePlace, redisPlace, tablePlace } from './infra/auditMarks.ts'
+import { bindHashes } from './infra/bindHashes.ts'
 import { createStreamCaches } from './infra/caches.ts'
 import { systemClock } from './infra/clock.ts'
 import {
@@ -34,12 +37,14 @@ import { createPasswords } from './infra/passwords.ts'
 import { callbackBook } from './infra/paymentCallbacks.ts'
 import { createSeals, type PersonKeys } from './infra/personKeys.ts'
 import { createRecovery } from './infra/recovery.ts'
+import { createRedis, type Redis } from './infra/redis.ts'
 import { createFingerprint, createRequestKeys } from './infra/requestKeys.ts'
 import { createSecrets, type Secrets } from './infra/secrets.ts'
 import { createSessions } from './infra/sessions.ts'
 import { assertSettingsFit, rememberSettings } from './infra/shopIdentity.ts'
 import { simulatedPayments } from './infra/simulatedPayments.ts'
 import { createSnapshots } from './infra/snapshots.ts'
+import { createStateGuard } from './infra/stateGuard.ts'
 import { createTokens } from './infra/tokens.ts'
 import { createWebhooks } from './infra/webhooks.ts'
 import { type Observing, unobserved } from './tracing.ts'
@@ -74,33 +79,32 @@ export async function openShop(
   observing: Observing = unobserved,
 ): Promise<OpenShop> {
   const secrets = createSecrets(config.secretKey)
-  const { pool, eventStore, shopId } = await openData(config, secrets, observing)
+  const seals = createEventSeals(secrets.key('event-seals'))
+  const { pool, eventStore, shopId } = await openData(config, { secrets, seals }, observing)
   const { metrics } = observing
-  const seals = createSeals(pool, secrets)
-  const codec = createCodec(eventSchemas, seals)
+  const personKeys = createSeals(pool, secrets)
+  const codec = createCodec(eventSchemas, personKeys)
   const fingerprint = createFingerprint(secrets)
   const caches = createStreamCaches(cachedStreams)
-  const forgetting = forgetErased(seals, caches.clear)
+  const forgetting = forgetErased(personKeys, caches.clear)
   const passwords = createPasswords(secrets)
   const db = createDatabase(pool)
   const payments = observedPayments(await paymentsOf(config, pool, secrets), metrics)
+  const proof = proofOf(config, pool, { secrets, seals })
   return {
     shop: createShop({
       eventStore,
       codec,
       cache: caches.factory,
       fingerprint,
-      snapshots: createSnapshots(pool),
+      snapshots: createSnapshots(pool, secrets),
       clock: systemClock,
       payments,
       currency: config.currency,
       orderExpiryMs: config.orderExpiryMinutes * 60_000,
     }),
     accounts: { ...accountsOf(config, pool, secrets), passwords },
-    audit: {
-      book: createCheckpointBook(pool),
-      signer: createCheckpointSigner(pool, secrets),
-    },
+    audit: proof.services,
     eventStore,
     shopId,
     codec,
@@ -112,6 +116,7 @@ export async function openShop(
     db,
     async close() {
       clearInterval(forgetting)
+      proof.close()
       await passwords.close()
       await eventStore.close()
       await pool.end()
@@ -119,8 +124,17 @@ export async function openShop(
   }
 }
 
+interface Sealing {
+  secrets: Secrets
+  seals: EventSeals
+}
+
 /** Opens database and log, when the settings are the ones that belong to them. */
-async function openData(config: Config, secrets: Secrets, { metrics, tracing }: Observing) {
+async function openData(
+  config: Config,
+  { secrets, seals }: Sealing,
+  { metrics, tracing }: Observing,
+) {
   const url = config.databaseUrl.reveal()
   const pool = createPool(url, { size: config.databasePoolSize })
   const settings = {
@@ -133,11 +147,12 @@ async function openData(config: Config, secrets: Secrets, { metrics, tracing }: 
     await assertSettingsFit(pool, settings)
     await migrate(url)
     await assertDurable(pool)
+    await bindHashes(pool, secrets)
     store =
       config.eventStoreUrl === undefined
         ? postgresEventStore(pool, metrics)
         : countedStore(await openEventStoreDb(config.eventStoreUrl), metrics)
-    const eventStore = tracedStore(store, tracing)
+    const eventStore = tracedStore(sealedStore(store, seals), tracing)
     const shopId = await rememberSettings(pool, settings, eventStore)
     return { pool, eventStore, shopId }
   } catch (error) {
@@ -157,6 +172,28 @@ function accountsOf(config: Config, pool: Pool, secrets: Secrets) {
     sessions: createSessions(pool, secrets, { ttlSeconds: config.refreshTokenTtlSeconds }),
     recovery: createRecovery(pool, secrets),
   }
+}
+
+/** What proves the log; Redis is connected to when its copy of the high-water mark is wanted. */
+function proofOf(
+  { audit, redisUrl, eventStoreUrl }: Config,
+  pool: Pool,
+  { secrets, seals }: Sealing,
+) {
+  let redis: Redis | undefined
+  const connect = () => {
+    redis ??= createRedis(redisUrl.reveal())
+    return redis
+  }
+  const places = [tablePlace(pool), filePlace(audit.directory), redisPlace(connect)]
+  const services: AuditServices = {
+    book: createCheckpointBook(pool),
+    signer: createCheckpointSigner(pool, secrets),
+    seals,
+    marks: createHighWaterMarks(pool, secrets, places),
+    guard: createStateGuard(pool, secrets, { holdsLog: eventStoreUrl === undefined }),
+  }
+  return { services, close: () => redis?.disconnect() }
 }
 
 /** A client that is not wanted is not loaded either: this one takes 30 MB, that of Stripe 20. */

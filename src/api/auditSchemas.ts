@@ -120,15 +120,27 @@ export const Fault = Type.Object(
   { position: Position, problem: Type.Enum([...problems]), detail: text(500) },
   strict,
 )
+export const StateFinding = Type.Object(
+  { check: text(200), key: text(1_000), detail: text(1_000) },
+  strict,
+)
 export const Verification = Type.Object(
   {
+    /** Nothing that was checked is wrong. It says nothing about events that are not signed yet. */
     ok: Type.Boolean(),
+    /** Everything behind `after` up to the head is signed and has been checked. */
+    complete: Type.Boolean(),
     /** Everything behind this position and up to the other one has been checked. */
     after: Position,
     upTo: Position,
     events: integer,
     checkpoints: integer,
+    /** Events behind the last signature; null where the answer goes on with `next`. */
+    unsignedEvents: nullable(integer),
     firstBad: nullable(Fault),
+    /** What is wrong beside the chain: the first 20, and how many there are. */
+    findings: many(StateFinding, 20),
+    findingsCount: integer,
     signedUpTo: Position,
     head: Position,
     /** Where to go on, when a request cannot hold more. */

@@ -1,4 +1,5 @@
 // What the hash chain needs from the world: a place for its checkpoints, and a key to sign them.
+import type { RecordedEvent } from '../eventstore/port.ts'
 import type { PublicKey } from './accountPorts.ts'
 import type { Link } from './hashChain.ts'
 
@@ -49,7 +50,45 @@ export interface CheckpointSigner {
   jwks(): Promise<{ keys: PublicKey[] }>
 }
 
+/** How far the log has been signed, kept where the database's own rights do not reach. */
+export interface HighWaterMark extends Link {
+  at: Date
+}
+
+/** Places that hold the high-water mark, each sealed. What is read is the newest genuine one. */
+export interface HighWaterMarks {
+  newest(): Promise<HighWaterMark | undefined>
+  /** Writes it everywhere; gives the places that could not be written. */
+  raise(mark: HighWaterMark): Promise<readonly string[]>
+  /** Takes the mark back on an operator's word: after a backup has been restored. */
+  reset(mark: HighWaterMark | undefined): Promise<void>
+}
+
+/** Something outside of the chain that is not as the shop has left it. */
+export interface StateFinding {
+  check: string
+  /** The row, stream, function or file. */
+  key: string
+  detail: string
+}
+
+/** What the chain does not cover: what else a decision rests on. */
+export interface StateGuard {
+  /** Every finding, in bounded memory. */
+  findings(): AsyncIterable<StateFinding>
+  /** How many events stand behind a position; undefined where only reading them would tell. */
+  countBehind(position: bigint): Promise<number | undefined>
+}
+
+/** Whether the shop has appended an event. */
+export interface Authenticity {
+  stateOf(event: RecordedEvent): 'sealed' | 'unsealed' | 'forged'
+}
+
 export interface AuditServices {
   book: CheckpointBook
   signer: CheckpointSigner
+  seals?: Authenticity | undefined
+  marks?: HighWaterMarks | undefined
+  guard?: StateGuard | undefined
 }

@@ -2,6 +2,7 @@
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
 import type { AuditServices, Checkpoint, Kept, KeptPart, Mark } from './auditPorts.ts'
 import { beginning, type Link, nextLink } from './hashChain.ts'
+import { type SealFault, watchSeals } from './sealCheck.ts'
 
 export const problems = [
   'changed',
@@ -10,6 +11,8 @@ export const problems = [
   'forged-checkpoint',
   'missing-checkpoint',
   'wrong-hash',
+  'unsealed',
+  'went-back',
 ] as const
 
 /** The first place that does not agree. */
@@ -40,12 +43,13 @@ const partsAtOnce = 10
 export async function* checkChain(parts: ChainParts, from = 0n): AsyncGenerator<Checked> {
   const { book } = parts
   const start = await anchor(parts, from > 0n ? await book.upTo(from - 1n) : undefined)
+  const sealFault = watchSeals(parts.seals)
   if (start.fault !== undefined) return yield { fault: start.fault }
   let before = start.link
   for (;;) {
     const page = await book.partsBehind(before.position, partsAtOnce)
     for (const part of page) {
-      const checked = await checkPart(parts, before, part)
+      const checked = await checkPart({ ...parts, sealFault }, before, part)
       yield checked
       if (checked.fault !== undefined) return
       before = checked.checkpoint
@@ -61,7 +65,7 @@ async function anchor({ signer }: ChainParts, kept: Kept | undefined) {
 }
 
 async function checkPart(
-  { eventStore, signer }: ChainParts,
+  { eventStore, signer, sealFault }: ChainParts & { sealFault: SealFault },
   before: Link,
   part: KeptPart,
 ): Promise<Checked> {
@@ -71,7 +75,7 @@ async function checkPart(
   }
   const fault = faultOfOrder(before, checkpoint)
   if (fault !== undefined) return { fault }
-  const ended = await walk(eventStore, before, part)
+  const ended = await walk({ eventStore, sealFault }, before, part)
   if ('problem' in ended) return { fault: ended }
   const wrong = faultAtEnd(ended, checkpoint)
   if (wrong !== undefined) return { fault: wrong }
@@ -79,7 +83,7 @@ async function checkPart(
 }
 
 async function walk(
-  eventStore: ChainParts['eventStore'],
+  { eventStore, sealFault }: Pick<ChainParts, 'eventStore'> & { sealFault: SealFault },
   before: Link,
   { after, position, marks }: KeptPart,
 ): Promise<Link | Fault> {
@@ -89,6 +93,8 @@ async function walk(
   for await (const event of eventStore.readAll({ after })) {
     const next = follow(link, event, marks[seen])
     if ('problem' in next) return next
+    const forgery = sealFault(event)
+    if (forgery !== undefined) return forgery
     link = next
     seen += 1
     if (event.position === position) break

@@ -14,6 +14,8 @@ export interface NewEvent {
   type: string
   data: JsonObject
   metadata: JsonObject
+  /** Both as JSON, where that has been written already: adapters need not do it again. */
+  text?: { data: string; metadata: string }
 }
 
 /** An event as the log holds it. `position` orders all events of all streams. */

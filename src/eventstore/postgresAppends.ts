@@ -52,7 +52,8 @@ const retryDelaysMs = [20, 100, 400, 1_000]
 const triesMs = 8_000
 
 /** Makes an event ready to be sent. */
-export function pack({ id, type, data, metadata }: NewEvent): PackedEvent {
+export function pack({ id, type, data, metadata, text }: NewEvent): PackedEvent {
+  if (text !== undefined) return { id, type, ...text }
   return { id, type, data: JSON.stringify(data), metadata: JSON.stringify(metadata) }
 }
 

@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto'
 import type { Account, Accounts, NewAccount, Traces } from '../commands/accountPorts.ts'
 import { type Pool, rows, type Statement, violatedConstraint } from './database.ts'
+import { boundHash, openHash } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
 
 interface AccountRow {
@@ -146,10 +147,13 @@ export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
     // PostgreSQL's text cannot hold NUL: nobody has such a name.
     if (values.some(value => value.includes('\0'))) return undefined
     const [row] = await ask(statement, values)
-    return row && accountOf(row)
+    return row && accountOf(secrets, row)
   }
   return {
-    reserve: account => reserve(ask, account, emailDigest(secrets, account.email)),
+    reserve: account => {
+      const passwordHash = boundHash(secrets, account.customerId, account.passwordHash)
+      return reserve(ask, { ...account, passwordHash }, emailDigest(secrets, account.email))
+    },
     confirm: async customerId => (await ask(confirmAccount, [customerId])).length > 0,
     async release(customerId) {
       await ask(forgetUnconfirmed, [customerId])
@@ -165,7 +169,14 @@ export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
     setDisabled: async (customerId, disabled) =>
       (await ask(setDisabled, [customerId, disabled])).length > 0,
     changePassword: async ({ customerId, oldHash, newHash, keep }) =>
-      (await ask(replacePassword, [customerId, oldHash, newHash, keep])).length > 0,
+      (
+        await ask(replacePassword, [
+          customerId,
+          boundHash(secrets, customerId, oldHash),
+          boundHash(secrets, customerId, newHash),
+          keep,
+        ])
+      ).length > 0,
     async changeEmail(customerId, email) {
       try {
         const values = [customerId, emailDigest(secrets, email)]
@@ -217,11 +228,15 @@ export function emailDigest(secrets: Secrets, email: string): string {
   return hmac.update(plain(email).toLowerCase()).digest('base64url')
 }
 
-function accountOf(row: AccountRow): Account {
+/** No password leads to it. */
+const noHash = ''
+
+function accountOf(secrets: Secrets, row: AccountRow): Account {
   return {
     customerId: row.customer_id,
     username: row.username,
-    passwordHash: row.password_hash,
+    // One that was brought here from another account opens nothing.
+    passwordHash: openHash(secrets, row.customer_id, row.password_hash) ?? noHash,
     confirmed: row.confirmed,
     disabled: row.disabled,
   }

@@ -83,13 +83,22 @@ async function createKey(session: Parameters<typeof rows>[0], secrets: Secrets):
 
 /** Public keys are derived from the sealed ones: a row that was slipped in verifies nothing. */
 function keysOf(secrets: Secrets, found: readonly KeyRow[]): Keys {
-  const pairs = found.map(({ kid, sealed_private_key: sealed }) => {
+  const pairs = found.flatMap(row => openedKey(secrets, row) ?? [])
+  const [newest] = pairs
+  if (newest === undefined) {
+    throw new Error('no key that signs checkpoints can be opened: is SECRET_KEY still the same?')
+  }
+  return { ...newest, published: pairs.map(pair => publish(pair.kid, pair.privateKey)) }
+}
+
+/** Undefined for a row that the shop has not written: it neither signs nor keeps others from it. */
+function openedKey(secrets: Secrets, { kid, sealed_private_key: sealed }: KeyRow) {
+  try {
     const key = Buffer.from(secrets.open('audit-keys', sealed, kid), 'base64url')
     return { kid, privateKey: createPrivateKey({ key, format: 'der', type: 'pkcs8' }) }
-  })
-  const [newest] = pairs
-  if (newest === undefined) throw new Error('there is no key that signs checkpoints')
-  return { ...newest, published: pairs.map(pair => publish(pair.kid, pair.privateKey)) }
+  } catch {
+    return undefined
+  }
 }
 
 function publish(kid: string, privateKey: KeyObject): PublicKey {

@@ -91,11 +91,17 @@ function edgeMetrics(registry: Registry): Omit<Metrics, keyof LogMetrics> {
     'result',
   ])
   const webhooks = counter('webhooks_total', 'Attempts to deliver a webhook', ['result'])
+  const alarm = new Gauge({
+    name: 'orderstream_audit_alarm',
+    help: '1 while the log is not signed because it was tampered with',
+    registers: [registry],
+  })
   return {
     request: requestTimes(requests),
     payment: (kind, result) => payments.inc({ kind, result }),
     mail: (template, result) => mails.inc({ template, result }),
     webhook: result => webhooks.inc({ result }),
+    auditAlarm: isOn => alarm.set(isOn ? 1 : 0),
   }
 }
 

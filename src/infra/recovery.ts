@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto'
 import type { AccountMailKey, Recovery } from '../commands/accountPorts.ts'
 import { emailDigest } from './accounts.ts'
 import { type Pool, rows, type Statement, transaction } from './database.ts'
-import { digestOf, isSecret, newSecret } from './randomSecrets.ts'
+import { authenticated, digestOf, isAuthentic, newSecret } from './randomSecrets.ts'
+import { boundHash } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
 
 /** The longest that OWASP ASVS 6.5.5 allows for what is sent out of band. */
@@ -132,7 +133,7 @@ export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
       await ask(queueMail, [randomUUID(), 'email-changed', null, customerId, revision])
     },
     async issue(customerId) {
-      const token = newSecret()
+      const token = authenticated(secrets, newSecret(), ['reset', customerId])
       const values = [customerId, digestOf(token), ttlSeconds, perHourMax]
       const issued =
         await // Requests that come together are counted one by one, each seeing the one before.
@@ -146,9 +147,11 @@ export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
       await ask(withdrawToken, [digestOf(token)])
     },
     isGood: async (customerId, token) =>
-      isSecret(token) && isDone(findToken, [customerId, digestOf(token)]),
-    use: (customerId, token, passwordHash) =>
-      isDone(useToken, [customerId, digestOf(token), passwordHash]),
+      isAuthentic(secrets, token, ['reset', customerId]) &&
+      isDone(findToken, [customerId, digestOf(token)]),
+    use: async (customerId, token, passwordHash) =>
+      isAuthentic(secrets, token, ['reset', customerId]) &&
+      isDone(useToken, [customerId, digestOf(token), boundHash(secrets, customerId, passwordHash)]),
     waiting: limit => rows<AccountMailKey & object>(pool, findWaiting, [limit]),
     async claim(mailId) {
       const [found] = await ask<ClaimedRow>(claimMail, [mailId])

@@ -12,7 +12,10 @@ import type { Secret } from '../secret.ts'
 // The purposes are part of what is stored: renaming one loses what was made with it.
 const purposes = [
   'audit-keys',
+  'audit-marks',
+  'credentials',
   'email',
+  'event-seals',
   'fingerprints',
   'pepper',
   'person-keys',
@@ -21,6 +24,7 @@ const purposes = [
   'request-keys',
   'sentinel',
   'signing-keys',
+  'snapshots',
   'webhooks',
 ] as const
 export type Purpose = (typeof purposes)[number]

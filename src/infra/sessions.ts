@@ -1,9 +1,10 @@
 // Sessions and their refresh tokens, which work once; only digests of them are kept.
-import { createHmac, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { Session, Sessions } from '../commands/accountPorts.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 import { openSessions } from './openSessions.ts'
-import { digestOf, isSecret, newSecret } from './randomSecrets.ts'
+import { digestOf } from './randomSecrets.ts'
+import { newRefreshToken, readRefreshToken, successorOf, type TokenOwner } from './refreshTokens.ts'
 import type { Secrets } from './secrets.ts'
 import { tickets } from './tickets.ts'
 
@@ -99,28 +100,34 @@ export function createSessions(pool: Pool, secrets: Secrets, options: SessionsOp
     rows<Row>(pool, statement, values)
   return {
     async open(customerId, device): Promise<Session> {
-      const refresh = newSecret()
       const family = randomUUID()
+      const refresh = newRefreshToken(secrets, { family, customerId })
       const digest = digestOf(refresh)
       const made = [family, customerId, digest, ttlSeconds, idleSeconds, device ?? null]
       await ask(openSession, made)
       return { refresh, family }
     },
     async rotate(token) {
-      if (!isSecret(token)) return 'unknown'
-      const refresh = successorOf(secrets, token)
+      const owner = readRefreshToken(secrets, token)
+      if (owner === undefined) return 'unknown'
+      const refresh = successorOf(secrets, token, owner)
       const digests = [digestOf(token), digestOf(refresh)]
       const [rotated] = await ask(spendToken, [...digests, idleSeconds])
-      if (rotated !== undefined) return sessionOf(rotated, refresh)
+      if (rotated !== undefined) {
+        return isOf(owner, rotated) ? sessionOf(rotated, refresh) : 'unknown'
+      }
       const [spent] = await ask<SpentRow>(findSpent, [...digests, graceSeconds])
+      if (spent !== undefined && !isOf(owner, spent)) return 'unknown'
       if (spent?.is_graced) return sessionOf(spent, refresh)
       if (!spent?.is_spent) return 'unknown'
       await ask(revokeFamily, [spent.family])
       return 'reused'
     },
     async familyOf(refresh) {
-      if (!isSecret(refresh)) return undefined
-      return (await ask(findFamily, [digestOf(refresh)]))[0]?.family
+      const owner = readRefreshToken(secrets, refresh)
+      if (owner === undefined) return undefined
+      const [row] = await ask(findFamily, [digestOf(refresh)])
+      return row !== undefined && isOf(owner, row) ? row.family : undefined
     },
     async close(family) {
       await ask(revokeFamily, [family])
@@ -129,7 +136,7 @@ export function createSessions(pool: Pool, secrets: Secrets, options: SessionsOp
       await ask(revokeAll, [customerId])
     },
     ...openSessions(pool),
-    ...tickets(pool),
+    ...tickets(pool, secrets),
   }
 }
 
@@ -137,10 +144,7 @@ function sessionOf({ family, customer_id: customerId }: FamilyRow, refresh: stri
   return { customerId, family, refresh }
 }
 
-/**
- * The token that follows: always the same one, so that whoever asks again within the grace gets
- * no second successor, and yet nothing but digests has to be stored.
- */
-function successorOf(secrets: Secrets, token: string): string {
-  return createHmac('sha256', secrets.key('refresh-tokens')).update(token).digest('base64url')
+/** A row that was written or moved past the shop belongs to somebody else than its token. */
+function isOf(owner: TokenOwner, { family, customer_id: customerId }: FamilyRow): boolean {
+  return owner.family === family && owner.customerId === customerId
 }

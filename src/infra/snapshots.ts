@@ -1,6 +1,8 @@
 // Snapshots of long streams in PostgreSQL, wherever the log is.
-import type { Snapshots } from '../commands/ports.ts'
+import type { Snapshot, Snapshots } from '../commands/ports.ts'
 import { type Pool, rows, type Statement } from './database.ts'
+import { isRowSeal, rowSeal } from './rowSeals.ts'
+import type { Secrets } from './secrets.ts'
 
 interface SnapshotRow {
   [column: string]: unknown
@@ -8,36 +10,48 @@ interface SnapshotRow {
   event_id: string
   version: number
   written: string
+  seal: string
 }
 
 const find: Statement = {
   name: 'snapshots_find',
-  text: `select revision, event_id, version, written::text as written
+  text: `select revision, event_id, version, written::text as written, seal
     from shop.snapshots
     where stream = $1`,
 }
 /** A slow writer must not put an older one in the place of a newer one. */
 const keep: Statement = {
   name: 'snapshots_keep',
-  text: `insert into shop.snapshots (stream, revision, event_id, version, written)
-    values ($1, $2, $3, $4, $5)
+  text: `insert into shop.snapshots (stream, revision, event_id, version, written, seal)
+    values ($1, $2, $3, $4, $5, $6)
     on conflict (stream) do update
     set revision = excluded.revision, event_id = excluded.event_id, version = excluded.version,
-      written = excluded.written, taken_at = now()
+      written = excluded.written, seal = excluded.seal, taken_at = now()
     where snapshots.revision < excluded.revision or snapshots.version <> excluded.version`,
 }
 
-/** Snapshots in shop.snapshots. */
-export function createSnapshots(pool: Pool): Snapshots {
+/** The fields of a snapshot that its seal is over. */
+export function sealedFields(stream: string, snapshot: Snapshot): string[] {
+  const { revision, eventId, version, written } = snapshot
+  return [stream, String(revision), eventId, String(version), written]
+}
+
+/** Snapshots in shop.snapshots. With secrets, one that the shop has not written is not used. */
+export function createSnapshots(pool: Pool, secrets?: Secrets): Snapshots {
   return {
     async find(stream) {
       const [row] = await rows<SnapshotRow>(pool, find, [stream])
       if (row === undefined) return undefined
-      const { revision, event_id: eventId, version, written } = row
-      return { revision: Number(revision), eventId, version, written }
+      const { revision, event_id: eventId, version, written, seal } = row
+      const snapshot = { revision: Number(revision), eventId, version, written }
+      if (secrets === undefined) return snapshot
+      const fields = sealedFields(stream, snapshot)
+      return isRowSeal(secrets, 'snapshots', { fields, seal }) ? snapshot : undefined
     },
-    async keep(stream, { revision, eventId, version, written }) {
-      await rows(pool, keep, [stream, revision, eventId, version, written])
+    async keep(stream, snapshot) {
+      const { revision, eventId, version, written } = snapshot
+      const seal = secrets ? rowSeal(secrets, 'snapshots', sealedFields(stream, snapshot)) : ''
+      await rows(pool, keep, [stream, revision, eventId, version, written, seal])
     },
   }
 }

@@ -1,9 +1,12 @@
 // Tickets: what a browser sends in the place of its token, where headers end up in logs.
 import type { Sessions } from '../commands/accountPorts.ts'
 import { type Pool, rows, type Statement } from './database.ts'
-import { digestOf, isSecret, newSecret } from './randomSecrets.ts'
+import { authenticated, digestOf, isAuthentic, newSecret } from './randomSecrets.ts'
+import type { Secrets } from './secrets.ts'
 
 const ttlSeconds = 30
+/** Ours have 65 characters. */
+const lengthMax = 100
 
 const insertTicket: Statement = {
   name: 'tickets_insert',
@@ -19,21 +22,27 @@ const takeTicket: Statement = {
 }
 
 /** Tickets over shop.tickets. Throws Unavailable. */
-export function tickets(pool: Pool): Pick<Sessions, 'issueTicket' | 'redeemTicket'> {
+export function tickets(
+  pool: Pool,
+  secrets: Secrets,
+): Pick<Sessions, 'issueTicket' | 'redeemTicket'> {
   return {
     async issueTicket(customerId, family) {
-      const ticket = newSecret()
+      const ticket = authenticated(secrets, newSecret(), ['ticket', customerId, family])
       const values = [digestOf(ticket), customerId, family, ttlSeconds]
       await rows(pool, insertTicket, values)
       return ticket
     },
     async redeemTicket(ticket) {
-      if (!isSecret(ticket)) return undefined
+      if (ticket.length > lengthMax) return undefined
       const taken = rows<{ customer_id: string; family: string }>(pool, takeTicket, [
         digestOf(ticket),
       ])
       const [row] = await taken
-      return row && { customerId: row.customer_id, family: row.family }
+      if (row === undefined) return undefined
+      const { customer_id: customerId, family } = row
+      const isOurs = isAuthentic(secrets, ticket, ['ticket', customerId, family])
+      return isOurs ? { customerId, family } : undefined
     },
   }
 }

@@ -1,15 +1,18 @@
 // Extends the hash chain over the log behind everybody's back: appends know nothing of it.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AuditServices, Mark } from '../commands/auditPorts.ts'
+import type { AuditServices, Kept, Mark } from '../commands/auditPorts.ts'
+import type { Fault } from '../commands/chainCheck.ts'
 import { beginning, type Link, nextLink } from '../commands/hashChain.ts'
 import type { Clock } from '../commands/ports.ts'
-import type { EventStore } from '../eventstore/port.ts'
+import { checkMark, watchFrom } from '../commands/sealCheck.ts'
+import { type EventStore, Unavailable } from '../eventstore/port.ts'
 import { eachWithin, within } from '../kit/within.ts'
+import type { Metrics } from '../metrics.ts'
 import type { Log } from './log.ts'
 
 export interface ChainKeeping {
   audit: AuditServices
-  eventStore: Pick<EventStore, 'readAll'>
+  eventStore: Pick<EventStore, 'readAll'> & Partial<Pick<EventStore, 'head'>>
   shop: { clock: Clock }
 }
 
@@ -21,22 +24,49 @@ const patienceMs = 30_000
 const everyMs = 10_000
 /** It rests so many times as long as it works: a twentieth of a core it may take of appends. */
 const restFactor = 19
+/** Nobody appends: after an import the log is signed with half a core. */
+const idleRestFactor = 1
+
+/** The log is not what was signed, or not what the shop has appended: it is not signed. */
+export class LogTampered extends Error {
+  readonly fault: Fault
+
+  constructor(fault: Fault) {
+    super(`${fault.problem} at position ${fault.position}: ${fault.detail}`)
+    this.name = 'LogTampered'
+    this.fault = fault
+  }
+}
+
+export interface ChainWatch {
+  log: Log
+  metrics?: Pick<Metrics, 'auditAlarm'>
+  /** Something was signed: publishers may look. */
+  onSigned?(): void
+  /** Called once for each alarm that is not the one before. */
+  onAlarm?(fault: Fault): void
+  everyMs?: number
+}
 
 /** Starts signing what is new; `stop` waits for the part under way. */
-export function startAuditChain(parts: ChainKeeping & { log: Log }): { stop(): Promise<void> } {
+export function startAuditChain(parts: ChainKeeping & ChainWatch): { stop(): Promise<void> } {
   const stopping = new AbortController()
   let extending: Promise<unknown> = Promise.resolve()
   let isBusy = false
+  const report = createReport(parts)
   const look = () => {
     if (isBusy) return
     isBusy = true
     extending = extendChain(parts, { restFactor, signal: stopping.signal })
-      .catch(error => parts.log.error({ error: String(error) }, 'the log is not signed yet'))
+      .then(() => {
+        report(undefined)
+        parts.onSigned?.()
+      }, report)
       .finally(() => {
         isBusy = false
       })
   }
-  const timer = setInterval(look, everyMs)
+  const timer = setInterval(look, parts.everyMs ?? everyMs)
   look()
   return {
     async stop() {
@@ -47,13 +77,37 @@ export function startAuditChain(parts: ChainKeeping & { log: Log }): { stop(): P
   }
 }
 
+/** Says in the log, in the metric and to whoever is to be told that the log was tampered with. */
+function createReport({ log, metrics, onAlarm }: ChainWatch) {
+  let last = ''
+  return (error: unknown) => {
+    if (error !== undefined && !(error instanceof LogTampered)) {
+      log.error({ error: String(error) }, 'the log is not signed yet')
+      return
+    }
+    metrics?.auditAlarm(error !== undefined)
+    if (error === undefined) {
+      last = ''
+      return
+    }
+    const { problem, position, detail } = error.fault
+    log.error(
+      { event: 'audit-alarm', problem, position: String(position), detail },
+      'AUDIT ALARM: the log was tampered with; nothing is signed until this is resolved',
+    )
+    if (last !== error.message) onAlarm?.(error.fault)
+    last = error.message
+  }
+}
+
 /**
- * Signs everything up to the head of now, unless another process is at it. What is signed follows
- * from the log alone, so that two who do it nevertheless get the same. Throws Unavailable, and
- * Error when the last checkpoint is not one of the shop's: nothing is built on a forgery.
+ * Signs everything up to the head of now; false when another process is at it. What is signed
+ * follows from the log alone, so that two who do it nevertheless get the same. Throws Unavailable;
+ * LogTampered when the log does not continue what was signed, or has events that the shop has not
+ * appended: nothing is built on a forgery.
  */
-export async function extendChain(parts: ChainKeeping, pace: Pace = {}): Promise<void> {
-  await parts.audit.book.alone(() => extend(parts, pace))
+export async function extendChain(parts: ChainKeeping, pace: Pace = {}): Promise<boolean> {
+  return parts.audit.book.alone(() => extend(parts, pace))
 }
 
 interface Pace {
@@ -62,24 +116,50 @@ interface Pace {
   signal?: AbortSignal
 }
 
-async function extend(parts: ChainKeeping, { restFactor: rest = 0, signal }: Pace): Promise<void> {
-  let before = await lastLink(parts.audit)
+async function extend(parts: ChainKeeping, pace: Pace): Promise<void> {
+  const { audit, eventStore } = parts
+  const fault = await checkMark(audit)
+  if (fault !== undefined) throw new LogTampered(fault)
+  const last = await audit.book.last()
+  let before = await linkOf(audit, last)
+  const sealFault = await watchFrom({ ...audit, eventStore }, last)
+  const rest = createRest(parts, pace)
   let link = before
   let marks: Mark[] = []
-  let startedAt = performance.now()
-  const behind = parts.eventStore.readAll({ after: before.position })
+  const behind = eventStore.readAll({ after: before.position })
   for await (const event of eachWithin(patienceMs, 'the log', behind)) {
+    const forgery = sealFault(event)
+    if (forgery !== undefined) {
+      // What stands before it is the shop's.
+      if (marks.length > 0) await seal(parts, before, { link, marks })
+      throw new LogTampered(forgery)
+    }
     link = nextLink(link, event)
     marks.push({ position: link.position, hash: link.hash })
     if (marks.length < eventsMax) continue
     if (!(await seal(parts, before, { link, marks }))) return
     before = link
     marks = []
-    await pause((performance.now() - startedAt) * rest, signal)
-    if (signal?.aborted) return
-    startedAt = performance.now()
+    await rest()
+    if (pace.signal?.aborted) return
   }
   if (marks.length > 0) await seal(parts, before, { link, marks })
+}
+
+/** Rests after a part, longer while others append. */
+function createRest({ eventStore }: ChainKeeping, { restFactor: rest = 0, signal }: Pace) {
+  let startedAt = performance.now()
+  let head: bigint | undefined
+  return async () => {
+    const tookMs = performance.now() - startedAt
+    if (rest > 0) {
+      const before = head
+      head = await eventStore.head?.()
+      const isIdle = head !== undefined && head === before
+      await pause(tookMs * (isIdle ? Math.min(rest, idleRestFactor) : rest), signal)
+    }
+    startedAt = performance.now()
+  }
 }
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
@@ -87,12 +167,12 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
   if (ms > 0) await sleep(ms, undefined, options).catch(() => undefined)
 }
 
-async function lastLink({ book, signer }: AuditServices): Promise<Link> {
-  const last = await book.last()
+async function linkOf({ signer }: AuditServices, last: Kept | undefined): Promise<Link> {
   if (last === undefined) return beginning
   const checkpoint = await signer.open(last.signed)
   if (checkpoint?.position === last.position) return checkpoint
-  throw new Error(`the checkpoint at ${last.position} is not signed by a key of this shop`)
+  const detail = 'The newest checkpoint is not signed by a key of this shop.'
+  throw new LogTampered({ position: last.position, problem: 'forged-checkpoint', detail })
 }
 
 async function seal(
@@ -101,7 +181,18 @@ async function seal(
   { link, marks }: { link: Link; marks: readonly Mark[] },
 ): Promise<boolean> {
   const after = before.position
-  const signed = await audit.signer.sign({ ...link, after, at: shop.clock.now() })
+  const at = shop.clock.now()
+  const signed = await audit.signer.sign({ ...link, after, at })
   const adding = audit.book.add({ position: link.position, after, signed, marks })
-  return within(patienceMs, 'the book of checkpoints', adding)
+  const isAdded = await within(patienceMs, 'the book of checkpoints', adding)
+  if (isAdded) await raiseMark(audit, { ...link, at })
+  return isAdded
+}
+
+/** One place that holds the mark is enough; the others get it with the next part. */
+async function raiseMark({ marks }: AuditServices, mark: Link & { at: Date }): Promise<void> {
+  const missed = await marks?.raise(mark)
+  if (missed?.includes('file') && missed.includes('redis')) {
+    throw new Unavailable('the high-water mark could be written to no place but the database')
+  }
 }

@@ -1,4 +1,5 @@
 // Signing up, in and out, as a customer meets it; real accounts, tokens and hashes.
+import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAdmin, logIn, logOut, refresh, register } from '../../src/commands/accounts.ts'
@@ -6,6 +7,7 @@ import { isRejection, type Rejection } from '../../src/domain/rejection.ts'
 import { Unavailable } from '../../src/eventstore/port.ts'
 import { createAccounts } from '../../src/infra/accounts.ts'
 import { createPool } from '../../src/infra/database.ts'
+import { newRefreshToken } from '../../src/infra/refreshTokens.ts'
 import { createSessions } from '../../src/infra/sessions.ts'
 import { type AccountShop, openAccountShop, testSecretKey } from '../support/accounts.ts'
 
@@ -279,7 +281,7 @@ describe('a database that is away', () => {
     const { secrets, services } = open
     const accounts = createAccounts(away, secrets)
     const sessions = createSessions(away, secrets, { ttlSeconds: 60 })
-    const token = 'R'.repeat(43)
+    const token = newRefreshToken(secrets, { family: randomUUID(), customerId: randomUUID() })
     const failures = await Promise.allSettled([
       register(open.shop, { ...services, accounts }, credentials('logged')),
       logIn(open.shop, { ...services, accounts }, { login: 'logged@example.com', password }),

@@ -16,12 +16,10 @@ export interface Launcher {
   signal(signal: NodeJS.Signals): void
 }
 
-/** Starts a script, or a command of npm, with these settings and those that a shell needs. */
+/** Starts a script with these settings and no others than the ones a shell needs. */
 export function startLauncher(script: string, settings: Record<string, string>): Launcher {
   const { PATH = '', HOME = '/' } = process.env
-  const isOfNpm = script.startsWith('npm ')
-  const [command = '', ...args] = isOfNpm ? script.split(' ') : [process.execPath, script]
-  const child = spawn(command, args, {
+  const child = spawn(process.execPath, [script], {
     env: { PATH, HOME, ...settings },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -139,6 +139,7 @@ async function surroundings(
     PORT: `${await freePort()}`,
     RATE_LIMITS: 'off',
     FILES_DIR: join(directory, 'files'),
+    AUDIT_DIR: join(directory, 'audit'),
     LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
     ...settings,
   }

@@ -3,11 +3,12 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { Kept } from '../../commands/auditPorts.ts'
 import {
-  type ChainParts,
-  type CheckedPart,
-  checkChain,
-  type Fault,
-} from '../../commands/chainCheck.ts'
+  type Conclusion,
+  conclude,
+  nothingChecked,
+  type Tally,
+  verifyParts,
+} from '../../commands/logVerification.ts'
 import { strict } from '../../domain/types.ts'
 import { access, Checkpoints, positionFrom, tag, Verification } from '../auditSchemas.ts'
 import type { ApiContext } from '../context.ts'
@@ -81,71 +82,51 @@ async function* checkpointLines(context: ApiContext, after: bigint): AsyncGenera
   }
 }
 
-interface Tally {
-  after: bigint
-  upTo: bigint
-  events: number
-  checkpoints: number
-  fault: Fault | undefined
-}
-
-const nothing: Tally = { after: 0n, upTo: 0n, events: 0, checkpoints: 0, fault: undefined }
-
-/** Verifies in steps: a tally after each part, the last one with a fault where there is one. */
-async function* tallies(parts: ChainParts, from: bigint): AsyncGenerator<Tally> {
-  let tally = nothing
-  for await (const checked of checkChain(parts, from)) {
-    tally = checked.fault === undefined ? withPart(tally, checked) : { ...tally, ...checked }
-    yield tally
-  }
-}
-
-function withPart(before: Tally, { checkpoint, events }: CheckedPart): Tally {
-  return {
-    after: before.checkpoints === 0 ? checkpoint.after : before.after,
-    upTo: checkpoint.position,
-    events: before.events + events,
-    checkpoints: before.checkpoints + 1,
-    fault: undefined,
-  }
-}
-
 async function verify(context: ApiContext, from: bigint, to: bigint | undefined) {
   const signedUpTo = (await context.audit.book.last())?.position ?? 0n
   const end = to === undefined || to > signedUpTo ? signedUpTo : to
-  let last: Tally = nothing
-  for await (const tally of tallies({ ...context, ...context.audit }, from)) {
+  const parts = { ...context, ...context.audit }
+  let last = nothingChecked
+  for await (const tally of verifyParts(parts, from)) {
     last = tally
     if (tally.upTo >= end || tally.events >= eventsMax) break
   }
   const isDone = last.fault !== undefined || last.upTo >= end
-  const next = isDone || last === nothing ? null : String(last.upTo + 1n)
-  return { ...(await report(context, last)), signedUpTo: String(signedUpTo), next }
+  const next = isDone || last === nothingChecked ? null : String(last.upTo + 1n)
+  const isWhole = next === null && (to === undefined || to >= signedUpTo)
+  const conclusion = isWhole ? await conclude(parts) : undefined
+  return { ...(await report(context, last, conclusion)), signedUpTo: String(signedUpTo), next }
 }
 
-async function report({ eventStore }: ApiContext, tally: Tally) {
+/** With a conclusion the answer is about all that there is; without one it goes on with `next`. */
+async function report({ eventStore }: ApiContext, tally: Tally, conclusion?: Conclusion) {
+  const fault = tally.fault ?? conclusion?.fault
+  const head = await eventStore.head()
+  const { unsignedEvents = null, findings = [], findingsCount = 0 } = conclusion ?? {}
   return {
-    ok: tally.fault === undefined,
+    ok: fault === undefined && findingsCount === 0,
+    complete: fault === undefined && unsignedEvents === 0 && tally.upTo >= head,
     after: String(tally.after),
     upTo: String(tally.upTo),
     events: tally.events,
     checkpoints: tally.checkpoints,
-    firstBad: faultOf(tally),
-    head: String(await eventStore.head()),
+    unsignedEvents,
+    firstBad: fault === undefined ? null : { ...fault, position: String(fault.position) },
+    findings,
+    findingsCount,
+    head: String(head),
   }
-}
-
-function faultOf({ fault }: Tally) {
-  return fault === undefined ? null : { ...fault, position: String(fault.position) }
 }
 
 /** A line for each checkpoint, and a last one that says how it ended. */
 async function* verifyAll(context: ApiContext, from: bigint): AsyncGenerator<object> {
-  let last: Tally = nothing
-  for await (const tally of tallies({ ...context, ...context.audit }, from)) {
+  const parts = { ...context, ...context.audit }
+  let last = nothingChecked
+  for await (const tally of verifyParts(parts, from)) {
     last = tally
     const { upTo, events, checkpoints } = tally
     yield { upTo: String(upTo), events, checkpoints, ok: tally.fault === undefined }
   }
-  yield { done: true, ...(await report(context, last)) }
+  const conclusion = await conclude(parts, Number.POSITIVE_INFINITY)
+  yield { done: true, ...(await report(context, last, conclusion)) }
 }

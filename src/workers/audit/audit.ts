@@ -1,5 +1,6 @@
 // The auditor: checks from the log alone that the shop has kept its promises.
 import type { Kysely } from 'kysely'
+import type { AuditServices } from '../../commands/auditPorts.ts'
 import type { Codec } from '../../commands/ports.ts'
 import type { EventStore } from '../../eventstore/port.ts'
 import type { Projection } from '../../projections/projection.ts'
@@ -9,6 +10,7 @@ import { type CheckResult, checkLog, type LogCheck, type LogReader } from './log
 import { mailsAreOneAnEvent } from './mailCheck.ts'
 import { cartsAreEmptied, moneyAddsUp, ordersMoveLegally } from './orderChecks.ts'
 import { checkProjection } from './projectionCheck.ts'
+import { checkProof } from './proofCheck.ts'
 import { reservationsAreOpenOrders, stockIsNeverShort } from './stockChecks.ts'
 import {
   eventsAreReadable,
@@ -18,6 +20,7 @@ import {
 } from './streamChecks.ts'
 
 export interface AuditParts {
+  audit: AuditServices
   db: Kysely<Tables>
   eventStore: EventStore
   codec: Codec
@@ -51,7 +54,9 @@ export function auditLog(reader: LogReader, settledBefore: Date): Promise<CheckR
 export async function audit(parts: AuditParts, settledBefore: Date): Promise<CheckResult[]> {
   const { db, eventStore, codec, projections } = parts
   const mails = await mailsAreOneAnEvent(db, settledBefore)
-  const results = await checkLog({ eventStore, codec }, [...logChecks(settledBefore), mails])
+  const proof = await checkProof({ ...parts.audit, eventStore })
+  const log = await checkLog({ eventStore, codec }, [...logChecks(settledBefore), mails])
+  const results = [...proof, ...log]
   const head = () => eventStore.head()
   const read = (projection: Projection, after: bigint) =>
     readBatches({ eventStore, codec }, [projection], { after })

@@ -47,13 +47,14 @@ export async function checkProjection(
   if (live.position > newest) findings.push(`its checkpoint ${live.position} is beyond the log`)
   if (live.parked > 0) findings.push(`${live.parked} events are parked`)
   const examined = [...live.tables.values()].reduce((sum, { rows }) => sum + rows, 0)
-  if (findings.length > 0) return { check, examined, findings }
+  if (findings.length > 0) return { check, examined, findings, count: findings.length }
   const shadow = `audit_${projection.name.toLowerCase()}`
   await createShadow(db, projection, shadow)
   try {
     await fill(db, projection, { shadow, upTo: live.position, read })
     const fresh = await snapshot(db, projection, shadow)
-    return { check, examined, findings: differences(live, fresh) }
+    const different = differences(live, fresh)
+    return { check, examined, findings: different, count: different.length }
   } finally {
     await dropSchema(db, shadow)
   }

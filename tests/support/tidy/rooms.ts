@@ -28,7 +28,15 @@ export const rooms: Record<string, Room> = {
     may: either(kit, /^domain\//, /^commands\/ports\.ts$/, /^infra\/database\.ts$/, observing),
   },
   infra: {
-    may: either(kit, /^domain\//, ports, storePort, observing, /^secret\.ts$/, /^config\.ts$/),
+    may: either(
+      kit,
+      /^domain\//,
+      ports,
+      storePort,
+      observing,
+      /^secret\.ts$/,
+      /^(config|auditSettings)\.ts$/,
+    ),
     types: either(
       /^workers\/mails\/mail\.ts$/,
       /^projections\/tables\.ts$/,
@@ -59,6 +67,7 @@ export const libraries: Record<string, readonly string[]> = {
   '@opentelemetry/sdk-trace-base': ['infra'],
   '@zxcvbn-ts/language-common': ['commands'],
   'ajv-formats': ['api'],
+  aws4fetch: ['infra'],
   bcryptjs: ['infra'],
   bullmq: ['workers', 'types:api'],
   'cli-progress': ['scripts'],
@@ -71,8 +80,6 @@ export const libraries: Record<string, readonly string[]> = {
   jose: ['infra'],
   kysely: ['projections', 'infra', 'workers', 'types:api'],
   'lru-cache': ['infra', 'api'],
-  // Not a library: the Node that npm scripts run on.
-  node: [],
   nodemailer: ['infra'],
   pg: ['infra'],
   pino: ['app.ts'],
@@ -83,7 +90,16 @@ export const libraries: Record<string, readonly string[]> = {
   'smtp-server': ['infra'],
   stripe: ['infra'],
   // Schemas are data, and every room but the read models speaks them.
-  typebox: ['domain', 'commands', 'eventstore', 'infra', 'api', 'workers', 'config.ts'],
+  typebox: [
+    'domain',
+    'commands',
+    'eventstore',
+    'infra',
+    'api',
+    'workers',
+    'config.ts',
+    'auditSettings.ts',
+  ],
   uuid: ['commands'],
 }
 

@@ -1,0 +1,179 @@
+// Compares what makes PostgreSQL keep the log as it is (functions, triggers, constraints) with the
+// migrations that have made it.
+import { readdir, readFile } from 'node:fs/promises'
+import type { StateFinding } from '../commands/auditPorts.ts'
+import type { Session } from './database.ts'
+
+const directory = new URL('../../migrations/', import.meta.url)
+const constraints = [
+  'events_pkey',
+  'events_stream_revision',
+  'events_event_id',
+  'events_in_the_log',
+] as const
+
+interface Expected {
+  /** The bodies of a function by its name: the newest of each form of its arguments. */
+  functions: Map<string, Map<string, string>>
+  triggers: Map<string, string>
+  migrations: string[]
+}
+
+/** What the migrations of this release say. */
+async function readExpected(): Promise<Expected> {
+  const files = (await readdir(directory)).filter(file => file.endsWith('.sql')).sort()
+  const expected: Expected = { functions: new Map(), triggers: new Map(), migrations: [] }
+  for (const file of files) {
+    expected.migrations.push(file.replace('.sql', ''))
+    const text = await readFile(new URL(file, directory), 'utf8')
+    collectFunctions(text, expected.functions)
+    collectTriggers(text, expected.triggers)
+  }
+  return expected
+}
+
+const name = String.raw`((?:eventstore|shop)\.\w+)`
+const header = new RegExp(
+  String.raw`\b(create(?:\s+or\s+replace)?|drop)\s+function\s+(?:if\s+exists\s+)?${name}` +
+    String.raw`\s*(?:\(([^)]*)\))?`,
+  'gi',
+)
+
+function collectFunctions(text: string, functions: Expected['functions']): void {
+  for (const match of text.matchAll(header)) {
+    const [all, verb = '', name = '', args = ''] = match
+    if (verb.toLowerCase() === 'drop') {
+      functions.delete(name)
+      continue
+    }
+    const start = text.indexOf('$$', match.index + all.length)
+    const end = text.indexOf('$$', start + 2)
+    if (start < 0 || end < 0) continue
+    const forms = functions.get(name) ?? new Map()
+    forms.set(args.replace(/\s+/g, ' ').trim(), text.slice(start + 2, end))
+    functions.set(name, forms)
+  }
+}
+
+const trigger = new RegExp(
+  String.raw`create\s+(?:or\s+replace\s+)?trigger\s+(\w+)\s+(before|after)\s+([\w\s]+?)\s+` +
+    String.raw`on\s+([\w.]+)\s+for\s+each\s+(row|statement)\s+execute\s+function\s+([\w.]+)`,
+  'gi',
+)
+
+function collectTriggers(text: string, triggers: Map<string, string>): void {
+  for (const [
+    ,
+    name = '',
+    when = '',
+    what = '',
+    table = '',
+    level = '',
+    calls = '',
+  ] of text.matchAll(trigger)) {
+    const events = what
+      .toLowerCase()
+      .split(/\s+or\s+/)
+      .sort()
+      .join(' or ')
+    triggers.set(`${table}.${name}`, [when, events, level, calls].join(' ').toLowerCase())
+  }
+}
+
+/** Every difference between the catalogue of the database and the migrations. */
+export async function* catalogFindings(session: Session): AsyncGenerator<StateFinding> {
+  const expected = await readExpected()
+  yield* functionFindings(session, expected)
+  yield* triggerFindings(session, expected)
+  yield* tableFindings(session)
+  yield* migrationFindings(session, expected)
+}
+
+const check = 'what keeps the log as it is'
+const found = (key: string, detail: string): StateFinding => ({ check, key, detail })
+
+async function* functionFindings(session: Session, { functions }: Expected) {
+  const { rows } = await session.query<{ name: string; body: string; definer: boolean }>(`
+    select n.nspname || '.' || p.proname as name, p.prosrc as body, p.prosecdef as definer
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    where n.nspname in ('eventstore', 'shop')`)
+  const bodies = (name: string) => [...(functions.get(name)?.values() ?? [])]
+  for (const { name, body, definer } of rows) {
+    if (!functions.has(name)) yield found(`function ${name}`, 'No migration has made it.')
+    else if (!bodies(name).includes(body) || definer) {
+      yield found(`function ${name}`, 'It is not the one that the migrations have made.')
+    }
+  }
+  for (const name of functions.keys()) {
+    const there = rows.filter(row => row.name === name).map(row => row.body)
+    if (there.length === 0) yield found(`function ${name}`, 'It is gone.')
+  }
+}
+
+async function* triggerFindings(session: Session, { triggers }: Expected) {
+  const { rows } = await session.query<{ key: string; enabled: string; definition: string }>(`
+    select n.nspname || '.' || c.relname || '.' || t.tgname as key, t.tgenabled as enabled,
+      pg_get_triggerdef(t.oid) as definition
+    from pg_trigger t
+    join pg_class c on c.oid = t.tgrelid
+    join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname in ('eventstore', 'shop') and not t.tgisinternal`)
+  for (const { key, enabled, definition } of rows) {
+    const parsed = new Map<string, string>()
+    collectTriggers(definition, parsed)
+    const wanted = triggers.get(key)
+    if (wanted === undefined) yield found(`trigger ${key}`, 'No migration has made it.')
+    else if (parsed.get(key) !== wanted) {
+      yield found(`trigger ${key}`, 'It is not the one that the migrations have made.')
+    }
+    if (!['O', 'A'].includes(enabled)) yield found(`trigger ${key}`, 'It is disabled.')
+  }
+  for (const key of triggers.keys()) {
+    if (!rows.some(row => row.key === key)) yield found(`trigger ${key}`, 'It is gone.')
+  }
+}
+
+async function* tableFindings(session: Session) {
+  const { rows } = await session.query<{ key: string; detail: string }>(
+    `
+    select 'constraint ' || wanted as key, 'It is gone.' as detail
+    from unnest($1::text[]) as wanted
+    where not exists (
+      select from pg_constraint
+      where conrelid = 'eventstore.events'::regclass and conname = wanted
+    )
+    union all
+    select 'index ' || indexrelid::regclass, 'It is not valid.'
+    from pg_index
+    where indrelid = 'eventstore.events'::regclass and not (indisvalid and indisready and indislive)
+    union all
+    select 'column events.' || attname, 'It has a default.'
+    from pg_attribute
+    where attrelid = 'eventstore.events'::regclass and attnum > 0 and atthasdef
+    union all
+    select 'rule ' || schemaname || '.' || tablename || '.' || rulename, 'No migration has made it.'
+    from pg_rules
+    where schemaname in ('eventstore', 'shop')
+    union all
+    select 'table ' || c.oid::regclass, 'It has policies for its rows, or is no table.'
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname in ('eventstore', 'shop')
+      and (c.relrowsecurity or c.relkind in ('v', 'm', 'f', 'p'))
+    union all
+    select 'table ' || inhrelid::regclass, 'Its rows are shown as those of ' || inhparent::regclass
+    from pg_inherits i
+    join pg_class c on c.oid = i.inhparent
+    join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname in ('eventstore', 'shop') and c.relkind <> 'I'`,
+    [constraints],
+  )
+  for (const { key, detail } of rows) yield found(key, detail)
+}
+
+async function* migrationFindings(session: Session, { migrations }: Expected) {
+  const { rows } = await session.query<{ name: string }>('select name from public.kysely_migration')
+  const names = new Set(rows.map(row => row.name))
+  for (const name of migrations.filter(each => !names.has(each))) {
+    yield found(`migration ${name}`, 'It is not noted as done.')
+  }
+}

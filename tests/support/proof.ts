@@ -1,0 +1,18 @@
+// The proof of a test shop as a process sees it that has just started.
+import type { AuditServices } from '../../src/commands/auditPorts.ts'
+import { createCheckpointBook } from '../../src/infra/auditBook.ts'
+import { createCheckpointSigner } from '../../src/infra/auditKeys.ts'
+import { createSecrets } from '../../src/infra/secrets.ts'
+import { createStateGuard } from '../../src/infra/stateGuard.ts'
+import type { TestShop } from './testShop.ts'
+
+/** Its services, with nothing in their memory. */
+export function reopenedProof({ back, config }: TestShop): AuditServices {
+  const secrets = createSecrets(config.secretKey)
+  return {
+    ...back.audit,
+    book: createCheckpointBook(back.pool),
+    signer: createCheckpointSigner(back.pool, secrets),
+    guard: createStateGuard(back.pool, secrets, { holdsLog: true }),
+  }
+}
