@@ -1,6 +1,7 @@
 // The shapes of what auditors are answered.
 import Type from 'typebox'
 import { problems } from '../commands/chainCheck.ts'
+import { code, isInstant, line } from '../domain/text.ts'
 import { Id, roles, strict } from '../domain/types.ts'
 import { HttpProblem } from './problems.ts'
 import { integer, many, nullable, Position, text, time } from './schemas.ts'
@@ -39,18 +40,20 @@ export const Events = Type.Object(
   strict,
 )
 
-const clean = (maxLength: number) =>
-  Type.String({ minLength: 1, maxLength, pattern: '^[^\\0]{1,200}$' })
 /** Streams of the store itself, which start with a dollar, are not the shop's. */
-export const Stream = Type.String({ maxLength: 200, pattern: '^[A-Za-z][^\\0]{0,199}$' })
+export const Stream = code(
+  '^[A-Za-z][^\\p{C}]{0,199}$',
+  200,
+  'The name of a stream, such as order-01980000-0000-7000-8000-000000000001',
+)
 export const Limit = Type.Integer({ minimum: 1, maximum: 100, default: 50 })
 
 export const EventQuery = Type.Object(
   {
     after: Type.Optional(Position),
-    type: Type.Optional(clean(100)),
+    type: Type.Optional(line(100)),
     stream: Type.Optional(Stream),
-    actor: Type.Optional(clean(200)),
+    actor: Type.Optional(line(200)),
     correlationId: Type.Optional(Id),
     from: Type.Optional(time),
     to: Type.Optional(time),
@@ -196,9 +199,8 @@ export function positionFrom(position: string | undefined): bigint {
 
 /** A moment. Throws a 400 problem for what only looks like one. */
 export function momentFrom(moment: string, field: string): Date {
-  const at = new Date(moment)
-  if (!Number.isNaN(at.getTime())) return at
-  throw new HttpProblem('request/invalid', 'There is no such time.', {
-    errors: [{ pointer: `/${field}`, detail: 'There is no such time.' }],
+  if (isInstant(moment)) return new Date(moment)
+  throw new HttpProblem('request/invalid', 'The request is invalid.', {
+    errors: [{ pointer: `/${field}`, detail: 'must be a time as in RFC 3339 that exists' }],
   })
 }

@@ -19,6 +19,7 @@ export const cartToken = {
   [header]: Type.Optional(
     Type.String({
       maxLength: 200,
+      format: 'line',
       description: 'The cart of a guest: what X-Cart-Token said when the first item was put in',
     }),
   ),

@@ -3,20 +3,25 @@ import { createHash } from 'node:crypto'
 import type {} from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import { Check } from 'typebox/value'
+import { below } from '../commands/fieldFaults.ts'
 import {
   type FileStore,
   type Imaging,
   originalName,
   renditionName,
 } from '../commands/imagePorts.ts'
-import { AltText, type Image } from '../domain/image.ts'
+import { createValidator } from '../commands/validator.ts'
+import type { Image } from '../domain/image.ts'
+import { line } from '../domain/text.ts'
 import { strict } from '../domain/types.ts'
 import { HttpProblem } from './problems.ts'
 
 export const fileBytesMax = 5 * 1024 * 1024
 /** The longer side of what is shown as the image itself. */
 const fullPixels = 2_400
+
+const AltLine = line(500, { minLength: 0 })
+const checkAlt = createValidator(AltLine)
 
 export const uploadLimits = { fileSize: fileBytesMax, files: 1, fields: 1, fieldSize: 4_000 }
 
@@ -28,7 +33,7 @@ export const UploadForm = Type.Object(
       maxLength: fileBytesMax,
       description: 'PNG, JPEG, WebP or AVIF',
     }),
-    alt: Type.Optional(AltText),
+    alt: Type.Optional(AltLine),
   },
   strict,
 )
@@ -79,12 +84,17 @@ async function readForm(request: FastifyRequest) {
     } else if (part.type === 'field' && part.fieldname === 'alt') {
       alt = part.value
     } else {
-      throw invalid(`/${part.fieldname}`, 'There is no such field.')
+      throw invalid(
+        below('', part.fieldname),
+        'is not a known field: the fields here are file, alt',
+      )
     }
   }
-  if (file === undefined) throw invalid('/file', 'It is missing.')
-  if (!Check(AltText, alt)) throw invalid('/alt', 'At most 500 characters.')
-  return { ...file, alt }
+  if (file === undefined) throw invalid('/file', 'is required')
+  const { value, faults } = checkAlt(alt)
+  const [fault] = faults
+  if (fault !== undefined) throw invalid('/alt', fault.detail)
+  return { ...file, alt: String(value) }
 }
 
 function invalid(pointer: string, detail: string) {

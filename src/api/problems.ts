@@ -2,6 +2,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Rejection, RejectionCode } from '../domain/rejection.ts'
 import { isTransient } from '../kit/transient.ts'
+import { faultsOfRequest } from './validation.ts'
 
 interface Problem {
   status: number
@@ -70,6 +71,8 @@ const edge = {
   'request/not-found': { status: 404, title: 'Not found' },
   'request/method-not-allowed': { status: 405, title: 'Method not allowed' },
   'request/too-large': { status: 413, title: 'Request too large' },
+  'request/headers-too-large': { status: 431, title: 'Headers too large' },
+  'request/timeout': { status: 408, title: 'Request timeout' },
   'request/unsupported': { status: 415, title: 'Unsupported content type' },
   'request/key-required': { status: 400, title: 'Idempotency key required' },
   'request/precondition-required': { status: 428, title: 'Precondition required' },
@@ -146,12 +149,8 @@ export function handleError(error: FastifyError, request: FastifyRequest, reply:
     return sendProblem(reply, 'request/unavailable', 'The shop is busy or restarting: try again.')
   }
   if (error.validation !== undefined) {
-    return sendProblem(reply, 'request/invalid', 'Some fields are not as they have to be.', {
-      errors: error.validation.map(fault => ({
-        pointer: fault.pointer ?? fault.instancePath,
-        detail: fault.message ?? 'is not valid',
-        in: error.validationContext,
-      })),
+    return sendProblem(reply, 'request/invalid', 'The request is invalid: see errors.', {
+      errors: faultsOfRequest(request),
     })
   }
   const status = error.statusCode ?? 500

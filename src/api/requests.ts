@@ -3,14 +3,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type TProperties } from 'typebox'
 import { idOf, newId } from '../commands/ids.ts'
 import type { Envelope } from '../commands/ports.ts'
+import { line } from '../domain/text.ts'
 import type { ApiContext } from './context.ts'
 import type { PositionWait } from './positions.ts'
 import { isPosition } from './positions.ts'
 import { HttpProblem } from './problems.ts'
 
 /** The Idempotency-Key, as the OpenAPI document has it. */
-export const keyHeader = Type.String({
-  maxLength: 257,
+export const keyHeader = line(257, {
   description: 'The same key is the same command: a retry gets the first answer again',
 })
 
@@ -20,8 +20,7 @@ export function commandHeaders(on: {
   requireMatch?: boolean
   headers?: TProperties
 }) {
-  const match = Type.String({
-    maxLength: 200,
+  const match = line(200, {
     description: 'The ETag of what you have seen: 412 when it has changed since. * is any version',
   })
   return Type.Object({

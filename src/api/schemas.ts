@@ -2,6 +2,7 @@
 import Type from 'typebox'
 import { Charge, OrderLine } from '../domain/order.ts'
 import { orderStatuses } from '../domain/orderStates.ts'
+import { code } from '../domain/text.ts'
 import { Id, Money, Role, roles, strict } from '../domain/types.ts'
 
 export const time = Type.String({ format: 'date-time', maxLength: 40 })
@@ -111,9 +112,7 @@ export const pagesMax = 10_000
 export const PageQuery = {
   page: Type.Optional(Type.Integer({ minimum: 1, maximum: pagesMax, default: 1 })),
   pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 10 })),
-  cursor: Type.Optional(
-    Type.String({ maxLength: 4_000, description: 'nextCursor of the part before' }),
-  ),
+  cursor: Type.Optional(code('^[\\w-]*$', 4_000, 'The nextCursor of the part before')),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 10 })),
   minPosition: Type.Optional(Position),
 }

@@ -19,15 +19,22 @@ const dataPolicy = "default-src 'none';frame-ancestors 'none'"
  * API; a route that needs others sets them itself.
  */
 export function useSecureHeaders(app: FastifyInstance, { https }: { https: boolean }): void {
-  const pages = headersOf({ contentSecurityPolicy: policy({}), strictTransportSecurity: https })
-  const data = {
-    ...Object.fromEntries(Object.entries(pages).filter(([name]) => !ofPages.includes(name))),
-    'content-security-policy': dataPolicy,
-  }
+  const pages = pageHeaders(https)
+  const data = dataHeaders({ https })
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(request.url.startsWith('/api/') ? data : pages)
     done()
   })
+}
+
+function pageHeaders(https: boolean): Record<string, string> {
+  return headersOf({ contentSecurityPolicy: policy({}), strictTransportSecurity: https })
+}
+
+/** The headers of an answer that is data and no page. */
+export function dataHeaders({ https }: { https: boolean }): Record<string, string> {
+  const pages = Object.entries(pageHeaders(https)).filter(([name]) => !ofPages.includes(name))
+  return { ...Object.fromEntries(pages), 'content-security-policy': dataPolicy }
 }
 
 /** The content security policy of a page that may do more than the others. */

@@ -10,6 +10,7 @@ import type { ApiContext } from './context.ts'
 import { useFastLane } from './fastLane.ts'
 import { useGate } from './gate.ts'
 import { createLimits } from './limits.ts'
+import { createClientErrors, createFrameworkErrors } from './malformed.ts'
 import { isUnspoken, refuseMethod, watchMethods } from './methods.ts'
 import { observeRequests, traceRequests } from './observing.ts'
 import { openApi } from './openapi.ts'
@@ -46,6 +47,7 @@ import { userRoutes } from './routes/users.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { useSecureHeaders } from './secureHeaders.ts'
 import { createStanding } from './standing.ts'
+import { refuseLooseText } from './textRule.ts'
 import { useValidators } from './validation.ts'
 
 declare module 'fastify' {
@@ -157,6 +159,7 @@ export async function buildServer(
 }
 
 function bareServer({ config, log }: { config: Config; log: FastifyBaseLogger }): FastifyInstance {
+  const secure = { https: config.publicUrl.startsWith('https:') }
   return fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -164,6 +167,8 @@ function bareServer({ config, log }: { config: Config; log: FastifyBaseLogger })
     bodyLimit: bodyBytesMax,
     // As long as a request line can be: what does not fit a schema is answered by the schema.
     routerOptions: { maxParamLength: 16_384 },
+    frameworkErrors: createFrameworkErrors(secure),
+    clientErrorHandler: createClientErrors(secure),
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
     trustProxy: [...config.trustProxy],
@@ -189,6 +194,7 @@ function watchRoutes(app: FastifyInstance, { corsOrigins }: Config): void {
     if (!isOurs && !isDocumentation && !isPreflight) {
       throw new Error(`${String(route.method)} ${route.url} does not say who may use it`)
     }
+    refuseLooseText(route)
     if (isOurs && route.schema !== undefined) {
       const access = route.config?.access
       route.schema.security ??= access === 'public' ? [] : [{ bearer: [] }]

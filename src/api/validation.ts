@@ -1,20 +1,12 @@
 // Checks requests with the schemas that also make the OpenAPI document, field by field.
-import type { FastifyInstance, FastifySchemaValidationError } from 'fastify'
+import type { FastifyInstance, FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import type { TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
-import type { TLocalizedValidationError } from 'typebox/error'
-import { Value } from 'typebox/value'
+import { type FieldFault, faultsMax, shapeOf } from '../commands/fieldFaults.ts'
+import { readParameters } from '../commands/normalizing.ts'
+import { createValidator } from '../commands/validator.ts'
 
-declare module 'fastify' {
-  interface FastifySchemaValidationError {
-    /** JSON pointer of the field that is at fault. */
-    pointer?: string
-  }
-}
-
-const faultsMax = 20
 /** The parts of a request that are text, whatever they mean. */
-const readsText = new Set<string | undefined>(['params', 'querystring'])
+const isParameters = new Set<string | undefined>(['params', 'querystring'])
 
 /**
  * Bodies are taken as they are: a number in quotes is not a number. Path and query are text by
@@ -22,36 +14,53 @@ const readsText = new Set<string | undefined>(['params', 'querystring'])
  */
 export function useValidators(app: FastifyInstance): void {
   app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
-    const compiled = Compile(schema)
+    const validate = createValidator(schema)
+    const shape = shapeOf(schema)
     return (data: unknown) => {
-      const value = readsText.has(httpPart) ? Value.Convert(schema, data) : data
-      if (compiled.Check(value)) return { value }
-      return { error: faults(compiled.Errors(value)) }
+      const read = isParameters.has(httpPart) ? readParameters(shape, data) : data
+      const { value, faults } = validate(read)
+      return faults.length === 0 ? { value } : { error: faults.map(asFastifyError) }
     }
   })
 }
 
-function faults(errors: readonly TLocalizedValidationError[]): FastifySchemaValidationError[] {
-  return errors
-    .filter(error => error.keyword !== 'boolean')
-    .slice(0, faultsMax)
-    .flatMap(error =>
-      fieldsOf(error).map(pointer => ({
-        keyword: error.keyword,
-        instancePath: error.instancePath,
-        schemaPath: error.schemaPath,
-        params: {},
-        message: error.message,
-        pointer,
-      })),
-    )
+const parts = ['params', 'querystring', 'headers', 'body'] as const
+
+/**
+ * The faults of all parts of a request. Fastify stops at the first part that has one; callers want
+ * to know all of them at once.
+ */
+export function faultsOfRequest(request: FastifyRequest) {
+  const values = {
+    params: request.params,
+    querystring: request.query,
+    headers: request.headers,
+    body: request.body,
+  }
+  const all = parts.flatMap(part => {
+    // A body that may be of several types has a validator for each of them.
+    const validate: unknown = request.getValidationFunction(part)
+    const result: unknown = typeof validate === 'function' ? validate(values[part]) : undefined
+    return errorsOf(result).map(({ instancePath: pointer, message: detail }) => ({
+      pointer,
+      detail: detail ?? 'is not valid',
+      in: part,
+    }))
+  })
+  return all.slice(0, faultsMax)
 }
 
-/** Of fields that are missing or unknown, the fields themselves, not the object they belong in. */
-function fieldsOf({ instancePath, params }: TLocalizedValidationError): string[] {
-  const names = Object.entries(params).flatMap(([name, value]) =>
-    name === 'requiredProperties' || name === 'additionalProperties' ? value : [],
-  )
-  const fields = Array.isArray(names) ? names.filter(name => typeof name === 'string') : []
-  return fields.length === 0 ? [instancePath] : fields.map(field => `${instancePath}/${field}`)
+function errorsOf(result: unknown): FastifySchemaValidationError[] {
+  const isResult = typeof result === 'object' && result !== null && 'error' in result
+  return isResult && Array.isArray(result.error) ? result.error : []
+}
+
+function asFastifyError({ pointer, detail }: FieldFault): FastifySchemaValidationError {
+  return {
+    keyword: 'schema',
+    instancePath: pointer,
+    schemaPath: '',
+    params: {},
+    message: detail,
+  }
 }

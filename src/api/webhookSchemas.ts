@@ -1,11 +1,16 @@
 // The shapes of webhooks over HTTP: endpoints and deliveries.
 import Type from 'typebox'
 import { type WebhookEndpoint, webhookTypes } from '../commands/webhookPorts.ts'
+import { code, line } from '../domain/text.ts'
 import { Id, strict } from '../domain/types.ts'
 import { integer, many, nullable, PageQuery, Position, text, time } from './schemas.ts'
 
-const Url = Type.String({ minLength: 8, maxLength: 2_000, pattern: '^https?://[^\\s\\0]+$' })
-const Description = Type.String({ maxLength: 200, pattern: '^[^\\0]*$' })
+const Url = code(
+  '^https?://[^\\s\\p{C}]+$',
+  2_000,
+  'An address that begins with https:// or http://',
+)
+const Description = line(200, { minLength: 0 })
 const EventType = Type.Enum([...webhookTypes])
 const EventTypes = Type.Array(EventType, { minItems: 1, maxItems: webhookTypes.length })
 

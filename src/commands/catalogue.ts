@@ -4,7 +4,8 @@ import * as product from '../domain/product.ts'
 import { isRejection, reject } from '../domain/rejection.ts'
 import { claim, normalizeSku } from '../domain/skuClaim.ts'
 import * as stock from '../domain/stock.ts'
-import { Id, LongText, Money, Reason, ShortText, Sku, strict } from '../domain/types.ts'
+import { multiline, Name, SkuText } from '../domain/text.ts'
+import { Id, Money, strict } from '../domain/types.ts'
 import { accepted, type Command, command, step } from './command.ts'
 import { derivedId } from './ids.ts'
 import type { Shop } from './shop.ts'
@@ -14,9 +15,9 @@ const nothing = async () => undefined
 
 const CreateProduct = Type.Object(
   {
-    name: ShortText,
-    description: Type.Optional(LongText),
-    sku: Type.Optional(Sku),
+    name: Name,
+    description: Type.Optional(multiline(10_000, { minLength: 0 })),
+    sku: Type.Optional(SkuText),
     price: Money,
     categoryId: Type.Optional(Type.Union([Id, Type.Null()])),
     featured: Type.Optional(Type.Boolean()),
@@ -93,8 +94,8 @@ export const changeProduct = command({
   input: Type.Object(
     {
       productId: Id,
-      name: Type.Optional(ShortText),
-      description: Type.Optional(LongText),
+      name: Type.Optional(Name),
+      description: Type.Optional(multiline(10_000, { minLength: 0 })),
       price: Type.Optional(Money),
       categoryId: Type.Optional(Type.Union([Id, Type.Null()])),
       featured: Type.Optional(Type.Boolean()),
@@ -130,7 +131,7 @@ export const adjustStock = command({
       productId: Id,
       delta: Type.Integer({ minimum: -10_000_000, maximum: 10_000_000 }),
       reason: stock.AdjustmentReason,
-      note: Type.Optional(Reason),
+      note: Type.Optional(multiline(500)),
     },
     strict,
   ),

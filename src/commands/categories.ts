@@ -3,7 +3,8 @@ import Type from 'typebox'
 import * as category from '../domain/category.ts'
 import { claimName, normalizeName, releaseName } from '../domain/categoryName.ts'
 import { isRejection } from '../domain/rejection.ts'
-import { Id, LongText, ShortText, strict } from '../domain/types.ts'
+import { multiline, Name } from '../domain/text.ts'
+import { Id, strict } from '../domain/types.ts'
 import { accepted, type Command, step } from './command.ts'
 import { derivedId, idOf } from './ids.ts'
 import type { Envelope } from './ports.ts'
@@ -31,8 +32,8 @@ function giveBack(shop: Shop, envelope: Envelope, naming: Naming) {
 
 const CreateCategory = Type.Object(
   {
-    name: ShortText,
-    description: Type.Optional(LongText),
+    name: Name,
+    description: Type.Optional(multiline(10_000, { minLength: 0 })),
     active: Type.Optional(Type.Boolean()),
   },
   strict,
@@ -61,8 +62,8 @@ export const createCategory: Command<typeof CreateCategory> = {
 const ChangeCategory = Type.Object(
   {
     categoryId: Id,
-    name: Type.Optional(ShortText),
-    description: Type.Optional(LongText),
+    name: Type.Optional(Name),
+    description: Type.Optional(multiline(10_000, { minLength: 0 })),
     active: Type.Optional(Type.Boolean()),
   },
   strict,

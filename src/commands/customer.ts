@@ -1,13 +1,13 @@
 // Commands on customers. Credentials are kept elsewhere: see infra/accounts.ts.
 import Type from 'typebox'
 import * as customer from '../domain/customer.ts'
+import { CountryCode, line, multiline } from '../domain/text.ts'
 import { Country, Id, Role, roles, strict } from '../domain/types.ts'
 import { actorId, command, hasRole } from './command.ts'
 
 const nothing = async () => undefined
 
-const nullable = (maxLength: number) =>
-  Type.Optional(Type.Union([Type.String({ maxLength }), Type.Null()]))
+const nullable = (maxLength: number) => Type.Optional(Type.Union([line(maxLength), Type.Null()]))
 
 /** Run by the shop itself once the credentials are stored. */
 export const registerCustomer = command({
@@ -16,10 +16,10 @@ export const registerCustomer = command({
   input: Type.Object(
     {
       customerId: Id,
-      username: Type.String({ minLength: 1, maxLength: 150 }),
-      email: Type.Optional(Type.String({ maxLength: 254 })),
-      firstName: Type.Optional(Type.String({ maxLength: 100 })),
-      lastName: Type.Optional(Type.String({ maxLength: 100 })),
+      username: line(150),
+      email: Type.Optional(line(254)),
+      firstName: Type.Optional(line(100, { minLength: 0 })),
+      lastName: Type.Optional(line(100, { minLength: 0 })),
       country: Type.Optional(Country),
     },
     strict,
@@ -37,17 +37,17 @@ export const changeProfile = command({
   who: ['customer'],
   input: Type.Object(
     {
-      email: Type.Optional(Type.String({ minLength: 3, maxLength: 254 })),
+      email: Type.Optional(line(254, { minLength: 3 })),
       firstName: nullable(100),
       lastName: nullable(100),
       phoneNumber: nullable(40),
       dateOfBirth: Type.Optional(
         Type.Union([Type.String({ format: 'date', maxLength: 10 }), Type.Null()]),
       ),
-      address: nullable(500),
+      address: Type.Optional(Type.Union([multiline(500), Type.Null()])),
       city: nullable(100),
       postalCode: nullable(20),
-      country: nullable(60),
+      country: Type.Optional(Type.Union([CountryCode, Type.Null()])),
     },
     strict,
   ),

@@ -14,7 +14,8 @@ import {
 import { requestRefund } from '../domain/orderPayments.ts'
 import { allowedTransitions, type OrderStatus } from '../domain/orderStates.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
-import { type Actor, Id, PositiveMoney, Reason, ShortText, strict } from '../domain/types.ts'
+import { line, multiline } from '../domain/text.ts'
+import { type Actor, Id, PositiveMoney, strict } from '../domain/types.ts'
 import { type Advanced, advanceOrder } from './advanceOrder.ts'
 import { type Accepted, type Answer, accepted, actorId, type Command, hasRole } from './command.ts'
 import { expireIfDue } from './freeStock.ts'
@@ -63,10 +64,7 @@ function summary({ order, payment }: Advanced): Accepted['result'] {
   return { orderId, orderNumber, status, total, ...(isOpen ? { payment } : {}) }
 }
 
-const PayOrder = Type.Object(
-  { orderId: Id, paymentMethod: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })) },
-  strict,
-)
+const PayOrder = Type.Object({ orderId: Id, paymentMethod: Type.Optional(line(40)) }, strict)
 
 /** Announces the payment, asks the provider, and records what it said. */
 export const payOrder: Command<typeof PayOrder> = {
@@ -110,7 +108,7 @@ async function refuseUnpaid(shop: Shop, orderId: string, answer: Accepted): Prom
   return reject('order/payment-declined', 'The payment was declined; the order is still open.')
 }
 
-const CancelOrder = Type.Object({ orderId: Id, reason: Type.Optional(Reason) }, strict)
+const CancelOrder = Type.Object({ orderId: Id, reason: Type.Optional(multiline(500)) }, strict)
 
 /** Ends an order that is not shipped yet: its stock comes back, and what was paid is paid back. */
 export const cancelOrder: Command<typeof CancelOrder> = {
@@ -126,7 +124,7 @@ export const cancelOrder: Command<typeof CancelOrder> = {
 }
 
 const RefundOrder = Type.Object(
-  { orderId: Id, amount: Type.Optional(PositiveMoney), reason: Reason },
+  { orderId: Id, amount: Type.Optional(PositiveMoney), reason: multiline(500) },
   strict,
 )
 
@@ -161,8 +159,8 @@ export const archiveOrder: Command<typeof ArchiveOrder> = {
 const ChangeDelivery = Type.Object(
   {
     orderId: Id,
-    shippingAddress: Type.Optional(Type.String({ minLength: 1, maxLength: 1_000 })),
-    phoneNumber: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })),
+    shippingAddress: Type.Optional(multiline(1_000)),
+    phoneNumber: Type.Optional(line(40)),
   },
   strict,
 )
@@ -190,8 +188,8 @@ const UpdateOrderStatus = Type.Object(
   {
     orderId: Id,
     status: Type.Enum(['paid', 'shipped', 'delivered', 'cancelled']),
-    reason: Type.Optional(Reason),
-    tracking: Type.Optional(ShortText),
+    reason: Type.Optional(multiline(500)),
+    tracking: Type.Optional(line(200)),
   },
   strict,
 )

@@ -15,7 +15,8 @@ import { submit } from '../domain/orderDecisions.ts'
 import type { Product } from '../domain/product.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import type { Stock } from '../domain/stock.ts'
-import { Country, Id, Quantity, strict } from '../domain/types.ts'
+import { CountryCode, line, multiline } from '../domain/text.ts'
+import { Id, Quantity, strict } from '../domain/types.ts'
 import { type Advanced, advanceOrder } from './advanceOrder.ts'
 import { refuseUncountable } from './cart.ts'
 import { type Accepted, actorId, type Command, step } from './command.ts'
@@ -30,10 +31,10 @@ const Item = Type.Object({ productId: Id, quantity: Quantity }, strict)
 const PlaceOrder = Type.Object(
   {
     items: Type.Optional(Type.Array(Item, { minItems: 1, maxItems: 200 })),
-    shippingAddress: Type.String({ minLength: 1, maxLength: 1_000 }),
-    phoneNumber: Type.String({ minLength: 1, maxLength: 40 }),
-    country: Type.Optional(Country),
-    paymentMethod: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })),
+    shippingAddress: multiline(1_000),
+    phoneNumber: line(40),
+    country: Type.Optional(CountryCode),
+    paymentMethod: Type.Optional(line(40)),
     acceptPrices: Type.Optional(Type.Boolean()),
   },
   strict,

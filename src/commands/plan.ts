@@ -83,12 +83,14 @@ function decideOne<State, Event extends DomainEvent>(
   const { current, plan, waiting } = on
   const { commandId, expectedRevision, once } = waiting.envelope
   const revision = current.revision + plan.events.length
+  const decision = waiting.decide(plan.state, revision)
+  // First of all: whoever may not see it must not learn its revision either.
+  if (isRejection(decision) && isHidden(decision)) return decision
   if (expectedRevision !== undefined && expectedRevision !== revision) {
     return reject('command/stale', `It has changed since: it is at revision ${revision} now.`, {
       currentRevision: revision,
     })
   }
-  const decision = waiting.decide(plan.state, revision)
   if (isRejection(decision)) return decision
   decision.forEach((event, index) => {
     // Where nothing may be in the stream, whatever its ids, a repeat is not written.
@@ -103,6 +105,11 @@ function decideOne<State, Event extends DomainEvent>(
     position: current.position,
     replayed: false,
   }
+}
+
+/** Whether a command is refused because its object is missing, or must seem to be. */
+function isHidden({ rejected }: Rejection): boolean {
+  return rejected === 'command/forbidden' || rejected.endsWith('/not-found')
 }
 
 /**

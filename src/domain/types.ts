@@ -8,10 +8,15 @@ export const strict = { additionalProperties: false } as const
 export const Id = Type.String({
   pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$',
   maxLength: 36,
+  description: 'A UUID in lower case, such as 01980000-0000-7000-8000-000000000001',
 })
 
 /** An ISO 4217 code. */
-export const Currency = Type.String({ pattern: '^[A-Z]{3}$', maxLength: 3 })
+export const Currency = Type.String({
+  pattern: '^[A-Z]{3}$',
+  maxLength: 3,
+  description: 'An ISO 4217 code, such as GBP',
+})
 
 /** An amount in minor units that may be negative: a discount, a credit. */
 export const SignedMoney = Type.Object(
@@ -46,7 +51,7 @@ export const LongText = Type.String({ maxLength: 10_000 })
 export const Moment = Type.Integer({ minimum: 0, maximum: 253_402_300_799_999 })
 export const Reason = Type.String({ minLength: 1, maxLength: 500 })
 
-/** ISO 3166 alpha-2 or a plain country name: it stays readable, for reports. */
+/** As events hold it; what callers send is a CountryCode of text.ts. Older events have names. */
 export const Country = Type.String({ minLength: 1, maxLength: 60 })
 
 /** What text about a person reads once that person has been erased. */

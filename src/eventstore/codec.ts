@@ -5,6 +5,7 @@ import { Compile } from 'typebox/compile'
 import { type Codec, type Envelope, PoisonEvent, type Stored } from '../commands/ports.ts'
 import type { DomainEvent, EventSchemas } from '../domain/aggregate.ts'
 import type { ShopEvent } from '../domain/events.ts'
+import { isAllStorable } from '../domain/text.ts'
 import { type Actor, erasedText } from '../domain/types.ts'
 import type { JsonObject, NewEvent, RecordedEvent } from './port.ts'
 
@@ -79,6 +80,9 @@ export function createCodec(
       if (!kind.check(event.data)) {
         throw new Error(`${event.type} does not fit its schema: ${kind.faults(event.data)}`)
       }
+      // Nobody could read it: PostgreSQL's json holds neither NUL nor lone surrogates.
+      if (!isAllStorable(event.data))
+        throw new Error(`${event.type} holds text that is not Unicode`)
       return encodeChecked(kind, event, { id, envelope, seals })
     },
     decode: recorded => decode(recorded) as Promise<Stored<ShopEvent>>,

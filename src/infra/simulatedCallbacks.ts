@@ -3,6 +3,7 @@ import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { PaymentCallback } from '../commands/ports.ts'
+import { line } from '../domain/text.ts'
 import { Id } from '../domain/types.ts'
 import { parseJson } from '../kit/parseJson.ts'
 
@@ -10,8 +11,8 @@ const toleranceMs = 300_000
 
 const Body = Compile(
   Type.Object({
-    id: Type.String({ minLength: 1, maxLength: 200 }),
-    type: Type.String({ minLength: 1, maxLength: 100 }),
+    id: line(200),
+    type: line(100),
     paymentId: Type.Optional(Id),
     orderId: Type.Optional(Id),
   }),

@@ -1,6 +1,8 @@
 // Payments through Stripe: one intent a payment, noted in our database before it is confirmed.
+
 import Stripe from 'stripe'
 import type { Charge, ChargeAnswer, PaymentProvider, RefundAnswer } from '../commands/ports.ts'
+import { cutText } from '../domain/text.ts'
 import { Unavailable } from '../eventstore/port.ts'
 import type { Secret } from '../secret.ts'
 import { type Pool, rows } from './database.ts'
@@ -134,7 +136,7 @@ async function createIntent(
     )
   } catch (error) {
     // Such as a card that does not exist: nothing was made, and nothing can be charged.
-    if (isRefused(error)) return declined(error.message.slice(0, 500) || 'The card says no.')
+    if (isRefused(error)) return declined(cutText(error.message, 500) || 'The card says no.')
     throw error
   }
 }
@@ -210,7 +212,7 @@ async function refund(desk: Desk, { refundId, paymentId, amount }: Refund): Prom
     return refundAnswer(await stripe.refunds.create(values, { idempotencyKey: refundId }))
   } catch (error) {
     if (!isRefused(error)) throw error
-    return { status: 'failed', reason: error.message.slice(0, 500) || 'Stripe says no.' }
+    return { status: 'failed', reason: cutText(error.message, 500) || 'Stripe says no.' }
   }
 }
 

@@ -2,6 +2,7 @@
 import Stripe from 'stripe'
 import { Compile } from 'typebox/compile'
 import type { MoneyMoved, PaymentCallback } from '../commands/ports.ts'
+import { cutText } from '../domain/text.ts'
 import { Id } from '../domain/types.ts'
 import { fromStripe } from './stripeAmounts.ts'
 
@@ -51,7 +52,7 @@ function aboutIntent(intent: Stripe.PaymentIntent) {
 /** Why an intent was not paid, in at most 500 characters. */
 export function reasonOf(intent: Stripe.PaymentIntent): string {
   if (intent.status === 'canceled') return 'It was called off.'
-  return (intent.last_payment_error?.message || 'The card says no.').slice(0, 500)
+  return cutText(intent.last_payment_error?.message || 'The card says no.', 500)
 }
 
 // Others may use the same account at Stripe: what they write there is not ours.

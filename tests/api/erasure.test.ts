@@ -31,7 +31,6 @@ function canariesOf(mark: string) {
       address: `${mark} Canary Wharf`,
       city: `Canarytown${mark}`,
       postalCode: `CAN${mark}RY`,
-      country: `Canaria${mark}`,
     },
     delivery: { shippingAddress: `${mark} Canary Row`, phoneNumber: `+44 556 ${mark}` },
   }

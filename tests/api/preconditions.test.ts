@@ -159,3 +159,41 @@ describe('an edit by a shopper', () => {
     expectProblem(stale, 412, 'command/stale')
   })
 })
+
+describe('a precondition on what somebody else has', () => {
+  it('tells no more than a missing object does, neither revision nor existence', async () => {
+    const { id } = await newProduct(shop)
+    const placed = await newOrder(await shop.person(), id)
+    const stranger = (await shop.person()).client
+    const missing = '01980000-0000-7000-8000-000000000000'
+    const right = placed.headers.get('etag') ?? ''
+    for (const ifMatch of ['"999999"', '"0"', right, '*']) {
+      const key = newKey()
+      const ask = async (orderId: string) => [
+        await stranger.patch(`/orders/${orderId}`, { phoneNumber: '1' }, { ifMatch, key }),
+        await stranger.post(`/orders/${orderId}/cancel`, {}, { ifMatch, key }),
+        await stranger.post(`/orders/${orderId}/pay`, {}, { ifMatch, key }),
+        await stranger.delete(`/orders/${orderId}`, undefined, { ifMatch, key }),
+        await stranger.get(`/orders/${orderId}`, { ifNoneMatch: ifMatch }),
+        await stranger.get(`/orders/${orderId}/history`, { ifNoneMatch: ifMatch }),
+      ]
+      const hidden = await ask(placed.body.id)
+      const absent = await ask(missing)
+      for (const [index, answer] of hidden.entries()) {
+        const { requestId: _, ...told } = expectProblem(answer, 404, 'order/not-found')
+        const { requestId: __, ...wanted } = absent[index]?.body ?? { requestId: '' }
+        expect(told).toEqual(wanted)
+        expect(answer.headers.get('etag')).toBeNull()
+      }
+    }
+  })
+
+  it('is looked at for the owner, before what the business says', async () => {
+    const owner = await shop.person()
+    const { id } = await newProduct(shop)
+    const { body } = await newOrder(owner, id)
+    await owner.client.post(`/orders/${body.id}/cancel`, {})
+    const again = await owner.client.post(`/orders/${body.id}/pay`, {}, { ifMatch: '"999999"' })
+    expectProblem(again, 412, 'command/stale')
+  })
+})

@@ -105,6 +105,15 @@ describe('writing', () => {
     expect(write).toThrow('no schema for the event type StockStolen')
   })
 
+  it.each(['a\u0000b', 'a\ud800b'])(
+    'refuses text that no read model could hold: %j',
+    async note => {
+      const data = { productId, delta: 1, reason: 'received', note }
+      const write = async () => codec.encode({ type: 'StockAdjusted', data }, sampleId(1), envelope)
+      await expect(write()).rejects.toThrow('holds text that is not Unicode')
+    },
+  )
+
   it('leaves the event that it was given alone', async () => {
     const data = Object.freeze({ customerId, username: 'ada' })
     await codec.encode({ type: 'CustomerRegistered', data }, sampleId(1), envelope)

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { logIn, logOut, refresh, register } from '../../commands/accounts.ts'
 import { isRejection, type Rejection } from '../../domain/rejection.ts'
+import { cutText, line, secret } from '../../domain/text.ts'
 import { roles, strict } from '../../domain/types.ts'
 import type { ApiContext } from '../context.ts'
 import { bringCart, cartToken } from '../guestCart.ts'
@@ -12,8 +13,8 @@ import { nothing, problemResponses, SignedIn } from '../schemas.ts'
 
 const tag = 'Accounts'
 const open = { access: 'public' as const }
-const name = Type.String({ minLength: 1, maxLength: 254 })
-const password = Type.String({ minLength: 1, maxLength: 200 })
+const name = line(254)
+const password = secret(200)
 
 const RegisterBody = Type.Object(
   {
@@ -21,8 +22,8 @@ const RegisterBody = Type.Object(
     email: name,
     password,
     passwordConfirm: Type.Optional(password),
-    firstName: Type.Optional(Type.String({ maxLength: 100 })),
-    lastName: Type.Optional(Type.String({ maxLength: 100 })),
+    firstName: Type.Optional(line(100, { minLength: 0 })),
+    lastName: Type.Optional(line(100, { minLength: 0 })),
   },
   strict,
 )
@@ -35,7 +36,7 @@ const RegisterHeaders = Type.Object({
   'idempotency-key': Type.Optional(keyHeader),
   ...cartToken,
 })
-const RefreshBody = Type.Object({ refresh: Type.String({ minLength: 1, maxLength: 200 }) }, strict)
+const RefreshBody = Type.Object({ refresh: secret(200) }, strict)
 
 /** Publishes registering, signing in and signing out. */
 export function accountRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -148,7 +149,8 @@ function signingOut(app: FastifyInstance, { accounts }: ApiContext): void {
 
 /** What a browser or an app calls itself. */
 function deviceOf({ headers }: FastifyRequest): string | undefined {
-  return headers['user-agent']?.replaceAll('\0', '').slice(0, 200)
+  const agent = headers['user-agent']
+  return agent === undefined ? undefined : cutText(agent, 200)
 }
 
 function sendSignedIn(

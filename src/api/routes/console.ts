@@ -4,6 +4,7 @@ import { access, readFile } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { code } from '../../domain/text.ts'
 
 const dist = resolve(import.meta.dirname, '../../../console/dist')
 const open = { access: 'public' as const }
@@ -14,7 +15,9 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 }
 /** A name in one folder: no other folder can be reached with it. */
-const File = Type.Object({ file: Type.String({ pattern: '^[\\w-][\\w.-]{0,199}$' }) })
+const File = Type.Object({
+  file: code('^[\\w-][\\w.-]{0,199}$', 200, 'The name of a file of the console'),
+})
 
 /** Publishes the console under the root; it uses the API as any other client does. */
 export function consoleRoutes(app: FastifyInstance): void {

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { erasePerson, readErasure } from '../../commands/erasure.ts'
 import { isRejection } from '../../domain/rejection.ts'
+import { secret } from '../../domain/text.ts'
 import { Id, roles, strict } from '../../domain/types.ts'
 import { countReadable } from '../../projections/customerQueries.ts'
 import { signedIn } from '../actor.ts'
@@ -11,7 +12,7 @@ import { sendRejection } from '../problems.ts'
 import { envelopeOf } from '../requests.ts'
 import { Position, problemResponses, text, time } from '../schemas.ts'
 
-const EraseBody = Type.Object({ password: Type.String({ minLength: 1, maxLength: 200 }) }, strict)
+const EraseBody = Type.Object({ password: secret(200) }, strict)
 
 export const Certificate = Type.Object(
   {

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { decodeAll } from '../../commands/decoding.ts'
+import { line, multiline } from '../../domain/text.ts'
 import { strict } from '../../domain/types.ts'
 import { type Decided, decideParked, parkedEvents } from '../../projections/parking.ts'
 import { signedIn } from '../actor.ts'
@@ -17,10 +18,7 @@ const ParkedEvent = Type.Object(
   strict,
 )
 
-const parkedOne = Type.Object(
-  { name: Type.String({ minLength: 1, maxLength: 100 }), position: Position },
-  strict,
-)
+const parkedOne = Type.Object({ name: line(100), position: Position }, strict)
 const ParkedQuery = Type.Object(
   {
     after: Type.Optional(Position),
@@ -60,7 +58,7 @@ export function parkedEventRoutes(app: FastifyInstance, context: ApiContext): vo
   decision(app, context, 'skip')
 }
 
-const Reason = Type.Object({ reason: Type.String({ minLength: 1, maxLength: 500 }) }, strict)
+const Reason = Type.Object({ reason: multiline(500) }, strict)
 const OptionalReason = Type.Partial(Reason, strict)
 
 function decision(app: FastifyInstance, context: ApiContext, what: 'retry' | 'skip'): void {

@@ -2,22 +2,20 @@
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { askReset, changePassword, confirmReset } from '../../commands/passwords.ts'
+import { line, secret } from '../../domain/text.ts'
 import { Id, roles, strict } from '../../domain/types.ts'
 import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
 import { sendRejection } from '../problems.ts'
-import { nothing, problemResponses } from '../schemas.ts'
+import { nothing, problemResponses, text } from '../schemas.ts'
 
 const tag = 'Accounts'
-const password = Type.String({ minLength: 1, maxLength: 200 })
+const password = secret(200)
 
 const ChangeBody = Type.Object({ oldPassword: password, newPassword: password }, strict)
-const ResetBody = Type.Object({ email: Type.String({ minLength: 1, maxLength: 254 }) }, strict)
-const ConfirmBody = Type.Object(
-  { uid: Id, token: Type.String({ minLength: 1, maxLength: 200 }), newPassword: password },
-  strict,
-)
-const Asked = Type.Object({ detail: Type.String({ maxLength: 200 }) }, strict)
+const ResetBody = Type.Object({ email: line(254) }, strict)
+const ConfirmBody = Type.Object({ uid: Id, token: secret(200), newPassword: password }, strict)
+const Asked = Type.Object({ detail: text(200) }, strict)
 
 /** Publishes changing and resetting passwords. */
 export function passwordRoutes(app: FastifyInstance, context: ApiContext): void {

@@ -2,13 +2,14 @@
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { takeCallback } from '../../commands/paymentCallback.ts'
+import { code } from '../../domain/text.ts'
 import { strict } from '../../domain/types.ts'
 import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { problemResponses } from '../schemas.ts'
 
 const params = Type.Object(
-  { provider: Type.String({ pattern: '^[a-z]{1,30}$', maxLength: 30 }) },
+  { provider: code('^[a-z]{1,30}$', 30, 'The name of a payment provider in lower case') },
   strict,
 )
 const Answer = Type.Object({ outcome: Type.Enum(['recorded', 'unknown']) }, strict)

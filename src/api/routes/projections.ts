@@ -1,6 +1,7 @@
 // Projections as operators see them: how far they are, and rebuilding them.
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
+import { line } from '../../domain/text.ts'
 import { strict } from '../../domain/types.ts'
 import { projections } from '../../projections/index.ts'
 import { type ProjectionState, projectionStates } from '../../projections/orderQueries.ts'
@@ -61,7 +62,7 @@ const ProjectionDetail = Type.Object(
 )
 
 /** The path of what is about one projection. */
-export const named = Type.Object({ name: Type.String({ minLength: 1, maxLength: 100 }) }, strict)
+export const named = Type.Object({ name: line(100) }, strict)
 /** Publishes the projections. */
 export function projectionRoutes(app: FastifyInstance, context: ApiContext): void {
   const streams = createProgressStreams(app)

@@ -11,7 +11,7 @@ import { integer, many, nullable, Position, problemResponses, text } from '../sc
 
 const limitMax = 10_000
 const day = (description: string) =>
-  Type.Optional(Type.String({ pattern: '^[12]\\d{3}-\\d\\d-\\d\\d$', maxLength: 10, description }))
+  Type.Optional(Type.String({ format: 'date', maxLength: 10, description }))
 
 const SalesQuery = Type.Object(
   {

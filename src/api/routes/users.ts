@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { changeUser } from '../../commands/customer.ts'
 import { isRejection } from '../../domain/rejection.ts'
+import { line } from '../../domain/text.ts'
 import { Id, Role, strict } from '../../domain/types.ts'
 import { findUser, listUsers } from '../../projections/customerQueries.ts'
 import { commandRoute } from '../commandRoute.ts'
@@ -20,7 +21,7 @@ const readers = ['admin', 'auditor'] as const
 const User = Type.Object(
   {
     id: Id,
-    username: Type.String({ maxLength: 150 }),
+    username: text(150),
     email: nullable(text(254)),
     firstName: nullable(text(100)),
     lastName: nullable(text(100)),
@@ -36,7 +37,7 @@ const User = Type.Object(
 const UserQuery = Type.Object(
   {
     ...PageQuery,
-    search: Type.Optional(Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\0]*$' })),
+    search: Type.Optional(line(200)),
     role: Type.Optional(Role),
     disabled: Type.Optional(Type.Boolean()),
   },

@@ -1,4 +1,5 @@
 // Makes the sizes of images as BullMQ jobs. The outbox is the truth, Redis only the queue.
+
 import type { ConnectionOptions } from 'bullmq'
 import { type Kysely, sql } from 'kysely'
 import {
@@ -8,6 +9,7 @@ import {
   renditionName,
 } from '../../commands/imagePorts.ts'
 import { variants } from '../../domain/image.ts'
+import { cutText } from '../../domain/text.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { type JobQueue, onceAtATime, startJobQueue } from '../jobQueue.ts'
 import type { Log } from '../log.ts'
@@ -86,7 +88,7 @@ async function makeSizes({ db, files, imaging }: ImageJobParts, { hash }: ImageK
   } catch (error) {
     await sql`
       update shop.image_jobs
-      set attempts = attempts + 1, last_error = ${String(error).slice(0, 500)}
+      set attempts = attempts + 1, last_error = ${cutText(String(error), 500)}
       where hash = ${hash}
     `.execute(db)
     throw error

@@ -1,7 +1,9 @@
 // One row of the ledger, understood: numbers, time, and the document it belongs to; or a refusal.
+
 import { idOf } from '../../commands/ids.ts'
 import { parseMinor } from '../../domain/money.ts'
 import { normalizeSku } from '../../domain/skuClaim.ts'
+import { cutText } from '../../domain/text.ts'
 import type { LedgerRow } from './readLedger.ts'
 
 /** The ledger does not name its currency; the shop that wrote it is in London. */
@@ -65,7 +67,7 @@ export function interpret(row: LedgerRow): Entry | RefusedRow {
     code,
     product: normalizeSku(code),
     isGoods: isGoods(code),
-    description: row.description.trim().slice(0, 200),
+    description: cutText(row.description.trim(), 200),
     quantity,
     unitSign: signOf(price),
     unitMinor: parseMinor(price, 1, ledgerCurrency) ?? 0,

@@ -1,5 +1,7 @@
 // One document of the ledger: which rows are sold, go back, correct the stock, or are refused.
+
 import { idOf } from '../../commands/ids.ts'
+import { cutText } from '../../domain/text.ts'
 import type { ReturnedGoods } from './earlierImports.ts'
 import type { Entry } from './ledgerEntry.ts'
 import type {
@@ -206,7 +208,7 @@ function planCredits(work: Work, lines: readonly PlannedCreditLine[]): PlannedCr
     const labels = chunk.map(({ product, name }) => (product === null ? name : 'Goods returned'))
     return {
       creditNoteId: idOf('retail', 'credit', work.key, `${index}`),
-      reason: [...new Set(labels)].join(', ').slice(0, 500),
+      reason: cutText([...new Set(labels)].join(', '), 500),
       lines: chunk,
     }
   })

@@ -1,4 +1,5 @@
 // Carries out an import plan: documents side by side, each repeatable until it is recorded as done.
+
 import { adjustStock } from '../../commands/catalogue.ts'
 import { type Answer, execute } from '../../commands/command.ts'
 import {
@@ -11,6 +12,7 @@ import type { Envelope } from '../../commands/ports.ts'
 import type { Shop } from '../../commands/shop.ts'
 import type { OrderLine } from '../../domain/order.ts'
 import { isRejection } from '../../domain/rejection.ts'
+import { cutText } from '../../domain/text.ts'
 import { importEnvelope } from './importEnvelope.ts'
 import { ledgerCurrency } from './ledgerEntry.ts'
 import type {
@@ -115,7 +117,7 @@ function envelopeOf({ document, at }: Part, commandId: string): Envelope {
 /** A refusal of the shop is an end of these rows like any other: counted and explained. */
 function settle(part: Part, rows: readonly { row: number }[], answer: Answer): void {
   if (!isRejection(answer)) return
-  const reason = `${answer.rejected}: ${answer.detail}`.slice(0, 500)
+  const reason = cutText(`${answer.rejected}: ${answer.detail}`, 500)
   const refused = new Set(part.refusals.map(({ row }) => row))
   for (const row of new Set(rows.map(each => each.row))) {
     if (!refused.has(row)) part.refusals.push({ row, reason })

@@ -1,9 +1,10 @@
 // From the cells of a row to what it says of a product, or to everything that is wrong with it.
-import { Compile } from 'typebox/compile'
 import { createProduct } from '../../commands/catalogue.ts'
 import type { ProductRow } from '../../commands/importProduct.ts'
+import { createValidator } from '../../commands/validator.ts'
 import { exponentOf, parseMinor } from '../../domain/money.ts'
 import { normalizeSku } from '../../domain/skuClaim.ts'
+import { Name, normalizeText } from '../../domain/text.ts'
 import type { Column, Fault, RawRow } from './rawRow.ts'
 
 /** A row that can be carried out; its category is still a name. */
@@ -18,9 +19,9 @@ export interface FaultyRow {
   faults: Fault[]
 }
 
-const schema = Compile(createProduct.input)
+const validate = createValidator(createProduct.input)
 const faultsMax = 10
-const categoryCharactersMax = 200
+const checkCategory = createValidator(Name)
 
 /** Checks a row as the API would check it; prices are in the shop's currency. */
 export function checkRow(raw: RawRow, currency: string): CheckedRow | FaultyRow {
@@ -33,15 +34,14 @@ export function checkRow(raw: RawRow, currency: string): CheckedRow | FaultyRow 
   const row: ProductRow = { sku: normalizeSku(textOf(cells.sku)) }
   if (row.sku === '') wrong('sku', 'is missing')
   const name = textOf(cells.name)
-  if (name !== '') row.name = name
-  if (cells.description !== undefined) row.description = String(cells.description)
+  if (name !== '') row.name = normalizeText('name', name)
+  if (cells.description !== undefined) row.description = textOf(cells.description)
   readMoney(row, cells, { currency, wrong })
   readStock(row, cells, wrong)
   readFlags(row, cells, wrong)
-  const category = textOf(cells.category)
-  if (category.length > categoryCharactersMax) {
-    wrong('category', `is longer than ${categoryCharactersMax} characters`)
-  }
+  const category = normalizeText('name', textOf(cells.category))
+  const [longName] = category === '' ? [] : checkCategory(category).faults
+  if (longName !== undefined) wrong('category', longName.detail)
   faults.push(...schemaFaults(row))
   if (faults.length > 0) return { line, faults: faults.slice(0, faultsMax) }
   return category === '' ? { line, row } : { line, row, category }
@@ -105,9 +105,6 @@ function readPrice(text: string, currency: string): number | string {
 /** What the API would say; a name and a price may be missing where the product is there already. */
 function schemaFaults(row: ProductRow): Fault[] {
   const whole = { name: '?', price: { amount: 0, currency: 'AAA' }, ...row }
-  if (schema.Check(whole)) return []
-  return schema
-    .Errors(whole)
-    .filter(({ instancePath }) => instancePath !== '/sku' || row.sku !== '')
-    .map(({ instancePath, message }) => ({ pointer: instancePath, detail: message }))
+  const { faults } = validate(whole)
+  return faults.filter(({ pointer }) => pointer !== '/sku' || row.sku !== '')
 }

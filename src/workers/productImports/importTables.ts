@@ -1,6 +1,8 @@
 // What an import keeps in the database: the file, how far it is, what rows led to.
+
 import { type Kysely, sql } from 'kysely'
 import type { ImportedRow, UndoneRow } from '../../commands/importProduct.ts'
+import { cutText } from '../../domain/text.ts'
 import type { Tables } from '../../projections/tables.ts'
 import type { Fault } from './rawRow.ts'
 
@@ -93,7 +95,7 @@ export async function markEnded(
   problem: string | null = null,
 ): Promise<void> {
   // What a parser says may quote the file.
-  const said = problem?.replaceAll('\0', '').slice(0, problemCharactersMax) ?? null
+  const said = problem === null ? null : cutText(problem, problemCharactersMax)
   await sql`
     with ended as (
       update shop.product_imports

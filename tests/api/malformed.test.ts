@@ -1,0 +1,110 @@
+// Requests that reach no route, or are no HTTP, are refused in the same form as everything else.
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startTestShop, type TestShop } from '../support/testShop.ts'
+
+let shop: TestShop
+beforeAll(async () => {
+  shop = await startTestShop({ workers: false })
+})
+afterAll(() => shop?.close())
+
+/** Sends bytes as they are; what came back until the other side ended. */
+async function exchange(bytes: string) {
+  const { hostname, port } = new URL(shop.url)
+  const socket = connect(Number(port), hostname)
+  socket.on('error', () => undefined)
+  let text = ''
+  socket.on('data', chunk => {
+    text += String(chunk)
+  })
+  socket.write(bytes)
+  await once(socket, 'close')
+  const [head = '', body = ''] = text.split('\r\n\r\n')
+  const [statusLine = '', ...lines] = head.split('\r\n')
+  const headers = new Map(
+    lines.map(line => [
+      line.slice(0, line.indexOf(':')).toLowerCase(),
+      line.slice(line.indexOf(':') + 2),
+    ]),
+  )
+  return { status: Number(statusLine.split(' ')[1]), headers, problem: JSON.parse(body) }
+}
+
+const request = (line: string, ...headers: string[]) =>
+  [line, 'Host: shop.example', 'Connection: close', ...headers, '', ''].join('\r\n')
+
+describe('a request that reaches no route', () => {
+  it.each([
+    ['an address that is not UTF-8', request('GET /api/products/%C0%AF HTTP/1.1'), 400, 'invalid'],
+    ['half an escape', request('GET /api/products/%e HTTP/1.1'), 400, 'invalid'],
+    ['the same outside the API', request('GET /console/%ff HTTP/1.1'), 400, 'invalid'],
+    ['NUL in a path', request('GET /nowhere/%00 HTTP/1.1'), 404, 'not-found'],
+    ['a method nobody knows', request('BREW /api/products HTTP/1.1'), 405, 'method-not-allowed'],
+    ['a method of others', request('PROPFIND /api/products HTTP/1.1'), 405, 'method-not-allowed'],
+    ['no HTTP', 'hello\r\n\r\n', 405, 'method-not-allowed'],
+    ['no version', request('GET /api/products HTTP/9.9'), 400, 'invalid'],
+    ['a header without a name', request('GET / HTTP/1.1', ': x'), 400, 'invalid'],
+    [
+      'NUL in a header',
+      request('GET /api/products HTTP/1.1', 'X-Min-Position: \0'),
+      400,
+      'invalid',
+    ],
+    [
+      'two lengths',
+      request('POST / HTTP/1.1', 'Content-Length: 1', 'Content-Length: 2'),
+      400,
+      'invalid',
+    ],
+    [
+      '20 KiB of headers',
+      request('GET / HTTP/1.1', `X-A: ${'a'.repeat(20_000)}`),
+      431,
+      'headers-too-large',
+    ],
+    [
+      'an address of 20 KiB',
+      request(`GET /${'a'.repeat(20_000)} HTTP/1.1`),
+      431,
+      'headers-too-large',
+    ],
+    [
+      'an unknown type',
+      request('POST /api/auth/login HTTP/1.1', 'Content-Type: a/b', 'Content-Length: 0'),
+      415,
+      'unsupported',
+    ],
+    [
+      'no type at all',
+      request('POST /api/auth/login HTTP/1.1', 'Content-Type: ;', 'Content-Length: 0'),
+      415,
+      'unsupported',
+    ],
+    [
+      'a body of 10 MB',
+      request(
+        'POST /api/auth/login HTTP/1.1',
+        'Content-Type: application/json',
+        'Content-Length: 10000000',
+      ),
+      413,
+      'too-large',
+    ],
+  ])('such as %s is answered with a problem', async (_, bytes, status, code) => {
+    const answer = await exchange(bytes)
+    expect(answer.problem).toMatchObject({
+      type: `/problems/request/${code}`,
+      title: expect.stringMatching(/\S/),
+      status,
+      detail: expect.stringMatching(/\S/),
+      requestId: answer.headers.get('x-request-id'),
+    })
+    expect(answer.status).toBe(status)
+    expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+    expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8')
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
+    expect(answer.headers.get('content-security-policy')).toMatch(/default-src/)
+  })
+})
