@@ -33,7 +33,12 @@ export async function startShop(database: BenchDatabase): Promise<BenchShop> {
     const mails = await startMailSink()
     closers.push(mails.stop)
     const port = await freePort()
-    const settings = { ...settingsOn(database), PORT: `${port}`, SMTP_URL: mails.smtpUrl }
+    const settings = {
+      ...settingsOn(database),
+      PORT: `${port}`,
+      PAYMENT_PROVIDER: 'simulated',
+      SMTP_URL: mails.smtpUrl,
+    }
     const back = await openShop(loadConfig(settings))
     closers.push(back.close)
     const api = startScript('src/api/main.ts', settings)

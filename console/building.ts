@@ -1,10 +1,10 @@
 // What the console is built from, whether that has been done, and how it is done.
 import { createHash, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { build } from 'vite'
 
 const here = import.meta.dirname
 const dist = join(here, 'dist')
@@ -13,6 +13,11 @@ const buildMsMax = 600_000
 /** Below these, every file is part of it; the domain lends its tables of money and of states. */
 const sources = ['src', 'index.html', 'building.ts', 'tsconfig.json', '../package.json']
 const lent = ['../src/domain/money.ts', '../src/domain/orderStates.ts']
+
+/** Whether what builds it is installed: in production it is not. */
+export function hasTools(): boolean {
+  return existsSync(join(here, '../node_modules/vite'))
+}
 
 /** Whether what is in dist was made from the sources as they are. */
 export async function isBuilt(): Promise<boolean> {
@@ -24,6 +29,7 @@ export async function isBuilt(): Promise<boolean> {
 export async function buildConsole(): Promise<number> {
   const startedAt = performance.now()
   await dropLeftovers()
+  const { build } = await import('vite')
   const digest = await digestOfSources()
   const outDir = join(here, `dist.${randomBytes(4).toString('hex')}`)
   try {
@@ -53,7 +59,7 @@ async function dropLeftovers(): Promise<void> {
 }
 
 /** Somebody else may be building, too: whoever comes second has made the same. */
-async function putInPlace(outDir: string): Promise<void> {
+export async function putInPlace(outDir: string): Promise<void> {
   const old = `${outDir}.old`
   await rename(dist, old).catch(() => undefined)
   try {

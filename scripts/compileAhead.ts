@@ -10,7 +10,9 @@ const { scripts } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8
 const late = { 'start:api': [], 'start:worker': ['--import', './src/startWorkers.ts'] }
 
 for (const [name, also] of Object.entries(late)) {
-  const words = String(scripts[name]).split(' ').slice(1)
+  const words = String(scripts[name])
+    .replace(/^exec node /, '')
+    .split(' ')
   // Behind what begins to keep things, and before the entry.
   const told = [...words.slice(0, -1), ...also, ...words.slice(-1), '--help']
   const { status } = spawnSync(process.execPath, told, { cwd: project })

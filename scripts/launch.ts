@@ -12,6 +12,7 @@ import {
   type Services,
   withServices,
 } from '../src/infra/local/services.ts'
+import { assertPaymentProvider } from '../src/paymentSetting.ts'
 
 export interface RunningApp {
   url: string
@@ -69,6 +70,7 @@ async function bringUp(
   // A line a request is for operators; whoever tries the shop out wants to read what it said.
   const chosen = {
     ...env,
+    PAYMENT_PROVIDER: paymentProvider(env),
     LOG_LEVEL: env.LOG_LEVEL ?? 'warn',
     PORT: `${port === 0 ? await freePort() : port}`,
   }
@@ -83,6 +85,12 @@ async function bringUp(
   const { mailsUrl } = running.services
   await running.services.announce({ api: running.app.url, ...(mailsUrl && { mails: mailsUrl }) })
   console.log(whereThingsAre(running.app.url, running.services))
+}
+
+/** Somebody who tries the shop out wants no real payments; production says what it wants. */
+function paymentProvider(env: NodeJS.ProcessEnv): string {
+  if (env.NODE_ENV === 'production') assertPaymentProvider(env)
+  return env.PAYMENT_PROVIDER || 'simulated'
 }
 
 async function takeDown(running: { services?: Services; app?: RunningApp }): Promise<void> {
@@ -133,18 +141,26 @@ function whereThingsAre(url: string, services: Services): string {
   const { mailsUrl, dataDirectory, elsewhere } = services
   const inside = relative(process.cwd(), dataDirectory)
   const data = [inside.startsWith('..') ? dataDirectory : inside, ...elsewhere].join(' and ')
+  // In another terminal DATA_DIR is not set: it tells a command everything else about this shop.
+  const isUsual = dataDirectory === dataDirectoryOf({})
+  const npmRun = isUsual ? 'npm run' : `DATA_DIR=${quoted(dataDirectory)} npm run`
   const lines = [
     ['Console', `${url}/console`],
     ['API docs', `${url}/docs`],
     ['OpenAPI', `${url}/openapi.json`],
-    ['Mails', mailsUrl ? `${mailsUrl} (or: npm run mails)` : 'sent through SMTP_URL'],
+    ['Mails', mailsUrl ? `${mailsUrl} (or: ${npmRun} mails)` : 'sent through SMTP_URL'],
     ['Data', data],
-    ['First admin', 'npm run admin:create -- --username admin --email you@example.com'],
-    ['Import', 'npm run import:retail -- FILE.csv.gz'],
+    ['First admin', `${npmRun} admin:create -- --username admin --email you@example.com`],
+    ['Import', `${npmRun} import:retail -- FILE.csv.gz`],
   ]
   const table = lines.map(([name = '', value]) => `  ${name.padEnd(13)}${value}`)
   const end = `Ctrl-C stops everything; the data stays in ${data}`
   return [`Ready: ${url}`, ...table, end].join('\n')
+}
+
+/** As a word of a shell. */
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 
 // What the operator can put right is one line; anything else is a defect and shows its place.

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { type Parts, startApp } from './app.ts'
 import { loadConfig, readEnvironment } from './config.ts'
+import { assertPaymentProvider } from './paymentSetting.ts'
 
 const usage = `Settings are environment variables or lines of .env; .env.example explains each.
 Ends in order on SIGINT or SIGTERM, and at once on a second one.
@@ -18,7 +19,10 @@ export async function startProcess(parts: Parts, about: string): Promise<void> {
       console.log(`${about}\n${usage}`)
       return
     }
-    const running = await startApp(loadConfig(readEnvironment()), parts)
+    const env = readEnvironment()
+    const config = loadConfig(env)
+    assertPaymentProvider(env)
+    const running = await startApp(config, parts)
     let stopping = false
     const stop = async () => {
       if (stopping) process.exit(1)

@@ -69,7 +69,12 @@ function filledIn(value: string, env: Record<string, string>): string {
 }
 
 function environmentOf(service: Static<typeof Service>): Record<string, string> {
-  const env = { SECRET_KEY: 'a'.repeat(64), POSTGRES_PASSWORD: 'b', REDIS_PASSWORD: 'c' }
+  const env = {
+    SECRET_KEY: 'a'.repeat(64),
+    POSTGRES_PASSWORD: 'b',
+    REDIS_PASSWORD: 'c',
+    PAYMENT_PROVIDER: 'simulated',
+  }
   const values = Object.entries(service.environment ?? {})
   return Object.fromEntries(values.map(([name, value]) => [name, filledIn(value, env)]))
 }
@@ -170,8 +175,8 @@ describe('the image', () => {
   })
 
   it('is built on the Node version of the project, for a user without rights', async () => {
-    const { devDependencies } = JSON.parse(await fileText('package.json'))
-    const [major] = devDependencies.node.split('.')
+    const { dependencies } = JSON.parse(await fileText('package.json'))
+    const [major] = dependencies.node.split('.')
     const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, base]) => base)
     expect(new Set(bases)).toEqual(new Set([`node:${major}-slim`]))
     expect(dockerfile).toMatch(/^USER node$/m)
@@ -208,7 +213,7 @@ describe('what Node is told beside a script', () => {
   ])('is the same for the %s by npm, in its container and in benchmarks', async (name, script) => {
     const { scripts } = Parse(Package, JSON.parse(await fileText('package.json')))
     const words = ['node', ...flagsOf(script), script]
-    expect(scripts[`start:${name}`]).toBe(words.join(' '))
+    expect(scripts[`start:${name}`]).toBe(`exec ${words.join(' ')}`)
     expect(compose.services[name]?.command).toEqual(words)
   })
 

@@ -1,10 +1,12 @@
 // npm start as its user meets it: one command up, one keystroke down, one line when it cannot.
 
+import { exec } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { freePort } from '../../src/infra/local/ports.ts'
@@ -172,6 +174,9 @@ describe('another command beside a launcher', () => {
   })
 
   it('starts and stops its own servers when there is no launcher', async () => {
+    const launcher = await ready()
+    launcher.signal('SIGINT')
+    await launcher.ended()
     const services = await withServices(
       { DATA_DIR: directory, PATH: process.env.PATH },
       { command: 'a test' },
@@ -182,6 +187,23 @@ describe('another command beside a launcher', () => {
     expect(second.stderr()).toMatch(/^"a test" \(pid \d+\) is already running here[^\n]*\n$/)
     await services.stop()
     expect(processesOf(directory)).toEqual([])
+  })
+
+  it('makes no shop of its own where there is none', async () => {
+    const empty = join(directory, 'mistyped')
+    const asked = withServices({ DATA_DIR: empty }, { command: 'a test' })
+    await expect(asked).rejects.toThrow(`There is no shop in ${empty}: start one with npm start`)
+    expect(existsSync(empty)).toBe(false)
+  })
+
+  it('is printed with what it needs to know in another terminal', async () => {
+    const launcher = await ready({ CURRENCY: 'EUR', PORT: `${port}` })
+    const [, hint = ''] = await launcher.says(/First admin +(.*)$/m)
+    const { PATH = '', HOME = '/' } = process.env
+    const answer = await promisify(exec)(`${hint} --generate`, { env: { PATH, HOME } })
+    expect(answer.stdout).toContain('admin has been created as an admin')
+    expect(await query('select username from shop.accounts')).toEqual(['admin'])
+    expect(await query('select currency from shop.identity')).toEqual(['EUR'])
   })
 
   it('is refused when it is a second launcher', async () => {
@@ -250,12 +272,31 @@ describe('a start that cannot work', () => {
 })
 
 describe('the shop itself', () => {
-  it('is up after one command, healthy, and down after one keystroke', async () => {
-    const launcher = start({}, 'scripts/start.ts')
+  it('is up after one command, healthy, and down when npm is told to end', async () => {
+    const launcher = start({}, 'npm start')
     await launcher.says(/^Ready: /m)
     expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200)
-    launcher.signal('SIGINT')
-    expect(await launcher.ended()).toBe(0)
-    expect(processesOf(directory)).toEqual([])
+    // Npm alone, as a supervisor without a terminal does it: nobody tells the others.
+    process.kill(launcher.pid, 'SIGTERM')
+    await launcher.ended()
+    await waitFor(
+      'the end of all it has started',
+      () => processesOf(directory).length === 0,
+      30_000,
+    )
+  })
+})
+
+describe('production', () => {
+  it.each([
+    ['src/api/main.ts', { DATABASE_URL: 'postgres://127.0.0.1:1/none' }],
+    ['src/workers/main.ts', { DATABASE_URL: 'postgres://127.0.0.1:1/none' }],
+    ['scripts/start.ts', { NODE_ENV: 'production' }],
+  ])('is not served by %s with pretended payments that nobody asked for', async (script, more) => {
+    const servers = { REDIS_URL: 'redis://127.0.0.1:1', SMTP_URL: 'smtp://127.0.0.1:1' }
+    const needed = script === 'scripts/start.ts' ? {} : { ...servers, SECRET_KEY: '0'.repeat(64) }
+    const launcher = start({ ...needed, ...more }, script)
+    expect(await launcher.ended()).toBe(1)
+    expect(launcher.stderr()).toMatch(/^PAYMENT_PROVIDER is missing: [^\n]*simulated[^\n]*\n$/)
   })
 })

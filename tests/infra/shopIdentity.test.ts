@@ -46,6 +46,7 @@ const environment = (database: string, settings: Record<string, string> = {}) =>
   REDIS_URL: redis.url,
   SMTP_URL: 'smtp://127.0.0.1:1',
   SECRET_KEY: secret,
+  PAYMENT_PROVIDER: 'simulated',
   PORT: '0',
   FILES_DIR: join(directory, 'files'),
   LOG_LEVEL: 'silent',

@@ -16,10 +16,12 @@ export interface Launcher {
   signal(signal: NodeJS.Signals): void
 }
 
-/** Starts a script with these settings and no others than the ones a shell needs. */
+/** Starts a script, or a command of npm, with these settings and those that a shell needs. */
 export function startLauncher(script: string, settings: Record<string, string>): Launcher {
   const { PATH = '', HOME = '/' } = process.env
-  const child = spawn(process.execPath, [script], {
+  const isOfNpm = script.startsWith('npm ')
+  const [command = '', ...args] = isOfNpm ? script.split(' ') : [process.execPath, script]
+  const child = spawn(command, args, {
     env: { PATH, HOME, ...settings },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],

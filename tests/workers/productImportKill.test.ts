@@ -30,6 +30,7 @@ function startWorker(): void {
       REDIS_URL: config.redisUrl.reveal(),
       SMTP_URL: config.smtpUrl.reveal(),
       SECRET_KEY: config.secretKey.reveal(),
+      PAYMENT_PROVIDER: 'simulated',
       LOG_LEVEL: 'silent',
     },
   })

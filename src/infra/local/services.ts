@@ -1,8 +1,9 @@
 // The servers a command needs: those of the environment, those that run already, or local ones.
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { access, constants, mkdir, readFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
-import { type Config, loadConfig } from '../../config.ts'
+import { type Config, loadConfig, settings } from '../../config.ts'
 import { LocalServerError, type Log } from './localServer.ts'
 import { startMailCatcher } from './mailCatcher.ts'
 import { freePort } from './ports.ts'
@@ -93,6 +94,7 @@ export async function withServices(
   await refuseBroken(env)
   const missing = names.filter(name => !env[name]?.trim())
   if (missing.length === 0 && !options.exclusive) return shared(env, dataDirectory, undefined)
+  if (!options.exclusive) await refuseEmpty(dataDirectory, missing)
   await prepare(dataDirectory)
   for (;;) {
     const claimed = await claim(dataDirectory, options.command)
@@ -100,9 +102,18 @@ export async function withServices(
       return own(env, missing, { ...options, dataDirectory, runtime: claimed.mine })
     if (options.exclusive) throw new LocalServerError(alreadyRunning(claimed.theirs))
     const theirs = await settled(dataDirectory, claimed.theirs)
-    if (theirs)
-      return shared({ ...pick(theirs.env, missing), ...clean(env) }, dataDirectory, theirs)
+    if (theirs) return shared({ ...clean(theirs.env), ...clean(env) }, dataDirectory, theirs)
   }
+}
+
+/** A command works on a shop that there is: it makes no empty one to work on. */
+async function refuseEmpty(dataDirectory: string, missing: readonly Name[]): Promise<void> {
+  if (!missing.includes('DATABASE_URL') || existsSync(join(dataDirectory, 'postgres'))) return
+  if ((await readRuntime(dataDirectory)) !== undefined) return
+  throw new LocalServerError(
+    `There is no shop in ${dataDirectory}: start one with npm start, or set DATA_DIR to the ` +
+      'directory of one, or DATABASE_URL to its database',
+  )
 }
 
 async function prepare(dataDirectory: string): Promise<void> {
@@ -135,7 +146,7 @@ async function own(
     }
     const mailsUrl = parts.find(part => part.mailsUrl)?.mailsUrl
     const announce = (urls: Record<string, string>) =>
-      publish(dataDirectory, { ...runtime, ready: true, env: pick(filled, names), urls })
+      publish(dataDirectory, { ...runtime, ready: true, env: settingsIn(filled), urls })
     await announce(mailsUrl ? { mails: mailsUrl } : {})
     const kill = () => {
       for (const part of parts) part.kill?.()
@@ -252,8 +263,10 @@ function clean(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()))
 }
 
-function pick(env: NodeJS.ProcessEnv, wanted: readonly Name[]): Record<string, string> {
-  return Object.fromEntries(wanted.map(name => [name, env[name] ?? '']))
+/** What others need to know to open the same shop: it is written where only its owner may read. */
+function settingsIn(env: NodeJS.ProcessEnv): Record<string, string> {
+  const said = settings.map(({ name }): [string, string] => [name, env[name] ?? ''])
+  return Object.fromEntries(said.filter(([, value]) => value !== ''))
 }
 
 function said(name: string, log: Log): Log {

@@ -80,6 +80,8 @@ export const libraries: Record<string, readonly string[]> = {
   jose: ['infra'],
   kysely: ['projections', 'infra', 'workers', 'types:api'],
   'lru-cache': ['infra', 'api'],
+  // Not a library: the Node that npm scripts run on.
+  node: [],
   nodemailer: ['infra'],
   pg: ['infra'],
   pino: ['app.ts'],
