@@ -9,6 +9,7 @@ import { type Config, localUrl } from './config.ts'
 import { createAnswerCache } from './infra/answerCache.ts'
 import { assertWritable, createFileStore } from './infra/fileStore.ts'
 import { createImaging } from './infra/imaging.ts'
+import { createMailBox } from './infra/mailBox.ts'
 import { createProductImports } from './infra/productImports.ts'
 import { createCounters } from './infra/rateLimits.ts'
 import { assertKeepsJobs, assertOwnRedis, createRedis, createSignals } from './infra/redis.ts'
@@ -125,6 +126,7 @@ async function serve(config: Config, parts: WorkerParts, closers: Starting['clos
       progress: parts.progress,
     }),
     counters: createCounters(redis),
+    mailBox: createMailBox(pool),
     wakeMailers: () => signals.send(accountMailsQueued),
     wakeWebhooks: () => signals.send(webhooksWanted),
   })

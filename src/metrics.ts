@@ -15,8 +15,8 @@ export interface Metrics {
   request(on: { method: string; route: string; status: number }, seconds: number): void
   /** The payment provider has answered, or could not be asked (`unavailable`). */
   payment(kind: 'charge' | 'cancel' | 'refund', result: string): void
-  /** A mail was given to the mail server, or was not taken. */
-  mail(template: string, result: 'sent' | 'failed'): void
+  /** A mail was given to the mail server, was not taken, or will not be tried again. */
+  mail(template: string, result: 'sent' | 'failed' | 'undeliverable'): void
   /** A webhook was delivered, or was not taken. */
   webhook(result: 'delivered' | 'failed'): void
   /** Whether the signer refuses to sign the log because it was tampered with. */

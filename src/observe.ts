@@ -3,7 +3,7 @@ import type { Config } from './config.ts'
 import type { EventStore } from './eventstore/port.ts'
 import { addSources, createMetrics, serveMetrics } from './infra/metrics.ts'
 import type { OpenShop } from './openShop.ts'
-import { mailsWaiting } from './projections/eventIndexQueries.ts'
+import { countOpenMails } from './projections/mailQueries.ts'
 import { type ProjectionState, projectionStates } from './projections/orderQueries.ts'
 import { noTracing, type Observing } from './tracing.ts'
 import type { openQueues } from './workers/jobQueue.ts'
@@ -32,7 +32,7 @@ export async function createWatching(config: Config, role: string): Promise<Watc
       addSources(registry, {
         projections: () => lagsOf(shop),
         queues: async () => (await Promise.all(queues.map(depthOf))).flat(),
-        mailsWaiting: () => mailsWaiting(shop.db),
+        mails: () => countOpenMails(shop.db),
       })
       stop = (await serveMetrics(registry, { host: config.host, port })).close
     },

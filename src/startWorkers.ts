@@ -13,9 +13,8 @@ import { accountUpkeep, startAccountSweep } from './workers/accountUpkeep.ts'
 import { startAuditChain } from './workers/auditChain.ts'
 import { startImageJobs } from './workers/images/jobs.ts'
 import { imageOutbox } from './workers/images/outbox.ts'
-import { type AccountMailParts, startAccountMails } from './workers/mails/accountMails.ts'
-import { startMailJobs } from './workers/mails/jobs.ts'
 import { mailOutbox } from './workers/mails/outbox.ts'
+import { type MailParts, startMails } from './workers/mails/start.ts'
 import { observedProjection } from './workers/observed.ts'
 import { startOrderProcesses } from './workers/orderProcesses.ts'
 import { orderTeller } from './workers/orderTeller.ts'
@@ -52,14 +51,12 @@ export async function startWorkers(
   })
   closers.push(() => pool.end())
   const db = createDatabase(pool)
-  const mailer = createMailer(config.smtpUrl.reveal(), config.mailFrom)
-  closers.push(() => mailer.close())
   const connection = redisOptions(config.redisUrl.reveal())
-  const mails = startMailJobs({ ...parts, db, mailer, connection, shopName: config.shopName })
-  closers.push(() => mails.close())
+  const mails = startMailWork(config, { ...parts, db, connection }, closers)
   const images = startImageJobs({ ...parts, db, connection })
   closers.push(() => images.close())
-  startAccountWork(config, { ...parts, mailer, connection }, closers)
+  const accountSweep = startAccountSweep(parts)
+  closers.push(() => accountSweep.stop())
   const webhooks = startWebhookJobs({ ...parts, db, connection, patience: config.webhookPatience })
   signals.on(webhooksWanted, webhooks.wake)
   closers.push(() => webhooks.close())
@@ -94,15 +91,17 @@ export async function startWorkers(
 /** What follows the log like a projection, and owns nothing that a rebuild could drop. */
 const reactions = [mailOutbox, imageOutbox, accountUpkeep, webhookOutbox]
 
-function startAccountWork(
-  { shopName, publicUrl, resetPageUrl }: Config,
-  parts: WorkerParts & Pick<AccountMailParts, 'mailer' | 'connection'>,
+function startMailWork(
+  config: Config,
+  parts: WorkerParts & Pick<MailParts, 'connection' | 'db'>,
   closers: Starting['closers'],
 ) {
+  const mailer = createMailer(config.smtpUrl.reveal(), config.mailFrom)
+  closers.push(() => mailer.close())
+  const { shopName, publicUrl, resetPageUrl } = config
   const resetPage = resetPageUrl ?? `${publicUrl}/reset-password`
-  const mails = startAccountMails({ ...parts, shopName, resetPage })
+  const mails = startMails({ ...parts, mailer, shopName, resetPage, limits: undefined })
   parts.signals.on(accountMailsQueued, mails.wake)
   closers.push(() => mails.close())
-  const sweep = startAccountSweep(parts)
-  closers.push(() => sweep.stop())
+  return mails
 }

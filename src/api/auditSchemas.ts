@@ -156,6 +156,7 @@ const Mail = Type.Object(
   {
     eventId: Id,
     template: text(100),
+    state: text(20),
     queuedAt: time,
     sentAt: nullable(time),
     attempts: integer,

@@ -4,7 +4,14 @@ import type { Kysely } from 'kysely'
 import type { AccountServices } from '../commands/accountPorts.ts'
 import type { AuditServices } from '../commands/auditPorts.ts'
 import type { FileStore, Imaging } from '../commands/imagePorts.ts'
-import type { CallbackBook, Codec, Counters, Fingerprint, RequestKeys } from '../commands/ports.ts'
+import type {
+  CallbackBook,
+  Codec,
+  Counters,
+  Fingerprint,
+  MailBox,
+  RequestKeys,
+} from '../commands/ports.ts'
 import type { Shop } from '../commands/shop.ts'
 import type { WebhookSender, Webhooks } from '../commands/webhookPorts.ts'
 import type { Config } from '../config.ts'
@@ -79,6 +86,7 @@ export interface ApiContext {
   /** Where requests are counted. */
   counters: Counters
   webhooks: Webhooks
+  mailBox: MailBox
   sender: WebhookSender
   /** Tells those who send webhooks that there are some; without it they find them in a second. */
   wakeWebhooks(): void

@@ -35,6 +35,8 @@ const refusals = {
   'command/stale': { status: 412, title: 'Changed since' },
   'customer/not-found': { status: 404, title: 'Customer not found' },
   'customer/own-rights': { status: 409, title: 'Your own rights' },
+  'mail/not-found': { status: 404, title: 'Mail not found' },
+  'mail/sent': { status: 409, title: 'Mail sent already' },
   'order/expired': { status: 409, title: 'Order expired' },
   'import/illegal-status': { status: 409, title: 'Illegal import status' },
   'import/not-found': { status: 404, title: 'Import not found' },

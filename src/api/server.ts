@@ -27,6 +27,7 @@ import { categoryRoutes } from './routes/categories.ts'
 import { consoleRoutes } from './routes/console.ts'
 import { erasureRoutes } from './routes/erasure.ts'
 import { imageRoutes } from './routes/images.ts'
+import { mailRoutes } from './routes/mails.ts'
 import { healthRoutes } from './routes/operations.ts'
 import { orderRoutes } from './routes/orders.ts'
 import { parkedEventRoutes } from './routes/parkedEvents.ts'
@@ -87,6 +88,7 @@ const apiRoutes = [
   reportRoutes,
   queueSessionRoutes,
   webhookRoutes,
+  mailRoutes,
   auditLogRoutes,
   auditStateRoutes,
   auditChainRoutes,

@@ -48,6 +48,8 @@ export interface Accounts {
    * False when another account has it.
    */
   changeEmail(customerId: string, email: string): Promise<boolean>
+  /** By which an address can be recognised and not be read. */
+  digestOf(email: string): string
   /** Forgets a person: account, sessions, tokens, waiting mails, and the key to the log. */
   forget(customerId: string): Promise<void>
   /** What is left of somebody outside the log. */
@@ -73,14 +75,8 @@ export interface Traces {
 
 export type AccountMailTemplate = 'password-reset' | 'password-changed' | 'email-changed'
 
-export interface AccountMailKey {
-  mail_id: string
-  template: AccountMailTemplate
-}
-
-export interface ClaimedMail {
-  /** Whose account; null for nobody's. */
-  customerId: string | null
+export interface MailSubject {
+  customerId: string
   /** Of their stream, where the mail is about a change. */
   revision: number | null
 }
@@ -104,13 +100,8 @@ export interface Recovery {
   isGood(customerId: string, token: string): Promise<boolean>
   /** Uses a token, once, to set a password; all sessions end. False when it is not good. */
   use(customerId: string, token: string, passwordHash: string): Promise<boolean>
-  /** Mails that wait to be sent, oldest first. */
-  waiting(limit: number): Promise<AccountMailKey[]>
-  /** What a mail is about, undefined when it is sent already. */
-  claim(mailId: string): Promise<ClaimedMail | undefined>
-  /** Nothing of a mail is kept once it is sent. */
-  sent(mailId: string): Promise<void>
-  notSent(mailId: string, error: string): Promise<void>
+  /** Whose account a mail is about; undefined where there is none, or none that may be used. */
+  subjectOf(eventId: string, template: string): Promise<MailSubject | undefined>
 }
 
 /** Each of these throws Unavailable at once when too many are waiting. */

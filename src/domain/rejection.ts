@@ -25,6 +25,8 @@ export type RejectionCode =
   | 'command/stale'
   | 'customer/not-found'
   | 'customer/own-rights'
+  | 'mail/not-found'
+  | 'mail/sent'
   | 'order/expired'
   | 'import/illegal-status'
   | 'import/not-found'

@@ -130,7 +130,7 @@ const countTraces: Statement = {
       (select count(*) from shop.accounts where customer_id = $1)::integer as accounts,
       (select count(*) from shop.sessions where customer_id = $1)::integer as sessions,
       (select count(*) from shop.password_resets where customer_id = $1)::integer as resets,
-      (select count(*) from shop.account_mails where customer_id = $1)::integer as mails
+      (select count(*) from shop.mails where customer_id = $1)::integer as mails
     from shop.person_keys k
     where k.subject = $1`,
 }
@@ -187,6 +187,7 @@ export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
         throw error
       }
     },
+    digestOf: email => emailDigest(secrets, email),
     async forget(customerId) {
       await rows(pool, forgetForGood, [customerId])
     },

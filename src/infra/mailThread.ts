@@ -1,10 +1,11 @@
 // The thread that sends mails over SMTP: putting one together takes as long as projecting a dozen
 // events, and people who follow their orders live wait for those.
 import { setPriority } from 'node:os'
+import { Readable } from 'node:stream'
 import { workerData } from 'node:worker_threads'
 import { createTransport } from 'nodemailer'
-import { codeOf } from '../kit/codeOf.ts'
-import type { Mail } from '../workers/mails/mail.ts'
+import type { Mail, SendResult } from '../workers/mails/mail.ts'
+import { smtpFailure } from './smtpFailures.ts'
 import { answerJobs } from './threads.ts'
 
 export interface MailSettings {
@@ -12,32 +13,64 @@ export interface MailSettings {
   from: string
 }
 
-/** A code where it was not taken: what servers say may quote the address. */
-export type Reply = { failed: string } | { sent: true }
+export interface MailJob {
+  mail: Mail
+  /** Until when its text may begin to be sent, on the monotonic clock of the process. */
+  beginBefore: bigint
+}
 
 const { smtpUrl, from }: MailSettings = workerData
 const domain = /@([^>\s]+)/.exec(from)?.[1] ?? 'localhost'
 const transport = createTransport({
   url: smtpUrl,
   pool: true,
-  maxConnections: 3,
-  // One that has stopped answering is given up before others may take its mail: see outboxRows.ts.
+  maxConnections: 6,
   connectionTimeout: 5_000,
   greetingTimeout: 5_000,
-  socketTimeout: 10_000,
+  // A server may look at a mail for long before it says that it has taken it (RFC 5321, 4.5.3.2):
+  // giving up earlier would send the mail again.
+  socketTimeout: 60_000,
   disableFileAccess: true,
   disableUrlAccess: true,
 })
+
+/** What is known of the mail that has a message id. */
+interface Sending {
+  beginBefore: bigint
+  hasBegun: boolean
+}
+const sendings = new Map<string, Sending>()
+
+// The text of a mail is read only once the server asks for it, so this is the last moment at which
+// it can be held back.
+transport.use('stream', (mail, done) => {
+  const sending = sendings.get(mail.message.messageId())
+  mail.message.processFunc(text => Readable.from(guarded(text, sending)))
+  done()
+})
+
+async function* guarded(text: AsyncIterable<Buffer>, sending: Sending | undefined) {
+  if (sending === undefined || process.hrtime.bigint() > sending.beginBefore) {
+    throw Object.assign(new Error('it took too long to reach the server'), { code: 'ELATE' })
+  }
+  sending.hasBegun = true
+  yield* text
+}
 
 // Nobody waits for a mail as for an answer. Elsewhere than on Linux this would be about the whole
 // process.
 if (process.platform === 'linux') setPriority(10)
 
-answerJobs<Mail, Reply>(async ({ id, to, subject, text, html }) => {
+answerJobs<MailJob, SendResult>(async ({ mail: { id, to, subject, text, html }, beginBefore }) => {
+  const messageId = `<${id}@${domain}>`
+  const sending: Sending = { beginBefore, hasBegun: false }
+  sendings.set(messageId, sending)
   try {
-    await transport.sendMail({ from, to, subject, text, html, messageId: `<${id}@${domain}>` })
-    return { sent: true }
+    await transport.sendMail({ from, to, subject, text, html, messageId })
+    return { taken: true }
   } catch (error) {
-    return { failed: codeOf(error) }
+    return smtpFailure(error, sending.hasBegun)
+  } finally {
+    sendings.delete(messageId)
   }
 })

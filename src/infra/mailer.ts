@@ -1,24 +1,29 @@
 // Sends mails over SMTP, on a thread of their own.
-import type { Mail, Mailer } from '../workers/mails/mail.ts'
-import type { MailSettings, Reply } from './mailThread.ts'
+import { codeOf } from '../kit/codeOf.ts'
+import type { Mailer, SendResult } from '../workers/mails/mail.ts'
+import type { MailJob, MailSettings } from './mailThread.ts'
 import { createThread } from './threads.ts'
 
 /** More than are ever sent at once. */
 const waitingMax = 100
+const nanosecondsInMs = 1_000_000n
 
-/** A mailer for an SMTP server given by URL. What it throws has the code of what went wrong. */
+/** A mailer for an SMTP server given by URL. */
 export function createMailer(smtpUrl: string, from: string): Mailer {
   const settings: MailSettings = { smtpUrl, from }
-  const thread = createThread<Mail, Reply>(new URL('./mailThread.ts', import.meta.url), {
+  const thread = createThread<MailJob, SendResult>(new URL('./mailThread.ts', import.meta.url), {
     of: 'mails',
     waitingMax,
     workerData: settings,
   })
   return {
-    async send(mail) {
-      const reply = await thread.ask(mail)
-      if ('failed' in reply) {
-        throw Object.assign(new Error('the mail was not taken'), { code: reply.failed })
+    async send(mail, beginWithinMs) {
+      const within = BigInt(Math.floor(beginWithinMs)) * nanosecondsInMs
+      try {
+        return await thread.ask({ mail, beginBefore: process.hrtime.bigint() + within })
+      } catch (error) {
+        // The thread has ended, perhaps while the mail was on its way.
+        return { taken: false, kind: 'lost', code: codeOf(error) }
       }
     },
     close: thread.close,

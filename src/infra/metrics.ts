@@ -10,8 +10,8 @@ export interface MetricSources {
     { name: string; lagEvents: number; lagSeconds: number; parkedEvents: number }[]
   >
   queues(): Promise<{ queue: string; state: string; jobs: number }[]>
-  /** A dozen of them are one job. */
-  mailsWaiting(): Promise<number>
+  /** Mails that are not sent, by state. */
+  mails(): Promise<{ state: string; mails: number }[]>
 }
 
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -138,14 +138,30 @@ export function addSources(registry: Registry, sources: MetricSources): void {
       for (const { queue, state, jobs } of known) this.set({ queue, state }, jobs)
     },
   })
+  addMailGauges(registry, sources)
+}
+
+function addMailGauges(registry: Registry, { mails }: MetricSources): void {
+  const registers = [registry]
   new Gauge({
     name: 'orderstream_mails_waiting',
-    help: 'Mails about orders that are still to be sent',
+    help: 'Mails that are still to be sent',
     registers,
     async collect() {
-      const waiting = await sources.mailsWaiting().catch(() => undefined)
-      if (waiting === undefined) this.remove()
-      else this.set(waiting)
+      const found = await orNothing(mails())
+      const waiting = found.filter(({ state }) => state !== 'undeliverable')
+      if (found.length === 0) this.remove()
+      else this.set(waiting.reduce((sum, each) => sum + each.mails, 0))
+    },
+  })
+  new Gauge({
+    name: 'orderstream_mails_open',
+    help: 'Mails that are due, wait for another attempt, or could not be delivered',
+    labelNames: ['state'],
+    registers,
+    async collect() {
+      this.reset()
+      for (const { state, mails: open } of await orNothing(mails())) this.set({ state }, open)
     },
   })
 }

@@ -67,7 +67,18 @@ const purgeSessions: Statement = {
     ), old_resets as (
       delete from shop.password_resets where issued_at < now() - interval '1 day'
     )
-    delete from shop.account_mails where queued_at < now() - interval '1 day'`,
+    delete from shop.mails
+    where account
+      and revision is null
+      and queued_at < now() - interval '1 day'
+      and state <> 'undeliverable'`,
+}
+// Limits look back for a day.
+const forgetRecipients: Statement = {
+  name: 'mails_forget_recipients',
+  text: `update shop.mails
+    set recipient = null
+    where recipient is not null and sent_at < now() - interval '1 day'`,
 }
 
 type OpenSessions = Pick<Sessions, 'list' | 'closeOwn' | 'isGood' | 'goodOf' | 'purge'>
@@ -88,6 +99,7 @@ export function openSessions(pool: Pool): OpenSessions {
       new Set((await find(findGoodOnes, [families])).map(({ family }) => family)),
     async purge() {
       await rows(pool, purgeSessions)
+      await rows(pool, forgetRecipients)
     },
   }
 }

@@ -1,6 +1,6 @@
 // Forgotten passwords: reset tokens, of which digests are kept, and the mails that carry them.
 import { randomUUID } from 'node:crypto'
-import type { AccountMailKey, Recovery } from '../commands/accountPorts.ts'
+import type { MailSubject, Recovery } from '../commands/accountPorts.ts'
 import { emailDigest } from './accounts.ts'
 import { type Pool, rows, type Statement, transaction } from './database.ts'
 import { authenticated, digestOf, isAuthentic, newSecret } from './randomSecrets.ts'
@@ -13,35 +13,19 @@ const perHourMax = 3
 
 const queueMail: Statement = {
   name: 'account_mails_queue',
-  text: `insert into shop.account_mails (mail_id, template, email_digest, customer_id, revision)
-    values ($1, $2, $3, $4, $5)`,
+  text: `insert into shop.mails
+      (event_id, template, account, email_digest, customer_id, revision)
+    values ($1, $2, true, $3, $4, $5)`,
 }
-const findWaiting: Statement = {
-  name: 'account_mails_waiting',
-  text: 'select mail_id, template from shop.account_mails order by queued_at limit $1',
-}
-const claimMail: Statement = {
-  name: 'account_mails_claim',
-  text: `with claimed as (
-      update shop.account_mails
-      set attempts = attempts + 1
-      where mail_id = $1
-      returning customer_id, email_digest, revision
-    )
-    select a.customer_id, c.revision
-    from claimed c
-    left join shop.accounts a
-      on (a.customer_id = c.customer_id or a.email_digest = c.email_digest)
-        and a.confirmed
-        and not a.disabled`,
-}
-const deleteMail: Statement = {
-  name: 'account_mails_delete',
-  text: 'delete from shop.account_mails where mail_id = $1',
-}
-const noteFailure: Statement = {
-  name: 'account_mails_note',
-  text: 'update shop.account_mails set last_error = $2 where mail_id = $1',
+const findSubject: Statement = {
+  name: 'account_mails_subject',
+  text: `select a.customer_id, m.revision
+    from shop.mails m
+    join shop.accounts a on a.customer_id = m.customer_id or a.email_digest = m.email_digest
+    where m.event_id = $1
+      and m.template = $2
+      and a.confirmed
+      and not a.disabled`,
 }
 const lockAccount: Statement = {
   name: 'password_resets_lock',
@@ -109,13 +93,13 @@ const useToken: Statement = {
 }
 
 interface CustomerRow {
-  customer_id: string | null
+  customer_id: string
 }
-interface ClaimedRow extends CustomerRow {
+interface SubjectRow extends CustomerRow {
   revision: number | null
 }
 
-/** Recovery over shop.password_resets and shop.account_mails. Throws Unavailable. */
+/** Recovery over shop.password_resets and shop.mails. Throws Unavailable. */
 export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
   const ask = <Row extends CustomerRow>(statement: Statement, values: unknown[]) =>
     rows<Row>(pool, statement, values)
@@ -152,16 +136,11 @@ export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
     use: async (customerId, token, passwordHash) =>
       isAuthentic(secrets, token, ['reset', customerId]) &&
       isDone(useToken, [customerId, digestOf(token), boundHash(secrets, customerId, passwordHash)]),
-    waiting: limit => rows<AccountMailKey & object>(pool, findWaiting, [limit]),
-    async claim(mailId) {
-      const [found] = await ask<ClaimedRow>(claimMail, [mailId])
-      return found && { customerId: found.customer_id, revision: found.revision }
-    },
-    async sent(mailId) {
-      await ask(deleteMail, [mailId])
-    },
-    async notSent(mailId, error) {
-      await ask(noteFailure, [mailId, error])
+    async subjectOf(eventId, template) {
+      const [found] = await ask<SubjectRow>(findSubject, [eventId, template])
+      if (found === undefined) return undefined
+      const { customer_id: customerId, revision } = found
+      return { customerId, revision } satisfies MailSubject
     },
   }
 }

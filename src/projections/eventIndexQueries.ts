@@ -60,17 +60,10 @@ export async function mailsOf(db: Db, eventIds: readonly string[]) {
     eventId: row.event_id,
     template: row.template,
     queuedAt: row.queued_at.toISOString(),
+    state: row.state,
     sentAt: row.sent_at?.toISOString() ?? null,
     attempts: row.attempts,
   }))
-}
-
-/** How many mails about orders are still to be sent. */
-export async function mailsWaiting(db: Db): Promise<number> {
-  const { rows } = await sql<{ count: bigint }>`
-    select count(*) from shop.mails where sent_at is null
-  `.execute(db)
-  return Number(rows[0]?.count ?? 0)
 }
 
 /** What others have been told of some events, or are to be. */

@@ -177,7 +177,17 @@ export interface Tables {
   'shop.mails': {
     event_id: string
     template: string
-    order_id: string
+    order_id: string | null
+    mail_id: Generated<string>
+    state: Generated<'due' | 'retrying' | 'undeliverable' | 'sent' | 'dropped'>
+    due_at: Generated<Date>
+    failed_since: Date | null
+    claimed_by: string | null
+    account: Generated<boolean>
+    customer_id: string | null
+    email_digest: string | null
+    revision: number | null
+    recipient: string | null
     queued_at: Generated<Date>
     sent_at: Date | null
     attempts: Generated<number>

@@ -159,7 +159,7 @@ describe('a process whose database and Redis are away', () => {
   it('goes on telling what it has counted itself', async () => {
     const { registry, metrics } = createMetrics()
     const away = () => Promise.reject(new Error('away'))
-    addSources(registry, { projections: away, queues: away, mailsWaiting: away })
+    addSources(registry, { projections: away, queues: away, mails: away })
     metrics.mail('order-paid', 'failed')
     const text = await registry.metrics()
     expect(text).toContain('orderstream_mails_total{template="order-paid",result="failed"} 1')

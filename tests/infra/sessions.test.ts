@@ -198,17 +198,18 @@ describe('clearing away', () => {
       [customerId],
     )
     await lodge.pool.query(
-      `insert into shop.account_mails (mail_id, template, queued_at)
-      values ($1, 'password-reset', now() - interval '25 hours')`,
-      [randomUUID()],
+      `insert into shop.mails (event_id, template, account, queued_at)
+      values ($1, 'password-reset', true, now() - interval '25 hours'),
+        ($2, 'password-reset', true, now())`,
+      [randomUUID(), randomUUID()],
     )
     await sessions.purge()
     const { rows } = await lodge.pool.query(
       `select (select count(*) from shop.tickets)::integer as tickets,
         (select string_agg(token_digest, ' ') from shop.password_resets) as resets,
-        (select count(*) from shop.account_mails)::integer as mails`,
+        (select count(*) from shop.mails)::integer as mails`,
     )
-    expect(rows).toEqual([{ tickets: 1, resets: 'new', mails: 0 }])
+    expect(rows).toEqual([{ tickets: 1, resets: 'new', mails: 1 }])
     expect(await sessions.redeemTicket(old)).toBeUndefined()
     expect(await sessions.redeemTicket(fresh)).toEqual({ customerId, family })
     expect(await sessions.redeemTicket(fresh)).toBeUndefined()

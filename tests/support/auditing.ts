@@ -28,7 +28,7 @@ export async function atRest(open: OpenShop, withinMs = 30_000): Promise<void> {
       const head = await eventStore.head()
       const positions = await Promise.all(names.map(name => positionOf(db, name)))
       const { rows } = await pool.query<{ open: boolean }>(
-        `select exists (select from shop.mails where sent_at is null)
+        `select exists (select from shop.mails where state = 'due' or state = 'retrying')
           or exists (select from order_processes
             where submitted or paying or refund_due or cart_open or settling) as open`,
       )

@@ -10,16 +10,23 @@ type Db = Kysely<Tables>
 interface MailRow {
   event_id: string
   template: string
-  sent: boolean
+  settled: boolean
 }
 
-/** A check that knows what the outbox holds; mails queued since `settledBefore` may wait. */
+/**
+ * A check that knows what the outbox holds; mails due since `settledBefore` may wait. Those that
+ * failed are listed elsewhere: they wait for another attempt, or for somebody to look at them.
+ */
 export async function mailsAreOneAnEvent(db: Db, settledBefore: Date): Promise<LogCheck> {
   // In this order: whatever is queued meanwhile is more than is asked for, never less.
   const reached = await positionOf(db, mailOutbox.name)
   const { rows } = await sql<MailRow>`
-    select event_id, template, sent_at is not null or queued_at >= ${settledBefore} as sent
+    select event_id, template,
+      sent_at is not null
+        or state in ('retrying', 'undeliverable', 'dropped')
+        or state = 'due' and due_at >= ${settledBefore} as settled
     from shop.mails
+    where not account
   `.execute(db)
   const outbox = new Map(rows.map(row => [`${row.event_id} ${row.template}`, row]))
   const accounted = new Set<string>()
@@ -36,7 +43,7 @@ export async function mailsAreOneAnEvent(db: Db, settledBefore: Date): Promise<L
       examined += 1
       const mail = outbox.get(key)
       if (mail === undefined) return event.position <= reached ? [`${key}: never queued`] : []
-      return mail.sent ? [] : [`${key}: queued and not sent`]
+      return mail.settled ? [] : [`${key}: queued and not sent`]
     },
     conclude: () =>
       [...outbox.keys()].filter(key => !accounted.has(key)).map(key => `${key}: no such event`),

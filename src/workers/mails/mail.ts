@@ -9,8 +9,21 @@ export interface Mail {
   html: string
 }
 
+/**
+ * Why a mail was not taken. `server`: nobody could take any mail (no connection, no login, sender
+ * refused). `refused`: the server refused this mail for good (5xx). `later`: it may be tried later
+ * (4xx). `lost`: the connection was lost while this mail was being sent.
+ */
+export type FailureKind = 'server' | 'refused' | 'later' | 'lost'
+
+/** `code` is a code of the client or a status of SMTP: the server's text may quote the address. */
+export type SendResult = { taken: true } | { taken: false; kind: FailureKind; code: string }
+
 export interface Mailer {
-  /** Resolves once the server has accepted the mail. Throws when it has not. */
-  send(mail: Mail): Promise<void>
+  /**
+   * Hands a mail to the server. Its text is not sent unless that can begin within `beginWithinMs`:
+   * after a longer pause another worker may have sent it. Never throws.
+   */
+  send(mail: Mail, beginWithinMs: number): Promise<SendResult>
   close(): Promise<void>
 }

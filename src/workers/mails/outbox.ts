@@ -17,6 +17,11 @@ export const mailTemplates = {
 
 export type MailTemplate = (typeof mailTemplates)[keyof typeof mailTemplates]
 
+/** Whether a mail with this template is about an order. */
+export function isOrderTemplate(template: string): template is MailTemplate {
+  return Object.values<string>(mailTemplates).includes(template)
+}
+
 export type MailedEvent = ReadEvent & { type: keyof typeof mailTemplates }
 
 /** Whether customers are written about this event. */

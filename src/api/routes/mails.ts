@@ -1,0 +1,117 @@
+// The queue of mails: what is due, what could not be delivered, and trying it again.
+import type { FastifyInstance } from 'fastify'
+import Type, { type Static } from 'typebox'
+import type { MailVerdict } from '../../commands/ports.ts'
+import { Id, strict } from '../../domain/types.ts'
+import { findMail, listMails } from '../../projections/mailQueries.ts'
+import type { ApiContext } from '../context.ts'
+import { linkParts, pageBody, partOf } from '../pages.ts'
+import { HttpProblem } from '../problems.ts'
+import { readRoute } from '../readRoute.ts'
+import { commandHeaders } from '../requests.ts'
+import { integer, nullable, PageQuery, pageOf, problemResponses, text, time } from '../schemas.ts'
+
+const tag = 'Mails'
+
+export const MailState = Type.Enum(['due', 'retrying', 'undeliverable', 'sent', 'dropped'], {
+  description:
+    '`due`: to be sent now; `retrying`: failed for the moment and is tried again; ' +
+    '`undeliverable`: refused for good or tried for too long; `sent`: taken by the mail server; ' +
+    '`dropped`: given up by an admin, or there was nobody to write to',
+})
+const MailQuery = Type.Object({ ...PageQuery, state: Type.Optional(MailState) }, strict)
+const MailParams = Type.Object({ mailId: Id }, strict)
+export const Mail = Type.Object(
+  {
+    id: Id,
+    template: text(100),
+    state: MailState,
+    /** Null for mails about accounts. */
+    orderId: nullable(Id),
+    orderNumber: nullable(text(40)),
+    customerId: nullable(Id),
+    attempts: integer,
+    /** A code such as `SMTP 550 5.1.1`: the server's own words may quote the address. */
+    lastError: nullable(text(100)),
+    queuedAt: time,
+    nextAttemptAt: nullable(time),
+    sentAt: nullable(time),
+  },
+  strict,
+)
+
+/** Publishes the queue of mails. */
+export function mailRoutes(app: FastifyInstance, context: ApiContext): void {
+  listing(app, context)
+  deciding(app, context, {
+    verb: 'retry',
+    summary: 'Try a mail again now, as if it had never been tried',
+    operationId: 'retryMail',
+  })
+  deciding(app, context, {
+    verb: 'drop',
+    summary: 'Give a mail up: it is not sent any more',
+    operationId: 'dropMail',
+  })
+}
+
+function listing(app: FastifyInstance, context: ApiContext): void {
+  readRoute(app, context, {
+    tag,
+    access: ['admin', 'auditor'],
+    from: [],
+    url: '/admin/mails',
+    summary: 'Mails by state, the newest first',
+    operationId: 'listMails',
+    query: MailQuery,
+    answer: pageOf(Mail),
+    async handle(request, reply) {
+      const { state } = request.query
+      const list = { of: { mails: state }, kind: 'time' as const }
+      const part = partOf(request.query, list)
+      const body = pageBody(part, list, await listMails(context.db, { state, part }))
+      linkParts(request, reply, part, body)
+      return body
+    },
+  })
+}
+
+interface Decision {
+  verb: 'retry' | 'drop'
+  summary: string
+  operationId: string
+}
+
+function deciding(app: FastifyInstance, context: ApiContext, decision: Decision): void {
+  const { verb, summary, operationId } = decision
+  app.post<{ Params: Static<typeof MailParams> }>(
+    `/admin/mails/:mailId/${verb}`,
+    {
+      config: { access: ['admin'] },
+      schema: {
+        summary,
+        tags: [tag],
+        operationId,
+        headers: commandHeaders({}),
+        params: MailParams,
+        response: { 200: Mail, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { mailId } = request.params
+      assertChanged(await context.mailBox[verb](mailId))
+      request.log.info({ event: `mail-${verb}`, mailId }, 'mail decided')
+      if (verb === 'retry') context.wakeMailers()
+      const mail = await findMail(context.db, mailId)
+      if (mail === undefined) throw noMail()
+      return reply.send(mail)
+    },
+  )
+}
+
+function assertChanged(verdict: MailVerdict): void {
+  if (verdict === 'not-found') throw noMail()
+  if (verdict === 'sent') throw new HttpProblem('mail/sent', 'This mail has been sent already.')
+}
+
+const noMail = () => new HttpProblem('mail/not-found', 'There is no mail with this id.')

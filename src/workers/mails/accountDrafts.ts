@@ -1,0 +1,64 @@
+// Mails about accounts: to whom they go, and what they are written from.
+import type {
+  AccountMailTemplate,
+  AccountServices,
+  MailSubject,
+} from '../../commands/accountPorts.ts'
+import type { Codec } from '../../commands/ports.ts'
+import { addressBefore } from '../../commands/profile.ts'
+import type { Shop } from '../../commands/shop.ts'
+import type { EventStore } from '../../eventstore/port.ts'
+import { type Addressee, composeChanged, composeMoved, composeReset } from './composeAccountMail.ts'
+import type { Draft, DraftFor, Finished } from './draft.ts'
+import { isOrderTemplate } from './outbox.ts'
+
+export interface AccountDraftParts {
+  shop: Shop
+  eventStore: EventStore
+  codec: Codec
+  accounts: AccountServices
+  shopName: string
+  /** The link to set a new password points here, whatever host a request has named. */
+  resetPage: string
+}
+
+/** Drafts of mails about accounts. Throws Unavailable. */
+export function accountDrafts(parts: AccountDraftParts): DraftFor {
+  const { shop, accounts, shopName } = parts
+  return async ({ event_id, template }) => {
+    if (isOrderTemplate(template)) return undefined
+    const subject = await accounts.recovery.subjectOf(event_id, template)
+    if (subject === undefined) return undefined
+    const { state } = await shop.customers.load(subject.customerId)
+    if (state.status !== 'registered' || state.disabled) return undefined
+    const { email, firstName } = state.profile
+    const to = template === 'email-changed' ? await before(parts, subject) : email
+    if (to?.includes('@') !== true) return undefined
+    const addressee = { id: event_id, to, name: firstName ?? state.username, shopName }
+    const draft: Draft = {
+      recipient: accounts.accounts.digestOf(to),
+      isConfirmed: true,
+      finish: () => finish(parts, template, { subject, addressee }),
+    }
+    return draft
+  }
+}
+
+const before = (parts: AccountDraftParts, { customerId, revision }: MailSubject) =>
+  addressBefore(parts, customerId, revision ?? 0)
+
+async function finish(
+  { accounts, resetPage: page }: AccountDraftParts,
+  template: AccountMailTemplate,
+  { subject, addressee }: { subject: MailSubject; addressee: Addressee },
+): Promise<Finished | undefined> {
+  if (template === 'email-changed') return { mail: composeMoved(addressee) }
+  if (template === 'password-changed') return { mail: composeChanged(addressee) }
+  const { recovery } = accounts
+  const { customerId: uid } = subject
+  // Made now, so that it lies nowhere while the mail waits.
+  const token = await recovery.issue(uid)
+  if (token === undefined) return undefined
+  const mail = composeReset(addressee, { page, uid, token })
+  return { mail, undo: () => recovery.withdraw(token) }
+}

@@ -1,0 +1,32 @@
+// How many mails one recipient gets, so that nobody can have a shop flood an address.
+import type { ClaimedMail, Outcome } from './queue.ts'
+
+export interface MailLimits {
+  /** Mails about orders to one recipient in an hour. */
+  perHour: number
+  /** The same in a day, while the address is not confirmed. */
+  unconfirmedPerDay: number
+}
+
+/** Mails about accounts have limits of their own: those about orders do not use them up. */
+const accountPerHour = 10
+const accountPerDay = 20
+const retrySeconds = 600
+/** What has waited for so long is of no use to anybody. */
+const waitMaxSeconds = 86_400
+
+/** Why a mail has to wait, or is given up; undefined when it may be sent. */
+export function overLimit(
+  { key, sentInHour, sentInDay, queuedSeconds }: ClaimedMail,
+  isConfirmed: boolean,
+  limits: MailLimits | undefined,
+): Outcome | undefined {
+  if (limits === undefined) return undefined
+  const perHour = key.order_id === null ? accountPerHour : limits.perHour
+  const unconfirmed = isConfirmed ? Number.POSITIVE_INFINITY : limits.unconfirmedPerDay
+  const perDay = key.order_id === null ? accountPerDay : unconfirmed
+  if (sentInHour < perHour && sentInDay < perDay) return undefined
+  const why = 'RECIPIENT_LIMIT'
+  if (queuedSeconds >= waitMaxSeconds) return { key, state: 'undeliverable', why }
+  return { key, waitSeconds: retrySeconds, why }
+}

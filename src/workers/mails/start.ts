@@ -1,0 +1,44 @@
+// Starts the sending of mails: a lane for those about orders and one for those about accounts.
+import type { ConnectionOptions } from 'bullmq'
+import type { Kysely } from 'kysely'
+import type { Metrics } from '../../metrics.ts'
+import type { Tables } from '../../projections/tables.ts'
+import type { Tracing } from '../../tracing.ts'
+import type { Log } from '../log.ts'
+import { type AccountDraftParts, accountDrafts } from './accountDrafts.ts'
+import { startMailLane } from './lane.ts'
+import type { MailLimits } from './limits.ts'
+import type { Mailer } from './mail.ts'
+import { orderDrafts } from './orderDrafts.ts'
+import { createOutage } from './outage.ts'
+import { createMailQueue } from './queue.ts'
+
+export interface MailParts extends AccountDraftParts {
+  db: Kysely<Tables>
+  mailer: Mailer
+  connection: ConnectionOptions
+  limits: MailLimits | undefined
+  metrics: Metrics
+  tracing: Tracing
+  log: Log
+}
+
+/** Starts both lanes; `wake` is for whoever has queued a mail. */
+export function startMails(parts: MailParts) {
+  const { digestOf } = parts.accounts.accounts
+  const outage = createOutage(parts.log)
+  const shared = { ...parts, outage }
+  const lanes = [
+    { account: true, draftFor: accountDrafts(parts) },
+    { account: false, draftFor: orderDrafts({ ...parts, digestOf }) },
+  ].map(lane => startMailLane({ ...shared, ...lane, queue: createMailQueue(parts.db) }))
+  return {
+    wake() {
+      for (const lane of lanes) lane.wake()
+    },
+    async close() {
+      await Promise.all(lanes.map(lane => lane.close()))
+      outage.stop()
+    },
+  }
+}
