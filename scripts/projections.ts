@@ -11,9 +11,11 @@ import { rebuild } from '../src/projections/rebuild.ts'
 import { rebuildStates } from '../src/projections/rebuildStates.ts'
 import { rollBack } from '../src/projections/swap.ts'
 import { logFor } from '../src/workers/logReader.ts'
+import { reactions } from '../src/workers/reactions.ts'
 import { main, Refusal, UsageError, withShop } from './withShop.ts'
 
 const names = projections.map(each => each.name)
+const reactionNames = reactions.map(each => each.name)
 const usage = `Usage: npm run projections -- status
        npm run projections -- rebuild NAME... | all
        npm run projections -- rollback NAME
@@ -26,6 +28,7 @@ const usage = `Usage: npm run projections -- status
   rollback  puts the tables back that the last rebuild has replaced, and keeps those of now
 
 Projections: ${names.join(', ')}
+Reactions, which are shown and never rebuilt: ${reactionNames.join(', ')}
 Exit codes: 0 done, 1 not done, 2 wrong usage.`
 
 await main(async () => {
@@ -56,6 +59,12 @@ function readArguments() {
 
 function choose(wanted: readonly string[]): Projection[] {
   if (wanted.length === 0) throw new UsageError('name the projections to rebuild, or say all')
+  const reacting = wanted.filter(name => reactionNames.includes(name))
+  if (reacting.length > 0) {
+    throw new UsageError(
+      `${reacting.join(', ')}: a reaction does nothing again, and only projections are rebuilt`,
+    )
+  }
   const unknown = wanted.filter(name => name !== 'all' && !names.includes(name))
   if (unknown.length > 0) {
     throw new UsageError(
@@ -75,7 +84,7 @@ async function showStatus({ db, eventStore }: OpenShop): Promise<void> {
   console.table(
     states.map(({ name, version, position, runner, parked }) => ({
       projection: name,
-      version,
+      version: version ?? 'reaction',
       position: String(position),
       behind: String(head > position ? head - position : 0n),
       runner: runner ?? 'nobody',

@@ -22,6 +22,7 @@ import { seedCatalogue } from './sampleCatalogue.ts'
 import type { Tracing } from './tracing.ts'
 import { openQueues } from './workers/jobQueue.ts'
 import { createProgress } from './workers/progress.ts'
+import { reactions } from './workers/reactions.ts'
 
 export interface Parts {
   api: boolean
@@ -118,6 +119,7 @@ async function serve(config: Config, parts: WorkerParts, closers: Starting['clos
   const server = await buildServer({
     ...parts,
     config,
+    reactions,
     productImports: createProductImports(pool, () => signals.send(importsChanged)),
     feed,
     positions: createPositions({

@@ -9,19 +9,17 @@ import { createDatabase, createPool } from './infra/database.ts'
 import { createMailer } from './infra/mailer.ts'
 import { redisOptions } from './infra/redis.ts'
 import { projections } from './projections/index.ts'
-import { accountUpkeep, startAccountSweep } from './workers/accountUpkeep.ts'
+import { startAccountSweep } from './workers/accountUpkeep.ts'
 import { startAuditChain } from './workers/auditChain.ts'
 import { startImageJobs } from './workers/images/jobs.ts'
-import { imageOutbox } from './workers/images/outbox.ts'
-import { mailOutbox } from './workers/mails/outbox.ts'
 import { type MailParts, startMails } from './workers/mails/start.ts'
-import { observedProjection } from './workers/observed.ts'
+import { observed } from './workers/observed.ts'
 import { startOrderProcesses } from './workers/orderProcesses.ts'
 import { orderTeller } from './workers/orderTeller.ts'
 import { startProductImports } from './workers/productImports/jobs.ts'
 import { startProjector } from './workers/projector.ts'
+import { reactions } from './workers/reactions.ts'
 import { startWebhookJobs } from './workers/webhooks/jobs.ts'
-import { webhookOutbox } from './workers/webhooks/outbox.ts'
 
 // Sessions of the workers beside one for each projection: mails, imports, order processes, the hash
 // chain.
@@ -73,7 +71,8 @@ export async function startWorkers(
     db,
     eventStore,
     codec,
-    projections: [...projections, ...reactions].map(each => observedProjection(each, parts)),
+    projections: projections.map(each => observed(each, parts)),
+    reactions: reactions.map(each => observed(each, parts)),
     runner: runnerName(config, parts.hasPort),
     progress,
     log,
@@ -87,9 +86,6 @@ export async function startWorkers(
   })
   closers.push(() => projector.stop())
 }
-
-/** What follows the log like a projection, and owns nothing that a rebuild could drop. */
-const reactions = [mailOutbox, imageOutbox, accountUpkeep, webhookOutbox]
 
 function startMailWork(
   config: Config,

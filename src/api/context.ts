@@ -17,6 +17,7 @@ import type { WebhookSender, Webhooks } from '../commands/webhookPorts.ts'
 import type { Config } from '../config.ts'
 import type { EventStore } from '../eventstore/port.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Reaction } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
 import type { Tracing } from '../tracing.ts'
 import type { NotificationFeed } from './feed.ts'
@@ -67,6 +68,8 @@ export interface ProductImports {
 export interface ApiContext {
   config: Config
   shop: Shop
+  /** What follows the log beside the projections, for admins to see to. */
+  reactions: readonly Reaction[]
   accounts: AccountServices
   audit: AuditServices
   db: Kysely<Tables>

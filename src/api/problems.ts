@@ -57,6 +57,7 @@ const refusals = {
   'product/wrong-currency': { status: 400, title: 'Wrong currency' },
   'projection/earlier-parked': { status: 409, title: 'An earlier event is parked' },
   'projection/not-found': { status: 404, title: 'Projection not found' },
+  'projection/not-rebuildable': { status: 409, title: 'Not to be rebuilt' },
   'projection/not-parked': { status: 404, title: 'Event not parked' },
   'projection/still-parked': { status: 409, title: 'Still cannot be applied' },
   'stock/below-reserved': { status: 409, title: 'Stock is reserved' },

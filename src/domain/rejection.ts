@@ -43,6 +43,7 @@ export type RejectionCode =
   | 'projection/earlier-parked'
   | 'projection/not-found'
   | 'projection/not-parked'
+  | 'projection/not-rebuildable'
   | 'projection/still-parked'
   | 'product/image-limit'
   | 'product/image-not-found'

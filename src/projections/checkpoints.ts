@@ -9,7 +9,6 @@ export interface Lease {
   name: string
   runner: string
   epoch: bigint
-  version: number
   position: bigint
 }
 
@@ -35,7 +34,8 @@ export async function ensureCheckpoints(db: Db, projections: readonly Named[]): 
 
 interface Named {
   name: string
-  version: number
+  /** None for reactions. */
+  version?: number
 }
 
 function versions(projections: readonly Named[]) {
@@ -55,9 +55,9 @@ export async function acquire(db: Db, wanted: readonly Named[], runner: string):
       epoch = epoch + 1,
       leased_until = now() + make_interval(secs => ${leaseSeconds})
     from ${versions(wanted)}
-    where c.name = p.name and c.version = p.version
+    where c.name = p.name and c.version is not distinct from p.version
       and (runner = ${runner} or leased_until is null or leased_until < now())
-    returning c.name, c.runner, c.epoch, c.version, c.position
+    returning c.name, c.runner, c.epoch, c.position
   `.execute(db)
   return rows
 }

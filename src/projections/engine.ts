@@ -3,7 +3,7 @@ import { type Kysely, sql } from 'kysely'
 import { holdableText } from '../kit/holdable.ts'
 import { isTransient } from '../kit/transient.ts'
 import { advance, advancing, isLeaseLost, type Lease, LeaseLost, leaseLost } from './checkpoints.ts'
-import type { Committed, Plan, Projection, ReadEvent } from './projection.ts'
+import type { Committed, Follower, Plan, ReadEvent } from './projection.ts'
 import type { Tables } from './tables.ts'
 import { runTogether } from './together.ts'
 
@@ -43,7 +43,7 @@ export async function parkedStreams(db: Db, name: string): Promise<Set<string>> 
 
 /** A projection that is run here: its lease, and what it could not follow. */
 export interface Member {
-  projection: Projection
+  projection: Follower
   lease: Lease
   parking: Parking
 }
@@ -83,9 +83,9 @@ interface Part extends Member {
   items: readonly Item[]
 }
 
-const wantedTypes = new WeakMap<Projection, ReadonlySet<string>>()
+const wantedTypes = new WeakMap<Follower, ReadonlySet<string>>()
 
-function typesOf(projection: Projection): ReadonlySet<string> {
+function typesOf(projection: Follower): ReadonlySet<string> {
   const known = wantedTypes.get(projection)
   if (known !== undefined) return known
   const types = new Set<string>(projection.on)
@@ -94,7 +94,7 @@ function typesOf(projection: Projection): ReadonlySet<string> {
 }
 
 /** What a projection reads of a batch, behind a position. */
-export function itemsFor(projection: Projection, after: bigint, { items }: Batch): readonly Item[] {
+export function itemsFor(projection: Follower, after: bigint, { items }: Batch): readonly Item[] {
   const types = typesOf(projection)
   return items.filter(item => {
     const { type, position } = placeOf(item)
@@ -141,7 +141,7 @@ async function commitTogether(
 }
 
 interface Work {
-  projection: Projection
+  projection: Follower
   events: readonly ReadEvent[]
 }
 
@@ -198,7 +198,7 @@ async function commitEach(
 /** Applies items inside a transaction; what cannot be applied is parked. */
 export async function applyItems(
   db: Db,
-  projection: Projection,
+  projection: Follower,
   items: readonly Item[],
   parking: Parking,
 ): Promise<Committed> {
@@ -228,7 +228,7 @@ function eventsOf(items: readonly Item[]): ReadEvent[] {
 
 async function applyOneByOne(
   db: Db,
-  projection: Projection,
+  projection: Follower,
   items: readonly Item[],
   parking: Parking,
 ): Promise<Committed> {

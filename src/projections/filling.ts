@@ -5,7 +5,7 @@ import { isTransient } from '../kit/transient.ts'
 import { applyItems, type Item, type Parking, placeOf, wholeEvents } from './engine.ts'
 import type { Projection } from './projection.ts'
 import type { Rebuilding } from './rebuild.ts'
-import { savePosition, savingPosition } from './rebuildStates.ts'
+import { savePosition, savingPosition, type Turn } from './rebuildStates.ts'
 import { beginOnShadow, writeToShadow } from './shadow.ts'
 import type { Tables } from './tables.ts'
 import { endTogether } from './together.ts'
@@ -16,6 +16,8 @@ type Db = Kysely<Tables>
 export interface Member {
   projection: Projection
   shadow: string
+  /** Which beginning of its rebuild this is; one that comes after it makes this one worthless. */
+  epoch: bigint
   position: bigint
   parking: Parking
 }
@@ -147,7 +149,7 @@ async function applyAtOnce(db: Db, member: Member, { items, position }: Part): P
       await beginOnShadow(session, shadow)
       const plan = await projection.plan?.(events, session)
       if (plan !== undefined) {
-        const moving = savingPosition(session, projection.name, position)
+        const moving = savingPosition(session, turnOf(member), position)
         await endTogether(session, [...plan.writes, moving])
         return true
       }
@@ -162,6 +164,11 @@ async function applyAtOnce(db: Db, member: Member, { items, position }: Part): P
   })
 }
 
+/** What its writes are fenced by. */
+export function turnOf({ projection: { name }, epoch }: Member): Turn {
+  return { name, epoch }
+}
+
 async function rollBack(session: Db): Promise<void> {
   await sql`rollback`.execute(session)
 }
@@ -172,6 +179,6 @@ async function applyWithCare(db: Db, member: Member, { items, position }: Part):
   await db.transaction().execute(async trx => {
     await writeToShadow(trx, shadow)
     await applyItems(trx, projection, items, parking)
-    await savePosition(trx, projection.name, position)
+    await savePosition(trx, turnOf(member), position)
   })
 }

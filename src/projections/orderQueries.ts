@@ -171,7 +171,8 @@ export async function newestNotification(db: Db): Promise<bigint> {
 
 export interface ProjectionState {
   name: string
-  version: number
+  /** None for a reaction. */
+  version: number | null
   position: bigint
   runner: string | null
   leasedUntil: Date | null

@@ -1,7 +1,7 @@
 // Events that a projection could not handle: who they are, and what is decided about them.
 import { type Kysely, sql } from 'kysely'
 import { applyItems, type Item } from './engine.ts'
-import type { Projection } from './projection.ts'
+import type { Follower } from './projection.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -50,7 +50,7 @@ export async function parkedEvents(
  */
 export async function decideParked(
   db: Db,
-  projection: Projection,
+  projection: Follower,
   on: {
     position: bigint
     decision: ParkingDecision
@@ -105,11 +105,7 @@ async function unpark(db: Db, name: string, positions: readonly bigint[]): Promi
   `.execute(db)
 }
 
-async function applyParked(
-  db: Db,
-  projection: Projection,
-  items: readonly Item[],
-): Promise<Decided> {
+async function applyParked(db: Db, projection: Follower, items: readonly Item[]): Promise<Decided> {
   const { name } = projection
   const done: bigint[] = []
   let error: string | undefined

@@ -1,4 +1,5 @@
-// What a projection is: a name, its tables, and what a batch of events does to them.
+// What follows the log: projections, which own tables that can be made anew, and reactions, which
+// own none: what they have brought about is not brought about again.
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { ShopEvent } from '../domain/events.ts'
 import type { Actor } from '../domain/types.ts'
@@ -44,12 +45,9 @@ export interface Plan {
   committed(written: readonly number[]): Committed
 }
 
-export interface Projection {
+/** What has a checkpoint, and is told of each event once. */
+export interface Follower {
   name: string
-  /** Raise it when the rows change their meaning: the next start rebuilds them. */
-  version: number
-  /** Tables of the schema readmodel that belong to this projection alone. */
-  tables: readonly string[]
   /** The events it reads; all others only move its checkpoint. */
   on: readonly ShopEvent['type'][]
   /** Applies events in log order, inside the transaction that moves the checkpoint. */
@@ -61,6 +59,14 @@ export interface Projection {
   plan?(events: readonly ReadEvent[], db: Kysely<Tables>): Promise<Plan | undefined>
   /** Somebody waits for its news: it does not wait for the projections that nobody looks at. */
   isUrgent?: boolean
+}
+
+/** Rows that follow from the log and from nothing else, so that they can be built anew. */
+export interface Projection extends Follower {
+  /** Raise it when the rows change their meaning: the next start rebuilds them. */
+  version: number
+  /** Tables of the schema readmodel that belong to this projection alone. */
+  tables: readonly string[]
   /**
    * Its rows are only ever added and never looked for by it: tables that are rebuilt get their keys
    * once they are full, which costs a fifth of keeping them up.
@@ -68,19 +74,34 @@ export interface Projection {
   onlyAdds?: boolean
 }
 
+/**
+ * What is to be done about an event: a mail, a webhook, a job. It says so in rows with ids that
+ * follow from the event, in the transaction that moves its checkpoint. A rebuild never replays it.
+ */
+export interface Reaction extends Follower {
+  version?: never
+  tables?: never
+}
+
 /** A projection that never has to see its writes: applying is writing what it plans. */
 export function planned(projection: Omit<Projection, 'apply' | 'plan'> & PlanOnly): Projection {
-  return {
-    ...projection,
-    async apply(events, db) {
-      const { writes, committed } = await projection.plan(events, db)
-      const written: number[] = []
-      for (const write of writes) {
-        const { numAffectedRows = 0n } = await db.executeQuery(write)
-        written.push(Number(numAffectedRows))
-      }
-      return committed(written)
-    },
+  return { ...projection, apply: applying(projection) }
+}
+
+/** The same for a reaction. */
+export function plannedReaction(reaction: Omit<Reaction, 'apply' | 'plan'> & PlanOnly): Reaction {
+  return { ...reaction, apply: applying(reaction) }
+}
+
+function applying(follower: PlanOnly): Follower['apply'] {
+  return async (events, db) => {
+    const { writes, committed } = await follower.plan(events, db)
+    const written: number[] = []
+    for (const write of writes) {
+      const { numAffectedRows = 0n } = await db.executeQuery(write)
+      written.push(Number(numAffectedRows))
+    }
+    return committed(written)
   }
 }
 

@@ -3,16 +3,16 @@ import { type Kysely, sql } from 'kysely'
 import { allDone } from '../kit/allDone.ts'
 import { createSlots, type Slots } from '../kit/slots.ts'
 import { isTransient } from '../kit/transient.ts'
-import { ensureCheckpoints, positionOf } from './checkpoints.ts'
+import { ensureCheckpoints, isLeaseLost, positionOf } from './checkpoints.ts'
+import { compare, type Live, lookAtLive, nearEnough, patiently } from './comparing.ts'
 import { type Batch, parkedStreams } from './engine.ts'
-import { fill, type Member, writersMax } from './filling.ts'
+import { fill, type Member, turnOf, writersMax } from './filling.ts'
 import type { Projection } from './projection.ts'
-import { begin, fail, finish, type Resumed, savePosition } from './rebuildStates.ts'
+import { begin, fail, finish, holdTurn, type Resumed, savePosition } from './rebuildStates.ts'
 import {
   addKeys,
   analyze,
   createShadow,
-  digestOf,
   dropSchema,
   hasTables,
   keepCleanersOut,
@@ -52,8 +52,6 @@ export interface Rebuilt {
   matches: boolean | undefined
 }
 
-/** So close to the live tables that the last step holds up nobody. */
-const nearEnough = 2_000n
 /** One at a time beside the indexes of others: it takes two sessions of a pool that is shared. */
 const concludersMax = 1
 
@@ -76,11 +74,14 @@ export async function rebuild(
     try {
       return await rebuildAlone(db, projections, on)
     } catch (error) {
+      // Somebody has begun after this one, whose lock was lost with its session.
+      if (isLeaseLost(error)) throw new BeingRebuilt(names.join(', '))
       const isStopped = on.signal?.aborted === true
       if (!isStopped) await fail(db, names, String(error)).catch(() => undefined)
       throw error
     } finally {
-      await sql`select pg_advisory_unlock_all()`.execute(session)
+      // A session that is gone holds nothing any more.
+      await sql`select pg_advisory_unlock_all()`.execute(session).catch(() => undefined)
     }
   })
 }
@@ -166,22 +167,31 @@ async function enlist(db: Db, projection: Projection, before: Resumed): Promise<
   const shadow = shadowOf(name)
   const parkedAs = `${name}~rebuild`
   const isLeft = before.position > 0n && (await hasTables(db, projection, shadow))
+  const { epoch } = before
   if (!isLeft) {
-    await createShadow(db, projection, shadow)
-    await sql`delete from shop.parked_events where name = ${parkedAs}`.execute(db)
-    await savePosition(db, name, 0n)
+    await db.transaction().execute(async trx => {
+      await holdTurn(trx, { name, epoch })
+      await createShadow(trx, projection, shadow)
+      await sql`delete from shop.parked_events where name = ${parkedAs}`.execute(trx)
+      await savePosition(trx, { name, epoch }, 0n)
+    })
   }
   const streams = isLeft ? await parkedStreams(db, parkedAs) : new Set<string>()
   const parking = { name: parkedAs, streams, onParked: () => undefined }
-  return { projection, shadow, position: isLeft ? before.position : 0n, parking }
+  return { projection, shadow, epoch, position: isLeft ? before.position : 0n, parking }
 }
 
 /** Rows that are there twice are nothing to go on with: the next rebuild begins anew. */
-async function completeKeys(db: Db, { projection, shadow }: Member): Promise<void> {
+async function completeKeys(db: Db, member: Member): Promise<void> {
+  const { projection, shadow } = member
   try {
     await patiently(db, trx => addKeys(trx, projection, shadow))
   } catch (error) {
-    if (!isTransient(error)) await dropSchema(db, shadow)
+    if (isTransient(error)) throw error
+    await db.transaction().execute(async trx => {
+      await holdTurn(trx, turnOf(member))
+      await dropSchema(trx, shadow)
+    })
     throw error
   }
 }
@@ -197,14 +207,6 @@ async function prepare(db: Db, { projection, shadow }: Member, turns: Slots): Pr
   await turns.take(() => patiently(db, trx => analyze(trx, projection, shadow)))
 }
 
-/** Runs `work` in a transaction whose statements may take and wait as long as whole tables do. */
-function patiently<T>(db: Db, work: (trx: Db) => Promise<T>): Promise<T> {
-  return db.transaction().execute(async trx => {
-    await sql`set local statement_timeout = 0; set local lock_timeout = 0`.execute(trx)
-    return work(trx)
-  })
-}
-
 async function conclude(
   db: Db,
   member: Member,
@@ -218,81 +220,6 @@ async function conclude(
     await fill(db, [{ member, upTo }], on)
   }
   const position = await swap(db, member, on)
-  await finish(db, projection.name, matches)
+  await finish(db, turnOf(member), matches)
   return { name: projection.name, position, matches }
-}
-
-/** What the live tables are like at the beginning. */
-interface Live {
-  /** Where those are that the new ones can be compared with. */
-  positions: ReadonlyMap<string, bigint>
-  /** Their digests, by projection. */
-  digests: Promise<ReadonlyMap<string, string>>
-}
-
-/**
- * Sums the live tables up in a snapshot, so that they go on meanwhile, and while the new ones are
- * filled up to where they are: that leaves a processor free. Left out are those where a comparison
- * would say nothing.
- */
-async function lookAtLive(db: Db, members: readonly Member[], target: bigint): Promise<Live> {
-  const trx = await db.startTransaction().setIsolationLevel('repeatable read').execute()
-  const end = () => trx.rollback().execute()
-  try {
-    // One process: filling needs the other processors.
-    await sql`
-      set local statement_timeout = 0;
-      set local max_parallel_workers_per_gather = 0
-    `.execute(trx)
-    const positions = await comparable(trx, members, target)
-    const alike = members.filter(({ projection }) => positions.has(projection.name))
-    const digests = digestsOf(trx, alike).finally(end)
-    // It is awaited in its turn; a failure meanwhile must not count as unhandled.
-    digests.catch(() => undefined)
-    return { positions, digests }
-  } catch (error) {
-    await end().catch(() => undefined)
-    throw error
-  }
-}
-
-/** Tables of the same version that are not far behind, and of which nothing is missing. */
-async function comparable(
-  db: Db,
-  members: readonly Member[],
-  target: bigint,
-): Promise<Map<string, bigint>> {
-  const { rows } = await sql<{ name: string; position: bigint; version: number; parked: bigint }>`
-    select name, position, version,
-      (select count(*) from shop.parked_events p where p.name = c.name) as parked
-    from shop.checkpoints c
-    where name = any(${members.map(({ projection }) => projection.name)}::text[])
-  `.execute(db)
-  const byName = new Map(members.map(member => [member.projection.name, member]))
-  const alike = rows.filter(({ name, position, version, parked }) => {
-    const member = byName.get(name)
-    const isNear = position > 0n && target - position <= nearEnough
-    const isAlike = member?.projection.version === version && position >= member.position
-    return isNear && isAlike && parked === 0n
-  })
-  return new Map(alike.map(({ name, position }) => [name, position]))
-}
-
-async function digestsOf(db: Db, members: readonly Member[]): Promise<Map<string, string>> {
-  const digests = new Map<string, string>()
-  for (const { projection } of members) {
-    digests.set(projection.name, await digestOf(db, projection, 'readmodel'))
-  }
-  return digests
-}
-
-/** Whether new tables are equal to the live ones at the position up to which they were filled. */
-async function compare(
-  db: Db,
-  { projection, shadow }: Member,
-  { positions, digests }: Live,
-): Promise<boolean | undefined> {
-  if (!positions.has(projection.name)) return undefined
-  const digest = await patiently(db, trx => digestOf(trx, projection, shadow))
-  return (await digests).get(projection.name) === digest
 }

@@ -20,6 +20,8 @@ export interface RebuildState {
 export interface Resumed {
   /** How far the shadow tables of an interrupted rebuild are filled, 0n when there was none. */
   position: bigint
+  /** Whoever begins after this one has a higher one, and this one may write nothing any more. */
+  epoch: bigint
 }
 
 interface Named {
@@ -34,6 +36,7 @@ export async function begin(db: Db, { name, version }: Named, target: bigint): P
     values (${name}, ${version}, 'running', ${target})
     on conflict (name) do update
     set state = 'running',
+      epoch = r.epoch + 1,
       version = excluded.version,
       target = excluded.target,
       matches = null,
@@ -44,9 +47,9 @@ export async function begin(db: Db, { name, version }: Named, target: bigint): P
       end,
       started_at = case when r.state = 'running' then r.started_at else now() end,
       updated_at = now()
-    returning position
+    returning position, epoch
   `.execute(db)
-  return rows[0] ?? { position: 0n }
+  return rows[0] ?? { position: 0n, epoch: 0n }
 }
 
 /** Asks whoever runs the workers for a rebuild; one that is under way is left alone. */
@@ -69,24 +72,49 @@ export async function waitingRebuilds(db: Db): Promise<string[]> {
   return rows.map(({ name }) => name)
 }
 
-/** Writes down how far shadow tables are filled, in the transaction that fills them. */
-export async function savePosition(db: Db, name: string, position: bigint): Promise<void> {
-  await db.executeQuery(savingPosition(db, name, position))
+/** One beginning of a rebuild. */
+export interface Turn {
+  name: string
+  epoch: bigint
 }
 
-/** The statement that does it. */
-export function savingPosition(db: Db, name: string, position: bigint): CompiledQuery {
+/** Writes down how far shadow tables are filled, in the transaction that fills them. */
+export async function savePosition(db: Db, turn: Turn, position: bigint): Promise<void> {
+  await db.executeQuery(savingPosition(db, turn, position))
+}
+
+/**
+ * The statement that does it. It fails where somebody else has begun since: what was written in
+ * front of it is then not written. `isLeaseLost` tells that.
+ */
+export function savingPosition(db: Db, { name, epoch }: Turn, position: bigint): CompiledQuery {
   return sql`
-    update shop.rebuilds set position = ${position}, updated_at = now() where name = ${name}
+    with moved as (
+      update shop.rebuilds
+      set position = ${position}, updated_at = now()
+      where name = ${name} and epoch = ${epoch}
+      returning name
+    )
+    select shop.assert_moved(1 - (select count(*) from moved))
   `.compile(db)
 }
 
+/** Keeps everybody else from beginning until the transaction ends; fails where somebody has. */
+export async function holdTurn(db: Db, { name, epoch }: Turn): Promise<void> {
+  await sql`
+    with held as (
+      select name from shop.rebuilds where name = ${name} and epoch = ${epoch} for update
+    )
+    select shop.assert_moved(1 - (select count(*) from held))
+  `.execute(db)
+}
+
 /** The new tables serve. */
-export async function finish(db: Db, name: string, matches: boolean | undefined): Promise<void> {
+export async function finish(db: Db, turn: Turn, matches: boolean | undefined): Promise<void> {
   await sql`
     update shop.rebuilds
     set state = 'done', matches = ${matches ?? null}, updated_at = now()
-    where name = ${name}
+    where name = ${turn.name} and epoch = ${turn.epoch}
   `.execute(db)
 }
 

@@ -2,10 +2,10 @@
 import { type Kysely, sql } from 'kysely'
 import { leaseSeconds } from './checkpoints.ts'
 import { applyItems, itemsFor } from './engine.ts'
-import type { Member } from './filling.ts'
+import { type Member, turnOf } from './filling.ts'
 import type { Projection } from './projection.ts'
 import type { Rebuilding } from './rebuild.ts'
-import { previousTables, putAside } from './rebuildStates.ts'
+import { holdTurn, previousTables, putAside } from './rebuildStates.ts'
 import { hasTables, keepCleanersOut, previousOf, replaceTables, writeToShadow } from './shadow.ts'
 import type { Tables } from './tables.ts'
 
@@ -19,6 +19,7 @@ export async function swap(db: Db, member: Member, on: Rebuilding): Promise<bigi
   const { projection, shadow, parking } = member
   const { name, version } = projection
   return db.transaction().execute(async trx => {
+    await holdTurn(trx, turnOf(member))
     // From here on the runner waits; what it has done and the shadow has not is little.
     const live = await holdStill(trx, projection)
     const range = { after: member.position, upTo: live.position }

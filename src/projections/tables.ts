@@ -152,7 +152,7 @@ export interface Tables {
   }
   'shop.checkpoints': {
     name: string
-    version: number
+    version: number | null
     position: bigint
     runner: string | null
     epoch: bigint

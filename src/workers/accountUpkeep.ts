@@ -2,19 +2,16 @@
 import { type Kysely, sql } from 'kysely'
 import type { AccountServices } from '../commands/accountPorts.ts'
 import { within } from '../kit/within.ts'
-import type { Projection, ReadEvent } from '../projections/projection.ts'
+import type { Reaction, ReadEvent } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
 import type { Log } from './log.ts'
 
 /**
- * Has a checkpoint like a projection and owns no table that a rebuild could drop. Whoever is locked
- * out loses their sessions; whoever is erased is forgotten, even if the process that recorded it
- * died before it could.
+ * Whoever is locked out loses their sessions; whoever is erased is forgotten, even if the process
+ * that recorded it died before it could.
  */
-export const accountUpkeep: Projection = {
+export const accountUpkeep: Reaction = {
   name: 'accountUpkeep',
-  version: 1,
-  tables: [],
   on: ['CustomerDisabled', 'CustomerEnabled', 'CustomerErased'],
   async apply(events, db) {
     await lock(db, events)

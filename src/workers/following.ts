@@ -8,7 +8,7 @@ import { createSlots, type Slots } from '../kit/slots.ts'
 import { within } from '../kit/within.ts'
 import { advance, leaseSeconds, release, renew } from '../projections/checkpoints.ts'
 import { commitBatch, type Member } from '../projections/engine.ts'
-import type { Committed, Projection } from '../projections/projection.ts'
+import type { Committed, Follower } from '../projections/projection.ts'
 import type { Lane } from './projector.ts'
 import { readAhead } from './readAhead.ts'
 
@@ -38,7 +38,7 @@ export interface Following {
   members: Member[]
   signal: AbortSignal
   /** Takes the leases of others that can be had by now. */
-  enlist(others: readonly Projection[]): Promise<Member[]>
+  enlist(others: readonly Follower[]): Promise<Member[]>
 }
 
 /** There was something to do, or that could not be ruled out, and nothing has been done. */
@@ -185,7 +185,7 @@ async function* decoded({ eventStore, codec, pace }: Lane, group: Group) {
 async function keepLeases(parts: Lane, group: Group, { enlist }: Following) {
   const { leases, signal } = group
   const held = new Set(leases.map(({ name }) => name))
-  const others = parts.projections.filter(({ name }) => !held.has(name))
+  const others = parts.followers.filter(({ name }) => !held.has(name))
   let renewed = { at: performance.now(), steps: group.steps }
   let lookedAt = renewed.at
   while (!signal.aborted) {

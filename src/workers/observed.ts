@@ -1,16 +1,16 @@
 // Projections and reactions whose batches are counted, and are part of the traces that led to them.
-import type { Projection, ReadEvent } from '../projections/projection.ts'
+import type { Follower, ReadEvent } from '../projections/projection.ts'
 import { appendTrace, type Observing, type Tracing } from '../tracing.ts'
 
 /** A batch with more commands than this is catching up: nobody waits for any one of them. */
 const tracedMax = 50
 
-/** The same projection; what it does to a batch is timed. */
-export function observedProjection(
-  projection: Projection,
+/** The same projection or reaction; what it does to a batch is timed. */
+export function observed<Kind extends Follower>(
+  projection: Kind,
   { metrics, tracing }: Observing,
-): Projection {
-  const { name, plan } = projection
+): Kind {
+  const { name, plan }: Follower = projection
   const timed = async <T>(events: readonly ReadEvent[], work: () => Promise<T>): Promise<T> => {
     const [startedAt, began] = [Date.now(), performance.now()]
     const done = await work()

@@ -6,7 +6,7 @@ import type { EventStore } from '../eventstore/port.ts'
 import { within } from '../kit/within.ts'
 import { acquire, ensureCheckpoints, LeaseLost } from '../projections/checkpoints.ts'
 import { type Member, parkedStreams } from '../projections/engine.ts'
-import type { Committed, Projection } from '../projections/projection.ts'
+import type { Committed, Follower, Projection, Reaction } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
 import { follow } from './following.ts'
 import type { Log } from './log.ts'
@@ -18,6 +18,7 @@ export interface ProjectorParts {
   eventStore: EventStore
   codec: Codec
   projections: readonly Projection[]
+  reactions?: readonly Reaction[]
   /** The name under which this process holds leases. */
   runner: string
   progress: Progress
@@ -47,10 +48,11 @@ const enlistMs = 3_000
  */
 export function startProjector(parts: ProjectorParts): { stop(): Promise<void> } {
   const stopping = new AbortController()
+  const all: readonly Follower[] = [...parts.projections, ...(parts.reactions ?? [])]
   const lanes = [
-    { ...parts, projections: parts.projections.filter(each => each.isUrgent), pace: paces.urgent },
-    { ...parts, projections: parts.projections.filter(each => !each.isUrgent), pace: paces.usual },
-  ].filter(({ projections }) => projections.length > 0)
+    { ...parts, followers: all.filter(each => each.isUrgent), pace: paces.urgent },
+    { ...parts, followers: all.filter(each => !each.isUrgent), pace: paces.usual },
+  ].filter(({ followers }) => followers.length > 0)
   const loops = [
     ...lanes.map(lane => run(lane, stopping.signal)),
     runRebuilds(parts, stopping.signal),
@@ -63,17 +65,18 @@ export function startProjector(parts: ProjectorParts): { stop(): Promise<void> }
   }
 }
 
-/** Projections that follow the log together. */
+/** Who follows the log together. */
 export interface Lane extends ProjectorParts {
+  followers: readonly Follower[]
   pace: Pace
 }
 
 async function run(parts: Lane, signal: AbortSignal) {
-  const { db, log, projections } = parts
+  const { db, log, followers } = parts
   while (!signal.aborted) {
     try {
-      await within(enlistMs, 'the checkpoints', ensureCheckpoints(db, projections))
-      const members = await enlist(parts, projections)
+      await within(enlistMs, 'the checkpoints', ensureCheckpoints(db, followers))
+      const members = await enlist(parts, followers)
       if (members.length === 0) await pause(retryMs, signal)
       else await follow(parts, { members, signal, enlist: others => enlist(parts, others) })
     } catch (error) {
@@ -89,13 +92,13 @@ async function pause(ms: number, signal: AbortSignal) {
 }
 
 /** Takes the leases that can be had. Throws Overdue. */
-function enlist(parts: ProjectorParts, wanted: readonly Projection[]): Promise<Member[]> {
+function enlist(parts: ProjectorParts, wanted: readonly Follower[]): Promise<Member[]> {
   return within(enlistMs, 'the leases', takeLeases(parts, wanted))
 }
 
 async function takeLeases(
   { db, log, runner }: ProjectorParts,
-  wanted: readonly Projection[],
+  wanted: readonly Follower[],
 ): Promise<Member[]> {
   const byName = new Map(wanted.map(each => [each.name, each]))
   const members: Member[] = []

@@ -62,11 +62,6 @@ describe('a projection', () => {
     const answer = await shop.admin.client.get(`${path}/nothing`)
     expectProblem(answer, 404, 'projection/not-found')
     expect(answer.body.detail).toContain('orders')
-    expectProblem(
-      await shop.admin.client.post(`${path}/mailOutbox/rebuild`),
-      404,
-      'projection/not-found',
-    )
   })
 })
 

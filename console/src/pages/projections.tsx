@@ -46,7 +46,8 @@ function States({ states }: { states: readonly Projection[] }) {
           {states.map(state => (
             <TableRow key={state.name}>
               <TableCell component="th">
-                {state.name} <small>v{state.version}</small>
+                {state.name}{' '}
+                <small>{state.version === null ? 'reaction' : `v${state.version}`}</small>
               </TableCell>
               <TableCell>
                 <State of={state} />

@@ -10,7 +10,7 @@ import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { many, Position, problemResponses, text, time } from '../schemas.ts'
-import { count, named, projectionNamed } from './projections.ts'
+import { count, followerNamed, named } from './projections.ts'
 
 const tag = 'Admin'
 const ParkedEvent = Type.Object(
@@ -87,7 +87,7 @@ function decision(app: FastifyInstance, context: ApiContext, what: 'retry' | 'sk
     },
     async (request, reply) => {
       const { name, position } = request.params
-      const decided = await decideParked(context.db, projectionNamed(name), {
+      const decided = await decideParked(context.db, followerNamed(context, name), {
         position: BigInt(position),
         decision: {
           decision: what,

@@ -5,7 +5,7 @@ import { line } from '../../domain/text.ts'
 import { strict } from '../../domain/types.ts'
 import { projections } from '../../projections/index.ts'
 import { type ProjectionState, projectionStates } from '../../projections/orderQueries.ts'
-import type { Projection } from '../../projections/projection.ts'
+import type { Follower, Projection } from '../../projections/projection.ts'
 import {
   previousTables,
   type RebuildState,
@@ -25,7 +25,9 @@ export const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER
 
 const state = {
   name: text(100),
-  version: count,
+  kind: Type.Enum(['projection', 'reaction']),
+  /** Reactions have none. */
+  version: nullable(count),
   position: Position,
   head: Position,
   lag: Position,
@@ -100,6 +102,7 @@ function states(app: FastifyInstance, context: ApiContext): void {
 function summary({ name, version, position, runner, parked }: ProjectionState, head: bigint) {
   return {
     name,
+    kind: version === null ? ('reaction' as const) : ('projection' as const),
     version,
     position: String(position),
     head: String(head),
@@ -148,11 +151,22 @@ function missing(name: string): HttpProblem {
   )
 }
 
-/** Reactions have a checkpoint too, but no tables of their own that could be made anew. */
-export function projectionNamed(name: string): Projection {
+/** What can be made anew; reactions cannot. */
+function projectionNamed({ reactions }: ApiContext, name: string): Projection {
   const projection = projections.find(each => each.name === name)
-  if (projection === undefined) throw missing(name)
-  return projection
+  if (projection !== undefined) return projection
+  if (!reactions.some(each => each.name === name)) throw missing(name)
+  throw new HttpProblem(
+    'projection/not-rebuildable',
+    `${name} is a reaction: what it has done is not done again. Its parked events can be retried.`,
+  )
+}
+
+/** What follows the log under this name: a projection or a reaction. */
+export function followerNamed({ reactions }: ApiContext, name: string): Follower {
+  const found = [...projections, ...reactions].find(each => each.name === name)
+  if (found === undefined) throw missing(name)
+  return found
 }
 
 function rebuildBody(rebuild: RebuildState): Static<typeof Rebuild> {
@@ -168,8 +182,8 @@ function rebuildBody(rebuild: RebuildState): Static<typeof Rebuild> {
   }
 }
 
-async function lastRebuild({ db }: ApiContext, name: string) {
-  const [rebuild] = await rebuildStates(db, projectionNamed(name).name)
+async function lastRebuild(context: ApiContext, name: string) {
+  const [rebuild] = await rebuildStates(context.db, projectionNamed(context, name).name)
   return rebuild && { state: rebuildBody(rebuild), isDone: hasEnded(rebuild) }
 }
 
@@ -189,7 +203,7 @@ function rebuilding(app: FastifyInstance, context: ApiContext, streams: Progress
       },
     },
     async (request, reply) => {
-      const projection = projectionNamed(request.params.name)
+      const projection = projectionNamed(context, request.params.name)
       await requestRebuild(context.db, projection)
       const last = await lastRebuild(context, projection.name)
       reply.header('location', `/api/admin/projections/${projection.name}/rebuild`)

@@ -1,15 +1,10 @@
 // The reaction that turns new images into sizes to be made: rows first, jobs from rows.
 import { sql } from 'kysely'
-import type { Projection } from '../../projections/projection.ts'
+import type { Reaction } from '../../projections/projection.ts'
 
-/**
- * Has a checkpoint like a projection and owns no table that a rebuild could drop: the same file is
- * scaled once, however many products show it.
- */
-export const imageOutbox: Projection = {
+/** The same file is scaled once, however many products show it. */
+export const imageOutbox: Reaction = {
   name: 'imageOutbox',
-  version: 1,
-  tables: [],
   on: ['ProductImageAdded', 'CategoryImageSet'],
   async apply(events, db) {
     const hashes = events.flatMap(event =>

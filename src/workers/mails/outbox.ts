@@ -1,6 +1,6 @@
 // The reaction that turns order events into mails to be sent: rows first, jobs from rows.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
-import { planned, type ReadEvent } from '../../projections/projection.ts'
+import { plannedReaction, type Reaction, type ReadEvent } from '../../projections/projection.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { traceparentOf } from '../../tracing.ts'
 
@@ -30,13 +30,11 @@ export function isMailed(event: ReadEvent): event is MailedEvent {
 }
 
 /**
- * Has a checkpoint like a projection and owns no table that a rebuild could drop: a mail is written
- * about once, in the transaction that moves the checkpoint. History that was imported is not.
+ * A mail is written about once, in the transaction that moves the checkpoint. History that was
+ * imported is not.
  */
-export const mailOutbox = planned({
+export const mailOutbox: Reaction = plannedReaction({
   name: 'mailOutbox',
-  version: 1,
-  tables: [],
   on: [
     'OrderPlaced',
     'OrderPaid',

@@ -1,18 +1,13 @@
 // The reaction that turns events into webhooks to be sent: rows first, jobs from rows.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
-import { planned } from '../../projections/projection.ts'
+import { plannedReaction, type Reaction } from '../../projections/projection.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { traceparentOf } from '../../tracing.ts'
 import { isSent, messageOf, type SentEvent, sentTypes } from './messages.ts'
 
-/**
- * Has a checkpoint like a projection and owns no table that a rebuild could drop: an event is sent
- * to an endpoint once, noted in the transaction that moves the checkpoint.
- */
-export const webhookOutbox = planned({
+/** An event is sent to an endpoint once, noted in the transaction that moves the checkpoint. */
+export const webhookOutbox: Reaction = plannedReaction({
   name: 'webhookOutbox',
-  version: 1,
-  tables: [],
   on: sentTypes,
   async plan(events, db) {
     return {

@@ -1,0 +1,97 @@
+// Compares tables that are being rebuilt with those that serve.
+import { type Kysely, sql } from 'kysely'
+import type { Member } from './filling.ts'
+import { digestOf } from './shadow.ts'
+import type { Tables } from './tables.ts'
+
+type Db = Kysely<Tables>
+
+/** So close to the live tables that the last step holds up nobody. */
+export const nearEnough = 2_000n
+
+/** Runs `work` in a transaction whose statements may take and wait as long as whole tables do. */
+export function patiently<T>(db: Db, work: (trx: Db) => Promise<T>): Promise<T> {
+  return db.transaction().execute(async trx => {
+    await sql`set local statement_timeout = 0; set local lock_timeout = 0`.execute(trx)
+    return work(trx)
+  })
+}
+
+/** What the live tables are like at the beginning. */
+export interface Live {
+  /** Where those are that the new ones can be compared with. */
+  positions: ReadonlyMap<string, bigint>
+  /** Their digests, by projection. */
+  digests: Promise<ReadonlyMap<string, string>>
+}
+
+/**
+ * Sums the live tables up in a snapshot, so that they go on meanwhile, and while the new ones are
+ * filled up to where they are: that leaves a processor free. Left out are those where a comparison
+ * would say nothing.
+ */
+export async function lookAtLive(
+  db: Db,
+  members: readonly Member[],
+  target: bigint,
+): Promise<Live> {
+  const trx = await db.startTransaction().setIsolationLevel('repeatable read').execute()
+  const end = () => trx.rollback().execute()
+  try {
+    // One process: filling needs the other processors.
+    await sql`
+      set local statement_timeout = 0;
+      set local max_parallel_workers_per_gather = 0
+    `.execute(trx)
+    const positions = await comparable(trx, members, target)
+    const alike = members.filter(({ projection }) => positions.has(projection.name))
+    const digests = digestsOf(trx, alike).finally(end)
+    // It is awaited in its turn; a failure meanwhile must not count as unhandled.
+    digests.catch(() => undefined)
+    return { positions, digests }
+  } catch (error) {
+    await end().catch(() => undefined)
+    throw error
+  }
+}
+
+/** Tables of the same version that are not far behind, and of which nothing is missing. */
+async function comparable(
+  db: Db,
+  members: readonly Member[],
+  target: bigint,
+): Promise<Map<string, bigint>> {
+  const { rows } = await sql<{ name: string; position: bigint; version: number; parked: bigint }>`
+    select name, position, version,
+      (select count(*) from shop.parked_events p where p.name = c.name) as parked
+    from shop.checkpoints c
+    where name = any(${members.map(({ projection }) => projection.name)}::text[])
+  `.execute(db)
+  const byName = new Map(members.map(member => [member.projection.name, member]))
+  const alike = rows.filter(({ name, position, version, parked }) => {
+    const member = byName.get(name)
+    const isNear = position > 0n && target - position <= nearEnough
+    const isAlike = member?.projection.version === version && position >= member.position
+    return isNear && isAlike && parked === 0n
+  })
+  return new Map(alike.map(({ name, position }) => [name, position]))
+}
+
+async function digestsOf(db: Db, members: readonly Member[]): Promise<Map<string, string>> {
+  const digests = new Map<string, string>()
+  for (const { projection } of members) {
+    digests.set(projection.name, await digestOf(db, projection, 'readmodel'))
+  }
+  return digests
+}
+
+/** Whether new tables are equal to the live ones at the position up to which they were filled. */
+export async function compare(
+  db: Db,
+  { projection, shadow }: Member,
+  { positions, digests }: Live,
+): Promise<boolean | undefined> {
+  if (!positions.has(projection.name)) return undefined
+  const digest = await patiently(db, trx => digestOf(trx, projection, shadow))
+  return (await digests).get(projection.name) === digest
+}

@@ -1,0 +1,96 @@
+// A rebuild whose session was cut while it lives on is fenced off by the one that begins after it.
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ordersProjection } from '../../src/projections/orders.ts'
+import { BeingRebuilt, rebuild } from '../../src/projections/rebuild.ts'
+import { rebuildStates } from '../../src/projections/rebuildStates.ts'
+import { snapshot } from '../../src/workers/audit/projectionCheck.ts'
+import { logFor } from '../../src/workers/logReader.ts'
+import { atRest } from '../support/auditing.ts'
+import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+let traffic: Traffic
+beforeAll(async () => {
+  traffic = await shopWithTraffic()
+  await doBusiness(traffic)
+  await atRest(traffic.shop.back)
+  // Its worker would be one more to rebuild.
+  await traffic.shop.stop()
+})
+const started: { goOn(): void }[] = []
+afterAll(async () => {
+  for (const { goOn } of started) goOn()
+  await traffic?.shop.close()
+})
+
+const mine = `locktype = 'advisory' and granted
+  and database = (select oid from pg_database where datname = current_database())
+  and objid::bigint = hashtext('rebuild orders')::bigint & 4294967295`
+
+const locks = async () =>
+  (await traffic.shop.back.pool.query(`select 1 from pg_locks where ${mine}`)).rows
+
+/** Ends the session that keeps others from rebuilding the orders. */
+async function cutLock(): Promise<void> {
+  const { rows } = await traffic.shop.back.pool.query(
+    `select pg_terminate_backend(pid) from pg_locks where ${mine}`,
+  )
+  expect(rows).toHaveLength(1)
+  await waitFor('the lock to be free', async () => (await locks()).length === 0)
+}
+
+/** A rebuild that stops behind its first step until it is let go on. */
+function haltingRebuild() {
+  const { back } = traffic.shop
+  const log = logFor(back)
+  let goOn: () => void = () => undefined
+  const halted = { now: false }
+  const released = new Promise<void>(resolve => {
+    goOn = resolve
+  })
+  const ending = rebuild(back.db, [ordersProjection], {
+    head: log.head,
+    async *read(chosen, { after, upTo }) {
+      for (let from = after; from < upTo; from += 20n) {
+        const to = from + 20n < upTo ? from + 20n : upTo
+        yield* log.read(chosen, { after: from, upTo: to })
+        if (from < 40n) continue
+        halted.now = true
+        await released
+      }
+    },
+    onProgress: () => undefined,
+  })
+  ending.catch(() => undefined)
+  const halting = { ending, halted, goOn }
+  started.push(halting)
+  return halting
+}
+
+const rebuildNow = () =>
+  rebuild(traffic.shop.back.db, [ordersProjection], {
+    ...logFor(traffic.shop.back),
+    onProgress: () => undefined,
+  })
+
+it.each(['before the other is done', 'while the other is at it'])(
+  'writes nothing any more, %s',
+  async when => {
+    const { back } = traffic.shop
+    const before = await snapshot(back.db, ordersProjection, 'readmodel')
+    const first = haltingRebuild()
+    await waitFor('the first to be under way', () => first.halted.now)
+    await expect(rebuildNow()).rejects.toThrow(BeingRebuilt)
+    await cutLock()
+    const second = when.startsWith('while') ? haltingRebuild() : undefined
+    if (second === undefined) expect(await rebuildNow()).toMatchObject([{ matches: true }])
+    else await waitFor('the second to be under way', () => second.halted.now)
+    first.goOn()
+    await expect(first.ending).rejects.toThrow(BeingRebuilt)
+    second?.goOn()
+    if (second) expect(await second.ending).toMatchObject([{ matches: true }])
+    expect((await snapshot(back.db, ordersProjection, 'readmodel')).tables).toEqual(before.tables)
+    expect(await rebuildStates(back.db, 'orders')).toMatchObject([{ state: 'done', error: null }])
+    expect(await rebuildNow()).toMatchObject([{ matches: true }])
+  },
+)
