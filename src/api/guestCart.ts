@@ -69,7 +69,7 @@ const cartIdOf = (token: string) => idOf('guest-cart', token)
 /** Tells the owner of a cart that has just been made its token, in a header and for the body. */
 export function handOut(reply: FastifyReply, guest: GuestCart | undefined, { revision }: Accepted) {
   if (guest?.newToken === undefined || revision < 0) return {}
-  reply.header(header, guest.newToken).header('cache-control', 'no-store')
+  reply.header(header, guest.newToken).header('cache-control', 'private, no-store')
   return { cartToken: guest.newToken }
 }
 

@@ -72,7 +72,7 @@ export function streamedRoute<Query extends TObject>(
       const stream = Readable.from(chunks(route.lines(request)))
       open.add(stream)
       stream.on('close', () => open.delete(stream))
-      return reply.type(ndjson).header('cache-control', 'no-store').send(stream)
+      return reply.type(ndjson).header('cache-control', 'private, no-store').send(stream)
     },
   )
 }

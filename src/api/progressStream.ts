@@ -34,7 +34,7 @@ export function createProgressStreams(app: FastifyInstance): ProgressStreams {
       reply.raw.on('close', () => open.delete(reply.raw))
       reply.raw.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
+        'cache-control': 'private, no-store',
         'x-accel-buffering': 'no',
       })
       write(reply.raw, look)

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { digestOf } from '../commands/ids.ts'
 import type { Part } from '../projections/keyset.ts'
+import { hasETag } from './caching.ts'
 import type { ApiContext, ReadyAnswer } from './context.ts'
 import { type Found, type List, linkOf, pageBody } from './pages.ts'
 import { isAhead } from './requests.ts'
@@ -32,7 +33,7 @@ export function sendReady(
   { etag, body }: ReadyAnswer,
 ) {
   reply.header('etag', etag)
-  if (request.headers['if-none-match'] === etag) return reply.status(304).send()
+  if (hasETag(request, etag)) return reply.status(304).send()
   return reply.type('application/json; charset=utf-8').serializer(String).send(body)
 }
 

@@ -80,7 +80,7 @@ export function realtimeRoutes(app: FastifyInstance, context: ApiContext): void 
       }
       reply.raw.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
+        'cache-control': 'private, no-store',
         'x-accel-buffering': 'no',
       })
       open.add(reply.raw)

@@ -4,6 +4,7 @@ import Type, { type TProperties } from 'typebox'
 import { idOf, newId } from '../commands/ids.ts'
 import type { Envelope } from '../commands/ports.ts'
 import { line } from '../domain/text.ts'
+import { hasETag } from './caching.ts'
 import type { ApiContext } from './context.ts'
 import type { PositionWait } from './positions.ts'
 import { isPosition } from './positions.ts'
@@ -147,7 +148,7 @@ export function isUnchanged(
 ) {
   const etag = variant === undefined ? `"${revision}"` : `"${revision}-${variant}"`
   reply.header('etag', etag)
-  return request.headers['if-none-match'] === etag
+  return hasETag(request, etag)
 }
 
 /**

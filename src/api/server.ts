@@ -6,6 +6,7 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } 
 import { newId } from '../commands/ids.ts'
 import type { Config } from '../config.ts'
 import { authenticate } from './actor.ts'
+import { usePrivateAnswers } from './caching.ts'
 import type { ApiContext } from './context.ts'
 import { useFastLane } from './fastLane.ts'
 import { useGate } from './gate.ts'
@@ -48,7 +49,6 @@ import { userRoutes } from './routes/users.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { useSecureHeaders } from './secureHeaders.ts'
 import { createStanding } from './standing.ts'
-import { refuseLooseText } from './textRule.ts'
 import { useValidators } from './validation.ts'
 
 declare module 'fastify' {
@@ -125,6 +125,7 @@ export async function buildServer(
     request.actor ??= { role: 'anonymous' }
     done()
   })
+  usePrivateAnswers(app)
   usePatience(app, patienceMs)
   useGate(app, context.config.commandsMax)
   watchRoutes(app, context.config)
@@ -196,7 +197,6 @@ function watchRoutes(app: FastifyInstance, { corsOrigins }: Config): void {
     if (!isOurs && !isDocumentation && !isPreflight) {
       throw new Error(`${String(route.method)} ${route.url} does not say who may use it`)
     }
-    refuseLooseText(route)
     if (isOurs && route.schema !== undefined) {
       const access = route.config?.access
       route.schema.security ??= access === 'public' ? [] : [{ bearer: [] }]

@@ -2,13 +2,14 @@
 import Type from 'typebox'
 import type { PlacedOrder } from '../domain/order.ts'
 import { confirmRefund as confirm, owedRefunds } from '../domain/orderPayments.ts'
-import { Id, ShortText, strict } from '../domain/types.ts'
+import { line } from '../domain/text.ts'
+import { Id, strict } from '../domain/types.ts'
 import { type Command, hasRole } from './command.ts'
 import { changeOrder } from './order.ts'
 import type { Shop } from './shop.ts'
 
 const ConfirmRefund = Type.Object(
-  { orderId: Id, refundId: Id, reference: Type.Optional(ShortText) },
+  { orderId: Id, refundId: Id, reference: Type.Optional(line(200)) },
   strict,
 )
 

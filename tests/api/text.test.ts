@@ -1,6 +1,7 @@
 // Text that callers send: well-formed, trimmed and bounded, or refused by field.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { delivery, expectProblem, gbp, newKey, newOrder, newProduct } from '../support/goods.ts'
+import { looseText } from '../support/looseText.ts'
 import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
 
@@ -144,6 +145,27 @@ describe('text', () => {
     ]) {
       expectProblem(await client.get(path), 400, 'request/invalid')
     }
+  })
+})
+
+describe('every route', () => {
+  it('takes text of the shared types alone', () => {
+    const taken = Object.entries(shop.contract.document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).flatMap(([method, { parameters = [], requestBody }]) => [
+        ...parameters.flatMap(({ name, schema = {} }) =>
+          looseText(schema, `${method} ${path} ${name}`),
+        ),
+        ...looseText(requestBody?.content['application/json']?.schema ?? {}, `${method} ${path}`),
+      ]),
+    )
+    expect(taken).toEqual([])
+  })
+
+  it('would be found if it took any other', () => {
+    const text = { type: 'string', maxLength: 10 }
+    const loose = { a: text, b: { type: 'array', items: text }, c: { anyOf: [text] } }
+    expect(looseText({ type: 'object', properties: loose }, '')).toEqual(['/a', '/b[]', '/c'])
+    expect(looseText({ type: 'string', pattern: '^[a-z]*$' }, 'x')).toEqual(['x'])
   })
 })
 

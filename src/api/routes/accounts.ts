@@ -159,7 +159,7 @@ function sendSignedIn(
   answer: Rejection | Awaited<ReturnType<typeof logIn>>,
   changed?: bigint,
 ) {
-  reply.header('cache-control', 'no-store')
+  reply.header('cache-control', 'private, no-store')
   if (!isRejection(answer)) {
     if (changed === undefined) return reply.send(answer)
     const position = String(changed)

@@ -16,6 +16,7 @@ import { type Image, ImageHash, renditions } from '../../domain/image.ts'
 import { isRejection } from '../../domain/rejection.ts'
 import { Id, strict } from '../../domain/types.ts'
 import { publicImage } from '../../projections/images.ts'
+import { hasETag } from '../caching.ts'
 import { UploadedImage } from '../catalogueSchemas.ts'
 import { acceptedBody, commandRoute } from '../commandRoute.ts'
 import type { ApiContext } from '../context.ts'
@@ -143,7 +144,7 @@ function files(app: FastifyInstance, context: ApiContext): void {
         .header('etag', etag)
         .header('cache-control', made === undefined ? forNow : forGood)
         .header('x-content-type-options', 'nosniff')
-      if (request.headers['if-none-match'] === etag) return reply.status(304).send()
+      if (hasETag(request, etag)) return reply.status(304).send()
       return reply.type('image/webp').send(content)
     },
   )

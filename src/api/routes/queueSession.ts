@@ -30,7 +30,7 @@ export function queueSessionRoutes(app: FastifyInstance, { config }: ApiContext)
         'SameSite=Strict',
         ...(config.publicUrl.startsWith('https:') ? ['Secure'] : []),
       ]
-      reply.header('set-cookie', attributes.join('; ')).header('cache-control', 'no-store')
+      reply.header('set-cookie', attributes.join('; ')).header('cache-control', 'private, no-store')
       request.log.info({ event: 'queues-opened' }, 'queues opened')
       return reply.status(204).send()
     },

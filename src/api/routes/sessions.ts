@@ -123,7 +123,7 @@ function ticketing(app: FastifyInstance, { accounts }: ApiContext): void {
       const ticket = await accounts.sessions.issueTicket(signedIn(request), sessionId)
       return reply
         .status(201)
-        .header('cache-control', 'no-store')
+        .header('cache-control', 'private, no-store')
         .send({ ticket, expiresInSeconds: ticketSeconds })
     },
   )

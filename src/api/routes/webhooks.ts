@@ -121,7 +121,7 @@ function reused(): HttpProblem {
 }
 
 function secretBody(reply: FastifyReply, { endpoint, secret, replayed }: WithSecret) {
-  reply.header('cache-control', 'no-store').header('etag', `"${endpoint.revision}"`)
+  reply.header('cache-control', 'private, no-store').header('etag', `"${endpoint.revision}"`)
   if (replayed) reply.header('idempotent-replayed', 'true')
   return reply.send({ ...endpointBody(endpoint), secret })
 }

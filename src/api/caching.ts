@@ -1,0 +1,30 @@
+// What may be kept of an answer: nothing that is about one caller, and ETags that are compared.
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+
+/** Tells caches to share nothing where it mattered who asked; routes may set something stricter. */
+export function usePrivateAnswers(app: FastifyInstance): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    if (!isRead) reply.header('cache-control', 'private, no-store')
+    else if (isPersonal(request)) reply.header('cache-control', 'private, no-cache')
+    done()
+  })
+}
+
+function isPersonal({ headers, routeOptions, url }: FastifyRequest): boolean {
+  const { authorization, cookie } = headers
+  const isNamed = authorization !== undefined || cookie !== undefined
+  const hasCart = headers['x-cart-token'] !== undefined || url.startsWith('/api/cart')
+  return isNamed || hasCart || Array.isArray(routeOptions.config.access)
+}
+
+const etags = /(?:W\/)?("[^"]*")/g
+
+/** Whether If-None-Match names an ETag: a list or `*`, by weak comparison (RFC 9110, 13.1.2). */
+export function hasETag({ headers }: FastifyRequest, etag: string): boolean {
+  const header = headers['if-none-match']
+  if (header === undefined) return false
+  if (header === etag || header.trim() === '*') return true
+  const wanted = etag.replace(/^W\//, '')
+  return [...header.matchAll(etags)].some(([, opaque]) => opaque === wanted)
+}
