@@ -16,6 +16,7 @@ import { ProductCreate, ProductEdit, ProductShow } from './pages/productForms.ts
 import { ProductList } from './pages/products.tsx'
 import { ProjectionsPage } from './pages/projections.tsx'
 import { SalesPage } from './pages/sales.tsx'
+import { SearchPage } from './pages/search.tsx'
 import { UserEdit, UserList, UserShow } from './pages/users.tsx'
 
 /** A request is made, and fails, at once also where the browser takes itself for offline. */
@@ -93,6 +94,7 @@ export function Console() {
       <CustomRoutes>
         <Route path="/feed" element={<FeedPage />} />
         <Route path="/low-stock" element={<LowStockPage />} />
+        <Route path="/search" element={<SearchPage />} />
         <Route path="/sales" element={<SalesPage />} />
         <Route path="/projections" element={<ProjectionsPage />} />
       </CustomRoutes>

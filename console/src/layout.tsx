@@ -11,6 +11,7 @@ import Warning from '@mui/icons-material/Warning'
 import type { ReactElement, ReactNode } from 'react'
 import { AppBar, Layout as Frame, Menu, TitlePortal, usePermissions } from 'react-admin'
 import { may } from './api/access.ts'
+import { SearchBox } from './pages/search.tsx'
 import { LiveDot, LiveFeedProvider } from './parts/live.tsx'
 import { SignInAgain } from './parts/signInAgain.tsx'
 
@@ -47,6 +48,7 @@ function Bar() {
   return (
     <AppBar>
       <TitlePortal />
+      <SearchBox />
       <LiveDot />
     </AppBar>
   )

@@ -90,9 +90,17 @@ function spread(followers: ReadonlySet<Follower>, notification: Notification) {
   }
 }
 
+function sentenceOf({ orderNumber, status, previousStatus, tracking }: Notification): string {
+  if (status === previousStatus) {
+    return `The tracking number of your order ${orderNumber} is now ${tracking}`
+  }
+  const parcel = status === 'shipped' && tracking !== null ? `; tracking number ${tracking}` : ''
+  return `Your order ${orderNumber} is now ${status}${parcel}`
+}
+
 /** A notification as clients get it. */
 export function messageOf(notification: Notification) {
-  const { position, orderId, orderNumber, status, previousStatus, at } = notification
+  const { position, orderId, orderNumber, status, previousStatus, tracking, at } = notification
   return {
     type: 'order_update',
     position: String(position),
@@ -100,7 +108,8 @@ export function messageOf(notification: Notification) {
     orderNumber,
     status,
     previousStatus,
-    message: `Your order ${orderNumber} is now ${status}`,
+    ...(tracking === null ? {} : { trackingNumber: tracking }),
+    message: sentenceOf(notification),
     at: at.toISOString(),
   }
 }

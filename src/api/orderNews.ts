@@ -23,6 +23,7 @@ const Written = Compile(
         orderNumber: Type.String(),
         status: Type.Enum([...orderStatuses]),
         previousStatus: Type.Enum([...orderStatuses]),
+        tracking: Type.Union([Type.String(), Type.Null()]),
         at: Type.String(),
       }),
     ),

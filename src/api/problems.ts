@@ -47,6 +47,7 @@ const refusals = {
   'order/out-of-stock': { status: 409, title: 'Out of stock' },
   'order/payment-declined': { status: 409, title: 'Payment declined' },
   'order/payment-in-progress': { status: 409, title: 'Payment in progress' },
+  'order/reason-required': { status: 400, title: 'Reason required' },
   'order/refund-automatic': { status: 409, title: 'Refund is made by the provider' },
   'order/refund-not-found': { status: 404, title: 'Refund not found' },
   'order/refund-exceeds-capture': { status: 409, title: 'Refund exceeds capture' },

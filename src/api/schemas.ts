@@ -170,6 +170,15 @@ const orderSummary = {
   expiresAt: nullable(time),
   placedAt: time,
   updatedAt: time,
+  customerName: Type.Optional({
+    ...nullable(text(300)),
+    description: 'Who ordered; for the staff only, like the next two',
+  }),
+  customerEmail: Type.Optional(nullable(text(254))),
+  recipient: Type.Optional({
+    ...nullable(text(200)),
+    description: 'What the delivery address begins with',
+  }),
 }
 export const OrderSummary = Type.Object(orderSummary, strict)
 export const OrderDetail = Type.Object(
@@ -180,6 +189,7 @@ export const OrderDetail = Type.Object(
     captured: Money,
     refunded: Money,
     paymentMethod: text(40),
+    trackingNumber: nullable(text(200)),
     shippingAddress: nullable(text(1_000)),
     phoneNumber: nullable(text(40)),
     country: nullable(text(60)),

@@ -123,6 +123,31 @@ export const deleteProduct = command({
   decide: (state, input) => product.remove(state, input.productId),
 })
 
+async function missingProduct(shop: Shop, { productId }: { productId: string }) {
+  const { state } = await shop.products.load(productId)
+  if (state.status !== 'none') return undefined
+  return reject('product/not-found', 'There is no such product.')
+}
+
+export const countStock = command({
+  name: 'CountStock',
+  who: ['admin', 'warehouse'],
+  input: Type.Object(
+    {
+      productId: Id,
+      counted: Type.Integer({ minimum: 0, maximum: 10_000_000 }),
+      note: Type.Optional(multiline(500)),
+    },
+    strict,
+  ),
+  repository: shop => shop.stock,
+  id: input => input.productId,
+  allowed: everyone,
+  notFound: 'product/not-found',
+  gather: missingProduct,
+  decide: (state, input) => stock.countPieces(state, input),
+})
+
 export const adjustStock = command({
   name: 'AdjustStock',
   who: ['admin', 'warehouse'],
@@ -139,10 +164,6 @@ export const adjustStock = command({
   id: input => input.productId,
   allowed: everyone,
   notFound: 'product/not-found',
-  async gather(shop, { productId }) {
-    const { state } = await shop.products.load(productId)
-    if (state.status !== 'none') return undefined
-    return reject('product/not-found', 'There is no such product.')
-  },
+  gather: missingProduct,
   decide: (state, input) => stock.adjust(state, input),
 })

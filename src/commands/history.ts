@@ -1,9 +1,13 @@
 // A stream told in plain words, for customers and auditors.
+import type { Static } from 'typebox'
 import type { ShopEvent } from '../domain/events.ts'
 import { formatMoney } from '../domain/money.ts'
+import type { OrderEvents } from '../domain/orderEvents.ts'
 import type { Actor } from '../domain/types.ts'
 import type { EventStore } from '../eventstore/port.ts'
 import type { Codec, Stored } from './ports.ts'
+
+type DeliveryChanged = Pick<Static<typeof OrderEvents.DeliveryDetailsChanged>, 'country' | 'reason'>
 
 export interface HistoryEntry {
   revision: number
@@ -39,6 +43,11 @@ function nameOf(actor: Actor): string {
   return actor.role === 'anonymous' ? 'anonymous' : `${actor.role} ${actor.id}`
 }
 
+function deliverySentence({ country, reason }: DeliveryChanged): string {
+  const where = country === undefined ? '' : `, to ${country}`
+  return `The delivery details were changed${where}${reason === undefined ? '.' : `: ${reason}`}`
+}
+
 function sentenceOf(event: Stored<ShopEvent>): string {
   switch (event.type) {
     case 'OrderSubmitted': {
@@ -67,7 +76,7 @@ function sentenceOf(event: Stored<ShopEvent>): string {
     case 'OrderRejected':
       return `The order was rejected: ${event.data.short.map(each => each.sku).join(', ')} ran out.`
     case 'DeliveryDetailsChanged':
-      return 'The delivery details were changed.'
+      return deliverySentence(event.data)
     case 'PaymentRequested':
       return `A payment of ${formatMoney(event.data.amount)} was asked of ${event.data.provider}.`
     case 'OrderPaid':
@@ -75,7 +84,11 @@ function sentenceOf(event: Stored<ShopEvent>): string {
     case 'PaymentFailed':
       return `The payment failed: ${event.data.reason}`
     case 'OrderShipped':
-      return 'The goods were handed to the carrier.'
+      return event.data.tracking === undefined
+        ? 'The goods were handed to the carrier.'
+        : `The goods were handed to the carrier; tracking number ${event.data.tracking}.`
+    case 'TrackingChanged':
+      return `The tracking number is now ${event.data.tracking}.`
     case 'OrderDelivered':
       return 'The goods were delivered.'
     case 'OrderCancelled':

@@ -14,7 +14,7 @@ import {
 import { requestRefund } from '../domain/orderPayments.ts'
 import { allowedTransitions, type OrderStatus } from '../domain/orderStates.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
-import { line, multiline } from '../domain/text.ts'
+import { CountryCode, line, multiline } from '../domain/text.ts'
 import { type Actor, Id, PositiveMoney, strict } from '../domain/types.ts'
 import { type Advanced, advanceOrder } from './advanceOrder.ts'
 import { type Accepted, type Answer, accepted, actorId, type Command, hasRole } from './command.ts'
@@ -34,6 +34,7 @@ const ownerOrSupport: Allowed = (actor, order) =>
   isOwner(actor, order) || hasRole(actor, 'admin', 'support')
 const ownerOrAdmin: Allowed = (actor, order) => isOwner(actor, order) || hasRole(actor, 'admin')
 const staffOnly: Allowed = actor => hasRole(actor, 'admin', 'support', 'warehouse')
+const ownerOrStaff: Allowed = (actor, order) => isOwner(actor, order) || staffOnly(actor, order)
 
 interface Change {
   orderId: string
@@ -161,25 +162,33 @@ const ChangeDelivery = Type.Object(
     orderId: Id,
     shippingAddress: Type.Optional(multiline(1_000)),
     phoneNumber: Type.Optional(line(40)),
+    country: Type.Optional(CountryCode),
+    reason: Type.Optional(multiline(500)),
   },
   strict,
 )
 
-/** Changes where a pending order goes. */
+/** Changes where an order goes, until it is shipped; the staff says why. */
 export const changeOrderDelivery: Command<typeof ChangeDelivery> = {
   name: 'ChangeDelivery',
-  who: ['customer'],
+  who: ['customer', 'support', 'warehouse', 'admin'],
   input: ChangeDelivery,
-  run: (shop, { orderId, shippingAddress, phoneNumber }, envelope) =>
+  run: (shop, { orderId, shippingAddress, phoneNumber, country, reason }, envelope) =>
     changeOrder(shop, envelope, {
       orderId,
-      allowed: ownerOnly,
+      allowed: ownerOrStaff,
       decide(state) {
+        if (reason === undefined && !ownerOnly(envelope.actor, state)) {
+          return reject('order/reason-required', 'Say why the delivery is changed.', {
+            errors: [{ pointer: '/reason', detail: 'Needed for the order of somebody else.' }],
+          })
+        }
         const before = state.status === 'none' ? null : state.delivery
-        return changeDelivery(state, {
+        const delivery = {
           shippingAddress: shippingAddress ?? before?.shippingAddress ?? '',
           phoneNumber: phoneNumber ?? before?.phoneNumber ?? '',
-        })
+        }
+        return changeDelivery(state, delivery, { country, reason })
       },
     }),
 }

@@ -56,6 +56,7 @@ export type Order =
       refundDue: number
       /** The goods have left the house, whatever came after. */
       handedOver: boolean
+      tracking: string | null
     })
 export type PlacedOrder = Exclude<Order, { status: 'none' }>
 
@@ -89,6 +90,7 @@ function submitted(data: Submission): PlacedOrder {
     returns: [],
     refundDue: 0,
     handedOver: false,
+    tracking: null,
   }
 }
 
@@ -102,13 +104,24 @@ function evolveOrder(
     case 'OrderRejected':
       return { ...state, status: 'rejected' }
     case 'DeliveryDetailsChanged':
-      return { ...state, delivery: event.data.delivery }
+      return {
+        ...state,
+        delivery: event.data.delivery,
+        country: event.data.country ?? state.country,
+      }
     case 'PaymentDeadlineSet':
       return { ...state, expiresAt: event.data.expiresAt }
     case 'OrderExpired':
       return { ...state, status: 'expired' }
     case 'OrderShipped':
-      return { ...state, status: 'shipped', handedOver: true }
+      return {
+        ...state,
+        status: 'shipped',
+        handedOver: true,
+        tracking: event.data.tracking ?? null,
+      }
+    case 'TrackingChanged':
+      return { ...state, tracking: event.data.tracking }
     case 'OrderDelivered':
       return { ...state, status: 'delivered' }
     case 'OrderCancelled':

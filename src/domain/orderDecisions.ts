@@ -87,10 +87,20 @@ export function conclude(
   return [{ type: 'OrderRejected', data: { orderId, short } }]
 }
 
-/** Changes where the goods go, as long as nothing is paid. */
-export function changeDelivery(state: Order, delivery: Delivery): Decision<OrderEvent> {
+export interface DeliveryMore {
+  country?: string | undefined
+  /** Why somebody else than the customer changes it. */
+  reason?: string | undefined
+}
+
+/** Changes where the goods go, as long as they are in the house. */
+export function changeDelivery(
+  state: Order,
+  delivery: Delivery,
+  { country, reason }: DeliveryMore = {},
+): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
-  if (state.status !== 'pending') {
+  if (state.status !== 'pending' && state.status !== 'paid') {
     return reject(
       'order/illegal-transition',
       `The delivery of a ${state.status} order is settled.`,
@@ -100,12 +110,14 @@ export function changeDelivery(state: Order, delivery: Delivery): Decision<Order
       },
     )
   }
+  const isElsewhere = country !== undefined && country !== state.country
   const same =
     state.delivery?.shippingAddress === delivery.shippingAddress &&
     state.delivery.phoneNumber === delivery.phoneNumber
-  if (same) return []
+  if (same && !isElsewhere) return []
   const { orderId, customerId } = state
-  return [{ type: 'DeliveryDetailsChanged', data: { orderId, customerId, delivery } }]
+  const more = { ...(isElsewhere ? { country } : {}), ...(reason === undefined ? {} : { reason }) }
+  return [{ type: 'DeliveryDetailsChanged', data: { orderId, customerId, delivery, ...more } }]
 }
 
 /**
@@ -153,10 +165,13 @@ export function failPayment(state: Order, paymentId: string, reason: string): De
   return [{ type: 'PaymentFailed', data: { orderId: state.orderId, paymentId, reason } }]
 }
 
-/** Hands the goods to the carrier. */
+/** Hands the goods to the carrier, or corrects the number by which they are followed. */
 export function ship(state: Order, tracking: string | undefined): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
-  if (state.status === 'shipped') return []
+  if (state.status === 'shipped') {
+    if (tracking === undefined || tracking === state.tracking) return []
+    return [{ type: 'TrackingChanged', data: { orderId: state.orderId, tracking } }]
+  }
   if (!mayMove(state.status, 'shipped')) return illegal(state, 'shipped')
   const { orderId } = state
   return [

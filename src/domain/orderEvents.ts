@@ -71,8 +71,15 @@ export const OrderEvents = {
       maxItems: 5_000,
     }),
   }),
+  /** `country` where it is another one, `reason` where somebody of the staff did it. */
   DeliveryDetailsChanged: Payload(
-    { orderId: Id, customerId: Id, delivery: Delivery },
+    {
+      orderId: Id,
+      customerId: Id,
+      delivery: Delivery,
+      country: Type.Optional(Country),
+      reason: Type.Optional(Personal({ minLength: 1, maxLength: 500 })),
+    },
     { subject: 'customerId' },
   ),
   PaymentRequested: Payload({ ...payment, provider: ShortText, method: ShortText, amount: Money }),
@@ -88,6 +95,8 @@ export const OrderEvents = {
   LatePaymentRefused: Payload({ ...payment, refundId: Id, amount: Money, reason: Reason }),
   LatePaymentReturned: Payload({ ...payment, refundId: Id, amount: Money }),
   OrderShipped: Payload({ orderId: Id, tracking: Type.Optional(ShortText) }),
+  /** The number that was told first was wrong, or there was none yet. */
+  TrackingChanged: Payload({ orderId: Id, tracking: ShortText }),
   OrderDelivered: Payload({ orderId: Id }),
   /** `refund` is what has to be paid back: the capture of a paid order. */
   OrderCancelled: Payload({

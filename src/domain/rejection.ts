@@ -37,6 +37,7 @@ export type RejectionCode =
   | 'order/out-of-stock'
   | 'order/payment-declined'
   | 'order/payment-in-progress'
+  | 'order/reason-required'
   | 'order/refund-automatic'
   | 'order/refund-exceeds-capture'
   | 'order/refund-not-found'

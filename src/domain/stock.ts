@@ -18,6 +18,7 @@ export const adjustmentReasons = [
   'correction',
 ] as const
 export const AdjustmentReason = Type.Enum([...adjustmentReasons])
+const Pieces = Type.Integer({ minimum: 0, maximum: 10_000_000 })
 const Delta = Type.Integer({ minimum: -10_000_000, maximum: 10_000_000 })
 const reservation = { productId: Id, orderId: Id, quantity: Quantity }
 
@@ -27,6 +28,13 @@ export const StockEvents = {
     productId: Id,
     delta: Delta,
     reason: AdjustmentReason,
+    note: Type.Optional(Reason),
+  }),
+  /** Somebody counted: `delta` is what the count differs from what was believed to be there. */
+  StockCounted: Payload({
+    productId: Id,
+    counted: Pieces,
+    delta: Delta,
     note: Type.Optional(Reason),
   }),
   StockReserved: Payload(reservation),
@@ -52,13 +60,13 @@ export interface Stock {
 
 const settledMax = 2_000
 
-const Pieces = Type.Integer({ minimum: 0 })
+const PiecesEver = Type.Integer({ minimum: 0 })
 const writtenStock = Compile(
   Type.Object(
     {
       onHand: Type.Integer(),
       reserved: Type.Array(Type.Tuple([Id, Quantity])),
-      reservedTotal: Pieces,
+      reservedTotal: PiecesEver,
       settled: Type.Array(Id, { maxItems: settledMax }),
     },
     strict,
@@ -72,6 +80,7 @@ export const stock: Aggregate<Stock, StockEvent> = {
   evolve(state, event) {
     switch (event.type) {
       case 'StockAdjusted':
+      case 'StockCounted':
         return { ...state, onHand: state.onHand + event.data.delta }
       case 'StockReserved': {
         const { orderId, quantity } = event.data
@@ -129,6 +138,21 @@ export function adjust(state: Stock, input: Adjustment): Decision<StockEvent> {
     )
   }
   return [{ type: 'StockAdjusted', data: input }]
+}
+
+export type Count = Omit<Static<typeof StockEvents.StockCounted>, 'delta'>
+
+/** Sets the pieces on hand to what was counted; never below what is promised to open orders. */
+export function countPieces(state: Stock, input: Count): Decision<StockEvent> {
+  const { onHand, reservedTotal: reserved } = state
+  if (input.counted < reserved) {
+    return reject(
+      'stock/below-reserved',
+      `${reserved} pieces are reserved for open orders: cancel some of these first.`,
+      { onHand, reserved, available: available(state) },
+    )
+  }
+  return [{ type: 'StockCounted', data: { ...input, delta: input.counted - onHand } }]
 }
 
 export type Reservation = Static<typeof StockEvents.StockReserved>

@@ -104,6 +104,7 @@ export const catalogue = planned({
     'ProductImageAdded',
     'ProductImageRemoved',
     'StockAdjusted',
+    'StockCounted',
     'StockReserved',
     'ReservationReleased',
     'ReservationCommitted',
@@ -227,6 +228,7 @@ function changes(row: ProductRow, event: ReadEvent): Partial<ProductRow> {
 function pieces(row: ProductRow, event: ReadEvent): Partial<ProductRow> {
   switch (event.type) {
     case 'StockAdjusted':
+    case 'StockCounted':
       return { on_hand: row.on_hand + event.data.delta }
     case 'StockReserved':
       return { reserved: row.reserved + event.data.quantity }

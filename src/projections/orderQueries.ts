@@ -3,6 +3,7 @@ import { type Kysely, type Selectable, sql } from 'kysely'
 import { isSameMoney, sum, times } from '../domain/money.ts'
 import type { OrderStatus } from '../domain/orderStates.ts'
 import { allowedTransitions } from '../domain/orderStates.ts'
+import { erasedText } from '../domain/types.ts'
 import { offersOf } from './catalogueQueries.ts'
 import { newestFirst, type Part, readPart } from './keyset.ts'
 import type { Tables } from './tables.ts'
@@ -16,12 +17,17 @@ export interface OrderFilter {
   status?: OrderStatus | undefined
   from?: string | undefined
   to?: string | undefined
+  /** Part of its number, an SKU, its address, a phone or tracking number. */
+  search?: string | undefined
+  /** Whether customers are found by their names and addresses, too. */
+  byCustomer?: boolean | undefined
 }
 
 /** A part of the orders, the newest first. */
 export async function listOrders(db: Db, filter: OrderFilter, part: Part) {
-  const { customerId, status, from, to } = filter
+  const { customerId, status, from, to, search, byCustomer } = filter
   let query = db.selectFrom('orders').selectAll()
+  if (search !== undefined) query = query.where(await found(db, search, byCustomer === true))
   if (customerId !== undefined) query = query.where('customer_id', '=', customerId)
   query = query.where('archived', '=', false)
   if (status !== undefined) query = query.where(isInStatus(status))
@@ -30,6 +36,55 @@ export async function listOrders(db: Db, filter: OrderFilter, part: Part) {
   const sorting = { ...newestFirst, key: sql`placed_at`, id: sql`order_id` }
   const { rows, next, total } = await readPart(db, query, sorting, part)
   return { data: rows.map(summary), next, total }
+}
+
+const customersMax = 200
+
+/**
+ * The condition that a search stands for. Customers are looked up first: with a join the database
+ * would not use the indexes of the orders.
+ */
+async function found(db: Db, search: string, byCustomer: boolean) {
+  const { rows: patterns } = await sql<{ pattern: string }>`
+    select public.search_patterns(${search}) as pattern
+  `.execute(db)
+  const own = patterns.map(({ pattern }) => sql<boolean>`words like ${pattern}`)
+  if (own.length === 0) return sql<boolean>`false`
+  const named = sql.join(own, sql` or `)
+  if (!byCustomer) return sql<boolean>`(${named})`
+  const { rows } = await sql<{ id: string }>`
+    select customer_id as id from customers where ${named} limit ${customersMax}
+  `.execute(db)
+  const ids = rows.map(({ id }) => id)
+  return sql<boolean>`(${named} or customer_id = any(${ids}::uuid[]))`
+}
+
+/** Who an order is for, as the staff sees it. */
+export interface OrderPeople {
+  customerName: string | null
+  customerEmail: string | null
+  recipient: string | null
+}
+
+/** The people of some orders, by the id of the order, in one question. */
+export async function peopleOf(
+  db: Db,
+  orderIds: readonly string[],
+): Promise<ReadonlyMap<string, OrderPeople>> {
+  if (orderIds.length === 0) return new Map()
+  const { rows } = await sql<OrderPeople & { id: string }>`
+    select o.order_id as id,
+      case when c.erased then ${erasedText} else coalesce(
+        nullif(concat_ws(' ', c.profile ->> 'firstName', c.profile ->> 'lastName'), ''), c.username
+      ) end as "customerName",
+      c.profile ->> 'email' as "customerEmail",
+      nullif(btrim(split_part(split_part(left(o.delivery ->> 'shippingAddress', 200), chr(10), 1),
+        ',', 1)), '') as recipient
+    from orders o
+    left join customers c on c.customer_id = o.customer_id
+    where o.order_id = any(${orderIds}::uuid[])
+  `.execute(db)
+  return new Map(rows.map(({ id, ...people }) => [id, people]))
 }
 
 /** Exact at read: an order whose time has run out is expired, whether that is recorded or not. */
@@ -79,6 +134,7 @@ export async function findOrder(db: Db, orderId: string) {
     captured: { amount: Number(row.captured_minor), currency },
     refunded: { amount: Number(row.refunded_minor), currency },
     paymentMethod: row.payment_method,
+    trackingNumber: row.tracking,
     shippingAddress: row.delivery?.shippingAddress ?? null,
     phoneNumber: row.delivery?.phoneNumber ?? null,
     country: row.country,
@@ -125,6 +181,8 @@ export interface Notification {
   orderNumber: string
   status: OrderStatus
   previousStatus: OrderStatus
+  /** By which the parcel is followed. */
+  tracking: string | null
   at: Date
 }
 
@@ -157,6 +215,7 @@ export async function notificationsAfter(
     orderNumber: row.order_number,
     status: row.status,
     previousStatus: row.previous_status,
+    tracking: row.tracking,
     at: row.at,
   }))
 }

@@ -29,6 +29,7 @@ interface OrderRow {
   country: string | null
   delivery: Delivery | null
   payment_method: string
+  tracking: string | null
   timeline: TimelineEntry[]
   expires_at: string | null
   archived: boolean
@@ -54,6 +55,7 @@ const orders: KeyedTable<OrderRow> = {
     country: 'text',
     delivery: 'json',
     payment_method: 'text',
+    tracking: 'text',
     timeline: 'json',
     expires_at: 'timestamptz',
     archived: 'boolean',
@@ -72,13 +74,14 @@ const notifications = {
     order_number: 'text',
     status: 'text',
     previous_status: 'text',
+    tracking: 'text',
     at: 'timestamptz',
   },
 }
 
 export const ordersProjection = planned({
   name: 'orders',
-  version: 3,
+  version: 4,
   tables: ['orders', 'notifications'],
   on: [
     'OrderSubmitted',
@@ -91,6 +94,7 @@ export const ordersProjection = planned({
     'OrderPaid',
     'PaymentFailed',
     'OrderShipped',
+    'TrackingChanged',
     'OrderDelivered',
     'OrderCancelled',
     'OrderRefunded',
@@ -112,7 +116,7 @@ export const ordersProjection = planned({
       evolve(row, event) {
         const next = evolveOrder(row, event)
         // History that was brought in is nobody's news.
-        if (row && next && row.status !== next.status && event.source === undefined) {
+        if (row && next && isNews(row, next) && event.source === undefined) {
           news.push(notification(row, next, event))
         }
         return next
@@ -144,6 +148,10 @@ function forgetting(db: Kysely<Tables>, events: readonly ReadEvent[]): CompiledQ
   return [update.compile(db)]
 }
 
+function isNews(before: OrderRow, after: OrderRow): boolean {
+  return before.status !== after.status || before.tracking !== after.tracking
+}
+
 function notification(before: OrderRow, after: OrderRow, event: ReadEvent): Notification {
   return {
     position: event.position,
@@ -152,6 +160,7 @@ function notification(before: OrderRow, after: OrderRow, event: ReadEvent): Noti
     orderNumber: after.order_number,
     status: after.status,
     previousStatus: before.status,
+    tracking: after.tracking,
     at: new Date(event.at),
   }
 }
@@ -164,6 +173,7 @@ function rowOf({ position, at, ...rest }: Notification) {
     order_number: rest.orderNumber,
     status: rest.status,
     previous_status: rest.previousStatus,
+    tracking: rest.tracking,
     at: at.toISOString(),
   }
 }
@@ -203,6 +213,7 @@ function submitted(data: Submission, at: string): OrderRow {
     country: data.country,
     delivery: data.delivery,
     payment_method: data.paymentMethod,
+    tracking: null,
     timeline: [],
     expires_at: null,
     archived: false,
@@ -225,11 +236,16 @@ function change(row: OrderRow, event: ReadEvent): Partial<OrderRow> {
     case 'OrderRejected':
       return { status: 'rejected' }
     case 'DeliveryDetailsChanged':
-      return { delivery: event.data.delivery }
+      return {
+        delivery: event.data.delivery,
+        country: event.data.country ?? row.country,
+      }
     case 'OrderPaid':
       return { status: 'paid', captured_minor: event.data.amount.amount }
     case 'OrderShipped':
-      return { status: 'shipped' }
+      return { status: 'shipped', tracking: event.data.tracking ?? null }
+    case 'TrackingChanged':
+      return { tracking: event.data.tracking }
     case 'OrderDelivered':
       return { status: 'delivered' }
     case 'OrderCancelled':

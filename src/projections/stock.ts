@@ -36,7 +36,13 @@ export const stockProjection = planned({
   name: 'stock',
   version: 1,
   tables: ['stock_movements'],
-  on: ['StockAdjusted', 'StockReserved', 'ReservationReleased', 'ReservationCommitted'],
+  on: [
+    'StockAdjusted',
+    'StockCounted',
+    'StockReserved',
+    'ReservationReleased',
+    'ReservationCommitted',
+  ],
   onlyAdds: true,
   async plan(events) {
     return { writes: insertOf(movements, events.flatMap(movement)), committed: () => ({}) }
@@ -57,6 +63,11 @@ function movedBy(event: ReadEvent): Moved | undefined {
     case 'StockAdjusted': {
       const { productId, delta, reason, note = null } = event.data
       const moved = { on_hand_delta: delta, reserved_delta: 0, reason, note }
+      return { ...moved, product_id: productId, order_id: null }
+    }
+    case 'StockCounted': {
+      const { productId, delta, note = null } = event.data
+      const moved = { on_hand_delta: delta, reserved_delta: 0, reason: 'counted', note }
       return { ...moved, product_id: productId, order_id: null }
     }
     case 'StockReserved':

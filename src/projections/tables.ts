@@ -70,6 +70,7 @@ export interface Tables {
     country: string | null
     delivery: JSONColumnType<Delivery | null>
     payment_method: string
+    tracking: string | null
     timeline: JSONColumnType<TimelineEntry[]>
     expires_at: Date | null
     archived: boolean
@@ -84,6 +85,7 @@ export interface Tables {
     order_number: string
     status: OrderStatus
     previous_status: OrderStatus
+    tracking: string | null
     at: Date
   }
   customers: {

@@ -199,7 +199,7 @@ describe('the life of an order', () => {
 })
 
 describe('delivery details', () => {
-  it('change while the order is pending', async () => {
+  it('change until the order is shipped', async () => {
     const { id } = await newProduct(shop)
     const { orderId } = (await newOrder(ada, id)).body
     const path = `/orders/${orderId}`
@@ -210,7 +210,10 @@ describe('delivery details', () => {
     const strange = await ada.client.patch(path, { status: 'paid' })
     expectProblem(strange, 400, 'request/invalid')
     await ada.client.post(`${path}/pay`, {})
-    const late = await ada.client.patch(path, { shippingAddress: '3 Side Street' })
+    const paid = await ada.client.patch(path, { shippingAddress: '3 Side Street' })
+    expect(paid.status).toBe(200)
+    await moveOrder(shop, String(orderId), 'shipped')
+    const late = await ada.client.patch(path, { shippingAddress: '4 Side Street' })
     expectProblem(late, 409, 'order/illegal-transition')
   })
 

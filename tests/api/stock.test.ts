@@ -14,6 +14,46 @@ afterAll(() => shop?.close())
 const adjust = (id: string, delta: unknown, more: object = {}) =>
   shop.admin.client.post(`/products/${id}/stock-adjustments`, { delta, reason: 'counted', ...more })
 
+describe('a count', () => {
+  const count = (id: string, counted: unknown, more: object = {}) =>
+    shop.admin.client.post(`/products/${id}/stock-counts`, { counted, ...more })
+
+  it('sets what is on hand and says by how much that differs', async () => {
+    const { id } = await newProduct(shop, { stock: 30 })
+    await newOrder(shopper, id, 2)
+    const done = await count(id, 7, { note: 'Shelf 4' })
+    expect(done.status).toBe(201)
+    const after = done.body.position
+    const { body } = await shop.admin.client.get(`/products/${id}/stock`, { after })
+    expect(body).toMatchObject({ onHand: 7, reserved: 2, available: 5 })
+    const movement = { onHandDelta: -23, reservedDelta: 0, reason: 'counted', note: 'Shelf 4' }
+    expect(body.movements).toContainEqual(expect.objectContaining(movement))
+    const refused = expectProblem(await count(id, 1), 409, 'stock/below-reserved')
+    expect(refused).toMatchObject({ onHand: 7, reserved: 2 })
+  })
+
+  it('holds whatever is sold at the same time', async () => {
+    const { id } = await newProduct(shop, { stock: 50 })
+    const orders = Array.from({ length: 5 }, () => newOrder(shopper, id, 1))
+    const [done] = await Promise.all([count(id, 20), ...orders])
+    expect(done.status).toBe(201)
+    const last = await count(id, 20)
+    const { body } = await shop.admin.client.get(`/products/${id}/stock`, {
+      after: last.body.position,
+    })
+    expect(body).toMatchObject({ onHand: 20, reserved: 5, available: 15 })
+  })
+
+  it('is a number of pieces, of a product that there is', async () => {
+    const { id } = await newProduct(shop)
+    for (const counted of [-1, 1.5, '7', null]) {
+      expectProblem(await count(id, counted), 400, 'request/invalid')
+    }
+    const nothing = '01980000-0000-7000-8000-00000000dead'
+    expectProblem(await count(nothing, 1), 404, 'product/not-found')
+  })
+})
+
 describe('an adjustment', () => {
   it('books pieces in and out and says why', async () => {
     const { id } = await newProduct(shop, { stock: 3 })

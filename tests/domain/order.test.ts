@@ -114,15 +114,31 @@ describe('concluding the placing', () => {
 
 describe('changing the delivery', () => {
   const delivery = { shippingAddress: '2 Low Street, York', phoneNumber: '+44 190 400000' }
-  const changed: OrderEvent = {
+  const changed = {
     type: 'DeliveryDetailsChanged',
     data: { orderId, customerId: submission().customerId, delivery },
-  }
+  } as const satisfies OrderEvent
 
-  it('is possible while nothing is paid', () =>
-    givenOrder(submitted, placed)
+  it.each([
+    ['pending', [submitted, placed]],
+    ['paid', [submitted, placed, paid]],
+  ])('is possible while the order is %s', (_, events) =>
+    givenOrder(...events)
       .when(state => changeDelivery(state, delivery))
-      .then([changed]))
+      .then([changed]),
+  )
+
+  it('says to which country and why, where that was said', () => {
+    const more = { country: 'FR', reason: 'A typo' }
+    const { data } = changed
+    const moved: OrderEvent = { ...changed, data: { ...data, ...more } }
+    givenOrder(submitted, placed, paid)
+      .when(state => changeDelivery(state, delivery, more))
+      .then([moved])
+    givenOrder(submitted, placed, paid, moved)
+      .when(state => changeDelivery(state, delivery, { country: 'FR' }))
+      .thenNothing()
+  })
 
   it('gives an address to an order that had none', () =>
     givenOrder({ type: 'OrderSubmitted', data: submission({ delivery: null }) }, placed)
@@ -131,7 +147,6 @@ describe('changing the delivery', () => {
 
   it.each([
     ['submitted', [submitted]],
-    ['paid', [submitted, placed, paid]],
     ['shipped', [submitted, placed, paid, shipped]],
     ['cancelled', [submitted, placed, cancelled]],
   ])('is refused once the order is %s', (status, events) =>
@@ -274,8 +289,18 @@ describe('shipping and delivering', () => {
 
   it('ships once', () =>
     givenOrder(submitted, placed, paid, shipped)
-      .when(state => ship(state, 'RM 1234'))
+      .when(state => ship(state, undefined))
       .thenNothing())
+
+  it('corrects a tracking number, once', () => {
+    const changed: OrderEvent = { type: 'TrackingChanged', data: { orderId, tracking: 'RM 1' } }
+    const sent = givenOrder(submitted, placed, paid, shipped)
+    sent.when(state => ship(state, 'RM 1')).then([changed])
+    sent.when(state => ship(state, undefined)).thenNothing()
+    givenOrder(submitted, placed, paid, shipped, changed)
+      .when(state => ship(state, 'RM 1'))
+      .thenNothing()
+  })
 
   it('delivers what is shipped', () =>
     givenOrder(submitted, placed, paid, shipped).when(deliver).then([delivered]))

@@ -5,6 +5,7 @@ import {
   adjust,
   available,
   commit,
+  countPieces,
   isReserved,
   release,
   reserve,
@@ -26,6 +27,36 @@ const reserved: StockEvent = { type: 'StockReserved', data: reservation }
 const released: StockEvent = { type: 'ReservationReleased', data: reservation }
 const committed: StockEvent = { type: 'ReservationCommitted', data: reservation }
 const refused: StockEvent = { type: 'ReservationRefused', data: { ...reservation, available: 3 } }
+
+describe('counting stock', () => {
+  const counted = (pieces: number, delta: number): StockEvent => ({
+    type: 'StockCounted',
+    data: { productId, counted: pieces, delta },
+  })
+
+  it('sets what is on hand, whatever was believed before', () =>
+    givenStock(received, reserved)
+      .when(state => countPieces(state, { productId, counted: 7 }))
+      .then([counted(7, -3)]))
+
+  it('is recorded where nothing differs, too', () =>
+    givenStock(received)
+      .when(state => countPieces(state, { productId, counted: 10 }))
+      .then([counted(10, 0)]))
+
+  it('goes down to what is reserved, and no further', () => {
+    const held = givenStock(received, reserved)
+    held.when(state => countPieces(state, { productId, counted: 4 })).then([counted(4, -6)])
+    held
+      .when(state => countPieces(state, { productId, counted: 3 }))
+      .thenRejected('stock/below-reserved', { onHand: 10, reserved: 4, available: 6 })
+  })
+
+  it('counts from there on', () => {
+    const state = fold(stock, [received, counted(7, -3), adjusted(-2)])
+    expect(state.onHand).toBe(5)
+  })
+})
 
 describe('adjusting stock', () => {
   const damage = (pieces: number) => adjusted(-pieces)

@@ -161,6 +161,57 @@ inBrowser('a product', () => {
   })
 })
 
+inBrowser('the staff', () => {
+  it('counts stock, which sets it', async () => {
+    const { id } = await newProduct(shop, { stock: 30 })
+    await go(`/products/${id}`)
+    await press('Count stock')
+    await page.getByLabel(/^Pieces counted/).fill('7')
+    await press('Set')
+    await page.getByTestId('stock-On hand').getByText('7', { exact: true }).waitFor()
+    expect(await stockOf(id)).toMatchObject({ onHand: 7 })
+  })
+
+  it('finds an order from any page, corrects its address and its tracking number', async () => {
+    const customer = await shop.person()
+    await customer.client.patch('/auth/profile', { firstName: 'Ada', lastName: 'Quist' })
+    const { id, number } = await paidOrder(customer)
+    await go('/sales')
+    const box = page.getByRole('searchbox', { name: /^Search orders/ })
+    await box.fill('ada quist')
+    await box.press('Enter')
+    await page.getByRole('link', { name: `${number} · Ada Quist` }).click()
+    await press('Change delivery')
+    await page.getByLabel('Address').fill('Ada Quist, 2 Low Street')
+    await page.getByLabel(/^Reason/).fill('Called us')
+    await press('Save')
+    await page.getByText('The delivery details were changed: Called us').waitFor()
+    await press('Ship')
+    await page.getByLabel(/^Tracking/).fill('RM 1')
+    await page.getByRole('dialog').getByRole('button', { name: 'Ship' }).click()
+    await press('Correct tracking number')
+    await page.getByRole('textbox', { name: /^Tracking/ }).fill('RM 2')
+    await press('Save')
+    await page.getByText('RM 2', { exact: true }).waitFor()
+    expect(await orderOf(id)).toMatchObject({
+      trackingNumber: 'RM 2',
+      shippingAddress: 'Ada Quist, 2 Low Street',
+    })
+  })
+
+  it('sees a list of orders with all names after one request', async () => {
+    const requests: string[] = []
+    page.on('request', request => requests.push(new URL(request.url()).pathname))
+    await go('/feed')
+    requests.length = 0
+    await go('/orders')
+    await page.getByRole('cell', { name: 'Ada Quist' }).first().waitFor()
+    const asked = requests.filter(path => path.startsWith('/api/') && !path.includes('/auth/'))
+    expect(asked).toEqual(['/api/orders'])
+    page.removeAllListeners('request')
+  })
+})
+
 inBrowser('signing in', () => {
   it('outlives the access token, in several tabs that renew it at the same time', async () => {
     const { page: second } = await newTab(context)

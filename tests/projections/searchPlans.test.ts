@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Part } from '../../src/projections/keyset.ts'
+import { listOrders } from '../../src/projections/orderQueries.ts'
 import {
   listProducts,
   type Ordering,
@@ -63,6 +64,44 @@ async function plansOf(filter: ProductFilter, by: Ordering, part: Part = firstTe
   }
   return { data, plan: plans.join('\n\n') }
 }
+
+const fillOrders = `
+  insert into orders (
+    order_id, order_number, customer_id, status, lines, charges, total_minor, captured_minor,
+    refunded_minor, currency, country, delivery, payment_method, timeline, revision, placed_at,
+    updated_at
+  )
+  select gen_random_uuid(), upper(substr(word, 1, 5) || '-' || substr(word, 6, 5)),
+    ('00000000-0000-4000-8000-' || lpad((n % 5000)::text, 12, '0'))::uuid, 'paid',
+    json_build_array(json_build_object('sku', 'P-' || n, 'quantity', 1)), '[]', 1, 1, 0, 'GBP',
+    'FR', json_build_object('shippingAddress', word || ' Dupont', 'phoneNumber', n::text), 'card',
+    '[]', 0, now() - n * interval '1 minute', now()
+  from generate_series(1, 20000) as n,
+    lateral (select translate(md5(n::text), '0123456789', 'ghijklmnop') as word) as words`
+
+describe('an order', () => {
+  it('is found among many by indexes', async () => {
+    await pool.query(fillOrders)
+    await pool.query(`
+      insert into customers (customer_id, username, profile, roles, disabled, erased, revision,
+        registered_at, updated_at)
+      select distinct customer_id, 'u' || md5(customer_id::text), '{}'::jsonb, '{customer}'::text[],
+        false, false, 0, now(), now()
+      from orders`)
+    await pool.query('vacuum analyze orders')
+    await pool.query('vacuum analyze customers')
+    const { rows } = await pool.query('select order_number, order_id from orders limit 1')
+    asked.length = 0
+    const filter = { search: rows[0].order_number, byCustomer: true }
+    const { data } = await listOrders(db, filter, { page: 1, pageSize: 10 })
+    expect(data.map(({ id }) => id)).toEqual([rows[0].order_id])
+    for (const { sql, parameters } of [...asked]) {
+      const { rows: lines } = await pool.query(`explain ${sql}`, [...parameters])
+      const plan = lines.map(line => line['QUERY PLAN']).join('\n')
+      expect(plan).not.toMatch(/Seq Scan on (orders|customers)\b/)
+    }
+  })
+})
 
 const category = '00000000-0000-4000-8000-000000000007'
 const looks: [string, ProductFilter, Ordering, string][] = [

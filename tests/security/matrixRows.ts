@@ -215,7 +215,11 @@ export const rows: Record<string, Row> = {
   'POST /api/orders/checkout': { body: inline },
   'GET /api/orders/notifications': {},
   'GET /api/orders/{orderId}': { of: 'order', over: staff },
-  'PATCH /api/orders/{orderId}': { of: 'order', over: [], body: () => delivery },
+  'PATCH /api/orders/{orderId}': {
+    of: 'order',
+    over: ['support', 'warehouse', 'admin'],
+    body: () => ({ ...delivery, reason: 'Asked for by phone' }),
+  },
   'POST /api/orders/{orderId}/cancel': {
     of: 'order',
     over: ['support', 'admin'],
@@ -253,5 +257,9 @@ export const rows: Record<string, Row> = {
   'POST /api/products/{productId}/stock-adjustments': {
     of: 'product',
     body: () => ({ delta: 1, reason: 'received' }),
+  },
+  'POST /api/products/{productId}/stock-counts': {
+    of: 'product',
+    body: () => ({ counted: 10_000 }),
   },
 }

@@ -97,6 +97,7 @@ export function sampleNotification(position: bigint): Notification {
     orderNumber: 'ABCDE-12345',
     status: 'paid',
     previousStatus: 'pending',
+    tracking: null,
     at: new Date('2011-08-09T10:11:12.345Z'),
   }
 }

@@ -15,6 +15,7 @@ const access: Record<string, Record<string, readonly Role[]>> = {
     show: staff,
     cancel: ['admin', 'support'],
     refund: admins,
+    deliver: ['admin', 'support', 'warehouse'],
     delete: admins,
   },
   timeTravel: { show: readers },
@@ -25,6 +26,7 @@ const access: Record<string, Record<string, readonly Role[]>> = {
   lowStock: { list: ['admin', 'warehouse'] },
   queues: { list: admins },
   feed: { list: staff },
+  search: { list: staff },
 }
 
 export function isStaff(roles: readonly Role[]): boolean {

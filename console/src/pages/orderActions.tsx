@@ -8,6 +8,7 @@ import { ask } from '../api/request.ts'
 import type { Money, Order } from '../api/shapes.ts'
 import { formatMoney, readMoney, typedMoney } from '../money.ts'
 import { AskDialog } from '../parts/ask.tsx'
+import { DeliveryDialog } from './deliveryDialog.tsx'
 
 interface StepProps {
   order: Order
@@ -22,6 +23,7 @@ export function OrderActions({ order }: { order: Order }) {
   const mayCancel = useCanAccess({ resource: 'orders', action: 'cancel' }).canAccess
   const mayRefund = useCanAccess({ resource: 'orders', action: 'refund' }).canAccess
   const mayArchive = useCanAccess({ resource: 'orders', action: 'delete' }).canAccess
+  const mayDeliver = useCanAccess({ resource: 'orders', action: 'deliver' }).canAccess
   const next = useNextStatuses(order)
   const steps: Record<
     string,
@@ -29,6 +31,16 @@ export function OrderActions({ order }: { order: Order }) {
   > = {
     paid: { label: 'Mark as paid', isShown: next.includes('paid'), Dialog: PaidDialog },
     shipped: { label: 'Ship', isShown: next.includes('shipped'), Dialog: ShipDialog },
+    tracking: {
+      label: order.trackingNumber === null ? 'Add tracking number' : 'Correct tracking number',
+      isShown: order.status === 'shipped' && mayDeliver === true,
+      Dialog: ShipDialog,
+    },
+    delivery: {
+      label: 'Change delivery',
+      isShown: mayDeliver === true && ['pending', 'paid'].includes(order.status),
+      Dialog: DeliveryDialog,
+    },
     delivered: {
       label: 'Mark as delivered',
       isShown: next.includes('delivered'),
@@ -97,17 +109,19 @@ function PaidDialog({ order, close }: StepProps) {
 }
 
 function ShipDialog({ order, close }: StepProps) {
-  const [tracking, setTracking] = useState('')
+  const [tracking, setTracking] = useState(order.trackingNumber ?? '')
+  const isShipped = order.status === 'shipped'
   return (
     <AskDialog
-      title={`Ship ${order.orderNumber}`}
-      verb="Ship"
-      done="The order is shipped"
+      title={isShipped ? `Tracking number of ${order.orderNumber}` : `Ship ${order.orderNumber}`}
+      verb={isShipped ? 'Save' : 'Ship'}
+      done={isShipped ? 'The tracking number is changed' : 'The order is shipped'}
       send={moveOrder(order, 'shipped', tracking === '' ? {} : { tracking })}
       close={close}
     >
       <TextField
-        label="Tracking number (not required)"
+        label={isShipped ? 'Tracking number' : 'Tracking number (not required)'}
+        required={isShipped}
         autoFocus
         value={tracking}
         onChange={event => setTracking(event.target.value)}

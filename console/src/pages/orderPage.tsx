@@ -9,7 +9,7 @@ import {
   TableRow,
   Typography,
 } from '@mui/material'
-import { useRecordContext } from 'react-admin'
+import { useCanAccess, useRecordContext } from 'react-admin'
 import type { Money, Order } from '../api/shapes.ts'
 import { formatMoney } from '../money.ts'
 import { Page, Panel } from '../parts/panel.tsx'
@@ -17,7 +17,6 @@ import { RecordShow } from '../parts/recordShow.tsx'
 import { StatusChip, timeText } from '../parts/status.tsx'
 import { OrderActions } from './orderActions.tsx'
 import { OrderHistoryPanel } from './orderHistory.tsx'
-import { Customer } from './orders.tsx'
 
 export function OrderShow() {
   return (
@@ -112,17 +111,32 @@ function Facts({ order }: { order: Order }) {
   return (
     <Panel title="Delivery and payment">
       <Fact label="Customer">
-        <Customer />
+        <Customer order={order} />
       </Fact>
       <Fact label="Placed">{timeText(order.placedAt)}</Fact>
       {order.status === 'pending' && order.expiresAt !== null && (
         <Fact label="Expires unless paid">{timeText(order.expiresAt)}</Fact>
       )}
-      <Fact label="Address">{order.shippingAddress ?? '–'}</Fact>
+      <Fact label="Tracking number">{order.trackingNumber ?? '–'}</Fact>
+      <Fact label="Address">
+        <span style={{ whiteSpace: 'pre-line' }}>{order.shippingAddress ?? '–'}</span>
+      </Fact>
       <Fact label="Country">{order.country ?? '–'}</Fact>
       <Fact label="Phone">{order.phoneNumber ?? '–'}</Fact>
       <Fact label="Payment">{order.paymentMethod}</Fact>
     </Panel>
+  )
+}
+
+/** Who it is; with a way to their page for those who may look at it. */
+function Customer({ order: { customerId, customerName, customerEmail } }: { order: Order }) {
+  const { canAccess } = useCanAccess({ resource: 'users', action: 'show' })
+  const name = customerName ?? customerId
+  return (
+    <>
+      {canAccess ? <a href={`#/users/${customerId}/show`}>{name}</a> : name}
+      {customerEmail && <div>{customerEmail}</div>}
+    </>
   )
 }
 

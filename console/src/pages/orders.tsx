@@ -4,12 +4,10 @@ import type { Theme } from '@mui/material/styles'
 import {
   DataTable,
   DateTimeInput,
-  ReferenceField,
+  SearchInput,
   SelectInput,
   SimpleList,
-  TextField,
   TextInput,
-  useCanAccess,
 } from 'react-admin'
 import { orderStatuses } from '../../../src/domain/orderStates.ts'
 import type { Order } from '../api/shapes.ts'
@@ -19,6 +17,13 @@ import { Amount, StatusChip, timeText } from '../parts/status.tsx'
 
 const utc = (local: string) => (local ? new Date(local).toISOString() : local)
 const filters = [
+  <SearchInput
+    key="search"
+    source="search"
+    alwaysOn
+    placeholder="Number, name, e-mail, phone, SKU, tracking"
+    sx={{ minWidth: { sm: 340 } }}
+  />,
   <SelectInput
     key="status"
     source="status"
@@ -38,7 +43,7 @@ export function OrderList() {
         <SimpleList<Order>
           rowClick="show"
           primaryText={order => `${order.orderNumber} · ${formatMoney(order.total)}`}
-          secondaryText={order => timeText(order.placedAt)}
+          secondaryText={order => `${order.customerName ?? '–'} · ${timeText(order.placedAt)}`}
           tertiaryText={order => <StatusChip status={order.status} />}
         />
       ) : (
@@ -56,9 +61,16 @@ function Table() {
         disableSort
         render={(order: Order) => <StatusChip status={order.status} />}
       />
-      <DataTable.Col source="customerId" label="Customer" disableSort>
-        <Customer />
-      </DataTable.Col>
+      <DataTable.Col
+        label="Customer"
+        disableSort
+        render={(order: Order) => order.customerName ?? '–'}
+      />
+      <DataTable.Col
+        label="Recipient"
+        disableSort
+        render={(order: Order) => order.recipient ?? '–'}
+      />
       <DataTable.NumberCol source="itemCount" label="Pieces" disableSort />
       <DataTable.Col
         align="right"
@@ -73,16 +85,5 @@ function Table() {
         render={(order: Order) => timeText(order.placedAt)}
       />
     </RecordTable>
-  )
-}
-
-/** Names of customers are for admins and auditors; the others see who it is by an id. */
-export function Customer() {
-  const { canAccess } = useCanAccess({ resource: 'users', action: 'show' })
-  if (!canAccess) return <TextField source="customerId" />
-  return (
-    <ReferenceField source="customerId" reference="users" link="show">
-      <TextField source="username" />
-    </ReferenceField>
   )
 }

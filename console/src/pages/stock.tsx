@@ -18,30 +18,39 @@ import type { Prices, Product, Stock } from '../api/shapes.ts'
 import { formatMoney } from '../money.ts'
 import { AskDialog } from '../parts/ask.tsx'
 import { Fetched, Nothing, Panel } from '../parts/panel.tsx'
+import { countText } from '../parts/recordList.tsx'
 import { timeText } from '../parts/status.tsx'
 
-const reasons = ['received', 'counted', 'returned', 'found', 'damaged', 'lost', 'correction']
+const reasons = ['received', 'returned', 'found', 'damaged', 'lost', 'correction']
 const shownMax = 50
 
 export function StockPanel({ productId }: { productId: string }) {
-  const [isOpen, setOpen] = useState(false)
+  const [open, setOpen] = useState<'adjust' | 'count'>()
   const { canAccess } = useCanAccess({ resource: 'products', action: 'stock' })
+  const close = () => setOpen(undefined)
   const adjust = (
-    <Button variant="outlined" onClick={() => setOpen(true)}>
-      Adjust stock
-    </Button>
+    <>
+      <Button variant="outlined" onClick={() => setOpen('count')}>
+        Count stock
+      </Button>
+      <Button variant="outlined" onClick={() => setOpen('adjust')}>
+        Adjust stock
+      </Button>
+    </>
   )
   return (
     <Panel title="Stock" actions={canAccess ? adjust : null}>
       <Fetched<Stock> path={`/products/${productId}/stock?pageSize=${shownMax}`} of="products">
         {stock => <Ledger stock={stock} />}
       </Fetched>
-      {isOpen && <AdjustDialog productId={productId} close={() => setOpen(false)} />}
+      {open === 'adjust' && <AdjustDialog productId={productId} close={close} />}
+      {open === 'count' && <CountDialog productId={productId} close={close} />}
     </Panel>
   )
 }
 
 function Ledger({ stock }: { stock: Stock }) {
+  const { total = stock.movements.length } = stock
   return (
     <>
       <Stack direction="row" spacing={4} sx={{ mb: 1 }}>
@@ -52,7 +61,14 @@ function Ledger({ stock }: { stock: Stock }) {
       {stock.movements.length === 0 ? (
         <Nothing>No piece has moved yet.</Nothing>
       ) : (
-        <Movements movements={stock.movements} />
+        <>
+          {total > stock.movements.length && (
+            <Typography variant="body2" color="text.secondary">
+              The newest {stock.movements.length} of {countText(total, stock.totalIsAtLeast)}:
+            </Typography>
+          )}
+          <Movements movements={stock.movements} />
+        </>
       )}
     </>
   )
@@ -135,6 +151,38 @@ function AdjustDialog({ productId, close }: { productId: string; close(): void }
         ))}
       </TextField>
       <TextField label="Note" value={note} onChange={event => setNote(event.target.value)} />
+    </AskDialog>
+  )
+}
+
+/** Sets what is there to what somebody has counted, whatever was sold meanwhile. */
+function CountDialog({ productId, close }: { productId: string; close(): void }) {
+  const [counted, setCounted] = useState('')
+  const [note, setNote] = useState('')
+  const send = (key: string) =>
+    ask(`/products/${productId}/stock-counts`, {
+      method: 'POST',
+      key,
+      body: { counted: Number(counted), ...(note === '' ? {} : { note }) },
+    })
+  return (
+    <AskDialog title="Count stock" verb="Set" done="The count is booked" send={send} close={close}>
+      <div>Pieces in the house, reserved ones included: this becomes the stock on hand.</div>
+      <TextField
+        label="Pieces counted"
+        type="number"
+        required
+        autoFocus
+        value={counted}
+        onChange={event => setCounted(event.target.value)}
+        slotProps={{ htmlInput: { step: 1, min: 0 } }}
+      />
+      <TextField
+        label="Note"
+        value={note}
+        onChange={event => setNote(event.target.value)}
+        slotProps={{ htmlInput: { maxLength: 500 } }}
+      />
     </AskDialog>
   )
 }

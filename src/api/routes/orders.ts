@@ -12,9 +12,10 @@ import {
   updateOrderStatus,
 } from '../../commands/order.ts'
 import { placeOrder } from '../../commands/placeOrder.ts'
+import { line } from '../../domain/text.ts'
 import { type Actor, Id, roles, strict } from '../../domain/types.ts'
 import { newestFirst } from '../../projections/keyset.ts'
-import { findOrder, listOrders } from '../../projections/orderQueries.ts'
+import { findOrder, listOrders, peopleOf } from '../../projections/orderQueries.ts'
 import { isStaff } from '../actor.ts'
 import { commandRoute } from '../commandRoute.ts'
 import type { ApiContext } from '../context.ts'
@@ -40,6 +41,12 @@ const OrderQuery = Type.Object(
     from: Type.Optional(time),
     to: Type.Optional(time),
     customerId: Type.Optional(Id),
+    search: Type.Optional(
+      line(200, {
+        description:
+          'Number, SKU, address, phone or tracking number; for the staff also customer or e-mail',
+      }),
+    ),
   },
   strict,
 )
@@ -74,7 +81,7 @@ function changes(app: FastifyInstance, context: ApiContext): void {
     method: 'PATCH',
     url: '/orders/:orderId',
     command: changeOrderDelivery,
-    summary: 'Change the delivery details of a pending order',
+    summary: 'Change where an order goes, until it is shipped; the staff says why',
   })
   commandRoute(app, context, {
     tag,
@@ -129,14 +136,15 @@ function orderReads(app: FastifyInstance, context: ApiContext): void {
     query: OrderQuery,
     answer: pageOf(OrderSummary),
     async handle(request, reply) {
-      const { status, from, to, customerId: wanted } = request.query
-      const customerId = isStaff(request.actor) ? wanted : actorId(request.actor)
-      const filter = { customerId, status, from, to }
+      const { status, from, to, customerId: wanted, search } = request.query
+      const byCustomer = isStaff(request.actor)
+      const customerId = byCustomer ? wanted : actorId(request.actor)
+      const filter = { customerId, status, from, to, search, byCustomer }
       const list = { of: { orders: filter }, kind: newestFirst.kind }
       const part = partOf(request.query, list)
       const body = pageBody(part, list, await listOrders(context.db, filter, part))
       linkParts(request, reply, part, body)
-      return body
+      return { ...body, data: await withPeople(context, request.actor, body.data) }
     },
   })
   readRoute(app, context, {
@@ -148,7 +156,9 @@ function orderReads(app: FastifyInstance, context: ApiContext): void {
     answer: OrderDetail,
     async handle(request, reply) {
       const { revision, order } = await ownOrder(context, request.actor, request.params.orderId)
-      return isUnchanged(request, reply, revision) ? reply.status(304).send() : order
+      if (isUnchanged(request, reply, revision)) return reply.status(304).send()
+      const [shown] = await withPeople(context, request.actor, [order])
+      return shown
     },
   })
   readRoute(app, context, {
@@ -165,6 +175,18 @@ function orderReads(app: FastifyInstance, context: ApiContext): void {
       return { data: await readHistory(eventStore, codec, `order-${orderId}`) }
     },
   })
+}
+
+/** The staff sees people instead of ids; customers know who they are. */
+async function withPeople<Shown extends { id: string }>(
+  { db }: ApiContext,
+  actor: Actor,
+  orders: readonly Shown[],
+): Promise<readonly Shown[]> {
+  if (!isStaff(actor)) return orders
+  const ids = orders.map(({ id }) => id)
+  const people = await peopleOf(db, ids)
+  return orders.map(order => ({ ...order, ...people.get(order.id) }))
 }
 
 /** An order that whoever asks may see; somebody else's is not found, like one that is missing. */

@@ -4,6 +4,7 @@ import Type from 'typebox'
 import {
   adjustStock,
   changeProduct,
+  countStock,
   createProduct,
   deleteProduct,
 } from '../../commands/catalogue.ts'
@@ -198,6 +199,15 @@ function changes(app: FastifyInstance, context: ApiContext): void {
     url: '/products/:productId/stock-adjustments',
     command: adjustStock,
     summary: 'Book pieces in or out',
+    requireKey: true,
+    status: 201,
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/products/:productId/stock-counts',
+    command: countStock,
+    summary: 'Set the pieces on hand to what was counted',
     requireKey: true,
     status: 201,
   })

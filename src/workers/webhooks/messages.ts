@@ -21,6 +21,7 @@ export const webhookTypeOf = {
   PriceChanged: 'product.price_changed',
   ProductDeleted: 'product.deleted',
   StockAdjusted: 'stock.adjusted',
+  StockCounted: 'stock.adjusted',
   StockReserved: 'stock.reserved',
   ReservationReleased: 'stock.released',
   ReservationCommitted: 'stock.committed',
@@ -95,6 +96,10 @@ function goodsFactsOf(event: Exclude<SentEvent, { type: `Order${string}` | 'Paym
     case 'StockAdjusted': {
       const { productId, delta, reason } = event.data
       return { productId, delta, reason }
+    }
+    case 'StockCounted': {
+      const { productId, delta } = event.data
+      return { productId, delta, reason: 'counted' }
     }
     case 'StockReserved':
     case 'ReservationReleased':
