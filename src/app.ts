@@ -10,6 +10,7 @@ import { createAnswerCache } from './infra/answerCache.ts'
 import { assertWritable, createFileStore } from './infra/fileStore.ts'
 import { createImaging } from './infra/imaging.ts'
 import { createMailBox } from './infra/mailBox.ts'
+import { createOwnWrites } from './infra/ownWrites.ts'
 import { createProductImports } from './infra/productImports.ts'
 import { createCounters } from './infra/rateLimits.ts'
 import { assertKeepsJobs, assertOwnRedis, createRedis, createSignals } from './infra/redis.ts'
@@ -18,6 +19,7 @@ import type { Metrics } from './metrics.ts'
 import { createWatching } from './observe.ts'
 import { openShop } from './openShop.ts'
 import { positionsOf } from './projections/checkpoints.ts'
+import { listingVersion } from './projections/listingVersion.ts'
 import { seedCatalogue } from './sampleCatalogue.ts'
 import type { Tracing } from './tracing.ts'
 import { openQueues } from './workers/jobQueue.ts'
@@ -77,7 +79,13 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
   const signals = createSignals(redis)
   closers.push(signals.close)
   const { metrics, tracing } = watching
-  const answers = createAnswerCache(redis, metrics)
+  const cacheRedis = createRedis((config.cacheRedisUrl ?? config.redisUrl).reveal())
+  closers.push(() => cacheRedis.disconnect())
+  const answers = createAnswerCache(cacheRedis, {
+    metrics,
+    readVersion: () => listingVersion(open.db),
+    bytesMax: config.cacheRedisMegabytes * 1024 * 1024,
+  })
   const queues = openQueues(redis)
   closers.push(queues.close)
   await watching.serve(open, queues)
@@ -127,6 +135,7 @@ async function serve(config: Config, parts: WorkerParts, closers: Starting['clos
       readHead: () => parts.eventStore.head(),
       progress: parts.progress,
     }),
+    ownWrites: createOwnWrites(redis, () => parts.eventStore.head()),
     counters: createCounters(redis),
     mailBox: createMailBox(pool),
     wakeMailers: () => signals.send(accountMailsQueued),

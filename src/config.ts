@@ -19,6 +19,8 @@ const neededByStripe: readonly string[] = ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_
 const schema = Type.Object({
   DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name'),
   REDIS_URL: url(['redis:', 'rediss:'], 'redis://:password@host:6379'),
+  CACHE_REDIS_URL: Type.Optional(url(['redis:', 'rediss:'], 'redis://:password@host:6379')),
+  CACHE_REDIS_MB: Type.Integer({ ...range(1, 100_000), default: 32 }),
   EVENTSTORE_URL: Type.Optional(
     url(
       ['esdb:', 'kurrentdb:', 'esdb+discover:', 'kurrentdb+discover:'],
@@ -164,6 +166,8 @@ function fromEnvironment(values: Static<typeof schema>) {
   return Object.freeze({
     databaseUrl: new Secret(values.DATABASE_URL),
     redisUrl: new Secret(values.REDIS_URL),
+    cacheRedisUrl: values.CACHE_REDIS_URL ? new Secret(values.CACHE_REDIS_URL) : undefined,
+    cacheRedisMegabytes: values.CACHE_REDIS_MB,
     eventStoreUrl: values.EVENTSTORE_URL,
     smtpUrl: new Secret(values.SMTP_URL),
     secretKey: new Secret(values.SECRET_KEY),

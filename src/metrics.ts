@@ -11,6 +11,8 @@ export interface Metrics {
   textReplaced(name: string, events: number): void
   /** A cache was asked, once or more; `kind` is one of a few words such as `listing` or `order`. */
   cache(kind: string, hit: boolean, times?: number): void
+  /** An answer was to be kept in the cache that processes share. */
+  cacheWrite(result: 'stored' | 'outdated' | 'full' | 'failed'): void
   /** An HTTP request was answered; `route` is the pattern, never the address. */
   request(on: { method: string; route: string; status: number }, seconds: number): void
   /** The payment provider has answered, or could not be asked (`unavailable`). */
@@ -30,6 +32,7 @@ export const noMetrics: Metrics = {
   projectionBatch: () => undefined,
   textReplaced: () => undefined,
   cache: () => undefined,
+  cacheWrite: () => undefined,
   request: () => undefined,
   payment: () => undefined,
   mail: () => undefined,

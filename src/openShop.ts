@@ -45,7 +45,7 @@ import { assertSettingsFit, rememberSettings } from './infra/shopIdentity.ts'
 import { simulatedPayments } from './infra/simulatedPayments.ts'
 import { createSnapshots } from './infra/snapshots.ts'
 import { createStateGuard } from './infra/stateGuard.ts'
-import { createTokens } from './infra/tokens.ts'
+import { createTokens, issuerOf } from './infra/tokens.ts'
 import { createWebhooks } from './infra/webhooks.ts'
 import { type Observing, unobserved } from './tracing.ts'
 
@@ -103,7 +103,7 @@ export async function openShop(
       currency: config.currency,
       orderExpiryMs: config.orderExpiryMinutes * 60_000,
     }),
-    accounts: { ...accountsOf(config, pool, secrets), passwords },
+    accounts: { ...accountsOf(config, { pool, secrets, shopId }), passwords },
     audit: proof.services,
     eventStore,
     shopId,
@@ -162,11 +162,17 @@ async function openData(
   }
 }
 
-function accountsOf(config: Config, pool: Pool, secrets: Secrets) {
+interface AccountParts {
+  pool: Pool
+  secrets: Secrets
+  shopId: string
+}
+
+function accountsOf(config: Config, { pool, secrets, shopId }: AccountParts) {
   return {
     accounts: createAccounts(pool, secrets),
     tokens: createTokens(pool, secrets, {
-      issuer: config.publicUrl,
+      issuer: issuerOf(shopId),
       accessTtlSeconds: config.accessTokenTtlSeconds,
     }),
     sessions: createSessions(pool, secrets, { ttlSeconds: config.refreshTokenTtlSeconds }),

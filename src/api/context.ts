@@ -34,15 +34,22 @@ export interface ReadyAnswer {
 
 /** Answers by kind and key, valid as long as the catalogue does not change. */
 export interface AnswerCache {
-  /** What is `fresh` is computed now, whatever is cached; undefined is not kept. */
+  /** An answer that shows the position `after`; what is computed now is known to show `asOf`. */
   get(
-    on: { kind: string; key: string; fresh: boolean },
+    wanted: { kind: string; key: string; after: bigint; asOf: bigint },
     compute: () => Promise<ReadyAnswer | undefined>,
-  ): Promise<ReadyAnswer | undefined>
+  ): Promise<{ answer: ReadyAnswer | undefined; isRepeated: boolean }>
   /** Which answers are true as far as this process knows; undefined where it has to ask. */
   generation(): string | undefined
   /** The same after asking; undefined where that cannot be known. */
   current(): Promise<string | undefined>
+}
+
+/** How far everybody has written, for all processes. */
+export interface OwnWrites {
+  /** False where other processes could not be told. */
+  note(caller: string, position: bigint): Promise<boolean>
+  of(caller: string): Promise<{ known: bigint; possible: bigint }>
 }
 
 /** How far the projections are that run in this process. */
@@ -86,6 +93,7 @@ export interface ApiContext {
   progress: Reached
   /** Waits for read models to reach a position. */
   positions: Positions
+  ownWrites: OwnWrites
   /** Where requests are counted. */
   counters: Counters
   webhooks: Webhooks

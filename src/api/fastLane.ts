@@ -39,6 +39,8 @@ interface Exchange {
 type Send = (exchange: Exchange) => boolean
 
 const bytesMax = 8 * 1024 * 1024
+/** However sure a process is of its version, it looks again after so long. */
+const keptMs = 10_000
 /** With one of these a request wants something of its own. */
 const special = new Set([
   ...['authorization', 'cookie', 'expect', 'if-none-match', 'if-modified-since', 'origin'],
@@ -59,6 +61,8 @@ export function useFastLane(app: FastifyInstance, context: LaneContext, limits: 
   const kept = new LRUCache<string, Kept>({
     maxSize: bytesMax,
     sizeCalculation: ({ head, body }, url) => head.length + body.length + url.length + 500,
+    ttl: keptMs,
+    ttlResolution: 100,
   })
   const send = createSend(app, context, limits)
   let isClosing = false

@@ -13,6 +13,12 @@ export interface Follower {
   /** Whose orders; undefined for everybody's. */
   customerId: string | undefined
   deliver(notification: Notification): void
+  /**
+   * Whether they may be told what has just been heard of, by the log as it is now: whatever takes
+   * that right away before a notification's position is in the log by then. Where it is missing,
+   * they always may.
+   */
+  mayHear?(): Promise<boolean>
 }
 
 export interface NotificationFeed {
@@ -37,6 +43,7 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
   const ending = new AbortController()
   let position = await newestNotification(db)
   let hinted = false
+  let delivered: Promise<void> = Promise.resolve()
   let nap = new AbortController()
 
   async function run() {
@@ -52,12 +59,10 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
   }
 
   function passOn(news: readonly Notification[]) {
-    for (const notification of news) {
-      // What was heard while it was looked up has been passed on.
-      if (notification.position <= position) continue
-      position = notification.position
-      spread(followers, notification)
-    }
+    // What was heard while it was looked up has been passed on.
+    const fresh = news.filter(notification => notification.position > position)
+    position = fresh.at(-1)?.position ?? position
+    if (fresh.length > 0) delivered = delivered.then(() => spread(followers, fresh))
   }
 
   function hear(told: string) {
@@ -78,16 +83,21 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
     async close() {
       ending.abort()
       await running
+      await delivered
     },
   }
 }
 
-function spread(followers: ReadonlySet<Follower>, notification: Notification) {
-  for (const follower of followers) {
-    if (follower.customerId === undefined || follower.customerId === notification.customerId) {
-      follower.deliver(notification)
-    }
-  }
+/** Hands news to those whom they are for, and who may still hear them. */
+async function spread(followers: ReadonlySet<Follower>, news: readonly Notification[]) {
+  await Promise.all(
+    [...followers].map(async follower => {
+      const { customerId } = follower
+      const own = news.filter(each => customerId === undefined || customerId === each.customerId)
+      if (own.length === 0 || (await follower.mayHear?.()) === false) return
+      if (followers.has(follower)) for (const each of own) follower.deliver(each)
+    }),
+  )
 }
 
 function sentenceOf({ orderNumber, status, previousStatus, tracking }: Notification): string {

@@ -49,7 +49,8 @@ export async function guestCart(
   if (token === undefined) {
     // Who tries again has not seen the token of the first try: it has to be the same one.
     const newToken = retryOf(context, request, 'cart') ?? randomBytes(32).toString('base64url')
-    return { cartId: cartIdOf(newToken), newToken }
+    request.writer = cartIdOf(newToken)
+    return { cartId: request.writer, newToken }
   }
   if (typeof token !== 'string' || !form.test(token)) {
     throw new HttpProblem('request/invalid', 'X-Cart-Token has to be a token that we gave.')
@@ -61,6 +62,12 @@ export async function guestCart(
     throw new HttpProblem('cart/closed', 'What was in this cart is in a customer’s now.')
   }
   return { cartId }
+}
+
+/** The cart that the token of a request stands for, whether there is one or not. */
+export function tokenCartId({ headers }: FastifyRequest): string | undefined {
+  const token = headers[header]
+  return typeof token === 'string' && form.test(token) ? cartIdOf(token) : undefined
 }
 
 /** The log has this in the place of the token, which cannot be told from it. */

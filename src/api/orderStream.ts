@@ -20,6 +20,7 @@ export interface OrderStream {
 
 interface Progress {
   write(message: object): void
+  mayHear(): Promise<boolean>
   /** Whose orders; undefined for everybody's. */
   scope: string | undefined
   /** The newest position that was sent, or that the client says it has. */
@@ -32,14 +33,20 @@ interface Progress {
   pending: number
 }
 
-/** Follows the orders of a customer for a client that `write` reaches. */
-export function openStream(
-  context: ApiContext,
-  customerId: string,
-  write: (message: object) => void,
-): OrderStream {
+/** A client that follows orders. */
+export interface Listener {
+  customerId: string
+  write(message: object): void
+  /** Whether they may be told now, of everybody's orders or their own; ends it where not. */
+  mayHear(isForAll: boolean): Promise<boolean>
+}
+
+/** Follows the orders of a customer for a client. */
+export function openStream(context: ApiContext, listener: Listener): OrderStream {
+  const { customerId, write } = listener
   const at: Progress = {
     write,
+    mayHear: () => listener.mayHear(at.scope === undefined),
     scope: customerId,
     last: 0n,
     since: undefined,
@@ -49,6 +56,7 @@ export function openStream(
   const follow = () =>
     context.feed.follow({
       customerId: at.scope,
+      mayHear: at.mayHear,
       deliver: notification => {
         if (at.held === undefined) pass(at, notification)
         else at.held.push(notification)
@@ -106,6 +114,7 @@ async function catchUp(context: ApiContext, at: Progress, after: bigint): Promis
 
 async function deliverMissed({ feed, eventStore }: ApiContext, at: Progress, after: bigint) {
   const missed = await feed.missed(after, resumeMax + 1, at.scope)
+  if (!(await at.mayHear())) return
   const isLost = missed.length > resumeMax || after > (await eventStore.head())
   if (isLost) {
     at.write({ type: 'resync' })

@@ -15,6 +15,8 @@ export interface Positions {
    * after two seconds, or at once where too many are waiting already.
    */
   reached(wait: PositionWait): Promise<bigint>
+  /** The position that a projection is known to have reached, without asking. */
+  known(projection: string): bigint
   /** The newest position of the log, if `wanted` is beyond it. */
   headBefore(wanted: bigint): Promise<bigint | undefined>
 }
@@ -43,6 +45,8 @@ const waitMaxMs = 2_000
 const pollMs = 20
 const waitersMax = 1_000
 const anonymousMax = 100
+/** So long what was read is believed: a rollback can take a read model back. */
+const believedMs = 1_000
 
 /** Callers that wait for read models, with one poll for all of them. */
 class WaitingList {
@@ -115,14 +119,29 @@ class WaitingList {
 /** The waits of one process; they cost one query per poll, however many there are. */
 export function createPositions(sources: PositionSources): Positions {
   const { progress } = sources
-  const look = askTogether(() => sources.readPositions())
+  let last = { positions: new Map<string, bigint>(), at: 0 }
+  const look = askTogether(async () => {
+    const at = performance.now()
+    const positions = new Map(await sources.readPositions())
+    last = { positions, at }
+    return positions
+  })
   const askHead = askTogether(() => sources.readHead())
   const waiting = new WaitingList(progress, look)
   let knownHead = 0n
+
+  function known(projection: string): bigint {
+    const here = progress.positionOf(projection)
+    const isBelieved = performance.now() - last.at < believedMs
+    const read = isBelieved ? (last.positions.get(projection) ?? 0n) : 0n
+    return here > read ? here : read
+  }
+
   return {
+    known,
     async reached(wait) {
-      const known = progress.positionOf(wait.projection)
-      if (known >= wait.wanted) return known
+      const before = known(wait.projection)
+      if (before >= wait.wanted) return before
       const position = (await look()).get(wait.projection) ?? 0n
       if (position > knownHead) knownHead = position
       const isOver = position >= wait.wanted || waiting.isFull(wait.isAnonymous)

@@ -5,7 +5,6 @@ import type { Part } from '../projections/keyset.ts'
 import { hasETag } from './caching.ts'
 import type { ApiContext, ReadyAnswer } from './context.ts'
 import { type Found, type List, linkOf, pageBody } from './pages.ts'
-import { isAhead } from './requests.ts'
 
 interface Wanted {
   /** What hits and misses are counted by: one of a few words. */
@@ -15,15 +14,16 @@ interface Wanted {
 }
 
 /** The answer from the cache, or computed where a request waits for what the cache may not know. */
-export function findReady(
-  context: ApiContext,
+export async function findReady(
+  { answers, positions }: ApiContext,
   request: FastifyRequest,
   { kind, key, compute }: Wanted,
 ): Promise<ReadyAnswer | undefined> {
-  // Another process may have committed the change and not yet said that what is cached is old.
-  const fresh = isAhead(context, request, 'catalogue')
-  request.sharedAs = kind
-  return context.answers.get({ kind, key, fresh }, compute)
+  const asOf = positions.known('catalogue')
+  const wanted = { kind, key, after: request.shows, asOf }
+  const { answer, isRepeated } = await answers.get(wanted, compute)
+  if (isRepeated) request.sharedAs = kind
+  return answer
 }
 
 /** Sends an answer with its ETag, or 304 to who has it already. */

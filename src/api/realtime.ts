@@ -7,12 +7,13 @@ import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { roles, strict } from '../domain/types.ts'
 import { parseJson } from '../kit/parseJson.ts'
-import { isStaff, signedIn } from './actor.ts'
+import { signedIn } from './actor.ts'
 import { closing, createConnections, type Seat } from './connections.ts'
 import type { ApiContext } from './context.ts'
-import { type OrderStream, openStream } from './orderStream.ts'
+import { type Listener, type OrderStream, openStream } from './orderStream.ts'
 import { isPosition } from './positions.ts'
 import { problemResponses } from './schemas.ts'
+import { mayFollow } from './standing.ts'
 
 /** A client that reads slower than we write is closed with the position to resume from. */
 const bufferedBytesMax = 256 * 1024
@@ -87,7 +88,7 @@ export function realtimeRoutes(app: FastifyInstance, context: ApiContext): void 
       reply.raw.on('close', () => open.delete(reply.raw))
       const seat = connections.seatOf(request)
       seat.end = () => reply.raw.end()
-      serveEvents(context, request, reply.raw)
+      serveEvents({ context, seat }, request, reply.raw)
     },
   )
 }
@@ -97,10 +98,33 @@ interface Live {
   seat: Seat
 }
 
+/** A client with its seat: it is ended once they may not follow any more, or nobody can tell. */
+function listenerOf(
+  { context, seat }: Live,
+  request: FastifyRequest,
+  write: (message: object) => void,
+): Listener {
+  return {
+    customerId: signedIn(request),
+    write,
+    async mayHear(isForAll) {
+      try {
+        const mayHear = await mayFollow(context.shop, seat, isForAll)
+        if (!mayHear) seat.end(closing.signedOut, 'roles have changed')
+        return mayHear
+      } catch (error) {
+        request.log.warn({ event: 'live-unchecked', err: error }, 'rights cannot be checked')
+        seat.end(closing.tooSlow, 'come back in a moment')
+        return false
+      }
+    },
+  }
+}
+
 function serveSocket({ context, seat }: Live, socket: WebSocket, request: FastifyRequest): void {
   seat.end = (code, why) => socket.close(code, why)
   let last = ''
-  const stream = openStream(context, signedIn(request), message => {
+  const write = (message: object) => {
     if (socket.bufferedAmount > bufferedBytesMax) {
       // Only once: what comes until the client is gone would be logged anew.
       if (socket.readyState === socket.OPEN)
@@ -109,8 +133,9 @@ function serveSocket({ context, seat }: Live, socket: WebSocket, request: Fastif
       return
     }
     if ('position' in message) last = String(message.position)
-    socket.send(JSON.stringify(message))
-  })
+    if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message))
+  }
+  const stream = openStream(context, listenerOf({ context, seat }, request, write))
   stream.hold()
   const grace = setTimeout(stream.release, resumeGraceMs)
   let isAlive = true
@@ -130,7 +155,7 @@ function serveSocket({ context, seat }: Live, socket: WebSocket, request: Fastif
       socket.close(closing.tooMuch, 'too many messages')
       return
     }
-    hear(stream, request, isBinary ? '' : String(data)).catch(() => socket.close(1011))
+    hear(stream, { context, seat }, isBinary ? '' : String(data)).catch(() => socket.close(1011))
   })
   socket.on('error', () => socket.terminate())
   socket.on('close', () => {
@@ -160,7 +185,7 @@ export function sendAway(clients: Iterable<WebSocket>): void {
   }
 }
 
-async function hear(stream: OrderStream, request: FastifyRequest, text: string): Promise<void> {
+async function hear(stream: OrderStream, { context, seat }: Live, text: string): Promise<void> {
   const message = parseJson(text)
   if (!Message.Check(message)) {
     stream.send({
@@ -170,7 +195,8 @@ async function hear(stream: OrderStream, request: FastifyRequest, text: string):
   } else if ('resume' in message) {
     await resumeFrom(stream, message.resume)
   } else if ('subscribe' in message) {
-    if (!isStaff(request.actor)) stream.send({ type: 'error', detail: 'That is for staff.' })
+    if (!(await mayFollow(context.shop, seat, true)))
+      stream.send({ type: 'error', detail: 'That is for staff.' })
     else {
       stream.widen()
       stream.send({ type: 'subscribed', to: 'orders:all' })
@@ -186,16 +212,23 @@ async function resumeFrom(stream: OrderStream, position: string): Promise<void> 
   else stream.send({ type: 'resync' })
 }
 
-function serveEvents(context: ApiContext, request: FastifyRequest, response: ServerResponse): void {
-  const stream = openStream(context, signedIn(request), message => {
+function serveEvents(
+  { context, seat }: Live,
+  request: FastifyRequest,
+  response: ServerResponse,
+): void {
+  const write = (message: object) => {
     if (response.writableLength > bufferedBytesMax) {
       response.destroy()
       return
     }
     const id = 'position' in message ? `id: ${message.position}\n` : ''
     const type = 'type' in message ? `event: ${message.type}\n` : ''
-    response.write(`${id}${type}data: ${JSON.stringify(message)}\n\n`)
-  })
+    if (!response.writableEnded) {
+      response.write(`${id}${type}data: ${JSON.stringify(message)}\n\n`)
+    }
+  }
+  const stream = openStream(context, listenerOf({ context, seat }, request, write))
   const heartbeat = setInterval(() => response.write(':\n\n'), heartbeatMs)
   request.raw.on('close', () => {
     clearInterval(heartbeat)

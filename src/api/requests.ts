@@ -6,6 +6,7 @@ import type { Envelope } from '../commands/ports.ts'
 import { line } from '../domain/text.ts'
 import { hasETag } from './caching.ts'
 import type { ApiContext } from './context.ts'
+import { callerOf } from './ownWrites.ts'
 import type { PositionWait } from './positions.ts'
 import { isPosition } from './positions.ts'
 import { HttpProblem } from './problems.ts'
@@ -152,22 +153,43 @@ export function isUnchanged(
 }
 
 /**
- * Waits until projections have reached the position that the client says it wants to see
- * (X-Min-Position or ?minPosition). Throws a 400 problem where the log does not go that far, and a
- * 503 problem with the lag where the projections take too long.
+ * Waits until projections show what the caller has written, and the position that the client says
+ * it wants to see (X-Min-Position or ?minPosition). Throws a 400 problem where the log does not go
+ * that far, and a 503 problem with the lag where the projections take too long.
  */
 export async function awaitPosition(
   context: ApiContext,
   request: FastifyRequest,
   ...projections: readonly string[]
 ): Promise<void> {
-  const wanted = wantedPosition(request)
-  if (wanted === undefined) return
+  const asked = wantedPosition(request)
+  if (asked !== undefined) await refuseUnreached(context, asked, projections)
+  const caller = callerOf(request)
+  if (projections.length === 0 || (asked === undefined && caller === undefined)) return
+  const own = caller === undefined ? undefined : await context.ownWrites.of(caller)
   const isAnonymous = request.actor.role === 'anonymous'
-  const ahead = projections.filter(name => context.progress.positionOf(name) < wanted)
-  if (projections.length > 0 && ahead.length === 0) return
-  await refuseBeyondHead(context, wanted)
-  for (const projection of ahead) await awaitUpTo(context, { projection, wanted, isAnonymous })
+  const wanted = larger(asked, own?.known)
+  for (const projection of projections) {
+    await awaitUpTo(context, { projection, wanted, isAnonymous })
+    // Perhaps they have written more: that is worth waiting for, and no reason to refuse.
+    const possible = own?.possible ?? 0n
+    if (possible > wanted)
+      await context.positions.reached({ projection, wanted: possible, isAnonymous })
+  }
+  request.shows = larger(wanted, own?.possible)
+}
+
+function larger(one = 0n, other = 0n): bigint {
+  return one > other ? one : other
+}
+
+async function refuseUnreached(
+  context: ApiContext,
+  wanted: bigint,
+  projections: readonly string[],
+): Promise<void> {
+  const isShown = projections.every(name => context.positions.known(name) >= wanted)
+  if (projections.length === 0 || !isShown) await refuseBeyondHead(context, wanted)
 }
 
 /** Throws a 400 problem for a position that the log has not reached. */
@@ -194,16 +216,12 @@ export async function awaitNow(context: ApiContext, projection: string): Promise
 async function awaitUpTo({ positions }: ApiContext, wait: PositionWait): Promise<void> {
   const position = await positions.reached(wait)
   if (position >= wait.wanted) return
+  // What somebody has written is beyond the head where the log was restored from a backup.
+  if ((await positions.headBefore(wait.wanted)) !== undefined) return
   throw new HttpProblem('request/projection-behind', 'The read model is behind: try again.', {
     position: String(position),
     lag: String(wait.wanted - position),
   })
-}
-
-/** Whether this process cannot say itself that it has seen what a request waits for. */
-export function isAhead({ progress }: ApiContext, request: FastifyRequest, projection: string) {
-  const wanted = wantedPosition(request)
-  return wanted !== undefined && progress.positionOf(projection) < wanted
 }
 
 function wantedPosition(request: FastifyRequest): bigint | undefined {

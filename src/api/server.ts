@@ -15,6 +15,7 @@ import { createClientErrors, createFrameworkErrors } from './malformed.ts'
 import { isUnspoken, refuseMethod, watchMethods } from './methods.ts'
 import { observeRequests, traceRequests } from './observing.ts'
 import { openApi } from './openapi.ts'
+import { useOwnWrites } from './ownWrites.ts'
 import { usePatience } from './patience.ts'
 import { handleError, sendProblem } from './problems.ts'
 import { boardConfig, boardPath, queueBoard } from './queueBoard.ts'
@@ -134,7 +135,7 @@ export async function buildServer(
   await plugins(app, context)
   const identity = {
     ...context.accounts,
-    standing: createStanding(context.shop),
+    standing: createStanding(context.shop, context.accounts.sessions),
     ticketLifeSeconds: context.config.accessTokenTtlSeconds,
   }
   const limits = createLimits(app, context)
@@ -146,6 +147,7 @@ export async function buildServer(
       await limits.take?.(request, reply)
     }
   })
+  useOwnWrites(app, context)
   observeRequests(app, context)
   if (!context.tracing.isOn) useFastLane(app, context, limits)
   for (const publish of rootRoutes) publish(app, context)

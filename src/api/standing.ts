@@ -1,47 +1,74 @@
 // What a token's bearer may still do: tokens live for minutes, and rights end sooner than that.
-import type { AccessClaims } from '../commands/accountPorts.ts'
+import { LRUCache } from 'lru-cache'
+import type { AccessClaims, Sessions } from '../commands/accountPorts.ts'
 import type { Shop } from '../commands/shop.ts'
+import type { Customer } from '../domain/customer.ts'
 import type { Role } from '../domain/types.ts'
 import { isTransient } from '../kit/transient.ts'
 
 /** The roles that are left of those in a token; undefined when its bearer may do nothing. */
 export type Standing = (claims: AccessClaims) => Promise<readonly Role[] | undefined>
 
-const rememberedMs = 5_000
+/** What another process has done to a shopper is noticed within a second. */
+const rememberedMs = 800
 const rememberedMax = 10_000
+
+/** The roles of somebody who may do something. */
+function rolesOf(state: Customer): readonly Role[] | undefined {
+  return state.status !== 'registered' || state.disabled ? undefined : state.roles
+}
 
 /**
  * Looks at the customer's stream. The staff is looked at on every request, so that who is locked
- * out is out at once; what is known of shoppers may be five seconds old, and when the log cannot
- * be read their token is good until it ends.
+ * out is out at once; so is a shopper whom this process itself has locked out or erased. What
+ * others have done to shoppers, or to their sessions, is noticed within a second; when the log
+ * cannot be read their token is good until it ends.
  */
-export function createStanding(shop: Shop): Standing {
-  const known = new Map<string, { roles: readonly Role[] | undefined; until: number }>()
+export function createStanding(shop: Shop, sessions: Pick<Sessions, 'isGood'>): Standing {
+  const known = new LRUCache<string, { roles: readonly Role[] | undefined }>({
+    max: rememberedMax,
+    ttl: rememberedMs,
+    ttlResolution: 0,
+  })
 
   async function look(customerId: string) {
-    const { state } = await shop.customers.load(customerId)
-    return state.status !== 'registered' || state.disabled ? undefined : state.roles
+    return rolesOf((await shop.customers.load(customerId)).state)
   }
 
-  async function shopper(customerId: string) {
-    const before = known.get(customerId)
-    if (before !== undefined && before.until > performance.now()) return before.roles
-    const roles = await look(customerId)
-    known.delete(customerId)
-    known.set(customerId, { roles, until: performance.now() + rememberedMs })
-    const [oldest] = known.keys()
-    if (known.size > rememberedMax && oldest !== undefined) known.delete(oldest)
+  async function shopper({ customerId, sessionId }: AccessClaims) {
+    const before = known.get(sessionId)
+    const here = shop.customers.remembered(customerId)
+    const isOut = here !== undefined && rolesOf(here) === undefined
+    if (before !== undefined && !isOut) return before.roles
+    const [current, isOpen] = await Promise.all([
+      look(customerId),
+      sessions.isGood(customerId, sessionId),
+    ])
+    const roles = isOpen ? current : undefined
+    known.set(sessionId, { roles })
     return roles
   }
 
-  return async ({ customerId, roles }) => {
+  return async claims => {
+    const { customerId, roles } = claims
     const isShopper = roles.every(role => role === 'customer')
     try {
-      const current = await (isShopper ? shopper(customerId) : look(customerId))
+      const current = await (isShopper ? shopper(claims) : look(customerId))
       return current && roles.filter(role => current.includes(role))
     } catch (error) {
       if (isShopper && isTransient(error)) return roles
       throw error
     }
   }
+}
+
+/** Whether somebody may be told of orders: their own, or everybody's. Always as the log is now. */
+export async function mayFollow(
+  shop: Pick<Shop, 'customers'>,
+  { customerId, roles }: Pick<AccessClaims, 'customerId' | 'roles'>,
+  isForAll: boolean,
+): Promise<boolean> {
+  const current = rolesOf((await shop.customers.load(customerId)).state)
+  if (current === undefined || !isForAll) return current !== undefined
+  return current.some(role => role !== 'customer' && roles.includes(role))
 }

@@ -4,6 +4,7 @@ import { isDue, type Order, type PlacedOrder } from '../domain/order.ts'
 import { conclude } from '../domain/orderDecisions.ts'
 import { deadlineOf, expire, undecidedLate } from '../domain/orderPayments.ts'
 import { isRejection } from '../domain/rejection.ts'
+import { isClosed } from './openAccount.ts'
 import { completePayment, completeRefunds, oweRefund, settleLate } from './orderMoney.ts'
 import { positionsOf, type Step, stepOf } from './orderStep.ts'
 import { promiseStock, settleStock } from './orderStock.ts'
@@ -105,7 +106,13 @@ async function takeNextStep(at: Step): Promise<Taken> {
 
 async function place(at: Step): Promise<Taken> {
   const { shop, order, cause } = at
-  const refused = await promiseStock(at)
+  // Looked at once the order is in the log: an erasure that it has missed finds it there.
+  const isImported = cause.source !== undefined
+  const [promised, isGone] = await Promise.all([
+    promiseStock(at),
+    isImported ? false : isClosed(shop, order.customerId),
+  ])
+  const refused = isGone ? new Set(order.lines.map(line => line.productId)) : promised
   const concluding = shop.orders.decide(order.orderId, stepOf(at, 'conclude'), state => {
     const deadline = deadlineOf(state, cause.at.getTime(), shop.orderExpiryMs)
     return conclude(state, refused, deadline)

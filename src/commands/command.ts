@@ -4,6 +4,7 @@ import type { Decision, DomainEvent } from '../domain/aggregate.ts'
 import { isRejection, type Rejection, type RejectionCode, reject } from '../domain/rejection.ts'
 import type { Actor, Role } from '../domain/types.ts'
 import { derivedId, newId } from './ids.ts'
+import { refuseClosed } from './openAccount.ts'
 import type { Envelope } from './ports.ts'
 import type { Repository } from './repository.ts'
 import type { Shop } from './shop.ts'
@@ -61,9 +62,16 @@ export function command<Schema extends TObject, State, Event extends DomainEvent
     input: schema,
     async run(shop, input, envelope) {
       const id = definition.id(input, envelope)
-      const context = await definition.gather(shop, input, envelope)
+      const repository = definition.repository(shop)
+      // Customers' own streams say themselves that they are closed. Together it is one look.
+      const isCustomer = Object.is(repository, shop.customers)
+      const [closed, context] = await Promise.all([
+        isCustomer ? undefined : refuseClosed(shop, envelope),
+        definition.gather(shop, input, envelope),
+      ])
+      if (closed !== undefined) return closed
       if (isRejection(context)) return context
-      const outcome = await definition.repository(shop).decide(id, envelope, state => {
+      const outcome = await repository.decide(id, envelope, state => {
         if (!definition.allowed(envelope.actor, state, input)) {
           return reject(definition.notFound, 'There is no such object.')
         }

@@ -20,6 +20,7 @@ import { type Advanced, advanceOrder } from './advanceOrder.ts'
 import { type Accepted, type Answer, accepted, actorId, type Command, hasRole } from './command.ts'
 import { expireIfDue } from './freeStock.ts'
 import { derivedId } from './ids.ts'
+import { refuseClosed } from './openAccount.ts'
 import { callOffWaiting } from './orderMoney.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
@@ -46,7 +47,11 @@ interface Change {
 export async function changeOrder(shop: Shop, envelope: Envelope, change: Change): Promise<Answer> {
   const { orderId, allowed, decide } = change
   // Exact, whenever the sweep comes by: nothing is decided on an order that has run out.
-  await expireIfDue(shop, orderId, envelope)
+  const [closed] = await Promise.all([
+    refuseClosed(shop, envelope),
+    expireIfDue(shop, orderId, envelope),
+  ])
+  if (closed !== undefined) return closed
   const outcome = await shop.orders.decide(orderId, envelope, state =>
     allowed(envelope.actor, state)
       ? decide(state)

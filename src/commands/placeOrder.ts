@@ -22,6 +22,7 @@ import { refuseUncountable } from './cart.ts'
 import { type Accepted, actorId, type Command, step } from './command.ts'
 import { freeStock } from './freeStock.ts'
 import { derivedId } from './ids.ts'
+import { refuseClosed } from './openAccount.ts'
 import type { Outcome } from './plan.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
@@ -97,7 +98,12 @@ async function gatherLines(
 ): Promise<OrderLine[] | Rejection> {
   // What is in the cart is most likely what was in it last: then all is asked for at once.
   const guess = input.items ?? linesOf(shop.carts.remembered(customerId) ?? cart.initial)
-  const [loaded, guessed] = await Promise.all([shop.carts.load(customerId), loadGoods(shop, guess)])
+  const [closed, loaded, guessed] = await Promise.all([
+    refuseClosed(shop, envelope),
+    shop.carts.load(customerId),
+    loadGoods(shop, guess),
+  ])
+  if (closed !== undefined) return closed
   const inCart = linesOf(loaded.state)
   const items = input.items ?? inCart
   if (items.length === 0) return reject('cart/empty', 'The cart is empty.')
@@ -232,7 +238,8 @@ async function answer(
   replayed: boolean,
 ): Promise<Accepted | Rejection> {
   if (order.status === 'rejected') {
-    return (await refuseShort(shop, order.lines, envelope)) ?? outOfStock([])
+    const closed = await refuseClosed(shop, envelope)
+    return closed ?? (await refuseShort(shop, order.lines, envelope)) ?? outOfStock([])
   }
   const { orderId, orderNumber, total, lines } = order
   // Whatever has become of the order since: a retry gets what the first answer was.

@@ -1,6 +1,8 @@
 // Answers about the catalogue as they are sent, kept in this process and in Redis until it changes.
 import { LRUCache } from 'lru-cache'
 import { type Metrics, noMetrics } from '../metrics.ts'
+import { type AnswerStore, createAnswerStore } from './answerStore.ts'
+import { createAnswerVersion, type ReadVersion } from './answerVersion.ts'
 import type { Redis } from './redis.ts'
 
 /** An answer that only has to be sent. */
@@ -12,16 +14,28 @@ export interface ReadyAnswer {
   total?: number | undefined
 }
 
-type Compute = () => Promise<ReadyAnswer | undefined>
+type Answer = ReadyAnswer | undefined
+type Compute = () => Promise<Answer>
+
+export interface Wanted {
+  kind: string
+  key: string
+  /** The position that the answer has to show at least. */
+  after: bigint
+  /** The position that the catalogue is known to have reached: what is computed now shows it. */
+  asOf: bigint
+}
+
+export interface Found {
+  answer: Answer
+  /** Whether it was asked for before, so that it is worth keeping. */
+  isRepeated: boolean
+}
 
 /** Answers by kind and key, valid as long as the catalogue does not change. */
 export interface AnswerCache {
-  /**
-   * The cached answer, or what `compute` gives; one flight for each missing key. Who wants it
-   * `fresh` waits for a change that this process has not heard of yet, and gets what the tables
-   * say.
-   */
-  get(on: { kind: string; key: string; fresh: boolean }, compute: Compute): Promise<Answer>
+  /** The cached answer, or what `compute` gives; one flight for each missing key. */
+  get(wanted: Wanted, compute: Compute): Promise<Found>
   /** Which answers are true as far as this process knows; undefined where it has to ask. */
   generation(): string | undefined
   /** The same after asking; undefined where that cannot be known. */
@@ -30,152 +44,127 @@ export interface AnswerCache {
   invalidate(): Promise<void>
 }
 
-type Answer = ReadyAnswer | undefined
+export interface AnswerCacheOptions {
+  metrics?: Metrics
+  readVersion?: ReadVersion
+  /** What the answers may take in Redis. */
+  bytesMax?: number
+}
 
-const generationKey = 'answers:generation'
-/** Only the backstop: what is old is found by its generation. */
-const ttlSeconds = 3_600
-const retryMs = 200
-/**
- * How long the generation is believed without asking Redis again. One question then serves all
- * requests of these milliseconds; asking for each would halve what a process can answer, and asking
- * every 5 ms takes a twentieth of it.
- */
-const believedMs = 60
-const askAgainMs = 10
-const bytesMax = 16 * 1024 * 1024
+/** Of the memory of this process. */
+const memoryMax = 16 * 1024 * 1024
+/** However sure a process is of its version, it looks again after so long. */
+const memoryMs = 10_000
+const defaultBytesMax = 32 * 1024 * 1024
+
+/** A cached answer, and the position of the catalogue that it shows at least. */
+interface Kept {
+  answer: ReadyAnswer
+  asOf: bigint
+  isShared: boolean
+}
+
+interface Flight {
+  asOf: bigint
+  landing: Promise<Found>
+}
+
+interface Parts {
+  memory: LRUCache<string, Kept>
+  store: AnswerStore
+  metrics: Metrics
+}
 
 /**
- * Answers under a generation: the number that the catalogue's projection raises after each commit
- * that shoppers can see. The generation is read before an answer is computed, so what is computed
- * while it changes is kept under the old one. Without Redis everything is computed.
+ * Answers under a version that ends after each commit that shoppers can see. The version is read
+ * before an answer is computed, so what is computed while it changes is kept under the old one.
+ * Redis gets what is asked for twice: what is asked for once would only fill it. Without Redis
+ * everything is computed.
  */
-export function createAnswerCache(redis: Redis, metrics: Metrics = noMetrics): AnswerCache {
-  const generation = createGeneration(redis)
-  const flights = new Map<string, Promise<Answer>>()
-  const memory = new LRUCache<string, ReadyAnswer>({
-    maxSize: bytesMax,
-    sizeCalculation: ({ body }, key) => 2 * (body.length + key.length),
+export function createAnswerCache(redis: Redis, options: AnswerCacheOptions = {}): AnswerCache {
+  const { metrics = noMetrics, bytesMax = defaultBytesMax } = options
+  const version = createAnswerVersion(redis, options.readVersion)
+  const flights = new Map<string, Flight>()
+  const memory = new LRUCache<string, Kept>({
+    maxSize: memoryMax,
+    sizeCalculation: ({ answer }, key) => 2 * (answer.body.length + key.length),
+    ttl: memoryMs,
+    ttlResolution: 100,
   })
+  const parts = { memory, store: createAnswerStore(redis, bytesMax), metrics }
 
-  async function find(kind: string, full: string, compute: Compute): Promise<Answer> {
-    const cached = await redis.get(full).catch(() => null)
-    metrics.cache(kind, cached !== null)
-    const answer = cached === null ? await compute() : read(cached)
-    if (answer === undefined) return undefined
-    memory.set(full, answer)
-    if (cached === null) redis.set(full, write(answer), 'EX', ttlSeconds).catch(() => undefined)
-    return answer
+  async function get(wanted: Wanted, compute: Compute): Promise<Found> {
+    const { kind, key, after, asOf } = wanted
+    const now = await version.current()
+    if (now === undefined) return { answer: await compute(), isRepeated: false }
+    const full = `${now}:${kind}:${key}`
+    const known = memory.get(full)
+    if (known !== undefined && known.asOf >= after) {
+      metrics.cache(kind, true)
+      if (!known.isShared) share(parts, { now, full, kept: known })
+      return { answer: known.answer, isRepeated: true }
+    }
+    const flying = flights.get(full)
+    if (flying !== undefined && flying.asOf >= after) {
+      metrics.cache(kind, true)
+      return { ...(await flying.landing), isRepeated: true }
+    }
+    const landing = find(parts, { now, full, ...wanted }, compute)
+    const flight: Flight = { asOf, landing: landing.finally(() => leave(full, flight)) }
+    flights.set(full, flight)
+    return flight.landing
+  }
+
+  function leave(full: string, flight: Flight) {
+    if (flights.get(full) === flight) flights.delete(full)
   }
 
   return {
-    async get({ kind, key, fresh }, compute) {
-      const now = fresh ? undefined : await generation.current()
-      if (now === undefined) return compute()
-      // A flight of an earlier generation may have left before the change that somebody waits for.
-      const full = `answers:${now}:${kind}:${key}`
-      const known = memory.get(full)
-      const flying = known === undefined ? flights.get(full) : undefined
-      if (known !== undefined || flying !== undefined) {
-        metrics.cache(kind, true)
-        return known ?? flying
-      }
-      const flight = find(kind, full, compute).finally(() => flights.delete(full))
-      flights.set(full, flight)
-      return flight
-    },
-    generation: generation.believed,
-    current: generation.current,
-    invalidate: generation.raise,
+    get,
+    generation: version.believed,
+    current: version.current,
+    invalidate: version.raise,
   }
 }
 
-interface Belief {
-  known: string | undefined
-  believedUntil: number
-  /** Asked before this process raised it, Redis may still answer what was before. */
-  raises: number
-  asking: Promise<string | undefined> | undefined
-  /** Whether Redis has not heard yet that what it holds is old. */
-  isBehind: boolean
+async function find(
+  { memory, store, metrics }: Parts,
+  { now, full, kind, after, asOf }: Wanted & { now: string; full: string },
+  compute: Compute,
+): Promise<Found> {
+  const text = await store.find(now, full)
+  const shared = text === null ? undefined : read(text)
+  const isUsable = shared !== undefined && shared.asOf >= after
+  metrics.cache(kind, isUsable)
+  if (isUsable) {
+    memory.set(full, shared)
+    return { answer: shared.answer, isRepeated: true }
+  }
+  const answer = await compute()
+  if (answer !== undefined) memory.set(full, { answer, asOf, isShared: false })
+  return { answer, isRepeated: false }
 }
 
-const unbelieved: Belief = {
-  known: undefined,
-  believedUntil: 0,
-  raises: 0,
-  asking: undefined,
-  isBehind: false,
-}
-
-/** The generation as Redis has it, and the way to the next one. */
-function createGeneration(redis: Redis) {
-  const state = { ...unbelieved }
-
-  async function ask(): Promise<string | undefined> {
-    const { raises } = state
-    const until = performance.now() + believedMs
-    const found = await redis.get(generationKey).then(
-      text => text ?? '0',
-      () => undefined,
-    )
-    if (raises !== state.raises) return found
-    state.asking = undefined
-    state.known = found
-    state.believedUntil = found === undefined ? 0 : until
-    return found
-  }
-
-  function disbelieve() {
-    state.raises += 1
-    state.believedUntil = 0
-    state.asking = undefined
-  }
-
-  async function raise(): Promise<void> {
-    disbelieve()
-    const isRaised = await redis.incr(generationKey).then(
-      () => true,
-      () => false,
-    )
-    disbelieve()
-    state.isBehind = !isRaised
-    if (!isRaised) setTimeout(raise, retryMs).unref()
-  }
-
-  function believed(): string | undefined {
-    const left = state.believedUntil - performance.now()
-    if (state.isBehind || left <= 0) return undefined
-    // Asked again in good time: were it only asked at the end, many would have to wait for that.
-    if (left < believedMs - askAgainMs) state.asking ??= ask()
-    return state.known
-  }
-
-  return {
-    raise,
-    believed,
-    /** Undefined while it is not known whether what is cached is old. */
-    async current(): Promise<string | undefined> {
-      if (state.isBehind) return undefined
-      const known = believed()
-      if (known !== undefined) return known
-      state.asking ??= ask()
-      return state.asking
-    },
-  }
+/** Puts an answer into Redis for other processes, without anybody waiting for it. */
+function share({ store, metrics }: Parts, on: { now: string; full: string; kept: Kept }): void {
+  const { now, full, kept } = on
+  kept.isShared = true
+  void store.keep(now, full, write(kept)).then(written => metrics.cacheWrite(written))
 }
 
 /** In Redis an answer is lines of text: JSON has no line breaks in it, so nothing is parsed. */
-function write({ etag, nextCursor = '', total, body }: ReadyAnswer): string {
-  return [etag, nextCursor, total ?? '', body].join('\n')
+function write({ answer: { etag, nextCursor = '', total, body }, asOf }: Kept): string {
+  return [asOf, etag, nextCursor, total ?? '', body].join('\n')
 }
 
-function read(text: string): ReadyAnswer {
-  const [etag = '', nextCursor = '', total = ''] = text.split('\n', 3)
-  return {
+function read(text: string): Kept {
+  const [asOf = '0', etag = '', nextCursor = '', total = ''] = text.split('\n', 4)
+  const head = asOf.length + etag.length + nextCursor.length + total.length + 4
+  const answer = {
     etag,
-    body: text.slice(etag.length + nextCursor.length + total.length + 3),
+    body: text.slice(head),
     ...(nextCursor === '' ? {} : { nextCursor }),
     ...(total === '' ? {} : { total: Number(total) }),
   }
+  return { answer, asOf: BigInt(asOf), isShared: true }
 }

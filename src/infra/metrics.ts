@@ -39,7 +39,7 @@ function builders(registry: Registry) {
 
 type LogMetrics = Pick<
   Metrics,
-  'append' | 'conflict' | 'projectionBatch' | 'textReplaced' | 'cache'
+  'append' | 'conflict' | 'projectionBatch' | 'textReplaced' | 'cache' | 'cacheWrite'
 >
 
 function logMetrics(registry: Registry): LogMetrics {
@@ -60,6 +60,7 @@ function logMetrics(registry: Registry): LogMetrics {
     'projection',
   ])
   const caches = counter('cache_requests_total', 'Caches: hits and misses', ['cache', 'result'])
+  const cacheWrites = counter('cache_writes_total', 'Answers for the shared cache', ['result'])
   return {
     append(took, eventCount, requestCount) {
       appends.observe(took)
@@ -73,6 +74,7 @@ function logMetrics(registry: Registry): LogMetrics {
     },
     textReplaced: (projection, eventCount) => replaced.inc({ projection }, eventCount),
     cache: (cache, hit, times = 1) => caches.inc({ cache, result: hit ? 'hit' : 'miss' }, times),
+    cacheWrite: result => cacheWrites.inc({ result }),
   }
 }
 

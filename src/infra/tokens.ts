@@ -11,7 +11,7 @@ import type { Secrets } from './secrets.ts'
 import { createSigningKeys, type SigningKeys } from './signingKeys.ts'
 
 export interface TokensOptions {
-  /** The public URL of the shop. */
+  /** Names the shop, not the address of one of its processes: all of them take each other's. */
   issuer: string
   accessTtlSeconds: number
 }
@@ -37,6 +37,11 @@ const claims = Compile(
     roles: Type.Array(Role, { maxItems: 20 }),
   }),
 )
+
+/** The issuer of the tokens of a shop, whatever address its processes listen on. */
+export function issuerOf(shopId: string): string {
+  return `urn:uuid:${shopId}`
+}
 
 /** Tokens over the keys of shop.signing_keys. Throws Unavailable. */
 export function createTokens(pool: Pool, secrets: Secrets, options: TokensOptions): Tokens {

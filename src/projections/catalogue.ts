@@ -3,6 +3,7 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import type { ShownImage } from '../domain/image.ts'
 import { fold, type KeyedTable } from './keyedTable.ts'
+import { newListingVersion } from './listingVersion.ts'
 import { planned, type ReadEvent } from './projection.ts'
 import type { Tables } from './tables.ts'
 
@@ -136,6 +137,7 @@ export const catalogue = planned({
       },
     })
     const writes = [...ofProducts, ...ofCategories, ...wordsLearnt(db, events)]
+    if (listingsChanged) writes.push(newListingVersion(db))
     return { writes, committed: () => ({ listingsChanged }) }
   },
 })

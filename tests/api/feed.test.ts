@@ -59,6 +59,7 @@ describe('news that a projector tells', () => {
     await waitFor('what is new', () => heard.length === 1)
     // Not in the table: it has not been looked up.
     tell([second])
+    await waitFor('what was told', () => heard.length === 2)
     expect(heard).toEqual([first, second])
   })
 

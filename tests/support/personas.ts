@@ -4,7 +4,7 @@ import { execute, systemEnvelope } from '../../src/commands/command.ts'
 import { changeUser } from '../../src/commands/customer.ts'
 import type { Role } from '../../src/domain/types.ts'
 import { createSecrets } from '../../src/infra/secrets.ts'
-import { createTokens } from '../../src/infra/tokens.ts'
+import { createTokens, issuerOf } from '../../src/infra/tokens.ts'
 import type { Person, TestShop } from './testShop.ts'
 import { waitFor } from './waitFor.ts'
 
@@ -49,8 +49,9 @@ async function disabledToken(shop: TestShop): Promise<string> {
 
 async function expiredToken(shop: TestShop): Promise<string> {
   const { id: customerId } = await shop.person('admin')
-  const { pool } = shop.back
-  const { publicUrl: issuer, secretKey } = shop.config
-  const tokens = createTokens(pool, createSecrets(secretKey), { issuer, accessTtlSeconds: -60 })
+  const { pool, shopId } = shop.back
+  const { secretKey } = shop.config
+  const options = { issuer: issuerOf(shopId), accessTtlSeconds: -60 }
+  const tokens = createTokens(pool, createSecrets(secretKey), options)
   return tokens.issueAccess({ customerId, roles: ['admin'], sessionId: randomUUID() })
 }

@@ -74,6 +74,7 @@ function registering(app: FastifyInstance, context: ApiContext): void {
       if (isRejection(registered)) return sendRejection(reply, registered)
       const { user, tokens, replayed } = registered
       const position = String((await bringCart(context, request, user)) ?? registered.position)
+      request.writer = user.id
       if (replayed) reply.header('idempotent-replayed', 'true')
       return reply.status(201).header('x-position', position).send({ user, tokens, position })
     },
@@ -162,6 +163,7 @@ function sendSignedIn(
   reply.header('cache-control', 'private, no-store')
   if (!isRejection(answer)) {
     if (changed === undefined) return reply.send(answer)
+    request.writer = answer.user.id
     const position = String(changed)
     return reply.header('x-position', position).send({ ...answer, position })
   }

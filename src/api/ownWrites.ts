@@ -1,0 +1,48 @@
+// Whoever has written sees it: the position of each answer is noted for its caller.
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { projections } from '../projections/index.ts'
+import type { ApiContext } from './context.ts'
+import { tokenCartId } from './guestCart.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who writes, where that is not said by a token: a guest by their cart, or a new customer. */
+    writer: string | undefined
+    /** The position that an answer has to show at least, once it has been waited for. */
+    shows: bigint
+  }
+}
+
+/** Whose writes a request has to see; undefined for strangers, who have none. */
+export function callerOf(request: FastifyRequest): string | undefined {
+  const { actor, writer } = request
+  if (writer !== undefined) return writer
+  return actor.role === 'anonymous' ? tokenCartId(request) : actor.id
+}
+
+/**
+ * Notes the position of every answer to a command before it is sent. Where other processes cannot
+ * be told, the answer waits until they all show what was written.
+ */
+export function useOwnWrites(app: FastifyInstance, context: ApiContext): void {
+  app.decorateRequest('writer', undefined)
+  app.decorateRequest('shows', 0n)
+  app.addHook('onSend', async (request, reply, payload) => {
+    const position = reply.getHeader('x-position')
+    const caller = request.method === 'GET' ? undefined : callerOf(request)
+    if (typeof position !== 'string' || caller === undefined) return payload
+    const isNoted = await context.ownWrites.note(caller, BigInt(position))
+    // What was written stays written: an answer never fails because somebody cannot be told.
+    if (!isNoted) await shownEverywhere(context, BigInt(position)).catch(() => undefined)
+    return payload
+  })
+}
+
+/** Waits until all read models show a position, or two seconds. */
+async function shownEverywhere({ positions }: ApiContext, wanted: bigint): Promise<void> {
+  await Promise.all(
+    projections.map(({ name: projection }) =>
+      positions.reached({ projection, wanted, isAnonymous: false }),
+    ),
+  )
+}

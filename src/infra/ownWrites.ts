@@ -1,0 +1,101 @@
+// How far everybody has written, so that on every process they see at least that.
+import { LRUCache } from 'lru-cache'
+import { askTogether, gather } from '../kit/gather.ts'
+import { createPatience } from './patience.ts'
+import type { Redis } from './redis.ts'
+
+/** How far somebody has written. */
+export interface OwnPosition {
+  /** What they have written for certain goes so far. */
+  known: bigint
+  /** What they may have written goes so far: Redis cannot say. */
+  possible: bigint
+}
+
+export interface OwnWrites {
+  /**
+   * Remembers for all processes that a caller has written up to a position; false where that was
+   * not possible. Never fails.
+   */
+  note(caller: string, position: bigint): Promise<boolean>
+  /** Throws Unavailable where neither Redis nor the log can be asked. */
+  of(caller: string): Promise<OwnPosition>
+}
+
+const floorKey = 'own-writes:floor'
+const keyOf = (caller: string) => `own-writes:${caller}`
+/** Read models that are further behind than that are an outage, and are reported as one. */
+const ttlSeconds = 900
+const callersMax = 20_000
+/** Positions are texts of one length, so that they compare like numbers without losing digits. */
+const width = 20
+
+const noteScript = `
+  local before = redis.call('get', KEYS[1])
+  if before and before > ARGV[1] then return 0 end
+  redis.call('set', KEYS[1], ARGV[1], 'EX', ARGV[2])
+  return 1
+`
+
+/**
+ * Positions by caller in Redis, and in this process what was written through it. A Redis that has
+ * lost its memory has lost the floor, too: the log's head becomes the new one, which everything
+ * that was forgotten is below. While Redis is away, what is below the head may have been written.
+ */
+export function createOwnWrites(redis: Redis, readHead: () => Promise<bigint>): OwnWrites {
+  const local = new LRUCache<string, bigint>({ max: callersMax })
+  const head = askTogether(readHead)
+  const patiently = createPatience()
+  // A server that comes back may have forgotten the last second before it went.
+  let connections = 1
+  let trusted = 0
+  let localFloor = 0n
+  redis.on('ready', () => {
+    connections += 1
+  })
+
+  async function newFloor(): Promise<bigint> {
+    const position = await head()
+    // Not where another process was quicker, nor where Redis is full: then the next one asks, too.
+    redis.set(floorKey, textOf(position), 'NX').catch(() => undefined)
+    return position
+  }
+
+  async function look(callers: readonly string[]): Promise<OwnPosition[]> {
+    const connection = connections
+    const found = await patiently(() => redis.mget(floorKey, ...callers.map(keyOf))).catch(
+      () => undefined,
+    )
+    if (found === undefined) {
+      const possible = await head()
+      return callers.map(() => ({ known: 0n, possible }))
+    }
+    const [floor, ...own] = found
+    const isTrusted = trusted === connection && floor !== null && floor !== undefined
+    if (!isTrusted) localFloor = await newFloor()
+    trusted = connection
+    const shared = BigInt(floor ?? 0)
+    const possible = shared > localFloor ? shared : localFloor
+    return own.map(text => ({ known: BigInt(text ?? 0), possible }))
+  }
+  const ask = gather(look)
+
+  return {
+    async note(caller, position) {
+      const before = local.get(caller)
+      if (before === undefined || before < position) local.set(caller, position)
+      const values = [textOf(position), ttlSeconds]
+      return patiently(() => redis.eval(noteScript, 1, keyOf(caller), ...values)).then(
+        () => true,
+        () => false,
+      )
+    },
+    async of(caller) {
+      const { known, possible } = await ask(caller)
+      const here = local.get(caller) ?? 0n
+      return { known: here > known ? here : known, possible }
+    },
+  }
+}
+
+const textOf = (position: bigint) => String(position).padStart(width, '0')

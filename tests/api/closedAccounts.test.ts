@@ -1,0 +1,116 @@
+// Accounts that have been closed take no more commands, whatever a process still believes of them.
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { addToCart } from '../../src/commands/cart.ts'
+import { type Command, execute } from '../../src/commands/command.ts'
+import { changeUser, eraseCustomer } from '../../src/commands/customer.ts'
+import { cancelOrder, changeOrderDelivery, payOrder } from '../../src/commands/order.ts'
+import { placeOrder } from '../../src/commands/placeOrder.ts'
+import { submit } from '../../src/domain/orderDecisions.ts'
+import { isRejection } from '../../src/domain/rejection.ts'
+import type { Actor } from '../../src/domain/types.ts'
+import { newProduct } from '../support/goods.ts'
+import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
+
+let shop: TestShop
+beforeAll(async () => {
+  shop = await startTestShop()
+})
+afterAll(() => shop?.close())
+
+function envelopeOf(actor: Actor) {
+  const commandId = randomUUID()
+  const ids = { commandId, correlationId: commandId, causationId: commandId }
+  return { ...ids, actor, at: new Date() }
+}
+
+const actorOf = ({ id }: Person): Actor => ({ role: 'customer', id, roles: ['customer'] })
+const delivery = { shippingAddress: '1 High Street, London', phoneNumber: '020 7946 0000' }
+
+/** Ways to close an account, behind the back of the process that is asked afterwards. */
+const closings: [string, (person: Person) => Promise<unknown>][] = [
+  [
+    'erased',
+    person =>
+      execute(
+        shop.back.shop,
+        eraseCustomer,
+        { customerId: person.id },
+        envelopeOf(actorOf(person)),
+      ),
+  ],
+  [
+    'locked out',
+    ({ id: customerId }) =>
+      execute(
+        shop.back.shop,
+        changeUser,
+        { customerId, disabled: true },
+        envelopeOf({ role: 'system', id: 'test' }),
+      ),
+  ],
+]
+
+it.each(closings)(
+  'somebody who has been %s can do nothing to carts and orders',
+  async (_, close) => {
+    const person = await shop.person()
+    const product = await newProduct(shop)
+    const items = [{ productId: product.id, quantity: 1 }]
+    const placed = await person.client.post('/orders', { ...delivery, items })
+    const orderId = placed.body.id
+    await close(person)
+    const head = await shop.back.eventStore.head()
+    const asked: [Command<never>, object][] = [
+      [addToCart as never, { productId: product.id, quantity: 1 }],
+      [placeOrder as never, { ...delivery, items }],
+      [payOrder as never, { orderId }],
+      [cancelOrder as never, { orderId }],
+      [changeOrderDelivery as never, { orderId, ...delivery, shippingAddress: 'Elsewhere' }],
+    ]
+    for (const [command, input] of asked) {
+      const answer = await execute(
+        shop.back.shop,
+        command,
+        input as never,
+        envelopeOf(actorOf(person)),
+      )
+      expect(isRejection(answer) && answer.rejected).toBe('command/forbidden')
+    }
+    for await (const event of shop.back.eventStore.readAll({ after: head })) {
+      expect(event.stream).not.toMatch(/^(cart|order)-/)
+    }
+  },
+)
+
+it('an order that was in the log before its buyer was erased is not placed after it', async () => {
+  const person = await shop.person()
+  const product = await newProduct(shop)
+  const { shop: open } = shop.back
+  const orderId = randomUUID()
+  const unitPrice = { amount: 100, currency: 'GBP' }
+  const line = { productId: product.id, sku: 'X-1', name: 'X', quantity: 1, unitPrice }
+  const submission = {
+    orderId,
+    orderNumber: '00000-00001',
+    customerId: person.id,
+    cartId: null,
+    lines: [{ ...line, total: unitPrice }],
+    charges: [],
+    total: unitPrice,
+    country: null,
+    delivery,
+    paymentMethod: 'card',
+  }
+  const envelope = envelopeOf(actorOf(person))
+  await execute(open, eraseCustomer, { customerId: person.id }, envelopeOf(actorOf(person)))
+  // As a process leaves it that dies, or is slow, between its two steps.
+  await open.orders.decide(orderId, envelope, state => submit(state, submission))
+  await waitFor('the end of it', async () => {
+    const { state } = await open.orders.load(orderId)
+    return state.status === 'rejected'
+  })
+  const { state } = await open.stock.load(product.id)
+  expect(state.reserved.size).toBe(0)
+})
