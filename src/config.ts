@@ -5,6 +5,7 @@ import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { auditOf, auditSchema, neededByAudit } from './auditSettings.ts'
 import { Secret } from './secret.ts'
+import { holds32Bytes, isBare, isNetwork, isOrigin } from './settingForms.ts'
 
 const LogLevel = Type.Union(
   (['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const).map(level =>
@@ -274,29 +275,4 @@ function url(protocols: readonly string[], example: string, options: { default?:
 
 function list(isItem: (text: string) => boolean, description: string) {
   return Type.Array(Type.Refine(Type.String(), isItem), { default: [], description })
-}
-
-function isOrigin(text: string): boolean {
-  return /^https?:/.test(text) && URL.parse(text)?.origin === text
-}
-
-/** Paths are put behind it, so it has no query or fragment; nor does it hold a password. */
-function isBare(text: string): boolean {
-  const parsed = URL.parse(text)
-  return parsed !== null && /^[^?#]*$/.test(text) && `${parsed.username}${parsed.password}` === ''
-}
-
-function isNetwork(text: string): boolean {
-  const [address = '', prefix, ...more] = text.split('/')
-  const family = isIP(address)
-  if (family === 0 || more.length > 0) return false
-  return (
-    prefix === undefined ||
-    (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
-  )
-}
-
-// 43 characters of base64 hold 32 bytes; hexadecimal needs 64 for as many.
-function holds32Bytes(text: string): boolean {
-  return /^[0-9a-f]*$/i.test(text) ? text.length >= 64 : text.length >= 43
 }
