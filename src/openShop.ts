@@ -17,6 +17,7 @@ import { createEventSeals, type EventSeals, sealedStore } from './eventstore/eve
 import { countedStore, tracedStore } from './eventstore/observed.ts'
 import type { EventStore } from './eventstore/port.ts'
 import { postgresEventStore } from './eventstore/postgres.ts'
+import { upcasters } from './eventstore/upcasters.ts'
 import { createAccounts } from './infra/accounts.ts'
 import { createCheckpointBook } from './infra/auditBook.ts'
 import { createCheckpointSigner } from './infra/auditKeys.ts'
@@ -83,7 +84,7 @@ export async function openShop(
   const { pool, eventStore, shopId } = await openData(config, { secrets, seals }, observing)
   const { metrics } = observing
   const personKeys = createSeals(pool, secrets)
-  const codec = createCodec(eventSchemas, personKeys)
+  const codec = createCodec(eventSchemas, personKeys, upcasters)
   const fingerprint = createFingerprint(secrets)
   const caches = createStreamCaches(cachedStreams)
   const forgetting = forgetErased(personKeys, caches.clear)

@@ -1,5 +1,6 @@
 // Errors as problem+json (RFC 9457): every refusal has a status, a title and a stable type.
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { UnknownEvent } from '../commands/ports.ts'
 import type { Rejection, RejectionCode } from '../domain/rejection.ts'
 import { isTransient } from '../kit/transient.ts'
 import { faultsOfRequest } from './validation.ts'
@@ -82,6 +83,7 @@ const edge = {
   'request/precondition-required': { status: 428, title: 'Precondition required' },
   'request/too-many': { status: 429, title: 'Too many requests' },
   'request/projection-behind': { status: 503, title: 'Projection behind' },
+  'log/newer-release': { status: 409, title: 'Written by a newer release' },
   'request/unavailable': { status: 503, title: 'Try again' },
   'request/failed': { status: 500, title: 'Internal error' },
 } as const satisfies Record<string, Problem>
@@ -148,6 +150,14 @@ export function sendRejection(reply: FastifyReply, { rejected, detail, extra }: 
 export function handleError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
   if (error instanceof HttpProblem) {
     return sendProblem(reply, error.code, error.message, error.extra)
+  }
+  if (error instanceof UnknownEvent) {
+    request.log.warn({ event: 'newer-release', error: error.message }, 'written by a newer release')
+    return sendProblem(
+      reply,
+      'log/newer-release',
+      'A newer release of the shop has written to this, which this process cannot read yet.',
+    )
   }
   if (isTransient(error)) {
     return sendProblem(reply, 'request/unavailable', 'The shop is busy or restarting: try again.')

@@ -76,6 +76,14 @@ export class PoisonEvent extends Error {
   }
 }
 
+/** An event of a type or a version that a newer release has written: this one has to wait. */
+export class UnknownEvent extends PoisonEvent {
+  constructor(recorded: { type: string; position: bigint; stream: string }, why: string) {
+    super(recorded, why)
+    this.name = 'UnknownEvent'
+  }
+}
+
 export interface Charge {
   /** The provider charges once for one paymentId, however often it is asked. */
   paymentId: string

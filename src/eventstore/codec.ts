@@ -2,21 +2,26 @@
 // fields sealed with the key of the person they are about.
 import type { TObject, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { type Codec, type Envelope, PoisonEvent, type Stored } from '../commands/ports.ts'
+import { Value } from 'typebox/value'
+import {
+  type Codec,
+  type Envelope,
+  PoisonEvent,
+  type Stored,
+  UnknownEvent,
+} from '../commands/ports.ts'
 import type { DomainEvent, EventSchemas } from '../domain/aggregate.ts'
 import type { ShopEvent } from '../domain/events.ts'
 import { isAllStorable } from '../domain/text.ts'
 import { type Actor, erasedText } from '../domain/types.ts'
 import type { JsonObject, NewEvent, RecordedEvent } from './port.ts'
+import { upcasters as shopUpcasters, type Upcaster } from './upcasters.ts'
 
 /** Seals and opens text with the key of a person. `open` gives undefined once the key is erased. */
 export interface Seals {
   seal(subject: string, text: string): Promise<string>
   open(subject: string, sealed: string): Promise<string | undefined>
 }
-
-/** Turns the payload of one version of an event type into the next version's. */
-export type Upcaster = (data: JsonObject) => JsonObject
 
 /** What a personal field reads once its person has been erased. */
 export const erased = erasedText
@@ -27,6 +32,8 @@ interface Kind {
   personal: readonly (readonly string[])[]
   check(data: unknown): boolean
   faults(data: unknown): string
+  /** A copy without the fields that this release does not know. */
+  known(data: JsonObject): JsonObject
 }
 
 interface Metadata extends JsonObject {
@@ -41,19 +48,27 @@ interface Metadata extends JsonObject {
   sealed?: string
 }
 
-/** The codec of a set of event types; `upcasters` are keyed `Type@version`. */
+/**
+ * The codec of a set of event types; `upcasters` are keyed `Type@version`. Throws where one of them
+ * is missing: events of that version could not be read.
+ */
 export function createCodec(
   schemas: EventSchemas,
   seals: Seals,
-  upcasters: Readonly<Record<string, Upcaster>> = {},
+  upcasters: Readonly<Record<string, Upcaster>> = shopUpcasters,
 ): Codec {
   const kinds = new Map(Object.entries(schemas).map(([type, schema]) => [type, kindOf(schema)]))
+
+  for (const [type, { version }] of kinds) assertUpcasters(type, version, upcasters)
 
   /** What can be had without a key: its kind and its payload in the newest version. */
   function unpack(recorded: RecordedEvent): Unpacked {
     const kind = kinds.get(recorded.type)
-    if (kind === undefined) throw new PoisonEvent(recorded, 'this type is not known')
+    if (kind === undefined) throw new UnknownEvent(recorded, 'this type is not known')
     const metadata = recorded.metadata as Metadata
+    if (metadata.v > kind.version) {
+      throw new UnknownEvent(recorded, `version ${metadata.v} is not known`)
+    }
     return { kind, metadata, data: upcast(recorded, metadata.v, kind, upcasters) }
   }
 
@@ -105,7 +120,7 @@ interface Typed {
 
 function assertBelongs({ events }: Typed, recorded: RecordedEvent): void {
   if (recorded.type in events) return
-  throw new PoisonEvent(recorded, 'this type does not belong in this stream')
+  throw new UnknownEvent(recorded, 'this type does not belong in this stream')
 }
 
 interface Unpacked {
@@ -114,7 +129,9 @@ interface Unpacked {
   data: JsonObject
 }
 
-function checked(recorded: RecordedEvent, kind: Kind, data: JsonObject): Stored<DomainEvent> {
+/** Fields that a newer release has added are left out: it may only add what can be left out. */
+function checked(recorded: RecordedEvent, kind: Kind, given: JsonObject): Stored<DomainEvent> {
+  const data = kind.check(given) ? given : kind.known(given)
   if (!kind.check(data)) throw new PoisonEvent(recorded, kind.faults(data))
   const metadata = recorded.metadata as Metadata
   return {
@@ -181,6 +198,17 @@ function publicActor(actor: Actor): Actor {
   return { role: actor.role, id: actor.id } as Actor
 }
 
+function assertUpcasters(
+  type: string,
+  newest: number,
+  upcasters: Readonly<Record<string, Upcaster>>,
+): void {
+  for (let version = 1; version < newest; version += 1) {
+    const name = `${type}@${version}`
+    if (upcasters[name] === undefined) throw new Error(`there is no upcaster ${name}`)
+  }
+}
+
 function upcast(
   recorded: RecordedEvent,
   from: number,
@@ -208,6 +236,7 @@ function kindOf(schema: TObject): Kind {
     subject: settings.subject,
     personal,
     check: data => compiled.Check(data),
+    known: data => Value.Clean(schema, structuredClone(data)) as JsonObject,
     faults: data =>
       [...compiled.Errors(data)]
         .slice(0, 3)

@@ -1,13 +1,14 @@
 // Between domain events and the log: nothing is lost, nothing private is written, nothing crashes.
 import Type from 'typebox'
 import { describe, expect, it } from 'vitest'
-import { type Envelope, PoisonEvent } from '../../src/commands/ports.ts'
+import { type Envelope, PoisonEvent, UnknownEvent } from '../../src/commands/ports.ts'
 import type { EventSchemas } from '../../src/domain/aggregate.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
 import { stock } from '../../src/domain/stock.ts'
 import { Id, Payload, Personal } from '../../src/domain/types.ts'
-import { createCodec, erased, type Upcaster } from '../../src/eventstore/codec.ts'
+import { createCodec, erased } from '../../src/eventstore/codec.ts'
 import type { NewEvent, RecordedEvent } from '../../src/eventstore/port.ts'
+import type { Upcaster } from '../../src/eventstore/upcasters.ts'
 import { valuesOf } from '../support/arbitrary.ts'
 import { forAllAsync } from '../support/property.ts'
 import { customerId, productId, sampleId } from '../support/samples.ts'
@@ -226,11 +227,29 @@ describe('an event type that has changed its shape', () => {
     expect(await newest.decode(recorded(written))).toMatchObject({ data: now })
   })
 
-  it.each(['Weighed@1', 'Weighed@2'])('is poison where %s is missing', async missing => {
+  it.each(['Weighed@1', 'Weighed@2'])('has no codec where %s is missing', missing => {
     const { [missing]: _, ...others } = upcasters
-    await expect(codecOf(third, others).decode(await old())).rejects.toThrow(
-      `no upcaster from version ${missing.slice(-1)}`,
+    expect(() => codecOf(third, others)).toThrow(`there is no upcaster ${missing}`)
+  })
+
+  it('is unknown to an older release, and not misread by it', async () => {
+    const written = await codecOf(third, upcasters).encode(
+      { type: 'Weighed', data: now },
+      sampleId(1),
+      envelope,
     )
+    const older = codecOf(first)
+    await expect(older.decode(recorded(written))).rejects.toThrow(UnknownEvent)
+    const looksOld = recorded({ ...written, data: event.data })
+    await expect(older.decode(looksOld)).rejects.toThrow('version 3 is not known')
+  })
+
+  it('reads without a field that a newer release has added', async () => {
+    const more = { ...event.data, note: { by: 'a newer release' } }
+    const written = { ...(await old()), data: more }
+    const read = await codecOf(first).decode(written)
+    expect(read.data).toEqual(event.data)
+    expect(written.data).toEqual(more)
   })
 
   it('is poison when an upcaster makes something of it that does not fit', async () => {
