@@ -1,13 +1,15 @@
 // Commands on products and stock.
 import Type from 'typebox'
 import * as product from '../domain/product.ts'
-import { isRejection, reject } from '../domain/rejection.ts'
-import { claim, normalizeSku } from '../domain/skuClaim.ts'
+import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
+import { normalizeSku } from '../domain/skuClaim.ts'
 import * as stock from '../domain/stock.ts'
 import { multiline, Name, SkuText } from '../domain/text.ts'
 import { Id, Money, strict } from '../domain/types.ts'
+import { claimCategory, claimSku } from './claims.ts'
 import { accepted, type Command, command, step } from './command.ts'
 import { derivedId } from './ids.ts'
+import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 
 const everyone = () => true
@@ -33,16 +35,13 @@ export const createProduct: Command<typeof CreateProduct> = {
   who: ['admin'],
   input: CreateProduct,
   async run(shop, input, envelope) {
-    const refusal = await refuseDetails(shop, input)
-    if (refusal) return refusal
     const productId = derivedId(envelope.commandId, 'product')
     const sku = normalizeSku(input.sku ?? `P-${productId.replaceAll('-', '').slice(-12)}`)
-    const claimed = await shop.skuClaims.decide(
-      encodeURIComponent(sku),
-      step(envelope, 'sku'),
-      state => claim(state, sku, productId),
-    )
-    if (isRejection(claimed)) return claimed
+    const refusal =
+      refuseCurrency(shop, input.price) ??
+      (await claimCategory(shop, { categoryId: input.categoryId, productId }, envelope)) ??
+      (await claimUnlessListed(shop, { sku, productId }, envelope))
+    if (refusal !== undefined) return refusal
     const created = await shop.products.decide(productId, envelope, state =>
       product.create(state, {
         productId,
@@ -66,26 +65,39 @@ export const createProduct: Command<typeof CreateProduct> = {
   },
 }
 
-interface Details {
+/** A repeat has its SKU; another request under the same key must not take one. */
+async function claimUnlessListed(
+  shop: Shop,
+  naming: { sku: string; productId: string },
+  envelope: Envelope,
+) {
+  const { state } = await shop.products.load(naming.productId)
+  return state.status === 'none' ? claimSku(shop, naming, envelope) : undefined
+}
+
+/** Carts and orders sum up what is in them: one shop, one currency. */
+function refuseCurrency({ currency }: Shop, price: Money | undefined): Rejection | undefined {
+  if (price === undefined || price.currency === currency) return undefined
+  return reject('product/wrong-currency', `Prices of this shop are in ${currency}.`, {
+    errors: [{ pointer: '/price/currency', detail: `Expected ${currency}.` }],
+  })
+}
+
+interface Change {
+  productId: string
   price?: Money
   categoryId?: string | null
 }
 
-async function refuseDetails(shop: Shop, { price, categoryId }: Details) {
-  // Carts and orders sum up what is in them: one shop, one currency.
-  if (price !== undefined && price.currency !== shop.currency) {
-    return reject('product/wrong-currency', `Prices of this shop are in ${shop.currency}.`, {
-      errors: [{ pointer: '/price/currency', detail: `Expected ${shop.currency}.` }],
-    })
-  }
-  return missingCategory(shop, categoryId)
-}
-
-async function missingCategory(shop: Shop, categoryId: string | null | undefined) {
-  if (categoryId === undefined || categoryId === null) return undefined
-  const { state } = await shop.categories.load(categoryId)
-  if (state.status === 'listed') return undefined
-  return reject('category/not-found', 'There is no such category.', { categoryId })
+/** What a change needs of other streams; `voided` tells whether it still has it in the end. */
+async function prepareChange(shop: Shop, { price, ...input }: Change, envelope: Envelope) {
+  const { state } = await shop.products.load(input.productId)
+  const voided = product.voidedOf(state)
+  const isMove = state.status === 'listed' && state.categoryId !== input.categoryId
+  const refusal =
+    refuseCurrency(shop, price) ??
+    (isMove ? await claimCategory(shop, { categoryId: undefined, ...input }, envelope) : undefined)
+  return refusal ?? { voided }
 }
 
 export const changeProduct = command({
@@ -107,8 +119,8 @@ export const changeProduct = command({
   id: input => input.productId,
   allowed: everyone,
   notFound: 'product/not-found',
-  gather: refuseDetails,
-  decide: (state, input) => product.change(state, input),
+  gather: prepareChange,
+  decide: (state, input, { voided }) => product.change(state, input, voided),
 })
 
 export const deleteProduct = command({
@@ -147,6 +159,28 @@ export const countStock = command({
   gather: missingProduct,
   decide: (state, input) => stock.countPieces(state, input),
 })
+
+const RestoreProduct = Type.Object({ productId: Id }, strict)
+
+/** Puts a deleted product back: under its SKU, and in its category where that is still there. */
+export const restoreProduct: Command<typeof RestoreProduct> = {
+  name: 'RestoreProduct',
+  who: ['admin'],
+  input: RestoreProduct,
+  async run(shop, { productId }, envelope) {
+    const { state } = await shop.products.load(productId)
+    const voided = product.voidedOf(state)
+    const taken = state.status === 'deleted' ? await claimSku(shop, state, envelope) : undefined
+    if (taken !== undefined) return taken
+    const wanted = state.status === 'deleted' ? state.categoryId : null
+    const gone = await claimCategory(shop, { categoryId: wanted, productId }, envelope)
+    const context = { voided, categoryId: gone === undefined ? wanted : null }
+    const restored = await shop.products.decide(productId, envelope, now =>
+      product.restore(now, productId, context),
+    )
+    return isRejection(restored) ? restored : accepted(productId, restored)
+  },
+}
 
 export const adjustStock = command({
   name: 'AdjustStock',

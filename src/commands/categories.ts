@@ -1,12 +1,13 @@
 // Commands on categories. A name is claimed before it is used and given back when it is not.
 import Type from 'typebox'
 import * as category from '../domain/category.ts'
-import { claimName, normalizeName, releaseName } from '../domain/categoryName.ts'
+import { normalizeName, releaseName } from '../domain/categoryName.ts'
 import { isRejection } from '../domain/rejection.ts'
 import { multiline, Name } from '../domain/text.ts'
 import { Id, strict } from '../domain/types.ts'
+import { claimCategoryName, nameStream, unusedClaims } from './claims.ts'
 import { accepted, type Command, step } from './command.ts'
-import { derivedId, idOf } from './ids.ts'
+import { derivedId } from './ids.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 
@@ -15,17 +16,8 @@ interface Naming {
   categoryId: string
 }
 
-/** The stream of a name; its words can be of any script and length. */
-const streamOf = (name: string) => idOf('category-name', normalizeName(name))
-
-function claim(shop: Shop, envelope: Envelope, naming: Naming) {
-  return shop.categoryNames.decide(streamOf(naming.name), step(envelope, 'name'), state =>
-    claimName(state, naming),
-  )
-}
-
 function giveBack(shop: Shop, envelope: Envelope, naming: Naming) {
-  return shop.categoryNames.decide(streamOf(naming.name), step(envelope, 'old name'), state =>
+  return shop.categoryNames.decide(nameStream(naming.name), step(envelope, 'old name'), state =>
     releaseName(state, naming),
   )
 }
@@ -49,8 +41,8 @@ export const createCategory: Command<typeof CreateCategory> = {
     const { revision } = await shop.categories.load(categoryId)
     // A repeat has its name; another request under the same key must not take one.
     if (revision < 0) {
-      const claimed = await claim(shop, envelope, { name, categoryId })
-      if (isRejection(claimed)) return claimed
+      const taken = await claimCategoryName(shop, { name, categoryId }, envelope)
+      if (taken !== undefined) return taken
     }
     const created = await shop.categories.decide(categoryId, envelope, state =>
       category.create(state, { categoryId, name, description, active }),
@@ -97,12 +89,13 @@ async function rename(
   envelope: Envelope,
 ) {
   const { categoryId, name } = input
-  const claimed = await claim(shop, envelope, { name, categoryId })
-  if (isRejection(claimed)) return claimed
+  const voided = category.voidedOf((await shop.categories.load(categoryId)).state)
+  const taken = await claimCategoryName(shop, { name, categoryId }, envelope)
+  if (taken !== undefined) return taken
   const before = { name }
   const changed = await shop.categories.decide(categoryId, envelope, state => {
     if (state.status === 'listed') before.name = state.name
-    return category.change(state, input)
+    return category.change(state, input, voided)
   })
   const unused = isRejection(changed) ? name : before.name
   const { state } = await shop.categories.load(categoryId)
@@ -114,8 +107,8 @@ async function rename(
 const DeleteCategory = Type.Object({ categoryId: Id }, strict)
 
 /**
- * The command that deletes a category. `productsIn` counts the products that belong to one now: no
- * stream knows that.
+ * The command that deletes a category. `productsIn` counts the products that belong to one: those
+ * from before products claimed their category are known to a read model alone.
  */
 export function deleteCategory(
   productsIn: (categoryId: string) => Promise<number>,
@@ -126,8 +119,11 @@ export function deleteCategory(
     input: DeleteCategory,
     async run(shop, { categoryId }, envelope) {
       const products = await productsIn(categoryId)
+      const unused = products > 0 ? undefined : await unusedClaims(shop, categoryId, envelope)
+      const known =
+        unused === undefined ? { products: Math.max(1, products) } : { products, unused }
       const deleted = await shop.categories.decide(categoryId, envelope, state =>
-        category.remove(state, categoryId, products),
+        category.remove(state, categoryId, known),
       )
       if (isRejection(deleted)) return deleted
       const { state } = deleted

@@ -8,6 +8,7 @@ import * as stock from '../domain/stock.ts'
 import type { Money } from '../domain/types.ts'
 import type { EventStore } from '../eventstore/port.ts'
 import { createProduct } from './catalogue.ts'
+import { claimCategory } from './claims.ts'
 import { step } from './command.ts'
 import type { Codec, Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
@@ -55,8 +56,13 @@ export async function importProduct(
   const productId = await ownerOf(shop, row.sku)
   if (productId === null) return incomplete(row)
   let isChange = false
+  const { state: before } = await shop.products.load(productId)
+  const isMove = before.status === 'listed' && before.categoryId !== row.categoryId
+  const use = { categoryId: isMove ? row.categoryId : null, productId }
+  const gone = await claimCategory(shop, use, changed(envelope))
+  if (gone !== undefined) return gone
   const outcome = await shop.products.decide(productId, changed(envelope), state => {
-    const decision = product.change(state, changeOf(row, productId))
+    const decision = product.change(state, changeOf(row, productId), product.voidedOf(before))
     isChange = !isRejection(decision) && decision.length > 0
     return decision
   })
@@ -82,7 +88,10 @@ export async function tryProduct(
 }
 
 async function ownerOf(shop: Shop, sku: string): Promise<string | null> {
-  return (await shop.skuClaims.load(encodeURIComponent(sku))).state.productId
+  const { productId } = (await shop.skuClaims.load(encodeURIComponent(sku))).state
+  if (productId === null) return null
+  // The SKU of a product that is deleted is free for the next one.
+  return (await shop.products.load(productId)).state.status === 'listed' ? productId : null
 }
 
 function changeOf({ stock: _, sku: __, ...details }: ProductRow, productId: string) {
@@ -135,6 +144,10 @@ export async function undoProduct(
   if (undone.action === 'created') return unlist(parts.shop, undone, undo)
   const before = await stateBefore(parts, productId, changed(row).commandId)
   const expected = { ...undo, expectedRevision: revision }
+  const categoryId = before.status === 'none' ? null : before.categoryId
+  const gone = await claimCategory(parts.shop, { categoryId, productId }, undo)
+  if (gone !== undefined) return 'the category that it was in is gone'
+  // A claim that was voided meanwhile is another revision: then the undo is refused.
   const outcome = await parts.shop.products.decide(productId, expected, state =>
     before.status === 'none' ? [] : product.change(state, before),
   )

@@ -9,18 +9,19 @@ export const CategoryNameEvents = {
   CategoryNameReleased: Payload({ name: ShortText, categoryId: Id }),
 }
 export type CategoryNameEvent = EventOf<typeof CategoryNameEvents>
-export type CategoryName = { categoryId: string | null }
+/** `claims` counts them: a claim that was made again is another one. */
+export type CategoryName = { categoryId: string | null; claims: number }
 
 export const categoryName: Aggregate<CategoryName, CategoryNameEvent> = {
   category: 'categoryname',
   events: CategoryNameEvents,
-  initial: { categoryId: null },
-  evolve(_, event) {
+  initial: { categoryId: null, claims: 0 },
+  evolve(state, event) {
     switch (event.type) {
       case 'CategoryNameClaimed':
-        return { categoryId: event.data.categoryId }
+        return { categoryId: event.data.categoryId, claims: state.claims + 1 }
       case 'CategoryNameReleased':
-        return { categoryId: null }
+        return { ...state, categoryId: null }
     }
   },
 }
@@ -44,6 +45,26 @@ export function claimName(state: CategoryName, input: Claim): Decision<CategoryN
     })
   }
   return [{ type: 'CategoryNameClaimed', data: input }]
+}
+
+/** The same as a claim of its own even where the category has it already. */
+export function claimNameAnew(state: CategoryName, input: Claim): Decision<CategoryNameEvent> {
+  if (state.categoryId !== input.categoryId) return claimName(state, input)
+  return [{ type: 'CategoryNameClaimed', data: input }]
+}
+
+/** Gives a name to a category instead of one that does not use it: as it was `seen`, or not. */
+export function takeNameOver(
+  state: CategoryName,
+  input: Claim,
+  seen: CategoryName,
+): Decision<CategoryNameEvent> {
+  const isSame = state.categoryId === seen.categoryId && state.claims === seen.claims
+  if (!isSame || state.categoryId === null) return claimName(state, input)
+  return [
+    { type: 'CategoryNameReleased', data: { ...input, categoryId: state.categoryId } },
+    { type: 'CategoryNameClaimed', data: input },
+  ]
 }
 
 /** Gives a name back; nothing happens when it is another category's. */

@@ -31,14 +31,21 @@ export const ProductEvents = {
   ProductImageAdded: Payload({ productId: Id, ...imageFields }),
   ProductImageRemoved: Payload({ productId: Id, imageId: Id }),
   ProductDeleted: Payload({ productId: Id }),
+  ProductRestored: Payload({ productId: Id }),
+  /** What the product had claimed in other streams and does not use is free: see claims.ts. */
+  ProductClaimsVoided: Payload({ productId: Id }),
 }
 export type ProductEvent = EventOf<typeof ProductEvents>
 
 type Details = Static<typeof ProductEvents.ProductCreated>
 /** Its images in the order in which they are shown. */
-type Known = Details & { images: readonly Image[] }
+type Known = Details & { images: readonly Image[] } & Voided
+/** How often its unused claims were voided: what was claimed before is not its own any more. */
+interface Voided {
+  voided?: number
+}
 export type Product =
-  | { status: 'none' }
+  | ({ status: 'none' } & Voided)
   | ({ status: 'listed' } & Known)
   | ({ status: 'deleted' } & Known)
 
@@ -48,6 +55,7 @@ export const product: Aggregate<Product, ProductEvent> = {
   initial: { status: 'none' },
   evolve(state, event) {
     if (event.type === 'ProductCreated') return { status: 'listed', ...event.data, images: [] }
+    if (event.type === 'ProductClaimsVoided') return { ...state, voided: voidedOf(state) + 1 }
     if (state.status === 'none') return state
     switch (event.type) {
       case 'ProductDetailsChanged':
@@ -68,15 +76,26 @@ export const product: Aggregate<Product, ProductEvent> = {
       }
       case 'ProductDeleted':
         return { ...state, status: 'deleted' }
+      case 'ProductRestored':
+        return { ...state, status: 'listed' }
     }
   },
 }
 
 const notFound = () => reject('product/not-found', 'There is no such product.')
 
+/** How often the unused claims of a product were voided. */
+export function voidedOf(state: Product): number {
+  return state.voided ?? 0
+}
+
+const lostClaims = () =>
+  reject('product/sku-taken', 'Another product has been given this SKU or category meanwhile.')
+
 /** Lists a new product; asking again for one that is there adds nothing. */
 export function create(state: Product, input: Details): Decision<ProductEvent> {
   if (state.status !== 'none') return []
+  if (voidedOf(state) > 0) return lostClaims()
   return [{ type: 'ProductCreated', data: input }]
 }
 
@@ -90,9 +109,49 @@ export interface ProductChange {
   active?: boolean | undefined
 }
 
+/**
+ * Frees what a product has claimed and does not use, unless it `uses` it: a creation, change or
+ * restoration that is under way is refused from then on, so that another may have it.
+ */
+export function voidClaims(
+  state: Product,
+  productId: string,
+  uses: (state: Product) => boolean,
+): Decision<ProductEvent> {
+  if (uses(state)) return []
+  return [{ type: 'ProductClaimsVoided', data: { productId } }]
+}
+
+/** Puts a deleted product back into the shop, with what it has claimed since `voided` was seen. */
+export function restore(
+  state: Product,
+  productId: string,
+  { voided, categoryId }: { voided: number; categoryId: string | null },
+): Decision<ProductEvent> {
+  if (state.status === 'none') return notFound()
+  if (state.status === 'listed') return []
+  if (voidedOf(state) !== voided) return lostClaims()
+  const { name, description, active } = state
+  const details: ProductEvent[] =
+    categoryId === state.categoryId
+      ? []
+      : [
+          {
+            type: 'ProductDetailsChanged',
+            data: { productId, name, description, categoryId, active },
+          },
+        ]
+  return [{ type: 'ProductRestored', data: { productId } }, ...details]
+}
+
 /** Changes what differs; each kind of change is an event of its own. */
-export function change(state: Product, input: ProductChange): Decision<ProductEvent> {
+export function change(
+  state: Product,
+  input: ProductChange,
+  voided = voidedOf(state),
+): Decision<ProductEvent> {
   if (state.status !== 'listed') return notFound()
+  if (voidedOf(state) !== voided) return lostClaims()
   const { productId } = input
   const details = {
     name: input.name ?? state.name,

@@ -102,6 +102,8 @@ export const catalogue = planned({
     'ProductFeatured',
     'ProductUnfeatured',
     'ProductDeleted',
+    'ProductRestored',
+    'ProductClaimsVoided',
     'ProductImageAdded',
     'ProductImageRemoved',
     'StockAdjusted',
@@ -114,6 +116,8 @@ export const catalogue = planned({
     'CategoryImageSet',
     'CategoryImageRemoved',
     'CategoryDeleted',
+    'CategoryUsed',
+    'CategoryClaimsVoided',
   ],
   async plan(events, db) {
     let listingsChanged = false
@@ -163,6 +167,7 @@ function wordsLearnt(db: Kysely<Tables>, events: readonly ReadEvent[]): Compiled
 }
 
 function productOf(event: ReadEvent): string | undefined {
+  if (event.type === 'CategoryUsed') return undefined
   return 'productId' in event.data ? (event.data.productId ?? undefined) : undefined
 }
 
@@ -222,6 +227,8 @@ function changes(row: ProductRow, event: ReadEvent): Partial<ProductRow> {
     }
     case 'ProductDeleted':
       return { deleted: true }
+    case 'ProductRestored':
+      return { deleted: false }
     default:
       return {}
   }

@@ -74,6 +74,7 @@ describe('an import of products', () => {
     const expected = [
       'CategoryCreated',
       'CategoryNameClaimed',
+      'CategoryUsed',
       'ProductCreated',
       'SkuClaimed',
       'StockAdjusted',

@@ -55,21 +55,21 @@ const deleted: CategoryEvent = { type: 'CategoryDeleted', data: { categoryId } }
 describe('deleting a category', () => {
   it('is allowed when no product belongs to it', () =>
     givenCategory(created)
-      .when(state => remove(state, categoryId, 0))
+      .when(state => remove(state, categoryId, { products: 0 }))
       .then([deleted]))
 
   it('is refused while products belong to it, and for one that never was', () => {
     givenCategory(created)
-      .when(state => remove(state, categoryId, 2))
+      .when(state => remove(state, categoryId, { products: 2 }))
       .thenRejected('category/in-use')
     givenCategory()
-      .when(state => remove(state, categoryId, 0))
+      .when(state => remove(state, categoryId, { products: 0 }))
       .thenRejected('category/not-found')
   })
 
   it('happens once and ends all changes', () => {
     givenCategory(created, deleted)
-      .when(state => remove(state, categoryId, 0))
+      .when(state => remove(state, categoryId, { products: 0 }))
       .thenNothing()
     givenCategory(created, deleted)
       .when(state => change(state, { categoryId, name: 'Lamps' }))

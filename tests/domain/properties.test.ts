@@ -52,6 +52,18 @@ const removing = fc.constant<ProductAsk>({
   decide: state => products.remove(state, productId),
 })
 
+const restoring = fc.nat(1).map((voided): ProductAsk => {
+  const decide: ProductAsk['decide'] = state =>
+    products.restore(state, productId, { voided, categoryId: null })
+  return { asked: 'restore', input: voided, decide }
+})
+const voiding = fc.constant<ProductAsk>({
+  asked: 'void claims',
+  input: productId,
+  addsUp: true,
+  decide: state => products.voidClaims(state, productId, now => now.status === 'listed'),
+})
+
 const images = valuesOf(Type.Object({ productId: Id, ...imageFields }), { ids: [productId] })
 const showing = images.map((input): ProductAsk => {
   return { asked: 'add an image', input, decide: state => products.addImage(state, input) }
@@ -74,9 +86,13 @@ aggregateProperties('a product', {
     { arbitrary: showing, weight: 3 },
     { arbitrary: hiding, weight: 2 },
     { arbitrary: removing, weight: 1 },
+    { arbitrary: restoring, weight: 1 },
+    { arbitrary: voiding, weight: 1 },
   ),
   invariant(state, events) {
-    if (state.status === 'none') return expect(events).toEqual([])
+    if (state.status === 'none') {
+      return expect(events.every(({ type }) => type === 'ProductClaimsVoided')).toBe(true)
+    }
     expect(state.images.length).toBeLessThanOrEqual(imagesMax)
     expect(new Set(state.images.map(image => image.imageId)).size).toBe(state.images.length)
     let price = gbp(0)
@@ -89,7 +105,7 @@ aggregateProperties('a product', {
   },
   settled(state) {
     if (state.status === 'none') return []
-    return [state.productId, state.sku, ...(state.status === 'deleted' ? ['deleted'] : [])]
+    return [state.productId, state.sku]
   },
 })
 
@@ -130,13 +146,33 @@ aggregateProperties('a category', {
       decide: state => categories.removeImage(state, categoryId),
     }),
     fc.nat(3).map((count): CategoryAsk => {
-      const decide: CategoryAsk['decide'] = state => categories.remove(state, categoryId, count)
+      const decide: CategoryAsk['decide'] = state =>
+        categories.remove(state, categoryId, { products: count })
       return { asked: 'remove', input: count, decide }
+    }),
+    fc.constantFrom(productId, sampleId(2)).map((product): CategoryAsk => {
+      const decide: CategoryAsk['decide'] = state => categories.use(state, categoryId, product)
+      return { asked: 'use', input: product, addsUp: true, decide }
+    }),
+    fc.constant<CategoryAsk>({
+      asked: 'remove with every claim unused',
+      input: categoryId,
+      decide(state) {
+        const unused = new Map(categories.usesBeyond(state, new Map()))
+        return categories.remove(state, categoryId, { products: 0, unused })
+      },
+    }),
+    fc.constant<CategoryAsk>({
+      asked: 'void claims',
+      input: categoryId,
+      addsUp: true,
+      decide: state => categories.voidClaims(state, categoryId, now => now.status === 'listed'),
     }),
   ),
   invariant(state, events) {
     const isDeleted = events.some(event => event.type === 'CategoryDeleted')
-    expect(state.status).toBe(events.length === 0 ? 'none' : isDeleted ? 'deleted' : 'listed')
+    const isMade = events.some(event => event.type === 'CategoryCreated')
+    expect(state.status).toBe(!isMade ? 'none' : isDeleted ? 'deleted' : 'listed')
     expect(events.filter(event => event.type === 'CategoryCreated').length).toBeLessThanOrEqual(1)
   },
   settled: state => (state.status === 'none' ? [] : [state.categoryId]),

@@ -254,6 +254,7 @@ export const rows: Record<string, Row> = {
   'DELETE /api/products/{productId}': { of: 'product' },
   'GET /api/products/{productId}/stock': { of: 'product' },
   'POST /api/webhooks/payments/{provider}': { body: () => ({}), may: [400, 401, 404] },
+  'POST /api/products/{productId}/restore': { of: 'product' },
   'POST /api/products/{productId}/stock-adjustments': {
     of: 'product',
     body: () => ({ delta: 1, reason: 'received' }),

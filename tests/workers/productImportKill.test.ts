@@ -68,6 +68,7 @@ it('carries each row out once, however often workers die', { timeout: 180_000 },
   expect(await countEvents()).toEqual({
     CategoryCreated: 10,
     CategoryNameClaimed: 10,
+    CategoryUsed: rows,
     ProductCreated: rows,
     SkuClaimed: rows,
     // Every fiftieth row has no stock.

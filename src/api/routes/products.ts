@@ -7,6 +7,7 @@ import {
   countStock,
   createProduct,
   deleteProduct,
+  restoreProduct,
 } from '../../commands/catalogue.ts'
 import { digestOf } from '../../commands/ids.ts'
 import { Id, strict } from '../../domain/types.ts'
@@ -192,6 +193,13 @@ function changes(app: FastifyInstance, context: ApiContext): void {
     command: deleteProduct,
     summary: 'Take a product out of the shop; its history stays',
     requireMatch: true,
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/products/:productId/restore',
+    command: restoreProduct,
+    summary: 'Put a deleted product back, unless another one has its SKU by now',
   })
   commandRoute(app, context, {
     tag,

@@ -20,6 +20,7 @@ export const webhookTypeOf = {
   ProductImageRemoved: 'product.updated',
   PriceChanged: 'product.price_changed',
   ProductDeleted: 'product.deleted',
+  ProductRestored: 'product.updated',
   StockAdjusted: 'stock.adjusted',
   StockCounted: 'stock.adjusted',
   StockReserved: 'stock.reserved',

@@ -1,0 +1,226 @@
+// Rules over two streams hold however two commands meet, and wherever one of them dies.
+import { describe, expect, it } from 'vitest'
+import {
+  changeProduct,
+  createProduct,
+  deleteProduct,
+  restoreProduct,
+} from '../../src/commands/catalogue.ts'
+import { changeCategory, createCategory, deleteCategory } from '../../src/commands/categories.ts'
+import { type Answer, systemEnvelope } from '../../src/commands/command.ts'
+import { digestOf } from '../../src/commands/ids.ts'
+import { createShop, type Shop } from '../../src/commands/shop.ts'
+import type { Category } from '../../src/domain/category.ts'
+import { eventSchemas } from '../../src/domain/events.ts'
+import type { Product } from '../../src/domain/product.ts'
+import { isRejection } from '../../src/domain/rejection.ts'
+import { createCodec } from '../../src/eventstore/codec.ts'
+import { memoryEventStore } from '../../src/eventstore/memory.ts'
+import { type EventStore, Unavailable } from '../../src/eventstore/port.ts'
+import { streamCaches } from '../../src/infra/caches.ts'
+import { gbp } from '../support/samples.ts'
+import { testSeals } from '../support/testSeals.ts'
+
+const now = () => systemEnvelope('test', new Date())
+const unpaid = () => Promise.reject(new Error('nobody pays here'))
+/** No read model at all: it would only hide what the claims have to find. */
+const removal = deleteCategory(async () => 0)
+
+/** One process: what it remembers is its own, the log is everybody's. */
+function startProcess(eventStore: EventStore): Shop {
+  return createShop({
+    eventStore,
+    codec: createCodec(eventSchemas, testSeals()),
+    cache: streamCaches(100),
+    fingerprint: digestOf,
+    clock: () => new Date(),
+    payments: { name: 'none', charge: unpaid, refund: unpaid, find: unpaid, moved: unpaid },
+    currency: 'GBP',
+  } as unknown as Parameters<typeof createShop>[0])
+}
+
+/** A log that stops before or after an append: there `pause` decides what happens. */
+function stopping(
+  log: EventStore,
+  nth: number,
+  when: string,
+  pause: () => Promise<void>,
+): EventStore {
+  let appends = 0
+  return {
+    ...log,
+    async append(...asked) {
+      appends += 1
+      const isIt = appends === nth
+      if (isIt && when === 'before') await pause()
+      const done = await log.append(...asked)
+      if (isIt && when === 'after') await pause()
+      return done
+    },
+  }
+}
+
+const dies = async () => {
+  throw new Unavailable('the process has died')
+}
+
+interface World {
+  log: EventStore
+  shop: Shop
+  categoryId: string
+  productId: string
+}
+
+function idOf(answer: Answer): string {
+  if (isRejection(answer)) throw new Error(answer.detail)
+  return answer.id
+}
+
+/** A category without products, and a deleted product with the SKU OLD. */
+async function world(): Promise<World> {
+  const log = memoryEventStore()
+  const shop = startProcess(log)
+  const categoryId = idOf(await createCategory.run(shop, { name: 'Lamps' }, now()))
+  const made = await createProduct.run(shop, { name: 'Old', sku: 'OLD', price: gbp(1) }, now())
+  const productId = idOf(made)
+  await deleteProduct.run(shop, { productId }, now())
+  return { log, shop, categoryId, productId }
+}
+
+type Act = (shop: Shop, world: World) => Promise<Answer>
+const creates: Act = (shop, { categoryId }) =>
+  createProduct.run(shop, { name: 'New', sku: 'OLD', price: gbp(2), categoryId }, now())
+const createsElsewhere: Act = shop =>
+  createProduct.run(shop, { name: 'Else', sku: 'OLD', price: gbp(3) }, now())
+const restores: Act = (shop, { productId }) => restoreProduct.run(shop, { productId }, now())
+const removes: Act = (shop, { categoryId }) => removal.run(shop, { categoryId }, now())
+const names: Act = shop => createCategory.run(shop, { name: 'Chairs' }, now())
+const renames: Act = (shop, { categoryId }) =>
+  changeCategory.run(shop, { categoryId, name: 'Chairs' }, now())
+const moves: Act = async (shop, { categoryId }) => {
+  const made = await createProduct.run(shop, { name: 'Moved', sku: 'M', price: gbp(4) }, now())
+  return isRejection(made)
+    ? made
+    : changeProduct.run(shop, { productId: made.id, categoryId }, now())
+}
+
+/** The products and categories that are in the shop now, read anew from the log. */
+async function listedIn(log: EventStore, shop: Shop) {
+  const products: Extract<Product, { status: 'listed' }>[] = []
+  const categories: Extract<Category, { status: 'listed' }>[] = []
+  for await (const { type, data } of log.readAll()) {
+    if (type === 'ProductCreated') {
+      const { state } = await shop.products.load(String(data.productId))
+      if (state.status === 'listed') products.push(state)
+    }
+    if (type === 'CategoryCreated') {
+      const { state } = await shop.categories.load(String(data.categoryId))
+      if (state.status === 'listed') categories.push(state)
+    }
+  }
+  return { products, categories }
+}
+
+/** What must hold whatever has happened. */
+async function findings(log: EventStore): Promise<string[]> {
+  const shop = startProcess(log)
+  const { products, categories } = await listedIn(log, shop)
+  const found: string[] = []
+  for (const { sku, productId, categoryId } of products) {
+    const claim = await shop.skuClaims.load(encodeURIComponent(sku))
+    if (claim.state.productId !== productId) found.push(`${sku} is not its own`)
+    const isThere = categories.some(each => each.categoryId === categoryId)
+    if (categoryId !== null && !isThere) found.push(`${sku} is in a deleted category`)
+  }
+  const skus = products.map(({ sku }) => sku)
+  const names = categories.map(({ name }) => name)
+  if (new Set(skus).size < skus.length) found.push(`one SKU twice: ${skus}`)
+  if (new Set(names).size < names.length) found.push(`one name twice: ${names}`)
+  return found
+}
+
+const pairs: [string, string, Act, Act][] = [
+  ['a product is created', 'one with its SKU is created', creates, createsElsewhere],
+  ['a product is created', 'its category is deleted', creates, removes],
+  ['a product is moved', 'its category is deleted', moves, removes],
+  ['a category is deleted', 'a product is created in it', removes, creates],
+  ['a category is deleted', 'a product is moved into it', removes, moves],
+  ['a product is restored', 'one with its SKU is created', restores, createsElsewhere],
+  ['a product is created', 'one with its SKU is restored', createsElsewhere, restores],
+  ['a category is created', 'another gets its name', names, renames],
+  ['a category is renamed', 'one of that name is created', renames, names],
+  ['a category is renamed', 'it is deleted', renames, removes],
+]
+const moments = [1, 2, 3, 4, 5, 6].flatMap(nth => [
+  [nth, 'before'] as const,
+  [nth, 'after'] as const,
+])
+
+describe.each(pairs)('while %s, %s', (_, __, slow, quick) => {
+  it.each(moments)('keeps the rules at append %i, %s it', async (nth, when) => {
+    const at = await world()
+    const pause = async () => {
+      await quick(startProcess(at.log), at)
+    }
+    const answer = await slow(startProcess(stopping(at.log, nth, when, pause)), at)
+    expect(answer).toBeDefined()
+    expect(await findings(at.log)).toEqual([])
+  })
+})
+
+describe.each<[string, Act]>([
+  ['creating a product', creates],
+  ['restoring a product', restores],
+  ['creating a category', names],
+  ['renaming a category', renames],
+])('%s that died', (_, act) => {
+  it.each(moments)('at append %i, %s it, leaves nothing taken', async (nth, when) => {
+    const at = await world()
+    await act(startProcess(stopping(at.log, nth, when, dies)), at).catch(() => undefined)
+    // Somebody else, who knows nothing of it, gets what they ask for, or it is really in use.
+    const next = await (act === creates || act === restores ? createsElsewhere : names)(
+      startProcess(at.log),
+      at,
+    )
+    const isDone = !isRejection(next)
+    expect(isDone || (await isInUse(at, act))).toBe(true)
+    expect(await findings(at.log)).toEqual([])
+  })
+})
+
+/** Whether what died had come to its end all the same. */
+async function isInUse({ log, categoryId, productId }: World, act: Act): Promise<boolean> {
+  const shop = startProcess(log)
+  if (act === restores) return (await shop.products.load(productId)).state.status === 'listed'
+  if (act === renames) {
+    const { state } = await shop.categories.load(categoryId)
+    return state.status === 'listed' && state.name === 'Chairs'
+  }
+  const wanted = act === creates ? ['ProductCreated', 'New'] : ['CategoryCreated', 'Chairs']
+  for await (const { type, data } of log.readAll()) {
+    if (type === wanted[0] && data.name === wanted[1]) return true
+  }
+  return false
+}
+
+describe('a deleted product', () => {
+  it('gives its SKU to the next one, and is restored only while nobody has it', async () => {
+    const at = await world()
+    expect(await restores(at.shop, at)).toMatchObject({ id: at.productId })
+    expect(await createsElsewhere(at.shop, at)).toMatchObject({ rejected: 'product/sku-taken' })
+    await deleteProduct.run(at.shop, { productId: at.productId }, now())
+    expect(isRejection(await createsElsewhere(at.shop, at))).toBe(false)
+    expect(await restores(at.shop, at)).toMatchObject({ rejected: 'product/sku-taken' })
+  })
+})
+
+describe('a category', () => {
+  it('can be deleted once its products are gone, moved or deleted', async () => {
+    const at = await world()
+    const productId = idOf(await creates(at.shop, at))
+    expect(await removes(at.shop, at)).toMatchObject({ rejected: 'category/in-use' })
+    await changeProduct.run(at.shop, { productId, categoryId: null }, now())
+    expect(isRejection(await removes(at.shop, at))).toBe(false)
+    expect(await moves(at.shop, at)).toMatchObject({ rejected: 'category/not-found' })
+  })
+})
