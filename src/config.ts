@@ -5,7 +5,7 @@ import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { auditOf, auditSchema, neededByAudit } from './auditSettings.ts'
 import { Secret } from './secret.ts'
-import { holds32Bytes, isBare, isNetwork, isOrigin } from './settingForms.ts'
+import { holds32Bytes, isBare, isNetwork, isOrigin, isTimeZone } from './settingForms.ts'
 
 const LogLevel = Type.Union(
   (['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const).map(level =>
@@ -49,6 +49,10 @@ const schema = Type.Object({
     pattern: '^[A-Z]{3}$',
     description: 'an ISO 4217 code such as GBP',
   }),
+  TIME_ZONE: Type.Refine(
+    Type.String({ default: 'UTC', description: 'an IANA time zone such as Europe/London' }),
+    isTimeZone,
+  ),
   ORDER_EXPIRY_MINUTES: Type.Integer({ ...range(1, 525_600), default: 30 }),
   MAIL_FROM: Type.String({
     default: 'Orderstream <orders@example.com>',
@@ -177,6 +181,7 @@ function fromEnvironment(values: Static<typeof schema>) {
     publicUrl: values.PUBLIC_URL?.replace(/\/+$/, '') ?? localUrl(values.HOST, values.PORT),
     logLevel: values.LOG_LEVEL,
     shopName: values.SHOP_NAME,
+    timeZone: values.TIME_ZONE,
     currency: values.CURRENCY,
     orderExpiryMinutes: values.ORDER_EXPIRY_MINUTES,
     mailFrom: values.MAIL_FROM,

@@ -27,3 +27,12 @@ export function isNetwork(text: string): boolean {
 export function holds32Bytes(text: string): boolean {
   return /^[0-9a-f]*$/i.test(text) ? text.length >= 64 : text.length >= 43
 }
+
+/** Whether it is an IANA time zone that this Node knows. */
+export function isTimeZone(text: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}

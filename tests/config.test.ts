@@ -29,6 +29,7 @@ describe('an environment with the required settings', () => {
       publicUrl: 'http://127.0.0.1:3000',
       logLevel: 'info',
       shopName: 'Orderstream',
+      timeZone: 'UTC',
       currency: 'GBP',
       mailFrom: 'Orderstream <orders@example.com>',
       accessTokenTtlSeconds: 300,

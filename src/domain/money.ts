@@ -79,12 +79,35 @@ export function foreignTo(currency: string, amounts: readonly Money[]): Money | 
 }
 
 /** An amount as people write it, without a symbol: `1299.99 GBP`. */
-export function formatMoney({ amount, currency }: Money): string {
+export function formatMoney(money: Money): string {
+  return `${decimalOf(money)} ${money.currency}`
+}
+
+/** An amount as a decimal number with all digits of its currency: `1299.99`, `-5.00`. */
+export function decimalOf({ amount, currency }: Money): string {
   const exponent = exponentOf(currency)
   const digits = String(Math.abs(amount)).padStart(exponent + 1, '0')
   const whole = digits.slice(0, digits.length - exponent)
   const text = exponent === 0 ? whole : `${whole}.${digits.slice(-exponent)}`
-  return `${amount < 0 ? '-' : ''}${text} ${currency}`
+  return `${amount < 0 ? '-' : ''}${text}`
+}
+
+/**
+ * Shares an amount of minor units out by weight, by largest remainder: the parts add up to it. All
+ * of it goes to the first where no weight is above zero.
+ */
+export function share(amount: number, weights: readonly number[]): number[] {
+  const total = weights.reduce((sum, weight) => sum + Math.max(0, weight), 0)
+  if (total === 0) return weights.map((_, index) => (index === 0 ? amount : 0))
+  // As big integers: an amount times a weight can be beyond what a number holds exactly.
+  const exact = weights.map(weight => BigInt(amount) * BigInt(Math.max(0, weight)))
+  const parts = exact.map(each => Number(each / BigInt(total)))
+  const order = exact
+    .map((each, index) => ({ index, rest: each % BigInt(total) }))
+    .sort((a, b) => (a.rest === b.rest ? a.index - b.index : a.rest > b.rest ? -1 : 1))
+  const missing = amount - parts.reduce((sum, part) => sum + part, 0)
+  for (const { index } of order.slice(0, missing)) parts[index] = (parts[index] ?? 0) + 1
+  return parts
 }
 
 /**

@@ -1,80 +1,40 @@
-// Money by document line, from which sales by day, product, category and country are summed.
+// Money by line of an order, and what went back beside what it was sold as: from these the sales by
+// day, product, category, country and customer are summed.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
-import type { Charge, OrderLine } from '../domain/order.ts'
-import { execute, insertNew, insertOf, type KeyedTable, upsertOf } from './keyedTable.ts'
-import type { Projection, ReadEvent } from './projection.ts'
+import { insertOf, type KeyedTable, upsertOf } from './keyedTable.ts'
+import { planned, type ReadEvent } from './projection.ts'
+import { moneyLines, type SaleRow, saleLines } from './saleLines.ts'
+import { correct } from './salesReturns.ts'
 import type { Tables } from './tables.ts'
 
-interface SaleRow {
-  document_id: string
-  line: number
-  order_id: string | null
-  kind: 'sale' | 'return' | 'refund' | 'credit'
-  product_id: string | null
-  sku: string
-  name: string
-  customer_id: string
-  country: string | null
-  /** Of the product when it was sold. */
-  category_id: string | null
-  quantity: number
-  amount_minor: number
-  currency: string
-  sold_at: string | null
-}
-
-const saleLines: { name: string; columns: { [Column in keyof SaleRow]: string } } = {
-  name: 'sale_lines',
-  columns: {
-    document_id: 'uuid',
-    line: 'integer',
-    order_id: 'uuid',
-    kind: 'text',
-    product_id: 'uuid',
-    sku: 'text',
-    name: 'text',
-    customer_id: 'uuid',
-    country: 'text',
-    category_id: 'uuid',
-    quantity: 'bigint',
-    amount_minor: 'bigint',
-    currency: 'text',
-    sold_at: 'timestamptz',
-  },
-}
-
-export const sales: Projection = {
+export const sales = planned({
   name: 'sales',
-  version: 2,
+  version: 3,
   tables: ['sale_lines', 'sale_categories'],
   on: [
     'OrderSubmitted',
     'OrderPaid',
+    'OrderCancelled',
     'OrderRefunded',
     'ItemsReturned',
     'CreditNoteIssued',
     'ProductCreated',
     'ProductDetailsChanged',
   ],
-  async apply(events, db) {
-    await execute(db, await salesOf(db, events))
-    await bookReturns(db, events)
-    return {}
-  },
   async plan(events, db) {
-    // What goes back looks up what was sold, perhaps in the same batch.
-    if (events.some(event => returnLines(event).length > 0)) return undefined
-    return { writes: await salesOf(db, events), committed: () => ({}) }
+    const paid = paidIn(events)
+    const { lines, categories } = await soldLines(db, events, paid)
+    for (const { document_id } of lines) paid.delete(document_id)
+    const corrections = await correct(db, events, { lines, paid })
+    const writes = [
+      ...upsertOf(saleCategories, categories),
+      ...insertOf(saleLines, [...lines, ...corrections.returned]),
+      ...settling(db, paid),
+      ...callingOff(db, corrections.calledOff),
+    ]
+    return { writes, committed: () => ({}) }
   },
-}
-
-async function salesOf(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<CompiledQuery[]> {
-  const paid = paidIn(events)
-  const { lines, categories } = await soldLines(db, events, paid)
-  const changed = upsertOf(saleCategories, categories)
-  for (const { document_id } of lines) paid.delete(document_id)
-  return [...changed, ...insertOf(saleLines, lines), ...settling(db, paid)]
-}
+})
 
 interface CategoryRow {
   product_id: string
@@ -154,28 +114,6 @@ function ownLines(event: ReadEvent): UnsortedRow[] {
   }))
 }
 
-function moneyLines(lines: readonly OrderLine[], charges: readonly Charge[]) {
-  const goods = lines.map(({ productId, sku, name, quantity, total }, index) => ({
-    line: index,
-    product_id: productId,
-    sku,
-    name,
-    quantity,
-    amount_minor: total.amount,
-    currency: total.currency,
-  }))
-  const extras = charges.map(({ code, name, amount }, index) => ({
-    line: lines.length + index,
-    product_id: null,
-    sku: code,
-    name,
-    quantity: 1,
-    amount_minor: amount.amount,
-    currency: amount.currency,
-  }))
-  return [...goods, ...extras]
-}
-
 /** When orders were paid: a sale counts from that moment. */
 function paidIn(events: readonly ReadEvent[]): Map<string, string> {
   const paid = events.filter(event => event.type === 'OrderPaid')
@@ -194,62 +132,13 @@ function settling(db: Kysely<Tables>, paid: ReadonlyMap<string, string>): Compil
   return [update.compile(db)]
 }
 
-/** What goes back is booked against the customer, country and category that it was sold under. */
-async function bookReturns(db: Kysely<Tables>, events: readonly ReadEvent[]) {
-  const rows = events.flatMap(returnLines)
-  if (rows.length === 0) return
-  const orderIds = [...new Set(rows.map(row => row.order_id))]
-  const { rows: lines } = await sql<SoldLine>`
-    select document_id as order_id, product_id, customer_id, country, category_id
-    from sale_lines
+/** Takes the lines of cancelled orders out of the sales, and what was returned of them. */
+function callingOff(db: Kysely<Tables>, orderIds: readonly string[]): CompiledQuery[] {
+  if (orderIds.length === 0) return []
+  const update = sql`
+    update sale_lines
+    set sold_at = null
     where document_id = any(${orderIds}::uuid[])
-  `.execute(db)
-  const byOrder = new Map(lines.map(line => [line.order_id, line]))
-  const byProduct = new Map(lines.map(line => [`${line.order_id} ${line.product_id}`, line]))
-  const booked = rows.flatMap(row => {
-    const owner = byOrder.get(row.order_id)
-    if (owner === undefined) return []
-    const sold =
-      row.product_id === null ? undefined : byProduct.get(`${row.order_id} ${row.product_id}`)
-    const { customer_id, country } = owner
-    return [{ ...row, customer_id, country, category_id: sold?.category_id ?? null }]
-  })
-  await insertNew(db, saleLines, booked)
-}
-
-type SoldLine = Pick<SaleRow, 'product_id' | 'customer_id' | 'country' | 'category_id'> & {
-  order_id: string
-}
-type ReturnRow = Omit<UnsortedRow, 'customer_id' | 'country'> & { order_id: string }
-
-function returnLines(event: ReadEvent): ReturnRow[] {
-  const sold_at = event.at
-  if (event.type === 'ItemsReturned') {
-    const { orderId, returnId, lines, charges } = event.data
-    return moneyLines(lines, charges).map(line => ({
-      ...line,
-      document_id: returnId,
-      order_id: orderId,
-      kind: 'return',
-      quantity: -line.quantity,
-      amount_minor: -line.amount_minor,
-      sold_at,
-    }))
-  }
-  if (event.type !== 'OrderRefunded') return []
-  const { orderId, refundId, amount, reason } = event.data
-  const row: ReturnRow = {
-    document_id: refundId,
-    line: 0,
-    order_id: orderId,
-    kind: 'refund',
-    product_id: null,
-    sku: 'REFUND',
-    name: reason,
-    quantity: 0,
-    amount_minor: -amount.amount,
-    currency: amount.currency,
-    sold_at,
-  }
-  return [row]
+  `
+  return [update.compile(db)]
 }

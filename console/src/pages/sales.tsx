@@ -1,4 +1,4 @@
-// What was sold: by day, product, category and country, as charts, figures and CSV.
+// What was sold: by day, product, category, country and customer, as charts, figures and CSV.
 import {
   Button,
   Grid,
@@ -9,6 +9,7 @@ import {
   TableHead,
   TableRow,
   TextField,
+  Typography,
 } from '@mui/material'
 import { useState } from 'react'
 import { useNotify } from 'react-admin'
@@ -18,7 +19,7 @@ import { formatMoney } from '../money.ts'
 import { type Bar, DayBars, NameBars } from '../parts/bars.tsx'
 import { Fetched, Nothing, Page, Panel } from '../parts/panel.tsx'
 
-type Dimension = 'day' | 'product' | 'category' | 'country'
+type Dimension = 'day' | 'product' | 'category' | 'country' | 'customer'
 
 interface Line {
   key: string | null
@@ -33,6 +34,7 @@ interface Line {
 interface Report {
   data: Line[]
   total: number
+  timeZone: string
 }
 
 const dayMs = 86_400_000
@@ -59,6 +61,12 @@ function firstOf(days: number): string {
 function pathOf(by: Dimension, days: number, limit = 10_000): string {
   const from = days === 0 ? '' : `&from=${firstOf(days)}`
   return `/admin/reports/sales?by=${by}${from}&limit=${limit}`
+}
+
+/** Without a limit: a file holds all lines. */
+function csvPath(by: Dimension, days: number): string {
+  const from = days === 0 ? '' : `&from=${firstOf(days)}`
+  return `/admin/reports/sales?by=${by}${from}`
 }
 
 export function SalesPage() {
@@ -90,6 +98,9 @@ export function SalesPage() {
         <Grid size={{ xs: 12, md: 6 }}>
           <SalesBy dimension="country" title="By country" days={days} />
         </Grid>
+        <Grid size={{ xs: 12, md: 6 }}>
+          <SalesBy dimension="customer" title="By customer" days={days} />
+        </Grid>
       </Grid>
     </Page>
   )
@@ -100,11 +111,14 @@ export function SalesByDay({ days }: { days: number }) {
   return (
     <Panel title="Sales by day" actions={<CsvButton dimension="day" days={days} />}>
       <Fetched<Report> path={pathOf('day', days)} of="orders">
-        {({ data }) =>
+        {({ data, timeZone }) =>
           data.length === 0 ? (
             <Nothing>Nothing was sold in this time.</Nothing>
           ) : (
-            <Days lines={data} days={days} />
+            <>
+              <Days lines={data} days={days} />
+              <Typography variant="caption">Days begin at midnight in {timeZone}.</Typography>
+            </>
           )
         }
       </Fetched>
@@ -205,7 +219,7 @@ function CsvButton({ dimension, days }: { dimension: Dimension; days: number }) 
   const download = async () => {
     try {
       const headers = { accept: 'text/csv' }
-      const response = await send(pathOf(dimension, days), { headers })
+      const response = await send(csvPath(dimension, days), { headers })
       const link = document.createElement('a')
       link.href = URL.createObjectURL(await response.blob())
       link.download = `sales-by-${dimension}.csv`

@@ -1,24 +1,34 @@
-// Reports for admins and auditors: sales by day, product, category or country, as JSON or CSV.
+// Reports for admins and auditors: sales by one dimension at a time, as JSON or CSV.
+import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
+import { decimalOf } from '../../domain/money.ts'
 import { SignedMoney, strict } from '../../domain/types.ts'
 import { type ReportLine, reportDimensions, salesReport } from '../../projections/salesReport.ts'
 import type { ApiContext } from '../context.ts'
-import { csvOf } from '../csv.ts'
+import { csvLines } from '../csv.ts'
 import { HttpProblem } from '../problems.ts'
 import { awaitPosition } from '../requests.ts'
 import { integer, many, nullable, Position, problemResponses, text } from '../schemas.ts'
 
 const limitMax = 10_000
+/** Lines in JSON unless more are asked for. */
+const shownMax = 1_000
 const day = (description: string) =>
   Type.Optional(Type.String({ format: 'date', maxLength: 10, description }))
 
 const SalesQuery = Type.Object(
   {
     by: Type.Optional(Type.Enum([...reportDimensions], { default: 'day' })),
-    from: day('The first day, in UTC'),
-    to: day('The last day, in UTC'),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limitMax, default: 1_000 })),
+    from: day('The first day, in the time zone of the shop'),
+    to: day('The last day, in the time zone of the shop'),
+    limit: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: limitMax,
+        description: 'Lines at most: 1,000 in JSON unless it is said, and all of them in CSV',
+      }),
+    ),
     minPosition: Type.Optional(Position),
   },
   strict,
@@ -44,6 +54,7 @@ const SalesReport = Type.Object(
     ),
     /** Of lines, more than are shown where `limit` cuts them off. */
     total: integer,
+    timeZone: text(64),
   },
   strict,
 )
@@ -55,10 +66,13 @@ export function reportRoutes(app: FastifyInstance, context: ApiContext): void {
     {
       config: { access: ['admin', 'auditor'] },
       schema: {
-        summary: 'Sales by day, product, category or country; with Accept: text/csv as a table',
+        summary:
+          'Sales by day, product, category, country or customer; as a table with Accept: text/csv',
         description:
           'What was paid for counts on the day it was paid, what came back on the day it came ' +
-          'back. A product counts for the category that it had when it was ordered.',
+          'back, against the product, category, country and customer that it was sold as. ' +
+          'Cancelled orders were not sold. A product counts for the category that it had when ' +
+          'it was ordered. Days begin in the time zone of the shop.',
         tags: ['Admin'],
         operationId: 'salesReport',
         querystring: SalesQuery,
@@ -75,19 +89,25 @@ export function reportRoutes(app: FastifyInstance, context: ApiContext): void {
       },
     },
     async (request, reply) => {
-      const { by = 'day', from, to, limit = 1_000 } = request.query
+      const { by = 'day', from, to, limit } = request.query
+      const { timeZone } = context.config
       for (const [pointer, given] of Object.entries({ '/from': from, '/to': to })) {
         if (given !== undefined && !isDay(given)) throw badDay(pointer, 'No such day.')
       }
       if (from !== undefined && to !== undefined && from > to) throw badDay('/from', 'After `to`.')
       await awaitPosition(context, request, 'sales')
-      const report = await salesReport(context.db, { by, from, to, limit })
       reply.header('vary', 'accept')
-      if (!/\btext\/csv\b/.test(request.headers.accept ?? '')) return { by, ...report }
+      const range = { by, from, to, timeZone }
+      if (!/\btext\/csv\b/.test(request.headers.accept ?? '')) {
+        const report = await salesReport(context.db, { ...range, limit: limit ?? shownMax })
+        return { by, ...report, timeZone }
+      }
+      const { data } = await salesReport(context.db, { ...range, limit: limit ?? null })
+      const rows = data.map(line => [...cellsOf(line), timeZone])
       return reply
         .type('text/csv; charset=utf-8')
         .header('content-disposition', `attachment; filename="sales-by-${by}.csv"`)
-        .send(csvOf([by, ...columns], report.data.map(cellsOf)))
+        .send(Readable.from(csvLines([by, ...columns], rows)))
     },
   )
 }
@@ -104,10 +124,10 @@ function badDay(pointer: string, detail: string): HttpProblem {
   })
 }
 
-/** Amounts are in minor units, as everywhere. */
-const columns = ['name', 'currency', 'orders', 'quantity', 'gross', 'returned', 'net']
+/** Amounts are decimal: a spreadsheet knows nothing of minor units. */
+const columns = ['name', 'currency', 'orders', 'quantity', 'gross', 'returned', 'net', 'timeZone']
 
 function cellsOf({ key, name, orders, quantity, gross, returned, net }: ReportLine) {
-  const amounts = [gross.amount, returned.amount, net.amount]
+  const amounts = [gross, returned, net].map(money => ({ number: decimalOf(money) }))
   return [key, name, gross.currency, orders, quantity, ...amounts]
 }
