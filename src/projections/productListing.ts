@@ -88,7 +88,8 @@ function withoutMinus(ordering: '-name' | '-price' | '-createdAt'): keyof typeof
  */
 function relevance({ words, meaning }: Sought) {
   return sql`(1000000 * (
-    case when sku = upper(${words}) then 8 else 0 end
+    case when regexp_replace(sku, '[^[:alnum:]]', '', 'g')
+      = regexp_replace(upper(${words}), '[^[:alnum:]]', '', 'g') then 8 else 0 end
     + case when lower(name) = lower(${words}) then 4 else 0 end
     + ts_rank('{0.1, 0.2, 0.4, 1}', search, ${meaning}::tsquery)
   ))::bigint`
@@ -145,12 +146,12 @@ interface Sought {
 async function seek(db: Db, words: string): Promise<Sought> {
   const { rows } = await sql<{ meaning: string | null; categories: string[] }>`
     select
-      public.word_prefixes(${words})::text as meaning,
+      public.search_query(${words})::text as meaning,
       array(
         select category_id
         from categories
         where not deleted
-          and to_tsvector('simple', public.plain_words(name)) @@ public.word_prefixes(${words})
+          and public.search_lexemes(name) @@ public.search_query(${words})
         limit 100
       ) as categories
   `.execute(db)
