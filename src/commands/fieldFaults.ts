@@ -186,12 +186,14 @@ function findInArray(shape: Shape, value: unknown, { pointer, faults }: At): voi
     faults.push({ pointer, detail: `must have at most ${maxItems} items` })
     return
   }
+  const before = faults.length
   for (const [index, item] of value.entries()) {
     find(items, item, { pointer: below(pointer, String(index)), faults })
     if (faults.length >= faultsMax) return
   }
-  const different = new Set(value.map(item => JSON.stringify(item)))
-  if (uniqueItems === true && different.size < value.length) {
+  // Only of items that fit: the nesting of others may have no end.
+  if (uniqueItems !== true || faults.length > before) return
+  if (new Set(value.map(item => JSON.stringify(item))).size < value.length) {
     faults.push({ pointer, detail: 'must not have the same item twice' })
   }
 }
