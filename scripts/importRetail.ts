@@ -11,6 +11,7 @@ import { createRedis } from '../src/infra/redis.ts'
 import { type OpenShop, openShop } from '../src/openShop.ts'
 import { positionOf } from '../src/projections/checkpoints.ts'
 import { projections } from '../src/projections/index.ts'
+import { extendChain } from '../src/workers/auditChain.ts'
 import { type ImportedDocument, readEarlierImports } from '../src/workers/import/earlierImports.ts'
 import {
   createReport,
@@ -169,6 +170,7 @@ async function importRows(
     progress.stop()
   }
   const end = await eventStore.head()
+  await sign(on, end)
   if (signal.aborted || !(await waitForSales(on, end))) return sayHowToGoOn(plan, recorded)
   const counts = countRows(plan, recorded)
   const report = createReport({
@@ -181,6 +183,16 @@ async function importRows(
   })
   await present(report, json)
   return report.agrees ? 0 : 2
+}
+
+/** Signs what was imported: a worker would take minutes, so as not to be in the way of others. */
+async function sign(on: Importing, end: bigint): Promise<void> {
+  const signedUpTo = async () => (await on.audit.book.last())?.position ?? 0n
+  if ((await signedUpTo()) >= end) return
+  console.log('Signing the log')
+  // False while a worker is at it, which goes on by itself.
+  const isMine = await extendChain(on)
+  if (!isMine) console.log('A worker is signing it; GET /api/audit/verify says how far it is')
 }
 
 /** False when it was told to stop. */

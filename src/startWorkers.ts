@@ -5,12 +5,14 @@ import type { Starting, WorkerParts } from './app.ts'
 import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
 import type { Config } from './config.ts'
 import { createCheckpointBook } from './infra/auditBook.ts'
-import { createDatabase, createPool } from './infra/database.ts'
+import { filePublisher, publicationBook, remotePublishers } from './infra/checkpointPublishers.ts'
+import { createDatabase, createPool, type Pool } from './infra/database.ts'
 import { createMailer } from './infra/mailer.ts'
 import { redisOptions } from './infra/redis.ts'
 import { projections } from './projections/index.ts'
 import { startAccountSweep } from './workers/accountUpkeep.ts'
 import { startAuditChain } from './workers/auditChain.ts'
+import { mailAlarm, mailPublisher, publishCheckpoints } from './workers/checkpointPublishing.ts'
 import { startImageJobs } from './workers/images/jobs.ts'
 import { type MailParts, startMails } from './workers/mails/start.ts'
 import { observed } from './workers/observed.ts'
@@ -61,9 +63,7 @@ export async function startWorkers(
   const imports = startProductImports({ db, shop, eventStore, codec, connection, log })
   signals.on(importsChanged, imports.wake)
   closers.push(() => imports.close())
-  const audit = { ...parts.audit, book: createCheckpointBook(pool) }
-  const chain = startAuditChain({ ...parts, audit })
-  closers.push(() => chain.stop())
+  startProof(config, { ...parts, pool }, closers)
   const processes = startOrderProcesses({ db, shop, log })
   closers.push(() => processes.stop())
   const tell = orderTeller(text => signals.send(notified, text))
@@ -85,6 +85,39 @@ export async function startWorkers(
     },
   })
   closers.push(() => projector.stop())
+}
+
+/** Signs the log, sends checkpoints away, and tells somebody when there is an alarm. */
+function startProof(
+  config: Config,
+  parts: WorkerParts & { pool: Pool },
+  closers: Starting['closers'],
+) {
+  const { audit: settings, shopName } = config
+  const { pool, log, shop } = parts
+  // The thread of a mailer starts with its first mail.
+  const mailer = createMailer(config.smtpUrl.reveal(), config.mailFrom)
+  closers.push(() => mailer.close())
+  const audit = { ...parts.audit, book: createCheckpointBook(pool) }
+  const { mailTo: to } = settings
+  const mails = to === undefined ? [] : [mailPublisher(mailer, to, shopName)]
+  const publishing = {
+    audit,
+    file: filePublisher(settings.directory),
+    publishers: [...remotePublishers(settings), ...mails],
+    published: publicationBook(pool),
+    everySeconds: settings.publishSeconds,
+    log,
+  }
+  const chain = startAuditChain({
+    ...parts,
+    audit,
+    onSigned: () => publishCheckpoints(publishing, shop.clock.now()),
+    async onAlarm(fault) {
+      if (to !== undefined) await mailAlarm(mailer, { to, shopName }, fault)
+    },
+  })
+  closers.push(() => chain.stop())
 }
 
 function startMailWork(

@@ -85,6 +85,22 @@ export interface Authenticity {
   stateOf(event: RecordedEvent): 'sealed' | 'unsealed' | 'forged'
 }
 
+/** A checkpoint on its way out. */
+export type Publication = Pick<Kept, 'position' | 'signed'>
+
+/** One way by which checkpoints leave the machine. */
+export interface Publisher {
+  name: string
+  /** Gives the receipt, where there is one. Throws what keeps it from being published. */
+  publish(publication: Publication): Promise<Buffer | undefined>
+}
+
+/** What has been published where. */
+export interface PublicationBook {
+  newest(target: string): Promise<{ position: bigint; at: Date } | undefined>
+  note(target: string, position: bigint, receipt: Buffer | undefined): Promise<void>
+}
+
 export interface AuditServices {
   book: CheckpointBook
   signer: CheckpointSigner

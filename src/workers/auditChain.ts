@@ -41,10 +41,10 @@ export class LogTampered extends Error {
 export interface ChainWatch {
   log: Log
   metrics?: Pick<Metrics, 'auditAlarm'>
-  /** Something was signed: publishers may look. */
-  onSigned?(): void
+  /** Everything is signed: publishers may look. */
+  onSigned?(): Promise<void>
   /** Called once for each alarm that is not the one before. */
-  onAlarm?(fault: Fault): void
+  onAlarm?(fault: Fault): Promise<void>
   everyMs?: number
 }
 
@@ -58,10 +58,11 @@ export function startAuditChain(parts: ChainKeeping & ChainWatch): { stop(): Pro
     if (isBusy) return
     isBusy = true
     extending = extendChain(parts, { restFactor, signal: stopping.signal })
-      .then(() => {
-        report(undefined)
-        parts.onSigned?.()
-      }, report)
+      .then(async () => {
+        await report(undefined)
+        await parts.onSigned?.()
+      })
+      .catch(report)
       .finally(() => {
         isBusy = false
       })
@@ -80,7 +81,7 @@ export function startAuditChain(parts: ChainKeeping & ChainWatch): { stop(): Pro
 /** Says in the log, in the metric and to whoever is to be told that the log was tampered with. */
 function createReport({ log, metrics, onAlarm }: ChainWatch) {
   let last = ''
-  return (error: unknown) => {
+  return async (error: unknown) => {
     if (error !== undefined && !(error instanceof LogTampered)) {
       log.error({ error: String(error) }, 'the log is not signed yet')
       return
@@ -95,8 +96,12 @@ function createReport({ log, metrics, onAlarm }: ChainWatch) {
       { event: 'audit-alarm', problem, position: String(position), detail },
       'AUDIT ALARM: the log was tampered with; nothing is signed until this is resolved',
     )
-    if (last !== error.message) onAlarm?.(error.fault)
+    if (last === error.message) return
     last = error.message
+    await onAlarm?.(error.fault).catch(cause => {
+      last = ''
+      log.error({ error: String(cause) }, 'nobody could be told of the audit alarm')
+    })
   }
 }
 
