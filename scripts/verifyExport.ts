@@ -10,6 +10,7 @@ import {
 import { main, Refusal, UsageError } from './withShop.ts'
 
 const usage = `Usage: npm run verify-export -- --events FILE --checkpoints FILE --keys FILE
+         [--outside FILE] [--after POSITION]
 
 Computes the hash chain over an export of the log anew and compares it with the signed checkpoints.
 It needs no shop, no database and no network: docs/audit.md says what is computed.
@@ -17,20 +18,31 @@ It needs no shop, no database and no network: docs/audit.md says what is compute
   --events FILE        GET /api/audit/events with accept: application/x-ndjson
   --checkpoints FILE   GET /api/audit/checkpoints with accept: application/x-ndjson
   --keys FILE          GET /.well-known/audit-jwks.json, kept where the shop cannot change it
-                       (and so should be some checkpoints: they tell when the end is cut off)
+  --outside FILE       checkpoints that were kept elsewhere (AUDIT_DIR/checkpoints.ndjson, mails):
+                       they tell when the log was signed anew, or when its end is cut off
+  --after POSITION     the export begins behind this checkpoint (?after=) and is verified from
+                       there; without it the events before are missing
 
-An export that begins behind a position (?after=) is verified from the checkpoint there.
-Exit codes: 0 everything that is signed agrees, 1 the first position that does not, 2 wrong usage.`
+It names the first 20 events that are missing, changed, added or out of order, and says how many.
+Exit codes: 0 everything that is signed agrees, 1 something does not, 2 wrong usage.`
 
 await main(async () => {
   const files = readArguments()
   if (files === undefined) return console.log(usage)
-  await Promise.all(Object.values(files).map(isThere))
-  const { fault, signed, signedUpTo, unsigned } = await verify(files)
-  if (fault !== undefined) {
-    throw new Refusal(`${fault.problem} at position ${fault.position}: ${fault.detail}`)
+  const names = [files.events, files.checkpoints, files.keys, files.outside ?? []].flat()
+  await Promise.all(names.map(isThere))
+  const verified = await verify(files)
+  const { faults, count, signed, after, signedUpTo, unsigned } = verified
+  if (count > 0) {
+    const told = faults.map(each => `${each.problem} at position ${each.position}: ${each.detail}`)
+    const more = count > faults.length ? [`… and ${count - faults.length} more.`] : []
+    throw new Refusal(
+      [...told, ...more, `${count} ${count === 1 ? 'fault' : 'faults'}.`].join('\n'),
+    )
   }
-  console.log(`OK: ${signed} events up to position ${signedUpTo} are as signed.`)
+  const from = after > 0n ? `behind position ${after} and ` : ''
+  console.log(`OK: ${signed} events ${from}up to position ${signedUpTo} are as signed.`)
+  if (after > 0n) console.log(`Nothing is said of the events up to position ${after}.`)
   if (unsigned > 0) console.log(`${unsigned} events behind them are not signed yet.`)
 })
 
@@ -38,10 +50,14 @@ function readArguments(): ExportFiles | undefined {
   try {
     const text = { type: 'string' } as const
     const help = { type: 'boolean', short: 'h' } as const
-    const { values } = parseArgs({ options: { events: text, checkpoints: text, keys: text, help } })
+    const files = { events: text, checkpoints: text, keys: text, outside: text, after: text }
+    const { values } = parseArgs({ options: { ...files, help } })
     if (values.help) return undefined
-    const { events, checkpoints, keys } = values
-    if (events && checkpoints && keys) return { events, checkpoints, keys }
+    const { events, checkpoints, keys, outside, after = '' } = values
+    if (events && checkpoints && keys && /^\d{0,18}$/.test(after)) {
+      const start = after === '' ? undefined : BigInt(after)
+      return { events, checkpoints, keys, outside, after: start }
+    }
   } catch {
     // Said below.
   }

@@ -13,6 +13,7 @@ export const problems = [
   'wrong-hash',
   'unsealed',
   'went-back',
+  'reordered',
 ] as const
 
 /** The first place that does not agree. */

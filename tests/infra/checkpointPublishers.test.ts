@@ -194,7 +194,7 @@ ess_cert_id_alg = sha256
 })
 
 describe('publishing', () => {
-  it('takes every checkpoint to the file, and the newest to the others when it is time', async () => {
+  it('takes each checkpoint to the file, and the newest to others when it is time', async () => {
     const { audit, parts } = memoryAudit()
     for (const position of [10n, 20n]) {
       parts.push({ position, after: position - 10n, signed: `s${position}`, marks: [] })

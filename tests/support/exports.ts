@@ -23,7 +23,10 @@ export async function takeExport(url: string, token: string, query = ''): Promis
 }
 
 /** What the verifier says of an export, in a process that knows no server. */
-export async function verifyExport({ events, checkpoints, keys }: Export) {
+export async function verifyExport(
+  { events, checkpoints, keys }: Export,
+  more: readonly string[] = [],
+) {
   const directory = await temporaryDirectory()
   const file = async (name: string, text: string) => {
     await writeFile(join(directory, name), text)
@@ -34,6 +37,7 @@ export async function verifyExport({ events, checkpoints, keys }: Export) {
     ...['--events', await file('events.ndjson', events)],
     ...['--checkpoints', await file('checkpoints.ndjson', checkpoints)],
     ...['--keys', await file('keys.json', keys)],
+    ...more,
   ]
   try {
     return await run(args)

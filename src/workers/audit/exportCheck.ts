@@ -5,14 +5,18 @@ import { createInterface } from 'node:readline'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Checkpoint } from '../../commands/auditPorts.ts'
-import { type Fault, faultAtEnd, faultOfOrder, forged, nextAs } from '../../commands/chainCheck.ts'
+import { type Fault, faultOfOrder, forged } from '../../commands/chainCheck.ts'
 import { beginning, type Link } from '../../commands/hashChain.ts'
-import type { RecordedEvent } from '../../eventstore/port.ts'
+import { checkPart, type ExportedEvent, missingEvents } from './exportPart.ts'
 
 export interface ExportFiles {
   events: string
   checkpoints: string
   keys: string
+  /** Checkpoints that were kept elsewhere; there may be few of them. */
+  outside?: string | undefined
+  /** The export begins behind the checkpoint at this position, and so it should. */
+  after?: bigint | undefined
 }
 
 /** Reads a signature: what was signed, if one of the keys has signed it. */
@@ -22,13 +26,18 @@ export type Open = (
 ) => Promise<Checkpoint | undefined>
 
 export interface Verified {
-  fault: Fault | undefined
-  /** How many events a checkpoint covers, and up to where. */
+  /** The first of them, and how many there are. */
+  faults: readonly Fault[]
+  count: number
+  /** How many events a checkpoint covers, behind which position and up to where. */
   signed: number
+  after: bigint
   signedUpTo: bigint
   /** How many events are behind the last checkpoint. */
   unsigned: number
 }
+
+const faultsMax = 20
 
 /** A file is not what it has to be. */
 export class UnreadableExport extends Error {}
@@ -61,81 +70,139 @@ const Signed = Compile(Type.Object({ position: Digits, signed: Type.String() }))
 const KeySet = Compile(KeySetSchema)
 
 interface Walk {
-  link: Link
+  before: Link
   /** The checkpoint that is due next. */
   next: number
   signed: number
   unsigned: number
-  fault?: Fault
+  faults: Fault[]
+  count: number
+  /** Checkpoints that were kept elsewhere and have not been met yet. */
+  outside: Map<bigint, Checkpoint>
+  /** Parts of which nothing is there, as far as they have come. */
+  gap?: { start: Link; fault: Fault } | undefined
 }
 
 /** Follows the events from checkpoint to checkpoint. Throws UnreadableExport. */
 export async function checkExport(files: ExportFiles, open: Open): Promise<Verified> {
+  const keys: unknown = parsed(await readFile(files.keys, 'utf8'), files.keys)
+  if (!KeySet.Check(keys)) throw new UnreadableExport(`${files.keys} holds no Ed25519 keys`)
   const checkpoints: Checkpoint[] = []
-  for await (const checkpoint of readCheckpoints(files, open)) {
-    if ('problem' in checkpoint) return verified(undefined, checkpoint)
+  for await (const checkpoint of readCheckpoints(files.checkpoints, signed => open(signed, keys))) {
+    if ('problem' in checkpoint) return forgedList(checkpoint)
     checkpoints.push(checkpoint)
   }
   if (checkpoints.length === 0) throw new UnreadableExport(`${files.checkpoints} is empty`)
-  let walk: Walk | undefined
-  for await (const { event, hash } of readEvents(files.events)) {
-    walk ??= startBefore(event.position, checkpoints)
-    walk = follow(walk, checkpoints[walk.next], { event, hash })
-    if (walk.fault !== undefined) return verified(walk, walk.fault)
+  const walk = startAfter(files.after, checkpoints)
+  const after = walk.before.position
+  if (files.outside !== undefined) {
+    await readOutside(walk, files.outside, signed => open(signed, keys))
   }
-  walk ??= startBefore(0n, [])
+  await follow(walk, checkpoints, files.events)
+  for (const { position, count } of walk.outside.values()) {
+    if (position <= after) continue
+    const detail = `A checkpoint kept elsewhere has ${count} events up to here; this log has not.`
+    note(walk, [{ position, problem: 'went-back', detail }])
+  }
+  const { faults, count, signed, unsigned, before } = walk
+  return { faults, count, signed, after, signedUpTo: before.position, unsigned }
+}
+
+function forgedList(fault: Fault): Verified {
+  return { faults: [fault], count: 1, signed: 0, after: 0n, signedUpTo: 0n, unsigned: 0 }
+}
+
+function startAfter(after: bigint | undefined, checkpoints: readonly Checkpoint[]): Walk {
+  const index = checkpoints.findIndex(({ position }) => position === after)
+  if (after !== undefined && after > 0n && index < 0) {
+    throw new UnreadableExport(`there is no checkpoint at position ${after}`)
+  }
+  const before = checkpoints[index] ?? beginning
+  const nothing = { signed: 0, unsigned: 0, faults: [], count: 0, outside: new Map() }
+  return { before, next: index + 1, ...nothing }
+}
+
+function note(walk: Walk, faults: readonly Fault[]): void {
+  walk.count += faults.length
+  walk.faults.push(...faults.slice(0, faultsMax - walk.faults.length))
+}
+
+/** Takes the events of a part together; what is in memory is one part. */
+async function follow(walk: Walk, checkpoints: readonly Checkpoint[], file: string): Promise<void> {
+  let part: ExportedEvent[] = []
+  for await (const each of readEvents(file)) {
+    for (;;) {
+      const due = checkpoints[walk.next]
+      if (due === undefined || each.event.position <= due.position) break
+      close(walk, checkpoints, part)
+      part = []
+    }
+    if (checkpoints[walk.next] === undefined) walk.unsigned += 1
+    else part.push(each)
+  }
+  while (checkpoints[walk.next] !== undefined) {
+    close(walk, checkpoints, part)
+    part = []
+  }
+}
+
+/** Ends a part; of several of which nothing is there one fault is told. */
+function close(walk: Walk, checkpoints: readonly Checkpoint[], part: ExportedEvent[]): void {
   const due = checkpoints[walk.next]
-  return verified(walk, due === undefined ? undefined : cutOff(due.position, walk.link.position))
+  if (due === undefined) return
+  walk.next += 1
+  if (part.length === 0) {
+    if (walk.gap !== undefined) takeBack(walk, walk.gap.fault)
+    const start = walk.gap?.start ?? walk.before
+    walk.gap = { start, fault: missingEvents(start, due) }
+    note(walk, [walk.gap.fault])
+  } else {
+    walk.gap = undefined
+    const checked = checkPart(walk.before, due, part)
+    note(walk, checked.faults)
+    for (const link of checked.links) compareOutside(walk, link)
+    walk.signed += part.length
+  }
+  walk.before = due
 }
 
-function verified(walk: Walk | undefined, fault: Fault | undefined): Verified {
-  const { signed = 0, unsigned = 0, link = beginning } = walk ?? {}
-  return { fault, signed, unsigned, signedUpTo: link.position }
+function takeBack(walk: Walk, fault: Fault): void {
+  walk.count -= 1
+  if (walk.faults.at(-1) === fault) walk.faults.pop()
 }
 
-function startBefore(first: bigint, checkpoints: readonly Checkpoint[]): Walk {
-  const next = checkpoints.findLastIndex(({ position }) => position < first) + 1
-  return { link: checkpoints[next - 1] ?? beginning, next, signed: 0, unsigned: 0 }
+function compareOutside(walk: Walk, { position, hash, count }: Link): void {
+  const kept = walk.outside.get(position)
+  if (kept === undefined) return
+  walk.outside.delete(position)
+  if (kept.hash === hash && kept.count === count) return
+  const detail = 'A checkpoint kept elsewhere says that this was another log up to here.'
+  note(walk, [{ position, problem: 'went-back', detail }])
 }
 
-interface ReadEvent {
-  event: RecordedEvent
-  /** What the chain was at this event, where the export says so. */
-  hash: string | undefined
-}
-
-function follow(walk: Walk, due: Checkpoint | undefined, { event, hash }: ReadEvent): Walk {
-  // There is nothing left to compare with.
-  if (due === undefined) return { ...walk, unsigned: walk.unsigned + 1 }
-  const isBeyond = event.position > due.position
-  const missed = isBeyond ? faultAtEnd(walk.link, due) : undefined
-  if (missed !== undefined) return { ...walk, fault: missed }
-  const link = nextAs(walk.link, event, hash)
-  if ('problem' in link) return { ...walk, fault: link }
-  const signed = walk.signed + 1
-  if (link.position < due.position) return { ...walk, link, signed }
-  const wrong = faultAtEnd(link, due)
-  if (wrong !== undefined) return { ...walk, fault: wrong }
-  return { ...walk, link, signed, next: walk.next + 1 }
-}
-
-function cutOff(position: bigint, end: bigint): Fault {
-  const detail = `The export ends at position ${end}; what was signed goes on.`
-  return { position, problem: 'missing', detail }
+async function readOutside(
+  walk: Walk,
+  file: string,
+  open: (signed: string) => Promise<Checkpoint | undefined>,
+): Promise<void> {
+  for await (const line of linesOf(file)) {
+    if (!Signed.Check(line)) throw new UnreadableExport(`${file}: no checkpoint`)
+    const checkpoint = await open(line.signed)
+    if (checkpoint === undefined) note(walk, [forged(BigInt(line.position))])
+    else walk.outside.set(checkpoint.position, checkpoint)
+  }
 }
 
 /** The checkpoints in order, up to the first that is not as it has to be. */
 async function* readCheckpoints(
-  files: ExportFiles,
-  open: Open,
+  file: string,
+  open: (signed: string) => Promise<Checkpoint | undefined>,
 ): AsyncGenerator<Checkpoint | Fault> {
-  const keys: unknown = parsed(await readFile(files.keys, 'utf8'), files.keys)
-  if (!KeySet.Check(keys)) throw new UnreadableExport(`${files.keys} holds no Ed25519 keys`)
   let before: Checkpoint | undefined
-  for await (const line of linesOf(files.checkpoints)) {
-    if (!Signed.Check(line)) throw new UnreadableExport(`${files.checkpoints}: no checkpoint`)
+  for await (const line of linesOf(file)) {
+    if (!Signed.Check(line)) throw new UnreadableExport(`${file}: no checkpoint`)
     const position = BigInt(line.position)
-    const checkpoint = await open(line.signed, keys)
+    const checkpoint = await open(line.signed)
     if (checkpoint?.position !== position) return yield forged(position)
     const fault = before && faultOfOrder(before, checkpoint)
     if (fault !== undefined) return yield fault
@@ -144,7 +211,7 @@ async function* readCheckpoints(
   }
 }
 
-async function* readEvents(file: string): AsyncGenerator<ReadEvent> {
+async function* readEvents(file: string): AsyncGenerator<ExportedEvent> {
   for await (const line of linesOf(file)) {
     if (!Line.Check(line)) {
       throw new UnreadableExport(`${file}: ${JSON.stringify(line).slice(0, 200)} is no event`)

@@ -1,0 +1,123 @@
+// Checks the events of an export between two checkpoints, and names what is missing, changed, added
+// or out of order there.
+import type { Checkpoint } from '../../commands/auditPorts.ts'
+import type { Fault } from '../../commands/chainCheck.ts'
+import { type Link, nextLink } from '../../commands/hashChain.ts'
+import type { RecordedEvent } from '../../eventstore/port.ts'
+
+export interface ExportedEvent {
+  event: RecordedEvent
+  /** What the chain was at this event, where the export says so. */
+  hash: string | undefined
+}
+
+interface CheckedPart {
+  faults: Fault[]
+  /** The chain at each event, where the part is as it was signed. */
+  links: Link[]
+}
+
+/** Computes the chain over a part anew; looks for the events that break it where it is broken. */
+export function checkPart(
+  before: Link,
+  due: Checkpoint,
+  part: readonly ExportedEvent[],
+): CheckedPart {
+  const outOfOrder = reordered(given)
+  const part = given.toSorted((a, b) => (a.event.position < b.event.position ? -1 : 1))
+  const links: Link[] = []
+  let link = before
+  for (const { event } of part) {
+    link = nextLink(link, event)
+    links.push(link)
+  }
+  const isRight = link.hash === due.hash && link.count === due.count
+  if (isRight && link.position === due.position) {
+    const wrong = part.findIndex(({ hash }, n) => hash !== undefined && hash !== links[n]?.hash)
+    if (wrong < 0) return { faults: outOfOrder, links }
+    const detail = 'The hash beside this event is not the one that was signed.'
+    const position = part[wrong]?.event.position ?? due.position
+    return { faults: [{ position, problem: 'changed', detail }], links }
+  }
+  return { faults: [...outOfOrder, ...diagnose(before, due, part)], links: [] }
+}
+
+/** Walks along the hashes that the export itself says, from one break to the next. */
+function diagnose(before: Link, due: Checkpoint, part: readonly ExportedEvent[]): Fault[] {
+  const faults: Fault[] = []
+  let link = before
+  let missing = due.count - before.count - part.length
+  for (const [index, { event, hash }] of part.entries()) {
+    const { position } = event
+    const next = nextLink(link, event)
+    if (hash === undefined || next.hash === hash) {
+      link = next
+    } else if (isAdded(link, part[index + 1])) {
+      const detail = 'There was no event here when this part of the log was signed.'
+      faults.push({ position, problem: 'added', detail })
+      missing += 1
+    } else {
+      const gone = goneBefore({ before, due, link, position }, missing)
+      missing -= gone
+      faults.push(gone > 0 ? missingBetween(link, position, gone) : changed(position))
+      link = { position, count: next.count, hash }
+    }
+  }
+  if (missing > 0 && link.position < due.position) faults.push(missingEvents(link, due, missing))
+  else if (faults.length === 0) {
+    const detail = `What was signed is another log between ${before.position} and ${due.position}.`
+    faults.push({ position: due.position, problem: 'wrong-hash', detail })
+  }
+  return faults
+}
+
+/** Events that come behind later ones. */
+function reordered(part: readonly ExportedEvent[]): Fault[] {
+  let highest = 0n
+  return part.flatMap(({ event: { position } }): Fault[] => {
+    const before = highest
+    if (position > highest) highest = position
+    const detail = `It comes behind the event at position ${before}.`
+    return position > before ? [] : [{ position, problem: 'reordered', detail }]
+  })
+}
+
+/** How many events are gone between the last one that is right and one that does not follow. */
+function goneBefore(
+  at: { before: Link; due: Checkpoint; link: Link; position: bigint },
+  missing: number,
+): number {
+  const room = at.position - at.link.position - 1n
+  if (missing <= 0 || room <= 0n) return 0
+  return isGapless(at.before, at.due) ? Number(room) : 1
+}
+
+function changed(position: bigint): Fault {
+  const detail = 'This is not the event that was signed, or not behind the one that was.'
+  return { position, problem: 'changed', detail }
+}
+
+function isAdded(link: Link, following: ExportedEvent | undefined): boolean {
+  if (following?.hash === undefined || following.event.position <= link.position) return false
+  return nextLink(link, following.event).hash === following.hash
+}
+
+/** In PostgreSQL positions are counted; elsewhere there is room between two that follow. */
+function isGapless(before: Link, due: Link): boolean {
+  return due.position - before.position === BigInt(due.count - before.count)
+}
+
+function missingBetween(link: Link, next: bigint, count: number): Fault {
+  const detail = `${events(count)} missing; the event at position ${next} does not follow.`
+  return { position: link.position + 1n, problem: 'missing', detail }
+}
+
+/** The fault of events that were signed and are not in the export, up to a checkpoint. */
+export function missingEvents(before: Link, due: Link, count = due.count - before.count): Fault {
+  const detail = `${events(count)} missing, up to the one at position ${due.position}.`
+  return { position: before.position + 1n, problem: 'missing', detail }
+}
+
+function events(count: number): string {
+  return count === 1 ? '1 event is' : `${count} events are`
+}
