@@ -29,7 +29,7 @@ const usage = `Usage: npm run projections -- status
 
 Projections: ${names.join(', ')}
 Reactions, which are shown and never rebuilt: ${reactionNames.join(', ')}
-Exit codes: 0 done, 1 not done, 2 wrong usage.`
+Exit codes: 0 done, 1 not done or DIFFERENT from the old tables, 2 wrong usage.`
 
 await main(async () => {
   const { positionals, help } = readArguments()
@@ -119,6 +119,7 @@ async function rebuildAll(
     for (const { name, position, matches } of rebuilt) {
       console.log(`${name.padEnd(16)} at ${position}, ${comparison(matches)}`)
     }
+    if (rebuilt.some(({ matches }) => matches === false)) process.exitCode = 1
   } catch (error) {
     bars.stop()
     if (!(error instanceof Error)) throw error

@@ -21,7 +21,7 @@ interface CheckedPart {
 export function checkPart(
   before: Link,
   due: Checkpoint,
-  part: readonly ExportedEvent[],
+  given: readonly ExportedEvent[],
 ): CheckedPart {
   const outOfOrder = reordered(given)
   const part = given.toSorted((a, b) => (a.event.position < b.event.position ? -1 : 1))

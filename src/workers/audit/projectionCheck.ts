@@ -55,6 +55,10 @@ export async function checkProjection(
     const fresh = await snapshot(db, projection, shadow)
     const different = differences(live, fresh)
     return { check, examined, findings: different, count: different.length }
+  } catch (error) {
+    if (!(error instanceof UnreadableEvent)) throw error
+    // The other checks go on.
+    return { check, examined, findings: [`cannot be built anew: ${error.message}`], count: 1 }
   } finally {
     await dropSchema(db, shadow)
   }
@@ -97,9 +101,12 @@ async function fill(
   }
 }
 
+/** An event of the log that cannot be decoded: a finding, not the end of the audit. */
+class UnreadableEvent extends Error {}
+
 function readable(item: Item): ReadEvent {
   if ('event' in item) return item.event
-  throw new Error(`${item.poison.type} at ${item.poison.position}: ${item.poison.error}`)
+  throw new UnreadableEvent(`${item.poison.type} at ${item.poison.position}: ${item.poison.error}`)
 }
 
 function differences(live: Snapshot, fresh: Snapshot): string[] {
