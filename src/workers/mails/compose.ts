@@ -1,59 +1,51 @@
-// The words of each mail. What customers have typed is escaped before it becomes HTML.
-import { formatMoney } from '../../domain/money.ts'
-import type { PlacedOrder } from '../../domain/order.ts'
+// Mails about orders as text and HTML. What customers have typed is escaped before it becomes HTML.
 import type { Mail } from './mail.ts'
+import { amountText, factsOf, type OrderThen, oneLine } from './orderFacts.ts'
 import type { MailTemplate } from './outbox.ts'
+import { type Language, wordsOf } from './words.ts'
 
-export interface Letter {
+export interface Letter extends OrderThen {
   id: string
   template: MailTemplate
   to: string
-  name: string
+  /** Undefined where the address is not known to be theirs: a name may be any text. */
+  name: string | undefined
   shopName: string
-  order: PlacedOrder
+  language: Language
 }
 
-const openings: Record<MailTemplate, { subject: string; sentence: string }> = {
-  'order-placed': { subject: 'We have your order', sentence: 'Thank you: we have your order.' },
-  'order-paid': { subject: 'Payment received', sentence: 'Thank you: your payment has arrived.' },
-  'order-shipped': { subject: 'On its way', sentence: 'Your order is on its way to you.' },
-  'order-delivered': { subject: 'Delivered', sentence: 'Your order has been delivered.' },
-  'order-cancelled': { subject: 'Cancelled', sentence: 'Your order has been cancelled.' },
-  'order-expired': {
-    subject: 'Not paid in time',
-    sentence: 'Your order was not paid in time, so it has ended. You are welcome to order again.',
-  },
-  'order-refunded': { subject: 'Refund', sentence: 'We have paid money back to you.' },
-}
-
-/** Writes a letter about an order. */
-export function compose({ id, template, to, name, shopName, order }: Letter): Mail {
-  const { subject, sentence } = openings[template]
-  const lines = order.lines.map(
-    line => `${line.quantity} × ${line.name}: ${formatMoney(line.total)}`,
-  )
-  const total = `Total: ${formatMoney(order.total)}`
-  const greeting = `Hello ${name},`
-  const about = `Order ${order.orderNumber}`
+/** Writes a mail about an order. */
+export function compose(letter: Letter): Mail {
+  const { id, template, to, name, shopName, order, language } = letter
+  const words = wordsOf[language]
+  const { subject, sentence } = words.openings[template]
+  const facts = factsOf(letter, { words, language, withFreeText: name !== undefined })
+  const lines = [
+    ...order.lines.map(
+      line => `${line.quantity} × ${line.name}: ${amountText(line.total, language)}`,
+    ),
+    ...order.charges.map(charge => `${charge.name}: ${amountText(charge.amount, language)}`),
+  ]
+  const total = `${words.total}: ${amountText(order.total, language)}`
+  const greeting = name === undefined ? `${words.greeting},` : `${words.greeting} ${name},`
+  const about = `${words.order} ${order.orderNumber}`
+  const told = facts.length === 0 ? [] : [...facts, '']
+  const items = (texts: readonly string[]) => texts.map(text => `<li>${escapeHtml(text)}</li>`)
   return {
     id,
     to: oneLine(to),
-    subject: oneLine(`${subject}: order ${order.orderNumber}`),
-    text: [greeting, '', sentence, '', about, ...lines, total, '', shopName].join('\n'),
+    subject: oneLine(`${subject}: ${words.about} ${order.orderNumber}`),
+    text: [greeting, '', sentence, '', ...told, about, ...lines, total, '', shopName].join('\n'),
     html: [
       `<p>${escapeHtml(greeting)}</p>`,
       `<p>${escapeHtml(sentence)}</p>`,
+      ...(facts.length === 0 ? [] : [`<ul>${items(facts).join('')}</ul>`]),
       `<h2>${escapeHtml(about)}</h2>`,
-      `<ul>${lines.map(line => `<li>${escapeHtml(line)}</li>`).join('')}</ul>`,
+      `<ul>${items(lines).join('')}</ul>`,
       `<p><strong>${escapeHtml(total)}</strong></p>`,
       `<p>${escapeHtml(shopName)}</p>`,
     ].join('\n'),
   }
-}
-
-/** A line break in a header would let its writer add headers of their own. */
-export function oneLine(text: string) {
-  return text.replace(/[\r\n]+/g, ' ')
 }
 
 const entities: Readonly<Record<string, string>> = {

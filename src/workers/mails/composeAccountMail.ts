@@ -1,6 +1,7 @@
 // The words of the mails about accounts.
-import { escapeHtml, oneLine } from './compose.ts'
+import { escapeHtml } from './compose.ts'
 import type { Mail } from './mail.ts'
+import { oneLine } from './orderFacts.ts'
 
 export interface Addressee {
   /** Of the mail. */

@@ -1,36 +1,65 @@
 // Mails about orders: to whom they go, and what they are written from.
+import type { Codec } from '../../commands/ports.ts'
 import type { Shop } from '../../commands/shop.ts'
+import { type OrderEvent, order } from '../../domain/order.ts'
+import type { EventStore } from '../../eventstore/port.ts'
 import { compose } from './compose.ts'
 import type { DraftFor } from './draft.ts'
+import type { OrderThen } from './orderFacts.ts'
 import { isOrderTemplate } from './outbox.ts'
+import { languageOf } from './words.ts'
 
 export interface OrderDraftParts {
   shop: Shop
+  eventStore: EventStore
+  codec: Codec
   shopName: string
   digestOf(email: string): string
 }
 
 /** Drafts of mails about orders. Throws Unavailable. */
-export function orderDrafts({ shop, shopName, digestOf }: OrderDraftParts): DraftFor {
+export function orderDrafts(parts: OrderDraftParts): DraftFor {
+  const { shop, shopName, digestOf } = parts
   return async ({ event_id, template, order_id }) => {
     if (order_id === null || !isOrderTemplate(template)) return undefined
-    const { state: order } = await shop.orders.load(order_id)
-    if (order.status === 'none') throw codedError('NO_ORDER')
-    const { state: customer } = await shop.customers.load(order.customerId)
+    const then = await orderAt(parts, order_id, event_id)
+    const { state: customer } = await shop.customers.load(then.order.customerId)
     if (customer.status !== 'registered') return undefined
     const { profile, username } = customer
     const to = profile.email
     if (to?.includes('@') !== true) return undefined
-    const letter = { id: `${event_id}.${template}`, template, to, shopName, order }
     const name = profile.firstName ?? username
+    const language = languageOf(then.order.country ?? profile.country)
+    const letter = { id: `${event_id}.${template}`, template, to, shopName, ...then }
     return {
       recipient: digestOf(to),
       isConfirmed: true,
-      finish: async () => ({ mail: compose({ ...letter, name }) }),
+      finish: async () => ({ mail: compose({ ...letter, name, language }) }),
     }
   }
 }
 
-function codedError(code: string): Error {
-  return Object.assign(new Error('a mail is due about an order without events'), { code })
+/**
+ * An order as it was right after an event, with what was recorded together with it: the deadline
+ * of an order that was placed. Throws an error with a code where there is no such event.
+ */
+async function orderAt(
+  { eventStore, codec }: OrderDraftParts,
+  orderId: string,
+  eventId: string,
+): Promise<OrderThen> {
+  let state = order.initial
+  let found: { event: OrderEvent; revision: number } | undefined
+  for await (const recorded of eventStore.readStream(`${order.category}-${orderId}`)) {
+    const event = await codec.decodeFor<OrderEvent>(order, recorded)
+    const isDeadline = event.type === 'PaymentDeadlineSet'
+    if (found !== undefined && !(isDeadline && recorded.revision === found.revision + 1)) break
+    state = order.evolve(state, event)
+    if (recorded.id === eventId) found = { event, revision: recorded.revision }
+  }
+  if (found === undefined || state.status === 'none') {
+    const text = 'a mail is due about an event that is not in the log'
+    throw Object.assign(new Error(text), { code: 'NO_EVENT' })
+  }
+  return { order: state, event: found.event }
 }
