@@ -39,15 +39,20 @@ export interface Accounts {
   /** Locks an account or opens it again; false when there is none. */
   setDisabled(customerId: string, disabled: boolean): Promise<boolean>
   /**
-   * Sets a new password in the place of the one with `oldHash`, voids reset tokens and ends all
-   * sessions but `keep`. False when the password has been changed meanwhile.
+   * Sets a new password in the place of the one with `oldHash`, voids reset tokens, ends all
+   * sessions but `keep` and queues the mail that tells its owner, all at once. False when the
+   * password has been changed meanwhile.
    */
   changePassword(change: PasswordChange): Promise<boolean>
   /**
    * Moves an account to another address; reset tokens that were mailed to the one before are void.
-   * False when another account has it.
+   * False when another account has it. `settleEmail` ends the move once the log has decided it.
    */
   changeEmail(customerId: string, email: string): Promise<boolean>
+  /** Ends a move: the account has this address, which is the one in the log. */
+  settleEmail(customerId: string, email: string): Promise<void>
+  /** Accounts whose move was begun so long ago and not ended: its process has died. */
+  moving(forSeconds: number): Promise<string[]>
   /** By which an address can be recognised and not be read. */
   digestOf(email: string): string
   /** Forgets a person: account, sessions, tokens, waiting mails, and the key to the log. */
@@ -85,10 +90,6 @@ export interface MailSubject {
 export interface Recovery {
   /** Queues a mail for whoever has this address: the same row whether there is such an account. */
   askReset(email: string): Promise<void>
-  /** Queues the news that the password was changed. */
-  tellChanged(customerId: string): Promise<void>
-  /** Queues the news, for the address before it, that the account has another one. */
-  tellMoved(customerId: string, revision: number): Promise<void>
   /**
    * A new token for an account: 32 random bytes, good for ten minutes; those before are void.
    * Undefined when the account has had its share of this hour.

@@ -22,7 +22,7 @@ export async function changePassword(
   request: PasswordChangeRequest,
 ): Promise<Rejection | undefined> {
   const { customerId, oldPassword, newPassword } = request
-  const { accounts, passwords, recovery } = services
+  const { accounts, passwords } = services
   const account = await knowing(services, customerId, oldPassword)
   if (account === undefined) return wrongPassword('/oldPassword')
   const refused = await checkNew(shop, customerId, newPassword)
@@ -31,7 +31,6 @@ export async function changePassword(
   const { passwordHash: oldHash } = account
   const change = { customerId, oldHash, newHash, keep: request.sessionId }
   if (!(await accounts.changePassword(change))) return wrongPassword('/oldPassword')
-  await recovery.tellChanged(customerId)
   return undefined
 }
 
@@ -81,7 +80,6 @@ export async function confirmReset(
   if (refused !== undefined) return refused
   const isUsed = await recovery.use(uid, token, await passwords.hash(newPassword))
   if (!isUsed) return resetExpired()
-  await recovery.tellChanged(uid)
   return undefined
 }
 

@@ -98,6 +98,9 @@ const replacePassword: Statement = {
       set revoked_at = now()
       from changed c
       where s.customer_id = c.customer_id and s.family <> $4 and s.revoked_at is null
+    ), told as (
+      insert into shop.mails (event_id, template, account, customer_id)
+      select gen_random_uuid(), 'password-changed', true, customer_id from changed
     )
     select ${columns} from changed`,
 }
@@ -106,7 +109,7 @@ const replaceEmail: Statement = {
   name: 'accounts_replace_email',
   text: `with changed as (
       update shop.accounts a
-      set email_digest = $2
+      set email_digest = $2, moving_since = now()
       where customer_id = $1
         and not exists (
           select from shop.accounts b where b.email_digest = $2 and b.customer_id <> $1
@@ -119,6 +122,27 @@ const replaceEmail: Statement = {
       where r.customer_id = c.customer_id and r.ended_at is null
     )
     select customer_id from changed`,
+}
+// Where somebody else has the address by now, the account keeps the one that it has.
+const settleEmail: Statement = {
+  name: 'accounts_settle_email',
+  text: `update shop.accounts a
+    set moving_since = null,
+      email_digest = case
+        when exists (
+          select from shop.accounts b where b.email_digest = $2 and b.customer_id <> $1
+        ) then a.email_digest
+        else $2
+      end
+    where customer_id = $1`,
+}
+const findMoving: Statement = {
+  name: 'accounts_moving',
+  text: `select ${columns}
+    from shop.accounts
+    where moving_since < now() - make_interval(secs => $1)
+    order by moving_since
+    limit 100`,
 }
 const forgetForGood: Statement = {
   name: 'accounts_forget_for_good',
@@ -177,6 +201,23 @@ export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
           keep,
         ])
       ).length > 0,
+    ...addressMoves(ask, secrets),
+    digestOf: email => emailDigest(secrets, email),
+    async forget(customerId) {
+      await rows(pool, forgetForGood, [customerId])
+    },
+    async traces(customerId) {
+      const [row] = await rows<TracesRow>(pool, countTraces, [customerId])
+      return tracesOf(row)
+    },
+  }
+}
+
+type Ask = (statement: Statement, values: unknown[]) => Promise<AccountRow[]>
+type AddressMoves = Pick<Accounts, 'changeEmail' | 'settleEmail' | 'moving'>
+
+function addressMoves(ask: Ask, secrets: Secrets): AddressMoves {
+  return {
     async changeEmail(customerId, email) {
       try {
         const values = [customerId, emailDigest(secrets, email)]
@@ -187,13 +228,12 @@ export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
         throw error
       }
     },
-    digestOf: email => emailDigest(secrets, email),
-    async forget(customerId) {
-      await rows(pool, forgetForGood, [customerId])
+    async settleEmail(customerId, email) {
+      await ask(settleEmail, [customerId, emailDigest(secrets, email)])
     },
-    async traces(customerId) {
-      const [row] = await rows<TracesRow>(pool, countTraces, [customerId])
-      return tracesOf(row)
+    async moving(forSeconds) {
+      const found = await ask(findMoving, [forSeconds])
+      return found.map(({ customer_id }) => customer_id)
     },
   }
 }

@@ -14,8 +14,8 @@ const perHourMax = 3
 const queueMail: Statement = {
   name: 'account_mails_queue',
   text: `insert into shop.mails
-      (event_id, template, account, email_digest, customer_id, revision)
-    values ($1, $2, true, $3, $4, $5)`,
+      (event_id, template, account, email_digest)
+    values ($1, $2, true, $3)`,
 }
 const findSubject: Statement = {
   name: 'account_mails_subject',
@@ -84,12 +84,17 @@ const useToken: Statement = {
       set revoked_at = now()
       from used u
       where s.customer_id = u.customer_id and s.revoked_at is null
+    ), changed as (
+      update shop.accounts a
+      set password_hash = $3
+      from used u
+      where a.customer_id = u.customer_id and not a.disabled
+      returning a.customer_id
+    ), told as (
+      insert into shop.mails (event_id, template, account, customer_id)
+      select gen_random_uuid(), 'password-changed', true, customer_id from changed
     )
-    update shop.accounts a
-    set password_hash = $3
-    from used u
-    where a.customer_id = u.customer_id and not a.disabled
-    returning a.customer_id`,
+    select customer_id from changed`,
 }
 
 interface CustomerRow {
@@ -108,13 +113,7 @@ export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
   return {
     async askReset(email) {
       const digest = emailDigest(secrets, email)
-      await ask(queueMail, [randomUUID(), 'password-reset', digest, null, null])
-    },
-    async tellChanged(customerId) {
-      await ask(queueMail, [randomUUID(), 'password-changed', null, customerId, null])
-    },
-    async tellMoved(customerId, revision) {
-      await ask(queueMail, [randomUUID(), 'email-changed', null, customerId, revision])
+      await ask(queueMail, [randomUUID(), 'password-reset', digest])
     },
     async issue(customerId) {
       const token = authenticated(secrets, newSecret(), ['reset', customerId])

@@ -1,9 +1,13 @@
 // Keeps what lies beside the log in step with it, and clears away what has ended.
 import { type Kysely, sql } from 'kysely'
 import type { AccountServices } from '../commands/accountPorts.ts'
+import { settleAddress } from '../commands/profile.ts'
+import type { Shop } from '../commands/shop.ts'
+import { codeOf } from '../kit/codeOf.ts'
 import { within } from '../kit/within.ts'
 import type { Reaction, ReadEvent } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
+import { onceAtATime } from './jobQueue.ts'
 import type { Log } from './log.ts'
 
 /**
@@ -51,8 +55,30 @@ const sweepMsMax = 60_000
 /** Signing keys are replaced after this long; the one before verifies until its last tokens end. */
 const keyLifeSeconds = 30 * 86_400
 
-/** Starts clearing away ended sessions and tokens, and replacing old signing keys. */
-export function startAccountSweep({ accounts, log }: { accounts: AccountServices; log: Log }) {
+const settleMs = 2_000
+/** A request that is under way settles its own change. */
+const settleAfterSeconds = 10
+
+export interface AccountSweepParts {
+  shop: Shop
+  accounts: AccountServices
+  log: Log
+}
+
+/**
+ * Starts clearing away ended sessions and tokens, replacing old signing keys, and settling changes
+ * of addresses whose process has died: the log decides.
+ */
+export function startAccountSweep({ shop, accounts, log }: AccountSweepParts) {
+  const settling = onceAtATime(async () => {
+    try {
+      const moving = await accounts.accounts.moving(settleAfterSeconds)
+      await Promise.all(moving.map(id => settleAddress(shop, accounts.accounts, id)))
+    } catch (error) {
+      log.warn({ error: codeOf(error) }, 'addresses not settled yet')
+    }
+  })
+  const settleTimer = setInterval(settling.wake, settleMs)
   async function sweep(): Promise<void> {
     await accounts.sessions.purge()
     if (await accounts.tokens.rotateKeys(keyLifeSeconds)) log.info({}, 'signing key replaced')
@@ -68,6 +94,8 @@ export function startAccountSweep({ accounts, log }: { accounts: AccountServices
   return {
     async stop(): Promise<void> {
       clearInterval(timer)
+      clearInterval(settleTimer)
+      await settling.settled()
       await sweeping
     },
   }

@@ -5,7 +5,7 @@ import type {
   MailSubject,
 } from '../../commands/accountPorts.ts'
 import type { Codec } from '../../commands/ports.ts'
-import { addressBefore } from '../../commands/profile.ts'
+import { addressesAround } from '../../commands/profile.ts'
 import type { Shop } from '../../commands/shop.ts'
 import type { EventStore } from '../../eventstore/port.ts'
 import { type Addressee, composeChanged, composeMoved, composeReset } from './composeAccountMail.ts'
@@ -32,7 +32,7 @@ export function accountDrafts(parts: AccountDraftParts): DraftFor {
     const { state } = await shop.customers.load(subject.customerId)
     if (state.status !== 'registered' || state.disabled) return undefined
     const { email, firstName } = state.profile
-    const to = template === 'email-changed' ? await before(parts, subject) : email
+    const to = template === 'email-changed' ? await addressBefore(parts, subject) : email
     if (to?.includes('@') !== true) return undefined
     const addressee = { id: event_id, to, name: firstName ?? state.username, shopName }
     const draft: Draft = {
@@ -44,8 +44,11 @@ export function accountDrafts(parts: AccountDraftParts): DraftFor {
   }
 }
 
-const before = (parts: AccountDraftParts, { customerId, revision }: MailSubject) =>
-  addressBefore(parts, customerId, revision ?? 0)
+/** The address before a change of the profile; undefined where the change left it alone. */
+async function addressBefore(parts: AccountDraftParts, { customerId, revision }: MailSubject) {
+  const { before, after } = await addressesAround(parts, customerId, revision ?? 0)
+  return before === after ? undefined : before
+}
 
 async function finish(
   { accounts, resetPage: page }: AccountDraftParts,

@@ -43,11 +43,13 @@ export const mailOutbox: Reaction = plannedReaction({
     'OrderCancelled',
     'OrderExpired',
     'OrderRefunded',
+    'ProfileChanged',
   ],
   async plan(events, db) {
     const due = events.filter(isMailed).filter(event => event.source === undefined)
-    const committed = () => (due.length > 0 ? { mailsQueued: true } : {})
-    return { writes: queueing(db, due), committed }
+    const changes = events.filter(isChange).filter(event => event.source === undefined)
+    const committed = () => (due.length + changes.length > 0 ? { mailsQueued: true } : {})
+    return { writes: [...queueing(db, due), ...queueingChanges(db, changes)], committed }
   },
 })
 
@@ -63,6 +65,29 @@ function queueing(db: Kysely<Tables>, events: readonly MailedEvent[]): CompiledQ
       ${events.map(event => event.data.orderId)}::uuid[],
       ${events.map(traceparentOf)}::text[]
     ) as due(event_id, template, order_id, trace)
+    on conflict (event_id, template) do nothing
+  `
+  return [insert.compile(db)]
+}
+
+type Change = ReadEvent & { type: 'ProfileChanged' }
+
+function isChange(event: ReadEvent): event is Change {
+  return event.type === 'ProfileChanged'
+}
+
+/** Whether the address is another one is found out when the mail is written. */
+function queueingChanges(db: Kysely<Tables>, events: readonly Change[]): CompiledQuery[] {
+  if (events.length === 0) return []
+  const insert = sql`
+    insert into shop.mails (event_id, template, account, customer_id, revision, trace)
+    select event_id, 'email-changed', true, customer_id, revision, trace
+    from unnest(
+      ${events.map(event => event.id)}::uuid[],
+      ${events.map(event => event.data.customerId)}::uuid[],
+      ${events.map(event => event.revision)}::integer[],
+      ${events.map(traceparentOf)}::text[]
+    ) as due(event_id, customer_id, revision, trace)
     on conflict (event_id, template) do nothing
   `
   return [insert.compile(db)]
