@@ -14,6 +14,7 @@ import { startAccountSweep } from './workers/accountUpkeep.ts'
 import { startAuditChain } from './workers/auditChain.ts'
 import { mailAlarm, mailPublisher, publishCheckpoints } from './workers/checkpointPublishing.ts'
 import { startImageJobs } from './workers/images/jobs.ts'
+import { mailLimits } from './workers/mails/limits.ts'
 import { type MailParts, startMails } from './workers/mails/start.ts'
 import { observed } from './workers/observed.ts'
 import { startOrderProcesses } from './workers/orderProcesses.ts'
@@ -129,7 +130,8 @@ function startMailWork(
   closers.push(() => mailer.close())
   const { shopName, publicUrl, resetPageUrl } = config
   const resetPage = resetPageUrl ?? `${publicUrl}/reset-password`
-  const mails = startMails({ ...parts, mailer, shopName, resetPage, limits: undefined })
+  const limits = config.rateLimits === 'off' ? undefined : mailLimits
+  const mails = startMails({ ...parts, mailer, shopName, resetPage, limits })
   parts.signals.on(accountMailsQueued, mails.wake)
   closers.push(() => mails.close())
   return mails

@@ -94,7 +94,6 @@ describe('an order that nobody has paid', () => {
 
 describe('what customers call themselves', () => {
   it.each([
-    ['line breaks', 'Eve\r\nBcc: victim@example.com'],
     ['HTML', '<img src=x onerror=alert(1)>'],
     ['a header of its own', 'Subject: free money'],
     ['letters of everywhere', 'Zoë 李 \u202eevil'],

@@ -8,6 +8,8 @@ export interface MailLimits {
   unconfirmedPerDay: number
 }
 
+export const mailLimits: MailLimits = { perHour: 60, unconfirmedPerDay: 5 }
+
 /** Mails about accounts have limits of their own: those about orders do not use them up. */
 const accountPerHour = 10
 const accountPerDay = 20
