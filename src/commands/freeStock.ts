@@ -1,7 +1,6 @@
 // Stock that can be had: what orders hold whose time has run out counts as free.
-import { isDue } from '../domain/order.ts'
+import { isDue, type Order } from '../domain/order.ts'
 import { available, type Stock } from '../domain/stock.ts'
-import { Lookup } from '../kit/shortLived.ts'
 import { advanceOrder } from './advanceOrder.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
@@ -28,21 +27,27 @@ export async function freeStock(
   if (free >= wanted || state.reservedTotal === 0) return free
   const now = envelope.at.getTime()
   if ((firstDeadlines.get(state.reserved) ?? 0) > now) return free
-  // Asked for together they are one round trip.
-  const deadlines = await Promise.all(
-    [...state.reserved.keys()].map(async orderId => {
-      const at = shop.deadlines.get(orderId)?.at ?? (await readDeadline(shop, orderId))
-      return { orderId, at }
+  const known = knownDeadlines(shop, productId, state)
+  const { due, first } = overdue(state, known, now)
+  if (due.length === 0) firstDeadlines.set(state.reserved, first)
+  // Those that were due last have most likely not been swept yet; the others are looked at by the
+  // next ones that ask. Asked for together they are one round trip.
+  const looked = due.slice(-looksMax)
+  const expired = await Promise.all(
+    looked.map(async orderId => {
+      const { state: order } = await shop.orders.load(orderId)
+      const isUnpaid = isDue(order, now)
+      if (!isUnpaid) remember(known, orderId, order)
+      return isUnpaid ? [orderId] : []
     }),
   )
-  if (deadlines.every(({ orderId }) => shop.deadlines.get(orderId) !== undefined)) {
-    firstDeadlines.set(state.reserved, Math.min(...deadlines.map(({ at }) => at)))
-  }
-  const due = deadlines.filter(({ at }) => at <= now)
-  for (const { orderId } of due) await expireIfDue(shop, orderId, envelope)
-  if (due.length === 0) return free
+  for (const orderId of expired.flat()) await expireIfDue(shop, orderId, envelope)
+  if (expired.flat().length === 0) return free
   return Math.max(0, available((await shop.stock.load(productId)).state))
 }
+
+/** One request looks at no more orders than this. */
+const looksMax = 200
 
 /**
  * When the first of those who hold pieces has to have paid, as long as the same ones hold them: of
@@ -50,38 +55,50 @@ export async function freeStock(
  */
 const firstDeadlines = new WeakMap<Stock['reserved'], number>()
 
-/** Deadlines that are being read: a product that is sold out is asked for by many at once. */
-const readings = new WeakMap<Shop, Lookup<Promise<number>>>()
+/**
+ * Of orders that were looked at, by product: until when they hold their pieces. Orders that are
+ * paid hold them for good. Each is looked at once, after the deadline of its reservation.
+ */
+const lookedAt = new WeakMap<Shop, LookedAt>()
+type LookedAt = Map<string, Map<string, number>>
 
-function readDeadline(shop: Shop, orderId: string): Promise<number> {
-  const underWay = readings.get(shop) ?? new Lookup<Promise<number>>()
-  readings.set(shop, underWay)
-  const reading =
-    underWay.get(orderId) ??
-    lookUpDeadline(shop, orderId).finally(() => {
-      underWay.delete(orderId)
-    })
-  underWay.set(orderId, reading)
-  return reading
+/** Products with orders that outlive their deadline; one that is dropped is looked at anew. */
+const productsMax = 1_000
+
+function knownDeadlines(shop: Shop, productId: string, { reserved }: Stock): Map<string, number> {
+  const products: LookedAt = lookedAt.get(shop) ?? new Map()
+  lookedAt.set(shop, products)
+  const known = products.get(productId) ?? new Map<string, number>()
+  if (!products.has(productId) && products.size >= productsMax) products.clear()
+  products.set(productId, known)
+  if (known.size > 2 * reserved.size) {
+    for (const orderId of known.keys()) if (!reserved.has(orderId)) known.delete(orderId)
+  }
+  return known
 }
 
-/** Remembered: the orders of a product that is sold out do not change. */
-async function lookUpDeadline(shop: Shop, orderId: string): Promise<number> {
-  const { state } = await shop.orders.load(orderId)
-  const isWaiting = state.status === 'pending' && state.expiresAt !== null
-  const at = isWaiting ? (state.expiresAt ?? Infinity) : Infinity
-  if (state.status !== 'none' && state.status !== 'submitted') shop.deadlines.set(orderId, { at })
-  return at
+function remember(known: Map<string, number>, orderId: string, order: Order): void {
+  if (order.status === 'none' || order.status === 'submitted') return
+  known.set(orderId, order.status === 'pending' ? (order.expiresAt ?? Infinity) : Infinity)
+}
+
+/** Orders whose time may have run out, the last one due last, and when the next one is. */
+function overdue({ reserved, deadlines }: Stock, known: Map<string, number>, now: number) {
+  const due: { orderId: string; at: number }[] = []
+  let first = Infinity
+  for (const orderId of reserved.keys()) {
+    const at = known.get(orderId) ?? deadlines.get(orderId) ?? 0
+    if (at <= now) due.push({ orderId, at })
+    else first = Math.min(first, at)
+  }
+  due.sort((one, other) => one.at - other.at)
+  return { due: due.map(({ orderId }) => orderId), first }
 }
 
 /** Brings an order whose time has run out to its end; any other one is left alone. */
 export async function expireIfDue(shop: Shop, orderId: string, cause: Envelope): Promise<void> {
   const { state } = await shop.orders.load(orderId)
-  if (!isDue(state, cause.at.getTime())) {
-    // Paid in time, or ended: whatever it holds now is not held by an unpaid order.
-    if (state.status !== 'pending') shop.deadlines.set(orderId, { at: Infinity })
-    return
-  }
+  if (!isDue(state, cause.at.getTime())) return
   await advanceOrder(shop, orderId, {
     commandId: cause.commandId,
     correlationId: cause.correlationId,

@@ -1,6 +1,7 @@
 // What an order's process does to stock: promises, promises anew, gives back, hands over.
 import type { Decision } from '../domain/aggregate.ts'
 import { demand } from '../domain/order.ts'
+import { deadlineOf } from '../domain/orderPayments.ts'
 import { isRejection } from '../domain/rejection.ts'
 import {
   commit,
@@ -18,9 +19,12 @@ export async function promiseStock(at: Step): Promise<ReadonlySet<string>> {
   const { order } = at
   const isFirst = order.round === 0
   const decide = isFirst ? reserve : reserveAgain
+  const deadline = deadlineOf(order, at.cause.at.getTime(), at.shop.orderExpiryMs)
+  // What is promised anew has been paid already.
+  const until = isFirst && deadline !== null ? { deadline } : {}
   const answers = await Promise.all(
     [...demand(order)].map(async ([productId, quantity]) => {
-      const input = { productId, orderId: order.orderId, quantity }
+      const input = { productId, orderId: order.orderId, quantity, ...until }
       const outcome = await onStock(at, `reserve${roundOf(order.round)}/${productId}`, {
         productId,
         decide: state => decide(state, input),

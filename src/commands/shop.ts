@@ -9,7 +9,7 @@ import { type Order, type OrderEvent, order } from '../domain/order.ts'
 import { type Product, type ProductEvent, product } from '../domain/product.ts'
 import { type SkuClaim, type SkuClaimEvent, skuClaim } from '../domain/skuClaim.ts'
 import { type Stock, type StockEvent, stock } from '../domain/stock.ts'
-import type { Cache, Clock, PaymentProvider } from './ports.ts'
+import type { Clock, PaymentProvider } from './ports.ts'
 import { createRepository, type Repository, type RepositoryParts } from './repository.ts'
 
 export interface Shop {
@@ -29,8 +29,6 @@ export interface Shop {
   currency: string
   /** How long an order waits to be paid. */
   orderExpiryMs: number
-  /** Until when orders wait to be paid, as far as somebody has had to know. */
-  deadlines: Cache<{ at: number }>
 }
 
 export interface ShopParts extends RepositoryParts {
@@ -61,6 +59,5 @@ export function createShop(all: ShopParts): Shop {
     payments,
     currency,
     orderExpiryMs,
-    deadlines: parts.cache<{ at: number }>(),
   }
 }

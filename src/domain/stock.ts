@@ -4,7 +4,7 @@ import { Compile } from 'typebox/compile'
 import type { Aggregate, Decision, EventOf } from './aggregate.ts'
 import { PersistentMap } from './persistentMap.ts'
 import { reject } from './rejection.ts'
-import { Id, Payload, Quantity, Reason, strict } from './types.ts'
+import { Id, Moment, Payload, Quantity, Reason, strict } from './types.ts'
 import { withLast } from './withLast.ts'
 
 export const adjustmentReasons = [
@@ -37,7 +37,8 @@ export const StockEvents = {
     delta: Delta,
     note: Type.Optional(Reason),
   }),
-  StockReserved: Payload(reservation),
+  /** `deadline` is until when the order waits to be paid; without one that has to be looked up. */
+  StockReserved: Payload({ ...reservation, deadline: Type.Optional(Moment) }),
   /** Recorded, so that whoever asks again for this order gets the same answer. */
   ReservationRefused: Payload({ ...reservation, available: Type.Integer({ minimum: 0 }) }),
   ReservationReleased: Payload(reservation),
@@ -51,6 +52,8 @@ export interface Stock {
   /** Pieces promised to open orders, by order. */
   reserved: PersistentMap<number>
   reservedTotal: number
+  /** When orders that hold pieces have to be paid, as far as their reservations say so. */
+  deadlines: PersistentMap<number>
   /**
    * The last orders that were refused, released or committed: a straggler that asks to reserve for
    * one of them again must not be served. Bounded, since a straggler is late by seconds.
@@ -67,6 +70,7 @@ const writtenStock = Compile(
       onHand: Type.Integer(),
       reserved: Type.Array(Type.Tuple([Id, Quantity])),
       reservedTotal: PiecesEver,
+      deadlines: Type.Array(Type.Tuple([Id, Moment])),
       settled: Type.Array(Id, { maxItems: settledMax }),
     },
     strict,
@@ -76,16 +80,24 @@ const writtenStock = Compile(
 export const stock: Aggregate<Stock, StockEvent> = {
   category: 'stock',
   events: StockEvents,
-  initial: { onHand: 0, reserved: PersistentMap.empty(), reservedTotal: 0, settled: [] },
+  initial: {
+    onHand: 0,
+    reserved: PersistentMap.empty(),
+    reservedTotal: 0,
+    deadlines: PersistentMap.empty(),
+    settled: [],
+  },
   evolve(state, event) {
     switch (event.type) {
       case 'StockAdjusted':
       case 'StockCounted':
         return { ...state, onHand: state.onHand + event.data.delta }
       case 'StockReserved': {
-        const { orderId, quantity } = event.data
+        const { orderId, quantity, deadline } = event.data
+        const { deadlines } = state
         return {
           ...state,
+          deadlines: deadline === undefined ? deadlines : deadlines.set(orderId, deadline),
           reserved: state.reserved.set(orderId, quantity),
           reservedTotal: state.reservedTotal + quantity,
         }
@@ -99,13 +111,19 @@ export const stock: Aggregate<Stock, StockEvent> = {
     }
   },
   snapshot: {
-    version: 1,
-    write: state => ({ ...state, reserved: [...state.reserved] }),
+    version: 2,
+    write: state => ({
+      ...state,
+      reserved: [...state.reserved],
+      deadlines: [...state.deadlines],
+    }),
     read(written) {
       if (!writtenStock.Check(written)) return undefined
       let reserved = PersistentMap.empty<number>()
       for (const [orderId, quantity] of written.reserved) reserved = reserved.set(orderId, quantity)
-      return { ...written, reserved }
+      let deadlines = PersistentMap.empty<number>()
+      for (const [orderId, at] of written.deadlines) deadlines = deadlines.set(orderId, at)
+      return { ...written, reserved, deadlines }
     },
   },
 }
@@ -113,7 +131,8 @@ export const stock: Aggregate<Stock, StockEvent> = {
 function close(state: Stock, closed: { orderId: string; quantity: number }): Stock {
   const reserved = state.reserved.delete(closed.orderId)
   const reservedTotal = state.reservedTotal - closed.quantity
-  return { ...state, reserved, reservedTotal, settled: settle(state, closed.orderId) }
+  const deadlines = state.deadlines.delete(closed.orderId)
+  return { ...state, reserved, reservedTotal, deadlines, settled: settle(state, closed.orderId) }
 }
 
 function settle(state: Stock, orderId: string) {
@@ -174,7 +193,8 @@ export function reserveAgain(state: Stock, input: Reservation): Decision<StockEv
   if (state.reserved.has(input.orderId)) return []
   const free = available(state)
   if (free < input.quantity) {
-    return [{ type: 'ReservationRefused', data: { ...input, available: Math.max(0, free) } }]
+    const { deadline: _, ...refused } = input
+    return [{ type: 'ReservationRefused', data: { ...refused, available: Math.max(0, free) } }]
   }
   return [{ type: 'StockReserved', data: input }]
 }

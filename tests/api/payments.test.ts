@@ -186,6 +186,7 @@ describe('a card', () => {
     await pay(orderId, 'card_needs_action')
     const paymentId = await openPaymentOf(orderId)
     await letRunOut(shop, orderId)
+    await reaches(orderId, 'expired')
     await newOrder(bob, productId)
     await shop.back.pool.query(
       `update shop.simulated_payments set status = 'processing' where payment_id = $1`,

@@ -5,6 +5,7 @@ import {
   adjust,
   adjustmentReasons,
   commit,
+  countPieces,
   release,
   reserve,
   type Stock,
@@ -28,6 +29,10 @@ const asks = fc.oneof(
     .map((input): StockAsk => {
       return { asked: 'adjust', input, decide: state => adjust(state, input), addsUp: true }
     }),
+  fc.nat(20).map((counted): StockAsk => {
+    const decide: StockAsk['decide'] = state => countPieces(state, { productId, counted })
+    return { asked: 'count', input: counted, decide, addsUp: true }
+  }),
   fc
     .record({
       productId: fc.constant(productId),
@@ -47,7 +52,7 @@ const asks = fc.oneof(
 
 /** What is in the house follows from the movements alone. */
 function piecesOf(event: StockEvent): number {
-  if (event.type === 'StockAdjusted') return event.data.delta
+  if (event.type === 'StockAdjusted' || event.type === 'StockCounted') return event.data.delta
   return event.type === 'ReservationCommitted' ? -event.data.quantity : 0
 }
 

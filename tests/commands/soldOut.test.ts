@@ -1,0 +1,74 @@
+// A product that is sold out to orders that wait to be paid: asking for it loads none of them.
+import { describe, expect, it } from 'vitest'
+import { createProduct } from '../../src/commands/catalogue.ts'
+import { systemEnvelope } from '../../src/commands/command.ts'
+import { freeStock } from '../../src/commands/freeStock.ts'
+import { digestOf, newId } from '../../src/commands/ids.ts'
+import { placeOrder } from '../../src/commands/placeOrder.ts'
+import { createShop } from '../../src/commands/shop.ts'
+import { eventSchemas } from '../../src/domain/events.ts'
+import { isRejection } from '../../src/domain/rejection.ts'
+import { createCodec } from '../../src/eventstore/codec.ts'
+import { memoryEventStore } from '../../src/eventstore/memory.ts'
+import type { EventStore } from '../../src/eventstore/port.ts'
+import { streamCaches } from '../../src/infra/caches.ts'
+import { gbp } from '../support/samples.ts'
+import { testSeals } from '../support/testSeals.ts'
+
+const orders = 300
+const expiryMs = 60_000
+const placedAt = new Date('2026-01-01T10:00:00Z')
+const later = (ms: number) => new Date(placedAt.getTime() + ms)
+
+/** A shop that remembers 20 streams of a kind, and counts the order streams that it reads. */
+async function soldOut() {
+  const log = memoryEventStore()
+  const reads = { orders: 0 }
+  const counted: EventStore = {
+    ...log,
+    readPage(stream, from) {
+      if (stream.startsWith('order-')) reads.orders += 1
+      return log.readPage(stream, from)
+    },
+  }
+  const shop = createShop({
+    eventStore: counted,
+    codec: createCodec(eventSchemas, testSeals()),
+    cache: streamCaches(20),
+    fingerprint: digestOf,
+    clock: () => placedAt,
+    payments: { name: 'none' },
+    currency: 'GBP',
+    orderExpiryMs: expiryMs,
+  } as unknown as Parameters<typeof createShop>[0])
+  const input = { name: 'Lantern', price: gbp(425), stock: orders }
+  const made = await createProduct.run(shop, input, systemEnvelope('test', placedAt))
+  if (isRejection(made)) throw new Error(made.detail)
+  const productId = made.id
+  for (let number = 0; number < orders; number += 1) {
+    const id = newId()
+    const actor = { role: 'customer', id, roles: ['customer'] } as const
+    const placed = await placeOrder.run(
+      shop,
+      { items: [{ productId, quantity: 1 }], shippingAddress: 'Leeds 1', phoneNumber: '1' },
+      { ...systemEnvelope('test', placedAt), actor },
+    )
+    if (isRejection(placed)) throw new Error(placed.detail)
+  }
+  reads.orders = 0
+  const ask = (at: Date) => freeStock(shop, { productId, wanted: 1 }, systemEnvelope('test', at))
+  return { reads, ask, log, shop, productId }
+}
+
+describe('a product that is sold out to unpaid orders', () => {
+  it('is asked for without a look at any of them, as long as none of them is due', async () => {
+    const { reads, ask } = await soldOut()
+    for (let times = 0; times < 20; times += 1) expect(await ask(later(1_000))).toBe(0)
+    expect(reads.orders).toBe(0)
+  })
+
+  it('can be had as soon as their time has run out, without any worker', async () => {
+    const { ask } = await soldOut()
+    expect(await ask(later(expiryMs + 1))).toBeGreaterThan(0)
+  })
+})
