@@ -6,6 +6,7 @@ import { buildServer } from './api/server.ts'
 import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
 import type { FileStore, Imaging } from './commands/imagePorts.ts'
 import { type Config, localUrl } from './config.ts'
+import type { Health } from './health.ts'
 import { createAnswerCache } from './infra/answerCache.ts'
 import { assertWritable, createFileStore } from './infra/fileStore.ts'
 import { createImaging } from './infra/imaging.ts'
@@ -67,7 +68,7 @@ export interface Starting {
 
 async function start(config: Config, parts: Parts, { closers, say }: Starting): Promise<string> {
   const log = pino({ level: config.logLevel })
-  const watching = await createWatching(config, parts.api ? 'api' : 'worker')
+  const watching = await createWatching(config, parts.api ? 'api' : 'worker', log)
   closers.push(watching.close)
   await assertWritable(config.filesDirectory)
   const open = await openShop(config, watching)
@@ -78,7 +79,7 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
   await assertOwnRedis(redis, open.shopId)
   const signals = createSignals(redis)
   closers.push(signals.close)
-  const { metrics, tracing } = watching
+  const { metrics, tracing, health } = watching
   const cacheRedis = createRedis((config.cacheRedisUrl ?? config.redisUrl).reveal())
   closers.push(() => cacheRedis.disconnect())
   const answers = createAnswerCache(cacheRedis, {
@@ -88,7 +89,7 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
   })
   const queues = openQueues(redis)
   closers.push(queues.close)
-  await watching.serve(open, queues)
+  await watching.serve(open, queues, redis)
   const progress = createProgress()
   const images = { files: createFileStore(config.filesDirectory), imaging: createImaging() }
 
@@ -107,6 +108,7 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
     queues: queues.queues,
     metrics,
     tracing,
+    health,
     log,
     sender: createWebhookSender({ allowedNetworks: config.webhookAllowedNetworks }),
     hasPort,
@@ -157,6 +159,7 @@ export type WorkerParts = Awaited<ReturnType<typeof openShop>> & {
   queues: ReturnType<typeof openQueues>['queues']
   metrics: Metrics
   tracing: Tracing
+  health: Health
   log: Logger
   sender: ReturnType<typeof createWebhookSender>
   hasPort: boolean

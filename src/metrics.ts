@@ -19,6 +19,8 @@ export interface Metrics {
   payment(kind: 'charge' | 'cancel' | 'refund', result: string): void
   /** A mail was given to the mail server, was not taken, or will not be tried again. */
   mail(template: string, result: 'sent' | 'failed' | 'undeliverable'): void
+  /** Whether a server or a part of it works: `postgres`, `disk`, `redis` and the like. */
+  dependency(name: string, isUp: boolean): void
   /** A webhook was delivered, or was not taken. */
   webhook(result: 'delivered' | 'failed'): void
   /** Whether the signer refuses to sign the log because it was tampered with. */
@@ -36,6 +38,7 @@ export const noMetrics: Metrics = {
   request: () => undefined,
   payment: () => undefined,
   mail: () => undefined,
+  dependency: () => undefined,
   webhook: () => undefined,
   auditAlarm: () => undefined,
 }

@@ -1,7 +1,10 @@
 // What watches a shop: metrics on a port of their own, and traces to a collector.
 import type { Config } from './config.ts'
 import type { EventStore } from './eventstore/port.ts'
+import type { HealthLog } from './health.ts'
+import { createChecks } from './healthChecks.ts'
 import { addSources, createMetrics, serveMetrics } from './infra/metrics.ts'
+import type { Redis } from './infra/redis.ts'
 import type { OpenShop } from './openShop.ts'
 import { countOpenMails } from './projections/mailQueries.ts'
 import { type ProjectionState, projectionStates } from './projections/orderQueries.ts'
@@ -11,22 +14,30 @@ import type { openQueues } from './workers/jobQueue.ts'
 type Queues = ReturnType<typeof openQueues>
 
 export interface Watching extends Observing {
-  /** Serves the metrics, where a port is set for them. */
-  serve(shop: OpenShop, queues: Queues): Promise<void>
+  /** Checks the servers from now on, and serves the metrics where a port is set for them. */
+  serve(shop: OpenShop, queues: Queues, redis: Redis): Promise<void>
   close(): Promise<void>
 }
 
 /** Metrics and traces of one process, as its settings want them. */
-export async function createWatching(config: Config, role: string): Promise<Watching> {
+export async function createWatching(
+  config: Config,
+  role: string,
+  log: HealthLog,
+): Promise<Watching> {
   const { registry, metrics } = createMetrics()
+  const { health, start } = createChecks(log, metrics)
   const endpoint = config.otlpEndpoint
   const service = `orderstream-${role}`
   const tracing = endpoint === undefined ? undefined : await openTracing({ endpoint, service })
-  let stop: (() => Promise<void>) | undefined
+  const closers: (() => Promise<void>)[] = []
   return {
     metrics,
     tracing: tracing ?? noTracing,
-    async serve(shop, { queues }) {
+    health,
+    async serve(shop, { queues }, redis) {
+      const isStoreApart = config.eventStoreUrl !== undefined
+      closers.push((await start({ ...shop, isStoreApart, redis })).stop)
       const port = config.metricsPort
       if (port === undefined) return
       addSources(registry, {
@@ -34,10 +45,11 @@ export async function createWatching(config: Config, role: string): Promise<Watc
         queues: async () => (await Promise.all(queues.map(depthOf))).flat(),
         mails: () => countOpenMails(shop.db),
       })
-      stop = (await serveMetrics(registry, { host: config.host, port })).close
+      const on = { host: config.host, port, readiness: health.readiness }
+      closers.push((await serveMetrics(registry, on)).close)
     },
     async close() {
-      await stop?.()
+      for (const stop of closers) await stop()
       await tracing?.close()
     },
   }

@@ -131,13 +131,10 @@ interface Sealing {
 }
 
 /** Opens database and log, when the settings are the ones that belong to them. */
-async function openData(
-  config: Config,
-  { secrets, seals }: Sealing,
-  { metrics, tracing }: Observing,
-) {
+async function openData(config: Config, { secrets, seals }: Sealing, observing: Observing) {
+  const { metrics, tracing, health } = observing
   const url = config.databaseUrl.reveal()
-  const pool = createPool(url, { size: config.databasePoolSize })
+  const pool = createPool(url, { size: config.databasePoolSize, onFailure: health.failed })
   const settings = {
     currency: config.currency,
     secrets,

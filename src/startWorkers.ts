@@ -49,6 +49,7 @@ export async function startWorkers(
     size: projections.length + workerSessions,
     applicationName: 'orderstream-workers',
     pipeline: true,
+    onFailure: parts.health.failed,
   })
   closers.push(() => pool.end())
   const db = createDatabase(pool)

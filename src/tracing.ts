@@ -1,4 +1,5 @@
 // Traces that follow a command into what comes of it. Rooms speak to this port; infra exports them.
+import { type Health, noHealth } from './health.ts'
 import { type Metrics, noMetrics } from './metrics.ts'
 
 /** Where in which trace: 32 and 16 hexadecimal digits. */
@@ -41,10 +42,15 @@ export const noTracing: Tracing = {
 export interface Observing {
   metrics: Metrics
   tracing: Tracing
+  health: Health
 }
 
 /** For scripts: nobody looks. */
-export const unobserved: Observing = { metrics: noMetrics, tracing: noTracing }
+export const unobserved: Observing = {
+  metrics: noMetrics,
+  tracing: noTracing,
+  health: noHealth,
+}
 
 /** What the log says of where an event comes from. */
 export interface Caused {

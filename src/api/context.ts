@@ -16,6 +16,7 @@ import type { Shop } from '../commands/shop.ts'
 import type { WebhookSender, Webhooks } from '../commands/webhookPorts.ts'
 import type { Config } from '../config.ts'
 import type { EventStore } from '../eventstore/port.ts'
+import type { Health } from '../health.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Reaction } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
@@ -107,6 +108,5 @@ export interface ApiContext {
   tracing: Tracing
   /** Tells those who send mails that one waits; without it they find it a little later. */
   wakeMailers(): void
-  /** Resolves when Redis answers. */
-  redis: { ping(): Promise<unknown> }
+  health: Health
 }

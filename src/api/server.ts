@@ -7,6 +7,7 @@ import { newId } from '../commands/ids.ts'
 import type { Config } from '../config.ts'
 import { authenticate } from './actor.ts'
 import { usePrivateAnswers } from './caching.ts'
+import { refuseWhenClosing } from './closing.ts'
 import type { ApiContext } from './context.ts'
 import { useFastLane } from './fastLane.ts'
 import { useGate } from './gate.ts'
@@ -127,6 +128,7 @@ export async function buildServer(
     done()
   })
   usePrivateAnswers(app)
+  refuseWhenClosing(app)
   usePatience(app, patienceMs)
   useGate(app, context.config.commandsMax)
   watchRoutes(app, context.config)
@@ -176,6 +178,8 @@ function bareServer({ config, log }: { config: Config; log: FastifyBaseLogger })
     clientErrorHandler: createClientErrors(secure),
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
+    // The framework's own answer would not be a problem like all others.
+    return503OnClosing: false,
     trustProxy: [...config.trustProxy],
   })
 }

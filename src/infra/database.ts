@@ -22,6 +22,8 @@ export interface PoolOptions {
   statementTimeoutMs?: number
   /** Sends statements that are asked for at once without waiting for each other's answers. */
   pipeline?: boolean
+  /** Told of everything that the server could not do for a transient reason. */
+  onFailure?: (error: unknown) => void
 }
 
 const parsers = new Map<number, (text: string) => unknown>([
@@ -74,7 +76,8 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
   }
   const isPatient = statementMs === 0
   const limitMs = (isPatient ? statementTimeoutMs : statementMs) + marginMs
-  return watchedPool(config, { limitMs, isPatient })
+  const { onFailure = () => undefined } = options
+  return watchedPool(config, { limitMs, isPatient, onFailure })
 }
 
 /**

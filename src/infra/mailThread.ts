@@ -25,6 +25,7 @@ const transport = createTransport({
   url: smtpUrl,
   pool: true,
   maxConnections: 6,
+  dnsTimeout: 5_000,
   connectionTimeout: 5_000,
   greetingTimeout: 5_000,
   // A server may look at a mail for long before it says that it has taken it (RFC 5321, 4.5.3.2):

@@ -98,10 +98,17 @@ function edgeMetrics(registry: Registry): Omit<Metrics, keyof LogMetrics> {
     help: '1 while the log is not signed because it was tampered with',
     registers: [registry],
   })
+  const dependencies = new Gauge({
+    name: 'orderstream_dependency_up',
+    help: 'Whether what the shop depends on works: 1 or 0',
+    labelNames: ['name'],
+    registers: [registry],
+  })
   return {
     request: requestTimes(requests),
     payment: (kind, result) => payments.inc({ kind, result }),
     mail: (template, result) => mails.inc({ template, result }),
+    dependency: (name, isUp) => dependencies.set({ name }, isUp ? 1 : 0),
     webhook: result => webhooks.inc({ result }),
     auditAlarm: isOn => alarm.set(isOn ? 1 : 0),
   }
@@ -173,10 +180,22 @@ function orNothing<T>(asked: Promise<T[]>): Promise<T[]> {
   return asked.catch(() => [])
 }
 
-/** Serves /metrics and nothing else. */
-export async function serveMetrics(registry: Registry, on: { host: string; port: number }) {
+/** Serves /metrics and /readyz, and nothing else. */
+export async function serveMetrics(
+  registry: Registry,
+  on: { host: string; port: number; readiness(): { status: string } },
+) {
   const server = createServer(async (request, response) => {
-    if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
+    const path = request.method === 'GET' ? request.url?.split('?')[0] : undefined
+    if (path === '/readyz') {
+      const readiness = on.readiness()
+      response.writeHead(readiness.status === 'not-ready' ? 503 : 200, {
+        'content-type': 'application/json; charset=utf-8',
+      })
+      response.end(JSON.stringify(readiness))
+      return
+    }
+    if (path !== '/metrics') {
       response.writeHead(404).end()
       return
     }

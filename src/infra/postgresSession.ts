@@ -2,6 +2,7 @@
 // failed for a transient reason is told as Unavailable.
 import { Socket } from 'node:net'
 import pg from 'pg'
+import { Unavailable } from '../eventstore/port.ts'
 import { stateOf } from '../kit/transient.ts'
 import { translated, unanswered, unreachable } from './postgresErrors.ts'
 import { unwatch, type Watched, watch } from './silence.ts'
@@ -47,6 +48,8 @@ export interface WatchOptions {
   limitMs: number
   /** Whether its statements may take as long as they like: then silence alone is no fault. */
   isPatient: boolean
+  /** Told of everything that the server could not do for a transient reason. */
+  onFailure(error: unknown): void
 }
 
 /** A statement that changes how long those after it may take, until the session is given back. */
@@ -67,12 +70,15 @@ class WatchedSession implements Session, Watched {
   readonly #client: pg.PoolClient
   readonly #options: pg.PoolConfig
   readonly #isPatient: boolean
+  readonly #onFailure: (error: unknown) => void
   #waiting = 0
   #mayTakeLong = false
   #idleSince = Number.POSITIVE_INFINITY
   #pinging: Promise<unknown> | undefined
 
-  constructor(client: pg.PoolClient, options: pg.PoolConfig, { limitMs, isPatient }: WatchOptions) {
+  constructor(client: pg.PoolClient, options: pg.PoolConfig, watching: WatchOptions) {
+    const { limitMs, isPatient, onFailure } = watching
+    this.#onFailure = onFailure
     this.#client = client
     this.#options = options
     this.#isPatient = isPatient
@@ -165,7 +171,9 @@ class WatchedSession implements Session, Watched {
 
   readonly #failed = (error: unknown): never => {
     this.#waiting -= 1
-    throw this.isBroken ? unanswered(error) : translated(error)
+    const failure = this.isBroken ? unanswered(error) : translated(error)
+    if (failure instanceof Unavailable) this.#onFailure(failure)
+    throw failure
   }
 
   inOnePacket<T>(send: () => T): T {

@@ -45,6 +45,11 @@ export function stateOf(error: unknown): string | undefined {
   return undefined
 }
 
+/** The codes of an error and of what has caused it. */
+export function codesOf(error: unknown): string[] {
+  return causesOf(error).flatMap(({ code }) => (typeof code === 'string' ? [code] : []))
+}
+
 function isTransientCode(code: unknown): boolean {
   if (typeof code !== 'string') return false
   return isState(code) ? transientState.test(code) : transientCodes.has(code)

@@ -1,4 +1,5 @@
 // A mail server that is away: no mail is tried until it may be back, and none is at fault.
+import { type Health, noHealth } from '../../health.ts'
 import type { Log } from '../log.ts'
 
 const firstPauseMs = 250
@@ -17,7 +18,7 @@ export interface Outage {
 }
 
 /** Shared by all lanes of a process. */
-export function createOutage(log: Log): Outage {
+export function createOutage(log: Log, health: Pick<Health, 'report'> = noHealth): Outage {
   const listeners: (() => void)[] = []
   let pauses = 0
   let timer: NodeJS.Timeout | undefined
@@ -29,6 +30,7 @@ export function createOutage(log: Log): Outage {
     isPaused: () => timer !== undefined,
     serverIsAway(code) {
       if (timer !== undefined) return
+      health.report('mail', code)
       if (pauses === 0) log.error({ event: 'mail-server-away', error: code }, 'mail server away')
       const full = Math.min(pauseMaxMs, firstPauseMs * 2 ** pauses)
       pauses += 1
@@ -37,6 +39,7 @@ export function createOutage(log: Log): Outage {
     serverIsBack() {
       if (pauses > 0) log.info({ event: 'mail-server-back' }, 'mail server back')
       pauses = 0
+      health.report('mail')
     },
     onResume: listener => void listeners.push(listener),
     stop: () => clearTimeout(timer),

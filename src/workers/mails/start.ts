@@ -1,6 +1,8 @@
 // Starts the sending of mails: a lane for those about orders and one for those about accounts.
+
 import type { ConnectionOptions } from 'bullmq'
 import type { Kysely } from 'kysely'
+import type { Health } from '../../health.ts'
 import type { Metrics } from '../../metrics.ts'
 import type { Tables } from '../../projections/tables.ts'
 import type { Tracing } from '../../tracing.ts'
@@ -14,6 +16,8 @@ import { createOutage } from './outage.ts'
 import { createMailQueue } from './queue.ts'
 
 export interface MailParts extends AccountDraftParts {
+  /** Told whether the mail server can be used. */
+  health?: Health
   db: Kysely<Tables>
   mailer: Mailer
   connection: ConnectionOptions
@@ -26,7 +30,7 @@ export interface MailParts extends AccountDraftParts {
 /** Starts both lanes; `wake` is for whoever has queued a mail. */
 export function startMails(parts: MailParts) {
   const { digestOf } = parts.accounts.accounts
-  const outage = createOutage(parts.log)
+  const outage = createOutage(parts.log, parts.health)
   const shared = { ...parts, outage }
   const lanes = [
     { account: true, draftFor: accountDrafts(parts) },

@@ -16,7 +16,7 @@ const kit = /^kit\//
 const ports = /^commands\/(ports|accountPorts|auditPorts|imagePorts|webhookPorts)\.ts$/
 const storePort = /^eventstore\/port\.ts$/
 /** What is counted and traced: every room but the domain may say it. */
-const observing = /^(metrics|tracing)\.ts$/
+const observing = /^(metrics|tracing|health)\.ts$/
 
 /** Dependencies point inward: domain ← commands ← api, domain ← projections ← api and workers. */
 export const rooms: Record<string, Room> = {

@@ -1,0 +1,194 @@
+// Looks all the time whether the servers answer, over the connections that commands use.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { EventStore } from './eventstore/port.ts'
+import { createHealth, type Health, type HealthLog } from './health.ts'
+import type { Database, Pool } from './infra/database.ts'
+import type { Redis } from './infra/redis.ts'
+import { codesOf, stateOf } from './kit/transient.ts'
+import { within } from './kit/within.ts'
+import type { Metrics } from './metrics.ts'
+import { projectionStates } from './projections/orderQueries.ts'
+
+export interface Checked {
+  pool: Pool
+  db: Database
+  eventStore: EventStore
+  /** Whether the events are elsewhere than in PostgreSQL. */
+  isStoreApart: boolean
+  redis: Redis
+}
+
+const everyMs = 1_000
+const deadlineMs = 2_000
+/** A write that has failed counts for so long, whatever else can be written. */
+const writeTroubleMs = 5_000
+/** One good answer may come over the one connection that works. */
+const answersEnough = 2
+/** Rounds between two looks at the read models. */
+const projectionRounds = 10
+const behindMaxMs = 30_000
+
+/** What PostgreSQL says of itself that lasts longer than a statement, and what it is about. */
+const lasting: Readonly<Record<string, { dependency: 'disk' | 'postgres'; reason: string }>> = {
+  '53100': { dependency: 'disk', reason: 'disk full' },
+  '58030': { dependency: 'disk', reason: 'input/output error' },
+  '25006': { dependency: 'postgres', reason: 'read-only' },
+}
+const words: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'refuses connections',
+  ECONNRESET: 'closes connections',
+  ETIMEDOUT: 'silent',
+  UNAVAILABLE: 'no session to be had',
+  ENOTFOUND: 'unknown host',
+  '53300': 'too many connections',
+  '57P01': 'shutting down',
+  '57P02': 'restarting after a crash',
+  '57P03': 'starting',
+}
+
+/** What PostgreSQL was like: the last write that it refused for long, and when. */
+interface PostgresState {
+  failedAt: number
+  state: string | undefined
+  /** How often PostgreSQL has answered since it last did not. */
+  answers: number
+}
+
+/** Health that is kept up to date by `start`. */
+export function createChecks(log: HealthLog, metrics: Pick<Metrics, 'dependency'>) {
+  const known: PostgresState = {
+    failedAt: Number.NEGATIVE_INFINITY,
+    state: undefined,
+    answers: answersEnough,
+  }
+  const health: Health = createHealth(log, metrics, error => {
+    const state = stateOf(error)
+    const trouble = state === undefined ? undefined : lasting[state]
+    if (trouble === undefined) return
+    Object.assign(known, { failedAt: performance.now(), state })
+    health.report(trouble.dependency, trouble.reason)
+  })
+  return {
+    health,
+    /** Looks at once, and then every second until `stop`. */
+    async start(checked: Checked) {
+      let round = 0
+      const look = async () => {
+        await Promise.all([
+          checkPostgres(checked, health, known),
+          checkStore(checked, health),
+          checkRedis(checked, health),
+          round % projectionRounds === 0 ? checkProjections(checked, health) : undefined,
+        ])
+        round += 1
+      }
+      await look()
+      const stopping = new AbortController()
+      const looking = repeat(look, stopping.signal)
+      return {
+        async stop() {
+          stopping.abort()
+          await looking
+        },
+      }
+    },
+  }
+}
+
+/** Looks a second after the last look has ended. */
+async function repeat(look: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined)
+    if (signal.aborted) return
+    await look()
+  }
+}
+
+async function checkPostgres(
+  { pool }: Checked,
+  health: Health,
+  known: PostgresState,
+): Promise<void> {
+  const asked = pool.query<{ read_only: boolean }>(
+    `select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean as read_only`,
+  )
+  const reason = await troubleOf(asked, ([row]) => (row?.read_only ? 'read-only' : undefined))
+  known.answers = reason === undefined ? known.answers + 1 : 0
+  if (reason !== undefined) health.report('postgres', reason)
+  else if (known.answers >= answersEnough) health.report('postgres')
+  if (reason !== undefined || known.state === undefined) return
+  const isRecent = performance.now() - known.failedAt < writeTroubleMs
+  if (isRecent || (await troubleOf(tryToWrite(pool), () => undefined)) !== undefined) return
+  known.state = undefined
+  health.report('disk')
+}
+
+/** PostgresState so much that the table has to grow, and takes it back. */
+async function tryToWrite(pool: Pool): Promise<{ rows: never[] }> {
+  const session = await pool.connect()
+  try {
+    await session.query('begin')
+    await session.query(`insert into shop.write_probes (filler)
+      select repeat(md5(random()::text), 200) from generate_series(1, 64)`)
+  } finally {
+    await session.query('rollback').finally(() => session.release())
+  }
+  return { rows: [] }
+}
+
+async function checkStore({ eventStore, isStoreApart }: Checked, health: Health): Promise<void> {
+  if (!isStoreApart) return
+  const asked = eventStore.head().then(() => ({ rows: [] }))
+  health.report('event-store', await troubleOf(asked, () => undefined))
+}
+
+/** What Redis answers begins with a code. */
+async function checkRedis({ redis }: Checked, health: Health): Promise<void> {
+  const answer = await within(deadlineMs, 'Redis', redis.set('health', '1', 'EX', 60)).then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error.message : ''),
+  )
+  const isFull = answer?.startsWith('OOM ') === true
+  health.report('redis-memory', isFull ? 'out of memory' : undefined)
+  if (isFull || answer === undefined) health.report('redis')
+  else health.report('redis', /^(MISCONF|READONLY|LOADING|NOAUTH) /.exec(answer)?.[1] ?? 'away')
+}
+
+/** Which read models have waited too long for the event that comes next. */
+async function checkProjections({ db, eventStore }: Checked, health: Health): Promise<void> {
+  try {
+    const [states, head] = await within(
+      deadlineMs,
+      'the read models',
+      Promise.all([projectionStates(db), eventStore.head()]),
+    )
+    const behind = states.filter(({ position }) => position < head)
+    const last = behind.map(({ position }) => position).reduce((a, b) => (a < b ? a : b), head)
+    const isLate = last < head && (await waitedMs(eventStore, last)) > behindMaxMs
+    const names = behind.filter(({ position }) => position === last).map(({ name }) => name)
+    health.report('projections', isLate ? `behind: ${names.join(', ')}` : undefined)
+  } catch {
+    // Then it is PostgreSQL that is reported.
+  }
+}
+
+async function waitedMs(eventStore: EventStore, after: bigint): Promise<number> {
+  for await (const { recordedAt } of eventStore.readAll({ after })) {
+    return Date.now() - recordedAt.getTime()
+  }
+  return 0
+}
+
+/** Why something was not answered, or what is wrong with the answer. */
+async function troubleOf<Row>(
+  asked: Promise<{ rows: Row[] }>,
+  judge: (rows: Row[]) => string | undefined,
+): Promise<string | undefined> {
+  try {
+    return judge((await within(deadlineMs, 'PostgreSQL', asked)).rows)
+  } catch (error) {
+    const codes = codesOf(error)
+    const code = codes.findLast(each => each !== 'UNAVAILABLE') ?? codes[0] ?? 'failed'
+    return lasting[code]?.reason ?? words[code] ?? code
+  }
+}
