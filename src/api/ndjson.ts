@@ -36,6 +36,12 @@ export function wantsLines({ headers }: Pick<FastifyRequest, 'headers'>): boolea
   return /\bapplication\/x-ndjson\b/.test(headers.accept ?? '')
 }
 
+/** All lines without a filter come straight from the log: no read model is waited for. */
+function isFromLog(request: FastifyRequest): boolean {
+  const names = Object.keys(Object(request.query))
+  return wantsLines(request) && names.every(name => name === 'after')
+}
+
 /**
  * Publishes a read that can be streamed. A line is made when the client has taken those before it,
  * so that nothing piles up; a stream that fails ends without its last chunk, which clients notice.
@@ -64,7 +70,7 @@ export function streamedRoute<Query extends TObject>(
       },
     },
     async (request, reply) => {
-      await awaitPosition(context, request, ...from)
+      if (!isFromLog(request)) await awaitPosition(context, request, ...from)
       if (!wantsLines(request)) {
         reply.type('application/json; charset=utf-8')
         return route.handle(request, reply)
