@@ -47,6 +47,7 @@ const tags = [
   { name: 'Orders', description: 'From the cart to the doorstep, and back' },
   { name: 'Real time', description: 'Orders as they move' },
   { name: 'Payments', description: 'What payment providers tell the shop' },
+  { name: 'Mails', description: 'What the shop writes to people, and what could not be delivered' },
   { name: 'Webhooks', description: 'What the shop tells others' },
   { name: 'Audit', description: 'The log, and what it proves' },
   { name: 'Admin', description: 'People and read models' },

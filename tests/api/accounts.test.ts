@@ -92,7 +92,7 @@ describe('signing in', () => {
     for (const login of [{ username: ada.username }, { email: ada.email }]) {
       const answer = await shop.anyone.post('/auth/login', { ...login, password })
       expect(answer.status).toBe(200)
-      expect(answer.headers.get('cache-control')).toBe('no-store')
+      expect(answer.headers.get('cache-control')).toBe('private, no-store')
       expect(answer.body).toMatchObject({ user: { id: ada.id } })
     }
   })

@@ -41,7 +41,7 @@ describe('a guest', () => {
     const { token, answer } = await newGuest(lamp.id, 2)
     expect(token).toMatch(/^[\w-]{43}$/)
     expect(answer.body.cartToken).toBe(token)
-    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(answer.headers.get('cache-control')).toBe('private, no-store')
     const again = await add(token, lamp.id)
     expect(again.body.id).toBe(answer.body.id)
     expect(again.headers.get('x-cart-token')).toBeNull()

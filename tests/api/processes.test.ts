@@ -137,7 +137,7 @@ describe('whoever follows orders at another process', () => {
     // Not in the database: only a call can bring it.
     const { position } = (await ann.client.patch('/auth/profile', { city: 'Leeds' })).body
     const made = { customerId: ann.id, orderId: randomUUID(), orderNumber: 'TOLD' }
-    const news = { ...made, position, status: 'shipped', previousStatus: 'paid' }
+    const news = { ...made, position, status: 'shipped', previousStatus: 'paid', tracking: null }
     const notifications = [{ ...news, at: new Date().toISOString() }]
     await redis.publish(channel, JSON.stringify({ after: '0', notifications }))
     await follower.hears('what was told', each => each.orderNumber === 'TOLD')

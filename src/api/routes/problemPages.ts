@@ -11,6 +11,7 @@ const advice: Readonly<Record<number, string>> = {
   403: 'Ask somebody who has the role that the answer names.',
   404: 'Check the id. What is not yours answers like what does not exist.',
   405: 'Use one of the methods that the Allow header names.',
+  408: 'Send the whole request at once, over a connection that is quick enough.',
   409: 'The shop says no as things are: look at the other fields of the answer, and decide anew.',
   410: 'It is gone for good: begin a new one.',
   412: 'Somebody changed it since you read it: read it again, and decide on what it is now.',
@@ -19,6 +20,7 @@ const advice: Readonly<Record<number, string>> = {
   422: 'This Idempotency-Key belongs to another request: use a new one.',
   428: 'Send the ETag that you have read as If-Match.',
   429: 'Wait as long as Retry-After says.',
+  431: 'Send fewer or shorter headers, or a shorter address.',
   500: 'Try again; if it stays, tell the shop the requestId.',
   503: 'Wait as long as Retry-After says, and send the same request again.',
 }
