@@ -114,11 +114,14 @@ it('is not ready while PostgreSQL is away, and names it', async () => {
 }, 60_000)
 
 it('is not ready while PostgreSQL is silent, and is again by itself', async () => {
+  // With new connections that work, the shop would be: it may need no other for a while.
+  proxied.postgres.hang(true)
   proxied.postgres.silence()
   const isTold = async () => {
     const { status, body } = await readyz()
     return status === 503 && body.reasons?.postgres === 'silent'
   }
   await waitFor('the silence to be told', isTold)
+  proxied.postgres.hang(false)
   await expectReadiness(ready)
 }, 60_000)
