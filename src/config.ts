@@ -53,6 +53,10 @@ const schema = Type.Object({
     Type.String({ default: 'UTC', description: 'an IANA time zone such as Europe/London' }),
     isTimeZone,
   ),
+  MAIL_LANGUAGE: Type.Union([Type.Literal('en'), Type.Literal('de')], {
+    default: 'en',
+    description: 'en or de',
+  }),
   ORDER_EXPIRY_MINUTES: Type.Integer({ ...range(1, 525_600), default: 30 }),
   MAIL_FROM: Type.String({
     default: 'Orderstream <orders@example.com>',
@@ -182,6 +186,7 @@ function fromEnvironment(values: Static<typeof schema>) {
     logLevel: values.LOG_LEVEL,
     shopName: values.SHOP_NAME,
     timeZone: values.TIME_ZONE,
+    mailLanguage: values.MAIL_LANGUAGE,
     currency: values.CURRENCY,
     orderExpiryMinutes: values.ORDER_EXPIRY_MINUTES,
     mailFrom: values.MAIL_FROM,

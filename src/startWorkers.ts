@@ -129,10 +129,11 @@ function startMailWork(
 ) {
   const mailer = createMailer(config.smtpUrl.reveal(), config.mailFrom)
   closers.push(() => mailer.close())
-  const { shopName, publicUrl, resetPageUrl } = config
+  const { shopName, publicUrl, resetPageUrl, timeZone, mailLanguage: language } = config
   const resetPage = resetPageUrl ?? `${publicUrl}/reset-password`
   const limits = config.rateLimits === 'off' ? undefined : mailLimits
-  const mails = startMails({ ...parts, mailer, shopName, resetPage, limits })
+  const words = { shopName, language, timeZone, publicUrl }
+  const mails = startMails({ ...parts, ...words, mailer, resetPage, limits })
   parts.signals.on(accountMailsQueued, mails.wake)
   closers.push(() => mails.close())
   return mails

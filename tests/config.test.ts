@@ -30,6 +30,7 @@ describe('an environment with the required settings', () => {
       logLevel: 'info',
       shopName: 'Orderstream',
       timeZone: 'UTC',
+      mailLanguage: 'en',
       currency: 'GBP',
       mailFrom: 'Orderstream <orders@example.com>',
       accessTokenTtlSeconds: 300,

@@ -30,6 +30,7 @@ import { categoryRoutes } from './routes/categories.ts'
 import { consoleRoutes } from './routes/console.ts'
 import { erasureRoutes } from './routes/erasure.ts'
 import { imageRoutes } from './routes/images.ts'
+import { linkPages } from './routes/linkPages.ts'
 import { mailRoutes } from './routes/mails.ts'
 import { healthRoutes } from './routes/operations.ts'
 import { orderRoutes } from './routes/orders.ts'
@@ -101,6 +102,7 @@ const rootRoutes = [
   healthRoutes,
   problemPages,
   resetPage,
+  linkPages,
   referencePage,
   consoleRoutes,
   keyRoutes,

@@ -60,9 +60,12 @@ const cases: Case[] = [
     template: 'order-placed',
     order: placed,
     event: { type: 'OrderPlaced', data: { orderId } },
-    en: ['Please pay by: 30 November 2026 at 17:05 UTC', 'Delivery to: 1 High Street Leeds'],
+    en: [
+      'Please pay by: 30 November 2026 at 18:05 Europe/Berlin',
+      'Delivery to: 1 High Street Leeds',
+    ],
     de: [
-      'Bitte zahlen Sie bis: 30. November 2026 um 17:05 UTC',
+      'Bitte zahlen Sie bis: 30. November 2026 um 18:05 Europe/Berlin',
       'Lieferung an: 1 High Street Leeds',
     ],
   },
@@ -129,7 +132,7 @@ const cases: Case[] = [
 const write = ({ template, order, event }: Case, language: Language, name?: string) =>
   compose({
     ...{ id: 'm', template, to: 'ann@example.com', shopName: 'Lamps', order, event },
-    ...{ language, name },
+    ...{ language, name, timeZone: 'Europe/Berlin', link: 'https://shop.example.com/orders/1' },
   })
 
 describe.each(cases)('the mail $template', one => {
@@ -143,8 +146,11 @@ describe.each(cases)('the mail $template', one => {
       'Postage: 4.99 GBP',
       'Order total: 19.99 GBP',
       '',
+      'Your order: https://shop.example.com/orders/1',
+      '',
       'Lamps',
     ])
+    expect(html).toContain('<a href="https://shop.example.com/orders/1">Your order</a>')
     for (const fact of one.en) expect(html).toContain(`<li>${fact}</li>`)
     expect(html).toContain('2 × Lantern &lt;big&gt;: 15.00 GBP')
   })
@@ -160,6 +166,8 @@ describe.each(cases)('the mail $template', one => {
       '2 × Lantern <big>: 15,00 GBP',
       'Postage: 4,99 GBP',
       'Bestellsumme: 19,99 GBP',
+      '',
+      'Ihre Bestellung: https://shop.example.com/orders/1',
       '',
       'Lamps',
     ])
@@ -180,6 +188,11 @@ describe('the language of a country', () => {
     [' Deutschland', 'de'],
     ['at', 'de'],
     ['GB', 'en'],
+    ['FR', 'en'],
     [null, 'en'],
-  ])('%s is %s', (country, language) => expect(languageOf(country)).toBe(language))
+  ])('%s is %s', (country, language) => expect(languageOf(country, 'en')).toBe(language))
+
+  it('is the shop’s own where it tells nothing', () => {
+    expect([null, 'FR', 'GB'].map(country => languageOf(country, 'de'))).toEqual(['de', 'de', 'en'])
+  })
 })

@@ -77,6 +77,45 @@ describe('an order that is placed, paid and shipped', () => {
   })
 })
 
+describe('an order of 0.00', () => {
+  it('is written about without a payment that was received', async () => {
+    const person = await shop.person()
+    const gift = await newProduct(shop, { price: { amount: 0, currency: 'GBP' } })
+    const { orderId, orderNumber } = (await newOrder(person, gift.id)).body
+    await person.client.post(`/orders/${orderId}/pay`)
+    await moveOrder(shop, orderId, 'shipped')
+    await waitFor('the last mail', async () => (await mailsAbout(orderNumber)).length === 2)
+    await atRest(shop.back)
+    expect((await mailsAbout(orderNumber)).map(({ subject }) => subject)).toEqual([
+      `We have your order: order ${orderNumber}`,
+      `On its way: order ${orderNumber}`,
+    ])
+  })
+})
+
+describe('the link of a mail', () => {
+  it('leads to a page that says how to see the order, whoever opens it', async () => {
+    const person = await shop.person()
+    const { orderId, orderNumber } = (await newOrder(person, productId)).body
+    await atRest(shop.back)
+    const [mail] = await mailsAbout(orderNumber)
+    const link = `${shop.url}/orders/${orderId}`
+    expect(mail?.text).toContain(`Your order: ${link}`)
+    expect(mail?.html).toContain(`<a href="${link}">`)
+    const page = await fetch(link)
+    expect([page.status, page.headers.get('content-type')]).toEqual([
+      200,
+      'text/html; charset=utf-8',
+    ])
+    const policy = page.headers.get('content-security-policy')
+    expect(policy).toContain("script-src 'self'")
+    const html = await page.text()
+    expect(html).toContain('sign in')
+    expect(html).not.toMatch(/<script|\son\w+=|https?:/)
+    expect(await (await fetch(`${shop.url}/orders/no-such-order`)).text()).toBe(html)
+  })
+})
+
 describe('an order that nobody has paid', () => {
   it('is written about when it has run out, as text and as HTML', async () => {
     const person = await shop.person()

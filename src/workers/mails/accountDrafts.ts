@@ -1,16 +1,13 @@
 // Mails about accounts: to whom they go, and what they are written from.
-import type {
-  AccountMailTemplate,
-  AccountServices,
-  MailSubject,
-} from '../../commands/accountPorts.ts'
+import type { AccountServices, MailSubject } from '../../commands/accountPorts.ts'
 import type { Codec } from '../../commands/ports.ts'
 import { addressesAround } from '../../commands/profile.ts'
 import type { Shop } from '../../commands/shop.ts'
 import type { EventStore } from '../../eventstore/port.ts'
-import { type Addressee, composeChanged, composeMoved, composeReset } from './composeAccountMail.ts'
+import { type AccountLetter, composeAccountMail } from './composeAccountMail.ts'
 import type { Draft, DraftFor, Finished } from './draft.ts'
 import { isOrderTemplate } from './outbox.ts'
+import { type Language, languageOf } from './words.ts'
 
 export interface AccountDraftParts {
   shop: Shop
@@ -18,6 +15,8 @@ export interface AccountDraftParts {
   codec: Codec
   accounts: AccountServices
   shopName: string
+  /** Where the customer's is not known. */
+  language: Language
   /** The link to set a new password points here, whatever host a request has named. */
   resetPage: string
 }
@@ -31,14 +30,17 @@ export function accountDrafts(parts: AccountDraftParts): DraftFor {
     if (subject === undefined) return undefined
     const { state } = await shop.customers.load(subject.customerId)
     if (state.status !== 'registered' || state.disabled) return undefined
-    const { email, firstName } = state.profile
+    const { email, firstName, country } = state.profile
     const to = template === 'email-changed' ? await addressBefore(parts, subject) : email
     if (to?.includes('@') !== true) return undefined
-    const addressee = { id: event_id, to, name: firstName ?? state.username, shopName }
+    const letter: AccountLetter = {
+      ...{ id: event_id, template, to, shopName, name: firstName ?? state.username },
+      language: languageOf(country, parts.language),
+    }
     const draft: Draft = {
       recipient: accounts.accounts.digestOf(to),
       isConfirmed: true,
-      finish: () => finish(parts, template, { subject, addressee }),
+      finish: () => finish(parts, subject, letter),
     }
     return draft
   }
@@ -52,16 +54,14 @@ async function addressBefore(parts: AccountDraftParts, { customerId, revision }:
 
 async function finish(
   { accounts, resetPage: page }: AccountDraftParts,
-  template: AccountMailTemplate,
-  { subject, addressee }: { subject: MailSubject; addressee: Addressee },
+  { customerId: uid }: MailSubject,
+  letter: AccountLetter,
 ): Promise<Finished | undefined> {
-  if (template === 'email-changed') return { mail: composeMoved(addressee) }
-  if (template === 'password-changed') return { mail: composeChanged(addressee) }
+  if (letter.template !== 'password-reset') return { mail: composeAccountMail(letter) }
   const { recovery } = accounts
-  const { customerId: uid } = subject
   // Made now, so that it lies nowhere while the mail waits.
   const token = await recovery.issue(uid)
   if (token === undefined) return undefined
-  const mail = composeReset(addressee, { page, uid, token })
+  const mail = composeAccountMail({ ...letter, link: { page, values: { uid, token } } })
   return { mail, undo: () => recovery.withdraw(token) }
 }

@@ -12,14 +12,21 @@ export interface Letter extends OrderThen {
   name: string | undefined
   shopName: string
   language: Language
+  /** In which times are told. */
+  timeZone: string
+  /** Where the customer can see the order. */
+  link: string
 }
 
 /** Writes a mail about an order. */
 export function compose(letter: Letter): Mail {
-  const { id, template, to, name, shopName, order, language } = letter
+  const { id, template, to, name, shopName, order, language, link } = letter
   const words = wordsOf[language]
   const { subject, sentence } = words.openings[template]
-  const facts = factsOf(letter, { words, language, withFreeText: name !== undefined })
+  const facts = factsOf(letter, {
+    ...{ words, language, timeZone: letter.timeZone },
+    withFreeText: name !== undefined,
+  })
   const lines = [
     ...order.lines.map(
       line => `${line.quantity} × ${line.name}: ${amountText(line.total, language)}`,
@@ -35,7 +42,10 @@ export function compose(letter: Letter): Mail {
     id,
     to: oneLine(to),
     subject: oneLine(`${subject}: ${words.about} ${order.orderNumber}`),
-    text: [greeting, '', sentence, '', ...told, about, ...lines, total, '', shopName].join('\n'),
+    text: [
+      ...[greeting, '', sentence, '', ...told, about, ...lines, total, ''],
+      ...[`${words.link}: ${link}`, '', shopName],
+    ].join('\n'),
     html: [
       `<p>${escapeHtml(greeting)}</p>`,
       `<p>${escapeHtml(sentence)}</p>`,
@@ -43,6 +53,7 @@ export function compose(letter: Letter): Mail {
       `<h2>${escapeHtml(about)}</h2>`,
       `<ul>${items(lines).join('')}</ul>`,
       `<p><strong>${escapeHtml(total)}</strong></p>`,
+      `<p><a href="${escapeHtml(link)}">${escapeHtml(words.link)}</a></p>`,
       `<p>${escapeHtml(shopName)}</p>`,
     ].join('\n'),
   }

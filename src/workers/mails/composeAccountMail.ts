@@ -1,53 +1,38 @@
-// The words of the mails about accounts.
+// Mails about accounts as text and HTML.
+import type { AccountMailTemplate } from '../../commands/accountPorts.ts'
+import { accountWords } from './accountWords.ts'
 import { escapeHtml } from './compose.ts'
 import type { Mail } from './mail.ts'
 import { oneLine } from './orderFacts.ts'
+import { type Language, wordsOf } from './words.ts'
 
-export interface Addressee {
+export interface AccountLetter {
   /** Of the mail. */
   id: string
+  template: AccountMailTemplate
   to: string
-  name: string
+  /** Undefined where the address is not known to be theirs: a name may be any text. */
+  name: string | undefined
   shopName: string
+  language: Language
+  /** The page that the mail leads to, and what it has to know. */
+  link?: { page: string; values: Readonly<Record<string, string>> }
 }
 
-export interface ResetLink {
-  /** The page that sets a new password. */
-  page: string
-  uid: string
-  token: string
-}
-
-/** A mail with the link that sets a new password. */
-export function composeReset(to: Addressee, { page, uid, token }: ResetLink): Mail {
-  // Behind the #: browsers keep that part to themselves, so it is in no log and no Referer.
-  const link = `${page}#${new URLSearchParams({ uid, token })}`
-  const subject = 'Set a new password'
-  return letter(to, subject, [
-    'somebody, probably you, has asked for a new password. Set it within ten minutes here:',
-    link,
-    'If it was not you, there is nothing to do: your password stays as it is.',
-  ])
-}
-
-/** A mail that tells that the password is another one now. */
-export function composeChanged(to: Addressee): Mail {
-  return letter(to, 'Your password was changed', [
-    'your password was changed, and you have been signed out elsewhere.',
-    'If it was not you, set a new password at once and tell us.',
-  ])
-}
-
-/** A mail to the address that an account had, once it has another. */
-export function composeMoved(to: Addressee): Mail {
-  return letter(to, 'Your address was changed', [
-    'your account has another email address now: from now on we write to that one.',
-    'If it was not you, tell us at once: whoever has the new address can set a new password.',
-  ])
-}
-
-function letter({ id, to, name, shopName }: Addressee, subject: string, said: string[]): Mail {
-  const parts = [`Hello ${name},`, ...said, shopName]
+/** Writes a mail about an account. */
+export function composeAccountMail(letter: AccountLetter): Mail {
+  const { id, template, to, name, shopName, language, link } = letter
+  const { subject, said } = accountWords[language][template]
+  const [first = '', ...rest] = said
+  const { greeting } = wordsOf[language]
+  const parts = [
+    name === undefined ? `${greeting},` : `${greeting} ${name},`,
+    first,
+    // Behind the #: browsers keep that part to themselves, so it is in no log and no Referer.
+    ...(link === undefined ? [] : [`${link.page}#${new URLSearchParams(link.values)}`]),
+    ...rest,
+    shopName,
+  ]
   return {
     id,
     to: oneLine(to),

@@ -7,19 +7,24 @@ import { compose } from './compose.ts'
 import type { DraftFor } from './draft.ts'
 import type { OrderThen } from './orderFacts.ts'
 import { isOrderTemplate } from './outbox.ts'
-import { languageOf } from './words.ts'
+import { type Language, languageOf } from './words.ts'
 
 export interface OrderDraftParts {
   shop: Shop
   eventStore: EventStore
   codec: Codec
   shopName: string
+  /** Where the customer's is not known. */
+  language: Language
+  timeZone: string
+  /** Under which customers reach the shop. */
+  publicUrl: string
   digestOf(email: string): string
 }
 
 /** Drafts of mails about orders. Throws Unavailable. */
 export function orderDrafts(parts: OrderDraftParts): DraftFor {
-  const { shop, shopName, digestOf } = parts
+  const { shop, shopName, digestOf, timeZone, publicUrl } = parts
   return async ({ event_id, template, order_id }) => {
     if (order_id === null || !isOrderTemplate(template)) return undefined
     const then = await orderAt(parts, order_id, event_id)
@@ -29,12 +34,15 @@ export function orderDrafts(parts: OrderDraftParts): DraftFor {
     const to = profile.email
     if (to?.includes('@') !== true) return undefined
     const name = profile.firstName ?? username
-    const language = languageOf(then.order.country ?? profile.country)
-    const letter = { id: `${event_id}.${template}`, template, to, shopName, ...then }
+    const letter = {
+      ...{ id: `${event_id}.${template}`, template, to, shopName, timeZone, ...then },
+      language: languageOf(then.order.country ?? profile.country, parts.language),
+      link: `${publicUrl}/orders/${order_id}`,
+    }
     return {
       recipient: digestOf(to),
       isConfirmed: true,
-      finish: async () => ({ mail: compose({ ...letter, name, language }) }),
+      finish: async () => ({ mail: compose({ ...letter, name }) }),
     }
   }
 }

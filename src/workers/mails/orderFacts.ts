@@ -13,6 +13,7 @@ export interface OrderThen {
 export interface FactOptions {
   words: Words
   language: Language
+  timeZone: string
   /** Free text may be the sender's own: it goes to addresses alone that are known to be theirs. */
   withFreeText: boolean
 }
@@ -29,7 +30,7 @@ export function factsOf({ order, event }: OrderThen, options: FactOptions): stri
     case 'OrderPlaced': {
       const { expiresAt } = order
       const deadline =
-        expiresAt === null ? [] : [`${words.payBy}: ${momentText(expiresAt, language)}`]
+        expiresAt === null ? [] : [`${words.payBy}: ${momentText(expiresAt, options)}`]
       return [...deadline, ...delivery]
     }
     case 'OrderPaid':
@@ -63,13 +64,14 @@ export function amountText(money: Money, language: Language): string {
   return language === 'de' ? text.replace('.', ',') : text
 }
 
-function momentText(at: number, language: Language): string {
+/** With the name of the time zone: the customer may be in another one. */
+function momentText(at: number, { language, timeZone }: FactOptions): string {
   const form = new Intl.DateTimeFormat(language === 'de' ? 'de-DE' : 'en-GB', {
     dateStyle: 'long',
     timeStyle: 'short',
-    timeZone: 'UTC',
+    timeZone,
   })
-  return `${form.format(at)} UTC`
+  return `${form.format(at)} ${timeZone}`
 }
 
 /** A line break in a header would let its writer add headers of their own. */

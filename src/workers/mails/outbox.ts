@@ -24,9 +24,15 @@ export function isOrderTemplate(template: string): template is MailTemplate {
 
 export type MailedEvent = ReadEvent & { type: keyof typeof mailTemplates }
 
-/** Whether customers are written about this event. */
-export function isMailed(event: ReadEvent): event is MailedEvent {
+/** Whether there is a template for this event. */
+export function hasTemplate(event: ReadEvent): event is MailedEvent {
   return event.type in mailTemplates
+}
+
+/** Whether customers are written about this event. Nothing was received for an order of 0.00. */
+export function isMailed(event: ReadEvent): event is MailedEvent {
+  if (event.type === 'OrderPaid' && event.data.amount.amount === 0) return false
+  return hasTemplate(event)
 }
 
 /**

@@ -16,6 +16,9 @@ import { createOutage } from './outage.ts'
 import { createMailQueue } from './queue.ts'
 
 export interface MailParts extends AccountDraftParts {
+  timeZone: string
+  /** Under which customers reach the shop. */
+  publicUrl: string
   /** Told whether the mail server can be used. */
   health?: Health
   db: Kysely<Tables>

@@ -19,6 +19,8 @@ export interface Words {
   refundedNow: string
   refundedInAll: string
   remaining: string
+  /** Of the link to the order. */
+  link: string
 }
 
 const en: Words = {
@@ -47,6 +49,7 @@ const en: Words = {
   refundedNow: 'Refunded now',
   refundedInAll: 'Refunded in all',
   remaining: 'Paid and not refunded',
+  link: 'Your order',
 }
 
 const de: Words = {
@@ -83,13 +86,17 @@ const de: Words = {
   refundedNow: 'Jetzt erstattet',
   refundedInAll: 'Insgesamt erstattet',
   remaining: 'Bezahlt und nicht erstattet',
+  link: 'Ihre Bestellung',
 }
 
 export const wordsOf: Record<Language, Words> = { en, de }
 
 const german = new Set(['de', 'at', 'li', 'germany', 'deutschland', 'austria', 'österreich'])
+const english = new Set(['gb', 'uk', 'ie', 'us', 'au', 'nz', 'united kingdom', 'ireland'])
 
-/** The language of a country; English where it is not known. */
-export function languageOf(country: string | null | undefined): Language {
-  return german.has((country ?? '').trim().toLowerCase()) ? 'de' : 'en'
+/** The language of a country; the shop's own where neither is spoken or none is known. */
+export function languageOf(country: string | null | undefined, ownLanguage: Language): Language {
+  const name = (country ?? '').trim().toLowerCase()
+  if (german.has(name)) return 'de'
+  return english.has(name) ? 'en' : ownLanguage
 }
