@@ -1,5 +1,5 @@
 // Puts the shop together from its settings: the store, the codec, the aggregates, the accounts.
-import type { AccountServices } from './commands/accountPorts.ts'
+import type { AccountServices, SharedPasswords } from './commands/accountPorts.ts'
 import type { AuditServices } from './commands/auditPorts.ts'
 import type {
   CallbackBook,
@@ -53,7 +53,7 @@ import { type Observing, unobserved } from './tracing.ts'
 /** Everything that works on the log and the database, without servers or workers. */
 export interface OpenShop {
   shop: Shop
-  accounts: AccountServices
+  accounts: AccountServices & { passwords: SharedPasswords }
   audit: AuditServices
   eventStore: EventStore
   /** Tells this shop from every other one. */

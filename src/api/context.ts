@@ -1,7 +1,7 @@
 // What the API works with; the entry points put it together.
 import type { Queue } from 'bullmq'
 import type { Kysely } from 'kysely'
-import type { AccountServices } from '../commands/accountPorts.ts'
+import type { SessionServices, SharedPasswords } from '../commands/accountPorts.ts'
 import type { AuditServices } from '../commands/auditPorts.ts'
 import type { FileStore, Imaging } from '../commands/imagePorts.ts'
 import type {
@@ -73,12 +73,15 @@ export interface ProductImports {
   undo(importId: string, requestedBy: string): Promise<void>
 }
 
+/** Whoever wants a password hashed has to say whose turn that is. */
+export type ApiAccounts = SessionServices & { passwords: SharedPasswords }
+
 export interface ApiContext {
   config: Config
   shop: Shop
   /** What follows the log beside the projections, for admins to see to. */
   reactions: readonly Reaction[]
-  accounts: AccountServices
+  accounts: ApiAccounts
   audit: AuditServices
   db: Kysely<Tables>
   eventStore: EventStore

@@ -4,8 +4,9 @@ import type { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { newId } from '../commands/ids.ts'
+import { addressOf } from './addresses.ts'
 import type { ApiContext } from './context.ts'
-import { addressOf, type Limits } from './limits.ts'
+import type { Limits } from './limits.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

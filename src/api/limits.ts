@@ -1,11 +1,12 @@
 // How much anyone may ask: per person, per address, and tighter where passwords are tried.
-import { isIPv6 } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { digestOf } from '../commands/ids.ts'
-import type { Counted, Counter } from '../commands/ports.ts'
+import type { Counted } from '../commands/ports.ts'
+import { addressOf } from './addresses.ts'
 import type { ApiContext } from './context.ts'
 import { createCredit } from './credit.ts'
-import { HttpProblem, makeProblem } from './problems.ts'
+import { limitPasswordTries, loginRoute, type PasswordPolicies } from './passwordTries.ts'
+import { type Policy, spend, standing, tell } from './policies.ts'
+import { makeProblem } from './problems.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -14,19 +15,12 @@ declare module 'fastify' {
   }
 }
 
-interface Policy extends Counter {
-  /** As in RateLimit-Policy. */
-  text: string
-  name: string
-}
-
-interface Policies {
+interface Policies extends PasswordPolicies {
   anonymous: Policy
   reads: Policy
   writes: Policy
   /** By route, for what strangers try passwords and addresses on. */
   byAddress: ReadonlyMap<string, Policy>
-  failedLogins: Policy
   refreshes: Policy
   misses: Policy
   bulk: Policy
@@ -34,7 +28,8 @@ interface Policies {
 
 const minute = 60
 const hour = 60 * minute
-const loginRoute = '/api/auth/login'
+/** Wrong passwords for one account in an hour, from anywhere, of which the operator is told. */
+const failedAnywhere = 50
 const refreshRoute = '/api/auth/token/refresh'
 /** Who looks whether the shop is well looks often. */
 const unlimited = new Set<string | undefined>(['/healthz', '/readyz', '/metrics'])
@@ -57,7 +52,7 @@ export function createLimits(app: FastifyInstance, context: ApiContext): Limits 
   if (context.config.rateLimits === 'off') return { credit: () => [] }
   const policies = policiesOf(context)
   const credit = createCredit(policies.anonymous)
-  limitLogins(app, policies.failedLogins)
+  limitPasswordTries(app, context, policies)
   limitRefreshes(app, context, policies.refreshes)
   limitMisses(app, policies.misses)
   const take: Limit = async (request, reply) => {
@@ -99,6 +94,8 @@ function policiesOf({ config, counters }: ApiContext): Policies {
     reads: policy('reads', config.rateLimitReads, minute),
     writes: policy('writes', config.rateLimitWrites, minute),
     failedLogins: policy('failed-logins', config.rateLimitFailedLogins, 15 * minute),
+    ownTries: policy('own-password', config.rateLimitFailedLogins, 15 * minute),
+    anywhere: policy('account-under-attack', failedAnywhere, hour),
     refreshes: policy('refreshes', config.rateLimitRefreshes, hour),
     misses: policy('misses', config.rateLimitMisses, minute),
     bulk: policy('bulk', config.rateLimitBulk, hour),
@@ -109,29 +106,6 @@ function policiesOf({ config, counters }: ApiContext): Policies {
       ['POST /api/auth/password/reset/confirm', resets],
     ]),
   }
-}
-
-/**
- * Every try at an account from an address is counted before it is made, so that many at once get
- * no further than one after the other; one that succeeds takes the count back.
- */
-function limitLogins(app: FastifyInstance, policy: Policy): void {
-  app.addHook('preHandler', async (request, reply) => {
-    const key = loginKey(request)
-    if (key !== undefined) await spend(policy, key, reply)
-  })
-  app.addHook('onResponse', async (request, reply) => {
-    const key = loginKey(request)
-    if (key !== undefined && reply.statusCode === 200) await policy.forget(key)
-  })
-}
-
-/** The account and the address, without saying either. */
-function loginKey({ method, routeOptions, body, ip }: FastifyRequest): string | undefined {
-  if (method !== 'POST' || routeOptions.url !== loginRoute) return undefined
-  if (typeof body !== 'object' || body === null) return undefined
-  const { username, email } = { username: undefined, email: undefined, ...body }
-  return digestOf({ login: String(username ?? email).toLowerCase(), address: addressOf(ip) })
 }
 
 /** A session that wants new tokens all the time is a program gone wild, or somebody else's. */
@@ -160,62 +134,6 @@ function limitMisses(app: FastifyInstance, policy: Policy): void {
   })
 }
 
-async function spend(
-  policy: Policy,
-  key: string,
-  reply: FastifyReply,
-  { times = 1, learn }: { times?: number; learn?: (counted: Counted) => void } = {},
-): Promise<void> {
-  const counted = await tell(policy, key, reply, times)
-  learn?.(counted)
-  const { allowed, resetSeconds } = counted
-  if (allowed) return
-  throw new HttpProblem('request/too-many', 'That was too much at once: wait before you go on.', {
-    policy: policy.name,
-    retryAfterSeconds: resetSeconds,
-  })
-}
-
-/** Counts, and says where one stands. */
-async function tell(policy: Policy, key: string, reply: FastifyReply, times = 1): Promise<Counted> {
-  const counted = await policy.count(key, times)
-  const { allowed, remaining, resetSeconds } = counted
-  appendTo(reply, 'ratelimit-policy', policy.text)
-  appendTo(reply, 'ratelimit', standing(policy, { remaining, resetSeconds }))
-  if (!allowed) {
-    reply.request.log.warn({ event: 'rate-limited', policy: policy.name }, 'rate limit reached')
-  }
-  return counted
-}
-
-function standing(
-  { name }: Policy,
-  { remaining, resetSeconds }: Pick<Counted, 'remaining' | 'resetSeconds'>,
-): string {
-  return `"${name}";r=${remaining};t=${resetSeconds}`
-}
-
-/** A request can be counted under more than one policy: the header is a list. */
-function appendTo(reply: FastifyReply, header: string, text: string): void {
-  const before = reply.getHeader(header)
-  reply.header(header, before === undefined ? text : `${before}, ${text}`)
-}
-
 function isRead({ method }: FastifyRequest): boolean {
   return method === 'GET' || method === 'HEAD'
 }
-
-/** Whoever has an IPv6 address has 2^64 of them: their network counts as one. */
-export function addressOf(ip: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1]
-  if (mapped !== undefined) return mapped
-  if (!isIPv6(ip)) return ip
-  const [head = '', tail] = (ip.split('%')[0] ?? '').toLowerCase().split('::')
-  const before = head === '' ? [] : head.split(':')
-  const after = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => '0')
-  const groups = tail === undefined ? before : [...before, ...zeros, ...after]
-  return `${groups.slice(0, 4).map(shortest).join(':')}::/64`
-}
-
-const shortest = (group: string) => Number.parseInt(group, 16).toString(16)

@@ -5,6 +5,13 @@ import type { Rejection, RejectionCode } from '../domain/rejection.ts'
 import { isTransient } from '../kit/transient.ts'
 import { faultsOfRequest } from './validation.ts'
 
+declare module 'fastify' {
+  interface FastifyReply {
+    /** What a problem says, undefined for every other answer. */
+    problem: ProblemCode | undefined
+  }
+}
+
 interface Problem {
   status: number
   title: string
@@ -123,6 +130,7 @@ export function makeProblem(
   { detail, extra }: { detail: string; extra: Readonly<Record<string, unknown>> },
 ): string {
   const problem = problemTypes[code] ?? edge['request/failed']
+  reply.problem = code
   if (problem.status === 503 || problem.status === 429) {
     reply.header('retry-after', String(extra.retryAfterSeconds ?? defaultRetryAfterSeconds))
   }

@@ -122,6 +122,7 @@ export async function buildServer(
       ? refuseMethod(request, reply)
       : sendProblem(reply, 'request/not-found', 'There is nothing at this address.'),
   )
+  app.decorateReply('problem', undefined)
   app.decorateRequest('sessionId', undefined)
   app.decorateRequest('tokenEndsAt', undefined)
   app.addHook('onRequest', (request, reply, done) => {

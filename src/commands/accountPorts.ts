@@ -113,6 +113,12 @@ export interface Passwords {
   verifyNothing(password: string): Promise<false>
 }
 
+/** The same for many callers, each of whom waits in a line of their own. */
+export interface SharedPasswords {
+  /** Callers of one kind take turns, and the kinds take turns with each other. */
+  inTurn(turn: { kind: string; by: string }): Passwords
+}
+
 /** Who an access token speaks for, in which roles, and from which session. */
 export interface AccessClaims {
   customerId: string
@@ -188,6 +194,9 @@ export interface Sessions {
   /** Deletes what has ended: sessions, tickets, reset tokens, mails that nobody could send. */
   purge(): Promise<void>
 }
+
+/** What does not look at passwords. */
+export type SessionServices = Omit<AccountServices, 'passwords'>
 
 export interface AccountServices {
   accounts: Accounts

@@ -1,7 +1,7 @@
 // Signing up, signing in, staying signed in, signing out, and the first admin.
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import type { Role } from '../domain/types.ts'
-import type { Account, AccountServices, Session } from './accountPorts.ts'
+import type { Account, AccountServices, Session, SessionServices } from './accountPorts.ts'
 import { execute, systemEnvelope } from './command.ts'
 import { type Credentials, checkCredentials } from './credentials.ts'
 import { grantRole, registerCustomer } from './customer.ts'
@@ -79,7 +79,7 @@ export async function logIn(
  */
 export async function refresh(
   shop: Shop,
-  services: AccountServices,
+  services: SessionServices,
   input: { refresh: string },
 ): Promise<SignedIn | Rejection> {
   const { accounts, sessions } = services
@@ -94,7 +94,7 @@ export async function refresh(
 }
 
 /** Ends a session: its refresh token is worth nothing from now on. Throws Unavailable. */
-export async function logOut(services: AccountServices, sessionId: string): Promise<void> {
+export async function logOut(services: SessionServices, sessionId: string): Promise<void> {
   await services.sessions.close(sessionId)
 }
 
@@ -234,7 +234,7 @@ async function startSession(
 
 async function signedIn(
   shop: Shop,
-  { tokens }: AccountServices,
+  { tokens }: SessionServices,
   customerId: string,
   { refresh, family }: Session,
 ): Promise<SignedIn | Rejection> {

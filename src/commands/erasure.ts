@@ -1,6 +1,6 @@
 // Erasing a person: the fact into the log, the key destroyed, everything beside the log deleted.
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
-import type { AccountServices } from './accountPorts.ts'
+import type { AccountServices, SessionServices } from './accountPorts.ts'
 import { execute } from './command.ts'
 import { eraseCustomer } from './customer.ts'
 import { knowing, wrongPassword } from './passwords.ts'
@@ -53,7 +53,7 @@ export async function erasePerson(
 /** What can be said of an erasure outside the read models. Throws Unavailable. */
 export async function readErasure(
   shop: Shop,
-  { accounts }: AccountServices,
+  { accounts }: SessionServices,
   customerId: string,
 ): Promise<Erasure | Rejection> {
   const { state, position } = await shop.customers.load(customerId)

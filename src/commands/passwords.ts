@@ -1,6 +1,6 @@
 // Changing a password, and getting a new one for one that was forgotten.
 import { type Rejection, reject } from '../domain/rejection.ts'
-import type { Account, AccountServices } from './accountPorts.ts'
+import type { Account, AccountServices, SessionServices } from './accountPorts.ts'
 import { checkPassword } from './credentials.ts'
 import type { Shop } from './shop.ts'
 
@@ -55,7 +55,7 @@ export function wrongPassword(pointer: string): Rejection {
  * Has a link mailed to whoever has this address. The answer is the same and takes as long whether
  * or not there is such an account: that is found out when the mail is written. Throws Unavailable.
  */
-export async function askReset({ recovery }: AccountServices, email: string): Promise<void> {
+export async function askReset({ recovery }: SessionServices, email: string): Promise<void> {
   await recovery.askReset(email)
 }
 

@@ -197,6 +197,8 @@ export interface Counter {
   count(key: string, times?: number): Promise<Counted>
   /** Forgets what was counted. */
   forget(key: string): Promise<void>
+  /** Takes one count back. */
+  giveBack(key: string): Promise<void>
 }
 
 /** `quota` in `windowSeconds`, from the first request on. */

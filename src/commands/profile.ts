@@ -2,7 +2,7 @@
 import { type Customer, type CustomerEvent, customer } from '../domain/customer.ts'
 import { reject } from '../domain/rejection.ts'
 import type { EventStore } from '../eventstore/port.ts'
-import type { AccountServices } from './accountPorts.ts'
+import type { AccountServices, SessionServices } from './accountPorts.ts'
 import { actorId, type Command } from './command.ts'
 import { isEmail } from './credentials.ts'
 import { changeProfile } from './customer.ts'
@@ -14,7 +14,7 @@ import type { Shop } from './shop.ts'
  * claimed before it is recorded; what the log says then is what the account gets. The mail to the
  * address before follows from the event.
  */
-export function profileChange({ accounts }: AccountServices): Command<typeof changeProfile.input> {
+export function profileChange({ accounts }: SessionServices): Command<typeof changeProfile.input> {
   return {
     ...changeProfile,
     async run(shop, input, envelope) {

@@ -1,6 +1,8 @@
-// Password hashes: peppered, then bcrypt, on one thread of their own with a bounded queue.
+// Password hashes: peppered, then bcrypt, on one thread of their own, where callers take turns.
 import { createHmac } from 'node:crypto'
-import type { Passwords } from '../commands/accountPorts.ts'
+import type { Passwords, SharedPasswords } from '../commands/accountPorts.ts'
+import { Unavailable } from '../eventstore/port.ts'
+import { createFairTurns, type Turn } from '../kit/fairTurns.ts'
 import type { Job, Reply } from './passwordWorker.ts'
 import type { Secrets } from './secrets.ts'
 import { createThread } from './threads.ts'
@@ -8,14 +10,20 @@ import { createThread } from './threads.ts'
 export interface PasswordsOptions {
   /** Two to the power of this many rounds: 10 takes some 90 ms. */
   cost?: number
-  /** Under way and waiting together. */
+  /** Under way and waiting together, of one caller. */
   queueMax?: number
 }
 
-export interface PasswordHasher extends Passwords {
+/** What is asked without a turn is the turn of the process itself. */
+export interface PasswordHasher extends Passwords, SharedPasswords {
   /** Ends the thread; whoever still waits gets Unavailable. */
   close(): Promise<void>
 }
+
+/** On the thread: one that is hashed, and the next, so that the thread does not wait for us. */
+const atOnce = 2
+/** Of one kind, from all addresses together: the last of them waits for some five seconds. */
+const waitingMax = 60
 
 type Task = { task: 'hash'; cost: number } | { task: 'verify'; hash: string }
 
@@ -29,26 +37,42 @@ export function createPasswords(
   secrets: Secrets,
   { cost = 10, queueMax = 20 }: PasswordsOptions = {},
 ): PasswordHasher {
-  const thread = createThread<Job, Reply>(module, { of: 'passwords', waitingMax: queueMax })
-  const ask = (password: string, task: Task) =>
-    thread.ask({ ...task, input: peppered(secrets, password) })
+  const thread = createThread<Job, Reply>(module, { of: 'passwords', waitingMax: atOnce })
+  const turns = createFairTurns({
+    atOnce,
+    each: queueMax,
+    all: Math.max(waitingMax, queueMax),
+    crowded: () => new Unavailable('too many passwords are waiting'),
+  })
   // Well-formed, and no password is known to lead to it.
   const nobody = `$2b$${String(cost).padStart(2, '0')}$${'.'.repeat(53)}`
+  function inTurn(turn: Turn): Passwords {
+    const ask = (password: string, task: Task) =>
+      turns.take(turn, () => thread.ask({ ...task, input: peppered(secrets, password) }))
+    return {
+      async hash(password) {
+        const reply = await ask(password, { task: 'hash', cost })
+        if (!('hash' in reply)) throw new Error('the password thread mixed up its answers')
+        return reply.hash
+      },
+      async verify(password, hash) {
+        const reply = await ask(password, { task: 'verify', hash })
+        return 'matches' in reply && reply.matches
+      },
+      async verifyNothing(password) {
+        await ask(password, { task: 'verify', hash: nobody })
+        return false
+      },
+    }
+  }
+
   return {
-    async hash(password) {
-      const reply = await ask(password, { task: 'hash', cost })
-      if (!('hash' in reply)) throw new Error('the password thread mixed up its answers')
-      return reply.hash
+    ...inTurn({ kind: 'process', by: '' }),
+    inTurn,
+    async close() {
+      turns.clear(new Unavailable('the thread of passwords has ended'))
+      await thread.close()
     },
-    async verify(password, hash) {
-      const reply = await ask(password, { task: 'verify', hash })
-      return 'matches' in reply && reply.matches
-    },
-    async verifyNothing(password) {
-      await ask(password, { task: 'verify', hash: nobody })
-      return false
-    },
-    close: thread.close,
   }
 }
 

@@ -26,6 +26,9 @@ export function createCounters(redis: Redis): Counters {
       async forget(key) {
         await limiter.delete(key)
       },
+      async giveBack(key) {
+        await limiter.reward(key, 1)
+      },
     }
   }
 }

@@ -193,6 +193,7 @@ describe('credit', () => {
         return { allowed: true, remaining: 0, resetSeconds: 60 }
       },
       forget: async () => undefined,
+      giveBack: async () => undefined,
     })
     expect(credit.use('somebody')).toBeUndefined()
     credit.learn('somebody', { allowed: true, remaining: 2, resetSeconds: 60 })

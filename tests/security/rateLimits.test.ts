@@ -1,6 +1,6 @@
 // Limits as clients see them: who is counted, by what, and what they are told.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { addressOf } from '../../src/api/limits.ts'
+import { addressOf } from '../../src/api/addresses.ts'
 import type { Answer } from '../support/apiClient.ts'
 import { atOnce, expectProblem } from '../support/goods.ts'
 import { password, startTestShop, type TestShop } from '../support/testShop.ts'

@@ -7,6 +7,7 @@ import { cutText, line, secret } from '../../domain/text.ts'
 import { roles, strict } from '../../domain/types.ts'
 import type { ApiContext } from '../context.ts'
 import { bringCart, cartToken } from '../guestCart.ts'
+import { accountsFor } from '../passwordTurns.ts'
 import { HttpProblem, sendProblem, sendRejection } from '../problems.ts'
 import { keyHeader, retryOf } from '../requests.ts'
 import { nothing, problemResponses, SignedIn } from '../schemas.ts'
@@ -46,7 +47,7 @@ export function accountRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 function registering(app: FastifyInstance, context: ApiContext): void {
-  const { shop, accounts } = context
+  const { shop } = context
   app.post<{ Body: Static<typeof RegisterBody> }>(
     '/auth/register',
     {
@@ -70,6 +71,7 @@ function registering(app: FastifyInstance, context: ApiContext): void {
       const device = deviceOf(request)
       const requestedBy = retryOf(context, request, 'register')
       const retry = requestedBy === undefined ? {} : { requestedBy }
+      const accounts = accountsFor(context, request, 'registration')
       const registered = await register(shop, accounts, { ...credentials, ...retry, device })
       if (isRejection(registered)) return sendRejection(reply, registered)
       const { user, tokens, replayed } = registered
@@ -105,7 +107,7 @@ function signingIn(app: FastifyInstance, context: ApiContext): void {
         })
       }
       const asked = { login, password: given, device: deviceOf(request) }
-      const answer = await logIn(shop, accounts, asked)
+      const answer = await logIn(shop, accountsFor(context, request, 'sign-in'), asked)
       const position = isRejection(answer)
         ? undefined
         : await bringCart(context, request, answer.user)

@@ -8,6 +8,7 @@ import { Id, roles, strict } from '../../domain/types.ts'
 import { countReadable } from '../../projections/customerQueries.ts'
 import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
+import { accountsFor } from '../passwordTurns.ts'
 import { sendRejection } from '../problems.ts'
 import { envelopeOf } from '../requests.ts'
 import { Position, problemResponses, text, time } from '../schemas.ts'
@@ -47,7 +48,8 @@ export function erasureRoutes(app: FastifyInstance, context: ApiContext): void {
       const envelope = envelopeOf(context, request, { customerId })
       const { password } = request.body
       const erasure = { customerId, password, envelope }
-      const position = await erasePerson(context.shop, context.accounts, erasure)
+      const accounts = accountsFor(context, request, 'own')
+      const position = await erasePerson(context.shop, accounts, erasure)
       if (isRejection(position)) return sendRejection(reply, position)
       request.log.info({ event: 'person-erased' }, 'person erased')
       reply.header('x-position', String(position))

@@ -6,6 +6,7 @@ import { line, secret } from '../../domain/text.ts'
 import { Id, roles, strict } from '../../domain/types.ts'
 import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
+import { accountsFor } from '../passwordTurns.ts'
 import { sendRejection } from '../problems.ts'
 import { nothing, problemResponses, text } from '../schemas.ts'
 
@@ -24,7 +25,8 @@ export function passwordRoutes(app: FastifyInstance, context: ApiContext): void 
   confirming(app, context)
 }
 
-function changing(app: FastifyInstance, { shop, accounts, wakeMailers }: ApiContext): void {
+function changing(app: FastifyInstance, context: ApiContext): void {
+  const { shop, wakeMailers } = context
   app.post<{ Body: Static<typeof ChangeBody> }>(
     '/auth/password/change',
     {
@@ -40,6 +42,7 @@ function changing(app: FastifyInstance, { shop, accounts, wakeMailers }: ApiCont
     async (request, reply) => {
       const { sessionId = '' } = request
       const change = { customerId: signedIn(request), sessionId, ...request.body }
+      const accounts = accountsFor(context, request, 'own')
       const refused = await changePassword(shop, accounts, change)
       if (refused !== undefined) return sendRejection(reply, refused)
       request.log.info({ event: 'password-changed' }, 'password changed')
@@ -72,7 +75,8 @@ function resetting(app: FastifyInstance, { accounts, wakeMailers }: ApiContext):
   )
 }
 
-function confirming(app: FastifyInstance, { shop, accounts, wakeMailers }: ApiContext): void {
+function confirming(app: FastifyInstance, context: ApiContext): void {
+  const { shop, wakeMailers } = context
   app.post<{ Body: Static<typeof ConfirmBody> }>(
     '/auth/password/reset/confirm',
     {
@@ -86,6 +90,7 @@ function confirming(app: FastifyInstance, { shop, accounts, wakeMailers }: ApiCo
       },
     },
     async (request, reply) => {
+      const accounts = accountsFor(context, request, 'reset')
       const refused = await confirmReset(shop, accounts, request.body)
       if (refused !== undefined) {
         request.log.warn({ event: 'reset-refused', code: refused.rejected }, 'reset refused')
