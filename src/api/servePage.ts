@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
+import { escapeHtml } from './plainPage.ts'
 
 const options = { config: { access: 'public' as const }, schema: { hide: true } }
 
@@ -23,11 +24,5 @@ export function pageFile(folder: string, name: string): string {
 
 /** A page that names the shop. */
 export function shopPage(folder: string, name: string, shopName: string): string {
-  return pageFile(folder, name).replaceAll('{{shopName}}', () => escaped(shopName))
-}
-
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' }
-
-function escaped(text: string): string {
-  return text.replace(/[&<>]/g, character => entities[character] ?? character)
+  return pageFile(folder, name).replaceAll('{{shopName}}', () => escapeHtml(shopName))
 }

@@ -29,6 +29,7 @@ import { cartRoutes } from './routes/cart.ts'
 import { categoryRoutes } from './routes/categories.ts'
 import { consoleRoutes } from './routes/console.ts'
 import { erasureRoutes } from './routes/erasure.ts'
+import { homePage } from './routes/homePage.ts'
 import { imageRoutes } from './routes/images.ts'
 import { linkPages } from './routes/linkPages.ts'
 import { mailRoutes } from './routes/mails.ts'
@@ -99,6 +100,7 @@ const apiRoutes = [
 
 /** What is published beside it. */
 const rootRoutes = [
+  homePage,
   healthRoutes,
   problemPages,
   resetPage,

@@ -1,5 +1,6 @@
 // A page for each problem type: what its address in an error answer leads to.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { escapeHtml, sendPlainPage } from '../plainPage.ts'
 import { problemTypes } from '../problems.ts'
 
 const open = { access: 'public' as const }
@@ -50,7 +51,7 @@ function sendList(request: FastifyRequest, reply: FastifyReply) {
     ({ type, title, status }) =>
       `<li><a href="${type}"><code>${type.slice(10)}</code></a> ${status} ${title}</li>`,
   )
-  return sendHtml(reply, 'Problem types', `<ul>${rows.join('\n')}</ul>`)
+  return sendPlainPage(reply, { title: 'Problem types', body: `<ul>${rows.join('\n')}</ul>` })
 }
 
 function sendPage(request: FastifyRequest, reply: FastifyReply, code: string) {
@@ -61,25 +62,15 @@ function sendPage(request: FastifyRequest, reply: FastifyReply, code: string) {
     null,
     2,
   )
-  return sendHtml(
-    reply,
-    `${problem.status} ${problem.title}`,
-    `<p><code>${problem.type}</code></p><p>${problem.advice}</p><pre>${example}</pre>
-     <p><a href="/problems">All problem types</a> · <a href="/docs">API documentation</a></p>`,
-  )
+  return sendPlainPage(reply, {
+    title: `${problem.status} ${problem.title}`,
+    body: `<p><code>${problem.type}</code></p>
+<p>${escapeHtml(problem.advice)}</p>
+<pre>${escapeHtml(example)}</pre>
+<p><a href="/problems">All problem types</a> · <a href="/docs">API documentation</a></p>`,
+  })
 }
 
 function wantsHtml(request: FastifyRequest): boolean {
   return (request.headers.accept ?? '').includes('text/html')
-}
-
-const style =
-  'body{font:16px/1.5 sans-serif;max-width:42rem;margin:2rem auto;padding:0 1rem}' +
-  'pre{background:#f3f3f3;padding:1rem;overflow-x:auto}'
-
-function sendHtml(reply: FastifyReply, title: string, body: string) {
-  return reply.type('text/html; charset=utf-8').send(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${title}</title>
-<meta name="viewport" content="width=device-width"><style>${style}</style></head>
-<body><h1>${title}</h1>${body}</body></html>`)
 }
