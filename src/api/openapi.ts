@@ -6,6 +6,8 @@ import type { Config } from '../config.ts'
 import { Charge, OrderLine } from '../domain/order.ts'
 import { Money } from '../domain/types.ts'
 import { Category, PriceHistory, Product, ProductDetail, StockLedger } from './catalogueSchemas.ts'
+import { descriptionOf } from './descriptions.ts'
+import { addExamples } from './examples.ts'
 import {
   AcceptedBody,
   Cart,
@@ -70,14 +72,32 @@ export async function openApi(app: FastifyInstance, config: Config): Promise<voi
         securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
       },
     },
-    transformObject: document =>
-      'openapiObject' in document ? withNames(document.openapiObject) : document.swaggerObject,
+    transformObject: document => {
+      if (!('openapiObject' in document)) return document.swaggerObject
+      explain(document.openapiObject, config.currency)
+      return withNames(document.openapiObject)
+    },
   })
   const open = { config: { access: 'public' as const }, schema: { hide: true } }
   app.get('/openapi.json', open, () => app.swagger())
   app.get('/openapi.yaml', open, (_, reply) =>
     reply.type('application/yaml').send(app.swagger({ yaml: true })),
   )
+}
+
+type Operations = Record<
+  string,
+  Parameters<typeof descriptionOf>[0] & Parameters<typeof addExamples>[0]
+>
+
+/** Gives every operation a description and examples that can be sent as they are. */
+function explain(document: { paths?: object }, currency: string): void {
+  for (const [path, methods] of Object.entries<Operations>({ ...document.paths })) {
+    for (const operation of Object.values(methods)) {
+      operation.description = descriptionOf(operation)
+      addExamples(operation, path, currency)
+    }
+  }
 }
 
 /**

@@ -109,11 +109,22 @@ export const AcceptedBody = Type.Object(
 )
 
 export const pagesMax = 10_000
+// No defaults: tools send them all, and pages by number and by cursor exclude each other.
 export const PageQuery = {
-  page: Type.Optional(Type.Integer({ minimum: 1, maximum: pagesMax, default: 1 })),
-  pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 10 })),
+  page: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: pagesMax, description: 'Which page; 1 is the first' }),
+  ),
+  pageSize: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 100, description: 'How many on a page; 10 by default' }),
+  ),
   cursor: Type.Optional(code('^[\\w-]*$', 4_000, 'The nextCursor of the part before')),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 10 })),
+  limit: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      description: 'How many after the cursor; 10 by default',
+    }),
+  ),
   minPosition: Type.Optional(Position),
 }
 

@@ -5,12 +5,20 @@ export interface Operation {
   operationId?: string
   tags?: string[]
   summary?: string
+  description?: string
   security?: Record<string, string[]>[]
   /** Who may use it. */
   'x-access'?: 'public' | string[]
-  parameters?: { name: string; in: string; required?: boolean; schema?: Schema }[]
-  requestBody?: { content: Record<string, { schema: Schema }> }
+  parameters?: Parameter[]
+  requestBody?: { content: Record<string, { schema: Schema; example?: unknown }> }
   responses: Record<string, { description?: string; content?: Record<string, { schema: Schema }> }>
+}
+export interface Parameter {
+  name: string
+  in: string
+  required?: boolean
+  schema?: Schema
+  example?: unknown
 }
 export type Schema = { [keyword: string]: unknown }
 export interface OpenApi {
