@@ -24,7 +24,7 @@ beforeAll(async () => {
   productId = (await newProduct(shop, { stock: 100_000 })).id
   const people = await Promise.all(Array.from({ length: 6 }, () => shop.person()))
   const history = join(shop.config.filesDirectory, '..', 'history.ndjson')
-  shoppers = people.map(({ access }) => persistentClient(shop.url, access, history))
+  shoppers = people.map(({ access }) => persistentClient(() => shop.url, access, history))
 }, 60_000)
 afterAll(() => proxied?.close(), 60_000)
 

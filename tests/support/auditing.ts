@@ -20,22 +20,34 @@ export function found(results: readonly CheckResult[]): string[] {
 
 /** Waits until every projection has seen the whole log and every mail is out. */
 export async function atRest(open: OpenShop, withinMs = 30_000): Promise<void> {
-  const { db, eventStore, pool } = open
-  const names = [...projections.map(({ name }) => name), 'mailOutbox']
+  let left: string[] = []
   await waitFor(
     'the workers to come to rest',
     async () => {
-      const head = await eventStore.head()
-      const positions = await Promise.all(names.map(name => positionOf(db, name)))
-      const { rows } = await pool.query<{ open: boolean }>(
-        `select exists (select from shop.mails where state = 'due' or state = 'retrying')
-          or exists (select from order_processes
-            where submitted or paying or refund_due or cart_open or settling) as open`,
-      )
-      return positions.every(position => position === head) && rows[0]?.open === false
+      left = await unfinished(open)
+      return left.length === 0
     },
     withinMs,
+  ).catch(error => {
+    throw new Error(`${error.message}: ${left.join(', ')}`)
+  })
+}
+
+/** What the workers still have to do, in plain words. */
+async function unfinished({ db, eventStore, pool }: OpenShop): Promise<string[]> {
+  const names = [...projections.map(({ name }) => name), 'mailOutbox']
+  const head = await eventStore.head()
+  const positions = await Promise.all(names.map(name => positionOf(db, name)))
+  const { rows } = await pool.query<{ what: string }>(
+    `select 'a mail is ' || state || ': ' || coalesce(last_error, 'not tried') as what
+      from shop.mails where state in ('due', 'retrying')
+    union all
+    select 'an order is on its way: ' || row_to_json(p)::text
+      from order_processes p
+      where submitted or paying or refund_due or cart_open or settling`,
   )
+  const behind = names.filter((_, index) => positions[index] !== head)
+  return [...behind.map(name => `${name} is behind`), ...rows.map(({ what }) => what)]
 }
 
 /** Every event of the log. */

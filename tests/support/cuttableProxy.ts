@@ -2,6 +2,7 @@
 // stand before any server.
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 
 export interface CuttableProxy {
   port: number
@@ -14,6 +15,8 @@ export interface CuttableProxy {
   silence(direction?: 'to the server' | 'to the client' | 'both'): void
   /** Whether connections from now on are accepted and never answered. Open ones go on. */
   hang(isHanging: boolean): void
+  /** From now on every byte comes so many milliseconds late, in each direction. */
+  delay(ms: number): void
   /** Resets every connection, and from now on each new one at once, or no more. */
   refuse(isRefusing: boolean): Promise<void>
   /** How many connections have been opened so far. */
@@ -26,6 +29,8 @@ interface Link {
   upstream: Socket | undefined
   /** Whether the bytes of a side are thrown away. */
   isMute: { client: boolean; upstream: boolean }
+  /** How late bytes are, in milliseconds. */
+  lateMs(): number
 }
 
 /** Listens on a free port of 127.0.0.1 and passes every connection on to `host:port`. */
@@ -34,15 +39,13 @@ export async function cuttableProxy(host: string, port: number): Promise<Cuttabl
   let isHanging = false
   let isRefusing = false
   let opened = 0
+  let delayMs = 0
   const server = createServer(client => {
     opened += 1
-    if (isRefusing) {
-      client.on('error', () => undefined)
-      client.resetAndDestroy()
-      return
-    }
+    if (isRefusing) return reset(client.on('error', () => undefined))
     const upstream = isHanging ? undefined : connect(port, host)
-    const link: Link = { client, upstream, isMute: { client: false, upstream: false } }
+    const isMute = { client: false, upstream: false }
+    const link: Link = { client, upstream, isMute, lateMs: () => delayMs }
     links.add(link)
     client.setNoDelay(true)
     client.on('error', () => undefined)
@@ -58,7 +61,7 @@ export async function cuttableProxy(host: string, port: number): Promise<Cuttabl
   const cut = async () => {
     const sockets = [...links].flatMap(socketsOf).filter(socket => !socket.destroyed)
     const closed = sockets.map(socket => once(socket, 'close'))
-    for (const socket of sockets) socket.resetAndDestroy()
+    for (const socket of sockets) reset(socket)
     await Promise.all(closed)
     links.clear()
   }
@@ -74,6 +77,9 @@ export async function cuttableProxy(host: string, port: number): Promise<Cuttabl
     hang(hanging) {
       isHanging = hanging
     },
+    delay(ms) {
+      delayMs = ms
+    },
     async refuse(refusing) {
       isRefusing = refusing
       if (refusing) await cut()
@@ -86,17 +92,24 @@ export async function cuttableProxy(host: string, port: number): Promise<Cuttabl
   }
 }
 
+/** A socket whose other side has ended already cannot be reset any more. */
+function reset(socket: Socket): void {
+  try {
+    socket.resetAndDestroy()
+  } catch {
+    socket.destroy()
+  }
+}
+
 /** Passes bytes on both ways; a side that closes takes the other with it, unless it is silenced. */
 function join(link: Link, upstream: Socket, onEnd: () => void): void {
-  const { client, isMute } = link
+  const { client, isMute, lateMs } = link
   upstream.setNoDelay(true)
   upstream.on('error', () => undefined)
-  client.on('data', bytes => {
-    if (!isMute.client) upstream.write(bytes)
-  })
-  upstream.on('data', bytes => {
-    if (!isMute.upstream) client.write(bytes)
-  })
+  const toServer = inOrder(bytes => isMute.client || upstream.write(bytes), lateMs)
+  const toClient = inOrder(bytes => isMute.upstream || client.write(bytes), lateMs)
+  client.on('data', toServer)
+  upstream.on('data', toClient)
   const isSilenced = () => isMute.client || isMute.upstream
   const end = (other: Socket) => () => {
     if (isSilenced()) return
@@ -105,4 +118,25 @@ function join(link: Link, upstream: Socket, onEnd: () => void): void {
   }
   client.on('close', end(upstream))
   upstream.on('close', end(client))
+}
+
+/** Passes on at once, or late; what comes later never overtakes. */
+function inOrder(pass: (bytes: Buffer) => unknown, lateMs: () => number) {
+  let waiting = 0
+  let last: Promise<unknown> = Promise.resolve()
+  return (bytes: Buffer) => {
+    const ms = lateMs()
+    if (ms === 0 && waiting === 0) {
+      pass(bytes)
+      return
+    }
+    const due = pause(ms)
+    waiting += 1
+    last = last
+      .then(() => due)
+      .then(() => {
+        waiting -= 1
+        pass(bytes)
+      })
+  }
 }

@@ -21,11 +21,18 @@ export interface PersistentClient {
 
 const patienceMs = 60_000
 
-/** A client with a token that keeps its history as ndjson in a file. */
-export function persistentClient(url: string, token: string, history: string): PersistentClient {
+/**
+ * A client with a token that keeps its history as ndjson in a file. `url` is asked for each
+ * attempt, so that a retry can go to another node.
+ */
+export function persistentClient(
+  url: () => string,
+  token: string,
+  history: string,
+): PersistentClient {
   const note = (entry: object) => appendFileSync(history, `${JSON.stringify(entry)}\n`)
   const attempt = (key: string, { method, path, body }: Request) =>
-    ask(`${url}/api${path}`, {
+    ask(`${url()}/api${path}`, {
       method,
       headers: {
         authorization: `Bearer ${token}`,

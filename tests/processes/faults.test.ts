@@ -1,0 +1,168 @@
+// Three APIs and three workers under faults: nothing is lost, doubled or left half-way, and service
+// is back by itself. PROCESSES_MINUTES makes it go on that long (npm run test:processes), and
+// PROCESSES_FAULTS strikes only with those whose names fit a pattern.
+import { setTimeout as pause } from 'node:timers/promises'
+import pg from 'pg'
+import { afterEach, expect, it } from 'vitest'
+import { openShop } from '../../src/openShop.ts'
+import { atRest } from '../support/auditing.ts'
+import { shopOnce, startTraffic, type Traffic } from '../support/orderTraffic.ts'
+import { randomFrom } from '../support/random.ts'
+import { waitFor } from '../support/waitFor.ts'
+import { auditFromOutside } from './auditor.ts'
+import { followLive } from './liveClients.ts'
+import { deaths, outages, rebuildWhileKilled, runScript, silences } from './nemeses.ts'
+import { type Platform, startPlatform } from './platform.ts'
+import { watchReadiness } from './watch.ts'
+
+const minutes = Number(process.env.PROCESSES_MINUTES ?? 0)
+const seed = Number(process.env.PROCESSES_SEED ?? Date.now() % 1_000_000_000)
+/** The share of the ordinary tests: a fault of each kind, within 90 s. */
+const share = [
+  'kill -9 of an API',
+  'kill -9 of a worker',
+  'PostgreSQL stops at once and comes back',
+  'all connections to PostgreSQL go silent',
+  'Redis loses everything',
+  'all connections to Redis and the mail server go silent',
+]
+const pattern = process.env.PROCESSES_FAULTS
+const wanted = [...deaths, ...outages, ...silences, rebuildWhileKilled].filter(({ name }) => {
+  if (pattern !== undefined) return new RegExp(pattern).test(name)
+  return minutes > 0 || share.includes(name)
+})
+const backWithinMs = 15_000
+
+let platform: Platform | undefined
+afterEach(() => platform?.close(), 60_000)
+
+/** Every API takes a command, and the read models have seen what was appended. */
+async function serviceIsBack(running: Platform, traffic: Traffic): Promise<void> {
+  const [customer] = traffic.customers
+  const [productId] = traffic.products
+  for (const { name, url } of running.apis) {
+    await waitFor(
+      `${name} to take commands`,
+      () =>
+        fetch(`${url}/api/cart/items`, {
+          method: 'POST',
+          headers: {
+            authorization: `Bearer ${customer?.token}`,
+            'content-type': 'application/json',
+          },
+          body: JSON.stringify({ productId, quantity: 1 }),
+          signal: AbortSignal.timeout(5_000),
+        }).then(
+          ({ status }) => status < 500,
+          () => false,
+        ),
+      backWithinMs,
+    )
+  }
+  await readModelsCatchUp(running)
+}
+
+async function readModelsCatchUp(running: Platform): Promise<void> {
+  const client = new pg.Client({ connectionString: running.config.databaseUrl.reveal() })
+  await client.connect()
+  try {
+    const { rows } = await client.query('select max(position) as head from eventstore.events')
+    await waitFor(
+      'the read models to catch up',
+      async () => {
+        const found = await client.query(
+          'select count(*)::integer as late from shop.checkpoints where position < $1',
+          [rows[0]?.head],
+        )
+        return found.rows[0]?.late === 0
+      },
+      backWithinMs,
+    )
+  } finally {
+    await client.end()
+  }
+}
+
+/** Customers shop until told to stop. */
+function startShopping(traffic: Traffic) {
+  let isOver = false
+  const failures: unknown[] = []
+  const shopping = traffic.customers.map(async customer => {
+    while (!isOver) {
+      await shopOnce(traffic, customer).catch(error => failures.push(error))
+      await pause(traffic.random.between(50, 250))
+    }
+  })
+  return {
+    failures,
+    async stop() {
+      isOver = true
+      await Promise.all(shopping)
+    },
+  }
+}
+
+it(
+  'survive every fault without losing, doubling or hiding anything',
+  async () => {
+    console.log(`PROCESSES_SEED=${seed}`)
+    const random = randomFrom(seed)
+    const running = await startPlatform({ apis: 3, workers: 3 })
+    platform = running
+    const node = () => running.apis[random.between(0, running.apis.length - 1)]?.url ?? ''
+    const back = await openShop(running.config)
+    try {
+      const reach = { url: node, back, directory: running.directory }
+      const traffic = await startTraffic(reach, random, { customers: 9, scarce: 40 })
+      const since = Number(await back.eventStore.head())
+      const live = traffic.customers.slice(0, 6).map(each => followLive(each, node, since))
+      const [watcher] = traffic.customers.splice(-1)
+      const watch = watchReadiness(running, watcher?.token ?? '', traffic.products[0] ?? '')
+      const shopping = startShopping(traffic)
+      await waitFor('the first orders', () => traffic.placed.length >= 10)
+
+      let died = 0
+      const struck: string[] = []
+      const until = Date.now() + minutes * 60_000
+      do {
+        for (const { name, strike } of wanted) {
+          const began = Date.now()
+          died += await strike(running, random)
+          const mended = Date.now()
+          await serviceIsBack(running, traffic)
+          struck.push(`${name}: ${mended - began} ms, back after ${Date.now() - mended} ms`)
+        }
+      } while (Date.now() < until)
+
+      await shopping.stop()
+      await watch.stop()
+      await atRest(back, 150_000)
+      await Promise.all(live.map(each => each.stop()))
+      const evidence = { traffic, live, deaths: died, mailFolder: running.mailFolder }
+      const databaseUrl = running.config.databaseUrl.reveal()
+      const findings = await auditFromOutside({ ...evidence, databaseUrl })
+      const audit = await runScript(running, 'scripts/audit.ts', ['--grace', '0'])
+      console.log(
+        JSON.stringify({
+          seed,
+          faults: struck,
+          orders: traffic.placed.length,
+          refused: traffic.refused,
+          abandoned: traffic.abandoned,
+          retried: traffic.unknowns,
+          messages: live.reduce((sum, { messages }) => sum + messages.length, 0),
+          connections: live.reduce((sum, { connections }) => sum + connections, 0),
+        }),
+      )
+      expect(findings).toEqual([])
+      expect(watch.lies()).toEqual([])
+      expect(shopping.failures).toEqual([])
+      expect(live.map(({ resyncs }) => resyncs)).toEqual(live.map(() => 0))
+      expect(audit.code, audit.output).toBe(0)
+      expect(traffic.placed.length).toBeGreaterThan(50)
+    } finally {
+      await back.close()
+    }
+  },
+  300_000 + minutes * 120_000,
+)
