@@ -39,6 +39,7 @@ const nothingKept: CacheFactory = () => ({
 const noSeals = {
   seal: () => Promise.reject(new Error('nothing to seal')),
   open: () => Promise.reject(new Error('nothing to open')),
+  isErased: async () => false,
 }
 
 export function aggregate({ database: { pool }, quick }: Bench): Promise<Report> {

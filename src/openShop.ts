@@ -87,7 +87,9 @@ export async function openShop(
   const codec = createCodec(eventSchemas, personKeys, upcasters)
   const fingerprint = createFingerprint(secrets)
   const caches = createStreamCaches(cachedStreams)
-  const forgetting = forgetErased(personKeys, caches.clear)
+  const forgetNow = () => dropErased(personKeys, caches.clear)
+  // While the database is away nothing can be erased either; the next look finds it.
+  const forgetting = setInterval(() => forgetNow().catch(() => undefined), lookForErasedMs).unref()
   const passwords = createPasswords(secrets)
   const db = createDatabase(pool)
   const payments = observedPayments(await paymentsOf(config, pool, secrets), metrics)
@@ -104,7 +106,7 @@ export async function openShop(
       currency: config.currency,
       orderExpiryMs: config.orderExpiryMinutes * 60_000,
     }),
-    accounts: { ...accountsOf(config, { pool, secrets, shopId }), passwords },
+    accounts: { ...accountsOf(config, { pool, secrets, shopId, forgetNow }), passwords },
     audit: proof.services,
     eventStore,
     shopId,
@@ -164,11 +166,20 @@ interface AccountParts {
   pool: Pool
   secrets: Secrets
   shopId: string
+  /** Makes this process forget whoever has been erased. */
+  forgetNow(): Promise<void>
 }
 
-function accountsOf(config: Config, { pool, secrets, shopId }: AccountParts) {
+function accountsOf(config: Config, { pool, secrets, shopId, forgetNow }: AccountParts) {
+  const accounts = createAccounts(pool, secrets)
   return {
-    accounts: createAccounts(pool, secrets),
+    accounts: {
+      ...accounts,
+      async forget(customerId: string) {
+        await accounts.forget(customerId)
+        await forgetNow()
+      },
+    },
     tokens: createTokens(pool, secrets, {
       issuer: issuerOf(shopId),
       accessTtlSeconds: config.accessTokenTtlSeconds,
@@ -218,11 +229,7 @@ async function paymentsOf(
 
 const lookForErasedMs = 1_000
 
-/** Makes this process forget whom another one has erased, within about a second. */
-function forgetErased(seals: PersonKeys, clearCaches: () => void): NodeJS.Timeout {
-  const look = async () => {
-    if (await seals.dropErased()) clearCaches()
-  }
-  // While the database is away nothing can be erased either; the next look finds it.
-  return setInterval(() => look().catch(() => undefined), lookForErasedMs).unref()
+/** Makes this process forget whom another one has erased: looked for every second. */
+async function dropErased(seals: PersonKeys, clearCaches: () => void): Promise<void> {
+  if (await seals.dropErased()) clearCaches()
 }

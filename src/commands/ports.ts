@@ -48,10 +48,16 @@ export type Stored<Event extends DomainEvent> = Event & {
 /** Between domain events and the log: schemas, versions, encryption of personal fields. */
 export interface Codec {
   /**
-   * At once, unless what it says about somebody has to be sealed first. Throws when the event does
-   * not match its schema: a bug, never bad input.
+   * At once, unless what it says about somebody has to be sealed first; `owner` is whom its stream
+   * is about. Throws when the event does not match its schema, or when nobody is known with whose
+   * key its personal text could be sealed: a bug, never bad input.
    */
-  encode(event: DomainEvent, id: string, envelope: Envelope): NewEvent | Promise<NewEvent>
+  encode(
+    event: DomainEvent,
+    id: string,
+    envelope: Envelope,
+    owner?: string,
+  ): NewEvent | Promise<NewEvent>
   /** Throws PoisonEvent when the type is unknown or the payload does not fit. */
   decode(recorded: RecordedEvent): Promise<Stored<ShopEvent>>
   /** The same at once; undefined where that takes somebody's key. */

@@ -261,8 +261,9 @@ async function write<State, Event extends DomainEvent>(
   current: Loaded<State>,
   plan: Plan<State, Event>,
 ): Promise<boolean> {
-  const { eventStore, codec } = kind
-  const asked = plan.events.map(({ event, id, envelope }) => codec.encode(event, id, envelope))
+  const { eventStore, codec, aggregate } = kind
+  const owner = aggregate.owner?.(plan.state)
+  const asked = plan.events.map(each => codec.encode(each.event, each.id, each.envelope, owner))
   const ready = asked.filter((event): event is NewEvent => !(event instanceof Promise))
   const encoded = ready.length === asked.length ? ready : await Promise.all(asked)
   const expected = current.revision < 0 ? 'no-stream' : current.revision

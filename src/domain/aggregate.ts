@@ -21,6 +21,8 @@ export interface Aggregate<State, Event extends DomainEvent> {
   initial: State
   /** Events are facts: evolve takes every one of them and never refuses. */
   evolve: (state: State, event: Event) => State
+  /** Whom its events are about whose payloads name `ownerOfStream` as their subject. */
+  owner?: (state: State) => string | undefined
   /** How its state is written down, where streams get so long that reading them takes seconds. */
   snapshot?: SnapshotForm<State>
 }

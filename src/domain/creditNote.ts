@@ -5,8 +5,8 @@ import {
   Country,
   Id,
   Payload,
+  Personal,
   Quantity,
-  Reason,
   ShortText,
   SignedMoney,
   Sku,
@@ -27,15 +27,18 @@ export type CreditLine = Static<typeof CreditLine>
 
 // Names and payloads are the storage format: they are versioned, never renamed.
 export const CreditNoteEvents = {
-  CreditNoteIssued: Payload({
-    creditNoteId: Id,
-    reference: ShortText,
-    customerId: Id,
-    country: Type.Union([Country, Type.Null()]),
-    reason: Reason,
-    lines: Type.Array(CreditLine, { maxItems: 5_000 }),
-    total: SignedMoney,
-  }),
+  CreditNoteIssued: Payload(
+    {
+      creditNoteId: Id,
+      reference: ShortText,
+      customerId: Id,
+      country: Type.Union([Country, Type.Null()]),
+      reason: Personal({ minLength: 1, maxLength: 500 }),
+      lines: Type.Array(CreditLine, { maxItems: 5_000 }),
+      total: SignedMoney,
+    },
+    { subject: 'customerId' },
+  ),
 }
 export type CreditNoteEvent = EventOf<typeof CreditNoteEvents>
 export type CreditNote = { status: 'none' } | { status: 'issued' }

@@ -3,7 +3,7 @@ import Type, { type Static } from 'typebox'
 import type { Aggregate, Decision, EventOf } from './aggregate.ts'
 import { reject } from './rejection.ts'
 import type { Role as RoleName } from './types.ts'
-import { Id, Payload, Personal, Role } from './types.ts'
+import { actorOfEvent, Id, Payload, Personal, Role } from './types.ts'
 
 /** What a profile may hold; every field is about the person and therefore encrypted in the log. */
 export const profileFields = {
@@ -45,8 +45,17 @@ export const CustomerEvents = {
   RoleRevoked: Payload({ customerId: Id, role: Role }),
   CustomerDisabled: Payload({ customerId: Id }),
   CustomerEnabled: Payload({ customerId: Id }),
-  /** The person's key is destroyed next: nothing that was recorded about them can be read again. */
-  CustomerErased: Payload({ customerId: Id }),
+  /**
+   * The person's key is destroyed next: nothing that was recorded about them can be read again.
+   * `requestReference` says on which request an admin has done it, in words that are the admin's.
+   */
+  CustomerErased: Payload(
+    {
+      customerId: Id,
+      requestReference: Type.Optional(Personal({ minLength: 1, maxLength: 200 })),
+    },
+    { subject: actorOfEvent },
+  ),
 }
 export type CustomerEvent = EventOf<typeof CustomerEvents>
 
@@ -172,8 +181,10 @@ export function changeUser(
 }
 
 /** Forgets the person; asking again adds nothing. */
-export function erase(state: Customer): Decision<CustomerEvent> {
+export function erase(state: Customer, requestReference?: string): Decision<CustomerEvent> {
   if (state.status === 'erased') return []
   if (state.status === 'none') return notFound()
-  return [{ type: 'CustomerErased', data: { customerId: state.customerId } }]
+  const { customerId } = state
+  const data = requestReference === undefined ? { customerId } : { customerId, requestReference }
+  return [{ type: 'CustomerErased', data }]
 }

@@ -68,6 +68,7 @@ export const order: Aggregate<Order, OrderEvent> = {
     if (event.type === 'OrderSubmitted') return submitted(event.data)
     return state.status === 'none' ? state : evolveOrder(state, event)
   },
+  owner: state => (state.status === 'none' ? undefined : state.customerId),
 }
 
 const none: ReadonlyMap<string, never> = new Map<string, never>()

@@ -5,10 +5,10 @@ import {
   Id,
   Moment,
   Money,
+  ownerOfStream,
   Payload,
   Personal,
   Quantity,
-  Reason,
   ShortText,
   Sku,
   strict,
@@ -44,6 +44,11 @@ export type Delivery = Static<typeof Delivery>
 
 const payment = { orderId: Id, paymentId: Id }
 
+// Free text about an order may name its customer, and is sealed with the key of that customer.
+const Reason = Personal({ minLength: 1, maxLength: 500 })
+const Note = Personal({ minLength: 1, maxLength: 200 })
+const ofCustomer = { subject: ownerOfStream }
+
 // Names and payloads are the storage format: they are versioned, never renamed.
 export const OrderEvents = {
   OrderSubmitted: Payload(
@@ -78,13 +83,13 @@ export const OrderEvents = {
       customerId: Id,
       delivery: Delivery,
       country: Type.Optional(Country),
-      reason: Type.Optional(Personal({ minLength: 1, maxLength: 500 })),
+      reason: Type.Optional(Reason),
     },
     { subject: 'customerId' },
   ),
   PaymentRequested: Payload({ ...payment, provider: ShortText, method: ShortText, amount: Money }),
   OrderPaid: Payload({ ...payment, provider: ShortText, reference: ShortText, amount: Money }),
-  PaymentFailed: Payload({ ...payment, reason: Reason }),
+  PaymentFailed: Payload({ ...payment, reason: Reason }, ofCustomer),
   /** Money that came when the order could not take it: expired, cancelled or paid by then. */
   LatePaymentReceived: Payload({
     ...payment,
@@ -92,29 +97,37 @@ export const OrderEvents = {
     reference: ShortText,
     amount: Money,
   }),
-  LatePaymentRefused: Payload({ ...payment, refundId: Id, amount: Money, reason: Reason }),
+  LatePaymentRefused: Payload(
+    { ...payment, refundId: Id, amount: Money, reason: Reason },
+    ofCustomer,
+  ),
   LatePaymentReturned: Payload({ ...payment, refundId: Id, amount: Money }),
-  OrderShipped: Payload({ orderId: Id, tracking: Type.Optional(ShortText) }),
+  OrderShipped: Payload({ orderId: Id, tracking: Type.Optional(Note) }, ofCustomer),
   /** The number that was told first was wrong, or there was none yet. */
-  TrackingChanged: Payload({ orderId: Id, tracking: ShortText }),
+  TrackingChanged: Payload({ orderId: Id, tracking: Note }, ofCustomer),
   OrderDelivered: Payload({ orderId: Id }),
   /** `refund` is what has to be paid back: the capture of a paid order. */
-  OrderCancelled: Payload({
-    orderId: Id,
-    reason: Reason,
-    refund: Type.Union([Money, Type.Null()]),
-  }),
+  OrderCancelled: Payload(
+    { orderId: Id, reason: Reason, refund: Type.Union([Money, Type.Null()]) },
+    ofCustomer,
+  ),
   /** Counts against what can be paid back before the provider is asked. */
-  RefundRequested: Payload({ orderId: Id, refundId: Id, amount: Money, reason: Reason }),
+  RefundRequested: Payload(
+    { orderId: Id, refundId: Id, amount: Money, reason: Reason },
+    ofCustomer,
+  ),
   /** `reference` is given by whoever has paid it back by hand. */
-  OrderRefunded: Payload({
-    orderId: Id,
-    refundId: Id,
-    amount: Money,
-    reason: Reason,
-    reference: Type.Optional(ShortText),
-  }),
-  RefundFailed: Payload({ orderId: Id, refundId: Id, reason: Reason }),
+  OrderRefunded: Payload(
+    {
+      orderId: Id,
+      refundId: Id,
+      amount: Money,
+      reason: Reason,
+      reference: Type.Optional(Note),
+    },
+    ofCustomer,
+  ),
+  RefundFailed: Payload({ orderId: Id, refundId: Id, reason: Reason }, ofCustomer),
   /** Gone from lists, kept in the log. */
   OrderArchived: Payload({ orderId: Id }),
   /** Goods that came back, at the price they were sold for. */

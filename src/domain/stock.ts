@@ -4,7 +4,7 @@ import { Compile } from 'typebox/compile'
 import type { Aggregate, Decision, EventOf } from './aggregate.ts'
 import { PersistentMap } from './persistentMap.ts'
 import { reject } from './rejection.ts'
-import { Id, Moment, Payload, Quantity, Reason, strict } from './types.ts'
+import { actorOfEvent, Id, Moment, Payload, Personal, Quantity, strict } from './types.ts'
 import { withLast } from './withLast.ts'
 
 export const adjustmentReasons = [
@@ -20,23 +20,19 @@ export const adjustmentReasons = [
 export const AdjustmentReason = Type.Enum([...adjustmentReasons])
 const Pieces = Type.Integer({ minimum: 0, maximum: 10_000_000 })
 const Delta = Type.Integer({ minimum: -10_000_000, maximum: 10_000_000 })
+/** In the words of whoever has booked it: theirs, and sealed with their key. */
+const Note = Type.Optional(Personal({ minLength: 1, maxLength: 500 }))
+const ofActor = { subject: actorOfEvent }
 const reservation = { productId: Id, orderId: Id, quantity: Quantity }
 
 // Names and payloads are the storage format: they are versioned, never renamed.
 export const StockEvents = {
-  StockAdjusted: Payload({
-    productId: Id,
-    delta: Delta,
-    reason: AdjustmentReason,
-    note: Type.Optional(Reason),
-  }),
+  StockAdjusted: Payload(
+    { productId: Id, delta: Delta, reason: AdjustmentReason, note: Note },
+    ofActor,
+  ),
   /** Somebody counted: `delta` is what the count differs from what was believed to be there. */
-  StockCounted: Payload({
-    productId: Id,
-    counted: Pieces,
-    delta: Delta,
-    note: Type.Optional(Reason),
-  }),
+  StockCounted: Payload({ productId: Id, counted: Pieces, delta: Delta, note: Note }, ofActor),
   /** `deadline` is until when the order waits to be paid; without one that has to be looked up. */
   StockReserved: Payload({ ...reservation, deadline: Type.Optional(Moment) }),
   /** Recorded, so that whoever asks again for this order gets the same answer. */

@@ -65,9 +65,15 @@ export function Personal(options: { minLength?: number; maxLength: number }) {
   return Type.String({ ...options, personal: true })
 }
 
+/** The person whom the stream of an event is about: the aggregate names them as its `owner`. */
+export const ownerOfStream = '@owner'
+/** Whoever has caused an event: what they have written is theirs. */
+export const actorOfEvent = '@actor'
+
 /**
- * The payload of an event. `subject` names the field that holds the id of the person whom its
- * Personal fields are about; `version` counts the shapes that this type has had.
+ * The payload of an event. `subject` says whom its Personal fields are about: the name of the
+ * field that holds their id, `ownerOfStream` or `actorOfEvent`. `version` counts the shapes that
+ * this type has had.
  */
 export function Payload<Properties extends TProperties>(
   properties: Properties,

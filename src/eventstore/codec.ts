@@ -1,6 +1,6 @@
 // Between domain events and the log: schemas checked on write and on read, versions, and personal
 // fields sealed with the key of the person they are about.
-import type { TObject, TSchema } from 'typebox'
+import type { TObject } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import {
@@ -12,8 +12,9 @@ import {
 } from '../commands/ports.ts'
 import type { DomainEvent, EventSchemas } from '../domain/aggregate.ts'
 import type { ShopEvent } from '../domain/events.ts'
+import { personalPaths, personalTexts, withTexts } from '../domain/personal.ts'
 import { isAllStorable } from '../domain/text.ts'
-import { type Actor, erasedText } from '../domain/types.ts'
+import { type Actor, actorOfEvent, erasedText, ownerOfStream } from '../domain/types.ts'
 import type { JsonObject, NewEvent, RecordedEvent } from './port.ts'
 import { upcasters as shopUpcasters, type Upcaster } from './upcasters.ts'
 
@@ -21,6 +22,8 @@ import { upcasters as shopUpcasters, type Upcaster } from './upcasters.ts'
 export interface Seals {
   seal(subject: string, text: string): Promise<string>
   open(subject: string, sealed: string): Promise<string | undefined>
+  /** Whether the key of a person has been erased. */
+  isErased(subject: string): Promise<boolean>
 }
 
 /** What a personal field reads once its person has been erased. */
@@ -46,6 +49,8 @@ interface Metadata extends JsonObject {
   source?: string
   digest?: string
   sealed?: string
+  /** With whose key, where neither the payload nor the actor says so. */
+  subject?: string
 }
 
 /**
@@ -72,24 +77,17 @@ export function createCodec(
     return { kind, metadata, data: upcast(recorded, metadata.v, kind, upcasters) }
   }
 
-  async function decode(recorded: RecordedEvent): Promise<Stored<DomainEvent>> {
-    const { kind, metadata, data } = unpack(recorded)
-    if (metadata.sealed === undefined || kind.subject === undefined) {
-      return checked(recorded, kind, data)
-    }
-    const clear = await seals.open(String(data[kind.subject]), metadata.sealed)
-    if (clear === undefined) return checked(recorded, kind, data)
-    return checked(recorded, kind, restore(data, JSON.parse(clear) as Record<string, string>))
-  }
+  const decode = (recorded: RecordedEvent) => opened(seals, recorded, unpack(recorded))
 
   function decodeNow(recorded: RecordedEvent): Stored<DomainEvent> | undefined {
     const { kind, metadata, data } = unpack(recorded)
-    if (metadata.sealed !== undefined && kind.subject !== undefined) return undefined
+    const needsKey = metadata.sealed !== undefined || openTexts(kind, data).length > 0
+    if (needsKey && subjectOf(kind, metadata, data) !== undefined) return undefined
     return checked(recorded, kind, data)
   }
 
   return {
-    encode(event, id, envelope) {
+    encode(event, id, envelope, owner) {
       const kind = kinds.get(event.type)
       if (kind === undefined) throw new Error(`no schema for the event type ${event.type}`)
       if (!kind.check(event.data)) {
@@ -98,9 +96,9 @@ export function createCodec(
       // Nobody could read it: PostgreSQL's json holds neither NUL nor lone surrogates.
       if (!isAllStorable(event.data))
         throw new Error(`${event.type} holds text that is not Unicode`)
-      return encodeChecked(kind, event, { id, envelope, seals })
+      return encodeChecked(kind, event, { id, envelope, owner, seals })
     },
-    decode: recorded => decode(recorded) as Promise<Stored<ShopEvent>>,
+    decode: async recorded => decode(recorded) as Promise<Stored<ShopEvent>>,
     decodeNow: recorded => decodeNow(recorded) as Stored<ShopEvent> | undefined,
     async decodeFor<Event extends DomainEvent>(aggregate: Typed, recorded: RecordedEvent) {
       assertBelongs(aggregate, recorded)
@@ -129,6 +127,24 @@ interface Unpacked {
   data: JsonObject
 }
 
+/** With its personal text, where the key is there; what was never sealed reads like what was. */
+async function opened(
+  seals: Seals,
+  recorded: RecordedEvent,
+  { kind, metadata, data }: Unpacked,
+): Promise<Stored<DomainEvent>> {
+  const subject = subjectOf(kind, metadata, data)
+  if (subject === undefined) return checked(recorded, kind, data)
+  if (metadata.sealed !== undefined) {
+    const clear = await seals.open(subject, metadata.sealed)
+    if (clear === undefined) return checked(recorded, kind, data)
+    return checked(recorded, kind, withTexts(data, textsOf(clear)))
+  }
+  const open = openTexts(kind, data)
+  if (open.length === 0 || !(await seals.isErased(subject))) return checked(recorded, kind, data)
+  return checked(recorded, kind, blanked(data, open))
+}
+
 /** Fields that a newer release has added are left out: it may only add what can be left out. */
 function checked(recorded: RecordedEvent, kind: Kind, given: JsonObject): Stored<DomainEvent> {
   const data = kind.check(given) ? given : kind.known(given)
@@ -155,7 +171,7 @@ function checked(recorded: RecordedEvent, kind: Kind, given: JsonObject): Stored
 function encodeChecked(
   kind: Kind,
   event: DomainEvent,
-  on: { id: string; envelope: Envelope; seals: Seals },
+  on: { id: string; envelope: Envelope; owner: string | undefined; seals: Seals },
 ): NewEvent | Promise<NewEvent> {
   const { id, envelope, seals } = on
   const { commandId, correlationId, causationId, actor, at, source, digest } = envelope
@@ -171,11 +187,15 @@ function encodeChecked(
   if (digest !== undefined) metadata.digest = digest
   const data = event.data as JsonObject
   const encoded = { id, type: event.type, data, metadata }
-  if (kind.subject === undefined || kind.personal.length === 0) return encoded
-  const personal = collect(data, kind.personal)
-  return Object.keys(personal).length > 0
-    ? sealed(encoded, { personal, subject: String(data[kind.subject]), seals })
-    : encoded
+  const personal = personalTexts(data, kind.personal)
+  if (Object.keys(personal).length === 0) return encoded
+  if (kind.subject === ownerOfStream) {
+    if (on.owner === undefined) throw new Error(`nobody is known whom ${event.type} is about`)
+    metadata.subject = on.owner
+  }
+  const subject = subjectOf(kind, metadata, data)
+  // What the shop itself has written is nobody's.
+  return subject === undefined ? encoded : sealed(encoded, { personal, subject, seals })
 }
 
 async function sealed(
@@ -184,12 +204,35 @@ async function sealed(
 ): Promise<NewEvent> {
   const { personal, subject, seals } = on
   const text = await seals.seal(subject, JSON.stringify(personal))
-  const blanks = Object.fromEntries(Object.keys(personal).map(path => [path, erased]))
   return {
     ...encoded,
-    data: restore(encoded.data, blanks),
+    data: blanked(encoded.data, Object.keys(personal)),
     metadata: { ...encoded.metadata, sealed: text },
   }
+}
+
+function blanked(data: JsonObject, paths: readonly string[]): JsonObject {
+  return withTexts(data, Object.fromEntries(paths.map(path => [path, erased])))
+}
+
+/** Where an event holds personal text that is not sealed, as events of before its sealing do. */
+function openTexts({ personal }: Kind, data: JsonObject): string[] {
+  if (personal.length === 0) return []
+  const texts = Object.entries(personalTexts(data, personal))
+  return texts.flatMap(([path, text]) => (text === erased ? [] : [path]))
+}
+
+function textsOf(clear: string): Record<string, string> {
+  return JSON.parse(clear) as Record<string, string>
+}
+
+/** With whose key the personal text of an event is sealed; undefined where it is nobody's. */
+function subjectOf(kind: Kind, metadata: Metadata, data: JsonObject): string | undefined {
+  if (kind.subject === undefined) return undefined
+  if (kind.subject === ownerOfStream) return metadata.subject
+  if (kind.subject !== actorOfEvent) return String(data[kind.subject])
+  const { actor } = metadata
+  return actor.role === 'anonymous' || actor.role === 'system' ? undefined : actor.id
 }
 
 /** The roles of a moment are not history; the role in which somebody acted is. */
@@ -243,48 +286,4 @@ function kindOf(schema: TObject): Kind {
         .map(fault => `${fault.instancePath} ${fault.message}`)
         .join('; '),
   }
-}
-
-type Shape = TSchema & {
-  personal?: boolean
-  properties?: Record<string, Shape>
-  anyOf?: Shape[]
-}
-
-/** Where the personal fields of a payload are; they sit in objects, not in lists. */
-function personalPaths(schema: Shape, path: readonly string[] = []): string[][] {
-  if (schema.personal === true) return [[...path]]
-  const inside = Object.entries(schema.properties ?? {}).flatMap(([name, property]) =>
-    personalPaths(property, [...path, name]),
-  )
-  return [...inside, ...(schema.anyOf ?? []).flatMap(option => personalPaths(option, path))]
-}
-
-function collect(data: JsonObject, paths: readonly (readonly string[])[]): Record<string, string> {
-  const found: Record<string, string> = {}
-  for (const path of paths) {
-    let value: unknown = data
-    for (const name of path) {
-      value = typeof value === 'object' && value !== null ? (value as JsonObject)[name] : undefined
-    }
-    if (typeof value === 'string') found[path.join('/')] = value
-  }
-  return found
-}
-
-/** A copy of a payload with some of its fields set, by path. */
-function restore(data: JsonObject, fields: Readonly<Record<string, string>>): JsonObject {
-  const copy = { ...data }
-  for (const [path, value] of Object.entries(fields)) {
-    const names = path.split('/')
-    const last = names.pop()
-    let at = copy
-    for (const name of names) {
-      const inner = { ...(at[name] as JsonObject) }
-      at[name] = inner
-      at = inner
-    }
-    if (last !== undefined) at[last] = value
-  }
-  return copy
 }

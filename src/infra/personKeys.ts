@@ -86,6 +86,10 @@ export function createSeals(
       if (text !== undefined) return text
       throw new Error(`what was sealed for ${subject} has been changed`)
     },
+    async isErased(subject) {
+      if (!idForm.test(subject)) return false
+      return (known.get(subject) ?? (await find(subject))) === 'erased'
+    },
     async erase(subject) {
       await rows(pool, eraseKey, [subject])
       known.set(subject, 'erased')

@@ -1,6 +1,6 @@
-// Questions to the customers: who they are, for admins, and what is left of who was erased.
+// Questions to the customers: who they are, for admins.
 import { type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely'
-import { erasedText, type Role } from '../domain/types.ts'
+import type { Role } from '../domain/types.ts'
 import { type Part, readPart } from './keyset.ts'
 import type { Tables } from './tables.ts'
 
@@ -69,24 +69,4 @@ function userOf(row: CustomerRecord) {
     registeredAt: row.registered_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
   }
-}
-
-/** How many rows still say something about a person who was erased. */
-export async function countReadable(db: Db, customerId: string) {
-  const { rows } = await sql<{ customers: number; orders: number }>`
-    select (
-      select count(*)
-      from customers
-      where customer_id = ${customerId} and (username <> ${erasedText} or profile <> '{}')
-    )::integer as customers, (
-      select count(*)
-      from orders
-      where customer_id = ${customerId}
-        and exists (
-          select from json_each_text(case json_typeof(delivery) when 'object' then delivery end) d
-          where d.value <> ${erasedText}
-        )
-    )::integer as orders
-  `.execute(db)
-  return rows[0] ?? { customers: 0, orders: 0 }
 }

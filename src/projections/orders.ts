@@ -1,12 +1,10 @@
 // Orders with their lines and timeline, and the notifications that status changes give rise to.
-import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import type { Charge, Delivery, OrderLine, Submission } from '../domain/order.ts'
 import type { OrderStatus } from '../domain/orderStates.ts'
-import { type Actor, erasedText } from '../domain/types.ts'
+import type { Actor } from '../domain/types.ts'
 import { fold, insertOf, type KeyedTable } from './keyedTable.ts'
 import type { Notification } from './orderQueries.ts'
 import { planned, type ReadEvent } from './projection.ts'
-import type { Tables } from './tables.ts'
 
 export interface TimelineEntry {
   event: string
@@ -81,7 +79,7 @@ const notifications = {
 
 export const ordersProjection = planned({
   name: 'orders',
-  version: 4,
+  version: 5,
   tables: ['orders', 'notifications'],
   on: [
     'OrderSubmitted',
@@ -105,7 +103,6 @@ export const ordersProjection = planned({
     'LatePaymentReturned',
     'ItemsReturned',
     'OrderArchived',
-    'CustomerErased',
   ],
   isUrgent: true,
   async plan(events, db) {
@@ -124,29 +121,10 @@ export const ordersProjection = planned({
     })
     // They were folded order by order.
     news.sort((a, b) => (a.position < b.position ? -1 : 1))
-    const writes = [
-      ...folded,
-      ...forgetting(db, events),
-      ...insertOf(notifications, news.map(rowOf)),
-    ]
+    const writes = [...folded, ...insertOf(notifications, news.map(rowOf))]
     return { writes, committed: () => ({ notified: news.length > 0, notifications: news }) }
   },
 })
-
-/** Replaces what is about a person in all of their orders by what a rebuild would find there. */
-function forgetting(db: Kysely<Tables>, events: readonly ReadEvent[]): CompiledQuery[] {
-  const gone = events.flatMap(event =>
-    event.type === 'CustomerErased' ? [event.data.customerId] : [],
-  )
-  if (gone.length === 0) return []
-  const unreadable: Delivery = { shippingAddress: erasedText, phoneNumber: erasedText }
-  const update = sql`
-    update orders
-    set delivery = ${JSON.stringify(unreadable)}::json
-    where customer_id = any(${gone}::uuid[]) and delivery is not null
-  `
-  return [update.compile(db)]
-}
 
 function isNews(before: OrderRow, after: OrderRow): boolean {
   return before.status !== after.status || before.tracking !== after.tracking

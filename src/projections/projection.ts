@@ -4,6 +4,7 @@ import type { CompiledQuery, Kysely } from 'kysely'
 import type { ShopEvent } from '../domain/events.ts'
 import type { Actor } from '../domain/types.ts'
 import type { Notification } from './orderQueries.ts'
+import { forgetting, personalIn, personalPlaces } from './personal.ts'
 import type { Tables } from './tables.ts'
 
 /** An event as projections see it: decoded, with where and when it happened. */
@@ -83,10 +84,34 @@ export interface Reaction extends Follower {
   tables?: never
 }
 
-/** A projection that never has to see its writes: applying is writing what it plans. */
+/**
+ * A projection that never has to see its writes: applying is writing what it plans. Where its
+ * tables hold text about people, it forgets those who are erased.
+ */
 export function planned(projection: Omit<Projection, 'apply' | 'plan'> & PlanOnly): Projection {
-  return { ...projection, apply: applying(projection) }
+  const places = personalIn(projection.tables)
+  if (places.length === 0) return { ...projection, apply: applying(projection) }
+  const forgetful = {
+    ...projection,
+    on: [...new Set([...projection.on, 'CustomerErased' as const])],
+    async plan(events: readonly ReadEvent[], db: Kysely<Tables>) {
+      const plan = await projection.plan(events, db)
+      const people = erasedIn(events)
+      if (people.length === 0) return plan
+      // Also in the tables that its last rebuild has replaced: nobody writes to these any more.
+      const all = [...places, ...(await personalPlaces(db, previousOf(projection.name)))]
+      return { ...plan, writes: [...plan.writes, ...forgetting(db, all, people)] }
+    },
+  }
+  return { ...forgetful, apply: applying(forgetful) }
 }
+
+function erasedIn(events: readonly ReadEvent[]): string[] {
+  return events.flatMap(event => (event.type === 'CustomerErased' ? [event.data.customerId] : []))
+}
+
+/** The schema with the tables of a projection that its last rebuild has replaced. */
+export const previousOf = (name: string) => `previous_${name.toLowerCase()}`
 
 /** The same for a reaction. */
 export function plannedReaction(reaction: Omit<Reaction, 'apply' | 'plan'> & PlanOnly): Reaction {

@@ -9,8 +9,6 @@ const serving = 'readmodel'
 
 /** The schema in which the tables of a projection are rebuilt. */
 export const shadowOf = (name: string) => `rebuild_${name.toLowerCase()}`
-/** The schema with the tables that the last rebuild has replaced. */
-export const previousOf = (name: string) => `previous_${name.toLowerCase()}`
 
 /**
  * Empty tables like those of a projection, in a schema of their own. They have the keys that

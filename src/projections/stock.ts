@@ -34,7 +34,7 @@ const movements = {
 
 export const stockProjection = planned({
   name: 'stock',
-  version: 1,
+  version: 2,
   tables: ['stock_movements'],
   on: [
     'StockAdjusted',

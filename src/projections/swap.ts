@@ -3,10 +3,10 @@ import { type Kysely, sql } from 'kysely'
 import { leaseSeconds } from './checkpoints.ts'
 import { applyItems, itemsFor } from './engine.ts'
 import { type Member, turnOf } from './filling.ts'
-import type { Projection } from './projection.ts'
+import { type Projection, previousOf } from './projection.ts'
 import type { Rebuilding } from './rebuild.ts'
 import { holdTurn, previousTables, putAside } from './rebuildStates.ts'
-import { hasTables, keepCleanersOut, previousOf, replaceTables, writeToShadow } from './shadow.ts'
+import { hasTables, keepCleanersOut, replaceTables, writeToShadow } from './shadow.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>

@@ -5,6 +5,7 @@ import { settleAddress } from '../commands/profile.ts'
 import type { Shop } from '../commands/shop.ts'
 import { codeOf } from '../kit/codeOf.ts'
 import { within } from '../kit/within.ts'
+import { forgetEverywhere } from '../projections/personal.ts'
 import type { Reaction, ReadEvent } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
 import { onceAtATime } from './jobQueue.ts'
@@ -21,7 +22,9 @@ export const accountUpkeep: Reaction = {
     await lock(db, events)
     for (const event of events) {
       if (event.type !== 'CustomerErased') continue
-      await sql`select shop.forget_person(${event.data.customerId})`.execute(db)
+      const { customerId } = event.data
+      await sql`select shop.forget_person(${customerId})`.execute(db)
+      await forgetEverywhere(db, customerId)
     }
     return {}
   },

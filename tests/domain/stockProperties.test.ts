@@ -34,6 +34,11 @@ const asks = fc.oneof(
     return { asked: 'count', input: counted, decide, addsUp: true }
   }),
   fc
+    .record({ productId: fc.constant(productId), counted: fc.integer({ min: 0, max: 20 }) })
+    .map((input): StockAsk => {
+      return { asked: 'count', input, decide: state => countPieces(state, input), addsUp: true }
+    }),
+  fc
     .record({
       productId: fc.constant(productId),
       orderId: orders,

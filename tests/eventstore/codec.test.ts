@@ -46,7 +46,7 @@ describe('every event type', () => {
     forAllAsync(
       valuesOf(schema),
       async data => {
-        const written = await codec.encode({ type, data }, sampleId(1), envelope)
+        const written = await codec.encode({ type, data }, sampleId(1), envelope, customerId)
         expect(await codec.decode(recorded(written))).toMatchObject({ type, data })
       },
       { cases: 100 },
@@ -153,12 +153,24 @@ describe('an event that cannot be understood', () => {
 describe('what is about a person', () => {
   const personalTypes = Object.entries(eventSchemas).filter(([, schema]) => isAboutSomeone(schema))
 
-  it('is in the events of customers and their orders', () =>
+  it('is in the events of customers and their orders, and in notes on stock', () =>
     expect(personalTypes.map(([type]) => type).sort()).toEqual([
+      'CreditNoteIssued',
+      'CustomerErased',
       'CustomerRegistered',
       'DeliveryDetailsChanged',
+      'LatePaymentRefused',
+      'OrderCancelled',
+      'OrderRefunded',
+      'OrderShipped',
       'OrderSubmitted',
+      'PaymentFailed',
       'ProfileChanged',
+      'RefundFailed',
+      'RefundRequested',
+      'StockAdjusted',
+      'StockCounted',
+      'TrackingChanged',
     ]))
 
   it.each(personalTypes)('is never written in clear: %s', (type, schema) =>
@@ -166,7 +178,7 @@ describe('what is about a person', () => {
       valuesOf(schema),
       async data => {
         const marked = { type, data: mark(schema, data) }
-        const written = await codec.encode(marked, sampleId(1), envelope)
+        const written = await codec.encode(marked, sampleId(1), envelope, customerId)
         expect(JSON.stringify(written)).not.toContain(marker)
         expect(await codec.decode(recorded(written))).toMatchObject(marked)
       },
@@ -180,8 +192,8 @@ describe('what is about a person', () => {
       async data => {
         const forgetful = codecOf(eventSchemas)
         const event = { type, data: mark(schema, data) }
-        const written = await forgetful.encode(event, sampleId(1), envelope)
-        forgetful.erase(String(Reflect.get(data, 'customerId')))
+        const written = await forgetful.encode(event, sampleId(1), envelope, customerId)
+        for (const id of [Reflect.get(data, 'customerId'), customerId]) forgetful.erase(String(id))
         const { data: read } = await forgetful.decode(recorded(written))
         expect(read).toEqual(mark(schema, data, erased))
       },
@@ -192,6 +204,43 @@ describe('what is about a person', () => {
   it('has to name whom it is about', () => {
     const schemas = { Named: Payload({ name: Personal({ maxLength: 10 }) }) }
     expect(() => codecOf(schemas)).toThrow('names its subject')
+  })
+
+  it('cannot be written where nobody is known whom it is about', () => {
+    const data = { orderId: sampleId(11), reason: 'It was for Ada', refund: null }
+    const write = () => codec.encode({ type: 'OrderCancelled', data }, sampleId(1), envelope)
+    expect(write).toThrow('nobody is known')
+  })
+
+  it('cannot be in a list, where it could not be sealed', () => {
+    const names = Type.Array(Personal({ maxLength: 10 }))
+    const schemas = { Named: Payload({ id: Id, names }, { subject: 'id' }) }
+    expect(() => codecOf(schemas)).toThrow('not in lists')
+  })
+
+  const note = 'counted with Ada'
+  const counted = { productId, counted: 3, delta: 1, note }
+
+  it('is sealed with the key of whoever wrote it, where it is a note', async () => {
+    const own = codecOf(eventSchemas)
+    const event = { type: 'StockCounted', data: counted }
+    const written = await own.encode(event, sampleId(1), envelope)
+    own.erase(customerId)
+    expect((await own.decode(recorded(written))).data).toEqual({ ...counted, note: erased })
+    const system = { ...envelope, actor: { role: 'system', id: 'import' } as const }
+    const plain = recorded(await own.encode(event, sampleId(1), system))
+    expect(plain.data).toEqual(counted)
+    expect(own.decodeNow(plain)?.data).toEqual(counted)
+  })
+
+  it('reads as it was written before it was sealed, and as erased without the key', async () => {
+    const own = codecOf(eventSchemas)
+    const bare = { type: 'StockCounted', data: { ...counted, note: undefined } }
+    const old = recorded(await own.encode(bare, sampleId(1), envelope), { data: counted })
+    expect(own.decodeNow(old)).toBeUndefined()
+    expect((await own.decode(old)).data).toEqual(counted)
+    own.erase(customerId)
+    expect((await own.decode(old)).data).toEqual({ ...counted, note: erased })
   })
 
   it('is no longer to be had from an event that was moved to another person', async () => {

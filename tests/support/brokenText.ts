@@ -10,6 +10,7 @@ import { creditNote } from '../../src/domain/creditNote.ts'
 import { customer } from '../../src/domain/customer.ts'
 import { ledgerImport } from '../../src/domain/ledgerImport.ts'
 import { order } from '../../src/domain/order.ts'
+import { OrderEvents } from '../../src/domain/orderEvents.ts'
 import { product } from '../../src/domain/product.ts'
 import { skuClaim } from '../../src/domain/skuClaim.ts'
 import { stock } from '../../src/domain/stock.ts'
@@ -78,8 +79,8 @@ async function brokenEvent(seals: PersonKeys, encoded: NewEvent, schema: TSchema
   for (const [name, value] of Object.entries(Object(broken(encoded.data, schema)))) {
     data[name] = JSON.stringify(data[name]).includes(erasedText) ? data[name] : value
   }
-  const subject = String(data[String(Reflect.get(schema, 'subject'))])
-  const { sealed } = encoded.metadata
+  const { sealed, subject: owner } = encoded.metadata
+  const subject = String(owner ?? data[String(Reflect.get(schema, 'subject'))])
   const clear = sealed === undefined ? undefined : await seals.open(subject, String(sealed))
   if (clear === undefined) return { ...encoded, data }
   const personal = Object.keys(JSON.parse(clear)).map(path => [path, brokenText.slice(0, 10)])
@@ -102,13 +103,18 @@ export async function appendBrokenLog(
       // Somebody else, so that what is about this customer can still be read.
       const isErasure = type === 'CustomerErased'
       const data = isErasure ? { ...example, customerId: randomUUID() } : example
-      const event = await codec.encode({ type, data }, randomUUID(), {
-        commandId: randomUUID(),
-        correlationId: brokenText,
-        causationId: brokenText,
-        actor: { role: 'system', id: brokenText },
-        at: new Date(),
-      })
+      const event = await codec.encode(
+        { type, data },
+        randomUUID(),
+        {
+          commandId: randomUUID(),
+          correlationId: brokenText,
+          causationId: brokenText,
+          actor: { role: 'system', id: brokenText },
+          at: new Date(),
+        },
+        String(Reflect.get(exampleOf(OrderEvents.OrderSubmitted), 'customerId')),
+      )
       await eventStore.append(stream, 'any', [await brokenEvent(seals, event, schema)])
     }
   }

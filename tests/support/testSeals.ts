@@ -12,6 +12,7 @@ export function testSeals() {
     async open(subject: string, sealed: string) {
       return gone.has(subject) ? undefined : openText(fixedKey, sealed, subject)
     },
+    isErased: async (subject: string) => gone.has(subject),
     erase(subject: string) {
       gone.add(subject)
     },
@@ -24,4 +25,5 @@ export const noSeals = {
     throw new Error('nothing can be sealed without keys')
   },
   open: async () => undefined,
+  isErased: async () => true,
 }

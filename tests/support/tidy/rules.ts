@@ -46,6 +46,7 @@ const rawSqlAllowed = [
   'src/projections/keyedTable.ts',
   'src/projections/rebuild.ts',
   'src/projections/shadow.ts',
+  'src/projections/personal.ts',
   'src/projections/swap.ts',
 ]
 
