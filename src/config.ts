@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { auditOf, auditSchema, neededByAudit } from './auditSettings.ts'
+import { fitsProvider, orderingOf, orderSchema } from './orderSettings.ts'
 import { Secret } from './secret.ts'
 import { holds32Bytes, isBare, isNetwork, isOrigin, isTimeZone } from './settingForms.ts'
 
@@ -57,7 +58,7 @@ const schema = Type.Object({
     default: 'en',
     description: 'en or de',
   }),
-  ORDER_EXPIRY_MINUTES: Type.Integer({ ...range(1, 525_600), default: 30 }),
+  ...orderSchema({ range, list }),
   MAIL_FROM: Type.String({
     default: 'Orderstream <orders@example.com>',
     pattern: '^[^\\r\\n]*@[^\\r\\n]+$',
@@ -188,7 +189,7 @@ function fromEnvironment(values: Static<typeof schema>) {
     timeZone: values.TIME_ZONE,
     mailLanguage: values.MAIL_LANGUAGE,
     currency: values.CURRENCY,
-    orderExpiryMinutes: values.ORDER_EXPIRY_MINUTES,
+    ordering: orderingOf(values),
     mailFrom: values.MAIL_FROM,
     accessTokenTtlSeconds: values.ACCESS_TOKEN_TTL_SECONDS,
     refreshTokenTtlSeconds: values.REFRESH_TOKEN_TTL_SECONDS,
@@ -263,6 +264,7 @@ function isWrong(setting: Setting, values: Record<string, unknown>): boolean {
     if (neededBy !== undefined && values[neededBy] !== undefined) return true
     return setting.required || (isForStripe && values.PAYMENT_PROVIDER === 'stripe')
   }
+  if (setting.name === 'PAYMENT_METHODS' && !fitsProvider(values)) return true
   return checks.get(setting.name)?.Check(value) === false
 }
 

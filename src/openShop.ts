@@ -104,7 +104,7 @@ export async function openShop(
       clock: systemClock,
       payments,
       currency: config.currency,
-      orderExpiryMs: config.orderExpiryMinutes * 60_000,
+      ...config.ordering,
     }),
     accounts: { ...accountsOf(config, { pool, secrets, shopId, forgetNow }), passwords },
     audit: proof.services,

@@ -153,6 +153,33 @@ describe('a secret', () => {
   })
 })
 
+describe('payment methods', () => {
+  const simulated = ['card', 'card_declined', 'card_needs_action', 'card_timeout', 'card_late']
+  const stripe = {
+    PAYMENT_PROVIDER: 'stripe',
+    STRIPE_SECRET_KEY: 'sk_test_0123456789',
+    STRIPE_WEBHOOK_SECRET: 'whsec_0123456789',
+  }
+
+  it.each([
+    [{}, simulated],
+    [stripe, ['card', 'pm_*']],
+    [{ PAYMENT_METHODS: 'invoice, card' }, ['invoice', 'card']],
+    [{ ...stripe, PAYMENT_METHODS: 'pm_*,bank_transfer' }, ['pm_*', 'bank_transfer']],
+  ])('are those of the provider, or those that are set: %o', (env, methods) => {
+    expect(loadConfig({ ...required, ...env }).ordering.paymentMethods).toEqual(methods)
+  })
+
+  it.each([
+    { PAYMENT_METHODS: 'card,ledger' },
+    { PAYMENT_METHODS: 'paypal' },
+    { PAYMENT_METHODS: 'pm_*' },
+    { ...stripe, PAYMENT_METHODS: 'card_late' },
+  ])('cannot be others: %o', env => {
+    expect(() => loadConfig({ ...required, ...env })).toThrow(/^PAYMENT_METHODS is not valid/)
+  })
+})
+
 describe('.env.example', () => {
   it('lists every setting with its default, and DATA_DIR', async () => {
     const text = await readFile(new URL('../.env.example', import.meta.url), 'utf8')

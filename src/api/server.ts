@@ -38,6 +38,7 @@ import { orderRoutes } from './routes/orders.ts'
 import { parkedEventRoutes } from './routes/parkedEvents.ts'
 import { passwordRoutes } from './routes/passwords.ts'
 import { paymentCallbackRoutes } from './routes/paymentCallbacks.ts'
+import { paymentMethodRoutes } from './routes/paymentMethods.ts'
 import { problemPages } from './routes/problemPages.ts'
 import { productImportRoutes } from './routes/productImports.ts'
 import { productRoutes } from './routes/products.ts'
@@ -87,6 +88,7 @@ const apiRoutes = [
   orderRoutes,
   refundRoutes,
   paymentCallbackRoutes,
+  paymentMethodRoutes,
   projectionRoutes,
   parkedEventRoutes,
   reportRoutes,

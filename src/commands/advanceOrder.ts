@@ -114,7 +114,7 @@ async function place(at: Step): Promise<Taken> {
   ])
   const refused = isGone ? new Set(order.lines.map(line => line.productId)) : promised
   const concluding = shop.orders.decide(order.orderId, stepOf(at, 'conclude'), state => {
-    const deadline = deadlineOf(state, cause.at.getTime(), shop.orderExpiryMs)
+    const deadline = deadlineOf(state, cause.at.getTime(), shop)
     return conclude(state, refused, deadline)
   })
   if (refused.size > 0) return takenBy(await concluding)

@@ -5,6 +5,7 @@ import * as ledgerImport from '../domain/ledgerImport.ts'
 import { foreignTo, sum } from '../domain/money.ts'
 import { Charge, OrderLine, type Submission } from '../domain/order.ts'
 import { capture, deliver, ship, submit, takeBack } from '../domain/orderDecisions.ts'
+import { importedMethod } from '../domain/paymentMethods.ts'
 import * as product from '../domain/product.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import { claim, normalizeSku } from '../domain/skuClaim.ts'
@@ -168,7 +169,7 @@ function refuseForeign({ currency }: Shop, amounts: readonly Money[]): Rejection
 
 function submissionOf({ currency, ...input }: Static<typeof ImportOrder>): Submission {
   const total = sum(moneyOf(input), currency)
-  return { ...input, cartId: null, total, delivery: null, paymentMethod: 'ledger' }
+  return { ...input, cartId: null, total, delivery: null, paymentMethod: importedMethod }
 }
 
 async function advance(

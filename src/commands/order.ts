@@ -13,6 +13,7 @@ import {
 } from '../domain/orderDecisions.ts'
 import { requestRefund } from '../domain/orderPayments.ts'
 import { allowedTransitions, type OrderStatus } from '../domain/orderStates.ts'
+import { isManual, type OfferedMethods, refuseNotOffered } from '../domain/paymentMethods.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import { CountryCode, line, multiline } from '../domain/text.ts'
 import { type Actor, Id, PositiveMoney, strict } from '../domain/types.ts'
@@ -84,6 +85,8 @@ export const payOrder: Command<typeof PayOrder> = {
       allowed: ownerOnly,
       decide: state => {
         const method = paymentMethod ?? (state.status === 'none' ? '' : state.paymentMethod)
+        const refused = refuseMethod(shop.paymentMethods, method, paymentMethod)
+        if (refused !== undefined) return refused
         const payment = { paymentId, provider: shop.payments.name, method }
         return requestPayment(state, payment, envelope.at.getTime())
       },
@@ -96,6 +99,16 @@ export const payOrder: Command<typeof PayOrder> = {
     }
     return isRejection(answer) ? answer : refuseUnpaid(shop, orderId, answer)
   },
+}
+
+/** Only methods that are offered, and those that are paid by hand only by the staff. */
+function refuseMethod(offered: OfferedMethods, method: string, chosen: string | undefined) {
+  // An order may have been placed with a method that has been offered since then no more.
+  const isLeft = chosen === undefined && isManual(method)
+  const refused = isLeft ? undefined : refuseNotOffered(offered, method)
+  if (refused !== undefined || !isManual(method)) return refused
+  const detail = `An order that is paid by ${method} is recorded as paid by the staff.`
+  return reject('order/manual-payment', detail, { offered })
 }
 
 /** Whoever did not act on the payment before may try another. */

@@ -19,7 +19,7 @@ export async function promiseStock(at: Step): Promise<ReadonlySet<string>> {
   const { order } = at
   const isFirst = order.round === 0
   const decide = isFirst ? reserve : reserveAgain
-  const deadline = deadlineOf(order, at.cause.at.getTime(), at.shop.orderExpiryMs)
+  const deadline = deadlineOf(order, at.cause.at.getTime(), at.shop)
   // What is promised anew has been paid already.
   const until = isFirst && deadline !== null ? { deadline } : {}
   const answers = await Promise.all(

@@ -12,6 +12,7 @@ import {
   type Submission,
 } from '../domain/order.ts'
 import { submit } from '../domain/orderDecisions.ts'
+import { defaultMethod, refuseNotOffered } from '../domain/paymentMethods.ts'
 import type { Product } from '../domain/product.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import type { Stock } from '../domain/stock.ts'
@@ -74,10 +75,16 @@ async function submitOnce(
   placing: Placing,
 ): Promise<Outcome<Order> | { replayed: true }> {
   const { orderId, customerId, envelope } = placing
-  const lines = await gatherLines(shop, input, placing)
+  const method = input.paymentMethod ?? defaultMethod(shop.paymentMethods) ?? ''
+  const refused = refuseNotOffered(shop.paymentMethods, method)
+  const lines = refused ?? (await gatherLines(shop, input, placing))
   // What is missing now may be what this request took when it came first: then that is the order.
   if (isRejection(lines)) return (await submittedBefore(shop, placing)) ?? lines
-  const submission = compose(input, lines, { orderId, customerId, currency: shop.currency })
+  const submission = compose({ ...input, paymentMethod: method }, lines, {
+    orderId,
+    customerId,
+    currency: shop.currency,
+  })
   const decide = (state: Order) => submit(state, submission)
   return shop.orders.decide(orderId, step(envelope, 'submit'), decide, 'isNew')
 }
@@ -198,7 +205,7 @@ function outOfStock(short: { productId: string; wanted: number; available: numbe
 }
 
 function compose(
-  input: Input,
+  input: Input & { paymentMethod: string },
   lines: OrderLine[],
   keys: { orderId: string; customerId: string; currency: string },
 ): Submission {
@@ -216,7 +223,7 @@ function compose(
     ),
     country: input.country ?? null,
     delivery: { shippingAddress: input.shippingAddress, phoneNumber: input.phoneNumber },
-    paymentMethod: input.paymentMethod ?? 'card',
+    paymentMethod: input.paymentMethod,
   }
 }
 

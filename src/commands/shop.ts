@@ -6,6 +6,7 @@ import { type CreditNote, type CreditNoteEvent, creditNote } from '../domain/cre
 import { type Customer, type CustomerEvent, customer } from '../domain/customer.ts'
 import { type LedgerImport, type LedgerImportEvent, ledgerImport } from '../domain/ledgerImport.ts'
 import { type Order, type OrderEvent, order } from '../domain/order.ts'
+import type { OfferedMethods } from '../domain/paymentMethods.ts'
 import { type Product, type ProductEvent, product } from '../domain/product.ts'
 import { type SkuClaim, type SkuClaimEvent, skuClaim } from '../domain/skuClaim.ts'
 import { type Stock, type StockEvent, stock } from '../domain/stock.ts'
@@ -27,8 +28,11 @@ export interface Shop {
   payments: PaymentProvider
   /** Prices of this shop are in this currency. */
   currency: string
-  /** How long an order waits to be paid. */
+  /** How long an order waits to be paid: through the provider, and by hand. */
   orderExpiryMs: number
+  manualPaymentMs: number
+  /** What customers can pay with. */
+  paymentMethods: OfferedMethods
 }
 
 export interface ShopParts extends RepositoryParts {
@@ -37,13 +41,24 @@ export interface ShopParts extends RepositoryParts {
   currency: string
   /** Half an hour when it is not said. */
   orderExpiryMs?: number
+  /** Two weeks when it is not said. */
+  manualPaymentMs?: number
+  /** Cards when it is not said. */
+  paymentMethods?: OfferedMethods
 }
 
-const halfAnHourMs = 1_800_000
+const defaults = {
+  orderExpiryMs: 1_800_000,
+  manualPaymentMs: 14 * 86_400_000,
+  paymentMethods: ['card'],
+}
 
 /** Puts the shop together. One process has one: its queues keep commands to a stream in line. */
 export function createShop(all: ShopParts): Shop {
-  const { clock, payments, currency, orderExpiryMs = halfAnHourMs, ...parts } = all
+  const { clock, payments, currency, orderExpiryMs, manualPaymentMs, paymentMethods, ...parts } = {
+    ...defaults,
+    ...all,
+  }
   return {
     carts: createRepository(cart, parts),
     categories: createRepository(category, parts),
@@ -59,5 +74,7 @@ export function createShop(all: ShopParts): Shop {
     payments,
     currency,
     orderExpiryMs,
+    manualPaymentMs,
+    paymentMethods,
   }
 }

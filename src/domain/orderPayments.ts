@@ -9,16 +9,21 @@ import {
   refundable,
   refuseRefund,
 } from './orderDecisions.ts'
+import { importedMethod, isManual } from './paymentMethods.ts'
 import { reject } from './rejection.ts'
 import type { Money } from './types.ts'
 
-/** Methods that are not paid at the checkout: such orders wait for ever. */
-const paidLater: readonly string[] = ['invoice', 'bank_transfer', 'ledger']
+/** How long orders wait to be paid: through the provider, and by hand. */
+export interface PaymentWindows {
+  orderExpiryMs: number
+  manualPaymentMs: number
+}
 
-/** Until when an order waits to be paid, in milliseconds; null for ever. */
-export function deadlineOf(state: Order, now: number, windowMs: number): number | null {
-  const isPaidLater = state.status === 'none' || paidLater.includes(state.paymentMethod)
-  return isPaidLater ? null : now + windowMs
+/** Until when an order waits to be paid, in milliseconds; null for ever, as imported history. */
+export function deadlineOf(state: Order, now: number, windows: PaymentWindows): number | null {
+  if (state.status === 'none' || state.paymentMethod === importedMethod) return null
+  const { orderExpiryMs, manualPaymentMs } = windows
+  return now + (isManual(state.paymentMethod) ? manualPaymentMs : orderExpiryMs)
 }
 
 /** Ends an order that was not paid in its time; a payment that got there first wins. */

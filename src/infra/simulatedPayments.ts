@@ -97,19 +97,21 @@ interface Moved {
   at: Date
 }
 
-const first: Readonly<Record<string, Status>> = {
-  card_declined: 'declined',
-  card_needs_action: 'requires_action',
-  card_late: 'processing',
-}
+const first = new Map<string, Status>([
+  ['card', 'captured'],
+  ['card_timeout', 'captured'],
+  ['card_declined', 'declined'],
+  ['card_needs_action', 'requires_action'],
+  ['card_late', 'processing'],
+])
 
 /** How long a late card keeps us waiting when nobody is in a hurry. */
 const lateMs = 5_000
 
 /**
  * The simulated provider. `card_declined` is declined, `card_needs_action` waits for its callback,
- * `card_timeout` is captured without an answer, `card_late` once the order has expired, and every
- * other method is captured at once.
+ * `card_timeout` is captured without an answer, `card_late` once the order has expired, `card` is
+ * captured at once, and every other method is declined.
  */
 export function simulatedPayments(pool: Pool, webhookKey: KeyObject): PaymentProvider {
   const ask = async (query: typeof charge, values: readonly unknown[]) =>
@@ -118,7 +120,7 @@ export function simulatedPayments(pool: Pool, webhookKey: KeyObject): PaymentPro
     name: 'simulated',
     signatureHeader: 'payment-signature',
     async charge({ paymentId, orderId, amount, method, expiresAt }: Charge) {
-      const status = first[method] ?? 'captured'
+      const status = first.get(method) ?? 'declined'
       const answersAt = new Date((expiresAt ?? Date.now() + lateMs) + 1)
       const row = await ask(charge, [
         ...[paymentId, orderId, amount.amount, amount.currency, status, `sim-${paymentId}`],

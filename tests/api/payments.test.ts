@@ -2,15 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { advanceOrder } from '../../src/commands/advanceOrder.ts'
 import { systemEnvelope } from '../../src/commands/command.ts'
-import {
-  delivery,
-  expectProblem,
-  gbp,
-  moveOrder,
-  newKey,
-  newOrder,
-  newProduct,
-} from '../support/goods.ts'
+import { expectProblem, gbp, moveOrder, newKey, newOrder, newProduct } from '../support/goods.ts'
 import { callBack, letRunOut, orderOf } from '../support/payments.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
@@ -57,15 +49,6 @@ describe('an order that is not paid in its time', () => {
     await reaches(orderId, 'expired')
     await waitFor('stock back', async () => (await stockOf(productId)).reserved === 0)
     expectProblem(await pay(orderId), 409, 'order/expired')
-  })
-
-  it('stays when it is paid by invoice', async () => {
-    const { id } = await newProduct(shop)
-    const items = [{ productId: id, quantity: 1 }]
-    const wanted = { ...delivery, items, paymentMethod: 'invoice' }
-    const { body } = await ada.client.post('/orders', wanted)
-    const read = await ada.client.get(`/orders/${body.orderId}`, { after: body.position })
-    expect(read.body).toMatchObject({ status: 'pending', expiresAt: null })
   })
 })
 

@@ -59,11 +59,15 @@ describe('an order that is not paid', () => {
       .thenNothing()
   })
 
-  it('waits for ever when it is paid by invoice', () => {
-    const invoice = submission({ paymentMethod: 'invoice' })
-    const { state } = givenOrder({ type: 'OrderSubmitted', data: invoice })
-    expect(deadlineOf(state, 5, 10)).toBeNull()
-    expect(deadlineOf(givenOrder(submitted).state, 5, 10)).toBe(15)
+  it.each([
+    ['card', 15],
+    ['invoice', 75],
+    ['bank_transfer', 75],
+    ['ledger', null],
+  ])('by %s waits until %s', (paymentMethod, until) => {
+    const data = submission({ paymentMethod })
+    const { state } = givenOrder({ type: 'OrderSubmitted', data })
+    expect(deadlineOf(state, 5, { orderExpiryMs: 10, manualPaymentMs: 70 })).toBe(until)
   })
 })
 

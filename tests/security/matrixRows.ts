@@ -253,6 +253,7 @@ export const rows: Record<string, Row> = {
   'PATCH /api/products/{productId}': { of: 'product', body: named },
   'DELETE /api/products/{productId}': { of: 'product' },
   'GET /api/products/{productId}/stock': { of: 'product' },
+  'GET /api/payment-methods': {},
   'POST /api/webhooks/payments/{provider}': { body: () => ({}), may: [400, 401, 404] },
   'POST /api/products/{productId}/restore': { of: 'product' },
   'POST /api/products/{productId}/stock-adjustments': {

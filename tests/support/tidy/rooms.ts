@@ -101,6 +101,7 @@ export const libraries: Record<string, readonly string[]> = {
     'workers',
     'config.ts',
     'auditSettings.ts',
+    'orderSettings.ts',
   ],
   uuid: ['commands'],
 }
