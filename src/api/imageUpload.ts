@@ -51,7 +51,7 @@ export async function receiveImage(
   { files, imaging }: Stores,
   request: FastifyRequest,
 ): Promise<Omit<Image, 'imageId'>> {
-  const { content, declared, alt } = await readForm(request)
+  const { content, declared, alt } = await readForm(request).catch(refuseBroken)
   const found = await imaging.inspect(content)
   if (found === undefined) {
     const wanted = 'Send a PNG, JPEG, WebP or AVIF file of up to 50 million pixels.'
@@ -70,6 +70,14 @@ export async function receiveImage(
   await files.put(originalName(hash), content)
   await files.put(renditionName(hash, 'full'), shown)
   return { ...found, hash, alt }
+}
+
+/** What the parser itself throws says nothing of whose fault it is: it is the form's. */
+function refuseBroken(error: Error & { statusCode?: number }): never {
+  if (error instanceof HttpProblem || error.statusCode !== undefined) throw error
+  throw new HttpProblem('request/invalid', 'The form is not whole, or not well-formed.', {
+    errors: [{ pointer: '', detail: error.message }],
+  })
 }
 
 async function readForm(request: FastifyRequest) {
