@@ -52,6 +52,21 @@ async function missingProof({ path, name }: { path: string; name: string | undef
   return name === undefined || text.includes(name) ? [] : `${path} has no test: ${name}`
 }
 
+describe('docs/mutations.md', () => {
+  it('names places and tests that are there', async () => {
+    const page = await read('docs/mutations.md')
+    const lines = page.split('\n').filter(line => line.includes('| `src/'))
+    expect(lines.length).toBeGreaterThan(15)
+    const faults = lines.map(async line => {
+      const [, , place = '', , proof = ''] = line.split(' | ').flatMap(cell => cell.split(/^\| /))
+      const isThere = await exists(place.replaceAll('`', ''))
+      const missing = await Promise.all(proofsOf(proof.replace(/ \|$/, '')).map(missingProof))
+      return [...(isThere ? [] : [`there is no ${place}`]), ...missing.flat()]
+    })
+    expect((await Promise.all(faults)).flat()).toEqual([])
+  })
+})
+
 describe('docs/features.md', () => {
   it('has one row for each line that it promises, and no other', () => {
     expect(promisedLines(features).length).toBeGreaterThan(250)
