@@ -1,8 +1,24 @@
 // What a process answers that is about to end: a request that still reaches it is for another one.
+import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { HttpProblem } from './problems.ts'
 
 const retryAfterSeconds = 1
+
+/**
+ * Ends connections on which nothing has been said yet when the server begins to close: Node counts
+ * them as busy, and the server would wait a minute for each client that keeps a spare one.
+ */
+export function endSilentWhenClosing(app: FastifyInstance): void {
+  const open = new Set<Socket>()
+  app.server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  app.addHook('preClose', async () => {
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
+  })
+}
 
 /** Once the server begins to close, new requests get 503 with Retry-After and no connection. */
 export function refuseWhenClosing(app: FastifyInstance): void {

@@ -1,9 +1,12 @@
-// Who follows live: from which pages, how many at once, and for as long as they may.
+// Answers that last: from which pages, how many at once, and for as long as they may.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Config } from '../config.ts'
 import type { Role } from '../domain/types.ts'
 import { isStaff, signedIn } from './actor.ts'
+import { addressOf } from './addresses.ts'
 import type { ApiContext } from './context.ts'
 import { HttpProblem } from './problems.ts'
+import { rolesNow } from './standing.ts'
 
 /** How often it is looked whether the sessions of those who follow are still open. */
 const lookMs = 900
@@ -11,72 +14,130 @@ const lookMs = 900
 /** The codes with which connections end; those from 4000 on are ours. */
 export const closing = { goingAway: 1001, tooMuch: 1008, tooSlow: 1013, signedOut: 4401 } as const
 
+/** What a connection is for: each kind is counted by itself for each person. */
+export type SeatKind = 'orders' | 'progress' | 'export'
+
 /** One connection that is open, or is about to be. */
 export interface Seat {
+  kind: SeatKind
   customerId: string
   sessionId: string
   roles: readonly Role[]
-  endsAt: Date
+  /** The address it comes from. */
+  address: string
+  isStaff: boolean
+  /** When it ends by itself; undefined where that is when it is done. */
+  endsAt: Date | undefined
   /** Ends the connection; until there is one, it is kept from opening. */
   end: (code: number, why: string) => void
   leave(): void
 }
 
 export interface Connections {
-  /** For routes that follow live: refuses foreign pages and whoever has enough connections. */
+  /** For routes that follow orders: refuses foreign pages and whoever has enough connections. */
   enter(request: FastifyRequest, reply: FastifyReply): Promise<void>
   /** The seat that a request has been given. */
   seatOf(request: FastifyRequest): Seat
+  /**
+   * A seat for an answer that lasts: it is ended with the session, the account or a role of whoever
+   * reads it. Throws a problem where there is no room.
+   */
+  sit(request: FastifyRequest, reply: FastifyReply, kind: SeatKind): Seat
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    connections: Connections
+  }
 }
 
 /** Keeps the book of this process, and ends what may not go on. */
-export function createConnections(app: FastifyInstance, context: ApiContext): Connections {
-  const { liveConnectionsEach, liveConnectionsMax } = context.config
+export function useConnections(app: FastifyInstance, context: ApiContext): void {
   const seats = new Set<Seat>()
   const given = new WeakMap<FastifyRequest, Seat>()
   endThoseWhoMayNot(app, context, seats)
 
-  function refuseMore(customerId: string): void {
-    if (seats.size >= liveConnectionsMax) {
-      throw new HttpProblem('request/unavailable', 'Too many connections follow orders already.')
-    }
-    const own = [...seats].filter(seat => seat.customerId === customerId).length
-    if (own < liveConnectionsEach) return
-    throw new HttpProblem('request/too-many', 'You have enough connections: close one first.', {
-      policy: 'live-connections',
-      retryAfterSeconds: 10,
-    })
+  function sit(request: FastifyRequest, reply: FastifyReply, kind: SeatKind): Seat {
+    const seat = seatFor(request, kind, () => seats.delete(seat))
+    noted(request, () => refuseMore(context.config, seats, seat))
+    seats.add(seat)
+    // An upgrade leaves its response behind at once; its socket is what lasts.
+    if (request.ws) request.raw.socket.once('close', seat.leave)
+    else reply.raw.once('close', seat.leave)
+    return seat
   }
 
-  return {
+  app.decorate('connections', {
+    sit,
     async enter(request, reply) {
-      try {
-        refuseForeign(request, context)
-        refuseMore(signedIn(request))
-      } catch (refused) {
-        request.log.warn({ event: 'live-refused', why: String(refused) }, 'may not follow')
-        throw refused
-      }
-      const seat = seatFor(request, () => seats.delete(seat))
-      seats.add(seat)
+      noted(request, () => refuseForeign(request, context))
+      const seat = sit(request, reply, 'orders')
+      seat.endsAt = request.tokenEndsAt ?? new Date()
       given.set(request, seat)
-      // An upgrade leaves its response behind at once; its socket is what lasts.
-      if (request.ws) request.raw.socket.once('close', seat.leave)
-      else reply.raw.once('close', seat.leave)
     },
     seatOf(request) {
       const seat = given.get(request)
       if (seat === undefined) throw new Error('a connection without a seat')
       return seat
     },
+  })
+}
+
+/** Looks whether somebody may follow; refusals are in the log. */
+function noted(request: FastifyRequest, look: () => void): void {
+  try {
+    look()
+  } catch (refused) {
+    request.log.warn({ event: 'live-refused', why: String(refused) }, 'may not follow')
+    throw refused
   }
 }
 
-function seatFor(request: FastifyRequest, leave: () => void): Seat {
-  const { actor, sessionId = '', tokenEndsAt = new Date() } = request
-  const roles = actor.role === 'anonymous' || actor.role === 'system' ? [] : actor.roles
-  const end = () => request.raw.socket.destroy()
-  return { customerId: signedIn(request), sessionId, roles, endsAt: tokenEndsAt, end, leave }
+/** Places that customers cannot take: a tenth, enough for one member of the staff at least. */
+function reservedForStaff({ liveConnectionsEach, liveConnectionsMax }: Config): number {
+  const tenth = Math.ceil(liveConnectionsMax / 10)
+  return Math.min(Math.max(tenth, liveConnectionsEach), Math.floor(liveConnectionsMax / 2))
+}
+
+/** So many places for one person, for one address, for all customers, and for everybody. */
+function refuseMore(config: Config, seats: ReadonlySet<Seat>, asking: Seat): void {
+  const { liveConnectionsEach: each, liveConnectionsMax: max } = config
+  const count = (isCounted: (seat: Seat) => boolean) => [...seats].filter(isCounted).length
+  const isOwn = ({ customerId, kind }: Seat) =>
+    customerId === asking.customerId && kind === asking.kind
+  if (count(isOwn) >= each) {
+    throw enough('You have enough connections: close one first.', 'live-connections')
+  }
+  const forCustomers = max - reservedForStaff(config)
+  const isFull =
+    seats.size >= max || (!asking.isStaff && count(seat => !seat.isStaff) >= forCustomers)
+  if (isFull) {
+    throw new HttpProblem('request/unavailable', 'Too many connections are open already.')
+  }
+  if (asking.isStaff) return
+  const isNeighbour = ({ address, isStaff: staff }: Seat) => !staff && address === asking.address
+  if (count(isNeighbour) >= Math.max(each, Math.ceil(forCustomers / 2))) {
+    throw enough('Too many connections come from your address.', 'live-connections-address')
+  }
+}
+
+function enough(detail: string, policy: string) {
+  return new HttpProblem('request/too-many', detail, { policy, retryAfterSeconds: 10 })
+}
+
+function seatFor(request: FastifyRequest, kind: SeatKind, leave: () => void): Seat {
+  const { actor, sessionId = '' } = request
+  return {
+    kind,
+    customerId: signedIn(request),
+    sessionId,
+    roles: actor.role === 'anonymous' || actor.role === 'system' ? [] : actor.roles,
+    address: addressOf(request.ip),
+    isStaff: isStaff(actor),
+    endsAt: undefined,
+    end: () => request.raw.socket.destroy(),
+    leave,
+  }
 }
 
 /**
@@ -119,7 +180,11 @@ function endThoseWhoMayNot(
 function expiring(seats: ReadonlySet<Seat>) {
   return setInterval(() => {
     const now = new Date()
-    for (const seat of seats) if (seat.endsAt <= now) seat.end(closing.signedOut, 'token expired')
+    for (const seat of seats) {
+      if (seat.endsAt !== undefined && seat.endsAt <= now) {
+        seat.end(closing.signedOut, 'token expired')
+      }
+    }
   }, 500)
 }
 
@@ -131,14 +196,14 @@ async function endSignedOut(context: ApiContext, seats: ReadonlySet<Seat>): Prom
   for (const seat of open) {
     if (!good.has(seat.sessionId)) seat.end(closing.signedOut, 'signed out')
   }
-  const staff = open.filter(({ roles }) => isStaff({ role: 'customer', id: '', roles }))
   await Promise.all(
-    staff.map(async seat => {
-      const { state } = await context.shop.customers.load(seat.customerId)
-      const current = state.status === 'registered' ? state.roles : []
-      if (seat.roles.some(role => !current.includes(role))) {
-        seat.end(closing.signedOut, 'roles have changed')
-      }
-    }),
+    open
+      .filter(seat => seat.isStaff)
+      .map(async seat => {
+        const current = (await rolesNow(context.shop, seat.customerId)) ?? []
+        if (seat.roles.some(role => !current.includes(role))) {
+          seat.end(closing.signedOut, 'roles have changed')
+        }
+      }),
   )
 }

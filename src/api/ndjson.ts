@@ -44,7 +44,8 @@ function isFromLog(request: FastifyRequest): boolean {
 
 /**
  * Publishes a read that can be streamed. A line is made when the client has taken those before it,
- * so that nothing piles up; a stream that fails ends without its last chunk, which clients notice.
+ * so that nothing piles up. A stream that fails ends without its last chunk, which clients notice;
+ * so does one whose reader is signed out, locked out, or loses a role meanwhile.
  */
 export function streamedRoute<Query extends TObject>(
   app: FastifyInstance,
@@ -75,7 +76,9 @@ export function streamedRoute<Query extends TObject>(
         reply.type('application/json; charset=utf-8')
         return route.handle(request, reply)
       }
+      const seat = app.connections.sit(request, reply, 'export')
       const stream = Readable.from(chunks(route.lines(request)))
+      seat.end = () => stream.destroy()
       open.add(stream)
       stream.on('close', () => open.delete(stream))
       return reply.type(ndjson).header('cache-control', 'private, no-store').send(stream)

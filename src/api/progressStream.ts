@@ -11,8 +11,11 @@ const heartbeatMs = 20_000
 export type Look = () => Promise<{ state: unknown; isDone: boolean } | undefined>
 
 export interface ProgressStreams {
-  /** Answers with an event whenever the state has changed; the last one is called `done`. */
-  follow(reply: FastifyReply, look: Look): FastifyReply
+  /**
+   * Answers with an event whenever the state has changed; the last one is called `done`. It ends
+   * earlier when whoever reads it may not any more. Throws a problem where there is no room.
+   */
+  follow(request: FastifyRequest, reply: FastifyReply, look: Look): FastifyReply
 }
 
 /** Whether a client asks for events instead of the state of now. */
@@ -28,7 +31,9 @@ export function createProgressStreams(app: FastifyInstance): ProgressStreams {
     for (const response of open) response.end()
   })
   return {
-    follow(reply, look) {
+    follow(request, reply, look) {
+      const seat = app.connections.sit(request, reply, 'progress')
+      seat.end = () => reply.raw.destroy()
       reply.hijack()
       open.add(reply.raw)
       reply.raw.on('close', () => open.delete(reply.raw))

@@ -8,7 +8,7 @@ import { Compile } from 'typebox/compile'
 import { roles, strict } from '../domain/types.ts'
 import { parseJson } from '../kit/parseJson.ts'
 import { signedIn } from './actor.ts'
-import { closing, createConnections, type Seat } from './connections.ts'
+import { closing, type Seat } from './connections.ts'
 import type { ApiContext } from './context.ts'
 import { type Listener, type OrderStream, openStream } from './orderStream.ts'
 import { isPosition } from './positions.ts'
@@ -36,7 +36,7 @@ const Message = Compile(
 
 /** Registers both routes; the WebSocket is under the root, not under /api. */
 export function realtimeRoutes(app: FastifyInstance, context: ApiContext): void {
-  const connections = createConnections(app, context)
+  const { connections } = app
   const open = new Set<ServerResponse>()
   // Events never end by themselves: without this the server would wait for its clients to leave.
   app.addHook('preClose', async () => {

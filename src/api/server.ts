@@ -7,7 +7,8 @@ import { newId } from '../commands/ids.ts'
 import type { Config } from '../config.ts'
 import { authenticate } from './actor.ts'
 import { usePrivateAnswers } from './caching.ts'
-import { refuseWhenClosing } from './closing.ts'
+import { endSilentWhenClosing, refuseWhenClosing } from './closing.ts'
+import { useConnections } from './connections.ts'
 import type { ApiContext } from './context.ts'
 import { useFastLane } from './fastLane.ts'
 import { useGate } from './gate.ts'
@@ -136,6 +137,7 @@ export async function buildServer(
   })
   usePrivateAnswers(app)
   refuseWhenClosing(app)
+  endSilentWhenClosing(app)
   usePatience(app, patienceMs)
   useGate(app, context.config.commandsMax)
   watchRoutes(app, context.config)
@@ -157,6 +159,7 @@ export async function buildServer(
     }
   })
   useOwnWrites(app, context)
+  useConnections(app, context)
   observeRequests(app, context)
   if (!context.tracing.isOn) useFastLane(app, context, limits)
   for (const publish of rootRoutes) publish(app, context)

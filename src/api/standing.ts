@@ -62,13 +62,21 @@ export function createStanding(shop: Shop, sessions: Pick<Sessions, 'isGood'>): 
   }
 }
 
+/** The roles that somebody has as the log is now; undefined when they may do nothing. */
+export async function rolesNow(
+  shop: Pick<Shop, 'customers'>,
+  customerId: string,
+): Promise<readonly Role[] | undefined> {
+  return rolesOf((await shop.customers.load(customerId)).state)
+}
+
 /** Whether somebody may be told of orders: their own, or everybody's. Always as the log is now. */
 export async function mayFollow(
   shop: Pick<Shop, 'customers'>,
   { customerId, roles }: Pick<AccessClaims, 'customerId' | 'roles'>,
   isForAll: boolean,
 ): Promise<boolean> {
-  const current = rolesOf((await shop.customers.load(customerId)).state)
+  const current = await rolesNow(shop, customerId)
   if (current === undefined || !isForAll) return current !== undefined
   return current.some(role => role !== 'customer' && roles.includes(role))
 }

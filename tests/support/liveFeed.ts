@@ -38,12 +38,16 @@ export interface Handshake {
   authorization?: string
   protocols?: string[]
   origin?: string
+  /** The address that a proxy says it comes from. */
+  from?: string
 }
 
-function connect(url: string, { authorization, protocols = [], origin }: Handshake): WebSocket {
+function connect(url: string, handshake: Handshake): WebSocket {
+  const { authorization, protocols = [], origin, from } = handshake
   const headers = {
     ...(authorization === undefined ? {} : { authorization }),
     ...(origin === undefined ? {} : { origin }),
+    ...(from === undefined ? {} : { 'x-forwarded-for': from }),
   }
   const address = `${url.replace('http', 'ws')}/ws/orders/notifications`
   return new WebSocket(address, protocols, { headers })

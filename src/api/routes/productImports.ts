@@ -204,7 +204,7 @@ function reads(app: FastifyInstance, context: ApiContext): void {
       if (!wantsEvents(request)) {
         return reply.type('application/json; charset=utf-8').send(report)
       }
-      return streams.follow(reply, async () => {
+      return streams.follow(request, reply, async () => {
         const state = await importProgress(context.db, request.params.importId)
         return state && { state, isDone: hasEnded(state) }
       })

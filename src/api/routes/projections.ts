@@ -237,7 +237,7 @@ function rebuilding(app: FastifyInstance, context: ApiContext, streams: Progress
       if (last === undefined) {
         throw new HttpProblem('request/not-found', 'It has not been rebuilt yet.')
       }
-      if (wantsEvents(request)) return streams.follow(reply, look)
+      if (wantsEvents(request)) return streams.follow(request, reply, look)
       return reply.type('application/json; charset=utf-8').send(last.state)
     },
   )
