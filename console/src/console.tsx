@@ -15,6 +15,7 @@ import { OrderList } from './pages/orders.tsx'
 import { ProductCreate, ProductEdit, ProductShow } from './pages/productForms.tsx'
 import { ProductList } from './pages/products.tsx'
 import { ProjectionsPage } from './pages/projections.tsx'
+import { RefundsPage } from './pages/refunds.tsx'
 import { SalesPage } from './pages/sales.tsx'
 import { SearchPage } from './pages/search.tsx'
 import { UserEdit, UserList, UserShow } from './pages/users.tsx'
@@ -95,6 +96,7 @@ export function Console() {
         <Route path="/feed" element={<FeedPage />} />
         <Route path="/low-stock" element={<LowStockPage />} />
         <Route path="/search" element={<SearchPage />} />
+        <Route path="/refunds" element={<RefundsPage />} />
         <Route path="/sales" element={<SalesPage />} />
         <Route path="/projections" element={<ProjectionsPage />} />
       </CustomRoutes>

@@ -3,6 +3,7 @@ import BarChart from '@mui/icons-material/BarChart'
 import Category from '@mui/icons-material/Category'
 import Inventory from '@mui/icons-material/Inventory'
 import People from '@mui/icons-material/People'
+import Replay from '@mui/icons-material/Replay'
 import RssFeed from '@mui/icons-material/RssFeed'
 import ShoppingCart from '@mui/icons-material/ShoppingCart'
 import Storage from '@mui/icons-material/Storage'
@@ -19,6 +20,7 @@ import { SignInAgain } from './parts/signInAgain.tsx'
 const pages: readonly { name: string; label: string; path: string; icon: ReactElement }[] = [
   { name: 'orders', label: 'Orders', path: '/orders', icon: <ShoppingCart /> },
   { name: 'feed', label: 'Live feed', path: '/feed', icon: <RssFeed /> },
+  { name: 'refunds', label: 'Refunds', path: '/refunds', icon: <Replay /> },
   { name: 'products', label: 'Products', path: '/products', icon: <Inventory /> },
   { name: 'lowStock', label: 'Low in stock', path: '/low-stock', icon: <Warning /> },
   { name: 'categories', label: 'Categories', path: '/categories', icon: <Category /> },
