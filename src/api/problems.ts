@@ -42,6 +42,7 @@ const refusals = {
   'command/key-reused': { status: 422, title: 'Idempotency key reused' },
   'command/stale': { status: 412, title: 'Changed since' },
   'customer/not-found': { status: 404, title: 'Customer not found' },
+  'customer/open-orders': { status: 409, title: 'Orders are open' },
   'customer/own-rights': { status: 409, title: 'Your own rights' },
   'mail/not-found': { status: 404, title: 'Mail not found' },
   'mail/sent': { status: 409, title: 'Mail sent already' },

@@ -30,6 +30,7 @@ import { cartRoutes } from './routes/cart.ts'
 import { categoryRoutes } from './routes/categories.ts'
 import { consoleRoutes } from './routes/console.ts'
 import { erasureRoutes } from './routes/erasure.ts'
+import { exportRoutes } from './routes/export.ts'
 import { homePage } from './routes/homePage.ts'
 import { imageRoutes } from './routes/images.ts'
 import { linkPages } from './routes/linkPages.ts'
@@ -80,6 +81,7 @@ const apiRoutes = [
   sessionRoutes,
   profileRoutes,
   erasureRoutes,
+  exportRoutes,
   userRoutes,
   productRoutes,
   productImportRoutes,

@@ -104,15 +104,16 @@ export const changeUser = command({
   decide: (state, { customerId: _, ...change }, { by }) => customer.changeUser(state, change, by),
 })
 
-/** Published by commands/erasure.ts, which asks for the password and destroys the key. */
+/** Published by commands/erasure.ts, which settles what is open and destroys the key. */
 export const eraseCustomer = command({
   name: 'EraseCustomer',
   who: roles,
-  input: Type.Object({ customerId: Id }, strict),
+  input: Type.Object({ customerId: Id, requestReference: Type.Optional(line(200)) }, strict),
   repository: shop => shop.customers,
   id: input => input.customerId,
-  allowed: (actor, _, { customerId }) => actorId(actor) === customerId,
+  allowed: (actor, _, { customerId, requestReference }) =>
+    actorId(actor) === customerId || (requestReference !== undefined && hasRole(actor, 'admin')),
   notFound: 'customer/not-found',
   gather: nothing,
-  decide: state => customer.erase(state),
+  decide: (state, { requestReference }) => customer.erase(state, requestReference),
 })

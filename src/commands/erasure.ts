@@ -3,6 +3,7 @@ import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import type { AccountServices, SessionServices } from './accountPorts.ts'
 import { execute } from './command.ts'
 import { eraseCustomer } from './customer.ts'
+import { settleOpenOrders } from './openOrders.ts'
 import { knowing, wrongPassword } from './passwords.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
@@ -31,20 +32,45 @@ const what = [
   'Orders, amounts, stock and the order of events stay as they were.',
 ] as const
 
+export interface ErasureRequest {
+  customerId: string
+  envelope: Envelope
+  /** Their orders that may still owe goods or money. */
+  orderIds: readonly string[]
+  /** Whether those are cancelled and paid back first, instead of refusing the erasure. */
+  cancelOpen: boolean
+  /** On which request somebody else than the person asks for it. */
+  requestReference?: string
+}
+
+/** Erases whoever knows the password of the account. Throws Unavailable. */
+export async function eraseOneself(
+  shop: Shop,
+  services: AccountServices,
+  { password, ...request }: ErasureRequest & { password: string },
+): Promise<Rejection | bigint> {
+  if ((await knowing(services, request.customerId, password)) === undefined) {
+    return wrongPassword('/password')
+  }
+  return erasePerson(shop, services, request)
+}
+
 /**
- * Erases whoever knows the password of the account. What is left to do when this process dies
- * after the event is done by the worker that reads it. Throws Unavailable.
+ * Erases a person once nothing is owed to them. What is left to do when this process dies after the
+ * event is done by the worker that reads it. Throws Unavailable.
  */
 export async function erasePerson(
   shop: Shop,
-  services: AccountServices,
-  request: { customerId: string; password: string; envelope: Envelope },
+  services: Pick<AccountServices, 'accounts'>,
+  request: ErasureRequest,
 ): Promise<Rejection | bigint> {
-  const { customerId, password, envelope } = request
-  if ((await knowing(services, customerId, password)) === undefined) {
-    return wrongPassword('/password')
-  }
-  const done = await execute(shop, eraseCustomer, { customerId }, envelope)
+  const { customerId, envelope, requestReference } = request
+  const { state } = await shop.customers.load(customerId)
+  if (state.status === 'none') return reject('customer/not-found', 'There is no such customer.')
+  const refused = await settleOpenOrders(shop, envelope, request)
+  if (refused !== undefined) return refused
+  const input = requestReference === undefined ? { customerId } : { customerId, requestReference }
+  const done = await execute(shop, eraseCustomer, input, envelope)
   if (isRejection(done)) return done
   await services.accounts.forget(customerId)
   return done.position

@@ -24,6 +24,7 @@ export type RejectionCode =
   | 'command/key-reused'
   | 'command/stale'
   | 'customer/not-found'
+  | 'customer/open-orders'
   | 'customer/own-rights'
   | 'mail/not-found'
   | 'mail/sent'

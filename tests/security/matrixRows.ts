@@ -173,6 +173,10 @@ export const rows: Record<string, Row> = {
   'GET /api/admin/users/{customerId}': { of: 'user' },
   'PATCH /api/admin/users/{customerId}': { of: 'user', body: () => ({ roles: ['customer'] }) },
   'GET /api/admin/users/{customerId}/erasure': { of: 'user', may: [404] },
+  'POST /api/admin/users/{customerId}/erase': {
+    of: 'user',
+    body: () => ({ requestReference: 'ticket 4711' }),
+  },
   'POST /api/auth/login': { body: somebody, may: [400, 401] },
   'POST /api/auth/logout': { disposable: true },
   'POST /api/auth/password/change': {
@@ -188,6 +192,7 @@ export const rows: Record<string, Row> = {
   'GET /api/auth/sessions': {},
   'DELETE /api/auth/sessions/{id}': { of: 'session', over: [] },
   'POST /api/auth/tickets': {},
+  'GET /api/auth/export': {},
   'GET /api/auth/profile': {},
   'PUT /api/auth/profile': { body: () => ({ firstName: 'Ann' }) },
   'PATCH /api/auth/profile': { body: () => ({ lastName: 'Lee' }) },

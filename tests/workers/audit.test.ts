@@ -43,7 +43,8 @@ async function auditOf(events: readonly RecordedEvent[]) {
 
 /** The log with one more event, as if somebody had appended it. */
 async function withEvent(stream: string, event: ShopEvent): Promise<RecordedEvent[]> {
-  const encoded = await shop.back.codec.encode(event, randomUUID(), systemEnvelope('x', new Date()))
+  const envelope = systemEnvelope('x', new Date())
+  const encoded = await shop.back.codec.encode(event, randomUUID(), envelope, randomUUID())
   const revision = log.filter(each => each.stream === stream).length
   const position = (log.at(-1)?.position ?? 0n) + 1n
   return [...log, { ...encoded, stream, revision, position, recordedAt: new Date() }]

@@ -1,20 +1,39 @@
 // Erasing oneself over HTTP, and the certificate that says what became of it.
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
-import { erasePerson, readErasure } from '../../commands/erasure.ts'
-import { isRejection } from '../../domain/rejection.ts'
-import { secret } from '../../domain/text.ts'
+import {
+  type ErasureRequest,
+  eraseOneself,
+  erasePerson,
+  readErasure,
+} from '../../commands/erasure.ts'
+import { isRejection, type Rejection } from '../../domain/rejection.ts'
+import { line, secret } from '../../domain/text.ts'
 import { Id, roles, strict } from '../../domain/types.ts'
 import { projections } from '../../projections/index.ts'
 import { countReadable, forgetEverywhere, personalColumns } from '../../projections/personal.ts'
+import { unfinishedOrders } from '../../projections/personOrders.ts'
 import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
 import { accountsFor } from '../passwordTurns.ts'
-import { sendRejection } from '../problems.ts'
+import { HttpProblem, sendRejection } from '../problems.ts'
 import { envelopeOf } from '../requests.ts'
 import { Position, problemResponses, text, time } from '../schemas.ts'
 
-const EraseBody = Type.Object({ password: secret(200) }, strict)
+const cancelOpenOrders = Type.Optional(
+  Type.Boolean({ description: 'Whether open orders are cancelled and paid back first' }),
+)
+const EraseBody = Type.Object({ password: secret(200), cancelOpenOrders }, strict)
+const RequestedBody = Type.Object(
+  {
+    requestReference: line(200, {
+      description: 'Where the request of the person is kept, such as the number of a ticket',
+    }),
+    cancelOpenOrders,
+  },
+  strict,
+)
+const RequestedParams = Type.Object({ customerId: Id }, strict)
 
 export const Certificate = Type.Object(
   {
@@ -45,20 +64,74 @@ export function erasureRoutes(app: FastifyInstance, context: ApiContext): void {
     },
     async (request, reply) => {
       const customerId = signedIn(request)
+      const { password, cancelOpenOrders: cancelOpen = false } = request.body
       // The digest of what was asked goes into the log: the password must not be part of it.
-      const envelope = envelopeOf(context, request, { customerId })
-      const { password } = request.body
-      const erasure = { customerId, password, envelope }
+      const envelope = envelopeOf(context, request, { customerId, cancelOpen })
+      const orderIds = await ordersToSettle(context, customerId)
       const accounts = accountsFor(context, request, 'own')
-      const position = await erasePerson(context.shop, accounts, erasure)
-      if (isRejection(position)) return sendRejection(reply, position)
-      await forgetEverywhere(context.db, customerId)
-      request.log.info({ event: 'person-erased' }, 'person erased')
-      reply.header('x-position', String(position))
-      const certificate = await certificateOf(context, customerId)
-      return isRejection(certificate) ? sendRejection(reply, certificate) : certificate
+      const erasure = { customerId, password, envelope, orderIds, cancelOpen }
+      return answer(context, { request, reply, customerId }, () =>
+        eraseOneself(context.shop, accounts, erasure),
+      )
     },
   )
+  app.post<{
+    Params: Static<typeof RequestedParams>
+    Body: Static<typeof RequestedBody>
+  }>(
+    '/admin/users/:customerId/erase',
+    {
+      config: { access: ['admin'], fresh: true },
+      schema: {
+        summary: 'Erase a person on their recorded request, also one without an account',
+        tags: ['Admin'],
+        operationId: 'erasePerson',
+        params: RequestedParams,
+        body: RequestedBody,
+        response: { 200: Certificate, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { customerId } = request.params
+      const { requestReference, cancelOpenOrders: cancelOpen = false } = request.body
+      const asked = { customerId, requestReference, cancelOpen }
+      const envelope = envelopeOf(context, request, asked)
+      const orderIds = await ordersToSettle(context, customerId)
+      const erasure: ErasureRequest = { ...asked, envelope, orderIds }
+      return answer(context, { request, reply, customerId }, () =>
+        erasePerson(context.shop, context.accounts, erasure),
+      )
+    },
+  )
+}
+
+/** Orders of a person that may owe something, when the read models have all that has happened. */
+async function ordersToSettle(context: ApiContext, customerId: string): Promise<string[]> {
+  const wanted = await context.eventStore.head()
+  const reached = await Promise.all(
+    ['orders', 'orderProcesses'].map(projection =>
+      context.positions.reached({ projection, wanted, isAnonymous: false }),
+    ),
+  )
+  if (reached.some(position => position < wanted)) {
+    throw new HttpProblem('request/projection-behind', 'Orders are not all known yet: try again.')
+  }
+  return unfinishedOrders(context.db, customerId)
+}
+
+async function answer(
+  context: ApiContext,
+  on: { request: FastifyRequest; reply: FastifyReply; customerId: string },
+  erase: () => Promise<Rejection | bigint>,
+) {
+  const { request, reply, customerId } = on
+  const position = await erase()
+  if (isRejection(position)) return sendRejection(reply, position)
+  await forgetEverywhere(context.db, customerId)
+  request.log.info({ event: 'person-erased' }, 'person erased')
+  reply.header('x-position', String(position))
+  const certificate = await certificateOf(context, customerId)
+  return isRejection(certificate) ? sendRejection(reply, certificate) : certificate
 }
 
 const personalTables = [...new Set(personalColumns.map(({ table }) => table))]

@@ -1,0 +1,131 @@
+// Everything that the shop knows about whoever is signed in, as one JSON file.
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import { type AuditedEvent, showEvents } from '../../commands/auditEvents.ts'
+import { Id, roles, strict } from '../../domain/types.ts'
+import type { RecordedEvent } from '../../eventstore/port.ts'
+import { findCart, findOrder } from '../../projections/orderQueries.ts'
+import { mailsTo, streamsOf } from '../../projections/personOrders.ts'
+import { signedIn } from '../actor.ts'
+import { Event as EventShape } from '../auditSchemas.ts'
+import type { ApiContext } from '../context.ts'
+import { HttpProblem } from '../problems.ts'
+import { readRoute } from '../readRoute.ts'
+import { Cart, many, nullable, OrderDetail, Profile, text, time } from '../schemas.ts'
+
+const PersonalData = Type.Object(
+  {
+    exportedAt: time,
+    profile: Profile,
+    orders: many(OrderDetail, 100_000),
+    carts: many(Cart, 100_000),
+    sessions: many(
+      Type.Object(
+        { device: nullable(text(200)), openedAt: time, lastUsedAt: time, expiresAt: time },
+        strict,
+      ),
+    ),
+    mails: many(
+      Type.Object(
+        {
+          template: text(100),
+          orderId: nullable(Id),
+          state: text(20),
+          queuedAt: time,
+          sentAt: nullable(time),
+        },
+        strict,
+      ),
+      1_000_000,
+    ),
+    events: many(EventShape, 1_000_000),
+  },
+  strict,
+)
+
+const emptyProfile = {
+  email: null,
+  firstName: null,
+  lastName: null,
+  phoneNumber: null,
+  dateOfBirth: null,
+  address: null,
+  city: null,
+  postalCode: null,
+  country: null,
+}
+
+/** Publishes the export of one's own data. */
+export function exportRoutes(app: FastifyInstance, context: ApiContext): void {
+  readRoute(app, context, {
+    tag: 'Accounts',
+    from: ['orders', 'carts'],
+    url: '/auth/export',
+    access: roles,
+    summary: 'All that the shop knows about you, as one file',
+    operationId: 'exportPersonalData',
+    answer: PersonalData,
+    async handle(request, reply) {
+      const customerId = signedIn(request)
+      const { state } = await context.shop.customers.load(customerId)
+      if (state.status !== 'registered') {
+        throw new HttpProblem('customer/not-found', 'No such customer.')
+      }
+      reply.header('content-disposition', 'attachment; filename="personal-data.json"')
+      const { profile, username, roles: own } = state
+      return {
+        exportedAt: context.shop.clock.now().toISOString(),
+        profile: { ...emptyProfile, ...profile, id: customerId, username, roles: own },
+        ...(await belongings(context, customerId)),
+      }
+    },
+  })
+}
+
+async function belongings(context: ApiContext, customerId: string) {
+  const { db, config, accounts } = context
+  const streams = await streamsOf(db, customerId)
+  const [orders, carts, sessions, mails, events] = await Promise.all([
+    Promise.all(streams.orders.map(id => findOrder(db, id))),
+    Promise.all(streams.carts.map(id => findCart(db, id, config.currency))),
+    accounts.sessions.list(customerId),
+    mailsTo(db, customerId),
+    eventsOf(context, [
+      `customer-${customerId}`,
+      ...streams.orders.map(id => `order-${id}`),
+      ...streams.carts.map(id => `cart-${id}`),
+    ]),
+  ])
+  return {
+    orders: orders.flatMap(each => (each === undefined ? [] : [each.order])),
+    carts: carts.map(({ cart }) => cart),
+    sessions: sessions.map(({ device, openedAt, lastUsedAt, expiresAt }) => ({
+      device,
+      openedAt: openedAt.toISOString(),
+      lastUsedAt: lastUsedAt.toISOString(),
+      expiresAt: expiresAt.toISOString(),
+    })),
+    mails: mails.map(({ queuedAt, sentAt, ...mail }) => ({
+      ...mail,
+      queuedAt: queuedAt.toISOString(),
+      sentAt: sentAt?.toISOString() ?? null,
+    })),
+    events,
+  }
+}
+
+/** The events of some streams in the order of the log. */
+async function eventsOf(
+  { eventStore, codec }: ApiContext,
+  streams: readonly string[],
+): Promise<AuditedEvent[]> {
+  const read = await Promise.all(
+    streams.map(async stream => {
+      const found: RecordedEvent[] = []
+      for await (const event of eventStore.readStream(stream)) found.push(event)
+      return found
+    }),
+  )
+  const all = read.flat().sort((a, b) => (a.position < b.position ? -1 : 1))
+  return showEvents(codec, all)
+}

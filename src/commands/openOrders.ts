@@ -1,0 +1,77 @@
+// What has to be settled before a person can be erased: orders that somebody still has to act on.
+import type { PlacedOrder } from '../domain/order.ts'
+import { cancel } from '../domain/orderDecisions.ts'
+import { mayMove } from '../domain/orderStates.ts'
+import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
+import { step } from './command.ts'
+import { changeOrder } from './order.ts'
+import { callOffWaiting } from './orderMoney.ts'
+import type { Envelope } from './ports.ts'
+import type { Shop } from './shop.ts'
+
+/** Whether goods or money of an order are still owed to its customer. */
+function isOwing({ status, openPayment, openRefunds, refundDue, late }: PlacedOrder): boolean {
+  const isLateOpen = [...late.values()].some(({ returned, refundId }) => {
+    return !returned && (refundId !== null || status !== 'paid')
+  })
+  const isMoneyMoving = openPayment !== null || openRefunds.size > 0 || refundDue > 0
+  return status === 'paid' || isMoneyMoving || isLateOpen
+}
+
+async function placed(shop: Shop, orderIds: readonly string[]): Promise<PlacedOrder[]> {
+  const loaded = await Promise.all(orderIds.map(orderId => shop.orders.load(orderId)))
+  return loaded.flatMap(({ state }) => (state.status === 'none' ? [] : [state]))
+}
+
+/**
+ * Refuses with the orders that are still owing. With `cancelOpen` they are cancelled and paid back
+ * first, as are those that wait to be paid; what cannot be settled now is refused. Throws
+ * Unavailable.
+ */
+export async function settleOpenOrders(
+  shop: Shop,
+  envelope: Envelope,
+  { orderIds, cancelOpen }: { orderIds: readonly string[]; cancelOpen: boolean },
+): Promise<Rejection | undefined> {
+  const before = await placed(shop, orderIds)
+  if (!cancelOpen) return refuseOwing(before)
+  const ending = before.filter(order => isOwing(order) || mayMove(order.status, 'cancelled'))
+  const ended = await Promise.all(ending.map(order => endOrder(shop, envelope, order)))
+  const refused = ended.find(each => each?.rejected === 'command/forbidden')
+  return refused ?? refuseOwing(await placed(shop, orderIds))
+}
+
+async function endOrder(
+  shop: Shop,
+  envelope: Envelope,
+  order: PlacedOrder,
+): Promise<Rejection | undefined> {
+  const { orderId } = order
+  if (order.status === 'pending') await callOffWaiting({ shop, order, cause: envelope })
+  const ended = await changeOrder(shop, step(envelope, 'cancel', orderId), {
+    orderId,
+    allowed: () => true,
+    decide: state =>
+      state.status !== 'none' && mayMove(state.status, 'cancelled')
+        ? cancel(state, 'The customer has asked to be erased.')
+        : [],
+  })
+  return isRejection(ended) ? ended : undefined
+}
+
+function refuseOwing(orders: readonly PlacedOrder[]): Rejection | undefined {
+  const owing = orders.filter(isOwing)
+  if (owing.length === 0) return undefined
+  const detail =
+    'Some orders are not finished: they are to be sent, or money is on its way. ' +
+    'Wait until they are, or ask for them to be cancelled and paid back with cancelOpenOrders.'
+  return reject('customer/open-orders', detail, {
+    orders: owing.map(({ orderId, orderNumber, status, openRefunds, openPayment }) => ({
+      orderId,
+      orderNumber,
+      status,
+      openRefunds: openRefunds.size,
+      paymentUnderWay: openPayment !== null,
+    })),
+  })
+}

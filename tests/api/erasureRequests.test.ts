@@ -1,0 +1,140 @@
+// Erasing on request: what is still owed comes first, admins do it for others, and one's own data.
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { execute, systemEnvelope } from '../../src/commands/command.ts'
+import { registerCustomer } from '../../src/commands/customer.ts'
+import { isRejection } from '../../src/domain/rejection.ts'
+import { delivery, expectProblem, moveOrder, newOrder, newProduct } from '../support/goods.ts'
+import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+
+let shop: TestShop
+let productId = ''
+beforeAll(async () => {
+  shop = await startTestShop()
+  productId = (await newProduct(shop, { stock: 1_000 })).id
+})
+afterAll(() => shop?.close())
+
+const requestReference = 'ticket 4711'
+
+async function paidOrder(person: Person): Promise<string> {
+  const { orderId } = (await newOrder(person, productId)).body
+  expect((await person.client.post(`/orders/${orderId}/pay`)).status).toBe(200)
+  return orderId
+}
+
+const failedOf = (checks: object) => Object.values(checks).filter(({ passed }) => !passed)
+
+describe('a person with an order that is paid and not sent', () => {
+  it('is not erased, and told which it is', async () => {
+    const person = await shop.person()
+    const orderId = await paidOrder(person)
+    const answer = await person.client.delete('/auth/profile', { password })
+    const problem = expectProblem(answer, 409, 'customer/open-orders')
+    expect(problem).toMatchObject({ orders: [{ orderId, status: 'paid' }] })
+    const asked = { requestReference }
+    const path = `/admin/users/${person.id}/erase`
+    expectProblem(await shop.admin.client.post(path, asked), 409, 'customer/open-orders')
+    expect((await person.client.get('/auth/profile')).body.email).toBe(person.email)
+  })
+
+  it('is erased once it is sent', async () => {
+    const person = await shop.person()
+    const orderId = await paidOrder(person)
+    expect((await moveOrder(shop, orderId, 'shipped')).status).toBe(200)
+    expect((await person.client.delete('/auth/profile', { password })).status).toBe(200)
+  })
+
+  it('is erased when asked for, once it is cancelled and paid back', async () => {
+    const person = await shop.person()
+    const paid = await paidOrder(person)
+    const pending = (await newOrder(person, productId)).body.orderId
+    const request = { password, cancelOpenOrders: true }
+    const { status, body } = await person.client.delete('/auth/profile', request)
+    expect(status, JSON.stringify(body)).toBe(200)
+    const { rows } = await shop.back.pool.query(
+      `select order_id, status, captured_minor - refunded_minor as kept
+      from orders where order_id = any($1) order by placed_at`,
+      [[paid, pending]],
+    )
+    expect(rows).toEqual([
+      { order_id: paid, status: 'cancelled', kept: 0n },
+      { order_id: pending, status: 'cancelled', kept: 0n },
+    ])
+  })
+
+  it('is not erased while money has to be paid back by hand', async () => {
+    const person = await shop.person()
+    const { orderId } = (await newOrder(person, productId)).body
+    expect((await moveOrder(shop, orderId, 'paid')).status).toBe(200)
+    const request = { password, cancelOpenOrders: true }
+    const answer = await person.client.delete('/auth/profile', request)
+    const problem = expectProblem(answer, 409, 'customer/open-orders')
+    expect(problem).toMatchObject({ orders: [{ orderId, status: 'cancelled', openRefunds: 1 }] })
+  })
+})
+
+describe('an admin', () => {
+  it('erases somebody on a request that is recorded, and nobody else does', async () => {
+    const person = await shop.person()
+    const path = `/admin/users/${person.id}/erase`
+    for (const role of ['support', 'auditor', 'warehouse'] as const) {
+      const { client } = await shop.person(role)
+      expectProblem(await client.post(path, { requestReference }), 403, 'command/forbidden')
+    }
+    expectProblem(await shop.admin.client.post(path, {}), 400, 'request/invalid')
+    const { status, body } = await shop.admin.client.post(path, { requestReference })
+    expect(status, JSON.stringify(body)).toBe(200)
+    expect(failedOf(body.checks ?? {})).toEqual([])
+    const audited = await shop.admin.client.get(`/audit/streams/customer-${person.id}`)
+    expect(JSON.stringify(audited.body)).toContain(requestReference)
+    const login = { username: person.username, password }
+    expect((await shop.anyone.post('/auth/login', login)).status).toBe(401)
+  })
+
+  it('erases somebody who never had an account', async () => {
+    const customerId = randomUUID()
+    const input = { customerId, username: 'customer 17850', firstName: 'Imported' }
+    const envelope = systemEnvelope('import', new Date())
+    expect(isRejection(await execute(shop.back.shop, registerCustomer, input, envelope))).toBe(
+      false,
+    )
+    const path = `/admin/users/${customerId}/erase`
+    const { status, body } = await shop.admin.client.post(path, { requestReference })
+    expect(status, JSON.stringify(body)).toBe(200)
+    expect(failedOf(body.checks ?? {})).toEqual([])
+  })
+
+  it('is told that there is no such person', async () => {
+    const path = `/admin/users/${randomUUID()}/erase`
+    const answer = await shop.admin.client.post(path, { requestReference })
+    expectProblem(answer, 404, 'customer/not-found')
+  })
+})
+
+describe('what the shop knows about somebody', () => {
+  it('is one file, with nothing of anybody else', async () => {
+    const person = await shop.person()
+    await person.client.patch('/auth/profile', { city: 'Exporttown' })
+    const { orderId } = (await newOrder(person, productId)).body
+    await person.client.post('/cart/items', { productId, quantity: 3 })
+    const other = await shop.person()
+    const theirs = (await newOrder(other, productId)).body.orderId
+    const { status, body, headers } = await person.client.get('/auth/export')
+    expect(status, JSON.stringify(body)).toBe(200)
+    expect(headers.get('content-disposition')).toContain('personal-data.json')
+    expect(body).toMatchObject({
+      profile: { id: person.id, email: person.email, city: 'Exporttown' },
+      orders: [{ id: orderId, ...delivery }],
+      carts: [{ items: [{ productId, quantity: 3 }] }],
+      sessions: [{}],
+    })
+    const types = Object.values(body.events ?? {}).map(event => Reflect.get(event, 'type'))
+    expect(types).toEqual(
+      expect.arrayContaining(['CustomerRegistered', 'ProfileChanged', 'OrderPlaced']),
+    )
+    expect(JSON.stringify(body.events)).toContain(delivery.shippingAddress)
+    expect(JSON.stringify(body)).not.toContain(theirs)
+    expect((await shop.anyone.get('/auth/export')).status).toBe(401)
+  })
+})
