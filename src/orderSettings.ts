@@ -33,6 +33,9 @@ export function orderSchema({ range, list }: Parts) {
         `(simulated: ${methodsOf.simulated.join(', ')}; stripe: ${methodsOf.stripe.join(', ')})`,
     ),
     MANUAL_PAYMENT_DAYS: Type.Integer({ ...range(1, 365), default: 14 }),
+    ORDER_PIECES_MAX: Type.Integer({ ...range(0, 1_000_000), default: 100 }),
+    UNPAID_ORDERS_MAX: Type.Integer({ ...range(0, 10_000), default: 20 }),
+    UNPAID_PIECES_MAX: Type.Integer({ ...range(0, 1_000_000_000), default: 500 }),
   }
 }
 
@@ -40,13 +43,25 @@ interface Values {
   ORDER_EXPIRY_MINUTES: number
   PAYMENT_METHODS: readonly string[]
   MANUAL_PAYMENT_DAYS: number
+  ORDER_PIECES_MAX: number
+  UNPAID_ORDERS_MAX: number
+  UNPAID_PIECES_MAX: number
+  RATE_LIMITS: 'on' | 'off'
   PAYMENT_PROVIDER: Provider
 }
 
 /** The settings of ordering as the shop uses them. */
 export function orderingOf(values: Values) {
   const { PAYMENT_METHODS: wanted, PAYMENT_PROVIDER: provider } = values
+  const isOn = values.RATE_LIMITS === 'on'
   return Object.freeze({
+    bounds: Object.freeze({
+      orderPieces: isOn ? values.ORDER_PIECES_MAX : 0,
+      unpaid: Object.freeze({
+        orders: isOn ? values.UNPAID_ORDERS_MAX : 0,
+        pieces: isOn ? values.UNPAID_PIECES_MAX : 0,
+      }),
+    }),
     orderExpiryMs: values.ORDER_EXPIRY_MINUTES * 60_000,
     manualPaymentMs: values.MANUAL_PAYMENT_DAYS * 86_400_000,
     paymentMethods: Object.freeze([...new Set(wanted.length > 0 ? wanted : methodsOf[provider])]),

@@ -62,6 +62,7 @@ const refusals = {
   'order/refund-automatic': { status: 409, title: 'Refund is made by the provider' },
   'order/refund-not-found': { status: 404, title: 'Refund not found' },
   'order/refund-exceeds-capture': { status: 409, title: 'Refund exceeds capture' },
+  'order/too-many-unpaid': { status: 409, title: 'Too many unpaid orders' },
   'product/image-limit': { status: 409, title: 'Too many images' },
   'product/image-not-found': { status: 404, title: 'Image not found' },
   'product/not-found': { status: 404, title: 'Product not found' },

@@ -11,6 +11,7 @@ import { promiseStock, settleStock } from './orderStock.ts'
 import type { Done, Outcome } from './plan.ts'
 import type { ChargeAnswer, Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
+import { claimOpen } from './unpaidBounds.ts'
 
 /** Where an order has got to, and the last position that its process has written. */
 export interface Advanced {
@@ -108,11 +109,12 @@ async function place(at: Step): Promise<Taken> {
   const { shop, order, cause } = at
   // Looked at once the order is in the log: an erasure that it has missed finds it there.
   const isImported = cause.source !== undefined
-  const [promised, isGone] = await Promise.all([
+  const [promised, isGone, isClaimed] = await Promise.all([
     promiseStock(at),
     isImported ? false : isClosed(shop, order.customerId),
+    claimOpen(at),
   ])
-  const refused = isGone ? new Set(order.lines.map(line => line.productId)) : promised
+  const refused = isGone || !isClaimed ? new Set(order.lines.map(line => line.productId)) : promised
   const concluding = shop.orders.decide(order.orderId, stepOf(at, 'conclude'), state => {
     const deadline = deadlineOf(state, cause.at.getTime(), shop)
     return conclude(state, refused, deadline)

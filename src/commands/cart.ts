@@ -11,6 +11,7 @@ import { actorId, command } from './command.ts'
 import { freeStock } from './freeStock.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
+import { piecesMax, refuseTooManyPieces } from './unpaidBounds.ts'
 
 /** The cart of whoever asks. */
 const ownCart = (_: unknown, { actor, guestCartId }: Envelope) =>
@@ -56,10 +57,20 @@ export function refuseUncountable(totals: readonly Money[]): Rejection | undefin
   return reject('cart/quantity-limit', 'This comes to more than can be counted.')
 }
 
-function countable(state: cart.Cart, decision: Decision<cart.CartEvent>) {
+/** Refuses what comes to too much, in money or in pieces of what was added. */
+function countable(state: cart.Cart, decision: Decision<cart.CartEvent>, most: number) {
   if (isRejection(decision)) return decision
+  const before = new Map(cart.linesOf(state).map(line => [line.productId, line.quantity]))
   const lines = cart.linesOf(fold(cart.cart, decision, state))
-  return refuseUncountable(lines.map(line => times(line.unitPrice, line.quantity))) ?? decision
+  const risen = lines.filter(line => line.quantity > (before.get(line.productId) ?? 0))
+  return (
+    refuseUncountable(lines.map(line => times(line.unitPrice, line.quantity))) ??
+    refuseTooManyPieces(
+      most,
+      risen.map(line => [line.productId, line.quantity]),
+    ) ??
+    decision
+  )
 }
 
 type Offer = Exclude<Awaited<ReturnType<typeof offer>>, Rejection>
@@ -76,13 +87,14 @@ export const addToCart = command({
     const found = await offer(shop, input, envelope)
     const cartId = ownCart(undefined, envelope)
     const key = { cartId, customerId: actorId(envelope.actor) ?? null }
-    return 'rejected' in found ? found : { ...found, key }
+    const most = piecesMax(shop, envelope.actor)
+    return 'rejected' in found ? found : { ...found, key, most }
   },
-  decide(state, { productId, quantity }, context: Offer & { key: cart.CartKey }) {
+  decide(state, { productId, quantity }, context: Offer & { key: cart.CartKey; most: number }) {
     const { key, product } = context
     const { sku, name, price } = product
     const line = { productId, sku, name, unitPrice: price, quantity }
-    return countable(state, cart.addItem(state, key, line, context.available))
+    return countable(state, cart.addItem(state, key, line, context.available), context.most)
   },
 })
 
@@ -98,13 +110,14 @@ export const changeCartItem = command({
     available: await freeStock(shop, { productId, wanted: quantity }, envelope),
     isSold: isSold((await shop.products.load(productId)).state),
     cartId: ownCart(undefined, envelope),
+    most: piecesMax(shop, envelope.actor),
   }),
-  decide(state, input, { cartId, available: free, isSold }) {
+  decide(state, input, { cartId, available: free, isSold, most }) {
     const line = cart.linesOf(state).find(({ productId }) => productId === input.productId)
     if (!isSold && line !== undefined && input.quantity > line.quantity) {
       return notSold(input.productId, 'This product is not sold any more: no pieces can be added.')
     }
-    return countable(state, cart.changeQuantity(state, { cartId, ...input }, free))
+    return countable(state, cart.changeQuantity(state, { cartId, ...input }, free), most)
   },
 })
 

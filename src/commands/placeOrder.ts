@@ -27,6 +27,7 @@ import { refuseClosed } from './openAccount.ts'
 import type { Outcome } from './plan.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
+import { openOrdersOf, piecesMax, refuseTooManyPieces, refuseUnpaid } from './unpaidBounds.ts'
 
 const Item = Type.Object({ productId: Id, quantity: Quantity }, strict)
 
@@ -77,7 +78,15 @@ async function submitOnce(
   const { orderId, customerId, envelope } = placing
   const method = input.paymentMethod ?? defaultMethod(shop.paymentMethods) ?? ''
   const refused = refuseNotOffered(shop.paymentMethods, method)
-  const lines = refused ?? (await gatherLines(shop, input, placing))
+  const [gathered, open] = await Promise.all([
+    refused ?? gatherLines(shop, input, placing),
+    openOrdersOf(shop, envelope),
+  ])
+  const lines = isRejection(gathered)
+    ? gathered
+    : (refuseTooManyPieces(piecesMax(shop, envelope.actor), demand({ lines: gathered })) ??
+      (await refuseUnpaid(shop, { orderId, customerId, lines: gathered, open }, envelope)) ??
+      gathered)
   // What is missing now may be what this request took when it came first: then that is the order.
   if (isRejection(lines)) return (await submittedBefore(shop, placing)) ?? lines
   const submission = compose({ ...input, paymentMethod: method }, lines, {
@@ -246,7 +255,9 @@ async function answer(
 ): Promise<Accepted | Rejection> {
   if (order.status === 'rejected') {
     const closed = await refuseClosed(shop, envelope)
-    return closed ?? (await refuseShort(shop, order.lines, envelope)) ?? outOfStock([])
+    const unpaid = { ...order, open: await openOrdersOf(shop, envelope) }
+    const tooMany = await refuseUnpaid(shop, unpaid, envelope)
+    return closed ?? tooMany ?? (await refuseShort(shop, order.lines, envelope)) ?? outOfStock([])
   }
   const { orderId, orderNumber, total, lines } = order
   // Whatever has become of the order since: a retry gets what the first answer was.

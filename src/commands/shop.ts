@@ -5,6 +5,12 @@ import { type CategoryName, type CategoryNameEvent, categoryName } from '../doma
 import { type CreditNote, type CreditNoteEvent, creditNote } from '../domain/creditNote.ts'
 import { type Customer, type CustomerEvent, customer } from '../domain/customer.ts'
 import { type LedgerImport, type LedgerImportEvent, ledgerImport } from '../domain/ledgerImport.ts'
+import {
+  type OpenOrderEvent,
+  type OpenOrders,
+  openOrders,
+  type UnpaidBounds,
+} from '../domain/openOrders.ts'
 import { type Order, type OrderEvent, order } from '../domain/order.ts'
 import type { OfferedMethods } from '../domain/paymentMethods.ts'
 import { type Product, type ProductEvent, product } from '../domain/product.ts'
@@ -20,6 +26,7 @@ export interface Shop {
   creditNotes: Repository<CreditNote, CreditNoteEvent>
   customers: Repository<Customer, CustomerEvent>
   ledgerImports: Repository<LedgerImport, LedgerImportEvent>
+  openOrders: Repository<OpenOrders, OpenOrderEvent>
   orders: Repository<Order, OrderEvent>
   products: Repository<Product, ProductEvent>
   skuClaims: Repository<SkuClaim, SkuClaimEvent>
@@ -31,8 +38,16 @@ export interface Shop {
   /** How long an order waits to be paid: through the provider, and by hand. */
   orderExpiryMs: number
   manualPaymentMs: number
+  bounds: Bounds
   /** What customers can pay with. */
   paymentMethods: OfferedMethods
+}
+
+/** What one customer can order; 0 is no bound. */
+export interface Bounds {
+  /** The most pieces of one product in a cart or an order. */
+  orderPieces: number
+  unpaid: UnpaidBounds
 }
 
 export interface ShopParts extends RepositoryParts {
@@ -43,6 +58,8 @@ export interface ShopParts extends RepositoryParts {
   orderExpiryMs?: number
   /** Two weeks when it is not said. */
   manualPaymentMs?: number
+  /** None when they are not said. */
+  bounds?: Bounds
   /** Cards when it is not said. */
   paymentMethods?: OfferedMethods
 }
@@ -51,14 +68,13 @@ const defaults = {
   orderExpiryMs: 1_800_000,
   manualPaymentMs: 14 * 86_400_000,
   paymentMethods: ['card'],
+  bounds: { orderPieces: 0, unpaid: { orders: 0, pieces: 0 } },
 }
 
 /** Puts the shop together. One process has one: its queues keep commands to a stream in line. */
 export function createShop(all: ShopParts): Shop {
-  const { clock, payments, currency, orderExpiryMs, manualPaymentMs, paymentMethods, ...parts } = {
-    ...defaults,
-    ...all,
-  }
+  const { clock, payments, currency, bounds, paymentMethods, ...rest } = { ...defaults, ...all }
+  const { orderExpiryMs, manualPaymentMs, ...parts } = rest
   return {
     carts: createRepository(cart, parts),
     categories: createRepository(category, parts),
@@ -66,6 +82,7 @@ export function createShop(all: ShopParts): Shop {
     creditNotes: createRepository(creditNote, parts),
     customers: createRepository(customer, parts),
     ledgerImports: createRepository(ledgerImport, parts),
+    openOrders: createRepository(openOrders, parts),
     orders: createRepository(order, parts),
     products: createRepository(product, parts),
     skuClaims: createRepository(skuClaim, parts),
@@ -76,5 +93,6 @@ export function createShop(all: ShopParts): Shop {
     orderExpiryMs,
     manualPaymentMs,
     paymentMethods,
+    bounds,
   }
 }

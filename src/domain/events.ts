@@ -6,6 +6,7 @@ import { type CategoryNameEvent, categoryName } from './categoryName.ts'
 import { type CreditNoteEvent, creditNote } from './creditNote.ts'
 import { type CustomerEvent, customer } from './customer.ts'
 import { type LedgerImportEvent, ledgerImport } from './ledgerImport.ts'
+import { type OpenOrderEvent, openOrders } from './openOrders.ts'
 import { type OrderEvent, order } from './order.ts'
 import { type ProductEvent, product } from './product.ts'
 import { type SkuClaimEvent, skuClaim } from './skuClaim.ts'
@@ -18,6 +19,7 @@ export type ShopEvent =
   | CreditNoteEvent
   | CustomerEvent
   | LedgerImportEvent
+  | OpenOrderEvent
   | OrderEvent
   | ProductEvent
   | SkuClaimEvent
@@ -31,6 +33,7 @@ export const categories: readonly string[] = [
   creditNote.category,
   customer.category,
   ledgerImport.category,
+  openOrders.category,
   order.category,
   product.category,
   skuClaim.category,
@@ -45,6 +48,7 @@ export const eventSchemas: EventSchemas = {
   ...creditNote.events,
   ...customer.events,
   ...ledgerImport.events,
+  ...openOrders.events,
   ...order.events,
   ...product.events,
   ...skuClaim.events,

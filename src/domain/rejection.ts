@@ -44,6 +44,7 @@ export type RejectionCode =
   | 'order/refund-automatic'
   | 'order/refund-exceeds-capture'
   | 'order/refund-not-found'
+  | 'order/too-many-unpaid'
   | 'projection/earlier-parked'
   | 'projection/not-found'
   | 'projection/not-parked'
