@@ -1,9 +1,9 @@
 // Recorded events as domain events, or as what is known of those that cannot be decoded.
 import type { ShopEvent } from '../domain/events.ts'
-import type { RecordedEvent } from '../eventstore/port.ts'
+import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
 import { holdable, isHoldable } from '../kit/holdable.ts'
 import { isTransient } from '../kit/transient.ts'
-import type { Codec, Stored } from './ports.ts'
+import { type Codec, type Stored, UnknownEvent } from './ports.ts'
 
 /** An event of the log that could not be decoded. */
 export interface Poison {
@@ -11,6 +11,18 @@ export interface Poison {
   stream: string
   position: bigint
   error: string
+  /** `Type@version` that a newer release can read; null for what no release is expected to. */
+  awaits: string | null
+  /** What its metadata says, as far as that can be read. */
+  place: {
+    position: bigint
+    stream: string
+    revision: number
+    type: string
+    actor: string
+    correlationId: string
+    at: string
+  }
 }
 export type Decoded = { event: Stored<ShopEvent> & { isReplaced?: true } } | { poison: Poison }
 
@@ -32,9 +44,51 @@ export async function decodeAll(
     } catch (error) {
       // A key that cannot be fetched now can be later; a seal that does not open never will.
       if (isTransient(error)) throw error
-      const { type, stream, position } = recorded
-      items.push({ poison: holdable({ type, stream, position, error: String(error) }) })
+      items.push({ poison: holdable(poisonOf(recorded, error)) })
     }
   }
   return items
+}
+
+/** The events of a stream at these positions, decoded. Throws Unavailable. */
+export async function decodeAt(
+  { eventStore, codec }: { eventStore: Pick<EventStore, 'readStream'>; codec: Codec },
+  stream: string,
+  positions: readonly bigint[],
+): Promise<Decoded[]> {
+  const wanted = new Set(positions)
+  const found: RecordedEvent[] = []
+  for await (const event of eventStore.readStream(stream)) {
+    if (wanted.has(event.position)) found.push(event)
+  }
+  return decodeAll(codec, found)
+}
+
+function poisonOf(recorded: RecordedEvent, error: unknown): Poison {
+  const { type, stream, position, revision, metadata, recordedAt } = recorded
+  const { actor, correlationId, at } = metadata
+  const place = {
+    position,
+    stream,
+    revision,
+    type,
+    actor: actorOf(actor),
+    correlationId: typeof correlationId === 'string' ? correlationId : '',
+    at: momentOf(at) ?? recordedAt.toISOString(),
+  }
+  const awaits = error instanceof UnknownEvent ? error.awaits : null
+  return { type, stream, position, error: String(error), awaits, place }
+}
+
+function actorOf(actor: unknown): string {
+  if (typeof actor !== 'object' || actor === null) return 'unknown'
+  const { role, id } = { role: undefined, id: undefined, ...actor }
+  if (role === 'anonymous') return 'anonymous'
+  return typeof id === 'string' ? id : 'unknown'
+}
+
+/** A time as events have it; undefined for anything else. */
+function momentOf(at: unknown): string | undefined {
+  const isTime = typeof at === 'string' && /^\d{4}-\d\d-\d\dT/.test(at)
+  return isTime && !Number.isNaN(Date.parse(at)) ? new Date(at).toISOString() : undefined
 }

@@ -84,7 +84,7 @@ function sentenceOf(event: Stored<ShopEvent>): string {
     case 'PaymentFailed':
       return `The payment failed: ${event.data.reason}`
     case 'OrderShipped':
-      return event.data.tracking === undefined
+      return event.data.tracking === null
         ? 'The goods were handed to the carrier.'
         : `The goods were handed to the carrier; tracking number ${event.data.tracking}.`
     case 'TrackingChanged':

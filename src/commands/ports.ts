@@ -58,6 +58,8 @@ export interface Codec {
     envelope: Envelope,
     owner?: string,
   ): NewEvent | Promise<NewEvent>
+  /** Whether events of this `Type@version` can be read. */
+  knows(name: string): boolean
   /** Throws PoisonEvent when the type is unknown or the payload does not fit. */
   decode(recorded: RecordedEvent): Promise<Stored<ShopEvent>>
   /** The same at once; undefined where that takes somebody's key. */
@@ -84,9 +86,16 @@ export class PoisonEvent extends Error {
 
 /** An event of a type or a version that a newer release has written: this one has to wait. */
 export class UnknownEvent extends PoisonEvent {
-  constructor(recorded: { type: string; position: bigint; stream: string }, why: string) {
+  /** `Type@version` that the release must know that reads it. */
+  readonly awaits: string
+
+  constructor(
+    recorded: { type: string; position: bigint; stream: string; metadata: { v?: unknown } },
+    why: string,
+  ) {
     super(recorded, why)
     this.name = 'UnknownEvent'
+    this.awaits = `${recorded.type}@${recorded.metadata.v}`
   }
 }
 

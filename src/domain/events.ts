@@ -25,20 +25,31 @@ export type ShopEvent =
   | SkuClaimEvent
   | StockEvent
 
-/** The kinds of streams of a shop: the name of each stream begins with one of them and a dash. */
-export const categories: readonly string[] = [
-  cart.category,
-  category.category,
-  categoryName.category,
-  creditNote.category,
-  customer.category,
-  ledgerImport.category,
-  openOrders.category,
-  order.category,
-  product.category,
-  skuClaim.category,
-  stock.category,
+const aggregates: readonly { category: string; events: EventSchemas }[] = [
+  cart,
+  category,
+  categoryName,
+  creditNote,
+  customer,
+  ledgerImport,
+  openOrders,
+  order,
+  product,
+  skuClaim,
+  stock,
 ]
+
+/** The kinds of streams of a shop: the name of each stream begins with one of them and a dash. */
+export const categories: readonly string[] = aggregates.map(each => each.category)
+
+const typesByCategory = new Map(
+  aggregates.map(each => [each.category, Object.keys(each.events)] as const),
+)
+
+/** The types of event in streams of a kind; none for a kind that is not known. */
+export function eventTypesIn(category: string): readonly string[] {
+  return typesByCategory.get(category) ?? []
+}
 
 /** The schema of every event type; the names are unique over all aggregates. */
 export const eventSchemas: EventSchemas = {

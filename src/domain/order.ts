@@ -119,7 +119,7 @@ function evolveOrder(
         ...state,
         status: 'shipped',
         handedOver: true,
-        tracking: event.data.tracking ?? null,
+        tracking: event.data.tracking,
       }
     case 'TrackingChanged':
       return { ...state, tracking: event.data.tracking }

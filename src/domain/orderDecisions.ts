@@ -174,9 +174,7 @@ export function ship(state: Order, tracking: string | undefined): Decision<Order
   }
   if (!mayMove(state.status, 'shipped')) return illegal(state, 'shipped')
   const { orderId } = state
-  return [
-    { type: 'OrderShipped', data: tracking === undefined ? { orderId } : { orderId, tracking } },
-  ]
+  return [{ type: 'OrderShipped', data: { orderId, tracking: tracking ?? null } }]
 }
 
 /** The goods have arrived. */

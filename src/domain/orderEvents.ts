@@ -102,7 +102,11 @@ export const OrderEvents = {
     ofCustomer,
   ),
   LatePaymentReturned: Payload({ ...payment, refundId: Id, amount: Money }),
-  OrderShipped: Payload({ orderId: Id, tracking: Type.Optional(Note) }, ofCustomer),
+  /** `tracking` is null where the carrier gives no number. Version 1 left it out then. */
+  OrderShipped: Payload(
+    { orderId: Id, tracking: Type.Union([Note, Type.Null()]) },
+    { ...ofCustomer, version: 2 },
+  ),
   /** The number that was told first was wrong, or there was none yet. */
   TrackingChanged: Payload({ orderId: Id, tracking: Note }, ofCustomer),
   OrderDelivered: Payload({ orderId: Id }),

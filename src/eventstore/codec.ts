@@ -63,7 +63,6 @@ export function createCodec(
   upcasters: Readonly<Record<string, Upcaster>> = shopUpcasters,
 ): Codec {
   const kinds = new Map(Object.entries(schemas).map(([type, schema]) => [type, kindOf(schema)]))
-
   for (const [type, { version }] of kinds) assertUpcasters(type, version, upcasters)
 
   /** What can be had without a key: its kind and its payload in the newest version. */
@@ -98,6 +97,7 @@ export function createCodec(
         throw new Error(`${event.type} holds text that is not Unicode`)
       return encodeChecked(kind, event, { id, envelope, owner, seals })
     },
+    knows: name => isKnown(kinds, name),
     decode: async recorded => decode(recorded) as Promise<Stored<ShopEvent>>,
     decodeNow: recorded => decodeNow(recorded) as Stored<ShopEvent> | undefined,
     async decodeFor<Event extends DomainEvent>(aggregate: Typed, recorded: RecordedEvent) {
@@ -109,6 +109,11 @@ export function createCodec(
       return decodeNow(recorded) as Stored<Event> | undefined
     },
   }
+}
+
+function isKnown(kinds: ReadonlyMap<string, Kind>, name: string): boolean {
+  const [type = '', version] = name.split('@')
+  return Number(version) <= (kinds.get(type)?.version ?? 0)
 }
 
 /** What says which types belong in a stream. */

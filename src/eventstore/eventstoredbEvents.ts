@@ -86,7 +86,7 @@ export function serverFilter(
   checkpointReached: (subscription: AllStreamSubscription, position: Position) => void,
 ): Filter {
   const options = { maxSearchWindow: searchWindow, checkpointReached }
-  if (filter === undefined) return excludeSystemEvents(options)
+  if (filter === undefined || 'exceptTypes' in filter) return excludeSystemEvents(options)
   const isOnType = 'types' in filter
   const prefixes = isOnType ? [...filter.types] : [...filter.streamPrefixes]
   // An empty prefix lets everything through, and an empty list is an error to the server.

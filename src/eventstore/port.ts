@@ -40,7 +40,11 @@ export interface AppendResult {
 }
 
 /** Which events a reader of the whole log wants: by stream name prefix or by event type. */
-export type EventFilter = { streamPrefixes: readonly string[] } | { types: readonly string[] }
+export type EventFilter =
+  | { streamPrefixes: readonly string[] }
+  | { types: readonly string[] }
+  /** All but these: also types that the reader does not know. */
+  | { exceptTypes: readonly string[] }
 
 export interface ReadStreamOptions {
   /** First revision to read; when reading backwards the newest one. Default: the near end. */
@@ -148,6 +152,7 @@ export class Unavailable extends Error {
 export function passes(filter: EventFilter | undefined, event: { stream: string; type: string }) {
   if (filter === undefined) return true
   if ('types' in filter) return filter.types.includes(event.type)
+  if ('exceptTypes' in filter) return !filter.exceptTypes.includes(event.type)
   return filter.streamPrefixes.some(prefix => event.stream.startsWith(prefix))
 }
 

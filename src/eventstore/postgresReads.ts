@@ -42,6 +42,11 @@ const readRangeByType = {
   text: `select ${columns} ${order} position > $1 and position <= $2 and type = any($3)
     order by position`,
 }
+const readRangeExceptTypes = {
+  name: 'eventstore_read_range_except_types',
+  text: `select ${columns} ${order} position > $1 and position <= $2 and type <> all($3)
+    order by position`,
+}
 const readRangeByStream = {
   name: 'eventstore_read_range_by_stream',
   text: `select ${columns} ${order} position > $1 and position <= $2 and stream like any($3)
@@ -96,6 +101,9 @@ export async function readBehind(
 function rowsBetween(pool: Pool, after: bigint, upTo: bigint, filter: EventFilter | undefined) {
   if (filter === undefined) return ask<EventRow>(pool, readRange, [after, upTo])
   if ('types' in filter) return ask<EventRow>(pool, readRangeByType, [after, upTo, filter.types])
+  if ('exceptTypes' in filter) {
+    return ask<EventRow>(pool, readRangeExceptTypes, [after, upTo, filter.exceptTypes])
+  }
   const patterns = filter.streamPrefixes.map(prefix => `${prefix.replace(/[%_\\]/g, '\\$&')}%`)
   return ask<EventRow>(pool, readRangeByStream, [after, upTo, patterns])
 }

@@ -8,4 +8,6 @@ export type Upcaster = (data: JsonObject) => JsonObject
  * Keyed `Type@version`: `OrderPlaced@1` makes version 2 of version 1. The codec does not start
  * without one for each version that there has been. See docs/decisions/0025-event-versions.md.
  */
-export const upcasters: Readonly<Record<string, Upcaster>> = {}
+export const upcasters: Readonly<Record<string, Upcaster>> = {
+  'OrderShipped@1': data => ({ ...data, tracking: data.tracking ?? null }),
+}

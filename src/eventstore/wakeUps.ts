@@ -22,7 +22,7 @@ export function createWakeUps(): WakeUps {
     },
     join(filter) {
       const pulse = createPulse()
-      const wanted = filter !== undefined && 'types' in filter ? new Set(filter.types) : undefined
+      const wants = typesWanted(filter)
       let later: NodeJS.Timeout | undefined
       const beat = () => {
         clearTimeout(later)
@@ -30,7 +30,7 @@ export function createWakeUps(): WakeUps {
         pulse.beat()
       }
       const wake = (types: readonly string[] | undefined) => {
-        const isForThem = !types || !wanted || types.some(type => wanted.has(type))
+        const isForThem = !types || types.some(wants)
         if (isForThem) beat()
         else later ??= setTimeout(beat, laterMs)
       }
@@ -44,4 +44,14 @@ export function createWakeUps(): WakeUps {
       }
     },
   }
+}
+
+function typesWanted(filter: EventFilter | undefined): (type: string) => boolean {
+  if (filter === undefined || 'streamPrefixes' in filter) return () => true
+  if ('types' in filter) {
+    const wanted = new Set(filter.types)
+    return type => wanted.has(type)
+  }
+  const unwanted = new Set(filter.exceptTypes)
+  return type => !unwanted.has(type)
 }

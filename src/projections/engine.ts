@@ -3,20 +3,23 @@ import { type Kysely, sql } from 'kysely'
 import { holdableText } from '../kit/holdable.ts'
 import { isTransient } from '../kit/transient.ts'
 import { advance, advancing, isLeaseLost, type Lease, LeaseLost, leaseLost } from './checkpoints.ts'
-import type { Committed, Follower, Plan, ReadEvent } from './projection.ts'
+import {
+  concerns,
+  type Item,
+  isReadable,
+  type Poison,
+  placeOf,
+  type Work,
+  workOf,
+} from './items.ts'
+import type { Committed, Follower, Plan } from './projection.ts'
 import type { Tables } from './tables.ts'
 import { runTogether } from './together.ts'
 
 type Db = Kysely<Tables>
 
-/** An event of the log that could not be decoded. */
-export interface Poison {
-  type: string
-  stream: string
-  position: bigint
-  error: string
-}
-export type Item = { event: ReadEvent } | { poison: Poison }
+/** An event that is to be parked. */
+type Trouble = Omit<Poison, 'place'>
 
 export interface Batch {
   items: readonly Item[]
@@ -30,7 +33,7 @@ export interface Parking {
   name: string
   streams: Set<string>
   /** Told about each event that is parked. */
-  onParked(poison: Poison): void
+  onParked(poison: Omit<Poison, 'place'>): void
 }
 
 /** The streams that are parked for a projection. */
@@ -83,38 +86,19 @@ interface Part extends Member {
   items: readonly Item[]
 }
 
-const wantedTypes = new WeakMap<Follower, ReadonlySet<string>>()
-
-function typesOf(projection: Follower): ReadonlySet<string> {
-  const known = wantedTypes.get(projection)
-  if (known !== undefined) return known
-  const types = new Set<string>(projection.on)
-  wantedTypes.set(projection, types)
-  return types
-}
-
 /** What a projection reads of a batch, behind a position. */
 export function itemsFor(projection: Follower, after: bigint, { items }: Batch): readonly Item[] {
-  const types = typesOf(projection)
-  return items.filter(item => {
-    const { type, position } = placeOf(item)
-    return types.has(type) && position > after
-  })
-}
-
-/** Where an item is in the log, and of which type. */
-export function placeOf(item: Item): { type: string; position: bigint } {
-  return 'event' in item ? item.event : item.poison
+  return items.filter(item => placeOf(item).position > after && concerns(projection, item))
 }
 
 /** Whether a part holds nothing that has to be parked for all that is known. */
-function isClean({ items, parking }: Pick<Part, 'items' | 'parking'>): boolean {
-  return items.every(item => 'event' in item && isFree(parking, item.event))
+function isClean({ projection, items, parking }: Omit<Part, 'lease'>): boolean {
+  return items.every(item => isReadable(projection, item) && isFree(parking, item))
 }
 
 /** Whether nothing before an event in its stream is parked. */
-function isFree({ streams }: Parking, { stream }: ReadEvent): boolean {
-  return streams.size === 0 || !streams.has(stream)
+function isFree({ streams }: Parking, item: Item): boolean {
+  return streams.size === 0 || !streams.has(placeOf(item).stream)
 }
 
 async function commitTogether(
@@ -126,23 +110,18 @@ async function commitTogether(
   if (parts.length === 0) return
   const leases = parts.map(({ lease }) => lease)
   const busy = parts
-    .map(({ projection, items }) => ({ projection, events: eventsOf(items) }))
-    .filter(({ events }) => events.length > 0)
+    .map(({ projection, items }) => workOf(projection, items))
+    .filter(({ count }) => count > 0)
   const committed =
     (await commitPlanned(db, busy, { leases, position })) ??
     (await db.transaction().execute(async trx => {
       await advance(trx, leases, position)
       const found: Committed = {}
-      for (const { projection, events } of busy) merge(found, await projection.apply(events, trx))
+      for (const work of busy) merge(found, await work.apply(trx))
       return found
     }))
   for (const lease of leases) lease.position = position
   merge(all, committed)
-}
-
-interface Work {
-  projection: Follower
-  events: readonly ReadEvent[]
 }
 
 /**
@@ -157,8 +136,8 @@ async function commitPlanned(
 ): Promise<Committed | undefined> {
   return db.connection().execute(async session => {
     const plans: Plan[] = []
-    for (const { projection, events } of busy) {
-      const plan = await projection.plan?.(events, session)
+    for (const work of busy) {
+      const plan = await work.plan(session)
       if (plan === undefined) return undefined
       plans.push(plan)
     }
@@ -202,12 +181,12 @@ export async function applyItems(
   items: readonly Item[],
   parking: Parking,
 ): Promise<Committed> {
-  const events = wholeEvents(items, parking)
-  if (events === undefined) return applyOneByOne(db, projection, items, parking)
-  if (events.length === 0) return {}
+  const work = wholeWork(projection, items, parking)
+  if (work === undefined) return applyOneByOne(db, projection, items, parking)
+  if (work.count === 0) return {}
   await sql`savepoint whole_batch`.execute(db)
   try {
-    return await projection.apply(events, db)
+    return await work.apply(db)
   } catch (error) {
     if (isTransient(error)) throw error
     await sql`rollback to savepoint whole_batch`.execute(db)
@@ -215,15 +194,13 @@ export async function applyItems(
   }
 }
 
-/** The events of items none of which has to be parked for all that is known. */
-export function wholeEvents(items: readonly Item[], parking: Parking): ReadEvent[] | undefined {
-  return isClean({ items, parking }) ? eventsOf(items) : undefined
-}
-
-function eventsOf(items: readonly Item[]): ReadEvent[] {
-  const events: ReadEvent[] = []
-  for (const item of items) if ('event' in item) events.push(item.event)
-  return events
+/** The work of items none of which has to be parked for all that is known. */
+export function wholeWork(
+  projection: Follower,
+  items: readonly Item[],
+  parking: Parking,
+): Work | undefined {
+  return isClean({ projection, items, parking }) ? workOf(projection, items) : undefined
 }
 
 async function applyOneByOne(
@@ -234,22 +211,21 @@ async function applyOneByOne(
 ): Promise<Committed> {
   const all: Committed = {}
   for (const item of items) {
-    if ('poison' in item) {
+    if ('poison' in item && !isReadable(projection, item)) {
       await park(db, item.poison, parking)
       continue
     }
-    const { event } = item
-    if (parking.streams.has(event.stream)) {
-      await park(db, poisonOf(event, 'an earlier event is parked'), parking)
+    if (!isFree(parking, item)) {
+      await park(db, troubleOf(item, 'an earlier event is parked'), parking)
       continue
     }
     await sql`savepoint one_event`.execute(db)
     try {
-      merge(all, await projection.apply([event], db))
+      merge(all, await workOf(projection, [item]).apply(db))
     } catch (error) {
       if (isTransient(error)) throw error
       await sql`rollback to savepoint one_event`.execute(db)
-      await park(db, poisonOf(event, String(error)), parking)
+      await park(db, troubleOf(item, String(error)), parking)
     }
   }
   return all
@@ -265,18 +241,19 @@ function merge(all: Committed, committed: Committed): void {
   }
 }
 
-function poisonOf(event: ReadEvent, error: string): Poison {
-  return { type: event.type, stream: event.stream, position: event.position, error }
+function troubleOf(item: Item, error: string): Trouble {
+  const { type, stream, position } = placeOf(item)
+  return { type, stream, position, error, awaits: null }
 }
 
-async function park(db: Db, poison: Poison, parking: Parking): Promise<void> {
-  const { position, stream, type } = poison
-  const error = holdableText(poison.error.slice(0, 2_000))
+async function park(db: Db, trouble: Trouble, parking: Parking): Promise<void> {
+  const { position, stream, type, awaits } = trouble
+  const error = holdableText(trouble.error.slice(0, 2_000))
   await sql`
-    insert into shop.parked_events (name, position, stream, type, error)
-    values (${parking.name}, ${position}, ${stream}, ${type}, ${error})
-    on conflict (name, position) do nothing
+    insert into shop.parked_events (name, position, stream, type, error, awaits)
+    values (${parking.name}, ${position}, ${stream}, ${type}, ${error}, ${awaits})
+    on conflict (name, position) do update set error = excluded.error, awaits = excluded.awaits
   `.execute(db)
   parking.streams.add(stream)
-  parking.onParked(poison)
+  parking.onParked({ type, stream, position, error, awaits })
 }

@@ -1,7 +1,8 @@
-// Where events are in the log, by what auditors look for: stream, type, who, trace, time.
-import { eventSchemas, type ShopEvent } from '../domain/events.ts'
+// Where events are in the log, by what auditors look for: stream, type, who, trace, time. Of every
+// event, also of those that this release cannot read.
+import { ofPlaces } from './items.ts'
 import { insertOf } from './keyedTable.ts'
-import { planned, type ReadEvent } from './projection.ts'
+import type { Place } from './projection.ts'
 
 interface IndexRow {
   position: string
@@ -26,33 +27,16 @@ const eventIndexTable = {
   },
 }
 
-/** Every type of event that there is. */
-export const eventTypes: readonly ShopEvent['type'][] = Object.keys(eventSchemas).filter(isType)
-
-function isType(name: string): name is ShopEvent['type'] {
-  return name in eventSchemas
-}
-
-export const eventIndex = planned({
+export const eventIndex = ofPlaces({
   name: 'eventIndex',
-  version: 1,
+  version: 2,
   tables: ['event_index'],
-  on: eventTypes,
   onlyAdds: true,
-  async plan(events) {
-    return { writes: insertOf(eventIndexTable, events.map(rowOf)), committed: () => ({}) }
+  async planPlaces(places) {
+    return { writes: insertOf(eventIndexTable, places.map(rowOf)), committed: () => ({}) }
   },
 })
 
-function rowOf({ position, stream, revision, type, actor, correlationId, at }: ReadEvent) {
-  const row: IndexRow = {
-    position: String(position),
-    stream,
-    revision,
-    type,
-    actor: actor.role === 'anonymous' ? actor.role : actor.id,
-    correlation_id: correlationId,
-    at,
-  }
-  return row
+function rowOf({ position, correlationId, ...rest }: Place): IndexRow {
+  return { position: String(position), ...rest, correlation_id: correlationId }
 }

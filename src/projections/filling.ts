@@ -2,7 +2,8 @@
 import { type Kysely, sql } from 'kysely'
 import { createSlots } from '../kit/slots.ts'
 import { isTransient } from '../kit/transient.ts'
-import { applyItems, type Item, type Parking, placeOf, wholeEvents } from './engine.ts'
+import { applyItems, type Parking, wholeWork } from './engine.ts'
+import { concerns, type Item, placeOf } from './items.ts'
 import type { Projection } from './projection.ts'
 import type { Rebuilding } from './rebuild.ts'
 import { savePosition, savingPosition, type Turn } from './rebuildStates.ts'
@@ -72,7 +73,7 @@ export async function fill(db: Db, targets: readonly Target[], on: Rebuilding): 
   try {
     for await (const batch of on.read(projections, range)) {
       on.signal?.throwIfAborted()
-      give(batch.items, readers)
+      give(batch.items, readers, lanes)
       for (const lane of lanes) {
         const readTo = batch.position < lane.upTo ? batch.position : lane.upTo
         if (readTo > lane.readTo) lane.readTo = readTo
@@ -106,10 +107,17 @@ function readersOf(lanes: readonly Lane[]): Map<string, Lane[]> {
 }
 
 /** Gives items to those who read them and do not have them yet. */
-function give(items: readonly Item[], readers: ReadonlyMap<string, readonly Lane[]>): void {
+function give(
+  items: readonly Item[],
+  readers: ReadonlyMap<string, readonly Lane[]>,
+  lanes: readonly Lane[],
+): void {
   for (const item of items) {
     const { type, position } = placeOf(item)
-    for (const lane of readers.get(type) ?? []) {
+    // A type that this release does not know: everybody whom its stream concerns.
+    const known = readers.get(type)
+    const some = known ?? lanes.filter(({ member }) => concerns(member.projection, item))
+    for (const lane of some) {
       if (position > lane.readTo && position <= lane.upTo) lane.items.push(item)
     }
   }
@@ -142,12 +150,12 @@ async function apply(db: Db, member: Member, part: Part): Promise<void> {
  */
 async function applyAtOnce(db: Db, member: Member, { items, position }: Part): Promise<boolean> {
   const { projection, shadow, parking } = member
-  const events = wholeEvents(items, parking)
-  if (events === undefined) return false
+  const work = wholeWork(projection, items, parking)
+  if (work === undefined) return false
   return db.connection().execute(async session => {
     try {
       await beginOnShadow(session, shadow)
-      const plan = await projection.plan?.(events, session)
+      const plan = await work.plan(session)
       if (plan !== undefined) {
         const moving = savingPosition(session, turnOf(member), position)
         await endTogether(session, [...plan.writes, moving])

@@ -221,7 +221,7 @@ function change(row: OrderRow, event: ReadEvent): Partial<OrderRow> {
     case 'OrderPaid':
       return { status: 'paid', captured_minor: event.data.amount.amount }
     case 'OrderShipped':
-      return { status: 'shipped', tracking: event.data.tracking ?? null }
+      return { status: 'shipped', tracking: event.data.tracking }
     case 'TrackingChanged':
       return { tracking: event.data.tracking }
     case 'OrderDelivered':

@@ -1,6 +1,7 @@
 // Events that a projection could not handle: who they are, and what is decided about them.
 import { type Kysely, sql } from 'kysely'
-import { applyItems, type Item } from './engine.ts'
+import { applyItems } from './engine.ts'
+import { type Item, placeOf, reads } from './items.ts'
 import type { Follower } from './projection.ts'
 import type { Tables } from './tables.ts'
 
@@ -11,6 +12,7 @@ export interface ParkedEvent {
   stream: string
   type: string
   error: string
+  awaits: string | null
   parkedAt: Date
 }
 
@@ -34,7 +36,7 @@ export async function parkedEvents(
   { after, limit }: { after: bigint; limit: number },
 ): Promise<ParkedEvent[]> {
   const { rows } = await sql<ParkedEvent>`
-    select position, stream, type, error, parked_at as "parkedAt"
+    select position, stream, type, error, awaits, parked_at as "parkedAt"
     from shop.parked_events
     where name = ${name} and position > ${after}
     order by position
@@ -89,7 +91,7 @@ async function streamOf(db: Db, name: string, position: bigint): Promise<string 
   return rows[0]?.stream
 }
 
-async function positionsOf(db: Db, name: string, stream: string): Promise<bigint[]> {
+export async function positionsOf(db: Db, name: string, stream: string): Promise<bigint[]> {
   const { rows } = await sql<{ position: bigint }>`
     select position from shop.parked_events
     where name = ${name} and stream = ${stream}
@@ -105,7 +107,11 @@ async function unpark(db: Db, name: string, positions: readonly bigint[]): Promi
   `.execute(db)
 }
 
-async function applyParked(db: Db, projection: Follower, items: readonly Item[]): Promise<Decided> {
+export async function applyParked(
+  db: Db,
+  projection: Follower,
+  items: readonly Item[],
+): Promise<Decided> {
   const { name } = projection
   const done: bigint[] = []
   let error: string | undefined
@@ -115,12 +121,14 @@ async function applyParked(db: Db, projection: Follower, items: readonly Item[])
     const onParked = (poison: { error: string }) => {
       failure = poison.error
     }
-    await applyItems(db, projection, [item], { name, streams, onParked })
+    // What this release knows and does not read was parked by one that did not know it.
+    const isMeant = 'poison' in item || reads(projection, item.event.type)
+    if (isMeant) await applyItems(db, projection, [item], { name, streams, onParked })
     if (streams.size > 0) {
       error = failure
       break
     }
-    done.push('event' in item ? item.event.position : item.poison.position)
+    done.push(placeOf(item).position)
   }
   await unpark(db, name, done)
   if (error !== undefined && done.length === 0) return { outcome: 'still-parked', error }

@@ -22,6 +22,18 @@ export type ReadEvent = ShopEvent & {
   isReplaced?: true
 }
 
+/** Where an event is and who has brought it about: known also of what cannot be decoded. */
+export interface Place {
+  position: bigint
+  stream: string
+  revision: number
+  type: string
+  /** The id of who asked for it, or their role where they have none. */
+  actor: string
+  correlationId: string
+  at: string
+}
+
 /** What readers elsewhere have to know once a batch has been committed. */
 export interface Committed {
   /** Something that listings show has changed. */
@@ -49,6 +61,8 @@ export interface Plan {
 /** What has a checkpoint, and is told of each event once. */
 export interface Follower {
   name: string
+  /** Of its tables; reactions have none. */
+  version?: number
   /** The events it reads; all others only move its checkpoint. */
   on: readonly ShopEvent['type'][]
   /** Applies events in log order, inside the transaction that moves the checkpoint. */
@@ -58,6 +72,8 @@ export interface Follower {
    * has to see some of its writes before it knows the others.
    */
   plan?(events: readonly ReadEvent[], db: Kysely<Tables>): Promise<Plan | undefined>
+  /** Instead of all that: it is told where each event is, whether that can be decoded or not. */
+  planPlaces?(places: readonly Place[], db: Kysely<Tables>): Promise<Plan>
   /** Somebody waits for its news: it does not wait for the projections that nobody looks at. */
   isUrgent?: boolean
 }
@@ -119,15 +135,21 @@ export function plannedReaction(reaction: Omit<Reaction, 'apply' | 'plan'> & Pla
 }
 
 function applying(follower: PlanOnly): Follower['apply'] {
-  return async (events, db) => {
-    const { writes, committed } = await follower.plan(events, db)
-    const written: number[] = []
-    for (const write of writes) {
-      const { numAffectedRows = 0n } = await db.executeQuery(write)
-      written.push(Number(numAffectedRows))
-    }
-    return committed(written)
+  return (events, db) => applyPlan(trx => follower.plan(events, trx), db)
+}
+
+/** Writes what is planned. */
+export async function applyPlan(
+  plan: (db: Kysely<Tables>) => Promise<Plan>,
+  db: Kysely<Tables>,
+): Promise<Committed> {
+  const { writes, committed } = await plan(db)
+  const written: number[] = []
+  for (const write of writes) {
+    const { numAffectedRows = 0n } = await db.executeQuery(write)
+    written.push(Number(numAffectedRows))
   }
+  return committed(written)
 }
 
 interface PlanOnly {

@@ -167,6 +167,7 @@ export interface Tables {
     stream: string
     type: string
     error: string
+    awaits: string | null
     parked_at: Generated<Date>
   }
   'shop.image_jobs': {

@@ -2,12 +2,14 @@
 // progress, or by the proof that there is nothing to do, and by nothing else: work that hangs loses
 // it, and is given up for a new start.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { decodeAll } from '../commands/decoding.ts'
+import { decodeAll, decodeAt } from '../commands/decoding.ts'
 import type { EventFilter } from '../eventstore/port.ts'
 import { createSlots, type Slots } from '../kit/slots.ts'
 import { within } from '../kit/within.ts'
+import { catchUp, readableByNow } from '../projections/awaited.ts'
 import { advance, leaseSeconds, release, renew } from '../projections/checkpoints.ts'
 import { commitBatch, type Member } from '../projections/engine.ts'
+import { filterFor } from '../projections/items.ts'
 import type { Committed, Follower } from '../projections/projection.ts'
 import type { Lane } from './projector.ts'
 import { readAhead } from './readAhead.ts'
@@ -97,11 +99,10 @@ export async function follow(parts: Lane, following: Following): Promise<void> {
 
 function groupOf({ members }: Following, signal: AbortSignal): Group {
   const positions = members.map(({ lease }) => lease.position)
-  const types = new Set<string>(members.flatMap(({ projection }) => projection.on))
   return {
     members,
     leases: members.map(({ lease }) => lease),
-    filter: { types: [...types] },
+    filter: filterFor(members.map(({ projection }) => projection)),
     turns: createSlots(1),
     reached: positions.reduce((a, b) => (a < b ? a : b)),
     steps: 0,
@@ -142,6 +143,7 @@ async function consume(parts: Lane, group: Group) {
   // Who ran them before may have died between a commit and the calls that follow it.
   await parts.onCommitted(everything)
   for (const { lease } of members) progress.reached(lease.name, lease.position)
+  await readAgain(parts, group)
   for await (const batch of readAhead(decoded(parts, group))) {
     if (group.isAbandoned) return
     if (batch.items.length > 0) {
@@ -157,6 +159,24 @@ async function consume(parts: Lane, group: Group) {
     for (const { lease } of members) {
       if (lease.position <= batch.position) progress.reached(lease.name, batch.position)
     }
+  }
+}
+
+/** What an older release has parked because it did not know it, and this one does. */
+async function readAgain(parts: Lane, group: Group): Promise<void> {
+  const { db, codec, log } = parts
+  const knows = (name: string) => codec.knows(name)
+  for (const member of group.members) {
+    const streams = await readableByNow(db, member.projection.name, { knows })
+    for (const stream of streams) {
+      if (group.signal.aborted || group.isAbandoned) return
+      const read = (of: string, positions: readonly bigint[]) => decodeAt(parts, of, positions)
+      await group.turns.take(() => catchUp(db, member, { stream, read }))
+      moved(group)
+    }
+    if (streams.length === 0) continue
+    log.info({ projection: member.projection.name, streams: streams.length }, 'parked events read')
+    await parts.onCommitted(everything)
   }
 }
 

@@ -3,6 +3,7 @@ import { decodeAll } from '../commands/decoding.ts'
 import type { Codec } from '../commands/ports.ts'
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
 import type { Batch } from '../projections/engine.ts'
+import { filterFor } from '../projections/items.ts'
 import type { Projection } from '../projections/projection.ts'
 import type { Rebuilding } from '../projections/rebuild.ts'
 import { readAhead } from './readAhead.ts'
@@ -34,9 +35,9 @@ export async function* readBatches(
 ): AsyncGenerator<Batch> {
   const end = upTo ?? (await eventStore.head())
   if (after >= end) return
-  const types = [...new Set<string>(projections.flatMap(({ on }) => on))]
+  const filter = filterFor(projections)
   let events: RecordedEvent[] = []
-  for await (const event of eventStore.readAll({ after, filter: { types } })) {
+  for await (const event of eventStore.readAll({ after, filter })) {
     if (event.position > end) break
     events.push(event)
     if (events.length >= batchSize) {

@@ -8,7 +8,7 @@ import { stock } from '../../src/domain/stock.ts'
 import { Id, Payload, Personal } from '../../src/domain/types.ts'
 import { createCodec, erased } from '../../src/eventstore/codec.ts'
 import type { NewEvent, RecordedEvent } from '../../src/eventstore/port.ts'
-import type { Upcaster } from '../../src/eventstore/upcasters.ts'
+import { upcasters as shopUpcasters, type Upcaster } from '../../src/eventstore/upcasters.ts'
 import { valuesOf } from '../support/arbitrary.ts'
 import { forAllAsync } from '../support/property.ts'
 import { customerId, productId, sampleId } from '../support/samples.ts'
@@ -38,7 +38,7 @@ function codecOf(schemas: EventSchemas, upcasters: Readonly<Record<string, Upcas
 }
 
 const reserved = { productId, orderId: sampleId(11), quantity: 4 }
-const codec = codecOf(eventSchemas)
+const codec = codecOf(eventSchemas, shopUpcasters)
 const encoded = () => codec.encode({ type: 'StockReserved', data: reserved }, sampleId(1), envelope)
 
 describe('every event type', () => {
@@ -190,7 +190,7 @@ describe('what is about a person', () => {
     forAllAsync(
       valuesOf(schema),
       async data => {
-        const forgetful = codecOf(eventSchemas)
+        const forgetful = codecOf(eventSchemas, shopUpcasters)
         const event = { type, data: mark(schema, data) }
         const written = await forgetful.encode(event, sampleId(1), envelope, customerId)
         for (const id of [Reflect.get(data, 'customerId'), customerId]) forgetful.erase(String(id))
@@ -222,7 +222,7 @@ describe('what is about a person', () => {
   const counted = { productId, counted: 3, delta: 1, note }
 
   it('is sealed with the key of whoever wrote it, where it is a note', async () => {
-    const own = codecOf(eventSchemas)
+    const own = codecOf(eventSchemas, shopUpcasters)
     const event = { type: 'StockCounted', data: counted }
     const written = await own.encode(event, sampleId(1), envelope)
     own.erase(customerId)
@@ -234,7 +234,7 @@ describe('what is about a person', () => {
   })
 
   it('reads as it was written before it was sealed, and as erased without the key', async () => {
-    const own = codecOf(eventSchemas)
+    const own = codecOf(eventSchemas, shopUpcasters)
     const bare = { type: 'StockCounted', data: { ...counted, note: undefined } }
     const old = recorded(await own.encode(bare, sampleId(1), envelope), { data: counted })
     expect(own.decodeNow(old)).toBeUndefined()

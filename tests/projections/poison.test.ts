@@ -54,13 +54,25 @@ describe('poison in the log', () => {
   it.each<[string, (orderId: string) => Promise<NewEvent>]>([
     [
       'a bad payload',
-      id => event({ type: 'OrderShipped', data: { orderId: id } }, { data: { x: 1 } }),
+      id =>
+        event({ type: 'OrderShipped', data: { orderId: id, tracking: null } }, { data: { x: 1 } }),
     ],
-    ['no payload', id => event({ type: 'OrderShipped', data: { orderId: id } }, { data: {} })],
-    ['no metadata', id => event({ type: 'OrderShipped', data: { orderId: id } }, { metadata: {} })],
+    [
+      'no payload',
+      id => event({ type: 'OrderShipped', data: { orderId: id, tracking: null } }, { data: {} }),
+    ],
+    [
+      'no metadata',
+      id =>
+        event({ type: 'OrderShipped', data: { orderId: id, tracking: null } }, { metadata: {} }),
+    ],
     [
       'a version that nobody knows',
-      id => event({ type: 'OrderShipped', data: { orderId: id } }, { metadata: { v: -3 } }),
+      id =>
+        event(
+          { type: 'OrderShipped', data: { orderId: id, tracking: null } },
+          { metadata: { v: -3 } },
+        ),
     ],
     [
       'a seal that does not open',
@@ -100,7 +112,10 @@ describe('poison in the log', () => {
 
   it('of a type that nobody knows is nobody’s business', async () => {
     const { orderId } = (await newOrder(person, productId)).body
-    const strange = await event({ type: 'OrderShipped', data: { orderId } }, { type: 'OrderEaten' })
+    const strange = await event(
+      { type: 'OrderShipped', data: { orderId, tracking: null } },
+      { type: 'OrderEaten' },
+    )
     await shop.back.eventStore.append(`order-${orderId}`, 'any', [strange])
     await expectLifeGoesOn()
     expect(await parked('orders', `order-${orderId}`)).toEqual([])

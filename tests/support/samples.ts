@@ -66,7 +66,7 @@ export const orderEvents = {
     type: 'PaymentFailed',
     data: { orderId, paymentId: payment.paymentId, reason: 'declined' },
   },
-  shipped: { type: 'OrderShipped', data: { orderId } },
+  shipped: { type: 'OrderShipped', data: { orderId, tracking: null } },
   delivered: { type: 'OrderDelivered', data: { orderId } },
   cancelled: { type: 'OrderCancelled', data: { orderId, reason: 'Changed my mind', refund: null } },
   cancelledPaid: {

@@ -157,7 +157,7 @@ describe('history that was brought in from elsewhere', () => {
   it('is nobody’s news', async () => {
     const person = await shop.person()
     const { orderId, orderNumber } = (await newOrder(person, productId)).body
-    const event: ShopEvent = { type: 'OrderShipped', data: { orderId } }
+    const event: ShopEvent = { type: 'OrderShipped', data: { orderId, tracking: null } }
     const envelope = { ...systemEnvelope('test', new Date()), source: 'ledger' }
     const encoded = await shop.back.codec.encode(event, randomUUID(), envelope)
     await shop.back.eventStore.append(`order-${orderId}`, 'any', [encoded])

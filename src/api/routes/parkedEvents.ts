@@ -1,7 +1,7 @@
 // Events that a projection could not handle, and what admins decide about them.
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
-import { decodeAll } from '../../commands/decoding.ts'
+import { decodeAt } from '../../commands/decoding.ts'
 import { line, multiline } from '../../domain/text.ts'
 import { strict } from '../../domain/types.ts'
 import { type Decided, decideParked, parkedEvents } from '../../projections/parking.ts'
@@ -9,12 +9,22 @@ import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
-import { many, Position, problemResponses, text, time } from '../schemas.ts'
+import { many, nullable, Position, problemResponses, text, time } from '../schemas.ts'
 import { count, followerNamed, named } from './projections.ts'
 
 const tag = 'Admin'
 const ParkedEvent = Type.Object(
-  { position: Position, stream: text(200), type: text(100), error: text(2_000), parkedAt: time },
+  {
+    position: Position,
+    stream: text(200),
+    type: text(100),
+    error: text(2_000),
+    awaits: {
+      ...nullable(text(200)),
+      description: 'Type@version that a newer release can read, which tries it again by itself',
+    },
+    parkedAt: time,
+  },
   strict,
 )
 
@@ -94,25 +104,11 @@ function decision(app: FastifyInstance, context: ApiContext, what: 'retry' | 'sk
           reason: request.body.reason ?? null,
           decidedBy: signedIn(request),
         },
-        read: (stream, positions) => readAt(context, stream, positions),
+        read: (stream, positions) => decodeAt(context, stream, positions),
       })
       return sendDecided(reply, decided)
     },
   )
-}
-
-/** The events of a stream at these positions, decoded. */
-async function readAt(
-  { eventStore, codec }: ApiContext,
-  stream: string,
-  positions: readonly bigint[],
-) {
-  const wanted = new Set(positions)
-  const found = []
-  for await (const event of eventStore.readStream(stream)) {
-    if (wanted.has(event.position)) found.push(event)
-  }
-  return decodeAll(codec, found)
 }
 
 function sendDecided(reply: FastifyReply, decided: Decided) {

@@ -1,7 +1,8 @@
 // Checks each projection against one built anew from the log, table by table.
 import { type Kysely, sql } from 'kysely'
-import type { Batch, Item } from '../../projections/engine.ts'
-import type { Projection, ReadEvent } from '../../projections/projection.ts'
+import type { Batch } from '../../projections/engine.ts'
+import { concerns, type Item, isReadable, placeOf, workOf } from '../../projections/items.ts'
+import type { Projection } from '../../projections/projection.ts'
 import {
   createShadow,
   dropSchema,
@@ -92,10 +93,14 @@ async function fill(
   on: { shadow: string; upTo: bigint; read: ProjectionCheckParts['read'] },
 ): Promise<void> {
   for await (const batch of on.read(projection, 0n)) {
-    const events = batch.items.map(readable).filter(({ position }) => position <= on.upTo)
+    const items = batch.items.filter(
+      item => placeOf(item).position <= on.upTo && concerns(projection, item),
+    )
+    for (const item of items) assertReadable(projection, item)
+    const work = workOf(projection, items)
     await db.transaction().execute(async trx => {
       await writeToShadow(trx, on.shadow)
-      if (events.length > 0) await projection.apply(events, trx)
+      if (work.count > 0) await work.apply(trx)
     })
     if (batch.position >= on.upTo) return
   }
@@ -104,8 +109,8 @@ async function fill(
 /** An event of the log that cannot be decoded: a finding, not the end of the audit. */
 class UnreadableEvent extends Error {}
 
-function readable(item: Item): ReadEvent {
-  if ('event' in item) return item.event
+function assertReadable(projection: Projection, item: Item): void {
+  if ('event' in item || isReadable(projection, item)) return
   throw new UnreadableEvent(`${item.poison.type} at ${item.poison.position}: ${item.poison.error}`)
 }
 

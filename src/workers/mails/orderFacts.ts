@@ -38,7 +38,7 @@ export function factsOf({ order, event }: OrderThen, options: FactOptions): stri
     case 'OrderShipped': {
       const { tracking } = event.data
       return [
-        ...(tracking === undefined ? [] : [`${words.tracking}: ${oneLine(tracking)}`]),
+        ...(tracking === null ? [] : [`${words.tracking}: ${oneLine(tracking)}`]),
         ...delivery,
       ]
     }
