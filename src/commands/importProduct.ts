@@ -22,7 +22,7 @@ export interface ProductRow {
   categoryId?: string
   featured?: boolean
   active?: boolean
-  /** Pieces to begin with; a product that is there already keeps what it has. */
+  /** Pieces that there are: to begin with, or as they have been counted. */
   stock?: number
 }
 
@@ -33,6 +33,8 @@ export interface ImportedRow {
   productId: string
   /** Of the product, as the row has left it. */
   revision: number
+  /** Of the count in the stream of its stock; null where nothing was counted. */
+  stockRevision: number | null
 }
 
 const changed = (envelope: Envelope) => step(envelope, 'change')
@@ -50,25 +52,69 @@ export async function importProduct(
   if (name !== undefined && price !== undefined) {
     const made = await createProduct.run(shop, { ...row, name, price }, envelope)
     if (!isRejection(made))
-      return { action: 'created', productId: made.id, revision: made.revision }
+      return {
+        action: 'created',
+        productId: made.id,
+        revision: made.revision,
+        stockRevision: null,
+      }
     if (made.rejected !== 'product/sku-taken') return made
   }
   const productId = await ownerOf(shop, row.sku)
-  if (productId === null) return incomplete(row)
+  return productId === null ? incomplete(row) : changeProduct(shop, { row, productId }, envelope)
+}
+
+async function changeProduct(
+  shop: Shop,
+  { row, productId }: { row: ProductRow; productId: string },
+  envelope: Envelope,
+): Promise<ImportedRow | Rejection> {
   let isChange = false
   const { state: before } = await shop.products.load(productId)
+  const refused = product.change(before, changeOf(row, productId))
+  if (isRejection(refused)) return deleted(refused)
   const isMove = before.status === 'listed' && before.categoryId !== row.categoryId
   const use = { categoryId: isMove ? row.categoryId : null, productId }
   const gone = await claimCategory(shop, use, changed(envelope))
   if (gone !== undefined) return gone
+  // First: a count that cannot be leaves the whole row undone.
+  const counted = await countStock(shop, { row, productId }, envelope)
+  if (isRejection(counted)) return counted
   const outcome = await shop.products.decide(productId, changed(envelope), state => {
     const decision = product.change(state, changeOf(row, productId), product.voidedOf(before))
     isChange = !isRejection(decision) && decision.length > 0
     return decision
   })
   if (isRejection(outcome)) return deleted(outcome)
-  const action = isChange || outcome.replayed ? 'changed' : 'unchanged'
-  return { action, productId, revision: outcome.revision }
+  const isOther = isChange || outcome.replayed || counted.stockRevision !== null
+  const action = isOther ? 'changed' : 'unchanged'
+  return { action, productId, revision: outcome.revision, ...counted }
+}
+
+/** Books what a row has counted, decided where sales are; nothing where it is what there is. */
+async function countStock(
+  shop: Shop,
+  { row, productId }: { row: ProductRow; productId: string },
+  envelope: Envelope,
+): Promise<{ stockRevision: number | null } | Rejection> {
+  const { stock: counted } = row
+  if (counted === undefined) return { stockRevision: null }
+  let isCount = false
+  const outcome = await shop.stock.decide(productId, step(envelope, 'count'), state => {
+    const decision = countOf(state, productId, counted)
+    isCount = !isRejection(decision) && decision.length > 0
+    return decision
+  })
+  if (isRejection(outcome)) return outcome
+  return { stockRevision: isCount || outcome.replayed ? outcome.revision : null }
+}
+
+function countOf(state: stock.Stock, productId: string, counted: number) {
+  if (counted === state.onHand) return []
+  const decision = stock.countPieces(state, { productId, counted })
+  if (!isRejection(decision)) return decision
+  const detail = `is below the ${state.reservedTotal} pieces that are reserved for open orders`
+  return { ...decision, extra: { ...decision.extra, errors: [{ pointer: '/stock', detail }] } }
 }
 
 /** What `importProduct` would do now, without doing it; `moves`: to a category yet to be made. */
@@ -84,7 +130,14 @@ export async function tryProduct(
   const { state } = await shop.products.load(productId)
   const decision = product.change(state, changeOf(row, productId))
   if (isRejection(decision)) return deleted(decision)
-  return decision.length > 0 || moves ? 'changed' : 'unchanged'
+  const counted = await tryCount(shop, row, productId)
+  if (isRejection(counted)) return counted
+  return decision.length > 0 || moves || counted.length > 0 ? 'changed' : 'unchanged'
+}
+
+async function tryCount(shop: Shop, { stock: counted }: ProductRow, productId: string) {
+  if (counted === undefined) return []
+  return countOf((await shop.stock.load(productId)).state, productId, counted)
 }
 
 async function ownerOf(shop: Shop, sku: string): Promise<string | null> {
@@ -120,6 +173,8 @@ export interface UndoneRow {
   revision: number
   /** Pieces that were booked in with it. */
   stock: number
+  /** Of the count of its stock; null where nothing was counted. */
+  stockRevision: number | null
 }
 
 export interface UndoParts {
@@ -140,9 +195,48 @@ export async function undoProduct(
   undone: UndoneRow,
   { row, undo }: { row: Envelope; undo: Envelope },
 ): Promise<string | undefined> {
-  const { productId, revision } = undone
   if (undone.action === 'created') return unlist(parts.shop, undone, undo)
-  const before = await stateBefore(parts, productId, changed(row).commandId)
+  const before = await stateBefore(parts, undone.productId, changed(row).commandId)
+  // A row that has only counted: what has become of the product since does not matter.
+  const uncounted = await takeCountBack(parts, undone, undo)
+  if (uncounted === undefined) return stockMoved
+  if (before === undefined) return undefined
+  const kept = await changeBack(parts, { undone, before }, undo)
+  if (kept !== undefined && uncounted !== 0) {
+    const data = { productId: undone.productId, delta: uncounted, reason: 'correction' } as const
+    await parts.shop.stock.decide(undone.productId, step(undo, 'stock-back'), state =>
+      stock.adjust(state, data),
+    )
+  }
+  return kept
+}
+
+/** The pieces by which a count is taken back; undefined where its stock has moved since. */
+async function takeCountBack(
+  { shop, eventStore, codec }: UndoParts,
+  { productId, stockRevision }: UndoneRow,
+  undo: Envelope,
+): Promise<number | undefined> {
+  if (stockRevision === null) return 0
+  const range = { from: stockRevision, to: stockRevision }
+  let delta = 0
+  for await (const recorded of eventStore.readStream(`stock-${productId}`, range)) {
+    const event = await codec.decodeFor<stock.StockEvent & DomainEvent>(stock.stock, recorded)
+    if (event.type === 'StockCounted') delta = event.data.delta
+  }
+  const expected = { ...step(undo, 'stock'), expectedRevision: stockRevision }
+  const outcome = await shop.stock.decide(productId, expected, state =>
+    stock.adjust(state, { productId, delta: -delta, reason: 'correction' }),
+  )
+  return isRejection(outcome) ? undefined : delta
+}
+
+async function changeBack(
+  parts: UndoParts,
+  { undone, before }: { undone: UndoneRow; before: product.Product },
+  undo: Envelope,
+): Promise<string | undefined> {
+  const { productId, revision } = undone
   const expected = { ...undo, expectedRevision: revision }
   const categoryId = before.status === 'none' ? null : before.categoryId
   const gone = await claimCategory(parts.shop, { categoryId, productId }, undo)
@@ -154,7 +248,7 @@ export async function undoProduct(
   return isRejection(outcome) ? changedSince : undefined
 }
 
-/** The product as it was before a command, from the log. */
+/** The product as it was before a command, from the log; undefined where that changed nothing. */
 async function stateBefore({ eventStore, codec }: UndoParts, productId: string, commandId: string) {
   const events: product.ProductEvent[] = []
   for await (const recorded of eventStore.readStream(`product-${productId}`)) {
@@ -162,10 +256,10 @@ async function stateBefore({ eventStore, codec }: UndoParts, productId: string, 
       product.product,
       recorded,
     )
-    if (event.commandId === commandId) break
+    if (event.commandId === commandId) return fold(product.product, events)
     events.push(event)
   }
-  return fold(product.product, events)
+  return undefined
 }
 
 /**

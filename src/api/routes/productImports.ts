@@ -25,7 +25,7 @@ const access = ['admin'] as const
 const params = Type.Object({ importId: Id }, strict)
 const columns =
   'sku, name, description, price (such as 12.50), currency (that of the shop), ' +
-  'category (its name; made when missing), stock (of new products), featured, active'
+  'category (its name; made when missing), stock (as counted), featured, active'
 /** A large file over a slow line takes its time. */
 const uploadTimeoutMs = 600_000
 

@@ -168,32 +168,39 @@ async function insertFaults(
 async function insertRows(db: Db, importId: string, ends: readonly RowEnd[]): Promise<void> {
   const rows = ends.flatMap(({ line, sku, stock, imported }) => {
     if (imported === undefined || imported.action === 'unchanged') return []
-    const { productId, action, revision } = imported
+    const { productId, action, revision, stockRevision } = imported
     const pieces = action === 'created' ? stock : 0
-    return [{ line, product_id: productId, sku, action, revision, stock: pieces }]
+    const row = { line, product_id: productId, sku, action, revision, stock: pieces }
+    return [{ ...row, stock_revision: stockRevision }]
   })
   if (rows.length === 0) return
   await sql`
     insert into shop.product_import_rows
-      (import_id, line, product_id, sku, action, revision, stock)
-    select ${importId}, line, product_id, sku, action, revision, stock
+      (import_id, line, product_id, sku, action, revision, stock, stock_revision)
+    select ${importId}, line, product_id, sku, action, revision, stock, stock_revision
     from json_to_recordset(${JSON.stringify(rows)}::json) as r(line integer, product_id uuid,
-      sku text, action text, revision bigint, stock integer)
+      sku text, action text, revision bigint, stock integer, stock_revision bigint)
   `.execute(db)
 }
 
 export type RowToUndo = UndoneRow & { line: number }
+type Revisions = 'revision' | 'stockRevision'
 
 /** The next rows that an undo has to look at. */
 export async function rowsToUndo(db: Db, importId: string, limit: number): Promise<RowToUndo[]> {
-  const { rows } = await sql<Omit<RowToUndo, 'revision'> & { revision: bigint }>`
-    select line, product_id as "productId", sku, action, revision, stock
+  const { rows } = await sql<Omit<RowToUndo, Revisions> & Record<Revisions, bigint | null>>`
+    select line, product_id as "productId", sku, action, revision, stock,
+      stock_revision as "stockRevision"
     from shop.product_import_rows
     where import_id = ${importId} and not undone and kept is null
     order by line
     limit ${limit}
   `.execute(db)
-  return rows.map(row => ({ ...row, revision: Number(row.revision) }))
+  return rows.map(({ revision, stockRevision, ...row }) => ({
+    ...row,
+    revision: Number(revision),
+    stockRevision: stockRevision === null ? null : Number(stockRevision),
+  }))
 }
 
 /** Records which rows were undone, and why others were not. */

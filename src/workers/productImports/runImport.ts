@@ -176,7 +176,8 @@ async function decide({ shop, log, job, findShelf }: Run, { line, row, category 
     })
   }
   const action = await tryProduct(shop, whole, category !== undefined && categoryId === undefined)
-  return isRejection(action) ? action : { action, productId: '', revision: 0 }
+  if (isRejection(action)) return action
+  return { action, productId: '', revision: 0, stockRevision: null }
 }
 
 function faultsOf({ detail, extra }: Rejection): Fault[] {
