@@ -43,6 +43,16 @@ const marginMs = 1_500
 const idleInTransactionMs = 6_000
 const idleSessionMs = 12_000
 const idleInPoolMs = 9_000
+/**
+ * A peer that does not even acknowledge is dropped by the server after about 14 seconds, also while
+ * a statement of its session runs or its answer cannot be delivered: then no idle limit counts.
+ */
+const serverKeepAlive = {
+  tcp_keepalives_idle: 5,
+  tcp_keepalives_interval: 3,
+  tcp_keepalives_count: 3,
+  tcp_user_timeout: 14_000,
+}
 
 /**
  * A pool whose sessions have bounded statements, lock waits and idle transactions, and are dropped
@@ -68,6 +78,7 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
       '-c pg_trgm.word_similarity_threshold=0.5',
       '-c jit=off',
       `-c idle_session_timeout=${idleSessionMs}`,
+      ...Object.entries(serverKeepAlive).map(([name, value]) => `-c ${name}=${value}`),
     ].join(' '),
     types: {
       getTypeParser: (oid: number, format?: 'text' | 'binary') =>
