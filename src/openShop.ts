@@ -32,6 +32,7 @@ import {
   type Database,
   type Pool,
 } from './infra/database.ts'
+import { createAddresses } from './infra/emailAddresses.ts'
 import { migrate } from './infra/migrate.ts'
 import { observedPayments } from './infra/observedPayments.ts'
 import { createPasswords } from './infra/passwords.ts'
@@ -186,6 +187,7 @@ function accountsOf(config: Config, { pool, secrets, shopId, forgetNow }: Accoun
     }),
     sessions: createSessions(pool, secrets, { ttlSeconds: config.refreshTokenTtlSeconds }),
     recovery: createRecovery(pool, secrets),
+    addresses: createAddresses(pool, secrets),
   }
 }
 

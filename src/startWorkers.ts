@@ -132,8 +132,9 @@ function startMailWork(
   const { shopName, publicUrl, resetPageUrl, timeZone, mailLanguage: language } = config
   const resetPage = resetPageUrl ?? `${publicUrl}/reset-password`
   const limits = config.rateLimits === 'off' ? undefined : mailLimits
+  const confirmPage = `${publicUrl}/confirm-email`
   const words = { shopName, language, timeZone, publicUrl }
-  const mails = startMails({ ...parts, ...words, mailer, resetPage, limits })
+  const mails = startMails({ ...parts, ...words, mailer, resetPage, confirmPage, limits })
   parts.signals.on(accountMailsQueued, mails.wake)
   closers.push(() => mails.close())
   return mails

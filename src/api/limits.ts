@@ -104,6 +104,8 @@ function policiesOf({ config, counters }: ApiContext): Policies {
       ['POST /api/auth/register', policy('registrations', config.rateLimitRegistrations, hour)],
       ['POST /api/auth/password/reset', resets],
       ['POST /api/auth/password/reset/confirm', resets],
+      ['POST /api/auth/email/confirm', resets],
+      ['POST /api/auth/email/resend', resets],
     ]),
   }
 }

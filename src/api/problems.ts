@@ -20,12 +20,13 @@ interface Problem {
 /** What the business refuses, in HTTP's words. */
 const refusals = {
   'account/disabled': { status: 403, title: 'Account disabled' },
+  'account/confirmation-expired': { status: 400, title: 'Confirmation link expired' },
+  'account/email-confirmed': { status: 409, title: 'Nothing to confirm' },
   'account/email-taken': { status: 409, title: 'E-mail address taken' },
   'account/invalid': { status: 400, title: 'Invalid account details' },
   'account/invalid-credentials': { status: 401, title: 'Wrong name or password' },
   'account/invalid-token': { status: 401, title: 'Invalid token' },
   'account/reset-expired': { status: 400, title: 'Reset link expired' },
-  'account/sign-in-again': { status: 403, title: 'Sign in again' },
   'account/username-taken': { status: 409, title: 'Username taken' },
   'account/weak-password': { status: 400, title: 'Weak password' },
   'account/wrong-password': { status: 403, title: 'Wrong password' },

@@ -261,6 +261,10 @@ export const Profile = Type.Object(
     id: Id,
     username: text(150),
     email: nullable(text(254)),
+    /** Whether its owner has opened the link that was mailed to it. */
+    emailConfirmed: Type.Boolean(),
+    /** The address that takes its place once it is confirmed. */
+    pendingEmail: nullable(text(254)),
     firstName: nullable(text(100)),
     lastName: nullable(text(100)),
     phoneNumber: nullable(text(40)),

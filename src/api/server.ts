@@ -29,6 +29,7 @@ import { auditStateRoutes } from './routes/auditStates.ts'
 import { cartRoutes } from './routes/cart.ts'
 import { categoryRoutes } from './routes/categories.ts'
 import { consoleRoutes } from './routes/console.ts'
+import { emailAddressRoutes } from './routes/emailAddresses.ts'
 import { erasureRoutes } from './routes/erasure.ts'
 import { exportRoutes } from './routes/export.ts'
 import { homePage } from './routes/homePage.ts'
@@ -78,6 +79,7 @@ const exposed = [
 const apiRoutes = [
   accountRoutes,
   passwordRoutes,
+  emailAddressRoutes,
   sessionRoutes,
   profileRoutes,
   erasureRoutes,

@@ -44,12 +44,7 @@ export interface Accounts {
    * password has been changed meanwhile.
    */
   changePassword(change: PasswordChange): Promise<boolean>
-  /**
-   * Moves an account to another address; reset tokens that were mailed to the one before are void.
-   * False when another account has it. `settleEmail` ends the move once the log has decided it.
-   */
-  changeEmail(customerId: string, email: string): Promise<boolean>
-  /** Ends a move: the account has this address, which is the one in the log. */
+  /** Ends a move to another address: the account has this one, which is the one in the log. */
   settleEmail(customerId: string, email: string): Promise<void>
   /** Accounts whose move was begun so long ago and not ended: its process has died. */
   moving(forSeconds: number): Promise<string[]>
@@ -78,7 +73,12 @@ export interface Traces {
   mails: number
 }
 
-export type AccountMailTemplate = 'password-reset' | 'password-changed' | 'email-changed'
+export type AccountMailTemplate =
+  | 'password-reset'
+  | 'password-changed'
+  | 'email-confirm'
+  | 'email-requested'
+  | 'email-changed'
 
 export interface MailSubject {
   customerId: string
@@ -103,6 +103,44 @@ export interface Recovery {
   use(customerId: string, token: string, passwordHash: string): Promise<boolean>
   /** Whose account a mail is about; undefined where there is none, or none that may be used. */
   subjectOf(eventId: string, template: string): Promise<MailSubject | undefined>
+}
+
+export interface AddressStanding {
+  /** Whether the address of the account has been confirmed by its owner. */
+  isConfirmed: boolean
+  /** Another address that waits to be confirmed. */
+  wanted: string | undefined
+  /** That address has just been confirmed, and the log may not have it yet. */
+  moves: boolean
+}
+
+export interface ConfirmedAddress {
+  customerId: string
+  /** Whether the account has another address by it: `settleAddress` tells the log. */
+  moves: boolean
+}
+
+/** Which addresses are confirmed, and which wait to be. */
+export interface Addresses {
+  /**
+   * Notes the address that somebody wants, voids earlier links, and queues the mails to both
+   * addresses, all at once. False when another account has it, or the same command has asked.
+   */
+  ask(change: { customerId: string; email: string; commandId: string }): Promise<boolean>
+  /** Queues another mail with a link, and voids earlier ones; false with nothing to confirm. */
+  askAgain(customerId: string): Promise<boolean>
+  /**
+   * A new token for an address: 32 random bytes, good for a day; those before are void. Undefined
+   * when the account has had its share of this hour.
+   */
+  issue(customerId: string, email: string): Promise<string | undefined>
+  /** Takes back a token that could not be mailed. */
+  withdraw(token: string): Promise<void>
+  /** Uses a token, once: its address is confirmed, and belongs to the account. */
+  use(token: string): Promise<ConfirmedAddress | 'expired' | 'taken'>
+  standing(customerId: string): Promise<AddressStanding | undefined>
+  /** Whether somebody has confirmed this very address. */
+  isConfirmed(customerId: string, email: string): Promise<boolean>
 }
 
 /** Each of these throws Unavailable at once when too many are waiting. */
@@ -204,4 +242,5 @@ export interface AccountServices {
   tokens: Tokens
   sessions: Sessions
   recovery: Recovery
+  addresses: Addresses
 }

@@ -59,6 +59,19 @@ export const changeProfile = command({
   decide: (state, input) => customer.changeProfile(state, input),
 })
 
+/** Run by the shop itself once the owner of the address has confirmed it. */
+export const moveAddress = command({
+  name: 'MoveAddress',
+  who: [],
+  input: Type.Object({ customerId: Id, email: line(254, { minLength: 3 }) }, strict),
+  repository: shop => shop.customers,
+  id: input => input.customerId,
+  allowed: () => true,
+  notFound: 'customer/not-found',
+  gather: nothing,
+  decide: (state, { email }) => customer.changeProfile(state, { email }),
+})
+
 const roleInput = Type.Object({ customerId: Id, role: Role }, strict)
 
 export const grantRole = command({

@@ -1,52 +1,70 @@
 // Changing one's profile, the address with which one signs in included.
+import Type from 'typebox'
 import { type Customer, type CustomerEvent, customer } from '../domain/customer.ts'
-import { reject } from '../domain/rejection.ts'
-import type { EventStore } from '../eventstore/port.ts'
-import type { AccountServices, SessionServices } from './accountPorts.ts'
+import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
+import { secret } from '../domain/text.ts'
+import { strict } from '../domain/types.ts'
+import { type EventStore, Unavailable } from '../eventstore/port.ts'
+import type { SessionServices } from './accountPorts.ts'
 import { actorId, type Command } from './command.ts'
 import { isEmail } from './credentials.ts'
 import { changeProfile } from './customer.ts'
 import type { Codec } from './ports.ts'
 import type { Shop } from './shop.ts'
 
+const input = Type.Object(
+  {
+    ...changeProfile.input.properties,
+    currentPassword: Type.Optional(secret(200, { description: 'Needed for another address' })),
+  },
+  strict,
+)
+
 /**
- * The command ChangeProfile, with which an account comes to another address as well: the address is
- * claimed before it is recorded; what the log says then is what the account gets. The mail to the
- * address before follows from the event.
+ * The command ChangeProfile as people use it. Another address is only noted: the account comes to
+ * it when a link that is mailed there has been opened. Whoever asks has shown the password before.
  */
-export function profileChange({ accounts }: SessionServices): Command<typeof changeProfile.input> {
+export function profileChange(services: SessionServices): Command<typeof input> {
+  const { accounts, addresses } = services
   return {
     ...changeProfile,
-    async run(shop, input, envelope) {
-      if (input.email === undefined) return changeProfile.run(shop, input, envelope)
+    input,
+    async run(shop, { currentPassword: _, email: given, ...rest }, envelope) {
       const customerId = actorId(envelope.actor) ?? ''
-      const before = await emailOf(shop, customerId)
-      const email = plainEmail(input.email)
+      const email = given === undefined ? undefined : plainEmail(given)
+      if (email === undefined) return changeProfile.run(shop, rest, envelope)
       if (!isEmail(email)) return invalidEmail()
-      if (email !== before && !(await accounts.changeEmail(customerId, email))) {
-        return reject('account/email-taken', 'There is an account with this address.')
+      // The same address in other letters is confirmed or not as it was.
+      if (!(await movesAccount(shop, services, { customerId, email }))) {
+        return changeProfile.run(shop, { ...rest, email }, envelope)
       }
-      // If this process dies from here on, or the store does not answer, a worker settles it.
-      const answer = await changeProfile.run(shop, { ...input, email }, envelope)
-      if (email !== before) await settleAddress(shop, accounts, customerId)
-      return answer
+      const holder = await accounts.findByEmail(email)
+      if (holder !== undefined && holder.customerId !== customerId) return emailTaken()
+      const answer = await changeProfile.run(shop, rest, envelope)
+      if (isRejection(answer)) return answer
+      const asked = { customerId, email, commandId: envelope.commandId }
+      if (await addresses.ask(asked)) return answer
+      const standing = await addresses.standing(customerId)
+      if (standing?.wanted === email) return answer
+      if (standing?.moves) throw new Unavailable('another address has just been confirmed')
+      return emailTaken()
     },
   }
 }
 
-/** Gives an account the address that the log has. Throws Unavailable. */
-export async function settleAddress(
-  shop: Shop,
-  accounts: AccountServices['accounts'],
-  customerId: string,
-): Promise<void> {
-  const email = await emailOf(shop, customerId)
-  if (email !== undefined) await accounts.settleEmail(customerId, email)
+interface AddressChange {
+  customerId: string
+  email: string
 }
 
 /** Whether a change of the profile would move the account to another address. */
-export async function movesAccount(shop: Shop, customerId: string, email: string) {
-  return plainEmail(email) !== (await emailOf(shop, customerId))
+export async function movesAccount(
+  shop: Shop,
+  { accounts: { digestOf } }: SessionServices,
+  { customerId, email }: AddressChange,
+): Promise<boolean> {
+  const before = await emailOf(shop, customerId)
+  return before === undefined || digestOf(email) !== digestOf(before)
 }
 
 /** The addresses that somebody had before and after an event of their stream. */
@@ -69,7 +87,8 @@ function addressOf(state: Customer): string | undefined {
   return state.status === 'registered' ? state.profile.email : undefined
 }
 
-async function emailOf(shop: Shop, customerId: string): Promise<string | undefined> {
+/** The address that somebody has by the log. */
+export async function emailOf(shop: Shop, customerId: string): Promise<string | undefined> {
   const { state } = await shop.customers.load(customerId)
   return addressOf(state)
 }
@@ -81,4 +100,9 @@ function plainEmail(email: string): string {
 function invalidEmail() {
   const errors = [{ pointer: '/email', detail: 'Expected an email address.' }]
   return reject('account/invalid', 'Some of what was entered cannot be used.', { errors })
+}
+
+/** An address that somebody else has. */
+export function emailTaken(): Rejection {
+  return reject('account/email-taken', 'There is an account with this address.')
 }

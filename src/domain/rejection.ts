@@ -1,13 +1,14 @@
 // Business refusals: values, not exceptions, with a code that never changes once it has landed.
 
 export type RejectionCode =
+  | 'account/confirmation-expired'
   | 'account/disabled'
+  | 'account/email-confirmed'
   | 'account/email-taken'
   | 'account/invalid'
   | 'account/invalid-credentials'
   | 'account/invalid-token'
   | 'account/reset-expired'
-  | 'account/sign-in-again'
   | 'account/username-taken'
   | 'account/weak-password'
   | 'account/wrong-password'

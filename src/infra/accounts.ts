@@ -1,7 +1,7 @@
 // Accounts: who may sign in. Of an address only a digest is kept, enough to find its account.
 import { createHmac } from 'node:crypto'
 import type { Account, Accounts, NewAccount, Traces } from '../commands/accountPorts.ts'
-import { type Pool, rows, type Statement, violatedConstraint } from './database.ts'
+import { type Pool, rows, type Statement } from './database.ts'
 import { boundHash, openHash } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
 
@@ -57,9 +57,23 @@ const findByEmail: Statement = {
   name: 'accounts_find_by_email',
   text: `select ${columns} from shop.accounts where email_digest = $1`,
 }
+// The mail that asks its owner to confirm the address is queued with it, once.
 const confirmAccount: Statement = {
   name: 'accounts_confirm',
-  text: `update shop.accounts set confirmed = true where customer_id = $1 returning ${columns}`,
+  text: `with before as (
+      select customer_id as id, confirmed as was
+      from shop.accounts
+      where customer_id = $1
+      for update
+    ), told as (
+      insert into shop.mails (event_id, template, account, customer_id)
+      select gen_random_uuid(), 'email-confirm', true, id from before where not was
+    )
+    update shop.accounts
+    set confirmed = true
+    from before
+    where customer_id = before.id
+    returning ${columns}`,
 }
 const findByLogin: Statement = {
   name: 'accounts_find_by_login',
@@ -81,6 +95,11 @@ const setDisabled: Statement = {
   name: 'accounts_set_disabled',
   text: `update shop.accounts set disabled = $2 where customer_id = $1 returning ${columns}`,
 }
+/** Whoever wanted another address may have known the password of before: they have to ask again. */
+export const dropWanted = `delete from shop.email_changes e
+      using changed c
+      join shop.accounts a using (customer_id)
+      where e.customer_id = c.customer_id and a.moving_since is null`
 const replacePassword: Statement = {
   name: 'accounts_replace_password',
   text: `with changed as (
@@ -98,35 +117,21 @@ const replacePassword: Statement = {
       set revoked_at = now()
       from changed c
       where s.customer_id = c.customer_id and s.family <> $4 and s.revoked_at is null
+    ), unwanted as (
+      ${dropWanted}
     ), told as (
       insert into shop.mails (event_id, template, account, customer_id)
       select gen_random_uuid(), 'password-changed', true, customer_id from changed
     )
     select ${columns} from changed`,
 }
-// An account that has the address already is left as it is, and so are its tokens.
-const replaceEmail: Statement = {
-  name: 'accounts_replace_email',
-  text: `with changed as (
-      update shop.accounts a
-      set email_digest = $2, moving_since = now()
-      where customer_id = $1
-        and not exists (
-          select from shop.accounts b where b.email_digest = $2 and b.customer_id <> $1
-        )
-      returning customer_id
-    ), voided as (
-      update shop.password_resets r
-      set ended_at = now()
-      from changed c
-      where r.customer_id = c.customer_id and r.ended_at is null
-    )
-    select customer_id from changed`,
-}
 // Where somebody else has the address by now, the account keeps the one that it has.
 const settleEmail: Statement = {
   name: 'accounts_settle_email',
-  text: `update shop.accounts a
+  text: `with done as (
+      delete from shop.email_changes where customer_id = $1 and email_digest = $2
+    )
+    update shop.accounts a
     set moving_since = null,
       email_digest = case
         when exists (
@@ -153,7 +158,8 @@ const countTraces: Statement = {
   text: `select k.erased_at, k.sealed_key is not null as has_key,
       (select count(*) from shop.accounts where customer_id = $1)::integer as accounts,
       (select count(*) from shop.sessions where customer_id = $1)::integer as sessions,
-      (select count(*) from shop.password_resets where customer_id = $1)::integer as resets,
+      ((select count(*) from shop.password_resets where customer_id = $1)
+        + (select count(*) from shop.email_tokens where customer_id = $1))::integer as resets,
       (select count(*) from shop.mails where customer_id = $1)::integer as mails
     from shop.person_keys k
     where k.subject = $1`,
@@ -214,20 +220,10 @@ export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
 }
 
 type Ask = (statement: Statement, values: unknown[]) => Promise<AccountRow[]>
-type AddressMoves = Pick<Accounts, 'changeEmail' | 'settleEmail' | 'moving'>
+type AddressMoves = Pick<Accounts, 'settleEmail' | 'moving'>
 
 function addressMoves(ask: Ask, secrets: Secrets): AddressMoves {
   return {
-    async changeEmail(customerId, email) {
-      try {
-        const values = [customerId, emailDigest(secrets, email)]
-        return (await ask(replaceEmail, values)).length > 0
-      } catch (error) {
-        // Somebody has registered with it at the same moment.
-        if (violatedConstraint(error) === 'accounts_email') return false
-        throw error
-      }
-    },
     async settleEmail(customerId, email) {
       await ask(settleEmail, [customerId, emailDigest(secrets, email)])
     },

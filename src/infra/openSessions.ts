@@ -66,6 +66,14 @@ const purgeSessions: Statement = {
       delete from shop.tickets where expires_at < now()
     ), old_resets as (
       delete from shop.password_resets where issued_at < now() - interval '1 day'
+    ), old_confirmations as (
+      delete from shop.email_tokens where expires_at < now()
+    ), given_up as (
+      delete from shop.email_changes e
+      using shop.accounts a
+      where e.asked_at < now() - interval '7 days'
+        and a.customer_id = e.customer_id
+        and a.moving_since is null
     )
     delete from shop.mails
     where account

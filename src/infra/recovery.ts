@@ -1,7 +1,7 @@
 // Forgotten passwords: reset tokens, of which digests are kept, and the mails that carry them.
 import { randomUUID } from 'node:crypto'
 import type { MailSubject, Recovery } from '../commands/accountPorts.ts'
-import { emailDigest } from './accounts.ts'
+import { dropWanted, emailDigest } from './accounts.ts'
 import { type Pool, rows, type Statement, transaction } from './database.ts'
 import { authenticated, digestOf, isAuthentic, newSecret } from './randomSecrets.ts'
 import { boundHash } from './rowSeals.ts'
@@ -86,10 +86,13 @@ const useToken: Statement = {
       where s.customer_id = u.customer_id and s.revoked_at is null
     ), changed as (
       update shop.accounts a
-      set password_hash = $3
+      -- Whoever has the link has the address to which it was mailed.
+      set password_hash = $3, confirmed_digest = a.email_digest
       from used u
       where a.customer_id = u.customer_id and not a.disabled
       returning a.customer_id
+    ), unwanted as (
+      ${dropWanted}
     ), told as (
       insert into shop.mails (event_id, template, account, customer_id)
       select gen_random_uuid(), 'password-changed', true, customer_id from changed

@@ -20,6 +20,7 @@ const purposes = [
   'pepper',
   'person-keys',
   'payment-callbacks',
+  'pending-emails',
   'refresh-tokens',
   'request-keys',
   'sentinel',

@@ -1,7 +1,7 @@
 // Keeps what lies beside the log in step with it, and clears away what has ended.
 import { type Kysely, sql } from 'kysely'
 import type { AccountServices } from '../commands/accountPorts.ts'
-import { settleAddress } from '../commands/profile.ts'
+import { settleAddress } from '../commands/emailAddresses.ts'
 import type { Shop } from '../commands/shop.ts'
 import { codeOf } from '../kit/codeOf.ts'
 import { within } from '../kit/within.ts'
@@ -76,7 +76,7 @@ export function startAccountSweep({ shop, accounts, log }: AccountSweepParts) {
   const settling = onceAtATime(async () => {
     try {
       const moving = await accounts.accounts.moving(settleAfterSeconds)
-      await Promise.all(moving.map(id => settleAddress(shop, accounts.accounts, id)))
+      await Promise.all(moving.map(id => settleAddress(shop, accounts, id)))
     } catch (error) {
       log.warn({ error: codeOf(error) }, 'addresses not settled yet')
     }

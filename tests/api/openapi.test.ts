@@ -35,6 +35,8 @@ const routes = [
   '/api/audit/streams/{stream}',
   '/api/audit/trace/{correlationId}',
   '/api/audit/verify',
+  '/api/auth/email/confirm',
+  '/api/auth/email/resend',
   '/api/auth/login',
   '/api/auth/logout',
   '/api/auth/password/change',

@@ -177,6 +177,8 @@ export const rows: Record<string, Row> = {
     of: 'user',
     body: () => ({ requestReference: 'ticket 4711' }),
   },
+  'POST /api/auth/email/confirm': { body: () => ({ token: 'x' }), may: [400] },
+  'POST /api/auth/email/resend': {},
   'POST /api/auth/login': { body: somebody, may: [400, 401] },
   'POST /api/auth/logout': { disposable: true },
   'POST /api/auth/password/change': {

@@ -26,3 +26,20 @@ export async function resetLink(shop: TestShop, person: Person, count = 1): Prom
   const values = new URLSearchParams(link.hash.slice(1))
   return { link, uid: values.get('uid') ?? '', token: values.get('token') ?? '' }
 }
+
+/** The token of the `count`th link that was mailed to an address to confirm it. */
+export async function confirmToken(shop: TestShop, email: string, count = 1): Promise<string> {
+  const mail = await waitFor(
+    'the mail to confirm the address',
+    async () => (await mailsTo(shop, { email }, 'Confirm your address'))[count - 1],
+    20_000,
+  )
+  const link = new URL(/http\S+/.exec(mail.text)?.[0] ?? '')
+  return new URLSearchParams(link.hash.slice(1)).get('token') ?? ''
+}
+
+/** Opens that link. */
+export async function confirmAddress(shop: TestShop, email: string, count = 1) {
+  const token = await confirmToken(shop, email, count)
+  return shop.anyone.post('/auth/email/confirm', { token })
+}

@@ -11,6 +11,7 @@ import { createAccounts } from '../../src/infra/accounts.ts'
 import { streamCaches } from '../../src/infra/caches.ts'
 import { systemClock } from '../../src/infra/clock.ts'
 import { createPool, type Pool } from '../../src/infra/database.ts'
+import { createAddresses } from '../../src/infra/emailAddresses.ts'
 import { createPasswords } from '../../src/infra/passwords.ts'
 import { createSeals } from '../../src/infra/personKeys.ts'
 import { createRecovery } from '../../src/infra/recovery.ts'
@@ -73,6 +74,7 @@ export async function openAccountShop(): Promise<AccountShop> {
     tokens: createTokens(pool, secrets, { issuer, accessTtlSeconds: 300 }),
     sessions: createSessions(pool, secrets, { ttlSeconds: 30 * 86_400 }),
     recovery: createRecovery(pool, secrets),
+    addresses: createAddresses(pool, secrets),
   }
   return {
     ...lodge,

@@ -20,6 +20,7 @@ const claimed: ClaimedMail = {
   queuedSeconds: 0,
   sentInHour: 0,
   sentInDay: 0,
+  sentInDayAtAll: 0,
 }
 const afterwards = (given: Partial<ClaimedMail>, kind: FailureKind, random = 0) =>
   afterFailure({ ...claimed, ...given }, { kind, code: 'CODE' }, random)
@@ -140,12 +141,12 @@ describe('how many mails one recipient gets', () => {
   })
 
   it('is a handful a day where the address is not confirmed', () => {
-    expect(over({ sentInDay: 4 }, false)).toBeUndefined()
-    expect(over({ sentInDay: 5 }, false)).toEqual(waits)
+    expect(over({ sentInDayAtAll: 4 }, false)).toBeUndefined()
+    expect(over({ sentInDayAtAll: 5 }, false)).toEqual(waits)
   })
 
   it('is not made up for once a day is over', () => {
-    const outcome = over({ sentInDay: 5, queuedSeconds: 86_400 }, false)
+    const outcome = over({ sentInDayAtAll: 5, queuedSeconds: 86_400 }, false)
     expect(outcome).toEqual({ key, state: 'undeliverable', why: 'RECIPIENT_LIMIT' })
   })
 

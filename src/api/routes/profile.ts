@@ -1,10 +1,13 @@
 // The profile of whoever is signed in, and the keys that tokens are signed with.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { digestOf } from '../../commands/ids.ts'
+import { knowing, wrongPassword } from '../../commands/passwords.ts'
 import { movesAccount, profileChange } from '../../commands/profile.ts'
 import { roles } from '../../domain/types.ts'
 import { signedIn } from '../actor.ts'
 import { commandRoute } from '../commandRoute.ts'
 import type { ApiContext } from '../context.ts'
+import { accountsFor } from '../passwordTurns.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { isUnchanged } from '../requests.ts'
@@ -26,6 +29,7 @@ const emptyProfile = {
 
 /** Publishes the profile. */
 export function profileRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { addresses } = context.accounts
   readRoute(app, context, {
     tag,
     // Straight from the customer's stream: always the newest.
@@ -39,13 +43,16 @@ export function profileRoutes(app: FastifyInstance, context: ApiContext): void {
       const { state, revision } = await context.shop.customers.load(signedIn(request))
       if (state.status !== 'registered')
         throw new HttpProblem('customer/not-found', 'No such customer.')
-      if (isUnchanged(request, reply, revision)) return reply.status(304).send()
-      const { customerId: id, username, roles: own } = state
-      return { ...emptyProfile, ...state.profile, id, username, roles: own }
+      const { customerId: id, username, roles: own, profile } = state
+      const { isConfirmed = false, wanted } = (await addresses.standing(id)) ?? {}
+      const standing = { emailConfirmed: isConfirmed, pendingEmail: wanted ?? null }
+      const variant = digestOf(standing).slice(0, 8)
+      if (isUnchanged(request, reply, revision, variant)) return reply.status(304).send()
+      return { ...emptyProfile, ...profile, ...standing, id, username, roles: own }
     },
   })
   app.register(async changing => {
-    changing.addHook('preHandler', request => requireRecent(context, request))
+    changing.addHook('preHandler', request => requirePassword(context, request))
     for (const method of ['PUT', 'PATCH'] as const) {
       commandRoute(changing, context, {
         tag,
@@ -53,29 +60,34 @@ export function profileRoutes(app: FastifyInstance, context: ApiContext): void {
         url: '/auth/profile',
         command: profileChange(context.accounts),
         summary:
-          'Change your profile: the fields that are sent, null to empty one; ' +
-          'another address needs a session of the last ten minutes',
+          'Change your profile: the fields that are sent, null to empty one; another address ' +
+          'needs currentPassword, and is used once the link that is mailed to it is opened',
       })
     }
   })
 }
 
-const recentMs = 600_000
-
 /**
  * Whoever has the address can have the password reset: a token that was stolen must not be enough
- * to move an account. Throws a 403 problem when the session was not opened lately.
+ * to move an account. Throws a 403 problem where the password is wrong or was left out.
  */
-async function requireRecent({ shop, accounts }: ApiContext, request: FastifyRequest) {
-  const { body } = request
-  const email = typeof body === 'object' && body !== null && 'email' in body ? body.email : null
+async function requirePassword(context: ApiContext, request: FastifyRequest) {
+  const { shop } = context
+  const accounts = accountsFor(context, request, 'own')
+  const { email, currentPassword } = fieldsOf(request.body)
   const customerId = signedIn(request)
-  if (typeof email !== 'string' || !(await movesAccount(shop, customerId, email))) return
-  const open = await accounts.sessions.list(customerId)
-  const session = open.find(({ family }) => family === request.sessionId)
-  const age = shop.clock.now().getTime() - (session?.openedAt.getTime() ?? 0)
-  if (age < recentMs) return
-  throw new HttpProblem('account/sign-in-again', 'Sign in again to change your address.')
+  if (typeof email !== 'string') return
+  if (!(await movesAccount(shop, accounts, { customerId, email }))) return
+  const isKnown =
+    typeof currentPassword === 'string' &&
+    (await knowing(accounts, customerId, currentPassword)) !== undefined
+  if (isKnown) return
+  const { rejected, detail, extra } = wrongPassword('/currentPassword')
+  throw new HttpProblem(rejected, detail, extra)
+}
+
+function fieldsOf(body: unknown): { email?: unknown; currentPassword?: unknown } {
+  return typeof body === 'object' && body !== null ? body : {}
 }
 
 /** The keys with which others can check our tokens; under the root, not under /api. */

@@ -1,5 +1,9 @@
 // Mails about accounts: to whom they go, and what they are written from.
-import type { AccountServices, MailSubject } from '../../commands/accountPorts.ts'
+import type {
+  AccountMailTemplate,
+  AccountServices,
+  MailSubject,
+} from '../../commands/accountPorts.ts'
 import type { Codec } from '../../commands/ports.ts'
 import { addressesAround } from '../../commands/profile.ts'
 import type { Shop } from '../../commands/shop.ts'
@@ -19,6 +23,8 @@ export interface AccountDraftParts {
   language: Language
   /** The link to set a new password points here, whatever host a request has named. */
   resetPage: string
+  /** So does the link to confirm an address. */
+  confirmPage: string
 }
 
 /** Drafts of mails about accounts. Throws Unavailable. */
@@ -28,40 +34,68 @@ export function accountDrafts(parts: AccountDraftParts): DraftFor {
     if (isOrderTemplate(template)) return undefined
     const subject = await accounts.recovery.subjectOf(event_id, template)
     if (subject === undefined) return undefined
-    const { state } = await shop.customers.load(subject.customerId)
+    const { customerId } = subject
+    const { state } = await shop.customers.load(customerId)
     if (state.status !== 'registered' || state.disabled) return undefined
     const { email, firstName, country } = state.profile
-    const to = template === 'email-changed' ? await addressBefore(parts, subject) : email
+    const to = await addressFor(parts, { ...subject, template, email })
     if (to?.includes('@') !== true) return undefined
+    const isConfirmed = await accounts.addresses.isConfirmed(customerId, to)
     const letter: AccountLetter = {
-      ...{ id: event_id, template, to, shopName, name: firstName ?? state.username },
+      ...{ id: event_id, template, to, shopName },
+      name: isConfirmed ? (firstName ?? state.username) : undefined,
       language: languageOf(country, parts.language),
     }
     const draft: Draft = {
       recipient: accounts.accounts.digestOf(to),
-      isConfirmed: true,
+      isConfirmed,
       finish: () => finish(parts, subject, letter),
     }
     return draft
   }
 }
 
-/** The address before a change of the profile; undefined where the change left it alone. */
-async function addressBefore(parts: AccountDraftParts, { customerId, revision }: MailSubject) {
-  const { before, after } = await addressesAround(parts, customerId, revision ?? 0)
-  return before === after ? undefined : before
+interface Addressing extends MailSubject {
+  template: AccountMailTemplate
+  /** Of the profile. */
+  email: string | undefined
+}
+
+/** To which address a mail goes; undefined where there is nothing to say any more. */
+async function addressFor(
+  parts: AccountDraftParts,
+  { customerId, revision, template, email }: Addressing,
+): Promise<string | undefined> {
+  if (template === 'email-changed') {
+    const { before, after } = await addressesAround(parts, customerId, revision ?? 0)
+    return before === after ? undefined : before
+  }
+  if (template !== 'email-confirm' && template !== 'email-requested') return email
+  const standing = await parts.accounts.addresses.standing(customerId)
+  if (standing === undefined || standing.moves) return undefined
+  if (template === 'email-requested') return standing.wanted && email
+  return standing.wanted ?? (standing.isConfirmed ? undefined : email)
 }
 
 async function finish(
-  { accounts, resetPage: page }: AccountDraftParts,
+  { accounts: { recovery, addresses }, resetPage, confirmPage }: AccountDraftParts,
   { customerId: uid }: MailSubject,
   letter: AccountLetter,
 ): Promise<Finished | undefined> {
-  if (letter.template !== 'password-reset') return { mail: composeAccountMail(letter) }
-  const { recovery } = accounts
-  // Made now, so that it lies nowhere while the mail waits.
-  const token = await recovery.issue(uid)
-  if (token === undefined) return undefined
-  const mail = composeAccountMail({ ...letter, link: { page, values: { uid, token } } })
-  return { mail, undo: () => recovery.withdraw(token) }
+  const { template, to } = letter
+  // Tokens are made now, so that they lie nowhere while the mail waits.
+  if (template === 'password-reset') {
+    const token = await recovery.issue(uid)
+    if (token === undefined) return undefined
+    const link = { page: resetPage, values: { uid, token } }
+    const mail = composeAccountMail({ ...letter, link })
+    return { mail, undo: () => recovery.withdraw(token) }
+  }
+  if (template === 'email-confirm') {
+    const token = await addresses.issue(uid, to)
+    if (token === undefined) return undefined
+    const mail = composeAccountMail({ ...letter, link: { page: confirmPage, values: { token } } })
+    return { mail, undo: () => addresses.withdraw(token) }
+  }
+  return { mail: composeAccountMail(letter) }
 }

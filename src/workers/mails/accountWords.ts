@@ -23,6 +23,22 @@ const en: Record<AccountMailTemplate, AccountWords> = {
       'If it was not you, set a new password at once and tell us.',
     ],
   },
+  'email-confirm': {
+    subject: 'Confirm your address',
+    said: [
+      'somebody, probably you, has entered this email address. Confirm within a day that it is ' +
+        'yours:',
+      'If it was not you, there is nothing to do: without you it is not confirmed.',
+    ],
+  },
+  'email-requested': {
+    subject: 'Your address is to be changed',
+    said: [
+      'somebody who knows your password, probably you, wants another email address for your ' +
+        'account. Nothing changes before the new address is confirmed.',
+      'If it was not you, set a new password at once: that stops the change, too.',
+    ],
+  },
   'email-changed': {
     subject: 'Your address was changed',
     said: [
@@ -47,6 +63,23 @@ const de: Record<AccountMailTemplate, AccountWords> = {
       'Ihr Passwort wurde geändert, und Sie wurden überall sonst abgemeldet.',
       'Wenn Sie das nicht waren, legen Sie sofort ein neues Passwort fest und melden Sie sich ' +
         'bei uns.',
+    ],
+  },
+  'email-confirm': {
+    subject: 'Bestätigen Sie Ihre E-Mail-Adresse',
+    said: [
+      'jemand, vermutlich Sie, hat diese E-Mail-Adresse angegeben. Bestätigen Sie innerhalb ' +
+        'eines Tages, dass es Ihre ist:',
+      'Wenn Sie das nicht waren, müssen Sie nichts tun: Ohne Sie wird sie nicht bestätigt.',
+    ],
+  },
+  'email-requested': {
+    subject: 'Ihre E-Mail-Adresse soll geändert werden',
+    said: [
+      'jemand, der Ihr Passwort kennt, vermutlich Sie, möchte eine andere E-Mail-Adresse für ' +
+        'Ihr Konto. Nichts ändert sich, bevor die neue Adresse bestätigt ist.',
+      'Wenn Sie das nicht waren, legen Sie sofort ein neues Passwort fest: Das beendet auch die ' +
+        'Änderung.',
     ],
   },
   'email-changed': {

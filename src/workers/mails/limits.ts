@@ -4,7 +4,7 @@ import type { ClaimedMail, Outcome } from './queue.ts'
 export interface MailLimits {
   /** Mails about orders to one recipient in an hour. */
   perHour: number
-  /** The same in a day, while the address is not confirmed. */
+  /** Mails of any kind in a day, beyond which those about orders wait for a confirmed address. */
   unconfirmedPerDay: number
 }
 
@@ -19,15 +19,16 @@ const waitMaxSeconds = 86_400
 
 /** Why a mail has to wait, or is given up; undefined when it may be sent. */
 export function overLimit(
-  { key, sentInHour, sentInDay, queuedSeconds }: ClaimedMail,
+  { key, sentInHour, sentInDay, sentInDayAtAll, queuedSeconds }: ClaimedMail,
   isConfirmed: boolean,
   limits: MailLimits | undefined,
 ): Outcome | undefined {
   if (limits === undefined) return undefined
   const perHour = key.order_id === null ? accountPerHour : limits.perHour
-  const unconfirmed = isConfirmed ? Number.POSITIVE_INFINITY : limits.unconfirmedPerDay
-  const perDay = key.order_id === null ? accountPerDay : unconfirmed
-  if (sentInHour < perHour && sentInDay < perDay) return undefined
+  const perDay = key.order_id === null ? accountPerDay : Number.POSITIVE_INFINITY
+  const isUnwanted =
+    key.order_id !== null && !isConfirmed && sentInDayAtAll >= limits.unconfirmedPerDay
+  if (sentInHour < perHour && sentInDay < perDay && !isUnwanted) return undefined
   const why = 'RECIPIENT_LIMIT'
   if (queuedSeconds >= waitMaxSeconds) return { key, state: 'undeliverable', why }
   return { key, waitSeconds: retrySeconds, why }

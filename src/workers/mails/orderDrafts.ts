@@ -1,4 +1,5 @@
 // Mails about orders: to whom they go, and what they are written from.
+import type { AccountServices } from '../../commands/accountPorts.ts'
 import type { Codec } from '../../commands/ports.ts'
 import type { Shop } from '../../commands/shop.ts'
 import { type OrderEvent, order } from '../../domain/order.ts'
@@ -19,12 +20,12 @@ export interface OrderDraftParts {
   timeZone: string
   /** Under which customers reach the shop. */
   publicUrl: string
-  digestOf(email: string): string
+  accounts: Pick<AccountServices, 'accounts' | 'addresses'>
 }
 
 /** Drafts of mails about orders. Throws Unavailable. */
 export function orderDrafts(parts: OrderDraftParts): DraftFor {
-  const { shop, shopName, digestOf, timeZone, publicUrl } = parts
+  const { shop, shopName, accounts, timeZone, publicUrl } = parts
   return async ({ event_id, template, order_id }) => {
     if (order_id === null || !isOrderTemplate(template)) return undefined
     const then = await orderAt(parts, order_id, event_id)
@@ -33,15 +34,17 @@ export function orderDrafts(parts: OrderDraftParts): DraftFor {
     const { profile, username } = customer
     const to = profile.email
     if (to?.includes('@') !== true) return undefined
-    const name = profile.firstName ?? username
+    const isConfirmed = await accounts.addresses.isConfirmed(then.order.customerId, to)
+    // Whoever has entered somebody else's address would have us mail them any text.
+    const name = isConfirmed ? (profile.firstName ?? username) : undefined
     const letter = {
       ...{ id: `${event_id}.${template}`, template, to, shopName, timeZone, ...then },
       language: languageOf(then.order.country ?? profile.country, parts.language),
       link: `${publicUrl}/orders/${order_id}`,
     }
     return {
-      recipient: digestOf(to),
-      isConfirmed: true,
+      recipient: accounts.accounts.digestOf(to),
+      isConfirmed,
       finish: async () => ({ mail: compose({ ...letter, name }) }),
     }
   }

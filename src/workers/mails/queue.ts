@@ -32,6 +32,8 @@ export interface ClaimedMail {
   /** Mails of the same kind that this recipient was sent, or that others are sending. */
   sentInHour: number
   sentInDay: number
+  /** Mails of both kinds. */
+  sentInDayAtAll: number
 }
 
 /** What has become of a mail. */
@@ -125,6 +127,7 @@ interface ClaimedRow extends Omit<ClaimedMail, 'key' | 'failingSeconds' | 'queue
   queued: number
   hour: number
   day: number
+  at_all: number
 }
 
 async function claimMails(
@@ -154,25 +157,28 @@ async function claimMails(
       coalesce(extract(epoch from now() - m.failed_since), 0)::float8 as failing,
       extract(epoch from now() - m.queued_at)::float8 as queued,
       ${sentSince('1 hour')} as hour,
-      ${sentSince('1 day')} as day
+      ${sentSince('1 day')} as day,
+      ${sentSince('1 day', sql`true`)} as at_all
   `.execute(db)
   const byName = new Map(rows.map(row => [nameOf(row), row]))
   return keys.flatMap(key => {
     const row = byName.get(nameOf(key))
     if (row === undefined) return []
-    const { trace, attempts, failing, queued, hour, day } = row
+    const { trace, attempts, failing, queued, hour, day, at_all } = row
     const times = { failingSeconds: failing, queuedSeconds: queued }
-    return [{ key, trace, attempts, ...times, sentInHour: hour, sentInDay: day }]
+    return [
+      { key, trace, attempts, ...times, sentInHour: hour, sentInDay: day, sentInDayAtAll: at_all },
+    ]
   })
 }
 
 /** Of the recipient of `free`; those that others are sending count as sent. */
-function sentSince(period: '1 hour' | '1 day') {
+function sentSince(period: '1 hour' | '1 day', kind = sql`s.account = m.account`) {
   return sql`(
     select count(*)
     from shop.mails s
     where s.recipient = free.recipient
-      and s.account = m.account
+      and ${kind}
       and (s.sent_at > now() - ${period}::interval
         or s.sent_at is null and s.claimed_until > now())
   )::integer`

@@ -32,12 +32,11 @@ export interface MailParts extends AccountDraftParts {
 
 /** Starts both lanes; `wake` is for whoever has queued a mail. */
 export function startMails(parts: MailParts) {
-  const { digestOf } = parts.accounts.accounts
   const outage = createOutage(parts.log, parts.health)
   const shared = { ...parts, outage }
   const lanes = [
     { account: true, draftFor: accountDrafts(parts) },
-    { account: false, draftFor: orderDrafts({ ...parts, digestOf }) },
+    { account: false, draftFor: orderDrafts(parts) },
   ].map(lane => startMailLane({ ...shared, ...lane, queue: createMailQueue(parts.db) }))
   return {
     wake() {
