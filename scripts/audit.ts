@@ -11,7 +11,7 @@ Checks the log against its signatures and seals, and what commands rest on besid
 and checks that no stream has a gap, no event is doubled or unreadable, orders
 moved legally, stock was never oversold, reservations belong to open orders, money adds up, every
 mail went out once, and each projection equals one built anew. Changes nothing; the shop may be
-running or not.
+running or not. A long log is read once for every 100,000 events, so that memory stays bounded.
 
   --grace SECONDS   what changed in the last SECONDS may still be under way (default 30)
 

@@ -169,18 +169,37 @@ const settingsOn = (shadow: string) => sql`
 
 /** How many rows a table of this schema has, and a digest of them in whatever order they are. */
 export async function summarizeTable(db: Db, schema: string, table: string) {
-  // What is generated follows from the others, and not all of its types have hashes.
-  const columns = await columnsOf(db, { schema, table }, sql`attgenerated = ''`)
-  const row = sql`row(${sql.join(columns.map(hashable))})`
   const { rows } = await sql<{ rows: bigint; digest: string }>`
     select count(*) as rows,
       -- Hashed column by column, a third of what their text costs. No two rows are equal: each
       -- table has a key, so that what is taken together by "exclusive or" does not cancel out.
       -- Two tables of as many rows that are not equal have one digest once in 2^64 times.
-      coalesce(bit_xor(hash_record_extended(${row}, 1)), 0)::text as digest
+      coalesce(bit_xor(${await rowHash(db, { schema, table })}), 0)::text as digest
     from ${sql.id(schema, table)}
   `.execute(db)
   return { rows: Number(rows[0]?.rows ?? 0), digest: rows[0]?.digest ?? '' }
+}
+
+/** An expression for a hash of a row. */
+export async function rowHash(db: Db, of: { schema: string; table: string }) {
+  // What is generated follows from the others, and not all of its types have hashes.
+  const columns = await columnsOf(db, of, sql`attgenerated = ''`)
+  return sql`hash_record_extended(row(${sql.join(columns.map(hashable))}), 1)`
+}
+
+/** The columns of the key of a serving table: the primary one, or else one that is unique. */
+export async function keyOf(db: Db, table: string): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select attname as name
+    from pg_attribute, (
+      select conrelid, conkey from pg_constraint
+      where conrelid = ${`${serving}.${table}`}::regclass and contype in ('p', 'u')
+      order by contype limit 1
+    ) key
+    where attrelid = conrelid and attnum = any(conkey)
+    order by array_position(conkey, attnum)
+  `.execute(db)
+  return rows.map(({ name }) => name)
 }
 
 interface Column {

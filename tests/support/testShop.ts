@@ -34,6 +34,8 @@ export interface TestShop {
   /** Where the mail catcher keeps what it caught. */
   mailFolder: string
   config: Config
+  /** The settings as a command of the command line takes them. */
+  env: Record<string, string>
   contract: Contract
   /** Another door to the same log and database, for what HTTP does not offer. */
   back: OpenShop
@@ -85,7 +87,10 @@ async function start(
   closers: (() => Promise<unknown>)[],
   close: () => Promise<void>,
 ): Promise<TestShop> {
-  const { direct, config, catcher, directory } = await surroundings({ settings, through }, closers)
+  const { env, direct, config, catcher, directory } = await surroundings(
+    { settings, through },
+    closers,
+  )
   const back = await openShop(direct)
   closers.push(back.close)
   let app = await startApp(config, { api: true, workers })
@@ -102,6 +107,7 @@ async function start(
     mailsUrl: catcher.webUrl,
     mailFolder: mailFolder(directory),
     config,
+    env,
     contract,
     back,
     anyone: createClient(app.url, contract),
@@ -118,10 +124,16 @@ async function start(
   return Object.assign(shop, { admin })
 }
 
+interface Surroundings {
+  direct: Config
+  catcher: MailCatcher
+  directory: string
+}
+
 async function surroundings(
   { settings = {}, through }: Pick<TestShopOptions, 'settings' | 'through'>,
   closers: (() => Promise<unknown>)[],
-): Promise<{ direct: Config; config: Config; catcher: MailCatcher; directory: string }> {
+): Promise<Pick<TestShop, 'env' | 'config'> & Surroundings> {
   const directory = await temporaryDirectory()
   closers.push(() => rm(directory, { recursive: true, force: true }))
   const database = await testDatabase()
@@ -146,7 +158,7 @@ async function surroundings(
   const config = loadConfig(direct)
   const reached =
     through === undefined ? config : loadConfig({ ...direct, ...(await through(config)) })
-  return { direct: config, config: reached, catcher, directory }
+  return { env: direct, direct: config, config: reached, catcher, directory }
 }
 
 type Started = Pick<TestShop, 'anyone' | 'as' | 'back'>

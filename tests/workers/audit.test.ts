@@ -5,6 +5,7 @@ import { systemEnvelope } from '../../src/commands/command.ts'
 import type { ShopEvent } from '../../src/domain/events.ts'
 import type { RecordedEvent } from '../../src/eventstore/port.ts'
 import { auditLog } from '../../src/workers/audit/audit.ts'
+import type { CheckResult } from '../../src/workers/audit/logCheck.ts'
 import { atRest, findings, found, wholeLog } from '../support/auditing.ts'
 import { delivery, gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
@@ -33,13 +34,21 @@ afterAll(() => shop?.close())
 
 const inAnHour = new Date(Date.now() + 3_600_000)
 
-async function auditOf(events: readonly RecordedEvent[]) {
+async function auditOf(events: readonly RecordedEvent[], parts = 1) {
   const readAll = async function* () {
     yield* events
   }
   const { codec } = shop.back
-  return found(await auditLog({ eventStore: { readAll }, codec }, inAnHour))
+  return auditLog({ eventStore: { readAll }, codec }, inAnHour, parts)
 }
+
+/** Of many findings the first are kept, and in parts these are others. */
+const comparable = ({ check, count, examined, findings: first }: CheckResult) => ({
+  check,
+  count,
+  examined,
+  findings: count > 20 ? first.length : first.toSorted(),
+})
 
 /** The log with one more event, as if somebody had appended it. */
 async function withEvent(stream: string, event: ShopEvent): Promise<RecordedEvent[]> {
@@ -76,7 +85,7 @@ const payment = () => ({ paymentId: randomUUID(), provider: 'manual', reference:
 describe('good books', () => {
   it('have no findings', async () => {
     expect(await findings(shop.back)).toEqual([])
-    expect(await auditOf(log)).toEqual([])
+    expect(found(await auditOf(log))).toEqual([])
     expect(log.length).toBeGreaterThan(100)
   })
 })
@@ -217,69 +226,11 @@ describe('in the log the auditor finds', () => {
       /nothing reserved/,
     ],
   ])('%s', async (_, plant, finding) => {
-    const all = await auditOf(await plant())
-    expect(all.join('\n')).toMatch(finding)
-  })
-})
-
-describe('in the database the auditor finds', () => {
-  it.each<[string, string, RegExp]>([
-    [
-      'a changed row',
-      `update readmodel.orders set total_minor = total_minor + 1`,
-      /projection orders .* as many rows/,
-    ],
-    [
-      'a lost row',
-      `delete from readmodel.stock_movements where kind = 'StockReserved'`,
-      /projection stock .* rows instead of/,
-    ],
-    [
-      'an invented row',
-      `insert into readmodel.carts values (gen_random_uuid(), null, '[]', 0, now())`,
-      /projection carts/,
-    ],
-    [
-      'a checkpoint beyond the log',
-      `update shop.checkpoints set position = 999999 where name = 'sales'`,
-      /sales .* beyond the log/,
-    ],
-    [
-      'a parked event',
-      `insert into shop.parked_events values ('customers', 1, 'x', 'x', 'x')`,
-      /customers .* 1 events are parked/,
-    ],
-    [
-      'a mail that was never queued',
-      `delete from shop.mails where template = 'order-shipped'`,
-      /never queued/,
-    ],
-    [
-      'a mail that was not sent',
-      `update shop.mails set sent_at = null where template = 'order-paid'`,
-      /not sent/,
-    ],
-    [
-      'a mail that nothing gave rise to',
-      `insert into shop.mails (event_id, template, order_id)
-       values (gen_random_uuid(), 'order-paid', gen_random_uuid())`,
-      /no such event/,
-    ],
-  ])('%s', async (_, fault, finding) => {
-    const damaged = await startTestShop()
-    try {
-      const person = await damaged.person()
-      const product = await newProduct(damaged)
-      const { orderId } = (await newOrder(person, product.id)).body
-      await person.client.post(`/orders/${orderId}/pay`)
-      await moveOrder(damaged, orderId, 'shipped')
-      await atRest(damaged.back)
-      await damaged.stop()
-      expect(await findings(damaged.back)).toEqual([])
-      await damaged.back.pool.query(fault)
-      expect((await findings(damaged.back)).join('\n')).toMatch(finding)
-    } finally {
-      await damaged.close()
-    }
+    const events = await plant()
+    const whole = await auditOf(events)
+    expect(found(whole).join('\n')).toMatch(finding)
+    // And where the log is checked in parts, one after another: of each check as much.
+    const parts = await auditOf(events, 7)
+    expect(parts.map(comparable)).toEqual(whole.map(comparable))
   })
 })

@@ -3,8 +3,14 @@ import { type Order, type OrderEvent, order } from '../../domain/order.ts'
 import { mayMove, type OrderStatus } from '../../domain/orderStates.ts'
 import type { ReadEvent } from '../../projections/projection.ts'
 import type { LogCheck } from './logCheck.ts'
+import type { Part } from './parts.ts'
 
 type OrderStep = ReadEvent & OrderEvent
+
+interface Last {
+  event: ReadEvent | undefined
+  taken: ReturnType<OrderBook['take']>
+}
 
 /** Where each order is, by the domain's own fold. */
 export interface OrderBook {
@@ -15,17 +21,25 @@ export interface OrderBook {
   isSettled(orderId: string): boolean
 }
 
-/** A book of its own for one check; orders that changed after `settledBefore` are under way. */
-export function createOrderBook(settledBefore: Date): OrderBook {
+/**
+ * The orders of a part of the log, for all checks that need them: each event is applied once,
+ * however many checks take it. Orders that changed after `settledBefore` are under way.
+ */
+export function createOrderBook(settledBefore: Date, part: Part): OrderBook {
   const orders: OrderBook['orders'] = new Map()
+  let last: Last = { event: undefined, taken: undefined }
+  const apply = (event: ReadEvent | undefined) => {
+    if (event === undefined || !isOrderStep(event) || !part.has(event.data.orderId)) return
+    const before = orders.get(event.data.orderId)?.state ?? order.initial
+    const after = order.evolve(before, event)
+    orders.set(event.data.orderId, { state: after, changedAt: new Date(event.at) })
+    return { event, before, after }
+  }
   return {
     orders,
     take(event) {
-      if (event === undefined || !isOrderStep(event)) return undefined
-      const before = orders.get(event.data.orderId)?.state ?? order.initial
-      const after = order.evolve(before, event)
-      orders.set(event.data.orderId, { state: after, changedAt: new Date(event.at) })
-      return { event, before, after }
+      if (event !== last.event) last = { event, taken: apply(event) }
+      return last.taken
     },
     isSettled(orderId) {
       const found = orders.get(orderId)
@@ -49,8 +63,7 @@ const steps: Partial<Record<OrderEvent['type'], OrderStatus>> = {
 }
 
 /** No order takes a step that the table of transitions does not have. */
-export function ordersMoveLegally(settledBefore: Date): LogCheck {
-  const book = createOrderBook(settledBefore)
+export function ordersMoveLegally(book: OrderBook): LogCheck {
   return {
     name: 'orders move by the table, and none stays submitted',
     see(_, seen) {
@@ -77,8 +90,7 @@ export function ordersMoveLegally(settledBefore: Date): LogCheck {
 }
 
 /** An order is paid once, with what it comes to; never more goes back than was captured. */
-export function moneyAddsUp(): LogCheck {
-  const book = createOrderBook(new Date(0))
+export function moneyAddsUp(book: OrderBook): LogCheck {
   let examined = 0
   return {
     name: 'one payment an order, refunds within it',
@@ -106,8 +118,7 @@ export function moneyAddsUp(): LogCheck {
 }
 
 /** What was ordered from a cart has left it, once. */
-export function cartsAreEmptied(settledBefore: Date): LogCheck {
-  const book = createOrderBook(settledBefore)
+export function cartsAreEmptied(book: OrderBook, part: Part): LogCheck {
   const checkedOut = new Set<string>()
   return {
     name: 'carts are emptied once an order',
@@ -115,6 +126,7 @@ export function cartsAreEmptied(settledBefore: Date): LogCheck {
       book.take(seen)
       if (seen?.type !== 'CartCheckedOut') return []
       const { orderId, cartId } = seen.data
+      if (!part.has(orderId)) return []
       const again = checkedOut.has(orderId)
       checkedOut.add(orderId)
       return again ? [`cart ${cartId} was checked out twice for order ${orderId}`] : []

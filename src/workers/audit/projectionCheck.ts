@@ -1,8 +1,10 @@
 // Checks each projection against one built anew from the log, table by table.
 import { type Kysely, sql } from 'kysely'
+import { positionOf } from '../../projections/checkpoints.ts'
 import type { Batch } from '../../projections/engine.ts'
 import { concerns, type Item, isReadable, placeOf, workOf } from '../../projections/items.ts'
 import type { Projection } from '../../projections/projection.ts'
+import { differingRows, keepHashes } from '../../projections/rowDifferences.ts'
 import {
   createShadow,
   dropSchema,
@@ -10,7 +12,7 @@ import {
   writeToShadow,
 } from '../../projections/shadow.ts'
 import type { Tables } from '../../projections/tables.ts'
-import type { CheckResult } from './logCheck.ts'
+import { type CheckResult, findingsMax } from './logCheck.ts'
 
 type Db = Kysely<Tables>
 
@@ -54,8 +56,10 @@ export async function checkProjection(
   try {
     await fill(db, projection, { shadow, upTo: live.position, read })
     const fresh = await snapshot(db, projection, shadow)
-    const different = differences(live, fresh)
-    return { check, examined, findings: different, count: different.length }
+    const tables = differences(live, fresh)
+    if (tables.length === 0) return { check, examined, findings: [], count: 0 }
+    const rows = await nameRows(db, projection, { shadow, after: live.position, tables, read })
+    return { check, examined, findings: rows.findings, count: rows.count }
   } catch (error) {
     if (!(error instanceof UnreadableEvent)) throw error
     // The other checks go on.
@@ -87,12 +91,62 @@ export async function snapshot(db: Db, projection: Projection, schema: string): 
     })
 }
 
+interface Difference {
+  table: string
+  amount: string
+}
+
+/**
+ * Says which rows differ in tables that do. The projection may have gone on since: what it holds
+ * now is kept in one moment, the fresh tables follow up to there, and both are compared again.
+ */
+async function nameRows(
+  db: Db,
+  projection: Projection,
+  on: Shadow & { after: bigint; tables: readonly Difference[] },
+) {
+  const keptAs = (table: string) => ({ schema: on.shadow, table: `kept_${table}` })
+  const upTo = await db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async trx => {
+      await sql`set local statement_timeout = 0`.execute(trx)
+      for (const { table } of on.tables) {
+        await keepHashes(trx, { schema: 'readmodel', table }, keptAs(table))
+      }
+      return positionOf(trx, projection.name)
+    })
+  await fill(db, projection, { ...on, upTo })
+  const all: { findings: string[]; count: number } = { findings: [], count: 0 }
+  for (const { table, amount } of on.tables) {
+    const fresh = { schema: on.shadow, table }
+    const rows = await db.transaction().execute(async trx => {
+      await sql`set local statement_timeout = 0`.execute(trx)
+      return differingRows(trx, { kept: keptAs(table), fresh, max: findingsMax })
+    })
+    const { extra, missing, different, first } = rows
+    all.findings.push(
+      `${table} differs: ${amount}; ${different} different, ${missing} missing, ${extra} extra`,
+      ...first.map(({ kind, key }) => `${table}: ${kind} row ${key}`),
+    )
+    all.count += 1 + extra + missing + different
+  }
+  return all
+}
+
+interface Shadow {
+  shadow: string
+  read: ProjectionCheckParts['read']
+}
+
 async function fill(
   db: Db,
   projection: Projection,
-  on: { shadow: string; upTo: bigint; read: ProjectionCheckParts['read'] },
+  on: Shadow & { upTo: bigint; after?: bigint },
 ): Promise<void> {
-  for await (const batch of on.read(projection, 0n)) {
+  const after = on.after ?? 0n
+  if (after >= on.upTo) return
+  for await (const batch of on.read(projection, after)) {
     const items = batch.items.filter(
       item => placeOf(item).position <= on.upTo && concerns(projection, item),
     )
@@ -114,11 +168,11 @@ function assertReadable(projection: Projection, item: Item): void {
   throw new UnreadableEvent(`${item.poison.type} at ${item.poison.position}: ${item.poison.error}`)
 }
 
-function differences(live: Snapshot, fresh: Snapshot): string[] {
+function differences(live: Snapshot, fresh: Snapshot): Difference[] {
   return [...live.tables].flatMap(([table, { rows, digest }]) => {
     const other = fresh.tables.get(table)
-    if (other?.digest === digest) return []
+    if (other?.digest === digest && other.rows === rows) return []
     const amount = rows === other?.rows ? 'as many rows' : `${rows} rows instead of ${other?.rows}`
-    return [`${table} differs: ${amount}`]
+    return [{ table, amount }]
   })
 }

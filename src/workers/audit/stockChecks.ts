@@ -3,7 +3,8 @@ import { demand } from '../../domain/order.ts'
 import { type Stock, type StockEvent, stock } from '../../domain/stock.ts'
 import type { ReadEvent } from '../../projections/projection.ts'
 import type { LogCheck } from './logCheck.ts'
-import { createOrderBook, type OrderBook } from './orderChecks.ts'
+import type { OrderBook } from './orderChecks.ts'
+import type { Part } from './parts.ts'
 
 type StockStep = ReadEvent & StockEvent
 
@@ -26,12 +27,12 @@ function createStockBook() {
 }
 
 /** At no point of the log is there less than nothing, or more promised than there is. */
-export function stockIsNeverShort(): LogCheck {
+export function stockIsNeverShort(part: Part): LogCheck {
   const book = createStockBook()
   return {
     name: 'stock is never negative nor oversold',
     see(_, event) {
-      if (!isStockStep(event)) return []
+      if (!isStockStep(event) || !part.has(event.data.productId)) return []
       const { before, after } = book.take(event)
       const where = `product ${event.data.productId}: ${event.type} at ${event.position}`
       const findings = [...misfits(event, before)].map(misfit => `${where} ${misfit}`)
@@ -58,14 +59,16 @@ function* misfits(event: StockStep, before: Stock) {
 }
 
 /** What is reserved is what open orders want: no orphan, nothing missing. */
-export function reservationsAreOpenOrders(settledBefore: Date): LogCheck {
-  const orders = createOrderBook(settledBefore)
+export function reservationsAreOpenOrders(orders: OrderBook, part: Part): LogCheck {
   const stocks = createStockBook()
   return {
     name: 'reservations are those of open orders',
     see(_, event) {
       orders.take(event)
-      if (isStockStep(event)) stocks.take(event)
+      // What is reserved for one order does not depend on what is for others.
+      if (isStockStep(event) && 'orderId' in event.data && part.has(event.data.orderId)) {
+        stocks.take(event)
+      }
       return []
     },
     conclude: () => [...orphans(orders, stocks.products), ...gaps(orders, stocks.products)],

@@ -1,15 +1,17 @@
 // Checks of the log as a log: gapless revisions, rising positions, unique ids, readable events.
 import { isHoldable } from '../../kit/holdable.ts'
 import type { LogCheck } from './logCheck.ts'
+import type { Part } from './parts.ts'
 
 const nothing = () => []
 
 /** Every stream counts its revisions from 0 without a gap or a repetition. */
-export function revisionsAreGapless(): LogCheck {
+export function revisionsAreGapless(part: Part): LogCheck {
   const next = new Map<string, number>()
   return {
     name: 'revisions are gapless in every stream',
     see({ stream, revision }) {
+      if (!part.has(stream)) return []
       const expected = next.get(stream) ?? 0
       next.set(stream, revision + 1)
       return revision === expected
@@ -22,7 +24,7 @@ export function revisionsAreGapless(): LogCheck {
 }
 
 /** Positions rise, and no event is there twice. */
-export function eventsAreUnique(): LogCheck {
+export function eventsAreUnique(part: Part): LogCheck {
   const ids = new Set<string>()
   let last = 0n
   return {
@@ -30,8 +32,10 @@ export function eventsAreUnique(): LogCheck {
     see({ id, position, stream }) {
       const findings: string[] = []
       if (ids.has(id)) findings.push(`event ${id} is there twice, again in ${stream}`)
-      if (position <= last) findings.push(`position ${position} follows ${last}`)
-      ids.add(id)
+      if (part.isFirst && position <= last) {
+        findings.push(`position ${position} follows ${last}`)
+      }
+      if (part.has(id)) ids.add(id)
       last = position
       return findings
     },

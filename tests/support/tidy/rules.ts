@@ -45,6 +45,7 @@ const rawSqlAllowed = [
   'src/infra/migrate.ts',
   'src/projections/keyedTable.ts',
   'src/projections/rebuild.ts',
+  'src/projections/rowDifferences.ts',
   'src/projections/shadow.ts',
   'src/projections/personal.ts',
   'src/projections/swap.ts',

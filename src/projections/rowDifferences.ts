@@ -1,0 +1,71 @@
+// Names the rows in which two copies of the tables of a projection differ, by their keys.
+import { type Kysely, sql } from 'kysely'
+import { keyOf, rowHash } from './shadow.ts'
+import type { Tables } from './tables.ts'
+
+type Db = Kysely<Tables>
+
+interface TableAt {
+  schema: string
+  table: string
+}
+
+export interface RowDifferences {
+  /** How many rows there are only in the serving table, only in the fresh one, and in both. */
+  extra: number
+  missing: number
+  different: number
+  /** The first of them in the order of their keys. */
+  first: readonly { kind: 'extra' | 'missing' | 'different'; key: string }[]
+}
+
+/** Keeps the key and a hash of each row of a serving table, as the transaction of `db` sees it. */
+export async function keepHashes(db: Db, from: TableAt, to: TableAt): Promise<void> {
+  await sql`
+    create table ${sql.id(to.schema, to.table)} as ${await keyedHashes(db, from)}
+  `.execute(db)
+}
+
+/** Compares what `keepHashes` has kept with the rows of a fresh table. */
+export async function differingRows(
+  db: Db,
+  tables: { kept: TableAt; fresh: TableAt; max: number },
+): Promise<RowDifferences> {
+  const { kept, fresh, max } = tables
+  const { rows } = await sql<{ kind: 'extra' | 'missing' | 'different'; key: string; n: bigint }>`
+    with differing as (
+      select coalesce(kept.key, fresh.key) as key,
+        case when fresh.key is null then 'extra'
+          when kept.key is null then 'missing'
+          else 'different' end as kind
+      from ${sql.id(kept.schema, kept.table)} kept
+      full join (${await keyedHashes(db, fresh)}) fresh on fresh.key = kept.key
+      where fresh.hash is distinct from kept.hash
+    ), numbered as (
+      select key, kind, count(*) over (partition by kind) as n,
+        row_number() over (order by key) as place,
+        row_number() over (partition by kind) as of_kind
+      from differing
+    )
+    select key, kind, n from numbered
+    where place <= ${max} or of_kind = 1
+    order by place
+  `.execute(db)
+  const countOf = (kind: string) => Number(rows.find(each => each.kind === kind)?.n ?? 0)
+  return {
+    extra: countOf('extra'),
+    missing: countOf('missing'),
+    different: countOf('different'),
+    first: rows.slice(0, max).map(({ kind, key }) => ({ kind, key })),
+  }
+}
+
+async function keyedHashes(db: Db, { schema, table }: TableAt) {
+  const columns = await keyOf(db, table)
+  const parts = columns.flatMap(name => [sql`${name}::text`, sql.ref(name)])
+  const key = sql`json_build_object(${sql.join(parts)})::text collate "C"`
+  return sql`
+    select ${key} as key, ${await rowHash(db, { schema, table })} as hash
+    from ${sql.id(schema, table)}
+  `
+}

@@ -1,0 +1,217 @@
+// What the auditor finds in the tables of a shop, which rows it names, and what its command tells
+// by its exit code.
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { projections } from '../../src/projections/index.ts'
+import { audit } from '../../src/workers/audit/audit.ts'
+import { atRest, findings } from '../support/auditing.ts'
+import { moveOrder, newOrder, newProduct } from '../support/goods.ts'
+import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { project } from '../support/tidy/sources.ts'
+
+let shop: TestShop
+const ids = { order: '', other: '' }
+
+const tables = [
+  'readmodel.orders',
+  'readmodel.stock_movements',
+  'readmodel.carts',
+  'shop.checkpoints',
+  'shop.parked_events',
+  'shop.mails',
+]
+const restoring: string[] = []
+
+beforeAll(async () => {
+  shop = await startTestShop()
+  const person = await shop.person()
+  const product = await newProduct(shop)
+  ids.order = (await newOrder(person, product.id)).body.orderId
+  ids.other = (await newOrder(person, product.id)).body.orderId
+  await person.client.post(`/orders/${ids.order}/pay`)
+  await moveOrder(shop, ids.order, 'shipped')
+  await atRest(shop.back)
+  await shop.stop()
+  expect(await findings(shop.back)).toEqual([])
+  await shop.back.pool.query('create schema saved')
+  for (const table of tables) await save(table)
+}, 90_000)
+afterAll(() => shop?.close())
+afterEach(async () => {
+  await shop.back.pool.query(restoring.join(';'))
+})
+
+async function save(table: string): Promise<void> {
+  const saved = `saved.${table.replace('.', '_')}`
+  const { rows } = await shop.back.pool.query<{ columns: string }>(
+    `select string_agg(quote_ident(attname), ', ') as columns from pg_attribute
+     where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''`,
+    [table],
+  )
+  const columns = rows[0]?.columns ?? ''
+  await shop.back.pool.query(`create table ${saved} as select ${columns} from ${table}`)
+  restoring.push(
+    `delete from ${table}`,
+    `insert into ${table} (${columns}) select ${columns} from ${saved}`,
+  )
+}
+
+async function found(fault: string): Promise<string> {
+  await shop.back.pool.query(fault)
+  return (await findings(shop.back)).join('\n')
+}
+
+describe('in the database the auditor finds', () => {
+  it.each<[string, string, RegExp]>([
+    [
+      'a checkpoint beyond the log',
+      `update shop.checkpoints set position = 999999 where name = 'sales'`,
+      /sales .* beyond the log/,
+    ],
+    [
+      'a parked event',
+      `insert into shop.parked_events values ('customers', 1, 'x', 'x', 'x')`,
+      /customers .* 1 events are parked/,
+    ],
+    [
+      'a mail that was never queued',
+      `delete from shop.mails where template = 'order-shipped'`,
+      /never queued/,
+    ],
+    [
+      'a mail that was not sent',
+      `update shop.mails set sent_at = null where template = 'order-paid'`,
+      /not sent/,
+    ],
+    [
+      'a mail that nothing gave rise to',
+      `insert into shop.mails (event_id, template, order_id)
+       values (gen_random_uuid(), 'order-paid', gen_random_uuid())`,
+      /no such event/,
+    ],
+  ])('%s', async (_, fault, finding) => {
+    expect(await found(fault)).toMatch(finding)
+  })
+})
+
+describe('of a projection that differs from a fresh one', () => {
+  const row = (name: string, id: string) => `${name} row {"order_id" : "${id}"}`
+
+  it('the rows that differ are named by their keys', async () => {
+    const told = await found(
+      `update readmodel.orders set total_minor = total_minor + 1
+       where order_id = '${ids.order}'`,
+    )
+    expect(told).toContain(
+      'projection orders equals a fresh one: orders differs: as many rows; ' +
+        '1 different, 0 missing, 0 extra',
+    )
+    expect(told).toContain(`orders: ${row('different', ids.order)}`)
+    expect(told).not.toContain(ids.other)
+  })
+
+  it('rows that are gone and rows that are invented are told apart', async () => {
+    const invented = '01980000-0000-7000-8000-00000000dead'
+    const told = await found(
+      `delete from readmodel.stock_movements where kind = 'StockReserved';
+       insert into readmodel.carts values ('${invented}', null, '[]', 0, now())`,
+    )
+    expect(told).toMatch(
+      /stock_movements differs: .* rows instead of .*; 0 different, 2 missing, 0/,
+    )
+    expect(told.match(/stock_movements: missing row \{/g)).toHaveLength(2)
+    expect(told).toMatch(/carts differs: .*; 0 different, 0 missing, 1 extra/)
+    expect(told).toMatch(new RegExp(`carts: extra row \\{.*${invented}`))
+  })
+
+  it('of many the first twenty are named, and all are counted', async () => {
+    await shop.back.pool.query(
+      `insert into readmodel.carts
+       select ('01980000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, null, '[]', 0, now()
+       from generate_series(1, 30) n`,
+    )
+    const results = await audit({ ...shop.back, projections }, new Date())
+    const carts = results.find(({ check }) => check.startsWith('projection carts'))
+    expect(carts?.count).toBe(31)
+    expect(carts?.findings).toHaveLength(21)
+    expect(carts?.findings[0]).toMatch(/0 different, 0 missing, 30 extra/)
+    expect(carts?.findings[1]).toContain('01980000-0000-7000-8000-000000000001')
+    expect(carts?.findings.at(-1)).toContain('01980000-0000-7000-8000-000000000020')
+  })
+})
+
+describe('mails that are queued', () => {
+  it('are no finding while they are going out', async () => {
+    const { pool } = shop.back
+    const { rows } = await pool.query<{ event_id: string }>(
+      `update shop.mails set sent_at = null, state = 'due', due_at = now() - interval '1 hour'
+       where not account returning event_id`,
+    )
+    expect(rows.length).toBeGreaterThan(3)
+    // Between two looks somebody sends the next one.
+    const beforeLook = async () => {
+      await pool.query(
+        `update shop.mails set sent_at = clock_timestamp(), state = 'sent' where event_id = $1`,
+        [rows.pop()?.event_id],
+      )
+    }
+    const parts = { ...shop.back, projections: [], beforeLook }
+    const results = await audit(parts, new Date(Date.now() + 60_000))
+    expect(rows).toEqual([])
+    const mails = results.find(({ check }) => check.startsWith('one mail'))
+    expect(mails).toMatchObject({ count: 0, findings: [] })
+  })
+})
+
+describe('npm run audit', () => {
+  const run = (env: Record<string, string> = {}, args: readonly string[] = ['--grace', '0']) =>
+    new Promise<{ code: number; output: string }>(resolve => {
+      execFile(
+        process.execPath,
+        [join(project, 'scripts/audit.ts'), ...args],
+        { env: { ...process.env, ...shop.env, ...env } },
+        (error, stdout, stderr) => {
+          const code = typeof error?.code === 'number' ? error.code : error === null ? 0 : -1
+          resolve({ code, output: stdout + stderr })
+        },
+      )
+    })
+
+  it('ends with 0 where the books are in order', async () => {
+    const { code, output } = await run()
+    expect(output).toContain('The books are in order.')
+    expect(code).toBe(0)
+  })
+
+  it('ends with 1 and goes on where an event cannot be decoded', async () => {
+    const session = await shop.back.pool.connect()
+    const change = async (type: string, to: string) => {
+      await session.query(
+        `set session_replication_role = replica;
+         update eventstore.events set type = '${to}' where type = '${type}'`,
+      )
+    }
+    try {
+      await change('OrderShipped', 'OrderLost')
+      const { code, output } = await run()
+      expect(code).toBe(1)
+      expect(output).toMatch(/every event can be read: OrderLost at \d+ in order-/)
+      expect(output).toMatch(/the log is as it was signed: position \d+/)
+      // The checks behind it have been run as well.
+      expect(output).toMatch(/projection stock equals a fresh one/)
+      await change('OrderLost', 'OrderShipped')
+    } finally {
+      session.release(true)
+    }
+  })
+
+  it('ends with 2 where it could not run, and says why', async () => {
+    const without = await run({ DATABASE_URL: 'postgres://127.0.0.1:1/none' })
+    expect(without.code).toBe(2)
+    expect(without.output).not.toMatch(/in order|findings/)
+    const misread = await run({}, ['--grace', 'soon'])
+    expect(misread.code).toBe(2)
+    expect(misread.output).toContain('the arguments were not understood')
+  })
+})
