@@ -27,7 +27,7 @@ afterAll(() => shop?.close())
 
 async function event(plain: ShopEvent, change: Partial<NewEvent> = {}): Promise<NewEvent> {
   const envelope = systemEnvelope('test', new Date())
-  return { ...(await shop.back.codec.encode(plain, randomUUID(), envelope)), ...change }
+  return { ...(await shop.back.codec.encode(plain, randomUUID(), envelope, person.id)), ...change }
 }
 
 const parked = async (name: string, stream: string) => {
