@@ -10,6 +10,7 @@ import { Dashboard } from './pages/dashboard.tsx'
 import { FeedPage } from './pages/feed.tsx'
 import { ImportList, ImportShow } from './pages/imports.tsx'
 import { LowStockPage } from './pages/lowStock.tsx'
+import { MailList } from './pages/mails.tsx'
 import { OrderShow } from './pages/orderPage.tsx'
 import { OrderList } from './pages/orders.tsx'
 import { ProductCreate, ProductEdit, ProductShow } from './pages/productForms.tsx'
@@ -84,6 +85,7 @@ export function Console() {
         recordRepresentation="name"
       />
       <Resource name="imports" list={ImportList} show={ImportShow} />
+      <Resource name="mails" list={MailList} />
       <Resource
         name="users"
         options={{ label: 'People' }}

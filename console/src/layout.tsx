@@ -2,6 +2,7 @@
 import BarChart from '@mui/icons-material/BarChart'
 import Category from '@mui/icons-material/Category'
 import Inventory from '@mui/icons-material/Inventory'
+import Mail from '@mui/icons-material/Mail'
 import People from '@mui/icons-material/People'
 import Replay from '@mui/icons-material/Replay'
 import RssFeed from '@mui/icons-material/RssFeed'
@@ -26,6 +27,7 @@ const pages: readonly { name: string; label: string; path: string; icon: ReactEl
   { name: 'categories', label: 'Categories', path: '/categories', icon: <Category /> },
   { name: 'imports', label: 'Imports', path: '/imports', icon: <UploadFile /> },
   { name: 'users', label: 'People', path: '/users', icon: <People /> },
+  { name: 'mails', label: 'Mails', path: '/mails', icon: <Mail /> },
   { name: 'sales', label: 'Sales', path: '/sales', icon: <BarChart /> },
   { name: 'projections', label: 'Read models', path: '/projections', icon: <Storage /> },
 ]

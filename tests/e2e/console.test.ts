@@ -188,6 +188,27 @@ inBrowser('the staff', () => {
     expect((await orderOf(orderId)).refunded).toEqual(gbp(350))
   })
 
+  it('tries a mail again that could not be delivered, and gives another up', async () => {
+    const { id: productId } = await newProduct(shop)
+    await newOrder(await shop.person(), productId)
+    const { pool } = shop.back
+    await waitFor('a mail', async () => {
+      const { rowCount } = await pool.query(
+        `update shop.mails set state = 'undeliverable', last_error = 'SMTP 550 5.1.1'
+          where mail_id in (
+            select mail_id from shop.mails where state = 'sent' and template = 'order-placed'
+            limit 1)`,
+      )
+      return (rowCount ?? 0) > 0
+    })
+    await go('/mails')
+    await page.getByText('SMTP 550 5.1.1').waitFor()
+    await page.getByRole('button', { name: /^Try again: Order placed/ }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Try again' }).click()
+    await page.getByText('The mail is being sent').waitFor()
+    await page.getByText('SMTP 550 5.1.1').waitFor({ state: 'detached' })
+  })
+
   it('finds an order from any page, corrects its address and its tracking number', async () => {
     const customer = await shop.person()
     await customer.client.patch('/auth/profile', { firstName: 'Ada', lastName: 'Quist' })
@@ -284,7 +305,7 @@ inBrowser('signing in', () => {
 inBrowser('every page', () => {
   const paths = [
     ...['/', '/orders', '/feed', '/products', '/products/create', '/low-stock', '/categories'],
-    ...['/refunds', '/imports', '/users', '/sales', '/projections'],
+    ...['/refunds', '/mails', '/imports', '/users', '/sales', '/projections'],
     '/categories/create',
   ]
 

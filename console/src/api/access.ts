@@ -21,6 +21,7 @@ const access: Record<string, Record<string, readonly Role[]>> = {
   timeTravel: { show: readers },
   users: { list: readers, show: readers, edit: admins },
   imports: all,
+  mails: { list: readers, edit: admins },
   refunds: { list: readers },
   sales: { list: readers },
   projections: { list: readers, rebuild: admins },

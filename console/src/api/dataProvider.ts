@@ -34,6 +34,7 @@ const resources: Record<string, Resource> = {
   orders: { path: '/orders' },
   users: { path: '/admin/users' },
   imports: { path: '/products/imports' },
+  mails: { path: '/admin/mails' },
 }
 
 function of(name: string): Resource {

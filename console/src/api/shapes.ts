@@ -6,6 +6,7 @@ import type {
   ProductDetail as ProductSchema,
   StockLedger as StockSchema,
 } from '../../../src/api/catalogueSchemas.ts'
+import type { Mail as MailSchema } from '../../../src/api/mailSchemas.ts'
 import type {
   OrderHistory as HistorySchema,
   OrderDetail as OrderSchema,
@@ -21,6 +22,7 @@ export type Product = Static<typeof ProductSchema> & Versioned
 export type Stock = Static<typeof StockSchema>
 export type Prices = Static<typeof PriceSchema>
 export type Category = Static<typeof CategorySchema> & Versioned
+export type Mail = Static<typeof MailSchema>
 export type Order = Static<typeof OrderSchema>
 export type History = Static<typeof HistorySchema>
 export type Money = Order['total']

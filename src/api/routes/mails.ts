@@ -5,41 +5,17 @@ import type { MailVerdict } from '../../commands/ports.ts'
 import { Id, strict } from '../../domain/types.ts'
 import { findMail, listMails } from '../../projections/mailQueries.ts'
 import type { ApiContext } from '../context.ts'
+import { Mail, MailState } from '../mailSchemas.ts'
 import { linkParts, pageBody, partOf } from '../pages.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { commandHeaders } from '../requests.ts'
-import { integer, nullable, PageQuery, pageOf, problemResponses, text, time } from '../schemas.ts'
+import { PageQuery, pageOf, problemResponses } from '../schemas.ts'
 
 const tag = 'Mails'
 
-export const MailState = Type.Enum(['due', 'retrying', 'undeliverable', 'sent', 'dropped'], {
-  description:
-    '`due`: to be sent now; `retrying`: failed for the moment and is tried again; ' +
-    '`undeliverable`: refused for good or tried for too long; `sent`: taken by the mail server; ' +
-    '`dropped`: given up by an admin, or there was nobody to write to',
-})
 const MailQuery = Type.Object({ ...PageQuery, state: Type.Optional(MailState) }, strict)
 const MailParams = Type.Object({ mailId: Id }, strict)
-export const Mail = Type.Object(
-  {
-    id: Id,
-    template: text(100),
-    state: MailState,
-    /** Null for mails about accounts. */
-    orderId: nullable(Id),
-    orderNumber: nullable(text(40)),
-    customerId: nullable(Id),
-    attempts: integer,
-    /** A code such as `SMTP 550 5.1.1`: the server's own words may quote the address. */
-    lastError: nullable(text(100)),
-    queuedAt: time,
-    nextAttemptAt: nullable(time),
-    sentAt: nullable(time),
-  },
-  strict,
-)
-
 /** Publishes the queue of mails. */
 export function mailRoutes(app: FastifyInstance, context: ApiContext): void {
   listing(app, context)
