@@ -3,9 +3,12 @@ import type { Charge, OrderLine } from '../domain/order.ts'
 
 /** A line of an order or a credit note, or what went back of one. */
 export interface SaleRow {
+  /** The order that the line belongs to, or the credit note. */
   document_id: string
   line: number
   order_id: string | null
+  /** What it comes from: the order or credit note itself, a return or a refund. */
+  source_id: string
   kind: 'sale' | 'return' | 'refund' | 'credit'
   product_id: string | null
   sku: string
@@ -27,6 +30,7 @@ export const saleLines: { name: string; columns: { [Column in keyof SaleRow]: st
     document_id: 'uuid',
     line: 'integer',
     order_id: 'uuid',
+    source_id: 'uuid',
     kind: 'text',
     product_id: 'uuid',
     sku: 'text',

@@ -91,7 +91,8 @@ type UnsortedRow = Omit<SaleRow, 'category_id'>
 function ownLines(event: ReadEvent): UnsortedRow[] {
   if (event.type === 'OrderSubmitted') {
     const { orderId, customerId, country, lines, charges } = event.data
-    const document = { document_id: orderId, order_id: orderId, customer_id: customerId, country }
+    const ids = { document_id: orderId, order_id: orderId, source_id: orderId }
+    const document = { ...ids, customer_id: customerId, country }
     const common = { ...document, kind: 'sale' as const, sold_at: null }
     return moneyLines(lines, charges).map(line => ({ ...common, ...line }))
   }
@@ -101,6 +102,7 @@ function ownLines(event: ReadEvent): UnsortedRow[] {
     document_id: creditNoteId,
     line: index,
     order_id: null,
+    source_id: creditNoteId,
     kind: 'credit',
     product_id: productId,
     sku,

@@ -74,12 +74,13 @@ function returnLines(
   event: Extract<Correction, { type: 'ItemsReturned' }>,
   book: readonly SaleRow[],
 ): SaleRow[] {
-  const { lines, charges } = event.data
+  const { returnId, lines, charges } = event.data
   return moneyLines(lines, charges).flatMap(line => {
     const sold = soldAs(book, line)
     if (sold === undefined) return []
     const back = { quantity: -line.quantity, amount_minor: -line.amount_minor }
-    return [{ ...sold, ...back, kind: 'return' as const, sold_at: event.at }]
+    const what = { kind: 'return' as const, source_id: returnId, sold_at: event.at }
+    return [{ ...sold, ...back, ...what }]
   })
 }
 
@@ -98,7 +99,7 @@ function refundLines(
   event: Extract<Correction, { type: 'OrderRefunded' }>,
   book: readonly SaleRow[],
 ): SaleRow[] {
-  const { amount } = event.data
+  const { refundId, amount } = event.data
   const sold = book.filter(({ kind }) => kind === 'sale')
   const left = sold.map(line => line.amount_minor)
   for (const back of book.filter(({ kind }) => kind !== 'sale')) takeOff(sold, left, back)
@@ -106,7 +107,7 @@ function refundLines(
     const line = sold[index]
     if (line === undefined || part === 0) return []
     const back = { kind: 'refund' as const, quantity: 0, amount_minor: -part }
-    return [{ ...line, ...back, sold_at: event.at }]
+    return [{ ...line, ...back, source_id: refundId, sold_at: event.at }]
   })
 }
 

@@ -115,6 +115,7 @@ export interface Tables {
     document_id: string
     line: number
     order_id: string | null
+    source_id: string
     kind: string
     product_id: string | null
     sku: string

@@ -113,7 +113,7 @@ async function sumBy(
     select ${groupings[dimension]} as "group", sum(amount_minor)::bigint as amount
     from sale_lines
     where sold_at is not null
-      and document_id = any(${ids}::uuid[])
+      and source_id = any(${ids}::uuid[])
     group by 1
   `.execute(db)
   return new Map(rows.map(({ group, amount }): [string, number] => [group, Number(amount)]))
