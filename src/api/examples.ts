@@ -25,6 +25,7 @@ const fields = (currency: string): Readonly<Record<string, unknown>> => ({
   refresh: 'the refresh token of the last answer',
   uid: unknownId,
   token: 'the token in the mailed link',
+  requestReference: 'Letter of 12 March',
   firstName: 'Ada',
   lastName: 'Lovelace',
   phoneNumber: '+44 113 496 0000',

@@ -22,7 +22,7 @@ const path = '/admin/projections'
 
 async function event(plain: ShopEvent, change: Partial<NewEvent> = {}): Promise<NewEvent> {
   const envelope = systemEnvelope('test', new Date())
-  return { ...(await shop.back.codec.encode(plain, randomUUID(), envelope)), ...change }
+  return { ...(await shop.back.codec.encode(plain, randomUUID(), envelope, person.id)), ...change }
 }
 
 async function placed(): Promise<string> {

@@ -29,6 +29,10 @@ describe('the stock of a product as it was', () => {
       onHand: 9,
       reserved: { [one.body.orderId]: 2, [two.body.orderId]: 3 },
       reservedTotal: 5,
+      deadlines: {
+        [one.body.orderId]: expect.any(Number),
+        [two.body.orderId]: expect.any(Number),
+      },
       settled: [],
     })
     expect(inTimeOrder).toBe(true)
@@ -41,6 +45,7 @@ describe('the stock of a product as it was', () => {
     expect(diff.body.differences).toEqual([
       { pointer: `/reserved/${body.orderId}`, to: 2 },
       { pointer: '/reservedTotal', from: 0, to: 2 },
+      { pointer: `/deadlines/${body.orderId}`, to: expect.any(Number) },
     ])
   })
 })

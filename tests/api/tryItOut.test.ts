@@ -19,6 +19,7 @@ const order = ['get', 'post', 'put', 'patch', 'delete']
 const unmakeable: Readonly<Record<string, number>> = {
   refresh: 401,
   confirmPasswordReset: 400,
+  confirmEmail: 400,
   receivePaymentCallback: 400,
 }
 /** Begun with things of one's own that a new shop does not have. */

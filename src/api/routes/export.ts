@@ -12,6 +12,7 @@ import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { Cart, many, nullable, OrderDetail, Profile, text, time } from '../schemas.ts'
+import { addressStanding, shownProfile } from '../shownProfile.ts'
 
 const PersonalData = Type.Object(
   {
@@ -43,18 +44,6 @@ const PersonalData = Type.Object(
   strict,
 )
 
-const emptyProfile = {
-  email: null,
-  firstName: null,
-  lastName: null,
-  phoneNumber: null,
-  dateOfBirth: null,
-  address: null,
-  city: null,
-  postalCode: null,
-  country: null,
-}
-
 /** Publishes the export of one's own data. */
 export function exportRoutes(app: FastifyInstance, context: ApiContext): void {
   readRoute(app, context, {
@@ -72,10 +61,9 @@ export function exportRoutes(app: FastifyInstance, context: ApiContext): void {
         throw new HttpProblem('customer/not-found', 'No such customer.')
       }
       reply.header('content-disposition', 'attachment; filename="personal-data.json"')
-      const { profile, username, roles: own } = state
       return {
         exportedAt: context.shop.clock.now().toISOString(),
-        profile: { ...emptyProfile, ...profile, id: customerId, username, roles: own },
+        profile: shownProfile(state, await addressStanding(context, customerId)),
         ...(await belongings(context, customerId)),
       }
     },

@@ -12,24 +12,12 @@ import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { isUnchanged } from '../requests.ts'
 import { Profile } from '../schemas.ts'
+import { addressStanding, shownProfile } from '../shownProfile.ts'
 
 const tag = 'Accounts'
 
-const emptyProfile = {
-  email: null,
-  firstName: null,
-  lastName: null,
-  phoneNumber: null,
-  dateOfBirth: null,
-  address: null,
-  city: null,
-  postalCode: null,
-  country: null,
-}
-
 /** Publishes the profile. */
 export function profileRoutes(app: FastifyInstance, context: ApiContext): void {
-  const { addresses } = context.accounts
   readRoute(app, context, {
     tag,
     // Straight from the customer's stream: always the newest.
@@ -43,12 +31,10 @@ export function profileRoutes(app: FastifyInstance, context: ApiContext): void {
       const { state, revision } = await context.shop.customers.load(signedIn(request))
       if (state.status !== 'registered')
         throw new HttpProblem('customer/not-found', 'No such customer.')
-      const { customerId: id, username, roles: own, profile } = state
-      const { isConfirmed = false, wanted } = (await addresses.standing(id)) ?? {}
-      const standing = { emailConfirmed: isConfirmed, pendingEmail: wanted ?? null }
+      const standing = await addressStanding(context, state.customerId)
       const variant = digestOf(standing).slice(0, 8)
       if (isUnchanged(request, reply, revision, variant)) return reply.status(304).send()
-      return { ...emptyProfile, ...profile, ...standing, id, username, roles: own }
+      return shownProfile(state, standing)
     },
   })
   app.register(async changing => {
