@@ -151,11 +151,13 @@ describe('a deleted product', () => {
     expectProblem(fromCart, 404, 'product/not-found')
   })
 
-  it('keeps its SKU: what old orders and shelves call by it is never another thing', async () => {
+  it('gives its SKU up to another one, and cannot come back beside it', async () => {
     const { id } = await newProduct(shop, { sku: 'FOREVER' })
     await shop.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
     const body = { name: 'Another', price: gbp(1), sku: 'forever' }
-    expectProblem(await shop.admin.client.post('/products', body), 409, 'product/sku-taken')
+    expect((await shop.admin.client.post('/products', body)).status).toBe(201)
+    const back = await shop.admin.client.post(`/products/${id}/restore`, {})
+    expectProblem(back, 409, 'product/sku-taken')
   })
 })
 

@@ -182,7 +182,7 @@ inBrowser('an outage', () => {
       expect([path, await page.getByText(/^(No |There is enough)/).count()]).toEqual([path, 0])
       await page.unroute('**/api/**')
       await fault.first().getByRole('button', { name: 'Try again' }).click()
-      await expect.poll(() => fault.count(), patience).toBeLessThan(path === 'sales' ? 4 : 1)
+      await expect.poll(() => fault.count(), patience).toBeLessThan(path === 'sales' ? 5 : 1)
     }
   })
 

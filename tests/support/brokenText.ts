@@ -9,6 +9,7 @@ import { categoryName } from '../../src/domain/categoryName.ts'
 import { creditNote } from '../../src/domain/creditNote.ts'
 import { customer } from '../../src/domain/customer.ts'
 import { ledgerImport } from '../../src/domain/ledgerImport.ts'
+import { openOrders } from '../../src/domain/openOrders.ts'
 import { order } from '../../src/domain/order.ts'
 import { OrderEvents } from '../../src/domain/orderEvents.ts'
 import { product } from '../../src/domain/product.ts'
@@ -38,6 +39,7 @@ export const aggregates: readonly Kind[] = [
   order,
   creditNote,
   ledgerImport,
+  openOrders,
   skuClaim,
 ]
 

@@ -2,24 +2,29 @@
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { isManual } from '../../domain/paymentMethods.ts'
+import { strict } from '../../domain/types.ts'
 import type { ApiContext } from '../context.ts'
 import { readRoute } from '../readRoute.ts'
+import { many } from '../schemas.ts'
 
-const Methods = Type.Object({
-  data: Type.Array(
-    Type.Object({
-      paymentMethod: Type.String({
-        description: 'What to send; one that ends with * stands for all ids that begin like it',
-      }),
-      kind: Type.Enum(['provider', 'manual'], {
-        description: 'provider: POST /orders/:orderId/pay pays; manual: the staff records it',
-      }),
-      payWithinMinutes: Type.Integer({
-        description: 'How long an order that is placed with it waits for its money',
-      }),
+const Method = Type.Object(
+  {
+    paymentMethod: Type.String({
+      maxLength: 40,
+      description: 'What to send; one that ends with * stands for all ids that begin like it',
     }),
-  ),
-})
+    kind: Type.Enum(['provider', 'manual'], {
+      description: 'provider: POST /orders/:orderId/pay pays; manual: the staff records it',
+    }),
+    payWithinMinutes: Type.Integer({
+      minimum: 0,
+      maximum: 10_000_000,
+      description: 'How long an order that is placed with it waits for its money',
+    }),
+  },
+  strict,
+)
+const Methods = Type.Object({ data: many(Method, 100) }, strict)
 
 /** Publishes the payment methods that the shop offers. */
 export function paymentMethodRoutes(app: FastifyInstance, context: ApiContext): void {
