@@ -84,7 +84,7 @@ describe('a listing that another process has cached', () => {
     }
     await shop.admin.client.patch(`/products/${product.id}`, { name: 'Lantern' })
     await waitFor('the name', async () => (await newest(there()))?.name === 'Lantern')
-  })
+  }, 60_000)
 
   it('shows a new price soon, also after Redis has lost its memory', async () => {
     const product = await listed()
