@@ -1,4 +1,4 @@
-// Three APIs and three workers under faults: nothing is lost, doubled or left half-way, and service
+// Several APIs and workers under faults: nothing is lost, doubled or left half-way, and service
 // is back by itself. PROCESSES_MINUTES makes it go on that long (npm run test:processes), and
 // PROCESSES_FAULTS strikes only with those whose names fit a pattern.
 import { setTimeout as pause } from 'node:timers/promises'
@@ -17,14 +17,11 @@ import { watchReadiness } from './watch.ts'
 
 const minutes = Number(process.env.PROCESSES_MINUTES ?? 0)
 const seed = Number(process.env.PROCESSES_SEED ?? Date.now() % 1_000_000_000)
-/** The share of the ordinary tests: a fault of each kind, within 90 s. */
+/** The share of the ordinary tests, within a minute: the faults that have done most damage. */
 const share = [
-  'kill -9 of an API',
   'kill -9 of a worker',
-  'PostgreSQL stops at once and comes back',
   'all connections to PostgreSQL go silent',
   'Redis loses everything',
-  'all connections to Redis and the mail server go silent',
 ]
 const pattern = process.env.PROCESSES_FAULTS
 const wanted = [...deaths, ...outages, ...silences, rebuildWhileKilled].filter(({ name }) => {
@@ -107,7 +104,8 @@ it(
   async () => {
     console.log(`PROCESSES_SEED=${seed}`)
     const random = randomFrom(seed)
-    const running = await startPlatform({ apis: 3, workers: 3 })
+    const each = minutes > 0 || pattern !== undefined ? 3 : 2
+    const running = await startPlatform({ apis: each, workers: each })
     platform = running
     const node = () => running.apis[random.between(0, running.apis.length - 1)]?.url ?? ''
     const back = await openShop(running.config)
@@ -159,7 +157,7 @@ it(
       expect(shopping.failures).toEqual([])
       expect(live.map(({ resyncs }) => resyncs)).toEqual(live.map(() => 0))
       expect(audit.code, audit.output).toBe(0)
-      expect(traffic.placed.length).toBeGreaterThan(50)
+      expect(traffic.placed.length).toBeGreaterThan(20)
     } finally {
       await back.close()
     }
