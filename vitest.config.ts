@@ -1,8 +1,20 @@
-// How the tests run: real servers started once, one process a file, three files at a time. The many
-// processes of tests/processes need the machine to themselves, so they run after all others.
+// How the tests run: real servers started once, one process a file, three files at a time.
+// `npm test` stays within minutes; `npm run test:long` has the suites of faults, poison and many
+// processes, of which the last one needs the machine to itself.
 import { defineConfig } from 'vitest/config'
 
 const timeouts = { testTimeout: 30_000, hookTimeout: 60_000, teardownTimeout: 30_000 }
+const globalSetup = ['tests/support/globalSetup.ts']
+const processes = ['tests/processes/**/*.test.ts']
+const long = [
+  'tests/faults/**/*.test.ts',
+  'tests/security/hostile*.test.ts',
+  'tests/security/passwordTries.test.ts',
+  'tests/e2e/consoleTrouble.test.ts',
+  'tests/projections/brokenText.test.ts',
+  'tests/workers/silence.test.ts',
+  'tests/infra/silence.test.ts',
+]
 
 export default defineConfig({
   test: {
@@ -12,20 +24,24 @@ export default defineConfig({
       {
         test: {
           ...timeouts,
+          globalSetup,
           name: 'servers',
           include: ['tests/**/*.test.ts'],
-          exclude: ['tests/processes/**'],
-          globalSetup: ['tests/support/globalSetup.ts'],
+          exclude: [...processes, ...long],
           sequence: { groupOrder: 0 },
         },
       },
       {
         test: {
           ...timeouts,
-          name: 'processes',
-          include: ['tests/processes/**/*.test.ts'],
+          globalSetup,
+          name: 'long',
+          include: long,
           sequence: { groupOrder: 1 },
         },
+      },
+      {
+        test: { ...timeouts, name: 'processes', include: processes, sequence: { groupOrder: 2 } },
       },
     ],
   },

@@ -29,6 +29,8 @@ const wanted = [...deaths, ...outages, ...silences, rebuildWhileKilled].filter((
   return minutes > 0 || share.includes(name)
 })
 const backWithinMs = 15_000
+/** APIs, and as many workers. */
+const size = minutes > 0 || pattern !== undefined ? 3 : 2
 
 let platform: Platform | undefined
 afterEach(() => platform?.close(), 60_000)
@@ -104,8 +106,7 @@ it(
   async () => {
     console.log(`PROCESSES_SEED=${seed}`)
     const random = randomFrom(seed)
-    const each = minutes > 0 || pattern !== undefined ? 3 : 2
-    const running = await startPlatform({ apis: each, workers: each })
+    const running = await startPlatform({ apis: size, workers: size })
     platform = running
     const node = () => running.apis[random.between(0, running.apis.length - 1)]?.url ?? ''
     const back = await openShop(running.config)
