@@ -3,12 +3,10 @@
 /** A number may be written out as text that is one, such as `-5.00`. */
 type Cell = string | number | null | { number: string }
 
-/** A table with its header; text that a spreadsheet would take for a formula is made plain text. */
-export function csvOf(header: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  return [...csvLines(header, rows)].join('')
-}
-
-/** The same line by line, for tables that are sent as they are written. */
+/**
+ * A table with its header, line by line; text that a spreadsheet would take for a formula is made
+ * plain text.
+ */
 export function* csvLines(
   header: readonly string[],
   rows: Iterable<readonly Cell[]>,

@@ -5,7 +5,7 @@ import { confirmRefund as confirm, owedRefunds } from '../domain/orderPayments.t
 import { line } from '../domain/text.ts'
 import { Id, strict } from '../domain/types.ts'
 import { type Command, hasRole } from './command.ts'
-import { changeOrder } from './order.ts'
+import { changeOrder, loadOrders } from './order.ts'
 import type { Shop } from './shop.ts'
 
 const ConfirmRefund = Type.Object(
@@ -26,10 +26,9 @@ export const confirmRefund: Command<typeof ConfirmRefund> = {
     }),
 }
 
-/** The open refunds of orders, by order; one round trip for all that are not cached. */
+/** The open refunds of orders, by order. */
 export async function openRefundsOf(shop: Shop, orderIds: readonly string[]) {
-  const loaded = await Promise.all(orderIds.map(orderId => shop.orders.load(orderId)))
-  return loaded.flatMap(({ state }) => (state.status === 'none' ? [] : [owed(shop, state)]))
+  return (await loadOrders(shop, orderIds)).map(order => owed(shop, order))
 }
 
 function owed(shop: Shop, order: PlacedOrder) {

@@ -4,7 +4,7 @@ import { cancel } from '../domain/orderDecisions.ts'
 import { mayMove } from '../domain/orderStates.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import { step } from './command.ts'
-import { changeOrder } from './order.ts'
+import { changeOrder, loadOrders } from './order.ts'
 import { callOffWaiting } from './orderMoney.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
@@ -18,11 +18,6 @@ function isOwing({ status, openPayment, openRefunds, refundDue, late }: PlacedOr
   return status === 'paid' || isMoneyMoving || isLateOpen
 }
 
-async function placed(shop: Shop, orderIds: readonly string[]): Promise<PlacedOrder[]> {
-  const loaded = await Promise.all(orderIds.map(orderId => shop.orders.load(orderId)))
-  return loaded.flatMap(({ state }) => (state.status === 'none' ? [] : [state]))
-}
-
 /**
  * Refuses with the orders that are still owing. With `cancelOpen` they are cancelled and paid back
  * first, as are those that wait to be paid; what cannot be settled now is refused. Throws
@@ -33,12 +28,12 @@ export async function settleOpenOrders(
   envelope: Envelope,
   { orderIds, cancelOpen }: { orderIds: readonly string[]; cancelOpen: boolean },
 ): Promise<Rejection | undefined> {
-  const before = await placed(shop, orderIds)
+  const before = await loadOrders(shop, orderIds)
   if (!cancelOpen) return refuseOwing(before)
   const ending = before.filter(order => isOwing(order) || mayMove(order.status, 'cancelled'))
   const ended = await Promise.all(ending.map(order => endOrder(shop, envelope, order)))
   const refused = ended.find(each => each?.rejected === 'command/forbidden')
-  return refused ?? refuseOwing(await placed(shop, orderIds))
+  return refused ?? refuseOwing(await loadOrders(shop, orderIds))
 }
 
 async function endOrder(

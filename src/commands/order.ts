@@ -1,7 +1,7 @@
 // Commands on an order that has been placed.
 import Type from 'typebox'
 import type { Decision } from '../domain/aggregate.ts'
-import { isFree, type Order, type OrderEvent } from '../domain/order.ts'
+import { isFree, type Order, type OrderEvent, type PlacedOrder } from '../domain/order.ts'
 import {
   archive,
   cancel,
@@ -42,6 +42,12 @@ interface Change {
   orderId: string
   allowed: Allowed
   decide(state: Order): Decision<OrderEvent>
+}
+
+/** Those of some orders that there are; what is not cached comes in one round trip. */
+export async function loadOrders(shop: Shop, orderIds: readonly string[]): Promise<PlacedOrder[]> {
+  const loaded = await Promise.all(orderIds.map(orderId => shop.orders.load(orderId)))
+  return loaded.flatMap(({ state }) => (state.status === 'none' ? [] : [state]))
 }
 
 /** Decides on an order and then lets its process do what follows from it. */

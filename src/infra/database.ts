@@ -237,11 +237,6 @@ export async function transaction<T>(
   }
 }
 
-/** The SQLSTATE of a database error, undefined for anything else. */
-export function sqlState(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError ? error.code : undefined
-}
-
 /** The name of the constraint that a statement violated, if that is what happened. */
 export function violatedConstraint(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.constraint : undefined

@@ -2,7 +2,8 @@
 import type { Addresses, AddressStanding, ConfirmedAddress } from '../commands/accountPorts.ts'
 import { emailDigest } from './accounts.ts'
 import { batched } from './batched.ts'
-import { type Pool, rows, type Statement, transaction, violatedConstraint } from './database.ts'
+import { type Pool, rows, type Statement, violatedConstraint } from './database.ts'
+import { issueAlone } from './mailedTokens.ts'
 import { authenticated, digestOf, isAuthentic, newSecret } from './randomSecrets.ts'
 import type { Secrets } from './secrets.ts'
 
@@ -65,10 +66,6 @@ const askAgain: Statement = {
       select gen_random_uuid(), 'email-confirm', true, customer_id from changed
     )
     select customer_id from changed`,
-}
-const lockAccount: Statement = {
-  name: 'email_tokens_lock',
-  text: 'select customer_id from shop.accounts where customer_id = $1 for update',
 }
 const issueToken: Statement = {
   name: 'email_tokens_issue',
@@ -207,12 +204,8 @@ async function issue(
   const digest = emailDigest(secrets, email)
   const token = authenticated(secrets, newSecret(), ['email', customerId, digest])
   const values = [customerId, digestOf(token), digest, ttlSeconds, perHourMax]
-  // Mails that are written together are counted one by one, each seeing the one before.
-  const issued = await transaction(pool, async session => {
-    await rows(session, lockAccount, [customerId])
-    return rows(session, issueToken, values)
-  })
-  return issued.length > 0 ? token : undefined
+  const isIssued = await issueAlone(pool, customerId, { statement: issueToken, values })
+  return isIssued ? token : undefined
 }
 
 interface TokenRow extends CustomerRow {

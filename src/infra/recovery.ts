@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import type { MailSubject, Recovery } from '../commands/accountPorts.ts'
 import { dropWanted, emailDigest } from './accounts.ts'
-import { type Pool, rows, type Statement, transaction } from './database.ts'
+import { type Pool, rows, type Statement } from './database.ts'
+import { issueAlone } from './mailedTokens.ts'
 import { authenticated, digestOf, isAuthentic, newSecret } from './randomSecrets.ts'
 import { boundHash } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
@@ -26,10 +27,6 @@ const findSubject: Statement = {
       and m.template = $2
       and a.confirmed
       and not a.disabled`,
-}
-const lockAccount: Statement = {
-  name: 'password_resets_lock',
-  text: 'select customer_id from shop.accounts where customer_id = $1 for update',
 }
 const issueToken: Statement = {
   name: 'password_resets_issue',
@@ -121,13 +118,8 @@ export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
     async issue(customerId) {
       const token = authenticated(secrets, newSecret(), ['reset', customerId])
       const values = [customerId, digestOf(token), ttlSeconds, perHourMax]
-      const issued =
-        await // Requests that come together are counted one by one, each seeing the one before.
-        transaction(pool, async session => {
-          await rows(session, lockAccount, [customerId])
-          return rows(session, issueToken, values)
-        })
-      return issued.length > 0 ? token : undefined
+      const isIssued = await issueAlone(pool, customerId, { statement: issueToken, values })
+      return isIssued ? token : undefined
     },
     async withdraw(token) {
       await ask(withdrawToken, [digestOf(token)])

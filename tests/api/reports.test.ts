@@ -1,7 +1,7 @@
 // Sales reports: what was paid and what came back, by every dimension, and safe in a spreadsheet.
 import { parse } from 'csv-parse/sync'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { csvOf } from '../../src/api/csv.ts'
+import { csvLines } from '../../src/api/csv.ts'
 import { delivery, expectProblem, gbp, newOrder, newProduct } from '../support/goods.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
 
@@ -168,6 +168,6 @@ describe('a report as CSV', () => {
     ['say "hi"', '"say ""hi"""'],
     [-5, '-5'],
   ])('writes %s as %s', (cell, written) => {
-    expect(csvOf(['head'], [[cell]])).toBe(`head\r\n${written}\r\n`)
+    expect([...csvLines(['head'], [[cell]])].join('')).toBe(`head\r\n${written}\r\n`)
   })
 })

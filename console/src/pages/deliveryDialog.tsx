@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { ask } from '../api/request.ts'
 import type { Order } from '../api/shapes.ts'
 import { AskDialog } from '../parts/ask.tsx'
+import { ReasonField } from '../parts/reasonField.tsx'
 
 interface DeliveryDialogProps {
   order: Order
@@ -55,13 +56,7 @@ export function DeliveryDialog({ order, close }: DeliveryDialogProps) {
         onChange={event => setPhone(event.target.value)}
         slotProps={{ htmlInput: { maxLength: 40 } }}
       />
-      <TextField
-        label="Reason"
-        required
-        value={reason}
-        onChange={event => setReason(event.target.value)}
-        slotProps={{ htmlInput: { maxLength: 500 } }}
-      />
+      <ReasonField required value={reason} change={setReason} />
     </AskDialog>
   )
 }

@@ -8,6 +8,7 @@ import { ask } from '../api/request.ts'
 import type { Money, Order } from '../api/shapes.ts'
 import { formatMoney, readMoney, typedMoney } from '../money.ts'
 import { AskDialog } from '../parts/ask.tsx'
+import { ReasonField } from '../parts/reasonField.tsx'
 import { DeliveryDialog } from './deliveryDialog.tsx'
 
 interface StepProps {
@@ -161,13 +162,7 @@ function CancelDialog({ order, close }: StepProps) {
       close={close}
     >
       <div>Its goods go back on the shelf, and what was paid goes back to the customer.</div>
-      <TextField
-        label="Reason"
-        autoFocus
-        value={reason}
-        onChange={event => setReason(event.target.value)}
-        slotProps={{ htmlInput: { maxLength: 500 } }}
-      />
+      <ReasonField autoFocus value={reason} change={setReason} />
     </AskDialog>
   )
 }
@@ -202,13 +197,7 @@ function RefundDialog({ order, close }: StepProps) {
         helperText={`Up to ${formatMoney(left)}`}
         slotProps={{ htmlInput: { inputMode: 'decimal' } }}
       />
-      <TextField
-        label="Reason"
-        required
-        value={reason}
-        onChange={event => setReason(event.target.value)}
-        slotProps={{ htmlInput: { maxLength: 500 } }}
-      />
+      <ReasonField required value={reason} change={setReason} />
     </AskDialog>
   )
 }

@@ -1,0 +1,24 @@
+// Tokens that are mailed, of which an account gets so many an hour.
+import { type Pool, rows, type Statement, transaction } from './database.ts'
+
+const lockAccount: Statement = {
+  name: 'accounts_lock',
+  text: 'select customer_id from shop.accounts where customer_id = $1 for update',
+}
+
+/**
+ * Runs the statement that issues a token, while nobody else can issue one for the account: those
+ * that are asked for together are counted one by one, each seeing the one before. Whether one was
+ * issued. Throws Unavailable.
+ */
+export async function issueAlone(
+  pool: Pool,
+  customerId: string,
+  issue: { statement: Statement; values: unknown[] },
+): Promise<boolean> {
+  const issued = await transaction(pool, async session => {
+    await rows(session, lockAccount, [customerId])
+    return rows(session, issue.statement, issue.values)
+  })
+  return issued.length > 0
+}
