@@ -1,6 +1,7 @@
 // Whoever has written sees it: the position of each answer is noted for its caller.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { projections } from '../projections/index.ts'
+import { claimantOf } from './claimants.ts'
 import type { ApiContext } from './context.ts'
 import { tokenCartId } from './guestCart.ts'
 
@@ -33,16 +34,19 @@ export function useOwnWrites(app: FastifyInstance, context: ApiContext): void {
     if (typeof position !== 'string' || caller === undefined) return payload
     const isNoted = await context.ownWrites.note(caller, BigInt(position))
     // What was written stays written: an answer never fails because somebody cannot be told.
-    if (!isNoted) await shownEverywhere(context, BigInt(position)).catch(() => undefined)
+    if (!isNoted) await shownEverywhere(context, request, BigInt(position)).catch(() => undefined)
     return payload
   })
 }
 
 /** Waits until all read models show a position, or two seconds. */
-async function shownEverywhere({ positions }: ApiContext, wanted: bigint): Promise<void> {
+async function shownEverywhere(
+  { positions }: ApiContext,
+  request: FastifyRequest,
+  wanted: bigint,
+): Promise<void> {
+  const claimant = claimantOf(request)
   await Promise.all(
-    projections.map(({ name: projection }) =>
-      positions.reached({ projection, wanted, isAnonymous: false }),
-    ),
+    projections.map(({ name: projection }) => positions.reached({ projection, wanted, claimant })),
   )
 }

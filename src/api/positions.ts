@@ -1,18 +1,20 @@
 // Waits until read models have reached a position: bounded, with one shared poll for all waits.
+import { type Claimant, createFairPlaces } from '../kit/fairPlaces.ts'
 import { askTogether } from '../kit/gather.ts'
+import { forCustomers, mostOf } from './claimants.ts'
 import type { Reached } from './context.ts'
 
 export interface PositionWait {
   projection: string
   wanted: bigint
-  /** Anonymous callers share few places, so that they cannot take those of everybody else. */
-  isAnonymous: boolean
+  /** Who waits: nobody can take the places of everybody else, and strangers have few. */
+  claimant: Claimant
 }
 
 export interface Positions {
   /**
    * The position of a projection once it has reached `wanted`. The position that it has instead
-   * after two seconds, or at once where too many are waiting already.
+   * after two seconds, or at once where too many are waiting already, or the caller too often.
    */
   reached(wait: PositionWait): Promise<bigint>
   /** The position that a projection is known to have reached, without asking. */
@@ -30,6 +32,7 @@ export interface PositionSources {
 
 interface Waiter extends PositionWait {
   deadline: number
+  leave(): void
   resolve(position: bigint): void
   reject(error: unknown): void
 }
@@ -53,7 +56,9 @@ class WaitingList {
   readonly #waiters = new Set<Waiter>()
   readonly #progress: Reached
   readonly #look: () => Promise<ReadonlyMap<string, bigint>>
-  #anonymous = 0
+  readonly #places = createFairPlaces(
+    mostOf({ strangers: anonymousMax, customers: forCustomers(waitersMax), all: waitersMax }),
+  )
   #isPolling = false
 
   constructor(progress: Reached, look: () => Promise<ReadonlyMap<string, bigint>>) {
@@ -61,14 +66,13 @@ class WaitingList {
     this.#look = look
   }
 
-  isFull(isAnonymous: boolean): boolean {
-    return this.#waiters.size >= waitersMax || (isAnonymous && this.#anonymous >= anonymousMax)
-  }
-
-  join(wait: PositionWait): Promise<bigint> {
+  /** Waits, where there is a place for it. */
+  join(wait: PositionWait): Promise<bigint> | undefined {
+    const leave = this.#places.take(wait.claimant)
+    if (leave === undefined) return undefined
     return new Promise((resolve, reject) => {
-      this.#waiters.add({ ...wait, deadline: performance.now() + waitMaxMs, resolve, reject })
-      if (wait.isAnonymous) this.#anonymous += 1
+      const deadline = performance.now() + waitMaxMs
+      this.#waiters.add({ ...wait, deadline, leave, resolve, reject })
       if (!this.#isPolling) void this.#poll()
     })
   }
@@ -112,7 +116,7 @@ class WaitingList {
   }
 
   #remove(waiter: Waiter) {
-    if (this.#waiters.delete(waiter) && waiter.isAnonymous) this.#anonymous -= 1
+    if (this.#waiters.delete(waiter)) waiter.leave()
   }
 }
 
@@ -144,8 +148,8 @@ export function createPositions(sources: PositionSources): Positions {
       if (before >= wait.wanted) return before
       const position = (await look()).get(wait.projection) ?? 0n
       if (position > knownHead) knownHead = position
-      const isOver = position >= wait.wanted || waiting.isFull(wait.isAnonymous)
-      return isOver ? position : waiting.join(wait)
+      if (position >= wait.wanted) return position
+      return waiting.join(wait) ?? position
     },
     async headBefore(wanted) {
       if (wanted <= knownHead) return undefined

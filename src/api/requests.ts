@@ -5,6 +5,7 @@ import { idOf, newId } from '../commands/ids.ts'
 import type { Envelope } from '../commands/ports.ts'
 import { line } from '../domain/text.ts'
 import { hasETag } from './caching.ts'
+import { claimantOf, forProcess } from './claimants.ts'
 import type { ApiContext } from './context.ts'
 import { callerOf } from './ownWrites.ts'
 import type { PositionWait } from './positions.ts'
@@ -167,14 +168,14 @@ export async function awaitPosition(
   const caller = callerOf(request)
   if (projections.length === 0 || (asked === undefined && caller === undefined)) return
   const own = caller === undefined ? undefined : await context.ownWrites.of(caller)
-  const isAnonymous = request.actor.role === 'anonymous'
+  const claimant = claimantOf(request)
   const wanted = larger(asked, own?.known)
   for (const projection of projections) {
-    await awaitUpTo(context, { projection, wanted, isAnonymous })
+    await awaitUpTo(context, { projection, wanted, claimant })
     // Perhaps they have written more: that is worth waiting for, and no reason to refuse.
     const possible = own?.possible ?? 0n
     if (possible > wanted)
-      await context.positions.reached({ projection, wanted: possible, isAnonymous })
+      await context.positions.reached({ projection, wanted: possible, claimant })
   }
   request.shows = larger(wanted, own?.possible)
 }
@@ -210,7 +211,7 @@ export async function refuseBeyondHead(
 /** Waits until a projection shows everything that has happened so far; throws like the above. */
 export async function awaitNow(context: ApiContext, projection: string): Promise<void> {
   const wanted = await context.eventStore.head()
-  await awaitUpTo(context, { projection, wanted, isAnonymous: false })
+  await awaitUpTo(context, { projection, wanted, claimant: forProcess })
 }
 
 async function awaitUpTo({ positions }: ApiContext, wait: PositionWait): Promise<void> {

@@ -17,6 +17,8 @@ export interface SenderOptions {
 const defaultTimeoutMs = 10_000
 /** Of an answer nothing but its status is of use. */
 const answerBytesMax = 16 * 1024
+/** So long it may take behind its headers, so that whoever drips it holds no place for long. */
+const answerMs = 2_000
 
 /** What is not the open internet, by RFC 6890 and its updates. */
 const closed4 = [
@@ -145,9 +147,11 @@ function send(
       let bytes = 0
       // Redirects are not followed: 3xx is an answer like any other that is not 2xx.
       const done = () => {
+        clearTimeout(ending)
         answer({ status: response.statusCode ?? 0 })
         request.destroy()
       }
+      const ending = setTimeout(done, answerMs)
       response.on('data', (piece: Buffer) => {
         bytes += piece.length
         if (bytes > answerBytesMax) done()

@@ -1,6 +1,6 @@
 // A queue of jobs in Redis and the worker that does them: the same patience for every kind.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ConnectionOptions, Queue, Worker } from 'bullmq'
+import { type ConnectionOptions, DelayedError, Queue, type Job as QueuedJob, Worker } from 'bullmq'
 import { codeOf } from '../kit/codeOf.ts'
 import { Overdue, within } from '../kit/within.ts'
 import type { Log } from './log.ts'
@@ -28,6 +28,17 @@ export interface JobQueueParts<Data> {
   jobMs?: number
   /** What tells a failed job from others in the log: ids alone. */
   naming(data: Data): object
+}
+
+/** Thrown by work for which there is no room now: it is tried again a little later, as if new. */
+export class Postponed extends Error {
+  readonly ms: number
+
+  constructor(ms: number) {
+    super(`postponed for ${ms} ms`)
+    this.name = 'Postponed'
+    this.ms = ms
+  }
 }
 
 export interface Job<Data> {
@@ -59,7 +70,16 @@ export function startJobQueue<Data>(parts: JobQueueParts<Data>): JobQueue<Data> 
   const { name, connection, concurrency, log } = parts
   const queue = new Queue<Data, void, string, Data, void, string>(name, { connection })
   const work = (data: Data) => within(parts.jobMs ?? jobMsMax, `a job of ${name}`, parts.work(data))
-  const worker = new Worker<Data, void, string>(name, job => work(job.data), {
+  const process = async (job: QueuedJob<Data, void, string>, token?: string) => {
+    try {
+      await work(job.data)
+    } catch (error) {
+      if (!(error instanceof Postponed)) throw error
+      await job.moveToDelayed(Date.now() + error.ms, token)
+      throw new DelayedError()
+    }
+  }
+  const worker = new Worker<Data, void, string>(name, process, {
     connection: { ...connection, maxRetriesPerRequest: null },
     concurrency,
     // A worker that is killed twice must not lose the job (the default is 1).

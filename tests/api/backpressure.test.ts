@@ -1,5 +1,8 @@
 // More at once than a process can take is told to come later, and nothing is half done.
+import { type FastifyRequest, fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { useGate } from '../../src/api/gate.ts'
+import type { Role } from '../../src/domain/types.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { expectProblem, newProduct } from '../support/goods.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
@@ -43,5 +46,93 @@ describe('more commands at once than there is room for', () => {
     const read = await person.client.get('/products')
     await Promise.all(commands)
     expect(read.status).toBe(200)
+  })
+})
+
+describe('one caller who sends all at once', () => {
+  it('keeps nobody else from a single command', async () => {
+    const other = await shop.person()
+    let isOver = false
+    const flood = Array.from({ length: 16 }, async () => {
+      while (!isOver) await add()
+    })
+    const statuses: number[] = []
+    for (let round = 0; round < 8; round += 1) {
+      const item = { productId, quantity: 1 }
+      const { status } = await other.client.post('/cart/items', item, { expects: 503 })
+      statuses.push(status)
+    }
+    isOver = true
+    await Promise.all(flood)
+    expect(new Set(statuses)).toEqual(new Set([201]))
+  })
+
+  /** A gate of twenty places whose work ends when it is told to; who is inside. */
+  function openGate() {
+    const app = fastify()
+    useGate(app, 20)
+    const inside: string[] = []
+    const enters = async (id: string, role: Role | 'anonymous', ip: string) => {
+      const actor = role === 'anonymous' ? { role } : { role, id, roles: [role] }
+      const request: Pick<FastifyRequest, 'actor' | 'ip'> = { actor, ip }
+      const entered = inside.length
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const end = app.gate(request, async () => {
+        inside.push(id)
+        await promise
+      })
+      // Whoever is refused is refused at once.
+      await Promise.race([end, new Promise(setImmediate)]).catch(() => undefined)
+      const leave = () => {
+        resolve()
+        return end
+      }
+      return { isInside: inside.length > entered, leave }
+    }
+    const many = async (times: number, id: string, role: Role | 'anonymous', ip: string) => {
+      const all = []
+      for (let time = 0; time < times; time += 1) all.push(await enters(id, role, ip))
+      return all.filter(({ isInside }) => isInside)
+    }
+    return { many }
+  }
+
+  it('gets half of the places, a second one half of what is left', async () => {
+    const { many } = openGate()
+    expect(await many(30, 'ann', 'customer', '10.0.0.1')).toHaveLength(9)
+    expect(await many(30, 'bob', 'customer', '10.0.0.2')).toHaveLength(5)
+    expect(await many(30, 'cem', 'customer', '10.0.0.3')).toHaveLength(2)
+    expect(await many(1, 'dot', 'customer', '10.0.0.4')).toHaveLength(1)
+  })
+
+  it('counts by address as a guest, whatever carts there are', async () => {
+    const { many } = openGate()
+    expect(await many(30, 'a guest', 'anonymous', '10.0.0.1')).toHaveLength(9)
+    expect(await many(30, 'the same', 'anonymous', '10.0.0.1')).toHaveLength(0)
+  })
+
+  it('cannot help themselves with more accounts at one address', async () => {
+    const { many } = openGate()
+    for (let account = 0; account < 30; account += 1) {
+      await many(1, `account ${account}`, 'customer', '10.0.0.1')
+    }
+    expect(await many(1, 'somebody else', 'customer', '10.0.0.2')).toHaveLength(1)
+    expect(await many(1, 'one more', 'customer', '10.0.0.1')).toHaveLength(0)
+  })
+
+  it('leaves two places for the staff, who do not share their address', async () => {
+    const { many } = openGate()
+    for (let account = 0; account < 60; account += 1) {
+      await many(1, `account ${account}`, 'customer', `10.0.0.${account}`)
+    }
+    expect(await many(30, 'admin', 'admin', '10.0.0.1')).toHaveLength(1)
+    expect(await many(30, 'warehouse', 'warehouse', '10.0.0.1')).toHaveLength(1)
+  })
+
+  it('finds room again once something has ended', async () => {
+    const { many } = openGate()
+    const [first] = await many(30, 'ann', 'customer', '10.0.0.1')
+    await first?.leave()
+    expect(await many(30, 'ann', 'customer', '10.0.0.1')).toHaveLength(1)
   })
 })

@@ -26,45 +26,61 @@ function elsewhere() {
   return { at, positions }
 }
 
-const wait = { projection: 'orders', wanted: 8n, isAnonymous: false }
+const wait = { projection: 'orders', wanted: 8n, claimant: { by: 'ann', from: '::1', level: 1 } }
+/** The same wait of another caller each time, from an address of their own. */
+const waitOf = (caller: number, level: number) => {
+  return { ...wait, claimant: { by: `${level} ${caller}`, from: `10.0.${level}.${caller}`, level } }
+}
 
 describe('waits for a read model', () => {
   it('end when it gets there, all of them by the same few queries', async () => {
     const { at, positions } = elsewhere()
-    const waiting = atOnce(500, () => positions.reached(wait))
+    const waiting = atOnce(400, () => positions.reached(wait))
     await positions.reached({ ...wait, wanted: 5n })
     at.position = 8n
-    expect(await waiting).toEqual(Array.from({ length: 500 }, () => 8n))
+    expect(await waiting).toEqual(Array.from({ length: 400 }, () => 8n))
     expect(at.reads).toBeLessThan(10)
   })
 
   it('end after two seconds at most, having cost one query per poll', async () => {
     const { at, positions } = elsewhere()
-    const ended = await atOnce(500, () => positions.reached(wait))
+    const ended = await atOnce(400, () => positions.reached(wait))
     expect(new Set(ended)).toEqual(new Set([5n]))
     expect(at.reads).toBeLessThan(2_000 / 20 + 10)
   })
 
-  it('of anonymous callers are a hundred, which leaves room for everybody else', async () => {
+  it('of strangers are few, which leaves room for everybody else', async () => {
     const { at, positions } = elsewhere()
-    const anonymous = atOnce(300, () => positions.reached({ ...wait, isAnonymous: true }))
+    let caller = 0
+    const strangers = atOnce(300, () => positions.reached(waitOf(caller++, 0)))
     await positions.reached({ ...wait, wanted: 5n })
     const signedIn = positions.reached(wait)
     await positions.reached({ ...wait, wanted: 5n })
     at.position = 8n
-    expect((await anonymous).filter(position => position === 8n)).toHaveLength(100)
+    expect((await strangers).filter(position => position === 8n)).toHaveLength(100)
     expect(await signedIn).toBe(8n)
     // Places are free again once their waits have ended.
     at.position = 9n
-    expect(await positions.reached({ ...wait, wanted: 9n, isAnonymous: true })).toBe(9n)
+    expect(await positions.reached({ ...waitOf(1, 0), wanted: 9n })).toBe(9n)
   })
 
-  it('are a thousand in all', async () => {
+  it('of one caller leave room for others, those of customers for the staff', async () => {
     const { at, positions } = elsewhere()
-    const waiting = atOnce(1_200, () => positions.reached(wait))
-    await positions.reached({ ...wait, wanted: 5n })
+    const asked = () => new Promise(setImmediate)
+    const own = atOnce(1_200, () => positions.reached(wait))
+    await asked()
+    const other = positions.reached(waitOf(1, 1))
+    await asked()
+    let caller = 1
+    const crowd = atOnce(600, () => positions.reached(waitOf(++caller, 1)))
+    await asked()
+    const staff = positions.reached(waitOf(1, 2))
+    await asked()
     at.position = 8n
-    expect((await waiting).filter(position => position === 8n)).toHaveLength(1_000)
+    expect((await own).filter(position => position === 8n)).toHaveLength(450)
+    expect(await other).toBe(8n)
+    expect((await crowd).filter(position => position === 8n)).toHaveLength(449)
+    expect(await staff).toBe(8n)
   })
 
   it('fail together when the database is away, and work again afterwards', async () => {

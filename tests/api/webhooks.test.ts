@@ -1,4 +1,6 @@
 // Outgoing webhooks: signed as the standard says, at least once, under one id, to who may hear it.
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { webhookTypes } from '../../src/commands/webhookPorts.ts'
@@ -300,5 +302,30 @@ describe('an endpoint', () => {
   ])('at %s is refused', async url => {
     const answer = await shop.admin.client.post('/admin/webhooks', { url, events: ['order.paid'] })
     expect(expectProblem(answer, 400, 'request/invalid').errors[0]?.pointer).toBe('/url')
+  })
+})
+
+describe('endpoints that accept what is sent and never answer', () => {
+  it('hold their own deliveries, and those of nobody else', async () => {
+    const held: Socket[] = []
+    const silent = createServer(socket => held.push(socket.on('error', () => undefined)))
+    await once(silent.listen(0, '127.0.0.1'), 'listening')
+    const url = `http://127.0.0.1:${Object(silent.address()).port}/`
+    const paths: string[] = []
+    for (let each = 0; each < 2; each += 1) {
+      const asked = { url, events: ['product.created'] }
+      const { body } = await shop.admin.client.post('/admin/webhooks', asked)
+      paths.push(`/admin/webhooks/${body.id}`)
+    }
+    for (let each = 0; each < 15; each += 1) await newProduct(shop)
+    await waitFor('both to hold all that they may', () => held.length >= 20)
+    const { receiver } = await listener(['product.created'])
+    const { id } = await newProduct(shop)
+    // An attempt is given up after ten seconds: until then both hold what they have.
+    await waitFor('the other one', () => receiver.of('productId', id).length > 0, 8_000)
+    expect(held).toHaveLength(20)
+    for (const path of paths) await shop.admin.client.delete(path)
+    for (const socket of held) socket.destroy()
+    silent.close()
   })
 })

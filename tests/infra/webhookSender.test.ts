@@ -110,6 +110,22 @@ describe('a receiver', () => {
     await close()
   })
 
+  it('that drips its answer is left two seconds behind its status', async () => {
+    let isCut = false
+    const { port, close } = await listening((_, response) => {
+      response.writeHead(200)
+      const dripping = setInterval(() => response.write('.'), 100)
+      response.on('close', () => {
+        clearInterval(dripping)
+        isCut = true
+      })
+    })
+    const patient = createWebhookSender({ allowedNetworks: ['127.0.0.1'], timeoutMs: 60_000 })
+    expect(await patient.send(request(`http://127.0.0.1:${port}/`))).toEqual({ status: 200 })
+    await waitFor('the connection to be cut', () => isCut)
+    await close()
+  })
+
   it('that is not there is told by a word', async () => {
     const { port, close } = await listening(() => undefined)
     await close()

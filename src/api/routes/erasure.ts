@@ -14,6 +14,7 @@ import { projections } from '../../projections/index.ts'
 import { countReadable, forgetEverywhere, personalColumns } from '../../projections/personal.ts'
 import { unfinishedOrders } from '../../projections/personOrders.ts'
 import { signedIn } from '../actor.ts'
+import { claimantOf } from '../claimants.ts'
 import type { ApiContext } from '../context.ts'
 import { accountsFor } from '../passwordTurns.ts'
 import { HttpProblem, sendRejection } from '../problems.ts'
@@ -67,7 +68,7 @@ export function erasureRoutes(app: FastifyInstance, context: ApiContext): void {
       const { password, cancelOpenOrders: cancelOpen = false } = request.body
       // The digest of what was asked goes into the log: the password must not be part of it.
       const envelope = envelopeOf(context, request, { customerId, cancelOpen })
-      const orderIds = await ordersToSettle(context, customerId)
+      const orderIds = await ordersToSettle(context, request, customerId)
       const accounts = accountsFor(context, request, 'own')
       const erasure = { customerId, password, envelope, orderIds, cancelOpen }
       return answer(context, { request, reply, customerId }, () =>
@@ -96,7 +97,7 @@ export function erasureRoutes(app: FastifyInstance, context: ApiContext): void {
       const { requestReference, cancelOpenOrders: cancelOpen = false } = request.body
       const asked = { customerId, requestReference, cancelOpen }
       const envelope = envelopeOf(context, request, asked)
-      const orderIds = await ordersToSettle(context, customerId)
+      const orderIds = await ordersToSettle(context, request, customerId)
       const erasure: ErasureRequest = { ...asked, envelope, orderIds }
       return answer(context, { request, reply, customerId }, () =>
         erasePerson(context.shop, context.accounts, erasure),
@@ -106,11 +107,16 @@ export function erasureRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 /** Orders of a person that may owe something, when the read models have all that has happened. */
-async function ordersToSettle(context: ApiContext, customerId: string): Promise<string[]> {
+async function ordersToSettle(
+  context: ApiContext,
+  request: FastifyRequest,
+  customerId: string,
+): Promise<string[]> {
+  const claimant = claimantOf(request)
   const wanted = await context.eventStore.head()
   const reached = await Promise.all(
     ['orders', 'orderProcesses'].map(projection =>
-      context.positions.reached({ projection, wanted, isAnonymous: false }),
+      context.positions.reached({ projection, wanted, claimant }),
     ),
   )
   if (reached.some(position => position < wanted)) {
@@ -130,22 +136,27 @@ async function answer(
   await forgetEverywhere(context.db, customerId)
   request.log.info({ event: 'person-erased' }, 'person erased')
   reply.header('x-position', String(position))
-  const certificate = await certificateOf(context, customerId)
+  const certificate = await certificateOf(context, request, customerId)
   return isRejection(certificate) ? sendRejection(reply, certificate) : certificate
 }
 
 const personalTables = [...new Set(personalColumns.map(({ table }) => table))]
 
 /** What can be shown of an erasure now: every check is made anew. */
-export async function certificateOf(context: ApiContext, customerId: string) {
+export async function certificateOf(
+  context: ApiContext,
+  request: FastifyRequest,
+  customerId: string,
+) {
   const erasure = await readErasure(context.shop, context.accounts, customerId)
   if (isRejection(erasure)) return erasure
   const { position, erasedAt, what, checks } = erasure
+  const claimant = claimantOf(request)
   const read = await Promise.all(
     projections
       .filter(({ tables }) => tables.some(table => personalTables.includes(table)))
       .map(({ name: projection }) =>
-        context.positions.reached({ projection, wanted: position, isAnonymous: false }),
+        context.positions.reached({ projection, wanted: position, claimant }),
       ),
   )
   const isRead = read.every(each => each >= position)

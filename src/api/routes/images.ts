@@ -64,16 +64,20 @@ function uploads(app: FastifyInstance, context: ApiContext): void {
     '/products/:productId/images',
     uploadOptions('AddProductImage', 'Add an image to a product', productParams),
     (request, reply) =>
-      receive(context, request, reply, (image, envelope) =>
-        execute(shop, addProductImage, { ...request.params, ...image }, envelope),
+      app.gate(request, () =>
+        receive(context, request, reply, (image, envelope) =>
+          execute(shop, addProductImage, { ...request.params, ...image }, envelope),
+        ),
       ),
   )
   app.put<{ Params: { categoryId: string } }>(
     '/categories/:categoryId/image',
     uploadOptions('SetCategoryImage', 'Set the image of a category', categoryParams),
     (request, reply) =>
-      receive(context, request, reply, (image, envelope) =>
-        execute(shop, setCategoryImage, { ...request.params, ...image }, envelope),
+      app.gate(request, () =>
+        receive(context, request, reply, (image, envelope) =>
+          execute(shop, setCategoryImage, { ...request.params, ...image }, envelope),
+        ),
       ),
   )
 }

@@ -117,7 +117,7 @@ function upload(app: FastifyInstance, context: ApiContext): void {
         requireKey(request)
       },
     },
-    (request, reply) => receive(context, request, reply),
+    (request, reply) => app.gate(request, () => receive(context, request, reply)),
   )
 }
 

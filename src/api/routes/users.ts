@@ -107,7 +107,7 @@ function showing(app: FastifyInstance, context: ApiContext): void {
     params: UserParams,
     answer: Certificate,
     async handle(request, reply) {
-      const certificate = await certificateOf(context, request.params.customerId)
+      const certificate = await certificateOf(context, request, request.params.customerId)
       return isRejection(certificate) ? sendRejection(reply, certificate) : certificate
     },
   })

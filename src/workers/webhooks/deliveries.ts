@@ -8,6 +8,7 @@ type Db = Kysely<Tables>
 /** An attempt that is due; the number tells it from the ones before. */
 export interface Attempt {
   delivery_id: string
+  endpoint_id: string
   attempts: number
 }
 
@@ -32,7 +33,7 @@ const keptDays = 30
 /** The attempts that are due, at most so many for one endpoint. */
 export async function dueAttempts(db: Db): Promise<Attempt[]> {
   const { rows } = await sql<Attempt>`
-    select d.delivery_id, d.attempts
+    select d.delivery_id, e.endpoint_id, d.attempts
     from shop.webhook_endpoints e
     cross join lateral (
       select delivery_id, attempts, due_at

@@ -2,9 +2,10 @@
 import type { ConnectionOptions } from 'bullmq'
 import type { Shop } from '../../commands/shop.ts'
 import type { WebhookAnswer, WebhookSender, Webhooks } from '../../commands/webhookPorts.ts'
+import { createFairPlaces } from '../../kit/fairPlaces.ts'
 import type { Metrics } from '../../metrics.ts'
 import { type Tracing, traceOf } from '../../tracing.ts'
-import { onceAtATime, startJobQueue } from '../jobQueue.ts'
+import { onceAtATime, Postponed, startJobQueue } from '../jobQueue.ts'
 import type { Log } from '../log.ts'
 import {
   type Attempt,
@@ -40,6 +41,11 @@ export interface WebhookJobParts extends ReplayParts {
 const sweepMs = 1_000
 const oldSweepMs = 3_600_000
 const keptJobs = 200
+/** Deliveries at once, of all endpoints and of one of them. */
+const placesMax = 50
+const placesEach = 10
+/** Until an endpoint that has enough places is looked at again. */
+const postponeMs = 250
 const waitMaxMs = 24 * 3_600_000
 
 /**
@@ -51,8 +57,8 @@ export function startWebhookJobs(parts: WebhookJobParts) {
   const queue = startJobQueue<Attempt>({
     ...parts,
     name: 'webhooks',
-    concurrency: 10,
-    work: attempt => deliver(parts, attempt),
+    concurrency: placesMax,
+    work: inShares(attempt => deliver(parts, attempt)),
     naming: attempt => attempt,
   })
   const enqueuing = onceAtATime(() =>
@@ -94,6 +100,24 @@ export function startWebhookJobs(parts: WebhookJobParts) {
 
 /** One attempt has one id: Redis may keep the ended ones, and none stands in another's way. */
 const jobIdOf = ({ delivery_id, attempts }: Attempt) => `${delivery_id}_${attempts}`
+
+/**
+ * One endpoint that does not answer holds its deliveries as long as they may take: it gets a share
+ * of the places, so that those of all others go on.
+ */
+function inShares(work: (attempt: Attempt) => Promise<void>) {
+  const places = createFairPlaces([placesMax], placesEach)
+  return async (attempt: Attempt) => {
+    const { endpoint_id: by } = attempt
+    const leave = places.take({ by, from: by, level: 0 })
+    if (leave === undefined) throw new Postponed(postponeMs)
+    try {
+      await work(attempt)
+    } finally {
+      leave()
+    }
+  }
+}
 
 async function deliver(parts: WebhookJobParts, attempt: Attempt): Promise<void> {
   const claimed = await claim(parts.db, attempt)
