@@ -4,8 +4,9 @@ import { createNotificationFeed } from './api/feed.ts'
 import { createPositions } from './api/positions.ts'
 import { buildServer } from './api/server.ts'
 import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
+import { ListUnavailable } from './commands/erasurePorts.ts'
 import type { FileStore, Imaging } from './commands/imagePorts.ts'
-import { type Config, localUrl } from './config.ts'
+import { type Config, ConfigError, localUrl } from './config.ts'
 import type { Health } from './health.ts'
 import { createAnswerCache } from './infra/answerCache.ts'
 import { assertWritable, createFileStore } from './infra/fileStore.ts'
@@ -23,6 +24,7 @@ import { positionsOf } from './projections/checkpoints.ts'
 import { listingVersion } from './projections/listingVersion.ts'
 import { seedCatalogue } from './sampleCatalogue.ts'
 import type { Tracing } from './tracing.ts'
+import { type ErasedPeopleParts, eraseAgain } from './workers/erasedPeople.ts'
 import { openQueues } from './workers/jobQueue.ts'
 import { createProgress } from './workers/progress.ts'
 import { reactions } from './workers/reactions.ts'
@@ -113,11 +115,35 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
     sender: createWebhookSender({ allowedNetworks: config.webhookAllowedNetworks }),
     hasPort,
   }
+  await keepErased(shared)
   if (parts.workers) {
     const { startWorkers } = await import('./startWorkers.ts')
     await startWorkers(config, shared, closers)
   }
   return parts.api ? serve(config, shared, closers) : localUrl(config.host, config.port)
+}
+
+/** Nobody is served before a restored backup has forgotten whom the shop has forgotten. */
+async function keepErased(parts: ErasedPeopleParts): Promise<void> {
+  const { erasures } = parts.accounts
+  try {
+    await eraseAgain(parts)
+    await erasures.assertWritable()
+  } catch (error) {
+    if (!(error instanceof ListUnavailable)) throw error
+    const { reason } = error
+    const isReadable = await erasures.all().then(
+      () => true,
+      () => false,
+    )
+    if (!isReadable) {
+      throw new ConfigError(
+        `AUDIT_DIR: the list of erased people cannot be read (${reason}): ` +
+          'without it a restored backup would bring them back',
+      )
+    }
+    parts.log.warn({ event: 'erasures-not-writable', reason }, 'nobody can be erased: AUDIT_DIR')
+  }
 }
 
 /** Starts the API; the address that it serves at. */

@@ -33,6 +33,7 @@ import {
   type Pool,
 } from './infra/database.ts'
 import { createAddresses } from './infra/emailAddresses.ts'
+import { createErasureList } from './infra/erasureList.ts'
 import { migrate } from './infra/migrate.ts'
 import { observedPayments } from './infra/observedPayments.ts'
 import { createPasswords } from './infra/passwords.ts'
@@ -188,6 +189,7 @@ function accountsOf(config: Config, { pool, secrets, shopId, forgetNow }: Accoun
     sessions: createSessions(pool, secrets, { ttlSeconds: config.refreshTokenTtlSeconds }),
     recovery: createRecovery(pool, secrets),
     addresses: createAddresses(pool, secrets),
+    erasures: createErasureList(config.audit.directory, secrets),
   }
 }
 

@@ -57,7 +57,7 @@ export async function startWorkers(
   const mails = startMailWork(config, { ...parts, db, connection }, closers)
   const images = startImageJobs({ ...parts, db, connection })
   closers.push(() => images.close())
-  const accountSweep = startAccountSweep(parts)
+  const accountSweep = startAccountSweep({ ...parts, db })
   closers.push(() => accountSweep.stop())
   const webhooks = startWebhookJobs({ ...parts, db, connection, patience: config.webhookPatience })
   signals.on(webhooksWanted, webhooks.wake)

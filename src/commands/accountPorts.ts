@@ -1,5 +1,6 @@
 // What signing up and signing in need from the world: credentials, hashes, tokens, sessions.
 import type { Role } from '../domain/types.ts'
+import type { ErasureList } from './erasurePorts.ts'
 
 export interface Account {
   customerId: string
@@ -243,4 +244,5 @@ export interface AccountServices {
   sessions: Sessions
   recovery: Recovery
   addresses: Addresses
+  erasures: ErasureList
 }

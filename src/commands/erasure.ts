@@ -57,14 +57,16 @@ export async function eraseOneself(
 
 /**
  * Erases a person once nothing is owed to them. What is left to do when this process dies after the
- * event is done by the worker that reads it. Throws Unavailable.
+ * event is done by the worker that reads it. Throws Unavailable; ListUnavailable before anything is
+ * done.
  */
 export async function erasePerson(
   shop: Shop,
-  services: Pick<AccountServices, 'accounts'>,
+  services: Pick<AccountServices, 'accounts' | 'erasures'>,
   request: ErasureRequest,
 ): Promise<Rejection | bigint> {
   const { customerId, envelope, requestReference } = request
+  await services.erasures.assertWritable()
   const { state } = await shop.customers.load(customerId)
   if (state.status === 'none') return reject('customer/not-found', 'There is no such customer.')
   const refused = await settleOpenOrders(shop, envelope, request)
@@ -72,6 +74,8 @@ export async function erasePerson(
   const input = requestReference === undefined ? { customerId } : { customerId, requestReference }
   const done = await execute(shop, eraseCustomer, input, envelope)
   if (isRejection(done)) return done
+  // Where the disk has become full this very moment a worker does it later; the certificate tells.
+  await services.erasures.add([{ customerId, at: envelope.at }]).catch(() => undefined)
   await services.accounts.forget(customerId)
   return done.position
 }
@@ -79,11 +83,12 @@ export async function erasePerson(
 /** What can be said of an erasure outside the read models. Throws Unavailable. */
 export async function readErasure(
   shop: Shop,
-  { accounts }: SessionServices,
+  { accounts, erasures }: SessionServices,
   customerId: string,
 ): Promise<Erasure | Rejection> {
   const { state, position } = await shop.customers.load(customerId)
   const traces = await accounts.traces(customerId)
+  const isListed = await erasures.has(customerId).catch(() => false)
   if (state.status !== 'erased' || traces.erasedAt === undefined) {
     return reject('customer/not-found', 'Nobody with this id has been erased.')
   }
@@ -94,6 +99,7 @@ export async function readErasure(
     { name: 'There is no session', passed: traces.sessions === 0 },
     { name: 'There is no reset token', passed: traces.resets === 0 },
     { name: 'There is no mail that waits', passed: traces.mails === 0 },
+    { name: 'A backup that is restored will not bring the person back', passed: isListed },
   ]
   return { customerId, erasedAt: traces.erasedAt, position, what, checks }
 }

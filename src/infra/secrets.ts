@@ -15,6 +15,7 @@ const purposes = [
   'audit-marks',
   'credentials',
   'email',
+  'erasures',
   'event-seals',
   'fingerprints',
   'pepper',

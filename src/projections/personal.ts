@@ -212,6 +212,25 @@ async function tryForget(db: Db, place: Place, person: string): Promise<boolean>
   }
 }
 
+/** Which of some people something can be read about, in whatever schema. */
+export async function readablePeople(db: Db, people: readonly string[]): Promise<string[]> {
+  const places = await personalPlaces(db)
+  const found = places.flatMap(({ schema, table, columns }) =>
+    columns.map(column => {
+      const person =
+        column.person === 'actor' ? sql`split_part(actor, ':', 2)` : sql`customer_id::text`
+      return sql`
+        select ${person} as id
+        from ${tableOf(schema, table)}
+        where ${isAbout(column, people)} and ${isReadable(column)}
+      `
+    }),
+  )
+  if (found.length === 0) return []
+  const { rows } = await sql<{ id: string }>`${sql.join(found, sql` union `)}`.execute(db)
+  return rows.map(({ id }) => id)
+}
+
 export interface ReadableCount {
   table: string
   rows: number

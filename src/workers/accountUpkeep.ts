@@ -8,6 +8,7 @@ import { within } from '../kit/within.ts'
 import { forgetEverywhere } from '../projections/personal.ts'
 import type { Reaction, ReadEvent } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
+import { listErased } from './erasedPeople.ts'
 import { onceAtATime } from './jobQueue.ts'
 import type { Log } from './log.ts'
 
@@ -62,7 +63,12 @@ const settleMs = 2_000
 /** A request that is under way settles its own change. */
 const settleAfterSeconds = 10
 
+const listMs = 60_000
+/** Looked at once more: what has been committed meanwhile may have begun before. */
+const listAgainMs = 600_000
+
 export interface AccountSweepParts {
+  db: Kysely<Tables>
   shop: Shop
   accounts: AccountServices
   log: Log
@@ -70,9 +76,22 @@ export interface AccountSweepParts {
 
 /**
  * Starts clearing away ended sessions and tokens, replacing old signing keys, and settling changes
- * of addresses whose process has died: the log decides.
+ * of addresses whose process has died: the log decides. Whoever is erased is put on the list.
  */
-export function startAccountSweep({ shop, accounts, log }: AccountSweepParts) {
+export function startAccountSweep(parts: AccountSweepParts) {
+  const { shop, accounts, log } = parts
+  let listedUntil = new Date(0)
+  const listing = onceAtATime(async () => {
+    const begun = Date.now()
+    try {
+      await listErased(parts, listedUntil)
+      listedUntil = new Date(begun - listAgainMs)
+    } catch (error) {
+      log.warn({ error: codeOf(error) }, 'not all who are erased are on the list yet')
+    }
+  })
+  const listTimer = setInterval(listing.wake, listMs)
+  listing.wake()
   const settling = onceAtATime(async () => {
     try {
       const moving = await accounts.accounts.moving(settleAfterSeconds)
@@ -98,6 +117,8 @@ export function startAccountSweep({ shop, accounts, log }: AccountSweepParts) {
     async stop(): Promise<void> {
       clearInterval(timer)
       clearInterval(settleTimer)
+      clearInterval(listTimer)
+      await listing.settled()
       await settling.settled()
       await sweeping
     },

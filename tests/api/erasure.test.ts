@@ -251,7 +251,7 @@ describe('erasing somebody', () => {
       erasedAt: expect.any(String),
       position: expect.any(String),
     })
-    expect(certificate.checks).toHaveLength(10)
+    expect(certificate.checks).toHaveLength(11)
     expect(failedOf(certificate)).toEqual([])
     const auditor = await shop.person('auditor')
     for (const { client } of [auditor, shop.admin]) {

@@ -1,11 +1,15 @@
 // Erasing on request: what is still owed comes first, admins do it for others, and one's own data.
 import { randomUUID } from 'node:crypto'
+import { appendFile, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { execute, systemEnvelope } from '../../src/commands/command.ts'
 import { registerCustomer } from '../../src/commands/customer.ts'
 import { isRejection } from '../../src/domain/rejection.ts'
+import { backUp } from '../support/backups.ts'
 import { delivery, expectProblem, moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
 
 let shop: TestShop
 let productId = ''
@@ -136,5 +140,83 @@ describe('what the shop knows about somebody', () => {
     expect(JSON.stringify(body.events)).toContain(delivery.shippingAddress)
     expect(JSON.stringify(body)).not.toContain(theirs)
     expect((await shop.anyone.get('/auth/export')).status).toBe(401)
+  })
+})
+
+describe('the list of erased people', () => {
+  const listOf = () => join(shop.config.audit.directory, 'erasures')
+  const eraseNow = ({ id }: Person) =>
+    shop.admin.client.post(`/admin/users/${id}/erase`, { requestReference })
+
+  it('has whoever was erased, by id, and nothing about them', async () => {
+    const person = await shop.person()
+    expect((await eraseNow(person)).status).toBe(200)
+    const list = await readFile(listOf(), 'utf8')
+    expect(list).toContain(person.id)
+    expect(list).not.toContain(person.username)
+    expect(list).not.toContain(requestReference)
+  })
+
+  it('is needed: where it cannot be written nobody is erased, and nothing is changed', async () => {
+    const person = await shop.person()
+    const pending = (await newOrder(person, productId)).body.orderId
+    const { directory } = shop.config.audit
+    await rename(directory, `${directory}-away`)
+    // As good as a read-only or full disk, also for a user who may write everywhere.
+    await appendFile(directory, 'not a directory')
+    const asked = { requestReference, cancelOpenOrders: true }
+    const path = `/admin/users/${person.id}/erase`
+    const answer = await shop.admin.client.post(path, asked, { expects: 503 })
+    await rm(directory)
+    await rename(`${directory}-away`, directory)
+    const { detail } = expectProblem(answer, 503, 'request/unavailable')
+    expect(detail).toMatch(/AUDIT_DIR .*Nothing has been changed/)
+    expect((await person.client.get('/auth/profile')).body.email).toBe(person.email)
+    const { body } = await person.client.get(`/orders/${pending}`)
+    expect(body.status).toBe('pending')
+    expect((await eraseNow(person)).status).toBe(200)
+  })
+
+  it('erases them again once a backup is restored, and nobody else', async () => {
+    const person = await shop.person()
+    const other = await shop.person()
+    await person.client.patch('/auth/profile', { city: 'Backuptown' })
+    const { orderId, position } = (await newOrder(person, productId)).body
+    await shop.admin.client.get(`/orders/${orderId}`, { after: position })
+    await shop.stop()
+    const restore = await backUp(shop)
+    await shop.restart()
+    expect((await eraseNow(person)).status).toBe(200)
+    // What others write on it is not followed.
+    await appendFile(
+      listOf(),
+      `\n${other.id} ${new Date().toISOString()} ${'A'.repeat(22)}\n${other.id}`,
+    )
+    await shop.stop()
+    await restore()
+    const keys = `select count(*)::integer as there from shop.person_keys
+      where subject = $1 and sealed_key is not null`
+    const rows = 'select username from readmodel.customers where customer_id = $1'
+    await waitFor('the restored database', async () => {
+      const { rows } = await shop.back.pool.query(keys, [person.id]).catch(() => ({ rows: [] }))
+      return rows[0]?.there === 1
+    })
+    expect((await shop.back.pool.query(rows, [person.id])).rows).toEqual([
+      { username: person.username },
+    ])
+    await shop.restart()
+    expect((await shop.back.pool.query(keys, [person.id])).rows).toEqual([{ there: 0 }])
+    expect((await shop.back.pool.query(rows, [person.id])).rows).toEqual([{ username: '[erased]' }])
+    const login = { username: person.username, password }
+    expect((await shop.anyone.post('/auth/login', login)).status).toBe(401)
+    await waitFor('a certificate', async () => {
+      const { status, body } = await shop.admin.client.get(`/admin/users/${person.id}/erasure`)
+      return status === 200 && failedOf(body.checks ?? {}).length === 0
+    })
+    const audited = await shop.admin.client.get(`/audit/streams/customer-${person.id}`)
+    expect(JSON.stringify(audited.body)).toMatch(/restored backup: erased before, on 20/)
+    expect(
+      (await shop.anyone.post('/auth/login', { ...login, username: other.username })).status,
+    ).toBe(200)
   })
 })

@@ -12,6 +12,7 @@ import { streamCaches } from '../../src/infra/caches.ts'
 import { systemClock } from '../../src/infra/clock.ts'
 import { createPool, type Pool } from '../../src/infra/database.ts'
 import { createAddresses } from '../../src/infra/emailAddresses.ts'
+import { createErasureList } from '../../src/infra/erasureList.ts'
 import { createPasswords } from '../../src/infra/passwords.ts'
 import { createSeals } from '../../src/infra/personKeys.ts'
 import { createRecovery } from '../../src/infra/recovery.ts'
@@ -21,6 +22,7 @@ import { simulatedPayments } from '../../src/infra/simulatedPayments.ts'
 import { createTokens } from '../../src/infra/tokens.ts'
 import { Secret } from '../../src/secret.ts'
 import { testDatabase } from './database.ts'
+import { temporaryDirectory } from './servers.ts'
 
 export interface Lodge {
   pool: Pool
@@ -75,6 +77,7 @@ export async function openAccountShop(): Promise<AccountShop> {
     sessions: createSessions(pool, secrets, { ttlSeconds: 30 * 86_400 }),
     recovery: createRecovery(pool, secrets),
     addresses: createAddresses(pool, secrets),
+    erasures: createErasureList(await temporaryDirectory(), secrets),
   }
   return {
     ...lodge,

@@ -7,6 +7,7 @@ import {
   erasePerson,
   readErasure,
 } from '../../commands/erasure.ts'
+import { ListUnavailable } from '../../commands/erasurePorts.ts'
 import { isRejection, type Rejection } from '../../domain/rejection.ts'
 import { line, secret } from '../../domain/text.ts'
 import { Id, roles, strict } from '../../domain/types.ts'
@@ -125,13 +126,23 @@ async function ordersToSettle(
   return unfinishedOrders(context.db, customerId)
 }
 
+/** Nothing has been done yet: whoever is erased has to be on the list that backups do not undo. */
+function refuseUnlisted(error: unknown): never {
+  if (!(error instanceof ListUnavailable)) throw error
+  throw new HttpProblem(
+    'request/unavailable',
+    `Nobody is erased now, as it could not be noted in AUDIT_DIR (${error.reason}). ` +
+      'Nothing has been changed: try again once there is room.',
+  )
+}
+
 async function answer(
   context: ApiContext,
   on: { request: FastifyRequest; reply: FastifyReply; customerId: string },
   erase: () => Promise<Rejection | bigint>,
 ) {
   const { request, reply, customerId } = on
-  const position = await erase()
+  const position = await erase().catch(refuseUnlisted)
   if (isRejection(position)) return sendRejection(reply, position)
   await forgetEverywhere(context.db, customerId)
   request.log.info({ event: 'person-erased' }, 'person erased')
