@@ -24,6 +24,8 @@ export interface StreamedRoute<Query extends TObject> {
   /** Whether all of it is so much that there may be few of these requests in an hour. */
   bulk?: true
   answer: TSchema
+  /** How far positions may go, where that can be further than the log does. */
+  reach?: () => Promise<bigint>
   handle(
     request: FastifyRequest<{ Querystring: Static<Query> }>,
     reply: FastifyReply,
@@ -52,7 +54,7 @@ export function streamedRoute<Query extends TObject>(
   context: ApiContext,
   route: StreamedRoute<Query>,
 ): void {
-  const { url, access, summary, tag, operationId, query, from, bulk, answer } = route
+  const { url, access, summary, tag, operationId, query, from, bulk, reach, answer } = route
   const open = new Set<Readable>()
   // A server that is to stop does not wait for hours.
   app.addHook('preClose', async () => {
@@ -61,7 +63,12 @@ export function streamedRoute<Query extends TObject>(
   app.get<{ Querystring: Static<Query> }>(
     url,
     {
-      config: { access, patienceMs: streamTimeoutMs, ...(bulk && { bulk: wantsLines }) },
+      config: {
+        access,
+        patienceMs: streamTimeoutMs,
+        ...(bulk && { bulk: wantsLines }),
+        ...(reach && { reach }),
+      },
       schema: {
         summary,
         tags: [tag],

@@ -18,11 +18,13 @@ export const nullable = <Schema extends Type.TSchema>(schema: Schema) =>
 export const many = <Schema extends Type.TSchema>(schema: Schema, maxItems = 10_000) =>
   Type.Array(schema, { maxItems })
 
+/** Tells positions from other digits: what has this description is one. */
+export const positionText = 'A position in the log'
 /** Up to 18 digits, which always fit a bigint of the database. */
 export const Position = Type.String({
   pattern: '^\\d{1,18}$',
   maxLength: 18,
-  description: 'A position in the log',
+  description: positionText,
 })
 export const Status = Type.Enum([...orderStatuses])
 

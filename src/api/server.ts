@@ -19,6 +19,7 @@ import { observeRequests, traceRequests } from './observing.ts'
 import { openApi } from './openapi.ts'
 import { useOwnWrites } from './ownWrites.ts'
 import { usePatience } from './patience.ts'
+import { refusePositionsBeyondHead } from './positionFields.ts'
 import { handleError, sendProblem } from './problems.ts'
 import { boardConfig, boardPath, queueBoard } from './queueBoard.ts'
 import { realtimeRoutes, sendAway } from './realtime.ts'
@@ -163,6 +164,7 @@ export async function buildServer(
     }
   })
   useOwnWrites(app, context)
+  refusePositionsBeyondHead(app, context)
   useConnections(app, context)
   observeRequests(app, context)
   if (!context.tracing.isOn) useFastLane(app, context, limits)

@@ -1,6 +1,9 @@
 // Positions that callers send: waits are bounded and shared, and none may be beyond the log.
+import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createPositions } from '../../src/api/positions.ts'
+import type { Client } from '../support/apiClient.ts'
+import type { OpenApi } from '../support/apiContract.ts'
 import { atOnce, expectProblem, newOrder, newProduct } from '../support/goods.ts'
 import { type Follower, followEvents, followSocket } from '../support/liveFeed.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
@@ -103,6 +106,50 @@ describe('waits for a read model', () => {
   })
 })
 
+interface Field {
+  name: string
+  method: string
+  path: string
+  field: string
+  where: string
+  schema: { description?: unknown }
+}
+
+/** Every field that a request may have in its path, its query or its body. */
+function fieldsOf({ paths }: OpenApi) {
+  return Object.entries(paths).flatMap(([path, methods]): Field[] =>
+    Object.entries(methods).flatMap(([method, operation]) => {
+      const body = Object.entries(
+        Object(operation.requestBody?.content['application/json']?.schema?.properties),
+      ).map(([field, schema]) => ({ field, where: 'body', schema: Object(schema) }))
+      const parameters = (operation.parameters ?? []).map(parameter => {
+        const { name: field, in: where, schema } = parameter
+        return { field, where, schema: { ...parameter, ...schema } }
+      })
+      return [...parameters, ...body].map(each => {
+        return { ...each, method, path, name: `${method.toUpperCase()} ${path} ${each.field}` }
+      })
+    }),
+  )
+}
+
+const likePosition = /position|^after$|^since$|^resume/i
+const positionsAskedFor = (document: OpenApi) =>
+  fieldsOf(document).filter(({ schema }) => schema.description === 'A position in the log')
+
+/** Sends a request of which one field is this position; the others have values that fit. */
+function ask(client: Client, { path, field, where, method }: Field, position: string) {
+  const address = path.replace(/^.api/, '').replace(/\{(\w+)\}/g, (_, name: string) => {
+    if (name === field) return position
+    return { name: 'orders', stream: `order-${randomUUID()}` }[name] ?? randomUUID()
+  })
+  if (method === 'get') {
+    return client.get(where === 'query' ? `${address}?${field}=${position}` : address)
+  }
+  const range = { from: '1', to: '1', [field]: position }
+  return client.post(address, where === 'body' ? range : { reason: 'tried' })
+}
+
 describe('a position', () => {
   let shop: TestShop
   let ada: Person
@@ -165,6 +212,39 @@ describe('a position', () => {
       const answer = await shop.admin.client.get(`/audit/events?after=${position}`)
       expect(expectProblem(answer, 400, 'request/invalid').errors[0]?.pointer).toBe('/after')
     }
+  })
+
+  it('beyond the head is refused in every field that is one by the document', async () => {
+    const all = positionsAskedFor(shop.contract.document)
+    expect(all.map(({ name }) => name)).toEqual(
+      expect.arrayContaining([
+        'GET /api/audit/checkpoints after',
+        'GET /api/audit/events after',
+        'GET /api/audit/verify from',
+        'GET /api/audit/verify to',
+        'POST /api/admin/webhooks/{webhookId}/replay from',
+        'POST /api/admin/webhooks/{webhookId}/replay to',
+      ]),
+    )
+    const accepted: string[] = []
+    for (const each of all) {
+      for (const position of beyond) {
+        const answer = await ask(shop.admin.client, each, position)
+        const isNamed = answer.body.errors?.[0]?.pointer === `/${each.field}`
+        const isRefused = each.where === 'path' ? answer.status === 404 : isNamed
+        if (!isRefused) accepted.push(`${each.name}=${position}: ${answer.status}`)
+      }
+    }
+    expect(accepted).toEqual([])
+  })
+
+  it('is told from other numbers in every field with a name like one', () => {
+    const names = fieldsOf(shop.contract.document).filter(({ field }) => likePosition.test(field))
+    const other = names.filter(
+      ({ schema }) => !/^(A position in the log|A revision)$/.test(String(schema.description)),
+    )
+    expect(names.length).toBeGreaterThan(5)
+    expect(other.map(({ name }) => name)).toEqual([])
   })
 
   it.each([...beyond, ...malformed, 'a\ud7ffb'])(

@@ -21,7 +21,9 @@ const eventsMax = 20_000
 
 /** Publishes the hash chain. */
 export function auditChainRoutes(app: FastifyInstance, context: ApiContext): void {
-  const shared = { tag, access, from: [] }
+  // Where somebody has cut the log off, what was signed shows it.
+  const reach = async () => (await context.audit.book.last())?.position ?? 0n
+  const shared = { tag, access, from: [], reach }
   streamedRoute(app, context, {
     ...shared,
     bulk: true,
