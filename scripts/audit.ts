@@ -1,9 +1,11 @@
 // npm run audit: checks from the log that the shop has kept its promises.
 import { parseArgs } from 'node:util'
+import { SingleBar } from 'cli-progress'
 import { projections } from '../src/projections/index.ts'
 import { audit } from '../src/workers/audit/audit.ts'
-import type { CheckResult } from '../src/workers/audit/logCheck.ts'
-import { main, UsageError, withShop } from './withShop.ts'
+import type { CheckResult, OnProgress } from '../src/workers/audit/logCheck.ts'
+import { NoRoom } from '../src/workers/audit/spill.ts'
+import { main, Refusal, UsageError, withShop } from './withShop.ts'
 
 const usage = `Usage: npm run audit [-- --grace SECONDS]
 
@@ -11,12 +13,13 @@ Checks the log against its signatures and seals, and what commands rest on besid
 and checks that no stream has a gap, no event is doubled or unreadable, orders
 moved legally, stock was never oversold, reservations belong to open orders, money adds up, every
 mail went out once, and each projection equals one built anew. Changes nothing; the shop may be
-running or not. A long log is read once for every 100,000 events, so that memory stays bounded.
+running or not. Time grows in proportion to the log and memory does not: a log of more than 100,000
+events is divided into temporary files (in TMPDIR, at most twice its size, without personal text).
 
   --grace SECONDS   what changed in the last SECONDS may still be under way (default 30)
 
 Of each check the first 20 findings are named, and all are counted.
-Exit codes: 0 all is well, 1 something was found, 2 it could not be run.`
+Exit codes: 0 all is well, 1 something was found, 2 it could not be done.`
 
 let hasRun = false
 await main(async () => {
@@ -26,13 +29,52 @@ await main(async () => {
     hasRun = true
     return
   }
+  stopOnSignals()
+  const bar = createBar()
   const results = await withShop('npm run audit', open =>
-    audit({ ...open, projections }, new Date(Date.now() - graceSeconds * 1_000)),
+    audit(
+      { ...open, projections, onProgress: bar.show },
+      new Date(Date.now() - graceSeconds * 1_000),
+    ),
   )
+    .finally(bar.end)
+    .catch(error => {
+      throw error instanceof NoRoom ? new Refusal(error.message) : error
+    })
   hasRun = true
   report(results)
 })
 if (!hasRun) process.exitCode = 2
+
+/** So that temporary files are removed. */
+function stopOnSignals(): void {
+  process.once('SIGINT', () => process.exit(130))
+  process.once('SIGTERM', () => process.exit(143))
+}
+
+/** A bar for each step, on a terminal; elsewhere nothing. */
+function createBar(): { show: OnProgress; end(): void } {
+  const bar = new SingleBar({
+    format: '{step} {bar} {percentage}%, {duration_formatted}',
+    fps: 5,
+    hideCursor: true,
+    clearOnComplete: true,
+  })
+  let shown = ''
+  const begin = (step: string, of: number) => {
+    bar.stop()
+    bar.start(of, 0, { step: step.padEnd(28) })
+    shown = step
+  }
+  return {
+    show(step, done, of) {
+      if (!process.stderr.isTTY) return
+      if (step !== shown) begin(step, of)
+      bar.update(done)
+    },
+    end: () => bar.stop(),
+  }
+}
 
 function readGrace(): number | undefined {
   try {

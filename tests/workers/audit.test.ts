@@ -1,23 +1,27 @@
 // The auditor finds nothing in good books, and each kind of fault that is planted in them.
 import { randomUUID } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/command.ts'
 import type { ShopEvent } from '../../src/domain/events.ts'
 import type { RecordedEvent } from '../../src/eventstore/port.ts'
 import { auditLog } from '../../src/workers/audit/audit.ts'
+import { divide } from '../../src/workers/audit/dividedLog.ts'
 import type { CheckResult } from '../../src/workers/audit/logCheck.ts'
 import { atRest, findings, found, wholeLog } from '../support/auditing.ts'
 import { delivery, gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 
 let shop: TestShop
 let log: RecordedEvent[]
 let productId = ''
+let person: Person
 const ids = { pending: '', paid: '', shipped: '', cancelled: '' }
 
 beforeAll(async () => {
   shop = await startTestShop()
-  const person = await shop.person()
+  person = await shop.person()
   productId = (await newProduct(shop, { stock: 100 })).id
   for (const name of ['pending', 'paid', 'shipped', 'cancelled'] as const) {
     ids[name] = (await newOrder(person, productId, 2)).body.orderId
@@ -89,6 +93,44 @@ describe('good books', () => {
     expect(log.length).toBeGreaterThan(100)
   })
 })
+
+describe('a log that is checked in parts', () => {
+  it('is read once, decoded once, and leaves no file behind', async () => {
+    const before = await temporaryFiles()
+    const reads = { all: 0, decoded: 0 }
+    const { codec } = shop.back
+    const readAll = async function* () {
+      reads.all += 1
+      yield* log
+    }
+    const counting = {
+      decode: (recorded: RecordedEvent) => {
+        reads.decoded += 1
+        return codec.decode(recorded)
+      },
+    }
+    const results = await auditLog({ eventStore: { readAll }, codec: counting }, inAnHour, 50)
+    expect(found(results)).toEqual([])
+    expect(reads).toEqual({ all: 1, decoded: log.length })
+    expect(await temporaryFiles()).toEqual(before)
+  })
+
+  it('is written to temporary files without personal text', async () => {
+    const lines: string[] = []
+    const add = async (_: number, line: string) => void lines.push(line)
+    const spill = { add, flush: async () => undefined, read: async function* () {} }
+    for (const recorded of log) {
+      await divide(spill, 3, { recorded, event: await shop.back.codec.decode(recorded) })
+    }
+    const text = lines.join('\n')
+    expect(text).toContain(ids.paid)
+    expect(text).not.toContain(person.email)
+    expect(text).not.toContain(delivery.shippingAddress)
+  })
+})
+
+const temporaryFiles = async () =>
+  (await readdir(tmpdir())).filter(name => name.startsWith('orderstream-audit-'))
 
 describe('in the log the auditor finds', () => {
   it.each<[string, () => Promise<RecordedEvent[]> | RecordedEvent[], RegExp]>([

@@ -6,16 +6,24 @@ import type { EventStore } from '../../eventstore/port.ts'
 import type { Projection } from '../../projections/projection.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { readBatches } from '../logReader.ts'
-import { type CheckResult, checkLog, type LogCheck, type LogReader, together } from './logCheck.ts'
+import {
+  type CheckResult,
+  checkLog,
+  type LogCheck,
+  type LogReader,
+  type OnProgress,
+} from './logCheck.ts'
 import { mailsAreOneAnEvent } from './mailCheck.ts'
 import { cartsAreEmptied, createOrderBook, moneyAddsUp, ordersMoveLegally } from './orderChecks.ts'
-import { type Part, partsFor, partsOf } from './parts.ts'
+import { withOutbox } from './outboxRows.ts'
+import { type Part, partsFor } from './parts.ts'
 import { checkProjection } from './projectionCheck.ts'
 import { checkProof } from './proofCheck.ts'
 import { reservationsAreOpenOrders, stockIsNeverShort } from './stockChecks.ts'
 import {
   eventsAreReadable,
   eventsAreUnique,
+  positionsRise,
   revisionsAreGapless,
   textsAreHoldable,
 } from './streamChecks.ts'
@@ -30,7 +38,11 @@ export interface AuditParts {
   logParts?: number
   /** Waits until it is time to look again at mails that are queued; 5 seconds. */
   beforeLook?: () => Promise<unknown>
+  onProgress?: OnProgress
 }
+
+/** The checks that remember nothing of single events. */
+const wholeLogChecks = () => [positionsRise(), eventsAreReadable(), textsAreHoldable()]
 
 /** The checks that need nothing but the log, for one part of what it tells about. */
 function logChecks(settledBefore: Date, part: Part): LogCheck[] {
@@ -38,7 +50,6 @@ function logChecks(settledBefore: Date, part: Part): LogCheck[] {
   return [
     revisionsAreGapless(part),
     eventsAreUnique(part),
-    ...(part.isFirst ? [eventsAreReadable(), textsAreHoldable()] : []),
     ordersMoveLegally(orders),
     moneyAddsUp(orders),
     cartsAreEmptied(orders, part),
@@ -47,20 +58,17 @@ function logChecks(settledBefore: Date, part: Part): LogCheck[] {
   ]
 }
 
-/**
- * Runs the checks that need nothing but the log, in as many readings as there are parts. Throws
- * what keeps it from reading the log.
- */
+/** Runs the checks that need nothing but the log. Throws what keeps it from reading the log. */
 export async function auditLog(
   reader: LogReader,
   settledBefore: Date,
   parts: number,
 ): Promise<CheckResult[]> {
-  const results: CheckResult[] = []
-  for (const part of partsOf(parts)) {
-    results.push(...(await checkLog(reader, { part, checks: logChecks(settledBefore, part) })))
-  }
-  return together(results)
+  return checkLog(reader, {
+    parts,
+    whole: wholeLogChecks(),
+    ofPart: async part => logChecks(settledBefore, part),
+  })
 }
 
 /**
@@ -68,20 +76,43 @@ export async function auditLog(
  * against the shop. Throws what keeps it from reading the log or the database.
  */
 export async function audit(parts: AuditParts, settledBefore: Date): Promise<CheckResult[]> {
-  const { db, eventStore, codec, projections } = parts
-  const proof = await checkProof({ ...parts.audit, eventStore })
-  const log: CheckResult[] = []
-  for (const part of partsOf(parts.logParts ?? partsFor(await eventStore.head()))) {
-    const mails = await mailsAreOneAnEvent({ ...parts, settledBefore }, part)
-    const checks = [...logChecks(settledBefore, part), mails]
-    log.push(...(await checkLog({ eventStore, codec }, { part, checks })))
-  }
-  const results = [...proof, ...together(log)]
+  const { db, eventStore, codec, projections, onProgress = () => undefined } = parts
+  const newest = Number(await eventStore.head())
+  const progress = (step: string) => (position: bigint) =>
+    onProgress(step, Math.min(Number(position), newest), newest)
+  const proof = await checkProof({ ...parts.audit, eventStore }, progress('signatures'))
+  const results = [...proof, ...(await checkLogAndMails(parts, settledBefore))]
   const head = () => eventStore.head()
-  const read = (projection: Projection, after: bigint) =>
-    readBatches({ eventStore, codec }, [projection], { after })
   for (const projection of projections) {
+    const onRead = progress(`projection ${projection.name}`)
+    const read = async function* (each: Projection, after: bigint) {
+      for await (const batch of readBatches({ eventStore, codec }, [each], { after })) {
+        yield batch
+        onRead(batch.position)
+      }
+    }
     results.push(await checkProjection({ db, head, read }, projection))
   }
   return results
+}
+
+async function checkLogAndMails(parts: AuditParts, settledBefore: Date): Promise<CheckResult[]> {
+  const { db, eventStore, codec, onProgress } = parts
+  const head = await eventStore.head()
+  const count = parts.logParts ?? partsFor(head)
+  return withOutbox({ db, settledBefore }, count, outbox =>
+    checkLog(
+      { eventStore, codec },
+      {
+        parts: count,
+        whole: wholeLogChecks(),
+        ofPart: async part => [
+          ...logChecks(settledBefore, part),
+          await mailsAreOneAnEvent({ ...parts, outbox }, part),
+        ],
+        onRead: position => onProgress?.('log', Number(position), Number(head)),
+        onPart: done => onProgress?.('orders, stock and mails', done, count),
+      },
+    ),
+  )
 }

@@ -2,7 +2,9 @@
 import type { EventStore, RecordedEvent } from '../../eventstore/port.ts'
 import { isTransient } from '../../kit/transient.ts'
 import type { ReadEvent } from '../../projections/projection.ts'
-import type { Part } from './parts.ts'
+import { divide, readPart, type Seen, type SeenEvent } from './dividedLog.ts'
+import { type Part, partsOf } from './parts.ts'
+import { createSpill, type Spill, withTemporary } from './spill.ts'
 
 export interface CheckResult {
   check: string
@@ -17,7 +19,7 @@ export interface CheckResult {
 export interface LogCheck {
   name: string
   /** Takes one event, `event` only where it could be decoded. Gives what is wrong with it. */
-  see(recorded: RecordedEvent, event: ReadEvent | undefined): readonly string[]
+  see(recorded: Seen, event: ReadEvent | undefined): readonly string[]
   /** What the log as a whole does not add up to. */
   conclude(): Iterable<string> | AsyncIterable<string>
   examined(): number
@@ -25,7 +27,11 @@ export interface LogCheck {
 
 export interface LogReader {
   eventStore: Pick<EventStore, 'readAll'>
-  codec: { decode(recorded: RecordedEvent): Promise<ReadEvent> }
+  codec: {
+    decode(recorded: RecordedEvent): Promise<ReadEvent>
+    /** Undefined where it needs a key. */
+    decodeNow?(recorded: RecordedEvent): ReadEvent | undefined
+  }
 }
 
 /** Of one check; how many there are in all is said, too. */
@@ -44,23 +50,78 @@ export function createFindings() {
   }
 }
 
-export interface PartChecks {
-  part: Part
-  checks: readonly LogCheck[]
+/** Told how far a step of the audit is. */
+export type OnProgress = (step: string, done: number, of: number) => void
+
+export interface LogPlan {
+  parts: number
+  /** Checks that remember nothing of single events. */
+  whole: readonly LogCheck[]
+  /** Checks that remember what belongs to a part. */
+  ofPart(part: Part): Promise<readonly LogCheck[]>
+  /** Told the position of every event that is read, and then each part that is checked. */
+  onRead?: ((position: bigint) => void) | undefined
+  onPart?: ((done: number) => void) | undefined
 }
 
 /**
- * Reads the whole log once for all checks of a part together. An event that cannot be decoded is
- * shown to the checks as it is; behind the first part, one that no check remembers is not decoded.
+ * Reads the log once. A short one is checked at once; a long one is divided into temporary files
+ * meanwhile, which are read part by part: time grows in proportion to its length, and memory does
+ * not grow. An event that cannot be decoded is shown to the checks as it is.
  */
-export async function checkLog(
+export async function checkLog(reader: LogReader, plan: LogPlan): Promise<CheckResult[]> {
+  if (plan.parts > 1) return withTemporary(directory => checkDivided(reader, plan, directory))
+  const results: CheckResult[] = []
+  for (const part of partsOf(1)) {
+    const checks = [...plan.whole, ...(await plan.ofPart(part))]
+    results.push(...(await runChecks(checks, readDecoded(reader, plan))))
+  }
+  return together(results)
+}
+
+async function checkDivided(
+  reader: LogReader,
+  plan: LogPlan,
+  directory: string,
+): Promise<CheckResult[]> {
+  const spill = createSpill(directory, 'log', plan.parts)
+  const dividing = dividedMeanwhile(spill, plan.parts, readDecoded(reader, plan))
+  const results = await runChecks(plan.whole, dividing)
+  await spill.flush()
+  for (const part of partsOf(plan.parts)) {
+    results.push(...(await runChecks(await plan.ofPart(part), readPart(spill, part.index))))
+    plan.onPart?.(part.index + 1)
+  }
+  return together(results)
+}
+
+async function* readDecoded(
   { eventStore, codec }: LogReader,
-  { part, checks }: PartChecks,
+  { onRead }: Pick<LogPlan, 'onRead'>,
+): AsyncGenerator<SeenEvent> {
+  for await (const recorded of eventStore.readAll()) {
+    yield { recorded, event: await decoded(codec, recorded) }
+    onRead?.(recorded.position)
+  }
+}
+
+async function* dividedMeanwhile(
+  spill: Spill,
+  parts: number,
+  events: AsyncIterable<SeenEvent>,
+): AsyncGenerator<SeenEvent> {
+  for await (const seen of events) {
+    await divide(spill, parts, seen)
+    yield seen
+  }
+}
+
+async function runChecks(
+  checks: readonly LogCheck[],
+  events: AsyncIterable<SeenEvent>,
 ): Promise<CheckResult[]> {
   const found = new Map(checks.map(check => [check, createFindings()]))
-  for await (const recorded of eventStore.readAll()) {
-    const isRead = part.isFirst || part.concerns(recorded) || part.has(recorded.id)
-    const event = isRead ? await decoded(codec, recorded) : undefined
+  for await (const { recorded, event } of events) {
     for (const [check, findings] of found) {
       for (const finding of check.see(recorded, event)) findings.add(finding)
     }
@@ -74,15 +135,17 @@ export async function checkLog(
 }
 
 /** Undefined for what cannot be decoded. */
-function decoded(codec: LogReader['codec'], recorded: RecordedEvent) {
-  return codec.decode(recorded).catch(error => {
+async function decoded(codec: LogReader['codec'], recorded: RecordedEvent) {
+  try {
+    return codec.decodeNow?.(recorded) ?? (await codec.decode(recorded))
+  } catch (error) {
     if (isTransient(error)) throw error
     return undefined
-  })
+  }
 }
 
-/** What a check has found in all parts. */
-export function together(results: readonly CheckResult[]): CheckResult[] {
+/** What checks of the same name have found in all parts. */
+function together(results: readonly CheckResult[]): CheckResult[] {
   const byName = new Map<string, CheckResult>()
   for (const result of results) {
     const { check, examined, findings, count } = byName.get(result.check) ?? nothingIn(result.check)

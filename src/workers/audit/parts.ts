@@ -1,42 +1,41 @@
 // Parts of what a log tells about: checks that remember each order, stream or id run on one part
 // after another, so that what they remember at a time is bounded however long the log is.
-import type { RecordedEvent } from '../../eventstore/port.ts'
 
 export interface Part {
-  /** Whether an order, a stream, a product or an event belongs to this part; each is in one. */
+  /** Whether an order, a product or an event belongs to this part; each is in one. */
   has(key: string): boolean
-  /** Whether anything that an event is about belongs to this part. */
-  concerns(recorded: RecordedEvent): boolean
-  /** Which part of how many this is. */
+  /** The same of a stream, which is where what it is about is. */
+  hasStream(stream: string): boolean
   index: number
-  of: number
-  /** What needs no memory is checked with the first part only. */
-  isFirst: boolean
 }
 
 /** Events whose orders, streams and ids are remembered at a time; it takes some 60 MB. */
 const eventsPerPart = 100_000
+/** Of a store whose positions are not counted one by one the head says more than there are. */
+const partsMax = 1_024
 
-/** In how many parts a log of so many events is checked. */
-export function partsFor(events: bigint): number {
-  return Math.max(1, Math.ceil(Number(events) / eventsPerPart))
+/** In how many parts a log with this head is checked. */
+export function partsFor(head: bigint): number {
+  return Math.min(partsMax, Math.max(1, Math.ceil(Number(head) / eventsPerPart)))
 }
 
 /** All parts, of which each thing of the log belongs to one. */
 export function partsOf(count: number): Part[] {
-  return Array.from({ length: count }, (_, index) => partOf(index, count))
+  return Array.from({ length: count }, (_, index) => ({
+    has: key => partOf(key, count) === index,
+    hasStream: stream => partOf(keyOfStream(stream), count) === index,
+    index,
+  }))
 }
 
-function partOf(index: number, of: number): Part {
-  const has = (key: string) => of === 1 || hash(key) % of === index
-  const isAbout = (key: unknown) => typeof key === 'string' && has(key)
-  return {
-    has,
-    concerns: ({ data }) => isAbout(data.orderId) || isAbout(data.productId),
-    index,
-    of,
-    isFirst: index === 0,
-  }
+/** Which of so many parts a key belongs to. */
+export function partOf(key: string, count: number): number {
+  return count === 1 ? 0 : hash(key) % count
+}
+
+/** What a stream is about: the id of an order behind `order-`. */
+export function keyOfStream(stream: string): string {
+  return stream.slice(stream.indexOf('-') + 1)
 }
 
 /** FNV-1a, which spreads identifiers evenly. */

@@ -6,16 +6,25 @@ import { checkMark, checkTail } from '../../commands/sealCheck.ts'
 import { type CheckResult, createFindings } from './logCheck.ts'
 
 /** Runs both checks in bounded memory. */
-export async function checkProof(parts: ChainParts): Promise<CheckResult[]> {
-  return [await checkLogIsSigned(parts), ...(await checkState(parts))]
+export async function checkProof(
+  parts: ChainParts,
+  onChecked?: (position: bigint) => void,
+): Promise<CheckResult[]> {
+  return [await checkLogIsSigned(parts, onChecked), ...(await checkState(parts))]
 }
 
-async function checkLogIsSigned(parts: ChainParts): Promise<CheckResult> {
+async function checkLogIsSigned(
+  parts: ChainParts,
+  onChecked?: (position: bigint) => void,
+): Promise<CheckResult> {
   const findings = createFindings()
   let examined = 0
   for await (const checked of checkChain(parts)) {
     if (checked.fault !== undefined) findings.add(told(checked.fault))
-    else examined += checked.events
+    else {
+      examined += checked.events
+      onChecked?.(checked.checkpoint.position)
+    }
   }
   const tail = await checkTail(parts, await parts.book.last())
   const mark = await checkMark(parts)

@@ -1,0 +1,79 @@
+// The log, divided into parts: what checks have to remember of an event goes to the parts of the
+// order, product, stream and id that it is about. Personal text is not written.
+import { eventSchemas } from '../../domain/events.ts'
+import { personalPaths, personalTexts, withTexts } from '../../domain/personal.ts'
+import { erasedText } from '../../domain/types.ts'
+import type { RecordedEvent } from '../../eventstore/port.ts'
+import type { ReadEvent } from '../../projections/projection.ts'
+import { hasTemplate } from '../mails/outbox.ts'
+import { keyOfStream, partOf } from './parts.ts'
+import type { Spill } from './spill.ts'
+
+/** Where an event is: all that checks see of one that cannot be decoded. */
+export type Seen = Pick<RecordedEvent, 'id' | 'position' | 'stream' | 'revision' | 'type'>
+
+/** What `see` of a check takes. */
+export interface SeenEvent {
+  recorded: Seen
+  event: ReadEvent | undefined
+}
+
+/** Its place, or the event itself beside its position. */
+type Line = [position: string, ...place: [string, number, string, string] | [ReadEvent]]
+
+const personalOf = new Map(
+  Object.entries(eventSchemas).map(([type, schema]) => [type, personalPaths(schema)]),
+)
+
+/** Writes an event to the parts that look at it: as a whole only where they look at its data. */
+export async function divide(
+  spill: Spill,
+  parts: number,
+  { recorded, event }: SeenEvent,
+): Promise<void> {
+  const whole = new Set<number>()
+  for (const key of keysOf(event)) whole.add(partOf(key, parts))
+  if (event !== undefined && whole.size > 0) {
+    const text = JSON.stringify([`${event.position}`, withoutPersonal(event)])
+    for (const part of whole) await spill.add(part, text)
+  }
+  const { position, stream, revision, id, type } = recorded
+  const places = new Set([partOf(keyOfStream(stream), parts), partOf(id, parts)])
+  for (const part of places) {
+    if (whole.has(part)) continue
+    await spill.add(part, JSON.stringify([`${position}`, stream, revision, id, type]))
+  }
+}
+
+/** Orders and products that an event is about, and its id where a mail belongs to it. */
+function* keysOf(event: ReadEvent | undefined): Generator<string> {
+  if (event === undefined) return
+  const { data } = event
+  if ('orderId' in data && typeof data.orderId === 'string') yield data.orderId
+  if ('productId' in data && typeof data.productId === 'string') yield data.productId
+  if (hasTemplate(event)) yield event.id
+}
+
+function withoutPersonal(event: ReadEvent): object {
+  const { position: _, ...rest } = event
+  const paths = personalOf.get(event.type) ?? []
+  if (paths.length === 0) return rest
+  const texts = Object.keys(personalTexts(event.data, paths))
+  const erased = Object.fromEntries(texts.map(path => [path, erasedText]))
+  return { ...rest, data: withTexts(event.data, erased) }
+}
+
+/** What `divide` has written to a part, in the order of the log. */
+export async function* readPart(spill: Spill, part: number): AsyncGenerator<SeenEvent> {
+  for await (const text of spill.read(part)) {
+    const line: Line = JSON.parse(text)
+    const position = BigInt(line[0])
+    if (line.length === 2) {
+      const event = { ...line[1], position }
+      yield { recorded: event, event }
+    } else {
+      const [, stream, revision, id, type] = line
+      yield { recorded: { position, stream, revision, id, type }, event: undefined }
+    }
+  }
+}
