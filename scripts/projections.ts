@@ -9,6 +9,7 @@ import { projectionStates } from '../src/projections/orderQueries.ts'
 import type { Projection } from '../src/projections/projection.ts'
 import { rebuild } from '../src/projections/rebuild.ts'
 import { rebuildStates } from '../src/projections/rebuildStates.ts'
+import { amountOf, linesOf } from '../src/projections/rowDifferences.ts'
 import { rollBack } from '../src/projections/swap.ts'
 import { logFor } from '../src/workers/logReader.ts'
 import { reactions } from '../src/workers/reactions.ts'
@@ -22,9 +23,10 @@ const usage = `Usage: npm run projections -- status
 
   status    shows how far each projection is, what is parked for it, and its last rebuild
   rebuild   reads the log from its first event into new tables beside the old ones, which serve
-            until the new ones take their place, and says whether both were equal. Several
-            projections share one reading. The shop may be running or not; after a kill the same
-            command, or a running worker, goes on where it was.
+            until the new ones take their place, and says whether both were equal: of tables that
+            were not, how many rows differ, and the first 20 keys. Several projections share
+            one reading. The shop may be running or not; after a kill the same command, or a
+            running worker, goes on where it was.
   rollback  puts the tables back that the last rebuild has replaced, and keeps those of now
 
 Projections: ${names.join(', ')}
@@ -118,6 +120,12 @@ async function rebuildAll(
     bars.stop()
     for (const { name, position, matches } of rebuilt) {
       console.log(`${name.padEnd(16)} at ${position}, ${comparison(matches)}`)
+    }
+    for (const { name, differences } of rebuilt) {
+      for (const each of differences) {
+        console.error(`${name}: table ${each.table}, old against new: ${amountOf(each)}`)
+        for (const line of linesOf(each)) console.error(`${name}: ${line}`)
+      }
     }
     if (rebuilt.some(({ matches }) => matches === false)) process.exitCode = 1
   } catch (error) {

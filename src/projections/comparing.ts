@@ -1,6 +1,9 @@
 // Compares tables that are being rebuilt with those that serve.
 import { type Kysely, sql } from 'kysely'
-import type { Member } from './filling.ts'
+import { positionOf } from './checkpoints.ts'
+import { fill, type Member } from './filling.ts'
+import type { Rebuilding } from './rebuild.ts'
+import { differingTables, keepHashes, type TableDifferences } from './rowDifferences.ts'
 import { digestOf } from './shadow.ts'
 import type { Tables } from './tables.ts'
 
@@ -94,4 +97,26 @@ export async function compare(
   if (!positions.has(projection.name)) return undefined
   const digest = await patiently(db, trx => digestOf(trx, projection, shadow))
   return (await digests).get(projection.name) === digest
+}
+
+/**
+ * Names the rows in which the live tables differ from new ones that are filled as far or less far:
+ * what is live now is kept in one moment, and the new ones follow up to there.
+ */
+export async function findDifferences(
+  db: Db,
+  member: Member,
+  on: Rebuilding,
+): Promise<TableDifferences[]> {
+  const { projection, shadow } = member
+  const upTo = await db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async trx => {
+      await sql`set local statement_timeout = 0; set local lock_timeout = 0`.execute(trx)
+      await keepHashes(trx, projection.tables, shadow)
+      return positionOf(trx, projection.name)
+    })
+  await fill(db, [{ member, upTo }], on)
+  return patiently(db, trx => differingTables(trx, projection.tables, shadow))
 }

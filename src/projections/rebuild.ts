@@ -4,11 +4,19 @@ import { allDone } from '../kit/allDone.ts'
 import { createSlots, type Slots } from '../kit/slots.ts'
 import { isTransient } from '../kit/transient.ts'
 import { ensureCheckpoints, isLeaseLost, positionOf } from './checkpoints.ts'
-import { compare, type Live, lookAtLive, nearEnough, patiently } from './comparing.ts'
+import {
+  compare,
+  findDifferences,
+  type Live,
+  lookAtLive,
+  nearEnough,
+  patiently,
+} from './comparing.ts'
 import { type Batch, parkedStreams } from './engine.ts'
 import { fill, type Member, turnOf, writersMax } from './filling.ts'
 import type { Projection } from './projection.ts'
 import { begin, fail, finish, holdTurn, type Resumed, savePosition } from './rebuildStates.ts'
+import type { TableDifferences } from './rowDifferences.ts'
 import {
   addKeys,
   analyze,
@@ -50,6 +58,8 @@ export interface Rebuilt {
   position: bigint
   /** Whether the new tables were equal to the old ones; undefined for another version of them. */
   matches: boolean | undefined
+  /** Where they were not: which rows of which tables. */
+  differences: readonly TableDifferences[]
 }
 
 /** One at a time beside the indexes of others: it takes two sessions of a pool that is shared. */
@@ -213,6 +223,7 @@ async function conclude(
   { on, target, matches }: { on: Rebuilding; target: bigint; matches: boolean | undefined },
 ): Promise<Rebuilt> {
   const { projection } = member
+  const differences = matches === false ? await findDifferences(db, member, on) : []
   await fill(db, [{ member, upTo: target }], on)
   for (;;) {
     const upTo = await positionOf(db, projection.name)
@@ -220,6 +231,6 @@ async function conclude(
     await fill(db, [{ member, upTo }], on)
   }
   const position = await swap(db, member, on)
-  await finish(db, turnOf(member), matches)
-  return { name: projection.name, position, matches }
+  await finish(db, turnOf(member), { matches, differences })
+  return { name: projection.name, position, matches, differences }
 }

@@ -1,6 +1,7 @@
 // How far rebuilds are, so that anyone can watch them and whoever comes next can go on.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { holdableText } from '../kit/holdable.ts'
+import type { TableDifferences } from './rowDifferences.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -12,6 +13,8 @@ export interface RebuildState {
   position: bigint
   target: bigint
   matches: boolean | null
+  /** Where it is false: which rows of which tables. */
+  differences: readonly TableDifferences[] | null
   error: string | null
   startedAt: Date
   updatedAt: Date
@@ -40,6 +43,7 @@ export async function begin(db: Db, { name, version }: Named, target: bigint): P
       version = excluded.version,
       target = excluded.target,
       matches = null,
+      differences = null,
       error = null,
       position = case
         when r.version = excluded.version and r.state in ('running', 'failed') then r.position
@@ -59,7 +63,7 @@ export async function request(db: Db, { name, version }: Named): Promise<void> {
     values (${name}, ${version}, 'requested')
     on conflict (name) do update
     set state = 'requested', version = ${version}, position = 0, target = 0, matches = null,
-      error = null, started_at = now(), updated_at = now()
+      differences = null, error = null, started_at = now(), updated_at = now()
     where rebuilds.state <> 'running'
   `.execute(db)
 }
@@ -110,10 +114,16 @@ export async function holdTurn(db: Db, { name, epoch }: Turn): Promise<void> {
 }
 
 /** The new tables serve. */
-export async function finish(db: Db, turn: Turn, matches: boolean | undefined): Promise<void> {
+export async function finish(
+  db: Db,
+  turn: Turn,
+  outcome: { matches: boolean | undefined; differences: readonly TableDifferences[] },
+): Promise<void> {
+  const { matches = null, differences } = outcome
+  const told = matches === false ? holdableText(JSON.stringify(differences)) : null
   await sql`
     update shop.rebuilds
-    set state = 'done', matches = ${matches ?? null}, updated_at = now()
+    set state = 'done', matches = ${matches}, differences = ${told}::json, updated_at = now()
     where name = ${turn.name} and epoch = ${turn.epoch}
   `.execute(db)
 }
@@ -130,8 +140,8 @@ export async function fail(db: Db, names: readonly string[], error: string): Pro
 /** The last rebuild of each projection, or of one. */
 export async function rebuildStates(db: Db, name?: string): Promise<RebuildState[]> {
   const { rows } = await sql<RebuildState>`
-    select name, version, state, position, target, matches, error, started_at as "startedAt",
-      updated_at as "updatedAt"
+    select name, version, state, position, target, matches, differences, error,
+      started_at as "startedAt", updated_at as "updatedAt"
     from shop.rebuilds
     where ${name ?? null}::text is null or name = ${name ?? null}
     order by name

@@ -19,15 +19,57 @@ export interface RowDifferences {
   first: readonly { kind: 'extra' | 'missing' | 'different'; key: string }[]
 }
 
-/** Keeps the key and a hash of each row of a serving table, as the transaction of `db` sees it. */
-export async function keepHashes(db: Db, from: TableAt, to: TableAt): Promise<void> {
-  await sql`
-    create table ${sql.id(to.schema, to.table)} as ${await keyedHashes(db, from)}
-  `.execute(db)
+/** A table with rows that differ. */
+export interface TableDifferences extends RowDifferences {
+  table: string
 }
 
-/** Compares what `keepHashes` has kept with the rows of a fresh table. */
-export async function differingRows(
+/** Of each table so many keys are named. */
+export const keysMax = 20
+
+/** How many rows of a table differ, in one line. */
+export function amountOf({ different, missing, extra }: RowDifferences): string {
+  return `${different} different, ${missing} missing, ${extra} extra`
+}
+
+/** Each key that is named, in a line of its own. */
+export function linesOf({ table, first }: TableDifferences): string[] {
+  return first.map(({ kind, key }) => `${table}: ${kind} row ${key}`)
+}
+
+const keptIn = (schema: string, table: string) => ({ schema, table: `kept_${table}` })
+
+/**
+ * Keeps keys and hashes of the rows of serving tables in a schema, as the transaction of `db` sees
+ * them.
+ */
+export async function keepHashes(db: Db, tables: readonly string[], schema: string): Promise<void> {
+  for (const table of tables) {
+    const kept = keptIn(schema, table)
+    await sql`drop table if exists ${sql.id(kept.schema, kept.table)}`.execute(db)
+    await sql`
+      create table ${sql.id(kept.schema, kept.table)}
+        as ${await keyedHashes(db, { schema: 'readmodel', table })}
+    `.execute(db)
+  }
+}
+
+/** Compares what `keepHashes` has kept in a schema with the rows of fresh tables there. */
+export async function differingTables(
+  db: Db,
+  tables: readonly string[],
+  schema: string,
+): Promise<TableDifferences[]> {
+  const found: TableDifferences[] = []
+  for (const table of tables) {
+    const on = { kept: keptIn(schema, table), fresh: { schema, table }, max: keysMax }
+    const rows = await differingRows(db, on)
+    if (rows.first.length > 0) found.push({ table, ...rows })
+  }
+  return found
+}
+
+async function differingRows(
   db: Db,
   tables: { kept: TableAt; fresh: TableAt; max: number },
 ): Promise<RowDifferences> {

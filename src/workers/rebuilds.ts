@@ -70,7 +70,9 @@ async function rebuildTogether(
   const { db, log } = parts
   const onProgress = () => undefined
   const rebuilt = await rebuild(db, due, { ...logFor(parts), onProgress, signal })
-  for (const { name, position, matches } of rebuilt) {
-    log.info({ projection: name, position: String(position), matches }, 'rebuilt')
+  for (const { name, position, matches, differences } of rebuilt) {
+    const told = { projection: name, position: String(position), matches }
+    if (matches === false) log.warn({ ...told, differences }, 'rebuilt: the old rows were others')
+    else log.info(told, 'rebuilt')
   }
 }

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { projections } from '../../src/projections/index.ts'
+import { rebuildStates } from '../../src/projections/rebuildStates.ts'
 import { audit } from '../../src/workers/audit/audit.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { moveOrder, newOrder, newProduct } from '../support/goods.ts'
@@ -164,19 +165,57 @@ describe('mails that are queued', () => {
   })
 })
 
+function runScript(name: string, args: readonly string[], env: Record<string, string> = {}) {
+  return new Promise<{ code: number; output: string }>(resolve => {
+    execFile(
+      process.execPath,
+      [join(project, 'scripts', name), ...args],
+      { env: { ...process.env, ...shop.env, ...env } },
+      (error, stdout, stderr) => {
+        const code = typeof error?.code === 'number' ? error.code : error === null ? 0 : -1
+        resolve({ code, output: stdout + stderr })
+      },
+    )
+  })
+}
+
+describe('npm run projections -- rebuild', () => {
+  it('ends with 1 and names the rows of tables that were not equal, then with 0', async () => {
+    await shop.back.pool.query(`
+      update readmodel.orders set country = 'Nowhere' where order_id = '${ids.other}';
+      delete from readmodel.stock_movements where order_id = '${ids.order}';
+      insert into readmodel.carts
+      select ('01980000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, null, '[]', 0, now()
+      from generate_series(1, 30) n;
+    `)
+    const { code, output } = await runScript('projections.ts', [
+      ...['rebuild', 'orders', 'stock', 'carts', 'customers'],
+    ])
+    expect(code).toBe(1)
+    expect(output).toMatch(/orders +at \d+, DIFFERENT/)
+    expect(output).toMatch(/customers +at \d+, equal/)
+    expect(output).toContain(
+      'orders: table orders, old against new: 1 different, 0 missing, 0 extra',
+    )
+    expect(output).toContain(`orders: orders: different row {"order_id" : "${ids.other}"}`)
+    expect(output).not.toContain(ids.order)
+    expect(output).toMatch(/table stock_movements, old against new: 0 different, 2 missing/)
+    expect(output).toContain(
+      'carts: table carts, old against new: 0 different, 0 missing, 30 extra',
+    )
+    expect(output).toContain('01980000-0000-7000-8000-000000000020')
+    expect(output).not.toContain('01980000-0000-7000-8000-000000000021')
+    const [state] = await rebuildStates(shop.back.db, 'orders')
+    const first = [{ kind: 'different', key: `{"order_id" : "${ids.other}"}` }]
+    expect(state).toMatchObject({ matches: false, differences: [{ table: 'orders', first }] })
+    const again = await runScript('projections.ts', ['rebuild', 'orders', 'stock', 'carts'])
+    expect(again).toMatchObject({ code: 0, output: expect.not.stringContaining('DIFFERENT') })
+  })
+})
+
 describe('npm run audit', () => {
   const run = (env: Record<string, string> = {}, args: readonly string[] = ['--grace', '0']) =>
-    new Promise<{ code: number; output: string }>(resolve => {
-      execFile(
-        process.execPath,
-        [join(project, 'scripts/audit.ts'), ...args],
-        { env: { ...process.env, ...shop.env, ...env } },
-        (error, stdout, stderr) => {
-          const code = typeof error?.code === 'number' ? error.code : error === null ? 0 : -1
-          resolve({ code, output: stdout + stderr })
-        },
-      )
-    })
+    runScript('audit.ts', args, env)
 
   it('ends with 0 where the books are in order', async () => {
     const { code, output } = await run()

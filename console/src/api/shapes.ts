@@ -89,6 +89,7 @@ export interface Rebuild {
   version: number
   progress: number
   matches: boolean | null
+  differences: readonly { table: string; first: readonly { key: string }[] }[] | null
   error: string | null
   startedAt: string
   updatedAt: string

@@ -103,9 +103,12 @@ function Progress({ of: { name, progress, state } }: { of: Rebuild }) {
   )
 }
 
-function outcomeOf({ state, error, matches, updatedAt }: Rebuild): string {
+function outcomeOf({ state, error, matches, differences, updatedAt }: Rebuild): string {
   if (state === 'failed') return `Failed: ${error ?? 'unknown'}`
   const compared =
     matches === null ? '' : matches ? ', equal to the old one' : ', not as the old one'
-  return `Rebuilt ${timeText(updatedAt)}${compared}`
+  const rows = (differences ?? []).map(
+    ({ table, first }) => `${table}: ${first.map(({ key }) => key).join(', ')}`,
+  )
+  return [`Rebuilt ${timeText(updatedAt)}${compared}`, ...rows].join('; ')
 }

@@ -12,6 +12,7 @@ import {
   rebuildStates,
   request as requestRebuild,
 } from '../../projections/rebuildStates.ts'
+import { keysMax } from '../../projections/rowDifferences.ts'
 import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { createProgressStreams, type ProgressStreams, wantsEvents } from '../progressStream.ts'
@@ -35,6 +36,20 @@ const state = {
   parked: count,
 }
 const ProjectionSummary = Type.Object(state, strict)
+/** Rows that the old tables had otherwise; of each table the first keys. */
+const Difference = Type.Object(
+  {
+    table: text(100),
+    different: count,
+    missing: count,
+    extra: count,
+    first: many(
+      Type.Object({ kind: Type.Enum(['different', 'missing', 'extra']), key: text(4_000) }, strict),
+      keysMax,
+    ),
+  },
+  strict,
+)
 const Rebuild = Type.Object(
   {
     name: text(100),
@@ -44,6 +59,7 @@ const Rebuild = Type.Object(
     target: Position,
     progress: Type.Number({ minimum: 0, maximum: 1 }),
     matches: nullable(Type.Boolean()),
+    differences: nullable(many(Difference, 20)),
     error: nullable(text(2_000)),
     startedAt: time,
     updatedAt: time,
@@ -170,10 +186,11 @@ export function followerNamed({ reactions }: ApiContext, name: string): Follower
 }
 
 function rebuildBody(rebuild: RebuildState): Static<typeof Rebuild> {
-  const { position, target, startedAt, updatedAt, ...rest } = rebuild
+  const { position, target, startedAt, updatedAt, differences, ...rest } = rebuild
   const share = target === 0n ? 0 : Math.min(1, Number(position) / Number(target))
   return {
     ...rest,
+    differences: differences?.map(each => ({ ...each, first: [...each.first] })) ?? null,
     position: String(position),
     target: String(target),
     progress: rest.state === 'done' ? 1 : share,
