@@ -213,6 +213,11 @@ inBrowser('the staff', () => {
     const customer = await shop.person()
     await customer.client.patch('/auth/profile', { firstName: 'Ada', lastName: 'Quist' })
     const { id, number } = await paidOrder(customer)
+    // Names come from another read model than the order: what is searched for has to be there.
+    await waitFor('the order among those found', async () => {
+      const { body } = await shop.admin.client.get('/orders?search=ada%20quist')
+      return body.total === 1
+    })
     await go('/sales')
     const box = page.getByRole('searchbox', { name: /^Search orders/ })
     await box.fill('ada quist')

@@ -1,6 +1,6 @@
 // The PostgreSQL and Redis of a whole test run, in a temporary directory of their own.
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
+import { freemem, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startLocalPostgres } from '../../src/infra/local/postgres.ts'
 import { postmaster, serves } from '../../src/infra/local/postgresCluster.ts'
@@ -22,19 +22,34 @@ export interface TestServers {
 }
 
 /** A directory that a server running as another user can enter, too; the caller removes it. */
-export async function temporaryDirectory(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), prefix))
+export const temporaryDirectory = (): Promise<string> => directoryUnder(tmpdir())
+
+async function directoryUnder(parent: string): Promise<string> {
+  const directory = await mkdtemp(join(parent, prefix))
   await chmod(directory, 0o755)
   return directory
 }
 
+const memory = '/dev/shm'
+/** The databases of all test files together stay far below this. */
+const roomNeeded = 8 * 2 ** 30
+
+/** In memory where there is room: what waits for the disk there waits for nothing. */
+async function placeForServers(): Promise<string> {
+  const space = await statfs(memory).catch(() => undefined)
+  const room = Math.min(space ? space.bavail * space.bsize : 0, freemem())
+  return room >= roomNeeded ? memory : tmpdir()
+}
+
 /**
- * Starts both, as safe against crashes as the shop demands them. TEST_DATABASE_URL (of a
- * superuser) and TEST_REDIS_URL (whose data is deleted) name servers to use instead.
+ * Starts both, with the same settings for safety against crashes as the shop demands them.
+ * TEST_DATABASE_URL (of a superuser) and TEST_REDIS_URL (whose data is deleted) name servers to
+ * use instead.
  */
 export async function startTestServers(env: NodeJS.ProcessEnv): Promise<TestServers> {
-  await sweep()
-  const directory = await temporaryDirectory()
+  await sweep(tmpdir())
+  await sweep(memory)
+  const directory = await directoryUnder(await placeForServers())
   await writeFile(join(directory, 'owner'), ownerMark(process.pid))
   const postgres = env.TEST_DATABASE_URL
     ? undefined
@@ -55,10 +70,10 @@ export async function startTestServers(env: NodeJS.ProcessEnv): Promise<TestServ
 }
 
 // A run that was killed leaves its servers behind; the next run ends them.
-async function sweep(): Promise<void> {
-  const names = (await readdir(tmpdir())).filter(name => name.startsWith(prefix))
-  for (const name of names) {
-    const directory = join(tmpdir(), name)
+async function sweep(parent: string): Promise<void> {
+  const entries = await readdir(parent).catch(() => [])
+  for (const name of entries.filter(entry => entry.startsWith(prefix))) {
+    const directory = join(parent, name)
     const owner = await readFile(join(directory, 'owner'), 'utf8').catch(() => '')
     const pid = Number.parseInt(owner, 10)
     if (!pid || (isRunning(pid) && ownerMark(pid) === owner)) continue
