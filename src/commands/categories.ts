@@ -67,8 +67,12 @@ export const changeCategory: Command<typeof ChangeCategory> = {
   input: ChangeCategory,
   async run(shop, input, envelope) {
     const { categoryId, name } = input
-    const { state, handled } = await shop.categories.load(categoryId)
-    const isNew = !handled.has(envelope.commandId) && state.status === 'listed'
+    const { commandId } = envelope
+    const [{ state }, handled] = await Promise.all([
+      shop.categories.load(categoryId),
+      shop.categories.handled(categoryId, [commandId]),
+    ])
+    const isNew = !handled.has(commandId) && state.status === 'listed'
     if (!isNew || name === undefined || isSame(name, state.name)) {
       const changed = await shop.categories.decide(categoryId, envelope, now =>
         category.change(now, input),

@@ -78,7 +78,8 @@ export const bookOpeningStock: Command<typeof StockForLedger> = {
   input: StockForLedger,
   async run(shop, input, envelope) {
     const { productId } = input
-    const { handled } = await shop.stock.load(productId)
+    const commandIds = input.writeOffs.map(({ commandId }) => commandId)
+    const handled = await shop.stock.handled(productId, commandIds)
     const writeOffs = input.writeOffs.filter(({ commandId }) => !handled.has(commandId))
     const need = { ...input, writeOffs }
     const opened = await shop.stock.decide(productId, step(envelope, 'opening'), state =>

@@ -269,7 +269,10 @@ async function stateBefore({ eventStore, codec }: UndoParts, productId: string, 
 async function unlist(shop: Shop, undone: UndoneRow, envelope: Envelope) {
   const { productId, sku, revision, stock: pieces } = undone
   const now = await shop.products.load(productId)
-  if (now.revision !== revision && !now.handled.has(envelope.commandId)) return changedSince
+  if (now.revision !== revision) {
+    const { commandId } = envelope
+    if (!(await shop.products.handled(productId, [commandId])).has(commandId)) return changedSince
+  }
   const emptied = await shop.stock.decide(
     productId,
     { ...step(envelope, 'stock'), expectedRevision: pieces > 0 ? 0 : -1 },

@@ -99,8 +99,8 @@ async function submitOnce(
 }
 
 async function submittedBefore(shop: Shop, { orderId, envelope }: Placing) {
-  const { handled } = await shop.orders.load(orderId)
-  const known = handled.get(step(envelope, 'submit').commandId)
+  const { commandId } = step(envelope, 'submit')
+  const known = (await shop.orders.handled(orderId, [commandId])).get(commandId)
   if (known === undefined || known.digest === envelope.digest)
     return known && { replayed: true as const }
   return reject('command/key-reused', 'This key was used for another request.')

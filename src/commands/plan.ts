@@ -53,18 +53,22 @@ export interface Deciding<State, Event extends DomainEvent> {
   fingerprint: Fingerprint
 }
 
-/** Decides the commands of a batch one after the other, each on what the ones before led to. */
+/**
+ * Decides the commands of a batch one after the other, each on what the ones before led to.
+ * `archived` are those of them that the stream has seen too long ago to remember.
+ */
 export function planBatch<State, Event extends DomainEvent>(
   { aggregate, fingerprint }: Deciding<State, Event>,
   current: Loaded<State>,
   batch: readonly Waiting<State, Event>[],
+  archived: ReadonlyMap<string, Handled> = new Map(),
 ): Plan<State, Event> {
   const plan: Plan<State, Event> = { commands: [], events: [], state: current.state }
   const inBatch = batch.length > 1 ? new Map<string, Planned<State, Event>>() : undefined
   for (const waiting of batch) {
     const { commandId } = waiting.envelope
     const twin = inBatch?.get(commandId)
-    const before = current.handled.get(commandId)
+    const before = current.handled.get(commandId) ?? archived.get(commandId)
     let outcome: Outcome<State>
     if (isFolded(before, current)) outcome = replay(before, waiting.envelope, current.state)
     else if (twin !== undefined) outcome = repeat(twin, waiting.envelope)
@@ -172,12 +176,15 @@ export function afterWrite<State, Event extends DomainEvent>(
 }
 
 /** A stream that has no events yet. */
-export function emptyStream<State>(aggregate: { initial: State }): Loaded<State> {
+export function emptyStream<State>(
+  aggregate: { initial: State },
+  commandsMax?: number,
+): Loaded<State> {
   return {
     state: aggregate.initial,
     revision: -1,
     position: 0n,
     correlationId: undefined,
-    handled: new HandledCommands(),
+    handled: new HandledCommands(commandsMax),
   }
 }

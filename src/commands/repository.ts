@@ -4,6 +4,8 @@ import { isRejection } from '../domain/rejection.ts'
 import { type EventStore, type NewEvent, Unavailable, WrongRevision } from '../eventstore/port.ts'
 import { Lookup } from '../kit/shortLived.ts'
 import { isTransient } from '../kit/transient.ts'
+import { findArchived, findHandled } from './archivedCommands.ts'
+import type { Handled } from './handled.ts'
 import {
   afterWrite,
   emptyStream,
@@ -20,6 +22,8 @@ import { isSnapshotDue, recall, snapshotEvery, takeSnapshot } from './snapshots.
 export interface Repository<State, Event extends DomainEvent> {
   /** The state at the end of the stream as the log has it now. */
   load(id: string): Promise<Loaded<State>>
+  /** What the log has of commands to this stream, however long ago they were. */
+  handled(id: string, commandIds: readonly string[]): Promise<ReadonlyMap<string, Handled>>
   /** What this process remembers of it, however old: for guessing what will be asked for next. */
   remembered(id: string): State | undefined
   /** Forgets it: for what is not asked for again soon, and would only make others be forgotten. */
@@ -48,6 +52,8 @@ export interface RepositoryParts {
   fingerprint: Fingerprint
   /** Without them long streams are read from their beginning. */
   snapshots?: Snapshots
+  /** The most commands of a stream that are remembered; older ones are looked up in it. */
+  commandsMax?: number
 }
 
 /** What the functions below work on: a kind of aggregate, its cache, who waits on a stream. */
@@ -58,6 +64,7 @@ interface Kind<State, Event extends DomainEvent> {
   fingerprint: Fingerprint
   cache: Cache<Loaded<State>>
   snapshots: Snapshots | undefined
+  commandsMax: number | undefined
   queues: Lookup<Waiting<State, Event>[]>
   reads: Lookup<Reading<State>>
 }
@@ -71,7 +78,7 @@ interface Reading<State> {
 /** The repository of one kind of aggregate. */
 export function createRepository<State, Event extends DomainEvent>(
   aggregate: Aggregate<State, Event>,
-  { eventStore, codec, cache, fingerprint, snapshots }: RepositoryParts,
+  { eventStore, codec, cache, fingerprint, snapshots, commandsMax }: RepositoryParts,
 ): Repository<State, Event> {
   const kind: Kind<State, Event> = {
     aggregate,
@@ -80,11 +87,16 @@ export function createRepository<State, Event extends DomainEvent>(
     fingerprint,
     cache: cache<Loaded<State>>(),
     snapshots,
+    commandsMax,
     queues: new Lookup(),
     reads: new Lookup(),
   }
   return {
     load: id => refresh(kind, `${aggregate.category}-${id}`),
+    async handled(id, commandIds) {
+      const stream = `${aggregate.category}-${id}`
+      return findHandled(kind, stream, { ...(await refresh(kind, stream)), commandIds })
+    },
     remembered: id => kind.cache.get(`${aggregate.category}-${id}`)?.state,
     forget: id => kind.cache.delete(`${aggregate.category}-${id}`),
     decide: (id, envelope, decide, belief) =>
@@ -141,8 +153,8 @@ async function readEnd<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
 ): Promise<Loaded<State>> {
-  const { aggregate, cache } = kind
-  const known = cache.get(stream) ?? emptyStream(aggregate)
+  const { aggregate, cache, commandsMax } = kind
+  const known = cache.get(stream) ?? emptyStream(aggregate, commandsMax)
   const isNew = known.revision < 0 && aggregate.snapshot !== undefined
   const begun = await readOn(kind, stream, known, isNew ? snapshotEvery : undefined)
   const isLong = isNew && begun.revision + 1 >= snapshotEvery
@@ -224,11 +236,13 @@ async function settle<State, Event extends DomainEvent>(
   stream: string,
   batch: Waiting<State, Event>[],
 ): Promise<void> {
+  const commands = batch.map(({ envelope }) => envelope)
   const believed = kind.cache.get(stream) ?? newStream(kind, batch)
   let current = believed ?? (await refresh(kind, stream))
   let isCertain = believed === undefined
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    const plan = planBatch(kind, current, batch)
+    const archived = await findArchived(kind, stream, { handled: current.handled, commands })
+    const plan = planBatch(kind, current, batch, archived)
     if (plan.events.length > 0) {
       if (await write(kind, stream, current, plan)) return
     } else if (isCertain) {
@@ -244,10 +258,10 @@ async function settle<State, Event extends DomainEvent>(
 
 /** A stream that all who wait for it believe to be empty. */
 function newStream<State, Event extends DomainEvent>(
-  { aggregate }: Kind<State, Event>,
+  { aggregate, commandsMax }: Kind<State, Event>,
   batch: readonly Waiting<State, Event>[],
 ): Loaded<State> | undefined {
-  return batch.every(({ isNew }) => isNew) ? emptyStream(aggregate) : undefined
+  return batch.every(({ isNew }) => isNew) ? emptyStream(aggregate, commandsMax) : undefined
 }
 
 /**

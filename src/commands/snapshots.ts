@@ -2,7 +2,7 @@
 // its beginning. They are a shortcut: whatever is wrong with one, the log is read instead.
 import type { Aggregate, DomainEvent } from '../domain/aggregate.ts'
 import type { EventStore } from '../eventstore/port.ts'
-import { HandledCommands } from './handled.ts'
+import { type Archive, commandsMax, HandledCommands } from './handled.ts'
 import type { Loaded } from './plan.ts'
 import type { Snapshot, Snapshots } from './ports.ts'
 
@@ -14,17 +14,21 @@ interface Written {
   position: string
   correlationId: string | null
   handled: [id: string, digest: string | null, revision: number, position: string][]
+  /** Older commands, in base64; releases that forgot them wrote none. */
+  archives?: [from: number, to: number, marks: string][]
 }
 
 interface Kept<State, Event extends DomainEvent> {
   aggregate: Aggregate<State, Event>
   eventStore: EventStore
   snapshots: Snapshots | undefined
+  /** The most commands of a stream that are remembered. */
+  commandsMax?: number | undefined
 }
 
 /** What a stream had come to, if somebody has written it down and the log still has that event. */
 export async function recall<State, Event extends DomainEvent>(
-  { aggregate, eventStore, snapshots }: Kept<State, Event>,
+  { aggregate, eventStore, snapshots, commandsMax: max = commandsMax }: Kept<State, Event>,
   stream: string,
 ): Promise<Loaded<State> | undefined> {
   const form = aggregate.snapshot
@@ -32,10 +36,12 @@ export async function recall<State, Event extends DomainEvent>(
   const found = await snapshots.find(stream)
   if (found === undefined || found.version !== form.version) return undefined
   if ((await eventAt(eventStore, stream, found.revision))?.id !== found.eventId) return undefined
-  const { state: text, position, correlationId, handled }: Written = JSON.parse(found.written)
+  const written: Written = JSON.parse(found.written)
+  const { state: text, position, correlationId, handled, archives } = written
+  if (archives === undefined && found.revision + 1 >= max) return undefined
   const state = form.read(text)
   if (state === undefined) return undefined
-  const seen = new HandledCommands()
+  const seen = new HandledCommands(max, archives?.map(readArchive))
   for (const [id, digest, revision, at] of handled) {
     seen.add(id, { digest: digest ?? undefined, revision, position: BigInt(at) })
   }
@@ -46,6 +52,11 @@ export async function recall<State, Event extends DomainEvent>(
     correlationId: correlationId ?? undefined,
     handled: seen,
   }
+}
+
+function readArchive([from, to, marks]: [number, number, string]): Archive {
+  const bytes = Uint8Array.from(Buffer.from(marks, 'base64'))
+  return { from, to, marks: new Uint32Array(bytes.buffer) }
 }
 
 /** Whether a stream has got far enough since it was last looked at. */
@@ -72,6 +83,11 @@ export async function takeSnapshot<State, Event extends DomainEvent>(
       digest ?? null,
       at,
       String(where),
+    ]),
+    archives: handled.archives.map(({ from, to, marks }) => [
+      from,
+      to,
+      Buffer.from(marks.buffer).toString('base64'),
     ]),
   }
   const event = await eventAt(eventStore, stream, revision)

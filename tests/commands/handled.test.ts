@@ -1,6 +1,7 @@
 // What a stream remembers of its commands: enough for a repeat, and never more than so many.
 import { describe, expect, it } from 'vitest'
 import { HandledCommands } from '../../src/commands/handled.ts'
+import { sampleId } from '../support/samples.ts'
 
 const asked = { digest: 'abc', revision: 4, position: 17n }
 const step = { digest: undefined, revision: 5, position: 18n }
@@ -10,7 +11,6 @@ describe('handled commands', () => {
     const handled = new HandledCommands()
     handled.add('asked', asked)
     expect(handled.get('asked')).toEqual(asked)
-    expect(handled.has('asked')).toBe(true)
     expect(handled.get('other')).toBeUndefined()
   })
 
@@ -24,11 +24,22 @@ describe('handled commands', () => {
     ])
   })
 
-  it('are forgotten when there are too many, the oldest first', () => {
+  it('go to an archive when there are too many, the older half', () => {
     const handled = new HandledCommands()
-    for (let n = 0; n < 10_003; n += 1) handled.add(`command-${n}`, { ...step, revision: n })
-    expect(handled.size).toBe(10_000)
-    expect(handled.has('command-2')).toBe(false)
-    expect(handled.get('command-3')?.revision).toBe(3)
+    for (let n = 0; n < 10_003; n += 1) handled.add(sampleId(n), { ...step, revision: n })
+    expect(handled.size).toBe(5_003)
+    expect(handled.get(sampleId(4_999))).toBeUndefined()
+    expect(handled.archivesOf(sampleId(4_999))).toMatchObject([{ from: 0, to: 4_999 }])
+    expect(handled.get(sampleId(5_000))?.revision).toBe(5_000)
+    expect(handled.archivesOf(sampleId(5_000))).toEqual([])
+  })
+
+  it('are not looked for in the archives where they are new', () => {
+    const handled = new HandledCommands(2)
+    for (let n = 0; n < 9; n += 1) handled.add(sampleId(n), { ...step, revision: n })
+    expect(handled.archives.map(({ from, to }) => [from, to])).toEqual(
+      Array.from({ length: 7 }, (_, n) => [n, n]),
+    )
+    expect(handled.archivesOf(sampleId(9))).toEqual([])
   })
 })

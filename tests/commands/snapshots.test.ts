@@ -55,6 +55,7 @@ describe('a stream of thousands of events', () => {
       codec,
       cache: mapCache,
       fingerprint: digestOf,
+      commandsMax: 500,
       ...(given && { snapshots: given }),
     })
   const orderOf = (n: number) => sampleId(10_000 + n)
@@ -102,6 +103,33 @@ describe('a stream of thousands of events', () => {
       reserve(state, { productId, orderId: orderOf(last), quantity: 2 }),
     )
     expect(isRejection(again) || again.replayed).toBe(true)
+  })
+
+  it('knows those, too, that are too old to be remembered', async () => {
+    const again = await newProcess(snapshots).decide(productId, envelopeOf(2), state =>
+      reserve(state, { productId, orderId: orderOf(1), quantity: 2 }),
+    )
+    expect(again).toMatchObject({ revision: 1, replayed: true })
+    const reused = { ...envelopeOf(3), digest: 'of something else' }
+    const other = await newProcess(snapshots).decide(productId, reused, state =>
+      commit(state, productId, orderOf(1)),
+    )
+    expect(other).toMatchObject({ rejected: 'command/key-reused' })
+  })
+
+  it('is read whole where its snapshot is from a release that forgot old commands', async () => {
+    const [snapshot] = kept.values()
+    if (snapshot === undefined) throw new Error('there is no snapshot')
+    const { archives, ...written } = JSON.parse(snapshot.written)
+    expect(archives).not.toEqual([])
+    const forgetful: Snapshots = {
+      find: async () => ({ ...snapshot, written: JSON.stringify(written) }),
+      keep: async () => undefined,
+    }
+    const again = await newProcess(forgetful).decide(productId, envelopeOf(2), state =>
+      reserve(state, { productId, orderId: orderOf(1), quantity: 2 }),
+    )
+    expect(again).toMatchObject({ revision: 1, replayed: true })
   })
 
   it.each([
