@@ -55,6 +55,7 @@ const refusals = {
   'order/mixed-currencies': { status: 409, title: 'More than one currency' },
   'order/not-finished': { status: 409, title: 'Order not finished' },
   'order/not-found': { status: 404, title: 'Order not found' },
+  'order/number-taken': { status: 409, title: 'Order number taken' },
   'order/out-of-stock': { status: 409, title: 'Out of stock' },
   'order/payment-declined': { status: 409, title: 'Payment declined' },
   'order/payment-in-progress': { status: 409, title: 'Payment in progress' },

@@ -5,6 +5,7 @@ import * as ledgerImport from '../domain/ledgerImport.ts'
 import { foreignTo, sum } from '../domain/money.ts'
 import { Charge, OrderLine, type Submission } from '../domain/order.ts'
 import { capture, deliver, ship, submit, takeBack } from '../domain/orderDecisions.ts'
+import { isOrderNumber } from '../domain/orderNumbers.ts'
 import { importedMethod } from '../domain/paymentMethods.ts'
 import * as product from '../domain/product.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
@@ -138,7 +139,7 @@ export const importOrder: Command<typeof ImportOrder> = {
     const payment = { paymentId: derivedId(orderId, 'payment'), provider: 'ledger' }
     const { orders } = shop
     const submitted = await orders.decide(orderId, step(envelope, 'submit'), state =>
-      submit(state, submissionOf(input)),
+      isOrderNumber(orderNumber) ? numberTaken(orderNumber) : submit(state, submissionOf(input)),
     )
     if (isRejection(submitted)) return submitted
     const placed = await advance(shop, orderId, envelope)
@@ -166,6 +167,12 @@ function moneyOf({ lines, charges }: Pick<Static<typeof ImportOrder>, 'lines' | 
 function refuseForeign({ currency }: Shop, amounts: readonly Money[]): Rejection | undefined {
   if (foreignTo(currency, amounts) === undefined) return undefined
   return reject('product/wrong-currency', `Prices of this shop are in ${currency}.`)
+}
+
+/** It may be, or become, the number of an order of this shop. */
+function numberTaken(orderNumber: string) {
+  const detail = `${orderNumber} has the form of this shop's own numbers: give it another one.`
+  return reject('order/number-taken', detail, { orderNumber })
 }
 
 function submissionOf({ currency, ...input }: Static<typeof ImportOrder>): Submission {

@@ -78,6 +78,8 @@ async function submitOnce(
   const { orderId, customerId, envelope } = placing
   const method = input.paymentMethod ?? defaultMethod(shop.paymentMethods) ?? ''
   const refused = refuseNotOffered(shop.paymentMethods, method)
+  // Asked for beside what is loaded, so that it costs no round trip of its own.
+  const takeNumber = shop.orderNumbers.request()
   const [gathered, open] = await Promise.all([
     refused ?? gatherLines(shop, input, placing),
     openOrdersOf(shop, envelope),
@@ -91,6 +93,7 @@ async function submitOnce(
   if (isRejection(lines)) return (await submittedBefore(shop, placing)) ?? lines
   const submission = compose({ ...input, paymentMethod: method }, lines, {
     orderId,
+    orderNumber: await takeNumber(),
     customerId,
     currency: shop.currency,
   })
@@ -216,12 +219,12 @@ function outOfStock(short: { productId: string; wanted: number; available: numbe
 function compose(
   input: Input & { paymentMethod: string },
   lines: OrderLine[],
-  keys: { orderId: string; customerId: string; currency: string },
+  keys: { orderId: string; orderNumber: string; customerId: string; currency: string },
 ): Submission {
-  const { orderId, customerId, currency } = keys
+  const { orderId, orderNumber, customerId, currency } = keys
   return {
     orderId,
-    orderNumber: orderNumberOf(orderId),
+    orderNumber,
     customerId,
     cartId: input.items === undefined ? customerId : null,
     lines,
@@ -234,12 +237,6 @@ function compose(
     delivery: { shippingAddress: input.shippingAddress, phoneNumber: input.phoneNumber },
     paymentMethod: input.paymentMethod,
   }
-}
-
-/** What people read out on the phone: ten digits of the order's id, in two halves. */
-export function orderNumberOf(orderId: string): string {
-  const digits = orderId.replaceAll('-', '').slice(-10).toUpperCase()
-  return `${digits.slice(0, 5)}-${digits.slice(5)}`
 }
 
 /** Where the placing ended: submitted, placed, and paid or waiting for that until some time. */

@@ -12,10 +12,12 @@ import {
   type UnpaidBounds,
 } from '../domain/openOrders.ts'
 import { type Order, type OrderEvent, order } from '../domain/order.ts'
+import { orderNumbers } from '../domain/orderNumbers.ts'
 import type { OfferedMethods } from '../domain/paymentMethods.ts'
 import { type Product, type ProductEvent, product } from '../domain/product.ts'
 import { type SkuClaim, type SkuClaimEvent, skuClaim } from '../domain/skuClaim.ts'
 import { type Stock, type StockEvent, stock } from '../domain/stock.ts'
+import { type OrderNumberSource, orderNumberSource } from './orderNumbers.ts'
 import type { Clock, PaymentProvider } from './ports.ts'
 import { createRepository, type Repository, type RepositoryParts } from './repository.ts'
 
@@ -28,6 +30,8 @@ export interface Shop {
   ledgerImports: Repository<LedgerImport, LedgerImportEvent>
   openOrders: Repository<OpenOrders, OpenOrderEvent>
   orders: Repository<Order, OrderEvent>
+  /** Where new orders get their numbers. */
+  orderNumbers: OrderNumberSource
   products: Repository<Product, ProductEvent>
   skuClaims: Repository<SkuClaim, SkuClaimEvent>
   stock: Repository<Stock, StockEvent>
@@ -84,6 +88,7 @@ export function createShop(all: ShopParts): Shop {
     ledgerImports: createRepository(ledgerImport, parts),
     openOrders: createRepository(openOrders, parts),
     orders: createRepository(order, parts),
+    orderNumbers: orderNumberSource({ repository: createRepository(orderNumbers, parts), clock }),
     products: createRepository(product, parts),
     skuClaims: createRepository(skuClaim, parts),
     stock: createRepository(stock, parts),

@@ -8,6 +8,7 @@ import { type CustomerEvent, customer } from './customer.ts'
 import { type LedgerImportEvent, ledgerImport } from './ledgerImport.ts'
 import { type OpenOrderEvent, openOrders } from './openOrders.ts'
 import { type OrderEvent, order } from './order.ts'
+import { type OrderNumberEvent, orderNumbers } from './orderNumbers.ts'
 import { type ProductEvent, product } from './product.ts'
 import { type SkuClaimEvent, skuClaim } from './skuClaim.ts'
 import { type StockEvent, stock } from './stock.ts'
@@ -21,6 +22,7 @@ export type ShopEvent =
   | LedgerImportEvent
   | OpenOrderEvent
   | OrderEvent
+  | OrderNumberEvent
   | ProductEvent
   | SkuClaimEvent
   | StockEvent
@@ -34,6 +36,7 @@ const aggregates: readonly { category: string; events: EventSchemas }[] = [
   ledgerImport,
   openOrders,
   order,
+  orderNumbers,
   product,
   skuClaim,
   stock,
@@ -61,6 +64,7 @@ export const eventSchemas: EventSchemas = {
   ...ledgerImport.events,
   ...openOrders.events,
   ...order.events,
+  ...orderNumbers.events,
   ...product.events,
   ...skuClaim.events,
   ...stock.events,

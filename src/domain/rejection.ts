@@ -37,6 +37,7 @@ export type RejectionCode =
   | 'order/mixed-currencies'
   | 'order/not-finished'
   | 'order/not-found'
+  | 'order/number-taken'
   | 'order/out-of-stock'
   | 'order/payment-declined'
   | 'order/payment-in-progress'

@@ -98,7 +98,7 @@ describe.each([
         type: 'order_update',
         position: expect.stringMatching(/^\d+$/),
         orderId,
-        orderNumber: expect.stringMatching(/^[0-9A-F]{5}-[0-9A-F]{5}$/),
+        orderNumber: expect.stringMatching(/^\d{3}-\d{4}$/),
         status: update.status,
         previousStatus: update.previousStatus,
         message: `Your order ${update.orderNumber} is now ${update.status}`,

@@ -36,7 +36,7 @@ async function soldOut() {
     codec: createCodec(eventSchemas, testSeals()),
     cache: streamCaches(20),
     fingerprint: digestOf,
-    clock: () => placedAt,
+    clock: { now: () => placedAt },
     payments: { name: 'none' },
     currency: 'GBP',
     orderExpiryMs: expiryMs,

@@ -1,5 +1,6 @@
 // The contract of the event store port: one suite that every adapter has to pass.
 import { describe } from 'vitest'
+import { commandContract } from './commandContract.ts'
 import { appendContract } from './eventStoreAppends.ts'
 import { concurrencyContract } from './eventStoreConcurrency.ts'
 import { payloadContract } from './eventStorePayloads.ts'
@@ -23,5 +24,6 @@ export function eventStoreContract(name: string, setup: Setup): void {
     payloadContract(current)
     subscriptionContract(current)
     troubleContract(current, setup)
+    commandContract(current)
   })
 }

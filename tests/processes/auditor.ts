@@ -32,6 +32,7 @@ export async function auditFromOutside(evidence: Evidence): Promise<string[]> {
     return [
       ...gaps(log),
       ...wrongOrders(log, evidence.traffic),
+      ...(await wrongNumbers(client)),
       ...wrongStock(log),
       ...(await wrongMoney(client, log)),
       ...(await wrongReadModels(client, log)),
@@ -112,6 +113,29 @@ function wrongOrders(log: readonly LogEvent[], traffic: Traffic): string[] {
     findings.push(`${placed} orders, ${acknowledged} acknowledged, ${traffic.abandoned} abandoned`)
   }
   return findings
+}
+
+/**
+ * Each number is of one order, and higher than those of orders that were in the log a second before
+ * it was asked for.
+ */
+async function wrongNumbers(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ finding: string }>(`
+    with numbered as (
+      select data ->> 'orderNumber' as number, recorded_at,
+        (metadata ->> 'at')::timestamptz as asked_at,
+        left(replace(data ->> 'orderNumber', '-', ''), -1)::bigint as serial
+      from eventstore.events where type = 'OrderSubmitted'
+    )
+    select number || ' is the number of ' || count(*) || ' orders' as finding
+    from numbered group by number having count(*) > 1
+    union all
+    select later.number || ' was given a second after ' || earlier.number
+    from numbered earlier join numbered later
+      on later.asked_at >= earlier.recorded_at + interval '1 second'
+      and later.serial < earlier.serial
+  `)
+  return rows.map(({ finding }) => finding)
 }
 
 interface Shelf {

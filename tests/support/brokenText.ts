@@ -12,6 +12,7 @@ import { ledgerImport } from '../../src/domain/ledgerImport.ts'
 import { openOrders } from '../../src/domain/openOrders.ts'
 import { order } from '../../src/domain/order.ts'
 import { OrderEvents } from '../../src/domain/orderEvents.ts'
+import { orderNumbers } from '../../src/domain/orderNumbers.ts'
 import { product } from '../../src/domain/product.ts'
 import { skuClaim } from '../../src/domain/skuClaim.ts'
 import { stock } from '../../src/domain/stock.ts'
@@ -40,6 +41,7 @@ export const aggregates: readonly Kind[] = [
   creditNote,
   ledgerImport,
   openOrders,
+  orderNumbers,
   skuClaim,
 ]
 

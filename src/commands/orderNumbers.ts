@@ -1,0 +1,124 @@
+// Numbers for orders: each process reserves small blocks and lets them lapse soon, so that numbers
+// are unique whatever happens and ascend in the large (docs/decisions/0026-order-numbers.md).
+import {
+  type OrderNumberEvent,
+  type OrderNumbers,
+  orderNumberOf,
+  reserveNumbers,
+} from '../domain/orderNumbers.ts'
+import { isRejection } from '../domain/rejection.ts'
+import { systemEnvelope } from './command.ts'
+import type { Clock } from './ports.ts'
+import type { Repository } from './repository.ts'
+
+/** A block serves orders that arrive within so long after it was asked for. */
+export const freshMs = 1_000
+/** The most numbers that one process holds at a time, and that a crash can lose. */
+export const blockMax = 256
+
+export interface OrderNumberSource {
+  /**
+   * To be called when an order arrives: has numbers reserved meanwhile where none are at hand.
+   * Answers how to take a number for it. That throws Unavailable.
+   */
+  request(): () => Promise<string>
+}
+
+interface Block {
+  next: number
+  to: number
+  from: number
+  askedAtMs: number
+}
+
+interface Source {
+  repository: Repository<OrderNumbers, OrderNumberEvent>
+  clock: Clock
+  /** Milliseconds that only ever go forwards. */
+  elapsedMs: () => number
+  /** Of the stream that the shop's numbers are reserved in. */
+  id: string
+  block: Block | undefined
+  reserving: Promise<void> | undefined
+  /** Orders that cannot go on without a number. */
+  waiting: number
+}
+
+/** The numbers of one process. */
+export function orderNumberSource(
+  parts: Pick<Source, 'repository' | 'clock'> & Partial<Pick<Source, 'elapsedMs' | 'id'>>,
+): OrderNumberSource {
+  const source: Source = {
+    elapsedMs: () => performance.now(),
+    id: 'shop',
+    ...parts,
+    block: undefined,
+    reserving: undefined,
+    waiting: 0,
+  }
+  return {
+    request() {
+      const arrivedAtMs = source.elapsedMs()
+      // A failure is for those who need a number by then.
+      if (!serves(source.block, arrivedAtMs)) reserveOnce(source).catch(() => undefined)
+      return () => take(source, arrivedAtMs)
+    },
+  }
+}
+
+/**
+ * Whether a block has a number for an order that arrived then. Its age is that at the arrival, not
+ * now: so the bound on the order of numbers holds however slow the store is.
+ */
+function serves(block: Block | undefined, arrivedAtMs: number): block is Block {
+  if (block === undefined || block.next > block.to) return false
+  return arrivedAtMs < block.askedAtMs + freshMs
+}
+
+async function take(source: Source, arrivedAtMs: number): Promise<string> {
+  source.waiting += 1
+  try {
+    while (!serves(source.block, arrivedAtMs)) await reserveOnce(source)
+  } finally {
+    source.waiting -= 1
+  }
+  const serial = source.block.next
+  source.block.next += 1
+  return orderNumberOf(serial)
+}
+
+/** One reservation at a time: whoever needs numbers meanwhile shares its block. */
+function reserveOnce(source: Source): Promise<void> {
+  source.reserving ??= reserve(source).finally(() => {
+    source.reserving = undefined
+  })
+  return source.reserving
+}
+
+async function reserve(source: Source): Promise<void> {
+  const askedAtMs = source.elapsedMs()
+  const envelope = { ...systemEnvelope('order-numbers', source.clock.now()), once: true } as const
+  const count = sizeOf(source, askedAtMs)
+  let range: { from: number; to: number } | undefined
+  // Decided anew where another process was first: the last decision is the one that was written.
+  const outcome = await source.repository.decide(source.id, envelope, state => {
+    const events = reserveNumbers(state, count)
+    if (!isRejection(events)) range = events[0]?.data
+    return events
+  })
+  if (isRejection(outcome) || range === undefined) throw new Error('no order numbers are left')
+  source.block = { next: range.from, askedAtMs, ...range }
+}
+
+/**
+ * As many numbers as are likely to be used before they lapse: twice as many as last time where
+ * those were used up in their time, else as many as were used. A shop with few orders reserves one
+ * number at a time, and leaves no gaps.
+ */
+function sizeOf({ block, waiting }: Source, nowMs: number): number {
+  const used = block === undefined ? 0 : block.next - block.from
+  const isUsedUp = block !== undefined && block.next > block.to
+  const isYoung = block !== undefined && nowMs < block.askedAtMs + freshMs
+  const likely = isUsedUp && isYoung ? used * 2 : used
+  return Math.min(Math.max(likely, waiting, 1), blockMax)
+}
