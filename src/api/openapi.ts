@@ -1,6 +1,6 @@
 // The OpenAPI document: made from the schemas that validate, each shape told once, by name.
 import swagger from '@fastify/swagger'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifySchema } from 'fastify'
 import type { TSchema } from 'typebox'
 import type { Config } from '../config.ts'
 import { Charge, OrderLine } from '../domain/order.ts'
@@ -72,6 +72,7 @@ export async function openApi(app: FastifyInstance, config: Config): Promise<voi
         securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
       },
     },
+    transform: ({ schema, url }) => ({ schema: withoutProblems(schema), url }),
     transformObject: document => {
       if (!('openapiObject' in document)) return document.swaggerObject
       explain(document.openapiObject, config.currency)
@@ -85,41 +86,56 @@ export async function openApi(app: FastifyInstance, config: Config): Promise<voi
   )
 }
 
-type Operations = Record<
-  string,
-  Parameters<typeof descriptionOf>[0] & Parameters<typeof addExamples>[0]
->
+type Operation = Parameters<typeof descriptionOf>[0] &
+  Parameters<typeof addExamples>[0] & { responses: object; 'x-refusals'?: string[] }
+
+/** What the document calls the refusal of a status. */
+const problemName = (status: string) => `Problem${status}`
+
+/**
+ * A schema without the refusals that routes share, which `explain` adds as references: converted
+ * for every route they would be four fifths of the work.
+ */
+function withoutProblems(schema: FastifySchema | undefined): FastifySchema {
+  if (schema === undefined) return {}
+  const shared: Readonly<Record<string, unknown>> = problemResponses
+  const responses = Object.entries(Object(schema.response))
+  const own = responses.filter(([status, response]) => response !== shared[status])
+  const refusals = responses.map(([status]) => status).filter(status => status in shared)
+  return Object.assign({ ...schema }, { response: Object.fromEntries(own), 'x-refusals': refusals })
+}
 
 /** Gives every operation a description and examples that can be sent as they are. */
 function explain(document: { paths?: object }, currency: string): void {
-  for (const [path, methods] of Object.entries<Operations>({ ...document.paths })) {
+  const paths: Record<string, Record<string, Operation>> = { ...document.paths }
+  for (const [path, methods] of Object.entries(paths)) {
     for (const operation of Object.values(methods)) {
+      const { 'x-refusals': refusals = [] } = operation
+      delete operation['x-refusals']
+      const references = refusals.map(status => {
+        return [status, { $ref: `#/components/responses/${problemName(status)}` }]
+      })
+      Object.assign(operation.responses, Object.fromEntries(references))
       operation.description = descriptionOf(operation)
       addExamples(operation, path, currency)
     }
   }
 }
 
-/**
- * The same document with one definition for what it would say hundreds of times: without it, four
- * fifths of it are the same fourteen refusals, and a generated client has no names for anything.
- */
+/** The same document with one definition of each shape that generated clients need a name for. */
 function withNames<Document extends { components?: object }>(document: Document): Document {
   const { components, ...rest } = document
-  const references = new Map<string, string>()
-  for (const [status, response] of Object.entries(problemResponses)) {
-    references.set(JSON.stringify(response), `#/components/responses/Problem${status}`)
-  }
   const shapes = Object.entries(named).map(([name, schema]) => ({ name, shape: asShown(schema) }))
-  for (const { name, shape } of shapes) {
-    references.set(JSON.stringify(shape), `#/components/schemas/${name}`)
-  }
-  const inside = (value: unknown) => replaced(value, references, false)
+  const references = new Map(
+    shapes.map(({ name, shape }) => [JSON.stringify(shape), `#/components/schemas/${name}`]),
+  )
+  const longest = Math.max(...[...references.keys()].map(text => text.length))
+  const inside = (value: unknown) => replaced(value, { references, longest }, false).value
   const responses = Object.entries(problemResponses).map(([status, response]) => {
-    return [`Problem${status}`, inside(response)]
+    return [problemName(status), inside(response)]
   })
   const schemas = shapes.map(({ name, shape }) => [name, inside(shape)])
-  return Object.assign(document, replaced(rest, references, true), {
+  return Object.assign(document, inside(rest), {
     components: {
       ...components,
       schemas: Object.fromEntries(schemas),
@@ -138,18 +154,28 @@ function asShown(schema: TSchema): unknown {
   return JSON.parse(text)
 }
 
-/** A copy with references for what has a name; for the value itself only where it may have one. */
-function replaced(
-  value: unknown,
-  references: ReadonlyMap<string, string>,
-  itself: boolean,
-): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  const reference = itself ? references.get(JSON.stringify(value)) : undefined
-  if (reference !== undefined) return { $ref: reference }
-  if (Array.isArray(value)) return value.map(each => replaced(each, references, true))
-  const entries = Object.entries(value).map(([key, each]) => {
-    return [key, replaced(each, references, true)]
-  })
-  return Object.fromEntries(entries)
+interface Names {
+  /** By the JSON of a shape. */
+  references: ReadonlyMap<string, string>
+  /** The length of the longest of them. */
+  longest: number
+}
+
+/**
+ * A copy with references for what has a name, and the JSON of what was there, made from that of
+ * its parts; for the value itself only where it may have one.
+ */
+function replaced(value: unknown, names: Names, itself: boolean): { value: unknown; text: string } {
+  if (typeof value !== 'object' || value === null) return { value, text: JSON.stringify(value) }
+  const isList = Array.isArray(value)
+  const parts = Object.entries(value)
+    .filter(([, each]) => each !== undefined)
+    .map(([key, each]) => ({ key, ...replaced(each, names, true) }))
+  const text = isList
+    ? `[${parts.map(part => part.text).join()}]`
+    : `{${parts.map(part => `${JSON.stringify(part.key)}:${part.text}`).join()}}`
+  const reference = itself && text.length <= names.longest ? names.references.get(text) : undefined
+  if (reference !== undefined) return { value: { $ref: reference }, text }
+  if (isList) return { value: parts.map(part => part.value), text }
+  return { value: Object.fromEntries(parts.map(part => [part.key, part.value])), text }
 }

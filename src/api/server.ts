@@ -57,6 +57,7 @@ import { sessionRoutes } from './routes/sessions.ts'
 import { userRoutes } from './routes/users.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { useSecureHeaders } from './secureHeaders.ts'
+import { useSerializers } from './serializing.ts'
 import { createStanding } from './standing.ts'
 import { useValidators } from './validation.ts'
 
@@ -126,6 +127,7 @@ export async function buildServer(
 ): Promise<FastifyInstance> {
   const app = bareServer(context)
   useValidators(app)
+  useSerializers(app)
   app.setErrorHandler(handleError)
   app.setNotFoundHandler((request, reply) =>
     isUnspoken(request)

@@ -45,31 +45,36 @@ export interface Contract {
 
 /** Fetches the document of a running API. */
 export async function fetchContract(url: string): Promise<Contract> {
-  const document = resolved(JSON.parse(await (await fetch(`${url}/openapi.json`)).text()))
-  const routes = Object.keys(document.paths)
+  const published: OpenApi = JSON.parse(await (await fetch(`${url}/openapi.json`)).text())
+  const paths = Object.keys(published.paths)
+  let whole: OpenApi | undefined
+  const routes = paths
     .map(path => ({ path, pattern: patternOf(path), parameters: path.split('{').length }))
     // What is spelled out wins over what is a parameter.
     .sort((a, b) => a.parameters - b.parameters)
   const validators = new Map<string, Validator>()
   const operationOf = (method: string, path: string) => {
     const route = routes.find(each => each.pattern.test(path))
-    return document.paths[route?.path ?? '']?.[method.toLowerCase()]
+    return published.paths[route?.path ?? '']?.[method.toLowerCase()]
   }
   return {
-    document,
+    get document() {
+      whole ??= resolved(published, published)
+      return whole
+    },
     requires(method, path, header) {
       const known = operationOf(method, path)?.parameters ?? []
       return known.some(each => each.name.toLowerCase() === header && each.required === true)
     },
     check(received) {
       const operation = operationOf(received.method, received.path)
-      if (operation !== undefined) checkAnswer(validators, operation, received)
+      if (operation !== undefined) checkAnswer(validators, published, operation, received)
     },
   }
 }
 
-/** The same document with what its references lead to in their place. */
-function resolved(document: OpenApi): OpenApi {
+/** The same part of a document with what its references lead to in their place. */
+function resolved<Part>(document: OpenApi, part: Part): Part {
   const found = (reference: string) =>
     reference
       .split('/')
@@ -78,7 +83,7 @@ function resolved(document: OpenApi): OpenApi {
         (at, name) => Object.entries(at ?? {}).find(([key]) => key === name)?.[1],
         document,
       )
-  const text = JSON.stringify(document, (_, value: unknown) => {
+  const text = JSON.stringify(part, (_, value: unknown) => {
     const isReference = typeof value === 'object' && value !== null && '$ref' in value
     if (!isReference) return value
     const target = found(String(value.$ref))
@@ -94,22 +99,38 @@ function patternOf(path: string): RegExp {
 
 function checkAnswer(
   validators: Map<string, Validator>,
+  document: OpenApi,
   operation: Operation,
-  { method, path, status, contentType, body }: Received,
+  received: Received,
 ): void {
-  const where = `${method} ${path} → ${status}`
-  const declared = operation.responses[String(status)]
-  if (declared === undefined) {
-    if (status === 304) return
-    throw new Error(`${where} is not declared`)
-  }
-  if (declared.content === undefined) return
-  const schema = declared.content[contentType]?.schema
-  if (schema === undefined) throw new Error(`${where} answers ${contentType}, not declared`)
+  const { status, contentType, body } = received
   const key = `${operation.operationId} ${status} ${contentType}`
-  const validator = validators.get(key) ?? Compile(schema)
+  const validator = validators.get(key) ?? validatorOf(document, operation, received)
+  if (validator === undefined) return
   validators.set(key, validator)
   if (validator.Check(body)) return
   const faults = [...validator.Errors(body)].map(fault => `${fault.instancePath} ${fault.message}`)
-  throw new Error(`${where} is not as declared: ${faults.join('; ')}\n${JSON.stringify(body)}`)
+  const all = `${faults.join('; ')}\n${JSON.stringify(body)}`
+  throw new Error(`${whatWas(received)} is not as declared: ${all}`)
 }
+
+/** What such an answer is held against; undefined where it has no body. */
+function validatorOf(
+  document: OpenApi,
+  operation: Operation,
+  received: Received,
+): Validator | undefined {
+  const { status, contentType } = received
+  const declared = operation.responses[String(status)]
+  if (declared === undefined) {
+    if (status === 304) return
+    throw new Error(`${whatWas(received)} is not declared`)
+  }
+  const { content } = resolved(document, declared)
+  if (content === undefined) return
+  const schema = content[contentType]?.schema
+  if (schema !== undefined) return Compile(schema)
+  throw new Error(`${whatWas(received)} answers ${contentType}, not declared`)
+}
+
+const whatWas = ({ method, path, status }: Received) => `${method} ${path} → ${status}`

