@@ -40,6 +40,7 @@ const noSeals = {
   seal: () => Promise.reject(new Error('nothing to seal')),
   open: () => Promise.reject(new Error('nothing to open')),
   isErased: async () => false,
+  forget: () => undefined,
 }
 
 export function aggregate({ database: { pool }, quick }: Bench): Promise<Report> {

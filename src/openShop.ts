@@ -48,6 +48,7 @@ import { assertSettingsFit, rememberSettings } from './infra/shopIdentity.ts'
 import { simulatedPayments } from './infra/simulatedPayments.ts'
 import { createSnapshots } from './infra/snapshots.ts'
 import { createStateGuard } from './infra/stateGuard.ts'
+import { createStreamOwners } from './infra/streamOwners.ts'
 import { createTokens, issuerOf } from './infra/tokens.ts'
 import { createWebhooks } from './infra/webhooks.ts'
 import { type Observing, unobserved } from './tracing.ts'
@@ -86,7 +87,7 @@ export async function openShop(
   const { pool, eventStore, shopId } = await openData(config, { secrets, seals }, observing)
   const { metrics } = observing
   const personKeys = createSeals(pool, secrets)
-  const codec = createCodec(eventSchemas, personKeys, upcasters)
+  const codec = createCodec(eventSchemas, personKeys, upcasters, createStreamOwners(eventStore))
   const fingerprint = createFingerprint(secrets)
   const caches = createStreamCaches(cachedStreams)
   const forgetNow = () => dropErased(personKeys, caches.clear)

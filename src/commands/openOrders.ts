@@ -20,8 +20,8 @@ function isOwing({ status, openPayment, openRefunds, refundDue, late }: PlacedOr
 
 /**
  * Refuses with the orders that are still owing. With `cancelOpen` they are cancelled and paid back
- * first, as are those that wait to be paid; what cannot be settled now is refused. Throws
- * Unavailable.
+ * first; what cannot be settled now is refused. Those that wait to be paid are cancelled: nobody
+ * can be written to about them, nor can they be sent. Throws Unavailable.
  */
 export async function settleOpenOrders(
   shop: Shop,
@@ -29,11 +29,25 @@ export async function settleOpenOrders(
   { orderIds, cancelOpen }: { orderIds: readonly string[]; cancelOpen: boolean },
 ): Promise<Rejection | undefined> {
   const before = await loadOrders(shop, orderIds)
-  if (!cancelOpen) return refuseOwing(before)
+  const owing = cancelOpen ? undefined : refuseOwing(before)
+  if (owing !== undefined) return owing
   const ending = before.filter(order => isOwing(order) || mayMove(order.status, 'cancelled'))
   const ended = await Promise.all(ending.map(order => endOrder(shop, envelope, order)))
   const refused = ended.find(each => each?.rejected === 'command/forbidden')
   return refused ?? refuseOwing(await loadOrders(shop, orderIds))
+}
+
+/**
+ * Ends what an order has come to beside the erasure of its customer, placed or paid by another
+ * process at the same moment: it is cancelled, and its money goes back. Throws Unavailable.
+ */
+export async function endOrderOfErased(
+  shop: Shop,
+  envelope: Envelope,
+  orderId: string,
+): Promise<void> {
+  const { state } = await shop.orders.load(orderId)
+  if (state.status !== 'none') await endOrder(shop, envelope, state)
 }
 
 async function endOrder(

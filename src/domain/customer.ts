@@ -54,7 +54,7 @@ export const CustomerEvents = {
       customerId: Id,
       requestReference: Type.Optional(Personal({ minLength: 1, maxLength: 200 })),
     },
-    { subject: actorOfEvent },
+    { subject: actorOfEvent, erases: 'customerId' },
   ),
 }
 export type CustomerEvent = EventOf<typeof CustomerEvents>

@@ -73,11 +73,11 @@ export const actorOfEvent = '@actor'
 /**
  * The payload of an event. `subject` says whom its Personal fields are about: the name of the
  * field that holds their id, `ownerOfStream` or `actorOfEvent`. `version` counts the shapes that
- * this type has had.
+ * this type has had. `erases` is the field with the id of the person whom such an event erases.
  */
 export function Payload<Properties extends TProperties>(
   properties: Properties,
-  options: { subject?: string; version?: number } = {},
+  options: { subject?: string; version?: number; erases?: string } = {},
 ) {
   const settings: TSchemaOptions = { ...strict, ...options }
   return Type.Object(properties, settings)

@@ -15,6 +15,7 @@ import type { ShopEvent } from '../domain/events.ts'
 import { personalPaths, personalTexts, withTexts } from '../domain/personal.ts'
 import { isAllStorable } from '../domain/text.ts'
 import { type Actor, actorOfEvent, erasedText, ownerOfStream } from '../domain/types.ts'
+import { assertUpcasters, type Kind, upcast } from './eventKinds.ts'
 import type { JsonObject, NewEvent, RecordedEvent } from './port.ts'
 import { upcasters as shopUpcasters, type Upcaster } from './upcasters.ts'
 
@@ -24,20 +25,20 @@ export interface Seals {
   open(subject: string, sealed: string): Promise<string | undefined>
   /** Whether the key of a person has been erased. */
   isErased(subject: string): Promise<boolean>
+  /**
+   * The log says that a person is erased: from now on nothing is sealed or opened with their key,
+   * also where it is still known, or has not been destroyed yet.
+   */
+  forget(subject: string): void
 }
+
+/** Whom a stream is about, as its first event says. */
+export type OwnerOf = (stream: string) => Promise<string | undefined>
+
+const nobody: OwnerOf = async () => undefined
 
 /** What a personal field reads once its person has been erased. */
 export const erased = erasedText
-
-interface Kind {
-  version: number
-  subject: string | undefined
-  personal: readonly (readonly string[])[]
-  check(data: unknown): boolean
-  faults(data: unknown): string
-  /** A copy without the fields that this release does not know. */
-  known(data: JsonObject): JsonObject
-}
 
 interface Metadata extends JsonObject {
   v: number
@@ -55,12 +56,14 @@ interface Metadata extends JsonObject {
 
 /**
  * The codec of a set of event types; `upcasters` are keyed `Type@version`. Throws where one of them
- * is missing: events of that version could not be read.
+ * is missing: events of that version could not be read. `ownerOf` is asked about events of before
+ * their text was sealed, which do not say whom they are about.
  */
 export function createCodec(
   schemas: EventSchemas,
   seals: Seals,
   upcasters: Readonly<Record<string, Upcaster>> = shopUpcasters,
+  ownerOf: OwnerOf = nobody,
 ): Codec {
   const kinds = new Map(Object.entries(schemas).map(([type, schema]) => [type, kindOf(schema)]))
   for (const [type, { version }] of kinds) assertUpcasters(type, version, upcasters)
@@ -73,15 +76,18 @@ export function createCodec(
     if (metadata.v > kind.version) {
       throw new UnknownEvent(recorded, `version ${metadata.v} is not known`)
     }
-    return { kind, metadata, data: upcast(recorded, metadata.v, kind, upcasters) }
+    const data = upcast(recorded, metadata.v, kind, upcasters)
+    if (kind.erases !== undefined) seals.forget(String(data[kind.erases]))
+    return { kind, metadata, data }
   }
 
-  const decode = (recorded: RecordedEvent) => opened(seals, recorded, unpack(recorded))
+  const decode = (recorded: RecordedEvent) => opened({ seals, ownerOf }, recorded, unpack(recorded))
 
   function decodeNow(recorded: RecordedEvent): Stored<DomainEvent> | undefined {
     const { kind, metadata, data } = unpack(recorded)
     const needsKey = metadata.sealed !== undefined || openTexts(kind, data).length > 0
-    if (needsKey && subjectOf(kind, metadata, data) !== undefined) return undefined
+    const isOwners = kind.subject === ownerOfStream
+    if (needsKey && (isOwners || subjectOf(kind, metadata, data) !== undefined)) return undefined
     return checked(recorded, kind, data)
   }
 
@@ -134,20 +140,22 @@ interface Unpacked {
 
 /** With its personal text, where the key is there; what was never sealed reads like what was. */
 async function opened(
-  seals: Seals,
+  { seals, ownerOf }: { seals: Seals; ownerOf: OwnerOf },
   recorded: RecordedEvent,
   { kind, metadata, data }: Unpacked,
 ): Promise<Stored<DomainEvent>> {
-  const subject = subjectOf(kind, metadata, data)
-  if (subject === undefined) return checked(recorded, kind, data)
-  if (metadata.sealed !== undefined) {
-    const clear = await seals.open(subject, metadata.sealed)
+  const named = subjectOf(kind, metadata, data)
+  if (named !== undefined && metadata.sealed !== undefined) {
+    const clear = await seals.open(named, metadata.sealed)
     if (clear === undefined) return checked(recorded, kind, data)
     return checked(recorded, kind, withTexts(data, textsOf(clear)))
   }
   const open = openTexts(kind, data)
-  if (open.length === 0 || !(await seals.isErased(subject))) return checked(recorded, kind, data)
-  return checked(recorded, kind, blanked(data, open))
+  if (open.length === 0) return checked(recorded, kind, data)
+  const isOwners = kind.subject === ownerOfStream
+  const subject = named ?? (isOwners ? await ownerOf(recorded.stream) : undefined)
+  const isGone = subject !== undefined && (await seals.isErased(subject))
+  return checked(recorded, kind, isGone ? blanked(data, open) : data)
 }
 
 /** Fields that a newer release has added are left out: it may only add what can be left out. */
@@ -246,34 +254,8 @@ function publicActor(actor: Actor): Actor {
   return { role: actor.role, id: actor.id } as Actor
 }
 
-function assertUpcasters(
-  type: string,
-  newest: number,
-  upcasters: Readonly<Record<string, Upcaster>>,
-): void {
-  for (let version = 1; version < newest; version += 1) {
-    const name = `${type}@${version}`
-    if (upcasters[name] === undefined) throw new Error(`there is no upcaster ${name}`)
-  }
-}
-
-function upcast(
-  recorded: RecordedEvent,
-  from: number,
-  kind: Kind,
-  upcasters: Readonly<Record<string, Upcaster>>,
-): JsonObject {
-  let data = recorded.data
-  for (let version = from; version < kind.version; version += 1) {
-    const next = upcasters[`${recorded.type}@${version}`]
-    if (next === undefined) throw new PoisonEvent(recorded, `no upcaster from version ${version}`)
-    data = next(data)
-  }
-  return data
-}
-
 function kindOf(schema: TObject): Kind {
-  const settings = schema as TObject & { subject?: string; version?: number }
+  const settings = schema as TObject & { subject?: string; version?: number; erases?: string }
   const compiled = Compile(schema)
   const personal = personalPaths(schema)
   if (personal.length > 0 && settings.subject === undefined) {
@@ -282,6 +264,7 @@ function kindOf(schema: TObject): Kind {
   return {
     version: settings.version ?? 1,
     subject: settings.subject,
+    erases: settings.erases,
     personal,
     check: data => compiled.Check(data),
     known: data => Value.Clean(schema, structuredClone(data)) as JsonObject,

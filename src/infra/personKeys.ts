@@ -65,30 +65,31 @@ export function createSeals(
     ttl: staleAfterMs,
     ttlResolution: 1_000,
   })
+  const gone = new LRUCache<string, true>({ max: keysMax, ttl: staleAfterMs, ttlResolution: 1_000 })
   const find = remembered(known, subjects => loadKeys(pool, secrets, subjects))
   const create = remembered(known, subjects => ensureKeys(pool, secrets, subjects))
   return {
     async seal(subject, text) {
       if (!idForm.test(subject)) throw new Error('a person is named by a UUID')
       const key = known.get(subject) ?? (await create(subject))
+      const isLeft = key instanceof KeyObject && !gone.has(subject)
       // What still comes in about somebody who was erased is written so that nobody can read it.
-      return sealText(
-        key instanceof KeyObject ? key : createSecretKey(randomBytes(32)),
-        text,
-        subject,
-      )
+      return sealText(isLeft ? key : createSecretKey(randomBytes(32)), text, subject)
     },
     async open(subject, sealed) {
       if (!idForm.test(subject)) return undefined
       const key = known.get(subject) ?? (await find(subject))
-      if (!(key instanceof KeyObject)) return undefined
+      if (!(key instanceof KeyObject) || gone.has(subject)) return undefined
       const text = openText(key, sealed, subject)
       if (text !== undefined) return text
       throw new Error(`what was sealed for ${subject} has been changed`)
     },
     async isErased(subject) {
       if (!idForm.test(subject)) return false
-      return (known.get(subject) ?? (await find(subject))) === 'erased'
+      return gone.has(subject) || (known.get(subject) ?? (await find(subject))) === 'erased'
+    },
+    forget(subject) {
+      if (idForm.test(subject)) gone.set(subject, true)
     },
     async erase(subject) {
       await rows(pool, eraseKey, [subject])

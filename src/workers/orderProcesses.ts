@@ -3,6 +3,7 @@
 import { type Kysely, sql } from 'kysely'
 import { advanceOrder } from '../commands/advanceOrder.ts'
 import { systemEnvelope } from '../commands/command.ts'
+import { endOrderOfErased } from '../commands/openOrders.ts'
 import type { Shop } from '../commands/shop.ts'
 import { within } from '../kit/within.ts'
 import type { Tables } from '../projections/tables.ts'
@@ -27,11 +28,17 @@ const sweepMsMax = 60_000
 export function startOrderProcesses(parts: OrderProcessParts): { stop(): Promise<void> } {
   let sweeping: Promise<void> = Promise.resolve()
   let isBusy = false
+  let isFirst = true
   const resting: Resting = new Map()
   const timer = setInterval(() => {
     if (isBusy) return
     isBusy = true
-    sweeping = within(sweepMsMax, 'looking after orders', sweep(parts, resting))
+    const look = async () => {
+      await sweep(parts, resting)
+      await endOrdersOfErased(parts, isFirst)
+      isFirst = false
+    }
+    sweeping = within(sweepMsMax, 'looking after orders', look())
       .catch(error => parts.log.warn({ error: String(error) }, 'orders not looked after yet'))
       .finally(() => {
         isBusy = false
@@ -48,7 +55,8 @@ export function startOrderProcesses(parts: OrderProcessParts): { stop(): Promise
 /** Orders that did not get on, and when to look at each of them again. */
 type Resting = Map<string, { pauseMs: number; until: number }>
 
-async function sweep({ db, shop, log }: OrderProcessParts, resting: Resting): Promise<void> {
+async function sweep(parts: OrderProcessParts, resting: Resting): Promise<void> {
+  const { db, shop, log } = parts
   const asleep = [...resting].filter(([, { until }]) => until > Date.now()).map(([id]) => id)
   const { rows } = await sql<{ order_id: string; paying: boolean; now: Date }>`
     select order_id, paying, now() as now
@@ -69,6 +77,39 @@ async function sweep({ db, shop, log }: OrderProcessParts, resting: Resting): Pr
     // A provider may answer at any time, and somebody waits for it.
     if (hasMoved || paying) resting.delete(orderId)
     else rest(resting, orderId)
+  }
+}
+
+/** The erasures that are looked at all the time; the others once, when a worker starts. */
+const erasedSeconds = 86_400
+/** A payment that was under way when its customer was erased may have begun before. */
+const raceSeconds = 60
+
+/**
+ * Cancels orders whose customer was erased at the very moment at which they were placed or paid.
+ * Orders that were paid long before, as a restored backup may have them, are somebody's to look at.
+ */
+async function endOrdersOfErased(
+  { db, shop, log }: OrderProcessParts,
+  isFirst: boolean,
+): Promise<void> {
+  const { rows } = await sql<{ orderId: string; now: Date }>`
+    select o.order_id as "orderId", now() as now
+    from shop.person_keys k
+    join customers c on c.customer_id = k.subject and c.erased
+    join orders o on o.customer_id = k.subject
+    where k.erased_at > now() - make_interval(secs => ${isFirst ? 1e9 : erasedSeconds})
+      and (
+        o.status = 'pending'
+        or o.status = 'paid' and o.updated_at > c.updated_at - make_interval(secs => ${raceSeconds})
+      )
+    limit ${sweepMax}
+  `.execute(db)
+  for (const { orderId, now } of rows) {
+    await endOrderOfErased(shop, systemEnvelope('order-process', now), orderId).then(
+      () => log.info({ orderId }, 'order of an erased customer ended'),
+      error => log.warn({ orderId, error: String(error) }, 'order of an erased customer not ended'),
+    )
   }
 }
 

@@ -1,5 +1,4 @@
 // Erasing a person: nothing of them can be read, the books still add up, a certificate says so.
-import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { execute, systemEnvelope } from '../../src/commands/command.ts'
 import { eraseCustomer } from '../../src/commands/customer.ts'
@@ -8,6 +7,7 @@ import { rebuild } from '../../src/projections/rebuild.ts'
 import { rollBack } from '../../src/projections/swap.ts'
 import { logFor } from '../../src/workers/logReader.ts'
 import type { Answer } from '../support/apiClient.ts'
+import { wholeDatabase, wholeFiles, wholeRedis } from '../support/everything.ts'
 import { expectProblem, gbp, newOrder, newProduct } from '../support/goods.ts'
 import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
@@ -15,7 +15,7 @@ import { waitFor } from '../support/waitFor.ts'
 let shop: TestShop
 let productId = ''
 beforeAll(async () => {
-  shop = await startTestShop()
+  shop = await startTestShop({ settings: { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1' } })
   productId = (await newProduct(shop, { stock: 1_000 })).id
 })
 afterAll(() => shop?.close())
@@ -47,7 +47,7 @@ interface Life {
   traces: string[]
 }
 
-/** Somebody with a full profile, an order, a second session, a ticket and mails. */
+/** Somebody with a full profile, an order that is sent, a second session, a ticket and mails. */
 async function livedIn(): Promise<Life> {
   lived += 1
   const { profile, delivery } = canariesOf(String(10 + lived))
@@ -56,45 +56,16 @@ async function livedIn(): Promise<Life> {
   await person.client.patch('/auth/profile', profile)
   const items = [{ productId, quantity: 2 }]
   const { body } = await person.client.post('/orders', { ...delivery, items })
+  const { orderId } = body
+  expect((await person.client.post(`/orders/${orderId}/pay`)).status).toBe(200)
+  const tracking = `CanaryTrack${lived}`
+  const sent = { status: 'shipped', tracking }
+  const { position } = (await shop.admin.client.patch(`/orders/${orderId}/status`, sent)).body
   await person.client.post('/auth/tickets')
   await shop.anyone.post('/auth/login', { username, password })
   await shop.anyone.post('/auth/password/reset', { email })
-  const traces = [...Object.values(profile), ...Object.values(delivery), username, email]
-  return { person, orderId: body.orderId, position: body.position, delivery, traces }
-}
-
-/** All rows of all tables as text. */
-async function wholeDatabase(): Promise<string> {
-  const { rows: tables } = await shop.back.pool.query<{ name: string }>(
-    `select format('%I.%I', table_schema, table_name) as name
-    from information_schema.tables
-    where table_type = 'BASE TABLE'
-      and table_schema not in ('pg_catalog', 'information_schema')`,
-  )
-  const dumps = await Promise.all(
-    tables.map(({ name }) => shop.back.pool.query(`select t::text as row from ${name} t`)),
-  )
-  return dumps.flatMap(({ rows }) => rows.map(({ row }) => row)).join('\n')
-}
-
-/** All keys and values of this shop's Redis as text. */
-async function wholeRedis(): Promise<string> {
-  const redis = new Redis(shop.config.redisUrl.reveal())
-  const keys = await redis.keys('*')
-  const dumps = await Promise.all(keys.map(async key => `${key} ${await contentOf(redis, key)}`))
-  redis.disconnect()
-  return dumps.join('\n')
-}
-
-async function contentOf(redis: Redis, key: string): Promise<string> {
-  const type = await redis.type(key)
-  if (type === 'string') return String(await redis.get(key))
-  if (type === 'hash') return JSON.stringify(await redis.hgetall(key))
-  if (type === 'list') return JSON.stringify(await redis.lrange(key, 0, -1))
-  if (type === 'set') return JSON.stringify(await redis.smembers(key))
-  if (type === 'zset') return JSON.stringify(await redis.zrange(key, '0', '-1'))
-  if (type === 'stream') return JSON.stringify(await redis.xrange(key, '-', '+'))
-  throw new Error(`${key} is a ${type}`)
+  const told = [...Object.values(profile), ...Object.values(delivery)]
+  return { person, orderId, position, delivery, traces: [...told, tracking, username, email] }
 }
 
 /** Also as the columns that are searched in spell it. */
@@ -105,6 +76,33 @@ function found({ traces }: Life, where: string): string[] {
       text.includes(each),
     ),
   )
+}
+
+/** Refuses every connection: what is to be sent there waits. */
+const unreachable = 'http://127.0.0.1:9/'
+
+/** Mails in every state, with what a server has said of them: it may quote whom they were for. */
+async function failMails({ orderId, person }: Life): Promise<void> {
+  await shop.back.pool.query(
+    `update shop.mails m
+    set last_error = $2, state = s.state, due_at = now() + interval '1 hour'
+    from (
+      select mail_id,
+        (array['due', 'retrying', 'undeliverable'])[row_number() over () % 3 + 1] as state
+      from shop.mails where order_id = $1
+    ) s
+    where m.mail_id = s.mail_id`,
+    [orderId, `SMTP 550 ${person.email}`],
+  )
+}
+
+/** What was put into a cart before signing in comes along. */
+async function mergeGuestCart({ username }: Person): Promise<void> {
+  const item = { productId, quantity: 1 }
+  const { body } = await shop.anyone.post('/cart/items', item)
+  const headers = { 'x-cart-token': String(body.cartToken) }
+  const answer = await shop.anyone.post('/auth/login', { username, password }, { headers })
+  expect(answer.status).toBe(200)
 }
 
 async function erase({ client }: Person) {
@@ -130,16 +128,17 @@ describe('erasing somebody', () => {
     const life = await livedIn()
     await shop.admin.client.get(`/orders/${life.orderId}`, { after: life.position })
     // The search does find what is there.
-    expect(found(life, await wholeDatabase())).toHaveLength(life.traces.length)
+    expect(found(life, await wholeDatabase(shop))).toHaveLength(life.traces.length)
     await erase(life.person)
     await waitFor('an empty queue of mails', async () => {
       const { rows } = await shop.back.pool.query(
-        'select event_id from shop.mails where sent_at is null',
+        `select event_id from shop.mails where state in ('due', 'retrying')`,
       )
       return rows.length === 0
     })
-    expect(found(life, await wholeDatabase())).toEqual([])
-    expect(found(life, await wholeRedis())).toEqual([])
+    expect(found(life, await wholeDatabase(shop))).toEqual([])
+    expect(found(life, await wholeRedis(shop))).toEqual([])
+    expect(found(life, await wholeFiles(shop))).toEqual([])
     const events: unknown[] = []
     await waitFor('the other process to forget', async () => {
       events.length = 0
@@ -156,13 +155,19 @@ describe('erasing somebody', () => {
 
   it('leaves nothing in any state of the shop: rebuilt, rolled back, filling, parked', async () => {
     const { pool, db } = shop.back
-    await shop.admin.client.post('/webhooks/endpoints', {
-      url: 'http://127.0.0.1:9/',
-      events: ['order.placed'],
-    })
+    const events = ['order.placed', 'order.paid', 'order.shipped']
+    const endpoint = await shop.admin.client.post('/admin/webhooks', { url: unreachable, events })
+    expect(endpoint.status, JSON.stringify(endpoint.body)).toBe(201)
     const life = await livedIn()
     const { person, orderId, position } = life
-    await person.client.post('/cart/items', { productId, quantity: 1 })
+    await mergeGuestCart(person)
+    await waitFor('webhooks that wait', async () => {
+      const { rows } = await pool.query(
+        'select body from shop.webhook_deliveries where message::text like $1 and body is not null',
+        [`%${orderId}%`],
+      )
+      return rows.length >= events.length
+    })
     await shop.admin.client.get(`/orders/${orderId}`, { after: position })
     for (const name of ['customers', 'orders', 'stock']) await rebuilt(name)
     const orders = projections.find(each => each.name === 'orders')
@@ -188,9 +193,12 @@ describe('erasing somebody', () => {
     )
     await pool.query(`update shop.checkpoints set epoch = epoch + 1
       where name in ('customers', 'orders')`)
-    await pool.query(`update shop.mails set state = 'undeliverable' where order_id = $1`, [orderId])
+    await failMails(life)
+    await shop.admin.client.get(`/admin/users?q=${person.username}`)
     const certificate = await erase(person)
-    expect(found(life, await wholeDatabase())).toEqual([])
+    expect(found(life, await wholeDatabase(shop))).toEqual([])
+    expect(found(life, await wholeRedis(shop))).toEqual([])
+    expect(found(life, await wholeFiles(shop))).toEqual([])
     expect(failedOf(certificate)).toEqual([])
     const { rows } = await pool.query('select state from shop.mails where order_id = $1', [orderId])
     expect(new Set(rows.map(({ state }) => state))).toEqual(new Set(['dropped']))
@@ -322,7 +330,7 @@ describe('erasing somebody', () => {
       const left = await shop.back.accounts.accounts.traces(person.id)
       return left.accounts === 0 && left.sessions === 0 && !left.hasKey
     })
-    expect(found(life, await wholeDatabase())).toEqual([])
+    expect(found(life, await wholeDatabase(shop))).toEqual([])
   })
 })
 

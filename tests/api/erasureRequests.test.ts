@@ -5,9 +5,14 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { execute, systemEnvelope } from '../../src/commands/command.ts'
 import { registerCustomer } from '../../src/commands/customer.ts'
+import { payOrder } from '../../src/commands/order.ts'
+import { conclude, submit } from '../../src/domain/orderDecisions.ts'
 import { isRejection } from '../../src/domain/rejection.ts'
+import type { Client } from '../support/apiClient.ts'
 import { backUp } from '../support/backups.ts'
-import { delivery, expectProblem, moveOrder, newOrder, newProduct } from '../support/goods.ts'
+import { wholeDatabase } from '../support/everything.ts'
+import { delivery, expectProblem, gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
+import { type SecondNode, startSecondNode } from '../support/secondNode.ts'
 import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
 
@@ -142,6 +147,137 @@ describe('what the shop knows about somebody', () => {
     expect((await shop.anyone.get('/auth/export')).status).toBe(401)
   })
 })
+
+/** Somebody whose password nobody has hashed: twenty of them would take half a minute. */
+async function quickPerson() {
+  const { accounts: services, shop: open } = shop.back
+  const customerId = randomUUID()
+  const username = `quick-${customerId}`
+  const email = `${username}@example.com`
+  await services.accounts.reserve({ customerId, username, email, passwordHash: 'none' })
+  const envelope = systemEnvelope('test', new Date())
+  await execute(open, registerCustomer, { customerId, username, email }, envelope)
+  await services.accounts.confirm(customerId)
+  const { family: sessionId } = await services.sessions.open(customerId)
+  const roles = ['customer'] as const
+  return {
+    id: customerId,
+    access: await services.tokens.issueAccess({ customerId, roles, sessionId }),
+  }
+}
+
+describe('an erasure beside what another process does at the same moment', () => {
+  let second: SecondNode
+  beforeAll(async () => {
+    second = await startSecondNode(shop)
+  })
+  afterAll(() => second?.close())
+
+  /** Orders, pays, fills the cart and changes the profile over there, all at once. */
+  const actions = (client: Client, goods: string, mark: string, orderId: string) => {
+    const items = [{ productId: goods, quantity: 1 }]
+    const address = { shippingAddress: `${mark} Row`, phoneNumber: `${mark} 555` }
+    return [
+      client.post('/orders', { ...address, items }),
+      client.post(`/orders/${orderId}/pay`),
+      client.post('/cart/items', { productId: goods, quantity: 1 }),
+      client.patch('/auth/profile', { city: `${mark} Town` }),
+      client.patch(`/orders/${orderId}/delivery`, address),
+    ]
+  }
+
+  it('leaves no open order, no money and nothing to read, in twenty rounds', async () => {
+    const goods = (await newProduct(shop, { stock: 1_000 })).id
+    const people: string[] = []
+    const race = async (round: number) => {
+      const { id, access } = await quickPerson()
+      people.push(id)
+      const mark = `Racemark${round}x`
+      const there = second.as({ access })
+      const { orderId } = (await newOrder({ client: there }, goods)).body
+      const erase = () => {
+        const asked = { requestReference, cancelOpenOrders: round % 3 === 0 }
+        return shop.admin.client.post(`/admin/users/${id}/erase`, asked, { expects: 503 })
+      }
+      const isFirst = round % 2 === 0
+      const first = isFirst ? [erase()] : []
+      const racing = [
+        ...first,
+        ...actions(there, goods, mark, orderId),
+        ...(isFirst ? [] : [erase()]),
+      ]
+      await Promise.all(racing)
+      await waitFor('the erasure', async () => {
+        const path = `/admin/users/${id}/erase`
+        const asked = { requestReference, cancelOpenOrders: true }
+        return (await shop.admin.client.post(path, asked, { expects: 503 })).status === 200
+      })
+      const late = await Promise.all(actions(there, goods, mark, orderId))
+      expect(late.filter(({ status }) => ![401, 403, 404].includes(status))).toEqual([])
+    }
+    const rounds = Array.from({ length: 20 }, (_, n) => n + 1)
+    // Five beside each other, which mixes their steps even more.
+    while (rounds.length > 0) await Promise.all(rounds.splice(0, 5).map(race))
+    await waitFor('the end of every order', async () => {
+      const { rows } = await shop.back.pool.query(
+        `select count(*)::integer as open from orders where customer_id = any($1)
+          and (status in ('submitted', 'pending', 'paid') or captured_minor <> refunded_minor)`,
+        [people],
+      )
+      const { state } = await shop.back.shop.stock.load(goods)
+      return rows[0]?.open === 0 && state.reserved.size === 0
+    })
+    await waitFor('nothing to be readable', async () => {
+      const text = await wholeDatabase(shop)
+      const log = await decodedLog()
+      return !/Racemark/i.test(text) && !/Racemark/i.test(log)
+    })
+  })
+
+  it('cancels and pays back what a slow process places and charges after it', async () => {
+    const { id } = await quickPerson()
+    const goods = (await newProduct(shop, { stock: 5 })).id
+    const { shop: open } = shop.back
+    const path = `/admin/users/${id}/erase`
+    expect((await shop.admin.client.post(path, { requestReference })).status).toBe(200)
+    const orderId = randomUUID()
+    const envelope = (name: string) => systemEnvelope(name, new Date())
+    const submission = submissionOf({ orderId, customerId: id, productId: goods })
+    await open.orders.decide(orderId, envelope('submit'), state => submit(state, submission))
+    // It has asked whether its customer is there a moment before they were erased.
+    await open.orders.decide(orderId, envelope('place'), state => conclude(state, new Set()))
+    await execute(open, payOrder, { orderId }, envelope('pay'))
+    await waitFor('the end of it', async () => {
+      const { state } = await open.orders.load(orderId)
+      if (state.status !== 'cancelled') return false
+      return state.captured === state.refunded && state.openRefunds.size === 0
+    })
+    await waitFor('nothing to be readable', async () => {
+      return !(await wholeDatabase(shop)).includes(submission.delivery.shippingAddress)
+    })
+  })
+})
+
+/** All events as a process decodes them that has read the whole log. */
+async function decodedLog(): Promise<string> {
+  const texts: string[] = []
+  for await (const event of shop.back.eventStore.readAll({ after: 0n })) {
+    const { data } = await shop.back.codec.decode(event)
+    texts.push(JSON.stringify(data))
+  }
+  return texts.join('\n')
+}
+
+function submissionOf(ids: { orderId: string; customerId: string; productId: string }) {
+  const { productId, ...keys } = ids
+  const unitPrice = gbp(100)
+  const line = { productId, sku: 'X-1', name: 'X', quantity: 1, unitPrice, total: unitPrice }
+  return {
+    ...{ ...keys, orderNumber: '00000-00001', cartId: null, lines: [line], charges: [] },
+    ...{ total: unitPrice, country: null, paymentMethod: 'card' },
+    delivery: { shippingAddress: '7 Latecomer Lane', phoneNumber: '020 7946 0777' },
+  }
+}
 
 describe('the list of erased people', () => {
   const listOf = () => join(shop.config.audit.directory, 'erasures')

@@ -4,12 +4,13 @@ import { describe, expect, it } from 'vitest'
 import { type Envelope, PoisonEvent, UnknownEvent } from '../../src/commands/ports.ts'
 import type { EventSchemas } from '../../src/domain/aggregate.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
+import { personalPaths, withTexts } from '../../src/domain/personal.ts'
 import { stock } from '../../src/domain/stock.ts'
-import { Id, Payload, Personal } from '../../src/domain/types.ts'
+import { Id, ownerOfStream, Payload, Personal } from '../../src/domain/types.ts'
 import { createCodec, erased } from '../../src/eventstore/codec.ts'
 import type { NewEvent, RecordedEvent } from '../../src/eventstore/port.ts'
 import { upcasters as shopUpcasters, type Upcaster } from '../../src/eventstore/upcasters.ts'
-import { valuesOf } from '../support/arbitrary.ts'
+import { exampleOf, valuesOf } from '../support/arbitrary.ts'
 import { forAllAsync } from '../support/property.ts'
 import { customerId, productId, sampleId } from '../support/samples.ts'
 import { testSeals } from '../support/testSeals.ts'
@@ -32,13 +33,18 @@ function recorded(event: NewEvent, changes: Partial<RecordedEvent> = {}): Record
   return { ...plain, stream: 'stock-1', revision: 3, position: 42n, recordedAt: at, ...changes }
 }
 
-function codecOf(schemas: EventSchemas, upcasters: Readonly<Record<string, Upcaster>> = {}) {
-  const seals = testSeals()
+function codecOf(
+  schemas: EventSchemas,
+  upcasters: Readonly<Record<string, Upcaster>> = {},
+  seals = testSeals(),
+) {
   return { ...createCodec(schemas, seals, upcasters), erase: seals.erase }
 }
 
 const reserved = { productId, orderId: sampleId(11), quantity: 4 }
-const codec = codecOf(eventSchemas, shopUpcasters)
+// Shared by tests that write about the same person whatever they like, also that they are erased.
+const unforgetting = { ...testSeals(), forget: () => undefined }
+const codec = codecOf(eventSchemas, shopUpcasters, unforgetting)
 const encoded = () => codec.encode({ type: 'StockReserved', data: reserved }, sampleId(1), envelope)
 
 describe('every event type', () => {
@@ -241,6 +247,41 @@ describe('what is about a person', () => {
     expect((await own.decode(old)).data).toEqual(counted)
     own.erase(customerId)
     expect((await own.decode(old)).data).toEqual({ ...counted, note: erased })
+  })
+
+  it('reads as erased behind the event that says so, wherever the key is still known', async () => {
+    const own = codecOf(eventSchemas, shopUpcasters)
+    const encode = async (type: string, data: object, id: number) =>
+      recorded(await own.encode({ type, data }, sampleId(id), envelope))
+    const named = await encode('CustomerRegistered', { customerId, username: 'ada' }, 1)
+    const gone = await encode('CustomerErased', { customerId }, 2)
+    expect((await own.decode(named)).data).toMatchObject({ username: 'ada' })
+    own.decodeNow(gone)
+    expect((await own.decode(named)).data).toMatchObject({ username: erased })
+  })
+
+  // Earlier releases wrote these without sealing them, and without saying whom they are about.
+  const ofOwners = Object.entries(eventSchemas).filter(
+    ([, schema]) => Reflect.get(schema, 'subject') === ownerOfStream,
+  )
+
+  it.each(ofOwners)('in an old %s is found by the owner of its stream', async (type, schema) => {
+    const seals = testSeals()
+    const owners = async (stream: string) => (stream === 'order-1' ? customerId : undefined)
+    const own = createCodec(eventSchemas, seals, shopUpcasters, owners)
+    const texts = personalPaths(schema).map(path => [path.join('/'), 'It was for Ada'])
+    const data = withTexts({ ...exampleOf(schema) }, Object.fromEntries(texts))
+    const written = await own.encode({ type, data }, sampleId(1), envelope, customerId)
+    const { sealed: _, subject: __, ...metadata } = written.metadata
+    const old = recorded(
+      { ...written, data: data as NewEvent['data'], metadata },
+      { stream: 'order-1' },
+    )
+    expect(own.decodeNow(old)).toBeUndefined()
+    expect(JSON.stringify((await own.decode(old)).data)).toContain('Ada')
+    seals.erase(customerId)
+    expect(JSON.stringify((await own.decode(old)).data)).not.toContain('Ada')
+    expect(JSON.stringify((await own.decode({ ...old, stream: 'order-2' })).data)).toContain('Ada')
   })
 
   it('is no longer to be had from an event that was moved to another person', async () => {

@@ -175,6 +175,23 @@ describe('erasing', () => {
     expect(await there.dropErased()).toBe(false)
   })
 
+  it('that the log tells of holds at once, before the key is destroyed', async () => {
+    const [here, there] = [seals(), seals()]
+    const subject = randomUUID()
+    const sealed = await here.seal(subject, 'Ada')
+    here.forget(subject)
+    expect(await here.open(subject, sealed)).toBeUndefined()
+    expect(await here.isErased(subject)).toBe(true)
+    expect(
+      await there
+        .open(subject, await here.seal(subject, 'Ada').catch(() => ''))
+        .catch(() => undefined),
+    ).toBeUndefined()
+    await there.erase(subject)
+    // What has been read with the key has to be dropped all the same.
+    expect(await here.dropErased()).toBe(true)
+  })
+
   it('lasts: what comes in later cannot be read either', async () => {
     const subject = randomUUID()
     await seals().erase(subject)

@@ -1,5 +1,6 @@
 // A shop with real accounts on a database of its own, and its log in memory.
 
+import { rm } from 'node:fs/promises'
 import type { AccountServices } from '../../src/commands/accountPorts.ts'
 import { digestOf } from '../../src/commands/ids.ts'
 import { createShop, type Shop } from '../../src/commands/shop.ts'
@@ -59,6 +60,7 @@ export async function openLodge(): Promise<Lodge> {
 export async function openAccountShop(): Promise<AccountShop> {
   const lodge = await openLodge()
   const { pool, secrets } = lodge
+  const directory = await temporaryDirectory()
   const eventStore = memoryEventStore()
   const passwords = createPasswords(secrets, { cost: cheapCost, queueMax: 100 })
   const shop = createShop({
@@ -77,7 +79,7 @@ export async function openAccountShop(): Promise<AccountShop> {
     sessions: createSessions(pool, secrets, { ttlSeconds: 30 * 86_400 }),
     recovery: createRecovery(pool, secrets),
     addresses: createAddresses(pool, secrets),
-    erasures: createErasureList(await temporaryDirectory(), secrets),
+    erasures: createErasureList(directory, secrets),
   }
   return {
     ...lodge,
@@ -88,6 +90,7 @@ export async function openAccountShop(): Promise<AccountShop> {
       await passwords.close()
       await eventStore.close()
       await lodge.close()
+      await rm(directory, { recursive: true, force: true })
     },
   }
 }

@@ -27,7 +27,11 @@ export async function newProduct(shop: TestShop, details: Record<string, unknown
 }
 
 /** An order of one product, placed at once; pending. */
-export async function newOrder(person: Person, productId: string, quantity = 1): Promise<Answer> {
+export async function newOrder(
+  person: Pick<Person, 'client'>,
+  productId: string,
+  quantity = 1,
+): Promise<Answer> {
   const answer = await person.client.post('/orders', {
     ...delivery,
     items: [{ productId, quantity }],

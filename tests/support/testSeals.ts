@@ -13,6 +13,9 @@ export function testSeals() {
       return gone.has(subject) ? undefined : openText(fixedKey, sealed, subject)
     },
     isErased: async (subject: string) => gone.has(subject),
+    forget(subject: string) {
+      gone.add(subject)
+    },
     erase(subject: string) {
       gone.add(subject)
     },
@@ -26,4 +29,5 @@ export const noSeals = {
   },
   open: async () => undefined,
   isErased: async () => true,
+  forget: () => undefined,
 }

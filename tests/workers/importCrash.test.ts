@@ -25,6 +25,7 @@ const clearText = {
   seal: async (_: string, text: string) => text,
   open: async (_: string, sealed: string) => sealed,
   isErased: async () => false,
+  forget: () => undefined,
 }
 const codec = createCodec(eventSchemas, clearText)
 
