@@ -1,16 +1,17 @@
-// Money by line of an order, and what went back beside what it was sold as: from these the sales by
-// day, product, category, country and customer are summed.
+// Money by line of an order, what went back beside what it was sold as, and totals of both: the
+// sales by day, product, category, country and customer.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { insertOf, type KeyedTable, upsertOf } from './keyedTable.ts'
 import { planned, type ReadEvent } from './projection.ts'
-import { moneyLines, type SaleRow, saleLines } from './saleLines.ts'
-import { correct } from './salesReturns.ts'
+import { documentOf, evolve, linesOf } from './saleDocuments.ts'
+import { type SaleRow, saleLines } from './saleLines.ts'
+import { type SaleChange, totalsOf } from './saleTotals.ts'
 import type { Tables } from './tables.ts'
 
 export const sales = planned({
   name: 'sales',
-  version: 3,
-  tables: ['sale_lines', 'sale_categories'],
+  version: 4,
+  tables: ['sale_lines', 'sale_categories', 'sale_names', 'sale_totals'],
   on: [
     'OrderSubmitted',
     'OrderPaid',
@@ -22,15 +23,14 @@ export const sales = planned({
     'ProductDetailsChanged',
   ],
   async plan(events, db) {
-    const paid = paidIn(events)
-    const { lines, categories } = await soldLines(db, events, paid)
-    for (const { document_id } of lines) paid.delete(document_id)
-    const corrections = await correct(db, events, { lines, paid })
+    const { changes, categories } = await changesOf(events, db)
+    const fresh = changes.flatMap(({ before, after }) => after.slice(before.length))
     const writes = [
       ...upsertOf(saleCategories, categories),
-      ...insertOf(saleLines, [...lines, ...corrections.returned]),
-      ...settling(db, paid),
-      ...callingOff(db, corrections.calledOff),
+      ...naming(db, fresh),
+      ...insertOf(saleLines, fresh),
+      ...moving(db, changes),
+      ...totalsOf(changes),
     ]
     return { writes, committed: () => ({}) }
   },
@@ -48,99 +48,73 @@ const saleCategories: KeyedTable<CategoryRow> = {
 }
 
 /**
- * What is sold in a batch, under the category that a product has at that place of the log. Most is
- * paid at once: such lines are written as they are in the end.
+ * What a batch makes of documents, one event after the other. What is sold counts for the category
+ * that a product has at that place of the log.
  */
-async function soldLines(
-  db: Kysely<Tables>,
-  events: readonly ReadEvent[],
-  paid: ReadonlyMap<string, string>,
-) {
-  const sold = events.map(event => ({ event, lines: ownLines(event) }))
-  const productIds = sold.flatMap(({ lines }) => lines.flatMap(line => line.product_id ?? []))
-  const categories = await categoriesOf(db, [...new Set(productIds)])
+async function changesOf(events: readonly ReadEvent[], db: Kysely<Tables>) {
+  const before = await linesOf(db, [...new Set(events.flatMap(each => documentOf(each) ?? []))])
+  const categories = await categoriesOf(db, events)
   const changed = new Map<string, CategoryRow>()
-  const lines: SaleRow[] = []
-  for (const { event, lines: own } of sold) {
+  const categoryOf = (id: string | null) => categories.get(id ?? '') ?? null
+  const after = new Map(before)
+  for (const event of events) {
     if (event.type === 'ProductCreated' || event.type === 'ProductDetailsChanged') {
       const { productId, categoryId } = event.data
       categories.set(productId, categoryId)
       changed.set(productId, { product_id: productId, category_id: categoryId })
     }
-    for (const line of own) {
-      const category_id = categories.get(line.product_id ?? '') ?? null
-      const sold_at = paid.get(line.document_id) ?? line.sold_at
-      lines.push({ ...line, category_id, sold_at })
-    }
+    const id = documentOf(event)
+    if (id !== undefined) after.set(id, evolve(after.get(id) ?? [], event, categoryOf))
   }
-  return { lines, categories: [...changed.values()] }
+  const changes = [...after].map(([id, lines]) => ({ before: before.get(id) ?? [], after: lines }))
+  return { changes, categories: [...changed.values()] }
 }
 
-async function categoriesOf(db: Kysely<Tables>, productIds: string[]) {
-  if (productIds.length === 0) return new Map<string, string | null>()
+async function categoriesOf(db: Kysely<Tables>, events: readonly ReadEvent[]) {
+  const productIds = new Set<string>()
+  for (const { type, data } of events) {
+    if (type !== 'OrderSubmitted' && type !== 'CreditNoteIssued') continue
+    for (const { productId } of data.lines) if (productId !== null) productIds.add(productId)
+  }
+  if (productIds.size === 0) return new Map<string, string | null>()
   const { rows } = await sql<CategoryRow>`
     select product_id, category_id
     from sale_categories
-    where product_id = any(${productIds}::uuid[])
+    where product_id = any(${[...productIds]}::uuid[])
   `.execute(db)
   return new Map(rows.map(row => [row.product_id, row.category_id]))
 }
 
-type UnsortedRow = Omit<SaleRow, 'category_id'>
-
-function ownLines(event: ReadEvent): UnsortedRow[] {
-  if (event.type === 'OrderSubmitted') {
-    const { orderId, customerId, country, lines, charges } = event.data
-    const ids = { document_id: orderId, order_id: orderId, source_id: orderId }
-    const document = { ...ids, customer_id: customerId, country }
-    const common = { ...document, kind: 'sale' as const, sold_at: null }
-    return moneyLines(lines, charges).map(line => ({ ...common, ...line }))
-  }
-  if (event.type !== 'CreditNoteIssued') return []
-  const { creditNoteId, customerId, country, lines } = event.data
-  return lines.map(({ productId, sku, name, quantity, total }, index) => ({
-    document_id: creditNoteId,
-    line: index,
-    order_id: null,
-    source_id: creditNoteId,
-    kind: 'credit',
-    product_id: productId,
-    sku,
-    name,
-    customer_id: customerId,
-    country,
-    quantity: -quantity,
-    amount_minor: total.amount,
-    currency: total.currency,
-    sold_at: event.at,
-  }))
+/** Remembers what goods were called last; names that have not changed are not written. */
+function naming(db: Kysely<Tables>, fresh: readonly SaleRow[]): CompiledQuery[] {
+  // What goes back has the names of what was sold.
+  const named = fresh.filter(({ kind }) => kind === 'sale' || kind === 'credit')
+  const names = new Map(named.map(({ sku, name }) => [sku, name]))
+  if (names.size === 0) return []
+  const upsert = sql`
+    insert into sale_names as n (sku, name)
+    select sku, name
+    from unnest(${[...names.keys()]}::text[], ${[...names.values()]}::text[]) as given(sku, name)
+    on conflict (sku) do update set name = excluded.name where n.name <> excluded.name
+  `
+  return [upsert.compile(db)]
 }
 
-/** When orders were paid: a sale counts from that moment. */
-function paidIn(events: readonly ReadEvent[]): Map<string, string> {
-  const paid = events.filter(event => event.type === 'OrderPaid')
-  return new Map(paid.map(({ data, at }) => [data.orderId, at]))
-}
-
-function settling(db: Kysely<Tables>, paid: ReadonlyMap<string, string>): CompiledQuery[] {
-  if (paid.size === 0) return []
+/** Moves lines that are there to when they were sold, or out of the sales. */
+function moving(db: Kysely<Tables>, changes: readonly SaleChange[]): CompiledQuery[] {
+  const moved = changes.flatMap(({ before, after }) =>
+    after.slice(0, before.length).filter((line, index) => line.sold_at !== before[index]?.sold_at),
+  )
+  if (moved.length === 0) return []
+  const rows = moved.map(({ document_id, line, sold_at }) => ({ document_id, line, sold_at }))
+  const documentIds = [...new Set(moved.map(({ document_id }) => document_id))]
   const update = sql`
     update sale_lines s
-    set sold_at = p.sold_at
-    from unnest(${[...paid.keys()]}::uuid[], ${[...paid.values()]}::timestamptz[])
-      as p(order_id, sold_at)
-    where s.document_id = p.order_id
-  `
-  return [update.compile(db)]
-}
-
-/** Takes the lines of cancelled orders out of the sales, and what was returned of them. */
-function callingOff(db: Kysely<Tables>, orderIds: readonly string[]): CompiledQuery[] {
-  if (orderIds.length === 0) return []
-  const update = sql`
-    update sale_lines
-    set sold_at = null
-    where document_id = any(${orderIds}::uuid[])
+    set sold_at = r.sold_at
+    from json_to_recordset(${JSON.stringify(rows)}::json)
+      as r(document_id uuid, line integer, sold_at timestamptz)
+    where s.document_id = r.document_id and s.line = r.line
+      and s.document_id = any(${documentIds}::uuid[])
   `
   return [update.compile(db)]
 }

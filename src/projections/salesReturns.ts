@@ -1,77 +1,28 @@
-// What takes sales back: cancelled orders, goods that are returned, money that is paid back.
-import { type Kysely, sql } from 'kysely'
+// What takes sales back: goods that are returned and money that is paid back, booked against what
+// was sold.
 import { share } from '../domain/money.ts'
 import type { ReadEvent } from './projection.ts'
 import { moneyLines, type SaleRow } from './saleLines.ts'
-import type { Tables } from './tables.ts'
+
+/** What goes back of an order. */
+export type Return = Extract<ReadEvent, { type: 'OrderRefunded' | 'ItemsReturned' }>
 
 /**
- * What events of a batch say about orders that were sold before, or earlier in the batch: cancelled
- * ones were not sold, and what goes back is booked against what it was sold as.
+ * The lines of an order with what goes back of it. Money that goes back for what was never sold, or
+ * is not sold any more, is no return; nor is one that is booked already.
  */
-export async function correct(
-  db: Kysely<Tables>,
-  events: readonly ReadEvent[],
-  batch: { lines: SaleRow[]; paid: Map<string, string> },
-) {
-  const returned: SaleRow[] = []
-  const calledOff = new Set<string>()
-  const due = events.filter(isCorrection)
-  const books = await booksOf(db, due, batch.lines)
-  for (const event of due) {
-    const { orderId } = event.data
-    const book = books.get(orderId) ?? []
-    if (event.type === 'OrderCancelled') {
-      calledOff.add(orderId)
-      batch.paid.delete(orderId)
-      for (const line of book) line.sold_at = null
-      continue
-    }
-    // Money that goes back for what was never sold is no return.
-    const isSold = book.some(line => line.sold_at !== null) || batch.paid.has(orderId)
-    if (calledOff.has(orderId) || !isSold) continue
-    const back =
-      event.type === 'OrderRefunded' ? refundLines(event, book) : returnLines(event, book)
-    const rows = back.map((row, index) => ({ ...row, line: book.length + index }))
-    book.push(...rows)
-    returned.push(...rows)
-  }
-  return { returned, calledOff: [...calledOff] }
-}
-
-type Correction = Extract<ReadEvent, { type: 'OrderCancelled' | 'OrderRefunded' | 'ItemsReturned' }>
-
-function isCorrection(event: ReadEvent): event is Correction {
-  return ['OrderCancelled', 'OrderRefunded', 'ItemsReturned'].includes(event.type)
-}
-
-/** The lines of orders that are corrected, those of this batch among them. */
-async function booksOf(
-  db: Kysely<Tables>,
-  due: readonly Correction[],
-  fresh: readonly SaleRow[],
-): Promise<Map<string, SaleRow[]>> {
-  const books = new Map<string, SaleRow[]>()
-  if (due.length === 0) return books
-  const orderIds = [...new Set(due.map(({ data }) => data.orderId))]
-  const { rows } = await sql<{ row: SaleRow }>`
-    select to_json(s) as row
-    from sale_lines s
-    where document_id = any(${orderIds}::uuid[])
-    order by document_id, line
-  `.execute(db)
-  for (const line of [...rows.map(({ row }) => row), ...fresh]) {
-    if (line.order_id === null) continue
-    const book = books.get(line.order_id) ?? []
-    books.set(line.order_id, book)
-    book.push(line)
-  }
-  return books
+export function withReturn(lines: readonly SaleRow[], event: Return): readonly SaleRow[] {
+  const source = event.type === 'OrderRefunded' ? event.data.refundId : event.data.returnId
+  const isSold = lines.some(({ sold_at }) => sold_at !== null)
+  if (!isSold || lines.some(({ source_id }) => source_id === source)) return lines
+  const back =
+    event.type === 'OrderRefunded' ? refundLines(event, lines) : returnLines(event, lines)
+  return [...lines, ...back.map((row, index) => ({ ...row, line: lines.length + index }))]
 }
 
 /** Goods that came back. */
 function returnLines(
-  event: Extract<Correction, { type: 'ItemsReturned' }>,
+  event: Extract<Return, { type: 'ItemsReturned' }>,
   book: readonly SaleRow[],
 ): SaleRow[] {
   const { returnId, lines, charges } = event.data
@@ -96,7 +47,7 @@ function soldAs(book: readonly SaleRow[], line: { product_id: string | null; sku
  * the amount, by largest remainder.
  */
 function refundLines(
-  event: Extract<Correction, { type: 'OrderRefunded' }>,
+  event: Extract<Return, { type: 'OrderRefunded' }>,
   book: readonly SaleRow[],
 ): SaleRow[] {
   const { refundId, amount } = event.data

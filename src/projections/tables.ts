@@ -132,6 +132,21 @@ export interface Tables {
     product_id: string
     category_id: string | null
   }
+  sale_names: {
+    sku: string
+    name: string
+  }
+  sale_totals: {
+    dimension: string
+    key: string
+    currency: string
+    starts_at: Date
+    lines: bigint
+    orders: bigint
+    quantity: bigint
+    gross_minor: bigint
+    returned_minor: bigint
+  }
   order_processes: {
     order_id: string
     since: Date
