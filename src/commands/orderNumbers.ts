@@ -7,14 +7,17 @@ import {
   reserveNumbers,
 } from '../domain/orderNumbers.ts'
 import { isRejection } from '../domain/rejection.ts'
+import { Unavailable } from '../eventstore/port.ts'
 import { systemEnvelope } from './command.ts'
 import type { Clock } from './ports.ts'
 import type { Repository } from './repository.ts'
 
 /** A block serves orders that arrive within so long after it was asked for. */
-export const freshMs = 1_000
+const freshMs = 1_000
 /** The most numbers that one process holds at a time, and that a crash can lose. */
-export const blockMax = 256
+const blockMax = 256
+/** How often a reservation is tried whose answer might be that of an earlier one. */
+const triesMax = 3
 
 export interface OrderNumberSource {
   /**
@@ -97,17 +100,30 @@ function reserveOnce(source: Source): Promise<void> {
 
 async function reserve(source: Source): Promise<void> {
   const askedAtMs = source.elapsedMs()
-  const envelope = { ...systemEnvelope('order-numbers', source.clock.now()), once: true } as const
   const count = sizeOf(source, askedAtMs)
+  for (let tries = 1; tries <= triesMax; tries += 1) {
+    const range = await reserveRange(source, count)
+    if (range === undefined) continue
+    source.block = { next: range.from, askedAtMs, ...range }
+    return
+  }
+  throw new Unavailable('no order numbers could be reserved')
+}
+
+/**
+ * Undefined where the log had the event already, after an answer was lost: this process cannot be
+ * sure which of its decisions that was, and leaves the range to nobody.
+ */
+async function reserveRange({ repository, clock, id }: Source, count: number) {
+  const envelope = { ...systemEnvelope('order-numbers', clock.now()), once: true } as const
   let range: { from: number; to: number } | undefined
   // Decided anew where another process was first: the last decision is the one that was written.
-  const outcome = await source.repository.decide(source.id, envelope, state => {
+  const outcome = await repository.decide(id, envelope, state => {
     const events = reserveNumbers(state, count)
     if (!isRejection(events)) range = events[0]?.data
     return events
   })
-  if (isRejection(outcome) || range === undefined) throw new Error('no order numbers are left')
-  source.block = { next: range.from, askedAtMs, ...range }
+  return isRejection(outcome) || outcome.replayed ? undefined : range
 }
 
 /**
