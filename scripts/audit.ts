@@ -13,7 +13,7 @@ Checks the log against its signatures and seals, and what commands rest on besid
 and checks that no stream has a gap, no event is doubled or unreadable, orders
 moved legally, stock was never oversold, reservations belong to open orders, money adds up, every
 mail went out once, and each projection equals one built anew. Changes nothing; the shop may be
-running or not. Time grows in proportion to the log and memory does not: a log of more than 100,000
+running or not. Time grows in proportion to the log and memory does not: a log of more than 50,000
 events is divided into temporary files (in TMPDIR, at most twice its size, without personal text).
 
   --grace SECONDS   what changed in the last SECONDS may still be under way (default 30)

@@ -84,7 +84,7 @@ export async function openShop(
 ): Promise<OpenShop> {
   const secrets = createSecrets(config.secretKey)
   const seals = createEventSeals(secrets.key('event-seals'))
-  const { pool, eventStore, shopId } = await openData(config, { secrets, seals }, observing)
+  const { pool, eventStore, shopId, proof } = await openData(config, { secrets, seals }, observing)
   const { metrics } = observing
   const personKeys = createSeals(pool, secrets)
   const codec = createCodec(eventSchemas, personKeys, upcasters, createStreamOwners(eventStore))
@@ -96,7 +96,6 @@ export async function openShop(
   const passwords = createPasswords(secrets)
   const db = createDatabase(pool)
   const payments = observedPayments(await paymentsOf(config, pool, secrets), metrics)
-  const proof = proofOf(config, pool, { secrets, seals })
   return {
     shop: createShop({
       eventStore,
@@ -145,20 +144,22 @@ async function openData(config: Config, { secrets, seals }: Sealing, observing: 
     secrets,
     storeKind: config.eventStoreUrl === undefined ? 'postgres' : 'eventstoredb',
   } as const
+  const proof = proofOf(config, pool, { secrets, seals })
   let store: EventStore | undefined
   try {
     await assertSettingsFit(pool, settings)
     await migrate(url)
     await assertDurable(pool)
-    await bindHashes(pool, secrets)
+    await bindHashes(pool, secrets, proof.marks)
     store =
       config.eventStoreUrl === undefined
         ? postgresEventStore(pool, metrics)
         : countedStore(await openEventStoreDb(config.eventStoreUrl), metrics)
     const eventStore = tracedStore(sealedStore(store, seals), tracing)
     const shopId = await rememberSettings(pool, settings, eventStore)
-    return { pool, eventStore, shopId }
+    return { pool, eventStore, shopId, proof }
   } catch (error) {
+    proof.close()
     await store?.close()
     await pool.end()
     throw error
@@ -206,14 +207,15 @@ function proofOf(
     return redis
   }
   const places = [tablePlace(pool), filePlace(audit.directory), redisPlace(connect)]
+  const marks = createHighWaterMarks(pool, secrets, places)
   const services: AuditServices = {
     book: createCheckpointBook(pool),
     signer: createCheckpointSigner(pool, secrets),
     seals,
-    marks: createHighWaterMarks(pool, secrets, places),
+    marks,
     guard: createStateGuard(pool, secrets, { holdsLog: eventStoreUrl === undefined }),
   }
-  return { services, close: () => redis?.disconnect() }
+  return { services, marks, close: () => redis?.disconnect() }
 }
 
 /** A client that is not wanted is not loaded either: this one takes 30 MB, that of Stripe 20. */

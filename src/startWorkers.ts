@@ -9,6 +9,7 @@ import { filePublisher, publicationBook, remotePublishers } from './infra/checkp
 import { createDatabase, createPool, type Pool } from './infra/database.ts'
 import { createMailer } from './infra/mailer.ts'
 import { redisOptions } from './infra/redis.ts'
+import { createSecrets } from './infra/secrets.ts'
 import { projections } from './projections/index.ts'
 import { startAccountSweep } from './workers/accountUpkeep.ts'
 import { startAuditChain } from './workers/auditChain.ts'
@@ -107,7 +108,7 @@ function startProof(
     audit,
     file: filePublisher(settings.directory),
     publishers: [...remotePublishers(settings), ...mails],
-    published: publicationBook(pool),
+    published: publicationBook(pool, createSecrets(config.secretKey)),
     everySeconds: settings.publishSeconds,
     log,
   }

@@ -74,6 +74,12 @@ export interface WithSecret {
   replayed: boolean
 }
 
+export interface WebhookTarget {
+  url: string
+  events: readonly WebhookType[]
+  secrets: readonly string[]
+}
+
 /** Those who listen, in PostgreSQL. Everything throws Unavailable while it cannot be reached. */
 export interface Webhooks {
   list(): Promise<WebhookEndpoint[]>
@@ -96,8 +102,11 @@ export interface Webhooks {
     id: string,
     range: { after: bigint; to: bigint },
   ): Promise<WebhookEndpoint | 'busy' | undefined>
-  /** What signs for an endpoint now, the newest first; none when it is gone. */
-  secretsOf(id: string): Promise<string[]>
+  /**
+   * Where messages for an endpoint go, and what signs them now, the newest first; undefined when it
+   * is gone. Throws where it is not as the shop has sealed it.
+   */
+  targetOf(id: string): Promise<WebhookTarget | undefined>
 }
 
 export interface WebhookRequest {

@@ -45,30 +45,37 @@ const identifyBriefly: Statement = {
     where datname = current_database()`,
 }
 
-/** The mark of the log of this database. Throws only where no place can be read. */
+/**
+ * The mark of the log of this shop. It is kept under two names, that of the database and that of
+ * the shop: a copy of yesterday that is put into a new database is still the same shop, and who
+ * gives the shop another identity does not have another database. Throws only where no place can
+ * be read.
+ */
 export function createHighWaterMarks(
   pool: Pool,
   secrets: Secrets,
   places: readonly MarkPlace[],
 ): HighWaterMarks {
-  let identity: Promise<string> | undefined
-  const log = () => {
-    identity ??= logIdentity(pool)
-    identity.catch(() => {
-      identity = undefined
-    })
-    return identity
+  const database = remembered(() => logIdentity(pool))
+  const shop = remembered(() => shopName(pool))
+  const names = async () => {
+    const all = await Promise.all([database(), shop()])
+    return all.filter(name => name !== undefined)
   }
   return {
     async newest() {
-      const name = await log()
-      const read = await Promise.allSettled(places.map(place => place.read(name)))
+      const known = await names()
+      const read = await Promise.allSettled(
+        places.flatMap(place =>
+          known.map(async name => opened(secrets, name, await place.read(name))),
+        ),
+      )
       const first = read[0]
       if (first?.status === 'rejected' && read.every(each => each.status === 'rejected')) {
         throw first.reason
       }
       return read
-        .map(each => (each.status === 'fulfilled' ? opened(secrets, name, each.value) : undefined))
+        .map(each => (each.status === 'fulfilled' ? each.value : undefined))
         .filter(mark => mark !== undefined)
         .reduce<HighWaterMark | undefined>(
           (highest, mark) => (highest && highest.position >= mark.position ? highest : mark),
@@ -76,19 +83,42 @@ export function createHighWaterMarks(
         )
     },
     async raise(mark) {
-      const name = await log()
-      const sealed = sealedMark(secrets, name, mark)
-      const written = await Promise.allSettled(places.map(place => place.write(name, sealed)))
+      const sealed = (await names()).map(name => ({ name, text: sealedMark(secrets, name, mark) }))
+      const written = await Promise.allSettled(
+        places.map(async place => {
+          for (const { name, text } of sealed) await place.write(name, text)
+        }),
+      )
       return places.filter((_, n) => written[n]?.status === 'rejected').map(place => place.name)
     },
     async reset(mark) {
-      const name = await log()
-      for (const place of places) {
-        if (mark === undefined) await place.clear(name)
-        else await place.write(name, sealedMark(secrets, name, mark))
+      for (const name of await names()) {
+        for (const place of places) {
+          if (mark === undefined) await place.clear(name)
+          else await place.write(name, sealedMark(secrets, name, mark))
+        }
       }
     },
   }
+}
+
+/** Asked for once, unless nothing is known yet. */
+function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
+  let known: Promise<T> | undefined
+  const forget = () => {
+    known = undefined
+  }
+  return () => {
+    known ??= ask()
+    known.then(found => found === undefined && forget(), forget)
+    return known
+  }
+}
+
+/** Undefined before the first start of a shop has ended. */
+async function shopName(pool: Pool): Promise<string | undefined> {
+  const [row] = await rows<{ shop_id: string }>(pool, findShop)
+  return row && `shop-${row.shop_id}`
 }
 
 async function logIdentity(pool: Pool): Promise<string> {
@@ -119,6 +149,10 @@ function opened(secrets: Secrets, log: string, sealed: string | undefined) {
   return { position: BigInt(position), count, hash, at: new Date(at) }
 }
 
+const findShop: Statement = {
+  name: 'audit_log_shop',
+  text: 'select shop_id::text from shop.identity',
+}
 const readRow: Statement = {
   name: 'audit_marks_read',
   text: 'select sealed from shop.audit_marks where log = $1',

@@ -1,6 +1,8 @@
-// Binds password hashes from before hashes were bound to their accounts, when the shop opens.
-import { type Pool, rows, type Statement } from './database.ts'
-import { boundHash, isBareHash } from './rowSeals.ts'
+// Binds password hashes from before hashes were bound to their accounts, when a shop of then is
+// opened for the first time, and never again.
+import type { HighWaterMarks } from '../commands/auditPorts.ts'
+import { type Pool, type Queryable, rows, type Statement, transaction } from './database.ts'
+import { boundHash, isBareHash, openHash } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
 
 const find: Statement = {
@@ -25,14 +27,63 @@ interface Row {
   password_hash: string
 }
 
-/** Binds every hash that is not; a shop that has been opened before has none. */
-export async function bindHashes(pool: Pool, secrets: Secrets): Promise<void> {
-  let last = '00000000-0000-0000-0000-000000000000'
+const findSome: Statement = {
+  name: 'accounts_find_some_bare',
+  text: `select 1 from shop.accounts where password_hash not like '%~%' limit 1`,
+}
+const findBound: Statement = {
+  name: 'accounts_find_bound',
+  text: `select customer_id, password_hash
+    from shop.accounts
+    where password_hash like '%~%' and customer_id > $1
+    order by customer_id
+    limit 1000`,
+}
+const findIdentity: Statement = {
+  name: 'accounts_bind_identity',
+  text: 'select 1 from shop.identity limit 1',
+}
+
+const noId = '00000000-0000-0000-0000-000000000000'
+
+/**
+ * Binds every hash of a shop that no release has opened that binds them: such a release leaves an
+ * identity, hashes that are bound, and a high-water mark. Whoever can write to the database could
+ * otherwise take the seal off a hash, put it into the row of somebody else, and wait for a start.
+ */
+export async function bindHashes(
+  pool: Pool,
+  secrets: Secrets,
+  marks: Pick<HighWaterMarks, 'newest'>,
+): Promise<void> {
+  if ((await rows(pool, findSome)).length === 0) return
+  if ((await rows(pool, findIdentity)).length > 0) return
+  if (await hasBound(pool, secrets)) return
+  if ((await marks.newest()) !== undefined) return
+  // All or none: a start that is cut off leaves nothing that the next one takes for an answer.
+  await transaction(pool, session => bindAll(session, secrets))
+}
+
+async function hasBound(pool: Pool, secrets: Secrets): Promise<boolean> {
+  let last = noId
   for (;;) {
-    const found = await rows<Row>(pool, find, [last])
+    const found = await rows<Row>(pool, findBound, [last])
+    if (found.some(row => openHash(secrets, row.customer_id, row.password_hash) !== undefined)) {
+      return true
+    }
+    const end = found.at(-1)
+    if (end === undefined) return false
+    last = end.customer_id
+  }
+}
+
+async function bindAll(session: Queryable, secrets: Secrets): Promise<void> {
+  let last = noId
+  for (;;) {
+    const found = await rows<Row>(session, find, [last])
     const bare = found.filter(row => isBareHash(row.password_hash))
     if (bare.length > 0) {
-      await rows(pool, bind, [
+      await rows(session, bind, [
         bare.map(row => row.customer_id),
         bare.map(row => row.password_hash),
         bare.map(row => boundHash(secrets, row.customer_id, row.password_hash)),

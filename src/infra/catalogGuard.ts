@@ -16,20 +16,55 @@ interface Expected {
   /** The bodies of a function by its name: the newest of each form of its arguments. */
   functions: Map<string, Map<string, string>>
   triggers: Map<string, string>
+  /** Unique indexes, and tables that have a primary key. */
+  indexes: Set<string>
+  keyed: Set<string>
   migrations: string[]
 }
 
 /** What the migrations of this release say. */
 async function readExpected(): Promise<Expected> {
   const files = (await readdir(directory)).filter(file => file.endsWith('.sql')).sort()
-  const expected: Expected = { functions: new Map(), triggers: new Map(), migrations: [] }
+  const expected: Expected = {
+    functions: new Map(),
+    triggers: new Map(),
+    indexes: new Set(),
+    keyed: new Set(),
+    migrations: [],
+  }
   for (const file of files) {
     expected.migrations.push(file.replace('.sql', ''))
     const text = await readFile(new URL(file, directory), 'utf8')
     collectFunctions(text, expected.functions)
     collectTriggers(text, expected.triggers)
+    collectUnique(text, expected)
   }
   return expected
+}
+
+const table = String.raw`((?:eventstore|shop)\.\w+)`
+const keyedTable = new RegExp(
+  String.raw`create\s+table\s+(?:if\s+not\s+exists\s+)?${table}\s*\(([\s\S]*?)\n\s*\);`,
+  'gi',
+)
+const uniqueIndex = new RegExp(
+  String.raw`create\s+unique\s+index\s+(?:if\s+not\s+exists\s+)?(\w+)\s+on\s+${table}`,
+  'gi',
+)
+const dropped = new RegExp(String.raw`drop\s+(?:table|index)\s+(?:if\s+exists\s+)?${table}`, 'gi')
+
+/** What keeps rows from being there twice: two accounts of a name, two checkpoints of a place. */
+function collectUnique(text: string, { indexes, keyed }: Expected): void {
+  for (const [, name = '', columns = ''] of text.matchAll(keyedTable)) {
+    if (/\bprimary\s+key\b/i.test(columns)) keyed.add(name)
+  }
+  for (const [, name = '', on = ''] of text.matchAll(uniqueIndex)) {
+    indexes.add(`${on.split('.')[0]}.${name}`)
+  }
+  for (const [, name = ''] of text.matchAll(dropped)) {
+    keyed.delete(name)
+    indexes.delete(name)
+  }
 }
 
 const name = String.raw`((?:eventstore|shop)\.\w+)`
@@ -86,6 +121,8 @@ export async function* catalogFindings(session: Session): AsyncGenerator<StateFi
   yield* functionFindings(session, expected)
   yield* triggerFindings(session, expected)
   yield* tableFindings(session)
+  yield* uniqueFindings(session, expected)
+  yield* settingFindings(session)
   yield* migrationFindings(session, expected)
 }
 
@@ -168,6 +205,43 @@ async function* tableFindings(session: Session) {
     [constraints],
   )
   for (const { key, detail } of rows) yield found(key, detail)
+}
+
+async function* uniqueFindings(session: Session, { indexes, keyed }: Expected) {
+  const { rows } = await session.query<{ key: string }>(
+    `select 'unique index ' || wanted as key
+    from unnest($1::text[]) as wanted
+    where not exists (
+      select from pg_index
+      where indexrelid = to_regclass(wanted) and indisunique and indisvalid and indislive
+    )
+    union all
+    select 'primary key of ' || wanted
+    from unnest($2::text[]) as wanted
+    where not exists (
+      select from pg_constraint where conrelid = to_regclass(wanted) and contype = 'p'
+    )`,
+    [[...indexes], [...keyed]],
+  )
+  for (const { key } of rows) yield found(key, 'It is gone, or is not what the migrations made.')
+}
+
+/** Settings of roles and databases by which every session of the shop could be led astray. */
+async function* settingFindings(session: Session) {
+  const { rows } = await session.query<{ key: string }>(`
+    select 'setting ' || setting || ' of ' ||
+      concat_ws(' in ', nullif(setrole, 0)::regrole::text, datname) as key
+    from pg_db_role_setting
+    cross join unnest(setconfig) as setting
+    left join pg_database d on d.oid = setdatabase
+    where (setdatabase = 0 or datname = current_database())
+      and setting ~ '^(session_replication_role|search_path|.*_preload_libraries|row_security)='
+    union all
+    select 'setting session_replication_role=' || setting
+    from pg_settings
+    where name = 'session_replication_role' and reset_val <> 'origin'`)
+  for (const { key } of rows)
+    yield found(key, 'It makes sessions pass triggers, or see other tables.')
 }
 
 async function* migrationFindings(session: Session, { migrations }: Expected) {

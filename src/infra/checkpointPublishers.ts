@@ -7,6 +7,8 @@ import { AwsClient } from 'aws4fetch'
 import type { AuditSettings } from '../auditSettings.ts'
 import type { Publication, PublicationBook, Publisher } from '../commands/auditPorts.ts'
 import { type Pool, rows, type Statement } from './database.ts'
+import { isRowSeal, rowSeal } from './rowSeals.ts'
+import type { Secrets } from './secrets.ts'
 import { readTimestamp, timestampRequest } from './timestamps.ts'
 
 const timeoutMs = 10_000
@@ -129,28 +131,47 @@ function lineOf({ position, signed }: Publication): string {
 
 const newest: Statement = {
   name: 'audit_publications_newest',
-  text: `select position, published_at
+  text: `select position, published_at, seal
     from shop.audit_publications
     where target = $1
     order by position desc
-    limit 1`,
+    limit 1000`,
 }
 const note: Statement = {
   name: 'audit_publications_note',
-  text: `insert into shop.audit_publications (target, position, receipt)
-    values ($1, $2, $3)
-    on conflict do nothing`,
+  text: `insert into shop.audit_publications (target, position, receipt, published_at, seal)
+    values ($1, $2, $3, $4, $5)
+    on conflict (target, position) do update
+    set receipt = excluded.receipt, published_at = excluded.published_at, seal = excluded.seal`,
 }
 
-/** What has been published, in shop.audit_publications. */
-export function publicationBook(pool: Pool): PublicationBook {
+interface PublicationRow {
+  [column: string]: unknown
+  position: bigint
+  published_at: Date
+  seal: string
+}
+
+/** What has been published, in shop.audit_publications; rows of somebody else do not count. */
+export function publicationBook(pool: Pool, secrets: Secrets): PublicationBook {
+  const fieldsOf = (target: string, position: bigint, at: Date) => [
+    target,
+    String(position),
+    at.toISOString(),
+  ]
   return {
     async newest(target) {
-      const [row] = await rows<{ position: bigint; published_at: Date }>(pool, newest, [target])
+      const found = await rows<PublicationRow>(pool, newest, [target])
+      const row = found.find(({ position, published_at, seal }) => {
+        const fields = fieldsOf(target, position, published_at)
+        return isRowSeal(secrets, 'audit-publications', { fields, seal })
+      })
       return row && { position: row.position, at: row.published_at }
     },
     async note(target, position, receipt) {
-      await rows(pool, note, [target, position, receipt ?? null])
+      const at = new Date()
+      const seal = rowSeal(secrets, 'audit-publications', fieldsOf(target, position, at))
+      await rows(pool, note, [target, position, receipt ?? null, at, seal])
     },
   }
 }

@@ -13,6 +13,7 @@ import type { Secret } from '../secret.ts'
 const purposes = [
   'audit-keys',
   'audit-marks',
+  'audit-publications',
   'credentials',
   'email',
   'erasures',

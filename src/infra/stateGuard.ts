@@ -6,6 +6,7 @@ import type { Pool, Session } from './database.ts'
 import { isRowSeal, openHash } from './rowSeals.ts'
 import type { Purpose, Secrets } from './secrets.ts'
 import { sealedFields } from './snapshots.ts'
+import { openEndpoint } from './webhooks.ts'
 
 export interface GuardOptions {
   /** Whether the log is in this database, too. */
@@ -129,6 +130,7 @@ async function* rowFindings(session: Session, secrets: Secrets): AsyncGenerator<
     return { check: 'password hashes belong to their accounts', key: row.key, detail }
   })
   yield* keyFindings(session, secrets)
+  yield* endpointFindings(session, secrets)
 }
 
 interface SnapshotRow extends Found {
@@ -172,13 +174,6 @@ const sealedTables: readonly SealedTable[] = [
       from shop.audit_keys where kid > $1 order by kid limit $2`,
     first: '',
   },
-  {
-    table: 'shop.webhook_endpoints',
-    purpose: 'webhooks',
-    text: `select endpoint_id::text as key, secret as sealed
-      from shop.webhook_endpoints where endpoint_id > $1::uuid order by endpoint_id limit $2`,
-    first: noId,
-  },
 ]
 
 async function* keyFindings(session: Session, secrets: Secrets): AsyncGenerator<StateFinding> {
@@ -190,6 +185,31 @@ async function* keyFindings(session: Session, secrets: Secrets): AsyncGenerator<
       return { check: `what ${table} holds is the shop's`, key, detail }
     })
   }
+}
+
+interface EndpointRow extends Found {
+  sealed: string
+  url: string
+  events: string[]
+}
+
+/** Endpoints, whose addresses are sealed beside their secrets. */
+async function* endpointFindings(session: Session, secrets: Secrets) {
+  const endpoints = {
+    text: `select endpoint_id::text as key, secret as sealed, url, events
+      from shop.webhook_endpoints where endpoint_id > $1::uuid order by endpoint_id limit $2`,
+    first: noId,
+  }
+  const check = 'webhook endpoints are as the shop has sealed them'
+  yield* eachRow<EndpointRow>(session, endpoints, ({ key, sealed, ...row }) => {
+    if (!opens(secrets, 'webhooks', { sealed, key })) {
+      return { check, key, detail: 'Its secret is not of this row: nothing is sent to it.' }
+    }
+    const { url = row.url, events = row.events } = openEndpoint(secrets, key, sealed)
+    const isSame = url === row.url && JSON.stringify(events) === JSON.stringify(row.events)
+    if (isSame) return undefined
+    return { check, key, detail: 'Its address or its events were changed; those sealed are used.' }
+  })
 }
 
 function opens(

@@ -106,13 +106,15 @@ async function charge(desk: Desk, wanted: Charge): Promise<ChargeAnswer> {
   const [known] = await rows<{ intent_id: string | null }>(desk.pool, find, [wanted.paymentId])
   if (known?.intent_id === null) return calledOff()
   if (known !== undefined) {
-    return confirmed(desk, await desk.stripe.paymentIntents.retrieve(known.intent_id))
+    const intent = await retrieve(desk, wanted.paymentId, known.intent_id)
+    return intent === undefined ? declined(anothers) : confirmed(desk, intent)
   }
   const made = await createIntent(desk, wanted)
   if (!('id' in made)) return made
   const kept = await keepIntent(desk, wanted.paymentId, made.id)
   if (kept === null) return calledOff()
-  return confirmed(desk, kept === made.id ? made : await desk.stripe.paymentIntents.retrieve(kept))
+  const intent = kept === made.id ? made : await retrieve(desk, wanted.paymentId, kept)
+  return intent === undefined ? declined(anothers) : confirmed(desk, intent)
 }
 
 async function createIntent(
@@ -146,6 +148,17 @@ async function keepIntent({ pool }: Desk, paymentId: string, intentId: string | 
   return kept?.intent_id ?? null
 }
 
+/**
+ * An intent that was made for this payment, as Stripe itself says. Undefined where our table has
+ * the intent of another one: it must neither pay for this order nor be paid back with it.
+ */
+async function retrieve({ stripe }: Desk, paymentId: string, intentId: string) {
+  const intent = await stripe.paymentIntents.retrieve(intentId)
+  return intent.metadata.paymentId === paymentId ? intent : undefined
+}
+
+const anothers = 'The intent that is noted for this payment was made for another one.'
+
 /** Confirms an intent that still waits for it, which Stripe lets happen once. */
 async function confirmed({ stripe }: Desk, intent: Stripe.PaymentIntent): Promise<ChargeAnswer> {
   if (intent.status !== 'requires_confirmation') return answerOf(intent)
@@ -165,7 +178,8 @@ async function cancel(desk: Desk, paymentId: string): Promise<ChargeAnswer> {
   const intentId = await keepIntent(desk, paymentId, null)
   if (intentId === null) return calledOff()
   const { paymentIntents } = desk.stripe
-  const before = await paymentIntents.retrieve(intentId)
+  const before = await retrieve(desk, paymentId, intentId)
+  if (before === undefined) return declined(anothers)
   if (before.status === 'succeeded' || before.status === 'canceled') return answerOf(before)
   try {
     return answerOf(await paymentIntents.cancel(intentId))
@@ -201,6 +215,9 @@ async function refund(desk: Desk, { refundId, paymentId, amount }: Refund): Prom
   const payment_intent = known?.intent_id ?? null
   if (payment_intent === null || minor === undefined) {
     return { status: 'failed', reason: 'Stripe has no such payment.' }
+  }
+  if ((await retrieve(desk, paymentId, payment_intent)) === undefined) {
+    return { status: 'failed', reason: anothers }
   }
   // Stripe forgets a key after a day; its list of refunds does not.
   for await (const earlier of stripe.refunds.list({ payment_intent, limit: 100 })) {

@@ -9,7 +9,7 @@ import type {
   WebhookType,
   WithSecret,
 } from '../commands/webhookPorts.ts'
-import { type Pool, type Queryable, type Session, transaction } from './database.ts'
+import { type Pool, type Queryable, transaction } from './database.ts'
 import type { Secrets } from './secrets.ts'
 
 interface Row {
@@ -38,89 +38,143 @@ const newSecret = () => `whsec_${randomBytes(secretBytes).toString('base64')}`
 
 /** The endpoints of a shop. */
 export function createWebhooks(pool: Pool, secrets: Secrets): Webhooks {
-  return { ...endpointsIn(pool), ...secretsIn(pool, secrets), ...repeatsIn(pool) }
+  const desk = { pool, on: pool, secrets }
+  return { ...endpointsIn(desk), ...secretsIn(desk), ...repeatsIn(desk) }
 }
 
-async function one(on: Queryable, text: string, values: unknown[]): Promise<Row | undefined> {
-  return (await on.query<Row>({ text, values })).rows[0]
+/** A place to ask, and what opens what is sealed there. */
+interface Desk {
+  on: Queryable
+  secrets: Secrets
+}
+
+async function one({ on, secrets }: Desk, text: string, values: unknown[]) {
+  const [row] = (await on.query<Row>({ text, values })).rows
+  return row && asSealed(secrets, row)
+}
+
+/** What is sealed of an endpoint: its address beside its secret, so that nobody moves either. */
+interface Inside {
+  secret: string
+  /** Not there in what earlier releases have sealed. */
+  url?: string
+  events?: WebhookType[]
+}
+
+function seal(secrets: Secrets, id: string, { secret, url, events }: Required<Inside>): string {
+  return secrets.seal('webhooks', JSON.stringify({ secret, url, events }), id)
+}
+
+/** Throws when it was changed, or moved from another endpoint. */
+export function openEndpoint(secrets: Secrets, id: string, sealed: string): Inside {
+  const text = secrets.open('webhooks', sealed, id)
+  if (!text.startsWith('{')) return { secret: text }
+  const inside: Inside = JSON.parse(text)
+  return inside
+}
+
+/** The row as the shop has written it, whatever somebody has made of its other columns since. */
+function asSealed(secrets: Secrets, row: Row): Row {
+  try {
+    const { url = row.url, events = row.events } = openEndpoint(
+      secrets,
+      row.endpoint_id,
+      row.secret,
+    )
+    return { ...row, url, events }
+  } catch {
+    // Nothing is sent to it: GET /audit/verify names it.
+    return row
+  }
 }
 
 /** One transaction that has the endpoint to itself; undefined when there is none. */
-function locked<T>(pool: Pool, id: string, work: (known: Row, session: Session) => Promise<T>) {
+function locked<T>(
+  { pool, secrets }: { pool: Pool; secrets: Secrets },
+  id: string,
+  work: (known: Row, desk: Desk) => Promise<T>,
+) {
   return transaction(pool, async session => {
-    const known = await one(session, findForUpdate, [id])
-    return known === undefined ? undefined : work(known, session)
+    const desk = { on: session, secrets }
+    const known = await one(desk, findForUpdate, [id])
+    return known === undefined ? undefined : work(known, desk)
   })
 }
 
-function endpointsIn(pool: Pool): Pick<Webhooks, 'list' | 'find' | 'change' | 'remove'> {
+type PoolDesk = Desk & { pool: Pool }
+
+function endpointsIn(desk: PoolDesk): Pick<Webhooks, 'list' | 'find' | 'change' | 'remove'> {
+  const { pool, secrets } = desk
   return {
     async list() {
       const text = 'select * from shop.webhook_endpoints order by created_at, endpoint_id'
-      return (await pool.query<Row>(text)).rows.map(endpointOf)
+      return (await pool.query<Row>(text)).rows.map(row => endpointOf(asSealed(secrets, row)))
     },
     async find(id) {
-      const row = await one(pool, findOne, [id])
+      const row = await one(desk, findOne, [id])
       return row && endpointOf(row)
     },
     change: (id, change, revision) =>
-      locked(pool, id, async (known, session) => {
+      locked(desk, id, async (known, on) => {
         if (isStale(known, revision)) return 'stale'
-        const row = await one(session, update, changed(known, change))
+        const row = await one(on, update, changed(secrets, known, change))
         return row && endpointOf(row)
       }),
     remove: (id, revision) =>
-      locked(pool, id, async (known, session) => {
+      locked(desk, id, async (known, on) => {
         if (isStale(known, revision)) return 'stale'
-        await one(session, 'delete from shop.webhook_endpoints where endpoint_id = $1', [id])
+        await one(on, 'delete from shop.webhook_endpoints where endpoint_id = $1', [id])
         return 'removed'
       }),
   }
 }
 
-function secretsIn(
-  pool: Pool,
-  secrets: Secrets,
-): Pick<Webhooks, 'create' | 'rotate' | 'secretsOf'> {
-  const seal = (secret: string, id: string) => secrets.seal('webhooks', secret, id)
+function secretsIn(desk: PoolDesk): Pick<Webhooks, 'create' | 'rotate' | 'targetOf'> {
+  const { secrets } = desk
   const withSecret = (row: Row, replayed: boolean): WithSecret => ({
     endpoint: endpointOf(row),
-    secret: secrets.open('webhooks', row.secret, row.endpoint_id),
+    secret: openEndpoint(secrets, row.endpoint_id, row.secret).secret,
     replayed,
   })
   return {
     async create(endpoint) {
-      const { id } = endpoint
-      const made = await one(pool, insert, valuesOf(endpoint, seal(newSecret(), id)))
+      const { id, url, events } = endpoint
+      const sealed = seal(secrets, id, { secret: newSecret(), url, events: [...events] })
+      const made = await one(desk, insert, valuesOf(endpoint, sealed))
       if (made !== undefined) return withSecret(made, false)
-      const known = await one(pool, findOne, [id])
+      const known = await one(desk, findOne, [id])
       if (known === undefined) return 'full'
       return isSame(known, endpoint) ? withSecret(known, true) : 'other'
     },
     rotate: (id, commandId) =>
-      locked(pool, id, async (known, session) => {
+      locked(desk, id, async (known, on) => {
         if (known.secret_by === commandId) return withSecret(known, true)
-        const row = await one(session, rotate, [id, seal(newSecret(), id), commandId])
+        const { url, events } = known
+        const sealed = seal(secrets, id, { secret: newSecret(), url, events })
+        const row = await one(on, rotate, [id, sealed, commandId])
         return row && withSecret(row, false)
       }),
-    async secretsOf(id) {
-      const row = await one(pool, signing, [id])
-      const sealed = row === undefined ? [] : [row.secret, row.previous_secret ?? []].flat()
-      return sealed.map(each => secrets.open('webhooks', each, id))
+    async targetOf(id) {
+      const row = await one(desk, signing, [id])
+      if (row === undefined) return undefined
+      const sealed = [row.secret, row.previous_secret ?? []].flat()
+      const { url, events } = row
+      return { url, events, secrets: sealed.map(each => openEndpoint(secrets, id, each).secret) }
     },
   }
 }
 
-function repeatsIn(pool: Pool): Pick<Webhooks, 'redeliver' | 'replay'> {
+function repeatsIn(desk: PoolDesk): Pick<Webhooks, 'redeliver' | 'replay'> {
+  const { pool } = desk
   return {
     async redeliver(id, deliveryId) {
       const { rowCount } = await pool.query(requeue, [id, deliveryId])
       return rowCount === 1
     },
     replay: (id, { after, to }) =>
-      locked(pool, id, async (known, session) => {
+      locked(desk, id, async (known, on) => {
         if (known.replay_to !== null) return 'busy'
-        const row = await one(session, startReplay, [id, after, to])
+        const row = await one(on, startReplay, [id, after, to])
         return row && endpointOf(row)
       }),
   }
@@ -136,7 +190,7 @@ const insert = `insert into shop.webhook_endpoints
   returning *`
 const update = `update shop.webhook_endpoints
   set url = $2, description = $3, events = $4, disabled_at = $5, disabled_because = $6,
-    failures = $7, starts_after = $8, revision = revision + 1, updated_at = now()
+    failures = $7, starts_after = $8, secret = $9, revision = revision + 1, updated_at = now()
   where endpoint_id = $1
   returning *`
 const rotate = `update shop.webhook_endpoints
@@ -172,18 +226,21 @@ function isStale({ revision }: Row, expected: number | undefined): boolean {
   return expected !== undefined && expected !== revision
 }
 
-function changed(row: Row, change: EndpointChange): unknown[] {
-  const { url, description, events, enabled, head } = change
+function changed(secrets: Secrets, row: Row, change: EndpointChange): unknown[] {
+  const { description, enabled, head } = change
+  const { url = row.url, events = row.events } = change
+  const { secret } = openEndpoint(secrets, row.endpoint_id, row.secret)
   const isEnabled = enabled ?? row.disabled_at === null
   return [
     row.endpoint_id,
-    url ?? row.url,
+    url,
     description ?? row.description,
-    events ?? row.events,
+    events,
     isEnabled ? null : (row.disabled_at ?? new Date()),
     isEnabled ? null : (row.disabled_because ?? 'admin'),
     enabled === true ? 0 : row.failures,
     isEnabled && row.disabled_at !== null ? head : row.starts_after,
+    seal(secrets, row.endpoint_id, { secret, url, events: [...events] }),
   ]
 }
 

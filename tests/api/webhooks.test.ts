@@ -204,6 +204,43 @@ describe('a receiver that is away', () => {
   })
 })
 
+describe('rows that somebody has written past the shop', () => {
+  it('are neither sent where they say nor signed as they say', async () => {
+    const { receiver, path, id } = await listener(['product.created'])
+    const thief = await webhookReceiver()
+    receivers.push(thief)
+    const { pool } = shop.back
+    await pool.query('update shop.webhook_endpoints set url = $2 where endpoint_id = $1', [
+      ...[id, thief.url],
+    ])
+    receiver.answer(500)
+    const productId = (await newProduct(shop)).id
+    const dead = await deliveryOf(path, ({ status }) => status === 'dead')
+    const [first] = receiver.of('productId', productId)
+    await pool.query(
+      `update shop.webhook_deliveries
+       set message = jsonb_set(message, '{data,price,amount}', '1'), body = '{"type":"order.paid"}'
+       where delivery_id = $1`,
+      [dead.id],
+    )
+    await pool.query(
+      `insert into shop.webhook_deliveries (endpoint_id, event_id, position, type, message, trace)
+       select endpoint_id, gen_random_uuid(), position, type, message, trace
+       from shop.webhook_deliveries where delivery_id = $1`,
+      [dead.id],
+    )
+    receiver.answer(200)
+    const forged = await deliveryOf(path, ({ lastError }) => lastError === 'not-in-log')
+    expect(forged.lastStatus).toBeNull()
+    await shop.admin.client.post(`${path}/deliveries/${dead.id}/redeliver`)
+    const hooks = await receiver.until(attemptsMax + 1, 'productId', productId)
+    expect(new Set(hooks.map(hook => hook.raw))).toEqual(new Set([first?.raw]))
+    expect(new Set(hooks.map(hook => hook.id)).size).toBe(1)
+    expect(thief.of('productId', productId)).toEqual([])
+    expect((await shop.admin.client.get(path)).body.url).toBe(receiver.url)
+  })
+})
+
 describe('a replay', () => {
   it('sends a stretch of the log again, each under its id, and nothing beside it', async () => {
     const before = await newProduct(shop)

@@ -83,6 +83,27 @@ const providers = [
   },
 ]
 
+describe('an intent that somebody has noted for another payment', () => {
+  it('neither pays for it, nor is called off or paid back with it', async () => {
+    const paid = newCharge('card')
+    const mine = newCharge('card')
+    expect(await stripe.charge(paid)).toMatchObject({ status: 'captured' })
+    const intent = intentOf(paid)
+    await lodge.pool.query(
+      'insert into shop.stripe_payments (payment_id, intent_id) values ($1, $2)',
+      [mine.paymentId, intent?.id],
+    )
+    expect(await stripe.charge(mine)).toMatchObject({ status: 'declined' })
+    expect(await stripe.cancel(mine)).toMatchObject({ status: 'declined' })
+    const refund = { ...mine, refundId: randomUUID(), amount: gbp(425) }
+    expect(await stripe.refund(refund)).toMatchObject({ status: 'failed' })
+    expect([...double.refunds.values()].filter(each => each.payment_intent === intent?.id)).toEqual(
+      [],
+    )
+    expect(intentOf(paid)?.status).toBe('succeeded')
+  })
+})
+
 describe.each(providers)('the provider $name', ({ name, cards, open, callBack }) => {
   it('charges once for one payment, however often and at once it is asked', async () => {
     const charge = newCharge(cards.good)

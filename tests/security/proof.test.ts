@@ -1,15 +1,21 @@
 // Somebody may write to every table, is a superuser of the database, and does not know SECRET_KEY:
 // what they change is found, whether the signer runs meanwhile or not (RELIABILITY.md §7.4).
 import { createHash, randomUUID } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { AuditServices } from '../../src/commands/auditPorts.ts'
+import { createHighWaterMarks, filePlace, tablePlace } from '../../src/infra/auditMarks.ts'
+import { bindHashes } from '../../src/infra/bindHashes.ts'
+import { publicationBook } from '../../src/infra/checkpointPublishers.ts'
+import { createSecrets } from '../../src/infra/secrets.ts'
 import { checkProof } from '../../src/workers/audit/proofCheck.ts'
 import { extendChain, LogTampered } from '../../src/workers/auditChain.ts'
+import { catalogAttacks } from '../support/catalogAttacks.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
 import { reopenedProof } from '../support/proof.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { runAsSuperuser, saveTables } from '../support/tampering.ts'
+import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
 
 let shop: TestShop
 let auditor: Person
@@ -30,6 +36,7 @@ const tables = [
   'shop.person_keys',
   'shop.signing_keys',
   'shop.webhook_endpoints',
+  'shop.identity',
 ]
 
 beforeAll(async () => {
@@ -42,57 +49,26 @@ beforeAll(async () => {
   for (let n = 0; n < 3; n += 1) await newOrder(customer, productId)
   await extendChain(shop.back)
   await newOrder(customer, productId)
+  const hook = { url: 'https://partner.example/hook', events: ['order.paid'] }
+  await shop.admin.client.post('/admin/webhooks', hook)
   await extendChain(shop.back)
   head = await shop.back.eventStore.head()
   target = head - 12n
-  await shop.back.pool.query(`
-    create schema saved;
-    ${tables.map(saving).join(';')}
-  `)
-  await prepareRestoring()
+  restoring = [
+    ...(await saveTables(shop.back.pool, tables)),
+    'alter table eventstore.events drop constraint if exists events_in_the_log',
+    `alter table eventstore.events
+       add constraint events_in_the_log check (position > 0 and revision >= 0) not valid`,
+  ]
   expect(await faults()).toEqual([])
 }, 90_000)
 afterAll(() => shop?.close())
 
-const saving = (table: string) => `create table saved.${nameOf(table)} as select * from ${table}`
-const nameOf = (table: string) => table.replace('.', '_')
-
-/** Runs statements as a superuser for whom no trigger of the log is in the way. */
-async function tamper(...statements: readonly string[]): Promise<void> {
-  const session = await shop.back.pool.connect()
-  try {
-    await session.query('set session_replication_role = replica')
-    for (const statement of statements) await session.query(statement)
-  } finally {
-    session.release(true)
-  }
-}
-
 const undo: string[] = []
-const restoring: string[] = []
+let restoring: string[] = []
 afterEach(() => tamper(...undo.splice(0), ...restoring))
 
-/** Statements that bring back what was saved. */
-async function prepareRestoring(): Promise<void> {
-  const { rows } = await shop.back.pool.query<{ name: string; columns: string }>(
-    `select attrelid::regclass::text as name, string_agg(quote_ident(attname), ', ') as columns
-     from pg_attribute
-     where attrelid = any($1::regclass[]) and attnum > 0 and not attisdropped
-     group by attrelid`,
-    [tables],
-  )
-  for (const { name, columns } of rows) {
-    const table = tables.find(each => each.endsWith(name)) ?? name
-    const saved = `saved.${nameOf(table)}`
-    restoring.push(`delete from ${table}`)
-    restoring.push(`insert into ${table} (${columns}) select ${columns} from ${saved}`)
-  }
-  restoring.push(
-    'alter table eventstore.events drop constraint if exists events_in_the_log',
-    `alter table eventstore.events
-       add constraint events_in_the_log check (position > 0 and revision >= 0) not valid`,
-  )
-}
+const tamper = (...statements: readonly string[]) => runAsSuperuser(shop.back.pool, [...statements])
 
 /** The proof as a process sees it that has nothing in its memory. */
 const proof = (): AuditServices => reopenedProof(shop)
@@ -169,6 +145,54 @@ const attacks: Attack[] = [
   ['the id', () => [at('event_id = gen_random_uuid()')], /changed/],
   ['the stream', () => [at(`stream = 'order-${randomUUID()}'`)], /changed/],
   ['the case of a stream', () => [at('stream = upper(stream)')], /changed[\s\S]*every stream/],
+  [
+    'when it happened',
+    () => [at(`metadata = replace(metadata::text, '"at":"20', '"at":"19')::json`)],
+    /changed/,
+  ],
+  [
+    'the version from which it is read',
+    () => [at(`metadata = replace(metadata::text, '"v":', '"v":1')::json`)],
+    /changed/,
+  ],
+  [
+    'the payloads of two events of one stream, swapped',
+    () => [
+      `update eventstore.events e
+       set (data, metadata) = (
+         select s.data, s.metadata from saved.eventstore_events s
+         where s.stream = e.stream and s.revision = 3 - e.revision
+       )
+       where stream = 'stock-${productId}' and revision in (1, 2)`,
+    ],
+    /changed/,
+  ],
+  [
+    'a stream under the name of another, with all its events',
+    () => [
+      `update eventstore.events set stream = 'order-${randomUUID()}'
+       where stream = (select min(stream) from eventstore.events where stream like 'order-%')`,
+    ],
+    /changed/,
+  ],
+  [
+    'the end of one stream, and nothing of the others',
+    () => [
+      `delete from eventstore.events
+       where stream = 'stock-${productId}' and revision >= ${nextOf(`stock-${productId}`)} - 2`,
+    ],
+    /missing/,
+  ],
+  [
+    'an event once more, with an id and a place of its own',
+    () => [
+      `insert into eventstore.events
+       select ${atHead}, stream, ${nextOf(`stock-${productId}`)}, gen_random_uuid(), type, data,
+         metadata, now()
+       from eventstore.events where stream = 'stock-${productId}' and revision = 0`,
+    ],
+    /unsealed.*Its seal is not right/,
+  ],
   ['a deletion', () => [`delete from eventstore.events where position = ${target}`], /missing/],
   [
     'a deletion at the end',
@@ -285,6 +309,21 @@ const attacks: Attack[] = [
     () => [`insert into shop.audit_keys (kid, sealed_private_key) values ('mine', 'v1.AAAA')`],
     /audit_keys/,
   ],
+  [
+    'where webhooks go',
+    () => [`update shop.webhook_endpoints set url = 'https://thief.example/'`],
+    /webhook endpoints.*Its address or its events were changed/,
+  ],
+  [
+    'which events go there',
+    () => [`update shop.webhook_endpoints set events = events || '{order.placed}'`],
+    /webhook endpoints.*Its address or its events were changed/,
+  ],
+  [
+    'the secret of a webhook',
+    () => [`update shop.webhook_endpoints set secret = 'v1.AAAA'`],
+    /webhook endpoints.*Its secret is not of this row/,
+  ],
 ]
 
 describe('whatever is changed past the shop', () => {
@@ -323,72 +362,14 @@ describe('whatever is changed past the shop', () => {
 })
 
 describe('what makes the database keep the log', () => {
-  it.each<[string, string, string, RegExp]>([
-    [
-      'a trigger that is disabled',
-      'alter table eventstore.events disable trigger events_are_facts',
-      'alter table eventstore.events enable trigger events_are_facts',
-      /trigger eventstore.events.events_are_facts: It is disabled/,
-    ],
-    [
-      'a trigger that lets updates through',
-      `drop trigger events_are_facts on eventstore.events;
-       create trigger events_are_facts before truncate on eventstore.events
-       for each statement execute function eventstore.refuse_change()`,
-      `drop trigger events_are_facts on eventstore.events;
-       create trigger events_are_facts before update or delete or truncate on eventstore.events
-       for each statement execute function eventstore.refuse_change()`,
-      /events_are_facts: It is not the one/,
-    ],
-    [
-      'a trigger of their own',
-      `create function shop.mine() returns trigger language plpgsql as 'begin return new; end';
-       create trigger mine before insert on shop.accounts
-       for each row execute function shop.mine()`,
-      'drop function shop.mine() cascade',
-      /function shop.mine: No migration[\s\S]*trigger shop.accounts.mine/,
-    ],
-    [
-      'the function that refuses changes',
-      `alter function eventstore.refuse_change() rename to refuse_nothing`,
-      `alter function eventstore.refuse_nothing() rename to refuse_change`,
-      /refuse_nothing: No migration[\s\S]*refuse_change: It is gone/,
-    ],
-    [
-      'a constraint',
-      'alter table eventstore.events drop constraint events_event_id',
-      'alter table eventstore.events add constraint events_event_id unique (event_id)',
-      /constraint events_event_id: It is gone/,
-    ],
-    [
-      'a default',
-      `alter table eventstore.events alter column recorded_at set default now()`,
-      `alter table eventstore.events alter column recorded_at drop default`,
-      /column events.recorded_at/,
-    ],
-    [
-      'a rule',
-      `create rule mine as on insert to shop.audit_checkpoints do instead nothing`,
-      'drop rule mine on shop.audit_checkpoints',
-      /rule shop.audit_checkpoints.mine/,
-    ],
-    [
-      'policies that hide rows',
-      'alter table eventstore.events enable row level security',
-      'alter table eventstore.events disable row level security',
-      /table eventstore.events/,
-    ],
-    [
-      'rows of another table',
-      'create table shop.more () inherits (eventstore.events)',
-      'drop table shop.more',
-      /table (shop\.)?more: Its rows/,
-    ],
-  ])('is compared with the migrations: %s', async (_, statement, back, finding) => {
-    undo.push(back)
-    await tamper(statement)
-    expect((await faults()).join('\n')).toMatch(finding)
-  })
+  it.each(catalogAttacks)(
+    'is compared with the migrations: %s',
+    async (_, statement, back, finding) => {
+      undo.push(back)
+      await tamper(statement)
+      expect((await faults()).join('\n')).toMatch(finding)
+    },
+  )
 })
 
 describe('what somebody writes into the tables of sessions', () => {
@@ -439,6 +420,58 @@ describe('what somebody writes into the tables of sessions', () => {
   })
 })
 
+describe('a password hash whose seal was taken off', () => {
+  const secrets = () => createSecrets(shop.config.secretKey)
+  const login = { username: 'admin', password }
+  const strip = `update shop.accounts set password_hash = split_part(password_hash, '~', 1)`
+  const toAdmin = `update shop.accounts set password_hash = (
+      select split_part(password_hash, '~', 1) from shop.accounts
+      where customer_id = '${'%s'}'
+    ) where username = 'admin'`
+  const moved = () => toAdmin.replace('%s', customer.id)
+
+  it.each<[string, () => string[]]>([
+    ['is not bound to the row of somebody else by a start', () => [moved()]],
+    [
+      'nor where no seal is left, and the shop has lost its identity',
+      () => [...[strip, moved(), 'delete from shop.identity', 'delete from shop.audit_marks']],
+    ],
+  ])('%s', async (_, statements) => {
+    await tamper(...statements())
+    await bindHashes(shop.back.pool, secrets(), createMarks())
+    expect((await shop.anyone.post('/auth/login', login)).status).toBe(401)
+    expect((await faults()).join('\n')).toMatch(/password hashes belong/)
+  })
+
+  it('is bound at the first start of a shop that no release has bound hashes for', async () => {
+    await tamper(strip, 'delete from shop.identity')
+    await bindHashes(shop.back.pool, secrets(), { newest: async () => undefined })
+    expect((await shop.anyone.post('/auth/login', login)).status).toBe(200)
+  })
+})
+
+describe('what says that a checkpoint has left the machine', () => {
+  it('does not count where somebody has written it', async () => {
+    const book = publicationBook(shop.back.pool, createSecrets(shop.config.secretKey))
+    await book.note('file', 7n, undefined)
+    const genuine = await book.newest('file')
+    expect(genuine?.position).toBe(7n)
+    await tamper(
+      `insert into shop.audit_publications (target, position, published_at, seal)
+       select target, 999999, published_at, seal from shop.audit_publications`,
+    )
+    expect(await book.newest('file')).toEqual(genuine)
+    await tamper(`update shop.audit_publications set published_at = now() + interval '1 year'`)
+    expect(await book.newest('file')).toBeUndefined()
+  })
+})
+
+const createMarks = () =>
+  createHighWaterMarks(shop.back.pool, createSecrets(shop.config.secretKey), [
+    tablePlace(shop.back.pool),
+    filePlace(shop.config.audit.directory),
+  ])
+
 describe('the mark', () => {
   it('is in a file that the database cannot reach, and a made-up one is not believed', async () => {
     const { directory } = shop.config.audit
@@ -447,5 +480,11 @@ describe('the mark', () => {
     expect(mark?.position).toBe(head)
     await tamper('delete from shop.audit_marks')
     expect((await shop.back.audit.marks?.newest())?.position).toBe(head)
+    // Yesterday's copy in a new database of that name: the mark of the shop is still there.
+    const files = await readdir(directory)
+    const ofDatabase = files.filter(name => name.startsWith('mark-test_'))
+    expect(ofDatabase).toHaveLength(1)
+    for (const name of ofDatabase) await rm(join(directory, name))
+    expect((await createMarks().newest())?.position).toBe(head)
   })
 })

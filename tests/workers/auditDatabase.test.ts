@@ -8,6 +8,7 @@ import { rebuildStates } from '../../src/projections/rebuildStates.ts'
 import { audit } from '../../src/workers/audit/audit.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { moveOrder, newOrder, newProduct } from '../support/goods.ts'
+import { saveTables } from '../support/tampering.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
 import { project } from '../support/tidy/sources.ts'
 
@@ -18,11 +19,13 @@ const tables = [
   'readmodel.orders',
   'readmodel.stock_movements',
   'readmodel.carts',
+  'readmodel.products',
   'shop.checkpoints',
   'shop.parked_events',
   'shop.mails',
+  'shop.accounts',
 ]
-const restoring: string[] = []
+let restoring: string[] = []
 
 beforeAll(async () => {
   shop = await startTestShop()
@@ -35,28 +38,12 @@ beforeAll(async () => {
   await atRest(shop.back)
   await shop.stop()
   expect(await findings(shop.back)).toEqual([])
-  await shop.back.pool.query('create schema saved')
-  for (const table of tables) await save(table)
+  restoring = await saveTables(shop.back.pool, tables)
 }, 90_000)
 afterAll(() => shop?.close())
 afterEach(async () => {
   await shop.back.pool.query(restoring.join(';'))
 })
-
-async function save(table: string): Promise<void> {
-  const saved = `saved.${table.replace('.', '_')}`
-  const { rows } = await shop.back.pool.query<{ columns: string }>(
-    `select string_agg(quote_ident(attname), ', ') as columns from pg_attribute
-     where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''`,
-    [table],
-  )
-  const columns = rows[0]?.columns ?? ''
-  await shop.back.pool.query(`create table ${saved} as select ${columns} from ${table}`)
-  restoring.push(
-    `delete from ${table}`,
-    `insert into ${table} (${columns}) select ${columns} from ${saved}`,
-  )
-}
 
 async function found(fault: string): Promise<string> {
   await shop.back.pool.query(fault)
@@ -90,6 +77,38 @@ describe('in the database the auditor finds', () => {
       `insert into shop.mails (event_id, template, order_id)
        values (gen_random_uuid(), 'order-paid', gen_random_uuid())`,
       /no such event/,
+    ],
+    [
+      'a mail about another order',
+      `update shop.mails set order_id = gen_random_uuid() where template = 'order-paid'`,
+      /order-paid: is about another order/,
+    ],
+    [
+      'the address of an account, swapped with that of another',
+      `drop index shop.accounts_email;
+       update shop.accounts a set email_digest = (
+         select email_digest from shop.accounts b where b.customer_id <> a.customer_id
+         order by b.customer_id limit 1
+       );
+       update shop.accounts set email_digest = email_digest || customer_id::text;
+       create unique index accounts_email on shop.accounts (email_digest)`,
+      /accounts are those of the customers.*: account .*: it has another address/,
+    ],
+    [
+      'the name of an account',
+      `update shop.accounts set username = 'administrator' where username = 'admin'`,
+      /account .*: it has another name than its customer/,
+    ],
+    [
+      'an account of nobody',
+      `insert into shop.accounts (customer_id, username, email_digest, password_hash, confirmed)
+       values (gen_random_uuid(), 'nobody', 'x', 'x', true)`,
+      /account .*: the log knows no such customer/,
+    ],
+    [
+      'what a product costs, as it is shown',
+      `update readmodel.products set price_minor = 1`,
+      /projection catalogue .*products differs/,
     ],
   ])('%s', async (_, fault, finding) => {
     expect(await found(fault)).toMatch(finding)

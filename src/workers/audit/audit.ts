@@ -6,6 +6,7 @@ import type { EventStore } from '../../eventstore/port.ts'
 import type { Projection } from '../../projections/projection.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { readBatches } from '../logReader.ts'
+import { accountsAreCustomers } from './accountCheck.ts'
 import {
   type CheckResult,
   checkLog,
@@ -30,6 +31,7 @@ import {
 
 export interface AuditParts {
   audit: AuditServices
+  accounts: { accounts: { digestOf(email: string): string } }
   db: Kysely<Tables>
   eventStore: EventStore
   codec: Codec
@@ -81,7 +83,12 @@ export async function audit(parts: AuditParts, settledBefore: Date): Promise<Che
   const progress = (step: string) => (position: bigint) =>
     onProgress(step, Math.min(Number(position), newest), newest)
   const proof = await checkProof({ ...parts.audit, eventStore }, progress('signatures'))
-  const results = [...proof, ...(await checkLogAndMails(parts, settledBefore))]
+  const accounts = { db, ...parts.accounts.accounts, beforeLook: parts.beforeLook }
+  const results = [
+    ...proof,
+    ...(await checkLogAndMails(parts, settledBefore)),
+    await accountsAreCustomers(accounts),
+  ]
   const head = () => eventStore.head()
   for (const projection of projections) {
     const onRead = progress(`projection ${projection.name}`)

@@ -41,6 +41,7 @@ export async function mailsAreOneAnEvent(parts: MailCheckParts, part: Part): Pro
       const mail = outbox.get(key)
       if (mail === undefined) return event.position <= reached ? [`${key}: never queued`] : []
       if (!mail.settled) waiting.set(key, mail)
+      if (mail.order_id !== event.data.orderId) return [`${key}: is about another order`]
       return []
     },
     async *conclude() {

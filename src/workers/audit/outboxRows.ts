@@ -9,6 +9,7 @@ import { createSpill, withTemporary } from './spill.ts'
 export interface MailRow {
   event_id: string
   template: string
+  order_id: string | null
   settled: boolean
 }
 
@@ -85,7 +86,7 @@ async function* outboxRows({ db, settledBefore }: OutboxParts): AsyncGenerator<M
   let after = { event_id: '00000000-0000-0000-0000-000000000000', template: '' }
   for (;;) {
     const { rows } = await sql<MailRow>`
-      select event_id, template, ${isSettled(settledBefore)} as settled
+      select event_id, template, order_id, ${isSettled(settledBefore)} as settled
       from shop.mails
       where not account and (event_id, template) > (${after.event_id}, ${after.template})
       order by event_id, template
@@ -105,7 +106,7 @@ async function unsettledOf(
   if (mails.size === 0) return mails
   const named = [...mails.values()]
   const { rows } = await sql<MailRow>`
-    select event_id, template, false as settled
+    select event_id, template, order_id, false as settled
     from shop.mails
     join unnest(
       ${named.map(each => each.event_id)}::uuid[],

@@ -9,8 +9,8 @@ export interface Part {
   index: number
 }
 
-/** Events whose orders, streams and ids are remembered at a time; it takes some 60 MB. */
-const eventsPerPart = 100_000
+/** Events whose orders, streams and ids are remembered at a time; it takes some 30 MB. */
+const eventsPerPart = 50_000
 /** Of a store whose positions are not counted one by one the head says more than there are. */
 const partsMax = 1_024
 

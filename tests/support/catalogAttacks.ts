@@ -1,0 +1,93 @@
+// What a superuser can do to the catalogue of the database so that it no longer keeps the log.
+
+/** A name, the statement, what takes it back, and what the shop says of it. */
+export const catalogAttacks: readonly [string, string, string, RegExp][] = [
+  [
+    'a trigger that is disabled',
+    'alter table eventstore.events disable trigger events_are_facts',
+    'alter table eventstore.events enable trigger events_are_facts',
+    /trigger eventstore.events.events_are_facts: It is disabled/,
+  ],
+  [
+    'a trigger that lets updates through',
+    `drop trigger events_are_facts on eventstore.events;
+     create trigger events_are_facts before truncate on eventstore.events
+     for each statement execute function eventstore.refuse_change()`,
+    `drop trigger events_are_facts on eventstore.events;
+     create trigger events_are_facts before update or delete or truncate on eventstore.events
+     for each statement execute function eventstore.refuse_change()`,
+    /events_are_facts: It is not the one/,
+  ],
+  [
+    'a trigger of their own',
+    `create function shop.mine() returns trigger language plpgsql as 'begin return new; end';
+     create trigger mine before insert on shop.accounts
+     for each row execute function shop.mine()`,
+    'drop function shop.mine() cascade',
+    /function shop.mine: No migration[\s\S]*trigger shop.accounts.mine/,
+  ],
+  [
+    'the function that refuses changes',
+    `alter function eventstore.refuse_change() rename to refuse_nothing`,
+    `alter function eventstore.refuse_nothing() rename to refuse_change`,
+    /refuse_nothing: No migration[\s\S]*refuse_change: It is gone/,
+  ],
+  [
+    'a constraint',
+    'alter table eventstore.events drop constraint events_event_id',
+    'alter table eventstore.events add constraint events_event_id unique (event_id)',
+    /constraint events_event_id: It is gone/,
+  ],
+  [
+    'a default',
+    `alter table eventstore.events alter column recorded_at set default now()`,
+    `alter table eventstore.events alter column recorded_at drop default`,
+    /column events.recorded_at/,
+  ],
+  [
+    'a rule',
+    `create rule mine as on insert to shop.audit_checkpoints do instead nothing`,
+    'drop rule mine on shop.audit_checkpoints',
+    /rule shop.audit_checkpoints.mine/,
+  ],
+  [
+    'policies that hide rows',
+    'alter table eventstore.events enable row level security',
+    'alter table eventstore.events disable row level security',
+    /table eventstore.events/,
+  ],
+  [
+    'rows of another table',
+    'create table shop.more () inherits (eventstore.events)',
+    'drop table shop.more',
+    /table (shop\.)?more: Its rows/,
+  ],
+  [
+    'a unique index',
+    'drop index shop.accounts_email',
+    'create unique index accounts_email on shop.accounts (email_digest)',
+    /unique index shop.accounts_email: It is gone/,
+  ],
+  [
+    'a unique index that is none any more',
+    `drop index shop.accounts_username;
+     create index accounts_username on shop.accounts (lower(username))`,
+    `drop index shop.accounts_username;
+     create unique index accounts_username on shop.accounts (lower(username))`,
+    /unique index shop.accounts_username/,
+  ],
+  [
+    'a primary key',
+    'alter table shop.audit_checkpoints drop constraint audit_checkpoints_pkey',
+    'alter table shop.audit_checkpoints add primary key (position)',
+    /primary key of shop.audit_checkpoints/,
+  ],
+  [
+    'a setting by which no trigger runs',
+    `do $$ begin execute format(
+       'alter database %I set session_replication_role = replica', current_database()); end $$`,
+    `do $$ begin execute format(
+       'alter database %I reset session_replication_role', current_database()); end $$`,
+    /setting session_replication_role=replica of/,
+  ],
+]
