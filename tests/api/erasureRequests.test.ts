@@ -114,6 +114,18 @@ describe('an admin', () => {
     expect(failedOf(body.checks ?? {})).toEqual([])
   })
 
+  it('gets the data of somebody who has asked for it, until they are erased', async () => {
+    const person = await shop.person()
+    const path = `/admin/users/${person.id}/export`
+    const { status, body } = await shop.admin.client.get(path)
+    expect(status).toBe(200)
+    expect(body).toMatchObject({ profile: { id: person.id, email: person.email } })
+    const auditor = await shop.person('auditor')
+    expectProblem(await auditor.client.get(path), 403, 'command/forbidden')
+    await shop.admin.client.post(`/admin/users/${person.id}/erase`, { requestReference })
+    expectProblem(await shop.admin.client.get(path), 404, 'customer/not-found')
+  })
+
   it('is told that there is no such person', async () => {
     const path = `/admin/users/${randomUUID()}/erase`
     const answer = await shop.admin.client.post(path, { requestReference })

@@ -1,4 +1,5 @@
 // The admin console in a real browser against a real shop: what staff does there happens.
+import { readFile } from 'node:fs/promises'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildConsole, isBuilt } from '../../console/building.ts'
@@ -57,6 +58,20 @@ afterAll(async () => {
   await browser?.close()
   await shop?.close()
 })
+
+/** What is cut off at the right: beyond the screen, and in nothing that can be scrolled. */
+const cutOff = `[...document.querySelectorAll('main *')]
+  .filter(each => each.getBoundingClientRect().right > innerWidth + 1)
+  .filter(each => each.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
+  .filter(each => {
+    for (let at = each.parentElement; at; at = at.parentElement) {
+      if (['auto', 'scroll'].includes(getComputedStyle(at).overflowX)) return false
+      // For screen readers alone.
+      if (at.clientWidth <= 1) return false
+    }
+    return true
+  })
+  .map(each => each.tagName + ' ' + each.textContent.slice(0, 40))`
 
 inBrowser('an order', () => {
   it('whose status is changed here is heard of over WebSocket, here and elsewhere', async () => {
@@ -241,6 +256,44 @@ inBrowser('the staff', () => {
     })
   })
 
+  it('gives a customer their data, and erases them once what is open is paid back', async () => {
+    const customer = await shop.person()
+    const { id, number } = await paidOrder(customer)
+    await go(`/users/${customer.id}`)
+    const file = page.waitForEvent('download')
+    await press('Download data')
+    expect(JSON.parse(await readFile(await (await file).path(), 'utf8'))).toMatchObject({
+      profile: { id: customer.id, email: customer.email },
+    })
+    await page.setViewportSize({ width: 390, height: 844 })
+    const button = page.getByRole('button', { name: 'Erase this customer' })
+    await button.focus()
+    await page.keyboard.press('Enter')
+    await page.keyboard.type('ticket 4711')
+    await page.keyboard.press('Enter')
+    await page.getByRole('list', { name: 'Open orders' }).getByText(number).waitFor()
+    expect(await page.evaluate(cutOff)).toEqual([])
+    await page.getByLabel('Cancel and refund open orders first').press('Space')
+    await press('Erase for good')
+    await page.getByText('✓ There is no account').waitFor()
+    expect(await page.evaluate(cutOff)).toEqual([])
+    await page.setViewportSize({ width: 1_280, height: 900 })
+    expect(await orderOf(id)).toMatchObject({ status: 'cancelled', refunded: gbp(850) })
+  })
+
+  it('puts a deleted product back, and nothing that was typed is saved by that', async () => {
+    const { id } = await newProduct(shop, { name: 'Lantern of before' })
+    await shop.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
+    await go(`/products/${id}`)
+    await page.getByLabel(/^Name/).fill('Lantern of nobody')
+    await press('Restore product')
+    await page.getByRole('dialog').getByRole('button', { name: 'Restore' }).click()
+    await page.getByText('The product is back in the shop').waitFor()
+    await page.getByRole('button', { name: 'Delete' }).waitFor()
+    const { body } = await shop.anyone.get(`/products/${id}`)
+    expect(body).toMatchObject({ name: 'Lantern of before' })
+  })
+
   it('sees a list of orders with all names after one request', async () => {
     const requests: string[] = []
     page.on('request', request => requests.push(new URL(request.url()).pathname))
@@ -313,20 +366,6 @@ inBrowser('every page', () => {
     ...['/refunds', '/mails', '/imports', '/users', '/sales', '/projections'],
     '/categories/create',
   ]
-
-  /** What is cut off at the right: beyond the screen, and in nothing that can be scrolled. */
-  const cutOff = `[...document.querySelectorAll('main *')]
-    .filter(each => each.getBoundingClientRect().right > innerWidth + 1)
-    .filter(each => each.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
-    .filter(each => {
-      for (let at = each.parentElement; at; at = at.parentElement) {
-        if (['auto', 'scroll'].includes(getComputedStyle(at).overflowX)) return false
-        // For screen readers alone.
-        if (at.clientWidth <= 1) return false
-      }
-      return true
-    })
-    .map(each => each.tagName + ' ' + each.textContent.slice(0, 40))`
 
   it('fits a phone, and breaks no rule of the policy for content', async () => {
     const customer = await shop.person()

@@ -173,6 +173,7 @@ export const rows: Record<string, Row> = {
   'GET /api/admin/users/{customerId}': { of: 'user' },
   'PATCH /api/admin/users/{customerId}': { of: 'user', body: () => ({ roles: ['customer'] }) },
   'GET /api/admin/users/{customerId}/erasure': { of: 'user', may: [404] },
+  'GET /api/admin/users/{customerId}/export': { of: 'user' },
   'POST /api/admin/users/{customerId}/erase': {
     of: 'user',
     body: () => ({ requestReference: 'ticket 4711' }),

@@ -19,7 +19,7 @@ const access: Record<string, Record<string, readonly Role[]>> = {
     delete: admins,
   },
   timeTravel: { show: readers },
-  users: { list: readers, show: readers, edit: admins },
+  users: { list: readers, show: readers, edit: admins, export: admins, erase: admins },
   imports: all,
   mails: { list: readers, edit: admins },
   refunds: { list: readers },

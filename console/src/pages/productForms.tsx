@@ -1,5 +1,6 @@
 // One product: made, changed with a check for somebody else's changes, or only looked at.
-import { Stack, Typography } from '@mui/material'
+import { Button, Stack, Typography } from '@mui/material'
+import { useState } from 'react'
 import {
   BooleanInput,
   DeleteButton,
@@ -16,7 +17,9 @@ import {
   useRecordContext,
 } from 'react-admin'
 import { useCurrency } from '../api/currency.ts'
+import { ask } from '../api/request.ts'
 import type { Product } from '../api/shapes.ts'
+import { AskDialog } from '../parts/ask.tsx'
 import { MoneyInput } from '../parts/moneyInput.tsx'
 import { RecordCreate, RecordEdit, RecordForm } from '../parts/recordForms.tsx'
 import { RecordShow } from '../parts/recordShow.tsx'
@@ -87,7 +90,7 @@ function EditToolbar() {
     <Toolbar sx={{ justifyContent: 'space-between' }}>
       <SaveButton alwaysEnable={false} />
       {product?.deleted ? (
-        <Typography color="text.secondary">Deleted</Typography>
+        <RestoreButton product={product} />
       ) : (
         <DeleteButton
           mutationMode="pessimistic"
@@ -96,6 +99,32 @@ function EditToolbar() {
         />
       )}
     </Toolbar>
+  )
+}
+
+function RestoreButton({ product }: { product: Product }) {
+  const [isAsking, setAsking] = useState(false)
+  const path = `/products/${product.id}/restore`
+  return (
+    <Stack direction="row" sx={{ alignItems: 'center', gap: 1 }}>
+      <Typography color="text.secondary">Deleted</Typography>
+      <Button variant="outlined" onClick={() => setAsking(true)}>
+        Restore product
+      </Button>
+      {isAsking && (
+        <AskDialog
+          title={`Put ${product.name} back into the shop?`}
+          verb="Restore"
+          done="The product is back in the shop"
+          send={key => ask(path, { method: 'POST', key })}
+          close={() => setAsking(false)}
+        >
+          <Typography>
+            It is sold again, under its SKU and with its stock, as soon as it is active.
+          </Typography>
+        </AskDialog>
+      )}
+    </Stack>
   )
 }
 

@@ -1,5 +1,5 @@
 // People: found by name, address or role; their roles, and whether they may come in.
-import { Chip, Stack, Typography, useMediaQuery } from '@mui/material'
+import { Box, Chip, Stack, Typography, useMediaQuery } from '@mui/material'
 import type { Theme } from '@mui/material/styles'
 import {
   BooleanField,
@@ -21,6 +21,7 @@ import { RecordEdit, RecordForm } from '../parts/recordForms.tsx'
 import { RecordList, RecordTable } from '../parts/recordList.tsx'
 import { RecordShow } from '../parts/recordShow.tsx'
 import { useRowClick } from '../parts/rowClick.ts'
+import { PersonalDataPanel } from './personActions.tsx'
 
 const roles: readonly Role[] = ['customer', 'support', 'warehouse', 'auditor', 'admin']
 const choices = roles.map(id => ({ id, name: id }))
@@ -101,6 +102,7 @@ export function UserShow() {
         <DateField source="registeredAt" showTime />
       </SimpleShowLayout>
       <OrdersOfUser />
+      <Requests />
     </RecordShow>
   )
 }
@@ -108,17 +110,33 @@ export function UserShow() {
 export function UserEdit() {
   return (
     <RecordEdit resource="users" title={<UserTitle />}>
-      <RecordForm>
-        <Who />
-        <CheckboxGroupInput source="roles" choices={choices} helperText="They count at once." />
-        <BooleanInput
-          source="disabled"
-          label="Locked out"
-          helperText="Ends all sessions, and lets nobody in until it is taken back."
-        />
-      </RecordForm>
+      <Rights />
       <OrdersOfUser />
+      <Requests />
     </RecordEdit>
+  )
+}
+
+/** What somebody may do; nobody who was erased can be given anything. */
+function Rights() {
+  const user = useRecordContext<User>()
+  if (user?.erased) {
+    return (
+      <Box sx={{ p: 2 }}>
+        <Who />
+      </Box>
+    )
+  }
+  return (
+    <RecordForm>
+      <Who />
+      <CheckboxGroupInput source="roles" choices={choices} helperText="They count at once." />
+      <BooleanInput
+        source="disabled"
+        label="Locked out"
+        helperText="Ends all sessions, and lets nobody in until it is taken back."
+      />
+    </RecordForm>
   )
 }
 
@@ -129,6 +147,14 @@ function Who() {
     <Typography sx={{ mb: 2 }}>
       {user?.username} {name && `(${name})`} · {user && addressOf(user)}
     </Typography>
+  )
+}
+
+function Requests() {
+  return (
+    <Box sx={{ p: { xs: 1, sm: 2 } }}>
+      <PersonalDataPanel />
+    </Box>
   )
 }
 

@@ -40,6 +40,8 @@ export function AskDialog({ title, verb, done, children, danger, send, close }: 
   const titleId = useId()
   const submit = async (event: FormEvent) => {
     event.preventDefault()
+    // Events go through portals: a form around the button that asks must not be sent, too.
+    event.stopPropagation()
     setBusy(true)
     setFault(undefined)
     try {

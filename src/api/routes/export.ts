@@ -1,5 +1,5 @@
-// Everything that the shop knows about whoever is signed in, as one JSON file.
-import type { FastifyInstance } from 'fastify'
+// Everything that the shop knows about a person, as one JSON file.
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type from 'typebox'
 import { type AuditedEvent, showEvents } from '../../commands/auditEvents.ts'
 import { Id, roles, strict } from '../../domain/types.ts'
@@ -44,30 +44,47 @@ const PersonalData = Type.Object(
   strict,
 )
 
-/** Publishes the export of one's own data. */
+const shared = { from: ['orders', 'carts'] as const, answer: PersonalData }
+
+/** Publishes the export of one's own data, and to admins that of others who have asked for it. */
 export function exportRoutes(app: FastifyInstance, context: ApiContext): void {
   readRoute(app, context, {
+    ...shared,
     tag: 'Accounts',
-    from: ['orders', 'carts'],
     url: '/auth/export',
     access: roles,
     summary: 'All that the shop knows about you, as one file',
     operationId: 'exportPersonalData',
-    answer: PersonalData,
+    handle: (request, reply) => personalData(context, signedIn(request), reply),
+  })
+  readRoute(app, context, {
+    ...shared,
+    tag: 'Admin',
+    url: '/admin/users/:customerId/export',
+    access: ['admin'],
+    params: Type.Object({ customerId: Id }, strict),
+    summary: 'All that the shop knows about somebody who has asked for it, as one file',
+    operationId: 'exportPersonalDataOf',
     async handle(request, reply) {
-      const customerId = signedIn(request)
-      const { state } = await context.shop.customers.load(customerId)
-      if (state.status !== 'registered') {
-        throw new HttpProblem('customer/not-found', 'No such customer.')
-      }
-      reply.header('content-disposition', 'attachment; filename="personal-data.json"')
-      return {
-        exportedAt: context.shop.clock.now().toISOString(),
-        profile: shownProfile(state, await addressStanding(context, customerId)),
-        ...(await belongings(context, customerId)),
-      }
+      const { customerId } = request.params
+      const data = await personalData(context, customerId, reply)
+      request.log.info({ event: 'person-exported', customerId }, 'personal data exported')
+      return data
     },
   })
+}
+
+async function personalData(context: ApiContext, customerId: string, reply: FastifyReply) {
+  const { state } = await context.shop.customers.load(customerId)
+  if (state.status !== 'registered') {
+    throw new HttpProblem('customer/not-found', 'No such customer.')
+  }
+  reply.header('content-disposition', 'attachment; filename="personal-data.json"')
+  return {
+    exportedAt: context.shop.clock.now().toISOString(),
+    profile: shownProfile(state, await addressStanding(context, customerId)),
+    ...(await belongings(context, customerId)),
+  }
 }
 
 async function belongings(context: ApiContext, customerId: string) {
