@@ -1,20 +1,35 @@
-// npm run payments: compares the books of the payment provider with the log.
+// npm run payments: compares the books of the payment provider with the log, or simulates what
+// somebody does there.
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { type Difference, type Reconciliation, reconcile } from '../src/commands/reconciliation.ts'
 import { formatMoney } from '../src/domain/money.ts'
 import type { Money } from '../src/domain/types.ts'
+import { simulate } from './simulateCallback.ts'
 import { main, UsageError, withShop } from './withShop.ts'
 
 const usage = `Usage: npm run payments -- reconcile [--from DATE] [--to DATE] [--json FILE]
+       npm run payments -- simulate WHAT --order ID --amount AMOUNT [--reference NAME]
+                                    [--reason CODE] [--due DATE]
 
-Compares what the payment provider has charged and paid back with what the log says: charges
-without a payment, payments without a charge, the same for refunds, amounts that differ, and what
-has been open for more than an hour. Changes nothing; the shop may be running or not.
+reconcile compares what the payment provider has charged and paid back with what the log says:
+charges without a payment, payments without a charge, the same for refunds and disputes, amounts
+and outcomes that differ, and what has been open for more than an hour. Changes nothing; the shop
+may be running or not.
 
   --from DATE   the first day or moment, such as 2026-11-01 (default: the beginning)
   --to DATE     the day or moment before which it ends (default: now)
   --json FILE   also writes the differences there
+
+simulate does in the shop what happens at the simulated provider: refund (in its dashboard),
+failed-refund, inquiry, dispute, won, lost. Disputes of an order go by one reference unless it is
+given.
+
+  --order ID          the order that it is about
+  --amount AMOUNT     such as 4.25
+  --reference NAME    the provider's name for the refund or dispute
+  --reason CODE       of a dispute, such as fraudulent
+  --due DATE          until when a dispute can be answered (default: in a week)
 
 Exit codes: 0 the books agree, 1 they differ, 2 wrong usage.`
 
@@ -25,6 +40,9 @@ interface Wish {
 }
 
 await main(async () => {
+  if (process.argv[2] === 'simulate' && !process.argv.includes('--help')) {
+    return simulate(process.argv.slice(3))
+  }
   const wish = readWish()
   if (wish === undefined) {
     console.log(usage)
@@ -56,9 +74,10 @@ function readWish(): Wish | undefined {
   throw new UsageError('the arguments were not understood')
 }
 
-function report({ charges, refunds, underWay, differences }: Reconciliation): void {
+function report({ charges, refunds, disputes, underWay, differences }: Reconciliation): void {
   if (differences.length > 0) console.table(differences.map(rowOf))
-  console.log(`${charges} charges and ${refunds} refunds compared, ${underWay} under way.`)
+  const compared = `${charges} charges, ${refunds} refunds and ${disputes} disputes compared`
+  console.log(`${compared}, ${underWay} under way.`)
   console.log(differences.length === 0 ? 'The books agree.' : `${differences.length} differences.`)
   if (differences.length > 0) process.exitCode = 1
 }

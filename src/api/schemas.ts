@@ -4,19 +4,10 @@ import { Charge, OrderLine } from '../domain/order.ts'
 import { orderStatuses } from '../domain/orderStates.ts'
 import { code } from '../domain/text.ts'
 import { Id, Money, Role, roles, strict } from '../domain/types.ts'
+import { Dispute, Refund } from './paymentSchemas.ts'
+import { integer, many, nullable, text, time } from './shapes.ts'
 
-export const time = Type.String({ format: 'date-time', maxLength: 40 })
-export const text = (maxLength = 10_000) => Type.String({ maxLength })
-export const integer = Type.Integer({
-  minimum: -9_007_199_254_740_991,
-  maximum: 9_007_199_254_740_991,
-})
-/** Of things: none or more. */
-export const count = Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 })
-export const nullable = <Schema extends Type.TSchema>(schema: Schema) =>
-  Type.Union([schema, Type.Null()])
-export const many = <Schema extends Type.TSchema>(schema: Schema, maxItems = 10_000) =>
-  Type.Array(schema, { maxItems })
+export { count, integer, many, nullable, text, time } from './shapes.ts'
 
 /** Tells positions from other digits: what has this description is one. */
 export const positionText = 'A position in the log'
@@ -217,6 +208,8 @@ export const OrderDetail = Type.Object(
         strict,
       ),
     ),
+    refunds: many(Refund),
+    disputes: Type.Optional(many(Dispute)),
     allowedTransitions: many(Status),
   },
   strict,

@@ -30,6 +30,7 @@ import { auditStateRoutes } from './routes/auditStates.ts'
 import { cartRoutes } from './routes/cart.ts'
 import { categoryRoutes } from './routes/categories.ts'
 import { consoleRoutes } from './routes/console.ts'
+import { disputeRoutes } from './routes/disputes.ts'
 import { emailAddressRoutes } from './routes/emailAddresses.ts'
 import { erasureRoutes } from './routes/erasure.ts'
 import { exportRoutes } from './routes/export.ts'
@@ -94,6 +95,7 @@ const apiRoutes = [
   cartRoutes,
   orderRoutes,
   refundRoutes,
+  disputeRoutes,
   paymentCallbackRoutes,
   paymentMethodRoutes,
   projectionRoutes,

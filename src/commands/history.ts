@@ -1,5 +1,6 @@
 // A stream told in plain words, for customers and auditors.
 import type { Static } from 'typebox'
+import type { DisputeEvent } from '../domain/disputes.ts'
 import type { ShopEvent } from '../domain/events.ts'
 import { formatMoney } from '../domain/money.ts'
 import type { OrderEvents } from '../domain/orderEvents.ts'
@@ -46,6 +47,23 @@ function nameOf(actor: Actor): string {
 function deliverySentence({ country, reason }: DeliveryChanged): string {
   const where = country === undefined ? '' : `, to ${country}`
   return `The delivery details were changed${where}${reason === undefined ? '.' : `: ${reason}`}`
+}
+
+function disputeSentence(event: Stored<DisputeEvent>): string {
+  const amount = formatMoney(event.data.amount)
+  if (event.type === 'DisputeClosed') {
+    const { outcome } = event.data
+    const money = outcome === 'lost' ? 'is lost' : outcome === 'won' ? 'is won' : 'was dropped'
+    return `The dispute over ${amount} ${money}.`
+  }
+  const { stage, dueBy } = event.data
+  const until = dueBy === null ? '' : `, to be answered by ${new Date(dueBy).toISOString()}`
+  if (event.type === 'DisputeChanged') {
+    const words = stage === 'under_review' ? 'is under review' : `is at ${stage}`
+    return `The dispute over ${amount} ${words.replaceAll('_', ' ')}${until}.`
+  }
+  const what = stage === 'inquiry' ? 'The bank asks about' : 'The customer disputes'
+  return `${what} ${amount} (${event.data.reason})${until}.`
 }
 
 function sentenceOf(event: Stored<ShopEvent>): string {
@@ -95,6 +113,12 @@ function sentenceOf(event: Stored<ShopEvent>): string {
       return `The order was cancelled: ${event.data.reason}`
     case 'OrderRefunded':
       return `${formatMoney(event.data.amount)} was paid back: ${event.data.reason}`
+    case 'RefundReversed':
+      return `${formatMoney(event.data.amount)} did not arrive: ${event.data.reason}`
+    case 'DisputeOpened':
+    case 'DisputeChanged':
+    case 'DisputeClosed':
+      return disputeSentence(event)
     case 'ItemsReturned':
       return `Goods for ${formatMoney(event.data.amount)} came back (${event.data.reference}).`
     default:

@@ -48,6 +48,14 @@ export function idOf(...parts: readonly string[]): string {
   ].join('-')
 }
 
+/** The id of a refund that was made at the payment provider, and has none of ours. */
+export const providerRefundId = (provider: string, reference: string) =>
+  idOf('refund', provider, reference)
+
+/** The id of a dispute, by its name at the payment provider. */
+export const disputeIdOf = (provider: string, reference: string) =>
+  idOf('dispute', provider, reference)
+
 /** A short fingerprint of a command's input, to tell a retry from another request. */
 export function digestOf(input: unknown): string {
   return hash('sha256', JSON.stringify(input) ?? '', 'base64url').slice(0, 22)

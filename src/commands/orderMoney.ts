@@ -1,4 +1,5 @@
 // What an order's process asks of the payment provider, each time announced in the log before.
+import { disputesInFavour } from '../domain/disputes.ts'
 import type { Payment, PlacedOrder } from '../domain/order.ts'
 import { failPayment, refund } from '../domain/orderDecisions.ts'
 import {
@@ -111,12 +112,14 @@ export async function completeRefunds(at: Step): Promise<boolean> {
     const { paymentId, provider } = paidBy ?? { paymentId: orderId, provider: 'none' }
     const answer = await payBack(at, { refundId, paymentId, provider, amount })
     if (answer === undefined) continue
-    await shop.orders.decide(orderId, stepOf(at, `refund/${refundId}`), state =>
+    const step = stepOf(at, `refund/${refundId}`)
+    const outcome = await shop.orders.decide(orderId, step, state =>
       answer.status === 'refunded'
         ? refund(state, { refundId, amount, reason })
         : failRefund(state, refundId, answer.reason),
     )
-    return true
+    // What cannot be recorded stays open, and is found when the books are compared.
+    if (!isRejection(outcome)) return true
   }
   return false
 }
@@ -137,9 +140,12 @@ async function payBack({ shop }: Step, { provider, ...refund }: Back) {
 /** Announces what a cancelled order owes; false when it cannot owe that. */
 export async function oweRefund(at: Step): Promise<boolean> {
   const { shop, order } = at
-  const outcome = await shop.orders.decide(order.orderId, stepOf(at, 'owe'), state =>
+  // A dispute that ends for the shop brings back money that is owed, too.
+  const more = disputesInFavour(order.disputes)
+  const again = more === 0 ? '' : `/${more}`
+  const outcome = await shop.orders.decide(order.orderId, stepOf(at, `owe${again}`), state =>
     requestRefund(state, {
-      refundId: derivedId(order.orderId, 'refund/cancelled'),
+      refundId: derivedId(order.orderId, `refund/cancelled${again}`),
       amount: { amount: order.refundDue, currency: order.total.currency },
       reason: 'The order was cancelled.',
     }),

@@ -1,6 +1,8 @@
 // What commands need from the world: the log, the clock, payment, each as small as possible.
 import type { DomainEvent } from '../domain/aggregate.ts'
+import type { Dispute } from '../domain/disputes.ts'
 import type { ShopEvent } from '../domain/events.ts'
+import type { RejectionCode } from '../domain/rejection.ts'
 import type { Actor, Money } from '../domain/types.ts'
 import type { NewEvent, RecordedEvent } from '../eventstore/port.ts'
 
@@ -129,22 +131,38 @@ export type RefundAnswer = { status: 'refunded' } | { status: 'failed'; reason: 
 /** What a provider tells us without having been asked; its signature was right. */
 export interface PaymentCallback {
   callbackId: string
-  kind: 'payment.captured' | 'payment.declined' | 'other'
+  kind: 'payment.captured' | 'payment.declined' | 'refund' | 'dispute' | 'unreadable' | 'other'
   paymentId: string | null
   orderId: string | null
   reference: string
   reason: string
+  /** Refunds as the provider has them now. */
+  refunds?: readonly ToldRefund[]
+  dispute?: ToldDispute
 }
+
+export interface ToldRefund {
+  /** The shop's own id, for a refund that the shop has asked for. */
+  refundId: string | null
+  reference: string
+  amount: Money
+  hasFailed: boolean
+}
+
+/** A dispute as the provider has it; times in milliseconds. */
+export type ToldDispute = Omit<Dispute, 'paymentId'>
 
 /** Money that the provider has moved, as its own books have it. */
 export interface MoneyMoved {
-  kind: 'charge' | 'refund'
+  kind: 'charge' | 'refund' | 'dispute'
   /** Our payment or refund; null when the provider does not know it. */
   id: string | null
   orderId: string | null
   reference: string
   amount: Money
   at: Date
+  /** Of disputes. */
+  outcome?: Dispute['outcome']
 }
 
 export interface PaymentProvider {
@@ -172,9 +190,34 @@ export interface CallbackBook {
    * Notes a callback and acts on it unless that has been done. One whose acting fails is acted upon
    * when the provider sends it again.
    */
-  once(callback: PaymentCallback, act: () => Promise<CallbackOutcome>): Promise<CallbackOutcome>
+  once(callback: PaymentCallback, act: () => Promise<Acted>): Promise<CallbackOutcome>
+  /** Notes that somebody has seen to a finding; false when there is none that is open. */
+  resolve(findingId: string, by: string): Promise<boolean>
 }
-export type CallbackOutcome = 'recorded' | 'unknown'
+
+/** `review`: somebody has to look at it. */
+export type CallbackOutcome = 'recorded' | 'unknown' | 'review'
+
+/** What acting on a callback came to. */
+export interface Acted {
+  outcome: CallbackOutcome
+  /** What could not be booked, or has to be seen to. */
+  findings: readonly Finding[]
+  /** What has been booked meanwhile: earlier findings about it are closed. */
+  booked: readonly Pick<Finding, 'kind' | 'reference'>[]
+}
+
+export interface Finding {
+  /** The same for the same thing, however many callbacks tell of it. */
+  findingId: string
+  kind: 'payment' | 'refund' | 'dispute' | 'unreadable'
+  reference: string
+  orderId: string | null
+  paymentId: string | null
+  amount: Money | null
+  problem: RejectionCode | 'refund/failed' | 'callback/unreadable'
+  detail: string
+}
 
 /** A bounded cache of one kind of value by stream. */
 export interface Cache<Value> {

@@ -1,9 +1,11 @@
 // Compares what the payment provider has moved with what the log says was paid and paid back.
 
+import type { DisputeEvent } from '../domain/disputes.ts'
 import type { ShopEvent } from '../domain/events.ts'
 import { isSameMoney } from '../domain/money.ts'
 import type { Money } from '../domain/types.ts'
 import type { EventStore } from '../eventstore/port.ts'
+import { disputeIdOf, providerRefundId } from './ids.ts'
 import type { Codec, MoneyMoved, PaymentProvider, Stored } from './ports.ts'
 
 export interface ReconciliationParts {
@@ -25,6 +27,9 @@ export interface Difference {
     | 'payment without a charge'
     | 'refund without a record'
     | 'record without a refund'
+    | 'dispute without a record'
+    | 'record without a dispute'
+    | 'dispute ended otherwise'
     | 'amounts differ'
     | 'still open'
   /** Of the payment or the refund; null when the provider's entry is not ours. */
@@ -40,6 +45,7 @@ export interface Difference {
 export interface Reconciliation {
   charges: number
   refunds: number
+  disputes: number
   /** Younger than an hour and on its way: neither right nor wrong yet. */
   underWay: number
   differences: Difference[]
@@ -51,6 +57,8 @@ interface Entry {
   amount: Money
   at: Date
   isOpen: boolean
+  /** Of disputes. */
+  outcome?: MoneyMoved['outcome']
 }
 
 const types = [
@@ -63,6 +71,9 @@ const types = [
   'RefundRequested',
   'RefundFailed',
   'OrderRefunded',
+  'RefundReversed',
+  'DisputeOpened',
+  'DisputeClosed',
 ]
 const openMs = 3_600_000
 const dayMs = 86_400_000
@@ -84,21 +95,27 @@ export async function reconcile(
   }
   const isWithin = (at: Date) => at >= from && at < to
   const isYoung = ({ at, isOpen }: Entry) => isOpen && now.getTime() - at.getTime() < openMs
-  const known = new Set(moved.flatMap(({ id }) => (id === null ? [] : [id])))
+  const keyOf = (entry: MoneyMoved) => keyIn(payments.name, entry)
+  const known = new Set(moved.flatMap(entry => keyOf(entry) ?? []))
   const ours = [...book].filter(([, entry]) => isWithin(entry.at))
   const theirs = moved.filter(({ at }) => isWithin(at))
   return {
     charges: theirs.filter(({ kind }) => kind === 'charge').length,
     refunds: theirs.filter(({ kind }) => kind === 'refund').length,
+    disputes: theirs.filter(({ kind }) => kind === 'dispute').length,
     underWay: ours.filter(([, entry]) => isYoung(entry)).length,
     differences: [
-      ...theirs.flatMap(entry =>
-        compare(entry, entry.id === null ? undefined : book.get(entry.id)),
-      ),
-      ...doubled(theirs),
+      ...theirs.flatMap(entry => compare(entry, book.get(keyOf(entry) ?? ''))),
+      ...doubled(theirs, keyOf),
       ...ours.flatMap(([id, entry]) => (isYoung(entry) ? [] : missing(id, entry, known.has(id)))),
     ],
   }
+}
+
+/** Under which the log has it: what was made at the provider goes by the provider's own name. */
+function keyIn(provider: string, { kind, id, reference }: MoneyMoved): string | undefined {
+  if (kind === 'dispute') return disputeIdOf(provider, reference)
+  return id ?? (kind === 'refund' ? providerRefundId(provider, reference) : undefined)
 }
 
 /** Takes events in the order of the log; others' money is left out. */
@@ -141,32 +158,68 @@ function bookkeeper(book: Map<string, Entry>, provider: string) {
         if (book.get(event.data.paymentId)?.isOpen) book.delete(event.data.paymentId)
         return
       case 'RefundFailed':
+      case 'RefundReversed':
         book.delete(event.data.refundId)
+        return
+      case 'DisputeOpened':
+      case 'DisputeClosed':
+        noteDispute(book, provider, event)
     }
   }
 }
+
+function noteDispute(
+  book: Map<string, Entry>,
+  provider: string,
+  { type, data, at }: Stored<Extract<DisputeEvent, { type: 'DisputeOpened' | 'DisputeClosed' }>>,
+): void {
+  const { orderId, disputeId, amount } = data
+  if (type === 'DisputeOpened') {
+    if (data.provider !== provider) return
+    const entry = { kind: 'dispute' as const, orderId, amount, at: new Date(at), outcome: null }
+    book.set(disputeId, { ...entry, isOpen: false })
+    return
+  }
+  const known = book.get(disputeId)
+  // It belongs to the time in which it was opened, as in the provider's book.
+  if (known !== undefined) book.set(disputeId, { ...known, amount, outcome: data.outcome })
+}
+
+const unrecorded = {
+  charge: 'charge without a payment',
+  refund: 'refund without a record',
+  dispute: 'dispute without a record',
+} as const
+const unmoved = {
+  charge: 'payment without a charge',
+  refund: 'record without a refund',
+  dispute: 'record without a dispute',
+} as const
 
 function compare(moved: MoneyMoved, entry: Entry | undefined): Difference[] {
   const { id, orderId, reference, amount, at } = moved
   const found = { id, orderId, reference, provider: amount, log: entry?.amount ?? null, at }
   if (entry === undefined || entry.kind !== moved.kind) {
-    const isCharge = moved.kind === 'charge'
-    const what = isCharge ? 'charge without a payment' : 'refund without a record'
-    return [{ ...found, what }]
+    return [{ ...found, what: unrecorded[moved.kind] }]
+  }
+  if (moved.kind === 'dispute' && (moved.outcome ?? null) !== (entry.outcome ?? null)) {
+    return [{ ...found, orderId: entry.orderId, what: 'dispute ended otherwise' }]
   }
   if (isSameMoney(amount, entry.amount)) return []
   return [{ ...found, orderId: entry.orderId, what: 'amounts differ' }]
 }
 
 /** Charged or paid back more than once for one id: all but the first are nobody's. */
-function doubled(moved: readonly MoneyMoved[]): Difference[] {
+function doubled(
+  moved: readonly MoneyMoved[],
+  keyOf: (entry: MoneyMoved) => string | undefined,
+): Difference[] {
   const seen = new Set<string>()
   return moved.flatMap(entry => {
-    if (entry.id === null || !seen.has(entry.id)) {
-      seen.add(entry.id ?? '')
-      return []
-    }
-    return compare(entry, undefined)
+    const key = keyOf(entry)
+    if (key !== undefined && seen.has(key)) return compare(entry, undefined)
+    if (key !== undefined) seen.add(key)
+    return []
   })
 }
 
@@ -175,6 +228,5 @@ function missing(id: string, entry: Entry, isMoved: boolean): Difference[] {
   const found = { id, orderId, reference: null, provider: null, log: amount, at }
   if (isOpen) return [{ ...found, what: 'still open' }]
   if (isMoved) return []
-  const what = kind === 'charge' ? 'payment without a charge' : 'record without a refund'
-  return [{ ...found, what }]
+  return [{ ...found, what: unmoved[kind] }]
 }

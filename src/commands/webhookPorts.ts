@@ -10,6 +10,8 @@ export const webhookTypes = [
   'order.cancelled',
   'order.expired',
   'order.refunded',
+  'order.dispute_opened',
+  'order.dispute_closed',
   'product.created',
   'product.updated',
   'product.price_changed',

@@ -1,6 +1,7 @@
 // An order: the promise of goods for money, from its submission to its end.
 import type { Static } from 'typebox'
 import type { Aggregate, EventOf } from './aggregate.ts'
+import { type Disputes, disputedOf, evolveDisputes } from './disputes.ts'
 import { OrderEvents, type OrderLine } from './orderEvents.ts'
 import type { OrderStatus } from './orderStates.ts'
 import type { Money } from './types.ts'
@@ -42,6 +43,9 @@ export type Order =
       /** Paid back, in minor units; never above `captured`. */
       refunded: number
       refunds: readonly string[]
+      /** Refunds that did not arrive, recorded as paid back before or not. */
+      failedRefunds: readonly string[]
+      disputes: Disputes
       /** Refunds that were asked for and whose end is not known yet. */
       openRefunds: ReadonlyMap<string, OpenRefund>
       /** By payment. */
@@ -82,6 +86,8 @@ function submitted(data: Submission): PlacedOrder {
     captured: 0,
     refunded: 0,
     refunds: [],
+    failedRefunds: [],
+    disputes: none,
     openRefunds: none,
     late: none,
     expiresAt: null,
@@ -156,6 +162,8 @@ type MoneyEvent = Extract<
       | 'RefundRequested'
       | 'OrderRefunded'
       | 'RefundFailed'
+      | 'RefundReversed'
+      | `Dispute${string}`
   }
 >
 
@@ -191,8 +199,40 @@ function evolveMoney(state: PlacedOrder, event: MoneyEvent): PlacedOrder {
     case 'OrderRefunded':
       return paidBack(state, event.data.refundId, event.data.amount.amount)
     case 'RefundFailed':
-      return { ...state, openRefunds: without(state.openRefunds, event.data.refundId) }
+    case 'RefundReversed':
+      return refundFailed(state, event)
+    default:
+      return disputed(state, evolveDisputes(state.disputes, event))
   }
+}
+
+function refundFailed(
+  state: PlacedOrder,
+  event: Extract<MoneyEvent, { type: 'RefundFailed' | 'RefundReversed' }>,
+): PlacedOrder {
+  const { refundId } = event.data
+  return {
+    ...state,
+    refunded: state.refunded - (event.type === 'RefundReversed' ? event.data.amount.amount : 0),
+    openRefunds: without(state.openRefunds, refundId),
+    failedRefunds: [...state.failedRefunds, refundId],
+  }
+}
+
+/** A cancelled order owes what a won dispute has brought back, and nothing that the bank holds. */
+function disputed(state: PlacedOrder, disputes: Disputes): PlacedOrder {
+  const after = { ...state, disputes }
+  if (state.status !== 'cancelled') return after
+  const left = Math.max(0, refundable(after))
+  const isMore = left > Math.max(0, refundable(state))
+  return { ...after, refundDue: isMore ? left : Math.min(state.refundDue, left) }
+}
+
+/** What can still be paid back, in minor units: below zero where the bank has taken it, too. */
+export function refundable(state: PlacedOrder): number {
+  const { captured, refunded, openRefunds, disputes, paidBy } = state
+  const open = [...openRefunds.values()].reduce((total, { amount }) => total + amount.amount, 0)
+  return captured - refunded - open - disputedOf(disputes, paidBy?.paymentId)
 }
 
 function closed(state: PlacedOrder, paymentId: string): PlacedOrder {

@@ -1,5 +1,6 @@
 // What may be decided about an order. Each answers events, none when done already, or a refusal.
 import type { Decision } from './aggregate.ts'
+import { disputedOf, hasOpenDispute } from './disputes.ts'
 import { formatMoney, sum } from './money.ts'
 import { refuseMixed } from './oneCurrency.ts'
 import {
@@ -13,6 +14,7 @@ import {
   type OrderLine,
   type Payment,
   type PlacedOrder,
+  refundable,
   type Submission,
 } from './order.ts'
 import { allowedTransitions, mayMove, type OrderStatus } from './orderStates.ts'
@@ -207,34 +209,30 @@ export interface Refund {
 export function refund(state: Order, input: Refund): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   if (state.refunds.includes(input.refundId)) return []
-  // What was announced as this refund has been set aside for it.
-  const mine = state.openRefunds.get(input.refundId)?.amount.amount ?? 0
+  // What was announced as this refund has been set aside for it: that it was paid is a fact.
+  const isAnnounced = state.openRefunds.has(input.refundId)
+  const bound = isAnnounced ? state.captured - state.refunded : refundable(state)
   return (
-    refuseRefund(state, input.amount, mine) ?? [
+    refuseRefund(state, input.amount, bound) ?? [
       { type: 'OrderRefunded', data: { orderId: state.orderId, ...input } },
     ]
   )
-}
-
-/** What can still be paid back, in minor units. */
-export function refundable({ captured, refunded, openRefunds }: PlacedOrder): number {
-  const open = [...openRefunds.values()].reduce((total, { amount }) => total + amount.amount, 0)
-  return captured - refunded - open
 }
 
 /** Why an amount cannot be paid back: what is under way counts as paid back. */
 export function refuseRefund(
   state: PlacedOrder,
   amount: Money,
-  setAside = 0,
+  bound = refundable(state),
 ): Rejection | undefined {
   // A refund of nothing must not end an order that nobody has paid.
   if (state.captured === 0 && !mayMove(state.status, 'refunded')) return illegal(state, 'refunded')
-  const left = { amount: refundable(state) + setAside, currency: state.total.currency }
+  const left = { amount: Math.max(0, bound), currency: state.total.currency }
   if (amount.amount <= left.amount && amount.currency === left.currency) return undefined
-  return reject('order/refund-exceeds-capture', `At most ${formatMoney(left)} can be paid back.`, {
-    refundable: left,
-  })
+  const isDisputed = disputedOf(state.disputes, state.paidBy?.paymentId) > 0
+  const why = isDisputed ? ' The rest is disputed or was lost in a dispute.' : ''
+  const detail = `At most ${formatMoney(left)} can be paid back.${why}`
+  return reject('order/refund-exceeds-capture', detail, { refundable: left })
 }
 
 export interface Return {
@@ -280,6 +278,9 @@ const finished: readonly OrderStatus[] = [
 export function archive(state: Order): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   if (state.archived) return []
+  if (hasOpenDispute(state.disputes)) {
+    return reject('order/not-finished', 'A dispute about this order is open.')
+  }
   const isMoneyMoving = state.openRefunds.size > 0 || state.openPayment !== null
   if (!finished.includes(state.status) || isMoneyMoving) {
     return reject('order/not-finished', `An order that is ${state.status} is not finished.`, {

@@ -44,9 +44,17 @@ export type Delivery = Static<typeof Delivery>
 
 const payment = { orderId: Id, paymentId: Id }
 
+export const disputeStages = ['inquiry', 'needs_response', 'under_review'] as const
+export const disputeOutcomes = ['won', 'lost', 'dropped'] as const
+const dispute = { orderId: Id, disputeId: Id }
+const DisputeStage = Type.Enum([...disputeStages])
+const DueBy = Type.Union([Moment, Type.Null()])
+
 // Free text about an order may name its customer, and is sealed with the key of that customer.
 const Reason = Personal({ minLength: 1, maxLength: 500 })
 const Note = Personal({ minLength: 1, maxLength: 200 })
+/** The payment provider in whose dashboard a refund was made. */
+const MadeAt = Type.Optional(ShortText)
 const ofCustomer = { subject: ownerOfStream }
 
 // Names and payloads are the storage format: they are versioned, never renamed.
@@ -117,10 +125,10 @@ export const OrderEvents = {
   ),
   /** Counts against what can be paid back before the provider is asked. */
   RefundRequested: Payload(
-    { orderId: Id, refundId: Id, amount: Money, reason: Reason },
+    { orderId: Id, refundId: Id, amount: Money, reason: Reason, provider: MadeAt },
     ofCustomer,
   ),
-  /** `reference` is given by whoever has paid it back by hand. */
+  /** `reference` is given by whoever has paid it back by hand, or by the provider. */
   OrderRefunded: Payload(
     {
       orderId: Id,
@@ -128,10 +136,42 @@ export const OrderEvents = {
       amount: Money,
       reason: Reason,
       reference: Type.Optional(Note),
+      provider: MadeAt,
     },
     ofCustomer,
   ),
   RefundFailed: Payload({ orderId: Id, refundId: Id, reason: Reason }, ofCustomer),
+  /** A recorded refund did not arrive: the provider has the money again, and says why. */
+  RefundReversed: Payload({ orderId: Id, refundId: Id, amount: Money, reason: ShortText }),
+  /**
+   * A customer disputes a payment with their bank; `inquiry`: the bank only asks. `asOf` is the
+   * provider's moment, by which older news is told from newer. `reason` is the provider's code.
+   */
+  DisputeOpened: Payload({
+    ...dispute,
+    paymentId: Id,
+    provider: ShortText,
+    reference: ShortText,
+    amount: Money,
+    reason: ShortText,
+    stage: DisputeStage,
+    dueBy: DueBy,
+    asOf: Moment,
+  }),
+  DisputeChanged: Payload({
+    ...dispute,
+    amount: Money,
+    stage: DisputeStage,
+    dueBy: DueBy,
+    asOf: Moment,
+  }),
+  /** `lost`: the money is gone. `dropped`: it never was taken. An appeal can change the outcome. */
+  DisputeClosed: Payload({
+    ...dispute,
+    amount: Money,
+    outcome: Type.Enum([...disputeOutcomes]),
+    asOf: Moment,
+  }),
   /** Gone from lists, kept in the log. */
   OrderArchived: Payload({ orderId: Id }),
   /** Goods that came back, at the price they were sold for. */

@@ -1,14 +1,14 @@
 // Payments and refunds that take their time: expiry, money that comes late, money on its way back.
 import type { Decision } from './aggregate.ts'
-import { isDue, type Order, type OrderEvent, type Payment, type PlacedOrder } from './order.ts'
 import {
-  capture,
-  notFound,
-  type Refund,
-  refund,
+  isDue,
+  type Order,
+  type OrderEvent,
+  type Payment,
+  type PlacedOrder,
   refundable,
-  refuseRefund,
-} from './orderDecisions.ts'
+} from './order.ts'
+import { capture, notFound, type Refund, refund, refuseRefund } from './orderDecisions.ts'
 import { importedMethod, isManual } from './paymentMethods.ts'
 import { reject } from './rejection.ts'
 import type { Money } from './types.ts'

@@ -9,9 +9,11 @@ import type {
   PaymentProvider,
   RefundAnswer,
 } from '../commands/ports.ts'
+import type { DisputeOutcome } from '../domain/disputes.ts'
 import { Unavailable } from '../eventstore/port.ts'
 import { type Pool, rows } from './database.ts'
 import { isSigned, readSimulatedCallback } from './simulatedCallbacks.ts'
+import { noteMoved } from './simulatedMoney.ts'
 
 type Status = 'captured' | 'declined' | 'requires_action' | 'processing' | 'cancelled'
 interface Row {
@@ -75,26 +77,32 @@ const list = {
   name: 'simulated_list',
   text: `select * from (
       select 'charge' as kind, payment_id as id, order_id, reference, amount_minor, currency,
-        created_at as at
+        created_at as at, null as outcome
       from shop.simulated_payments
       where status = 'captured'
       union all
-      select 'refund', r.refund_id, p.order_id, p.reference, r.amount_minor, r.currency,
-        r.created_at
+      select 'refund', case when r.reference is null then r.refund_id end, p.order_id,
+        coalesce(r.reference, p.reference), r.amount_minor, r.currency, r.created_at, null
       from shop.simulated_refunds r
+      join shop.simulated_payments p using (payment_id)
+      union all
+      select 'dispute', null, p.order_id, d.reference, d.amount_minor, d.currency,
+        d.created_at, d.outcome
+      from shop.simulated_disputes d
       join shop.simulated_payments p using (payment_id)
     ) moved
     where at >= $1 and at < $2
     order by at, id`,
 }
 interface Moved {
-  kind: 'charge' | 'refund'
-  id: string
+  kind: MoneyMoved['kind']
+  id: string | null
   order_id: string
   reference: string
   amount_minor: bigint
   currency: string
   at: Date
+  outcome: DisputeOutcome | null
 }
 
 const first = new Map<string, Status>([
@@ -141,8 +149,9 @@ export function simulatedPayments(pool: Pool, webhookKey: KeyObject): PaymentPro
     },
     async readCallback(body, signature, now): Promise<PaymentCallback | undefined> {
       if (!isSigned(webhookKey, { body, signature, now })) return undefined
-      const callback = readSimulatedCallback(body)
+      const callback = readSimulatedCallback(body, now)
       const { kind, paymentId } = callback
+      if (kind === 'refund' || kind === 'dispute') return noteMoved(pool, callback)
       // It is the provider that has taken the money: its own book has to say so.
       if (paymentId === null || kind === 'other') return callback
       const status = kind === 'payment.captured' ? 'captured' : 'declined'
@@ -155,9 +164,8 @@ export function simulatedPayments(pool: Pool, webhookKey: KeyObject): PaymentPro
   }
 }
 
-function movedOf({ kind, id, order_id, reference, amount_minor, currency, at }: Moved): MoneyMoved {
-  const amount = { amount: Number(amount_minor), currency }
-  return { kind, id, orderId: order_id, reference, amount, at }
+function movedOf({ order_id, amount_minor, currency, ...moved }: Moved): MoneyMoved {
+  return { ...moved, orderId: order_id, amount: { amount: Number(amount_minor), currency } }
 }
 
 function answerOf(row: Row | undefined, paymentId: string): ChargeAnswer {

@@ -7,7 +7,8 @@ import { Unavailable } from '../eventstore/port.ts'
 import type { Secret } from '../secret.ts'
 import { type Pool, rows } from './database.ts'
 import { toStripe } from './stripeAmounts.ts'
-import { listStripe, readStripeCallback, reasonOf } from './stripeReading.ts'
+import { callbackOf } from './stripeCallbacks.ts'
+import { listStripe, readStripeEvent, reasonOf } from './stripeReading.ts'
 
 export interface StripeSettings {
   secretKey: Secret
@@ -51,8 +52,11 @@ export function stripePayments(pool: Pool, settings: StripeSettings): PaymentPro
     charge: wanted => answered(charge(desk, wanted)),
     cancel: wanted => answered(cancel(desk, wanted.paymentId)),
     refund: wanted => answered(refund(desk, wanted)),
-    readCallback: async (body, signature, now) =>
-      readStripeCallback(stripe, settings.webhookSecret.reveal(), { body, signature, now }),
+    async readCallback(body, signature, now) {
+      const secret = settings.webhookSecret.reveal()
+      const event = readStripeEvent(stripe, secret, { body, signature, now })
+      return event === undefined ? undefined : answered(callbackOf(stripe, event, now))
+    },
     list: (from, to) => answered(listStripe(stripe, from, to)),
   }
 }

@@ -2,6 +2,7 @@
 import Stripe from 'stripe'
 import { Compile } from 'typebox/compile'
 import type { MoneyMoved, PaymentCallback } from '../commands/ports.ts'
+import type { DisputeOutcome } from '../domain/disputes.ts'
 import { cutText } from '../domain/text.ts'
 import { Id } from '../domain/types.ts'
 import { fromStripe } from './stripeAmounts.ts'
@@ -9,17 +10,21 @@ import { fromStripe } from './stripeAmounts.ts'
 const toleranceSeconds = 300
 const isId = Compile(Id)
 
-/** Reads a webhook; undefined when its signature is wrong, or older than five minutes. */
-export function readStripeCallback(
+/** The event of a webhook; undefined when its signature is wrong, or older than five minutes. */
+export function readStripeEvent(
   stripe: Stripe,
   secret: string,
   { body, signature, now }: { body: string; signature: string; now: Date },
-): PaymentCallback | undefined {
+): Stripe.Event | undefined {
   try {
     const { webhooks } = stripe
-    const at = now.getTime()
-    return callbackOf(
-      webhooks.constructEvent(body, signature, secret, toleranceSeconds, undefined, at),
+    return webhooks.constructEvent(
+      body,
+      signature,
+      secret,
+      toleranceSeconds,
+      undefined,
+      now.getTime(),
     )
   } catch (error) {
     if (error instanceof Stripe.errors.StripeSignatureVerificationError) return undefined
@@ -27,7 +32,8 @@ export function readStripeCallback(
   }
 }
 
-function callbackOf(event: Stripe.Event): PaymentCallback {
+/** What an event says about a payment; all others are of the kind `other`. */
+export function paymentCallbackOf(event: Stripe.Event): PaymentCallback {
   const nothing = { paymentId: null, orderId: null, reference: event.id, reason: event.type }
   switch (event.type) {
     case 'payment_intent.succeeded':
@@ -56,7 +62,7 @@ export function reasonOf(intent: Stripe.PaymentIntent): string {
 }
 
 // Others may use the same account at Stripe: what they write there is not ours.
-function idIn(metadata: Stripe.Metadata | null, name: string): string | null {
+export function idIn(metadata: Stripe.Metadata | null, name: string): string | null {
   const id = metadata?.[name]
   return isId.Check(id) ? id : null
 }
@@ -69,7 +75,10 @@ export async function listStripe(stripe: Stripe, from: Date, to: Date): Promise<
     if (intent.status === 'succeeded') moved.push(chargeOf(intent))
   }
   for await (const refund of stripe.refunds.list({ created, limit: 100 })) {
-    if (refund.status !== 'failed' && refund.status !== 'canceled') moved.push(refundOf(refund))
+    if (!hasRefundFailed(refund)) moved.push(refundOf(refund))
+  }
+  for await (const dispute of stripe.disputes.list({ created, limit: 100 })) {
+    moved.push(disputeOf(dispute))
   }
   return moved
 }
@@ -97,5 +106,28 @@ function refundOf(refund: Stripe.Refund): MoneyMoved {
     reference: refund.id,
     amount: fromStripe(refund.amount, refund.currency),
     at: new Date(refund.created * 1_000),
+  }
+}
+
+/** Whether a refund did not arrive. */
+export function hasRefundFailed({ status }: { status: string | null }): boolean {
+  return status === 'failed' || status === 'canceled'
+}
+
+/** How a dispute has ended; null while it is open. */
+export function outcomeOf(status: string): DisputeOutcome | null {
+  if (status === 'won' || status === 'lost') return status
+  return ['warning_closed', 'charge_refunded', 'prevented'].includes(status) ? 'dropped' : null
+}
+
+function disputeOf(dispute: Stripe.Dispute): MoneyMoved {
+  return {
+    kind: 'dispute',
+    id: null,
+    orderId: null,
+    reference: dispute.id,
+    amount: fromStripe(dispute.amount, dispute.currency),
+    at: new Date(dispute.created * 1_000),
+    outcome: outcomeOf(dispute.status),
   }
 }

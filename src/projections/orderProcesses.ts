@@ -39,7 +39,7 @@ const processes: KeyedTable<ProcessRow> = {
 
 export const orderProcesses = planned({
   name: 'orderProcesses',
-  version: 2,
+  version: 3,
   tables: ['order_processes'],
   on: [
     'OrderSubmitted',
@@ -55,6 +55,7 @@ export const orderProcesses = planned({
     'RefundRequested',
     'OrderRefunded',
     'RefundFailed',
+    'DisputeClosed',
     'LatePaymentReceived',
     'LatePaymentRefused',
     'LatePaymentReturned',
@@ -149,6 +150,9 @@ function step(row: ProcessRow, event: ReadEvent): Partial<ProcessRow> {
         cart_open: false,
         expires_at: null,
       }
+    // What the bank has taken is owed no more.
+    case 'DisputeClosed':
+      return event.data.outcome === 'lost' ? { refund_due: false } : {}
     case 'OrderRefunded':
       return { refund_due: false, open_money: without(row.open_money, event.data.refundId) }
     case 'StockReserved':

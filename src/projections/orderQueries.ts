@@ -139,6 +139,7 @@ export async function findOrder(db: Db, orderId: string) {
     phoneNumber: row.delivery?.phoneNumber ?? null,
     country: row.country,
     timeline: row.timeline,
+    refunds: row.refunds,
     allowedTransitions: allowedTransitions(statusOf(row)),
   }
   return { revision: Number(row.revision), archived: row.archived, order }

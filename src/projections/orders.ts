@@ -2,8 +2,10 @@
 import type { Charge, Delivery, OrderLine, Submission } from '../domain/order.ts'
 import type { OrderStatus } from '../domain/orderStates.ts'
 import type { Actor } from '../domain/types.ts'
+import { foldDisputes } from './disputes.ts'
 import { fold, insertOf, type KeyedTable } from './keyedTable.ts'
 import type { Notification } from './orderQueries.ts'
+import { type RefundEntry, refundsAfter } from './orderRefunds.ts'
 import { planned, type ReadEvent } from './projection.ts'
 
 export interface TimelineEntry {
@@ -29,6 +31,7 @@ interface OrderRow {
   payment_method: string
   tracking: string | null
   timeline: TimelineEntry[]
+  refunds: RefundEntry[]
   expires_at: string | null
   archived: boolean
   revision: number
@@ -55,6 +58,7 @@ const orders: KeyedTable<OrderRow> = {
     payment_method: 'text',
     tracking: 'text',
     timeline: 'json',
+    refunds: 'json',
     expires_at: 'timestamptz',
     archived: 'boolean',
     revision: 'bigint',
@@ -79,8 +83,8 @@ const notifications = {
 
 export const ordersProjection = planned({
   name: 'orders',
-  version: 5,
-  tables: ['orders', 'notifications'],
+  version: 6,
+  tables: ['orders', 'notifications', 'disputes'],
   on: [
     'OrderSubmitted',
     'OrderPlaced',
@@ -98,6 +102,10 @@ export const ordersProjection = planned({
     'OrderRefunded',
     'RefundRequested',
     'RefundFailed',
+    'RefundReversed',
+    'DisputeOpened',
+    'DisputeChanged',
+    'DisputeClosed',
     'LatePaymentReceived',
     'LatePaymentRefused',
     'LatePaymentReturned',
@@ -121,7 +129,8 @@ export const ordersProjection = planned({
     })
     // They were folded order by order.
     news.sort((a, b) => (a.position < b.position ? -1 : 1))
-    const writes = [...folded, ...insertOf(notifications, news.map(rowOf))]
+    const disputes = await foldDisputes(db, events)
+    const writes = [...folded, ...disputes, ...insertOf(notifications, news.map(rowOf))]
     return { writes, committed: () => ({ notified: news.length > 0, notifications: news }) }
   },
 })
@@ -193,6 +202,7 @@ function submitted(data: Submission, at: string): OrderRow {
     payment_method: data.paymentMethod,
     tracking: null,
     timeline: [],
+    refunds: [],
     expires_at: null,
     archived: false,
     revision: 0,
@@ -228,9 +238,17 @@ function change(row: OrderRow, event: ReadEvent): Partial<OrderRow> {
       return { status: 'delivered' }
     case 'OrderCancelled':
       return { status: 'cancelled' }
-    case 'OrderRefunded':
     case 'ItemsReturned':
       return paidBack(row, event.data.amount.amount)
+    case 'OrderRefunded':
+      return { ...paidBack(row, event.data.amount.amount), refunds: refundsAfter(row, event) }
+    case 'RefundReversed': {
+      const refunded_minor = row.refunded_minor - event.data.amount.amount
+      return { refunded_minor, refunds: refundsAfter(row, event) }
+    }
+    case 'RefundRequested':
+    case 'RefundFailed':
+      return { refunds: refundsAfter(row, event) }
     default:
       return {}
   }

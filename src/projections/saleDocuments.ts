@@ -12,6 +12,8 @@ export function documentOf(event: ReadEvent): string | undefined {
     case 'OrderPaid':
     case 'OrderCancelled':
     case 'OrderRefunded':
+    case 'RefundReversed':
+    case 'DisputeClosed':
     case 'ItemsReturned':
       return event.data.orderId
     case 'CreditNoteIssued':
@@ -60,6 +62,8 @@ export function evolve(
     case 'OrderCancelled':
       return soldAt(lines, null, () => true)
     case 'OrderRefunded':
+    case 'RefundReversed':
+    case 'DisputeClosed':
     case 'ItemsReturned':
       return withReturn(lines, event)
     default:

@@ -7,9 +7,9 @@ export interface SaleRow {
   document_id: string
   line: number
   order_id: string | null
-  /** What it comes from: the order or credit note itself, a return or a refund. */
+  /** What it comes from: the order or credit note itself, a return, a refund or a dispute. */
   source_id: string
-  kind: 'sale' | 'return' | 'refund' | 'credit'
+  kind: 'sale' | 'return' | 'refund' | 'dispute' | 'credit'
   product_id: string | null
   sku: string
   name: string

@@ -10,13 +10,15 @@ import type { Tables } from './tables.ts'
 
 export const sales = planned({
   name: 'sales',
-  version: 4,
+  version: 5,
   tables: ['sale_lines', 'sale_categories', 'sale_names', 'sale_totals'],
   on: [
     'OrderSubmitted',
     'OrderPaid',
     'OrderCancelled',
     'OrderRefunded',
+    'RefundReversed',
+    'DisputeClosed',
     'ItemsReturned',
     'CreditNoteIssued',
     'ProductCreated',

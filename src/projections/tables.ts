@@ -6,6 +6,8 @@ import type { ShownImage } from '../domain/image.ts'
 import type { Charge, Delivery, OrderLine } from '../domain/order.ts'
 import type { OrderStatus } from '../domain/orderStates.ts'
 import type { Role } from '../domain/types.ts'
+import type { DisputeState } from './disputes.ts'
+import type { RefundEntry } from './orderRefunds.ts'
 import type { TimelineEntry } from './orders.ts'
 
 export interface Tables {
@@ -72,6 +74,7 @@ export interface Tables {
     payment_method: string
     tracking: string | null
     timeline: JSONColumnType<TimelineEntry[]>
+    refunds: JSONColumnType<RefundEntry[]>
     expires_at: Date | null
     archived: boolean
     revision: bigint
@@ -87,6 +90,20 @@ export interface Tables {
     previous_status: OrderStatus
     tracking: string | null
     at: Date
+  }
+  disputes: {
+    dispute_id: string
+    order_id: string
+    payment_id: string
+    provider: string
+    reference: string
+    amount_minor: bigint
+    currency: string
+    reason: string
+    state: DisputeState
+    due_by: Date | null
+    opened_at: Date
+    updated_at: Date
   }
   customers: {
     customer_id: string
@@ -213,6 +230,21 @@ export interface Tables {
     last_error: string | null
     trace: string | null
     claimed_until: Date | null
+  }
+  'shop.payment_findings': {
+    finding_id: string
+    provider: string
+    kind: 'payment' | 'refund' | 'dispute' | 'unreadable'
+    reference: string
+    problem: string
+    detail: string
+    order_id: string | null
+    payment_id: string | null
+    amount_minor: bigint | null
+    currency: string | null
+    found_at: Generated<Date>
+    resolved_at: Date | null
+    resolved_by: string | null
   }
   'shop.webhook_deliveries': {
     delivery_id: Generated<string>

@@ -1,7 +1,10 @@
 // Payments over HTTP: cards that misbehave, callbacks, orders that run out, refunds, archiving.
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { advanceOrder } from '../../src/commands/advanceOrder.ts'
 import { systemEnvelope } from '../../src/commands/command.ts'
+import { reconcile } from '../../src/commands/reconciliation.ts'
 import { expectProblem, gbp, moveOrder, newKey, newOrder, newProduct } from '../support/goods.ts'
 import { callBack, letRunOut, orderOf } from '../support/payments.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
@@ -255,6 +258,60 @@ describe('a refund', () => {
     const envelope = systemEnvelope('test', new Date())
     await orders.decide(orderId, envelope, () => [{ type: 'RefundRequested', data }])
     await waitFor('refund', async () => (await orderOf(shop, orderId)).refunded === 25)
+  })
+})
+
+describe('money that the simulated provider moves without the shop', () => {
+  const moved = { amount: 425, currency: 'GBP' }
+
+  it('is paid back by npm run payments -- simulate, as in a dashboard', async () => {
+    const { orderId } = await ordered()
+    await pay(orderId)
+    const wanted = ['simulate', 'refund', '--order', orderId, '--amount', '1.50']
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['scripts/payments.ts', ...wanted, '--reference', 'by-hand-1'],
+      { env: { ...process.env, ...shop.env } },
+    )
+    expect(stdout).toBe('refund of 1.50 GBP, by-hand-1: recorded\n')
+    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'paid', refunded: 150 })
+  })
+
+  it('is in its books and in those of the shop, refunds and disputes', async () => {
+    const { orderId } = await ordered()
+    await pay(orderId)
+    const refund = { orderId, ...moved, amount: 25, reference: `re-${orderId}` }
+    const dispute = { orderId, ...moved, amount: 400, reference: `du-${orderId}` }
+    for (const content of [
+      { type: 'refund.made', ...refund },
+      { type: 'refund.made', ...refund, reference: `other-${orderId}` },
+      { type: 'refund.failed', ...refund },
+      { type: 'dispute.opened', ...dispute },
+      { type: 'dispute.closed', ...dispute, outcome: 'lost' },
+    ]) {
+      const { outcome } = (await callBack(shop, content)).body
+      expect(outcome).toBe(content.type === 'refund.failed' ? 'review' : 'recorded')
+    }
+    const state = await orderOf(shop, orderId)
+    expect(state).toMatchObject({ refunded: 25 })
+    expect([...state.disputes.values()]).toMatchObject([{ outcome: 'lost', amount: gbp(400) }])
+    const { eventStore, codec, shop: app } = shop.back
+    const to = new Date(Date.now() + 60_000)
+    const books = { eventStore, codec, payments: app.payments }
+    const { differences } = await reconcile(books, { from: new Date(0), to, now: to })
+    expect(differences.filter(each => each.orderId === orderId)).toEqual([])
+  })
+
+  it('is a finding when it is more than what is left, and when it cannot be read', async () => {
+    const { orderId } = await ordered()
+    await pay(orderId)
+    for (const content of [
+      { type: 'refund.made', orderId, ...moved, amount: 426 },
+      { type: 'refund.made', orderId, ...moved, currency: 'pounds' },
+    ]) {
+      expect((await callBack(shop, content)).body.outcome).toBe('review')
+    }
+    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'paid', refunded: 0 })
   })
 })
 

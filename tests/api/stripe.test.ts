@@ -218,7 +218,7 @@ describe('npm run payments -- reconcile', () => {
     const { code, found } = await compared('--to', '2020-01-01')
     expect({ code, found }).toEqual({
       code: 0,
-      found: { charges: 0, refunds: 0, underWay: 0, differences: [] },
+      found: { charges: 0, refunds: 0, disputes: 0, underWay: 0, differences: [] },
     })
     expect((await compared('--from', 'yesterday')).code).toBe(2)
   })

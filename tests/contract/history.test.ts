@@ -52,7 +52,7 @@ async function readSamples(): Promise<Sample[]> {
   for (const { type, version, schema } of currentKinds) {
     if (known.has(nameOf({ type, version }))) continue
     const event = { type, data: exampleOf(schema) }
-    const recorded = await codec.encode(event, sampleId(1), envelope)
+    const recorded = await codec.encode(event, sampleId(1), envelope, customerId)
     const sample = { type, version, recorded, expected: null }
     samples.push({ ...sample, expected: await decoded(codec, sample) })
   }

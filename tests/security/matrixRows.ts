@@ -235,6 +235,9 @@ export const rows: Record<string, Row> = {
   },
   'DELETE /api/orders/{orderId}': { of: 'order', over: ['admin'] },
   'GET /api/admin/refunds': {},
+  'GET /api/admin/disputes': {},
+  'GET /api/admin/payment-findings': {},
+  'POST /api/admin/payment-findings/{findingId}/resolve': { may: [404] },
   'POST /api/orders/{orderId}/refunds/{refundId}/confirm': {
     of: 'order',
     more: { refundId: randomUUID() },

@@ -30,7 +30,7 @@ export interface CallbackOptions {
 /** Calls the shop back as the simulated provider does. */
 export function callBack(
   shop: TestShop,
-  content: { type: string; orderId: string; paymentId: string },
+  content: { type: string; orderId: string; [field: string]: unknown },
   { id = randomUUID(), signedAt = new Date(), signature }: CallbackOptions = {},
 ): Promise<Answer> {
   const body = JSON.stringify({ id, ...content })

@@ -18,7 +18,7 @@ export interface Intent {
   last_payment_error: { message: string } | null
   next_action: { type: string } | null
 }
-interface Refund {
+export interface StripeRefund {
   id: string
   object: 'refund'
   status: string
@@ -28,9 +28,22 @@ interface Refund {
   payment_intent: string
   metadata: Record<string, string>
 }
+export interface StripeDispute {
+  id: string
+  object: 'dispute'
+  status: string
+  amount: number
+  currency: string
+  created: number
+  reason: string
+  charge: string
+  payment_intent: string | null
+  evidence_details: { due_by: number | null }
+}
 /** What goes wrong with one request: `after` it was done, or `before`. */
 export interface Fault {
   path: RegExp
+  method?: 'GET' | 'POST'
   when: 'before' | 'after'
   /** A status, no answer at all, or a connection that is cut. */
   how: number | 'silence' | 'cut'
@@ -49,7 +62,8 @@ interface Asked {
 export interface StripeDouble {
   url: string
   intents: Map<string, Intent>
-  refunds: Map<string, Refund>
+  refunds: Map<string, StripeRefund>
+  disputes: Map<string, StripeDispute>
   /** Every request, as `POST /v1/refunds`. */
   requests: string[]
   failNext(fault: Fault): void
@@ -59,6 +73,10 @@ export interface StripeDouble {
   forgetKeys(): void
   /** A charge that somebody else made with the same account. */
   plant(details: Partial<Intent>): Intent
+  /** A refund that somebody makes in the dashboard: without the shop's metadata. */
+  refundByHand(intentId: string, amount: number): StripeRefund
+  /** A customer goes to their bank. */
+  dispute(intentId: string, details: Partial<StripeDispute>): StripeDispute
   close(): Promise<void>
 }
 
@@ -78,11 +96,12 @@ const outcomes: Readonly<Record<string, string>> = {
 /** Starts the double on a free port. */
 export async function startStripeDouble(): Promise<StripeDouble> {
   const intents = new Map<string, Intent>()
-  const refunds = new Map<string, Refund>()
+  const refunds = new Map<string, StripeRefund>()
+  const disputes = new Map<string, StripeDispute>()
   const requests: string[] = []
   const faults: Fault[] = []
   const keys = new Map<string, { params: string; answer: Answer }>()
-  const books = { intents, refunds }
+  const books = { intents, refunds, disputes }
 
   const once = (request: IncomingMessage, asked: Asked): Answer => {
     const key = request.headers['idempotency-key']
@@ -100,7 +119,9 @@ export async function startStripeDouble(): Promise<StripeDouble> {
   const server = createServer(async (request, response) => {
     const asked = await read(request)
     requests.push(`${asked.method} ${asked.path}`)
-    const index = faults.findIndex(({ path }) => path.test(asked.path))
+    const index = faults.findIndex(
+      ({ path, method = asked.method }) => path.test(asked.path) && method === asked.method,
+    )
     const [fault] = index < 0 ? [] : faults.splice(index, 1)
     const answer = fault?.when === 'before' ? undefined : once(request, asked)
     send(response, fault, answer)
@@ -109,8 +130,7 @@ export async function startStripeDouble(): Promise<StripeDouble> {
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${port}`,
-    intents,
-    refunds,
+    ...books,
     requests,
     failNext: fault => faults.push(fault),
     settle(intentId, status) {
@@ -119,14 +139,33 @@ export async function startStripeDouble(): Promise<StripeDouble> {
       return settled(intent, status)
     },
     forgetKeys: () => keys.clear(),
-    plant(details) {
-      const intent = settled({ ...newIntent(new URLSearchParams()), ...details }, 'succeeded')
-      intents.set(intent.id, intent)
-      return intent
-    },
+    ...dashboard(books),
     close() {
       server.closeAllConnections()
       return new Promise(resolve => server.close(() => resolve()))
+    },
+  }
+}
+
+/** What others do than the shop. */
+function dashboard(books: Books): Pick<StripeDouble, 'plant' | 'refundByHand' | 'dispute'> {
+  return {
+    plant(details) {
+      const intent = settled({ ...newIntent(new URLSearchParams()), ...details }, 'succeeded')
+      books.intents.set(intent.id, intent)
+      return intent
+    },
+    refundByHand(intentId, amount) {
+      const form = new URLSearchParams({ payment_intent: intentId, amount: String(amount) })
+      const { body } = refund(books, form)
+      const made = books.refunds.get(String(Reflect.get(body, 'id')))
+      if (made === undefined) throw new Error(`not refunded: ${JSON.stringify(body)}`)
+      return made
+    },
+    dispute(intentId, details) {
+      const made = newDispute(intentId, details)
+      books.disputes.set(made.id, made)
+      return made
     },
   }
 }
@@ -152,14 +191,16 @@ async function read(request: IncomingMessage): Promise<Asked> {
   return { method, path: url.pathname, query: url.searchParams, form }
 }
 
-type Books = Pick<StripeDouble, 'intents' | 'refunds'>
+type Books = Pick<StripeDouble, 'intents' | 'refunds' | 'disputes'>
 
-function act({ intents, refunds }: Books, { method, path, query, form }: Asked): Answer {
+function act(books: Books, { method, path, query, form }: Asked): Answer {
   const [, kind = '', id, verb] = /^\/v1\/(\w+)(?:\/(\w+))?(?:\/(\w+))?$/.exec(path) ?? []
   if (method === 'GET' && id === undefined) {
-    return page(kind === 'refunds' ? refunds : intents, query)
+    if (kind === 'disputes') return page(books.disputes, query)
+    return page(kind === 'refunds' ? books.refunds : books.intents, query)
   }
-  if (kind === 'refunds') return refund({ intents, refunds }, form)
+  const { intents } = books
+  if (kind === 'refunds') return refund(books, form)
   if (id === undefined) return create(intents, form)
   const intent = intents.get(id)
   if (intent === undefined) return refused('resource_missing', `No such intent: ${id}`)
@@ -235,6 +276,22 @@ function cancel(intent: Intent): Answer {
   return { status: 200, body: Object.assign(intent, { status: 'canceled' }) }
 }
 
+function newDispute(intentId: string, details: Partial<StripeDispute>): StripeDispute {
+  return {
+    id: newName('du'),
+    object: 'dispute',
+    status: 'needs_response',
+    amount: 0,
+    currency: 'gbp',
+    created: seconds(),
+    reason: 'fraudulent',
+    charge: newName('ch'),
+    payment_intent: intentId,
+    evidence_details: { due_by: null },
+    ...details,
+  }
+}
+
 function refund({ intents, refunds }: Books, form: URLSearchParams): Answer {
   const intent = intents.get(form.get('payment_intent') ?? '')
   if (intent?.status !== 'succeeded') return refused('charge_missing', 'Nothing was charged.')
@@ -242,7 +299,7 @@ function refund({ intents, refunds }: Books, form: URLSearchParams): Answer {
   const earlier = [...refunds.values()].filter(each => each.payment_intent === intent.id)
   const left = earlier.reduce((sum, each) => sum - each.amount, intent.amount_received)
   if (amount > left) return refused('amount_too_large', 'More than what is left of the charge.')
-  const made: Refund = {
+  const made: StripeRefund = {
     id: newName('re'),
     object: 'refund',
     status: 'succeeded',
@@ -256,8 +313,10 @@ function refund({ intents, refunds }: Books, form: URLSearchParams): Answer {
   return { status: 200, body: made }
 }
 
+type Listed = Intent | StripeRefund | StripeDispute
+
 /** Two to a page, so that a list of three has more than one. */
-function page(all: ReadonlyMap<string, Intent | Refund>, query: URLSearchParams): Answer {
+function page(all: ReadonlyMap<string, Listed>, query: URLSearchParams): Answer {
   const from = Number(query.get('created[gte]') ?? 0)
   const to = Number(query.get('created[lt]') ?? Number.POSITIVE_INFINITY)
   const ofIntent = query.get('payment_intent')
@@ -271,14 +330,26 @@ function page(all: ReadonlyMap<string, Intent | Refund>, query: URLSearchParams)
   return { status: 200, body: { object: 'list', url: '/v1/list', data, has_more } }
 }
 
-/** A webhook about an intent, signed as Stripe does it. */
+interface WebhookOptions {
+  secret: string
+  id?: string
+  /** When it was signed. */
+  at?: Date
+  /** When it happened, in seconds; when it was signed unless said otherwise. */
+  created?: number
+}
+
+/** A webhook about an intent, a refund or a dispute, signed as Stripe does it. */
 export function stripeWebhook(
   type: string,
   object: object,
-  { secret, id = newName('evt'), at = new Date() }: { secret: string; id?: string; at?: Date },
+  { secret, id = newName('evt'), at = new Date(), created }: WebhookOptions,
 ): { body: string; signature: string } {
-  const body = JSON.stringify({ id, object: 'event', type, data: { object } })
   const time = Math.floor(at.getTime() / 1_000)
+  const body = JSON.stringify({
+    ...{ id, object: 'event', type, created: created ?? time },
+    data: { object },
+  })
   const hmac = createHmac('sha256', secret).update(`${time}.${body}`).digest('hex')
   return { body, signature: `t=${time},v1=${hmac}` }
 }

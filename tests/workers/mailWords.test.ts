@@ -35,6 +35,8 @@ const placed: PlacedOrder = {
   refunded: 0,
   refunds: [],
   openRefunds: new Map(),
+  failedRefunds: [],
+  disputes: new Map(),
   late: new Map(),
   expiresAt: Date.UTC(2026, 10, 30, 17, 5),
   round: 0,

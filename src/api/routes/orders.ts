@@ -14,6 +14,7 @@ import {
 import { placeOrder } from '../../commands/placeOrder.ts'
 import { line } from '../../domain/text.ts'
 import { type Actor, Id, roles, strict } from '../../domain/types.ts'
+import { disputesOf } from '../../projections/disputeQueries.ts'
 import { newestFirst } from '../../projections/keyset.ts'
 import { findOrder, listOrders, peopleOf } from '../../projections/orderQueries.ts'
 import { isStaff } from '../actor.ts'
@@ -157,8 +158,11 @@ function orderReads(app: FastifyInstance, context: ApiContext): void {
     async handle(request, reply) {
       const { revision, order } = await ownOrder(context, request.actor, request.params.orderId)
       if (isUnchanged(request, reply, revision)) return reply.status(304).send()
-      const [shown] = await withPeople(context, request.actor, [order])
-      return shown
+      const [[shown], disputes] = await Promise.all([
+        withPeople(context, request.actor, [order]),
+        isStaff(request.actor) ? disputesOf(context.db, order.id) : undefined,
+      ])
+      return disputes === undefined ? shown : { ...shown, disputes }
     },
   })
   readRoute(app, context, {

@@ -12,7 +12,7 @@ const params = Type.Object(
   { provider: code('^[a-z]{1,30}$', 30, 'The name of a payment provider in lower case') },
   strict,
 )
-const Answer = Type.Object({ outcome: Type.Enum(['recorded', 'unknown']) }, strict)
+const Answer = Type.Object({ outcome: Type.Enum(['recorded', 'unknown', 'review']) }, strict)
 
 /** Publishes the callbacks of the provider that this shop uses. */
 export function paymentCallbackRoutes(app: FastifyInstance, context: ApiContext): void {

@@ -12,6 +12,8 @@ export const webhookTypeOf = {
   OrderCancelled: 'order.cancelled',
   OrderExpired: 'order.expired',
   OrderRefunded: 'order.refunded',
+  DisputeOpened: 'order.dispute_opened',
+  DisputeClosed: 'order.dispute_closed',
   ProductCreated: 'product.created',
   ProductDetailsChanged: 'product.updated',
   ProductFeatured: 'product.updated',
@@ -79,12 +81,23 @@ function factsOf(event: SentEvent): Record<string, unknown> {
       const { orderId, refundId, amount } = event.data
       return { orderId, refundId, amount }
     }
+    case 'DisputeOpened': {
+      const { orderId, disputeId, amount, reason, dueBy } = event.data
+      const until = dueBy === null ? null : new Date(dueBy).toISOString()
+      return { orderId, disputeId, amount, reason, dueBy: until }
+    }
+    case 'DisputeClosed': {
+      const { orderId, disputeId, amount, outcome } = event.data
+      return { orderId, disputeId, amount, outcome }
+    }
     default:
       return goodsFactsOf(event)
   }
 }
 
-function goodsFactsOf(event: Exclude<SentEvent, { type: `Order${string}` | 'PaymentFailed' }>) {
+function goodsFactsOf(
+  event: Exclude<SentEvent, { type: `Order${string}` | `Dispute${string}` | 'PaymentFailed' }>,
+) {
   switch (event.type) {
     case 'ProductCreated': {
       const { productId, sku, price, categoryId, featured, active } = event.data
