@@ -9,6 +9,8 @@ export interface PositionWait {
   wanted: bigint
   /** Who waits: nobody can take the places of everybody else, and strangers have few. */
   claimant: Claimant
+  /** When it ends (`performance.now()`), for waits that end together. */
+  endsBy?: number
 }
 
 export interface Positions {
@@ -44,7 +46,8 @@ export function isPosition(text: string): boolean {
   return digits.test(text)
 }
 
-const waitMaxMs = 2_000
+/** How long a wait takes at most, unless it ends with others. */
+export const waitMaxMs = 2_000
 const pollMs = 20
 const waitersMax = 1_000
 const anonymousMax = 100
@@ -71,7 +74,7 @@ class WaitingList {
     const leave = this.#places.take(wait.claimant)
     if (leave === undefined) return undefined
     return new Promise((resolve, reject) => {
-      const deadline = performance.now() + waitMaxMs
+      const deadline = wait.endsBy ?? performance.now() + waitMaxMs
       this.#waiters.add({ ...wait, deadline, leave, resolve, reject })
       if (!this.#isPolling) void this.#poll()
     })

@@ -1,12 +1,16 @@
 // Positions that callers send: waits are bounded and shared, and none may be beyond the log.
 import { randomUUID } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { createPositions } from '../../src/api/positions.ts'
+import type { ApiContext } from '../../src/api/context.ts'
+import { createPositions, type PositionWait } from '../../src/api/positions.ts'
+import { awaitPosition } from '../../src/api/requests.ts'
 import type { Client } from '../support/apiClient.ts'
 import type { OpenApi } from '../support/apiContract.ts'
 import { atOnce, expectProblem, newOrder, newProduct } from '../support/goods.ts'
 import { type Follower, followEvents, followSocket } from '../support/liveFeed.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
 
 /** A process whose projections run elsewhere; `at` is what its queries answer. */
 function elsewhere() {
@@ -97,6 +101,14 @@ describe('waits for a read model', () => {
     expect(await positions.reached(wait)).toBe(8n)
   })
 
+  it('end earlier where they say so, and leave the others waiting', async () => {
+    const { at, positions } = elsewhere()
+    const patient = positions.reached(wait)
+    expect(await positions.reached({ ...wait, endsBy: performance.now() + 30 })).toBe(5n)
+    at.position = 8n
+    expect(await patient).toBe(8n)
+  })
+
   it('read the head only for positions that are not known to be in the log', async () => {
     const { at, positions } = elsewhere()
     expect(await positions.headBefore(10n)).toBe(9n)
@@ -149,6 +161,56 @@ function ask(client: Client, { path, field, where, method }: Field, position: st
   const range = { from: '1', to: '1', [field]: position }
   return client.post(address, where === 'body' ? range : { reason: 'tried' })
 }
+
+describe('a request that needs several read models', () => {
+  const needed = ['orders', 'carts', 'customers']
+
+  /** Waits for all of them; `behind` are those that do not get to what is wanted. */
+  function waiting(behind: readonly string[]) {
+    const waits: PositionWait[] = []
+    const ended: (() => void)[] = []
+    const reached = (each: PositionWait) => {
+      waits.push(each)
+      const position = behind.includes(each.projection) ? 3n : each.wanted
+      return new Promise<bigint>(resolve => ended.push(() => resolve(position)))
+    }
+    const context = {
+      positions: { reached, known: () => 0n, headBefore: async () => undefined },
+      ownWrites: { of: async () => ({ known: 7n, possible: 9n }) },
+    } as unknown as ApiContext
+    const actor = { role: 'customer', id: 'ann', roles: ['customer'] }
+    const asking = { headers: { 'x-min-position': '5' }, query: {}, actor, ip: '::1' }
+    const request = asking as unknown as FastifyRequest
+    const end = (count: number) => {
+      for (const each of ended.splice(0, count)) each()
+    }
+    return { waits, end, request, done: awaitPosition(context, request, ...needed) }
+  }
+
+  it('waits for all of them at once, until one moment', async () => {
+    const { waits, end, request, done } = waiting([])
+    await waitFor('a wait for each', async () => waits.length === 3)
+    expect(waits.map(({ projection, wanted }) => [projection, wanted])).toEqual(
+      needed.map(projection => [projection, 7n]),
+    )
+    end(3)
+    await waitFor('what may have been written, too', async () => waits.length === 6)
+    end(3)
+    await done
+    expect(waits.slice(3).map(({ wanted }) => wanted)).toEqual([9n, 9n, 9n])
+    const [first] = waits
+    expect(new Set(waits.map(({ endsBy }) => endsBy))).toEqual(new Set([first?.endsBy]))
+    expect(first?.endsBy).toBeGreaterThan(0)
+    expect(request.shows).toBe(9n)
+  })
+
+  it('is refused where any of them is behind', async () => {
+    const { waits, end, done } = waiting(['customers'])
+    await waitFor('a wait for each', async () => waits.length === 3)
+    end(3)
+    await expect(done).rejects.toMatchObject({ code: 'request/projection-behind' })
+  })
+})
 
 describe('a position', () => {
   let shop: TestShop
