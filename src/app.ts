@@ -15,7 +15,8 @@ import { createMailBox } from './infra/mailBox.ts'
 import { createOwnWrites } from './infra/ownWrites.ts'
 import { createProductImports } from './infra/productImports.ts'
 import { createCounters } from './infra/rateLimits.ts'
-import { assertKeepsJobs, assertOwnRedis, createRedis, createSignals } from './infra/redis.ts'
+import { createRedis, createSignals } from './infra/redis.ts'
+import { claimRedis } from './infra/redisClaim.ts'
 import { createWebhookSender } from './infra/webhookSender.ts'
 import type { Metrics } from './metrics.ts'
 import { createWatching } from './observe.ts'
@@ -77,8 +78,8 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
   closers.push(open.close)
   const redis = createRedis(config.redisUrl.reveal())
   closers.push(() => redis.disconnect())
-  await assertKeepsJobs(redis)
-  await assertOwnRedis(redis, open.shopId)
+  const claim = await claimRedis(redis, open.shopId, log)
+  closers.push(claim.stop)
   const signals = createSignals(redis)
   closers.push(signals.close)
   const { metrics, tracing, health } = watching
@@ -91,7 +92,7 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
   })
   const queues = openQueues(redis)
   closers.push(queues.close)
-  await watching.serve(open, queues, redis)
+  await watching.serve(open, queues, { redis, cacheRedis })
   const progress = createProgress()
   const images = { files: createFileStore(config.filesDirectory), imaging: createImaging() }
 

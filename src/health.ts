@@ -4,7 +4,7 @@ import type { Metrics } from './metrics.ts'
 /** Without these, requests cannot be served. */
 const needed = ['postgres', 'disk', 'event-store'] as const
 /** Without these everything is served, later or slower. */
-const helpful = ['redis', 'redis-memory', 'projections', 'mail'] as const
+const helpful = ['redis', 'redis-memory', 'cache', 'projections', 'mail'] as const
 export type Dependency = (typeof needed)[number] | (typeof helpful)[number]
 
 export interface Readiness {
@@ -36,6 +36,7 @@ const meanings: Readonly<Record<Dependency, string>> = {
   'event-store': 'the event store cannot be used: requests are answered 503 until it can',
   redis: 'Redis cannot be used: jobs wait, lists and live messages are slower',
   'redis-memory': 'Redis is out of memory: jobs wait until there is room',
+  cache: 'the Redis of CACHE_REDIS_URL cannot be used: lists are computed each time',
   projections: 'read models are behind the log: what is read is old',
   mail: 'the mail server cannot be used: mails wait',
 }

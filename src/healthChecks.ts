@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { EventStore } from './eventstore/port.ts'
 import { createHealth, type Health, type HealthLog } from './health.ts'
 import type { Database, Pool } from './infra/database.ts'
-import type { Redis } from './infra/redis.ts'
+import { type Redis, redisCode } from './infra/redis.ts'
 import { codesOf, stateOf } from './kit/transient.ts'
 import { within } from './kit/within.ts'
 import type { Metrics } from './metrics.ts'
@@ -16,6 +16,8 @@ export interface Checked {
   /** Whether the events are elsewhere than in PostgreSQL. */
   isStoreApart: boolean
   redis: Redis
+  /** Of cached answers, where that is another one. */
+  cache: Redis | undefined
 }
 
 const everyMs = 1_000
@@ -78,6 +80,7 @@ export function createChecks(log: HealthLog, metrics: Pick<Metrics, 'dependency'
           checkPostgres(checked, health, known),
           checkStore(checked, health),
           checkRedis(checked, health),
+          checkCache(checked, health),
           round % projectionRounds === 0 ? checkProjections(checked, health) : undefined,
         ])
         round += 1
@@ -142,16 +145,26 @@ async function checkStore({ eventStore, isStoreApart }: Checked, health: Health)
   health.report('event-store', await troubleOf(asked, () => undefined))
 }
 
-/** What Redis answers begins with a code. */
-async function checkRedis({ redis }: Checked, health: Health): Promise<void> {
-  const answer = await within(deadlineMs, 'Redis', redis.set('health', '1', 'EX', 60)).then(
+/** What keeps Redis from being written to; undefined where nothing does. */
+async function redisTrouble(redis: Redis): Promise<string | undefined> {
+  const written = redis.set('health', '1', 'EX', 60)
+  return within(deadlineMs, 'Redis', written).then(
     () => undefined,
-    (error: unknown) => (error instanceof Error ? error.message : ''),
+    (error: unknown) => redisCode(error) ?? 'away',
   )
-  const isFull = answer?.startsWith('OOM ') === true
+}
+
+async function checkRedis({ redis }: Checked, health: Health): Promise<void> {
+  const trouble = await redisTrouble(redis)
+  const isFull = trouble === 'OOM'
   health.report('redis-memory', isFull ? 'out of memory' : undefined)
-  if (isFull || answer === undefined) health.report('redis')
-  else health.report('redis', /^(MISCONF|READONLY|LOADING|NOAUTH) /.exec(answer)?.[1] ?? 'away')
+  health.report('redis', isFull ? undefined : trouble)
+}
+
+async function checkCache({ cache }: Checked, health: Health): Promise<void> {
+  if (cache === undefined) return
+  const trouble = await redisTrouble(cache)
+  health.report('cache', trouble === 'OOM' ? 'out of memory' : trouble)
 }
 
 /** Which read models have waited too long for the event that comes next. */

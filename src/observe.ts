@@ -13,9 +13,15 @@ import type { openQueues } from './workers/jobQueue.ts'
 
 type Queues = ReturnType<typeof openQueues>
 
+/** Of jobs and all else that is shared, and of cached answers. */
+interface RedisServers {
+  redis: Redis
+  cacheRedis: Redis
+}
+
 export interface Watching extends Observing {
   /** Checks the servers from now on, and serves the metrics where a port is set for them. */
-  serve(shop: OpenShop, queues: Queues, redis: Redis): Promise<void>
+  serve(shop: OpenShop, queues: Queues, redis: RedisServers): Promise<void>
   close(): Promise<void>
 }
 
@@ -35,9 +41,13 @@ export async function createWatching(
     metrics,
     tracing: tracing ?? noTracing,
     health,
-    async serve(shop, { queues }, redis) {
+    async serve(shop, { queues }, { redis, cacheRedis }) {
       const isStoreApart = config.eventStoreUrl !== undefined
-      closers.push((await start({ ...shop, isStoreApart, redis })).stop)
+      const { cacheRedisUrl } = config
+      const isCacheApart =
+        cacheRedisUrl !== undefined && cacheRedisUrl.reveal() !== config.redisUrl.reveal()
+      const cache = isCacheApart ? cacheRedis : undefined
+      closers.push((await start({ ...shop, isStoreApart, redis, cache })).stop)
       const port = config.metricsPort
       if (port === undefined) return
       addSources(registry, {

@@ -24,6 +24,7 @@ describe('a dependency', () => {
       'event-store': true,
       redis: true,
       'redis-memory': true,
+      cache: true,
       projections: true,
       mail: true,
     })
@@ -49,7 +50,7 @@ describe('a dependency', () => {
     expect(health.readiness()).toEqual({ status: 'not-ready', failed: [name], reasons })
   })
 
-  it.each(['redis', 'redis-memory', 'projections', 'mail'] as const)('%s is not', name => {
+  it.each(['redis', 'redis-memory', 'cache', 'projections', 'mail'] as const)('%s is not', name => {
     const { health, lines } = board()
     health.report(name, 'gone')
     const reasons = { [name]: 'gone' }

@@ -37,12 +37,21 @@ export function createRedis(url: string): Redis {
   return redis
 }
 
-/** Refuses a server that would throw queued jobs away when its memory is full. */
+/** What Redis has answered in the place of doing it, by the word that it begins with. */
+export function redisCode(error: unknown): string | undefined {
+  return error instanceof Error ? /^([A-Z]{3,20}) /.exec(error.message)?.[1] : undefined
+}
+
+/**
+ * Refuses a server that would throw queued jobs away when its memory is full. Throws ConfigError.
+ */
 export async function assertKeepsJobs(redis: Redis): Promise<void> {
   const info = await redis.info('memory')
   const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1]
   if (policy !== undefined && policy !== 'noeviction') {
-    throw new Error(`Redis would drop jobs: set maxmemory-policy noeviction (it is ${policy})`)
+    throw new ConfigError(
+      `Redis would drop jobs: set maxmemory-policy noeviction (it is ${policy})`,
+    )
   }
 }
 
@@ -53,8 +62,12 @@ const ownerKey = 'orderstream:shop'
  * one: they would send each other's mails. Throws ConfigError.
  */
 export async function assertOwnRedis(redis: Redis, shopId: string): Promise<void> {
-  await redis.set(ownerKey, shopId, 'NX')
-  if ((await redis.get(ownerKey)) === shopId) return
+  const written = redis.set(ownerKey, shopId, 'NX').then(() => undefined)
+  const trouble: unknown = await written.catch((error: unknown) => error)
+  // A Redis that is full, or only reads, still says whose it is.
+  const owner = await redis.get(ownerKey)
+  if (owner === shopId) return
+  if (owner === null && trouble !== undefined) throw trouble
   throw new ConfigError(
     'REDIS_URL names a Redis that another shop uses: give this one a Redis of its own, or ' +
       'another database number (redis://host:6379/1); if that shop is gone, empty it with FLUSHDB',

@@ -87,6 +87,7 @@ export function startJobQueue<Data>(parts: JobQueueParts<Data>): JobQueue<Data> 
     lockDuration: 10_000,
     stalledInterval: 5_000,
   })
+  const endWorker = endOf(worker)
   queue.on('error', error => log.warn({ queue: name, error: error.message }, 'queue'))
   worker.on('error', error => log.warn({ queue: name, error: error.message }, 'worker'))
   worker.on('failed', (job, error) => {
@@ -111,10 +112,39 @@ export function startJobQueue<Data>(parts: JobQueueParts<Data>): JobQueue<Data> 
     waiting: () => queue.getWaitingCount(),
     onDrained: listener => void worker.on('drained', listener),
     async close() {
-      await worker.close()
+      await endWorker()
       await queue.close()
     },
   }
+}
+
+/** Longer than anybody waits for a process to end; jobs that are cut off come again. */
+const endMsMax = 20_000
+
+/**
+ * How to end a worker: its jobs are waited for, but not for ever. One that has never reached Redis
+ * has none, and would never end by itself.
+ */
+export function endOf(worker: Pick<Worker, 'waitUntilReady' | 'close'>): () => Promise<void> {
+  let isReached = false
+  worker.waitUntilReady().then(
+    () => {
+      isReached = true
+    },
+    () => undefined,
+  )
+  return async () => {
+    const ending = worker.close().catch(() => undefined)
+    if (isReached) await within(endMsMax, 'the end of a worker', ending).catch(() => undefined)
+  }
+}
+
+/** At the end of a process a look is waited for so long: it may be waiting for Redis itself. */
+const settleMsMax = 1_500
+
+/** Waits for what is under way, but not for long: what it has not done is found again. */
+export async function soon(underWay: Promise<unknown> | undefined): Promise<void> {
+  await within(settleMsMax, 'the end of a look', Promise.resolve(underWay)).catch(() => undefined)
 }
 
 /** All queues, to look at; they work on nothing. A client of Redis given here is shared. */
@@ -159,6 +189,6 @@ export function onceAtATime(work: () => Promise<void>, mostMs = lookMsMax) {
       again = true
       running ??= run()
     },
-    settled: async () => running,
+    settled: () => soon(running),
   }
 }

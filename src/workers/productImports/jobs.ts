@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely'
 import type { UndoParts } from '../../commands/importProduct.ts'
 import { within } from '../../kit/within.ts'
 import type { Tables } from '../../projections/tables.ts'
+import { endOf, soon } from '../jobQueue.ts'
 import type { Log } from '../log.ts'
 import { dropStrayChunks, ImportMoved, loadImport, waitingImports } from './importTables.ts'
 import { runImport } from './runImport.ts'
@@ -45,6 +46,7 @@ export function startProductImports(parts: ProductImportParts) {
       stalledInterval: 2_000,
     },
   )
+  const endWorker = endOf(worker)
   queue.on('error', error => log.warn({ error: error.message }, 'import queue'))
   worker.on('error', error => log.warn({ error: error.message }, 'import worker'))
   worker.on('failed', (job, error) =>
@@ -68,8 +70,8 @@ export function startProductImports(parts: ProductImportParts) {
       clearInterval(sweep)
       clearInterval(straySweep)
       ending.abort()
-      await enqueuing
-      await worker.close()
+      await soon(enqueuing)
+      await endWorker()
       await queue.close()
     },
   }
