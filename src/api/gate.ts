@@ -13,19 +13,29 @@ export type Gate = <T>(asking: Asking, work: () => Promise<T>) => Promise<T>
 declare module 'fastify' {
   interface FastifyInstance {
     gate: Gate
+    /** The same for reads of the database. */
+    readGate: Gate
   }
 }
 
 const retryAfterSeconds = 1
 
+/** Beyond that the pool of the database would keep all of them waiting. */
+const readsMax = 1_000
+
 /**
- * Gives a server a gate for so many commands at once. Nobody can fill it: one caller gets a share
- * of what is free, and a tenth is kept for the staff.
+ * Gives a server a gate for so many commands at once, and one for reads. Nobody can fill them: one
+ * caller gets a share of what is free, and a tenth is kept for the staff.
  */
 export function useGate(app: FastifyInstance, max: number): void {
-  const customers = forCustomers(max)
-  const places = createFairPlaces(mostOf({ strangers: customers, customers, all: max }))
-  app.decorate('gate', async (asking, work) => {
+  app.decorate('gate', gateFor(max))
+  app.decorate('readGate', gateFor(readsMax))
+}
+
+function gateFor(all: number): Gate {
+  const customers = forCustomers(all)
+  const places = createFairPlaces(mostOf({ strangers: customers, customers, all }))
+  return async (asking, work) => {
     const leave = places.take(claimantOf(asking))
     if (leave === undefined) {
       const detail = 'Too much is under way: try again in a moment.'
@@ -36,5 +46,5 @@ export function useGate(app: FastifyInstance, max: number): void {
     } finally {
       leave()
     }
-  })
+  }
 }

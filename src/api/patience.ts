@@ -19,8 +19,9 @@ const lookEveryMs = 500
 
 /**
  * Answers 503 with Retry-After in the place of whoever has not answered `patienceMs` after the
- * request has come, or half a second later; cuts an answer off that does not end. What was begun
- * goes on: whoever asks again with the same Idempotency-Key learns how it has ended.
+ * request has come, or half a second later: 408 where the request itself is not all there. Cuts an
+ * answer off that does not end. What was begun goes on: whoever asks again with the same
+ * Idempotency-Key learns how it has ended.
  */
 export function usePatience(app: FastifyInstance, patienceMs: number): void {
   const waiting = new Places<FastifyReply>()
@@ -57,5 +58,9 @@ function giveUp(reply: FastifyReply): void {
   // Live connections are not waited for: `sent` says that their handler has taken the socket.
   if (reply.sent) return
   if (reply.raw.headersSent) reply.raw.destroy()
-  else reply.send(new HttpProblem('request/unavailable', 'This took too long: try again.'))
+  else if (!reply.request.raw.complete) {
+    // It is the client that takes long: what it has not sent yet is not waited for.
+    const detail = 'The request did not arrive in time.'
+    reply.header('connection', 'close').send(new HttpProblem('request/timeout', detail))
+  } else reply.send(new HttpProblem('request/unavailable', 'This took too long: try again.'))
 }

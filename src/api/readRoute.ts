@@ -50,9 +50,10 @@ export function readRoute<
         response: { 200: answer, ...problemResponses },
       },
     },
-    async (request, reply) => {
-      await awaitPosition(context, request, ...from)
-      return route.handle(request, reply)
-    },
+    (request, reply) =>
+      app.readGate(request, async () => {
+        await awaitPosition(context, request, ...from)
+        return route.handle(request, reply)
+      }),
   )
 }

@@ -48,6 +48,7 @@ export const problemResponses = {
   401: problem('Not signed in'),
   403: problem('Role missing'),
   404: problem('Not found, or not yours'),
+  408: problem('The request did not arrive in time'),
   409: problem('The business says no'),
   410: problem('Gone for good'),
   412: problem('Changed since the revision of If-Match'),

@@ -60,6 +60,7 @@ import { webhookRoutes } from './routes/webhooks.ts'
 import { useSecureHeaders } from './secureHeaders.ts'
 import { useSerializers } from './serializing.ts'
 import { createStanding } from './standing.ts'
+import { answerStrays, useStrictHttp } from './strictHttp.ts'
 import { useValidators } from './validation.ts'
 
 declare module 'fastify' {
@@ -71,6 +72,9 @@ declare module 'fastify' {
 
 const bodyBytesMax = 64 * 1024
 const patienceMs = 10_000
+/** How long a client may take to send its headers, and all of its request. */
+const headersMs = 15_000
+const requestMs = 28_000
 const frameBytesMax = 16 * 1024
 /** What scripts of other origins may read of our headers. */
 const exposed = [
@@ -196,7 +200,12 @@ function bareServer({ config, log }: { config: Config; log: FastifyBaseLogger })
     routerOptions: { maxParamLength: 16_384 },
     frameworkErrors: createFrameworkErrors(secure),
     clientErrorHandler: createClientErrors(secure),
-    requestTimeout: 30_000,
+    requestTimeout: requestMs,
+    http: {
+      requireHostHeader: false,
+      headersTimeout: headersMs,
+      connectionsCheckingInterval: 1_000,
+    },
     forceCloseConnections: 'idle',
     // The framework's own answer would not be a problem like all others.
     return503OnClosing: false,
@@ -251,6 +260,8 @@ async function plugins(app: FastifyInstance, { config }: ApiContext): Promise<vo
       done()
     },
   })
+  useStrictHttp(app)
+  answerStrays(app, { https: config.publicUrl.startsWith('https:') })
   await openApi(app, config)
   await app.register(swaggerUi, { routePrefix: '/docs' })
 }

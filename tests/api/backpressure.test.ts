@@ -1,4 +1,5 @@
 // More at once than a process can take is told to come later, and nothing is half done.
+import { connect } from 'node:net'
 import { type FastifyRequest, fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { useGate } from '../../src/api/gate.ts'
@@ -6,6 +7,7 @@ import type { Role } from '../../src/domain/types.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { expectProblem, newProduct } from '../support/goods.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
 
 let shop: TestShop
 let person: Person
@@ -65,6 +67,22 @@ describe('one caller who sends all at once', () => {
     isOver = true
     await Promise.all(flood)
     expect(new Set(statuses)).toEqual(new Set([201]))
+  })
+
+  it('keeps nobody else from reading, with thousands of requests on one connection', async () => {
+    const { hostname, port } = new URL(shop.url)
+    const socket = connect(Number(port), hostname)
+    let answers = ''
+    socket.on('data', text => {
+      answers += String(text)
+    })
+    const one = 'GET /api/products?search=%d HTTP/1.1\r\nHost: x\r\n\r\n'
+    for (let each = 0; each < 2_000; each += 1) socket.write(one.replace('%d', `a${each}`))
+    await waitFor('the first answers', () => answers.length > 0)
+    for (let round = 0; round < 5; round += 1) {
+      expect((await person.client.get('/orders')).status).toBe(200)
+    }
+    socket.destroy()
   })
 
   /** A gate of twenty places whose work ends when it is told to; who is inside. */

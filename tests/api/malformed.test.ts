@@ -35,6 +35,16 @@ async function exchange(bytes: string) {
 const request = (line: string, ...headers: string[]) =>
   [line, 'Host: shop.example', 'Connection: close', ...headers, '', ''].join('\r\n')
 
+const upgrade = 'Connection: Upgrade'
+const ws = ['Upgrade: websocket', upgrade, 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: a']
+
+it('a WebSocket that is not well-formed is refused with a problem, too', async () => {
+  const headers = [`Authorization: Bearer ${shop.admin.access}`, ...ws]
+  const answer = await exchange(request('GET /ws/orders/notifications HTTP/1.1', ...headers))
+  expect(answer.status).toBe(400)
+  expect(answer.problem.type).toBe('/problems/request/invalid')
+})
+
 describe('a request that reaches no route', () => {
   it.each([
     ['an address that is not UTF-8', request('GET /api/products/%C0%AF HTTP/1.1'), 400, 'invalid'],
@@ -82,6 +92,24 @@ describe('a request that reaches no route', () => {
       415,
       'unsupported',
     ],
+    ['no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'invalid'],
+    ['a proxy', request('CONNECT example.com:443 HTTP/1.1'), 405, 'method-not-allowed'],
+    ['an expectation', request('GET /nowhere HTTP/1.1', 'Expect: 200-maybe'), 404, 'not-found'],
+    [
+      'a WebSocket where there is none',
+      request('GET /api/products HTTP/1.1', ...ws),
+      400,
+      'invalid',
+    ],
+    ['another upgrade', request('GET / HTTP/1.1', 'Upgrade: h2c', upgrade), 400, 'invalid'],
+    ...['Authorization', 'Content-Type', 'Host', 'Idempotency-Key', 'X-Cart-Token'].map(
+      (name): [string, string, number, string] => [
+        `two of ${name}`,
+        request('GET /api/products HTTP/1.1', `${name}: a`, `${name.toLowerCase()}: b`),
+        400,
+        'invalid',
+      ],
+    ),
     [
       'a body of 10 MB',
       request(

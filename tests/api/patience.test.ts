@@ -1,5 +1,7 @@
 // Nobody waits for ever: what does not answer in time is answered for.
+import { connect } from 'node:net'
 import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { usePatience } from '../../src/api/patience.ts'
@@ -24,6 +26,7 @@ describe('a route that takes too long', () => {
       body.push('half of it')
       return reply.send(body)
     })
+    app.post('/takes', async () => ({ ok: true }))
     url = await app.listen({ host: '127.0.0.1', port: 0 })
   })
   afterAll(() => app.close())
@@ -43,6 +46,16 @@ describe('a route that takes too long', () => {
 
   it('has the time that it asks for', async () => {
     expect(await (await fetch(`${url}/patient`)).json()).toEqual({ ok: true })
+  })
+
+  it('answers 408 where the request does not arrive, and ends the connection', async () => {
+    const { hostname, port } = new URL(url)
+    const socket = connect(Number(port), hostname)
+    socket.write('POST /takes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n')
+    socket.write('Content-Length: 100\r\n\r\n{')
+    const answer = await text(socket)
+    expect(answer).toMatch(/^HTTP\/1.1 408 /)
+    expect(answer).toContain('/problems/request/timeout')
   })
 
   it('does not make others wait', async () => {

@@ -1,0 +1,62 @@
+// What Node or a library would answer by itself, or let pass, is answered as everything else is.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { createClientErrors } from './malformed.ts'
+import { HttpProblem } from './problems.ts'
+
+/** With two of these it depends on the reader which one counts. */
+const singular = new Set([
+  ...['authorization', 'content-type', 'host', 'idempotency-key'],
+  ...['x-cart-token', 'x-min-position'],
+])
+
+/** Refuses requests whose headers contradict each other, and WebSockets where there are none. */
+export function useStrictHttp(app: FastifyInstance): void {
+  const live = new Set<string>()
+  app.addHook('onRoute', ({ url, websocket }) => {
+    if (websocket === true) live.add(url)
+  })
+  app.addHook('onRequest', (request, _, done) => {
+    done(headerFault(request) ?? liveFault(request, live))
+  })
+}
+
+/** The same for what never becomes a request of the framework. */
+export function answerStrays(app: FastifyInstance, on: { https: boolean }): void {
+  const refuse = createClientErrors(on)
+  // What else than 100-continue is expected may be ignored (RFC 9110, 10.1.1).
+  app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    app.routing(request, response),
+  )
+  app.server.on('connect', (_: IncomingMessage, socket: Socket) => {
+    socket.on('error', () => undefined)
+    refuse(Object.assign(new Error('no proxy'), { code: 'HPE_INVALID_METHOD' }), socket)
+  })
+  app.websocketServer.on('wsClientError', (error: Error, socket: Socket) => refuse(error, socket))
+}
+
+function headerFault({ raw }: FastifyRequest): HttpProblem | undefined {
+  const { rawHeaders, headers, httpVersion } = raw
+  if (headers.host === undefined && httpVersion === '1.1') return fault('Host', 'is required')
+  const seen = new Set<string>()
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]?.toLowerCase() ?? ''
+    if (!singular.has(name)) continue
+    if (seen.has(name)) return fault(rawHeaders[at] ?? name, 'must be sent once')
+    seen.add(name)
+  }
+  return undefined
+}
+
+function fault(pointer: string, detail: string): HttpProblem {
+  return new HttpProblem('request/invalid', 'The request is invalid: see errors.', {
+    errors: [{ pointer, detail, in: 'headers' }],
+  })
+}
+
+function liveFault(request: FastifyRequest, live: ReadonlySet<string>): HttpProblem | undefined {
+  const { url } = request.routeOptions
+  if (!request.ws || url === undefined || live.has(url)) return undefined
+  return new HttpProblem('request/invalid', 'There is no WebSocket at this address.')
+}
