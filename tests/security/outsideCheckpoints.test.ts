@@ -3,11 +3,16 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { extendChain } from '../../src/workers/auditChain.ts'
+import { startApp } from '../../src/app.ts'
+import { loadConfig } from '../../src/config.ts'
+import { freePort } from '../../src/infra/local/ports.ts'
+import { extendChain, startAuditChain } from '../../src/workers/auditChain.ts'
+import { type Caught, caughtMails } from '../support/caughtMails.ts'
 import { type Export, takeExport, verifyExport } from '../support/exports.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
 
 let shop: TestShop
 let auditor: Person
@@ -122,5 +127,62 @@ describe('with checkpoints that were kept elsewhere', () => {
     const { code, output } = await verifyExport(before, ['--outside', file])
     expect(output).toMatch(/forged-checkpoint/)
     expect(code).toBe(1)
+  })
+})
+
+describe('a worker', () => {
+  const auditorAddress = 'auditor@example.org'
+  /** What a worker shows and mails that runs until `isDone`. */
+  async function workUntil(isDone: (mails: Caught[]) => boolean) {
+    const port = await freePort()
+    const more = { AUDIT_MAIL_TO: auditorAddress, METRICS_PORT: String(port) }
+    const config = loadConfig({ ...shop.env, ...more })
+    const worker = await startApp(config, { api: false, workers: true })
+    try {
+      const mails = await waitFor('the mail to the auditor', async () => {
+        const all = await caughtMails(shop.mailFolder)
+        const theirs = all.filter(({ deliveredTo }) => deliveredTo.includes(auditorAddress))
+        return isDone(theirs) ? theirs : undefined
+      })
+      const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+      const alarm = /^orderstream_audit_alarm(?:\{.*\})? (\d)/m.exec(metrics)?.[1]
+      return { mails, alarm }
+    } finally {
+      await worker.close()
+    }
+  }
+
+  it('mails the newest checkpoint, in a form that proves an export', async () => {
+    const { mails, alarm } = await workUntil(all => all.length > 0)
+    const [mail] = mails
+    expect(mail?.subject).toContain(`checkpoint ${at.last} of the log`)
+    expect(alarm).toBe('0')
+    const kept = /^\{"position".*\}$/m.exec(mail?.text ?? '')?.[0] ?? ''
+    const file = join(directory, 'mailed.ndjson')
+    await writeFile(file, kept)
+    expect((await verifyExport(before, ['--outside', file])).code).toBe(0)
+    await tampered([edit(), newestGone()], async () => {
+      const after = await takeExport(shop.url, auditor.access)
+      expect((await verifyExport(after, ['--outside', file])).output).toMatch(/went-back/)
+    })
+  })
+
+  it('sounds the alarm by mail, metric and log, and signs nothing', async () => {
+    await tampered([edit(), newestGone()], async () => {
+      const tampering = (all: Caught[]) => all.filter(mail => mail.subject.includes('tampered'))
+      const { mails, alarm } = await workUntil(all => tampering(all).length > 0)
+      const [mail] = tampering(mails)
+      expect(mail?.text).toContain(`went-back at position ${at.last}`)
+      expect(mail?.text).toContain('docs/audit.md')
+      expect(alarm).toBe('1')
+      const lines: object[] = []
+      const write = (fields: object) => void lines.push(fields)
+      const log = { info: write, warn: write, error: write }
+      const chain = startAuditChain({ ...shop.back, log })
+      await waitFor('the line', async () => lines.length > 0 || undefined)
+      await chain.stop()
+      expect(lines[0]).toMatchObject({ event: 'audit-alarm', problem: 'went-back' })
+      expect((await shop.back.audit.book.last())?.position).toBe(at.previous)
+    })
   })
 })
