@@ -5,6 +5,7 @@ import { openCheckpoint } from '../src/infra/checkpointSeals.ts'
 import {
   checkExport,
   type ExportFiles,
+  faultLines,
   UnreadableExport,
 } from '../src/workers/audit/exportCheck.ts'
 import { main, Refusal, UsageError } from './withShop.ts'
@@ -15,7 +16,8 @@ const usage = `Usage: npm run verify-export -- --events FILE --checkpoints FILE 
 Computes the hash chain over an export of the log anew and compares it with the signed checkpoints.
 It needs no shop, no database and no network: docs/audit.md says what is computed.
 
-  --events FILE        GET /api/audit/events with accept: application/x-ndjson
+  --events FILE        GET /api/audit/events with accept: application/x-ndjson; may be gzip, as
+                       the checkpoints may
   --checkpoints FILE   GET /api/audit/checkpoints with accept: application/x-ndjson
   --keys FILE          GET /.well-known/audit-jwks.json, kept where the shop cannot change it
   --outside FILE       checkpoints that were kept elsewhere (AUDIT_DIR/checkpoints.ndjson, mails):
@@ -32,14 +34,8 @@ await main(async () => {
   const names = [files.events, files.checkpoints, files.keys, files.outside ?? []].flat()
   await Promise.all(names.map(isThere))
   const verified = await verify(files)
-  const { faults, count, signed, after, signedUpTo, unsigned } = verified
-  if (count > 0) {
-    const told = faults.map(each => `${each.problem} at position ${each.position}: ${each.detail}`)
-    const more = count > faults.length ? [`… and ${count - faults.length} more.`] : []
-    throw new Refusal(
-      [...told, ...more, `${count} ${count === 1 ? 'fault' : 'faults'}.`].join('\n'),
-    )
-  }
+  const { count, signed, after, signedUpTo, unsigned } = verified
+  if (count > 0) throw new Refusal(faultLines(verified).join('\n'))
   const from = after > 0n ? `behind position ${after} and ` : ''
   console.log(`OK: ${signed} events ${from}up to position ${signedUpTo} are as signed.`)
   if (after > 0n) console.log(`Nothing is said of the events up to position ${after}.`)
@@ -75,6 +71,7 @@ async function verify(files: ExportFiles) {
     return await checkExport(files, openCheckpoint)
   } catch (error) {
     if (error instanceof UnreadableExport) throw new Refusal(error.message)
+    if (error instanceof RangeError) throw new Refusal('a line is nested deeper than any event')
     throw error
   }
 }

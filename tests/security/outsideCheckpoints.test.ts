@@ -2,10 +2,13 @@
 // kept elsewhere, and the verifier that runs without a shop, find it (RELIABILITY.md §7.4).
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
+import { openCheckpoint } from '../../src/infra/checkpointSeals.ts'
 import { freePort } from '../../src/infra/local/ports.ts'
+import { checkExport, faultLines } from '../../src/workers/audit/exportCheck.ts'
 import { extendChain, startAuditChain } from '../../src/workers/auditChain.ts'
 import { type Caught, caughtMails } from '../support/caughtMails.ts'
 import { type Export, takeExport, verifyExport } from '../support/exports.ts'
@@ -126,6 +129,107 @@ describe('with checkpoints that were kept elsewhere', () => {
     await writeFile(file, JSON.stringify({ position, signed: `${signed.slice(0, -8)}AAAAAAAA` }))
     const { code, output } = await verifyExport(before, ['--outside', file])
     expect(output).toMatch(/forged-checkpoint/)
+    expect(code).toBe(1)
+  })
+})
+
+/** What the verifier finds in an export with other events, without a process of its own. */
+async function faultsOf(events: string | Buffer): Promise<string> {
+  const file = async (name: string, content: string | Buffer) => {
+    await writeFile(join(directory, name), content)
+    return join(directory, name)
+  }
+  const files = {
+    events: await file('events.ndjson', events),
+    checkpoints: await file('checkpoints.ndjson', before.checkpoints),
+    keys: await file('keys.json', before.keys),
+  }
+  return faultLines(await checkExport(files, openCheckpoint)).join('\n')
+}
+
+describe('an export that was damaged on its way', () => {
+  const lines = () => String(before.events).trim().split('\n')
+  const middle = () => Math.floor(lines().length / 2)
+  const joined = (each: readonly string[]) => `${each.join('\n')}\n`
+  const cut = (text: string, share: number) => text.slice(0, Math.floor(text.length * share))
+  const positionAt = (index: number) => JSON.parse(lines()[index] ?? '{}').position
+
+  it.each<[string, () => string | Buffer]>([
+    ['with CRLF', () => lines().join('\r\n')],
+    ['with a byte order mark', () => `\uFEFF${before.events}`],
+    ['with empty lines', () => lines().join('\n\n')],
+    ['compressed', () => gzipSync(before.events)],
+  ])('is in order all the same: %s', async (_, events) => {
+    expect(await faultsOf(events())).toBe('')
+  })
+
+  it.each<[string, () => string | Buffer, () => RegExp]>([
+    [
+      'without its beginning',
+      () => joined(lines().slice(3)),
+      () => /^missing at position 1: 3 events are missing/,
+    ],
+    [
+      'without its end',
+      () => joined(lines().slice(0, -3)),
+      () => new RegExp(`missing at position ${positionAt(lines().length - 3)}: 3 events`),
+    ],
+    [
+      'cut off in the middle of a line',
+      () => cut(joined(lines()), 0.5),
+      () => /line \d+ is cut off[\s\S]*missing at position \d+/,
+    ],
+    [
+      'compressed and cut off',
+      () => gzipSync(before.events).subarray(0, -2_000),
+      () => /line \d+ cannot be unpacked[\s\S]*missing at position \d+/,
+    ],
+    [
+      'with two lines that have changed places',
+      () =>
+        joined(
+          lines()
+            .with(4, lines()[5] ?? '')
+            .with(5, lines()[4] ?? ''),
+        ),
+      () => new RegExp(`^reordered at position ${positionAt(4)}: .*\\n1 fault`),
+    ],
+    [
+      'with a line that is there twice',
+      () => joined(lines().toSpliced(middle(), 0, lines()[middle()] ?? '')),
+      () => new RegExp(`^added at position ${positionAt(middle())}: This event is there twice`),
+    ],
+    [
+      'with a line that comes much later once more',
+      () => joined([...lines(), lines()[0] ?? '']),
+      () => /^reordered at position 1: It comes behind the checkpoint/,
+    ],
+    [
+      'with a line of other text',
+      () => joined(lines().toSpliced(middle(), 0, 'Internal Server Error')),
+      () => new RegExp(`line ${middle() + 1} is not JSON.*behind position .*\\n1 fault`),
+    ],
+    [
+      'with a line that is no event',
+      () => joined(lines().toSpliced(2, 0, '{"position":"3"}')),
+      () => /line 3 is no event, behind position 2\n1 fault/,
+    ],
+    [
+      'with a line of a hundred megabytes',
+      () => joined(lines().toSpliced(2, 0, `{"position":"3","data":"${'x'.repeat(1e8)}"}`)),
+      () => /line 3 is too long for an event, behind position 2\n1 fault/,
+    ],
+  ])('says what and where: %s', async (_, events, told) => {
+    expect(await faultsOf(events())).toMatch(told())
+  })
+
+  it('says so of a list of checkpoints that is cut off', async () => {
+    const { code, output } = await verifyExport({
+      ...before,
+      checkpoints: before.checkpoints.slice(0, -40),
+    })
+    expect(output).toMatch(/checkpoints.ndjson line \d+ is cut off/)
+    expect(output).not.toMatch(/\n +at /)
     expect(code).toBe(1)
   })
 })

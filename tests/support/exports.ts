@@ -28,7 +28,7 @@ export async function verifyExport(
   more: readonly string[] = [],
 ) {
   const directory = await temporaryDirectory()
-  const file = async (name: string, text: string) => {
+  const file = async (name: string, text: string | Buffer) => {
     await writeFile(join(directory, name), text)
     return join(directory, name)
   }

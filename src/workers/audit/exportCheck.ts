@@ -1,13 +1,14 @@
 // Verifies an export of the log: files and public keys, and no shop.
-import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Checkpoint } from '../../commands/auditPorts.ts'
 import { type Fault, faultOfOrder, forged } from '../../commands/chainCheck.ts'
 import { beginning, type Link } from '../../commands/hashChain.ts'
+import { type Damage, jsonLines, type ParsedLine, parsed, UnreadableExport } from './exportLines.ts'
 import { checkPart, type ExportedEvent, missingEvents } from './exportPart.ts'
+
+export { UnreadableExport }
 
 export interface ExportFiles {
   events: string
@@ -28,6 +29,8 @@ export type Open = (
 export interface Verified {
   /** The first of them, and how many there are. */
   faults: readonly Fault[]
+  /** What could not be read of the files, line by line; the first of it. */
+  damage: readonly string[]
   count: number
   /** How many events a checkpoint covers, behind which position and up to where. */
   signed: number
@@ -37,10 +40,16 @@ export interface Verified {
   unsigned: number
 }
 
-const faultsMax = 20
+/** What is wrong, in lines for people; none when all is well. */
+export function faultLines({ faults, damage, count }: Verified): string[] {
+  if (count === 0) return []
+  const told = faults.map(each => `${each.problem} at position ${each.position}: ${each.detail}`)
+  const named = [...damage, ...told]
+  const more = count > named.length ? [`… and ${count - named.length} more.`] : []
+  return [...named, ...more, `${count} ${count === 1 ? 'fault' : 'faults'}.`]
+}
 
-/** A file is not what it has to be. */
-export class UnreadableExport extends Error {}
+const faultsMax = 20
 
 const Digits = Type.String({ pattern: '^\\d{1,19}$' })
 const Fields = Type.Record(Type.String(), Type.Unknown())
@@ -76,6 +85,7 @@ interface Walk {
   signed: number
   unsigned: number
   faults: Fault[]
+  damage: string[]
   count: number
   /** Checkpoints that were kept elsewhere and have not been met yet. */
   outside: Map<bigint, Checkpoint>
@@ -85,15 +95,20 @@ interface Walk {
 
 /** Follows the events from checkpoint to checkpoint. Throws UnreadableExport. */
 export async function checkExport(files: ExportFiles, open: Open): Promise<Verified> {
-  const keys: unknown = parsed(await readFile(files.keys, 'utf8'), files.keys)
+  const keys: unknown = parsed(await readFile(files.keys, 'utf8').catch(() => ''))
   if (!KeySet.Check(keys)) throw new UnreadableExport(`${files.keys} holds no Ed25519 keys`)
   const checkpoints: Checkpoint[] = []
+  const damage: string[] = []
   for await (const checkpoint of readCheckpoints(files.checkpoints, signed => open(signed, keys))) {
-    if ('problem' in checkpoint) return forgedList(checkpoint)
-    checkpoints.push(checkpoint)
+    if (typeof checkpoint === 'string') damage.push(checkpoint)
+    else if ('problem' in checkpoint) return forgedList(checkpoint, damage)
+    else checkpoints.push(checkpoint)
   }
-  if (checkpoints.length === 0) throw new UnreadableExport(`${files.checkpoints} is empty`)
+  if (checkpoints.length === 0) {
+    throw new UnreadableExport([`${files.checkpoints} has no checkpoint`, ...damage].join('\n'))
+  }
   const walk = startAfter(files.after, checkpoints)
+  for (const each of damage) noteDamage(walk, each)
   const after = walk.before.position
   if (files.outside !== undefined) {
     await readOutside(walk, files.outside, signed => open(signed, keys))
@@ -105,11 +120,20 @@ export async function checkExport(files: ExportFiles, open: Open): Promise<Verif
     note(walk, [{ position, problem: 'went-back', detail }])
   }
   const { faults, count, signed, unsigned, before } = walk
-  return { faults, count, signed, after, signedUpTo: before.position, unsigned }
+  return {
+    faults,
+    damage: walk.damage,
+    count,
+    signed,
+    after,
+    signedUpTo: before.position,
+    unsigned,
+  }
 }
 
-function forgedList(fault: Fault): Verified {
-  return { faults: [fault], count: 1, signed: 0, after: 0n, signedUpTo: 0n, unsigned: 0 }
+function forgedList(fault: Fault, damage: readonly string[]): Verified {
+  const count = 1 + damage.length
+  return { faults: [fault], damage, count, signed: 0, after: 0n, signedUpTo: 0n, unsigned: 0 }
 }
 
 function startAfter(after: bigint | undefined, checkpoints: readonly Checkpoint[]): Walk {
@@ -118,8 +142,13 @@ function startAfter(after: bigint | undefined, checkpoints: readonly Checkpoint[
     throw new UnreadableExport(`there is no checkpoint at position ${after}`)
   }
   const before = checkpoints[index] ?? beginning
-  const nothing = { signed: 0, unsigned: 0, faults: [], count: 0, outside: new Map() }
+  const nothing = { signed: 0, unsigned: 0, faults: [], damage: [], count: 0, outside: new Map() }
   return { before, next: index + 1, ...nothing }
+}
+
+function noteDamage(walk: Walk, damage: string): void {
+  walk.count += 1
+  if (walk.damage.length < faultsMax) walk.damage.push(damage)
 }
 
 function note(walk: Walk, faults: readonly Fault[]): void {
@@ -131,9 +160,22 @@ function note(walk: Walk, faults: readonly Fault[]): void {
 async function follow(walk: Walk, checkpoints: readonly Checkpoint[], file: string): Promise<void> {
   let part: ExportedEvent[] = []
   for await (const each of readEvents(file)) {
+    if (typeof each === 'string') {
+      noteDamage(
+        walk,
+        `${each}, behind position ${part.at(-1)?.event.position ?? walk.before.position}`,
+      )
+      continue
+    }
+    const { position } = each.event
+    if (position <= walk.before.position) {
+      const detail = `It comes behind the checkpoint at position ${walk.before.position}.`
+      note(walk, [{ position, problem: 'reordered', detail }])
+      continue
+    }
     for (;;) {
       const due = checkpoints[walk.next]
-      if (due === undefined || each.event.position <= due.position) break
+      if (due === undefined || position <= due.position) break
       close(walk, checkpoints, part)
       part = []
     }
@@ -185,8 +227,12 @@ async function readOutside(
   file: string,
   open: (signed: string) => Promise<Checkpoint | undefined>,
 ): Promise<void> {
-  for await (const line of linesOf(file)) {
-    if (!Signed.Check(line)) throw new UnreadableExport(`${file}: no checkpoint`)
+  for await (const read of jsonLines(file)) {
+    const line = 'damage' in read ? undefined : read.value
+    if (!Signed.Check(line)) {
+      noteDamage(walk, damageOf(file, read, 'is no checkpoint'))
+      continue
+    }
     const checkpoint = await open(line.signed)
     if (checkpoint === undefined) note(walk, [forged(BigInt(line.position))])
     else walk.outside.set(checkpoint.position, checkpoint)
@@ -197,10 +243,14 @@ async function readOutside(
 async function* readCheckpoints(
   file: string,
   open: (signed: string) => Promise<Checkpoint | undefined>,
-): AsyncGenerator<Checkpoint | Fault> {
+): AsyncGenerator<Checkpoint | Fault | string> {
   let before: Checkpoint | undefined
-  for await (const line of linesOf(file)) {
-    if (!Signed.Check(line)) throw new UnreadableExport(`${file}: no checkpoint`)
+  for await (const read of jsonLines(file)) {
+    const line = 'damage' in read ? undefined : read.value
+    if (!Signed.Check(line)) {
+      yield damageOf(file, read, 'is no checkpoint')
+      continue
+    }
     const position = BigInt(line.position)
     const checkpoint = await open(line.signed)
     if (checkpoint?.position !== position) return yield forged(position)
@@ -211,26 +261,20 @@ async function* readCheckpoints(
   }
 }
 
-async function* readEvents(file: string): AsyncGenerator<ExportedEvent> {
-  for await (const line of linesOf(file)) {
-    if (!Line.Check(line)) {
-      throw new UnreadableExport(`${file}: ${JSON.stringify(line).slice(0, 200)} is no event`)
+/** The events, and what could not be read between them. */
+async function* readEvents(file: string): AsyncGenerator<ExportedEvent | string> {
+  for await (const read of jsonLines(file)) {
+    const line = 'damage' in read ? undefined : read.value
+    const recordedAt = Line.Check(line) ? new Date(line.recordedAt) : new Date(Number.NaN)
+    if (!Line.Check(line) || Number.isNaN(recordedAt.getTime())) {
+      yield damageOf(file, read, 'is no event')
+      continue
     }
-    const { position, recordedAt, hash, ...rest } = line
-    const event = { ...rest, position: BigInt(position), recordedAt: new Date(recordedAt) }
-    yield { event, hash }
+    const { position, recordedAt: _, hash, ...rest } = line
+    yield { event: { ...rest, position: BigInt(position), recordedAt }, hash }
   }
 }
 
-async function* linesOf(file: string): AsyncGenerator<unknown> {
-  const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity })
-  for await (const line of lines) if (line !== '') yield parsed(line, file)
-}
-
-function parsed(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new UnreadableExport(`${file} is not JSON: ${text.slice(0, 80)}`)
-  }
+function damageOf(file: string, read: ParsedLine | Damage, otherwise: string): string {
+  return `${file} line ${read.line} ${'damage' in read ? read.damage : otherwise}`
 }

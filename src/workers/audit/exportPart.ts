@@ -23,8 +23,9 @@ export function checkPart(
   due: Checkpoint,
   given: readonly ExportedEvent[],
 ): CheckedPart {
-  const outOfOrder = reordered(given)
-  const part = given.toSorted((a, b) => (a.event.position < b.event.position ? -1 : 1))
+  const { once, repeats } = withoutRepeats(given)
+  const outOfOrder = [...repeats.map(repeated), ...reordered(once)]
+  const part = once.toSorted((a, b) => (a.event.position < b.event.position ? -1 : 1))
   const links: Link[] = []
   let link = before
   for (const { event } of part) {
@@ -40,6 +41,24 @@ export function checkPart(
     return { faults: [{ position, problem: 'changed', detail }], links }
   }
   return { faults: [...outOfOrder, ...diagnose(before, due, part)], links: [] }
+}
+
+/** Tells apart events that came before; one that says another hash is looked at as it is. */
+function withoutRepeats(given: readonly ExportedEvent[]) {
+  const seen = new Set<string>()
+  const once: ExportedEvent[] = []
+  const repeats: ExportedEvent[] = []
+  for (const each of given) {
+    const name = `${each.event.position} ${each.event.id} ${each.hash}`
+    if (seen.has(name)) repeats.push(each)
+    else once.push(each)
+    seen.add(name)
+  }
+  return { once, repeats }
+}
+
+function repeated({ event: { position } }: ExportedEvent): Fault {
+  return { position, problem: 'added', detail: 'This event is there twice.' }
 }
 
 /** Walks along the hashes that the export itself says, from one break to the next. */
