@@ -7,6 +7,7 @@ import { dataProvider } from './api/dataProvider.ts'
 import { Layout } from './layout.tsx'
 import { CategoryCreate, CategoryEdit, CategoryList } from './pages/categories.tsx'
 import { Dashboard } from './pages/dashboard.tsx'
+import { DisputesPage } from './pages/disputes.tsx'
 import { FeedPage } from './pages/feed.tsx'
 import { ImportList, ImportShow } from './pages/imports.tsx'
 import { LowStockPage } from './pages/lowStock.tsx'
@@ -99,6 +100,7 @@ export function Console() {
         <Route path="/low-stock" element={<LowStockPage />} />
         <Route path="/search" element={<SearchPage />} />
         <Route path="/refunds" element={<RefundsPage />} />
+        <Route path="/disputes" element={<DisputesPage />} />
         <Route path="/sales" element={<SalesPage />} />
         <Route path="/projections" element={<ProjectionsPage />} />
       </CustomRoutes>

@@ -1,4 +1,6 @@
 // The frame of all pages: the bar with the live dot, and the menu that the roles allow.
+
+import Balance from '@mui/icons-material/Balance'
 import BarChart from '@mui/icons-material/BarChart'
 import Category from '@mui/icons-material/Category'
 import Inventory from '@mui/icons-material/Inventory'
@@ -22,6 +24,7 @@ const pages: readonly { name: string; label: string; path: string; icon: ReactEl
   { name: 'orders', label: 'Orders', path: '/orders', icon: <ShoppingCart /> },
   { name: 'feed', label: 'Live feed', path: '/feed', icon: <RssFeed /> },
   { name: 'refunds', label: 'Refunds', path: '/refunds', icon: <Replay /> },
+  { name: 'disputes', label: 'Disputes', path: '/disputes', icon: <Balance /> },
   { name: 'products', label: 'Products', path: '/products', icon: <Inventory /> },
   { name: 'lowStock', label: 'Low in stock', path: '/low-stock', icon: <Warning /> },
   { name: 'categories', label: 'Categories', path: '/categories', icon: <Category /> },

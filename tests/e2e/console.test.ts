@@ -1,4 +1,5 @@
 // The admin console in a real browser against a real shop: what staff does there happens.
+import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -6,6 +7,7 @@ import { buildConsole, isBuilt } from '../../console/building.ts'
 import { browserPath, newTab, openBrowser } from '../support/browser.ts'
 import { gbp, moveOrder, newKey, newOrder, newProduct } from '../support/goods.ts'
 import { followSocket } from '../support/liveFeed.ts'
+import { callBack } from '../support/payments.ts'
 import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
 
@@ -203,6 +205,28 @@ inBrowser('the staff', () => {
     expect((await orderOf(orderId)).refunded).toEqual(gbp(350))
   })
 
+  it('shows a dispute with its deadline, and what could not be booked', async () => {
+    const { id: orderId } = await paidOrder(await shop.person())
+    const money = { amount: 425, currency: 'GBP' }
+    const dueBy = Date.parse('2030-03-17T12:00:00Z')
+    const dispute = { type: 'dispute.opened', orderId, ...money, reference: 'du-console', dueBy }
+    expect((await callBack(shop, dispute)).body.outcome).toBe('recorded')
+    const refund = { type: 'refund.made', orderId: randomUUID(), ...money, reference: 're-console' }
+    expect((await callBack(shop, refund)).body.outcome).toBe('review')
+    const after = String(await shop.back.eventStore.head())
+    await shop.admin.client.get('/admin/disputes', { after })
+    await go('/disputes')
+    await page.getByText('simulated du-console').waitFor()
+    await page.getByText('needs response').waitFor()
+    await page.getByText('refund re-console').waitFor()
+    await press('Seen to')
+    await press('It is seen to')
+    await page.getByText('Everything that the provider told is booked.').waitFor()
+    await go(`/orders/${orderId}/show`)
+    await page.getByText('Dispute du-console: general').waitFor()
+    await page.getByText(/^answer by .*2030/).waitFor()
+  })
+
   it('tries a mail again that could not be delivered, and gives another up', async () => {
     const { id: productId } = await newProduct(shop)
     await newOrder(await shop.person(), productId)
@@ -249,7 +273,7 @@ inBrowser('the staff', () => {
     await press('Correct tracking number')
     await page.getByRole('textbox', { name: /^Tracking/ }).fill('RM 2')
     await press('Save')
-    await page.getByText('RM 2', { exact: true }).waitFor()
+    await page.getByText('RM 2', { exact: true }).first().waitFor()
     expect(await orderOf(id)).toMatchObject({
       trackingNumber: 'RM 2',
       shippingAddress: 'Ada Quist, 2 Low Street',
@@ -363,7 +387,7 @@ inBrowser('signing in', () => {
 inBrowser('every page', () => {
   const paths = [
     ...['/', '/orders', '/feed', '/products', '/products/create', '/low-stock', '/categories'],
-    ...['/refunds', '/mails', '/imports', '/users', '/sales', '/projections'],
+    ...['/refunds', '/disputes', '/mails', '/imports', '/users', '/sales', '/projections'],
     '/categories/create',
   ]
 

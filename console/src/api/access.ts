@@ -23,6 +23,8 @@ const access: Record<string, Record<string, readonly Role[]>> = {
   imports: all,
   mails: { list: readers, edit: admins },
   refunds: { list: readers },
+  disputes: { list: ['admin', 'auditor', 'support'] },
+  findings: { list: readers, edit: admins },
   sales: { list: readers },
   projections: { list: readers, rebuild: admins },
   lowStock: { list: ['admin', 'warehouse'] },

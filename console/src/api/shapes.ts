@@ -8,6 +8,10 @@ import type {
 } from '../../../src/api/catalogueSchemas.ts'
 import type { Mail as MailSchema } from '../../../src/api/mailSchemas.ts'
 import type {
+  ListedDispute as DisputeSchema,
+  PaymentFinding as FindingSchema,
+} from '../../../src/api/paymentSchemas.ts'
+import type {
   OrderHistory as HistorySchema,
   OrderDetail as OrderSchema,
 } from '../../../src/api/schemas.ts'
@@ -23,6 +27,8 @@ export type Stock = Static<typeof StockSchema>
 export type Prices = Static<typeof PriceSchema>
 export type Category = Static<typeof CategorySchema> & Versioned
 export type Mail = Static<typeof MailSchema>
+export type Dispute = Static<typeof DisputeSchema>
+export type PaymentFinding = Static<typeof FindingSchema>
 export type Order = Static<typeof OrderSchema>
 export type History = Static<typeof HistorySchema>
 export type Money = Order['total']

@@ -50,6 +50,11 @@ function OrderPage() {
         <Grid size={{ xs: 12, md: 4 }}>
           <Facts order={order} />
         </Grid>
+        {hasMoneyBack(order) && (
+          <Grid size={12}>
+            <MoneyBack order={order} />
+          </Grid>
+        )}
         <Grid size={12}>
           <OrderHistoryPanel order={order} />
         </Grid>
@@ -87,6 +92,37 @@ function Lines({ order }: { order: Order }) {
           <SumRow label="Total" value={order.total} strong />
           <SumRow label="Captured" value={order.captured} />
           <SumRow label="Refunded" value={order.refunded} />
+        </TableBody>
+      </Table>
+    </Panel>
+  )
+}
+
+const hasMoneyBack = ({ refunds, disputes = [] }: Order) =>
+  refunds.length > 0 || disputes.length > 0
+
+/** Refunds, those made at the provider and failed ones among them, and disputes. */
+function MoneyBack({ order: { refunds, disputes = [] } }: { order: Order }) {
+  return (
+    <Panel title="Refunds and disputes">
+      <Table size="small">
+        <TableBody>
+          {refunds.map(({ refundId, amount, state, provider, at }) => (
+            <TableRow key={refundId}>
+              <TableCell>{provider === null ? 'Refund' : `Refund made at ${provider}`}</TableCell>
+              <TableCell align="right">{formatMoney(amount)}</TableCell>
+              <TableCell>{state}</TableCell>
+              <TableCell>{timeText(at)}</TableCell>
+            </TableRow>
+          ))}
+          {disputes.map(({ id, amount, state, reason, dueBy, reference }) => (
+            <TableRow key={id}>
+              <TableCell>{`Dispute ${reference}: ${reason.replaceAll('_', ' ')}`}</TableCell>
+              <TableCell align="right">{formatMoney(amount)}</TableCell>
+              <TableCell>{state.replaceAll('_', ' ')}</TableCell>
+              <TableCell>{dueBy === null ? '' : `answer by ${timeText(dueBy)}`}</TableCell>
+            </TableRow>
+          ))}
         </TableBody>
       </Table>
     </Panel>
