@@ -123,12 +123,19 @@ describe('sales', () => {
     expect(inside.body.data).toEqual([line(today(), 3_600, 500)])
   })
 
+  it('of all days that there are can be asked for', async () => {
+    for (const by of ['day', 'product']) {
+      const { body } = await report(`by=${by}&from=0001-01-01&to=9999-12-31`)
+      expect(body.data).toEqual((await report(`by=${by}`)).body.data)
+    }
+  })
+
   it('that do not fit in are counted', async () => {
     const { body } = await report('by=product&limit=1')
     expect(body).toMatchObject({ data: [line('LANTERN', 1_600)], total: 2 })
   })
 
-  it.each(['from=2026-02-30', 'from=2026-02-02&to=2026-02-01'])(
+  it.each(['from=2026-02-30', 'from=0000-01-01', 'from=2026-02-02&to=2026-02-01'])(
     'from %s are refused by the name of the field',
     async query => {
       const problem = expectProblem(await report(query), 400, 'request/invalid')

@@ -113,8 +113,9 @@ export function reportRoutes(app: FastifyInstance, context: ApiContext): void {
   )
 }
 
-/** Whether the calendar has it. */
+/** Whether the calendar has it: there is no year 0. */
 function isDay(text: string): boolean {
+  if (text.startsWith('0000')) return false
   const at = new Date(`${text}T00:00:00Z`)
   return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(text)
 }
