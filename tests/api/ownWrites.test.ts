@@ -1,5 +1,6 @@
 // Whoever has written sees it: by default, without a header, and on any process.
 import { randomUUID } from 'node:crypto'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Running, startApp } from '../../src/app.ts'
 import { type Client, createClient } from '../support/apiClient.ts'
@@ -134,6 +135,68 @@ describe('staff who have written on one process see it on another', () => {
       await one.patch(`/admin/users/${userId}`, { roles: ['customer', 'support'] })
       const { body } = await other.get(`/admin/users/${userId}`)
       expect(body.roles).toEqual(['customer', 'support'])
+    }
+  })
+})
+
+describe('settings, images, imports and prices are fresh on every process, too', () => {
+  const body = { name: 'Ink', price: { amount: 1, currency: 'GBP' } }
+
+  const multipart = { headers: { 'content-type': 'multipart/form-data; boundary=b' } }
+  const form = async () => {
+    const background = { r: 1, g: 2, b: 3 }
+    const image = sharp({ create: { width: 9, height: 9, channels: 3, background } })
+    const head = '--b\r\ncontent-disposition: form-data; name="file"; filename="a.png"\r\n'
+    const parts = [
+      `${head}content-type: image/png\r\n\r\n`,
+      await image.png().toBuffer(),
+      '\r\n--b--',
+    ]
+    return new Uint8Array(Buffer.concat(parts.map(part => Buffer.from(part))))
+  }
+
+  /** What is written on one process, and what another one shows then. */
+  const table: Record<string, (one: Client, other: Client) => Promise<[unknown, unknown]>> = {
+    'a new webhook': async (one, other) => {
+      const asked = { url: 'https://hooks.example.com/a', events: ['order.paid'] }
+      const { id } = (await one.post('/admin/webhooks', asked)).body
+      const { status } = await other.get(`/admin/webhooks/${id}`)
+      await one.delete(`/admin/webhooks/${id}`)
+      return [status, 200]
+    },
+    'a webhook that is gone': async (one, other) => {
+      const asked = { url: 'https://hooks.example.com/a', events: ['order.paid'] }
+      const { id } = (await one.post('/admin/webhooks', asked)).body
+      await one.delete(`/admin/webhooks/${id}`)
+      return [(await other.get(`/admin/webhooks/${id}`)).status, 404]
+    },
+    'the image of a product': async (one, other) => {
+      const { id } = (await one.post('/products', body)).body
+      const { image } = (await one.post(`/products/${id}/images`, await form(), multipart)).body
+      const { images } = (await other.get(`/products/${id}`)).body
+      return [Object(images)[0]?.id, Object(image).id]
+    },
+    'a bulk import': async (one, other) => {
+      const type = { 'content-type': 'text/csv' }
+      const file = `sku,name,price\nOWN-${randomUUID()},Pen,1.00\n`
+      const { id } = (await one.post('/products/imports', file, { headers: type })).body
+      return [(await other.get(`/products/imports/${id}`)).status, 200]
+    },
+    'a price, and its history': async (one, other) => {
+      const { id } = (await one.post('/products', body)).body
+      await one.patch(`/products/${id}`, { price: { amount: 2, currency: 'GBP' } })
+      const { price } = (await other.get(`/products/${id}/price-history`)).body
+      return [Object(price).amount, 2]
+    },
+  }
+
+  it.each(Object.keys(table))('%s', async name => {
+    for (const [writes, reads] of pairs) {
+      const [shown, expected] = (await table[name]?.(
+        at(writes, shop.admin.access),
+        at(reads, shop.admin.access),
+      )) ?? [name, undefined]
+      expect(shown).toEqual(expected)
     }
   })
 })
