@@ -39,15 +39,16 @@ export async function settleOpenOrders(
 
 /**
  * Ends what an order has come to beside the erasure of its customer, placed or paid by another
- * process at the same moment: it is cancelled, and its money goes back. Throws Unavailable.
+ * process at the same moment: it is cancelled, and its money goes back. False while a payment is
+ * under way: ask again. Throws Unavailable.
  */
 export async function endOrderOfErased(
   shop: Shop,
   envelope: Envelope,
   orderId: string,
-): Promise<void> {
+): Promise<boolean> {
   const { state } = await shop.orders.load(orderId)
-  if (state.status !== 'none') await endOrder(shop, envelope, state)
+  return state.status !== 'none' && (await endOrder(shop, envelope, state)) === undefined
 }
 
 async function endOrder(

@@ -26,8 +26,8 @@ export interface Seals {
   /** Whether the key of a person has been erased. */
   isErased(subject: string): Promise<boolean>
   /**
-   * The log says that a person is erased: from now on nothing is sealed or opened with their key,
-   * also where it is still known, or has not been destroyed yet.
+   * The log says that a person is erased: from now on nothing is opened with their key, also where
+   * it is still known, or has not been destroyed yet.
    */
   forget(subject: string): void
 }

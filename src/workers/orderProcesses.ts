@@ -81,7 +81,7 @@ async function sweep(parts: OrderProcessParts, resting: Resting): Promise<void> 
 }
 
 /** The erasures that are looked at all the time; the others once, when a worker starts. */
-const erasedSeconds = 86_400
+const erasedSeconds = 30 * 86_400
 /** A payment that was under way when its customer was erased may have begun before. */
 const raceSeconds = 60
 
@@ -107,7 +107,7 @@ async function endOrdersOfErased(
   `.execute(db)
   for (const { orderId, now } of rows) {
     await endOrderOfErased(shop, systemEnvelope('order-process', now), orderId).then(
-      () => log.info({ orderId }, 'order of an erased customer ended'),
+      isEnded => isEnded && log.info({ orderId }, 'order of an erased customer ended'),
       error => log.warn({ orderId, error: String(error) }, 'order of an erased customer not ended'),
     )
   }
