@@ -430,22 +430,24 @@ describe('a password hash whose seal was taken off', () => {
     ) where username = 'admin'`
   const moved = () => toAdmin.replace('%s', customer.id)
 
-  it.each<[string, () => string[]]>([
-    ['is not bound to the row of somebody else by a start', () => [moved()]],
-    [
-      'nor where no seal is left, and the shop has lost its identity',
-      () => [...[strip, moved(), 'delete from shop.identity', 'delete from shop.audit_marks']],
-    ],
-  ])('%s', async (_, statements) => {
-    await tamper(...statements())
-    await bindHashes(shop.back.pool, secrets(), createMarks())
+  const noIdentity = 'delete from shop.identity'
+  const noMarks = { newest: async () => undefined }
+
+  it.each<[string, () => string[], () => Parameters<typeof bindHashes>[2]]>([
+    ['a start', () => [moved()], createMarks],
+    ['a shop with an identity', () => [moved(), strip], () => noMarks],
+    ['a shop with other hashes that are bound', () => [moved(), noIdentity], () => noMarks],
+    ['a shop whose log has been signed', () => [moved(), strip, noIdentity], createMarks],
+  ])('is not bound to the row of somebody else by %s', async (_, statements, marks) => {
+    await tamper(...statements(), 'delete from shop.audit_marks')
+    await bindHashes(shop.back.pool, secrets(), marks())
     expect((await shop.anyone.post('/auth/login', login)).status).toBe(401)
     expect((await faults()).join('\n')).toMatch(/password hashes belong/)
   })
 
   it('is bound at the first start of a shop that no release has bound hashes for', async () => {
-    await tamper(strip, 'delete from shop.identity')
-    await bindHashes(shop.back.pool, secrets(), { newest: async () => undefined })
+    await tamper(strip, noIdentity)
+    await bindHashes(shop.back.pool, secrets(), noMarks)
     expect((await shop.anyone.post('/auth/login', login)).status).toBe(200)
   })
 })
