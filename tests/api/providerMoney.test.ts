@@ -427,9 +427,9 @@ describe('a dispute', () => {
   })
 
   it('of a cancelled order that is won is paid back', async () => {
-    const { orderId, dispute } = await disputed()
+    const { orderId, dispute } = await disputed(500)
     expect((await moveOrder(shop, orderId, 'cancelled')).status).toBe(200)
-    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'cancelled', refunded: 0 })
+    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'cancelled', refunded: 350 })
     await told('charge.dispute.closed', become(dispute, 'won'))
     expect(await orderOf(shop, orderId)).toMatchObject({ status: 'cancelled', refunded: 850 })
   })
