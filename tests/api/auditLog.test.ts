@@ -245,6 +245,8 @@ describe('what something was like', () => {
       captured: 0,
       refunded: 0,
       refunds: [],
+      failedRefunds: [],
+      disputes: {},
       openRefunds: {},
       late: {},
       expiresAt: null,
