@@ -31,6 +31,7 @@ interface Shape {
   minimum?: number
   maximum?: number
   pattern?: string
+  format?: string
   minLength?: number
   maxLength?: number
 }
@@ -77,7 +78,22 @@ function integers({ minimum, maximum }: Shape) {
   return fc.oneof(fc.integer({ min, max }), fc.constantFrom(min, max))
 }
 
-function strings({ pattern, minLength = 0, maxLength = 40 }: Shape, { ids }: Pools) {
+const days = fc.date({
+  min: new Date('0001-01-02T00:00:00Z'),
+  max: new Date('9999-12-30T00:00:00Z'),
+  noInvalidDate: true,
+})
+
+/** Random text is none of these, and a generator that waits for one never ends. */
+const formats: Readonly<Record<string, fc.Arbitrary<string>>> = {
+  date: days.map(day => day.toISOString().slice(0, 10)),
+  'date-time': days.map(day => day.toISOString()),
+  country: fc.constantFrom('GB', 'DE', 'US', 'fr'),
+}
+
+function strings({ pattern, format = '', minLength = 0, maxLength = 40 }: Shape, { ids }: Pools) {
+  const known = formats[format]
+  if (known !== undefined) return known
   if (pattern !== undefined && pattern === idPattern && ids !== undefined) {
     return fc.constantFrom(...ids)
   }
