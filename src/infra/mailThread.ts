@@ -11,6 +11,14 @@ import { answerJobs } from './threads.ts'
 export interface MailSettings {
   smtpUrl: string
   from: string
+  timeouts: MailTimeouts
+}
+
+export interface MailTimeouts {
+  /** How long the server may take to be found, to accept a connection, and to greet. */
+  connectMs: number
+  /** How long it may be silent afterwards. */
+  silenceMs: number
 }
 
 export interface MailJob {
@@ -19,18 +27,16 @@ export interface MailJob {
   beginBefore: bigint
 }
 
-const { smtpUrl, from }: MailSettings = workerData
+const { smtpUrl, from, timeouts }: MailSettings = workerData
 const domain = /@([^>\s]+)/.exec(from)?.[1] ?? 'localhost'
 const transport = createTransport({
   url: smtpUrl,
   pool: true,
   maxConnections: 6,
-  dnsTimeout: 5_000,
-  connectionTimeout: 5_000,
-  greetingTimeout: 5_000,
-  // A server may look at a mail for long before it says that it has taken it (RFC 5321, 4.5.3.2):
-  // giving up earlier would send the mail again.
-  socketTimeout: 60_000,
+  dnsTimeout: timeouts.connectMs,
+  connectionTimeout: timeouts.connectMs,
+  greetingTimeout: timeouts.connectMs,
+  socketTimeout: timeouts.silenceMs,
   disableFileAccess: true,
   disableUrlAccess: true,
 })

@@ -1,16 +1,22 @@
 // Sends mails over SMTP, on a thread of their own.
 import { codeOf } from '../kit/codeOf.ts'
 import type { Mailer, SendResult } from '../workers/mails/mail.ts'
-import type { MailJob, MailSettings } from './mailThread.ts'
+import type { MailJob, MailSettings, MailTimeouts } from './mailThread.ts'
 import { createThread } from './threads.ts'
 
 /** More than are ever sent at once. */
 const waitingMax = 100
 const nanosecondsInMs = 1_000_000n
 
+/**
+ * A server may look at a mail for long before it says that it has taken it (RFC 5321, 4.5.3.2):
+ * giving up earlier would send the mail again.
+ */
+const mailTimeouts: MailTimeouts = { connectMs: 5_000, silenceMs: 60_000 }
+
 /** A mailer for an SMTP server given by URL. */
-export function createMailer(smtpUrl: string, from: string): Mailer {
-  const settings: MailSettings = { smtpUrl, from }
+export function createMailer(smtpUrl: string, from: string, timeouts = mailTimeouts): Mailer {
+  const settings: MailSettings = { smtpUrl, from, timeouts }
   const thread = createThread<MailJob, SendResult>(new URL('./mailThread.ts', import.meta.url), {
     of: 'mails',
     waitingMax,

@@ -55,10 +55,13 @@ interface Found {
 async function* logFindings(session: Session): AsyncGenerator<StateFinding> {
   const outside = await session.query<Found>(`
     select 'position ' || position || ', ' || stream || ' ' || revision as key
-    from eventstore.events where position <= 0
-    union all
-    select 'position ' || position || ', ' || stream || ' ' || revision
-    from eventstore.events where revision < 0 and position > 0
+    from (
+      select position, stream, revision from eventstore.events where position <= 0
+      union all
+      select position, stream, revision
+      from eventstore.events where revision < 0 and position > 0
+    ) as found
+    order by position desc
     limit 1000`)
   for (const { key } of outside.rows) {
     const detail = 'An event stands where the chain does not look; commands would obey it.'

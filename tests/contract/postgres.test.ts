@@ -1,9 +1,10 @@
 // The PostgreSQL event store keeps the contract, and what it promises beyond it.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { EventStore } from '../../src/eventstore/port.ts'
+import { type EventStore, Unavailable } from '../../src/eventstore/port.ts'
 import { postgresEventStore } from '../../src/eventstore/postgres.ts'
 import { createPool, type Pool } from '../../src/infra/database.ts'
+import { cuttableProxy } from '../support/cuttableProxy.ts'
 import { testDatabase } from '../support/database.ts'
 import { eventStoreContract } from './eventStoreContract.ts'
 import { anEvent, type HeldAppend, newStream, type Subject } from './eventStoreSubject.ts'
@@ -122,5 +123,38 @@ describe('the log in PostgreSQL', () => {
       [stream],
     )
     expect(rows[0]?.data).toBe(JSON.stringify(data))
+  })
+
+  it('has sessions that the server ends by itself, and statements with a deadline', async () => {
+    const { rows } = await pool.query<{ name: string; setting: string }>(
+      `select name, setting from pg_settings where name = any($1) order by name`,
+      [['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']],
+    )
+    expect(rows).toEqual([
+      { name: 'idle_in_transaction_session_timeout', setting: '6000' },
+      { name: 'lock_timeout', setting: '2000' },
+      { name: 'statement_timeout', setting: '5000' },
+    ])
+    const idle = await pool.query(`show idle_session_timeout`)
+    expect(idle.rows).toEqual([{ idle_session_timeout: '12s' }])
+  })
+
+  it('waits for no connection that is silent, open or about to be, and opens another', async () => {
+    const url = new URL(database.url)
+    const proxy = await cuttableProxy(url.hostname, Number(url.port))
+    url.host = `127.0.0.1:${proxy.port}`
+    const open = createPool(url.href, { statementTimeoutMs: 500 })
+    const another = createPool(url.href)
+    await open.query('select 1')
+    proxy.silence()
+    proxy.hang(true)
+    const asked = [open.query('select 2'), another.query('select 3')]
+    for (const each of asked) await expect(each).rejects.toBeInstanceOf(Unavailable)
+    proxy.hang(false)
+    for (const each of [open, another]) {
+      expect((await each.query('select 4 as four')).rows).toEqual([{ four: 4 }])
+      await each.end()
+    }
+    await proxy.close()
   })
 })

@@ -1,6 +1,7 @@
-// Calls between the processes of one shop, and of no other that uses the same Redis.
+// Connections to Redis: calls between the processes of one shop and of no other, and silence.
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createRedis, createSignals, type Redis, type Signals } from '../../src/infra/redis.ts'
+import { cuttableProxy } from '../support/cuttableProxy.ts'
 import { testRedis } from '../support/redis.ts'
 import { waitFor } from '../support/waitFor.ts'
 
@@ -28,4 +29,31 @@ it('stay within a logical database', async () => {
   })
   expect(new Set(one?.heard)).toEqual(new Set(['of shop 0']))
   expect(new Set(other?.heard)).toEqual(new Set(['of shop 1']))
+})
+
+it('are heard again, and commands done, once a connection has gone silent', async () => {
+  const server = await testRedis()
+  const url = new URL(server.url)
+  const proxy = await cuttableProxy(url.hostname, Number(url.port))
+  url.host = `127.0.0.1:${proxy.port}`
+  const redis = createRedis(url.href)
+  const signals = createSignals(redis)
+  const sender = createRedis(server.url)
+  const heard: string[] = []
+  signals.on('news', text => heard.push(text))
+  const told = (text: string) => async () => {
+    await sender.publish(`news@${url.pathname.slice(1)}`, text)
+    return heard.includes(text)
+  }
+  await waitFor('the first news', told('before'))
+  expect(await redis.set('key', 'value')).toBe('OK')
+  proxy.silence()
+  // It fails in good time, before the connection is found to be dead.
+  await expect(redis.get('key')).rejects.toThrow('Command timed out')
+  await waitFor('an answer', async () => (await redis.get('key').catch(() => '')) === 'value')
+  await waitFor('the next news', told('after'))
+  signals.close()
+  for (const each of [redis, sender]) each.disconnect()
+  await proxy.close()
+  await server.release()
 })

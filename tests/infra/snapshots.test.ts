@@ -1,24 +1,38 @@
-// Snapshots in PostgreSQL: the newest one of a stream is kept, whoever is slow.
+// What is kept under a seal: snapshots, of which the newest stays, and the mark of the signer.
 import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Snapshot } from '../../src/commands/ports.ts'
+import {
+  createHighWaterMarks,
+  filePlace,
+  type MarkPlace,
+  redisPlace,
+  tablePlace,
+} from '../../src/infra/auditMarks.ts'
 import { createPool, type Pool } from '../../src/infra/database.ts'
+import { createRedis, type Redis } from '../../src/infra/redis.ts'
+import { createSecrets } from '../../src/infra/secrets.ts'
 import { createSnapshots } from '../../src/infra/snapshots.ts'
-import { testDatabase } from '../support/database.ts'
+import { Secret } from '../../src/secret.ts'
+import { type TestDatabase, testDatabase } from '../support/database.ts'
+import { type TestRedis, testRedis } from '../support/redis.ts'
+import { temporaryDirectory } from '../support/servers.ts'
+
+let database: TestDatabase
+let pool: Pool
+beforeAll(async () => {
+  database = await testDatabase()
+  pool = createPool(database.url)
+})
+afterAll(async () => {
+  await pool.end()
+  await database.drop()
+})
+
+const secrets = createSecrets(new Secret('s'.repeat(32)))
 
 describe('snapshots', () => {
-  let database: Awaited<ReturnType<typeof testDatabase>>
-  let pool: Pool
-
-  beforeAll(async () => {
-    database = await testDatabase()
-    pool = createPool(database.url)
-  })
-  afterAll(async () => {
-    await pool.end()
-    await database.drop()
-  })
-
   const at = (revision: number, version = 1): Snapshot => {
     const written = JSON.stringify({ z: 1, a: ['\u0000', revision] })
     return { revision, eventId: randomUUID(), version, written }
@@ -40,5 +54,82 @@ describe('snapshots', () => {
     expect(await snapshots.find('stock-3')).toEqual(newer)
     await snapshots.keep('stock-3', other)
     expect(await snapshots.find('stock-3')).toEqual(other)
+  })
+
+  it.each([
+    ['written', `written = '{"onHand":99999}'`],
+    ['revision', 'revision = 5'],
+    ['event', `event_id = '${randomUUID()}'`],
+    ['stream', `stream = 'stock-5'`],
+  ])('are not used where somebody else has changed the %s', async (what, change) => {
+    const snapshots = createSnapshots(pool, secrets)
+    const stream = what === 'stream' ? 'stock-5' : 'stock-4'
+    await snapshots.keep('stock-4', at(7_000))
+    expect(await snapshots.find('stock-4')).toBeDefined()
+    await pool.query(`update shop.snapshots set ${change} where stream = 'stock-4'`)
+    expect(await snapshots.find(stream)).toBeUndefined()
+    await pool.query('delete from shop.snapshots where stream = $1', [stream])
+  })
+})
+
+describe('the mark of the signer', () => {
+  const mark = (position: bigint) => ({
+    position,
+    count: Number(position),
+    hash: 'ab'.repeat(32),
+    at: new Date('2026-02-03T04:05:06.789Z'),
+  })
+  let server: TestRedis
+  let redis: Redis
+  let directory: string
+  let places: Record<'database' | 'file' | 'redis', MarkPlace>
+  beforeAll(async () => {
+    server = await testRedis()
+    redis = createRedis(server.url)
+    directory = await temporaryDirectory()
+    places = {
+      database: tablePlace(pool),
+      file: filePlace(directory),
+      redis: redisPlace(() => redis),
+    }
+  })
+  afterAll(async () => {
+    redis.disconnect()
+    await server.release()
+    await rm(directory, { recursive: true })
+  })
+
+  it.each(['database', 'file', 'redis'] as const)('is in the %s by itself', async name => {
+    const open = (by = secrets) => createHighWaterMarks(pool, by, [places[name]])
+    expect(await open().newest()).toBeUndefined()
+    expect(await open().raise(mark(10n))).toEqual([])
+    expect(await open().newest()).toEqual(mark(10n))
+    // Who does not know the secret cannot make one.
+    expect(await open(createSecrets(new Secret('t'.repeat(32)))).newest()).toBeUndefined()
+  })
+
+  it('is the highest of all places', async () => {
+    await createHighWaterMarks(pool, secrets, [places.redis]).raise(mark(30n))
+    const all = createHighWaterMarks(pool, secrets, Object.values(places))
+    expect(await all.newest()).toEqual(mark(30n))
+  })
+
+  it('of another log is not believed', async () => {
+    let kept = ''
+    const moved: MarkPlace = {
+      name: 'moved',
+      read: async () => kept,
+      async write(_, sealed) {
+        kept = sealed
+      },
+      clear: async () => undefined,
+    }
+    const other = await testDatabase()
+    const elsewhere = createPool(other.url)
+    await createHighWaterMarks(elsewhere, secrets, [moved]).raise(mark(40n))
+    expect((await createHighWaterMarks(elsewhere, secrets, [moved]).newest())?.position).toBe(40n)
+    expect(await createHighWaterMarks(pool, secrets, [moved]).newest()).toBeUndefined()
+    await elsewhere.end()
+    await other.drop()
   })
 })

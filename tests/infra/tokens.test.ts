@@ -8,7 +8,7 @@ import {
   randomUUID,
 } from 'node:crypto'
 import { decodeProtectedHeader, type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Tokens } from '../../src/commands/accountPorts.ts'
 import { createTokens } from '../../src/infra/tokens.ts'
 import { issuer, type Lodge, openLodge } from '../support/accounts.ts'
@@ -90,6 +90,22 @@ describe('an access token', () => {
   it('is accepted by other processes of the shop', async () => {
     const other = createTokens(lodge.pool, lodge.secrets, options)
     expect(await other.verifyAccess(await tokens.issueAccess(claims))).toEqual(verified)
+  })
+
+  it('ends when it is over, also where it was found good a moment before', async () => {
+    const short = createTokens(lodge.pool, lodge.secrets, { issuer, accessTtlSeconds: 10 })
+    const jwt = await short.issueAccess(claims)
+    const start = Date.now()
+    vi.useFakeTimers({ toFake: ['Date'] })
+    try {
+      vi.setSystemTime(start + 9_000)
+      expect(await short.verifyAccess(jwt)).toEqual(verified)
+      // Clocks may differ by five seconds.
+      vi.setSystemTime(start + 16_000)
+      expect(await short.verifyAccess(jwt)).toBeUndefined()
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('verifies with the published key set, which holds nothing private', async () => {

@@ -23,9 +23,12 @@ describe('an error', () => {
   })
 
   it.each([
-    ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'EPIPE', 'ENOTFOUND'],
-    ...['EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EMFILE', 'ENOSPC', 'UNAVAILABLE'],
-    ...['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_SOCKET', 'ESOCKET', 'ECONNECTION', 'EDNS'],
+    ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'ESOCKETTIMEDOUT', 'EPIPE'],
+    ...['ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN'],
+    ...['ENETRESET', 'EADDRNOTAVAIL', 'ENOBUFS', 'EMFILE', 'ENFILE', 'ENOSPC', 'EDQUOT', 'EAGAIN'],
+    ...['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'],
+    ...['UND_ERR_SOCKET', 'ERR_STREAM_PREMATURE_CLOSE', 'ESOCKET', 'ECONNECTION', 'EDNS'],
+    'UNAVAILABLE',
   ])('with code %s is transient', code => {
     expect(isTransient(coded(code))).toBe(true)
   })
@@ -52,6 +55,13 @@ describe('an error', () => {
     expect(stateOf(coded('EPIPE'))).toBeUndefined()
   })
 
+  it('is looked for behind eight others, and no further', () => {
+    const behind = (depth: number): Error =>
+      depth === 0 ? coded('ECONNRESET') : new Error('around it', { cause: behind(depth - 1) })
+    expect(isTransient(behind(7))).toBe(true)
+    expect(isTransient(behind(8))).toBe(false)
+  })
+
   it('may be its own cause', () => {
     const circular = new Error('round')
     circular.cause = circular
@@ -60,11 +70,11 @@ describe('an error', () => {
 })
 
 it.each([
-  [14, true],
-  [4, true],
-  [3, false],
-  [7, false],
-  ['14', false],
+  ...[1, 2, 4, 10, 13, 14].map((status): [unknown, boolean] => [status, true]),
+  ...[0, 3, 5, 6, 7, 8, 9, 11, 12, 15, 16, '14'].map((status): [unknown, boolean] => [
+    status,
+    false,
+  ]),
 ])('gRPC status %s is transient: %s', (status, transient) => {
   expect(isTransientAnswer(status)).toBe(transient)
 })

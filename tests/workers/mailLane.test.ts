@@ -1,6 +1,8 @@
 // Sending what is due: what one address, a server that is away, a database that is away and a
 // process that was stopped for a while do to the other mails.
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createDatabase, createPool, type Database, type Pool } from '../../src/infra/database.ts'
 import { freePort } from '../../src/infra/local/ports.ts'
@@ -247,6 +249,32 @@ describe('a process that was stopped while it had the claim', () => {
     await mailer.close()
     await server.stop()
   })
+})
+
+describe('a server that goes silent', () => {
+  it.each([
+    ['before it greets', '', { connectMs: 300, silenceMs: 60_000 }],
+    ['once it has greeted', '220 ready\r\n', { connectMs: 60_000, silenceMs: 300 }],
+  ])(
+    '%s is not waited for without end',
+    async (_, greeting, timeouts) => {
+      const sockets: Socket[] = []
+      const server = createServer(socket => {
+        sockets.push(socket.on('error', () => undefined))
+        if (greeting !== '') socket.write(greeting)
+      })
+      await once(server.listen(0, '127.0.0.1'), 'listening')
+      const address = server.address()
+      const port = typeof address === 'object' ? address?.port : undefined
+      const mailer = createMailer(`smtp://127.0.0.1:${port}`, 'shop@example.com', timeouts)
+      const mail = { id: 'none', to: 'p@example.com', subject: 's', text: 't', html: 'h' }
+      expect(await mailer.send(mail, 60_000)).toMatchObject({ taken: false, kind: 'server' })
+      await mailer.close()
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    },
+    15_000,
+  )
 })
 
 describe('a server that takes long to say that it has a mail', () => {
