@@ -36,12 +36,16 @@ async function lasting(path: string, { access }: Person, headers: Headers = {}) 
     signal: leaving.signal,
   })
   const cut = () => leaving.abort()
-  const { status, body } = response
+  // A response that nobody holds any more is collected, and its body ends as if it were whole.
   const read = async (pauseMs?: number) => {
-    for await (const _ of body ?? []) if (pauseMs !== undefined) await sleep(pauseMs)
+    for await (const _ of response.body ?? []) if (pauseMs !== undefined) await sleep(pauseMs)
     return 'whole'
   }
-  return { status, cut, read: (pauseMs?: number) => read(pauseMs).catch(() => 'broken off') }
+  return {
+    status: response.status,
+    cut,
+    read: (pauseMs?: number) => read(pauseMs).catch(() => 'broken off'),
+  }
 }
 
 async function followed(path: string, person: Person, headers: Headers = {}): Promise<number> {
