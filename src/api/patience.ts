@@ -20,8 +20,8 @@ const lookEveryMs = 500
 /**
  * Answers 503 with Retry-After in the place of whoever has not answered `patienceMs` after the
  * request has come, or half a second later: 408 where the request itself is not all there. Cuts an
- * answer off that does not end. What was begun goes on: whoever asks again with the same
- * Idempotency-Key learns how it has ended.
+ * answer off that does not end, and a request that is answered and still does not end. What was
+ * begun goes on: whoever asks again with the same Idempotency-Key learns how it has ended.
  */
 export function usePatience(app: FastifyInstance, patienceMs: number): void {
   const waiting = new Places<FastifyReply>()
@@ -37,8 +37,10 @@ export function usePatience(app: FastifyInstance, patienceMs: number): void {
     waiting.leave(reply.place)
     reply.place = -1
   }
-  app.addHook('onResponse', (_, reply, done) => {
-    leave(reply)
+  app.addHook('onResponse', (request, reply, done) => {
+    // What is answered before all of it has come is waited for: the rest is read and dropped.
+    if (request.raw.complete) leave(reply)
+    else reply.deadline = Math.min(reply.deadline, performance.now() + patienceMs)
     done()
   })
   const look = () => {
@@ -55,6 +57,10 @@ export function usePatience(app: FastifyInstance, patienceMs: number): void {
 }
 
 function giveUp(reply: FastifyReply): void {
+  if (reply.raw.writableFinished) {
+    if (!reply.request.raw.complete) reply.request.raw.destroy()
+    return
+  }
   // Live connections are not waited for: `sent` says that their handler has taken the socket.
   if (reply.sent) return
   if (reply.raw.headersSent) reply.raw.destroy()

@@ -61,6 +61,7 @@ import { useSecureHeaders } from './secureHeaders.ts'
 import { useSerializers } from './serializing.ts'
 import { createStanding } from './standing.ts'
 import { answerStrays, useStrictHttp } from './strictHttp.ts'
+import { uploadTimeoutMs } from './uploads.ts'
 import { useValidators } from './validation.ts'
 
 declare module 'fastify' {
@@ -72,9 +73,9 @@ declare module 'fastify' {
 
 const bodyBytesMax = 64 * 1024
 const patienceMs = 10_000
-/** How long a client may take to send its headers, and all of its request. */
+/** How long a client may take to send its headers; the rest has the time that its route gives. */
 const headersMs = 15_000
-const requestMs = 28_000
+const requestMs = uploadTimeoutMs
 const frameBytesMax = 16 * 1024
 /** What scripts of other origins may read of our headers. */
 const exposed = [

@@ -5,6 +5,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { HttpProblem } from './problems.ts'
 
 export const uploadBytesMax = 64 * 1024 * 1024
+/** Over a slow line; no request may take longer to come. */
+export const uploadTimeoutMs = 600_000
 
 const formats = { 'text/csv': 'csv', 'application/x-ndjson': 'ndjson' } as const
 

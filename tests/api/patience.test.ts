@@ -2,7 +2,7 @@
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { type FastifyInstance, fastify } from 'fastify'
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { usePatience } from '../../src/api/patience.ts'
 import { handleError } from '../../src/api/problems.ts'
@@ -27,6 +27,11 @@ describe('a route that takes too long', () => {
       return reply.send(body)
     })
     app.post('/takes', async () => ({ ok: true }))
+    app.post('/patient', { config: { patienceMs: 60_000 } }, async () => ({ ok: true }))
+    const refuse = async (_: unknown, reply: FastifyReply) => reply.code(401).send({})
+    app.post('/refuses', { config: { patienceMs: 60_000 }, onRequest: refuse }, async () => ({
+      ok: true,
+    }))
     url = await app.listen({ host: '127.0.0.1', port: 0 })
   })
   afterAll(() => app.close())
@@ -56,6 +61,27 @@ describe('a route that takes too long', () => {
     const answer = await text(socket)
     expect(answer).toMatch(/^HTTP\/1.1 408 /)
     expect(answer).toContain('/problems/request/timeout')
+  })
+
+  it('ends a connection whose request goes on after its answer', async () => {
+    const { hostname, port } = new URL(url)
+    const socket = connect(Number(port), hostname)
+    const drip = setInterval(() => socket.write('x'), 100)
+    socket.on('error', () => undefined).on('close', () => clearInterval(drip))
+    socket.write('POST /refuses HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n')
+    socket.write('Content-Length: 10000\r\n\r\n{')
+    const answer = await text(socket).catch(String)
+    expect(answer).toMatch(/^(HTTP\/1.1 401 |Error: read ECONNRESET)/)
+  })
+
+  it('lets a file come as slowly as its route does', async () => {
+    const { hostname, port } = new URL(url)
+    const socket = connect(Number(port), hostname)
+    socket.write('POST /patient HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n')
+    socket.write('Connection: close\r\nContent-Length: 2\r\n\r\n{')
+    await new Promise(resolve => setTimeout(resolve, 1_200))
+    socket.write('}')
+    expect(await text(socket)).toMatch(/^HTTP\/1.1 200 /)
   })
 
   it('does not make others wait', async () => {

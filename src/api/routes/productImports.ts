@@ -18,7 +18,7 @@ import { createProgressStreams, wantsEvents } from '../progressStream.ts'
 import { readRoute } from '../readRoute.ts'
 import { commandHeaders, envelopeOf, requireKey } from '../requests.ts'
 import { count, nullable, problemResponses, text, time } from '../schemas.ts'
-import { pieces, uploadBytesMax, useUploads } from '../uploads.ts'
+import { pieces, uploadBytesMax, uploadTimeoutMs, useUploads } from '../uploads.ts'
 
 const tag = 'Catalogue'
 const access = ['admin'] as const
@@ -27,7 +27,6 @@ const columns =
   'sku, name, description, price (such as 12.50), currency (that of the shop), ' +
   'category (its name; made when missing), stock (as counted), featured, active'
 /** A large file over a slow line takes its time. */
-const uploadTimeoutMs = 600_000
 
 const progress = {
   id: Id,
