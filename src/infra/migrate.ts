@@ -20,6 +20,8 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
       db,
       provider: { getMigrations: readMigrations },
       migrationTableSchema: 'public',
+      // One can mend what stops those after it, and is applied late where they have been already.
+      allowUnorderedMigrations: true,
     })
     const { error, results = [] } = await migrator.migrateToLatest()
     if (error !== undefined) throw error
