@@ -1,4 +1,5 @@
 // What has to be settled before a person can be erased: orders that somebody still has to act on.
+import { hasOpenDispute } from '../domain/disputes.ts'
 import type { PlacedOrder } from '../domain/order.ts'
 import { cancel } from '../domain/orderDecisions.ts'
 import { mayMove } from '../domain/orderStates.ts'
@@ -9,13 +10,14 @@ import { callOffWaiting } from './orderMoney.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 
-/** Whether goods or money of an order are still owed to its customer. */
-function isOwing({ status, openPayment, openRefunds, refundDue, late }: PlacedOrder): boolean {
+/** Whether goods or money of an order are still owed, or a bank has to decide to whom they are. */
+function isOwing(order: PlacedOrder): boolean {
+  const { status, openPayment, openRefunds, refundDue, late, disputes } = order
   const isLateOpen = [...late.values()].some(({ returned, refundId }) => {
     return !returned && (refundId !== null || status !== 'paid')
   })
   const isMoneyMoving = openPayment !== null || openRefunds.size > 0 || refundDue > 0
-  return status === 'paid' || isMoneyMoving || isLateOpen
+  return status === 'paid' || isMoneyMoving || isLateOpen || hasOpenDispute(disputes)
 }
 
 /**
@@ -73,15 +75,17 @@ function refuseOwing(orders: readonly PlacedOrder[]): Rejection | undefined {
   const owing = orders.filter(isOwing)
   if (owing.length === 0) return undefined
   const detail =
-    'Some orders are not finished: they are to be sent, or money is on its way. ' +
-    'Wait until they are, or ask for them to be cancelled and paid back with cancelOpenOrders.'
+    'Some orders are not finished: they are to be sent, money is on its way, or a bank has still ' +
+    'to decide. Wait until they are, or ask for those that can be cancelled to be cancelled and ' +
+    'paid back with cancelOpenOrders.'
   return reject('customer/open-orders', detail, {
-    orders: owing.map(({ orderId, orderNumber, status, openRefunds, openPayment }) => ({
+    orders: owing.map(({ orderId, orderNumber, status, openRefunds, openPayment, disputes }) => ({
       orderId,
       orderNumber,
       status,
       openRefunds: openRefunds.size,
       paymentUnderWay: openPayment !== null,
+      openDispute: hasOpenDispute(disputes),
     })),
   })
 }

@@ -1,10 +1,11 @@
 // What the read models and the queues have of one person: for exports, and before an erasure.
 import { type Kysely, sql } from 'kysely'
+import { disputeStages } from '../domain/orderEvents.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 
-/** The orders of somebody that may still owe goods or money. */
+/** The orders of somebody that may still owe goods or money, or are disputed. */
 export async function unfinishedOrders(db: Db, customerId: string): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select o.order_id as id
@@ -13,6 +14,10 @@ export async function unfinishedOrders(db: Db, customerId: string): Promise<stri
     where o.customer_id = ${customerId} and (
       o.status in ('submitted', 'pending', 'paid')
       or p.submitted or p.paying or p.refund_due or p.settling or p.open_money <> '{}'
+      or exists (
+        select from disputes d
+        where d.order_id = o.order_id and d.state = any(${[...disputeStages]})
+      )
     )
   `.execute(db)
   return rows.map(({ id }) => id)

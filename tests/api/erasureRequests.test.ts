@@ -7,6 +7,7 @@ import { execute, systemEnvelope } from '../../src/commands/command.ts'
 import { registerCustomer } from '../../src/commands/customer.ts'
 import { payOrder } from '../../src/commands/order.ts'
 import { conclude, submit } from '../../src/domain/orderDecisions.ts'
+import { recordDispute } from '../../src/domain/providerMoney.ts'
 import { isRejection } from '../../src/domain/rejection.ts'
 import type { Client } from '../support/apiClient.ts'
 import { backUp } from '../support/backups.ts'
@@ -51,6 +52,29 @@ describe('a person with an order that is paid and not sent', () => {
     const person = await shop.person()
     const orderId = await paidOrder(person)
     expect((await moveOrder(shop, orderId, 'shipped')).status).toBe(200)
+    expect((await person.client.delete('/auth/profile', { password })).status).toBe(200)
+  })
+
+  it('is not erased while a bank has to decide about one, though it is sent', async () => {
+    const person = await shop.person()
+    const orderId = await paidOrder(person)
+    expect((await moveOrder(shop, orderId, 'shipped')).status).toBe(200)
+    const { orders } = shop.back.shop
+    const record = (outcome: 'lost' | null) =>
+      orders.decide(orderId, systemEnvelope('test', new Date()), state => {
+        if (state.status === 'none' || state.paidBy === null) throw new Error('not paid')
+        const { paymentId, provider } = state.paidBy
+        const ids = { disputeId: randomUUID(), paymentId, provider, reference: 'dp_1' }
+        const [known = ids.disputeId] = [...state.disputes.keys()]
+        const facts = { amount: gbp(100), reason: 'fraudulent', stage: 'needs_response' as const }
+        const times = { dueBy: null, asOf: outcome === null ? 1 : 2 }
+        return recordDispute(state, { ...ids, ...facts, ...times, disputeId: known, outcome })
+      })
+    await record(null)
+    const answer = await person.client.delete('/auth/profile', { password })
+    const problem = expectProblem(answer, 409, 'customer/open-orders')
+    expect(problem).toMatchObject({ orders: [{ orderId, status: 'shipped', openDispute: true }] })
+    await record('lost')
     expect((await person.client.delete('/auth/profile', { password })).status).toBe(200)
   })
 

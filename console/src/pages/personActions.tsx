@@ -78,6 +78,7 @@ interface OpenOrder {
   status: string
   openRefunds: number
   paymentUnderWay: boolean
+  openDispute: boolean
 }
 
 /** The orders that keep somebody from being erased; undefined when that was not the reason. */
@@ -153,7 +154,8 @@ function OpenOrders({ orders }: { orders: readonly OpenOrder[] }) {
   )
 }
 
-function reasonOf({ status, openRefunds, paymentUnderWay }: OpenOrder): string {
+function reasonOf({ status, openRefunds, paymentUnderWay, openDispute }: OpenOrder): string {
+  if (openDispute) return `${status}, and disputed: the bank has still to decide`
   if (paymentUnderWay) return 'a payment is under way'
   if (openRefunds > 0) return `${status}, and money is still to be paid back`
   return status === 'paid' ? 'paid, and not sent yet' : `${status}, and not settled yet`
