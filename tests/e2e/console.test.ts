@@ -1,6 +1,7 @@
 // The admin console in a real browser against a real shop: what staff does there happens.
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildConsole, isBuilt } from '../../console/building.ts'
@@ -151,6 +152,34 @@ inBrowser('a product', () => {
     const after = await shop.admin.client.get(`/products/${id}`)
     expect(after.body).toMatchObject({ ...theirs, description: 'Bright' })
     await expect.poll(() => name.inputValue(), patience).toBe(theirs.name)
+  })
+
+  it('keeps what is typed when its stock or images change, and overwrites nobody', async () => {
+    const { id } = await newProduct(shop, { name: 'Lantern untouched', stock: 5 })
+    await go(`/products/${id}`)
+    const name = page.getByLabel(/^Name/)
+    await name.fill('Lantern typed')
+    await press('Adjust stock')
+    await page.getByLabel(/^Pieces/).fill('7')
+    await press('Book')
+    await page.getByTestId('stock-On hand').getByText('12').waitFor()
+    const png = new URL('../../docs/images/mails.png', import.meta.url)
+    await page.locator('input[type=file]').setInputFiles(fileURLToPath(png))
+    await page.getByRole('button', { name: 'Take mails away' }).waitFor()
+    expect(await name.inputValue()).toBe('Lantern typed')
+    await press('Save')
+    await page.getByText('Element updated').waitFor()
+    await expect.poll(() => page.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true)
+    const { body } = await shop.admin.client.get(`/products/${id}`)
+    expect(body).toMatchObject({ name: 'Lantern typed', stock: { onHand: 12 } })
+    await name.fill('Lantern typed again')
+    await shop.admin.client.patch(`/products/${id}`, { name: 'Lantern of theirs', featured: true })
+    await press('Refresh')
+    await page.waitForLoadState('networkidle')
+    await press('Save')
+    await page.getByText('Somebody else changed this meanwhile').waitFor()
+    await press('Take theirs')
+    await expect.poll(() => name.inputValue(), patience).toBe('Lantern of theirs')
   })
 
   it('gets its stock adjusted, once for however often the button is pressed', async () => {
@@ -309,13 +338,17 @@ inBrowser('the staff', () => {
     const { id } = await newProduct(shop, { name: 'Lantern of before' })
     await shop.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
     await go(`/products/${id}`)
-    await page.getByLabel(/^Name/).fill('Lantern of nobody')
+    const name = page.getByLabel(/^Name/)
+    await name.fill('Lantern of nobody')
     await press('Restore product')
     await page.getByRole('dialog').getByRole('button', { name: 'Restore' }).click()
     await page.getByText('The product is back in the shop').waitFor()
     await page.getByRole('button', { name: 'Delete' }).waitFor()
     const { body } = await shop.anyone.get(`/products/${id}`)
     expect(body).toMatchObject({ name: 'Lantern of before' })
+    expect(await name.inputValue()).toBe('Lantern of nobody')
+    // A page with something unsaved is not left without a question.
+    await name.fill('Lantern of before')
   })
 
   it('sees a list of orders with all names after one request', async () => {

@@ -111,6 +111,12 @@ export function sendable(resource: string, data: object): Record<string, unknown
   return Object.fromEntries(Object.entries(data).filter(([key]) => fields.includes(key)))
 }
 
+/** Stock is none of a record's own fields: it moves with every order. */
+function hasSameFields(resource: string, one: object, other: object): boolean {
+  const { stock: _, ...changed } = sendable(resource, changesOf(one, other))
+  return Object.keys(changed).length === 0
+}
+
 export const dataProvider: DataProvider = {
   getList: list,
   async getOne(resource, { id }) {
@@ -139,9 +145,12 @@ export const dataProvider: DataProvider = {
   async update<Row extends RaRecord>(resource: string, params: UpdateParams<Row>) {
     const { id, data, previousData } = params
     const path = `${of(resource).path}/${id}`
-    const body = sendable(resource, changesOf(data, previousData))
+    const before: Partial<RaRecord> = data.filledFrom ?? previousData
+    const body = sendable(resource, changesOf(data, before))
     if (Object.keys(body).length === 0) return { data: await one<Row>(resource, id) }
-    const ifMatch: string = previousData.etag ?? (await one<Row>(resource, id)).etag
+    // Of a later version that differs in other things alone, such as images, nothing is overwritten.
+    const { etag: known } = hasSameFields(resource, before, previousData) ? previousData : before
+    const ifMatch: string = known ?? (await one<Row>(resource, id)).etag
     const { etag } = await withKey([path, ifMatch, body], key =>
       ask(path, { method: 'PATCH', body, ifMatch, key }),
     )

@@ -14,6 +14,7 @@ import {
   TextField,
   TextInput,
   Toolbar,
+  useEditContext,
   useRecordContext,
 } from 'react-admin'
 import { useCurrency } from '../api/currency.ts'
@@ -85,7 +86,8 @@ function EditForm() {
 }
 
 function EditToolbar() {
-  const product = useRecordContext<Product>()
+  // As it is in the shop: the form's own record is an older one while something is typed.
+  const { record: product } = useEditContext<Product>()
   return (
     <Toolbar sx={{ justifyContent: 'space-between' }}>
       <SaveButton alwaysEnable={false} />
@@ -93,6 +95,7 @@ function EditToolbar() {
         <RestoreButton product={product} />
       ) : (
         <DeleteButton
+          {...(product && { record: product })}
           mutationMode="pessimistic"
           confirmTitle="Take this product out of the shop?"
           confirmContent="It is not sold any more; its history and its orders stay."

@@ -17,6 +17,7 @@ import { useState } from 'react'
 import { HttpError, type Identifier, type RaRecord, useNotify, useRefresh } from 'react-admin'
 import { changesOf, dataProvider, sendable } from '../api/dataProvider.ts'
 import { formatMoney, isMoney } from '../money.ts'
+import type { Filled } from './keptRecord.tsx'
 
 /** An edit that was refused because the record is not what it was. */
 interface Conflict {
@@ -27,12 +28,20 @@ interface Conflict {
 
 type Refused = { [Field in keyof Conflict]?: Conflict[Field] | undefined }
 
+interface Form {
+  filled: { current: Filled }
+  /** Takes what is in the shop, whatever was typed. */
+  fillAnew(): void
+}
+
 /** What an edit page says when saving fails, and the dialog where somebody else was faster. */
-export function useConflicts(resource: string) {
+export function useConflicts(resource: string, { filled, fillAnew }: Form) {
   const [conflict, setConflict] = useState<Conflict>()
   const [fault, setFault] = useState<string>()
   const onError = (error: Error, refused: Refused | undefined) => {
-    const { id, data, previousData } = refused ?? {}
+    filled.current.isReleased = false
+    const { id, data } = refused ?? {}
+    const previousData = data?.filledFrom ?? refused?.previousData
     const isStale = error instanceof HttpError && error.status === 412
     if (isStale && id !== undefined && data !== undefined && previousData !== undefined) {
       setConflict({ id, data, previousData })
@@ -42,10 +51,15 @@ export function useConflicts(resource: string) {
   }
   const clear = (data: Partial<RaRecord>) => {
     setFault(undefined)
-    return data
+    filled.current.isReleased = true
+    return { ...data, filledFrom: filled.current.from }
   }
   const close = () => setConflict(undefined)
-  const dialog = conflict && <ConflictDialog {...{ resource, conflict, close }} />
+  const settled = () => {
+    fillAnew()
+    close()
+  }
+  const dialog = conflict && <ConflictDialog {...{ resource, conflict, close, settled }} />
   return { onError, fault, clear, dialog }
 }
 
@@ -53,9 +67,11 @@ interface ConflictProps {
   resource: string
   conflict: Conflict
   close(): void
+  /** The form takes what is in the shop. */
+  settled(): void
 }
 
-function ConflictDialog({ resource, conflict, close }: ConflictProps) {
+function ConflictDialog({ resource, conflict, close, settled }: ConflictProps) {
   const { id, data, previousData } = conflict
   const notify = useNotify()
   const refresh = useRefresh()
@@ -70,7 +86,7 @@ function ConflictDialog({ resource, conflict, close }: ConflictProps) {
   const fields = [...new Set([...Object.keys(mine), ...Object.keys(theirs)])]
   const settle = (message: string) => {
     notify(message, { type: 'info' })
-    close()
+    settled()
     refresh()
   }
   const saveMine = async () => {

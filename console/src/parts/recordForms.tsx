@@ -3,6 +3,7 @@ import { Alert, LinearProgress } from '@mui/material'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { Create, type CreateProps, Edit, type EditProps, SimpleForm } from 'react-admin'
 import { useConflicts } from './conflict.tsx'
+import { DirtyWatch, type Filled, FilledContext, useKeptRecord } from './keptRecord.tsx'
 import { LoadFault } from './recordList.tsx'
 
 interface RecordEditProps extends Pick<EditProps, 'title'> {
@@ -15,7 +16,9 @@ interface RecordEditProps extends Pick<EditProps, 'title'> {
  * or when it is looked at again, neither leaves the page nor takes the form away.
  */
 export function RecordEdit({ resource, children, ...rest }: RecordEditProps) {
-  const { onError, fault, clear, dialog } = useConflicts(resource)
+  const [filled, setFilled] = useState<{ current: Filled }>({ current: { isReleased: false } })
+  const fillAnew = () => setFilled({ current: { isReleased: true } })
+  const { onError, fault, clear, dialog } = useConflicts(resource, { filled, fillAnew })
   return (
     <Edit
       resource={resource}
@@ -31,9 +34,11 @@ export function RecordEdit({ resource, children, ...rest }: RecordEditProps) {
           {error && <LoadFault error={error} retry={refetch} />}
           {fault !== undefined && <FormFault>{fault}</FormFault>}
           {/* The list's copy has no version: what was typed into it would be lost. */}
-          {record?.etag !== undefined
-            ? children
-            : !error && <LinearProgress aria-label="Loading" />}
+          {record?.etag !== undefined ? (
+            <FilledContext value={filled}>{children}</FilledContext>
+          ) : (
+            !error && <LinearProgress aria-label="Loading" />
+          )}
           {dialog}
         </>
       )}
@@ -80,6 +85,12 @@ function FormFault({ children }: { children: string }) {
 type FormProps = React.ComponentProps<typeof SimpleForm>
 
 /** The form of a record, which is not left by mistake while something in it is not saved. */
-export function RecordForm(props: FormProps) {
-  return <SimpleForm warnWhenUnsavedChanges {...props} />
+export function RecordForm({ children, ...props }: FormProps) {
+  const { record, setDirty } = useKeptRecord()
+  return (
+    <SimpleForm warnWhenUnsavedChanges {...(record && { record })} {...props}>
+      {children}
+      <DirtyWatch tell={setDirty} />
+    </SimpleForm>
+  )
 }
