@@ -157,7 +157,9 @@ async function serve(config: Config, parts: WorkerParts, closers: Starting['clos
     ...parts,
     config,
     reactions,
-    productImports: createProductImports(pool, () => signals.send(importsChanged)),
+    productImports: createProductImports(pool, parts.importSeals, () =>
+      signals.send(importsChanged),
+    ),
     feed,
     positions: createPositions({
       readPositions: () => positionsOf(db),

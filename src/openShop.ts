@@ -1,6 +1,7 @@
 // Puts the shop together from its settings: the store, the codec, the aggregates, the accounts.
 import type { AccountServices, SharedPasswords } from './commands/accountPorts.ts'
 import type { AuditServices } from './commands/auditPorts.ts'
+import type { ImportSeals } from './commands/importPorts.ts'
 import type {
   CallbackBook,
   Codec,
@@ -34,6 +35,7 @@ import {
 } from './infra/database.ts'
 import { createAddresses } from './infra/emailAddresses.ts'
 import { createErasureList } from './infra/erasureList.ts'
+import { createImportSeals } from './infra/importSeals.ts'
 import { migrate } from './infra/migrate.ts'
 import { observedPayments } from './infra/observedPayments.ts'
 import { createPasswords } from './infra/passwords.ts'
@@ -66,6 +68,7 @@ export interface OpenShop {
   requestKeys: RequestKeys
   fingerprint: Fingerprint
   webhooks: Webhooks
+  importSeals: ImportSeals
   pool: Pool
   db: Database
   close(): Promise<void>
@@ -117,6 +120,7 @@ export async function openShop(
     requestKeys: createRequestKeys(secrets),
     fingerprint,
     webhooks: createWebhooks(pool, secrets),
+    importSeals: createImportSeals(secrets),
     pool,
     db,
     async close() {

@@ -63,7 +63,7 @@ export async function startWorkers(
   const webhooks = startWebhookJobs({ ...parts, db, connection, patience: config.webhookPatience })
   signals.on(webhooksWanted, webhooks.wake)
   closers.push(() => webhooks.close())
-  const imports = startProductImports({ db, shop, eventStore, codec, connection, log })
+  const imports = startProductImports({ ...parts, db, connection })
   signals.on(importsChanged, imports.wake)
   closers.push(() => imports.close())
   startProof(config, { ...parts, pool }, closers)

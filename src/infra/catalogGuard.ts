@@ -5,19 +5,20 @@ import type { StateFinding } from '../commands/auditPorts.ts'
 import type { Session } from './database.ts'
 
 const directory = new URL('../../migrations/', import.meta.url)
-const constraints = [
-  'events_pkey',
-  'events_stream_revision',
-  'events_event_id',
-  'events_in_the_log',
-] as const
+/** As PostgreSQL says them, but for quotes. */
+const constraints: Readonly<Record<string, string>> = {
+  events_pkey: 'PRIMARY KEY (position)',
+  events_stream_revision: 'UNIQUE (stream, revision)',
+  events_event_id: 'UNIQUE (event_id)',
+  events_in_the_log: 'CHECK (((position > 0) AND (revision >= 0)))',
+}
 
 interface Expected {
   /** The bodies of a function by its name: the newest of each form of its arguments. */
   functions: Map<string, Map<string, string>>
   triggers: Map<string, string>
-  /** Unique indexes, and tables that have a primary key. */
-  indexes: Set<string>
+  /** What unique indexes are on, by their names, and tables that have a primary key. */
+  indexes: Map<string, string>
   keyed: Set<string>
   migrations: string[]
 }
@@ -28,7 +29,7 @@ async function readExpected(): Promise<Expected> {
   const expected: Expected = {
     functions: new Map(),
     triggers: new Map(),
-    indexes: new Set(),
+    indexes: new Map(),
     keyed: new Set(),
     migrations: [],
   }
@@ -48,7 +49,8 @@ const keyedTable = new RegExp(
   'gi',
 )
 const uniqueIndex = new RegExp(
-  String.raw`create\s+unique\s+index\s+(?:if\s+not\s+exists\s+)?(\w+)\s+on\s+${table}`,
+  String.raw`create\s+unique\s+index\s+(?:if\s+not\s+exists\s+)?(\w+)\s+` +
+    String.raw`(on\s+${table}[^;]*)`,
   'gi',
 )
 const dropped = new RegExp(String.raw`drop\s+(?:table|index)\s+(?:if\s+exists\s+)?${table}`, 'gi')
@@ -58,13 +60,18 @@ function collectUnique(text: string, { indexes, keyed }: Expected): void {
   for (const [, name = '', columns = ''] of text.matchAll(keyedTable)) {
     if (/\bprimary\s+key\b/i.test(columns)) keyed.add(name)
   }
-  for (const [, name = '', on = ''] of text.matchAll(uniqueIndex)) {
-    indexes.add(`${on.split('.')[0]}.${name}`)
+  for (const [, name = '', what = '', on = ''] of text.matchAll(uniqueIndex)) {
+    indexes.set(`${on.split('.')[0]}.${name}`, plainIndex(what))
   }
   for (const [, name = ''] of text.matchAll(dropped)) {
     keyed.delete(name)
     indexes.delete(name)
   }
+}
+
+/** The definition of an index, however it is written. */
+function plainIndex(definition: string): string {
+  return definition.toLowerCase().replace(/using btree|[\s"]/g, '')
 }
 
 const name = String.raw`((?:eventstore|shop)\.\w+)`
@@ -130,14 +137,15 @@ const check = 'what keeps the log as it is'
 const found = (key: string, detail: string): StateFinding => ({ check, key, detail })
 
 async function* functionFindings(session: Session, { functions }: Expected) {
-  const { rows } = await session.query<{ name: string; body: string; definer: boolean }>(`
-    select n.nspname || '.' || p.proname as name, p.prosrc as body, p.prosecdef as definer
+  const { rows } = await session.query<{ name: string; body: string; is_set: boolean }>(`
+    select n.nspname || '.' || p.proname as name, p.prosrc as body,
+      p.prosecdef or p.proconfig is not null as is_set
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace
     where n.nspname in ('eventstore', 'shop')`)
   const bodies = (name: string) => [...(functions.get(name)?.values() ?? [])]
-  for (const { name, body, definer } of rows) {
+  for (const { name, body, is_set: isSet } of rows) {
     if (!functions.has(name)) yield found(`function ${name}`, 'No migration has made it.')
-    else if (!bodies(name).includes(body) || definer) {
+    else if (!bodies(name).includes(body) || isSet) {
       yield found(`function ${name}`, 'It is not the one that the migrations have made.')
     }
   }
@@ -154,7 +162,10 @@ async function* triggerFindings(session: Session, { triggers }: Expected) {
     from pg_trigger t
     join pg_class c on c.oid = t.tgrelid
     join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname in ('eventstore', 'shop') and not t.tgisinternal`)
+    join pg_proc f on f.oid = t.tgfoid
+    where n.nspname in ('eventstore', 'shop', 'readmodel')
+      -- Those of foreign keys. Of others it is only said that they are internal.
+      and not (t.tgisinternal and f.pronamespace = 'pg_catalog'::regnamespace)`)
   for (const { key, enabled, definition } of rows) {
     const parsed = new Map<string, string>()
     collectTriggers(definition, parsed)
@@ -173,12 +184,12 @@ async function* triggerFindings(session: Session, { triggers }: Expected) {
 async function* tableFindings(session: Session) {
   const { rows } = await session.query<{ key: string; detail: string }>(
     `
-    select 'constraint ' || wanted as key, 'It is gone.' as detail
-    from unnest($1::text[]) as wanted
-    where not exists (
-      select from pg_constraint
-      where conrelid = 'eventstore.events'::regclass and conname = wanted
-    )
+    select 'constraint ' || wanted as key,
+      case when oid is null then 'It is gone.' else 'It is another one.' end as detail
+    from unnest($1::text[], $2::text[]) as expected (wanted, definition)
+    left join pg_constraint on conrelid = 'eventstore.events'::regclass and conname = wanted
+    where oid is null
+      or replace(replace(pg_get_constraintdef(oid), ' NOT VALID', ''), '"', '') <> definition
     union all
     select 'index ' || indexrelid::regclass, 'It is not valid.'
     from pg_index
@@ -190,7 +201,7 @@ async function* tableFindings(session: Session) {
     union all
     select 'rule ' || schemaname || '.' || tablename || '.' || rulename, 'No migration has made it.'
     from pg_rules
-    where schemaname in ('eventstore', 'shop')
+    where schemaname in ('eventstore', 'shop', 'readmodel')
     union all
     select 'table ' || c.oid::regclass, 'It has policies for its rows, or is no table.'
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -202,28 +213,36 @@ async function* tableFindings(session: Session) {
     join pg_class c on c.oid = i.inhparent
     join pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ('eventstore', 'shop') and c.relkind <> 'I'`,
-    [constraints],
+    [Object.keys(constraints), Object.values(constraints)],
   )
   for (const { key, detail } of rows) yield found(key, detail)
 }
 
+const isOther = 'It is gone, or is not what the migrations made.'
+
 async function* uniqueFindings(session: Session, { indexes, keyed }: Expected) {
-  const { rows } = await session.query<{ key: string }>(
-    `select 'unique index ' || wanted as key
+  const there = await session.query<{ name: string; definition: string }>(
+    `select wanted as name, pg_get_indexdef(indexrelid) as definition
     from unnest($1::text[]) as wanted
-    where not exists (
-      select from pg_index
-      where indexrelid = to_regclass(wanted) and indisunique and indisvalid and indislive
-    )
-    union all
-    select 'primary key of ' || wanted
-    from unnest($2::text[]) as wanted
+    join pg_index on indexrelid = to_regclass(wanted)
+    where indisunique and indisvalid and indislive`,
+    [[...indexes.keys()]],
+  )
+  const definitions = new Map(
+    there.rows.map(row => [row.name, plainIndex(row.definition.replace(/^.*? ON /, 'on '))]),
+  )
+  for (const [name, definition] of indexes) {
+    if (definitions.get(name) !== definition) yield found(`unique index ${name}`, isOther)
+  }
+  const { rows } = await session.query<{ key: string }>(
+    `select 'primary key of ' || wanted as key
+    from unnest($1::text[]) as wanted
     where not exists (
       select from pg_constraint where conrelid = to_regclass(wanted) and contype = 'p'
     )`,
-    [[...indexes], [...keyed]],
+    [[...keyed]],
   )
-  for (const { key } of rows) yield found(key, 'It is gone, or is not what the migrations made.')
+  for (const { key } of rows) yield found(key, isOther)
 }
 
 /** Settings of roles and databases by which every session of the shop could be led astray. */
@@ -237,9 +256,11 @@ async function* settingFindings(session: Session) {
     where (setdatabase = 0 or datname = current_database())
       and setting ~ '^(session_replication_role|search_path|.*_preload_libraries|row_security)='
     union all
-    select 'setting session_replication_role=' || setting
+    select 'setting ' || name || '=' || reset_val
     from pg_settings
-    where name = 'session_replication_role' and reset_val <> 'origin'`)
+    where (name = 'session_replication_role' and reset_val <> 'origin')
+      -- What is named before it stands in the place of functions of PostgreSQL itself.
+      or (name = 'search_path' and reset_val ~ ',s*"?pg_catalog')`)
   for (const { key } of rows)
     yield found(key, 'It makes sessions pass triggers, or see other tables.')
 }

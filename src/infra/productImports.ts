@@ -1,5 +1,6 @@
 // Takes uploaded files in for the importer, and passes on what admins want of an import.
 import { createHash, randomUUID } from 'node:crypto'
+import type { ImportSeals } from '../commands/importPorts.ts'
 import type { Pool } from './database.ts'
 
 export interface Upload {
@@ -27,10 +28,14 @@ const bytesMax = 64 * 1024 * 1024
 const chunkBytes = 512 * 1024
 
 /** Imports in PostgreSQL; `changed` is told when there is something for the importer to do. */
-export function createProductImports(pool: Pool, changed: () => void): ProductImports {
+export function createProductImports(
+  pool: Pool,
+  seals: ImportSeals,
+  changed: () => void,
+): ProductImports {
   return {
     async receive(upload) {
-      const received = await receive(pool, upload)
+      const received = await receive({ pool, seals }, upload)
       if (received === 'queued') changed()
       return received
     },
@@ -44,33 +49,41 @@ export function createProductImports(pool: Pool, changed: () => void): ProductIm
     },
     async undo(importId, requestedBy) {
       await pool.query(
-        `update shop.product_imports set status = 'undoing', undo_requested_by = $2
+        `update shop.product_imports set status = 'undoing', undo_requested_by = $2,
+             undo_seal = $3
            where import_id = $1 and status in ('finished', 'cancelled') and not dry_run`,
-        [importId, requestedBy],
+        [importId, requestedBy, seals.ofUndo(importId, requestedBy)],
       )
       changed()
     },
   }
 }
 
-async function receive(pool: Pool, upload: Upload): Promise<Received> {
+interface Place {
+  pool: Pool
+  seals: ImportSeals
+}
+
+async function receive({ pool, seals }: Place, upload: Upload): Promise<Received> {
   const uploadId = randomUUID()
   try {
-    const file = await keep(pool, uploadId, upload.content)
+    const file = await keep({ pool, seals }, uploadId, upload.content)
     if (file === undefined) return await dropped(pool, uploadId, 'too-large')
     const { importId, correlationId, requestedBy, format, dryRun } = upload
+    const { digest, bytes } = file
+    const seal = seals.ofImport({ ...upload, uploadId, bytes })
     const { rowCount } = await pool.query(
       `insert into shop.product_imports (import_id, upload_id, correlation_id, requested_by, format,
-         dry_run, digest, bytes, status)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, 'queued')
+         dry_run, digest, bytes, seal, status)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'queued')
        on conflict (import_id) do nothing`,
-      [importId, uploadId, correlationId, requestedBy, format, dryRun, file.digest, file.bytes],
+      [importId, uploadId, correlationId, requestedBy, format, dryRun, digest, bytes, seal],
     )
     if (rowCount === 1) return 'queued'
     const { rows } = await pool.query(
       `select from shop.product_imports
        where import_id = $1 and digest = $2 and format = $3 and dry_run = $4`,
-      [importId, file.digest, format, dryRun],
+      [importId, digest, format, dryRun],
     )
     return await dropped(pool, uploadId, rows.length === 1 ? 'replayed' : 'other')
   } catch (error) {
@@ -80,14 +93,16 @@ async function receive(pool: Pool, upload: Upload): Promise<Received> {
 }
 
 /** Writes the file down piece by piece; undefined when it is too large. */
-async function keep(pool: Pool, uploadId: string, content: AsyncIterable<Buffer>) {
+async function keep({ pool, seals }: Place, uploadId: string, content: AsyncIterable<Buffer>) {
   const hash = createHash('sha256')
   let [bytes, sequence, waitingBytes] = [0, 0, 0]
   let waiting: Buffer[] = []
   const flush = async () => {
+    const piece = Buffer.concat(waiting)
     await pool.query(
-      `insert into shop.product_import_chunks (upload_id, sequence, content) values ($1, $2, $3)`,
-      [uploadId, sequence, Buffer.concat(waiting)],
+      `insert into shop.product_import_chunks (upload_id, sequence, content, seal)
+       values ($1, $2, $3, $4)`,
+      [uploadId, sequence, piece, seals.ofPiece(uploadId, sequence, piece)],
     )
     sequence += 1
     waiting = []

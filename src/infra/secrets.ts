@@ -19,6 +19,7 @@ const purposes = [
   'erasures',
   'event-seals',
   'fingerprints',
+  'imports',
   'pepper',
   'person-keys',
   'payment-callbacks',

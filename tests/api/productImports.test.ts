@@ -2,7 +2,8 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { dropStrayChunks } from '../../src/workers/productImports/importTables.ts'
+import { contentOf, dropStrayChunks } from '../../src/workers/productImports/importTables.ts'
+import { FileRefused } from '../../src/workers/productImports/rawRow.ts'
 import { expectProblem, gbp, newKey, newOrder, newProduct } from '../support/goods.ts'
 import {
   importFile,
@@ -297,6 +298,78 @@ describe('the pieces of a file', () => {
     await dropStrayChunks(shop.back.db)
     expect(await chunks()).toBe(1)
     await shop.back.pool.query('delete from shop.product_import_chunks')
+  })
+})
+
+describe('what somebody has written into the database', () => {
+  const run = (text: string, ...values: unknown[]) => shop.back.pool.query(text, values)
+  /** An import in the queue, of this file, as somebody writes it who has read another row. */
+  async function forge(content: string, like: string) {
+    const [importId, uploadId] = [newKey(), newKey()]
+    await run(
+      'insert into shop.product_import_chunks (upload_id, sequence, content) values ($1, 0, $2)',
+      ...[uploadId, Buffer.from(content)],
+    )
+    await run(
+      `insert into shop.product_imports (import_id, upload_id, correlation_id, requested_by, format,
+         dry_run, digest, bytes, status, seal)
+       select $1::uuid, $2::uuid, correlation_id, requested_by, format, false, digest, $3, 'queued',
+         seal
+       from shop.product_imports where import_id = $4`,
+      ...[importId, uploadId, content.length, like],
+    )
+    return importId
+  }
+
+  it('is not imported: a file of their own', async () => {
+    const { body } = await importFile(shop, 'sku,name,price\nforged-1,Forged,9')
+    const id = await forge('sku,price\nforged-1,0.01', body.id)
+    const ended = await until(shop, id, 'failed', 'finished')
+    expect(ended.body).toMatchObject({ status: 'failed', rows: null, changed: 0 })
+    expect(ended.body.problem).toMatch(/was written into the database/)
+    expect(await productBySku(shop, 'forged-1')).toMatchObject({ price: gbp(900) })
+  })
+
+  it('is not undone: an import whose undo nobody has asked for', async () => {
+    const { body } = await importFile(shop, 'sku,name,price\nforged-2,Forged,9')
+    await run(
+      `update shop.product_imports set status = 'undoing', undo_requested_by = requested_by
+       where import_id = $1`,
+      body.id,
+    )
+    await until(shop, body.id, 'finished', 'undone')
+    expect(await productBySku(shop, 'forged-2')).toMatchObject({ status: 'listed' })
+  })
+
+  it.each([
+    ['nothing', `update shop.product_import_chunks set seal = seal`, true],
+    ['a piece', `update shop.product_import_chunks set content = 'sku,name'`, false],
+    ['the order', `update shop.product_import_chunks set sequence = 1 - sequence`, false],
+    ['the end', 'delete from shop.product_import_chunks where sequence = 1', false],
+  ])('is not read in the place of an upload: %s', async (_, change, isRead) => {
+    const uploadId = newKey()
+    const pieces = ['sku,name\n', 'a,b\n'].map(text => Buffer.from(text))
+    for (const [n, piece] of pieces.entries()) {
+      await run(
+        `insert into shop.product_import_chunks (upload_id, sequence, content, seal)
+         values ($1, $2, $3, $4)`,
+        ...[uploadId, n, piece, shop.back.importSeals.ofPiece(uploadId, n, piece)],
+      )
+    }
+    // The key is checked row by row.
+    await run('alter table shop.product_import_chunks drop constraint product_import_chunks_pkey')
+    await run(change)
+    const parts = { db: shop.back.db, seals: shop.back.importSeals }
+    const read = async () => {
+      const whole: Buffer[] = []
+      const job = { upload_id: uploadId, bytes: 13n }
+      for await (const piece of contentOf(parts, job)) whole.push(piece)
+      return Buffer.concat(whole)
+    }
+    if (isRead) expect(await read()).toEqual(Buffer.concat(pieces))
+    else await expect(read()).rejects.toThrow(FileRefused)
+    await run('delete from shop.product_import_chunks')
+    await run('alter table shop.product_import_chunks add primary key (upload_id, sequence)')
   })
 })
 

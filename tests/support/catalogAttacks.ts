@@ -90,4 +90,54 @@ export const catalogAttacks: readonly [string, string, string, RegExp][] = [
        'alter database %I reset session_replication_role', current_database()); end $$`,
     /setting session_replication_role=replica of/,
   ],
+  [
+    'a trigger that says that it is internal',
+    `create function public.mine() returns trigger language plpgsql as 'begin return new; end';
+     create trigger mine before insert on shop.accounts
+     for each row execute function public.mine();
+     update pg_trigger set tgisinternal = true where tgname = 'mine'`,
+    `update pg_trigger set tgisinternal = false where tgname = 'mine';
+     drop function public.mine() cascade`,
+    /trigger shop.accounts.mine: No migration/,
+  ],
+  [
+    'a trigger on a read model',
+    `create function public.mine() returns trigger language plpgsql as 'begin return new; end';
+     create trigger mine before insert on readmodel.orders
+     for each row execute function public.mine()`,
+    'drop function public.mine() cascade',
+    /trigger readmodel.orders.mine: No migration/,
+  ],
+  [
+    'what a function of the log finds under the names that it uses',
+    `alter function eventstore.refuse_change() set search_path = 'public, pg_catalog'`,
+    'alter function eventstore.refuse_change() reset all',
+    /function eventstore.refuse_change: It is not the one/,
+  ],
+  [
+    'a constraint of the same name',
+    `alter table eventstore.events drop constraint events_stream_revision;
+     alter table eventstore.events
+       add constraint events_stream_revision unique (stream, revision, event_id)`,
+    `alter table eventstore.events drop constraint events_stream_revision;
+     alter table eventstore.events add constraint events_stream_revision unique (stream, revision)`,
+    /constraint events_stream_revision: It is another one/,
+  ],
+  [
+    'a check of the same name',
+    `alter table eventstore.events drop constraint events_in_the_log;
+     alter table eventstore.events add constraint events_in_the_log check (true)`,
+    `alter table eventstore.events drop constraint events_in_the_log;
+     alter table eventstore.events
+       add constraint events_in_the_log check (position > 0 and revision >= 0) not valid`,
+    /constraint events_in_the_log: It is another one/,
+  ],
+  [
+    'a unique index of the same name that leaves rows out',
+    `drop index shop.accounts_email;
+     create unique index accounts_email on shop.accounts (email_digest) where not confirmed`,
+    `drop index shop.accounts_email;
+     create unique index accounts_email on shop.accounts (email_digest)`,
+    /unique index shop.accounts_email: It is gone/,
+  ],
 ]

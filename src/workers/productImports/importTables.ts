@@ -1,10 +1,11 @@
 // What an import keeps in the database: the file, how far it is, what rows led to.
 
 import { type Kysely, sql } from 'kysely'
+import type { ImportSeals } from '../../commands/importPorts.ts'
 import type { ImportedRow, UndoneRow } from '../../commands/importProduct.ts'
 import { cutText } from '../../domain/text.ts'
 import type { Tables } from '../../projections/tables.ts'
-import type { Fault } from './rawRow.ts'
+import { type Fault, FileRefused } from './rawRow.ts'
 
 type Db = Kysely<Tables>
 
@@ -19,6 +20,9 @@ export interface ImportJob {
   status: string
   rows: number | null
   done: number
+  bytes: bigint
+  seal: string
+  undo_seal: string
 }
 
 export interface RowEnd {
@@ -57,25 +61,63 @@ export async function waitingImports(db: Db): Promise<string[]> {
 export async function loadImport(db: Db, importId: string): Promise<ImportJob | undefined> {
   const { rows } = await sql<ImportJob>`
     select import_id, upload_id, correlation_id, requested_by, undo_requested_by, format, dry_run,
-      status, rows, done
+      status, rows, done, bytes, seal, undo_seal
     from shop.product_imports
     where import_id = ${importId}
   `.execute(db)
   return rows[0]
 }
 
-/** The bytes of an uploaded file, a piece at a time. */
-export async function* contentOf(db: Db, uploadId: string): AsyncGenerator<Buffer> {
+const changed =
+  'The file is not the one that was uploaded: somebody has changed it in the database.'
+
+/** The bytes of an uploaded file, a piece at a time. Throws FileRefused where they are others. */
+export async function* contentOf(
+  { db, seals }: { db: Db; seals: ImportSeals },
+  { upload_id: uploadId, bytes }: Pick<ImportJob, 'upload_id' | 'bytes'>,
+): AsyncGenerator<Buffer> {
+  let read = 0n
   for (let sequence = 0; ; sequence += 1) {
-    const { rows } = await sql<{ content: Buffer }>`
-      select content
+    const { rows } = await sql<{ content: Buffer; seal: string }>`
+      select content, seal
       from shop.product_import_chunks
       where upload_id = ${uploadId} and sequence = ${sequence}
     `.execute(db)
     const [chunk] = rows
-    if (chunk === undefined) return
-    yield chunk.content
+    if (chunk === undefined) break
+    const { content, seal } = chunk
+    if (seal !== seals.ofPiece(uploadId, sequence, content)) throw new FileRefused(changed)
+    read += BigInt(content.length)
+    yield content
   }
+  if (read !== bytes) throw new FileRefused(changed)
+}
+
+/** Whether it is the shop that has taken an import in, and was asked to undo it where it is. */
+export function isOurs(seals: ImportSeals, job: ImportJob): boolean {
+  const taken = seals.ofImport({
+    importId: job.import_id,
+    uploadId: job.upload_id,
+    correlationId: job.correlation_id,
+    requestedBy: job.requested_by,
+    format: job.format,
+    dryRun: job.dry_run,
+    bytes: Number(job.bytes),
+  })
+  if (job.seal !== taken) return false
+  if (job.status !== 'undoing') return true
+  return job.undo_seal === seals.ofUndo(job.import_id, job.undo_requested_by ?? '')
+}
+
+/** Ends what the shop has not asked for: an import is refused, one that is done stays done. */
+export async function refuseForged(db: Db, job: ImportJob): Promise<void> {
+  const problem = 'The shop has not asked for this: it was written into the database.'
+  await markEnded(db, job, 'failed', problem)
+  await sql`
+    update shop.product_imports
+    set status = 'finished', undo_requested_by = null
+    where import_id = ${job.import_id} and status = 'undoing'
+  `.execute(db)
 }
 
 /** Says that an import is under way, and how many rows there are. */

@@ -1,12 +1,20 @@
 // Runs bulk imports as BullMQ jobs. The tables are the truth, Redis only the queue.
 import { type ConnectionOptions, Queue, Worker } from 'bullmq'
 import type { Kysely } from 'kysely'
+import type { ImportSeals } from '../../commands/importPorts.ts'
 import type { UndoParts } from '../../commands/importProduct.ts'
 import { within } from '../../kit/within.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { endOf, soon } from '../jobQueue.ts'
 import type { Log } from '../log.ts'
-import { dropStrayChunks, ImportMoved, loadImport, waitingImports } from './importTables.ts'
+import {
+  dropStrayChunks,
+  ImportMoved,
+  isOurs,
+  loadImport,
+  refuseForged,
+  waitingImports,
+} from './importTables.ts'
 import { runImport } from './runImport.ts'
 import { undoImport } from './undoImport.ts'
 
@@ -14,6 +22,7 @@ export interface ProductImportParts extends UndoParts {
   db: Kysely<Tables>
   connection: ConnectionOptions
   log: Log
+  importSeals: ImportSeals
 }
 
 interface ImportKey {
@@ -102,10 +111,15 @@ async function work(
 ): Promise<void> {
   const job = await loadImport(parts.db, importId)
   if (job === undefined) return
+  const { db, log, importSeals: seals } = parts
+  if (!isOurs(seals, job)) {
+    log.warn({ event: 'import-forged', importId }, 'an import that the shop has not asked for')
+    return refuseForged(db, job)
+  }
   try {
     if (job.status === 'undoing') await undoImport({ ...parts, signal }, job)
     else if (/^(queued|running|cancelling)$/.test(job.status)) {
-      await runImport({ ...parts, signal }, job)
+      await runImport({ ...parts, seals, signal }, job)
     }
   } catch (error) {
     // Whoever has moved it goes on with it.

@@ -1,6 +1,7 @@
 // Carries a bulk import out: looks the file through, then does its rows in batches, each recorded.
 import type { Kysely } from 'kysely'
 import { derivedId } from '../../commands/ids.ts'
+import type { ImportSeals } from '../../commands/importPorts.ts'
 import { importProduct, tryProduct } from '../../commands/importProduct.ts'
 import type { Envelope } from '../../commands/ports.ts'
 import type { Shop } from '../../commands/shop.ts'
@@ -27,6 +28,7 @@ export interface ImportParts {
   db: Kysely<Tables>
   shop: Shop
   log: Log
+  seals: ImportSeals
   /** Ends the run behind the batch that is under way; another run goes on from there. */
   signal: AbortSignal
 }
@@ -44,12 +46,17 @@ export async function runImport(parts: ImportParts, job: ImportJob): Promise<voi
   if (job.status === 'cancelling') return markEnded(db, job, 'cancelled')
   try {
     if (job.rows === null) await start(parts, job)
+    await runRows(parts, job)
   } catch (error) {
     if (!(error instanceof FileRefused)) throw error
-    return markEnded(db, job, 'failed', error.message)
+    await markEnded(db, job, 'failed', error.message)
   }
+}
+
+async function runRows(parts: ImportParts, job: ImportJob): Promise<void> {
+  const { db } = parts
   let { done } = job
-  for await (const batch of batchesBehind(rowsOf(db, job), done)) {
+  for await (const batch of batchesBehind(rowsOf(parts, job), done)) {
     if (parts.signal.aborted) return
     const doing = async () => {
       const ends = await carryOut(parts, job, batch)
@@ -67,15 +74,15 @@ async function start(parts: ImportParts, job: ImportJob): Promise<void> {
   await markStarted(parts.db, job.import_id, rows)
 }
 
-function rowsOf(db: Kysely<Tables>, { format, upload_id }: ImportJob): AsyncIterable<RawRow> {
-  const content = contentOf(db, upload_id)
-  return format === 'csv' ? readCsv(content) : readNdjson(content)
+function rowsOf(parts: ImportParts, job: ImportJob): AsyncIterable<RawRow> {
+  const content = contentOf(parts, job)
+  return job.format === 'csv' ? readCsv(content) : readNdjson(content)
 }
 
 /** Reads the whole file before anything is done, so that a broken one changes nothing. */
-async function countRows({ db }: ImportParts, job: ImportJob): Promise<number> {
+async function countRows(parts: ImportParts, job: ImportJob): Promise<number> {
   let rows = 0
-  for await (const _ of rowsOf(db, job)) {
+  for await (const _ of rowsOf(parts, job)) {
     rows += 1
     if (rows > rowsMax) throw new FileRefused(`The file has more than ${rowsMax} rows.`)
   }

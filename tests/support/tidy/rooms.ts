@@ -13,7 +13,8 @@ interface Room {
 const nothing = /^$/
 /** Small pieces that know nothing of a shop. */
 const kit = /^kit\//
-const ports = /^commands\/(ports|accountPorts|auditPorts|erasurePorts|imagePorts|webhookPorts)\.ts$/
+const ports =
+  /^commands\/(ports|accountPorts|auditPorts|erasurePorts|imagePorts|importPorts|webhookPorts)\.ts$/
 const storePort = /^eventstore\/port\.ts$/
 /** What is counted and traced: every room but the domain may say it. */
 const observing = /^(metrics|tracing|health)\.ts$/
