@@ -59,6 +59,19 @@ describe('submitting an order', () => {
       .when(state => submit(state, submission({ lines: [] })))
       .thenRejected('cart/empty'))
 
+  it('is refused above what a number can say exactly, in pieces and in money', () => {
+    const most = submission({ total: gbp(9_007_199_254_740_991) })
+    givenOrder()
+      .when(state => submit(state, most))
+      .then([{ type: 'OrderSubmitted', data: most }])
+    const lines = [orderLine({ quantity: 1_000_000 }), orderLine({ quantity: 1 })]
+    for (const changes of [{ total: gbp(9_007_199_254_740_992) }, { lines }]) {
+      givenOrder()
+        .when(state => submit(state, submission(changes)))
+        .thenRejected('cart/quantity-limit', { limit: 1_000_000 })
+    }
+  })
+
   it('happens once', () =>
     givenOrder(submitted)
       .when(state => submit(state, submission({ total: gbp(1) })))

@@ -73,6 +73,19 @@ describe('the limit of refunds', () => {
       .thenRejected('order/refund-exceeds-capture', { refundable: gbp(550) })
   })
 
+  it('is refused above what is left beside a refund that is under way', () => {
+    const requested: OrderEvent = {
+      type: 'RefundRequested',
+      data: { orderId, ...back(800, sampleId(63)) },
+    }
+    const other = givenOrder(submitted, placed, paid, requested)
+    other
+      .when(state => refund(state, back(51)))
+      .thenRejected('order/refund-exceeds-capture', { refundable: gbp(50) })
+    other.when(state => refund(state, back(50))).then([refunded(50)])
+    other.when(state => refund(state, back(800, sampleId(63)))).then([refunded(800, sampleId(63))])
+  })
+
   it('is refused in another currency', () =>
     givenOrder(submitted, placed, paid)
       .when(state => refund(state, { ...back(1), amount: { amount: 1, currency: 'EUR' } }))

@@ -1,6 +1,7 @@
 // Cached answers: old as soon as the catalogue has changed, computed once, and never mixed up.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type AnswerCacheOptions, createAnswerCache } from '../../src/infra/answerCache.ts'
+import { createAnswerStore } from '../../src/infra/answerStore.ts'
 import { createRedis, type Redis } from '../../src/infra/redis.ts'
 import { noMetrics } from '../../src/metrics.ts'
 import { type TestRedis, testRedis } from '../support/redis.ts'
@@ -235,6 +236,17 @@ describe('what the cache takes in Redis', () => {
     }
   })
 
+  it('stays below its bound in number, and is nothing of a version that has ended', async () => {
+    const store = createAnswerStore(redis, 1e9)
+    await redis.set('answers:version', 'now')
+    const many = Array.from({ length: 10_001 }, (_, n) => [`field-${n}`, 'x']).flat()
+    await redis.hset('answers:now', ...many)
+    expect(await store.keep('now.1', 'one more', 'text')).toBe('stored')
+    expect((await held()).entries).toEqual({ 'one more': 'text' })
+    expect(await store.keep('before.1', 'late', 'text')).toBe('outdated')
+    expect(await redis.exists('answers:before')).toBe(0)
+  })
+
   it('is given up when Redis is full: answers are computed, and that is counted', async () => {
     const written: string[] = []
     const metrics = { ...noMetrics, cacheWrite: (result: string) => written.push(result) }
@@ -281,6 +293,45 @@ describe('what this process believes of the catalogue', () => {
     expect([cache.generation(), asked]).toEqual(['8.', 3])
     vi.advanceTimersByTime(2)
     expect(cache.generation()).toBeUndefined()
+  })
+})
+
+describe('what this process keeps of answers', () => {
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+
+  it('is looked up again after ten seconds, however sure it is', async () => {
+    const { ask } = process()
+    const { state, compute } = table('x')
+    const real = performance.now.bind(performance)
+    let ahead = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => real() + ahead)
+    await ask(compute)
+    await waitFor(
+      'a second look',
+      async () => {
+        ahead += 11_000
+        await redis.del((await held()).name)
+        await ask(compute)
+        return state.asked > 1
+      },
+      1_000_000,
+    )
+  })
+
+  it('is sixteen megabytes at most, and the oldest goes first', async () => {
+    const { ask } = process()
+    const first = table('first')
+    await ask(first.compute)
+    const own = key
+    for (let each = 0; each < 10; each += 1) {
+      key = `big-${each}`
+      await ask(table('x'.repeat(1_000_000)).compute)
+    }
+    key = own
+    await ask(first.compute)
+    expect(first.state.asked).toBe(2)
   })
 })
 
