@@ -33,9 +33,8 @@ const transport = createTransport({
   url: smtpUrl,
   pool: true,
   maxConnections: 6,
-  dnsTimeout: timeouts.connectMs,
+  // Of all of it: from the look-up of the name to the greeting.
   connectionTimeout: timeouts.connectMs,
-  greetingTimeout: timeouts.connectMs,
   socketTimeout: timeouts.silenceMs,
   disableFileAccess: true,
   disableUrlAccess: true,

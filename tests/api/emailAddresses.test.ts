@@ -17,6 +17,10 @@ const signIn = async (email: string, using = password) =>
 const profileOf = async (person: Person) => (await person.client.get('/auth/profile')).body
 const ask = (person: Person, email: string) =>
   person.client.patch('/auth/profile', { email, currentPassword })
+const lockedOf = async ({ id }: Person) => {
+  const found = 'select disabled from shop.accounts where customer_id = $1'
+  return (await shop.back.pool.query<{ disabled: boolean }>(found, [id])).rows[0]?.disabled
+}
 const confirm = (token: string) => shop.anyone.post('/auth/email/confirm', { token })
 
 describe('a new account', () => {
@@ -157,6 +161,18 @@ describe('links', () => {
       expect((await confirm(each)).status).toBe(400)
     }
     expect((await profileOf(person)).emailConfirmed).toBe(false)
+  })
+
+  it('confirm nothing of an account that is locked out', async () => {
+    const person = await shop.person()
+    const token = await confirmToken(shop, person.email)
+    const { admin } = shop
+    const path = `/admin/users/${person.id}`
+    await admin.client.patch(path, { disabled: true }, { ifMatch: '*' })
+    const { addresses } = shop.back.accounts
+    await waitFor('the account to be locked', async () => (await lockedOf(person)) === true)
+    expect((await confirm(token)).status).toBe(400)
+    expect((await addresses.standing(person.id))?.isConfirmed).toBe(false)
   })
 
   it('lead to a page that asks before it confirms', async () => {

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createNotificationFeed, type NotificationFeed } from '../../src/api/feed.ts'
+import { openStream } from '../../src/api/orderStream.ts'
 import { createDatabase, createPool, type Database, type Pool } from '../../src/infra/database.ts'
 import type { Notification } from '../../src/projections/orderQueries.ts'
 import { orderTeller } from '../../src/workers/orderTeller.ts'
@@ -100,4 +101,24 @@ describe('news that a projector tells', () => {
     await waitFor('what is new', () => heard.length === 1)
     expect(heard).toEqual([only])
   })
+})
+
+it.each([
+  [true, 1],
+  [false, 0],
+])('what was missed is told where its reader may hear it still (%s)', async (may, messages) => {
+  feed = await createNotificationFeed(db)
+  const missed = notification()
+  await write(missed)
+  const eventStore = { head: async () => missed.position }
+  const told: object[] = []
+  // It needs no more of a shop than this.
+  const stream = openStream({ feed, eventStore } as never, {
+    customerId: sampleId(5),
+    write: message => told.push(message),
+    mayHear: async () => may,
+  })
+  await stream.resume(missed.position - 1n)
+  expect(told).toHaveLength(messages)
+  stream.end()
 })

@@ -56,6 +56,18 @@ describe('a step that another process has taken, with other events since', () =>
   })
 })
 
+it('a step is another event where it was decided otherwise, and only there', async () => {
+  const idOf = async (pieces: number) => {
+    const store = memoryEventStore()
+    await newProcess(store).decide(productId, step(1), receive(pieces))
+    for await (const { id } of store.readAll()) return id
+    return ''
+  }
+  const [one, other, again] = [await idOf(3), await idOf(4), await idOf(3)]
+  expect(again).toBe(one)
+  expect(other).not.toBe(one)
+})
+
 /** A store whose answer to the next append is changed on its way. */
 function answering(store: EventStore, change: (result: AppendResult) => AppendResult): EventStore {
   let left = 1

@@ -115,6 +115,11 @@ describe('a refund that failed', () => {
       ])
   })
 
+  it('is refused where it was more than has been paid back', () =>
+    givenOrder(...bought, made(300))
+      .when(state => recordRefund(state, told(301, { hasFailed: true })))
+      .thenRejected('payment/mismatch'))
+
   it('stays failed, whatever comes after', () => {
     for (const hasFailed of [false, true]) {
       givenOrder(...bought, made(300), reversed)
@@ -246,7 +251,8 @@ describe('a dispute', () => {
         .when(state => requestRefund(state, asked))
         .thenRejected('order/refund-exceeds-capture', { refundable: gbp(0) })
     }
-    const free = [[opened(), closed('won')], [opened({ stage: 'inquiry' })], []]
+    const ofLateMoney = [opened({ paymentId: sampleId(52) })]
+    const free = [[opened(), closed('won')], [opened({ stage: 'inquiry' })], ofLateMoney, []]
     for (const events of free) {
       givenOrder(...bought, ...events)
         .when(state => requestRefund(state, asked))

@@ -310,6 +310,13 @@ describe('an event type that has changed its shape', () => {
   it('is read through the upcasters of all versions in between', async () =>
     expect(await codecOf(third, upcasters).decode(await old())).toMatchObject({ data: now }))
 
+  it('is OrderShipped, of which version 1 had no tracking number sometimes', async () => {
+    const shipped = { type: 'OrderShipped', data: { orderId: sampleId(11), tracking: null } }
+    const { metadata, ...rest } = await codec.encode(shipped, sampleId(1), envelope)
+    const before = { ...rest, data: { orderId: sampleId(11) }, metadata: { ...metadata, v: 1 } }
+    expect((await codec.decode(recorded(before))).data).toEqual(shipped.data)
+  })
+
   it('is written in its newest version, and then read as it is', async () => {
     const newest = codecOf(third, upcasters)
     const written = await newest.encode({ type: 'Weighed', data: now }, sampleId(1), envelope)

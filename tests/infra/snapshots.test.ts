@@ -1,8 +1,10 @@
-// What is kept under a seal: snapshots, of which the newest stays, and the mark of the signer.
+// What is kept under a seal: events, snapshots, of which the newest stays, the mark of the signer.
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Snapshot } from '../../src/commands/ports.ts'
+import { watchSeals } from '../../src/commands/sealCheck.ts'
+import { createEventSeals } from '../../src/eventstore/eventSeals.ts'
 import {
   createHighWaterMarks,
   filePlace,
@@ -131,5 +133,53 @@ describe('the mark of the signer', () => {
     expect(await createHighWaterMarks(pool, secrets, [moved]).newest()).toBeUndefined()
     await elsewhere.end()
     await other.drop()
+  })
+})
+
+describe('the seal of an event', () => {
+  const seals = createEventSeals(secrets.key('event-seals'))
+  const event = {
+    id: randomUUID(),
+    type: 'StockCounted',
+    data: { counted: 3 },
+    metadata: { v: 1, at: '2026-02-03T04:05:06.789Z' },
+  }
+  const place = { stream: 'stock-1', revision: 7, position: 42n, recordedAt: new Date() }
+  const recorded = (revision?: number) => ({ ...seals.seal('stock-1', revision, event), ...place })
+
+  it('is right where the event was appended', () => {
+    expect(seals.stateOf(recorded(7))).toBe('sealed')
+    expect(seals.stateOf(recorded())).toBe('sealed')
+    expect(seals.stateOf({ ...event, ...place })).toBe('unsealed')
+  })
+
+  it.each([
+    ['stream', { stream: 'stock-2' }],
+    ['revision', { revision: 8 }],
+    ['id', { id: randomUUID() }],
+    ['type', { type: 'StockAdjusted' }],
+    ['data', { data: { counted: 4 } }],
+  ])('is not with another %s', (_, change) => {
+    expect(seals.stateOf({ ...recorded(7), ...change })).toBe('forged')
+  })
+
+  it('may be missing before the first that has one, and no more behind it', () => {
+    const [sealed, unsealed] = [recorded(7), { ...event, ...place }]
+    const faultOf = watchSeals(seals)
+    const faults = [unsealed, sealed, unsealed, sealed].map(each => faultOf(each)?.problem)
+    expect(faults).toEqual([undefined, undefined, 'unsealed', undefined])
+    expect(watchSeals(seals, true)(unsealed)?.problem).toBe('unsealed')
+    expect(watchSeals(seals)({ ...sealed, revision: 8 })?.problem).toBe('unsealed')
+  })
+
+  it('is not with other metadata, nor with another seal', () => {
+    const sealed = recorded(7)
+    const mac = String(sealed.metadata.mac)
+    for (const changed of [{ v: 2 }, { mac: `a${mac.slice(1)}` }, { mac: 1 }, { mac: '' }]) {
+      const metadata = { ...sealed.metadata, ...changed }
+      expect(seals.stateOf({ ...sealed, metadata })).toBe('forged')
+    }
+    const other = createEventSeals(createSecrets(new Secret('t'.repeat(32))).key('event-seals'))
+    expect(other.stateOf(sealed)).toBe('forged')
   })
 })

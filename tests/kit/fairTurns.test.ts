@@ -1,5 +1,6 @@
 // Turns: nobody is kept waiting by how much somebody else asks for.
 import { describe, expect, it } from 'vitest'
+import { createFairPlaces } from '../../src/kit/fairPlaces.ts'
 import { createFairTurns } from '../../src/kit/fairTurns.ts'
 
 const crowded = () => new Error('crowded')
@@ -100,5 +101,62 @@ describe('turns', () => {
     await expect(broken).rejects.toThrow('broken')
     await settle()
     expect(begun).toEqual(['x:b'])
+  })
+})
+
+describe('places', () => {
+  /** How many of those who ask one after the other get one. */
+  const taken = (
+    places: ReturnType<typeof createFairPlaces>,
+    asking: { by: string; from: string; level?: number }[],
+  ) => asking.map(each => places.take({ level: 0, ...each })).filter(Boolean).length
+  const times = <T>(count: number, each: (n: number) => T) =>
+    Array.from({ length: count }, (_, n) => each(n))
+
+  it('are half for one caller alone, so that another finds one', () => {
+    const places = createFairPlaces([10])
+    expect(
+      taken(
+        places,
+        times(20, () => ({ by: 'a', from: 'here' })),
+      ),
+    ).toBe(5)
+    expect(
+      taken(
+        places,
+        times(20, () => ({ by: 'b', from: 'there' })),
+      ),
+    ).toBe(3)
+    expect(taken(places, [{ by: 'c', from: 'elsewhere' }])).toBe(1)
+  })
+
+  it('are not all for one address, however many callers it has', () => {
+    const places = createFairPlaces([10])
+    expect(
+      taken(
+        places,
+        times(20, n => ({ by: `a${n}`, from: 'here' })),
+      ),
+    ).toBe(8)
+    expect(taken(places, [{ by: 'b', from: 'there' }])).toBe(1)
+  })
+
+  it('are kept for those of a higher level', () => {
+    const places = createFairPlaces([2, 5])
+    const strangers = times(9, n => ({ by: `a${n}`, from: `a${n}` }))
+    expect(taken(places, strangers)).toBe(2)
+    const customers = times(9, n => ({ by: `b${n}`, from: `b${n}`, level: 1 }))
+    expect(taken(places, customers)).toBe(3)
+  })
+
+  it('are so many for each at most, and free again once', () => {
+    const places = createFairPlaces([100], 2)
+    const ask = () => places.take({ by: 'a', from: 'here', level: 0 })
+    const [first] = [ask(), ask()]
+    expect(ask()).toBeUndefined()
+    first?.()
+    first?.()
+    expect(ask()).toBeDefined()
+    expect(ask()).toBeUndefined()
   })
 })
