@@ -3,7 +3,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { buildConsole, isBuilt } from '../../console/building.ts'
 import { browserPath, newTab, openBrowser } from '../support/browser.ts'
-import { gbp, newOrder, newProduct } from '../support/goods.ts'
+import { gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { password, startTestShop, type TestShop } from '../support/testShop.ts'
 
 const chromium = browserPath()
@@ -215,6 +215,8 @@ inBrowser('a list', () => {
       await go(`/${list}`)
       const row = page.locator(`main a[href*="#/${list}/"]:not([href$="/create"])`).first()
       await row.waitFor()
+      const search = page.locator('main').getByRole('textbox')
+      expect(await search.getAttribute('aria-label')).toMatch(/^Search: /)
       await page.locator('body').click({ position: { x: 1, y: 1 } })
       const isReached = () => row.evaluate(link => link.matches(':focus-visible'))
       for (let step = 0; step < 60 && !(await isReached()); step += 1) {
@@ -226,5 +228,83 @@ inBrowser('a list', () => {
       await page.keyboard.press('Enter')
       await page.waitForURL(new RegExp(`#/${list}/[0-9a-f-]{36}`))
     }
+  })
+})
+
+inBrowser('what the staff enters', () => {
+  it('is a new record, with what was emptied again left out', async () => {
+    await go('/products/create')
+    for (const field of [/^SKU/, /^Pieces/]) {
+      await page.getByLabel(field).fill('1')
+      await page.getByLabel(field).fill('')
+    }
+    await page.getByLabel(/^Name/).fill('Lamp of second thoughts')
+    await page.getByLabel(/^Price/).fill('1,5')
+    await press('Save')
+    await page.waitForURL(/#\/products\/[0-9a-f-]{36}$/)
+    const id = page.url().slice(-36)
+    expect(await productOf(id)).toMatchObject({ price: gbp(150), stock: { onHand: 0 } })
+  })
+
+  it('is a whole number of pieces, or nothing is booked', async () => {
+    const { id } = await newProduct(shop, { stock: 5 })
+    await go(`/products/${id}`)
+    await press('Adjust stock')
+    const pieces = page.getByLabel(/^Pieces/)
+    for (const wrong of ['1,5', '1e3', '']) {
+      await pieces.pressSequentially(wrong)
+      await press('Book')
+      expect(await pieces.evaluate(field => field.matches(':invalid'))).toBe(true)
+      await pieces.fill('')
+    }
+    await pieces.fill('+2')
+    await press('Book')
+    await page.getByTestId('stock-On hand').getByText('7', { exact: true }).waitFor()
+  })
+
+  it('does not empty a delivery, and pays nothing back that is on its way', async () => {
+    const { id: productId } = await newProduct(shop)
+    const { body: order } = await newOrder(await shop.person(), productId)
+    await moveOrder(shop, order.id, 'paid')
+    await go(`/orders/${order.id}/show`)
+    await press('Change delivery')
+    await page.getByLabel(/^Phone/).fill('')
+    await page.getByLabel(/^Reason/).fill('asked for')
+    await press('Save')
+    expect(await page.getByLabel(/^Phone/).evaluate(field => field.matches(':invalid'))).toBe(true)
+    await press('Not now')
+    const refund = { amount: gbp(400), reason: 'scratched' }
+    const { body } = await shop.admin.client.post(`/orders/${order.id}/refunds`, refund)
+    await shop.admin.client.get(`/orders/${order.id}`, { after: body.position })
+    await press('Refresh')
+    await page.getByRole('region', { name: 'Refunds and disputes' }).waitFor()
+    await press('Refund')
+    await expect.poll(() => page.getByLabel(/^Amount/).inputValue(), patience).toBe('0.25')
+  })
+})
+
+inBrowser('a report', () => {
+  it('ends with the day that it is in the shop, and says what it leaves out', async () => {
+    const line = (key: string) => ({
+      ...{ key, name: key, orders: 1, quantity: 2 },
+      ...{ gross: gbp(500), returned: gbp(0), net: gbp(500) },
+    })
+    const asked: string[] = []
+    await page.route('**/reports/sales?**', route => {
+      const query = new URL(route.request().url()).searchParams
+      asked.push(`${query.get('by')} ${query.get('from')}`)
+      const isDay = query.get('by') === 'day'
+      const data = isDay ? [line('2026-03-02')] : Array.from('abcdefghij', line)
+      const json = { by: query.get('by'), data, total: isDay ? 1 : 32, timeZone: 'Asia/Tokyo' }
+      return route.fulfill({ json })
+    })
+    await page.clock.setFixedTime(new Date('2026-03-01T16:00:00Z'))
+    await go('/sales')
+    await page.reload()
+    await page.getByLabel('Time').selectOption('7')
+    await page.getByText('The first 10 of 32').first().waitFor()
+    const today = page.getByRole('row', { name: /^2026-03-02 £5\.00 in 1 orders/ })
+    await today.waitFor({ state: 'attached' })
+    expect(asked).toContain('product 2026-02-24')
   })
 })

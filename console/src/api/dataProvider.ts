@@ -117,6 +117,11 @@ function hasSameFields(resource: string, one: object, other: object): boolean {
   return Object.keys(changed).length === 0
 }
 
+/** A field of a new record that was filled in and emptied again is one that was left out. */
+function filledIn(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
+}
+
 export const dataProvider: DataProvider = {
   getList: list,
   async getOne(resource, { id }) {
@@ -136,7 +141,7 @@ export const dataProvider: DataProvider = {
   },
   async create<_, Row extends RaRecord>(resource: string, { data }: { data: object }) {
     const { path } = of(resource)
-    const body = sendable(resource, data)
+    const body = filledIn(sendable(resource, data))
     const { body: made } = await withKey([path, body], key =>
       ask<Row>(path, { method: 'POST', body, key }),
     )

@@ -6,16 +6,16 @@ import {
   BooleanInput,
   DataTable,
   required,
-  SearchInput,
   SimpleList,
   TextInput,
   useCanAccess,
 } from 'react-admin'
 import type { Category } from '../api/shapes.ts'
+import { listSearch } from '../parts/listSearch.tsx'
 import { RecordCreate, RecordEdit, RecordForm } from '../parts/recordForms.tsx'
 import { RecordList, RecordTable } from '../parts/recordList.tsx'
 
-const filters = [<SearchInput key="search" source="search" alwaysOn />]
+const filters = [listSearch({ placeholder: 'Name' })]
 
 export function CategoryList() {
   const isSmall = useMediaQuery<Theme>(theme => theme.breakpoints.down('md'))

@@ -37,6 +37,7 @@ export function DeliveryDialog({ order, close }: DeliveryDialogProps) {
     >
       <TextField
         label="Address"
+        required={order.shippingAddress !== null}
         multiline
         minRows={3}
         autoFocus
@@ -45,13 +46,15 @@ export function DeliveryDialog({ order, close }: DeliveryDialogProps) {
         slotProps={{ htmlInput: { maxLength: 1_000 } }}
       />
       <TextField
-        label="Country"
+        label="Country (such as GB)"
+        required={order.country !== null}
         value={country}
         onChange={event => setCountry(event.target.value)}
         slotProps={{ htmlInput: { maxLength: 60 } }}
       />
       <TextField
         label="Phone"
+        required={order.phoneNumber !== null}
         value={phone}
         onChange={event => setPhone(event.target.value)}
         slotProps={{ htmlInput: { maxLength: 40 } }}

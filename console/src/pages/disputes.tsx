@@ -159,7 +159,15 @@ function FindingTable({ findings }: { findings: readonly PaymentFinding[] }) {
               </TableCell>
               <TableCell>{timeText(finding.foundAt)}</TableCell>
               <TableCell>
-                {mayResolve && <Button onClick={() => setResolving(finding)}>Seen to</Button>}
+                {mayResolve && (
+                  <Button
+                    aria-label={`Seen to: ${finding.kind} ${finding.reference}`}
+                    sx={{ whiteSpace: 'nowrap' }}
+                    onClick={() => setResolving(finding)}
+                  >
+                    Seen to
+                  </Button>
+                )}
               </TableCell>
             </TableRow>
           ))}

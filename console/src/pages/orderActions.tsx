@@ -49,7 +49,7 @@ export function OrderActions({ order }: { order: Order }) {
     },
     refunded: {
       label: 'Refund',
-      isShown: mayRefund === true && order.captured.amount > order.refunded.amount,
+      isShown: mayRefund === true && leftToRefund(order) > 0,
       Dialog: RefundDialog,
     },
     cancelled: {
@@ -167,9 +167,15 @@ function CancelDialog({ order, close }: StepProps) {
   )
 }
 
+/** In minor units: what is on its way back already cannot be paid back again. */
+function leftToRefund({ captured, refunded, refunds }: Order): number {
+  const open = refunds.filter(({ state }) => state === 'open')
+  return open.reduce((left, { amount }) => left - amount.amount, captured.amount - refunded.amount)
+}
+
 function RefundDialog({ order, close }: StepProps) {
   const { currency } = order.total
-  const left: Money = { amount: order.captured.amount - order.refunded.amount, currency }
+  const left: Money = { amount: leftToRefund(order), currency }
   const [typed, setTyped] = useState(typedMoney(left))
   const [reason, setReason] = useState('')
   const amount = readMoney(typed, currency)

@@ -1,29 +1,17 @@
 // Orders: the list, by status, time and customer.
 import { useMediaQuery } from '@mui/material'
 import type { Theme } from '@mui/material/styles'
-import {
-  DataTable,
-  DateTimeInput,
-  SearchInput,
-  SelectInput,
-  SimpleList,
-  TextInput,
-} from 'react-admin'
+import { DataTable, DateTimeInput, SelectInput, SimpleList, TextInput } from 'react-admin'
 import { orderStatuses } from '../../../src/domain/orderStates.ts'
 import type { Order } from '../api/shapes.ts'
 import { formatMoney } from '../money.ts'
+import { listSearch } from '../parts/listSearch.tsx'
 import { RecordList, RecordTable } from '../parts/recordList.tsx'
 import { Amount, StatusChip, timeText } from '../parts/status.tsx'
 
 const utc = (local: string) => (local ? new Date(local).toISOString() : local)
 const filters = [
-  <SearchInput
-    key="search"
-    source="search"
-    alwaysOn
-    placeholder="Number, name, e-mail, phone, SKU, tracking"
-    sx={{ minWidth: { sm: 340 } }}
-  />,
+  listSearch({ placeholder: 'Number, name, e-mail, phone, SKU, tracking', minWidth: 340 }),
   <SelectInput
     key="status"
     source="status"

@@ -44,6 +44,7 @@ export function ImagePanel({ product }: { product: Product }) {
       </ImageList>
       <Confirm
         isOpen={leaving !== undefined}
+        loading={isBusy}
         title="Take this image away?"
         content="The product is shown without it from now on."
         onConfirm={async () => {

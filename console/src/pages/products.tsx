@@ -10,7 +10,6 @@ import {
   NumberInput,
   ReferenceField,
   ReferenceInput,
-  SearchInput,
   SelectInput,
   SimpleList,
   SortButton,
@@ -19,12 +18,13 @@ import {
 } from 'react-admin'
 import type { Product } from '../api/shapes.ts'
 import { formatMoney } from '../money.ts'
+import { listSearch } from '../parts/listSearch.tsx'
 import { RecordList, RecordTable } from '../parts/recordList.tsx'
 import { useRowClick } from '../parts/rowClick.ts'
 import { Amount, StatusChip, timeText } from '../parts/status.tsx'
 
 const filters = [
-  <SearchInput key="search" source="search" alwaysOn placeholder="Name, SKU, category" />,
+  listSearch({ placeholder: 'Name, SKU, category' }),
   <ReferenceInput key="category" source="category" reference="categories" perPage={10_000}>
     <SelectInput optionText="name" label="Category" />
   </ReferenceInput>,

@@ -95,7 +95,12 @@ function Refunds({ owed }: { owed: readonly Owed[] }) {
               <TableCell>{new Date(order.since).toLocaleString()}</TableCell>
               <TableCell>
                 {refund.byHand && mayRefund && (
-                  <Button onClick={() => setConfirming({ order, refund })}>I have paid it</Button>
+                  <Button
+                    aria-label={`I have paid it: ${order.orderNumber}`}
+                    onClick={() => setConfirming({ order, refund })}
+                  >
+                    I have paid it
+                  </Button>
                 )}
               </TableCell>
             </TableRow>

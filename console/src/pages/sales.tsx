@@ -2,6 +2,7 @@
 import {
   Button,
   Grid,
+  LinearProgress,
   Table,
   TableBody,
   TableCell,
@@ -11,13 +12,15 @@ import {
   TextField,
   Typography,
 } from '@mui/material'
-import { useState } from 'react'
+import { useQuery } from '@tanstack/react-query'
+import { type ReactNode, useState } from 'react'
 import { useNotify } from 'react-admin'
-import { send } from '../api/request.ts'
+import { ask, send } from '../api/request.ts'
 import type { Money } from '../api/shapes.ts'
 import { formatMoney } from '../money.ts'
 import { type Bar, DayBars, NameBars } from '../parts/bars.tsx'
 import { Fetched, Nothing, Page, Panel } from '../parts/panel.tsx'
+import { countText, LoadFault } from '../parts/recordList.tsx'
 
 type Dimension = 'day' | 'product' | 'category' | 'country' | 'customer'
 
@@ -54,19 +57,42 @@ function daysBetween(first: string, last: string): string[] {
   return Array.from({ length: Math.max(1, count) }, (_, index) => dayOf(from + index * dayMs))
 }
 
-function firstOf(days: number): string {
-  return dayOf(Date.now() - (days - 1) * dayMs)
+/** The last days, of which the last one is today where the shop is; 0 is all there ever was. */
+interface Span {
+  days: number
+  timeZone: string
 }
 
-function pathOf(by: Dimension, days: number, limit = 10_000): string {
-  const from = days === 0 ? '' : `&from=${firstOf(days)}`
-  return `/admin/reports/sales?by=${by}${from}&limit=${limit}`
+/** 2026-03-01: for hours it is another day in the shop than in UTC, or in this browser. */
+function todayIn(timeZone: string): string {
+  return new Intl.DateTimeFormat('en-CA', { timeZone, dateStyle: 'short' }).format(Date.now())
+}
+
+function firstOf({ days, timeZone }: Span): string {
+  return dayOf(Date.parse(todayIn(timeZone)) - (days - 1) * dayMs)
+}
+
+function pathOf(by: Dimension, span: Span, limit = 10_000): string {
+  return `${csvPath(by, span)}&limit=${limit}`
 }
 
 /** Without a limit: a file holds all lines. */
-function csvPath(by: Dimension, days: number): string {
-  const from = days === 0 ? '' : `&from=${firstOf(days)}`
+function csvPath(by: Dimension, span: Span): string {
+  const from = span.days === 0 ? '' : `&from=${firstOf(span)}`
   return `/admin/reports/sales?by=${by}${from}`
+}
+
+/** Asks for the time zone of the shop first: a report says it. */
+function InShopTime({ children }: { children(timeZone: string): ReactNode }) {
+  const { data, error, refetch } = useQuery({
+    queryKey: ['settings', 'timeZone'],
+    queryFn: async () => (await ask<Report>('/admin/reports/sales?limit=1')).body.timeZone,
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+  })
+  if (data !== undefined) return children(data)
+  if (error) return <LoadFault error={error} retry={refetch} />
+  return <LinearProgress aria-label="Loading" />
 }
 
 export function SalesPage() {
@@ -87,36 +113,48 @@ export function SalesPage() {
           </option>
         ))}
       </TextField>
-      <SalesByDay days={days} />
+      <InShopTime>{timeZone => <Reports span={{ days, timeZone }} />}</InShopTime>
+    </Page>
+  )
+}
+
+function Reports({ span }: { span: Span }) {
+  return (
+    <>
+      <DayReport span={span} />
       <Grid container spacing={2}>
         <Grid size={{ xs: 12, md: 6 }}>
-          <SalesBy dimension="product" title="By product" days={days} />
+          <SalesBy dimension="product" title="By product" span={span} />
         </Grid>
         <Grid size={{ xs: 12, md: 6 }}>
-          <SalesBy dimension="category" title="By category" days={days} />
+          <SalesBy dimension="category" title="By category" span={span} />
         </Grid>
         <Grid size={{ xs: 12, md: 6 }}>
-          <SalesBy dimension="country" title="By country" days={days} />
+          <SalesBy dimension="country" title="By country" span={span} />
         </Grid>
         <Grid size={{ xs: 12, md: 6 }}>
-          <SalesBy dimension="customer" title="By customer" days={days} />
+          <SalesBy dimension="customer" title="By customer" span={span} />
         </Grid>
       </Grid>
-    </Page>
+    </>
   )
 }
 
 /** The chart of the days, with those on which nothing was sold. */
 export function SalesByDay({ days }: { days: number }) {
+  return <InShopTime>{timeZone => <DayReport span={{ days, timeZone }} />}</InShopTime>
+}
+
+function DayReport({ span }: { span: Span }) {
   return (
-    <Panel title="Sales by day" actions={<CsvButton dimension="day" days={days} />}>
-      <Fetched<Report> path={pathOf('day', days)} of="orders">
+    <Panel title="Sales by day" actions={<CsvButton dimension="day" span={span} />}>
+      <Fetched<Report> path={pathOf('day', span)} of="orders">
         {({ data, timeZone }) =>
           data.length === 0 ? (
             <Nothing>Nothing was sold in this time.</Nothing>
           ) : (
             <>
-              <Days lines={data} days={days} />
+              <Days lines={data} span={span} />
               <Typography variant="caption">Days begin at midnight in {timeZone}.</Typography>
             </>
           )
@@ -126,10 +164,11 @@ export function SalesByDay({ days }: { days: number }) {
   )
 }
 
-function Days({ lines, days }: { lines: readonly Line[]; days: number }) {
-  const today = dayOf(Date.now())
-  const first = days === 0 ? (lines[0]?.key ?? today) : firstOf(days)
-  const all = daysBetween(first, days === 0 ? (lines.at(-1)?.key ?? today) : today)
+function Days({ lines, span }: { lines: readonly Line[]; span: Span }) {
+  const today = todayIn(span.timeZone)
+  const isAll = span.days === 0
+  const first = isAll ? (lines[0]?.key ?? today) : firstOf(span)
+  const all = daysBetween(first, isAll ? (lines.at(-1)?.key ?? today) : today)
   // More bars than that are finer than a screen.
   const letters = all.length > barsMax ? 'YYYY-MM'.length : 'YYYY-MM-DD'.length
   const shown = [...new Set(all.map(day => day.slice(0, letters)))]
@@ -187,25 +226,25 @@ function Totals({ lines }: { lines: readonly Line[] }) {
 interface SalesByProps {
   dimension: Exclude<Dimension, 'day'>
   title: string
-  days: number
+  span: Span
 }
 
-function SalesBy({ dimension, title, days }: SalesByProps) {
+function SalesBy({ dimension, title, span }: SalesByProps) {
   return (
-    <Panel title={title} actions={<CsvButton dimension={dimension} days={days} />}>
-      <Fetched<Report> path={pathOf(dimension, days, shownMax)} of="orders">
-        {({ data }) =>
+    <Panel title={title} actions={<CsvButton dimension={dimension} span={span} />}>
+      <Fetched<Report> path={pathOf(dimension, span, shownMax)} of="orders">
+        {({ data, total }) =>
           data.length === 0 ? (
             <Nothing>Nothing was sold in this time.</Nothing>
           ) : (
-            <NameBars
-              title={title}
-              bars={data.map(line => ({
-                label: line.name ?? line.key ?? 'none',
-                value: line.net.amount,
-                text: `${formatMoney(line.net)} · ${line.quantity} pieces`,
-              }))}
-            />
+            <>
+              <NameBars title={title} bars={data.map(namedBar)} />
+              {total > data.length && (
+                <Typography variant="caption">
+                  The first {data.length} of {countText(total, false)}; the CSV file has all.
+                </Typography>
+              )}
+            </>
           )
         }
       </Fetched>
@@ -213,15 +252,23 @@ function SalesBy({ dimension, title, days }: SalesByProps) {
   )
 }
 
+function namedBar(line: Line): Bar {
+  const text = `${formatMoney(line.net)} · ${line.quantity} pieces`
+  return { label: line.name ?? line.key ?? 'none', value: line.net.amount, text }
+}
+
+/** Without it Excel takes UTF-8 for another encoding, and shows names as rubbish. */
+const byteOrderMark = '\ufeff'
+
 /** The whole report as a file; a plain link would not carry the token. */
-function CsvButton({ dimension, days }: { dimension: Dimension; days: number }) {
+function CsvButton({ dimension, span }: { dimension: Dimension; span: Span }) {
   const notify = useNotify()
   const download = async () => {
     try {
       const headers = { accept: 'text/csv' }
-      const response = await send(csvPath(dimension, days), { headers })
+      const response = await send(csvPath(dimension, span), { headers })
       const link = document.createElement('a')
-      link.href = URL.createObjectURL(await response.blob())
+      link.href = URL.createObjectURL(new Blob([byteOrderMark, await response.blob()]))
       link.download = `sales-by-${dimension}.csv`
       link.click()
       URL.revokeObjectURL(link.href)

@@ -132,12 +132,13 @@ function AdjustDialog({ productId, close }: { productId: string; close(): void }
     <AskDialog title="Adjust stock" verb="Book" done="Stock is booked" send={send} close={close}>
       <TextField
         label="Pieces (+ in, − out)"
-        type="number"
         required
         autoFocus
         value={delta}
         onChange={event => setDelta(event.target.value)}
-        slotProps={{ htmlInput: { step: 1 } }}
+        slotProps={{
+          htmlInput: { inputMode: 'text', pattern: '[+\\-]?[0-9]{1,8}', title: 'A whole number' },
+        }}
       />
       <TextField
         label="Reason"
@@ -170,12 +171,13 @@ function CountDialog({ productId, close }: { productId: string; close(): void })
       <div>Pieces in the house, reserved ones included: this becomes the stock on hand.</div>
       <TextField
         label="Pieces counted"
-        type="number"
         required
         autoFocus
         value={counted}
         onChange={event => setCounted(event.target.value)}
-        slotProps={{ htmlInput: { step: 1, min: 0 } }}
+        slotProps={{
+          htmlInput: { inputMode: 'numeric', pattern: '[0-9]{1,8}', title: 'A whole number' },
+        }}
       />
       <TextField
         label="Note"

@@ -8,7 +8,6 @@ import {
   DataTable,
   DateField,
   FunctionField,
-  SearchInput,
   SelectInput,
   SimpleList,
   SimpleShowLayout,
@@ -17,6 +16,7 @@ import {
 } from 'react-admin'
 import type { Role } from '../../../src/domain/types.ts'
 import type { User } from '../api/shapes.ts'
+import { listSearch } from '../parts/listSearch.tsx'
 import { RecordEdit, RecordForm } from '../parts/recordForms.tsx'
 import { RecordList, RecordTable } from '../parts/recordList.tsx'
 import { RecordShow } from '../parts/recordShow.tsx'
@@ -26,7 +26,7 @@ import { PersonalDataPanel } from './personActions.tsx'
 const roles: readonly Role[] = ['customer', 'support', 'warehouse', 'auditor', 'admin']
 const choices = roles.map(id => ({ id, name: id }))
 const filters = [
-  <SearchInput key="search" source="search" alwaysOn placeholder="Name or address" />,
+  listSearch({ placeholder: 'Name or address' }),
   <SelectInput key="role" source="role" choices={choices} />,
   <BooleanInput key="disabled" source="disabled" label="Locked out" />,
 ]
