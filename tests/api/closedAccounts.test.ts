@@ -1,6 +1,7 @@
 // Accounts that have been closed take no more commands, whatever a process still believes of them.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createStanding } from '../../src/api/standing.ts'
 import { addToCart } from '../../src/commands/cart.ts'
 import { type Command, execute } from '../../src/commands/command.ts'
 import { changeUser, eraseCustomer } from '../../src/commands/customer.ts'
@@ -10,6 +11,7 @@ import { submit } from '../../src/domain/orderDecisions.ts'
 import { isRejection } from '../../src/domain/rejection.ts'
 import type { Actor } from '../../src/domain/types.ts'
 import { newProduct } from '../support/goods.ts'
+import { sampleId } from '../support/samples.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
 
@@ -113,4 +115,24 @@ it('an order that was in the log before its buyer was erased is not placed after
   })
   const { state } = await open.stock.load(product.id)
   expect(state.reserved.size).toBe(0)
+})
+
+it('a closed account is noticed at once, an ended session when looked at', async () => {
+  const registered = { status: 'registered', disabled: false, roles: ['customer'] }
+  const closed = { ...registered, disabled: true }
+  const states = { here: registered, inLog: registered }
+  let isOpen = true
+  // It needs no more of a shop than this.
+  const customers = { load: async () => ({ state: states.inLog }), remembered: () => states.here }
+  const standing = createStanding({ customers } as never, { isGood: async () => isOpen })
+  const look = (sessionId: string) => {
+    const roles = ['customer'] as const
+    return standing({ customerId: sampleId(5), sessionId, roles })
+  }
+  expect(await look('one')).toEqual(['customer'])
+  Object.assign(states, { here: closed, inLog: closed })
+  expect(await look('one')).toBeUndefined()
+  Object.assign(states, { here: registered, inLog: registered })
+  isOpen = false
+  expect(await look('another')).toBeUndefined()
 })

@@ -1,4 +1,5 @@
 // Addresses are confirmed by a link that is mailed to them; until then the one before is good.
+import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { confirmAddress, confirmToken, mailsTo, resetLink } from '../support/accountMails.ts'
 import { atOnce, expectProblem } from '../support/goods.ts'
@@ -161,6 +162,19 @@ describe('links', () => {
       expect((await confirm(each)).status).toBe(400)
     }
     expect((await profileOf(person)).emailConfirmed).toBe(false)
+  })
+
+  it('are none where somebody has written the row for one that the shop has not made', async () => {
+    const person = await shop.person()
+    const made = `${'x'.repeat(43)}${'y'.repeat(22)}`
+    await shop.back.pool.query(
+      `insert into shop.email_tokens (token_digest, customer_id, email_digest, expires_at)
+      select $2, customer_id, email_digest, now() + interval '1 hour'
+      from shop.accounts where customer_id = $1`,
+      [person.id, createHash('sha256').update(made).digest('base64url')],
+    )
+    expect(await shop.back.accounts.addresses.use(made)).toBe('expired')
+    expect((await confirm(made)).status).toBe(400)
   })
 
   it('confirm nothing of an account that is locked out', async () => {

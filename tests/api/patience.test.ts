@@ -21,6 +21,9 @@ describe('a route that takes too long', () => {
       await new Promise(resolve => setTimeout(resolve, 1_200))
       return { ok: true }
     })
+    app.get<{ Querystring: { code: string } }>('/fails', async ({ query }) => {
+      throw Object.assign(new Error('went wrong'), { code: query.code })
+    })
     app.get('/half', (_, reply) => {
       const body = new Readable({ read: () => undefined })
       body.push('half of it')
@@ -41,6 +44,18 @@ describe('a route that takes too long', () => {
     expect(response.status).toBe(503)
     expect(response.headers.get('retry-after')).toBe('1')
     expect(await response.json()).toMatchObject({ type: '/problems/request/unavailable' })
+  })
+
+  it.each([
+    ['57P01', 503, '1'],
+    ['53100', 503, '1'],
+    ['ECONNRESET', 503, '1'],
+    ['42P01', 500, null],
+    ['ENOENT', 500, null],
+  ])('or fails with %s is answered %i', async (code, status, retryAfter) => {
+    const response = await fetch(`${url}/fails?code=${code}`)
+    expect(response.status).toBe(status)
+    expect(response.headers.get('retry-after')).toBe(retryAfter)
   })
 
   it('is cut off where its answer has begun and does not end', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { type OrderEvent, order } from '../../src/domain/order.ts'
 import { archive, cancel, refund, requestPayment } from '../../src/domain/orderDecisions.ts'
 import {
+  confirmRefund,
   deadlineOf,
   expire,
   failRefund,
@@ -177,5 +178,34 @@ describe('archiving', () => {
     givenOrder(...pending, paid, shipped, delivered, refundRequested)
       .when(archive)
       .thenRejected('order/not-finished')
+  })
+})
+
+describe('a refund that somebody says was paid by hand', () => {
+  const asked: OrderEvent = { type: 'RefundRequested', data: { orderId, ...wish(400) } }
+  const done: OrderEvent = {
+    type: 'OrderRefunded',
+    data: { orderId, ...wish(400), reference: 'BANK-1' },
+  }
+  const confirmed = { refundId: sampleId(62), reference: 'BANK-1' }
+
+  it('is paid back where the provider does not do that by itself, and once', () => {
+    givenOrder(submitted, placed, paid, asked)
+      .when(state => confirmRefund(state, confirmed, 'stripe'))
+      .then([done])
+    givenOrder(submitted, placed, paid, asked, done)
+      .when(state => confirmRefund(state, confirmed, 'stripe'))
+      .thenNothing()
+  })
+
+  it('is refused where the provider does, and where it was not asked for', () => {
+    const situation = givenOrder(submitted, placed, paid, asked)
+    situation
+      .when(state => confirmRefund(state, confirmed, 'simulated'))
+      .thenRejected('order/refund-automatic')
+    const other = { ...confirmed, refundId: sampleId(63) }
+    situation
+      .when(state => confirmRefund(state, other, 'stripe'))
+      .thenRejected('order/refund-not-found')
   })
 })
