@@ -7,6 +7,7 @@ import { type Redis, redisCode } from './infra/redis.ts'
 import { codesOf, stateOf } from './kit/transient.ts'
 import { within } from './kit/within.ts'
 import type { Metrics } from './metrics.ts'
+import { projections } from './projections/index.ts'
 import { projectionStates } from './projections/orderQueries.ts'
 
 export interface Checked {
@@ -167,14 +168,14 @@ async function checkCache({ cache }: Checked, health: Health): Promise<void> {
   health.report('cache', trouble === 'OOM' ? 'out of memory' : trouble)
 }
 
-/** Which read models have waited too long for the event that comes next. */
+/** Which read models have waited too long for their next event, or know of more than there is. */
 async function checkProjections({ db, eventStore }: Checked, health: Health): Promise<void> {
   try {
-    const [states, head] = await within(
-      deadlineMs,
-      'the read models',
-      Promise.all([projectionStates(db), eventStore.head()]),
-    )
+    const { states, head } = await within(deadlineMs, 'the read models', whereTheyAre())
+    const ahead = states.filter(({ position }) => position > head).map(({ name }) => name)
+    if (ahead.length > 0) {
+      return health.report('projections', `ahead of the log: ${ahead.join(', ')}`)
+    }
     const behind = states.filter(({ position }) => position < head)
     const last = behind.map(({ position }) => position).reduce((a, b) => (a < b ? a : b), head)
     const isLate = last < head && (await waitedMs(eventStore, last)) > behindMaxMs
@@ -182,6 +183,15 @@ async function checkProjections({ db, eventStore }: Checked, health: Health): Pr
     health.report('projections', isLate ? `behind: ${names.join(', ')}` : undefined)
   } catch {
     // Then it is PostgreSQL that is reported.
+  }
+
+  /** A read model that no worker has begun with is at the start. The log is looked at last. */
+  async function whereTheyAre() {
+    const begun = await projectionStates(db)
+    const names = new Set(begun.map(({ name }) => name))
+    const missing = projections.filter(({ name }) => !names.has(name))
+    const states = [...begun, ...missing.map(({ name }) => ({ name, position: 0n }))]
+    return { states, head: await eventStore.head() }
   }
 }
 

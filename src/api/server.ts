@@ -59,7 +59,7 @@ import { userRoutes } from './routes/users.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { useSecureHeaders } from './secureHeaders.ts'
 import { useSerializers } from './serializing.ts'
-import { createStanding } from './standing.ts'
+import { withStanding } from './standing.ts'
 import { answerStrays, useStrictHttp } from './strictHttp.ts'
 import { uploadTimeoutMs } from './uploads.ts'
 import { useValidators } from './validation.ts'
@@ -130,8 +130,9 @@ const rootRoutes = [
 
 /** Builds the server; it does not listen yet. */
 export async function buildServer(
-  context: ApiContext & { log: FastifyBaseLogger },
+  given: ApiContext & { log: FastifyBaseLogger },
 ): Promise<FastifyInstance> {
+  const context = withStanding(given)
   const app = bareServer(context)
   useValidators(app)
   useSerializers(app)
@@ -158,11 +159,8 @@ export async function buildServer(
   const methods = watchMethods(app)
   traceRequests(app, context)
   await plugins(app, context)
-  const identity = {
-    ...context.accounts,
-    standing: createStanding(context.shop, context.accounts.sessions),
-    ticketLifeSeconds: context.config.accessTokenTtlSeconds,
-  }
+  const { accounts, standing, config } = context
+  const identity = { ...accounts, standing, ticketLifeSeconds: config.accessTokenTtlSeconds }
   const limits = createLimits(app, context)
   app.addHook('onRequest', async (request, reply) => {
     try {

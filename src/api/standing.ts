@@ -1,6 +1,6 @@
 // What a token's bearer may still do: tokens live for minutes, and rights end sooner than that.
 import { LRUCache } from 'lru-cache'
-import type { AccessClaims, Sessions } from '../commands/accountPorts.ts'
+import type { AccessClaims, SessionServices, Sessions } from '../commands/accountPorts.ts'
 import type { Shop } from '../commands/shop.ts'
 import type { Customer } from '../domain/customer.ts'
 import type { Role } from '../domain/types.ts'
@@ -20,12 +20,12 @@ function rolesOf(state: Customer): readonly Role[] | undefined {
 
 /**
  * Looks at the customer's stream. The staff is looked at on every request, so that who is locked
- * out is out at once; so is a shopper whom this process itself has locked out or erased. What
- * others have done to shoppers, or to their sessions, is noticed within a second; when the log
- * cannot be read their token is good until it ends.
+ * out is out at once; so is a shopper whom this process itself has locked out or erased, or whose
+ * session it has ended. What others have done to shoppers, or to their sessions, is noticed within
+ * a second; when the log cannot be read their token is good until it ends.
  */
-export function createStanding(shop: Shop, sessions: Pick<Sessions, 'isGood'>): Standing {
-  const known = new LRUCache<string, { roles: readonly Role[] | undefined }>({
+export function createStanding(shop: Shop, sessions: Pick<Sessions, 'isGood'>) {
+  const known = new LRUCache<string, Known>({
     max: rememberedMax,
     ttl: rememberedMs,
     ttlResolution: 0,
@@ -45,11 +45,11 @@ export function createStanding(shop: Shop, sessions: Pick<Sessions, 'isGood'>): 
       sessions.isGood(customerId, sessionId),
     ])
     const roles = isOpen ? current : undefined
-    known.set(sessionId, { roles })
+    known.set(sessionId, { customerId, roles })
     return roles
   }
 
-  return async claims => {
+  const standing: Standing = async claims => {
     const { customerId, roles } = claims
     const isShopper = roles.every(role => role === 'customer')
     try {
@@ -60,6 +60,47 @@ export function createStanding(shop: Shop, sessions: Pick<Sessions, 'isGood'>): 
       throw error
     }
   }
+  return {
+    standing,
+    forgetSession: (sessionId: string) => known.delete(sessionId),
+    forgetPerson(customerId: string) {
+      for (const [sessionId, each] of known.entries()) {
+        if (each.customerId === customerId) known.delete(sessionId)
+      }
+    },
+  }
+}
+
+interface Known {
+  customerId: string
+  roles: readonly Role[] | undefined
+}
+
+/** The context with what tokens are still good for; whoever ends a session here ends it at once. */
+export function withStanding<Context extends { shop: Shop; accounts: SessionServices }>(
+  context: Context,
+): Context & { standing: Standing } {
+  const { sessions, accounts, recovery } = context.accounts
+  const { standing, forgetSession, forgetPerson } = createStanding(context.shop, sessions)
+  const services: Context['accounts'] = {
+    ...context.accounts,
+    sessions: {
+      ...sessions,
+      close: family => sessions.close(family).finally(() => forgetSession(family)),
+      closeAll: id => sessions.closeAll(id).finally(() => forgetPerson(id)),
+      closeOwn: (id, family) => sessions.closeOwn(id, family).finally(() => forgetSession(family)),
+    },
+    accounts: {
+      ...accounts,
+      changePassword: change =>
+        accounts.changePassword(change).finally(() => forgetPerson(change.customerId)),
+    },
+    recovery: {
+      ...recovery,
+      use: (id, token, hash) => recovery.use(id, token, hash).finally(() => forgetPerson(id)),
+    },
+  }
+  return { ...context, accounts: services, standing }
 }
 
 /** The roles that somebody has as the log is now; undefined when they may do nothing. */

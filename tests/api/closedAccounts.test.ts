@@ -124,7 +124,7 @@ it('a closed account is noticed at once, an ended session when looked at', async
   let isOpen = true
   // It needs no more of a shop than this.
   const customers = { load: async () => ({ state: states.inLog }), remembered: () => states.here }
-  const standing = createStanding({ customers } as never, { isGood: async () => isOpen })
+  const { standing } = createStanding({ customers } as never, { isGood: async () => isOpen })
   const look = (sessionId: string) => {
     const roles = ['customer'] as const
     return standing({ customerId: sampleId(5), sessionId, roles })

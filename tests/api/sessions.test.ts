@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectProblem } from '../support/goods.ts'
 import { followSocket, handshakeStatus } from '../support/liveFeed.ts'
-import { password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 let shop: TestShop
@@ -59,6 +59,34 @@ describe('the sessions of somebody', () => {
     ]) {
       expectProblem(answer, 401, 'request/unauthenticated')
     }
+  })
+})
+
+describe('a session that has ended', () => {
+  const newPassword = 'another good sentence 7'
+  it.each([
+    ['by signing out', (one: Person) => one.client.post('/auth/logout')],
+    [
+      'by name',
+      async (one: Person) => {
+        const { data } = (await one.client.get('/auth/sessions')).body
+        return one.client.delete(`/auth/sessions/${data.find(({ current }) => current)?.id}`)
+      },
+    ],
+    [
+      'by another password',
+      async ({ username }: Person) => {
+        const { body } = await shop.anyone.post('/auth/login', { username, password })
+        const { tokens } = Object.assign({ tokens: { access: '' } }, body)
+        const change = { oldPassword: password, newPassword }
+        return shop.as(tokens.access).post('/auth/password/change', change)
+      },
+    ],
+  ])('lets nobody order or read any more: %s', async (_, end) => {
+    const person = await shop.person()
+    expect((await person.client.get('/orders')).status).toBe(200)
+    expect((await end(person)).status).toBe(204)
+    expectProblem(await person.client.get('/orders'), 401, 'request/unauthenticated')
   })
 })
 

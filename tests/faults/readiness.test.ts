@@ -2,10 +2,12 @@
 import { rm } from 'node:fs/promises'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createChecks } from '../../src/healthChecks.ts'
 import { startLocalRedis } from '../../src/infra/local/redis.ts'
 import { delivery, newProduct } from '../support/goods.ts'
 import { type ProxiedShop, startProxiedShop } from '../support/proxiedShop.ts'
 import { temporaryDirectory } from '../support/servers.ts'
+import { startTestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 let proxied: ProxiedShop
@@ -124,4 +126,39 @@ it('is not ready while PostgreSQL is silent, and is again by itself', async () =
   await waitFor('the silence to be told', isTold)
   proxied.postgres.hang(false)
   await expectReadiness(ready)
+}, 60_000)
+
+it('is degraded while no worker has begun, or a read model is ahead of the log', async () => {
+  const shop = await startTestShop({ workers: false })
+  const client = new Redis(redis.url)
+  const nothing = () => undefined
+  const { pool, db, eventStore } = shop.back
+  async function* longAgo(...options: Parameters<typeof eventStore.readAll>) {
+    for await (const event of eventStore.readAll(...options)) {
+      yield { ...event, recordedAt: new Date(0) }
+    }
+  }
+  async function readiness() {
+    const log = { info: nothing, warn: nothing, error: nothing }
+    const { health, start } = createChecks(log, { dependency: nothing })
+    const old = { ...eventStore, readAll: longAgo }
+    const servers = { pool, db, redis: client, cache: undefined, isStoreApart: false }
+    const checks = await start({ ...servers, eventStore: old })
+    await checks.stop()
+    return health.readiness()
+  }
+  try {
+    const degraded = { status: 'degraded', degraded: ['projections'] }
+    const behind = { projections: expect.stringMatching(/^behind: .*carts.*orders/) }
+    expect(await readiness()).toEqual({ ...degraded, reasons: behind })
+    await pool.query(
+      `insert into shop.checkpoints (name, version, position) values ('sales', 1, $1)`,
+      [(await eventStore.head()) + 1n],
+    )
+    const reasons = { projections: 'ahead of the log: sales' }
+    expect(await readiness()).toEqual({ ...degraded, reasons })
+  } finally {
+    client.disconnect()
+    await shop.close()
+  }
 }, 60_000)

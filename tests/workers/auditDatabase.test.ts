@@ -95,6 +95,17 @@ describe('in the database the auditor finds', () => {
       /accounts are those of the customers.*: account .*: it has another address/,
     ],
     [
+      'the address of an account that has been moving for ever',
+      `update shop.accounts set email_digest = 'x', moving_since = 'infinity'
+       where username = 'admin'`,
+      /account .*: it has another address than its customer/,
+    ],
+    [
+      'the address of an account that nobody has confirmed, as it says',
+      `update shop.accounts set email_digest = 'x', confirmed = false where username = 'admin'`,
+      /account .*: it has another address than its customer/,
+    ],
+    [
       'the name of an account',
       `update shop.accounts set username = 'administrator' where username = 'admin'`,
       /account .*: it has another name than its customer/,

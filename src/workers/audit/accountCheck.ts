@@ -65,11 +65,12 @@ async function* accountRows(
   let after = '00000000-0000-0000-0000-000000000000'
   for (;;) {
     const { rows } = await sql<Row>`
-      select a.customer_id, a.username, a.email_digest, a.moving_since is not null as moves,
+      select a.customer_id, a.username, a.email_digest,
+        coalesce(a.moving_since between now() - interval '1 hour' and now(), false) as moves,
         c.username as known_as, c.profile ->> 'email' as email
       from shop.accounts a
       left join readmodel.customers c using (customer_id)
-      where a.confirmed and a.customer_id > ${after}
+      where (a.confirmed or c.username is not null) and a.customer_id > ${after}
         and (${only}::uuid[] is null or a.customer_id = any(${only}::uuid[]))
       order by a.customer_id
       limit ${pageSize}
