@@ -1,10 +1,11 @@
 // The high-water mark of the signer in several places: a table, a file, Redis. Whoever can write to
 // the database alone cannot take it back.
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { HighWaterMark, HighWaterMarks } from '../commands/auditPorts.ts'
+import { makeDirectory } from '../kit/makeDirectory.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 import type { Redis } from './redis.ts'
 import { isRowSeal, rowSeal } from './rowSeals.ts'
@@ -212,7 +213,7 @@ export function filePlace(directory: string): MarkPlace {
       }
     },
     async write(log, sealed) {
-      await mkdir(directory, { recursive: true, mode: 0o700 })
+      await makeDirectory(directory, 0o700)
       const temporary = `${file(log)}.${process.pid}`
       await writeFile(temporary, `${sealed}\n`, { mode: 0o600 })
       await rename(temporary, file(log))

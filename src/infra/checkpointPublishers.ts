@@ -1,11 +1,12 @@
 // Ways by which checkpoints leave the machine: a file, a webhook, an S3-compatible store, and a
 // time-stamping authority that dates them.
 import { createHmac } from 'node:crypto'
-import { appendFile, mkdir } from 'node:fs/promises'
+import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AwsClient } from 'aws4fetch'
 import type { AuditSettings } from '../auditSettings.ts'
 import type { Publication, PublicationBook, Publisher } from '../commands/auditPorts.ts'
+import { makeDirectory } from '../kit/makeDirectory.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 import { isRowSeal, rowSeal } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
@@ -20,7 +21,7 @@ export function filePublisher(directory: string): Publisher {
   return {
     name: 'file',
     async publish(publication) {
-      await mkdir(directory, { recursive: true, mode: 0o700 })
+      await makeDirectory(directory, 0o700)
       await appendFile(join(directory, 'checkpoints.ndjson'), `${lineOf(publication)}\n`, {
         mode: 0o600,
         flush: true,

@@ -1,10 +1,11 @@
 // The list of erased people: a file of the audit directory to which lines are only ever added, by
 // any number of processes. It has ids and times, nothing personal; each line has a seal.
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, rm } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ErasureList, type ListedErasure, ListUnavailable } from '../commands/erasurePorts.ts'
 import { codeOf } from '../kit/codeOf.ts'
+import { makeDirectory } from '../kit/makeDirectory.ts'
 import { isRowSeal, rowSeal } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
 
@@ -58,7 +59,7 @@ async function available<T>(work: Promise<T>): Promise<T> {
 
 /** As much as an erasure writes, and to the disk: a full one says so before anything is done. */
 async function tryWriting(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await makeDirectory(directory, 0o700)
   const trial = join(directory, `.${randomBytes(6).toString('hex')}.tmp`)
   try {
     await durably(trial, 'w', randomBytes(4_096))
@@ -70,7 +71,7 @@ async function tryWriting(directory: string): Promise<void> {
 }
 
 async function append(directory: string, text: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await makeDirectory(directory, 0o700)
   await durably(join(directory, fileName), 'a', Buffer.from(text))
   const folder = await open(directory, 'r')
   try {

@@ -1,16 +1,17 @@
 // Files in a directory that every process of the shop sees.
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, resolve, sep } from 'node:path'
 import type { FileStore } from '../commands/imagePorts.ts'
 import { ConfigError } from '../config.ts'
+import { makeDirectory } from '../kit/makeDirectory.ts'
 
 /** Makes the directory where it is missing. Throws ConfigError when nothing can be kept in it. */
 export async function assertWritable(directory: string): Promise<void> {
   const path = resolve(directory)
   const trial = resolve(path, `.${randomBytes(6).toString('hex')}.tmp`)
   try {
-    await mkdir(path, { recursive: true })
+    await makeDirectory(path)
     await writeFile(trial, '')
     await rm(trial, { force: true })
   } catch (error) {
@@ -33,7 +34,7 @@ export function createFileStore(directory: string): FileStore {
   return {
     async put(name, content) {
       const path = pathOf(name)
-      await mkdir(dirname(path), { recursive: true })
+      await makeDirectory(dirname(path))
       const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
       try {
         await writeFile(temporary, content, { flush: true })

@@ -1,8 +1,9 @@
 // Caught mails as files: one .eml a mail, named by its time of arrival, for any mail program.
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import PostalMime, { type Address } from 'postal-mime'
+import { makeDirectory } from '../../kit/makeDirectory.ts'
 
 export interface MailSummary {
   id: string
@@ -27,7 +28,7 @@ export function mailFolder(directory: string): string {
 
 /** Stores a raw mail, whole and on disk before it returns, and gives its id. */
 export async function storeMail(folder: string, raw: Buffer): Promise<string> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeDirectory(folder, 0o700)
   const time = new Date().toISOString().replace(/[-:.]/g, '')
   const id = `${time}-${randomBytes(4).toString('hex')}`
   const temporary = join(folder, `${id}.tmp`)

@@ -1,11 +1,12 @@
 // The PostgreSQL programs that npm installed, made runnable for the account that will run them.
 import { createHash } from 'node:crypto'
 import { accessSync, constants, existsSync } from 'node:fs'
-import { chmod, cp, lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises'
+import { chmod, cp, lstat, readdir, rename, rm, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir, userInfo } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 import Type from 'typebox'
+import { makeDirectory } from '../../kit/makeDirectory.ts'
 import { LocalServerError, type Log } from './localServer.ts'
 import { readPrivate } from './privateFiles.ts'
 import { type Account, run } from './processes.ts'
@@ -52,14 +53,14 @@ export async function sharedDirectory(...names: string[]): Promise<string> {
   const fallback = join(tmpdir(), `orderstream-${owner}`)
   for (const root of ['/var/lib/orderstream', fallback]) {
     try {
-      await mkdir(root, { recursive: true, mode: 0o755 })
+      await makeDirectory(root, 0o755)
       const found = await lstat(root)
       // Anyone may write to a temporary directory: what another user put there is not ours to run.
       if (!found.isDirectory() || found.uid !== owner) continue
       accessSync(root, constants.W_OK)
       await chmod(root, 0o755)
       const directory = join(root, ...names)
-      await mkdir(directory, { recursive: true, mode: 0o755 })
+      await makeDirectory(directory, 0o755)
       return directory
     } catch {
       // Not here.

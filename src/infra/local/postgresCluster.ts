@@ -13,6 +13,7 @@ import {
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import Type, { type Static } from 'typebox'
+import { makeDirectory } from '../../kit/makeDirectory.ts'
 import { LocalServerError, type Log } from './localServer.ts'
 import type { PostgresBinaries } from './postgresBinaries.ts'
 import { isReachable, pathMark, postgresBinaries, sharedDirectory } from './postgresBinaries.ts'
@@ -51,7 +52,7 @@ export async function openCluster(
   directory: string,
   { log, durable }: { log: Log; durable: boolean },
 ): Promise<Cluster> {
-  await mkdir(directory, { recursive: true })
+  await makeDirectory(directory)
   const home = await realpath(directory)
   const stateFile = join(home, 'server.json')
   const known = await readState(stateFile)

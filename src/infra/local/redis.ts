@@ -1,9 +1,10 @@
 // A private Redis for whoever has none: found running, or started, or installed and started.
 import { accessSync, constants } from 'node:fs'
-import { chmod, mkdir, readFile, realpath, stat } from 'node:fs/promises'
+import { chmod, readFile, realpath, stat } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { Redis } from 'ioredis'
 import Type from 'typebox'
+import { makeDirectory } from '../../kit/makeDirectory.ts'
 import { type LocalServer, LocalServerError, type Log } from './localServer.ts'
 import { freePort } from './ports.ts'
 import { randomPassword, readPrivate, writePrivate } from './privateFiles.ts'
@@ -45,7 +46,7 @@ const startMs = 60_000
  */
 export async function startLocalRedis(options: LocalRedisOptions): Promise<LocalServer> {
   const { directory, log = () => undefined } = options
-  await mkdir(directory, { recursive: true })
+  await makeDirectory(directory)
   const home = await realpath(directory)
   await chmod(home, 0o700)
   const place = { home, ...(await readState(join(home, 'server.json'))) }

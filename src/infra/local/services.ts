@@ -1,9 +1,10 @@
 // The servers a command needs: those of the environment, those that run already, or local ones.
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { access, constants, mkdir, readFile } from 'node:fs/promises'
+import { access, constants, readFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { type Config, loadConfig, settings } from '../../config.ts'
+import { makeDirectory } from '../../kit/makeDirectory.ts'
 import { LocalServerError, type Log } from './localServer.ts'
 import { startMailCatcher } from './mailCatcher.ts'
 import { freePort } from './ports.ts'
@@ -118,7 +119,7 @@ async function refuseEmpty(dataDirectory: string, missing: readonly Name[]): Pro
 
 async function prepare(dataDirectory: string): Promise<void> {
   try {
-    await mkdir(dataDirectory, { recursive: true })
+    await makeDirectory(dataDirectory)
     await access(dataDirectory, constants.W_OK)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
