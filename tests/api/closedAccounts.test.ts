@@ -113,8 +113,11 @@ it('an order that was in the log before its buyer was erased is not placed after
     const { state } = await open.orders.load(orderId)
     return state.status === 'rejected'
   })
-  const { state } = await open.stock.load(product.id)
-  expect(state.reserved.size).toBe(0)
+  // What was reserved is given back by the next step.
+  await waitFor('its stock to be free', async () => {
+    const { state } = await open.stock.load(product.id)
+    return state.reserved.size === 0
+  })
 })
 
 it('a closed account is noticed at once, an ended session when looked at', async () => {
