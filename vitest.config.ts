@@ -1,19 +1,15 @@
 // How the tests run: real servers started once, one process a file, three files at a time.
-// `npm test` stays within minutes; `npm run test:long` has the suites of faults, poison and many
-// processes, of which the last one needs the machine to itself.
+// `npm test` stays within minutes; `npm run test:long` has the longest suites of faults, and many
+// processes, which need the machine to themselves.
 import { defineConfig } from 'vitest/config'
 
 const timeouts = { testTimeout: 30_000, hookTimeout: 60_000, teardownTimeout: 30_000 }
 const globalSetup = ['tests/support/globalSetup.ts']
 const processes = ['tests/processes/**/*.test.ts']
 const long = [
-  'tests/faults/**/*.test.ts',
-  'tests/security/hostile*.test.ts',
+  'tests/faults/{postgresSilent,readiness,redisAtStart}.test.ts',
   'tests/security/passwordTries.test.ts',
   'tests/e2e/consoleTrouble.test.ts',
-  'tests/projections/brokenText.test.ts',
-  'tests/workers/silence.test.ts',
-  'tests/infra/silence.test.ts',
 ]
 
 export default defineConfig({

@@ -44,7 +44,7 @@ export interface Following {
 }
 
 /** There was something to do, or that could not be ruled out, and nothing has been done. */
-class Stalled extends Error {
+export class Stalled extends Error {
   constructor({ leases }: Group) {
     super(`no progress for ${stallMs} ms: ${leases.map(({ name }) => name).join(', ')}`)
     this.name = 'Stalled'

@@ -8,7 +8,7 @@ import { acquire, ensureCheckpoints, LeaseLost } from '../projections/checkpoint
 import { type Member, parkedStreams } from '../projections/engine.ts'
 import type { Committed, Follower, Projection, Reaction } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
-import { follow } from './following.ts'
+import { follow, Stalled } from './following.ts'
 import type { Log } from './log.ts'
 import type { Progress } from './progress.ts'
 import { runRebuilds } from './rebuilds.ts'
@@ -38,6 +38,8 @@ const paces = {
 }
 export type Pace = (typeof paces)[keyof typeof paces]
 const retryMs = 500
+/** Whoever has stalled leaves its leases to others first: until they have lapsed, and been seen. */
+const othersFirstMs = 1_500
 /** So long the database may take to say which leases can be had. */
 const enlistMs = 3_000
 
@@ -82,7 +84,7 @@ async function run(parts: Lane, signal: AbortSignal) {
     } catch (error) {
       if (error instanceof LeaseLost) continue
       log.error({ error: String(error) }, 'projections stopped, trying again')
-      await pause(retryMs, signal)
+      await pause(error instanceof Stalled ? othersFirstMs : retryMs, signal)
     }
   }
 }

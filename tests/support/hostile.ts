@@ -7,7 +7,7 @@ import type { TestShop } from './testShop.ts'
 import { waitFor } from './waitFor.ts'
 
 /** How many poisons each place of a request gets; HOSTILE_CASES=100 is all of them. */
-const cases = Number(process.env.HOSTILE_CASES ?? 1)
+const cases = Number(process.env.HOSTILE_CASES ?? 3)
 /** Which of them: HOSTILE_SEED repeats a run. */
 const seed = Number(process.env.HOSTILE_SEED ?? 20_261_130)
 const atOnce = 8
