@@ -9,6 +9,7 @@ const processes = ['tests/processes/**/*.test.ts']
 const long = [
   'tests/faults/{postgresSilent,readiness,redisAtStart}.test.ts',
   'tests/security/passwordTries.test.ts',
+  'tests/workers/silence.test.ts',
   'tests/e2e/consoleTrouble.test.ts',
 ]
 

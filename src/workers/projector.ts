@@ -39,7 +39,7 @@ const paces = {
 export type Pace = (typeof paces)[keyof typeof paces]
 const retryMs = 500
 /** Whoever has stalled leaves its leases to others first: until they have lapsed, and been seen. */
-const othersFirstMs = 1_500
+const othersFirstMs = 3_000
 /** So long the database may take to say which leases can be had. */
 const enlistMs = 3_000
 
