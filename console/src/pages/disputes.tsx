@@ -1,7 +1,6 @@
 // Disputes with their deadlines, and what the payment provider told that somebody has to see to.
 import {
   Button,
-  Link,
   Table,
   TableBody,
   TableCell,
@@ -12,21 +11,13 @@ import {
 } from '@mui/material'
 import { useState } from 'react'
 import { useCanAccess } from 'react-admin'
-import { Link as RouterLink } from 'react-router-dom'
 import { ask } from '../api/request.ts'
 import type { Dispute, PaymentFinding } from '../api/shapes.ts'
 import { formatMoney } from '../money.ts'
 import { AskDialog } from '../parts/ask.tsx'
-import { Fetched, Nothing, Page, Panel } from '../parts/panel.tsx'
-import { countText } from '../parts/recordList.tsx'
+import { type Found, Listed, OrderLink, shownMax } from '../parts/listed.tsx'
+import { Fetched, Page, Panel } from '../parts/panel.tsx'
 import { timeText } from '../parts/status.tsx'
-
-interface Found<Item> {
-  data: Item[]
-  total?: number
-}
-
-const shownMax = 100
 
 export function DisputesPage() {
   const { canAccess: maySeeFindings } = useCanAccess({ resource: 'findings', action: 'list' })
@@ -61,41 +52,8 @@ function Findings() {
   )
 }
 
-interface ListedProps {
-  found: Found<unknown>
-  none: string
-  children: React.ReactNode
-}
-
-function Listed({ found: { data, total = data.length }, none, children }: ListedProps) {
-  if (data.length === 0) return <Nothing>{none}</Nothing>
-  return (
-    <>
-      {children}
-      {total > data.length && (
-        <Nothing>{`The newest ${data.length} of ${countText(total, false)}.`}</Nothing>
-      )}
-    </>
-  )
-}
-
 /** `needs_response` → "needs response" */
 const inWords = (code: string) => code.replaceAll('_', ' ')
-
-function OrderLink({
-  orderId,
-  orderNumber,
-}: {
-  orderId: string | null
-  orderNumber: string | null
-}) {
-  if (orderId === null || orderNumber === null) return <>–</>
-  return (
-    <Link component={RouterLink} to={`/orders/${orderId}/show`}>
-      {orderNumber}
-    </Link>
-  )
-}
 
 function Disputes({ disputes }: { disputes: readonly Dispute[] }) {
   return (

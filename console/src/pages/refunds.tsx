@@ -1,7 +1,6 @@
 // Money that is on its way back: what a person has to pay back, and what the provider does.
 import {
   Button,
-  Link,
   Table,
   TableBody,
   TableCell,
@@ -12,13 +11,12 @@ import {
 } from '@mui/material'
 import { useState } from 'react'
 import { useCanAccess } from 'react-admin'
-import { Link as RouterLink } from 'react-router-dom'
 import { ask } from '../api/request.ts'
 import type { Money } from '../api/shapes.ts'
 import { formatMoney } from '../money.ts'
 import { AskDialog } from '../parts/ask.tsx'
-import { Fetched, Nothing, Page, Panel } from '../parts/panel.tsx'
-import { countText } from '../parts/recordList.tsx'
+import { type Found, Listed, OrderLink, shownMax } from '../parts/listed.tsx'
+import { Fetched, Page, Panel } from '../parts/panel.tsx'
 
 interface Refund {
   refundId: string
@@ -34,30 +32,16 @@ interface Owed {
   refunds: Refund[]
 }
 
-interface Found {
-  data: Owed[]
-  total?: number
-}
-
-const shownMax = 100
-
 export function RefundsPage() {
   return (
     <Page title="Refunds">
       <Panel title="Open refunds">
-        <Fetched<Found> path={`/admin/refunds?pageSize=${shownMax}`} of="orders">
-          {({ data, total = data.length }) =>
-            data.length === 0 ? (
-              <Nothing>No money waits to be paid back.</Nothing>
-            ) : (
-              <>
-                <Refunds owed={data} />
-                {total > data.length && (
-                  <Nothing>{`The newest ${data.length} of ${countText(total, false)}.`}</Nothing>
-                )}
-              </>
-            )
-          }
+        <Fetched<Found<Owed>> path={`/admin/refunds?pageSize=${shownMax}`} of="orders">
+          {found => (
+            <Listed found={found} none="No money waits to be paid back.">
+              <Refunds owed={found.data} />
+            </Listed>
+          )}
         </Fetched>
       </Panel>
     </Page>
@@ -84,9 +68,7 @@ function Refunds({ owed }: { owed: readonly Owed[] }) {
           {rows.map(({ order, refund }) => (
             <TableRow key={refund.refundId}>
               <TableCell>
-                <Link component={RouterLink} to={`/orders/${order.orderId}/show`}>
-                  {order.orderNumber}
-                </Link>
+                <OrderLink {...order} />
               </TableCell>
               <TableCell align="right">{formatMoney(refund.amount)}</TableCell>
               <TableCell>
