@@ -36,7 +36,10 @@ export function claimantOf({ actor, ip }: Asking): Claimant {
 /** For what a command waits for itself, whoever has sent it. */
 export const forProcess: Claimant = { by: 'process', from: 'process', level: levels.staff }
 
-/** Of so many places, those that customers and strangers may have: a tenth is kept for staff. */
-export function forCustomers(all: number): number {
-  return all - Math.min(Math.ceil(all / 10), Math.floor(all / 2))
+/**
+ * Of so many places, those that customers and strangers may have: a tenth is kept for staff, or
+ * `least` where that is more, and never more than half.
+ */
+export function forCustomers(all: number, least = 0): number {
+  return all - Math.min(Math.max(Math.ceil(all / 10), least), Math.floor(all / 2))
 }

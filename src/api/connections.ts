@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import type { Role } from '../domain/types.ts'
 import { isStaff, signedIn } from './actor.ts'
 import { addressOf } from './addresses.ts'
+import { forCustomers } from './claimants.ts'
 import type { ApiContext } from './context.ts'
 import { HttpProblem } from './problems.ts'
 import { rolesNow } from './standing.ts'
@@ -93,12 +94,6 @@ function noted(request: FastifyRequest, look: () => void): void {
   }
 }
 
-/** Places that customers cannot take: a tenth, enough for one member of the staff at least. */
-function reservedForStaff({ liveConnectionsEach, liveConnectionsMax }: Config): number {
-  const tenth = Math.ceil(liveConnectionsMax / 10)
-  return Math.min(Math.max(tenth, liveConnectionsEach), Math.floor(liveConnectionsMax / 2))
-}
-
 /** So many places for one person, for one address, for all customers, and for everybody. */
 function refuseMore(config: Config, seats: ReadonlySet<Seat>, asking: Seat): void {
   const { liveConnectionsEach: each, liveConnectionsMax: max } = config
@@ -108,15 +103,16 @@ function refuseMore(config: Config, seats: ReadonlySet<Seat>, asking: Seat): voi
   if (count(isOwn) >= each) {
     throw enough('You have enough connections: close one first.', 'live-connections')
   }
-  const forCustomers = max - reservedForStaff(config)
+  // At least one member of the staff finds as many as anybody may have.
+  const customersMax = forCustomers(max, each)
   const isFull =
-    seats.size >= max || (!asking.isStaff && count(seat => !seat.isStaff) >= forCustomers)
+    seats.size >= max || (!asking.isStaff && count(seat => !seat.isStaff) >= customersMax)
   if (isFull) {
     throw new HttpProblem('request/unavailable', 'Too many connections are open already.')
   }
   if (asking.isStaff) return
   const isNeighbour = ({ address, isStaff: staff }: Seat) => !staff && address === asking.address
-  if (count(isNeighbour) >= Math.max(each, Math.ceil(forCustomers / 2))) {
+  if (count(isNeighbour) >= Math.max(each, Math.ceil(customersMax / 2))) {
     throw enough('Too many connections come from your address.', 'live-connections-address')
   }
 }

@@ -114,6 +114,23 @@ function behind<Item>(
   return older < 0 ? all.length : older
 }
 
+/**
+ * Answers with the part of a list that the query asks for, and names the other parts in the Link
+ * header. Throws as partOf does.
+ */
+export async function answerPart<Item>(
+  { request, reply }: { request: ListRequest; reply: FastifyReply },
+  list: List,
+  read: (part: Part) => Promise<Found<Item>>,
+) {
+  const part = partOf(request.query, list)
+  const body = pageBody(part, list, await read(part))
+  linkParts(request, reply, part, body)
+  return body
+}
+
+type ListRequest = Pick<FastifyRequest, 'url'> & { query: Static<typeof Asked> }
+
 interface Ends {
   nextCursor?: string | undefined
   total?: number | undefined
@@ -122,7 +139,7 @@ interface Ends {
 
 /** Names the other parts of a list in the Link header (RFC 8288). */
 export function linkParts(
-  request: FastifyRequest,
+  request: Pick<FastifyRequest, 'url'>,
   reply: FastifyReply,
   part: Part,
   ends: Ends,

@@ -6,7 +6,7 @@ import { disputeOutcomes, disputeStages } from '../../domain/orderEvents.ts'
 import { Id, strict } from '../../domain/types.ts'
 import { findFinding, listDisputes, listFindings } from '../../projections/disputeQueries.ts'
 import type { ApiContext } from '../context.ts'
-import { linkParts, pageBody, partOf } from '../pages.ts'
+import { answerPart } from '../pages.ts'
 import { ListedDispute, PaymentFinding } from '../paymentSchemas.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
@@ -41,10 +41,7 @@ export function disputeRoutes(app: FastifyInstance, context: ApiContext): void {
     async handle(request, reply) {
       const { state } = request.query
       const list = { of: { disputes: state }, kind: 'time' as const }
-      const part = partOf(request.query, list)
-      const body = pageBody(part, list, await listDisputes(context.db, { state, part }))
-      linkParts(request, reply, part, body)
-      return body
+      return answerPart({ request, reply }, list, part => listDisputes(context.db, { state, part }))
     },
   })
   readRoute(app, context, {
@@ -59,10 +56,7 @@ export function disputeRoutes(app: FastifyInstance, context: ApiContext): void {
     async handle(request, reply) {
       const { state } = request.query
       const list = { of: { findings: state }, kind: 'time' as const }
-      const part = partOf(request.query, list)
-      const body = pageBody(part, list, await listFindings(context.db, { state, part }))
-      linkParts(request, reply, part, body)
-      return body
+      return answerPart({ request, reply }, list, part => listFindings(context.db, { state, part }))
     },
   })
   resolving(app, context)

@@ -6,7 +6,7 @@ import { Id, strict } from '../../domain/types.ts'
 import { findMail, listMails } from '../../projections/mailQueries.ts'
 import type { ApiContext } from '../context.ts'
 import { Mail, MailState } from '../mailSchemas.ts'
-import { linkParts, pageBody, partOf } from '../pages.ts'
+import { answerPart } from '../pages.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { commandHeaders } from '../requests.ts'
@@ -44,10 +44,7 @@ function listing(app: FastifyInstance, context: ApiContext): void {
     async handle(request, reply) {
       const { state } = request.query
       const list = { of: { mails: state }, kind: 'time' as const }
-      const part = partOf(request.query, list)
-      const body = pageBody(part, list, await listMails(context.db, { state, part }))
-      linkParts(request, reply, part, body)
-      return body
+      return answerPart({ request, reply }, list, part => listMails(context.db, { state, part }))
     },
   })
 }

@@ -20,7 +20,7 @@ import { findOrder, listOrders, peopleOf } from '../../projections/orderQueries.
 import { isStaff } from '../actor.ts'
 import { commandRoute } from '../commandRoute.ts'
 import type { ApiContext } from '../context.ts'
-import { linkParts, pageBody, partOf } from '../pages.ts'
+import { answerPart } from '../pages.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { isUnchanged } from '../requests.ts'
@@ -142,9 +142,9 @@ function orderReads(app: FastifyInstance, context: ApiContext): void {
       const customerId = byCustomer ? wanted : actorId(request.actor)
       const filter = { customerId, status, from, to, search, byCustomer }
       const list = { of: { orders: filter }, kind: newestFirst.kind }
-      const part = partOf(request.query, list)
-      const body = pageBody(part, list, await listOrders(context.db, filter, part))
-      linkParts(request, reply, part, body)
+      const body = await answerPart({ request, reply }, list, part =>
+        listOrders(context.db, filter, part),
+      )
       return { ...body, data: await withPeople(context, request.actor, body.data) }
     },
   })

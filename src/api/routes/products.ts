@@ -23,7 +23,7 @@ import {
 } from '../catalogueSchemas.ts'
 import { commandRoute } from '../commandRoute.ts'
 import type { ApiContext } from '../context.ts'
-import { linkParts, pageBody, partOf } from '../pages.ts'
+import { answerPart, linkParts, pageBody, partOf } from '../pages.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { findReady, readyThing, sendReady } from '../ready.ts'
@@ -82,10 +82,7 @@ function listings(app: FastifyInstance, context: ApiContext): void {
     async handle(request, reply) {
       const { threshold } = request.query
       const list = { of: { lowStock: threshold }, kind: 'number' as const }
-      const part = partOf(request.query, list)
-      const body = pageBody(part, list, await lowStock(context.db, part, threshold))
-      linkParts(request, reply, part, body)
-      return body
+      return answerPart({ request, reply }, list, part => lowStock(context.db, part, threshold))
     },
   })
 }

@@ -7,7 +7,7 @@ import { newestFirst } from '../../projections/keyset.ts'
 import { listOpenMoney } from '../../projections/orderProcessQueries.ts'
 import { commandRoute } from '../commandRoute.ts'
 import type { ApiContext } from '../context.ts'
-import { linkParts, pageBody, partOf } from '../pages.ts'
+import { answerPart } from '../pages.ts'
 import { readRoute } from '../readRoute.ts'
 import { many, PageQuery, pageOf, text, time } from '../schemas.ts'
 
@@ -48,18 +48,14 @@ export function refundRoutes(app: FastifyInstance, context: ApiContext): void {
     answer: pageOf(OpenRefunds),
     async handle(request, reply) {
       const list = { of: { refunds: 'open' }, kind: newestFirst.kind }
-      const part = partOf(request.query, list)
-      const found = await listOpenMoney(context.db, part)
-      const orders = await openRefundsOf(
-        context.shop,
-        found.rows.map(row => row.orderId),
-      )
-      const since = new Map(found.rows.map(row => [row.orderId, row.since]))
-      const data = orders.map(order => ({ ...order, since: since.get(order.orderId) ?? '' }))
-      const { next, total } = found
-      const body = pageBody(part, list, { data, next, total })
-      linkParts(request, reply, part, body)
-      return body
+      return answerPart({ request, reply }, list, async part => {
+        const { rows, next, total } = await listOpenMoney(context.db, part)
+        const orderIds = rows.map(row => row.orderId)
+        const orders = await openRefundsOf(context.shop, orderIds)
+        const since = new Map(rows.map(row => [row.orderId, row.since]))
+        const data = orders.map(order => ({ ...order, since: since.get(order.orderId) ?? '' }))
+        return { data, next, total }
+      })
     },
   })
   commandRoute(app, context, {

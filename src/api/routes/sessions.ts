@@ -5,7 +5,7 @@ import type { OpenSession as Listed } from '../../commands/accountPorts.ts'
 import { Id, roles, strict } from '../../domain/types.ts'
 import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
-import { cutPart, linkParts, pageBody, partOf } from '../pages.ts'
+import { answerPart, cutPart } from '../pages.ts'
 import { HttpProblem } from '../problems.ts'
 import { nothing, PageQuery, pageOf, problemResponses, time } from '../schemas.ts'
 
@@ -57,16 +57,15 @@ function listing(app: FastifyInstance, { accounts }: ApiContext): void {
     async (request, reply) => {
       const customerId = signedIn(request)
       const list = { of: { sessions: customerId }, kind: 'number' as const }
-      const part = partOf(request.query, list)
-      const { data, next, total } = cutPart(
-        await accounts.sessions.list(customerId),
-        part,
-        ({ family: id, lastUsedAt }) => ({ key: String(lastUsedAt.getTime()), id }),
-      )
-      const shown = data.map(each => shownSession(each, request.sessionId))
-      const body = pageBody(part, list, { data: shown, next, total })
-      linkParts(request, reply, part, body)
-      return body
+      return answerPart({ request, reply }, list, async part => {
+        const { data, next, total } = cutPart(
+          await accounts.sessions.list(customerId),
+          part,
+          ({ family: id, lastUsedAt }) => ({ key: String(lastUsedAt.getTime()), id }),
+        )
+        const shown = data.map(each => shownSession(each, request.sessionId))
+        return { data: shown, next, total }
+      })
     },
   )
 }

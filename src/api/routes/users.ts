@@ -8,7 +8,7 @@ import { Id, Role, strict } from '../../domain/types.ts'
 import { findUser, listUsers } from '../../projections/customerQueries.ts'
 import { commandRoute } from '../commandRoute.ts'
 import type { ApiContext } from '../context.ts'
-import { linkParts, pageBody, partOf } from '../pages.ts'
+import { answerPart } from '../pages.ts'
 import { HttpProblem, sendRejection } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { isUnchanged } from '../requests.ts'
@@ -73,10 +73,7 @@ function listing(app: FastifyInstance, context: ApiContext): void {
       const { search, role, disabled } = request.query
       const filter = { search, role, disabled }
       const list = { of: { users: filter }, kind: 'time' as const }
-      const part = partOf(request.query, list)
-      const body = pageBody(part, list, await listUsers(context.db, filter, part))
-      linkParts(request, reply, part, body)
-      return body
+      return answerPart({ request, reply }, list, part => listUsers(context.db, filter, part))
     },
   })
 }

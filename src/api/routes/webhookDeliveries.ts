@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import { findDelivery, listDeliveries } from '../../projections/webhookQueries.ts'
 import type { ApiContext } from '../context.ts'
-import { linkParts, pageBody, partOf } from '../pages.ts'
+import { answerPart } from '../pages.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { commandHeaders } from '../requests.ts'
@@ -45,11 +45,9 @@ function listing(app: FastifyInstance, context: ApiContext): void {
       const { status } = request.query
       if ((await context.webhooks.find(webhookId)) === undefined) throw noEndpoint()
       const list = { of: { deliveries: webhookId, status }, kind: 'time' as const }
-      const part = partOf(request.query, list)
-      const found = await listDeliveries(context.db, webhookId, { status, part })
-      const body = pageBody(part, list, found)
-      linkParts(request, reply, part, body)
-      return body
+      return answerPart({ request, reply }, list, part =>
+        listDeliveries(context.db, webhookId, { status, part }),
+      )
     },
   })
 }
