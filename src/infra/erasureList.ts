@@ -1,7 +1,7 @@
 // The list of erased people: a file of the audit directory to which lines are only ever added, by
 // any number of processes. It has ids and times, nothing personal; each line has a seal.
 import { randomBytes } from 'node:crypto'
-import { open, rm } from 'node:fs/promises'
+import { appendFile, open, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ErasureList, type ListedErasure, ListUnavailable } from '../commands/erasurePorts.ts'
 import { codeOf } from '../kit/codeOf.ts'
@@ -12,6 +12,8 @@ import type { Secrets } from './secrets.ts'
 const fileName = 'erasures'
 const idForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const pieceBytes = 1_024 * 1_024
+/** For the eyes of this account, and on the disk before it is said to be written. */
+const durably = { mode: 0o600, flush: true }
 
 /** What has been read of the file so far. */
 interface Seen {
@@ -62,32 +64,22 @@ async function tryWriting(directory: string): Promise<void> {
   await makeDirectory(directory, 0o700)
   const trial = join(directory, `.${randomBytes(6).toString('hex')}.tmp`)
   try {
-    await durably(trial, 'w', randomBytes(4_096))
+    await writeFile(trial, randomBytes(4_096), durably)
   } finally {
     await rm(trial, { force: true })
   }
   // The list itself may be somebody else's.
-  await durably(join(directory, fileName), 'a', Buffer.alloc(0))
+  await appendFile(join(directory, fileName), '', durably)
 }
 
 async function append(directory: string, text: string): Promise<void> {
   await makeDirectory(directory, 0o700)
-  await durably(join(directory, fileName), 'a', Buffer.from(text))
+  await appendFile(join(directory, fileName), text, durably)
   const folder = await open(directory, 'r')
   try {
     await folder.sync()
   } finally {
     await folder.close()
-  }
-}
-
-async function durably(path: string, flags: 'a' | 'w', bytes: Buffer): Promise<void> {
-  const file = await open(path, flags, 0o600)
-  try {
-    await file.appendFile(bytes)
-    await file.sync()
-  } finally {
-    await file.close()
   }
 }
 

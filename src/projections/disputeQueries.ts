@@ -1,12 +1,12 @@
 // What staff see of disputes, and of what the payment provider told that could not be booked.
 import { type Kysely, type Selectable, sql } from 'kysely'
+import { disputeStages } from '../domain/orderEvents.ts'
 import type { DisputeState } from './disputes.ts'
 import { newestFirst, type Part, readPart } from './keyset.ts'
+import { ordersOfRows } from './rowOrders.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
-
-const openStates: readonly DisputeState[] = ['inquiry', 'needs_response', 'under_review']
 
 /** A part of the disputes, the newest first: those in a state, or all that are `open`. */
 export async function listDisputes(
@@ -14,7 +14,7 @@ export async function listDisputes(
   { state, part }: { state: DisputeState | 'open' | undefined; part: Part },
 ) {
   let query = db.selectFrom('disputes').selectAll()
-  if (state === 'open') query = query.where('state', 'in', openStates)
+  if (state === 'open') query = query.where('state', 'in', disputeStages)
   else if (state !== undefined) query = query.where('state', '=', state)
   const sorting = { ...newestFirst, key: sql`opened_at`, id: sql`dispute_id` }
   const { rows, next, total } = await readPart(db, query, sorting, part)
@@ -96,18 +96,9 @@ function findingOf(row: Selectable<Tables['shop.payment_findings']>) {
 
 /** The orders of some rows, with the numbers by which people know them. */
 async function numbersOf(db: Db, rows: readonly { order_id: string | null }[]) {
-  const orderIds = rows.flatMap(({ order_id }) => order_id ?? [])
-  const orders =
-    orderIds.length === 0
-      ? []
-      : await db
-          .selectFrom('orders')
-          .select(['order_id', 'order_number'])
-          .where(sql<boolean>`order_id = any(${orderIds}::uuid[])`)
-          .execute()
-  const byId = new Map(orders.map(order => [order.order_id, order.order_number]))
+  const orders = await ordersOfRows(db, rows)
   return ({ order_id }: { order_id: string | null }) => ({
     orderId: order_id,
-    orderNumber: byId.get(order_id ?? '') ?? null,
+    orderNumber: orders.get(order_id ?? '')?.order_number ?? null,
   })
 }

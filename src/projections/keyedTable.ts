@@ -115,18 +115,10 @@ export function upsertOf<Row extends object>(
 }
 
 /**
- * Adds rows in one statement; those whose key is there already stay as they are. Where there are
- * many it throws on such a key: whoever applies a batch then applies its events one by one.
+ * The statement that adds rows, none for none; those whose key is there already stay as they are.
+ * Where there are many it throws on such a key: whoever applies a batch then applies its events
+ * one by one.
  */
-export async function insertNew<Row extends object>(
-  db: Db,
-  table: RowTable<Row>,
-  rows: readonly Row[],
-): Promise<void> {
-  await execute(db, insertOf(table, rows))
-}
-
-/** The statement that adds rows; none for none. */
 export function insertOf<Row extends object>(
   table: RowTable<Row>,
   rows: readonly Row[],

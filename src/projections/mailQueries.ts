@@ -1,6 +1,7 @@
 // What staff see of mails: which are sent, which wait, and which could not be delivered.
 import { type Kysely, type Selectable, sql } from 'kysely'
 import { newestFirst, type Part, readPart } from './keyset.ts'
+import { ordersOfRows } from './rowOrders.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -42,18 +43,9 @@ export async function countOpenMails(db: Db): Promise<{ state: MailState; mails:
 
 /** With the numbers of their orders, by which people know them. */
 async function mailsOf(db: Db, rows: readonly MailRecord[]) {
-  const orderIds = rows.flatMap(({ order_id }) => order_id ?? [])
-  const orders =
-    orderIds.length === 0
-      ? []
-      : await db
-          .selectFrom('orders')
-          .select(['order_id', 'order_number', 'customer_id'])
-          .where(sql<boolean>`order_id = any(${orderIds}::uuid[])`)
-          .execute()
-  const byId = new Map(orders.map(order => [order.order_id, order]))
+  const orders = await ordersOfRows(db, rows)
   return rows.map(row => {
-    const order = byId.get(row.order_id ?? '')
+    const order = orders.get(row.order_id ?? '')
     const isOpen = row.state === 'due' || row.state === 'retrying'
     return {
       id: row.mail_id,
