@@ -2,6 +2,7 @@
 // `npm test` stays within minutes; `npm run test:long` has the longest suites of faults, and many
 // processes, which need the machine to themselves.
 import { defineConfig } from 'vitest/config'
+import { mutantPlugins } from './tests/mutants/plugin.ts'
 
 const timeouts = { testTimeout: 30_000, hookTimeout: 60_000, teardownTimeout: 30_000 }
 const globalSetup = ['tests/support/globalSetup.ts']
@@ -14,6 +15,8 @@ const long = [
 ]
 
 export default defineConfig({
+  // None, unless MUTANT names one: see docs/mutations.md.
+  plugins: mutantPlugins(),
   test: {
     pool: 'forks',
     maxWorkers: 3,

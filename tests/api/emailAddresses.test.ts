@@ -189,6 +189,22 @@ describe('links', () => {
     expect((await addresses.standing(person.id))?.isConfirmed).toBe(false)
   })
 
+  it('are five an hour at most, however often somebody asks', async () => {
+    const person = await shop.person()
+    for (let asked = 1; asked <= 8; asked += 1) {
+      expect((await person.client.post('/auth/email/resend')).status).toBe(202)
+    }
+    await waitFor('the mails to be settled', async () => {
+      const { rows } = await shop.back.pool.query<{ settled: number }>(
+        `select count(*)::integer as settled from shop.mails
+        where customer_id = $1 and template = 'email-confirm' and state in ('sent', 'dropped')`,
+        [person.id],
+      )
+      return rows[0]?.settled === 9
+    })
+    expect(await mailsTo(shop, person, 'Confirm your address')).toHaveLength(5)
+  })
+
   it('lead to a page that asks before it confirms', async () => {
     const person = await shop.person()
     const [mail] = await waitFor('the mail', async () => {

@@ -163,6 +163,16 @@ describe('a report as CSV', () => {
     expect(rows[1]).toMatchObject({ product: 'SPADE', gross: '20.00', returned: '5.00' })
   })
 
+  it('has every line, also where a list would end', async () => {
+    const totals = `insert into readmodel.sale_totals
+      select 'product', 'OTHER-' || n, 'GBP', '2026-01-01Z', 1, 1, 1, 100, 0
+      from generate_series(1, 1200) n`
+    await shop.back.pool.query(totals)
+    const answer = await report('by=product', { headers: { accept: 'text/csv' } })
+    await shop.back.pool.query(`delete from readmodel.sale_totals where key like 'OTHER-%'`)
+    expect(parse(String(answer.body), { columns: true })).toHaveLength(1_202)
+  })
+
   it.each([
     ['=1+1', `"'=1+1"`],
     ['+1', `"'+1"`],

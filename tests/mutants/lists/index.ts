@@ -1,0 +1,21 @@
+// The guards and features that the suite claims to prove, by subject.
+import type { TestedMutant } from '../mutant.ts'
+import { accountGuards } from './accounts.ts'
+import { dependencyGuards } from './dependencies.ts'
+import { integrityGuards } from './integrity.ts'
+import { mendedBeliefs } from './mendedBelief.ts'
+import { mendedRules } from './mendedRules.ts'
+import { moneyGuards } from './money.ts'
+import { readingGuards } from './reading.ts'
+import { writingGuards } from './writing.ts'
+
+export const everyGuard: readonly TestedMutant[] = [
+  ...writingGuards,
+  ...readingGuards,
+  ...accountGuards,
+  ...moneyGuards,
+  ...integrityGuards,
+  ...dependencyGuards,
+  ...mendedBeliefs,
+  ...mendedRules,
+]

@@ -1,0 +1,26 @@
+// What a mutant is: one guard or feature of the sources taken out, and the promise that it breaks.
+
+/** One exact text of a file, which must be there exactly once, and what takes its place. */
+export interface Change {
+  /** Relative to the project, with slashes. */
+  file: string
+  find: string
+  replace: string
+}
+
+export interface Mutant extends Change {
+  /** Unique, in kebab case: `npm run test:mutants -- --only NAME`. */
+  name: string
+  /** What the shop promises and no longer keeps, in one line that a stranger understands. */
+  promise: string
+  /** Further places, where one alone takes nothing out. */
+  also?: readonly Change[]
+}
+
+/** A mutant that a test of the suite claims to notice. */
+export interface TestedMutant extends Mutant {
+  /** The test file. */
+  test: string
+  /** A test in it, or a part of its name, as its source spells it; `%s` stands for any text. */
+  named: string
+}
