@@ -127,6 +127,15 @@ export function signedIn(request: FastifyRequest): string {
   return request.actor.id
 }
 
+/** Throws a 401 or 403 problem unless somebody of the staff asks; `what` they alone may do. */
+export function assertStaff({ actor }: Pick<FastifyRequest, 'actor'>, what: string): void {
+  if (isStaff(actor)) return
+  if (actor.role === 'anonymous') {
+    throw new HttpProblem('request/unauthenticated', `${what}: sign in first.`)
+  }
+  throw new HttpProblem('command/forbidden', `${what}.`)
+}
+
 /** Whether whoever asks belongs to the staff, or audits it. */
 export function isStaff(actor: Actor): boolean {
   if (actor.role === 'anonymous' || actor.role === 'system') return false

@@ -45,13 +45,18 @@ const product = {
   updatedAt: time,
 }
 export const Product = Type.Object(product, strict)
+const forStaff = {
+  active: Type.Optional(Type.Boolean()),
+  deleted: Type.Optional(Type.Boolean()),
+  stock: Type.Optional(Stock),
+}
+/** A product of a list that the staff may have asked for with filters of theirs. */
+export const ListedProduct = Type.Object({ ...product, ...forStaff }, strict)
 export const ProductDetail = Type.Object(
   {
     ...product,
     category: nullable(Type.Object({ id: Id, name: text(200) }, strict)),
-    active: Type.Optional(Type.Boolean()),
-    deleted: Type.Optional(Type.Boolean()),
-    stock: Type.Optional(Stock),
+    ...forStaff,
   },
   strict,
 )

@@ -46,6 +46,12 @@ export function publicProduct(row: ProductRecord) {
   }
 }
 
+/** A product as the staff sees it. */
+export function staffProduct(row: ProductRecord) {
+  const { active, deleted } = row
+  return { ...publicProduct(row), active, deleted, stock: stockOf(row) }
+}
+
 /** One product with its revision; staff also see how many pieces there are. */
 export async function findProduct(db: Db, productId: string, forStaff: boolean) {
   const row = await db
@@ -57,12 +63,9 @@ export async function findProduct(db: Db, productId: string, forStaff: boolean) 
     .executeTakeFirst()
   if (row === undefined || (!forStaff && (row.deleted || !row.active))) return undefined
   const { category_id: id, category_name: name, category_gone: isGone } = row
-  const product = {
-    ...publicProduct(row),
-    category: id === null || name === null || isGone === true ? null : { id, name },
-  }
-  const pieces = { active: row.active, deleted: row.deleted, stock: stockOf(row) }
-  return { revision: Number(row.revision), product: forStaff ? { ...product, ...pieces } : product }
+  const category = id === null || name === null || isGone === true ? null : { id, name }
+  const product = { ...(forStaff ? staffProduct(row) : publicProduct(row)), category }
+  return { revision: Number(row.revision), product }
 }
 
 function stockOf(row: ProductRecord) {

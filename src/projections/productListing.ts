@@ -1,6 +1,6 @@
 // Products as shoppers look for them: filters, words, and every order they can be sorted by.
 import { type Kysely, sql } from 'kysely'
-import { productColumns, publicProduct } from './catalogueQueries.ts'
+import { productColumns, publicProduct, staffProduct } from './catalogueQueries.ts'
 import { type Part, readPart, type Sorting, type SortKind } from './keyset.ts'
 import type { Tables } from './tables.ts'
 
@@ -24,6 +24,14 @@ export interface ProductFilter {
   inStock?: boolean | undefined
   featured?: boolean | undefined
   search?: string | undefined
+  /** For the staff: where one of these two is said, it decides what is in the list. */
+  active?: boolean | undefined
+  deleted?: boolean | undefined
+}
+
+/** Whether a list may have products in it that shoppers do not see. */
+export function isForStaff({ active, deleted }: ProductFilter): boolean {
+  return active !== undefined || deleted !== undefined
 }
 
 const keys = {
@@ -51,13 +59,13 @@ export function usualOrdering({ search }: ProductFilter): Ordering {
   return wordsOf(search) === undefined ? '-createdAt' : 'relevance'
 }
 
-/** A part of the products as shoppers see them. */
+/** A part of the products as shoppers see them, or as the staff does where the filter is theirs. */
 export async function listProducts(db: Db, filter: ProductFilter, wanted: Part, by: Ordering) {
   const words = wordsOf(filter.search)
-  const sought = words === undefined ? undefined : await seek(db, words)
+  const sought = words === undefined ? undefined : await seek(db, words, scopeOf(filter))
   const query = filtered(db, filter, sought).select(productColumns)
   const { rows, next, total } = await readPart(db, query, sortingOf(by, sought, wanted), wanted)
-  return { data: rows.map(publicProduct), next, total }
+  return { data: rows.map(isForStaff(filter) ? staffProduct : publicProduct), next, total }
 }
 
 function sortingOf(ordering: Ordering, sought: Sought | undefined, wanted: Part): Sorting {
@@ -109,8 +117,17 @@ function isByAge({ isCommon }: Sought, wanted: Part): boolean {
   return after === undefined ? isCommon : Number(after.key) >= timesFrom
 }
 
+type Scope = ReturnType<typeof scopeOf>
+
+/** What can be in a list at all; the words are those of the indexes that shoppers' lists use. */
+function scopeOf({ active, deleted }: ProductFilter) {
+  if (active === undefined && deleted === undefined) return sql<boolean>`active and not deleted`
+  if (active === undefined) return sql<boolean>`deleted = ${deleted}`
+  return sql<boolean>`(active = ${active} and deleted = ${deleted ?? false})`
+}
+
 function filtered(db: Db, filter: ProductFilter, sought: Sought | undefined) {
-  let query = db.selectFrom('products').where('active', '=', true).where('deleted', '=', false)
+  let query = db.selectFrom('products').where(scopeOf(filter))
   const { category, minPrice, maxPrice, inStock, featured } = filter
   if (category !== undefined) query = query.where('category_id', '=', category)
   if (minPrice !== undefined) query = query.where('price_minor', '>=', BigInt(minPrice))
@@ -143,7 +160,7 @@ interface Sought {
  * beside what was meant, what looks like it is noise. Categories are few and looked up first: a
  * join would keep the indexes of the products from being used.
  */
-async function seek(db: Db, words: string): Promise<Sought> {
+async function seek(db: Db, words: string, scope: Scope): Promise<Sought> {
   const { rows } = await sql<{ meaning: string | null; categories: string[] }>`
     select
       public.search_query(${words})::text as meaning,
@@ -156,10 +173,10 @@ async function seek(db: Db, words: string): Promise<Sought> {
       ) as categories
   `.execute(db)
   const asked = { words, meaning: rows[0]?.meaning ?? '', categories: rows[0]?.categories ?? [] }
-  const found = await countSome(db, asked)
+  const found = await countSome(db, asked, scope)
   if (found > 0) return { ...asked, isCommon: found > weighedMax }
   const corrected = { ...asked, meaning: await correct(db, words) }
-  return { ...corrected, isCommon: (await countSome(db, corrected)) > weighedMax }
+  return { ...corrected, isCommon: (await countSome(db, corrected, scope)) > weighedMax }
 }
 
 type Meant = Pick<Sought, 'meaning' | 'categories'>
@@ -170,11 +187,11 @@ function about({ meaning, categories }: Meant) {
   return sql<boolean>`(${named} or category_id = any(${categories}::uuid[]))`
 }
 
-async function countSome(db: Db, meant: Meant): Promise<number> {
+async function countSome(db: Db, meant: Meant, scope: Scope): Promise<number> {
   const { rows } = await sql<{ count: bigint }>`
     select count(*) as count from (
       select from products
-      where active and not deleted and ${about(meant)}
+      where ${scope} and ${about(meant)}
       limit ${weighedMax + 1}
     ) as counted
   `.execute(db)

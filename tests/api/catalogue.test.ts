@@ -127,6 +127,53 @@ describe('changing a product', () => {
   })
 })
 
+describe('what is not sold any more', () => {
+  const ids = (body: { data: { id?: unknown }[] }) => body.data.map(({ id }) => id)
+
+  it('is listed for the staff by filters, and for nobody else', async () => {
+    const { id: sold } = await newProduct(shop, { name: 'Gramophone one' })
+    const { id: hidden } = await newProduct(shop, { name: 'Gramophone two', active: false })
+    const { id: gone } = await newProduct(shop, { name: 'Gramophone three' })
+    const { body } = await shop.admin.client.delete(`/products/${gone}`)
+    const after = body.position
+    const support = await shop.person('support')
+    const search = 'search=gramophone&ordering=createdAt'
+    // Each also after the other has been asked, so that nothing of one is served as the other.
+    for (const _ of ['first', 'again']) {
+      const shopped = await shop.anyone.get(`/products?${search}`, { after })
+      expect(ids(shopped.body)).toEqual([sold])
+      expect(shopped.body.data[0]).not.toHaveProperty('stock')
+      for (const [filter, found] of [
+        ['deleted=true', [gone]],
+        ['deleted=false', [sold, hidden]],
+        ['active=false', [hidden]],
+        ['active=true', [sold]],
+        ['active=true&deleted=true', [gone]],
+      ] as const) {
+        const { client } = filter === 'deleted=true' ? support : shop.admin
+        const answer = await client.get(`/products?${search}&${filter}`, { after })
+        expect([filter, ids(answer.body)]).toEqual([filter, found])
+        expect(answer.headers.get('cache-control')).toContain('private')
+        const path = `/products?${search}&${filter}`
+        expectProblem(await shop.anyone.get(path), 401, 'request/unauthenticated')
+        expectProblem(await shopper.client.get(path), 403, 'command/forbidden')
+      }
+    }
+    const listed = await shop.admin.client.get('/products?deleted=true&limit=100', { after })
+    const row = listed.body.data.find(each => each.id === gone)
+    expect(row).toMatchObject({ deleted: true, active: true, stock: { onHand: 10 } })
+    const path = `/products/${gone}/restore`
+    expect((await shop.admin.client.post(path)).status).toBe(200)
+  })
+
+  it('is in no list of shoppers that takes other filters', async () => {
+    for (const path of ['/products/featured', `/categories/${missing}/products`]) {
+      const { status } = await shop.anyone.get(`${path}?deleted=true`)
+      expect([path, status]).toEqual([path, 400])
+    }
+  })
+})
+
 describe('the same representation', () => {
   it('is not sent again', async () => {
     const { id, position } = await newProduct(shop)

@@ -337,7 +337,10 @@ inBrowser('the staff', () => {
   it('puts a deleted product back, and nothing that was typed is saved by that', async () => {
     const { id } = await newProduct(shop, { name: 'Lantern of before' })
     await shop.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
-    await go(`/products/${id}`)
+    await go('/products')
+    await page.getByRole('combobox', { name: 'Shown' }).click()
+    await page.getByRole('option', { name: 'deleted', exact: true }).click()
+    await page.getByRole('link', { name: 'Lantern of before' }).click()
     const name = page.getByLabel(/^Name/)
     await name.fill('Lantern of nobody')
     await press('Restore product')

@@ -23,12 +23,25 @@ interface Resource {
   whole?: true
   /** The parameter that says how to sort, where that can be chosen. */
   ordering?: (field: string, order: string) => string
+  /** The parameters that stand for a filter which is none of the API's own. */
+  choices?: { source: string; query: Readonly<Record<string, object>>; otherwise: object }
 }
+
+/** What the filter `shown` of products can be. */
+export const shownProducts = {
+  sold: { name: 'on sale', query: { active: true } },
+  inactive: { name: 'not active', query: { active: false } },
+  deleted: { name: 'deleted', query: { deleted: true } },
+}
+const shownQueries = Object.fromEntries(
+  Object.entries(shownProducts).map(([id, { query }]) => [id, query]),
+)
 
 const resources: Record<string, Resource> = {
   products: {
     path: '/products',
     ordering: (field, order) => `${order === 'DESC' && field !== 'relevance' ? '-' : ''}${field}`,
+    choices: { source: 'shown', query: shownQueries, otherwise: { deleted: false } },
   },
   categories: { path: '/categories', whole: true },
   orders: { path: '/orders' },
@@ -58,13 +71,13 @@ async function everything<Row>(path: string, cursor?: string): Promise<Row[]> {
 }
 
 async function list<Row extends RaRecord>(name: string, params: GetListParams) {
-  const { path, whole, ordering } = of(name)
+  const { path, whole, ordering, choices } = of(name)
   const { page = 1, perPage = 25 } = params.pagination ?? {}
   const { field = '', order = 'ASC' } = params.sort ?? {}
   if (whole) {
     return cut(await everything<Row>(path), params)
   }
-  const { search, ...filter }: Record<string, unknown> = params.filter ?? {}
+  const { search, ...filter } = chosen(params.filter ?? {}, choices)
   const isSearched = typeof search === 'string' && search.trim() !== ''
   const query = new URLSearchParams({ page: `${page}`, pageSize: `${Math.min(perPage, 100)}` })
   if (ordering !== undefined && field !== '' && !(isSearched && field === 'name')) {
@@ -77,6 +90,12 @@ async function list<Row extends RaRecord>(name: string, params: GetListParams) {
   const { body } = await ask<Page<Row>>(`${path}?${query}`)
   const { data, total = data.length, totalIsAtLeast = false } = body
   return { data, total, meta: { totalIsAtLeast } }
+}
+
+function chosen(filter: Record<string, unknown>, choices: Resource['choices']) {
+  if (choices === undefined) return filter
+  const { [choices.source]: choice, ...rest } = filter
+  return { ...rest, ...(choices.query[String(choice)] ?? choices.otherwise) }
 }
 
 /** A page of a list that is read as a whole. */

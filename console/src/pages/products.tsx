@@ -16,6 +16,7 @@ import {
   TopToolbar,
   useCanAccess,
 } from 'react-admin'
+import { shownProducts } from '../api/dataProvider.ts'
 import type { Product } from '../api/shapes.ts'
 import { formatMoney } from '../money.ts'
 import { listSearch } from '../parts/listSearch.tsx'
@@ -25,6 +26,14 @@ import { Amount, StatusChip, timeText } from '../parts/status.tsx'
 
 const filters = [
   listSearch({ placeholder: 'Name, SKU, category' }),
+  <SelectInput
+    key="shown"
+    source="shown"
+    label="Shown"
+    alwaysOn
+    emptyText="all but deleted"
+    choices={Object.entries(shownProducts).map(([id, { name }]) => ({ id, name }))}
+  />,
   <ReferenceInput key="category" source="category" reference="categories" perPage={10_000}>
     <SelectInput optionText="name" label="Category" />
   </ReferenceInput>,
@@ -60,7 +69,7 @@ export function ProductList() {
           rowClick={rowClick}
           leftAvatar={product => <Picture product={product} />}
           primaryText={product => product.name}
-          secondaryText={product => `${product.sku} · ${product.availability}`}
+          secondaryText={product => `${product.sku} · ${stateOf(product)}`}
           tertiaryText={product => formatMoney(product.price)}
         />
       ) : (
@@ -68,6 +77,12 @@ export function ProductList() {
       )}
     </RecordList>
   )
+}
+
+/** What keeps it from being bought, or how much of it there is. */
+function stateOf({ deleted, active, availability }: Product): string {
+  if (deleted) return 'deleted'
+  return active === false ? 'not active' : availability
 }
 
 function Table({ opens }: { opens: 'edit' | 'show' }) {
@@ -91,7 +106,7 @@ function Table({ opens }: { opens: 'edit' | 'show' }) {
       <DataTable.Col
         source="availability"
         disableSort
-        render={(product: Product) => <StatusChip status={product.availability} />}
+        render={(product: Product) => <StatusChip status={stateOf(product)} />}
       />
       <DataTable.Col source="featured" disableSort>
         <BooleanField source="featured" />

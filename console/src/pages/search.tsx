@@ -60,7 +60,7 @@ export function SearchPage() {
       />
       <Results<Product>
         title="Products"
-        path={`/products?${query}`}
+        path={`/products?${query}&deleted=false`}
         of="products"
         href={product => `#/products/${product.id}/show`}
         name={product => product.name}

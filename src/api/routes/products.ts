@@ -15,6 +15,7 @@ import { findProduct, lowStock, stockLedger } from '../../projections/catalogueQ
 import { findPrices } from '../../projections/priceHistory.ts'
 import { isStaff } from '../actor.ts'
 import {
+  ListedProduct,
   PriceHistory,
   Product,
   ProductDetail,
@@ -28,7 +29,7 @@ import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { findReady, readyThing, sendReady } from '../ready.ts'
 import { PageQuery, pageOf } from '../schemas.ts'
-import { ProductQuery, sendListing } from './listings.ts'
+import { StaffProductQuery, sendListing } from './listings.ts'
 
 const tag = 'Catalogue'
 const params = Type.Object({ productId: Id }, strict)
@@ -54,10 +55,10 @@ function listings(app: FastifyInstance, context: ApiContext): void {
     ...shared,
     url: '/products',
     access: 'public',
-    summary: 'Products by filter, a page at a time',
+    summary: 'Products by filter, a page at a time; the staff finds deleted and inactive ones',
     operationId: 'listProducts',
-    query: ProductQuery,
-    answer: pageOf(Product),
+    query: StaffProductQuery,
+    answer: pageOf(ListedProduct),
     handle: (request, reply) => sendListing(context, request, reply, request.query),
   })
   readRoute(app, context, {
