@@ -72,6 +72,8 @@ export function settingsOn(database: BenchDatabase): Record<string, string> {
     SMTP_URL: 'smtp://127.0.0.1:9',
     SECRET_KEY: database.secretKey,
     RATE_LIMITS: 'off',
+    // All clients of a benchmark share an address, which gets half of the places at most.
+    LIVE_CONNECTIONS_MAX: '2000',
     ACCESS_TOKEN_TTL_SECONDS: '86400',
     ORDER_EXPIRY_MINUTES: '1440',
     FILES_DIR: `${database.directory}/files`,

@@ -28,15 +28,26 @@ export function callerOf(request: FastifyRequest): string | undefined {
 export function useOwnWrites(app: FastifyInstance, context: ApiContext): void {
   app.decorateRequest('writer', undefined)
   app.decorateRequest('shows', 0n)
-  app.addHook('onSend', async (request, reply, payload) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     const position = reply.getHeader('x-position')
     const caller = request.method === 'GET' ? undefined : callerOf(request)
-    if (typeof position !== 'string' || caller === undefined) return payload
-    const isNoted = await context.ownWrites.note(caller, BigInt(position))
+    if (typeof position !== 'string' || caller === undefined) {
+      done(null, payload)
+      return
+    }
+    const send = () => done(null, payload)
     // What was written stays written: an answer never fails because somebody cannot be told.
-    if (!isNoted) await shownEverywhere(context, request, BigInt(position)).catch(() => undefined)
-    return payload
+    tellEverybody(context, { request, caller, position: BigInt(position) }).then(send, send)
   })
+}
+
+/** Notes what a caller has written for all processes, or waits until all of them show it. */
+async function tellEverybody(
+  context: ApiContext,
+  { request, caller, position }: { request: FastifyRequest; caller: string; position: bigint },
+): Promise<void> {
+  const isNoted = await context.ownWrites.note(caller, position)
+  if (!isNoted) await shownEverywhere(context, request, position)
 }
 
 /** Waits until all read models show a position, or two seconds. */

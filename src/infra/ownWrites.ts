@@ -1,7 +1,7 @@
 // How far everybody has written, so that on every process they see at least that.
 import { LRUCache } from 'lru-cache'
 import { askTogether, gather } from '../kit/gather.ts'
-import { createPatience } from './patience.ts'
+import { createPatience, type Patiently } from './patience.ts'
 import type { Redis } from './redis.ts'
 
 /** How far somebody has written. */
@@ -22,6 +22,11 @@ export interface OwnWrites {
   of(caller: string): Promise<OwnPosition>
 }
 
+interface Note {
+  caller: string
+  position: bigint
+}
+
 const floorKey = 'own-writes:floor'
 const keyOf = (caller: string) => `own-writes:${caller}`
 /** Read models that are further behind than that are an outage, and are reported as one. */
@@ -30,11 +35,13 @@ const callersMax = 20_000
 /** Positions are texts of one length, so that they compare like numbers without losing digits. */
 const width = 20
 
+/** Of each caller the highest position: the first argument is how long to remember them. */
 const noteScript = `
-  local before = redis.call('get', KEYS[1])
-  if before and before > ARGV[1] then return 0 end
-  redis.call('set', KEYS[1], ARGV[1], 'EX', ARGV[2])
-  return 1
+  for at, key in ipairs(KEYS) do
+    local before = redis.call('get', key)
+    local now = ARGV[at + 1]
+    if not before or before < now then redis.call('set', key, now, 'EX', ARGV[1]) end
+  end
 `
 
 /**
@@ -80,15 +87,13 @@ export function createOwnWrites(redis: Redis, readHead: () => Promise<bigint>): 
   }
   const ask = gather(look)
 
+  const tell = gather((notes: readonly Note[]) => writeNotes(notes, { redis, patiently }))
+
   return {
     async note(caller, position) {
       const before = local.get(caller)
       if (before === undefined || before < position) local.set(caller, position)
-      const values = [textOf(position), ttlSeconds]
-      return patiently(() => redis.eval(noteScript, 1, keyOf(caller), ...values)).then(
-        () => true,
-        () => false,
-      )
+      return tell({ caller, position })
     },
     async of(caller) {
       const { known, possible } = await ask(caller)
@@ -99,3 +104,18 @@ export function createOwnWrites(redis: Redis, readHead: () => Promise<bigint>): 
 }
 
 const textOf = (position: bigint) => String(position).padStart(width, '0')
+
+/** Writes what callers have come to in one round trip; false for all of them where that failed. */
+async function writeNotes(
+  notes: readonly Note[],
+  { redis, patiently }: { redis: Redis; patiently: Patiently },
+): Promise<boolean[]> {
+  const keys = notes.map(({ caller }) => keyOf(caller))
+  const positions = notes.map(({ position }) => textOf(position))
+  const write = () => redis.eval(noteScript, keys.length, ...keys, ttlSeconds, ...positions)
+  const isWritten = await patiently(write).then(
+    () => true,
+    () => false,
+  )
+  return notes.map(() => isWritten)
+}

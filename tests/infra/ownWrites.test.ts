@@ -51,6 +51,19 @@ describe('what a caller has written', () => {
     expect((await one.of('ann')).known).toBe(9_007_199_254_740_994n)
   })
 
+  it('is told together for all who write at once, of each the highest', async () => {
+    const [one, other] = [await process(), await process()]
+    const noted = await Promise.all([
+      one.note('ann', 1_007n),
+      one.note('bob', 1_009n),
+      one.note('ann', 1_008n),
+      one.note('ann', 1_006n),
+    ])
+    expect(noted).toEqual([true, true, true, true])
+    expect((await other.of('ann')).known).toBe(1_008n)
+    expect((await other.of('bob')).known).toBe(1_009n)
+  })
+
   it('is forgotten after a quarter of an hour', async () => {
     const { note, redis } = await process()
     await note('ann', 7n)
