@@ -20,8 +20,13 @@ export class LeaseLost extends Error {
   }
 }
 
-/** Long enough for a slow batch, short enough for a takeover within seconds. */
-export const leaseSeconds = 5
+/**
+ * How long a lease lasts behind the last progress: long enough for a slow batch, and short enough
+ * for others, who look every 0.4 s, to take over within five seconds.
+ */
+export const leaseSeconds = 3.5
+/** A transaction that holds leases and whose client has gone silent is ended after so long. */
+const silentMs = 3_000
 
 /** Makes sure that the checkpoints of projections exist. */
 export async function ensureCheckpoints(db: Db, projections: readonly Named[]): Promise<void> {
@@ -45,18 +50,25 @@ function versions(projections: readonly Named[]) {
 
 /**
  * Takes those leases that are free, expired, or were this runner's before: a process that comes
- * back under its name goes on at once, and its former self is fenced off by the epoch. Tables of
- * another version are nobody's to write to.
+ * back under its name goes on at once, and its former self is fenced off by the epoch. Those that
+ * a transaction holds are left to it: it is a batch that is being written, or the server ends it.
+ * Tables of another version are nobody's to write to.
  */
 export async function acquire(db: Db, wanted: readonly Named[], runner: string): Promise<Lease[]> {
   const { rows } = await sql<Lease>`
+    with free as (
+      select c.name
+      from shop.checkpoints c
+      join ${versions(wanted)} on c.name = p.name and c.version is not distinct from p.version
+      where c.runner = ${runner} or c.leased_until is null or c.leased_until < now()
+      for update of c skip locked
+    )
     update shop.checkpoints c
     set runner = ${runner},
       epoch = epoch + 1,
       leased_until = now() + make_interval(secs => ${leaseSeconds})
-    from ${versions(wanted)}
-    where c.name = p.name and c.version is not distinct from p.version
-      and (runner = ${runner} or leased_until is null or leased_until < now())
+    from free
+    where c.name = free.name
     returning c.name, c.runner, c.epoch, c.position
   `.execute(db)
   return rows
@@ -72,9 +84,13 @@ export async function outdated(db: Db, projections: readonly Named[]): Promise<s
   return rows.map(({ name }) => name)
 }
 
-/** Prolongs leases. Throws LeaseLost, with none of them prolonged. */
-export async function renew(db: Db, leases: readonly Lease[]): Promise<void> {
-  await all(db, leases, sql`leased_until = now() + make_interval(secs => ${leaseSeconds})`)
+/**
+ * Prolongs leases for progress that was made some seconds ago: nothing else keeps them. Throws
+ * LeaseLost, with none of them prolonged.
+ */
+export async function renew(db: Db, leases: readonly Lease[], secondsAgo: number): Promise<void> {
+  const until = sql`clock_timestamp() + make_interval(secs => ${leaseSeconds - secondsAgo})`
+  await all(db, leases, sql`leased_until = greatest(leased_until, ${until})`)
 }
 
 /** Gives leases back, so that the next runner need not wait. */
@@ -88,8 +104,9 @@ export async function release(db: Db, leases: readonly Lease[]): Promise<void> {
 }
 
 /**
- * Moves checkpoints to a position, if they are where their leases have left them. Throws LeaseLost
- * where one of them is not; inside a transaction, that ends it for all of them.
+ * Moves checkpoints to a position, if they are where their leases have left them, which prolongs
+ * the leases. Throws LeaseLost where one of them is not; inside a transaction, that ends it for all
+ * of them.
  */
 export async function advance(db: Db, leases: readonly Lease[], position: bigint): Promise<void> {
   await all(db, leases, to(position))
@@ -100,7 +117,8 @@ export function advancing(db: Db, leases: readonly Lease[], position: bigint): C
   return changing(leases, to(position)).compile(db)
 }
 
-const to = (position: bigint) => sql`position = ${position}, updated_at = now()`
+const to = (position: bigint) => sql`position = ${position}, updated_at = now(),
+  leased_until = clock_timestamp() + make_interval(secs => ${leaseSeconds})`
 
 /** Changes the rows of leases: all of them, or the statement throws and has changed none. */
 async function all(db: Db, leases: readonly Lease[], change: RawBuilder<unknown>): Promise<void> {
@@ -137,7 +155,8 @@ function changing(leases: readonly Lease[], change: RawBuilder<unknown>) {
       where c.name = kept.name
       returning c.name
     )
-    select shop.assert_moved(${leases.length} - (select count(*) from moved))
+    select shop.assert_moved(${leases.length} - (select count(*) from moved)),
+      set_config('idle_in_transaction_session_timeout', ${String(silentMs)}, true)
   `
 }
 

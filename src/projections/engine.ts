@@ -2,7 +2,15 @@
 import { type Kysely, sql } from 'kysely'
 import { holdableText } from '../kit/holdable.ts'
 import { isTransient } from '../kit/transient.ts'
-import { advance, advancing, isLeaseLost, type Lease, LeaseLost, leaseLost } from './checkpoints.ts'
+import {
+  advance,
+  advancing,
+  isLeaseLost,
+  type Lease,
+  LeaseLost,
+  leaseLost,
+  renew,
+} from './checkpoints.ts'
 import {
   concerns,
   type Item,
@@ -17,6 +25,9 @@ import type { Tables } from './tables.ts'
 import { runTogether } from './together.ts'
 
 type Db = Kysely<Tables>
+
+/** A batch that takes longer prolongs its leases on the way: each answer is progress. */
+const slowMs = 1_000
 
 /** An event that is to be parked. */
 type Trouble = Omit<Poison, 'place'>
@@ -115,13 +126,31 @@ async function commitTogether(
   const committed =
     (await commitPlanned(db, busy, { leases, position })) ??
     (await db.transaction().execute(async trx => {
-      await advance(trx, leases, position)
       const found: Committed = {}
-      for (const work of busy) merge(found, await work.apply(trx))
+      await moving(trx, leases, position, async () => {
+        for (const work of busy) merge(found, await work.apply(trx))
+      })
       return found
     }))
   for (const lease of leases) lease.position = position
   merge(all, committed)
+}
+
+/** Moves checkpoints in a transaction and does the work; what took long keeps its leases. */
+async function moving<T>(
+  trx: Db,
+  leases: readonly Lease[],
+  position: bigint,
+  work: () => Promise<T>,
+): Promise<T> {
+  const began = performance.now()
+  await advance(trx, leases, position)
+  const done = await work()
+  if (performance.now() - began > slowMs) {
+    const moved = leases.map(lease => ({ ...lease, position }))
+    await renew(trx, moved, 0)
+  }
+  return done
 }
 
 /**
@@ -136,14 +165,18 @@ async function commitPlanned(
 ): Promise<Committed | undefined> {
   return db.connection().execute(async session => {
     const plans: Plan[] = []
+    let keptAt = performance.now()
     for (const work of busy) {
       const plan = await work.plan(session)
       if (plan === undefined) return undefined
       plans.push(plan)
+      if (performance.now() - keptAt < slowMs) continue
+      await renew(session, leases, 0)
+      keptAt = performance.now()
     }
     const writes = plans.flatMap(plan => plan.writes)
-    const moving = advancing(session, leases, position)
-    const [, ...written] = await runTogether(session, [moving, ...writes]).catch(error => {
+    const first = advancing(session, leases, position)
+    const [, ...written] = await runTogether(session, [first, ...writes]).catch(error => {
       throw isLeaseLost(error) ? leaseLost(leases) : error
     })
     const found: Committed = {}
@@ -161,10 +194,13 @@ async function commitEach(
   const failures: unknown[] = []
   for (const part of parts) {
     try {
-      const committed = await db.transaction().execute(async trx => {
-        await advance(trx, [part.lease], position)
-        return applyItems(trx, part.projection, part.items, part.parking)
-      })
+      const committed = await db
+        .transaction()
+        .execute(trx =>
+          moving(trx, [part.lease], position, () =>
+            applyItems(trx, part.projection, part.items, part.parking),
+          ),
+        )
       part.lease.position = position
       merge(all, committed)
     } catch (error) {

@@ -1,6 +1,6 @@
 // Follows the log for some projections whose leases this process holds. A lease is renewed by
-// progress, or by the proof that there is nothing to do, and by nothing else: work that hangs loses
-// it, and is given up for a new start.
+// progress, or by the proof that there is nothing to do, and by nothing else, and counts from then:
+// work that hangs loses it within seconds, and is given up for a new start.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeAll, decodeAt } from '../commands/decoding.ts'
 import type { EventFilter } from '../eventstore/port.ts'
@@ -17,9 +17,9 @@ import { readAhead } from './readAhead.ts'
 const batchSize = 1_000
 /** Moves past events that no projection reads are written down this often. */
 const idlePersistMs = 100
-/** How often a lease is looked after, and others that can be had are looked for. */
-const lookMs = 500
-const renewMs = (leaseSeconds * 1_000) / 3
+/** How often leases of others that can be had are looked for. */
+export const lookMs = 400
+const renewMs = (leaseSeconds * 1_000) / 4
 /** Without progress for so long, which is longer than a lease lasts, the loop is started anew. */
 const stallMs = 7_000
 /** So long the log may take to say whether there is something new. */
@@ -78,7 +78,10 @@ export async function follow(parts: Lane, following: Following): Promise<void> {
   const { signal } = following
   const ending = new AbortController()
   const group = groupOf(following, AbortSignal.any([signal, ending.signal]))
-  const loops = [consume(parts, group), keepLeases(parts, group, following)]
+  const held = new Set(group.leases.map(({ name }) => name))
+  const others = parts.followers.filter(({ name }) => !held.has(name))
+  const loops = [consume(parts, group), keepLeases(parts, group)]
+  if (others.length > 0) loops.push(findMore(group, () => following.enlist(others)))
   const stalled = watch(group).catch(error => {
     group.isAbandoned = true
     throw error
@@ -199,37 +202,37 @@ async function* decoded({ eventStore, codec, pace }: Lane, group: Group) {
 
 /**
  * Writes down how far the projections have looked without finding anything, and renews the leases
- * after progress, or after the log has been read again and had nothing for them. Ends when there is
- * a projection more that this process may run.
+ * after progress, or after the log has been read again and had nothing for them.
  */
-async function keepLeases(parts: Lane, group: Group, { enlist }: Following) {
-  const { leases, signal } = group
-  const held = new Set(leases.map(({ name }) => name))
-  const others = parts.followers.filter(({ name }) => !held.has(name))
+async function keepLeases(parts: Lane, group: Group) {
   let renewed = { at: performance.now(), steps: group.steps }
-  let lookedAt = renewed.at
-  while (!signal.aborted) {
-    await pause(idlePersistMs, signal)
-    if (signal.aborted) return
+  while (!group.signal.aborted) {
+    await pause(idlePersistMs, group.signal)
+    if (group.signal.aborted) return
     await group.turns.take(() => persist(parts, group))
     const now = performance.now()
-    if (now - renewed.at > renewMs && (await mayRenew(parts, group, renewed.steps))) {
-      const { steps } = group
-      await group.turns.take(() => keep(parts, group))
-      renewed = { at: now, steps }
-    }
-    if (others.length > 0 && now - lookedAt > lookMs) {
-      if ((await enlist(others)).length > 0) return
-      lookedAt = now
-    }
+    if (now - renewed.at <= renewMs) continue
+    const { steps } = group
+    const wellAt = steps > renewed.steps ? group.movedAt : await provenAt(parts, group)
+    if (wellAt === undefined) continue
+    await group.turns.take(() => keep(parts, group, wellAt))
+    renewed = { at: now, steps }
   }
 }
 
-/** Whether something has been done since, or there is nothing to do. */
-async function mayRenew(parts: Lane, group: Group, stepsBefore: number): Promise<boolean> {
-  if (group.steps > stepsBefore) return true
-  const looking = hasNothingToDo(parts, group)
-  return within(proofMs, 'the log', looking).catch(() => false)
+/** Ends when there is a projection more that this process may run. */
+async function findMore({ signal }: Group, enlist: () => Promise<Member[]>) {
+  while (!signal.aborted) {
+    await pause(lookMs, signal)
+    if (!signal.aborted && (await enlist()).length > 0) return
+  }
+}
+
+/** When it was looked, if there was nothing to do; undefined where that cannot be said. */
+async function provenAt(parts: Lane, group: Group): Promise<number | undefined> {
+  const at = performance.now()
+  const isIdle = await within(proofMs, 'the log', hasNothingToDo(parts, group)).catch(() => false)
+  return isIdle ? at : undefined
 }
 
 /** The log is read behind where all that was read has been dealt with. */
@@ -238,10 +241,10 @@ async function hasNothingToDo({ eventStore }: Lane, { reached, filter }: Group) 
   return true
 }
 
-async function keep({ db }: Lane, group: Group): Promise<void> {
+async function keep({ db }: Lane, group: Group, wellAt: number): Promise<void> {
   if (group.isAbandoned) return
-  await renew(db, group.leases)
-  group.movedAt = performance.now()
+  await renew(db, group.leases, (performance.now() - wellAt) / 1_000)
+  group.movedAt = Math.max(group.movedAt, wellAt)
 }
 
 async function persist({ db }: Pick<Lane, 'db'>, group: Group): Promise<void> {

@@ -8,7 +8,7 @@ import { acquire, ensureCheckpoints, LeaseLost } from '../projections/checkpoint
 import { type Member, parkedStreams } from '../projections/engine.ts'
 import type { Committed, Follower, Projection, Reaction } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
-import { follow, Stalled } from './following.ts'
+import { follow, lookMs, Stalled } from './following.ts'
 import type { Log } from './log.ts'
 import type { Progress } from './progress.ts'
 import { runRebuilds } from './rebuilds.ts'
@@ -79,7 +79,7 @@ async function run(parts: Lane, signal: AbortSignal) {
     try {
       await within(enlistMs, 'the checkpoints', ensureCheckpoints(db, followers))
       const members = await enlist(parts, followers)
-      if (members.length === 0) await pause(retryMs, signal)
+      if (members.length === 0) await pause(lookMs, signal)
       else await follow(parts, { members, signal, enlist: others => enlist(parts, others) })
     } catch (error) {
       if (error instanceof LeaseLost) continue

@@ -1,11 +1,11 @@
 // Projections run once, however many try, whoever takes over, and however often they are stopped.
 import { setTimeout as pause } from 'node:timers/promises'
-import { CompiledQuery } from 'kysely'
+import { CompiledQuery, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { acquire, LeaseLost } from '../../src/projections/checkpoints.ts'
+import { acquire, ensureCheckpoints, LeaseLost, renew } from '../../src/projections/checkpoints.ts'
 import { commitBatch } from '../../src/projections/engine.ts'
 import { projections } from '../../src/projections/index.ts'
-import type { Item } from '../../src/projections/items.ts'
+import { type Item, placeOf } from '../../src/projections/items.ts'
 import type { Projection } from '../../src/projections/projection.ts'
 import { type Snapshot, snapshot } from '../../src/workers/audit/projectionCheck.ts'
 import { readBatches } from '../../src/workers/logReader.ts'
@@ -196,5 +196,89 @@ describe('a database that fails now and then', () => {
     await one.stop()
     expect(tablesOf(await snapshots()), `seed ${seed}`).toEqual(tablesOf(expected))
     expect(await findings(traffic.shop.back)).toEqual([])
+  })
+})
+
+describe('a lease', () => {
+  const [projection] = projections
+  if (projection === undefined) throw new Error('there are no projections')
+  const other = { ...projection, name: 'leased', tables: [], on: ['OrderPaid' as const] }
+  const db = () => traffic.shop.back.db
+  const held = async () => {
+    await ensureCheckpoints(db(), [other])
+    await traffic.shop.back.pool.query(`update shop.checkpoints
+      set position = 0, runner = null, leased_until = null where name = 'leased'`)
+    const [lease] = await acquire(db(), [other], 'first')
+    if (lease === undefined) throw new Error('somebody has the lease')
+    return lease
+  }
+  const lapse = () =>
+    traffic.shop.back.pool.query(
+      `update shop.checkpoints set leased_until = now() - interval '1 second' where name = 'leased'`,
+    )
+  /** In seconds, as of the database; what has been written last is `updated`. */
+  const left = async () => {
+    const { rows } = await traffic.shop.back.pool.query<{ left: number; updated: number }>(
+      `select extract(epoch from leased_until - clock_timestamp())::float8 as left,
+        extract(epoch from leased_until - updated_at)::float8 as updated
+      from shop.checkpoints where name = 'leased'`,
+    )
+    return rows[0] ?? { left: 0, updated: 0 }
+  }
+  const one = async () => {
+    const { eventStore, codec } = traffic.shop.back
+    for await (const { items } of readBatches({ eventStore, codec }, [other], { after: 0n })) {
+      const [item] = items
+      if (item !== undefined) return { items: [item], position: placeOf(item).position }
+    }
+    throw new Error('nothing was paid')
+  }
+  const commit = async (apply: Projection['apply']) => {
+    const lease = await held()
+    await lapse()
+    const { plan: _, planPlaces: __, ...rest } = other
+    const parking = { name: 'leased', streams: new Set<string>(), onParked: () => undefined }
+    await commitBatch(db(), [{ projection: { ...rest, apply }, lease, parking }], await one())
+    return lease
+  }
+
+  it('lasts less than four seconds, and counts from the progress it is renewed for', async () => {
+    const lease = await held()
+    expect((await left()).left).toBeLessThanOrEqual(3.5)
+    await lapse()
+    await renew(db(), [lease], 3)
+    const { left: rest } = await left()
+    expect(rest).toBeLessThanOrEqual(0.5)
+    await renew(db(), [lease], 60)
+    expect((await left()).left).toBeLessThanOrEqual(rest)
+  })
+
+  it('is prolonged by a commit, for as long as that took', async () => {
+    await commit(async (_, trx) => {
+      await sql`select pg_sleep(1.2)`.execute(trx)
+      return {}
+    })
+    // Since the transaction began.
+    expect((await left()).updated).toBeGreaterThan(4.5)
+  })
+
+  it('of a batch that is being written is nobody else’s, though it has lapsed', async () => {
+    const taken: unknown[] = []
+    await commit(async () => {
+      taken.push(...(await acquire(db(), [other], 'second')))
+      return {}
+    })
+    expect(taken).toEqual([])
+  })
+
+  it('is held by a transaction no longer than its client speaks', async () => {
+    let limit = ''
+    await commit(async (_, trx) => {
+      const { rows } = await sql<{ now: string }>`
+        select current_setting('idle_in_transaction_session_timeout') as now`.execute(trx)
+      limit = rows[0]?.now ?? ''
+      return {}
+    })
+    expect(limit).toBe('3s')
   })
 })

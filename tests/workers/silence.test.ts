@@ -121,7 +121,7 @@ const hanging: Record<string, () => Promise<{ parts: Partial<ProjectorParts>; ha
 
 describe.concurrent('a worker of which something hangs', () => {
   it.each(Object.entries(hanging))(
-    'loses its lease to another within ten seconds: %s',
+    'loses its lease to another within five seconds: %s',
     async (_, prepare) => {
       const name = newName()
       const { parts, hang } = await prepare()
@@ -130,7 +130,7 @@ describe.concurrent('a worker of which something hangs', () => {
       const second = worker(name, 'second')
       hang()
       const order = await placed()
-      await waitFor('the other worker', () => second.seen.has(order), 10_000)
+      await waitFor('the other worker', () => second.seen.has(order), 5_000)
       await waitFor('its lease', runnerIs(name, 'second'))
       // It does not come between them, however long it goes on trying.
       const next = await placed()
