@@ -128,7 +128,9 @@ function limitRefreshes(app: FastifyInstance, { accounts }: ApiContext, policy: 
 function limitMisses(app: FastifyInstance, policy: Policy): void {
   app.addHook('onSend', async (request, reply, payload) => {
     if (reply.statusCode !== 404) return payload
-    const { allowed, resetSeconds } = await tell(policy, addressOf(request.ip), reply)
+    const { actor, ip } = request
+    const by = actor.role === 'anonymous' ? addressOf(ip) : actor.id
+    const { allowed, resetSeconds } = await tell(policy, by, reply)
     if (allowed) return payload
     const detail = 'You have asked for too much that is not there.'
     const extra = { policy: policy.name, retryAfterSeconds: resetSeconds }

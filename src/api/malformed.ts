@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { newId } from '../commands/ids.ts'
+import { drained, isToDrain } from './draining.ts'
 import { type ProblemCode, problemTypes, sendProblem } from './problems.ts'
 import { dataHeaders } from './secureHeaders.ts'
 
@@ -14,7 +15,8 @@ interface Refusal {
 /** For what the router cannot read, such as %C0%AF, which is no UTF-8. */
 export function createFrameworkErrors(on: { https: boolean }) {
   const headers = dataHeaders(on)
-  return (_: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+  return async (_: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+    if (isToDrain(request, reply)) await drained(request.raw)
     reply.headers({ ...headers, 'x-request-id': request.id })
     void sendProblem(
       reply,
@@ -30,8 +32,23 @@ export function createClientErrors(on: { https: boolean }) {
   return (error: Error & { code?: string }, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || socket.destroyed) return
     if (socket.writable) socket.write(responseTo(refusalOf(error.code), headers))
-    socket.destroySoon()
+    endGently(socket)
   }
+}
+
+/** A client that still sends when its connection is closed may never read why. */
+const gentleMs = 1_000
+const ending = new WeakSet<Socket>()
+
+/** Says that nothing follows, and reads on for a moment: the parser has given this client up. */
+function endGently(socket: Socket): void {
+  if (ending.has(socket)) return
+  ending.add(socket)
+  const timer = setTimeout(() => socket.destroy(), gentleMs)
+  socket.once('close', () => clearTimeout(timer))
+  socket.once('end', () => socket.destroySoon())
+  socket.end()
+  socket.resume()
 }
 
 const refusals: Readonly<Record<string, Refusal>> = {

@@ -10,6 +10,7 @@ import { usePrivateAnswers } from './caching.ts'
 import { endSilentWhenClosing, refuseWhenClosing } from './closing.ts'
 import { useConnections } from './connections.ts'
 import type { ApiContext } from './context.ts'
+import { drainBeforeClosing } from './draining.ts'
 import { useFastLane } from './fastLane.ts'
 import { useGate } from './gate.ts'
 import { createLimits } from './limits.ts'
@@ -61,6 +62,7 @@ import { useSecureHeaders } from './secureHeaders.ts'
 import { useSerializers } from './serializing.ts'
 import { withStanding } from './standing.ts'
 import { answerStrays, useStrictHttp } from './strictHttp.ts'
+import { warnOfUntrustedProxies } from './untrustedProxy.ts'
 import { uploadTimeoutMs } from './uploads.ts'
 import { useValidators } from './validation.ts'
 
@@ -154,6 +156,8 @@ export async function buildServer(
   refuseWhenClosing(app)
   endSilentWhenClosing(app)
   usePatience(app, patienceMs)
+  drainBeforeClosing(app)
+  warnOfUntrustedProxies(app)
   useGate(app, context.config.commandsMax)
   watchRoutes(app, context.config)
   const methods = watchMethods(app)

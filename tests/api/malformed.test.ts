@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => shop?.close())
 
 /** Sends bytes as they are; what came back until the other side ended. */
-async function exchange(bytes: string) {
+async function exchange(bytes: string | Buffer) {
   const { hostname, port } = new URL(shop.url)
   const socket = connect(Number(port), hostname)
   socket.on('error', () => undefined)
@@ -134,5 +134,38 @@ describe('a request that reaches no route', () => {
     expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8')
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
     expect(answer.headers.get('content-security-policy')).toMatch(/default-src/)
+  })
+})
+
+describe('a body of 10 MB that is refused before it has come', () => {
+  const json = 'Content-Type: application/json'
+  const body = Buffer.alloc(10_000_000, 'x')
+  const big = (line: string, ...headers: string[]) => {
+    const head = request(line, ...headers, `Content-Length: ${body.length}`)
+    return Buffer.concat([Buffer.from(head), body])
+  }
+
+  it.each([
+    ['too large', big('POST /api/auth/login HTTP/1.1', json), 413, 'too-large'],
+    ['of nobody', big('POST /api/orders HTTP/1.1', json), 401, 'unauthenticated'],
+    ['of a wrong type', big('POST /api/auth/login HTTP/1.1'), 415, 'unsupported'],
+    ['to nowhere', big('DELETE /nowhere HTTP/1.1'), 404, 'not-found'],
+    ['to no address', big('POST /api/%C0%AF HTTP/1.1', json), 400, 'invalid'],
+    ['of a strange method', big('BREW /api/products HTTP/1.1', json), 405, 'method-not-allowed'],
+    [
+      'in pieces',
+      Buffer.concat([
+        Buffer.from(request('POST /api/orders HTTP/1.1', json, 'Transfer-Encoding: chunked')),
+        Buffer.from(`${body.length.toString(16)}\r\n`),
+        body,
+        Buffer.from('\r\n0\r\n\r\n'),
+      ]),
+      401,
+      'unauthenticated',
+    ],
+  ])('%s: the answer arrives, though the connection ends', async (_, bytes, status, code) => {
+    const answer = await exchange(bytes)
+    expect(answer.status).toBe(status)
+    expect(answer.problem.type).toBe(`/problems/request/${code}`)
   })
 })

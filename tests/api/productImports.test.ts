@@ -261,7 +261,7 @@ async function uploadTooMuch(): Promise<string> {
   for (let sent = 0; sent < 80 && answer === ''; sent += 1) {
     if (!socket.write(piece)) await once(socket, 'drain').catch(() => undefined)
   }
-  await waitFor('an answer', () => answer)
+  await waitFor('an answer', () => answer !== '')
   socket.destroy()
   return answer
 }

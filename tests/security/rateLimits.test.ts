@@ -1,6 +1,9 @@
 // Limits as clients see them: who is counted, by what, and what they are told.
+import { type FastifyBaseLogger, fastify } from 'fastify'
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addressOf } from '../../src/api/addresses.ts'
+import { warnOfUntrustedProxies } from '../../src/api/untrustedProxy.ts'
 import type { Answer } from '../support/apiClient.ts'
 import { atOnce, expectProblem } from '../support/goods.ts'
 import { password, startTestShop, type TestShop } from '../support/testShop.ts'
@@ -196,6 +199,8 @@ describe('looking for what is not there', () => {
     expectProblem(await shop.anyone.get('//wp-login.php', home), 429, 'request/too-many')
     expect((await shop.anyone.get('/products', home)).status).toBe(200)
     expectProblem(await shop.anyone.get('//.env', somewhere()), 404, 'request/not-found')
+    // Whoever is signed in is counted by account, whoever else is at their address.
+    expectProblem(await shop.admin.client.get('//.env', home), 404, 'request/not-found')
   })
 })
 
@@ -228,4 +233,41 @@ describe('much at once', () => {
 it('the shop can always be asked whether it is well', async () => {
   const { headers } = await shop.anyone.get('//healthz')
   expect(headers.get('ratelimit-policy')).toBeNull()
+})
+
+describe('a proxy that TRUST_PROXY does not name', () => {
+  const listening = async (trustProxy: string[]) => {
+    const lines: string[] = []
+    const log: FastifyBaseLogger = pino({ level: 'warn' }, { write: line => void lines.push(line) })
+    const app = fastify({ loggerInstance: log, trustProxy })
+    warnOfUntrustedProxies(app)
+    app.get('/', async () => 'here')
+    const ask = async (times: number, ip: string, headers: Record<string, string>) => {
+      for (let time = 0; time < times; time += 1) {
+        await app.inject({ url: '/', headers, remoteAddress: ip })
+      }
+      return lines.map(line => JSON.parse(line))
+    }
+    return ask
+  }
+  const forwarded = { 'x-forwarded-for': '192.0.2.7' }
+
+  it('is told of once, and how to mend it', async () => {
+    const ask = await listening(['10.0.0.1'])
+    expect(await ask(19, '10.0.0.2', forwarded)).toEqual([])
+    const said = await ask(200, '10.0.0.2', forwarded)
+    expect(said).toMatchObject([{ event: 'untrusted-proxy', proxy: '10.0.0.2', level: 40 }])
+    expect(said[0].msg).toMatch(/TRUST_PROXY/)
+  })
+
+  it('is not named where it may be a person', async () => {
+    const ask = await listening([])
+    expect((await ask(20, '203.0.113.9', forwarded))[0]).not.toHaveProperty('proxy')
+  })
+
+  it('is none where it is named, or forwards nothing', async () => {
+    const ask = await listening(['10.0.0.0/8'])
+    expect(await ask(100, '10.0.0.2', forwarded)).toEqual([])
+    expect(await ask(100, '192.0.2.1', {})).toEqual([])
+  })
 })
