@@ -86,13 +86,22 @@ export interface Signals {
  * set of channels for all of them, and another shop there has news of its own.
  */
 export function createSignals(redis: Redis): Signals {
-  const subscriber = redis.duplicate({ enableOfflineQueue: true })
+  // The client would subscribe again by itself, and end the process where that is not answered.
+  const subscriber = redis.duplicate({ autoResubscribe: false })
   subscriber.on('error', () => undefined)
   const pinging = setInterval(() => {
     if (subscriber.status === 'ready') subscriber.ping().catch(() => undefined)
   }, pingMs).unref()
   const listeners = new Map<string, Set<(text: string) => void>>()
   const own = (channel: string) => `${channel}@${redis.options.db ?? 0}`
+  const subscribe = (names: readonly string[]) => {
+    if (subscriber.status !== 'ready' || names.length === 0) return
+    // What is not subscribed is not heard of: another connection tries all of it again.
+    subscriber.subscribe(...names).catch(() => {
+      if (subscriber.status === 'ready') subscriber.disconnect(true)
+    })
+  }
+  subscriber.on('ready', () => subscribe([...listeners.keys()]))
   subscriber.on('message', (channel: string, text: string) => {
     for (const listener of listeners.get(channel) ?? []) listener(text)
   })
@@ -104,7 +113,7 @@ export function createSignals(redis: Redis): Signals {
       const name = own(channel)
       const known = listeners.get(name) ?? new Set()
       listeners.set(name, known.add(listener))
-      if (known.size === 1) subscriber.subscribe(name).catch(() => undefined)
+      if (known.size === 1) subscribe([name])
     },
     close() {
       clearInterval(pinging)

@@ -57,3 +57,34 @@ it('are heard again, and commands done, once a connection has gone silent', asyn
   await proxy.close()
   await server.release()
 })
+
+it('are heard again, and the process lives, where a new connection could not subscribe', async () => {
+  const server = await testRedis()
+  const admin = createRedis(server.url)
+  const user = `user-${process.pid}`
+  const url = new URL(server.url)
+  Object.assign(url, { username: user, password: 'secret' })
+  await admin.call('ACL', 'SETUSER', user, 'on', '>secret', '~*', '&*', '+@all')
+  const redis = createRedis(url.href)
+  const signals = createSignals(redis)
+  const heard: string[] = []
+  signals.on('news', text => heard.push(text))
+  const told = (text: string) => async () => {
+    await admin.publish(`news@${url.pathname.slice(1)}`, text)
+    return heard.includes(text)
+  }
+  await waitFor('the first news', told('before'))
+  await admin.call('ACL', 'SETUSER', user, '-subscribe')
+  await admin.call('CLIENT', 'KILL', 'USER', user)
+  // A rejection that nobody waits for would end this test run, as it would end the process.
+  await waitFor('refused subscriptions', async () => {
+    const refusals = JSON.stringify(await admin.call('ACL', 'LOG', '128'))
+    return refusals.includes(user) && refusals.includes('subscribe')
+  })
+  await admin.call('ACL', 'SETUSER', user, '+subscribe')
+  await waitFor('the next news', told('after'))
+  signals.close()
+  await admin.call('ACL', 'DELUSER', user)
+  for (const each of [redis, admin]) each.disconnect()
+  await server.release()
+})
