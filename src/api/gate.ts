@@ -25,7 +25,8 @@ const readsMax = 1_000
 
 /**
  * Gives a server a gate for so many commands at once, and one for reads. Nobody can fill them: one
- * caller gets a share of what is free, and a tenth is kept for the staff.
+ * caller gets a share of what is free, and a tenth is kept for the staff. An answer that is sent
+ * within keeps its place until it has been read.
  */
 export function useGate(app: FastifyInstance, max: number): void {
   app.decorate('gate', gateFor(max))

@@ -14,6 +14,8 @@ import { createValidator } from '../commands/validator.ts'
 import type { Image } from '../domain/image.ts'
 import { line } from '../domain/text.ts'
 import { strict } from '../domain/types.ts'
+import { createFairTurns, type FairTurns } from '../kit/fairTurns.ts'
+import { claimantOf } from './claimants.ts'
 import { HttpProblem } from './problems.ts'
 
 export const fileBytesMax = 5 * 1024 * 1024
@@ -43,15 +45,30 @@ interface Stores {
   imaging: Imaging
 }
 
+/** Scaling takes all cores for seconds, and memory: few at once, and people take turns. */
+const turns = { atOnce: 2, each: 12, all: 24 }
+
+/** Turns at looking at images and scaling them, in one process. */
+export function imageTurns(): FairTurns {
+  const detail = 'Too many images are being uploaded: try again in a moment.'
+  const crowded = () => new HttpProblem('request/unavailable', detail, { retryAfterSeconds: 2 })
+  return createFairTurns({ ...turns, crowded })
+}
+
 /**
  * Reads the form, checks that the file is what it says it is, and stores it with a copy that is fit
- * to be shown. Throws 400, 413 and 415 problems.
+ * to be shown. Throws 400, 413, 415 and 503 problems.
  */
 export async function receiveImage(
-  { files, imaging }: Stores,
+  stores: Stores & { turns: FairTurns },
   request: FastifyRequest,
 ): Promise<Omit<Image, 'imageId'>> {
-  const { content, declared, alt } = await readForm(request).catch(refuseBroken)
+  const form = await readForm(request).catch(refuseBroken)
+  const turn = { kind: 'image', by: claimantOf(request).by }
+  return stores.turns.take(turn, () => keepImage(stores, form))
+}
+
+async function keepImage({ files, imaging }: Stores, { content, declared, alt }: Form) {
   const found = await imaging.inspect(content)
   if (found === undefined) {
     const wanted = 'Send a PNG, JPEG, WebP or AVIF file of up to 50 million pixels.'
@@ -80,7 +97,13 @@ function refuseBroken(error: Error & { statusCode?: number }): never {
   })
 }
 
-async function readForm(request: FastifyRequest) {
+interface Form {
+  content: Buffer
+  declared: string
+  alt: string
+}
+
+async function readForm(request: FastifyRequest): Promise<Form> {
   if (!request.isMultipart()) {
     throw new HttpProblem('request/unsupported', 'Send multipart/form-data with a file.')
   }

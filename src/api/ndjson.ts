@@ -77,19 +77,20 @@ export function streamedRoute<Query extends TObject>(
         response: { 200: bothForms(answer), ...problemResponses },
       },
     },
-    async (request, reply) => {
-      if (!isFromLog(request)) await awaitPosition(context, request, ...from)
-      if (!wantsLines(request)) {
-        reply.type('application/json; charset=utf-8')
-        return route.handle(request, reply)
-      }
-      const seat = app.connections.sit(request, reply, 'export')
-      const stream = Readable.from(chunks(route.lines(request)))
-      seat.end = () => stream.destroy()
-      open.add(stream)
-      stream.on('close', () => open.delete(stream))
-      return reply.type(ndjson).header('cache-control', 'private, no-store').send(stream)
-    },
+    (request, reply) =>
+      app.readGate(request, async () => {
+        if (!isFromLog(request)) await awaitPosition(context, request, ...from)
+        if (!wantsLines(request)) {
+          reply.type('application/json; charset=utf-8')
+          return route.handle(request, reply)
+        }
+        const seat = app.connections.sit(request, reply, 'export')
+        const stream = Readable.from(chunks(route.lines(request)))
+        seat.end = () => stream.destroy()
+        open.add(stream)
+        stream.on('close', () => open.delete(stream))
+        return reply.type(ndjson).header('cache-control', 'private, no-store').send(stream)
+      }),
   )
 }
 

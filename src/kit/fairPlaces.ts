@@ -18,6 +18,8 @@ export interface FairPlaces {
 
 /** Those who share an address may have so many times the room that is left. */
 const sharedTimes = 3
+/** The same for whoever of them has no place yet. */
+const firstTimes = 9
 
 interface Held {
   count: number
@@ -29,7 +31,8 @@ interface Held {
  *
  * A caller may hold as many as are left free, and an address three times as many. So one caller
  * alone gets half of the places, and n of them leave one part in n + 1 free: whoever holds none
- * finds one. Nobody gets more than `each`.
+ * finds one, also behind an address that others flood, up to nine tenths of the places. Nobody gets
+ * more than `each`.
  */
 export function createFairPlaces(
   most: readonly number[],
@@ -58,7 +61,9 @@ export function createFairPlaces(
       const free = freeAt(level)
       const own = callers.get(by)?.count ?? 0
       const near = addresses.get(from)?.count ?? 0
-      if (own >= Math.min(free, each) || near >= free * sharedTimes) return undefined
+      if (own >= Math.min(free, each) || near >= free * (own === 0 ? firstTimes : sharedTimes)) {
+        return undefined
+      }
       add(callers, by)
       add(addresses, from)
       count(level, 1)

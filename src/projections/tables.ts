@@ -205,6 +205,7 @@ export interface Tables {
   }
   'shop.image_jobs': {
     hash: string
+    requested_by: Generated<string>
     queued_at: Generated<Date>
     made_at: Date | null
     attempts: Generated<number>

@@ -62,6 +62,8 @@ export interface JobQueue<Data> {
   waiting(): Promise<number>
   /** Told whenever nothing waits any more. */
   onDrained(listener: () => void): void
+  /** Told whenever a job is done. */
+  onDone(listener: () => void): void
   close(): Promise<void>
 }
 
@@ -111,6 +113,7 @@ export function startJobQueue<Data>(parts: JobQueueParts<Data>): JobQueue<Data> 
     },
     waiting: () => queue.getWaitingCount(),
     onDrained: listener => void worker.on('drained', listener),
+    onDone: listener => void worker.on('completed', () => listener()),
     async close() {
       await endWorker()
       await queue.close()

@@ -244,3 +244,26 @@ describe('the image of a category', () => {
     expect(bare.body.image).toBeNull()
   })
 })
+
+describe('somebody who uploads many images at once', () => {
+  it('is told to come later, and keeps nobody else waiting for all of them', async () => {
+    const { id } = await newProduct(shop)
+    const file = await picture('png', 1_600, 1_200)
+    let done = 0
+    const many = Array.from({ length: 24 }, async () => {
+      const answer = await upload(id, { file, key: newKey() })
+      if (answer.status !== 503) done += 1
+      return answer
+    })
+    // Who is refused is refused at once: then the others wait.
+    await Promise.race(many)
+    const other = await shop.person('admin')
+    const doneBefore = done
+    const theirs = await upload((await newProduct(shop)).id, { file, token: other.access })
+    expect(theirs.status).toBe(201)
+    expect(done - doneBefore).toBeLessThan(8)
+    const refused = (await Promise.all(many)).filter(({ status }) => status === 503)
+    expect(refused.length).toBeGreaterThan(0)
+    for (const { headers } of refused) expect(headers.get('retry-after')).toBe('2')
+  })
+})

@@ -1,7 +1,12 @@
-// Jobs and looks that hang do not keep others from being done.
+// Jobs and looks that hang do not keep others from being done, nor do people who ask for much.
+import { randomUUID } from 'node:crypto'
 import { afterAll, expect, it } from 'vitest'
+import { createDatabase, createPool } from '../../src/infra/database.ts'
 import { redisOptions } from '../../src/infra/redis.ts'
+import { dueImages } from '../../src/workers/images/jobs.ts'
 import { onceAtATime, startJobQueue } from '../../src/workers/jobQueue.ts'
+import { waitingImports } from '../../src/workers/productImports/importTables.ts'
+import { testDatabase } from '../support/database.ts'
 import { testRedis } from '../support/redis.ts'
 import { waitFor } from '../support/waitFor.ts'
 
@@ -48,4 +53,54 @@ it('a look that hangs is followed by another', async () => {
   await waitFor('the first look', () => looks === 1)
   wake()
   await waitFor('the second look', () => looks === 2)
+})
+
+async function database() {
+  const made = await testDatabase()
+  const pool = createPool(made.url)
+  stops.push(made.drop, () => pool.end())
+  return { pool, db: createDatabase(pool) }
+}
+
+it('imports of one person are queued one at a time, what is under way first', async () => {
+  const { pool, db } = await database()
+  let minute = 0
+  const add = async (requestedBy: string, status: string, undoneBy: string | null = null) => {
+    const id = randomUUID()
+    minute += 1
+    await pool.query(
+      `insert into shop.product_imports (import_id, upload_id, correlation_id, requested_by, format,
+        dry_run, digest, bytes, status, undo_requested_by, requested_at)
+      values ($1, $1, $1, $2, 'csv', false, '', 1, $3, $4,
+        '2026-11-30T10:00:00Z'::timestamptz + make_interval(mins => $5))`,
+      [id, requestedBy, status, undoneBy, minute],
+    )
+    return id
+  }
+  await add('ann', 'finished')
+  await add('ann', 'queued')
+  const running = await add('ann', 'running')
+  await add('ann', 'queued')
+  const first = await add('bob', 'queued')
+  await add('bob', 'queued')
+  const undo = await add('ann', 'undoing', 'cem')
+  expect(await waitingImports(db)).toEqual([running, first, undo])
+})
+
+it('of images that one person has uploaded a few are queued at a time, others in between', async () => {
+  const { pool, db } = await database()
+  const add = (by: string, second: number, attempts = 0) =>
+    pool.query(
+      `insert into shop.image_jobs (hash, requested_by, queued_at, attempts)
+      values ($1, $2, '2026-11-30T10:00:00Z'::timestamptz + make_interval(secs => $3), $4)`,
+      [`${by} ${second}`, by, second, attempts],
+    )
+  for (let second = 0; second < 8; second += 1) await add('ann', second, second === 0 ? 3 : 0)
+  await add('bob', 20)
+  await add('bob', 21)
+  expect((await dueImages(db)).map(({ hash }) => hash)).toEqual([
+    ...['ann 1', 'bob 20'],
+    ...['ann 2', 'bob 21'],
+    ...['ann 3', 'ann 4'],
+  ])
 })

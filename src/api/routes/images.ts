@@ -15,15 +15,18 @@ import type { Envelope } from '../../commands/ports.ts'
 import { type Image, ImageHash, renditions } from '../../domain/image.ts'
 import { isRejection } from '../../domain/rejection.ts'
 import { Id, strict } from '../../domain/types.ts'
+import type { FairTurns } from '../../kit/fairTurns.ts'
 import { publicImage } from '../../projections/images.ts'
 import { hasETag } from '../caching.ts'
 import { UploadedImage } from '../catalogueSchemas.ts'
 import { acceptedBody, commandRoute } from '../commandRoute.ts'
 import type { ApiContext } from '../context.ts'
-import { receiveImage, UploadForm, uploadLimits } from '../imageUpload.ts'
+import { imageTurns, receiveImage, UploadForm, uploadLimits } from '../imageUpload.ts'
 import { HttpProblem, sendRejection } from '../problems.ts'
 import { commandHeaders, envelopeOf } from '../requests.ts'
 import { problemResponses } from '../schemas.ts'
+
+type Uploading = ApiContext & { turns: FairTurns }
 
 const tag = 'Catalogue'
 const productParams = Type.Object({ productId: Id }, strict)
@@ -60,12 +63,13 @@ export function imageRoutes(app: FastifyInstance, context: ApiContext): void {
 
 function uploads(app: FastifyInstance, context: ApiContext): void {
   const { shop } = context
+  const stores = { ...context, turns: imageTurns() }
   app.post<{ Params: { productId: string } }>(
     '/products/:productId/images',
     uploadOptions('AddProductImage', 'Add an image to a product', productParams),
     (request, reply) =>
       app.gate(request, () =>
-        receive(context, request, reply, (image, envelope) =>
+        receive(stores, request, reply, (image, envelope) =>
           execute(shop, addProductImage, { ...request.params, ...image }, envelope),
         ),
       ),
@@ -75,7 +79,7 @@ function uploads(app: FastifyInstance, context: ApiContext): void {
     uploadOptions('SetCategoryImage', 'Set the image of a category', categoryParams),
     (request, reply) =>
       app.gate(request, () =>
-        receive(context, request, reply, (image, envelope) =>
+        receive(stores, request, reply, (image, envelope) =>
           execute(shop, setCategoryImage, { ...request.params, ...image }, envelope),
         ),
       ),
@@ -99,7 +103,7 @@ function uploadOptions(operationId: string, summary: string, params: Type.TObjec
 }
 
 async function receive(
-  context: ApiContext,
+  context: Uploading,
   request: FastifyRequest,
   reply: FastifyReply,
   command: (image: Image, envelope: Envelope) => Promise<Answer>,
@@ -135,21 +139,26 @@ function files(app: FastifyInstance, context: ApiContext): void {
         },
       },
     },
-    async (request, reply) => {
-      const { hash, rendition } = request.params
-      // Shops on other origins show these images.
-      reply.header('cross-origin-resource-policy', 'cross-origin')
-      const made = await context.files.get(renditionName(hash, rendition))
-      const content = made ?? (await context.files.get(renditionName(hash, 'full')))
-      if (content === undefined)
-        throw new HttpProblem('request/not-found', 'There is no such image.')
-      const etag = `"${hash.slice(0, 32)}-${made === undefined ? 'full' : rendition}"`
-      reply
-        .header('etag', etag)
-        .header('cache-control', made === undefined ? forNow : forGood)
-        .header('x-content-type-options', 'nosniff')
-      if (hasETag(request, etag)) return reply.status(304).send()
-      return reply.type('image/webp').send(content)
-    },
+    (request, reply) => app.readGate(request, () => sendFile(context, request, reply)),
   )
+}
+
+async function sendFile(
+  { files }: ApiContext,
+  request: FastifyRequest<{ Params: { hash: string; rendition: string } }>,
+  reply: FastifyReply,
+) {
+  const { hash, rendition } = request.params
+  // Shops on other origins show these images.
+  reply.header('cross-origin-resource-policy', 'cross-origin')
+  const made = await files.get(renditionName(hash, rendition))
+  const content = made ?? (await files.get(renditionName(hash, 'full')))
+  if (content === undefined) throw new HttpProblem('request/not-found', 'There is no such image.')
+  const etag = `"${hash.slice(0, 32)}-${made === undefined ? 'full' : rendition}"`
+  reply
+    .header('etag', etag)
+    .header('cache-control', made === undefined ? forNow : forGood)
+    .header('x-content-type-options', 'nosniff')
+  if (hasETag(request, etag)) return reply.status(304).send()
+  return reply.type('image/webp').send(content)
 }

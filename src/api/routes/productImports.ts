@@ -199,7 +199,9 @@ function reads(app: FastifyInstance, context: ApiContext): void {
       },
     },
     async (request, reply) => {
-      const report = await reportOf(context, request.params.importId, request.query)
+      const report = await app.readGate(request, () =>
+        reportOf(context, request.params.importId, request.query),
+      )
       if (!wantsEvents(request)) {
         return reply.type('application/json; charset=utf-8').send(report)
       }

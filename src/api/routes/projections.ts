@@ -250,7 +250,7 @@ function rebuilding(app: FastifyInstance, context: ApiContext, streams: Progress
     },
     async (request, reply) => {
       const look = () => lastRebuild(context, request.params.name)
-      const last = await look()
+      const last = await app.readGate(request, look)
       if (last === undefined) {
         throw new HttpProblem('request/not-found', 'It has not been rebuilt yet.')
       }

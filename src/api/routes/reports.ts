@@ -1,6 +1,6 @@
 // Reports for admins and auditors: sales by one dimension at a time, as JSON or CSV.
 import { Readable } from 'node:stream'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { decimalOf } from '../../domain/money.ts'
 import { SignedMoney, strict } from '../../domain/types.ts'
@@ -89,28 +89,34 @@ export function reportRoutes(app: FastifyInstance, context: ApiContext): void {
         },
       },
     },
-    async (request, reply) => {
-      const { by = 'day', from, to, limit } = request.query
-      const { timeZone } = context.config
-      for (const [pointer, given] of Object.entries({ '/from': from, '/to': to })) {
-        if (given !== undefined && !isDay(given)) throw badDay(pointer, 'No such day.')
-      }
-      if (from !== undefined && to !== undefined && from > to) throw badDay('/from', 'After `to`.')
-      await awaitPosition(context, request, 'sales')
-      reply.header('vary', 'accept')
-      const range = { by, from, to, timeZone }
-      if (!/\btext\/csv\b/.test(request.headers.accept ?? '')) {
-        const report = await salesReport(context.db, { ...range, limit: limit ?? shownMax })
-        return { by, ...report, timeZone }
-      }
-      const { data } = await salesReport(context.db, { ...range, limit: limit ?? null })
-      const rows = data.map(line => [...cellsOf(line), timeZone])
-      return reply
-        .type('text/csv; charset=utf-8')
-        .header('content-disposition', `attachment; filename="sales-by-${by}.csv"`)
-        .send(Readable.from(csvLines([by, ...columns], rows)))
-    },
+    (request, reply) => app.readGate(request, () => answer(context, request, reply)),
   )
+}
+
+async function answer(
+  context: ApiContext,
+  request: FastifyRequest<{ Querystring: Static<typeof SalesQuery> }>,
+  reply: FastifyReply,
+) {
+  const { by = 'day', from, to, limit } = request.query
+  const { timeZone } = context.config
+  for (const [pointer, given] of Object.entries({ '/from': from, '/to': to })) {
+    if (given !== undefined && !isDay(given)) throw badDay(pointer, 'No such day.')
+  }
+  if (from !== undefined && to !== undefined && from > to) throw badDay('/from', 'After `to`.')
+  await awaitPosition(context, request, 'sales')
+  reply.header('vary', 'accept')
+  const range = { by, from, to, timeZone }
+  if (!/\btext\/csv\b/.test(request.headers.accept ?? '')) {
+    const report = await salesReport(context.db, { ...range, limit: limit ?? shownMax })
+    return { by, ...report, timeZone }
+  }
+  const { data } = await salesReport(context.db, { ...range, limit: limit ?? null })
+  const rows = data.map(line => [...cellsOf(line), timeZone])
+  return reply
+    .type('text/csv; charset=utf-8')
+    .header('content-disposition', `attachment; filename="sales-by-${by}.csv"`)
+    .send(Readable.from(csvLines([by, ...columns], rows)))
 }
 
 /** Whether the calendar has it: there is no year 0. */

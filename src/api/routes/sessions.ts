@@ -54,18 +54,20 @@ function listing(app: FastifyInstance, { accounts }: ApiContext): void {
         response: { 200: pageOf(OpenSession), ...problemResponses },
       },
     },
-    async (request, reply) => {
+    (request, reply) => {
       const customerId = signedIn(request)
       const list = { of: { sessions: customerId }, kind: 'number' as const }
-      return answerPart({ request, reply }, list, async part => {
-        const { data, next, total } = cutPart(
-          await accounts.sessions.list(customerId),
-          part,
-          ({ family: id, lastUsedAt }) => ({ key: String(lastUsedAt.getTime()), id }),
-        )
-        const shown = data.map(each => shownSession(each, request.sessionId))
-        return { data: shown, next, total }
-      })
+      return app.readGate(request, () =>
+        answerPart({ request, reply }, list, async part => {
+          const { data, next, total } = cutPart(
+            await accounts.sessions.list(customerId),
+            part,
+            ({ family: id, lastUsedAt }) => ({ key: String(lastUsedAt.getTime()), id }),
+          )
+          const shown = data.map(each => shownSession(each, request.sessionId))
+          return { data: shown, next, total }
+        }),
+      )
     },
   )
 }

@@ -10,6 +10,7 @@ import {
 } from '../../commands/imagePorts.ts'
 import { variants } from '../../domain/image.ts'
 import { cutText } from '../../domain/text.ts'
+import { isTransient } from '../../kit/transient.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { type JobQueue, onceAtATime, startJobQueue } from '../jobQueue.ts'
 import type { Log } from '../log.ts'
@@ -28,6 +29,8 @@ interface ImageKey {
 
 const sweepMs = 5_000
 const sweepMax = 1_000
+/** Of what one person has uploaded, so much is in the queue at a time: others do not wait for more. */
+const eachMax = 4
 /** A file that failed this often will not be better; it is shown at its own size. */
 const attemptsMax = 20
 
@@ -50,6 +53,7 @@ export function startImageJobs(parts: ImageJobParts) {
       log.warn({ error: String(error) }, 'images not queued yet'),
     ),
   )
+  queue.onDone(wake)
   const sweep = setInterval(wake, sweepMs)
   wake()
   return {
@@ -63,14 +67,25 @@ export function startImageJobs(parts: ImageJobParts) {
 }
 
 async function enqueue(db: Kysely<Tables>, queue: JobQueue<ImageKey>): Promise<void> {
+  const due = await dueImages(db)
+  await queue.add(due.map(data => ({ id: data.hash, name: 'scale', data })))
+}
+
+/** Images whose sizes are to be made next, a few of each person. */
+export async function dueImages(db: Kysely<Tables>): Promise<ImageKey[]> {
   const { rows } = await sql<ImageKey>`
     select hash
-    from shop.image_jobs
-    where made_at is null and attempts < ${attemptsMax}
-    order by queued_at
+    from (
+      select hash, queued_at,
+        row_number() over (partition by requested_by order by attempts, queued_at, hash) as turn
+      from shop.image_jobs
+      where made_at is null and attempts < ${attemptsMax}
+    ) due
+    where turn <= ${eachMax}
+    order by turn, queued_at
     limit ${sweepMax}
   `.execute(db)
-  await queue.add(rows.map(data => ({ id: data.hash, name: 'scale', data })))
+  return rows
 }
 
 async function makeSizes({ db, files, imaging }: ImageJobParts, { hash }: ImageKey) {
@@ -86,9 +101,11 @@ async function makeSizes({ db, files, imaging }: ImageJobParts, { hash }: ImageK
       where hash = ${hash}
     `.execute(db)
   } catch (error) {
+    // A full disk or a database that is away is no fault of the image.
+    const counts = isTransient(error) ? 0 : 1
     await sql`
       update shop.image_jobs
-      set attempts = attempts + 1, last_error = ${cutText(String(error), 500)}
+      set attempts = attempts + ${counts}, last_error = ${cutText(String(error), 500)}
       where hash = ${hash}
     `.execute(db)
     throw error

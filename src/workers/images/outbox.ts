@@ -7,15 +7,16 @@ export const imageOutbox: Reaction = {
   name: 'imageOutbox',
   on: ['ProductImageAdded', 'CategoryImageSet'],
   async apply(events, db) {
-    const hashes = events.flatMap(event =>
-      event.type === 'ProductImageAdded' || event.type === 'CategoryImageSet'
-        ? event.data.hash
+    const due = events.flatMap(({ type, data, actor }) =>
+      type === 'ProductImageAdded' || type === 'CategoryImageSet'
+        ? { hash: data.hash, by: 'id' in actor ? actor.id : actor.role }
         : [],
     )
-    if (hashes.length === 0) return {}
+    if (due.length === 0) return {}
     await sql`
-      insert into shop.image_jobs (hash)
-      select distinct hash from unnest(${hashes}::text[]) as due(hash)
+      insert into shop.image_jobs (hash, requested_by)
+      select distinct on (hash) hash, by
+      from json_to_recordset(${JSON.stringify(due)}::json) as due(hash text, by text)
       on conflict (hash) do nothing
     `.execute(db)
     return { imagesQueued: true }

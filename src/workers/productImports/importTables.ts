@@ -46,12 +46,23 @@ const faultsKept = 1_000
 const chunkHoursMax = 24
 const problemCharactersMax = 1_000
 
-/** Imports that a worker has to do something about. */
+/**
+ * Imports that a worker has to do something about. Of each person it is one at a time, and what is
+ * under way goes before what waits: nobody waits for all that somebody else has uploaded.
+ */
 export async function waitingImports(db: Db): Promise<string[]> {
   const { rows } = await sql<{ import_id: string }>`
     select import_id
-    from shop.product_imports
-    where status in ('queued', 'running', 'cancelling', 'undoing')
+    from (
+      select distinct on (person) import_id, requested_at
+      from (
+        select import_id, requested_at, status = 'queued' as waits,
+          coalesce(undo_requested_by, requested_by) as person
+        from shop.product_imports
+        where status in ('queued', 'running', 'cancelling', 'undoing')
+      ) due
+      order by person, waits, requested_at, import_id
+    ) next
     order by requested_at
     limit 100
   `.execute(db)

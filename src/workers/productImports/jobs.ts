@@ -68,6 +68,8 @@ export function startProductImports(parts: ProductImportParts) {
       .then(() => within(lookMsMax, 'the imports that wait', enqueue(db, queue)))
       .catch(error => log.warn({ error: String(error) }, 'imports not queued yet'))
   }
+  // The next import of the same person.
+  worker.on('completed', () => wake())
   const sweep = setInterval(wake, sweepMs)
   const straySweep = setInterval(() => {
     dropStrayChunks(db).catch(error => log.warn({ error: String(error) }, 'uploads not swept'))
