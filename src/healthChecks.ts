@@ -24,7 +24,7 @@ export interface Checked {
 const everyMs = 1_000
 const deadlineMs = 2_000
 /** A write that has failed counts for so long, whatever else can be written. */
-const writeTroubleMs = 5_000
+const writeTroubleMs = 3_000
 /** One good answer may come over the one connection that works. */
 const answersEnough = 2
 /** Rounds between two looks at the read models. */

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-/** What more than that has been sent is not waited for: then the connection ends with the answer. */
+/** More than that is not read: then the connection ends with the answer. */
 const bytesMax = 16 * 1024 * 1024
 const drainMs = 5_000
 /** Whoever sends nothing for so long may be waiting for the answer. */

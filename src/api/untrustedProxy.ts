@@ -7,7 +7,7 @@ const often = 20
 const minuteMs = 60_000
 const quietMs = 10 * minuteMs
 
-/** Where proxies stand. Whoever comes from elsewhere may be a person, whom the log does not name. */
+/** Where proxies stand. Elsewhere it may be a person, whom the log does not name. */
 const inside = new BlockList()
 for (const network of ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '127.0.0.0/8']) {
   const [address = '', bits] = network.split('/')

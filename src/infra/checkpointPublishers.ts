@@ -1,7 +1,7 @@
 // Ways by which checkpoints leave the machine: a file, a webhook, an S3-compatible store, and a
 // time-stamping authority that dates them.
 import { createHmac } from 'node:crypto'
-import { appendFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AwsClient } from 'aws4fetch'
 import type { AuditSettings } from '../auditSettings.ts'
@@ -22,12 +22,26 @@ export function filePublisher(directory: string): Publisher {
     name: 'file',
     async publish(publication) {
       await makeDirectory(directory, 0o700)
-      await appendFile(join(directory, 'checkpoints.ndjson'), `${lineOf(publication)}\n`, {
-        mode: 0o600,
-        flush: true,
-      })
+      await appendLine(join(directory, 'checkpoints.ndjson'), lineOf(publication))
       return undefined
     },
+  }
+}
+
+/** Adds a line, on disk when it returns; of one that does not fit on the disk nothing is left. */
+async function appendLine(path: string, line: string): Promise<void> {
+  const file = await open(path, 'a', 0o600)
+  try {
+    const { size } = await file.stat()
+    try {
+      await file.appendFile(`${line}\n`)
+      await file.sync()
+    } catch (error) {
+      if ((await file.stat()).size > size) await file.truncate(size)
+      throw error
+    }
+  } finally {
+    await file.close()
   }
 }
 

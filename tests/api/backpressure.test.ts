@@ -144,7 +144,7 @@ describe('one caller who sends all at once', () => {
     expect(await many(1, 'one more', 'customer', '10.0.0.1')).toHaveLength(0)
   })
 
-  it('cannot keep those out who share their address, as behind a proxy nobody has named', async () => {
+  it('cannot keep those out who share their address, as behind a strange proxy', async () => {
     const { many } = openGate()
     const proxy = '10.0.0.1'
     await many(30, 'a guest', 'anonymous', proxy)

@@ -58,7 +58,7 @@ it('are heard again, and commands done, once a connection has gone silent', asyn
   await server.release()
 })
 
-it('are heard again, and the process lives, where a new connection could not subscribe', async () => {
+it('are heard again, and the process lives, when a new connection may not subscribe', async () => {
   const server = await testRedis()
   const admin = createRedis(server.url)
   const user = `user-${process.pid}`

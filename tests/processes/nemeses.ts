@@ -10,11 +10,23 @@ import type { Platform, ShopProcess } from './platform.ts'
 export interface Nemesis {
   name: string
   /** Breaks something and mends it; how many processes died meanwhile. */
-  strike(platform: Platform, random: Random): Promise<number>
+  strike(platform: Platform, random: Random, probe: Probe): Promise<number>
 }
 
+/** With what a nemesis asks the shop for something itself. */
+export interface Probe {
+  /** Of a customer, and of an admin. */
+  token: string
+  admin: string
+  productId: string
+  /** For somebody new. */
+  password: string
+}
+
+type Strike = (platform: Platform, random: Random) => Promise<number>
+
 const kill =
-  (kind: 'apis' | 'workers'): Nemesis['strike'] =>
+  (kind: 'apis' | 'workers'): Strike =>
   async (platform, random) => {
     const process_ = anyOf(platform[kind], random)
     process_.signal('SIGKILL')
@@ -25,7 +37,7 @@ const kill =
   }
 
 const freeze =
-  (kind: 'apis' | 'workers'): Nemesis['strike'] =>
+  (kind: 'apis' | 'workers'): Strike =>
   async (platform, random) => {
     const process_ = anyOf(platform[kind], random)
     process_.signal('SIGSTOP')
@@ -117,6 +129,13 @@ export const silences: Nemesis[] = [
     name: 'the connections of one worker to PostgreSQL go silent',
     async strike({ workers }, random) {
       anyOf(workers, random).toPostgres.silence()
+      return 0
+    },
+  },
+  {
+    name: 'requests reach PostgreSQL and answers do not come back',
+    async strike({ processes }) {
+      for (const { toPostgres } of processes) toPostgres.silence('to the client')
       return 0
     },
   },

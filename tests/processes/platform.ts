@@ -15,6 +15,7 @@ import { startLocalPostgres } from '../../src/infra/local/postgres.ts'
 import { startLocalRedis } from '../../src/infra/local/redis.ts'
 import { type CuttableProxy, cuttableProxy } from '../support/cuttableProxy.ts'
 import { temporaryDirectory } from '../support/servers.ts'
+import { type SmallDisk, smallDisk } from '../support/smallDisk.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 /** One API or worker process, with a way to PostgreSQL of its own. */
@@ -40,7 +41,14 @@ export interface RestartableServer {
   pid(): number
   /** Stops it without warning and starts it again. */
   crash(downMs?: number): Promise<void>
+  /** Starts it again where it has ended by itself. */
+  revive(): Promise<void>
 }
+
+/** What has a disk of its own. */
+const diskNames = ['postgres', 'redis', 'files', 'audit', 'mails'] as const
+export type DiskName = (typeof diskNames)[number]
+export type Disks = Record<DiskName, SmallDisk>
 
 export interface Platform {
   directory: string
@@ -54,6 +62,8 @@ export interface Platform {
   redis: RestartableServer
   toRedis: CuttableProxy
   toMail: CuttableProxy
+  /** Undefined where this machine lets nobody mount any. */
+  disks: Disks | undefined
   close(): Promise<void>
 }
 
@@ -61,7 +71,11 @@ export interface Platform {
 export async function startPlatform(count: { apis: number; workers: number }): Promise<Platform> {
   const closers: (() => Promise<unknown>)[] = []
   const close = async () => {
-    for (const stop of closers.splice(0).reverse()) await stop()
+    const troubles: unknown[] = []
+    for (const stop of closers.splice(0).reverse()) {
+      await stop().catch(error => troubles.push(error))
+    }
+    if (troubles.length > 0) throw new AggregateError(troubles, 'not all of it could be closed')
   }
   try {
     return { ...(await start(count, closers)), close }
@@ -77,6 +91,7 @@ async function start(
 ): Promise<Omit<Platform, 'close'>> {
   const directory = await temporaryDirectory()
   closers.push(() => rm(directory, { recursive: true, force: true, maxRetries: 10 }))
+  const disks = mountDisks(directory, closers)
   const postgres = await restartable(directory, 'postgres', closers)
   const redis = await restartable(directory, 'redis', closers)
   const catcher = await startMailCatcher({ directory })
@@ -86,16 +101,7 @@ async function start(
   const toMail = await cuttableProxy('127.0.0.1', mailPort)
   closers.push(toRedis.close, toMail.close)
 
-  const settings = {
-    SMTP_URL: `smtp://127.0.0.1:${toMail.port}`,
-    SECRET_KEY: randomBytes(32).toString('hex'),
-    PUBLIC_URL: 'http://127.0.0.1:3000',
-    PAYMENT_PROVIDER: 'simulated',
-    RATE_LIMITS: 'off',
-    LOG_LEVEL: 'warn',
-    ACCESS_TOKEN_TTL_SECONDS: '7200',
-    FILES_DIR: join(directory, 'files'),
-  }
+  const settings = settingsOf(directory, toMail.port)
   const make = async (kind: 'api' | 'worker', n: number) => {
     const toPostgres = await cuttableProxy('127.0.0.1', postgres.server.port())
     closers.push(toPostgres.close)
@@ -127,7 +133,33 @@ async function start(
     redis: redis.server,
     toRedis,
     toMail,
+    disks,
   }
+}
+
+function settingsOf(directory: string, mailPort: number) {
+  return {
+    SMTP_URL: `smtp://127.0.0.1:${mailPort}`,
+    SECRET_KEY: randomBytes(32).toString('hex'),
+    PUBLIC_URL: 'http://127.0.0.1:3000',
+    PAYMENT_PROVIDER: 'simulated',
+    RATE_LIMITS: 'off',
+    LOG_LEVEL: 'warn',
+    ACCESS_TOKEN_TTL_SECONDS: '7200',
+    FILES_DIR: join(directory, 'files'),
+    AUDIT_DIR: join(directory, 'audit'),
+  }
+}
+
+function mountDisks(directory: string, closers: (() => Promise<unknown>)[]): Disks | undefined {
+  const mount = (name: DiskName) => {
+    const disk = smallDisk(join(directory, name))
+    if (disk !== undefined) closers.push(async () => disk.unmount())
+    return disk
+  }
+  const [postgres, redis, files, audit, mails] = diskNames.map(mount)
+  const isWhole = postgres && redis && files && audit && mails
+  return isWhole ? { postgres, redis, files, audit, mails } : undefined
 }
 
 function through(url: string, port: number): string {
@@ -161,6 +193,9 @@ async function restartable(
         await new Promise(resolve => setTimeout(resolve, downMs))
         server = await launch()
         if (server.url !== url) throw new Error(`${kind} came back at another place`)
+      },
+      async revive() {
+        if (!isAlive(server.pid)) server = await launch()
       },
     },
   }

@@ -53,7 +53,8 @@ function liesOf(name: string, looks: readonly Look[]): string[] {
     else wrongSince ??= at
     if (wrongSince !== undefined && at - wrongSince > lieMs) {
       const truth = serves ? 'not ready and serves' : 'ready and does not serve'
-      findings.push(`${name} said for ${at - wrongSince} ms that it is ${truth}`)
+      const since = new Date(wrongSince).toISOString()
+      findings.push(`${name} said for ${at - wrongSince} ms from ${since} on that it is ${truth}`)
       wrongSince = undefined
     }
   }

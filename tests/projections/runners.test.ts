@@ -214,7 +214,8 @@ describe('a lease', () => {
   }
   const lapse = () =>
     traffic.shop.back.pool.query(
-      `update shop.checkpoints set leased_until = now() - interval '1 second' where name = 'leased'`,
+      `update shop.checkpoints set leased_until = now() - interval '1 second'
+      where name = 'leased'`,
     )
   /** In seconds, as of the database; what has been written last is `updated`. */
   const left = async () => {

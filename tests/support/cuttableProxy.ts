@@ -24,6 +24,9 @@ export interface CuttableProxy {
   close(): Promise<void>
 }
 
+/** Sockets are closed by then. */
+const closeMs = 2_000
+
 interface Link {
   client: Socket
   upstream: Socket | undefined
@@ -60,9 +63,10 @@ export async function cuttableProxy(host: string, port: number): Promise<Cuttabl
   const socketsOf = ({ client, upstream }: Link) => (upstream ? [client, upstream] : [client])
   const cut = async () => {
     const sockets = [...links].flatMap(socketsOf).filter(socket => !socket.destroyed)
-    const closed = sockets.map(socket => once(socket, 'close'))
+    // An error on the way is no reason not to wait for the end, which may never be told.
+    const closed = sockets.map(socket => new Promise(resolve => socket.once('close', resolve)))
     for (const socket of sockets) reset(socket)
-    await Promise.all(closed)
+    await Promise.race([Promise.all(closed), pause(closeMs)])
     links.clear()
   }
   return {
@@ -95,7 +99,9 @@ export async function cuttableProxy(host: string, port: number): Promise<Cuttabl
 /** A socket whose other side has ended already cannot be reset any more. */
 function reset(socket: Socket): void {
   try {
-    socket.resetAndDestroy()
+    // One that is not there yet would be reset once it is.
+    if (socket.connecting) socket.destroy()
+    else socket.resetAndDestroy()
   } catch {
     socket.destroy()
   }

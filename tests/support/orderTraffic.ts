@@ -24,6 +24,7 @@ export interface Acknowledged {
 export interface Traffic {
   random: Random
   admin: PersistentClient
+  adminToken: string
   customers: Customer[]
   products: string[]
   placed: Acknowledged[]
@@ -78,7 +79,8 @@ export async function startTraffic(
     const { body } = await admin.decide('POST', '/products', product)
     products.push(String(body.id))
   }
-  return { random, admin, customers, products, placed: [], refused: 0, abandoned: 0, unknowns: 0 }
+  const counts = { refused: 0, abandoned: 0, unknowns: 0 }
+  return { random, admin, adminToken: token, customers, products, placed: [], ...counts }
 }
 
 /** One customer's order, from a cart or not, and perhaps what comes after it. */

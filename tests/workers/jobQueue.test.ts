@@ -87,7 +87,7 @@ it('imports of one person are queued one at a time, what is under way first', as
   expect(await waitingImports(db)).toEqual([running, first, undo])
 })
 
-it('of images that one person has uploaded a few are queued at a time, others in between', async () => {
+it('a few images of one person are queued at a time, those of others in between', async () => {
   const { pool, db } = await database()
   const add = (by: string, second: number, attempts = 0) =>
     pool.query(

@@ -1,6 +1,6 @@
 // Caught mails as files: one .eml a mail, named by its time of arrival, for any mail program.
 import { randomBytes } from 'node:crypto'
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import PostalMime, { type Address } from 'postal-mime'
 import { makeDirectory } from '../../kit/makeDirectory.ts'
@@ -32,8 +32,13 @@ export async function storeMail(folder: string, raw: Buffer): Promise<string> {
   const time = new Date().toISOString().replace(/[-:.]/g, '')
   const id = `${time}-${randomBytes(4).toString('hex')}`
   const temporary = join(folder, `${id}.tmp`)
-  await writeFile(temporary, raw, { flush: true, mode: 0o600 })
-  await rename(temporary, fileOf(folder, id))
+  try {
+    await writeFile(temporary, raw, { flush: true, mode: 0o600 })
+    await rename(temporary, fileOf(folder, id))
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
   return id
 }
 

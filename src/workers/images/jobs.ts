@@ -29,7 +29,7 @@ interface ImageKey {
 
 const sweepMs = 5_000
 const sweepMax = 1_000
-/** Of what one person has uploaded, so much is in the queue at a time: others do not wait for more. */
+/** So many images of one person are in the queue at a time: others do not wait for more. */
 const eachMax = 4
 /** A file that failed this often will not be better; it is shown at its own size. */
 const attemptsMax = 20

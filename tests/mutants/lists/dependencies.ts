@@ -315,7 +315,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
     name: 'fair-places-of-addresses',
     promise: 'one address cannot take all places from the others, however many callers it has',
     file: 'src/kit/fairPlaces.ts',
-    find: ' || near >= free * sharedTimes',
+    find: ' || near >= free * (own === 0 ? firstTimes : sharedTimes)',
     replace: '',
     test: 'tests/kit/fairTurns.test.ts',
     named: 'are not all for one address, however many callers it has',
