@@ -12,13 +12,36 @@ const directory = new URL('../../migrations/', import.meta.url)
  * several processes at once: Kysely holds a lock, one does the work, the others find it done.
  */
 export async function migrate(databaseUrl: string): Promise<string[]> {
+  return runMigrations(databaseUrl, await readMigrations())
+}
+
+/**
+ * Runs only those migrations that another database has had, so that its rows fit. Throws
+ * ConfigError where this release does not know one of them.
+ */
+export async function migrateTo(databaseUrl: string, names: readonly string[]): Promise<void> {
+  const known = await readMigrations()
+  const unknown = names.find(name => known[name] === undefined)
+  if (unknown !== undefined) {
+    throw new ConfigError(
+      `The backup is of a newer release (it has had ${unknown}): restore it with that release`,
+    )
+  }
+  const wanted = Object.entries(known).filter(([name]) => names.includes(name))
+  await runMigrations(databaseUrl, Object.fromEntries(wanted))
+}
+
+async function runMigrations(
+  databaseUrl: string,
+  migrations: Record<string, Migration>,
+): Promise<string[]> {
   const pool = createPool(databaseUrl, { size: 1, statementTimeoutMs: 0 })
   const db = new Kysely<unknown>({ dialect: dialectOf(pool) })
   try {
     await refuseForeign(pool)
     const migrator = new Migrator({
       db,
-      provider: { getMigrations: readMigrations },
+      provider: { getMigrations: async () => migrations },
       migrationTableSchema: 'public',
       // One can mend what stops those after it, and is applied late where they have been already.
       allowUnorderedMigrations: true,

@@ -14,6 +14,7 @@ const purposes = [
   'audit-keys',
   'audit-marks',
   'audit-publications',
+  'backups',
   'credentials',
   'email',
   'erasures',

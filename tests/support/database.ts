@@ -21,6 +21,17 @@ export async function testDatabase(): Promise<TestDatabase> {
   }
 }
 
+/** A database that has not been migrated, nor holds anything else. */
+export async function emptyDatabase(): Promise<TestDatabase> {
+  const server = inject('databaseUrl')
+  const name = `test_${randomBytes(6).toString('hex')}`
+  await execute(server, `create database ${name}`)
+  return {
+    url: withDatabase(server, name),
+    drop: () => execute(server, `drop database if exists ${name} with (force)`),
+  }
+}
+
 /** The empty database that migrations turn into the template. */
 export async function createTemplate(server: string): Promise<void> {
   await execute(server, `drop database if exists ${template} with (force)`)

@@ -13,8 +13,7 @@ interface Room {
 const nothing = /^$/
 /** Small pieces that know nothing of a shop. */
 const kit = /^kit\//
-const ports =
-  /^commands\/(ports|accountPorts|auditPorts|erasurePorts|imagePorts|importPorts|webhookPorts)\.ts$/
+const ports = /^commands\/(ports|(account|audit|backup|erasure|image|import|webhook)Ports)\.ts$/
 const storePort = /^eventstore\/port\.ts$/
 /** What is counted and traced: every room but the domain may say it. */
 const observing = /^(metrics|tracing|health)\.ts$/
@@ -26,7 +25,13 @@ export const rooms: Record<string, Room> = {
   commands: { may: either(kit, /^domain\//, storePort, observing) },
   projections: { may: either(kit, /^domain\//, observing) },
   eventstore: {
-    may: either(kit, /^domain\//, /^commands\/ports\.ts$/, /^infra\/database\.ts$/, observing),
+    may: either(
+      kit,
+      /^domain\//,
+      /^commands\/(backupPorts|ports)\.ts$/,
+      /^infra\/database\.ts$/,
+      observing,
+    ),
   },
   infra: {
     may: either(

@@ -1,0 +1,213 @@
+// Copies the tables of the schema shop out of a database and into another one.
+import type { RestoreTarget, ShopRow, TableCopies } from '../commands/backupPorts.ts'
+import { type Pool, rows, type Session, type Statement, transaction } from './database.ts'
+import { migrateTo } from './migrate.ts'
+
+/** In an order in which each row finds those that it refers to. */
+export const copiedTables = [
+  'shop.identity',
+  'shop.checkpoints',
+  'shop.parked_events',
+  'shop.parking_decisions',
+  'shop.accounts',
+  'shop.email_changes',
+  'shop.signing_keys',
+  'shop.mails',
+  'shop.simulated_payments',
+  'shop.simulated_refunds',
+  'shop.simulated_disputes',
+  'shop.stripe_payments',
+  'shop.payment_callbacks',
+  'shop.payment_findings',
+  'shop.image_jobs',
+  'shop.product_imports',
+  'shop.product_import_chunks',
+  'shop.product_import_faults',
+  'shop.product_import_rows',
+  'shop.webhook_endpoints',
+  'shop.webhook_deliveries',
+  'shop.audit_keys',
+  'shop.audit_checkpoints',
+  'shop.audit_publications',
+] as const
+
+/** Copied last, as they are then. */
+const personKeys = 'shop.person_keys'
+
+/**
+ * Not in a backup. People sign in again, and ask again for what they were mailed: a token that was
+ * used or taken back since would be good once more. The rest is made anew.
+ */
+export const leftOutTables: Readonly<Record<string, string>> = {
+  'shop.sessions': 'people sign in again',
+  'shop.refresh_tokens': 'people sign in again',
+  'shop.tickets': 'good for seconds',
+  'shop.password_resets': 'people ask again',
+  'shop.email_tokens': 'people ask again',
+  'shop.snapshots': 'made anew from the log',
+  'shop.rebuilds': 'of read models, which are made anew',
+  'shop.previous_tables': 'of read models, which are made anew',
+  'shop.listing_version': 'made anew with the database',
+  'shop.write_probes': 'holds nothing',
+  'shop.audit_marks': 'names the database that it is in',
+}
+
+/** Reactions have no version: what they have done is not done again. Read models begin anew. */
+const ofReactions: Readonly<Record<string, string>> = {
+  'shop.checkpoints': 'where version is null',
+  'shop.parked_events': 'where name in (select name from shop.checkpoints where version is null)',
+}
+
+const rowsAtOnce = 1_000
+
+/** The tables of a database; its pool has no statement timeout. */
+export function createTableCopies(pool: Pool): TableCopies {
+  return {
+    async *copyOut(onMoment) {
+      const session = await pool.connect()
+      let broken: Error | undefined
+      try {
+        await session.query('begin isolation level repeatable read read only')
+        const [{ head, holds_log: holdsLog } = { head: 0n, holds_log: true }] = await rows<{
+          head: bigint
+          holds_log: boolean
+        }>(session, momentOf)
+        await onMoment(holdsLog ? head : undefined)
+        for (const table of copiedTables) yield { table, rows: rowsOf(session, table) }
+      } finally {
+        await session.query('rollback').catch((error: Error) => {
+          broken = error
+        })
+        session.release(broken)
+      }
+    },
+    personKeys: () => ({ table: personKeys, rows: keysNow(pool) }),
+    async describe() {
+      const [shop] = await rows<ShopRow>(pool, findShop)
+      if (shop === undefined) throw new Error('the database does not say which shop it is of')
+      const applied = await rows<{ name: string }>(pool, appliedMigrations)
+      return { shop, migrations: applied.map(({ name }) => name) }
+    },
+  }
+}
+
+const momentOf: Statement = {
+  name: 'backup_moment',
+  text: `select coalesce((select max(position) from eventstore.events), 0) as head,
+      coalesce((select event_store from shop.identity), 'postgres') = 'postgres' as holds_log`,
+}
+const findShop: Statement = {
+  name: 'backup_shop',
+  text: `select shop_id::text as "shopId", currency, event_store as "eventStore"
+    from shop.identity`,
+}
+const appliedMigrations: Statement = {
+  name: 'backup_migrations',
+  text: 'select name from public.kysely_migration order by name',
+}
+
+async function* keysNow(pool: Pool): AsyncGenerator<readonly string[]> {
+  const session = await pool.connect()
+  let broken: Error | undefined
+  try {
+    await session.query('begin isolation level repeatable read read only')
+    yield* rowsOf(session, personKeys)
+  } finally {
+    await session.query('rollback').catch((error: Error) => {
+      broken = error
+    })
+    session.release(broken)
+  }
+}
+
+async function* rowsOf(session: Session, table: string): AsyncGenerator<readonly string[]> {
+  const where = ofReactions[table] ?? ''
+  await session.query(
+    `declare copied no scroll cursor for
+      select row_to_json(t)::text as row from ${table} t ${where}`,
+  )
+  for (;;) {
+    const { rows: found } = await session.query<{ row: string }>(
+      `fetch forward ${rowsAtOnce} from copied`,
+    )
+    yield found.map(({ row }) => row)
+    if (found.length < rowsAtOnce) break
+  }
+  await session.query('close copied')
+}
+
+/** A database that a backup is put into. */
+export function createRestoreTarget(pool: Pool, databaseUrl: string): RestoreTarget {
+  return {
+    async occupied() {
+      const [found] = await rows<{ found: string | null }>(pool, findOccupied)
+      if (found?.found === null || found === undefined) return undefined
+      return `DATABASE_URL names a database that holds ${found.found}: restore into an empty one`
+    },
+    migrateTo: migrations => migrateTo(databaseUrl, migrations),
+    async copyIn(table, given) {
+      const known: readonly string[] = [...copiedTables, personKeys]
+      if (!known.includes(table)) throw new Error(`${table} is no table of a backup`)
+      for (let from = 0; from < given.length; from += rowsAtOnce) {
+        const some = `[${given.slice(from, from + rowsAtOnce).join(',')}]`
+        await pool.query(
+          `insert into ${table} select * from json_populate_recordset(null::${table}, $1::json)`,
+          [some],
+        )
+      }
+    },
+    async adopt(eventStore, firstEventId) {
+      await rows(pool, adopt, [eventStore, firstEventId])
+    },
+    move: events => movePositions(pool, events),
+  }
+}
+
+const findOccupied: Statement = {
+  name: 'restore_occupied',
+  text: `select n.nspname || '.' || c.relname as found
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p') and n.nspname in ('shop', 'eventstore', 'readmodel')
+    order by 1
+    limit 1`,
+}
+const adopt: Statement = {
+  name: 'restore_adopt',
+  text: 'update shop.identity set event_store = $1, first_event_id = $2',
+}
+
+/** What holds the position of one event, and what holds how far it has got. */
+const positionsOfEvents = ['parked_events', 'parking_decisions', 'webhook_deliveries']
+
+/** What signed the log of before says nothing of this one: it stays with the backup. */
+const proofOfBefore = ['audit_publications', 'audit_checkpoints']
+
+async function movePositions(
+  pool: Pool,
+  events: Parameters<RestoreTarget['move']>[0],
+): Promise<void> {
+  await transaction(pool, async session => {
+    await session.query(
+      `create temporary table moved (before bigint primary key, now bigint not null)
+        on commit drop`,
+    )
+    for await (const some of events) {
+      await session.query('insert into moved select * from unnest($1::bigint[], $2::bigint[])', [
+        some.map(each => String(each.before)),
+        some.map(each => String(each.now)),
+      ])
+    }
+    await session.query('analyze moved')
+    await session.query(`update shop.checkpoints c set position = coalesce(
+      (select m.now from moved m where m.before <= c.position order by m.before desc limit 1), 0)`)
+    for (const table of positionsOfEvents) {
+      // By way of numbers that nobody has: two rows of a key must not meet on the way.
+      await session.query(
+        `update shop.${table} t set position = -m.now from moved m where m.before = t.position`,
+      )
+      await session.query(`update shop.${table} set position = -position where position < 0`)
+    }
+    for (const table of proofOfBefore) await session.query(`delete from shop.${table}`)
+  })
+}

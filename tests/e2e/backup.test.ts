@@ -1,0 +1,276 @@
+// A backup of a shop that is at work, put back elsewhere, into either kind of event store.
+import { execFile } from 'node:child_process'
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startApp } from '../../src/app.ts'
+import { loadConfig } from '../../src/config.ts'
+import type { RecordedEvent } from '../../src/eventstore/port.ts'
+import { createFileStore } from '../../src/infra/fileStore.ts'
+import { copiedTables, leftOutTables } from '../../src/infra/tableCopies.ts'
+import { type OpenShop, openShop } from '../../src/openShop.ts'
+import { extendChain } from '../../src/workers/auditChain.ts'
+import { createClient } from '../support/apiClient.ts'
+import { atRest, findings, wholeLog } from '../support/auditing.ts'
+import { emptyDatabase } from '../support/database.ts'
+import { eventStoreDbStub } from '../support/eventStoreDbStub.ts'
+import { newOrder } from '../support/goods.ts'
+import { testRedis } from '../support/redis.ts'
+import { temporaryDirectory } from '../support/servers.ts'
+import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
+import { type Person, password } from '../support/testShop.ts'
+
+const runMs = 120_000
+const closers: (() => Promise<unknown>)[] = []
+let traffic: Traffic
+let erased: Person
+/** Erased after the backup. */
+let late: Person
+let directory: string
+let backup: string
+/** The log when the backup began, and when it had ended. */
+let before: RecordedEvent[]
+let after: RecordedEvent[]
+
+interface Ran {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** A command of the command line, with nothing but these settings. */
+function run(script: string, args: readonly string[], env: Record<string, string>): Promise<Ran> {
+  const { PATH = '', HOME = '' } = process.env
+  const options = { env: { PATH, HOME, ...env }, timeout: runMs }
+  return new Promise(resolve => {
+    execFile(process.execPath, [`scripts/${script}.ts`, ...args], options, (error, ...said) => {
+      const [stdout, stderr] = said
+      resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr })
+    })
+  })
+}
+
+/** Settings of a shop that does not exist yet, elsewhere. */
+async function elsewhere(more: Record<string, string> = {}): Promise<Record<string, string>> {
+  const database = await emptyDatabase()
+  const redis = await testRedis()
+  closers.push(database.drop, redis.release)
+  const home = join(directory, `elsewhere-${closers.length}`)
+  return {
+    ...traffic.shop.env,
+    DATABASE_URL: database.url,
+    REDIS_URL: redis.url,
+    FILES_DIR: join(home, 'files'),
+    AUDIT_DIR: join(home, 'audit'),
+    ...more,
+  }
+}
+
+async function open(env: Record<string, string>): Promise<OpenShop> {
+  const opened = await openShop(loadConfig(env))
+  closers.push(opened.close)
+  return opened
+}
+
+beforeAll(async () => {
+  directory = await temporaryDirectory()
+  closers.push(() => rm(directory, { recursive: true, force: true }))
+  traffic = await shopWithTraffic()
+  const { shop, productId } = traffic
+  closers.push(shop.close)
+  await doBusiness(traffic)
+  erased = await shop.person()
+  await erased.client.delete('/auth/profile', { password })
+  await atRest(shop.back)
+  await extendChain({ ...shop.back, ...shop.back.audit })
+  await createFileStore(shop.config.filesDirectory).put('aa/image', Buffer.from('an image'))
+  late = await shop.person()
+  backup = join(directory, 'backup')
+  before = await wholeLog(shop.back)
+  const selling = newOrder(traffic.person, productId)
+  const ran = await run('backup', [backup], shop.env)
+  expect(ran, ran.stderr).toMatchObject({ code: 0 })
+  expect((await selling).status).toBe(201)
+  after = await wholeLog(shop.back)
+  await late.client.delete('/auth/profile', { password })
+}, runMs)
+afterAll(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+}, runMs)
+
+/** The access token of who has signed in. */
+function accessIn({ tokens }: Record<string, unknown>): string {
+  const isPair = typeof tokens === 'object' && tokens !== null && 'access' in tokens
+  return isPair ? String(tokens.access) : ''
+}
+
+/** What of an event no store gives by itself. */
+const contentOf = ({ stream, revision, id, type, data, metadata }: RecordedEvent) => ({
+  stream,
+  revision,
+  id,
+  type,
+  data,
+  metadata,
+})
+
+describe('a backup of a shop that serves meanwhile', () => {
+  it('has the log from its beginning to a moment while it was made', async () => {
+    const text = gunzipSync(await readFile(join(backup, 'events.ndjson.gz'))).toString()
+    const positions = text
+      .trim()
+      .split('\n')
+      .map(line => Number(JSON.parse(line).position))
+    expect(positions.length).toBeGreaterThanOrEqual(before.length)
+    expect(positions.length).toBeLessThanOrEqual(after.length)
+    expect(positions).toEqual(positions.map((_, index) => index + 1))
+  })
+
+  it('has no key of anybody who was erased, and no token', async () => {
+    const { rows } = await traffic.shop.back.pool.query<{ sealed: string }>(
+      'select sealed_key as sealed from shop.person_keys where subject = $1',
+      [erased.id],
+    )
+    expect(rows).toEqual([{ sealed: null }])
+    const files = await readdir(join(backup, 'tables'))
+    for (const left of ['sessions', 'refresh_tokens', 'password_resets', 'email_tokens']) {
+      expect(files).not.toContain(`shop.${left}.ndjson.gz`)
+    }
+    const keys = gunzipSync(await readFile(join(backup, 'tables/shop.person_keys.ndjson.gz')))
+    const lines = keys.toString().trim().split('\n')
+    const own = lines.map(line => JSON.parse(line)).find(({ subject }) => subject === erased.id)
+    expect(own).toMatchObject({ sealed_key: null })
+  })
+
+  it('has every table of the shop, or leaves it out for a reason', async () => {
+    const { rows } = await traffic.shop.back.pool.query<{ name: string }>(
+      `select 'shop.' || relname as name from pg_class
+        where relnamespace = 'shop'::regnamespace and relkind in ('r', 'p')`,
+    )
+    const known = [...copiedTables, 'shop.person_keys', ...Object.keys(leftOutTables)]
+    expect(rows.map(({ name }) => name).sort()).toEqual(known.sort())
+  })
+
+  it('is refused a directory that holds something', async () => {
+    const ran = await run('backup', [backup], traffic.shop.env)
+    expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining('is not empty') })
+  })
+})
+
+describe('restored into an empty database', () => {
+  let env: Record<string, string>
+  let restored: OpenShop
+  beforeAll(async () => {
+    env = await elsewhere()
+    // The list of erased people outlives the shop that is lost.
+    await cp(traffic.shop.config.audit.directory, env.AUDIT_DIR ?? '', { recursive: true })
+    const ran = await run('restore', [backup], env)
+    expect(ran, ran.stderr).toMatchObject({ code: 0 })
+    expect(ran.stdout).toContain('The signatures are good up to position')
+    expect(ran.stdout).toContain('1 people who had been erased since are erased again')
+    restored = await open(env)
+  }, runMs)
+
+  it('the log is the same, position by position', async () => {
+    const log = await wholeLog(restored)
+    const [again, ...rest] = log.splice(-1)
+    expect(again).toMatchObject({ type: 'CustomerErased', data: { customerId: late.id } })
+    expect(rest).toEqual([])
+    expect(log.length).toBeGreaterThanOrEqual(before.length)
+    expect(log).toEqual(after.slice(0, log.length))
+  })
+
+  it('files are there, and nobody who was erased since', async () => {
+    expect(await readFile(join(env.FILES_DIR ?? '', 'aa/image'), 'utf8')).toBe('an image')
+    const { rows } = await restored.pool.query<{ of: string }>(
+      `select 'key' as of from shop.person_keys where subject = any($1) and sealed_key is not null
+        union all select 'account' from shop.accounts where customer_id = any($1)`,
+      [[erased.id, late.id]],
+    )
+    expect(rows).toEqual([])
+  })
+
+  it('people sign in, see their orders and buy on', async () => {
+    const config = loadConfig(env)
+    const app = await startApp({ ...config, port: 0 }, { api: true, workers: true })
+    try {
+      const { contract } = traffic.shop
+      const anyone = createClient(app.url, contract)
+      const { username } = traffic.person
+      const { status, body } = await anyone.post('/auth/login', { username, password })
+      expect(status).toBe(200)
+      const client = createClient(app.url, contract, accessIn(body))
+      const orders = await client.get('/orders')
+      expect(
+        JSON.stringify(orders.body).match(/"customerId"|"orderNumber"/g)?.length,
+      ).toBeGreaterThan(4)
+      expect((await newOrder({ client }, traffic.productId)).status).toBe(201)
+      const gone = await anyone.post('/auth/login', { username: erased.username, password })
+      expect(gone.status).toBe(401)
+      await atRest(restored)
+    } finally {
+      await app.close()
+    }
+    expect(await findings(restored)).toEqual([])
+  })
+
+  it('nothing is put into it a second time', async () => {
+    const ran = await run('restore', [backup], env)
+    expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining('an empty one') })
+  })
+})
+
+describe('between stores', () => {
+  it('a shop moves from PostgreSQL to EventStoreDB and back', async () => {
+    const stub = await eventStoreDbStub()
+    closers.push(stub.close)
+    const moved = await elsewhere({ EVENTSTORE_URL: stub.url })
+    const there = await run('restore', [backup], moved)
+    expect(there, there.stderr).toMatchObject({ code: 0 })
+    const onEventStore = await open(moved)
+    const log = (await wholeLog(onEventStore)).map(contentOf)
+    expect(log).toEqual(after.slice(0, log.length).map(contentOf))
+    expect(await findings(onEventStore)).toEqual([])
+
+    const second = join(directory, 'second')
+    const again = await run('backup', [second], moved)
+    expect(again, again.stderr).toMatchObject({ code: 0 })
+    const home = await elsewhere()
+    const back = await run('restore', [second], home)
+    expect(back, back.stderr).toMatchObject({ code: 0 })
+    const atHome = await open(home)
+    expect((await wholeLog(atHome)).map(contentOf)).toEqual(log)
+    expect(await findings(atHome)).toEqual([])
+  }, 240_000)
+})
+
+describe('what is no backup of this shop', () => {
+  it('is refused without its secret, before anything is written', async () => {
+    const env = await elsewhere({ SECRET_KEY: 'f'.repeat(64) })
+    const ran = await run('restore', [backup], env)
+    expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining('set SECRET_KEY') })
+  })
+
+  it('is refused where a file was changed, is missing, or has no manifest yet', async () => {
+    const env = await elsewhere()
+    const table = join(backup, 'tables/shop.accounts.ndjson.gz')
+    const manifest = join(backup, 'manifest.json')
+    const [rows, sealed] = [await readFile(table), await readFile(manifest)]
+    const check = () => run('restore', [backup, '--check'], env)
+    expect(await check()).toMatchObject({ code: 0, stdout: expect.stringContaining('is whole') })
+    const flipped = Buffer.from(rows)
+    flipped[flipped.length - 12] = (flipped.at(-12) ?? 0) ^ 1
+    await writeFile(table, flipped)
+    expect((await check()).stderr).toContain('shop.accounts.ndjson.gz is not the file')
+    await rm(table)
+    expect((await check()).stderr).toContain('shop.accounts.ndjson.gz cannot be read')
+    await writeFile(table, rows)
+    await writeFile(manifest, sealed.toString().replace('"events": ', '"events": 1'))
+    expect((await check()).stderr).toContain('was changed')
+    await rm(manifest)
+    expect((await check()).stderr).toContain('is no backup')
+    await writeFile(manifest, sealed)
+    expect(await check()).toMatchObject({ code: 0 })
+  })
+})
