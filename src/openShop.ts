@@ -201,7 +201,7 @@ function accountsOf(config: Config, { pool, secrets, shopId, forgetNow }: Accoun
 
 /** What proves the log; Redis is connected to when its copy of the high-water mark is wanted. */
 function proofOf(
-  { audit, redisUrl, eventStoreUrl }: Config,
+  { audit, redisUrl, eventStoreUrl, currency }: Config,
   pool: Pool,
   { secrets, seals }: Sealing,
 ) {
@@ -217,7 +217,7 @@ function proofOf(
     signer: createCheckpointSigner(pool, secrets),
     seals,
     marks,
-    guard: createStateGuard(pool, secrets, { holdsLog: eventStoreUrl === undefined }),
+    guard: createStateGuard(pool, secrets, { holdsLog: eventStoreUrl === undefined, currency }),
   }
   return { services, marks, close: () => redis?.disconnect() }
 }

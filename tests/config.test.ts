@@ -1,8 +1,12 @@
 // Settings: what is accepted, what is refused and how, and that nothing secret can be printed.
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { loadConfig, settings } from '../src/config.ts'
+import { readFacts } from '../src/infra/catalogFacts.ts'
+import { catalogFile, writtenFacts } from '../src/infra/catalogGuard.ts'
+import { createPool } from '../src/infra/database.ts'
+import { testDatabase } from './support/database.ts'
 
 const required = {
   DATABASE_URL: 'postgres://shop:hunter2@db:5432/shop',
@@ -195,5 +199,23 @@ describe('.env.example', () => {
     const text = await readFile(new URL('../.env.example', import.meta.url), 'utf8')
     const entries = text.trim().split('\n\n').slice(1)
     expect(entries.filter(entry => !/^# \S.*\n#?[A-Z_]+=.*$/s.test(entry))).toEqual([])
+  })
+})
+
+describe('migrations/catalogue.txt', () => {
+  it('is what the migrations make: UPDATE_GOLDEN=1 writes it', async () => {
+    const database = await testDatabase()
+    const pool = createPool(database.url, { size: 1 })
+    const session = await pool.connect()
+    try {
+      await session.query('begin')
+      const made = writtenFacts(await readFacts(session))
+      if (process.env.UPDATE_GOLDEN === '1') await writeFile(catalogFile, made)
+      expect(await readFile(catalogFile, 'utf8')).toBe(made)
+    } finally {
+      session.release(true)
+      await pool.end()
+      await database.drop()
+    }
   })
 })

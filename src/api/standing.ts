@@ -97,7 +97,7 @@ export function withStanding<Context extends { shop: Shop; accounts: SessionServ
     },
     recovery: {
       ...recovery,
-      use: (id, token, hash) => recovery.use(id, token, hash).finally(() => forgetPerson(id)),
+      use: (reset, next) => recovery.use(reset, next).finally(() => forgetPerson(reset.customerId)),
     },
   }
   return { ...context, accounts: services, standing }

@@ -6,6 +6,8 @@ export interface Account {
   customerId: string
   username: string
   passwordHash: string
+  /** How often it was changed. The log knows, too: one with a lower number was put back. */
+  passwordNumber: number
   /** The customer's stream is known to exist. */
   confirmed: boolean
   disabled: boolean
@@ -40,7 +42,7 @@ export interface Accounts {
   /** Locks an account or opens it again; false when there is none. */
   setDisabled(customerId: string, disabled: boolean): Promise<boolean>
   /**
-   * Sets a new password in the place of the one with `oldHash`, voids reset tokens, ends all
+   * Sets a new password in the place of the `old` one, voids reset tokens, ends all
    * sessions but `keep` and queues the mail that tells its owner, all at once. False when the
    * password has been changed meanwhile.
    */
@@ -57,10 +59,16 @@ export interface Accounts {
   traces(customerId: string): Promise<Traces>
 }
 
+/** The hash of a password, and how often it had been changed before. */
+export interface NumberedHash {
+  hash: string
+  number: number
+}
+
 export interface PasswordChange {
   customerId: string
-  oldHash: string
-  newHash: string
+  old: NumberedHash
+  next: NumberedHash
   /** The session that goes on. */
   keep: string
 }
@@ -87,21 +95,30 @@ export interface MailSubject {
   revision: number | null
 }
 
+/** A token as somebody comes with it. */
+export interface ResetToken {
+  customerId: string
+  token: string
+  /** Of the password that the account has, as the log says. */
+  number: number
+}
+
 /** Passwords that were forgotten, and the mails that this takes. */
 export interface Recovery {
   /** Queues a mail for whoever has this address: the same row whether there is such an account. */
   askReset(email: string): Promise<void>
   /**
-   * A new token for an account: 32 random bytes, good for ten minutes; those before are void.
+   * A new token for an account: 32 random bytes, good for ten minutes; those before are void. It
+   * is good in the place of the password with this number, which the log has, and of no other.
    * Undefined when the account has had its share of this hour.
    */
-  issue(customerId: string): Promise<string | undefined>
+  issue(customerId: string, number: number): Promise<string | undefined>
   /** Takes back a token that could not be mailed; it is not counted either. */
   withdraw(token: string): Promise<void>
   /** Whether a token could be used now. */
-  isGood(customerId: string, token: string): Promise<boolean>
+  isGood(reset: ResetToken): Promise<boolean>
   /** Uses a token, once, to set a password; all sessions end. False when it is not good. */
-  use(customerId: string, token: string, passwordHash: string): Promise<boolean>
+  use(reset: ResetToken, next: NumberedHash): Promise<boolean>
   /** Whose account a mail is about; undefined where there is none, or none that may be used. */
   subjectOf(eventId: string, template: string): Promise<MailSubject | undefined>
 }

@@ -6,6 +6,7 @@ import { execute, systemEnvelope } from './command.ts'
 import { type Credentials, checkCredentials } from './credentials.ts'
 import { grantRole, registerCustomer } from './customer.ts'
 import { newId } from './ids.ts'
+import { isPasswordOf } from './passwords.ts'
 import type { Shop } from './shop.ts'
 
 export interface User {
@@ -67,7 +68,7 @@ export async function logIn(
   const isRight =
     account === undefined
       ? await passwords.verifyNothing(password)
-      : await passwords.verify(password, account.passwordHash)
+      : await isPasswordOf(shop, services, account, password)
   if (account === undefined || !isRight) return invalidCredentials()
   if (!account.confirmed && !(await recover(shop, services, account))) return invalidCredentials()
   return account.disabled ? disabled() : startSession(shop, services, account.customerId, device)
@@ -176,17 +177,18 @@ async function openAccount(
  */
 async function reopen(
   shop: Shop,
-  { accounts, passwords }: AccountServices,
+  services: AccountServices,
   credentials: Credentials,
   requestedBy: string | undefined,
 ): Promise<Opened | Rejection | undefined> {
+  const { accounts } = services
   const account = requestedBy === undefined ? undefined : await accounts.findByRequest(requestedBy)
   if (account === undefined) return undefined
   const { customerId } = account
   const isSame =
     account.username === credentials.username &&
     (await accounts.findByEmail(credentials.email))?.customerId === customerId &&
-    (await passwords.verify(credentials.password, account.passwordHash)) &&
+    (await isPasswordOf(shop, services, account, credentials.password)) &&
     (await hasNames(shop, customerId, credentials))
   if (!isSame) return reject('command/key-reused', 'This key came with another registration.')
   const answer = await introduce(shop, customerId, credentials)

@@ -1,5 +1,5 @@
 // What the hash chain needs from the world: a place for its checkpoints, and a key to sign them.
-import type { RecordedEvent } from '../eventstore/port.ts'
+import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
 import type { PublicKey } from './accountPorts.ts'
 import type { Link } from './hashChain.ts'
 
@@ -74,8 +74,8 @@ export interface StateFinding {
 
 /** What the chain does not cover: what else a decision rests on. */
 export interface StateGuard {
-  /** Every finding, in bounded memory. */
-  findings(): AsyncIterable<StateFinding>
+  /** Every finding, in bounded memory; `log` says what there should be. */
+  findings(log: Pick<EventStore, 'readAll'>): AsyncIterable<StateFinding>
   /** How many events stand behind a position; undefined where only reading them would tell. */
   countBehind(position: bigint): Promise<number | undefined>
 }

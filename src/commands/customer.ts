@@ -117,6 +117,22 @@ export const changeUser = command({
   decide: (state, { customerId: _, ...change }, { by }) => customer.changeUser(state, change, by),
 })
 
+/** Run by the shop itself once the account has another password. */
+export const notePassword = command({
+  name: 'NotePassword',
+  who: [],
+  input: Type.Object(
+    { customerId: Id, number: Type.Integer({ minimum: 1, maximum: 999_999_999 }) },
+    strict,
+  ),
+  repository: shop => shop.customers,
+  id: input => input.customerId,
+  allowed: () => true,
+  notFound: 'customer/not-found',
+  gather: nothing,
+  decide: (state, { number }) => customer.notePassword(state, number),
+})
+
 /** Published by commands/erasure.ts, which settles what is open and destroys the key. */
 export const eraseCustomer = command({
   name: 'EraseCustomer',

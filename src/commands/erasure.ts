@@ -49,7 +49,7 @@ export async function eraseOneself(
   services: AccountServices,
   { password, ...request }: ErasureRequest & { password: string },
 ): Promise<Rejection | bigint> {
-  if ((await knowing(services, request.customerId, password)) === undefined) {
+  if ((await knowing(shop, services, request.customerId, password)) === undefined) {
     return wrongPassword('/password')
   }
   return erasePerson(shop, services, request)

@@ -63,7 +63,7 @@ export async function conclude(parts: ChainParts, max = tailMax): Promise<Conclu
   const counted = await parts.guard?.countBehind(last?.position ?? 0n)
   const findings: StateFinding[] = []
   let findingsCount = 0
-  for await (const finding of parts.guard?.findings() ?? []) {
+  for await (const finding of parts.guard?.findings(parts.eventStore) ?? []) {
     findingsCount += 1
     if (findings.length < findingsMax) findings.push(finding)
   }

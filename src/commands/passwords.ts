@@ -1,7 +1,10 @@
 // Changing a password, and getting a new one for one that was forgotten.
 import { type Rejection, reject } from '../domain/rejection.ts'
+import { isTransient } from '../kit/transient.ts'
 import type { Account, AccountServices, SessionServices } from './accountPorts.ts'
+import { execute, systemEnvelope } from './command.ts'
 import { checkPassword } from './credentials.ts'
+import { notePassword } from './customer.ts'
 import type { Shop } from './shop.ts'
 
 export interface PasswordChangeRequest {
@@ -23,26 +26,62 @@ export async function changePassword(
 ): Promise<Rejection | undefined> {
   const { customerId, oldPassword, newPassword } = request
   const { accounts, passwords } = services
-  const account = await knowing(services, customerId, oldPassword)
+  const account = await knowing(shop, services, customerId, oldPassword)
   if (account === undefined) return wrongPassword('/oldPassword')
   const refused = await checkNew(shop, customerId, newPassword)
   if (refused !== undefined) return refused
-  const newHash = await passwords.hash(newPassword)
-  const { passwordHash: oldHash } = account
-  const change = { customerId, oldHash, newHash, keep: request.sessionId }
+  const { passwordHash, passwordNumber } = account
+  const old = { hash: passwordHash, number: passwordNumber }
+  const next = { hash: await passwords.hash(newPassword), number: passwordNumber + 1 }
+  const change = { customerId, old, next, keep: request.sessionId }
   if (!(await accounts.changePassword(change))) return wrongPassword('/oldPassword')
+  await noteChange(shop, customerId, next.number)
   return undefined
+}
+
+/**
+ * Tells the log how often a password has been changed: from then on no earlier one opens anything,
+ * whatever the row of the account says. What cannot be noted now is noted at the next sign-in.
+ */
+async function noteChange(shop: Shop, customerId: string, number: number): Promise<void> {
+  const envelope = systemEnvelope('accounts', shop.clock.now())
+  await execute(shop, notePassword, { customerId, number }, envelope).catch(error => {
+    if (!isTransient(error)) throw error
+  })
+}
+
+/**
+ * Whether this is the password of an account, and not one of before: the log knows how often it was
+ * changed, and a row that was put back says less. Throws Unavailable.
+ */
+export async function isPasswordOf(
+  shop: Shop,
+  { passwords }: Pick<AccountServices, 'passwords'>,
+  account: Account,
+  password: string,
+): Promise<boolean> {
+  const { customerId, passwordHash, passwordNumber } = account
+  if (!(await passwords.verify(password, passwordHash))) return false
+  const noted = await numberInLog(shop, customerId)
+  if (passwordNumber > noted) await noteChange(shop, customerId, passwordNumber)
+  return passwordNumber >= noted
+}
+
+async function numberInLog(shop: Shop, customerId: string): Promise<number> {
+  const { state } = await shop.customers.load(customerId)
+  return state.status === 'registered' ? (state.passwordNumber ?? 0) : 0
 }
 
 /** The account of somebody who knows its password. Throws Unavailable. */
 export async function knowing(
-  { accounts, passwords }: AccountServices,
+  shop: Shop,
+  services: AccountServices,
   customerId: string,
   password: string,
 ): Promise<Account | undefined> {
-  const account = await accounts.findById(customerId)
+  const account = await services.accounts.findById(customerId)
   if (account === undefined) return undefined
-  return (await passwords.verify(password, account.passwordHash)) ? account : undefined
+  return (await isPasswordOf(shop, services, account, password)) ? account : undefined
 }
 
 /** A password that is not the one of the account. */
@@ -71,15 +110,21 @@ export interface ResetRequest {
  */
 export async function confirmReset(
   shop: Shop,
-  { recovery, passwords }: AccountServices,
+  { accounts, recovery, passwords }: AccountServices,
   { uid, token, newPassword }: ResetRequest,
 ): Promise<Rejection | undefined> {
+  const noted = await numberInLog(shop, uid)
+  const reset = { customerId: uid, token, number: noted }
   // Before the hash, which is work that strangers must not be able to ask for.
-  if (!(await recovery.isGood(uid, token))) return resetExpired()
+  if (!(await recovery.isGood(reset))) return resetExpired()
   const refused = await checkNew(shop, uid, newPassword)
   if (refused !== undefined) return refused
-  const isUsed = await recovery.use(uid, token, await passwords.hash(newPassword))
-  if (!isUsed) return resetExpired()
+  const hash = await passwords.hash(newPassword)
+  const { passwordNumber = 0 } = (await accounts.findById(uid)) ?? {}
+  // Behind both, where one of them was put back or has not been told of the last change.
+  const number = Math.max(noted, passwordNumber) + 1
+  if (!(await recovery.use(reset, { hash, number }))) return resetExpired()
+  await noteChange(shop, uid, number)
   return undefined
 }
 

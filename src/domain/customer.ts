@@ -43,6 +43,11 @@ export const CustomerEvents = {
   ),
   RoleGranted: Payload({ customerId: Id, role: Role }),
   RoleRevoked: Payload({ customerId: Id, role: Role }),
+  /** `number`: how often it has been changed by now. Nothing of the password itself. */
+  PasswordChanged: Payload({
+    customerId: Id,
+    number: Type.Integer({ minimum: 1, maximum: 999_999_999 }),
+  }),
   CustomerDisabled: Payload({ customerId: Id }),
   CustomerEnabled: Payload({ customerId: Id }),
   /**
@@ -68,6 +73,8 @@ export type Customer =
       profile: Profile
       roles: readonly RoleName[]
       disabled: boolean
+      /** How often the password was changed; nothing where it never was. */
+      passwordNumber?: number
     }
   | { status: 'erased'; customerId: string }
 
@@ -91,6 +98,8 @@ export const customer: Aggregate<Customer, CustomerEvent> = {
         return { ...state, roles: [...state.roles, event.data.role] }
       case 'RoleRevoked':
         return { ...state, roles: state.roles.filter(role => role !== event.data.role) }
+      case 'PasswordChanged':
+        return { ...state, passwordNumber: event.data.number }
       case 'CustomerDisabled':
         return { ...state, disabled: true }
       case 'CustomerEnabled':
@@ -146,6 +155,13 @@ export function revokeRole(state: Customer, role: RoleName): Decision<CustomerEv
   if (state.status !== 'registered') return notFound()
   if (!state.roles.includes(role)) return []
   return [{ type: 'RoleRevoked', data: { customerId: state.customerId, role } }]
+}
+
+/** Notes that the password of the account was changed so often; what is known adds nothing. */
+export function notePassword(state: Customer, number: number): Decision<CustomerEvent> {
+  if (state.status !== 'registered') return notFound()
+  if (number <= (state.passwordNumber ?? 0)) return []
+  return [{ type: 'PasswordChanged', data: { customerId: state.customerId, number } }]
 }
 
 export interface UserChange {

@@ -2,13 +2,13 @@
 import { createHmac } from 'node:crypto'
 import type { Account, Accounts, NewAccount, Traces } from '../commands/accountPorts.ts'
 import { type Pool, rows, type Statement } from './database.ts'
-import { boundHash, openHash } from './rowSeals.ts'
+import { boundHash, openPassword } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
 
 interface AccountRow {
   customer_id: string
   username: string
-  password_hash: string
+  password_hash: string | null
   confirmed: boolean
   disabled: boolean
 }
@@ -198,12 +198,12 @@ export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
     findByRequest: requestedBy => find(findByRequest, requestedBy),
     setDisabled: async (customerId, disabled) =>
       (await ask(setDisabled, [customerId, disabled])).length > 0,
-    changePassword: async ({ customerId, oldHash, newHash, keep }) =>
+    changePassword: async ({ customerId, old, next, keep }) =>
       (
         await ask(replacePassword, [
           customerId,
-          boundHash(secrets, customerId, oldHash),
-          boundHash(secrets, customerId, newHash),
+          boundHash(secrets, customerId, old.hash, old.number),
+          boundHash(secrets, customerId, next.hash, next.number),
           keep,
         ])
       ).length > 0,
@@ -269,11 +269,13 @@ export function emailDigest(secrets: Secrets, email: string): string {
 const noHash = ''
 
 function accountOf(secrets: Secrets, row: AccountRow): Account {
+  // One that was brought here from another account opens nothing.
+  const password = openPassword(secrets, row.customer_id, row.password_hash ?? '')
   return {
     customerId: row.customer_id,
     username: row.username,
-    // One that was brought here from another account opens nothing.
-    passwordHash: openHash(secrets, row.customer_id, row.password_hash) ?? noHash,
+    passwordHash: password?.hash ?? noHash,
+    passwordNumber: password?.number ?? 0,
     confirmed: row.confirmed,
     disabled: row.disabled,
   }

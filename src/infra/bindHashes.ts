@@ -2,7 +2,7 @@
 // opened for the first time, and never again.
 import type { HighWaterMarks } from '../commands/auditPorts.ts'
 import { type Pool, type Queryable, rows, type Statement, transaction } from './database.ts'
-import { boundHash, isBareHash, openHash } from './rowSeals.ts'
+import { boundHash, isBareHash, openPassword } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
 
 const find: Statement = {
@@ -68,7 +68,9 @@ async function hasBound(pool: Pool, secrets: Secrets): Promise<boolean> {
   let last = noId
   for (;;) {
     const found = await rows<Row>(pool, findBound, [last])
-    if (found.some(row => openHash(secrets, row.customer_id, row.password_hash) !== undefined)) {
+    if (
+      found.some(row => openPassword(secrets, row.customer_id, row.password_hash) !== undefined)
+    ) {
       return true
     }
     const end = found.at(-1)

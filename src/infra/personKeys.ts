@@ -45,7 +45,7 @@ const findErased: Statement = {
   name: 'person_keys_find_erased',
   text: `select subject, sealed_key
     from shop.person_keys
-    where erased_at > now() - interval '6 minutes'`,
+    where erased_at > now() - interval '6 minutes' and sealed_key is null`,
 }
 
 const idForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

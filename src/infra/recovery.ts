@@ -1,6 +1,6 @@
 // Forgotten passwords: reset tokens, of which digests are kept, and the mails that carry them.
 import { randomUUID } from 'node:crypto'
-import type { MailSubject, Recovery } from '../commands/accountPorts.ts'
+import type { MailSubject, Recovery, ResetToken } from '../commands/accountPorts.ts'
 import { dropWanted, emailDigest } from './accounts.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 import { issueAlone } from './mailedTokens.ts'
@@ -104,6 +104,11 @@ interface SubjectRow extends CustomerRow {
   revision: number | null
 }
 
+/** A token that was used is good no more whatever its row says: the password has another number. */
+function goodFor({ customerId, number }: Pick<ResetToken, 'customerId' | 'number'>): string[] {
+  return ['reset', customerId, ...(number === 0 ? [] : [String(number)])]
+}
+
 /** Recovery over shop.password_resets and shop.mails. Throws Unavailable. */
 export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
   const ask = <Row extends CustomerRow>(statement: Statement, values: unknown[]) =>
@@ -115,8 +120,8 @@ export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
       const digest = emailDigest(secrets, email)
       await ask(queueMail, [randomUUID(), 'password-reset', digest])
     },
-    async issue(customerId) {
-      const token = authenticated(secrets, newSecret(), ['reset', customerId])
+    async issue(customerId, number) {
+      const token = authenticated(secrets, newSecret(), goodFor({ customerId, number }))
       const values = [customerId, digestOf(token), ttlSeconds, perHourMax]
       const isIssued = await issueAlone(pool, customerId, { statement: issueToken, values })
       return isIssued ? token : undefined
@@ -124,12 +129,17 @@ export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
     async withdraw(token) {
       await ask(withdrawToken, [digestOf(token)])
     },
-    isGood: async (customerId, token) =>
-      isAuthentic(secrets, token, ['reset', customerId]) &&
-      isDone(findToken, [customerId, digestOf(token)]),
-    use: async (customerId, token, passwordHash) =>
-      isAuthentic(secrets, token, ['reset', customerId]) &&
-      isDone(useToken, [customerId, digestOf(token), boundHash(secrets, customerId, passwordHash)]),
+    isGood: async reset =>
+      isAuthentic(secrets, reset.token, goodFor(reset)) &&
+      isDone(findToken, [reset.customerId, digestOf(reset.token)]),
+    use: async (reset, { hash, number }) => {
+      const { customerId, token } = reset
+      const kept = boundHash(secrets, customerId, hash, number)
+      return (
+        isAuthentic(secrets, token, goodFor(reset)) &&
+        isDone(useToken, [customerId, digestOf(token), kept])
+      )
+    },
     async subjectOf(eventId, template) {
       const [found] = await ask<SubjectRow>(findSubject, [eventId, template])
       if (found === undefined) return undefined

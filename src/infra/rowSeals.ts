@@ -27,18 +27,41 @@ export function isRowSeal(
 const separator = '~'
 /** What bcrypt gives, without a seal. */
 const bare = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/
+const numberForm = /^[1-9]\d{0,8}$/
 
-/** A password hash as it is kept: bound to its account, so that it is of no use in another row. */
-export function boundHash(secrets: Secrets, customerId: string, hash: string): string {
-  const seal = rowSeal(secrets, 'credentials', ['password', customerId.toLowerCase(), hash])
-  return `${hash}${separator}${seal}`
+/** A password as an account has it. */
+export interface KeptPassword {
+  hash: string
+  /**
+   * How often it had been changed: 0 for the first one. The log has the newest number, so that a
+   * row from before is told from the one of now.
+   */
+  number: number
 }
 
-/** The hash; undefined where it was not put into this row by the shop. */
-export function openHash(secrets: Secrets, customerId: string, kept: string): string | undefined {
-  const [hash = '', seal = ''] = kept.split(separator)
+function fieldsOf(customerId: string, { hash, number }: KeptPassword): string[] {
   const fields = ['password', customerId.toLowerCase(), hash]
-  return isRowSeal(secrets, 'credentials', { fields, seal }) ? hash : undefined
+  // The first one is sealed as all were before they were counted.
+  return number === 0 ? fields : [...fields, String(number)]
+}
+
+/** A password hash as it is kept: bound to its account, so that it is of no use in another row. */
+export function boundHash(secrets: Secrets, customerId: string, hash: string, number = 0): string {
+  const seal = rowSeal(secrets, 'credentials', fieldsOf(customerId, { hash, number }))
+  return [hash, seal, ...(number === 0 ? [] : [number])].join(separator)
+}
+
+/** The password of an account; undefined where it was not put into this row by the shop. */
+export function openPassword(
+  secrets: Secrets,
+  customerId: string,
+  kept: string,
+): KeptPassword | undefined {
+  const [hash = '', seal = '', counted] = kept.split(separator)
+  if (counted !== undefined && !numberForm.test(counted)) return undefined
+  const password = { hash, number: Number(counted ?? 0) }
+  const fields = fieldsOf(customerId, password)
+  return isRowSeal(secrets, 'credentials', { fields, seal }) ? password : undefined
 }
 
 /** Whether this is a hash from before hashes were bound. */

@@ -43,6 +43,7 @@ export const customersProjection = planned({
     'ProfileChanged',
     'RoleGranted',
     'RoleRevoked',
+    'PasswordChanged',
     'CustomerDisabled',
     'CustomerEnabled',
     'CustomerErased',

@@ -8,7 +8,7 @@ import { within } from '../kit/within.ts'
 import { forgetEverywhere } from '../projections/personal.ts'
 import type { Reaction, ReadEvent } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
-import { listErased } from './erasedPeople.ts'
+import { forgetAgain, listErased } from './erasedPeople.ts'
 import { onceAtATime } from './jobQueue.ts'
 import type { Log } from './log.ts'
 
@@ -76,7 +76,8 @@ export interface AccountSweepParts {
 
 /**
  * Starts clearing away ended sessions and tokens, replacing old signing keys, and settling changes
- * of addresses whose process has died: the log decides. Whoever is erased is put on the list.
+ * of addresses whose process has died: the log decides. Whoever is erased is put on the list, and
+ * loses what is put back of them.
  */
 export function startAccountSweep(parts: AccountSweepParts) {
   const { shop, accounts, log } = parts
@@ -86,6 +87,11 @@ export function startAccountSweep(parts: AccountSweepParts) {
     try {
       await listErased(parts, listedUntil)
       listedUntil = new Date(begun - listAgainMs)
+      const count = await forgetAgain(parts)
+      if (count > 0) {
+        const fields = { event: 'erased-again', count }
+        log.warn(fields, 'keys or accounts of erased people were there again, and are destroyed')
+      }
     } catch (error) {
       log.warn({ error: codeOf(error) }, 'not all who are erased are on the list yet')
     }

@@ -19,6 +19,8 @@ export interface ErasedPeopleParts {
 }
 
 const batchMax = 5_000
+/** Streams that are read at once. */
+const atOnce = 20
 
 /**
  * Erases once more whoever is on the list and is there again: the database has been restored from
@@ -75,16 +77,62 @@ async function eraseOne(
   await forgetEverywhere(db, customerId)
 }
 
-/** Everything that was erased since then is on the list once this resolves. Throws Unavailable. */
+/**
+ * Everybody who was erased since then is on the list once this resolves. The log decides who was:
+ * who is on the list is erased again at a start, so that a row that somebody has written must not
+ * put anybody there. Throws Unavailable.
+ */
 export async function listErased(
-  { db, accounts }: Pick<ErasedPeopleParts, 'db' | 'accounts'>,
+  { db, shop, accounts }: Pick<ErasedPeopleParts, 'db' | 'shop' | 'accounts'>,
   since: Date,
 ): Promise<void> {
-  const { rows } = await sql<{ customerId: string; at: Date }>`
+  const { rows } = await sql<ListedErasure>`
     select subject as "customerId", erased_at as at
     from shop.person_keys
     where erased_at >= ${since}
     order by erased_at
   `.execute(db)
-  await accounts.erasures.add(rows)
+  const listed = new Set((await accounts.erasures.all()).map(({ customerId }) => customerId))
+  const news = rows.filter(({ customerId }) => !listed.has(customerId))
+  for (let from = 0; from < news.length; from += atOnce) {
+    const some = news.slice(from, from + atOnce)
+    const isErased = await Promise.all(some.map(({ customerId }) => wasErased(shop, customerId)))
+    await accounts.erasures.add(some.filter((_, index) => isErased[index]))
+  }
+}
+
+/**
+ * Destroys keys and accounts that are there again although the log says that their people were
+ * erased: somebody has put rows of an old copy back. Resolves with how many. Throws Unavailable.
+ */
+export async function forgetAgain(parts: Omit<ErasedPeopleParts, 'log'>): Promise<number> {
+  const { db, shop, accounts } = parts
+  const listed = (await accounts.erasures.all()).map(({ customerId }) => customerId)
+  let count = 0
+  for (let from = 0; from === 0 || from < listed.length; from += batchMax) {
+    // The list and the read model only say where to look.
+    const { rows } = await sql<{ id: string }>`
+      with people as (
+        select unnest(${listed.slice(from, from + batchMax)}::uuid[]) as id
+        union
+        select customer_id from readmodel.customers where erased and ${from === 0}
+      )
+      select id from people
+      where exists (
+          select from shop.person_keys k where k.subject = id and k.sealed_key is not null
+        )
+        or exists (select from shop.accounts a where a.customer_id = id)
+      limit ${batchMax}
+    `.execute(db)
+    for (const { id } of rows) {
+      if (!(await wasErased(shop, id))) continue
+      await accounts.accounts.forget(id)
+      count += 1
+    }
+  }
+  return count
+}
+
+async function wasErased(shop: Shop, customerId: string): Promise<boolean> {
+  return (await shop.customers.load(customerId)).state.status === 'erased'
 }

@@ -53,12 +53,16 @@ describe('a change of password', () => {
   it('is one step with the mail that tells of it', async () => {
     const person = await shop.person()
     const { accounts } = shop.back.accounts
-    const { passwordHash: oldHash = '' } = (await accounts.findById(person.id)) ?? {}
+    const { passwordHash: hash = '' } = (await accounts.findById(person.id)) ?? {}
     // Nothing of it may be there when one part cannot be.
     await shop.back.pool.query(
       `alter table shop.mails add constraint no_news check (template <> 'password-changed')`,
     )
-    const change = { customerId: person.id, oldHash, newHash: oldHash, keep: randomUUID() }
+    const [old, next] = [
+      { hash, number: 0 },
+      { hash, number: 1 },
+    ]
+    const change = { customerId: person.id, old, next, keep: randomUUID() }
     await expect(accounts.changePassword(change)).rejects.toThrow()
     expect(
       (await shop.anyone.post('/auth/token/refresh', { refresh: person.refresh })).status,

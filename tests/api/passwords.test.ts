@@ -101,7 +101,10 @@ describe('a password that was forgotten', () => {
     const person = await shop.person()
     const { uid, token } = await resetLink(shop, person)
     const { recovery } = shop.back.accounts
-    const used = await atOnce(50, index => recovery.use(uid, token, `hash ${index}`))
+    const reset = { customerId: uid, token, number: 0 }
+    const used = await atOnce(50, index =>
+      recovery.use(reset, { hash: `hash ${index}`, number: 1 }),
+    )
     expect(used.filter(Boolean)).toHaveLength(1)
     const late = await shop.anyone.post('/auth/password/reset/confirm', { uid, token, newPassword })
     expectProblem(late, 400, 'account/reset-expired')

@@ -460,6 +460,26 @@ describe('undoing an import', () => {
     expect(await productBySku(shop, 'u-gone')).toMatchObject({ status: 'listed', onHand: 5 })
   })
 
+  it('leaves alone what somebody has written into the table of its rows', async () => {
+    const other = await newProduct(shop, { sku: 'u-other', price: gbp(100), stock: 0 })
+    const { body } = await importFile(
+      shop,
+      'sku,name,price,stock\nu-new,New,1.00,5\nu-two,New,1.00,',
+    )
+    await shop.back.pool.query(
+      `update shop.product_import_rows set product_id = $2, sku = 'U-OTHER', stock = 0
+       where import_id = $1 and sku = 'U-NEW'`,
+      [body.id, other.id],
+    )
+    expect((await undo(shop, body.id)).body).toMatchObject({
+      undone: 1,
+      kept: 1,
+      keptRows: [{ sku: 'U-OTHER', why: expect.stringContaining('the log does not say') }],
+    })
+    expect(await productBySku(shop, 'u-other')).toMatchObject({ status: 'listed' })
+    expect(await productBySku(shop, 'u-new')).toMatchObject({ status: 'listed' })
+  })
+
   it('is refused for an import that failed or is not there', async () => {
     const { body } = await importFile(shop, 'colour\nred')
     const failed = await shop.admin.client.post(`/products/imports/${body.id}/undo`)

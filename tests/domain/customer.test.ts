@@ -7,6 +7,7 @@ import {
   customer,
   erase,
   grantRole,
+  notePassword,
   register,
   revokeRole,
 } from '../../src/domain/customer.ts'
@@ -167,6 +168,25 @@ describe('changing a user', () => {
         .thenRejected('customer/own-rights')
     }
   })
+})
+
+describe('noting that a password was changed', () => {
+  const changed = (number: number): CustomerEvent => ({
+    type: 'PasswordChanged',
+    data: { customerId, number },
+  })
+
+  it('counts up, and adds nothing for what is known', () => {
+    const once = givenCustomer(registered, changed(1))
+    once.when(state => notePassword(state, 1)).thenNothing()
+    once.when(state => notePassword(state, 2)).then([changed(2)])
+    expect(once.state).toMatchObject({ passwordNumber: 1 })
+  })
+
+  it('is refused for someone who is not registered', () =>
+    givenCustomer(registered, erased)
+      .when(state => notePassword(state, 1))
+      .thenRejected('customer/not-found'))
 })
 
 describe('erasing somebody', () => {

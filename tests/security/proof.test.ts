@@ -11,7 +11,6 @@ import { publicationBook } from '../../src/infra/checkpointPublishers.ts'
 import { createSecrets } from '../../src/infra/secrets.ts'
 import { checkProof } from '../../src/workers/audit/proofCheck.ts'
 import { extendChain, LogTampered } from '../../src/workers/auditChain.ts'
-import { catalogAttacks } from '../support/catalogAttacks.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
 import { reopenedProof } from '../support/proof.ts'
 import { runAsSuperuser, saveTables } from '../support/tampering.ts'
@@ -64,9 +63,8 @@ beforeAll(async () => {
 }, 90_000)
 afterAll(() => shop?.close())
 
-const undo: string[] = []
 let restoring: string[] = []
-afterEach(() => tamper(...undo.splice(0), ...restoring))
+afterEach(() => tamper(...restoring))
 
 const tamper = (...statements: readonly string[]) => runAsSuperuser(shop.back.pool, [...statements])
 
@@ -355,21 +353,10 @@ describe('whatever is changed past the shop', () => {
       firstBad: { problem: 'went-back', position: String(head) },
       findings: expect.arrayContaining([
         expect.objectContaining({ key: expect.stringContaining('position -3, customer-') }),
-        expect.objectContaining({ key: 'constraint events_in_the_log' }),
+        expect.objectContaining({ key: 'constraint eventstore.events.events_in_the_log' }),
       ]),
     })
   })
-})
-
-describe('what makes the database keep the log', () => {
-  it.each(catalogAttacks)(
-    'is compared with the migrations: %s',
-    async (_, statement, back, finding) => {
-      undo.push(back)
-      await tamper(statement)
-      expect((await faults()).join('\n')).toMatch(finding)
-    },
-  )
 })
 
 describe('what somebody writes into the tables of sessions', () => {
@@ -388,7 +375,8 @@ describe('what somebody writes into the tables of sessions', () => {
     })
     expect(reset.status).toBeGreaterThanOrEqual(400)
     const { recovery, sessions } = shop.back.accounts
-    expect(await recovery.use(id, secret, 'x')).toBe(false)
+    const forged = { customerId: id, token: secret, number: 0 }
+    expect(await recovery.use(forged, { hash: 'x', number: 1 })).toBe(false)
     const family = randomUUID()
     await tamper(
       `insert into shop.sessions (family, customer_id, expires_at)

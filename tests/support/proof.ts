@@ -13,6 +13,10 @@ export function reopenedProof({ back, config }: TestShop): AuditServices {
     ...back.audit,
     book: createCheckpointBook(back.pool),
     signer: createCheckpointSigner(back.pool, secrets),
-    guard: createStateGuard(back.pool, secrets, { holdsLog: true }),
+    guard: createStateGuard(back.pool, secrets, {
+      holdsLog: true,
+      currency: config.currency,
+      settleMs: 0,
+    }),
   }
 }

@@ -45,7 +45,6 @@ export function profileRoutes(app: FastifyInstance, context: ApiContext): void {
         method,
         url: '/auth/profile',
         command: profileChange(context.accounts),
-        changes: true,
         summary:
           'Change your profile: the fields that are sent, null to empty one; another address ' +
           'needs currentPassword, and is used once the link that is mailed to it is opened',
@@ -67,7 +66,7 @@ async function requirePassword(context: ApiContext, request: FastifyRequest) {
   if (!(await movesAccount(shop, accounts, { customerId, email }))) return
   const isKnown =
     typeof currentPassword === 'string' &&
-    (await knowing(accounts, customerId, currentPassword)) !== undefined
+    (await knowing(shop, accounts, customerId, currentPassword)) !== undefined
   if (isKnown) return
   const { rejected, detail, extra } = wrongPassword('/currentPassword')
   throw new HttpProblem(rejected, detail, extra)

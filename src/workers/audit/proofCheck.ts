@@ -40,10 +40,10 @@ function told({ position, problem, detail }: Fault): string {
   return `position ${position}: ${problem}: ${detail}`
 }
 
-async function checkState({ guard }: ChainParts): Promise<CheckResult[]> {
+async function checkState({ guard, eventStore }: ChainParts): Promise<CheckResult[]> {
   if (guard === undefined) return []
   const findings = createFindings()
-  for await (const finding of guard.findings()) findings.add(saidOf(finding))
+  for await (const finding of guard.findings(eventStore)) findings.add(saidOf(finding))
   return [{ check: 'what commands rest on beside the log', examined: 1, ...findings.all() }]
 }
 

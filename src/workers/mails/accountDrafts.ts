@@ -78,14 +78,16 @@ async function addressFor(
 }
 
 async function finish(
-  { accounts: { recovery, addresses }, resetPage, confirmPage }: AccountDraftParts,
+  { shop, accounts: { recovery, addresses }, resetPage, confirmPage }: AccountDraftParts,
   { customerId: uid }: MailSubject,
   letter: AccountLetter,
 ): Promise<Finished | undefined> {
   const { template, to } = letter
   // Tokens are made now, so that they lie nowhere while the mail waits.
   if (template === 'password-reset') {
-    const token = await recovery.issue(uid)
+    const { state } = await shop.customers.load(uid)
+    if (state.status !== 'registered') return undefined
+    const token = await recovery.issue(uid, state.passwordNumber ?? 0)
     if (token === undefined) return undefined
     const link = { page: resetPage, values: { uid, token } }
     const mail = composeAccountMail({ ...letter, link })

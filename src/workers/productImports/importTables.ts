@@ -2,7 +2,8 @@
 
 import { type Kysely, sql } from 'kysely'
 import type { ImportSeals } from '../../commands/importPorts.ts'
-import type { ImportedRow, UndoneRow } from '../../commands/importProduct.ts'
+import type { ImportedRow } from '../../commands/importProduct.ts'
+import type { UndoneRow } from '../../commands/undoProduct.ts'
 import { cutText } from '../../domain/text.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { type Fault, FileRefused } from './rawRow.ts'

@@ -2,7 +2,7 @@
 import { type ConnectionOptions, Queue, Worker } from 'bullmq'
 import type { Kysely } from 'kysely'
 import type { ImportSeals } from '../../commands/importPorts.ts'
-import type { UndoParts } from '../../commands/importProduct.ts'
+import type { UndoParts } from '../../commands/undoProduct.ts'
 import { within } from '../../kit/within.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { endOf, soon } from '../jobQueue.ts'

@@ -1,6 +1,6 @@
 // Undoes a bulk import row by row; what others have changed since stays, with the reason.
 import type { Kysely } from 'kysely'
-import { type UndoParts, undoProduct } from '../../commands/importProduct.ts'
+import { type UndoParts, undoProduct } from '../../commands/undoProduct.ts'
 import { within } from '../../kit/within.ts'
 import type { Tables } from '../../projections/tables.ts'
 import {

@@ -2,6 +2,7 @@
 import type { TestedMutant } from '../mutant.ts'
 import { accountGuards } from './accounts.ts'
 import { dependencyGuards } from './dependencies.ts'
+import { forgeryGuards } from './forgeries.ts'
 import { integrityGuards } from './integrity.ts'
 import { mendedBeliefs } from './mendedBelief.ts'
 import { mendedRules } from './mendedRules.ts'
@@ -15,6 +16,7 @@ export const everyGuard: readonly TestedMutant[] = [
   ...accountGuards,
   ...moneyGuards,
   ...integrityGuards,
+  ...forgeryGuards,
   ...dependencyGuards,
   ...mendedBeliefs,
   ...mendedRules,

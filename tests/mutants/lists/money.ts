@@ -213,7 +213,7 @@ export const moneyGuards: readonly TestedMutant[] = [
   {
     name: 'import-undone',
     promise: 'an import can be undone',
-    file: 'src/commands/importProduct.ts',
+    file: 'src/commands/undoProduct.ts',
     find: "if (undone.action === 'created') return unlist(parts.shop, undone, undo)",
     replace: "if (undone.action !== 'none') return undefined",
     test: 'tests/api/productImports.test.ts',

@@ -1,0 +1,54 @@
+// A superuser of the database may change tables and what runs when they are used: each difference
+// to what the migrations make is found.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { StateGuard } from '../../src/commands/auditPorts.ts'
+import { createPool, type Pool, type Session } from '../../src/infra/database.ts'
+import { createSecrets } from '../../src/infra/secrets.ts'
+import { createStateGuard } from '../../src/infra/stateGuard.ts'
+import { Secret } from '../../src/secret.ts'
+import { catalogAttacks } from '../support/catalogAttacks.ts'
+import { type TestDatabase, testDatabase } from '../support/database.ts'
+import { objectAttacks } from '../support/objectAttacks.ts'
+
+let database: TestDatabase
+let pool: Pool
+let guard: StateGuard
+let superuser: Session
+
+beforeAll(async () => {
+  database = await testDatabase()
+  pool = createPool(database.url, { size: 3 })
+  superuser = await pool.connect()
+  await superuser.query('set session_replication_role = replica; create schema saved')
+  guard = createStateGuard(pool, createSecrets(new Secret('k'.repeat(48))), { holdsLog: true })
+})
+afterAll(async () => {
+  superuser?.release(true)
+  await pool?.end()
+  await database?.drop()
+})
+
+const nothingInLog = { readAll: async function* () {} }
+
+async function findings(): Promise<string> {
+  const found: string[] = []
+  for await (const { key, detail } of guard.findings(nothingInLog)) found.push(`${key}: ${detail}`)
+  return found.join('\n')
+}
+
+describe('the catalogue of the database', () => {
+  it.each([...catalogAttacks, ...objectAttacks])(
+    'is compared with the migrations: %s',
+    async (_, statement, back, finding) => {
+      await superuser.query(statement)
+      const found = await findings()
+      await superuser.query(back)
+      expect(found).toMatch(finding)
+    },
+  )
+
+  it('is as the migrations make it once all of that is taken back', async () => {
+    // Nobody has started a shop here.
+    expect(await findings()).toBe('shop.identity: It has 0 rows in the place of one.')
+  })
+})
