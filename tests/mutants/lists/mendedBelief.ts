@@ -238,7 +238,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'check (position > 0 and revision >= 0) not valid',
     replace: 'check (revision >= 0) not valid',
     test: proof,
-    named: 'is found: %s',
+    named: 'is found: $name',
   },
   {
     name: 'nothing-signed-on-a-forgery',
@@ -256,7 +256,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: '    if (forgery !== undefined) {\n',
     replace: "    if (forgery?.problem === 'changed') {\n",
     test: proof,
-    named: 'is found: %s',
+    named: 'is found: $name',
   },
   {
     name: 'verification-complete',
