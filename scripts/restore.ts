@@ -8,7 +8,9 @@ import { type Config, loadConfig, readEnvironment } from '../src/config.ts'
 import { eventStoreDb } from '../src/eventstore/eventstoredb.ts'
 import { appendingRestoreLog, postgresRestoreLog } from '../src/eventstore/restoreLog.ts'
 import { createDatabase, createPool } from '../src/infra/database.ts'
-import { dataDirectoryOf, withServices } from '../src/infra/local/services.ts'
+import { createErasureList } from '../src/infra/erasureList.ts'
+import { writePrivate } from '../src/infra/local/privateFiles.ts'
+import { dataDirectoryOf, type Services, withServices } from '../src/infra/local/services.ts'
 import { createManifestSeal } from '../src/infra/manifestSeal.ts'
 import { createSecrets } from '../src/infra/secrets.ts'
 import { createRestoreTarget } from '../src/infra/tableCopies.ts'
@@ -43,6 +45,9 @@ database is made in DATA_DIR, as npm start has it. What was broken off is begun 
 empty database. Positions stay from PostgreSQL to PostgreSQL; else the log is signed anew from
 its beginning, and the signatures of before are good for the files of the backup.
 Exit codes: 0 done, 1 not done, 2 wrong usage.`
+
+/** What there is to say is said on the terminal. */
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 await main(async () => {
   const wanted = readArguments()
@@ -93,10 +98,11 @@ async function run({ directory, isCheck }: Wanted, bars: Bars): Promise<void> {
     console.log(`${directory} is whole: ${describe(manifest)}`)
     return
   }
+  const isLocal = given.DATABASE_URL === undefined
   const services = await withServices(given, {
     command: 'npm run restore',
     log: line => console.error(line),
-    exclusive: given.DATABASE_URL === undefined,
+    exclusive: isLocal,
   })
   try {
     const config = loadConfig(services.env)
@@ -106,9 +112,12 @@ async function run({ directory, isCheck }: Wanted, bars: Bars): Promise<void> {
           `set CURRENCY=${manifest.currency}`,
       )
     }
+    // First of all: were it broken off, a start would know whom to forget.
+    await restoreErasures(directory, createErasureList(config.audit.directory, secrets))
     await putBack(directory, manifest, { config, bars })
+    if (isLocal) await keepSecret(services)
     const open = await openShop(config)
-    await finish(directory, manifest, { config, bars, open }).finally(open.close)
+    await finish(manifest, { config, bars, open }).finally(open.close)
   } finally {
     await services.stop()
   }
@@ -118,6 +127,11 @@ async function run({ directory, isCheck }: Wanted, bars: Bars): Promise<void> {
 function withoutServers(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const none = { DATABASE_URL: 'postgres://127.0.0.1/later', REDIS_URL: 'redis://127.0.0.1' }
   return { ...none, SMTP_URL: 'smtp://127.0.0.1', ...env }
+}
+
+/** Where the next npm start looks for it. */
+async function keepSecret({ env, dataDirectory }: Services): Promise<void> {
+  await writePrivate(join(dataDirectory, 'secret.key'), env.SECRET_KEY ?? '')
 }
 
 async function withSecret(env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
@@ -153,19 +167,15 @@ async function putBack(
   }
 }
 
-/** What there is to say is said on the terminal. */
-const nobody = { info: () => undefined, warn: () => undefined, error: () => undefined }
-
 interface Finishing {
   config: Config
   bars: Bars
   open: OpenShop
 }
 
-async function finish(directory: string, manifest: Manifest, parts: Finishing): Promise<void> {
+async function finish(manifest: Manifest, parts: Finishing): Promise<void> {
   const { config, bars, open } = parts
-  await restoreErasures(directory, open.accounts.erasures)
-  const erased = await eraseAgain({ ...open, log: nobody })
+  const erased = await eraseAgain({ ...open, log: silent })
   const pool = createPool(config.databaseUrl.reveal(), { pipeline: true })
   try {
     await rebuild(createDatabase(pool), projections, {
