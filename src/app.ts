@@ -114,6 +114,7 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
     tracing,
     health,
     log,
+    ownWrites: createOwnWrites(redis, () => open.eventStore.head()),
     sender: createWebhookSender({ allowedNetworks: config.webhookAllowedNetworks }),
     hasPort,
   }
@@ -167,7 +168,6 @@ async function serve(config: Config, parts: WorkerParts, closers: Starting['clos
       readHead: () => parts.eventStore.head(),
       progress: parts.progress,
     }),
-    ownWrites: createOwnWrites(redis, () => parts.eventStore.head()),
     counters: createCounters(redis),
     mailBox: createMailBox(pool),
     wakeMailers: () => signals.send(accountMailsQueued),
@@ -194,6 +194,7 @@ export type WorkerParts = Awaited<ReturnType<typeof openShop>> & {
   tracing: Tracing
   health: Health
   log: Logger
+  ownWrites: ReturnType<typeof createOwnWrites>
   sender: ReturnType<typeof createWebhookSender>
   hasPort: boolean
 }

@@ -122,3 +122,35 @@ it.each([
   expect(told).toHaveLength(messages)
   stream.end()
 })
+
+it('what comes while a client is caught up is told behind what it has missed', async () => {
+  feed = await createNotificationFeed(db)
+  const [missed, live] = [notification(), notification()]
+  await write(missed)
+  const told: bigint[] = []
+  let goOn = () => {}
+  const answered = new Promise<void>(resolve => {
+    goOn = resolve
+  })
+  let asked = 0
+  const eventStore = { head: async () => live.position }
+  const stream = openStream({ feed, eventStore } as never, {
+    customerId: sampleId(5),
+    write: message => told.push(BigInt(Object(message).position)),
+    // While rights are looked up for what was missed, a live message comes in between.
+    mayHear: async () => {
+      asked += 1
+      if (asked === 1) await answered
+      return true
+    },
+  })
+  const resuming = stream.resume(missed.position - 1n)
+  await waitFor('the rights to be asked for', () => asked === 1)
+  await write(live)
+  await waitFor('the live one to be on its way', () => asked === 2)
+  goOn()
+  await resuming
+  await waitFor('the live one', () => told.includes(live.position))
+  expect(told).toEqual([missed.position, live.position])
+  stream.end()
+})

@@ -1,4 +1,5 @@
 // Where somebody is signed in, and tickets that open a WebSocket once.
+import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectProblem } from '../support/goods.ts'
 import { followSocket, handshakeStatus } from '../support/liveFeed.ts'
@@ -129,6 +130,17 @@ describe('a ticket', () => {
     for (const ticket of [orphaned, 'x'.repeat(43), '']) {
       expect(await statusOf(ticket)).toBe(401)
     }
+  })
+
+  it('is worth nothing where somebody has written it into the database', async () => {
+    const made = 'x'.repeat(65)
+    await shop.back.pool.query(
+      `insert into shop.tickets (ticket_digest, customer_id, family, expires_at)
+      select $1, customer_id, family, now() + interval '1 minute'
+      from shop.sessions where customer_id = $2 and revoked_at is null limit 1`,
+      [createHash('sha256').update(made).digest('base64url'), shop.admin.id],
+    )
+    expect(await statusOf(made)).toBe(401)
   })
 
   it('is kept as a digest', async () => {

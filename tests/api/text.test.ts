@@ -90,8 +90,10 @@ describe('text', () => {
       '/phoneNumber must not be empty',
       '/shippingAddress must not be empty',
     ])
-    const profile = await ada.client.patch('/auth/profile', { city: ' ', postalCode: '' })
-    expect(expectProblem(profile, 400, 'request/invalid').errors).toHaveLength(2)
+    // White space and signs that nobody sees, which trimming leaves.
+    const unseen = { city: ' ', postalCode: '', firstName: '\u200b', lastName: '\u2060\u200d' }
+    const profile = await ada.client.patch('/auth/profile', unseen)
+    expect(expectProblem(profile, 400, 'request/invalid').errors).toHaveLength(4)
   })
 
   it('is bounded in code points, so that one grapheme cannot be 60 KiB long', async () => {

@@ -1,4 +1,8 @@
 // A ledger in the log: whole orders at their own time, once, and read models that agree with it.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { available } from '../../src/domain/stock.ts'
 import type { OpenShop } from '../../src/openShop.ts'
@@ -9,7 +13,9 @@ import type { LedgerRow } from '../../src/workers/import/readLedger.ts'
 import { reconcile } from '../../src/workers/import/reconcile.ts'
 import { countRows } from '../../src/workers/import/rowEnds.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
-import { importInto, ledgerRows, openTestShop, project } from '../support/ledger.ts'
+import { importInto, ledgerRows, ledgerText, openTestShop, project } from '../support/ledger.ts'
+import { testRedis } from '../support/redis.ts'
+import { temporaryDirectory } from '../support/servers.ts'
 
 const december = ledgerRows(
   { InvoiceNo: '1', Quantity: '6' },
@@ -164,5 +170,35 @@ describe('a document that grew since it was imported', () => {
       rows: 2,
       firstRow: 2,
     })
+  })
+})
+
+describe('npm run import:retail', () => {
+  it('ends once everything in the log is signed, without any worker', async () => {
+    const redis = await testRedis()
+    const directory = await temporaryDirectory()
+    const file = join(directory, 'february.csv')
+    await writeFile(file, ledgerText([{ InvoiceNo: '20', InvoiceDate: '2011-02-01 08:00:00' }]))
+    const env = {
+      PATH: process.env.PATH,
+      DATABASE_URL: database.url,
+      REDIS_URL: redis.url,
+      SMTP_URL: 'smtp://127.0.0.1:1',
+      SECRET_KEY: '5'.repeat(64),
+      AUDIT_DIR: directory,
+    }
+    const child = spawn(process.execPath, ['scripts/importRetail.ts', file], { env })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', text => {
+        output += text
+      })
+    }
+    await once(child, 'close')
+    expect(child.exitCode, output).toBe(0)
+    const head = await open.eventStore.head()
+    expect((await open.audit.book.last())?.position, output).toBe(head)
+    await redis.release()
+    await rm(directory, { recursive: true, force: true })
   })
 })

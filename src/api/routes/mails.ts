@@ -35,7 +35,7 @@ function listing(app: FastifyInstance, context: ApiContext): void {
   readRoute(app, context, {
     tag,
     access: ['admin', 'auditor'],
-    from: [],
+    from: ['mailOutbox'],
     url: '/admin/mails',
     summary: 'Mails by state, the newest first',
     operationId: 'listMails',

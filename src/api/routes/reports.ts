@@ -104,7 +104,8 @@ async function answer(
     if (given !== undefined && !isDay(given)) throw badDay(pointer, 'No such day.')
   }
   if (from !== undefined && to !== undefined && from > to) throw badDay('/from', 'After `to`.')
-  await awaitPosition(context, request, 'sales')
+  // What is found under a key is called as it is in the other two.
+  await awaitPosition(context, request, 'sales', 'catalogue', 'customers')
   reply.header('vary', 'accept')
   const range = { by, from, to, timeZone }
   if (!/\btext\/csv\b/.test(request.headers.accept ?? '')) {

@@ -23,6 +23,7 @@ export interface ProductImportParts extends UndoParts {
   connection: ConnectionOptions
   log: Log
   importSeals: ImportSeals
+  ownWrites: { note(person: string, position: bigint): Promise<unknown> }
 }
 
 interface ImportKey {
@@ -113,15 +114,18 @@ async function work(
 ): Promise<void> {
   const job = await loadImport(parts.db, importId)
   if (job === undefined) return
-  const { db, log, importSeals: seals } = parts
+  const { db, log, importSeals: seals, ownWrites, eventStore } = parts
+  const noteWrites = async (person: string) => {
+    await ownWrites.note(person, await eventStore.head())
+  }
   if (!isOurs(seals, job)) {
     log.warn({ event: 'import-forged', importId }, 'an import that the shop has not asked for')
     return refuseForged(db, job)
   }
   try {
-    if (job.status === 'undoing') await undoImport({ ...parts, signal }, job)
+    if (job.status === 'undoing') await undoImport({ ...parts, noteWrites, signal }, job)
     else if (/^(queued|running|cancelling)$/.test(job.status)) {
-      await runImport({ ...parts, seals, signal }, job)
+      await runImport({ ...parts, seals, noteWrites, signal }, job)
     }
   } catch (error) {
     // Whoever has moved it goes on with it.

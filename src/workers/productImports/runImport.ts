@@ -24,11 +24,18 @@ import { readCsv } from './readCsv.ts'
 import { readNdjson } from './readNdjson.ts'
 import { createShelves, type FindShelf, readShelves } from './shelves.ts'
 
+/**
+ * Remembers for all processes what has been written for somebody, before the import says that it
+ * has ended: from then on they have to see it.
+ */
+export type NoteWrites = (person: string) => Promise<void>
+
 export interface ImportParts {
   db: Kysely<Tables>
   shop: Shop
   log: Log
   seals: ImportSeals
+  noteWrites: NoteWrites
   /** Ends the run behind the batch that is under way; another run goes on from there. */
   signal: AbortSignal
 }
@@ -43,7 +50,7 @@ const batchMsMax = 120_000
 /** Runs an import to its end, from where the last run has left it. Throws ImportMoved. */
 export async function runImport(parts: ImportParts, job: ImportJob): Promise<void> {
   const { db } = parts
-  if (job.status === 'cancelling') return markEnded(db, job, 'cancelled')
+  if (job.status === 'cancelling') return endNoted(parts, job, 'cancelled')
   try {
     if (job.rows === null) await start(parts, job)
     await runRows(parts, job)
@@ -64,9 +71,14 @@ async function runRows(parts: ImportParts, job: ImportJob): Promise<void> {
     }
     const { ends, status } = await within(batchMsMax, 'a batch of rows', doing())
     done += ends.length
-    if (status === 'cancelling') return markEnded(db, job, 'cancelled')
+    if (status === 'cancelling') return endNoted(parts, job, 'cancelled')
   }
-  return markEnded(db, job, 'finished')
+  return endNoted(parts, job, 'finished')
+}
+
+async function endNoted(parts: ImportParts, job: ImportJob, status: 'finished' | 'cancelled') {
+  await parts.noteWrites(job.requested_by)
+  return markEnded(parts.db, job, status)
 }
 
 async function start(parts: ImportParts, job: ImportJob): Promise<void> {

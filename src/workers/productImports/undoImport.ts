@@ -10,10 +10,11 @@ import {
   recordUndone,
   rowsToUndo,
 } from './importTables.ts'
-import { rowEnvelope, undoEnvelope } from './runImport.ts'
+import { type NoteWrites, rowEnvelope, undoEnvelope } from './runImport.ts'
 
 export interface UndoImportParts extends UndoParts {
   db: Kysely<Tables>
+  noteWrites: NoteWrites
   signal: AbortSignal
 }
 
@@ -27,7 +28,10 @@ export async function undoImport(parts: UndoImportParts, job: ImportJob): Promis
   for (;;) {
     if (signal.aborted) return
     const rows = await rowsToUndo(db, job.import_id, batchRows)
-    if (rows.length === 0) return markUndone(db, job.import_id)
+    if (rows.length === 0) {
+      await parts.noteWrites(job.undo_requested_by ?? job.requested_by)
+      return markUndone(db, job.import_id)
+    }
     const undoing = Promise.allSettled(rows.map(row => undoRow(parts, job, row)))
     const ends = await within(batchMsMax, 'a batch of rows', undoing)
     const failed = ends.find(end => end.status === 'rejected')

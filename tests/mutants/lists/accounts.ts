@@ -78,7 +78,7 @@ export const accountGuards: readonly TestedMutant[] = [
     find: 'return isOurs ? { customerId, family } : undefined',
     replace: 'return isOurs || row ? { customerId, family } : undefined',
     test: 'tests/api/sessions.test.ts',
-    named: 'is worth nothing when it is old, made up, or its session has ended',
+    named: 'is worth nothing where somebody has written it into the database',
   },
   {
     ...links,
@@ -216,5 +216,13 @@ export const accountGuards: readonly TestedMutant[] = [
     replace: '',
     test: 'tests/infra/rateLimits.test.ts',
     named: 'a process goes on counting by itself, and refuses what is too much',
+  },
+  {
+    ...links,
+    name: 'links-in-an-hour',
+    promise: 'nobody is sent more than five links in an hour, however often they ask',
+    find: 'const perHourMax = 5',
+    replace: 'const perHourMax = 5_000',
+    named: 'are five an hour at most, however often somebody asks',
   },
 ]

@@ -291,7 +291,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: '(08|40|53|57)',
     replace: '(08|40|57)',
     test: 'tests/kit/transient.test.ts',
-    named: 'with code %s is transient',
+    named: 'with SQLSTATE %s is transient',
   },
   {
     name: 'transient-grpc',

@@ -321,4 +321,13 @@ export const mendedRules: readonly TestedMutant[] = [
     test: 'tests/api/homePage.test.ts',
     named: 'names the shop and links to its parts, all of which are there',
   },
+  {
+    name: 'report-of-all-lines',
+    promise: 'a report as CSV has all of its lines',
+    file: 'src/api/routes/reports.ts',
+    find: 'limit: limit ?? null',
+    replace: 'limit: limit ?? shownMax',
+    test: 'tests/api/reports.test.ts',
+    named: 'has every line, also where a list would end',
+  },
 ]

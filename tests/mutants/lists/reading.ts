@@ -99,8 +99,8 @@ export const readingGuards: readonly TestedMutant[] = [
     file: 'src/api/orderStream.ts',
     find: 'if (at.held === undefined) pass(at, notification)',
     replace: 'if (at.held === undefined || at.write) pass(at, notification)',
-    test: 'tests/api/realtime.test.ts',
-    named: 'asked for late does not lose what was missed before the first live update',
+    test: 'tests/api/feed.test.ts',
+    named: 'what comes while a client is caught up is told behind what it has missed',
   },
   {
     name: 'mail-once',
@@ -185,5 +185,13 @@ export const readingGuards: readonly TestedMutant[] = [
     replace: 'data => data',
     test: 'tests/eventstore/codec.test.ts',
     named: 'is OrderShipped, of which version 1 had no tracking number sometimes',
+  },
+  {
+    ...apiOwn,
+    name: 'shown-everywhere',
+    promise: 'what is written while Redis is away is answered once all processes show it',
+    find: 'if (!isNoted) await shownEverywhere(context, request, position)',
+    replace: 'if (isNoted === undefined) await shownEverywhere(context, request, position)',
+    named: 'without Redis an answer waits until every process shows what was written',
   },
 ]

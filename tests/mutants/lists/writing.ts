@@ -27,19 +27,17 @@ export const writingGuards: readonly TestedMutant[] = [
   },
   {
     name: 'older-state-cached',
-    promise: 'a slow read does not put an older state in the place of a newer one',
+    promise: 'a slow read does not answer a repeated command with a state from before it',
     file: repository,
     find: 'if (before === undefined || before.revision < loaded.revision) {',
     replace: 'if (true) {',
-    test: ofRepository,
-    named: 'does not answer a repeated command with a state from before it',
-  },
-  {
-    name: 'handled-ahead-of-state',
-    promise: 'a repeated command is answered from a state that has what it led to',
-    file: plan,
-    find: 'return before !== undefined && before.revision <= current.revision',
-    replace: 'return before !== undefined',
+    also: [
+      {
+        file: plan,
+        find: 'return before !== undefined && before.revision <= current.revision',
+        replace: 'return before !== undefined',
+      },
+    ],
     test: ofRepository,
     named: 'does not answer a repeated command with a state from before it',
   },
