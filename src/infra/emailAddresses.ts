@@ -3,7 +3,7 @@ import type { Addresses, AddressStanding, ConfirmedAddress } from '../commands/a
 import { emailDigest } from './accounts.ts'
 import { batched } from './batched.ts'
 import { type Pool, rows, type Statement, violatedConstraint } from './database.ts'
-import { issueAlone } from './mailedTokens.ts'
+import { endOf, endsAt, issueAlone } from './mailedTokens.ts'
 import { authenticated, digestOf, isAuthentic, newSecret } from './randomSecrets.ts'
 import type { Secrets } from './secrets.ts'
 
@@ -82,7 +82,7 @@ const issueToken: Statement = {
       ${voidTokens} and t.email_digest = $3
     )
     insert into shop.email_tokens (token_digest, customer_id, email_digest, expires_at)
-    select $2, customer_id, $3, now() + make_interval(secs => $4)
+    select $2, customer_id, $3, to_timestamp($4)
     from changed
     returning customer_id`,
 }
@@ -92,7 +92,7 @@ const withdrawToken: Statement = {
 }
 const findToken: Statement = {
   name: 'email_tokens_find',
-  text: `select t.customer_id, t.email_digest,
+  text: `select t.customer_id, t.email_digest, ${endsAt('t.expires_at')},
       exists (
         select from shop.accounts b
         where b.email_digest = t.email_digest and b.customer_id <> t.customer_id
@@ -202,14 +202,16 @@ async function issue(
   { customerId, email }: { customerId: string; email: string },
 ): Promise<string | undefined> {
   const digest = emailDigest(secrets, email)
-  const token = authenticated(secrets, newSecret(), ['email', customerId, digest])
-  const values = [customerId, digestOf(token), digest, ttlSeconds, perHourMax]
+  const end = endOf(ttlSeconds)
+  const token = authenticated(secrets, newSecret(), ['email', customerId, digest, String(end)])
+  const values = [customerId, digestOf(token), digest, end, perHourMax]
   const isIssued = await issueAlone(pool, customerId, { statement: issueToken, values })
   return isIssued ? token : undefined
 }
 
 interface TokenRow extends CustomerRow {
   email_digest: string
+  ends_at: string
   is_taken: boolean
 }
 
@@ -221,7 +223,7 @@ async function use(
   const digest = digestOf(token)
   const [found] = await rows<TokenRow>(pool, findToken, [digest])
   if (found === undefined) return 'expired'
-  const goodFor = ['email', found.customer_id, found.email_digest]
+  const goodFor = ['email', found.customer_id, found.email_digest, found.ends_at]
   if (!isAuthentic(secrets, token, goodFor)) return 'expired'
   if (found.is_taken) return 'taken'
   try {

@@ -6,6 +6,14 @@ const lockAccount: Statement = {
   text: 'select customer_id from shop.accounts where customer_id = $1 for update',
 }
 
+/** The second at which a token ends that is issued now: part of what it is authenticated for. */
+export function endOf(ttlSeconds: number): number {
+  return Math.ceil(Date.now() / 1_000) + ttlSeconds
+}
+
+/** The same of a row; one that was written there is not the one of the token. */
+export const endsAt = (column: string) => `trunc(extract(epoch from ${column}))::text as ends_at`
+
 /**
  * Runs the statement that issues a token, while nobody else can issue one for the account: those
  * that are asked for together are counted one by one, each seeing the one before. Whether one was

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { MailSubject, Recovery, ResetToken } from '../commands/accountPorts.ts'
 import { dropWanted, emailDigest } from './accounts.ts'
 import { type Pool, rows, type Statement } from './database.ts'
-import { issueAlone } from './mailedTokens.ts'
+import { endOf, endsAt, issueAlone } from './mailedTokens.ts'
 import { authenticated, digestOf, isAuthentic, newSecret } from './randomSecrets.ts'
 import { boundHash } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
@@ -46,7 +46,7 @@ const issueToken: Statement = {
       where r.customer_id = a.customer_id and r.ended_at is null
     )
     insert into shop.password_resets (token_digest, customer_id, expires_at)
-    select $2, customer_id, now() + make_interval(secs => $3)
+    select $2, customer_id, to_timestamp($3)
     from account
     returning customer_id`,
 }
@@ -56,7 +56,7 @@ const withdrawToken: Statement = {
 }
 const findToken: Statement = {
   name: 'password_resets_find',
-  text: `select r.customer_id
+  text: `select r.customer_id, ${endsAt('r.expires_at')}
     from shop.password_resets r
     join shop.accounts a using (customer_id)
     where r.token_digest = $2
@@ -104,9 +104,15 @@ interface SubjectRow extends CustomerRow {
   revision: number | null
 }
 
-/** A token that was used is good no more whatever its row says: the password has another number. */
-function goodFor({ customerId, number }: Pick<ResetToken, 'customerId' | 'number'>): string[] {
-  return ['reset', customerId, ...(number === 0 ? [] : [String(number)])]
+/**
+ * A token that was used is good no more whatever its row says, for the password has another number;
+ * and one that has ended was made for the end that it had.
+ */
+function goodFor(
+  { customerId, number }: Pick<ResetToken, 'customerId' | 'number'>,
+  end: number | string,
+): string[] {
+  return ['reset', customerId, String(number), String(end)]
 }
 
 /** Recovery over shop.password_resets and shop.mails. Throws Unavailable. */
@@ -115,30 +121,31 @@ export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
     rows<Row>(pool, statement, values)
   const isDone = async (statement: Statement, values: unknown[]) =>
     (await ask(statement, values)).length > 0
+  const isGood = async (reset: ResetToken) => {
+    const values = [reset.customerId, digestOf(reset.token)]
+    const [row] = await ask<CustomerRow & { ends_at: string }>(findToken, values)
+    return row !== undefined && isAuthentic(secrets, reset.token, goodFor(reset, row.ends_at))
+  }
   return {
     async askReset(email) {
       const digest = emailDigest(secrets, email)
       await ask(queueMail, [randomUUID(), 'password-reset', digest])
     },
     async issue(customerId, number) {
-      const token = authenticated(secrets, newSecret(), goodFor({ customerId, number }))
-      const values = [customerId, digestOf(token), ttlSeconds, perHourMax]
+      const end = endOf(ttlSeconds)
+      const token = authenticated(secrets, newSecret(), goodFor({ customerId, number }, end))
+      const values = [customerId, digestOf(token), end, perHourMax]
       const isIssued = await issueAlone(pool, customerId, { statement: issueToken, values })
       return isIssued ? token : undefined
     },
     async withdraw(token) {
       await ask(withdrawToken, [digestOf(token)])
     },
-    isGood: async reset =>
-      isAuthentic(secrets, reset.token, goodFor(reset)) &&
-      isDone(findToken, [reset.customerId, digestOf(reset.token)]),
+    isGood,
     use: async (reset, { hash, number }) => {
       const { customerId, token } = reset
       const kept = boundHash(secrets, customerId, hash, number)
-      return (
-        isAuthentic(secrets, token, goodFor(reset)) &&
-        isDone(useToken, [customerId, digestOf(token), kept])
-      )
+      return (await isGood(reset)) && isDone(useToken, [customerId, digestOf(token), kept])
     },
     async subjectOf(eventId, template) {
       const [found] = await ask<SubjectRow>(findSubject, [eventId, template])

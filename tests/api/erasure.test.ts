@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { execute, systemEnvelope } from '../../src/commands/command.ts'
 import { eraseCustomer } from '../../src/commands/customer.ts'
+import { catalogFindings } from '../../src/infra/catalogGuard.ts'
 import { projections } from '../../src/projections/index.ts'
 import { rebuild } from '../../src/projections/rebuild.ts'
 import { rollBack } from '../../src/projections/swap.ts'
@@ -172,6 +173,7 @@ describe('erasing somebody', () => {
     for (const name of ['customers', 'orders', 'stock']) await rebuilt(name)
     const orders = projections.find(each => each.name === 'orders')
     if (orders !== undefined) await rollBack(db, orders)
+    expect(await catalogueFaults()).toEqual([])
     // What another rebuild is filling, and a release before this one has left behind.
     for (const schema of ['rebuild_orders', 'previous_orders_newer']) {
       await pool.query(`create schema ${schema}`)
@@ -352,6 +354,16 @@ async function dumpOf(...tables: string[]) {
     tables.map(table => shop.back.pool.query(`select t::text from ${table} t order by 1`)),
   )
   return dumps.map(({ rows }) => rows)
+}
+
+/** What is not as the migrations make it: tables that were rebuilt or put back are. */
+async function catalogueFaults(): Promise<string[]> {
+  const session = await shop.back.pool.connect()
+  const found: string[] = []
+  await session.query('begin')
+  for await (const { key, detail } of catalogFindings(session)) found.push(`${key}: ${detail}`)
+  session.release(true)
+  return found
 }
 
 async function rebuilt(name: string) {

@@ -188,6 +188,15 @@ describe('a password from before a change', () => {
     expect(await findings()).toMatch(`person ${late.id}: An earlier password`)
   })
 
+  it('is not set with a link that has ended, whatever its row says', async () => {
+    const { recovery } = shop.back.accounts
+    const token = (await recovery.issue(late.id, 0)) ?? ''
+    const reset = { customerId: late.id, token, number: 0 }
+    expect(await recovery.isGood(reset)).toBe(true)
+    await tamper(`update shop.password_resets set expires_at = expires_at + interval '1 hour'`)
+    expect(await recovery.isGood(reset)).toBe(false)
+  })
+
   it('is not set again with a link that was used, whatever its row says', async () => {
     await tamper(`update shop.password_resets set ended_at = null ${of(changed)}`)
     const { recovery } = shop.back.accounts

@@ -142,6 +142,15 @@ const rules: readonly Attack[] = [
     /index eventstore.events.events_stream_revision: .*not used/,
   ],
   [
+    'an event that was written while an index was switched off',
+    `update pg_index set indisready = false ${index('eventstore.events_stream_revision')};
+     insert into eventstore.events
+       values (1, 'customer-1', 0, gen_random_uuid(), 'RoleRevoked', '{}', '{}', now());
+     update pg_index set indisready = true ${index('eventstore.events_stream_revision')}`,
+    'delete from eventstore.events; reindex table eventstore.events',
+    /index events_stream_revision: It has 0 of 1 events/,
+  ],
+  [
     'a unique index that says that it is none',
     `update pg_index set indisunique = false ${index('shop.accounts_username')}`,
     `update pg_index set indisunique = true ${index('shop.accounts_username')}`,
