@@ -6,6 +6,7 @@ import { createChecks } from './healthChecks.ts'
 import { addSources, createMetrics, serveMetrics } from './infra/metrics.ts'
 import type { Redis } from './infra/redis.ts'
 import type { OpenShop } from './openShop.ts'
+import { countOpenCases } from './projections/disputeQueries.ts'
 import { countOpenMails } from './projections/mailQueries.ts'
 import { type ProjectionState, projectionStates } from './projections/orderQueries.ts'
 import { noTracing, type Observing } from './tracing.ts'
@@ -54,6 +55,7 @@ export async function createWatching(
         projections: () => lagsOf(shop),
         queues: async () => (await Promise.all(queues.map(depthOf))).flat(),
         mails: () => countOpenMails(shop.db),
+        paymentCases: () => countOpenCases(shop.db),
       })
       const on = { host: config.host, port, readiness: health.readiness }
       closers.push((await serveMetrics(registry, on)).close)

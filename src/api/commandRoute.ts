@@ -27,6 +27,8 @@ export interface CommandRoute<Schema extends TObject> {
   requireMatch?: boolean
   /** Whether people have a cart to do it to who have not signed in. */
   guests?: true
+  /** Whether it changes the fields of its body that are sent, so that one has to be. */
+  changes?: true
   /** Path of what was made. */
   location?(id: string): string
 }
@@ -57,7 +59,7 @@ export function commandRoute<Schema extends TObject>(
       ...(route.guests ? { security: forGuests } : {}),
       headers: commandHeaders({ ...route, ...(route.guests ? { headers: cartToken } : {}) }),
       ...(params.length > 0 ? { params: strictObject(params) } : {}),
-      ...(body.length > 0 ? { body: strictObject(body) } : {}),
+      ...(body.length > 0 ? { body: strictObject(body, route.changes ? 1 : 0) } : {}),
       response: { [status]: AcceptedBody, ...problemResponses },
     },
     preValidation(request, _, done) {
@@ -77,8 +79,9 @@ export function commandRoute<Schema extends TObject>(
   })
 }
 
-function strictObject(properties: [string, TSchema][]) {
-  return Type.Object(Object.fromEntries(properties), strict)
+function strictObject(properties: [string, TSchema][], minProperties = 0) {
+  const options = minProperties > 0 ? { ...strict, minProperties } : strict
+  return Type.Object(Object.fromEntries(properties), options)
 }
 
 function accessOf(command: Command<TObject>) {

@@ -34,7 +34,8 @@ const texts: Readonly<Record<string, string>> = {
   SetCategoryImage: 'PNG, JPEG, WebP or AVIF of up to 5 MiB; `alt` says what is to be seen.',
   getImage: 'Products and categories show the addresses of their images.',
   DeleteProduct: 'It can be restored; carts that hold it cannot be ordered until it is taken out.',
-  AdjustStock: 'A negative `delta` books out; less than what is reserved is refused with 409.',
+  AdjustStock:
+    'A negative `delta` books out, 0 is refused; less than what is reserved answers 409.',
   CountStock: 'Books the difference to what is on hand, reserved pieces included.',
   importProducts:
     'A file of rows with sku, name, price, stock and more, by SKU: what is there is changed, ' +
@@ -51,8 +52,12 @@ const texts: Readonly<Record<string, string>> = {
   CheckOut: 'The same as POST /api/orders.',
   PayOrder: 'A payment that needs a step of the customer answers with `payment`.',
   CancelOrder: 'Customers until it is shipped; what was paid goes back.',
-  UpdateOrderStatus: 'GET the order for `allowedTransitions`: every other step answers 409.',
-  RefundOrder: 'Without `amount` all that is left; never more than was captured.',
+  UpdateOrderStatus:
+    'GET the order for `allowedTransitions`: every other step answers 409, and so does ' +
+    'shipping an order whose payment is disputed without `acceptDispute`.',
+  RefundOrder:
+    'Without `amount` all that is left; never more than was captured. Answers 409 when the ' +
+    'provider declines at once; `refund.byHand` says that somebody has to pay it back.',
   ChangeUser: 'Effective at once, for tokens that are already out, too.',
   verifyLog: 'Without `from` and `to` the whole log.',
   rebuildProjection: 'The one that serves goes on serving until the new one is level.',

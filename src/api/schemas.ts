@@ -76,6 +76,19 @@ export const AcceptedBody = Type.Object(
     total: Type.Optional(Money),
     lines: Type.Optional(many(OrderLine)),
     refundId: Type.Optional(Id),
+    refund: Type.Optional(
+      Type.Object(
+        {
+          state: Type.Enum(['open', 'paid'], {
+            description: '`open`: on its way, or waiting for somebody to pay it back by hand',
+          }),
+          byHand: Type.Boolean({
+            description: 'Whether somebody has to pay it back, and to confirm that',
+          }),
+        },
+        strict,
+      ),
+    ),
     /** What opens the cart of a guest again: told once, when the cart is made. */
     cartToken: Type.Optional(text(43)),
     /** Of a payment that is still open. */

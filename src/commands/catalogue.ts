@@ -188,7 +188,12 @@ export const adjustStock = command({
   input: Type.Object(
     {
       productId: Id,
-      delta: Type.Integer({ minimum: -10_000_000, maximum: 10_000_000 }),
+      delta: Type.Integer({
+        minimum: -10_000_000,
+        maximum: 10_000_000,
+        not: { const: 0 },
+        description: 'Pieces in, or below zero out; 0 would book nothing',
+      }),
       reason: stock.AdjustmentReason,
       note: Type.Optional(multiline(500)),
     },

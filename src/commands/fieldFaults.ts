@@ -23,6 +23,7 @@ export interface Shape {
   anyOf?: readonly Shape[]
   enum?: readonly unknown[]
   const?: unknown
+  not?: { const: unknown }
   minimum?: number
   maximum?: number
   minLength?: number
@@ -86,6 +87,7 @@ function detailOfNumber(shape: Shape, value: unknown, wanted: string): string | 
   const { type, minimum = -Infinity, maximum = Infinity } = shape
   if (typeof value !== 'number' || !Number.isFinite(value)) return wanted
   if (type === 'integer' && !Number.isInteger(value)) return wanted
+  if (shape.not?.const === 0 && value === 0) return 'must not be 0'
   if (value < minimum) return `must not be less than ${minimum}`
   return value > maximum ? `must not be greater than ${maximum}` : undefined
 }

@@ -2,6 +2,7 @@
 import { hasOpenDispute } from '../domain/disputes.ts'
 import type { PlacedOrder } from '../domain/order.ts'
 import { cancel } from '../domain/orderDecisions.ts'
+import { owedRefunds } from '../domain/orderPayments.ts'
 import { mayMove } from '../domain/orderStates.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import { step } from './command.ts'
@@ -31,12 +32,12 @@ export async function settleOpenOrders(
   { orderIds, cancelOpen }: { orderIds: readonly string[]; cancelOpen: boolean },
 ): Promise<Rejection | undefined> {
   const before = await loadOrders(shop, orderIds)
-  const owing = cancelOpen ? undefined : refuseOwing(before)
+  const owing = cancelOpen ? undefined : refuseOwing(shop, before)
   if (owing !== undefined) return owing
   const ending = before.filter(order => isOwing(order) || mayMove(order.status, 'cancelled'))
   const ended = await Promise.all(ending.map(order => endOrder(shop, envelope, order)))
   const refused = ended.find(each => each?.rejected === 'command/forbidden')
-  return refused ?? refuseOwing(await loadOrders(shop, orderIds))
+  return refused ?? refuseOwing(shop, await loadOrders(shop, orderIds), cancelOpen)
 }
 
 /**
@@ -75,21 +76,42 @@ async function endOrder(
   return isRejection(ended) ? ended : undefined
 }
 
-function refuseOwing(orders: readonly PlacedOrder[]): Rejection | undefined {
-  const owing = orders.filter(isOwing)
+function refuseOwing(
+  shop: Shop,
+  orders: readonly PlacedOrder[],
+  isCancelled = false,
+): Rejection | undefined {
+  const owing = orders.filter(isOwing).map(order => ({ order, manual: manualOf(shop, order) }))
   if (owing.length === 0) return undefined
-  const detail =
+  const byHand = owing.reduce((count, { manual }) => count + manual.length, 0)
+  const detail = [
     'Some orders are not finished: they are to be sent, money is on its way, or a bank has still ' +
-    'to decide. Wait until they are, or ask for those that can be cancelled to be cancelled and ' +
-    'paid back with cancelOpenOrders.'
-  return reject('customer/open-orders', detail, {
-    orders: owing.map(({ orderId, orderNumber, status, openRefunds, openPayment, disputes }) => ({
-      orderId,
-      orderNumber,
-      status,
-      openRefunds: openRefunds.size,
-      paymentUnderWay: openPayment !== null,
-      openDispute: hasOpenDispute(disputes),
-    })),
+      'to decide.',
+    byHand === 0 ? [] : byHandSentence(byHand),
+    isCancelled
+      ? 'What can be cancelled is cancelled: ask again once the rest is settled.'
+      : 'Wait until they are, or ask for those that can be cancelled to be cancelled and paid ' +
+        'back with cancelOpenOrders.',
+  ]
+  return reject('customer/open-orders', detail.flat().join(' '), {
+    orders: owing.map(({ order, manual: manualRefunds }) => {
+      const { orderId, orderNumber, status, openRefunds, openPayment, disputes } = order
+      return {
+        ...{ orderId, orderNumber, status, openRefunds: openRefunds.size },
+        paymentUnderWay: openPayment !== null,
+        openDispute: hasOpenDispute(disputes),
+        manualRefunds,
+      }
+    }),
   })
+}
+
+/** Refunds of an order that nobody but a person pays back. */
+function manualOf({ payments }: Shop, order: PlacedOrder) {
+  return owedRefunds(order).filter(({ provider }) => provider !== payments.name)
+}
+
+function byHandSentence(count: number): string {
+  const what = count === 1 ? 'One refund has' : `${count} refunds have`
+  return `${what} to be paid back by hand and confirmed: see manualRefunds of each order.`
 }

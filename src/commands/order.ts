@@ -1,5 +1,5 @@
 // Commands on an order that has been placed.
-import Type from 'typebox'
+import Type, { type Static } from 'typebox'
 import type { Decision } from '../domain/aggregate.ts'
 import { isFree, type Order, type OrderEvent, type PlacedOrder } from '../domain/order.ts'
 import {
@@ -11,12 +11,11 @@ import {
   requestPayment,
   ship,
 } from '../domain/orderDecisions.ts'
-import { requestRefund } from '../domain/orderPayments.ts'
 import { allowedTransitions, type OrderStatus } from '../domain/orderStates.ts'
 import { isManual, type OfferedMethods, refuseNotOffered } from '../domain/paymentMethods.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import { CountryCode, line, multiline } from '../domain/text.ts'
-import { type Actor, Id, PositiveMoney, strict } from '../domain/types.ts'
+import { type Actor, Id, strict } from '../domain/types.ts'
 import { type Advanced, advanceOrder } from './advanceOrder.ts'
 import { type Accepted, type Answer, accepted, actorId, type Command, hasRole } from './command.ts'
 import { expireIfDue } from './freeStock.ts'
@@ -148,28 +147,6 @@ export const cancelOrder: Command<typeof CancelOrder> = {
     }),
 }
 
-const RefundOrder = Type.Object(
-  { orderId: Id, amount: Type.Optional(PositiveMoney), reason: multiline(500) },
-  strict,
-)
-
-/** Pays money back, in part or in whole: announced first, finished by a worker if need be. */
-export const refundOrder: Command<typeof RefundOrder> = {
-  name: 'RefundOrder',
-  who: ['admin'],
-  input: RefundOrder,
-  async run(shop, { orderId, amount, reason }, envelope) {
-    const refundId = derivedId(envelope.commandId, 'refund')
-    const answer = await changeOrder(shop, envelope, {
-      orderId,
-      allowed: actor => hasRole(actor, 'admin'),
-      decide: state => requestRefund(state, { refundId, amount, reason }),
-    })
-    if (isRejection(answer)) return answer
-    return { ...answer, result: { ...answer.result, refundId } }
-  },
-}
-
 const ArchiveOrder = Type.Object({ orderId: Id }, strict)
 
 /** Takes a finished order out of the lists. */
@@ -221,11 +198,32 @@ const UpdateOrderStatus = Type.Object(
   {
     orderId: Id,
     status: Type.Enum(['paid', 'shipped', 'delivered', 'cancelled']),
-    reason: Type.Optional(multiline(500)),
-    tracking: Type.Optional(line(200)),
+    reason: Type.Optional(
+      multiline(500, { description: 'Why it is cancelled; only with that status' }),
+    ),
+    tracking: Type.Optional(
+      line(200, { description: 'By which the goods are followed; only with the status shipped' }),
+    ),
+    acceptDispute: Type.Optional(
+      Type.Boolean({
+        description: 'Ships an order although its payment is disputed or was lost in a dispute',
+      }),
+    ),
   },
   strict,
 )
+
+/** Fields that belong to one status alone. */
+const onlyWith = { reason: 'cancelled', tracking: 'shipped', acceptDispute: 'shipped' } as const
+
+/** Refuses fields that mean nothing for the step: to drop them would say that they were heard. */
+function refuseMisplaced(input: Static<typeof UpdateOrderStatus>): Rejection | undefined {
+  const errors = Object.entries(onlyWith)
+    .filter(([name, status]) => Object.hasOwn(input, name) && input.status !== status)
+    .map(([name, status]) => ({ pointer: `/${name}`, detail: `only with the status ${status}` }))
+  if (errors.length === 0) return undefined
+  return reject('command/invalid', 'Some fields do not belong to this status.', { errors })
+}
 
 /** Moves an order along the transition table, for staff. */
 export const updateOrderStatus: Command<typeof UpdateOrderStatus> = {
@@ -237,14 +235,14 @@ export const updateOrderStatus: Command<typeof UpdateOrderStatus> = {
       orderId: input.orderId,
       allowed: staffOnly,
       decide(state) {
-        const refusal = refuseStep(envelope.actor, state, input.status)
+        const refusal = refuseMisplaced(input) ?? refuseStep(envelope.actor, state, input.status)
         if (refusal !== undefined) return refusal
         const paymentId = derivedId(envelope.commandId, 'payment')
         switch (input.status) {
           case 'paid':
             return capture(state, { paymentId, provider: 'manual', reference: input.orderId })
           case 'shipped':
-            return ship(state, input.tracking)
+            return ship(state, input.tracking, input.acceptDispute)
           case 'delivered':
             return deliver(state)
           case 'cancelled':

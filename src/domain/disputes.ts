@@ -1,6 +1,7 @@
 // Disputes of an order: payments that a customer's bank takes back or wants to take back.
 import type { EventOf } from './aggregate.ts'
 import { type disputeOutcomes, disputeStages, type OrderEvents } from './orderEvents.ts'
+import { type Rejection, reject } from './rejection.ts'
 import type { Money } from './types.ts'
 
 export type DisputeStage = (typeof disputeStages)[number]
@@ -59,6 +60,22 @@ function isHeld({ outcome, stage }: Dispute): boolean {
 /** Whether the bank has still to decide about one of them. */
 export function hasOpenDispute(disputes: Disputes): boolean {
   return [...disputes.values()].some(({ outcome }) => outcome === null)
+}
+
+/** Refuses goods for money that the bank may take still, or has taken. */
+export function refuseContested(disputes: Disputes): Rejection | undefined {
+  const contested = [...disputes.values()].filter(
+    ({ outcome }) => outcome === null || outcome === 'lost',
+  )
+  if (contested.length === 0) return undefined
+  const isOpen = contested.some(({ outcome }) => outcome === null)
+  const what = isOpen ? 'is disputed' : 'was lost in a dispute'
+  const detail = `The payment of this order ${what}: ship it with acceptDispute, or not at all.`
+  return reject('order/disputed', detail, {
+    disputes: contested.map(({ reference, amount, stage, outcome }) => {
+      return { reference, amount, state: outcome ?? stage }
+    }),
+  })
 }
 
 /** How many disputes have ended for the shop. */

@@ -1,6 +1,6 @@
 // What may be decided about an order. Each answers events, none when done already, or a refusal.
 import type { Decision } from './aggregate.ts'
-import { disputedOf, hasOpenDispute } from './disputes.ts'
+import { disputedOf, hasOpenDispute, refuseContested } from './disputes.ts'
 import { formatMoney, sum } from './money.ts'
 import { refuseMixed } from './oneCurrency.ts'
 import {
@@ -167,16 +167,24 @@ export function failPayment(state: Order, paymentId: string, reason: string): De
   return [{ type: 'PaymentFailed', data: { orderId: state.orderId, paymentId, reason } }]
 }
 
-/** Hands the goods to the carrier, or corrects the number by which they are followed. */
-export function ship(state: Order, tracking: string | undefined): Decision<OrderEvent> {
+/**
+ * Hands the goods to the carrier, or corrects the number by which they are followed. Goods whose
+ * money the bank may take or has taken leave the house only when `acceptDispute` says so.
+ */
+export function ship(
+  state: Order,
+  tracking: string | undefined,
+  acceptDispute = false,
+): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   if (state.status === 'shipped') {
     if (tracking === undefined || tracking === state.tracking) return []
     return [{ type: 'TrackingChanged', data: { orderId: state.orderId, tracking } }]
   }
   if (!mayMove(state.status, 'shipped')) return illegal(state, 'shipped')
-  const { orderId } = state
-  return [{ type: 'OrderShipped', data: { orderId, tracking: tracking ?? null } }]
+  const data = { orderId: state.orderId, tracking: tracking ?? null }
+  const refused = acceptDispute ? undefined : refuseContested(state.disputes)
+  return refused ?? [{ type: 'OrderShipped', data }]
 }
 
 /** The goods have arrived. */

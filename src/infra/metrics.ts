@@ -12,6 +12,8 @@ export interface MetricSources {
   queues(): Promise<{ queue: string; state: string; jobs: number }[]>
   /** Mails that are not sent, by state. */
   mails(): Promise<{ state: string; mails: number }[]>
+  /** Disputes and findings about payments that are open. */
+  paymentCases(): Promise<{ kind: string; cases: number }[]>
 }
 
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -148,6 +150,18 @@ export function addSources(registry: Registry, sources: MetricSources): void {
     },
   })
   addMailGauges(registry, sources)
+  new Gauge({
+    name: 'orderstream_payment_cases_open',
+    help: 'Open disputes, and findings about payments that somebody has to see to',
+    labelNames: ['kind'],
+    registers,
+    async collect() {
+      this.reset()
+      for (const { kind, cases } of await orNothing(sources.paymentCases())) {
+        this.set({ kind }, cases)
+      }
+    },
+  })
 }
 
 function addMailGauges(registry: Registry, { mails }: MetricSources): void {

@@ -23,6 +23,20 @@ export async function listDisputes(
   return { data, next, total }
 }
 
+/** How many disputes and findings somebody has to see to. */
+export async function countOpenCases(db: Db) {
+  const { rows } = await sql<{ kind: 'dispute' | 'finding'; cases: number }>`
+    select 'dispute' as kind, count(*)::integer as cases
+    from disputes
+    where state in (${sql.join([...disputeStages])})
+    union all
+    select 'finding', count(*)::integer
+    from shop.payment_findings
+    where resolved_at is null
+  `.execute(db)
+  return rows
+}
+
 /** The disputes of one order, the oldest first. */
 export async function disputesOf(db: Db, orderId: string) {
   const rows = await db

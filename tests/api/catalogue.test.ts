@@ -1,7 +1,7 @@
 // Products and categories over HTTP: what shoppers browse, what admins change.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Wanted } from '../support/apiClient.ts'
-import { expectProblem, gbp, newProduct } from '../support/goods.ts'
+import { expectProblem, gbp, newOrder, newProduct } from '../support/goods.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 
 let shop: TestShop
@@ -100,6 +100,22 @@ describe('changing a product', () => {
     const problem = expectProblem(second, 412, 'command/stale')
     expect(problem.currentRevision).toBe(first.body.revision)
     expect(first.headers.get('etag')).toBe(`"${first.body.revision}"`)
+  })
+
+  it('or something else without a field is refused: nothing would change', async () => {
+    const { id } = await newProduct(shop)
+    const { body } = await newOrder(shopper, id)
+    const category = await newCategory('Nothing changes')
+    for (const [client, path] of [
+      [shop.admin.client, `/products/${id}`],
+      [shop.admin.client, `/categories/${category.id}`],
+      [shop.admin.client, `/admin/users/${shopper.id}`],
+      [shopper.client, `/orders/${body.orderId}`],
+      [shopper.client, '/auth/profile'],
+    ] as const) {
+      const { errors } = expectProblem(await client.patch(path, {}), 400, 'request/invalid')
+      expect([path, errors[0]?.pointer]).toEqual([path, ''])
+    }
   })
 
   it('that is missing answers 404', async () => {

@@ -103,7 +103,11 @@ describe('a person with an order that is paid and not sent', () => {
     const request = { password, cancelOpenOrders: true }
     const answer = await person.client.delete('/auth/profile', request)
     const problem = expectProblem(answer, 409, 'customer/open-orders')
-    expect(problem).toMatchObject({ orders: [{ orderId, status: 'cancelled', openRefunds: 1 }] })
+    const manualRefunds = [{ amount: gbp(425), provider: 'manual' }]
+    expect(problem).toMatchObject({
+      detail: expect.stringContaining('One refund has to be paid back by hand'),
+      orders: [{ orderId, status: 'cancelled', openRefunds: 1, manualRefunds }],
+    })
   })
 })
 

@@ -10,6 +10,7 @@ import {
   newOrder,
   newProduct,
 } from '../support/goods.ts'
+import { callBack } from '../support/payments.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
 
@@ -56,12 +57,81 @@ describe('a refund', () => {
   })
 })
 
+describe('a refund that the provider declines at once', () => {
+  it('is refused, also when it is asked again, and can be asked for anew', async () => {
+    const { id } = await newProduct(shop)
+    const { orderId } = (await newOrder(ada, id)).body
+    await ada.client.post(`/orders/${orderId}/pay`)
+    const path = `/orders/${orderId}/refunds`
+    const refund = { amount: gbp(425), reason: 'scratched' }
+    // Of these 4.25, the provider has paid back 4.00 that the shop knows nothing of.
+    const { pool } = shop.back
+    const gone = newKey()
+    await pool.query(
+      `insert into shop.simulated_refunds (refund_id, payment_id, amount_minor, currency)
+       select $1, payment_id, 400, 'GBP' from shop.simulated_payments where order_id = $2`,
+      [gone, orderId],
+    )
+    const key = newKey()
+    for (const _ of ['first', 'again']) {
+      const declined = await shop.admin.client.post(path, refund, { key })
+      expectProblem(declined, 409, 'order/refund-declined')
+    }
+    expect((await orderOf(orderId)).refunded).toEqual(gbp(0))
+    await pool.query('delete from shop.simulated_refunds where refund_id = $1', [gone])
+    const done = await shop.admin.client.post(path, refund)
+    expect(done.body).toMatchObject({ refund: { state: 'paid', byHand: false } })
+  })
+})
+
+describe('an order whose payment is disputed', () => {
+  it('is shipped only when that is accepted, open or lost', async () => {
+    const { id } = await newProduct(shop)
+    const ship = (orderId: string, more: object = {}) =>
+      shop.admin.client.patch(`/orders/${orderId}/status`, { status: 'shipped', ...more })
+    const disputed = async (outcomes: readonly string[]) => {
+      const { orderId } = (await newOrder(ada, id)).body
+      await ada.client.post(`/orders/${orderId}/pay`)
+      const about = { orderId, amount: 425, currency: 'GBP', reference: `du-${orderId}` }
+      await callBack(shop, { type: 'dispute.opened', ...about })
+      for (const outcome of outcomes) {
+        await callBack(shop, { type: 'dispute.closed', outcome, ...about })
+      }
+      return orderId
+    }
+    for (const [outcomes, state] of [
+      [[], 'needs_response'],
+      [['lost'], 'lost'],
+    ] as const) {
+      const orderId = await disputed(outcomes)
+      const refused = await ship(orderId)
+      expectProblem(refused, 409, 'order/disputed')
+      expect(refused.body).toMatchObject({ disputes: [{ state, amount: gbp(425) }] })
+      expect((await ship(orderId, { acceptDispute: true })).body.status).toBe('shipped')
+    }
+    expect((await ship(await disputed(['won']))).body.status).toBe('shipped')
+  })
+
+  it('and any other has no field that its next status does not use', async () => {
+    const orderId = await paidByHand()
+    const path = `/orders/${orderId}/status`
+    const sent = { status: 'delivered', tracking: 'RM 1', reason: 'late', acceptDispute: true }
+    const { errors } = expectProblem(
+      await shop.admin.client.patch(path, sent),
+      400,
+      'command/invalid',
+    )
+    expect(errors.map(({ pointer }) => pointer)).toEqual(['/reason', '/tracking', '/acceptDispute'])
+  })
+})
+
 describe('a refund of money that came another way', () => {
   it('is open, listed and not mailed until somebody has paid it back', async () => {
     const orderId = await paidByHand()
     const refund = { amount: gbp(350), reason: 'scratched' }
     const asked = await shop.admin.client.post(`/orders/${orderId}/refunds`, refund)
     const { refundId, position } = asked.body
+    expect(asked.body).toMatchObject({ refund: { state: 'open', byHand: true } })
     expect((await orderOf(orderId, position)).refunded).toEqual(gbp(0))
     const listed = (await openRefunds(position)).find(Object)
     expect(listed).toMatchObject({

@@ -84,6 +84,8 @@ describe('an adjustment', () => {
     for (const [pointer, body] of [
       ['/delta', { delta: 1.5, reason: 'counted' }],
       ['/delta', { delta: '1', reason: 'counted' }],
+      ['/delta', { delta: 0, reason: 'counted' }],
+      ['/delta', { delta: -0, reason: 'counted' }],
       ['/reason', { delta: 1, reason: 'magic' }],
       ['/onHand', { delta: 1, reason: 'counted', onHand: 9 }],
       ['/delta', { reason: 'counted' }],

@@ -1,4 +1,5 @@
 // Metrics as Prometheus reads them, from a shop at work; and the dashboard that shows them.
+import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import Type from 'typebox'
 import { Parse } from 'typebox/value'
@@ -9,6 +10,7 @@ import { projections } from '../../src/projections/index.ts'
 import { queueNames } from '../../src/workers/jobQueue.ts'
 import { atRest } from '../support/auditing.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
+import { callBack } from '../support/payments.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
 
@@ -108,6 +110,21 @@ describe('a shop at work', () => {
     expect(await sampled('orderstream_mails_total', ...sent)).toBe(1)
   })
 
+  it('says how many disputes and findings wait for somebody', async () => {
+    const name = 'orderstream_payment_cases_open'
+    const open = async (kind: string) => sampled(name, `kind="${kind}"`)
+    expect([await open('dispute'), await open('finding')]).toEqual([0, 0])
+    const about = { orderId: randomUUID(), amount: 425, currency: 'GBP', reference: 're-1' }
+    await callBack(shop, { type: 'refund.made', ...about })
+    const { rows } = await shop.back.pool.query('select order_id from shop.simulated_payments')
+    const orderId = String(rows[0]?.order_id)
+    await callBack(shop, { type: 'dispute.opened', ...about, orderId, reference: 'du-1' })
+    await waitFor(
+      'both',
+      async () => (await open('dispute')) === 1 && (await open('finding')) === 1,
+    )
+  })
+
   it('says of every queue how much waits in it', async () => {
     const known = (await samples()).filter(({ name }) => name === 'orderstream_queue_jobs')
     const queues = new Set(known.map(({ labels }) => /queue="([\w-]+)"/.exec(labels)?.[1]))
@@ -159,7 +176,7 @@ describe('a process whose database and Redis are away', () => {
   it('goes on telling what it has counted itself', async () => {
     const { registry, metrics } = createMetrics()
     const away = () => Promise.reject(new Error('away'))
-    addSources(registry, { projections: away, queues: away, mails: away })
+    addSources(registry, { projections: away, queues: away, mails: away, paymentCases: away })
     metrics.mail('order-paid', 'failed')
     const text = await registry.metrics()
     expect(text).toContain('orderstream_mails_total{template="order-paid",result="failed"} 1')

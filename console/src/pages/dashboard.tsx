@@ -18,6 +18,15 @@ export function Dashboard() {
         <Waiting label="Waiting to be paid" status="pending" />
         <Waiting label="On their way" status="shipped" />
         {sees('lowStock') && <LowStock />}
+        {sees('disputes') && (
+          <Cases label="Disputes open" path="/admin/disputes?state=open&pageSize=1" />
+        )}
+        {sees('findings') && (
+          <Cases
+            label="Payments to be seen to"
+            path="/admin/payment-findings?state=open&pageSize=1"
+          />
+        )}
       </Grid>
       <Grid container spacing={2}>
         {sees('sales') && (
@@ -46,6 +55,16 @@ function Waiting({ label, status }: { label: string; status: string }) {
   return (
     <Fact label={label} to={`#/orders?filter=${filter}`}>
       <Fetched<Total> path={`/orders?status=${status}&pageSize=1`} of="orders">
+        {({ total, totalIsAtLeast }) => <>{countText(total, totalIsAtLeast)}</>}
+      </Fetched>
+    </Fact>
+  )
+}
+
+function Cases({ label, path }: { label: string; path: string }) {
+  return (
+    <Fact label={label} to="#/disputes">
+      <Fetched<Total> path={path} of="orders">
         {({ total, totalIsAtLeast }) => <>{countText(total, totalIsAtLeast)}</>}
       </Fetched>
     </Fact>

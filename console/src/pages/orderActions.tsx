@@ -1,5 +1,5 @@
 // What may be done to an order, as the API says for whoever asks, each as a question.
-import { Button, TextField } from '@mui/material'
+import { Alert, Button, Checkbox, FormControlLabel, TextField } from '@mui/material'
 import { type ComponentType, useState } from 'react'
 import { useCanAccess, usePermissions, useRedirect } from 'react-admin'
 import { allowedTransitions, type OrderStatus } from '../../../src/domain/orderStates.ts'
@@ -111,15 +111,40 @@ function PaidDialog({ order, close }: StepProps) {
 
 function ShipDialog({ order, close }: StepProps) {
   const [tracking, setTracking] = useState(order.trackingNumber ?? '')
+  const [acceptDispute, setAcceptDispute] = useState(false)
   const isShipped = order.status === 'shipped'
+  const contested = isShipped ? undefined : order.disputes?.find(({ state }) => !isKept(state))
+  const more = {
+    ...(tracking === '' ? {} : { tracking }),
+    ...(acceptDispute ? { acceptDispute } : {}),
+  }
   return (
     <AskDialog
       title={isShipped ? `Tracking number of ${order.orderNumber}` : `Ship ${order.orderNumber}`}
       verb={isShipped ? 'Save' : 'Ship'}
       done={isShipped ? 'The tracking number is changed' : 'The order is shipped'}
-      send={moveOrder(order, 'shipped', tracking === '' ? {} : { tracking })}
+      send={moveOrder(order, 'shipped', more)}
       close={close}
     >
+      {contested && (
+        <>
+          <Alert severity="warning">
+            {contested.state === 'lost'
+              ? 'The money of this order was lost in a dispute.'
+              : 'The customer disputes the payment of this order, and the money may be lost.'}
+          </Alert>
+          <FormControlLabel
+            control={
+              <Checkbox
+                required
+                checked={acceptDispute}
+                onChange={event => setAcceptDispute(event.target.checked)}
+              />
+            }
+            label="Ship it all the same"
+          />
+        </>
+      )}
       <TextField
         label={isShipped ? 'Tracking number' : 'Tracking number (not required)'}
         required={isShipped}
@@ -131,6 +156,9 @@ function ShipDialog({ order, close }: StepProps) {
     </AskDialog>
   )
 }
+
+/** Whether a dispute has ended with the money in the shop. */
+const isKept = (state: string) => state === 'won' || state === 'dropped'
 
 function DeliveredDialog({ order, close }: StepProps) {
   return (
@@ -173,6 +201,17 @@ function leftToRefund({ captured, refunded, refunds }: Order): number {
   return open.reduce((left, { amount }) => left - amount.amount, captured.amount - refunded.amount)
 }
 
+interface Made {
+  state: 'open' | 'paid'
+  byHand: boolean
+}
+
+function outcomeOf({ state, byHand }: Made, amount: Money): string {
+  const money = formatMoney(amount)
+  if (byHand) return `Pay ${money} back to the customer yourself, then confirm it under Refunds`
+  return state === 'paid' ? `${money} was paid back` : `${money} is on its way back`
+}
+
 function RefundDialog({ order, close }: StepProps) {
   const { currency } = order.total
   const left: Money = { amount: leftToRefund(order), currency }
@@ -182,13 +221,19 @@ function RefundDialog({ order, close }: StepProps) {
   const isWrong = amount === undefined || amount.amount === 0 || amount.amount > left.amount
   const send = async (key: string) => {
     if (isWrong) throw new Error(`An amount of up to ${formatMoney(left)} can be paid back.`)
-    await ask(`/orders/${order.id}/refunds`, { method: 'POST', key, body: { amount, reason } })
+    const path = `/orders/${order.id}/refunds`
+    const { body } = await ask<{ refund: Made }>(path, {
+      method: 'POST',
+      key,
+      body: { amount, reason },
+    })
+    return outcomeOf(body.refund, amount)
   }
   return (
     <AskDialog
       title={`Refund ${order.orderNumber}`}
       verb="Pay back"
-      done="The money goes back"
+      done="The refund is recorded"
       danger
       send={send}
       close={close}

@@ -14,7 +14,8 @@ import {
 import { useState } from 'react'
 import { HttpError, useCanAccess, useNotify, useRecordContext } from 'react-admin'
 import { ask, send } from '../api/request.ts'
-import type { User } from '../api/shapes.ts'
+import type { Money, User } from '../api/shapes.ts'
+import { formatMoney } from '../money.ts'
 import { AskDialog } from '../parts/ask.tsx'
 import { Fetched, Panel } from '../parts/panel.tsx'
 
@@ -79,6 +80,7 @@ interface OpenOrder {
   openRefunds: number
   paymentUnderWay: boolean
   openDispute: boolean
+  manualRefunds: { refundId: string; amount: Money; provider: string }[]
 }
 
 /** The orders that keep somebody from being erased; undefined when that was not the reason. */
@@ -154,7 +156,12 @@ function OpenOrders({ orders }: { orders: readonly OpenOrder[] }) {
   )
 }
 
-function reasonOf({ status, openRefunds, paymentUnderWay, openDispute }: OpenOrder): string {
+function reasonOf(order: OpenOrder): string {
+  const { status, openRefunds, paymentUnderWay, openDispute, manualRefunds } = order
+  if (manualRefunds.length > 0) {
+    const amounts = manualRefunds.map(({ amount }) => formatMoney(amount)).join(' and ')
+    return `${amounts} to be paid back by hand and confirmed under Refunds`
+  }
   if (openDispute) return `${status}, and disputed: the bank has still to decide`
   if (paymentUnderWay) return 'a payment is under way'
   if (openRefunds > 0) return `${status}, and money is still to be paid back`

@@ -137,7 +137,11 @@ function AdjustDialog({ productId, close }: { productId: string; close(): void }
         value={delta}
         onChange={event => setDelta(event.target.value)}
         slotProps={{
-          htmlInput: { inputMode: 'text', pattern: '[+\\-]?[0-9]{1,8}', title: 'A whole number' },
+          htmlInput: {
+            inputMode: 'text',
+            pattern: '[+\\-]?0*[1-9][0-9]{0,7}',
+            title: 'A whole number that is not 0',
+          },
         }}
       />
       <TextField

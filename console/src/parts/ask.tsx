@@ -17,12 +17,12 @@ export interface Question {
   title: string
   /** What the button says that sends it. */
   verb: string
-  /** What is said once it is done. */
+  /** What is said once it is done, unless `send` gives another text. */
   done: string
   /** What has to be filled in. */
   children?: ReactNode
   danger?: boolean
-  /** Sends the command with this key; what it throws is shown. */
+  /** Sends the command with this key; what it throws is shown, and a text that it gives is said. */
   send(key: string): Promise<unknown>
   close(): void
 }
@@ -45,8 +45,8 @@ export function AskDialog({ title, verb, done, children, danger, send, close }: 
     setBusy(true)
     setFault(undefined)
     try {
-      await send(key.current)
-      notify(done, { type: 'success' })
+      const said = await send(key.current)
+      notify(typeof said === 'string' ? said : done, { type: 'success' })
       close()
       refresh()
     } catch (error) {

@@ -39,6 +39,7 @@ export function categoryRoutes(app: FastifyInstance, context: ApiContext): void 
       method,
       url: '/categories/:categoryId',
       command: changeCategory,
+      changes: true,
       summary: 'Change a category: the fields that are sent',
       requireMatch: true,
     })

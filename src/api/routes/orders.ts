@@ -8,10 +8,10 @@ import {
   cancelOrder,
   changeOrderDelivery,
   payOrder,
-  refundOrder,
   updateOrderStatus,
 } from '../../commands/order.ts'
 import { placeOrder } from '../../commands/placeOrder.ts'
+import { refundOrder } from '../../commands/refundOrder.ts'
 import { line } from '../../domain/text.ts'
 import { type Actor, Id, roles, strict } from '../../domain/types.ts'
 import { disputesOf } from '../../projections/disputeQueries.ts'
@@ -82,6 +82,7 @@ function changes(app: FastifyInstance, context: ApiContext): void {
     method: 'PATCH',
     url: '/orders/:orderId',
     command: changeOrderDelivery,
+    changes: true,
     summary: 'Change where an order goes, until it is shipped; the staff says why',
   })
   commandRoute(app, context, {

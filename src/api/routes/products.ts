@@ -180,6 +180,7 @@ function changes(app: FastifyInstance, context: ApiContext): void {
       method,
       url: '/products/:productId',
       command: changeProduct,
+      changes: true,
       summary: 'Change a product: the fields that are sent',
       requireMatch: true,
     })

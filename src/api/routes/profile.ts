@@ -45,6 +45,7 @@ export function profileRoutes(app: FastifyInstance, context: ApiContext): void {
         method,
         url: '/auth/profile',
         command: profileChange(context.accounts),
+        changes: true,
         summary:
           'Change your profile: the fields that are sent, null to empty one; another address ' +
           'needs currentPassword, and is used once the link that is mailed to it is opened',

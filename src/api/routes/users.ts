@@ -54,6 +54,7 @@ export function userRoutes(app: FastifyInstance, context: ApiContext): void {
     method: 'PATCH',
     url: '/admin/users/:customerId',
     command: changeUser,
+    changes: true,
     requireMatch: true,
     summary: 'Give and take roles, lock out, let in again; effective at once',
   })
