@@ -74,7 +74,7 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
   const watching = await createWatching(config, parts.api ? 'api' : 'worker', log)
   closers.push(watching.close)
   await assertWritable(config.filesDirectory)
-  const open = await openShop(config, watching)
+  const open = await openShop(parts.api ? config : forWorker(config), watching)
   closers.push(open.close)
   const redis = createRedis(config.redisUrl.reveal())
   closers.push(() => redis.disconnect())
@@ -123,6 +123,15 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
     await startWorkers(config, shared, closers)
   }
   return parts.api ? serve(config, shared, closers) : localUrl(config.host, config.port)
+}
+
+/** One session listens and one signs: with fewer nobody else would get one. */
+const workerPoolLeast = 4
+
+/** Workers read by sessions of their own; what they command is less than what an API does. */
+function forWorker(config: Config): Config {
+  const half = Math.ceil(config.databasePoolSize / 2)
+  return { ...config, databasePoolSize: Math.max(workerPoolLeast, half) }
 }
 
 /** Nobody is served before a restored backup has forgotten whom the shop has forgotten. */

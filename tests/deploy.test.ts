@@ -233,3 +233,28 @@ describe('what Node is told beside a script', () => {
     }
   })
 })
+
+describe('units for systemd and the server for nginx', () => {
+  const units = ['orderstream-api@', 'orderstream-worker@'].map(
+    name => `deploy/systemd/${name}.service`,
+  )
+
+  it('start what package.json has, as a user of their own, and restart it', async () => {
+    const { scripts } = Parse(Package, JSON.parse(await fileText('package.json')))
+    for (const unit of units) {
+      const text = await fileText(unit)
+      const [, script = ''] = /^ExecStart=\/usr\/bin\/npm run (\S+)$/m.exec(text) ?? []
+      expect(Object.keys(scripts)).toContain(script)
+      expect(text).toMatch(/^User=orderstream$/m)
+      expect(text).toMatch(/^Restart=always$/m)
+    }
+  })
+
+  it('nginx passes on what a shop needs to know, and believes nobody', async () => {
+    const text = await fileText('deploy/nginx.conf')
+    expect(text).toContain('proxy_set_header X-Forwarded-For $remote_addr;')
+    expect(text).toContain('proxy_set_header Upgrade $http_upgrade;')
+    expect(text).toContain('proxy_buffering off;')
+    expect(await fileText('docs/installation.md')).toContain('deploy/nginx.conf')
+  })
+})
