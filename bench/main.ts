@@ -74,7 +74,8 @@ async function main(): Promise<void> {
   }
   const names = positionals.length > 0 ? positionals : Object.keys(benchmarks)
   const unknown = names.filter(name => !Object.hasOwn(benchmarks, name))
-  if (unknown.length > 0) throw new Error(`no benchmark is called ${unknown.join(', ')}\n${usage}`)
+  if (unknown.length > 0)
+    throw new Error(`no benchmark is called ${unknown.join(', ')} (--help lists them)`)
   const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } = readEnvironment()
   const named = { databaseUrl: databaseUrl || undefined, redisUrl: redisUrl || undefined }
   const quick = values.quick ?? false

@@ -24,10 +24,13 @@ async function answer(): Promise<string> {
   const [verb = 'list', id = 'latest', ...rest] = positionals
   if (values.help) return usage
   const limit = Number(values.limit ?? 20)
-  if (rest.length > 0 || !Number.isInteger(limit) || limit < 1) throw new Error(usage)
+  if (rest.length > 0) throw new Error(`there is no argument ${rest[0]} (--help shows how)`)
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw new Error('--limit takes a whole number from 1 (--help shows how)')
+  }
   if (verb === 'list') return list(limit)
   if (verb === 'show') return show(id)
-  throw new Error(usage)
+  throw new Error(`${verb} is neither list nor show (--help shows how)`)
 }
 
 async function list(limit: number): Promise<string> {

@@ -11,6 +11,7 @@ import type { Health } from './health.ts'
 import { createAnswerCache } from './infra/answerCache.ts'
 import { assertWritable, createFileStore } from './infra/fileStore.ts'
 import { createImaging } from './infra/imaging.ts'
+import { listenFault } from './infra/local/ports.ts'
 import { createMailBox } from './infra/mailBox.ts'
 import { createOwnWrites } from './infra/ownWrites.ts'
 import { createProductImports } from './infra/productImports.ts'
@@ -182,8 +183,11 @@ async function serve(config: Config, parts: WorkerParts, closers: Starting['clos
     wakeWebhooks: () => signals.send(webhooksWanted),
   })
   closers.push(() => server.close())
-  const address = await server.listen({ host: config.host, port: config.port })
-  return localUrl(config.host, Number(new URL(address).port))
+  const { host, port } = config
+  const address = await server.listen({ host, port }).catch((cause: unknown) => {
+    throw new ConfigError(listenFault(cause, { host, port, setting: 'PORT' }), { cause })
+  })
+  return localUrl(host, Number(new URL(address).port))
 }
 
 /** What the parts of a shop share in a process. */

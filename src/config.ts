@@ -6,7 +6,14 @@ import { Compile } from 'typebox/compile'
 import { auditOf, auditSchema, neededByAudit } from './auditSettings.ts'
 import { fitsProvider, orderingOf, orderSchema } from './orderSettings.ts'
 import { Secret } from './secret.ts'
-import { holds32Bytes, isBare, isNetwork, isOrigin, isTimeZone } from './settingForms.ts'
+import {
+  holds32Bytes,
+  isBare,
+  isCurrency,
+  isNetwork,
+  isOrigin,
+  isTimeZone,
+} from './settingForms.ts'
 
 const LogLevel = Type.Union(
   (['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const).map(level =>
@@ -45,11 +52,10 @@ const schema = Type.Object({
     pattern: '^[^\\r\\n]{1,100}$',
     description: 'one line of at most 100 characters',
   }),
-  CURRENCY: Type.String({
-    default: 'GBP',
-    pattern: '^[A-Z]{3}$',
-    description: 'an ISO 4217 code such as GBP',
-  }),
+  CURRENCY: Type.Refine(
+    Type.String({ default: 'GBP', description: 'an ISO 4217 code such as GBP' }),
+    isCurrency,
+  ),
   TIME_ZONE: Type.Refine(
     Type.String({ default: 'UTC', description: 'an IANA time zone such as Europe/London' }),
     isTimeZone,

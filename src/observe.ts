@@ -1,8 +1,9 @@
 // What watches a shop: metrics on a port of their own, and traces to a collector.
-import type { Config } from './config.ts'
+import { type Config, ConfigError } from './config.ts'
 import type { EventStore } from './eventstore/port.ts'
 import type { HealthLog } from './health.ts'
 import { createChecks } from './healthChecks.ts'
+import { listenFault } from './infra/local/ports.ts'
 import { addSources, createMetrics, serveMetrics } from './infra/metrics.ts'
 import type { Redis } from './infra/redis.ts'
 import type { OpenShop } from './openShop.ts'
@@ -58,7 +59,11 @@ export async function createWatching(
         paymentCases: () => countOpenCases(shop.db),
       })
       const on = { host: config.host, port, readiness: health.readiness }
-      closers.push((await serveMetrics(registry, on)).close)
+      const serving = serveMetrics(registry, on).catch((cause: unknown) => {
+        const setting = 'METRICS_PORT'
+        throw new ConfigError(listenFault(cause, { host: config.host, port, setting }), { cause })
+      })
+      closers.push((await serving).close)
     },
     async close() {
       for (const stop of closers) await stop()

@@ -1,7 +1,10 @@
 // The life of one process: settings, start, signals, an orderly end.
 import { parseArgs } from 'node:util'
 import { type Parts, startApp } from './app.ts'
-import { loadConfig, readEnvironment } from './config.ts'
+import { type Config, ConfigError, loadConfig, readEnvironment } from './config.ts'
+import { Unavailable } from './eventstore/port.ts'
+import { portFault } from './infra/local/ports.ts'
+import { databaseFault } from './infra/local/reach.ts'
 import { assertPaymentProvider } from './paymentSetting.ts'
 
 const usage = `Settings are environment variables or lines of .env; .env.example explains each.
@@ -22,6 +25,7 @@ export async function startProcess(parts: Parts, about: string): Promise<void> {
     const env = readEnvironment()
     const config = loadConfig(env)
     assertPaymentProvider(env)
+    await assertPorts(config, parts)
     const running = await startApp(config, parts)
     let stopping = false
     const stop = async () => {
@@ -33,12 +37,34 @@ export async function startProcess(parts: Parts, about: string): Promise<void> {
     process.on('SIGINT', stop)
     process.on('SIGTERM', stop)
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error))
+    console.error(await describe(error))
     process.exit(1)
   }
 }
 
+/** In the words of the settings, where the database is what is away. */
+async function describe(error: unknown): Promise<string> {
+  const url = error instanceof Unavailable ? readEnvironment().DATABASE_URL : undefined
+  const fault = url === undefined ? undefined : await databaseFault(url)
+  return fault ?? (error instanceof Error ? error.message : String(error))
+}
+
+/** Before anything is opened: what keeps the process from listening is said at once. */
+async function assertPorts({ host, port, metricsPort }: Config, { api }: Parts): Promise<void> {
+  const faults = await Promise.all([
+    api ? portFault(host, port) : undefined,
+    metricsPort === undefined ? undefined : portFault(host, metricsPort, 'METRICS_PORT'),
+  ])
+  const found = new Set(faults.filter(fault => fault !== undefined))
+  if (found.size > 0) throw new ConfigError([...found].join('\n'))
+}
+
 function wantsHelp(): boolean {
-  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } })
-  return values.help ?? false
+  try {
+    const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } })
+    return values.help ?? false
+  } catch (error) {
+    const said = error instanceof Error ? error.message.split(/\. /)[0] : String(error)
+    throw new ConfigError(`${said} (--help shows how)`)
+  }
 }

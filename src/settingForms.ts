@@ -36,3 +36,10 @@ export function isTimeZone(text: string): boolean {
     return false
   }
 }
+
+const currencies = new Set(Intl.supportedValuesOf('currency'))
+
+/** Whether it is a currency of ISO 4217 that this Node knows. */
+export function isCurrency(text: string): boolean {
+  return currencies.has(text)
+}

@@ -113,6 +113,12 @@ describe('an environment with faults', () => {
     expect(faults.every(line => / expected \S/.test(line))).toBe(true)
   })
 
+  it.each(['XYZ', 'ABC', 'gbp', 'EURO', 'pounds'])('knows no currency %s', CURRENCY => {
+    expect(faultsOf({ ...required, CURRENCY })).toEqual([
+      'CURRENCY is not valid: expected an ISO 4217 code such as GBP',
+    ])
+  })
+
   it('needs the keys of Stripe when that is the provider, and only then', () => {
     const stripe = { ...required, PAYMENT_PROVIDER: 'stripe' }
     expect(faultsOf(stripe).map(line => line.split(':')[0])).toEqual([

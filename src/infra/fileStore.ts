@@ -4,7 +4,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, resolve, sep } from 'node:path'
 import type { FileStore } from '../commands/imagePorts.ts'
 import { ConfigError } from '../config.ts'
-import { makeDirectory } from '../kit/makeDirectory.ts'
+import { makeDirectory, whyNotKept } from '../kit/makeDirectory.ts'
 
 /** Makes the directory where it is missing. Throws ConfigError when nothing can be kept in it. */
 export async function assertWritable(directory: string): Promise<void> {
@@ -15,9 +15,8 @@ export async function assertWritable(directory: string): Promise<void> {
     await writeFile(trial, '')
     await rm(trial, { force: true })
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
     throw new ConfigError(
-      `FILES_DIR: files cannot be written to ${path} (${reason}): ` +
+      `FILES_DIR: files cannot be written to ${path} (${whyNotKept(error)}): ` +
         'make it a directory that this user may write to',
     )
   }

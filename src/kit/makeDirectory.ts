@@ -20,3 +20,21 @@ export async function makeDirectory(path: string, mode?: number): Promise<void> 
     })
   }
 }
+
+/** Why nothing can be kept in a directory, in words; the code where it is another reason. */
+export function whyNotKept(error: unknown): string {
+  const code = codeOf(error)
+  return reasons[code] ?? code
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EROFS: 'the file system is read-only',
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  // Of a directory whose parents are there or were made: a file system that takes no new names.
+  ENOENT: 'nothing can be made there',
+  ENOTDIR: 'a part of the path is a file',
+  EEXIST: 'it is a file',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota is used up',
+}

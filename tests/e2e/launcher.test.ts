@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { freePort } from '../../src/infra/local/ports.ts'
 import { isRunning } from '../../src/infra/local/processes.ts'
 import { withServices } from '../../src/infra/local/services.ts'
+import { whyNotKept } from '../../src/kit/makeDirectory.ts'
 import { type Launcher, processesOf, startLauncher } from '../support/launcher.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 import { waitFor } from '../support/waitFor.ts'
@@ -298,5 +299,86 @@ describe('production', () => {
     const launcher = start({ ...needed, ...more }, script)
     expect(await launcher.ended()).toBe(1)
     expect(launcher.stderr()).toMatch(/^PAYMENT_PROVIDER is missing: [^\n]*simulated[^\n]*\n$/)
+  })
+})
+
+describe('a process of production', () => {
+  const servers = {
+    DATABASE_URL: 'postgres://shop:hunter2@127.0.0.1:1/none',
+    REDIS_URL: 'redis://127.0.0.1:1',
+    SMTP_URL: 'smtp://127.0.0.1:1',
+    SECRET_KEY: '0'.repeat(64),
+    PAYMENT_PROVIDER: 'simulated',
+  }
+  const api = 'src/api/main.ts'
+  const taken = (setting: string) =>
+    `Port ${port} on 127.0.0.1 is in use: stop what uses it, or set ${setting} to another one`
+
+  it('that cannot start says why in one line, and which setting it is', async () => {
+    const other = createServer().listen(port, '127.0.0.1')
+    await once(other, 'listening')
+    const worker = 'src/workers/main.ts'
+    const cases: [script: string, settings: Record<string, string>, line: string][] = [
+      [api, {}, taken('PORT')],
+      [worker, { METRICS_PORT: `${port}` }, taken('METRICS_PORT')],
+      [
+        api,
+        { HOST: 'nowhere.invalid' },
+        'HOST=nowhere.invalid is not known: set it to an address of this machine, ' +
+          'such as 127.0.0.1',
+      ],
+      [
+        api,
+        { HOST: '192.0.2.1' },
+        'HOST=192.0.2.1 is no address of this machine: set it to one, such as 127.0.0.1',
+      ],
+      [worker, {}, 'DATABASE_URL: nothing answers at 127.0.0.1:1 (connection refused)'],
+    ]
+    const said = await Promise.all(
+      cases.map(async ([script, settings]) => {
+        const launcher = startLauncher(script, { ...servers, PORT: `${port}`, ...settings })
+        return [await launcher.ended(), launcher.stderr(), launcher.stdout()]
+      }),
+    )
+    other.close()
+    expect(said).toEqual(cases.map(([, , line]) => [1, `${line}\n`, '']))
+  })
+})
+
+describe('a directory that cannot be used', () => {
+  it('is named with its setting and the reason', async () => {
+    const launcher = start({ DATA_DIR: '/proc/shop' }, 'scripts/start.ts')
+    expect(await launcher.ended()).toBe(1)
+    expect(launcher.stderr()).toBe(
+      'Nothing can be kept in /proc/shop (nothing can be made there): ' +
+        'set DATA_DIR to a directory that this user may write to\n',
+    )
+  })
+
+  it('is said to be read-only where it is', () => {
+    const error = Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' })
+    expect(whyNotKept(error)).toBe('the file system is read-only')
+  })
+})
+
+describe('every command', () => {
+  it('refuses what it does not know in one line', async () => {
+    const { scripts } = JSON.parse(await readFile('package.json', 'utf8'))
+    const own = Object.entries(scripts).flatMap(([name, text]) => {
+      const [, script] = /^exec node (?:\S+ )*(\S+\.ts)$/.exec(String(text)) ?? []
+      // The one that watches never ends.
+      return script === undefined || name === 'dev' ? [] : [{ name, script }]
+    })
+    expect(own.length).toBeGreaterThan(12)
+    const answers = await Promise.all(
+      own.map(async ({ name, script }) => {
+        const launcher = startLauncher(script, { DATA_DIR: directory }, ['--nonsense'])
+        const code = (await launcher.ended()) ?? 0
+        const [line = '', ...more] = launcher.stderr().trimEnd().split('\n')
+        return { name, code: code > 0, isSaid: line !== '', more, stdout: launcher.stdout() }
+      }),
+    )
+    const right = own.map(({ name }) => ({ name, code: true, isSaid: true, more: [], stdout: '' }))
+    expect(answers).toEqual(right)
   })
 })

@@ -17,11 +17,15 @@ export interface Launcher {
 }
 
 /** Starts a script, or a command of npm, with these settings and those that a shell needs. */
-export function startLauncher(script: string, settings: Record<string, string>): Launcher {
+export function startLauncher(
+  script: string,
+  settings: Record<string, string>,
+  more: readonly string[] = [],
+): Launcher {
   const { PATH = '', HOME = '/' } = process.env
   const isOfNpm = script.startsWith('npm ')
   const [command = '', ...args] = isOfNpm ? script.split(' ') : [process.execPath, script]
-  const child = spawn(command, args, {
+  const child = spawn(command, [...args, ...more], {
     env: { PATH, HOME, ...settings },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -77,7 +77,7 @@ export async function startTestShop(options: TestShopOptions = {}): Promise<Test
     } catch (error) {
       await close()
       // A port that was free a moment ago can be somebody else's by now.
-      if (tries === 3 || !String(error).includes('EADDRINUSE')) throw error
+      if (tries === 3 || !String(error).includes('is in use')) throw error
     }
   }
 }

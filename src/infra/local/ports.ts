@@ -1,6 +1,7 @@
 // TCP ports of this machine: which one is free, and why one is not.
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
+import { codeOf } from '../../kit/codeOf.ts'
 
 /**
  * Below those that systems give to connections that go out: one of these would be gone before
@@ -22,16 +23,41 @@ export async function freePort(preferred?: number): Promise<number> {
   throw last
 }
 
-/** Why nothing can listen there, as one line; undefined when it can. */
-export async function portFault(host: string, port: number): Promise<string | undefined> {
+/** Why nothing can listen there, as one line that names the settings; undefined when it can. */
+export async function portFault(
+  host: string,
+  port: number,
+  setting = 'PORT',
+): Promise<string | undefined> {
   const result = await tryPort(host, port)
-  if (typeof result === 'number') return undefined
-  const code = 'code' in result ? result.code : undefined
-  if (code === 'EADDRINUSE') {
-    return `Port ${port} on ${host} is in use: stop what uses it, or set PORT to another one`
+  return typeof result === 'number' ? undefined : listenFault(result, { host, port, setting })
+}
+
+/** What an error of listen means, as one line: which setting to change, and how. */
+export function listenFault(
+  error: unknown,
+  { host, port, setting }: { host: string; port: number; setting: string },
+): string {
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return (
+        `Port ${port} on ${host} is in use: stop what uses it, or set ` +
+        `${setting} to another one`
+      )
+    case 'EACCES':
+      return `Port ${port} needs rights that this user does not have: set ${setting}`
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `HOST=${host} is not known: set it to an address of this machine, such as 127.0.0.1`
+    case 'EADDRNOTAVAIL':
+      return `HOST=${host} is no address of this machine: set it to one, such as 127.0.0.1`
+    default:
+      return `Cannot listen on HOST=${host} ${setting}=${port}: ${messageOf(error)}`
   }
-  if (code === 'EACCES') return `Port ${port} needs rights that this user does not have: set PORT`
-  return `Cannot listen on HOST=${host} PORT=${port}: ${result.message}`
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function tryPort(host: string, port: number): Promise<number | Error> {

@@ -23,7 +23,7 @@ export async function readPrivate<Schema extends TSchema>(
   schema: Schema,
 ): Promise<Static<Schema> | undefined> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return ''
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return ''
     throw error
   })
   const check = Compile(schema)

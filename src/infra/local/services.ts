@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { access, constants, readFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { type Config, loadConfig, settings } from '../../config.ts'
-import { makeDirectory } from '../../kit/makeDirectory.ts'
+import { makeDirectory, whyNotKept } from '../../kit/makeDirectory.ts'
 import { LocalServerError, type Log } from './localServer.ts'
 import { startMailCatcher } from './mailCatcher.ts'
 import { freePort } from './ports.ts'
@@ -122,8 +122,10 @@ async function prepare(dataDirectory: string): Promise<void> {
     await makeDirectory(dataDirectory)
     await access(dataDirectory, constants.W_OK)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new LocalServerError(`The data directory cannot be used, set DATA_DIR (${reason})`)
+    throw new LocalServerError(
+      `Nothing can be kept in ${dataDirectory} (${whyNotKept(error)}): ` +
+        'set DATA_DIR to a directory that this user may write to',
+    )
   }
 }
 
