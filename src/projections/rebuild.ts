@@ -41,6 +41,8 @@ export interface Rebuilding {
     range: { after: bigint; upTo: bigint },
   ): AsyncIterable<Batch>
   onProgress(name: string, position: bigint): void
+  /** Which of them are still to be rebuilt, asked once nobody else can be at it; default: all. */
+  stillDue?(projections: readonly Projection[]): Promise<readonly Projection[]>
   /** Ends it between two batches; it can be gone on with. */
   signal?: AbortSignal
 }
@@ -82,7 +84,9 @@ export async function rebuild(
     const names = projections.map(({ name }) => name)
     await lock(session, names)
     try {
-      return await rebuildAlone(db, projections, on)
+      // Another process may have ended just before.
+      const due = (await on.stillDue?.(projections)) ?? projections
+      return due.length === 0 ? [] : await rebuildAlone(db, due, on)
     } catch (error) {
       // Somebody has begun after this one, whose lock was lost with its session.
       if (isLeaseLost(error)) throw new BeingRebuilt(names.join(', '))

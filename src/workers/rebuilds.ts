@@ -37,15 +37,31 @@ export async function runRebuilds(parts: RebuildParts, signal: AbortSignal): Pro
 
 async function rebuildWaiting(parts: RebuildParts, signal: AbortSignal): Promise<void> {
   const { db, projections, log } = parts
-  const [old, waiting] = await Promise.all([outdated(db, projections), waitingRebuilds(db)])
+  const found = await stillDue(db, projections)
+  if (found.length === 0) return
+  const old = await outdated(db, found)
   const due: Projection[] = []
-  for (const projection of projections) {
+  for (const projection of found) {
     const { name, version } = projection
     if (old.includes(name) && (await rollBack(db, projection, version)) !== undefined) {
       log.info({ projection: name, version }, 'the tables of this version were kept, and are back')
-    } else if (old.includes(name) || waiting.includes(name)) due.push(projection)
+    } else due.push(projection)
   }
-  if (due.length === 0) return
+  if (due.length > 0) await rebuildDue(parts, due, signal)
+}
+
+/** Whose tables are of another version, and what somebody has asked for or left half done. */
+async function stillDue(db: Kysely<Tables>, projections: readonly Projection[]) {
+  const [old, waiting] = await Promise.all([outdated(db, projections), waitingRebuilds(db)])
+  return projections.filter(({ name }) => old.includes(name) || waiting.includes(name))
+}
+
+/** Rebuilds what was due a moment ago, but for what others are at or have done meanwhile. */
+export async function rebuildDue(
+  parts: RebuildParts,
+  due: readonly Projection[],
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await rebuildTogether(parts, due, signal)
   } catch (error) {
@@ -69,7 +85,12 @@ async function rebuildTogether(
 ): Promise<void> {
   const { db, log } = parts
   const onProgress = () => undefined
-  const rebuilt = await rebuild(db, due, { ...logFor(parts), onProgress, signal })
+  const rebuilt = await rebuild(db, due, {
+    ...logFor(parts),
+    onProgress,
+    signal,
+    stillDue: all => stillDue(db, all),
+  })
   for (const { name, position, matches, differences } of rebuilt) {
     const told = { projection: name, position: String(position), matches }
     if (matches === false) log.warn({ ...told, differences }, 'rebuilt: the old rows were others')

@@ -5,6 +5,7 @@ import { BeingRebuilt, rebuild } from '../../src/projections/rebuild.ts'
 import { rebuildStates } from '../../src/projections/rebuildStates.ts'
 import { snapshot } from '../../src/workers/audit/projectionCheck.ts'
 import { logFor } from '../../src/workers/logReader.ts'
+import { rebuildDue } from '../../src/workers/rebuilds.ts'
 import { atRest } from '../support/auditing.ts'
 import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
 import { waitFor } from '../support/waitFor.ts'
@@ -94,3 +95,16 @@ it.each(['before the other is done', 'while the other is at it'])(
     expect(await rebuildNow()).toMatchObject([{ matches: true }])
   },
 )
+
+it('is not begun again by a worker that still believes it to be under way', async () => {
+  const { back } = traffic.shop
+  await rebuildNow()
+  const before = await rebuildStates(back.db, 'orders')
+  const lines: unknown[] = []
+  const note = (...line: unknown[]) => void lines.push(line)
+  const log = { info: note, warn: note, error: note }
+  const parts = { ...back, projections: [ordersProjection], log }
+  await rebuildDue(parts, [ordersProjection], new AbortController().signal)
+  expect(await rebuildStates(back.db, 'orders')).toEqual(before)
+  expect(lines).toEqual([])
+})
