@@ -1,6 +1,12 @@
 // The state of what the shop depends on: told once in the log, and as a metric, when it changes.
 import { describe, expect, it } from 'vitest'
+import { postgresEventStore } from '../src/eventstore/postgres.ts'
 import { createHealth } from '../src/health.ts'
+import { createChecks } from '../src/healthChecks.ts'
+import { createDatabase, createPool } from '../src/infra/database.ts'
+import { createRedis } from '../src/infra/redis.ts'
+import { testDatabase } from './support/database.ts'
+import { testRedis } from './support/redis.ts'
 
 function board() {
   const lines: [string, object, string][] = []
@@ -69,3 +75,26 @@ describe('a dependency', () => {
     })
   })
 })
+
+it('a process that stands still does not take it for the silence of PostgreSQL', async () => {
+  const [database, server] = [await testDatabase(), await testRedis()]
+  const [pool, redis] = [createPool(database.url), createRedis(server.url)]
+  const { health } = createChecksOfNobody()
+  const parts = { pool, redis, db: createDatabase(pool), eventStore: postgresEventStore(pool) }
+  const starting = health.start({ ...parts, isStoreApart: false, cache: undefined })
+  // The question is on its way; its answer comes while nobody reads.
+  await new Promise(resolve => setTimeout(resolve, 20))
+  const until = performance.now() + 2_300
+  while (performance.now() < until);
+  const checks = await starting
+  expect(health.health.readiness().failed).toBeUndefined()
+  await checks.stop()
+  redis.disconnect()
+  await pool.end()
+  await Promise.all([database.drop(), server.release()])
+})
+
+function createChecksOfNobody() {
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
+  return { health: createChecks(log, { dependency: () => undefined }) }
+}

@@ -222,11 +222,17 @@ describe('registering again with the same key', () => {
 
   it('at the same time makes one account', async () => {
     const key = newKey()
-    const answers = await atOnce(6, () => register(person('hasty'), key))
+    // On a busy machine six passwords take their time: whoever is told to asks again.
+    const untilDone = async (): Promise<Awaited<ReturnType<typeof register>>> => {
+      const once = { key, expects: 503 }
+      const answer = await shop.anyone.post('/auth/register', person('hasty'), once)
+      return answer.status === 503 ? untilDone() : answer
+    }
+    const answers = await atOnce(6, untilDone)
     expect(answers.map(({ status }) => status)).toEqual(Array(6).fill(201))
     const users = answers.map(({ body }) => JSON.stringify(body.user))
     expect(new Set(users).size).toBe(1)
-  })
+  }, 120_000)
 })
 
 describe('a guest who tries to fill a cart again', () => {

@@ -152,7 +152,9 @@ async function strikeAll(
       const began = Date.now()
       died += await strike(running, random, probe)
       const mended = Date.now()
-      await serviceIsBack(running, traffic)
+      await serviceIsBack(running, traffic).catch(error => {
+        throw new Error(`after ${[...struck, name].slice(-3).join('; ')}: ${error}`)
+      })
       const time = new Date(began).toISOString().slice(11, 19)
       struck.push(`${time} ${name}: ${mended - began} ms, back after ${Date.now() - mended} ms`)
     }
