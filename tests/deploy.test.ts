@@ -1,8 +1,8 @@
 // The deployment files agree with the code: settings that exist, versions that are pinned, paths.
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import Type, { type Static } from 'typebox'
 import { Parse } from 'typebox/value'
@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { flagsOf, ofImage } from '../bench/child.ts'
 import { loadConfig, settings } from '../src/config.ts'
+import { temporaryDirectory } from './support/servers.ts'
 
 const run = promisify(execFile)
 const project = join(import.meta.dirname, '..')
@@ -232,6 +233,25 @@ describe('what Node is told beside a script', () => {
       expect(stdout).toMatch(/^(Serves|Keeps) [\s\S]+\ncompiler: false\n$/)
     }
   })
+})
+
+it('an install for production loses what nothing runs, and nothing else', async () => {
+  const modules = await temporaryDirectory()
+  const kept = ['stripe/index.js', 'stripe/map', 'a/include/a.js', 'node/bin/node', 'a/b.ts']
+  const unread = ['stripe/index.d.ts', 'a/b.d.mts', 'a/b.js.map', '.bin/tsc', 'typescript/tsc.js']
+  const headers = ['node/node_modules/node-x/include/node/node_api.h', '@typescript/x/tsgo']
+  for (const file of [...kept, ...unread, ...headers]) {
+    await mkdir(dirname(join(modules, file)), { recursive: true })
+    await writeFile(join(modules, file), '')
+  }
+  const script = `import { pruneInstall } from './scripts/pruneInstall.js'
+    pruneInstall(process.argv[1])`
+  await run(process.execPath, ['--input-type=module', '-e', script, modules], { cwd: project })
+  const found = await readdir(modules, { recursive: true, withFileTypes: true })
+  const files = found.filter(each => each.isFile())
+  const left = files.map(({ parentPath, name }) => relative(modules, join(parentPath, name)))
+  expect(left.sort()).toEqual(kept.sort())
+  await rm(modules, { recursive: true })
 })
 
 describe('units for systemd and the server for nginx', () => {

@@ -67,6 +67,7 @@ export const deaths: Nemesis[] = [
         const code = await Promise.race([process_.ended(), pause(20_000, 'late')])
         if (code !== 0) throw new Error(`${process_.name} ended with ${code} on SIGTERM`)
         await process_.start()
+        await process_.ready()
       }
       return 0
     },

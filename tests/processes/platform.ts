@@ -22,12 +22,15 @@ import { waitFor } from '../support/waitFor.ts'
 export interface ShopProcess {
   name: string
   kind: 'api' | 'worker'
-  /** Where an API serves. */
+  /** Where an API serves, and a worker says how it is. */
   url: string
   /** Its connections to PostgreSQL. */
   toPostgres: CuttableProxy
   isUp(): boolean
+  /** Resolves when an API is ready; a worker takes its time. */
   start(): Promise<void>
+  /** Resolves when it says that it is ready. */
+  ready(): Promise<void>
   signal(signal: NodeJS.Signals): void
   /** Resolves with the exit code when it has ended. */
   ended(): Promise<number | null>
@@ -110,9 +113,9 @@ async function start(
       ...settings,
       DATABASE_URL: through(postgres.url, toPostgres.port),
       REDIS_URL: through(redis.url, toRedis.port),
-      PORT: `${port}`,
+      [kind === 'api' ? 'PORT' : 'METRICS_PORT']: `${port}`,
     }
-    const made = shopProcess({ kind, name: `${kind}-${n}`, env, directory, toPostgres })
+    const made = shopProcess({ kind, name: `${kind}-${n}`, env, port, directory, toPostgres })
     closers.push(made.stop)
     return made.process
   }
@@ -214,13 +217,14 @@ interface Making {
   kind: 'api' | 'worker'
   name: string
   env: Record<string, string>
+  port: number
   directory: string
   toPostgres: CuttableProxy
 }
 
-function shopProcess({ kind, name, env, directory, toPostgres }: Making) {
+function shopProcess({ kind, name, env, port, directory, toPostgres }: Making) {
   const logFile = join(directory, `${name}.log`)
-  const url = `http://127.0.0.1:${env.PORT}`
+  const url = `http://127.0.0.1:${port}`
   let child: ChildProcess | undefined
   let closed: Promise<unknown> = Promise.resolve()
   const isUp = () => child !== undefined && child.exitCode === null && child.signalCode === null
@@ -230,14 +234,17 @@ function shopProcess({ kind, name, env, directory, toPostgres }: Making) {
     const output = openSync(logFile, 'a')
     const script = kind === 'api' ? 'src/api/main.ts' : 'src/workers/main.ts'
     const { PATH = '', HOME = '/' } = process.env
-    child = spawn(process.execPath, [script], {
+    child = spawn(process.execPath, ['--import', './scripts/keepCompiled.js', script], {
       env: { PATH, HOME, ...env },
       stdio: ['ignore', output, output],
       detached: true,
     })
     closeSync(output)
     closed = once(child, 'close')
-    if (kind === 'worker') return
+    if (kind === 'api') await ready()
+  }
+
+  async function ready() {
     await waitFor(
       `${name} to be ready`,
       async () => {
@@ -257,6 +264,7 @@ function shopProcess({ kind, name, env, directory, toPostgres }: Making) {
     toPostgres,
     isUp,
     start: begin,
+    ready,
     signal(signal) {
       if (isUp()) child?.kill(signal)
     },
