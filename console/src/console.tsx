@@ -5,6 +5,7 @@ import { Route } from 'react-router-dom'
 import { authProvider } from './api/authProvider.ts'
 import { dataProvider } from './api/dataProvider.ts'
 import { Layout } from './layout.tsx'
+import { AuditPage } from './pages/audit.tsx'
 import { CategoryCreate, CategoryEdit, CategoryList } from './pages/categories.tsx'
 import { Dashboard } from './pages/dashboard.tsx'
 import { DisputesPage } from './pages/disputes.tsx'
@@ -108,6 +109,7 @@ export function Console() {
         <Route path="/search" element={<SearchPage />} />
         <Route path="/refunds" element={<RefundsPage />} />
         <Route path="/disputes" element={<DisputesPage />} />
+        <Route path="/audit" element={<AuditPage />} />
         <Route path="/sales" element={<SalesPage />} />
         <Route path="/projections" element={<ProjectionsPage />} />
       </CustomRoutes>

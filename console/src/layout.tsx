@@ -3,6 +3,7 @@
 import Balance from '@mui/icons-material/Balance'
 import BarChart from '@mui/icons-material/BarChart'
 import Category from '@mui/icons-material/Category'
+import FactCheck from '@mui/icons-material/FactCheck'
 import Inventory from '@mui/icons-material/Inventory'
 import Mail from '@mui/icons-material/Mail'
 import People from '@mui/icons-material/People'
@@ -12,12 +13,14 @@ import ShoppingCart from '@mui/icons-material/ShoppingCart'
 import Storage from '@mui/icons-material/Storage'
 import UploadFile from '@mui/icons-material/UploadFile'
 import Warning from '@mui/icons-material/Warning'
+import { Box, Typography } from '@mui/material'
 import type { ReactElement, ReactNode } from 'react'
 import { AppBar, Layout as Frame, Menu, TitlePortal, usePermissions } from 'react-admin'
 import { may } from './api/access.ts'
-import { SearchBox } from './pages/search.tsx'
+import { SearchBox, SearchLink } from './pages/search.tsx'
 import { LiveDot, LiveFeedProvider } from './parts/live.tsx'
 import { SignInAgain } from './parts/signInAgain.tsx'
+import { zoneText } from './parts/status.tsx'
 
 /** In the order in which they are needed in a day. */
 const pages: readonly { name: string; label: string; path: string; icon: ReactElement }[] = [
@@ -32,6 +35,7 @@ const pages: readonly { name: string; label: string; path: string; icon: ReactEl
   { name: 'users', label: 'People', path: '/users', icon: <People /> },
   { name: 'mails', label: 'Mails', path: '/mails', icon: <Mail /> },
   { name: 'sales', label: 'Sales', path: '/sales', icon: <BarChart /> },
+  { name: 'audit', label: 'Audit', path: '/audit', icon: <FactCheck /> },
   { name: 'projections', label: 'Read models', path: '/projections', icon: <Storage /> },
 ]
 
@@ -46,16 +50,25 @@ export function Layout({ children }: { children?: ReactNode }) {
       >
         <SignInAgain />
         {children}
+        <Typography variant="caption" color="text.secondary" component="footer" sx={{ p: 1 }}>
+          Times are those of this browser: {zoneText()}.
+        </Typography>
       </Frame>
     </LiveFeedProvider>
   )
 }
 
+/** The title of the page is its first heading: parts of it are of the second level. */
+const heading = { component: 'h1' } as const
+
 function Bar() {
   return (
     <AppBar>
-      <TitlePortal />
-      <SearchBox />
+      <TitlePortal {...heading} />
+      <Box sx={{ display: { xs: 'none', sm: 'block' } }}>
+        <SearchBox />
+      </Box>
+      <SearchLink />
       <LiveDot />
     </AppBar>
   )

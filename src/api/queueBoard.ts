@@ -15,7 +15,7 @@ export const boardCookie = 'orderstream-queues'
 /** Who may use the routes that come from the library, which knows nothing of us. */
 export const boardConfig = { access: ['admin'] as const, cookie: boardCookie, fresh: true }
 
-/** Nothing is loaded from elsewhere, not even the fonts that the pages ask for. */
+/** Nothing is loaded from elsewhere. */
 const policy = [
   "default-src 'self'",
   "base-uri 'self'",
@@ -26,6 +26,9 @@ const policy = [
   "object-src 'none'",
   "style-src 'self' 'unsafe-inline'",
 ].join(';')
+
+/** Fonts of another host that the pages ask for: the policy refuses them, so they are left out. */
+const foreignStyles = /<link[^>]+href="https?:[^>]+>\s*/g
 
 /** Publishes the dashboard. */
 export async function queueBoard(app: FastifyInstance, { queues }: ApiContext): Promise<void> {
@@ -46,6 +49,12 @@ export async function queueBoard(app: FastifyInstance, { queues }: ApiContext): 
       reply.header('content-security-policy', policy)
       if (request.method === 'GET' || request.method === 'HEAD') return
       throw new HttpProblem('command/forbidden', 'The dashboard is there to look at.')
+    })
+    scope.addHook('onSend', async (_, reply, payload) => {
+      const isPage = /^text\/html\b/.test(String(reply.getHeader('content-type') ?? ''))
+      if (!isPage || typeof payload !== 'string') return payload
+      reply.removeHeader('content-length')
+      return payload.replace(foreignStyles, '')
     })
     signInParts(scope)
     await scope.register(adapter.registerPlugin(), { prefix: boardPath })

@@ -195,7 +195,7 @@ const orderSummary = {
   customerEmail: Type.Optional(nullable(text(254))),
   recipient: Type.Optional({
     ...nullable(text(200)),
-    description: 'What the delivery address begins with',
+    description: 'What the delivery address begins with: a name, or a house and street',
   }),
 }
 export const OrderSummary = Type.Object(orderSummary, strict)

@@ -76,6 +76,12 @@ describe('a page of the dashboard', () => {
     expect(policy).not.toMatch(/https?:|script-src[^;]*unsafe/)
   })
 
+  it('asks no other host for anything, not even for fonts', async () => {
+    const page = await (await open('/admin/queues', withCookie)).text()
+    expect(page).toContain('static/css/')
+    expect([...page.matchAll(/(?:src|href)="((?:https?:)?\/\/[^"]*)"/g)]).toEqual([])
+  })
+
   it('asks strangers in a browser to sign in, and refuses programs', async () => {
     const page = await open('/admin/queues', { headers: { accept: 'text/html' } })
     expect(page.status).toBe(401)

@@ -308,3 +308,47 @@ inBrowser('a report', () => {
     expect(asked).toContain('product 2026-02-24')
   })
 })
+
+inBrowser('the console', () => {
+  it('deletes a product once, however quickly the button is pressed again', async () => {
+    const { id } = await newProduct(shop, { name: 'Lantern of once' })
+    await go(`/products/${id}`)
+    const deletions: string[] = []
+    page.on('request', request => {
+      if (request.method() === 'DELETE') deletions.push(request.url())
+    })
+    await press('Delete')
+    await page.getByRole('dialog').getByRole('button', { name: 'Confirm' }).dblclick()
+    await page.getByText('Element deleted').waitFor()
+    page.removeAllListeners('request')
+    expect(deletions.length).toBe(1)
+    expect(await page.getByText(/changed/).count()).toBe(0)
+  })
+
+  it('has one heading of the first level, and says in which zone its times are', async () => {
+    for (const path of ['/', '/orders', '/audit']) {
+      await go(path)
+      await page.locator('h1').getByText(/\S/).waitFor()
+      expect([path, await page.locator('h1').count()]).toEqual([path, 1])
+      await page.getByText(/^Times are those of this browser: \S/).waitFor()
+    }
+  })
+
+  it('of the log shows events by filter, and that they are as signed', async () => {
+    const { id } = await newProduct(shop, { name: 'Lantern of the log' })
+    await go('/audit')
+    await page.getByLabel('Stream').fill(`product-${id}`)
+    await press('Show')
+    await page.getByRole('rowheader', { name: 'ProductCreated' }).waitFor()
+    expect(await page.getByRole('rowheader').count()).toBe(1)
+    await press('Verify the log')
+    await page.getByText(/events are as signed\./).waitFor()
+    await shop.admin.client.patch(`/products/${id}`, { name: 'Lantern of later' })
+    await page.getByRole('combobox', { name: /^Of/ }).click()
+    await page.getByRole('option', { name: 'products' }).click()
+    await page.getByLabel(/^Id/).fill(id)
+    await page.getByLabel('Since').fill('0')
+    await press('Compare')
+    await page.getByRole('cell', { name: 'Lantern of later', exact: true }).waitFor()
+  })
+})

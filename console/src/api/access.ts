@@ -25,6 +25,7 @@ const access: Record<string, Record<string, readonly Role[]>> = {
   refunds: { list: readers },
   disputes: { list: ['admin', 'auditor', 'support'] },
   findings: { list: readers, edit: admins },
+  audit: { list: readers },
   sales: { list: readers },
   projections: { list: readers, rebuild: admins },
   lowStock: { list: ['admin', 'warehouse'] },

@@ -185,12 +185,18 @@ export const dataProvider: DataProvider = {
   async delete<Row extends RaRecord>(resource: string, params: DeleteParams<Row>) {
     const { id, previousData } = params
     const before = previousData?.etag === undefined ? await one<Row>(resource, id) : previousData
-    await ask(`${of(resource).path}/${id}`, { method: 'DELETE', ifMatch: before.etag })
+    const path = `${of(resource).path}/${id}`
+    const running = deletions.get(path) ?? ask(path, { method: 'DELETE', ifMatch: before.etag })
+    deletions.set(path, running)
+    await running.finally(() => deletions.delete(path))
     return { data: before }
   },
   updateMany: oneByOne,
   deleteMany: oneByOne,
 }
+
+/** Deletions that are on their way: a second click is the same one, not another that is late. */
+const deletions = new Map<string, Promise<unknown>>()
 
 /** Keys of commands whose outcome is not known: the same command sent again is the same one. */
 const openKeys = new Map<string, string>()

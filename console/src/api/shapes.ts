@@ -1,6 +1,11 @@
 // The shapes of the API's answers, as the schemas have them from which its documentation is made.
 import type { Static } from 'typebox'
 import type {
+  Event as EventSchema,
+  StateChange as StateSchema,
+  Verification as VerificationSchema,
+} from '../../../src/api/auditSchemas.ts'
+import type {
   Category as CategorySchema,
   PriceHistory as PriceSchema,
   ProductDetail as ProductSchema,
@@ -31,6 +36,9 @@ export type Dispute = Static<typeof DisputeSchema>
 export type PaymentFinding = Static<typeof FindingSchema>
 export type Order = Static<typeof OrderSchema>
 export type History = Static<typeof HistorySchema>
+export type AuditEvent = Static<typeof EventSchema>
+export type Verification = Static<typeof VerificationSchema>
+export type StateDiff = Static<typeof StateSchema>
 export type Money = Order['total']
 
 export interface User extends Versioned {
@@ -76,6 +84,9 @@ export interface Projection {
   lag: string
   runner: string | null
   parked: number
+  /** What only reacts has no tables of its own that could be made anew. */
+  rebuildable: boolean
+  rebuild: Rebuild | null
 }
 
 export interface OrderUpdate {

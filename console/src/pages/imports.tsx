@@ -24,7 +24,9 @@ function countsOf({ created, changed, unchanged, refused }: ProductImport): stri
 function Empty() {
   return (
     <Stack spacing={2} sx={{ p: 4, alignItems: 'flex-start' }}>
-      <Typography variant="h5">No import yet</Typography>
+      <Typography variant="h5" component="h2">
+        No import yet
+      </Typography>
       <Typography>
         Upload a CSV with a header of some of: sku, name, description, price (such as 12.50),
         currency, category, stock, featured, active; or NDJSON, one object a line.

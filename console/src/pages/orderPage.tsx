@@ -37,7 +37,7 @@ function OrderPage() {
   return (
     <Page>
       <Stack direction="row" sx={{ alignItems: 'center', flexWrap: 'wrap', gap: 2 }}>
-        <Typography variant="h5" component="h1">
+        <Typography variant="h5" component="p" sx={{ whiteSpace: 'nowrap' }}>
           {order.orderNumber}
         </Typography>
         <StatusChip status={order.status} />

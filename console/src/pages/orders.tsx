@@ -43,7 +43,7 @@ export function OrderList() {
 
 function Table() {
   return (
-    <RecordTable<Order> opens="show" heading="Order" name={order => order.orderNumber}>
+    <RecordTable<Order> opens="show" heading="Order" name={order => order.orderNumber} isWhole>
       <DataTable.Col
         source="status"
         disableSort
@@ -55,7 +55,7 @@ function Table() {
         render={(order: Order) => order.customerName ?? '–'}
       />
       <DataTable.Col
-        label="Recipient"
+        label="Ship to"
         disableSort
         render={(order: Order) => order.recipient ?? '–'}
       />

@@ -53,7 +53,7 @@ function States({ states }: { states: readonly Projection[] }) {
                 <State of={state} />
               </TableCell>
               <TableCell>
-                <RebuildCell name={state.name} />
+                <RebuildCell of={state} />
               </TableCell>
               <TableCell align="right">{count(state.position)}</TableCell>
               <TableCell align="right">{count(state.lag)}</TableCell>

@@ -1,33 +1,22 @@
 // Building a read model anew beside the one that serves: the button, and how far it is.
 import { Box, Button, LinearProgress, Typography } from '@mui/material'
-import { useQuery } from '@tanstack/react-query'
+import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { useCanAccess } from 'react-admin'
 import { readEvents } from '../api/eventStream.ts'
 import { ask } from '../api/request.ts'
-import type { Rebuild } from '../api/shapes.ts'
+import type { Projection, Rebuild } from '../api/shapes.ts'
 import { AskDialog } from '../parts/ask.tsx'
 import { timeText } from '../parts/status.tsx'
 
 const underWay = ['requested', 'running']
 
-interface Detail {
-  /** What only reacts has no tables of its own that could be made anew. */
-  rebuildable: boolean
-  rebuild: Rebuild | null
-}
-
 /** Follows a rebuild by its event stream as long as it is under way. */
-function useRebuild(name: string) {
+function useRebuild({ name, rebuild: last }: Projection) {
   const path = `/admin/projections/${name}/rebuild`
   const [live, setLive] = useState<Rebuild>()
-  const { data, refetch } = useQuery({
-    queryKey: ['parts', 'rebuild', name],
-    queryFn: async () => (await ask<Detail>(`/admin/projections/${name}`)).body,
-    retry: false,
-  })
-  const last = data?.rebuild
-  const isUnderWay = last !== null && last !== undefined && underWay.includes(last.state)
+  const queries = useQueryClient()
+  const isUnderWay = last !== null && underWay.includes(last.state)
   useEffect(() => {
     if (!isUnderWay) return
     const leaving = new AbortController()
@@ -39,23 +28,24 @@ function useRebuild(name: string) {
       .then(() => {
         if (leaving.signal.aborted) return
         setLive(undefined)
-        refetch()
+        queries.invalidateQueries({ queryKey: ['parts'] })
       })
     return () => leaving.abort()
-  }, [isUnderWay, path, refetch])
-  const now = isUnderWay ? (live ?? last) : last
-  return { now, isUnderWay, isPossible: data?.rebuildable === true, refetch }
+  }, [isUnderWay, path, queries])
+  return { now: isUnderWay ? (live ?? last) : last, isUnderWay }
 }
 
 function isRebuild(value: unknown): value is Rebuild {
   return typeof value === 'object' && value !== null && 'progress' in value
 }
 
-export function RebuildCell({ name }: { name: string }) {
-  const { now, isUnderWay, isPossible, refetch } = useRebuild(name)
+export function RebuildCell({ of }: { of: Projection }) {
+  const { name, rebuildable } = of
+  const { now, isUnderWay } = useRebuild(of)
+  const queries = useQueryClient()
   const [isOpen, setOpen] = useState(false)
   const { canAccess } = useCanAccess({ resource: 'projections', action: 'rebuild' })
-  if (!isPossible) return null
+  if (!rebuildable) return null
   if (isUnderWay && now) return <Progress of={now} />
   return (
     <>
@@ -76,7 +66,7 @@ export function RebuildCell({ name }: { name: string }) {
           done={`${name} is being built anew`}
           send={async key => {
             await ask(`/admin/projections/${name}/rebuild`, { method: 'POST', key })
-            await refetch()
+            await queries.invalidateQueries({ queryKey: ['parts'] })
           }}
           close={() => setOpen(false)}
         >

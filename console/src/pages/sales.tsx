@@ -3,6 +3,7 @@ import {
   Button,
   Grid,
   LinearProgress,
+  Stack,
   Table,
   TableBody,
   TableCell,
@@ -57,9 +58,10 @@ function daysBetween(first: string, last: string): string[] {
   return Array.from({ length: Math.max(1, count) }, (_, index) => dayOf(from + index * dayMs))
 }
 
-/** The last days, of which the last one is today where the shop is; 0 is all there ever was. */
+/** From a day of the shop to another, both included; without one, from or to the end of all. */
 interface Span {
-  days: number
+  from: string
+  to: string
   timeZone: string
 }
 
@@ -68,8 +70,11 @@ function todayIn(timeZone: string): string {
   return new Intl.DateTimeFormat('en-CA', { timeZone, dateStyle: 'short' }).format(Date.now())
 }
 
-function firstOf({ days, timeZone }: Span): string {
-  return dayOf(Date.parse(todayIn(timeZone)) - (days - 1) * dayMs)
+/** The last days, of which the last one is today where the shop is; 0 is all there ever was. */
+function lastDays(days: number, timeZone: string): Span {
+  if (days === 0) return { from: '', to: '', timeZone }
+  const from = dayOf(Date.parse(todayIn(timeZone)) - (days - 1) * dayMs)
+  return { from, to: '', timeZone }
 }
 
 function pathOf(by: Dimension, span: Span, limit = 10_000): string {
@@ -77,9 +82,9 @@ function pathOf(by: Dimension, span: Span, limit = 10_000): string {
 }
 
 /** Without a limit: a file holds all lines. */
-function csvPath(by: Dimension, span: Span): string {
-  const from = span.days === 0 ? '' : `&from=${firstOf(span)}`
-  return `/admin/reports/sales?by=${by}${from}`
+function csvPath(by: Dimension, { from, to }: Span): string {
+  const bounds = [from && `&from=${from}`, to && `&to=${to}`].join('')
+  return `/admin/reports/sales?by=${by}${bounds}`
 }
 
 /** Asks for the time zone of the shop first: a report says it. */
@@ -95,26 +100,60 @@ function InShopTime({ children }: { children(timeZone: string): ReactNode }) {
   return <LinearProgress aria-label="Loading" />
 }
 
+const ownDays = 'own'
+
 export function SalesPage() {
-  const [days, setDays] = useState(30)
+  const [chosen, setChosen] = useState('30')
+  const [own, setOwn] = useState({ from: '', to: '' })
+  const isOwn = chosen === ownDays
   return (
     <Page title="Sales">
-      <TextField
-        label="Time"
-        select
-        value={days}
-        onChange={event => setDays(Number(event.target.value))}
-        slotProps={{ select: { native: true } }}
-        sx={{ maxWidth: 240 }}
-      >
-        {spans.map(span => (
-          <option key={span} value={span}>
-            {span === 0 ? 'all of it' : `the last ${span} days`}
-          </option>
-        ))}
-      </TextField>
-      <InShopTime>{timeZone => <Reports span={{ days, timeZone }} />}</InShopTime>
+      <Stack direction="row" sx={{ flexWrap: 'wrap', gap: 2 }}>
+        <TextField
+          label="Time"
+          select
+          value={chosen}
+          onChange={event => setChosen(event.target.value)}
+          slotProps={{ select: { native: true } }}
+          sx={{ width: 240 }}
+        >
+          {spans.map(span => (
+            <option key={span} value={span}>
+              {span === 0 ? 'all of it' : `the last ${span} days`}
+            </option>
+          ))}
+          <option value={ownDays}>from a day to another</option>
+        </TextField>
+        {isOwn && (
+          <DayField label="From" value={own.from} change={from => setOwn({ ...own, from })} />
+        )}
+        {isOwn && <DayField label="To" value={own.to} change={to => setOwn({ ...own, to })} />}
+      </Stack>
+      <InShopTime>
+        {timeZone => (
+          <Reports span={isOwn ? { ...own, timeZone } : lastDays(Number(chosen), timeZone)} />
+        )}
+      </InShopTime>
     </Page>
+  )
+}
+
+interface DayFieldProps {
+  label: string
+  value: string
+  change(day: string): void
+}
+
+function DayField({ label, value, change }: DayFieldProps) {
+  return (
+    <TextField
+      label={label}
+      type="date"
+      value={value}
+      onChange={event => change(event.target.value)}
+      slotProps={{ inputLabel: { shrink: true } }}
+      sx={{ width: 180 }}
+    />
   )
 }
 
@@ -142,7 +181,7 @@ function Reports({ span }: { span: Span }) {
 
 /** The chart of the days, with those on which nothing was sold. */
 export function SalesByDay({ days }: { days: number }) {
-  return <InShopTime>{timeZone => <DayReport span={{ days, timeZone }} />}</InShopTime>
+  return <InShopTime>{timeZone => <DayReport span={lastDays(days, timeZone)} />}</InShopTime>
 }
 
 function DayReport({ span }: { span: Span }) {
@@ -166,9 +205,9 @@ function DayReport({ span }: { span: Span }) {
 
 function Days({ lines, span }: { lines: readonly Line[]; span: Span }) {
   const today = todayIn(span.timeZone)
-  const isAll = span.days === 0
-  const first = isAll ? (lines[0]?.key ?? today) : firstOf(span)
-  const all = daysBetween(first, isAll ? (lines.at(-1)?.key ?? today) : today)
+  const first = span.from || (lines[0]?.key ?? today)
+  const last = span.to || (span.from ? today : (lines.at(-1)?.key ?? today))
+  const all = daysBetween(first, last)
   // More bars than that are finer than a screen.
   const letters = all.length > barsMax ? 'YYYY-MM'.length : 'YYYY-MM-DD'.length
   const shown = [...new Set(all.map(day => day.slice(0, letters)))]
@@ -263,7 +302,9 @@ const byteOrderMark = '\ufeff'
 /** The whole report as a file; a plain link would not carry the token. */
 function CsvButton({ dimension, span }: { dimension: Dimension; span: Span }) {
   const notify = useNotify()
+  const [isBusy, setBusy] = useState(false)
   const download = async () => {
+    setBusy(true)
     try {
       const headers = { accept: 'text/csv' }
       const response = await send(csvPath(dimension, span), { headers })
@@ -274,10 +315,12 @@ function CsvButton({ dimension, span }: { dimension: Dimension; span: Span }) {
       URL.revokeObjectURL(link.href)
     } catch (error) {
       notify(error instanceof Error ? error.message : String(error), { type: 'error' })
+    } finally {
+      setBusy(false)
     }
   }
   return (
-    <Button onClick={download} aria-label={`Sales by ${dimension} as CSV`}>
+    <Button onClick={download} disabled={isBusy} aria-label={`Sales by ${dimension} as CSV`}>
       CSV
     </Button>
   )

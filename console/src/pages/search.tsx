@@ -1,5 +1,14 @@
 // One search over orders, products and people, from the bar of every page.
-import { List, ListItem, ListItemButton, ListItemText, TextField } from '@mui/material'
+import Search from '@mui/icons-material/Search'
+import {
+  Box,
+  IconButton,
+  List,
+  ListItem,
+  ListItemButton,
+  ListItemText,
+  TextField,
+} from '@mui/material'
 import { type FormEvent, useState } from 'react'
 import { usePermissions } from 'react-admin'
 import { useNavigate, useSearchParams } from 'react-router-dom'
@@ -27,7 +36,7 @@ export function SearchBox() {
           placeholder="Search"
           value={words}
           onChange={event => setWords(event.target.value)}
-          sx={{ width: { xs: 110, sm: 260 }, bgcolor: 'background.paper', borderRadius: 1 }}
+          sx={{ width: { xs: '100%', sm: 260 }, bgcolor: 'background.paper', borderRadius: 1 }}
           slotProps={{
             htmlInput: {
               'aria-label': 'Search orders, products and people',
@@ -42,14 +51,46 @@ export function SearchBox() {
   )
 }
 
+/** On a phone the bar has no room for the box: it is on the page that this leads to. */
+export function SearchLink() {
+  const navigate = useNavigate()
+  return (
+    <IconButton
+      color="inherit"
+      aria-label="Search orders, products and people"
+      onClick={() => navigate('/search')}
+      sx={{ display: { xs: 'inline-flex', sm: 'none' } }}
+    >
+      <Search />
+    </IconButton>
+  )
+}
+
+/** The box again where the bar has none. */
+function BoxOfPage() {
+  return (
+    <Box sx={{ display: { xs: 'block', sm: 'none' } }}>
+      <SearchBox />
+    </Box>
+  )
+}
+
 export function SearchPage() {
   const [params] = useSearchParams()
   const { permissions: roles = [] } = usePermissions()
   const words = params.get('q') ?? ''
   const query = `search=${encodeURIComponent(words)}&pageSize=${shownMax}`
-  if (words === '') return <Nothing>Nothing to look for.</Nothing>
+  if (words === '') {
+    return (
+      <Page title="Search">
+        <BoxOfPage />
+        <Nothing>Orders, products and people are found by number, name, e-mail and more.</Nothing>
+      </Page>
+    )
+  }
   return (
     <Page title={`Search: ${words}`}>
+      <BoxOfPage />
       <Results<Order>
         title="Orders"
         path={`/orders?${query}`}

@@ -14,7 +14,14 @@ import {
 } from '@mui/material'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { HttpError, type Identifier, type RaRecord, useNotify, useRefresh } from 'react-admin'
+import {
+  HttpError,
+  type Identifier,
+  type RaRecord,
+  useGetList,
+  useNotify,
+  useRefresh,
+} from 'react-admin'
 import { changesOf, dataProvider, sendable } from '../api/dataProvider.ts'
 import { formatMoney, isMoney } from '../money.ts'
 import type { Filled } from './keptRecord.tsx'
@@ -76,6 +83,8 @@ function ConflictDialog({ resource, conflict, close, settled }: ConflictProps) {
   const notify = useNotify()
   const refresh = useRefresh()
   const [fault, setFault] = useState<string>()
+  const [isBusy, setBusy] = useState(false)
+  const nameOf = useCategoryNames()
   const { data: now, error } = useQuery({
     queryKey: [resource, 'conflict', id],
     queryFn: async () => (await dataProvider.getOne(resource, { id })).data,
@@ -91,13 +100,18 @@ function ConflictDialog({ resource, conflict, close, settled }: ConflictProps) {
   }
   const saveMine = async () => {
     if (now === undefined) return
+    setBusy(true)
     try {
       await dataProvider.update(resource, { id, data: { ...now, ...mine }, previousData: now })
       settle('Your changes are saved, beside what was changed meanwhile')
     } catch (error) {
       setFault(error instanceof Error ? error.message : String(error))
+    } finally {
+      setBusy(false)
     }
   }
+  const text = (field: string, value: unknown) =>
+    field === 'categoryId' ? nameOf(value) : shown(value)
   return (
     <Dialog open onClose={close} aria-labelledby="conflict" maxWidth="sm" fullWidth>
       <DialogTitle id="conflict">Somebody else changed this meanwhile</DialogTitle>
@@ -115,9 +129,11 @@ function ConflictDialog({ resource, conflict, close, settled }: ConflictProps) {
           <TableBody>
             {fields.map(field => (
               <TableRow key={field}>
-                <TableCell component="th">{field}</TableCell>
-                <TableCell>{shown(field in mine ? mine[field] : previousData[field])}</TableCell>
-                <TableCell>{shown(now?.[field])}</TableCell>
+                <TableCell component="th">{field === 'categoryId' ? 'category' : field}</TableCell>
+                <TableCell>
+                  {text(field, field in mine ? mine[field] : previousData[field])}
+                </TableCell>
+                <TableCell>{text(field, now?.[field])}</TableCell>
               </TableRow>
             ))}
           </TableBody>
@@ -126,12 +142,19 @@ function ConflictDialog({ resource, conflict, close, settled }: ConflictProps) {
       <DialogActions>
         <Button onClick={close}>Go on editing</Button>
         <Button onClick={() => settle('This is what is in the shop now')}>Take theirs</Button>
-        <Button variant="contained" onClick={saveMine} disabled={now === undefined}>
+        <Button variant="contained" onClick={saveMine} disabled={now === undefined || isBusy}>
           Save mine
         </Button>
       </DialogActions>
     </Dialog>
   )
+}
+
+/** Categories by the names that people know them by. */
+function useCategoryNames() {
+  const { data = [] } = useGetList('categories', { pagination: { page: 1, perPage: 10_000 } })
+  const names = new Map<unknown, string>(data.map(({ id, name }) => [id, String(name)]))
+  return (id: unknown) => names.get(id) ?? shown(id)
 }
 
 function shown(value: unknown): string {

@@ -42,7 +42,7 @@ interface OrderLinkProps {
 export function OrderLink({ orderId, orderNumber }: OrderLinkProps) {
   if (orderId === null || orderNumber === null) return <>–</>
   return (
-    <Link component={RouterLink} to={`/orders/${orderId}/show`}>
+    <Link component={RouterLink} to={`/orders/${orderId}/show`} sx={{ whiteSpace: 'nowrap' }}>
       {orderNumber}
     </Link>
   )

@@ -98,16 +98,19 @@ interface RecordTableProps<Row extends RaRecord> {
   /** What the list is sorted by when this column's head is pressed. */
   sortBy?: string
   before?(record: Row): ReactNode
+  /** Names such as 100-0015 that are read as one. */
+  isWhole?: boolean
   children: ReactNode
 }
 
 /** A table whose first column opens the record: Tab reaches it and Enter follows it. */
 export function RecordTable<Row extends RaRecord>(props: RecordTableProps<Row>) {
-  const { opens, heading, name, sortBy, before, children } = props
+  const { opens, heading, name, sortBy, before, isWhole, children } = props
   return (
     <DataTable<RaRecord> bulkActionButtons={false} rowClick={opens}>
       <DataTable.Col
         label={heading}
+        sx={isWhole ? { whiteSpace: 'nowrap' } : {}}
         {...(sortBy === undefined ? { disableSort: true } : { source: sortBy })}
         render={(record: Row) => (
           <>

@@ -43,3 +43,11 @@ const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeSty
 export function timeText(time: string): string {
   return moment.format(new Date(time))
 }
+
+/** "Europe/London, GMT+1": in which zone `timeText` tells times. */
+export function zoneText(): string {
+  const parts = new Intl.DateTimeFormat('en', { timeZoneName: 'short' }).formatToParts(new Date())
+  const short = parts.find(({ type }) => type === 'timeZoneName')?.value ?? ''
+  const { timeZone } = moment.resolvedOptions()
+  return timeZone === short ? timeZone : `${timeZone}, ${short}`
+}

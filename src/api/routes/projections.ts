@@ -35,7 +35,6 @@ const state = {
   runner: nullable(text(200)),
   parked: count,
 }
-const ProjectionSummary = Type.Object(state, strict)
 /** Rows that the old tables had otherwise; of each table the first keys. */
 const Difference = Type.Object(
   {
@@ -66,15 +65,19 @@ const Rebuild = Type.Object(
   },
   strict,
 )
+const rebuildable = {
+  /** Reactions are listed, too, and have nothing that could be made anew. */
+  rebuildable: Type.Boolean(),
+  rebuild: nullable(Rebuild),
+}
+const ProjectionSummary = Type.Object({ ...state, ...rebuildable }, strict)
 const ProjectionDetail = Type.Object(
   {
     ...state,
     lagMs: count,
     state: Type.Enum(['running', 'behind', 'rebuilding', 'idle']),
     previous: nullable(Type.Object({ version: count, position: Position }, strict)),
-    /** Reactions are listed, too, and have nothing that could be made anew. */
-    rebuildable: Type.Boolean(),
-    rebuild: nullable(Rebuild),
+    ...rebuildable,
   },
   strict,
 )
@@ -93,15 +96,21 @@ function states(app: FastifyInstance, context: ApiContext): void {
   readRoute(app, context, {
     ...shared,
     url: '/admin/projections',
-    summary: 'How far the projections are',
+    summary: 'How far the projections are, and their last rebuilds',
     operationId: 'listProjections',
     answer: Type.Object({ data: many(ProjectionSummary, 100) }, strict),
     async handle() {
-      const [head, found] = await Promise.all([
+      const [head, found, rebuilds] = await Promise.all([
         context.eventStore.head(),
         projectionStates(context.db),
+        rebuildStates(context.db),
       ])
-      return { data: found.map(each => summary(each, head)) }
+      const last = new Map(rebuilds.map(each => [each.name, each]))
+      const data = found.map(each => ({
+        ...summary(each, head),
+        ...rebuildOf(each.name, last.get(each.name)),
+      }))
+      return { data }
     },
   })
   readRoute(app, context, {
@@ -146,6 +155,12 @@ async function detail(context: ApiContext, name: string) {
     lagMs: isBehind ? await lagMs(context, found.position) : 0,
     state: isRebuilding ? 'rebuilding' : running,
     previous: previous ? { ...previous, position: String(previous.position) } : null,
+    ...rebuildOf(name, rebuild),
+  }
+}
+
+function rebuildOf(name: string, rebuild: RebuildState | undefined) {
+  return {
     rebuildable: projections.some(each => each.name === name),
     rebuild: rebuild ? rebuildBody(rebuild) : null,
   }
