@@ -201,6 +201,7 @@ describe('a callback', () => {
     for (const options of [
       { signature: '' },
       { signature: `t=1,v1=${'0'.repeat(64)}` },
+      { signature: `t=${Math.floor(Date.now() / 1_000)},v1=${'0'.repeat(64)}` },
       { signedAt: old },
     ]) {
       expectProblem(await callBack(shop, content, options), 400, 'request/invalid')

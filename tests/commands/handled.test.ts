@@ -1,6 +1,9 @@
 // What a stream remembers of its commands: enough for a repeat, and never more than so many.
 import { describe, expect, it } from 'vitest'
+import { systemEnvelope } from '../../src/commands/command.ts'
 import { HandledCommands } from '../../src/commands/handled.ts'
+import { emptyStream, planBatch } from '../../src/commands/plan.ts'
+import { stock } from '../../src/domain/stock.ts'
 import { sampleId } from '../support/samples.ts'
 
 const asked = { digest: 'abc', revision: 4, position: 17n }
@@ -42,4 +45,18 @@ describe('handled commands', () => {
     )
     expect(handled.archivesOf(sampleId(9))).toEqual([])
   })
+})
+
+it('a command is not answered from a state that is older than what it led to', () => {
+  const handled = new HandledCommands()
+  const envelope = { ...systemEnvelope('test', new Date(0)), digest: 'd' }
+  handled.add(envelope.commandId, { digest: 'd', revision: 5, position: 9n })
+  const outcomeAt = (revision: number) => {
+    const current = { ...emptyStream(stock), revision, handled }
+    const waiting = { envelope, decide: () => [], isNew: false, resolve() {}, reject() {} }
+    const plan = planBatch({ aggregate: stock, fingerprint: text => text }, current, [waiting])
+    return plan.commands[0]?.outcome
+  }
+  expect(outcomeAt(4)).toMatchObject({ replayed: false })
+  expect(outcomeAt(5)).toMatchObject({ replayed: true, revision: 5, position: 9n })
 })

@@ -2,6 +2,7 @@
 import type { TestedMutant } from '../mutant.ts'
 import { accountGuards } from './accounts.ts'
 import { dependencyGuards } from './dependencies.ts'
+import { featuresTakenOut } from './features.ts'
 import { forgeryGuards } from './forgeries.ts'
 import { integrityGuards } from './integrity.ts'
 import { mendedBeliefs } from './mendedBelief.ts'
@@ -11,6 +12,7 @@ import { readingGuards } from './reading.ts'
 import { writingGuards } from './writing.ts'
 
 export const everyGuard: readonly TestedMutant[] = [
+  ...featuresTakenOut,
   ...writingGuards,
   ...readingGuards,
   ...accountGuards,

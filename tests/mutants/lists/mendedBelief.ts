@@ -273,8 +273,8 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     file: 'src/workers/audit/exportCheck.ts',
     find: '    note(walk, [walk.gap.fault])\n  } else {',
     replace: '  } else {',
-    test: outside,
-    named: 'says what and where: %s',
+    test: 'tests/api/auditChain.test.ts',
+    named: 'is verified elsewhere in part, from a checkpoint on',
   },
   {
     name: 'audit-names-rows',

@@ -162,8 +162,8 @@ export const mendedRules: readonly TestedMutant[] = [
     ...claims,
     name: 'sku-of-the-deleted',
     promise: 'the SKU of a deleted product is free for the next one',
-    find: "now => now.status === 'listed'),",
-    replace: "now => now.status !== 'none'),",
+    find: "return !isRejection(voided) && voided.state.status !== 'listed'",
+    replace: "return !isRejection(voided) && voided.state.status === 'none'",
     named: 'gives its SKU to the next one, and is restored only while nobody has it',
   },
   {

@@ -26,20 +26,13 @@ export const writingGuards: readonly TestedMutant[] = [
     named: 'refuse on the newest state only: what the other has brought in counts',
   },
   {
-    name: 'older-state-cached',
-    promise: 'a slow read does not answer a repeated command with a state from before it',
-    file: repository,
-    find: 'if (before === undefined || before.revision < loaded.revision) {',
-    replace: 'if (true) {',
-    also: [
-      {
-        file: plan,
-        find: 'return before !== undefined && before.revision <= current.revision',
-        replace: 'return before !== undefined',
-      },
-    ],
-    test: ofRepository,
-    named: 'does not answer a repeated command with a state from before it',
+    name: 'older-state-answers',
+    promise: 'a command is not answered from a state that is older than what it led to',
+    file: plan,
+    find: 'return before !== undefined && before.revision <= current.revision',
+    replace: 'return before !== undefined',
+    test: 'tests/commands/handled.test.ts',
+    named: 'a command is not answered from a state that is older than what it led to',
   },
   {
     name: 'repeat-without-content',
