@@ -74,15 +74,20 @@ it('are heard again, and the process lives, when a new connection may not subscr
     return heard.includes(text)
   }
   await waitFor('the first news', told('before'))
+  // One that nobody waits for would end a process.
+  const rejections: unknown[] = []
+  const note = (reason: unknown) => void rejections.push(reason)
+  process.on('unhandledRejection', note)
   await admin.call('ACL', 'SETUSER', user, '-subscribe')
   await admin.call('CLIENT', 'KILL', 'USER', user)
-  // A rejection that nobody waits for would end this test run, as it would end the process.
   await waitFor('refused subscriptions', async () => {
     const refusals = JSON.stringify(await admin.call('ACL', 'LOG', '128'))
     return refusals.includes(user) && refusals.includes('subscribe')
   })
   await admin.call('ACL', 'SETUSER', user, '+subscribe')
   await waitFor('the next news', told('after'))
+  process.off('unhandledRejection', note)
+  expect(rejections).toEqual([])
   signals.close()
   await admin.call('ACL', 'DELUSER', user)
   for (const each of [redis, admin]) each.disconnect()
