@@ -1,5 +1,6 @@
 // What somebody sees who tries the shop out: a catalogue that makes itself.
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { seedCatalogue } from '../src/sampleCatalogue.ts'
 import { startTestShop, type TestShop } from './support/testShop.ts'
 
 let shop: TestShop
@@ -20,4 +21,13 @@ it('the sample catalogue has 30 products in 6 categories, and comes once', async
   expect(await count()).toEqual([30, 6])
   await shop.restart()
   expect(await count()).toEqual([30, 6])
+})
+
+it('a shop that has something of its own gets none', async () => {
+  const other = await startTestShop({ workers: false })
+  try {
+    expect(await seedCatalogue(other.back)).toBe(0)
+  } finally {
+    await other.close()
+  }
 })

@@ -9,10 +9,12 @@ import { mendedBeliefs } from './mendedBelief.ts'
 import { mendedRules } from './mendedRules.ts'
 import { moneyGuards } from './money.ts'
 import { readingGuards } from './reading.ts'
+import { smallFeatures } from './smallFeatures.ts'
 import { writingGuards } from './writing.ts'
 
 export const everyGuard: readonly TestedMutant[] = [
   ...featuresTakenOut,
+  ...smallFeatures,
   ...writingGuards,
   ...readingGuards,
   ...accountGuards,
