@@ -10,15 +10,34 @@ import {
   takeNameOver,
 } from '../domain/categoryName.ts'
 import * as product from '../domain/product.ts'
-import { isRejection, type Rejection } from '../domain/rejection.ts'
+import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import { claimAnew, normalizeSku, type SkuClaim, takeOver } from '../domain/skuClaim.ts'
 import { step } from './command.ts'
-import { idOf } from './ids.ts'
+import { idOf, newId } from './ids.ts'
+import type { Outcome } from './plan.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 
 /** A claim that others keep taking over is given up after so many tries. */
 const triesMax = 4
+
+/** A step that no repeat of the command takes for one that has been taken already. */
+function anew(envelope: Envelope): Envelope {
+  return { ...step(envelope), commandId: newId(), once: true }
+}
+
+/**
+ * A refusal, where what was claimed is somebody else's: an append whose answer was lost is found in
+ * the log, and others may have taken it over since.
+ */
+function refusalOf<State>(
+  claimed: Outcome<State>,
+  isOurs: (state: State) => boolean,
+  lost: Rejection,
+): Rejection | undefined {
+  if (isRejection(claimed)) return claimed
+  return isOurs(claimed.state) ? undefined : lost
+}
 
 export const skuStream = (sku: string) => encodeURIComponent(normalizeSku(sku))
 
@@ -32,17 +51,19 @@ export async function claimSku(
   envelope: Envelope,
 ): Promise<Rejection | undefined> {
   const stream = skuStream(sku)
-  const claimed = await shop.skuClaims.decide(stream, step(envelope, 'sku'), state =>
+  const isOurs = (state: SkuClaim) => state.productId === productId
+  const lost = reject('product/sku-taken', `Another product has the SKU ${sku}.`, { sku })
+  const claimed = await shop.skuClaims.decide(stream, anew(envelope), state =>
     claimAnew(state, sku, productId),
   )
-  let refused = isRejection(claimed) ? claimed : undefined
+  let refused = refusalOf(claimed, isOurs, lost)
   for (let tries = 1; refused?.rejected === 'product/sku-taken' && tries <= triesMax; tries += 1) {
     const { state: seen } = await shop.skuClaims.load(stream)
-    if (!(await isSkuUnused(shop, seen, step(envelope, 'void', `${tries}`)))) return refused
-    const taken = await shop.skuClaims.decide(stream, step(envelope, 'sku', `${tries}`), state =>
-      takeOver(state, sku, { productId, seen }),
+    if (!isOurs(seen) && !(await isSkuUnused(shop, seen, anew(envelope)))) return refused
+    const taken = await shop.skuClaims.decide(stream, anew(envelope), state =>
+      isOurs(state) ? claimAnew(state, sku, productId) : takeOver(state, sku, { productId, seen }),
     )
-    refused = isRejection(taken) ? taken : undefined
+    refused = refusalOf(taken, isOurs, lost)
   }
   return refused
 }
@@ -62,20 +83,22 @@ export async function claimCategoryName(
   naming: { name: string; categoryId: string },
   envelope: Envelope,
 ): Promise<Rejection | undefined> {
-  const stream = nameStream(naming.name)
-  const claimed = await shop.categoryNames.decide(stream, step(envelope, 'name'), state =>
+  const { name, categoryId } = naming
+  const stream = nameStream(name)
+  const isOurs = (state: CategoryName) => state.categoryId === categoryId
+  const lost = reject('category/exists', `There is a category ${name} already.`)
+  const claimed = await shop.categoryNames.decide(stream, anew(envelope), state =>
     claimNameAnew(state, naming),
   )
-  let refused = isRejection(claimed) ? claimed : undefined
+  let refused = refusalOf(claimed, isOurs, lost)
   for (let tries = 1; refused?.rejected === 'category/exists' && tries <= triesMax; tries += 1) {
     const { state: seen } = await shop.categoryNames.load(stream)
-    const voiding = { name: naming.name, envelope: step(envelope, 'void', `${tries}`) }
-    if (!(await isNameUnused(shop, seen, voiding))) return refused
-    const at = step(envelope, 'name', `${tries}`)
-    const taken = await shop.categoryNames.decide(stream, at, state =>
-      takeNameOver(state, naming, seen),
+    const voiding = { name, envelope: anew(envelope) }
+    if (!isOurs(seen) && !(await isNameUnused(shop, seen, voiding))) return refused
+    const taken = await shop.categoryNames.decide(stream, anew(envelope), state =>
+      isOurs(state) ? claimNameAnew(state, naming) : takeNameOver(state, naming, seen),
     )
-    refused = isRejection(taken) ? taken : undefined
+    refused = refusalOf(taken, isOurs, lost)
   }
   return refused
 }
@@ -101,7 +124,7 @@ export async function claimCategory(
   envelope: Envelope,
 ): Promise<Rejection | undefined> {
   if (categoryId === undefined || categoryId === null) return undefined
-  const used = await shop.categories.decide(categoryId, step(envelope, 'category'), state =>
+  const used = await shop.categories.decide(categoryId, anew(envelope), state =>
     category.use(state, categoryId, productId),
   )
   return isRejection(used) ? used : undefined
@@ -122,7 +145,7 @@ export async function unusedClaims(
   for (const [productId, claim] of category.usesBeyond(state, unused)) {
     const { state: now } = await shop.products.load(productId)
     if (isIn(now)) return undefined
-    const voided = await shop.products.decide(productId, step(envelope, 'void', productId), at =>
+    const voided = await shop.products.decide(productId, anew(envelope), at =>
       product.voidClaims(at, productId, isIn),
     )
     if (isRejection(voided) || isIn(voided.state)) return undefined

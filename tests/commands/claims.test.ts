@@ -7,8 +7,9 @@ import {
   restoreProduct,
 } from '../../src/commands/catalogue.ts'
 import { changeCategory, createCategory, deleteCategory } from '../../src/commands/categories.ts'
-import { type Answer, systemEnvelope } from '../../src/commands/command.ts'
+import { type Answer, step, systemEnvelope } from '../../src/commands/command.ts'
 import { digestOf } from '../../src/commands/ids.ts'
+import type { Envelope } from '../../src/commands/ports.ts'
 import { createShop, type Shop } from '../../src/commands/shop.ts'
 import type { Category } from '../../src/domain/category.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
@@ -26,11 +27,14 @@ const unpaid = () => Promise.reject(new Error('nobody pays here'))
 /** No read model at all: it would only hide what the claims have to find. */
 const removal = deleteCategory(async () => 0)
 
+/** Nothing here is personal: all processes can share it. */
+const codec = createCodec(eventSchemas, testSeals())
+
 /** One process: what it remembers is its own, the log is everybody's. */
 function startProcess(eventStore: EventStore): Shop {
   return createShop({
     eventStore,
-    codec: createCodec(eventSchemas, testSeals()),
+    codec,
     cache: streamCaches(100),
     fingerprint: digestOf,
     clock: () => new Date(),
@@ -87,21 +91,25 @@ async function world(): Promise<World> {
   return { log, shop, categoryId, productId }
 }
 
-type Act = (shop: Shop, world: World) => Promise<Answer>
-const creates: Act = (shop, { categoryId }) =>
-  createProduct.run(shop, { name: 'New', sku: 'OLD', price: gbp(2), categoryId }, now())
-const createsElsewhere: Act = shop =>
-  createProduct.run(shop, { name: 'Else', sku: 'OLD', price: gbp(3) }, now())
-const restores: Act = (shop, { productId }) => restoreProduct.run(shop, { productId }, now())
-const removes: Act = (shop, { categoryId }) => removal.run(shop, { categoryId }, now())
-const names: Act = shop => createCategory.run(shop, { name: 'Chairs' }, now())
-const renames: Act = (shop, { categoryId }) =>
-  changeCategory.run(shop, { categoryId, name: 'Chairs' }, now())
-const moves: Act = async (shop, { categoryId }) => {
-  const made = await createProduct.run(shop, { name: 'Moved', sku: 'M', price: gbp(4) }, now())
+type Act = (shop: Shop, world: World, envelope?: Envelope) => Promise<Answer>
+const creates: Act = (shop, { categoryId }, envelope = now()) =>
+  createProduct.run(shop, { name: 'New', sku: 'OLD', price: gbp(2), categoryId }, envelope)
+const createsElsewhere: Act = (shop, _, envelope = now()) =>
+  createProduct.run(shop, { name: 'Else', sku: 'OLD', price: gbp(3) }, envelope)
+const restores: Act = (shop, { productId }, envelope = now()) =>
+  restoreProduct.run(shop, { productId }, envelope)
+const removes: Act = (shop, { categoryId }, envelope = now()) =>
+  removal.run(shop, { categoryId }, envelope)
+const names: Act = (shop, _, envelope = now()) =>
+  createCategory.run(shop, { name: 'Chairs' }, envelope)
+const renames: Act = (shop, { categoryId }, envelope = now()) =>
+  changeCategory.run(shop, { categoryId, name: 'Chairs' }, envelope)
+const moves: Act = async (shop, { categoryId }, envelope = now()) => {
+  const making = step(envelope, 'making')
+  const made = await createProduct.run(shop, { name: 'Moved', sku: 'M', price: gbp(4) }, making)
   return isRejection(made)
     ? made
-    : changeProduct.run(shop, { productId: made.id, categoryId }, now())
+    : changeProduct.run(shop, { productId: made.id, categoryId }, envelope)
 }
 
 /** The products and categories that are in the shop now, read anew from the log. */
@@ -163,6 +171,19 @@ describe.each(pairs)('while %s, %s', (_, __, slow, quick) => {
       await quick(startProcess(at.log), at)
     }
     const answer = await slow(startProcess(stopping(at.log, nth, when, pause)), at)
+    expect(answer).toBeDefined()
+    expect(await findings(at.log)).toEqual([])
+  })
+})
+
+describe.each(pairs)('where %s and its process dies, and then %s', (_, __, slow, quick) => {
+  it.each(moments)('a repeat keeps the rules, after append %i, %s it', async (nth, when) => {
+    const at = await world()
+    const envelope = now()
+    const dying = startProcess(stopping(at.log, nth, when, dies))
+    await slow(dying, at, envelope).catch(() => undefined)
+    await quick(startProcess(at.log), at)
+    const answer = await slow(startProcess(at.log), at, envelope)
     expect(answer).toBeDefined()
     expect(await findings(at.log)).toEqual([])
   })
