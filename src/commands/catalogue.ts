@@ -93,7 +93,9 @@ interface Change {
 async function prepareChange(shop: Shop, { price, ...input }: Change, envelope: Envelope) {
   const { state } = await shop.products.load(input.productId)
   const voided = product.voidedOf(state)
-  const isMove = state.status === 'listed' && state.categoryId !== input.categoryId
+  // One that is there only now, or again, is in a category that this change has not seen.
+  if (state.status === 'none') return reject('product/not-found', 'There is no such product.')
+  const isMove = state.status === 'deleted' || state.categoryId !== input.categoryId
   const refusal =
     refuseCurrency(shop, price) ??
     (isMove ? await claimCategory(shop, { categoryId: undefined, ...input }, envelope) : undefined)

@@ -2,7 +2,7 @@
 import Type from 'typebox'
 import * as category from '../domain/category.ts'
 import { normalizeName, releaseName } from '../domain/categoryName.ts'
-import { isRejection } from '../domain/rejection.ts'
+import { isRejection, reject } from '../domain/rejection.ts'
 import { multiline, Name } from '../domain/text.ts'
 import { Id, strict } from '../domain/types.ts'
 import { claimCategoryName, nameStream, unusedClaims } from './claims.ts'
@@ -72,16 +72,26 @@ export const changeCategory: Command<typeof ChangeCategory> = {
       shop.categories.load(categoryId),
       shop.categories.handled(categoryId, [commandId]),
     ])
-    const isNew = !handled.has(commandId) && state.status === 'listed'
-    if (!isNew || name === undefined || isSame(name, state.name)) {
-      const changed = await shop.categories.decide(categoryId, envelope, now =>
-        category.change(now, input),
-      )
-      return isRejection(changed) ? changed : accepted(categoryId, changed)
+    if (name === undefined || handled.has(commandId) || !isRename(state, name)) {
+      let needsClaim = false
+      const changed = await shop.categories.decide(categoryId, envelope, now => {
+        // It may have got another name since it was looked at, or only now be there.
+        needsClaim = name !== undefined && isRename(now, name)
+        return needsClaim ? nameFirst() : category.change(now, input)
+      })
+      if (!isRejection(changed)) return accepted(categoryId, changed)
+      if (!needsClaim || name === undefined) return changed
     }
     return rename(shop, { ...input, name }, envelope)
   },
 }
+
+/** Whether a category would get another name, which has to be claimed before. */
+function isRename(state: category.Category, name: string) {
+  return state.status === 'listed' && !isSame(name, state.name)
+}
+
+const nameFirst = () => reject('category/exists', 'Its name has to be claimed first.')
 
 function isSame(one: string, other: string) {
   return normalizeName(one) === normalizeName(other)

@@ -8,7 +8,7 @@ import {
 } from '../../src/commands/catalogue.ts'
 import { changeCategory, createCategory, deleteCategory } from '../../src/commands/categories.ts'
 import { type Answer, step, systemEnvelope } from '../../src/commands/command.ts'
-import { digestOf } from '../../src/commands/ids.ts'
+import { derivedId, digestOf } from '../../src/commands/ids.ts'
 import type { Envelope } from '../../src/commands/ports.ts'
 import { createShop, type Shop } from '../../src/commands/shop.ts'
 import type { Category } from '../../src/domain/category.ts'
@@ -232,6 +232,58 @@ describe('a deleted product', () => {
     await deleteProduct.run(at.shop, { productId: at.productId }, now())
     expect(isRejection(await createsElsewhere(at.shop, at))).toBe(false)
     expect(await restores(at.shop, at)).toMatchObject({ rejected: 'product/sku-taken' })
+  })
+})
+
+describe('what is changed at the moment at which it comes to be', () => {
+  /** Reads at which another process may get in between. */
+  const reads = [1, 2, 3, 4]
+
+  /** A log that lets another process act before a read of a stream. */
+  function interrupted(log: EventStore, nth: number, stream: string, act: () => Promise<unknown>) {
+    let count = 0
+    const interrupt = async (read: string) => {
+      if (read === stream) count += 1
+      if (read === stream && count === nth) await act()
+    }
+    const store: EventStore = {
+      ...log,
+      async readPage(read, from) {
+        await interrupt(read)
+        return log.readPage(read, from)
+      },
+      async endsAt(read, revision) {
+        await interrupt(read)
+        return log.endsAt(read, revision)
+      },
+    }
+    return startProcess(store)
+  }
+
+  it.each(reads)('gets no name without a claim, at read %i', async nth => {
+    const at = await world()
+    const envelope = now()
+    const categoryId = derivedId(envelope.commandId, 'category')
+    const make = async () => {
+      await createCategory.run(startProcess(at.log), { name: 'Desks' }, envelope)
+      await names(startProcess(at.log), at)
+    }
+    const shop = interrupted(at.log, nth, `category-${categoryId}`, make)
+    expect(await changeCategory.run(shop, { categoryId, name: 'Chairs' }, now())).toBeDefined()
+    expect(await findings(at.log)).toEqual([])
+  })
+
+  it.each(reads)('comes into no category without a claim, at read %i', async nth => {
+    const at = await world()
+    const envelope = now()
+    const productId = derivedId(envelope.commandId, 'product')
+    const product = { name: 'New', sku: 'N', price: gbp(5) }
+    const make = () => createProduct.run(startProcess(at.log), product, envelope)
+    const shop = interrupted(at.log, nth, `product-${productId}`, make)
+    const move = { productId, categoryId: at.categoryId }
+    expect(await changeProduct.run(shop, move, now())).toBeDefined()
+    await removes(startProcess(at.log), at)
+    expect(await findings(at.log)).toEqual([])
   })
 })
 
