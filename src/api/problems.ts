@@ -30,6 +30,7 @@ const refusals = {
   'account/username-taken': { status: 409, title: 'Username taken' },
   'account/weak-password': { status: 400, title: 'Weak password' },
   'account/wrong-password': { status: 403, title: 'Wrong password' },
+  'cart/changed': { status: 409, title: 'Cart has changed' },
   'cart/closed': { status: 410, title: 'Cart closed' },
   'cart/empty': { status: 409, title: 'Cart is empty' },
   'cart/item-not-found': { status: 404, title: 'Not in the cart' },

@@ -1,5 +1,5 @@
 // The process of an order: from what its stream says to what other streams must know of it.
-import { checkOut } from '../domain/cart.ts'
+import { checkOut, claimLines } from '../domain/cart.ts'
 import { isDue, type Order, type PlacedOrder } from '../domain/order.ts'
 import { conclude } from '../domain/orderDecisions.ts'
 import { deadlineOf, expire, undecidedLate } from '../domain/orderPayments.ts'
@@ -114,16 +114,17 @@ async function place(at: Step): Promise<Taken> {
     isImported ? false : isClosed(shop, order.customerId),
     claimOpen(at),
   ])
-  const refused = isGone || !isClaimed ? new Set(order.lines.map(line => line.productId)) : promised
-  const concluding = shop.orders.decide(order.orderId, stepOf(at, 'conclude'), state => {
+  const everything = new Set(order.lines.map(line => line.productId))
+  const short = isGone || !isClaimed ? everything : promised
+  // Of two orders from one cart only the first gets its lines: that is decided before either stands.
+  const met = short.size === 0 ? await claimCart(at) : undefined
+  const refused = short.size === 0 && met === undefined ? everything : short
+  const concluded = await shop.orders.decide(order.orderId, stepOf(at, 'conclude'), state => {
     const deadline = deadlineOf(state, cause.at.getTime(), shop)
     return conclude(state, refused, deadline)
   })
-  if (refused.size > 0) return takenBy(await concluding)
-  // With its stock promised it is an order, whoever says so first: its cart need not wait for that.
-  const [concluded, met] = await Promise.all([concluding, emptyCart(at)])
   const taken = takenBy(concluded)
-  return isPlaced(taken.now?.state.status) ? { ...taken, met } : taken
+  return met !== undefined && isPlaced(taken.now?.state.status) ? { ...taken, met } : taken
 }
 
 /** Where an order is whose stock is promised: nobody else has moved it on yet. */
@@ -143,6 +144,17 @@ function takenBy(outcome: Outcome<Order>): Taken {
   return isRejection(outcome) ? { goesOn: false } : { goesOn: true, now: outcome }
 }
 
+/** Takes the lines of an order out of its cart; undefined where they are not in it any more. */
+async function claimCart(at: Step): Promise<bigint[] | undefined> {
+  const { cartId, orderId, lines } = at.order
+  if (cartId === null) return []
+  const outcome = await at.shop.carts.decide(cartId, stepOf(at, 'check-out'), state =>
+    claimLines(state, cartId, orderId, lines),
+  )
+  return isRejection(outcome) ? undefined : positionsOf([outcome])
+}
+
+/** The same of an order that stands: releases before this one placed orders first. */
 async function emptyCart(at: Step): Promise<bigint[]> {
   const { cartId, orderId, lines } = at.order
   if (cartId === null) return []

@@ -1,6 +1,6 @@
 // PlaceOrder: from a cart, or from items named in the request, to an order that is pending.
 import Type, { type Static } from 'typebox'
-import { type CartLine, cart, linesOf } from '../domain/cart.ts'
+import { type CartLine, cart, claimLines, linesOf } from '../domain/cart.ts'
 import { compare, sum, times } from '../domain/money.ts'
 import { refuseMixed } from '../domain/oneCurrency.ts'
 import {
@@ -245,6 +245,13 @@ function asPlaced(order: PlacedOrder) {
   return { status: 'pending', revision: order.expiresAt === null ? 1 : 2 }
 }
 
+/** Why an order from a cart was rejected whose lines were not in it any more. */
+async function refuseChanged(shop: Shop, { cartId, orderId, lines }: PlacedOrder) {
+  if (cartId === null) return undefined
+  const claimed = claimLines((await shop.carts.load(cartId)).state, cartId, orderId, lines)
+  return isRejection(claimed) ? claimed : undefined
+}
+
 async function answer(
   shop: Shop,
   { order, revision, position, envelope }: Advanced & { envelope: Envelope },
@@ -254,7 +261,9 @@ async function answer(
     const closed = await refuseClosed(shop, envelope)
     const unpaid = { ...order, open: await openOrdersOf(shop, envelope) }
     const tooMany = await refuseUnpaid(shop, unpaid, envelope)
-    return closed ?? tooMany ?? (await refuseShort(shop, order.lines, envelope)) ?? outOfStock([])
+    const changed = await refuseChanged(shop, order)
+    const short = await refuseShort(shop, order.lines, envelope)
+    return closed ?? tooMany ?? changed ?? short ?? outOfStock([])
   }
   const { orderId, orderNumber, total, lines } = order
   // Whatever has become of the order since: a retry gets what the first answer was.

@@ -227,3 +227,26 @@ export function checkOut(
   const bought = lines.map(({ productId, quantity }) => ({ productId, quantity }))
   return [{ type: 'CartCheckedOut', data: { cartId, orderId, lines: bought } }]
 }
+
+/**
+ * The same before the order stands: what has been ordered or taken out meanwhile is not bought a
+ * second time.
+ */
+export function claimLines(
+  state: Cart,
+  cartId: string,
+  orderId: string,
+  lines: readonly Bought[],
+): Decision<CartEvent> {
+  const isDone = state.status === 'open' && state.checkedOut.includes(orderId)
+  if (!isDone && !hasPieces(state, lines)) {
+    const detail = 'What was in the cart has been ordered or changed meanwhile: look at it again.'
+    return reject('cart/changed', detail)
+  }
+  return checkOut(state, cartId, orderId, lines)
+}
+
+function hasPieces(state: Cart, lines: readonly Bought[]): boolean {
+  const held = new Map(linesOf(state).map(line => [line.productId, line.quantity]))
+  return lines.every(({ productId, quantity }) => (held.get(productId) ?? 0) >= quantity)
+}

@@ -12,6 +12,7 @@ export type RejectionCode =
   | 'account/username-taken'
   | 'account/weak-password'
   | 'account/wrong-password'
+  | 'cart/changed'
   | 'cart/closed'
   | 'cart/empty'
   | 'cart/item-not-found'

@@ -1,0 +1,106 @@
+// Orders of the same cart at the same moment, in two processes: what is in it is bought once.
+import { describe, expect, it } from 'vitest'
+import { advanceOrder } from '../../src/commands/advanceOrder.ts'
+import { addToCart } from '../../src/commands/cart.ts'
+import { createProduct } from '../../src/commands/catalogue.ts'
+import { execute, systemEnvelope } from '../../src/commands/command.ts'
+import { derivedId, digestOf, newId } from '../../src/commands/ids.ts'
+import { placeOrder } from '../../src/commands/placeOrder.ts'
+import type { Envelope } from '../../src/commands/ports.ts'
+import { createShop, type Shop } from '../../src/commands/shop.ts'
+import { eventSchemas } from '../../src/domain/events.ts'
+import { isRejection } from '../../src/domain/rejection.ts'
+import { createCodec } from '../../src/eventstore/codec.ts'
+import { memoryEventStore } from '../../src/eventstore/memory.ts'
+import { type EventStore, Unavailable } from '../../src/eventstore/port.ts'
+import { streamCaches } from '../../src/infra/caches.ts'
+import { gbp } from '../support/samples.ts'
+import { testSeals } from '../support/testSeals.ts'
+
+const codec = createCodec(eventSchemas, testSeals())
+const customerId = newId()
+const delivery = { shippingAddress: 'Leeds 1', phoneNumber: '1' }
+
+function startProcess(eventStore: EventStore): Shop {
+  return createShop({
+    eventStore,
+    codec,
+    cache: streamCaches(100),
+    fingerprint: digestOf,
+    clock: { now: () => new Date() },
+    payments: { name: 'none' },
+    currency: 'GBP',
+  } as unknown as Parameters<typeof createShop>[0])
+}
+
+const asCustomer = (): Envelope => ({
+  ...systemEnvelope('test', new Date()),
+  actor: { role: 'customer', id: customerId, roles: ['customer'] },
+})
+
+/** A cart with two pieces of a product of which there are many. */
+async function filledCart() {
+  const log = memoryEventStore()
+  const shop = startProcess(log)
+  const input = { name: 'Lantern', price: gbp(425), stock: 50 }
+  const made = await createProduct.run(shop, input, systemEnvelope('test', new Date()))
+  if (isRejection(made)) throw new Error(made.detail)
+  const item = { productId: made.id, quantity: 2 }
+  const added = await execute(shop, addToCart, item, asCustomer())
+  if (isRejection(added)) throw new Error(added.detail)
+  return { log, productId: made.id }
+}
+
+/** A log that does something before, or instead of, the nth append. */
+function interrupted(log: EventStore, nth: number, act: () => Promise<unknown>): EventStore {
+  let appends = 0
+  return {
+    ...log,
+    async append(...asked) {
+      appends += 1
+      if (appends === nth) await act()
+      return log.append(...asked)
+    },
+  }
+}
+
+async function piecesSold(log: EventStore): Promise<number> {
+  let pieces = 0
+  for await (const { type, data } of log.readAll()) {
+    if (type === 'StockReserved') pieces += Number(data.quantity)
+    if (type === 'ReservationReleased') pieces -= Number(data.quantity)
+  }
+  return pieces
+}
+
+// The number, the order, its stock, the cart, its placing.
+const appends = [1, 2, 3, 4, 5]
+
+describe('two orders of one cart', () => {
+  it.each(appends)('buy what is in it once, where they meet at append %i', async nth => {
+    const { log } = await filledCart()
+    const other = () => placeOrder.run(startProcess(log), delivery, asCustomer())
+    const shop = startProcess(interrupted(log, nth, other))
+    const answer = await placeOrder.run(shop, delivery, asCustomer())
+    expect(await piecesSold(log)).toBe(2)
+    // The cart is claimed by the fourth append: whoever comes after that finds it empty.
+    if (nth <= 4) expect(answer).toMatchObject({ rejected: 'cart/changed' })
+    else expect(answer).toMatchObject({ result: { status: 'pending' } })
+  })
+
+  it('leave nothing half done where the first one dies with the cart in its hands', async () => {
+    const { log } = await filledCart()
+    const dies = async () => {
+      throw new Unavailable('the process has died')
+    }
+    const envelope = asCustomer()
+    const dying = startProcess(interrupted(log, 5, dies))
+    await placeOrder.run(dying, delivery, envelope).catch(() => undefined)
+    const second = await placeOrder.run(startProcess(log), delivery, asCustomer())
+    expect(second).toMatchObject({ rejected: 'cart/empty' })
+    const orderId = derivedId(envelope.commandId, 'order')
+    const done = await advanceOrder(startProcess(log), orderId, systemEnvelope('sweep', new Date()))
+    expect(done?.order.status).toBe('pending')
+    expect(await piecesSold(log)).toBe(2)
+  })
+})
