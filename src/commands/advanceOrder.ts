@@ -116,7 +116,7 @@ async function place(at: Step): Promise<Taken> {
   ])
   const everything = new Set(order.lines.map(line => line.productId))
   const short = isGone || !isClaimed ? everything : promised
-  // Of two orders from one cart only the first gets its lines: that is decided before either stands.
+  // Of two orders from one cart only the first gets its lines: decided before either stands.
   const met = short.size === 0 ? await claimCart(at) : undefined
   const refused = short.size === 0 && met === undefined ? everything : short
   const concluded = await shop.orders.decide(order.orderId, stepOf(at, 'conclude'), state => {

@@ -4,9 +4,16 @@ import { hash } from 'node:crypto'
 import { v7 } from 'uuid'
 import { randomSupply } from '../kit/randomSupply.ts'
 
-const takeRandom = randomSupply(16)
+let takeRandom = randomSupply(16)
 let lastMs = 0
 let sequence = 0
+
+/** Forgets which ids were given, as a process that has just begun: what is simulated begins so. */
+export function startIds(): void {
+  takeRandom = randomSupply(16)
+  lastMs = 0
+  sequence = 0
+}
 
 /** A new UUIDv7; of those of one process a later one is greater. */
 export function newId(): string {

@@ -1,0 +1,46 @@
+// Who follows orders live hears of each change to their own, once and in order, and nothing else.
+import { type Check, type Follower, type LogEvent, named, type Report } from './evidence.ts'
+import type { OrderBook } from './orders.ts'
+
+const told = new Set(['OrderPaid', 'OrderShipped', 'OrderCancelled'])
+
+export function liveChecks(book: OrderBook, report: Report): Check {
+  const due: LogEvent[] = []
+  return {
+    see(event) {
+      if (told.has(event.type) && event.stream.startsWith('order-')) due.push(event)
+    },
+    conclude({ live = [], isAtRest }) {
+      for (const follower of live) {
+        heard(follower, book, report)
+        if (isAtRest) missed(follower, { book, due }, report)
+      }
+    },
+  }
+}
+
+function heard({ name, customerId, heard: all }: Follower, book: OrderBook, report: Report): void {
+  let last = 0
+  for (const { position, orderId } of all) {
+    if (position <= last) {
+      report('live messages come once and in order', `${name} heard ${position} after ${last}.`)
+    }
+    last = position
+    if (book.orders.get(orderId)?.customerId === customerId) continue
+    report('nobody hears of orders of others', `${name} heard of order ${orderId}.`)
+  }
+}
+
+function missed(
+  { name, customerId, since, heard: all }: Follower,
+  { book, due }: { book: OrderBook; due: readonly LogEvent[] },
+  report: Report,
+): void {
+  const positions = new Set(all.map(({ position }) => position))
+  for (const event of due) {
+    const order = book.orders.get(event.stream.slice('order-'.length))
+    const isMine = order?.customerId === customerId && event.position > since
+    if (!isMine || positions.has(event.position)) continue
+    report('no live message is lost', `${name} did not hear of ${named(event)}.`)
+  }
+}

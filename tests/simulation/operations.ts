@@ -1,0 +1,147 @@
+// Everything that can be asked of a process: the commands of the shop, and what is made of several.
+import type { TObject } from 'typebox'
+import { Value } from 'typebox/value'
+import * as cart from '../../src/commands/cart.ts'
+import * as catalogue from '../../src/commands/catalogue.ts'
+import * as categories from '../../src/commands/categories.ts'
+import { type Answer, accepted, type Command, execute } from '../../src/commands/command.ts'
+import * as customer from '../../src/commands/customer.ts'
+import { erasePerson } from '../../src/commands/erasure.ts'
+import * as images from '../../src/commands/images.ts'
+import * as ledger from '../../src/commands/importLedger.ts'
+import { importProduct, type ProductRow } from '../../src/commands/importProduct.ts'
+import { confirmRefund } from '../../src/commands/manualRefunds.ts'
+import { mergeCart } from '../../src/commands/mergeCart.ts'
+import * as order from '../../src/commands/order.ts'
+import { placeOrder } from '../../src/commands/placeOrder.ts'
+import type { Envelope } from '../../src/commands/ports.ts'
+import { refundOrder } from '../../src/commands/refundOrder.ts'
+import { isRejection } from '../../src/domain/rejection.ts'
+import type { Services, ShopProcess } from './shopNode.ts'
+import { guestCartIdOf } from './workload/known.ts'
+
+type On = ShopProcess & { services: Services }
+type Input = Readonly<Record<string, unknown>>
+export type Operation = (on: On, input: Input, envelope: Envelope) => Promise<Answer | undefined>
+
+/** A command as the routes publish it: what does not fit its schema never reaches it. */
+function published<Schema extends TObject>(command: Command<Schema>): [string, Operation] {
+  return [
+    command.name,
+    ({ shop }, input, envelope) => {
+      if (!Value.Check(command.input, input)) {
+        throw new Error(`the workload asks for ${command.name} with ${JSON.stringify(input)}`)
+      }
+      return execute(shop, command, input, envelope)
+    },
+  ]
+}
+
+/** Done, where it is not about one stream. */
+function done(id: string, position = 0n): Answer {
+  return accepted(id, { revision: -1, position, replayed: false })
+}
+
+const signIn: Operation = async ({ shop }, { guest }, envelope) => {
+  const { actor } = envelope
+  if (actor.role === 'anonymous') return undefined
+  const from = guestCartIdOf(String(guest))
+  const position = await mergeCart(shop, { from, customerId: actor.id }, envelope)
+  return done(actor.id, position)
+}
+
+const importRow: Operation = async ({ shop }, input, envelope) => {
+  const row = await importProduct(shop, input as unknown as ProductRow, envelope)
+  return isRejection(row) ? row : done(row.productId)
+}
+
+const erase: Operation = async ({ shop, services, process }, input, envelope) => {
+  const { world, erased, server } = services
+  const customerId = String(input.customerId)
+  const write = (key: string, work: () => void) => world.call(process, { kind: 'write', key }, work)
+  const orderIds = server
+    .rowsOf('orders')
+    .flatMap(row => (row.customer_id === customerId ? [String(row.order_id)] : []))
+  const services_ = {
+    accounts: { forget: () => write('forget', () => void erased.add(customerId)) },
+    erasures: {
+      assertWritable: () => write('erasure list', () => undefined),
+      add: () => write('erasure list', () => undefined),
+    },
+  }
+  const cancelOpen = input.cancelOpen === true
+  const outcome = await erasePerson(
+    shop,
+    services_ as unknown as Parameters<typeof erasePerson>[1],
+    { customerId, envelope, orderIds, cancelOpen },
+  )
+  return typeof outcome === 'bigint' ? done(customerId, outcome) : outcome
+}
+
+/** What a process shows of a stream. */
+const read: Operation = async ({ shop }, { stream }) => {
+  const [category, id] = splitAtDash(String(stream))
+  if (category === 'stock') {
+    const { state, revision, position } = await shop.stock.load(id)
+    const shown = { onHand: state.onHand, reserved: state.reservedTotal }
+    return accepted(id, { revision, position, replayed: false }, shown)
+  }
+  const repository = { cart: shop.carts, order: shop.orders, product: shop.products }[category]
+  if (repository === undefined) return undefined
+  const { revision, position } = await repository.load(id)
+  return accepted(id, { revision, position, replayed: false })
+}
+
+function splitAtDash(stream: string): ['cart' | 'order' | 'product' | 'stock', string] {
+  const at = stream.indexOf('-')
+  return [stream.slice(0, at) as 'cart', stream.slice(at + 1)]
+}
+
+const noProducts = async () => 0
+
+/** By name, as requests name them. */
+export const operations: Readonly<Record<string, Operation>> = {
+  ...Object.fromEntries([
+    published(cart.addToCart),
+    published(cart.changeCartItem),
+    published(cart.removeFromCart),
+    published(cart.clearCart),
+    published(catalogue.createProduct),
+    published(catalogue.changeProduct),
+    published(catalogue.deleteProduct),
+    published(catalogue.restoreProduct),
+    published(catalogue.countStock),
+    published(catalogue.adjustStock),
+    published(categories.createCategory),
+    published(categories.changeCategory),
+    published(categories.deleteCategory(noProducts)),
+    published(customer.registerCustomer),
+    published(customer.changeProfile),
+    published(customer.moveAddress),
+    published(customer.grantRole),
+    published(customer.revokeRole),
+    published(customer.changeUser),
+    published(images.addProductImage),
+    published(images.removeProductImage),
+    published(images.setCategoryImage),
+    published(images.removeCategoryImage),
+    published(ledger.importProduct),
+    published(ledger.bookOpeningStock),
+    published(ledger.importOrder),
+    published(ledger.importReturn),
+    published(ledger.importCreditNote),
+    published(ledger.recordDocument),
+    published(confirmRefund),
+    published(placeOrder),
+    published(order.payOrder),
+    published(order.cancelOrder),
+    published(refundOrder),
+    published(order.archiveOrder),
+    published(order.changeOrderDelivery),
+    published(order.updateOrderStatus),
+  ]),
+  EraseCustomer: erase,
+  SignIn: signIn,
+  ImportRow: importRow,
+  read,
+}

@@ -1,0 +1,98 @@
+// Shrinks a run that breaks a promise: leaves out commands, and faults that have struck, as long as
+// the same promise is broken.
+import { type RunOptions, run } from './run.ts'
+import { realNow } from './virtualTime.ts'
+import type { Plan, Request } from './workload/plan.ts'
+
+export interface Shrunk {
+  plan: Plan
+  /** The strikes that are left. */
+  only: readonly string[]
+  /** What is broken in the end. */
+  says: string
+  promise: string
+}
+
+/** More would take longer than to look at what is left. */
+const runsMax = 250
+const secondsMax = 60
+
+/** The shortest run that was found to break the same promise; undefined where none is broken. */
+export async function shrink(
+  plan: Plan,
+  options: RunOptions & { seconds?: number | undefined } = {},
+): Promise<Shrunk | undefined> {
+  const end = realNow() + (options.seconds ?? secondsMax) * 1_000
+  const first = await run(plan, options)
+  const promise = first.findings[0]?.promise
+  if (promise === undefined) return undefined
+  let runs = 0
+  const fails = async (requests: readonly Request[], only: readonly string[] | undefined) => {
+    runs += 1
+    if (runs > runsMax || realNow() > end) return undefined
+    const strikes = only === undefined ? {} : { only: new Set(only) }
+    const outcome = await run({ ...plan, requests }, { ...options, ...strikes })
+    return outcome.findings.some(each => each.promise === promise) ? outcome : undefined
+  }
+  let requests = await fewer(
+    plan.requests,
+    async left => (await fails(left, undefined)) !== undefined,
+  )
+  const { struck } = await run({ ...plan, requests }, options)
+  const only = await fewer(struck, async left => (await fails(requests, left)) !== undefined)
+  requests = await fewer(requests, async left => (await fails(left, only)) !== undefined)
+  const shrunk = { ...plan, requests }
+  const last = await run(shrunk, { ...options, only: new Set(only) })
+  const finding = last.findings.find(each => each.promise === promise)
+  // Where the strikes alone do not do it, all of the seed do.
+  if (finding === undefined)
+    return { plan, only: first.struck, says: first.findings[0]?.says ?? '', promise }
+  return { plan: shrunk, only, says: finding.says, promise }
+}
+
+/** Leaves out parts of a list, ever smaller ones, as long as what is left still fails. */
+async function fewer<T>(
+  all: readonly T[],
+  fails: (left: readonly T[]) => Promise<boolean>,
+): Promise<readonly T[]> {
+  let left = all
+  if (left.length > 0 && (await fails([]))) return []
+  for (
+    let size = Math.ceil(left.length / 2);
+    size >= 1;
+    size = size === 1 ? 0 : Math.ceil(size / 2)
+  ) {
+    for (let from = 0; from < left.length; ) {
+      const without = [...left.slice(0, from), ...left.slice(from + size)]
+      if (without.length < left.length && (await fails(without))) left = without
+      else from += size
+    }
+  }
+  return left
+}
+
+/** A shrunk run as a test that can be put into a file of tests/simulation. */
+export function asTest({ plan, only, says, promise }: Shrunk): string {
+  const keys = plan.requests.map(({ key }) => key)
+  const list = (items: readonly string[]) =>
+    items.map(each => `      ${JSON.stringify(each)},`).join('\n')
+  const steps = plan.requests.map(
+    ({ at, by, name, input }) => `    // ${at} ms: ${by} asks for ${name} ${JSON.stringify(input)}`,
+  )
+  return [
+    `  it('seed ${plan.seed}: ${promise}', async () => {`,
+    `    // ${says}`,
+    ...steps,
+    `    const keys = new Set([`,
+    list(keys),
+    `    ])`,
+    `    const only = new Set([`,
+    list(only),
+    `    ])`,
+    `    const plan = planOf(${plan.seed})`,
+    `    const requests = plan.requests.filter(({ key }) => keys.has(key))`,
+    `    const { findings } = await run({ ...plan, requests }, { only })`,
+    `    expect(findings).toEqual([])`,
+    `  })`,
+  ].join('\n')
+}

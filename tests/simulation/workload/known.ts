@@ -1,0 +1,78 @@
+// What the makers of a workload know so far: who is there, and what there may be by then.
+import { derivedId, idOf } from '../../../src/commands/ids.ts'
+import type { Actor, Role } from '../../../src/domain/types.ts'
+import type { Random } from '../../support/random.ts'
+
+export interface Person {
+  name: string
+  actor: Exclude<Actor, { role: 'anonymous' }>
+}
+
+/** Somebody asks for something: all of it is plain JSON, so that it can be printed. */
+export interface Asked {
+  name: string
+  input: Readonly<Record<string, unknown>>
+  /** Name of a person, or of a guest's cart. */
+  by: string
+  /** The revision that they have seen. */
+  expectedRevision?: number
+}
+
+export interface Known {
+  random: Random
+  customers: readonly string[]
+  /** All products, the one in greatest demand first. */
+  products: string[]
+  /** SKUs that are fought over. */
+  skus: readonly string[]
+  categories: string[]
+  images: { of: string; imageId: string }[]
+  orders: { orderId: string; by: string }[]
+  refunds: { orderId: string; refundId: string }[]
+}
+
+/** One kind of thing that is asked for. */
+export interface Maker {
+  /** Of the command, or of what is made of several. */
+  name: string
+  /** How often, compared with others. */
+  weight: number
+  /** Undefined where there is nothing yet that it could be about. */
+  make(known: Known): Omit<Asked, 'name'> | undefined
+  /** Learns what there will be, once the id of the command is known. */
+  learn?(known: Known, commandId: string, asked: Asked): void
+}
+
+const staff: readonly [string, Role][] = [
+  ['admin', 'admin'],
+  ['support', 'support'],
+  ['warehouse', 'warehouse'],
+]
+export const customerNames = ['ann', 'bob', 'cleo', 'dan']
+
+export const personId = (name: string) => idOf('person', name)
+
+/** Everybody, by name; guests and the shop itself are not among them. */
+export const people: ReadonlyMap<string, Person> = new Map(
+  [...staff, ...customerNames.map(name => [name, 'customer'] as const)].map(([name, role]) => {
+    const roles: Role[] = role === 'customer' ? ['customer'] : ['customer', role]
+    return [name, { name, actor: { role, id: personId(name), roles } }]
+  }),
+)
+
+/** The id of a command, as it follows from whose it is and from its key. */
+export const commandIdOf = (by: string, name: string, key: string) => idOf('key', by, name, key)
+export const guestCartIdOf = (by: string) => idOf('guest-cart', by)
+
+export function pick<T>(random: Random, options: readonly T[]): T | undefined {
+  return options[random.between(0, Math.max(0, options.length - 1))]
+}
+
+/** Mostly the first one, for which everybody fights. */
+export function hot<T>(random: Random, options: readonly T[]): T | undefined {
+  return random.next() < 0.6 ? options[0] : pick(random, options)
+}
+
+export const productIdOf = (commandId: string) => derivedId(commandId, 'product')
+export const orderIdOf = (commandId: string) => derivedId(commandId, 'order')
+export const categoryIdOf = (commandId: string) => derivedId(commandId, 'category')

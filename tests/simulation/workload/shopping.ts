@@ -1,0 +1,148 @@
+// What customers and guests ask for: carts, orders, payments.
+import { derivedId } from '../../../src/commands/ids.ts'
+import { hot, type Known, type Maker, orderIdOf, pick } from './known.ts'
+
+const guests = ['guest-1', 'guest-2']
+const delivery = { shippingAddress: '1 High Street, London', phoneNumber: '020 7946 0000' }
+
+function shopper({ random, customers }: Known): string {
+  return (random.next() < 0.85 ? pick(random, customers) : pick(random, guests)) ?? 'ann'
+}
+
+/** An order of somebody, most likely one of the newest. */
+export function someOrder({ random, orders }: Known) {
+  return pick(random, random.next() < 0.7 ? orders.slice(-4) : orders)
+}
+
+const methods = ['card', 'card', 'card', 'card_late', 'card_needs_action', 'card_declined']
+
+export const shopping: readonly Maker[] = [
+  {
+    name: 'AddToCart',
+    weight: 16,
+    make(known) {
+      const productId = hot(known.random, known.products)
+      if (productId === undefined) return undefined
+      return { input: { productId, quantity: known.random.between(1, 3) }, by: shopper(known) }
+    },
+  },
+  {
+    name: 'ChangeCartItem',
+    weight: 3,
+    make(known) {
+      const productId = hot(known.random, known.products)
+      if (productId === undefined) return undefined
+      return { input: { productId, quantity: known.random.between(1, 4) }, by: shopper(known) }
+    },
+  },
+  {
+    name: 'RemoveFromCart',
+    weight: 2,
+    make(known) {
+      const productId = hot(known.random, known.products)
+      return productId === undefined ? undefined : { input: { productId }, by: shopper(known) }
+    },
+  },
+  { name: 'ClearCart', weight: 1, make: known => ({ input: {}, by: shopper(known) }) },
+  {
+    name: 'SignIn',
+    weight: 2,
+    make({ random, customers }) {
+      // The token of a cart is in one browser.
+      const nth = random.between(0, guests.length - 1)
+      return { input: { guest: guests[nth] }, by: customers[nth % customers.length] ?? 'ann' }
+    },
+  },
+  {
+    name: 'PlaceOrder',
+    weight: 18,
+    make({ random, customers, products }) {
+      const by = pick(random, customers) ?? 'ann'
+      const paymentMethod = random.next() < 0.1 ? 'invoice' : random.pick(['card', 'card_late'])
+      const productId = hot(random, products)
+      const other = pick(random, products)
+      if (random.next() < 0.5 || productId === undefined || other === undefined) {
+        return { input: { ...delivery, paymentMethod, acceptPrices: true }, by }
+      }
+      const items = [...new Set([productId, other].slice(0, random.between(1, 2)))]
+      const wanted = items.map(id => ({ productId: id, quantity: random.between(1, 2) }))
+      return { input: { ...delivery, paymentMethod, items: wanted }, by }
+    },
+    learn({ orders }, commandId, { by }) {
+      orders.push({ orderId: orderIdOf(commandId), by })
+    },
+  },
+  {
+    name: 'PayOrder',
+    weight: 14,
+    make(known) {
+      const order = someOrder(known)
+      if (order === undefined) return undefined
+      const { orderId, by } = order
+      return { input: { orderId, paymentMethod: pick(known.random, methods) }, by }
+    },
+  },
+  {
+    name: 'CancelOrder',
+    weight: 5,
+    make(known) {
+      const order = someOrder(known)
+      if (order === undefined) return undefined
+      const by = known.random.next() < 0.3 ? 'support' : order.by
+      return { input: { orderId: order.orderId, reason: 'Changed my mind.' }, by }
+    },
+  },
+  {
+    name: 'ChangeDelivery',
+    weight: 2,
+    make(known) {
+      const order = someOrder(known)
+      if (order === undefined) return undefined
+      const shippingAddress = `${known.random.between(2, 99)} Low Street, Leeds`
+      return { input: { orderId: order.orderId, shippingAddress }, by: order.by }
+    },
+  },
+  {
+    name: 'ArchiveOrder',
+    weight: 2,
+    make(known) {
+      const order = someOrder(known)
+      return order && { input: { orderId: order.orderId }, by: order.by }
+    },
+  },
+  {
+    name: 'UpdateOrderStatus',
+    weight: 14,
+    make(known) {
+      const order = someOrder(known)
+      if (order === undefined) return undefined
+      const { random } = known
+      const status = random.pick(['shipped', 'shipped', 'delivered', 'paid', 'cancelled'])
+      const tracking = random.next() < 0.3 ? { tracking: `TN-${random.between(1, 99)}` } : {}
+      return { input: { orderId: order.orderId, status, ...tracking }, by: 'admin' }
+    },
+  },
+  {
+    name: 'RefundOrder',
+    weight: 5,
+    make(known) {
+      const order = someOrder(known)
+      if (order === undefined) return undefined
+      const { random } = known
+      const money = { amount: random.between(1, 900), currency: 'GBP' }
+      const some = random.next() < 0.6 ? { amount: money } : {}
+      return { input: { orderId: order.orderId, reason: 'Damaged.', ...some }, by: 'admin' }
+    },
+    learn({ refunds }, commandId, { input }) {
+      refunds.push({ orderId: String(input.orderId), refundId: derivedId(commandId, 'refund') })
+    },
+  },
+  {
+    name: 'ConfirmRefund',
+    weight: 1,
+    make(known) {
+      const refund = pick(known.random, known.refunds)
+      return refund && { input: { ...refund }, by: 'admin' }
+    },
+  },
+]
