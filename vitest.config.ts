@@ -8,6 +8,7 @@ const timeouts = { testTimeout: 30_000, hookTimeout: 60_000, teardownTimeout: 30
 const globalSetup = ['tests/support/globalSetup.ts']
 const processes = ['tests/processes/**/*.test.ts']
 const long = [
+  'tests/simulation/power.test.ts',
   'tests/faults/{postgresSilent,readiness,redisAtStart}.test.ts',
   'tests/security/passwordTries.test.ts',
   'tests/workers/silence.test.ts',

@@ -1,5 +1,5 @@
-// Holds a shop of real processes to its promises: gathers what PostgreSQL, the mail server, live
-// clients and the clients themselves have, and hands it to the auditor. Nothing else of src decides.
+// Holds a shop of real processes to its promises: what PostgreSQL, the mail server, followers and
+// the clients themselves have goes to the auditor. Nothing else of src decides here.
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'

@@ -132,13 +132,6 @@ export const simulatedGuards: readonly Mutant[] = [
     replace: 'const quantity = line.quantity + 0 * before.size',
   },
   {
-    name: 'claim-kept-after-void',
-    promise: 'a command whose claim was given to another does not go on',
-    file: 'src/domain/category.ts',
-    find: '  if (voidedOf(state) !== voided) return lostName()\n',
-    replace: '',
-  },
-  {
     name: 'refunds-forgotten',
     promise: 'a refund that was announced is made, whoever dies meanwhile',
     file: 'src/projections/orderProcesses.ts',
@@ -151,13 +144,6 @@ export const simulatedGuards: readonly Mutant[] = [
     file: 'src/projections/orderProcesses.ts',
     find: 'submitted: true, cart_open }',
     replace: 'cart_open }',
-  },
-  {
-    name: 'unknown-taken-for-lost',
-    promise: 'an append whose answer was lost is not made anew under other ids',
-    file: 'src/commands/plan.ts',
-    find: 'const isFirst = once === true || (waiting.isNew && revision < 0)',
-    replace: 'const isFirst = true',
   },
   {
     name: 'claim-of-first-try',

@@ -27,7 +27,10 @@ export interface Known {
   skus: readonly string[]
   categories: string[]
   images: { of: string; imageId: string }[]
-  orders: { orderId: string; by: string }[]
+  /** Orders, with how many of the usual steps have been asked for: to pay, to ship, to deliver. */
+  orders: { orderId: string; by: string; steps: number }[]
+  /** How often the product in greatest demand is meant. */
+  heat: number
   refunds: { orderId: string; refundId: string }[]
 }
 
@@ -69,8 +72,8 @@ export function pick<T>(random: Random, options: readonly T[]): T | undefined {
 }
 
 /** Mostly the first one, for which everybody fights. */
-export function hot<T>(random: Random, options: readonly T[]): T | undefined {
-  return random.next() < 0.6 ? options[0] : pick(random, options)
+export function hot({ random, products, heat }: Known): string | undefined {
+  return random.next() < heat ? products[0] : pick(random, products)
 }
 
 export const productIdOf = (commandId: string) => derivedId(commandId, 'product')

@@ -45,6 +45,7 @@ export function planOf(seed: number): Plan {
     categories: [],
     images: [],
     orders: [],
+    heat: random.pick([0.5, 0.7, 0.95]),
     refunds: [],
   }
   const opening = openingOf(known)

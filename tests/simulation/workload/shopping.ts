@@ -14,6 +14,13 @@ export function someOrder({ random, orders }: Known) {
   return pick(random, random.next() < 0.7 ? orders.slice(-4) : orders)
 }
 
+/** Mostly one of which so many of the usual steps have been asked for. */
+function orderAfter(known: Known, steps: number) {
+  const { random, orders } = known
+  const waiting = orders.filter(order => order.steps === steps)
+  return random.next() < 0.7 && waiting.length > 0 ? pick(random, waiting) : someOrder(known)
+}
+
 const methods = ['card', 'card', 'card', 'card_late', 'card_needs_action', 'card_declined']
 
 export const shopping: readonly Maker[] = [
@@ -21,7 +28,7 @@ export const shopping: readonly Maker[] = [
     name: 'AddToCart',
     weight: 16,
     make(known) {
-      const productId = hot(known.random, known.products)
+      const productId = hot(known)
       if (productId === undefined) return undefined
       return { input: { productId, quantity: known.random.between(1, 3) }, by: shopper(known) }
     },
@@ -30,7 +37,7 @@ export const shopping: readonly Maker[] = [
     name: 'ChangeCartItem',
     weight: 3,
     make(known) {
-      const productId = hot(known.random, known.products)
+      const productId = hot(known)
       if (productId === undefined) return undefined
       return { input: { productId, quantity: known.random.between(1, 4) }, by: shopper(known) }
     },
@@ -39,7 +46,7 @@ export const shopping: readonly Maker[] = [
     name: 'RemoveFromCart',
     weight: 2,
     make(known) {
-      const productId = hot(known.random, known.products)
+      const productId = hot(known)
       return productId === undefined ? undefined : { input: { productId }, by: shopper(known) }
     },
   },
@@ -56,10 +63,11 @@ export const shopping: readonly Maker[] = [
   {
     name: 'PlaceOrder',
     weight: 18,
-    make({ random, customers, products }) {
+    make(known) {
+      const { random, customers, products } = known
       const by = pick(random, customers) ?? 'ann'
       const paymentMethod = random.next() < 0.1 ? 'invoice' : random.pick(['card', 'card_late'])
-      const productId = hot(random, products)
+      const productId = hot(known)
       const other = pick(random, products)
       if (random.next() < 0.5 || productId === undefined || other === undefined) {
         return { input: { ...delivery, paymentMethod, acceptPrices: true }, by }
@@ -69,16 +77,17 @@ export const shopping: readonly Maker[] = [
       return { input: { ...delivery, paymentMethod, items: wanted }, by }
     },
     learn({ orders }, commandId, { by }) {
-      orders.push({ orderId: orderIdOf(commandId), by })
+      orders.push({ orderId: orderIdOf(commandId), by, steps: 0 })
     },
   },
   {
     name: 'PayOrder',
     weight: 14,
     make(known) {
-      const order = someOrder(known)
+      const order = orderAfter(known, 0)
       if (order === undefined) return undefined
       const { orderId, by } = order
+      order.steps = Math.max(order.steps, 1)
       return { input: { orderId, paymentMethod: pick(known.random, methods) }, by }
     },
   },
@@ -114,10 +123,13 @@ export const shopping: readonly Maker[] = [
     name: 'UpdateOrderStatus',
     weight: 14,
     make(known) {
-      const order = someOrder(known)
-      if (order === undefined) return undefined
       const { random } = known
-      const status = random.pick(['shipped', 'shipped', 'delivered', 'paid', 'cancelled'])
+      const order = orderAfter(known, random.between(1, 2))
+      if (order === undefined) return undefined
+      const usual = order.steps < 2 ? 'shipped' : 'delivered'
+      const other = random.pick(['shipped', 'delivered', 'paid', 'cancelled'])
+      const status = random.next() < 0.75 ? usual : other
+      if (status === usual) order.steps += 1
       const tracking = random.next() < 0.3 ? { tracking: `TN-${random.between(1, 99)}` } : {}
       return { input: { orderId: order.orderId, status, ...tracking }, by: 'admin' }
     },

@@ -19,7 +19,7 @@ function aboutProduct(name: string, weight: number, more: (known: Known) => obje
     name,
     weight,
     make(known) {
-      const productId = hot(known.random, known.products)
+      const productId = hot(known)
       return productId === undefined
         ? undefined
         : { input: { productId, ...more(known) }, by: 'admin' }
@@ -57,7 +57,7 @@ export const staff: readonly Maker[] = [
     name: 'read',
     weight: 9,
     make(known) {
-      const productId = hot(known.random, known.products)
+      const productId = hot(known)
       return productId === undefined
         ? undefined
         : { input: { stream: `stock-${productId}` }, by: 'admin' }
