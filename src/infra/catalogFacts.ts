@@ -54,7 +54,12 @@ const tableFacts = `
     concat_ws(' ',
       format_type(a.atttypid, a.atttypmod),
       case when a.attcollation <> t.typcollation
-        then 'collate ' || (select collname from pg_collation where oid = a.attcollation) end,
+        then 'collate ' || (
+          select concat_ws('.', nullif(n.nspname, 'pg_catalog'), collname)
+          from pg_collation o
+          join pg_namespace n on n.oid = collnamespace
+          where o.oid = a.attcollation
+        ) end,
       case when a.attnotnull then 'not null' end,
       case a.attgenerated when '' then 'default '
         else 'generated ' || a.attgenerated::text || ' ' end
@@ -72,6 +77,10 @@ const constraintFacts = `
     case k.conname when 'events_in_the_log'
       then replace(pg_get_constraintdef(k.oid), ' NOT VALID', '')
       else pg_get_constraintdef(k.oid) end
+      -- Two for each of both tables look at a foreign key.
+      || case when k.contype = 'f'
+          and (select count(*) from pg_trigger where tgconstraint = k.oid) <> 4
+        then ', without its triggers' else '' end
   from relations r
   join pg_constraint k on k.conrelid = r.oid
   where k.contype in ('p', 'u', 'c', 'f', 'x') and not is_of_kysely
@@ -93,7 +102,8 @@ const triggerFacts = `
   join pg_trigger t on t.tgrelid = r.oid
   join pg_proc f on f.oid = t.tgfoid
   -- Those of foreign keys. Of others it is only said that they are internal.
-  where not (t.tgisinternal and f.pronamespace = 'pg_catalog'::regnamespace)
+  where not (t.tgisinternal and f.pronamespace = 'pg_catalog'::regnamespace
+    and t.tgconstraint <> 0 and f.proname like 'RI\\_FKey\\_%')
   union all
   select 'disabled trigger ' || name || '.' || t.tgname, 'of a foreign key'
   from relations r
@@ -154,9 +164,65 @@ const functionFacts = `
   where n.nspname in ${schemas} and t.typtype in ('d', 'e', 'r')
     and not ${isOfExtension('pg_type', 't.oid')}`
 
+// Rows of PostgreSQL's own that nobody has changed are as its first transaction wrote them, and
+// functions in SQL as later ones did before there was an information schema. Those in C are called
+// by number, whatever their row says, and a grant changes it.
+const isChanged = (alias: string, id = 'oid') =>
+  `${alias}.${id} < ${firstOwnId} and ${alias}.xmin <> '1'::xid`
+const clusterMade = `(
+  select max(xmin::text::bigint) from pg_attribute
+  where attrelid = 'information_schema.sql_parts'::regclass
+)`
+
+const builtInFacts = `
+  select 'changed operator ' || o.oid::regoperator::text, o.oprcode::text
+  from pg_operator o
+  where ${isChanged('o')}
+  union all
+  select 'changed aggregate ' || aggfnoid::oid::regprocedure::text, aggtransfn::text
+  from pg_aggregate g
+  where ${isChanged('g', 'aggfnoid')}
+  union all
+  select 'changed function ' || p.oid::regprocedure::text, l.lanname
+  from pg_proc p
+  join pg_language l on l.oid = p.prolang
+  where p.oid < ${firstOwnId} and p.xmin::text::bigint > ${clusterMade}
+    and p.pronamespace = 'pg_catalog'::regnamespace and l.lanname not in ('internal', 'c')
+  union all
+  select 'changed type ' || format_type(t.oid, null), t.typinput::text
+  from pg_type t
+  where ${isChanged('t')} and t.typtype = 'b' and t.typelem = 0
+  union all
+  select 'changed cast from ' || format_type(castsource, null) || ' to '
+    || format_type(casttarget, null), castfunc::text
+  from pg_cast c
+  where ${isChanged('c')}
+  union all
+  select 'changed operator class ' || c.opcname || ' of ' || m.amname, c.opcdefault::text
+  from pg_opclass c
+  join pg_am m on m.oid = c.opcmethod
+  where ${isChanged('c')}
+  union all
+  select 'changed operator in ' || f.opfname || ' ' || a.amopstrategy, a.amopopr::regoperator::text
+  from pg_amop a
+  join pg_opfamily f on f.oid = a.amopfamily
+  where f.oid < ${firstOwnId} and (a.oid >= ${firstOwnId} or a.xmin <> '1'::xid)
+    and not ${isOfExtension('pg_amop', 'a.oid')}
+  union all
+  select 'changed support of ' || f.opfname || ' ' || a.amprocnum, a.amproc::regprocedure::text
+  from pg_amproc a
+  join pg_opfamily f on f.oid = a.amprocfamily
+  where f.oid < ${firstOwnId} and (a.oid >= ${firstOwnId} or a.xmin <> '1'::xid)
+    and not ${isOfExtension('pg_amproc', 'a.oid')}
+  union all
+  select 'operator class ' || n.nspname || '.' || c.opcname, c.opckeytype::regtype::text
+  from pg_opclass c
+  join pg_namespace n on n.oid = c.opcnamespace
+  where c.oid >= ${firstOwnId} and c.opcdefault and not ${isOfExtension('pg_opclass', 'c.oid')}`
+
 const query = `
   with ${relations}, facts (key, definition) as (
-    ${[tableFacts, constraintFacts, triggerFacts, functionFacts].join('\n union all \n')}
+    ${[tableFacts, constraintFacts, triggerFacts, functionFacts, builtInFacts].join('\n union all \n')}
   )
   select key, regexp_replace(definition, '\\s+', ' ', 'g') as definition
   from facts

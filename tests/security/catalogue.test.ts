@@ -6,6 +6,7 @@ import { createPool, type Pool, type Session } from '../../src/infra/database.ts
 import { createSecrets } from '../../src/infra/secrets.ts'
 import { createStateGuard } from '../../src/infra/stateGuard.ts'
 import { Secret } from '../../src/secret.ts'
+import { builtInAttacks } from '../support/builtInAttacks.ts'
 import { catalogAttacks } from '../support/catalogAttacks.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { objectAttacks } from '../support/objectAttacks.ts'
@@ -50,5 +51,14 @@ describe('the catalogue of the database', () => {
   it('is as the migrations make it once all of that is taken back', async () => {
     // Nobody has started a shop here.
     expect(await findings()).toBe('shop.identity: It has 0 rows in the place of one.')
+  })
+
+  // What is changed back stays another row than PostgreSQL came with.
+  it.each(builtInAttacks)('says what was changed in PostgreSQL itself: %s', async (...attack) => {
+    const [, statement, back, finding] = attack
+    await superuser.query(statement)
+    const found = await findings()
+    await superuser.query(back)
+    expect(found).toMatch(finding)
   })
 })
