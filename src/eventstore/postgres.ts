@@ -13,7 +13,15 @@ import {
   Unavailable,
 } from './port.ts'
 import { type AppendRequest, flush, pack } from './postgresAppends.ts'
-import { head, least, pageSize, readAll, readBehind, readBetween } from './postgresReads.ts'
+import {
+  endOfEmptyPage,
+  head,
+  least,
+  pageSize,
+  readAll,
+  readBehind,
+  readBetween,
+} from './postgresReads.ts'
 import { createStreamReads } from './postgresStreamReads.ts'
 import type { Pulse } from './pulse.ts'
 import { followStreamEnds } from './streamEnds.ts'
@@ -130,9 +138,11 @@ async function catchUp(
   { filter, batchSize = pageSize }: SubscribeOptions,
 ): Promise<SubscriptionBatch> {
   const end = await head(pool)
+  if (after >= end) return { events: [], position: after, live: true }
   const upTo = least(end, after + BigInt(batchSize))
-  const events = after < end ? await readBetween(pool, after, upTo, filter) : []
-  return { events, position: upTo > after ? upTo : after, live: upTo >= end }
+  const events = await readBetween(pool, after, upTo, filter)
+  const position = events.length > 0 ? upTo : await endOfEmptyPage(pool, upTo)
+  return { events, position, live: position >= end }
 }
 
 /** At the head one round trip says what is new and how far the log goes. */

@@ -33,6 +33,10 @@ const readNext = {
   name: 'eventstore_read_next',
   text: `select ${columns} ${order} position > $1 order by position limit $2`,
 }
+const readNextPosition = {
+  name: 'eventstore_read_next_position',
+  text: `select position ${order} position > $1 order by position limit 1`,
+}
 const readRange = {
   name: 'eventstore_read_range',
   text: `select ${columns} ${order} position > $1 and position <= $2 order by position`,
@@ -72,9 +76,19 @@ export async function* readAll(
   const end = await head(pool)
   while (after < end) {
     const upTo = least(end, after + BigInt(pageSize))
-    yield* await readBetween(pool, after, upTo, options.filter)
-    after = upTo
+    const page = await readBetween(pool, after, upTo, options.filter)
+    yield* page
+    after = page.length > 0 ? upTo : await endOfEmptyPage(pool, upTo)
   }
+}
+
+/**
+ * How far a page goes that has no events: up to the next event of the log. Appends leave no gaps,
+ * but a row that somebody has put far above the others must not make reading it take for ever.
+ */
+export async function endOfEmptyPage(pool: Pool, upTo: bigint): Promise<bigint> {
+  const [next] = await ask<{ position: bigint }>(pool, readNextPosition, [upTo])
+  return next === undefined ? upTo : next.position - 1n
 }
 
 /** Positions are gapless and in commit order, so a range of them is complete once it is visible. */
@@ -140,8 +154,10 @@ class ReadEvent implements RecordedEvent {
     this.#recordedAt = row.recorded_at
   }
 
+  /** Of a time that no append writes (infinity, before Christ) the chain says that it was changed. */
   get recordedAt(): Date {
-    return new Date(this.#recordedAt)
+    const time = new Date(this.#recordedAt)
+    return Number.isNaN(time.getTime()) ? new Date(0) : time
   }
 }
 

@@ -203,7 +203,8 @@ const builtInFacts = `
   join pg_am m on m.oid = c.opcmethod
   where ${isChanged('c')}
   union all
-  select 'changed operator in ' || f.opfname || ' ' || a.amopstrategy, a.amopopr::regoperator::text
+  select 'changed operator in ' || f.opfname || ' ' || a.amopstrategy,
+    a.amopopr::regoperator::text
   from pg_amop a
   join pg_opfamily f on f.oid = a.amopfamily
   where f.oid < ${firstOwnId} and (a.oid >= ${firstOwnId} or a.xmin <> '1'::xid)

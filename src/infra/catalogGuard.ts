@@ -77,7 +77,7 @@ async function* settingFindings(session: Session): AsyncGenerator<StateFinding> 
         || '.*_preload_libraries|role|session_authorization|transform_null_equals|array_nulls|'
         || 'check_function_bodies|default_table_access_method|default_transaction_read_only|'
         || 'allow_system_table_mods|fsync|full_page_writes|synchronous_commit|'
-        || 'datestyle|intervalstyle|bytea_output|zero_damaged_pages|ignore_checksum_failure|ignore_system_indexes|'
+        || 'zero_damaged_pages|ignore_checksum_failure|ignore_system_indexes|'
         || 'standard_conforming_strings)$')
       and setting !~* '^synchronous_commit=(on|local|remote_\\w+)$'
     union all

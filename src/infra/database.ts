@@ -77,6 +77,8 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
       '-c search_path=readmodel,shop,public',
       '-c pg_trgm.word_similarity_threshold=0.5',
       '-c jit=off',
+      // Times are read as text; others can set another form for a database or a role.
+      '-c DateStyle=ISO',
       `-c idle_session_timeout=${idleSessionMs}`,
       ...Object.entries(serverKeepAlive).map(([name, value]) => `-c ${name}=${value}`),
     ].join(' '),

@@ -68,11 +68,4 @@ export const builtInAttacks: readonly [string, string, string, RegExp][] = [
     `update pg_type set typinput = 'int8in'::regproc where typname = 'int8'`,
     /changed type bigint/,
   ],
-  [
-    'how dates are told',
-    `do $$ begin execute format(
-       'alter database %I set datestyle = ''SQL, DMY''', current_database()); end $$`,
-    `do $$ begin execute format('alter database %I reset datestyle', current_database()); end $$`,
-    /setting DateStyle=/i,
-  ],
 ]

@@ -57,6 +57,11 @@ export const logAttacks: readonly Attack[] = [
   ['an event below position 0', () => [open, addStock('-7')], /position -7, stock-/],
   ['events far below 0', () => [open, grant('-1'), addStock('-2')], /position -1, [\s\S]*-2, /],
   ['a negative revision', () => [open, at('revision = -1')], /changed[\s\S]*revisions/, /changed/],
+  [
+    'an event far above the others',
+    () => [grant('9223372036854775807')],
+    /unsealed.*the shop has[\s\S]*positions have no gap/,
+  ],
   ['an event at the head: a role', () => [grant(atHead)], /unsealed.*the shop has/],
   ['an event at the head: stock', () => [addStock(atHead)], /unsealed/],
   [
@@ -90,6 +95,14 @@ export const logAttacks: readonly Attack[] = [
     /changed/,
     /changed/,
   ],
+  ...['infinity', '-infinity', '0044-03-15 BC'].map(
+    (time): Attack => [
+      `recorded_at, as ${time}`,
+      () => [at(`recorded_at = '${time}'`)],
+      /changed/,
+      /changed/,
+    ],
+  ),
   ['the id', () => [at('event_id = gen_random_uuid()')], /changed/, /changed/],
   ['the stream', () => [at(`stream = 'order-${randomUUID()}'`)], /changed/, /changed/],
   [
