@@ -47,6 +47,11 @@ export interface Accounts {
    * password has been changed meanwhile.
    */
   changePassword(change: PasswordChange): Promise<boolean>
+  /**
+   * Whether this still is the password. Where a session was opened before it is asked, a change
+   * that it does not see ends that session.
+   */
+  hasPassword(account: Account): Promise<boolean>
   /** Ends a move to another address: the account has this one, which is the one in the log. */
   settleEmail(customerId: string, email: string): Promise<void>
   /** Accounts whose move was begun so long ago and not ended: its process has died. */

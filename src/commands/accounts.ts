@@ -71,7 +71,13 @@ export async function logIn(
       : await isPasswordOf(shop, services, account, password)
   if (account === undefined || !isRight) return invalidCredentials()
   if (!account.confirmed && !(await recover(shop, services, account))) return invalidCredentials()
-  return account.disabled ? disabled() : startSession(shop, services, account.customerId, device)
+  if (account.disabled) return disabled()
+  const { customerId } = account
+  const session = await services.sessions.open(customerId, device)
+  // What is changed while it is being verified ends the sessions that are there by then.
+  if (await accounts.hasPassword(account)) return signedIn(shop, services, customerId, session)
+  await services.sessions.close(session.family)
+  return invalidCredentials()
 }
 
 /**

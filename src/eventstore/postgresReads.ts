@@ -154,7 +154,7 @@ class ReadEvent implements RecordedEvent {
     this.#recordedAt = row.recorded_at
   }
 
-  /** Of a time that no append writes (infinity, before Christ) the chain says that it was changed. */
+  /** A time that no append writes (infinity, before Christ) is not the one that was signed. */
   get recordedAt(): Date {
     const time = new Date(this.#recordedAt)
     return Number.isNaN(time.getTime()) ? new Date(0) : time

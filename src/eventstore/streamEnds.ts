@@ -31,13 +31,24 @@ const streamsMax = 20_000
 const readTail = {
   name: 'eventstore_read_tail',
   text: `select stream, revision, position from eventstore.events
-    where position > $1 order by position limit ${tailMax + 1}`,
+    where position >= $1 order by position limit ${tailMax + 2}`,
 }
 
 interface TailRow extends Record<string, unknown> {
   stream: string
   revision: bigint
   position: bigint
+}
+
+/**
+ * What was appended behind a position; undefined where that is too much, and where the log does not
+ * reach that far any more: it would seem to have nothing new for long.
+ */
+async function readBehind(pool: Pool, after: bigint): Promise<TailRow[] | undefined> {
+  const found = await ask<TailRow>(pool, readTail, [after])
+  const isThere = after === 0n || found[0]?.position === after
+  const tail = found.filter(({ position }) => position > after)
+  return isThere && tail.length <= tailMax ? tail : undefined
 }
 
 /**
@@ -78,9 +89,9 @@ export function followStreamEnds(pool: Pool): StreamEnds {
     async refresh() {
       if (seen === undefined) return false
       const [after, began] = [seen, era]
-      const tail = await ask<TailRow>(pool, readTail, [after])
+      const tail = await readBehind(pool, after)
       if (era !== began) return false
-      if (tail.length > tailMax) {
+      if (tail === undefined) {
         forget()
         return false
       }

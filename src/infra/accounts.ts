@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto'
 import type { Account, Accounts, NewAccount, Traces } from '../commands/accountPorts.ts'
 import { type Pool, rows, type Statement } from './database.ts'
+import { passwordChanges } from './passwordChanges.ts'
 import { boundHash, openPassword } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
 
@@ -95,36 +96,6 @@ const setDisabled: Statement = {
   name: 'accounts_set_disabled',
   text: `update shop.accounts set disabled = $2 where customer_id = $1 returning ${columns}`,
 }
-/** Whoever wanted another address may have known the password of before: they have to ask again. */
-export const dropWanted = `delete from shop.email_changes e
-      using changed c
-      join shop.accounts a using (customer_id)
-      where e.customer_id = c.customer_id and a.moving_since is null`
-const replacePassword: Statement = {
-  name: 'accounts_replace_password',
-  text: `with changed as (
-      update shop.accounts
-      set password_hash = $3
-      where customer_id = $1 and password_hash = $2
-      returning ${columns}
-    ), voided as (
-      update shop.password_resets r
-      set ended_at = now()
-      from changed c
-      where r.customer_id = c.customer_id and r.ended_at is null
-    ), ended as (
-      update shop.sessions s
-      set revoked_at = now()
-      from changed c
-      where s.customer_id = c.customer_id and s.family <> $4 and s.revoked_at is null
-    ), unwanted as (
-      ${dropWanted}
-    ), told as (
-      insert into shop.mails (event_id, template, account, customer_id)
-      select gen_random_uuid(), 'password-changed', true, customer_id from changed
-    )
-    select ${columns} from changed`,
-}
 // Where somebody else has the address by now, the account keeps the one that it has.
 const settleEmail: Statement = {
   name: 'accounts_settle_email',
@@ -198,15 +169,7 @@ export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
     findByRequest: requestedBy => find(findByRequest, requestedBy),
     setDisabled: async (customerId, disabled) =>
       (await ask(setDisabled, [customerId, disabled])).length > 0,
-    changePassword: async ({ customerId, old, next, keep }) =>
-      (
-        await ask(replacePassword, [
-          customerId,
-          boundHash(secrets, customerId, old.hash, old.number),
-          boundHash(secrets, customerId, next.hash, next.number),
-          keep,
-        ])
-      ).length > 0,
+    ...passwordChanges(pool, secrets),
     ...addressMoves(ask, secrets),
     digestOf: email => emailDigest(secrets, email),
     async forget(customerId) {

@@ -221,9 +221,10 @@ const builtInFacts = `
   join pg_namespace n on n.oid = c.opcnamespace
   where c.oid >= ${firstOwnId} and c.opcdefault and not ${isOfExtension('pg_opclass', 'c.oid')}`
 
+const allFacts = [tableFacts, constraintFacts, triggerFacts, functionFacts, builtInFacts]
 const query = `
   with ${relations}, facts (key, definition) as (
-    ${[tableFacts, constraintFacts, triggerFacts, functionFacts, builtInFacts].join('\n union all \n')}
+    ${allFacts.join('\n union all \n')}
   )
   select key, regexp_replace(definition, '\\s+', ' ', 'g') as definition
   from facts

@@ -1,10 +1,6 @@
 // Tokens that are mailed, of which an account gets so many an hour.
 import { type Pool, rows, type Statement, transaction } from './database.ts'
-
-const lockAccount: Statement = {
-  name: 'accounts_lock',
-  text: 'select customer_id from shop.accounts where customer_id = $1 for update',
-}
+import { lockAccount } from './passwordChanges.ts'
 
 /** The second at which a token ends that is issued now: part of what it is authenticated for. */
 export function endOf(ttlSeconds: number): number {
@@ -25,7 +21,7 @@ export async function issueAlone(
   issue: { statement: Statement; values: unknown[] },
 ): Promise<boolean> {
   const issued = await transaction(pool, async session => {
-    await rows(session, lockAccount, [customerId])
+    await lockAccount(session, customerId)
     return rows(session, issue.statement, issue.values)
   })
   return issued.length > 0

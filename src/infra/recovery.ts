@@ -1,9 +1,10 @@
 // Forgotten passwords: reset tokens, of which digests are kept, and the mails that carry them.
 import { randomUUID } from 'node:crypto'
 import type { MailSubject, Recovery, ResetToken } from '../commands/accountPorts.ts'
-import { dropWanted, emailDigest } from './accounts.ts'
-import { type Pool, rows, type Statement } from './database.ts'
+import { emailDigest } from './accounts.ts'
+import { type Pool, rows, type Statement, transaction } from './database.ts'
 import { endOf, endsAt, issueAlone } from './mailedTokens.ts'
+import { dropWanted, lockAccount } from './passwordChanges.ts'
 import { authenticated, digestOf, isAuthentic, newSecret } from './randomSecrets.ts'
 import { boundHash } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
@@ -119,8 +120,6 @@ function goodFor(
 export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
   const ask = <Row extends CustomerRow>(statement: Statement, values: unknown[]) =>
     rows<Row>(pool, statement, values)
-  const isDone = async (statement: Statement, values: unknown[]) =>
-    (await ask(statement, values)).length > 0
   const isGood = async (reset: ResetToken) => {
     const values = [reset.customerId, digestOf(reset.token)]
     const [row] = await ask<CustomerRow & { ends_at: string }>(findToken, values)
@@ -145,7 +144,11 @@ export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
     use: async (reset, { hash, number }) => {
       const { customerId, token } = reset
       const kept = boundHash(secrets, customerId, hash, number)
-      return (await isGood(reset)) && isDone(useToken, [customerId, digestOf(token), kept])
+      if (!(await isGood(reset))) return false
+      return transaction(pool, async session => {
+        await lockAccount(session, customerId)
+        return (await rows(session, useToken, [customerId, digestOf(token), kept])).length > 0
+      })
     },
     async subjectOf(eventId, template) {
       const [found] = await ask<SubjectRow>(findSubject, [eventId, template])

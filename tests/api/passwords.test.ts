@@ -1,5 +1,8 @@
 // Passwords over HTTP: changed by who knows the old one, reset by who gets the mail.
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { logIn as signIn } from '../../src/commands/accounts.ts'
+import { isRejection } from '../../src/domain/rejection.ts'
 import { mailsTo, resetLink } from '../support/accountMails.ts'
 import { atOnce, expectProblem } from '../support/goods.ts'
 import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
@@ -38,6 +41,54 @@ describe('changing a password', () => {
     await waitFor('the news', async () => {
       return (await mailsTo(shop, person, 'Your password was changed')).length === 1
     })
+  })
+
+  it('ends sign-ins that were under way with the one of before', async () => {
+    const person = await shop.person()
+    const { accounts, passwords, sessions, ...more } = shop.back.accounts
+    const change = () =>
+      person.client.post('/auth/password/change', { oldPassword: password, newPassword })
+    const slow = {
+      ...passwords,
+      // While it is being compared its owner changes it.
+      async verify(given: string, hash: string) {
+        const isRight = await passwords.verify(given, hash)
+        expect((await change()).status).toBe(204)
+        return isRight
+      },
+    }
+    const services = { ...more, accounts, sessions, passwords: slow }
+    const login = { login: person.username, password }
+    expect(isRejection(await signIn(shop.back.shop, services, login))).toBe(true)
+    expect(await sessions.list(person.id)).toHaveLength(1)
+  })
+
+  it.each(['a change', 'a reset'])('ends sessions that begin while it waits: %s', async how => {
+    const person = await shop.person()
+    const { accounts, recovery, sessions } = shop.back.accounts
+    const token = (await recovery.issue(person.id, 0)) ?? ''
+    const { passwordHash: hash = '' } = (await accounts.findById(person.id)) ?? {}
+    const next = { hash, number: 1 }
+    const customerId = person.id
+    // As a sign-in does it that has found the password of before.
+    const signingIn = await shop.back.pool.connect()
+    await signingIn.query('begin')
+    await signingIn.query('select from shop.accounts where customer_id = $1 for share', [person.id])
+    const keep = randomUUID()
+    const done =
+      how === 'a change'
+        ? accounts.changePassword({ customerId, old: { hash, number: 0 }, next, keep })
+        : recovery.use({ customerId, token, number: 0 }, next)
+    await waitFor('whoever changes it to wait', async () => {
+      const { rows } = await shop.back.pool.query(`select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`)
+      return rows.length > 0
+    })
+    await sessions.open(person.id)
+    await signingIn.query('commit')
+    signingIn.release()
+    expect(await done).toBe(true)
+    expect(await sessions.list(person.id)).toEqual([])
   })
 
   it('needs the password that is there now', async () => {
