@@ -3,6 +3,7 @@ import { isDue, type Order } from '../domain/order.ts'
 import { available, type Stock } from '../domain/stock.ts'
 import { advanceOrder } from './advanceOrder.ts'
 import type { Envelope } from './ports.ts'
+import { readableOrder } from './readableOrder.ts'
 import type { Shop } from './shop.ts'
 
 export interface Wish {
@@ -35,7 +36,8 @@ export async function freeStock(
   const looked = due.slice(-looksMax)
   const expired = await Promise.all(
     looked.map(async orderId => {
-      const { state: order } = await shop.orders.load(orderId)
+      const order = await readableOrder(shop, orderId)
+      if (order === undefined) return []
       const isUnpaid = isDue(order, now)
       if (!isUnpaid) remember(known, orderId, order)
       return isUnpaid ? [orderId] : []

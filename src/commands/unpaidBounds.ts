@@ -5,6 +5,7 @@ import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import type { Actor } from '../domain/types.ts'
 import { type Step, stepOf } from './orderStep.ts'
 import type { Envelope } from './ports.ts'
+import { readableOrder } from './readableOrder.ts'
 import type { Shop } from './shop.ts'
 
 interface Ordered {
@@ -89,7 +90,8 @@ function claimOf(order: Ordered): UnpaidClaim {
 async function endedOf(shop: Shop, state: OpenOrders, at: Date): Promise<string[]> {
   const ended = await Promise.all(
     [...state.keys()].map(async orderId => {
-      const { state: order } = await shop.orders.load(orderId)
+      const order = await readableOrder(shop, orderId)
+      if (order === undefined) return []
       const isOpen = order.status === 'submitted' || order.status === 'pending'
       return isOpen && !isDue(order, at.getTime()) ? [] : [orderId]
     }),
