@@ -77,8 +77,17 @@ async function writeBackup(open: OpenShop, env: NodeJS.ProcessEnv, directory: st
     console.log('Keep SECRET_KEY elsewhere: without it this backup cannot be restored.')
   } catch (error) {
     bar.stop()
-    throw error instanceof DamagedBackup ? new Refusal(error.message) : error
+    throw asRefusal(error, directory)
   } finally {
     await pool.end()
   }
+}
+
+/** What a disk or a directory refuses is said in one line; bugs keep their stack. */
+function asRefusal(error: unknown, directory: string): unknown {
+  if (error instanceof DamagedBackup) return new Refusal(error.message)
+  if (!(error instanceof Error && 'syscall' in error && 'errno' in error)) return error
+  return new Refusal(
+    `${error.message}: ${directory} is no backup, remove what was written and try again`,
+  )
 }

@@ -19,13 +19,7 @@ import { projections } from '../src/projections/index.ts'
 import { rebuild } from '../src/projections/rebuild.ts'
 import { DamagedBackup } from '../src/workers/backup/archive.ts'
 import { type Manifest, readManifest } from '../src/workers/backup/manifest.ts'
-import {
-  checkBackup,
-  NotEmpty,
-  restore,
-  restoreErasures,
-  restoreFiles,
-} from '../src/workers/backup/restore.ts'
+import { checkBackup, NotEmpty, restore, restoreErasures } from '../src/workers/backup/restore.ts'
 import { eraseAgain } from '../src/workers/erasedPeople.ts'
 import { logFor } from '../src/workers/logReader.ts'
 import { main, Refusal, UsageError } from './withShop.ts'
@@ -158,9 +152,9 @@ async function putBack(
     await restore(directory, manifest, {
       target: createRestoreTarget(pool, url),
       log: store === undefined ? postgresRestoreLog(pool) : appendingRestoreLog(store),
+      filesDirectory: config.filesDirectory,
       onProgress: bars.show,
     })
-    await restoreFiles(directory, manifest, config.filesDirectory)
   } finally {
     await store?.close()
     await pool.end()

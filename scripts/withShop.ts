@@ -1,4 +1,5 @@
 // What commands of the command line share: the servers, the open shop, errors in one line.
+import { ListUnavailable } from '../src/commands/erasurePorts.ts'
 import { ConfigError, loadConfig, readEnvironment } from '../src/config.ts'
 import { Unavailable } from '../src/eventstore/port.ts'
 import { LocalServerError } from '../src/infra/local/localServer.ts'
@@ -47,6 +48,7 @@ function describe(error: unknown): string {
     error instanceof Refusal ||
     error instanceof ConfigError ||
     error instanceof LocalServerError ||
+    error instanceof ListUnavailable ||
     error instanceof Unavailable
   if (isExpected) return error.message
   return error instanceof Error ? (error.stack ?? error.message) : String(error)

@@ -29,6 +29,9 @@ interface SealedRow {
 
 const sentinel = 'orderstream'
 
+/** A table that is there while a backup is put into a database: what it holds is no shop yet. */
+export const unfinishedRestore = 'shop.unfinished_restore'
+
 const findIdentity: Statement = {
   name: 'identity_find',
   text: `select shop_id::text, currency, sealed_sentinel, event_store, first_event_id::text
@@ -98,9 +101,10 @@ const sealedRows: readonly { table: string; purpose: Purpose; find: Statement }[
  * comes before migrations. Throws ConfigError with one line that says what to do.
  */
 export async function assertSettingsFit(pool: Pool, settings: ShopSettings): Promise<void> {
-  const names = ['shop.identity', ...sealedRows.map(each => each.table)]
+  const names = ['shop.identity', unfinishedRestore, ...sealedRows.map(each => each.table)]
   const found = await rows<{ name: string }>(pool, findTables, [names])
   const tables = new Set(found.map(({ name }) => name))
+  if (tables.has(unfinishedRestore)) throw brokenOff()
   const known = tables.has('shop.identity') ? await readIdentity(pool) : undefined
   if (known === undefined) await proveSecret(pool, settings.secrets, tables)
   else compareWith(known, settings)
@@ -214,6 +218,13 @@ function opened(open: () => string): void {
         'SECRET_KEY of before (nothing was changed)',
     )
   }
+}
+
+function brokenOff(): ConfigError {
+  return new ConfigError(
+    'DATABASE_URL names a database into which a backup is being restored, or was not to its end: ' +
+      'wait for npm run restore, or run it again with an empty database',
+  )
 }
 
 function wrongCurrency(known: string, given: string): ConfigError {

@@ -2,6 +2,7 @@
 import type { RestoreTarget, ShopRow, TableCopies } from '../commands/backupPorts.ts'
 import { type Pool, rows, type Session, type Statement, transaction } from './database.ts'
 import { migrateTo } from './migrate.ts'
+import { unfinishedRestore } from './shopIdentity.ts'
 
 /** In an order in which each row finds those that it refers to. */
 export const copiedTables = [
@@ -144,20 +145,28 @@ export function createRestoreTarget(pool: Pool, databaseUrl: string): RestoreTar
       if (found?.found === null || found === undefined) return undefined
       return `DATABASE_URL names a database that holds ${found.found}: restore into an empty one`
     },
-    migrateTo: migrations => migrateTo(databaseUrl, migrations),
+    async migrateTo(migrations) {
+      await migrateTo(databaseUrl, migrations)
+      await rows(pool, begin)
+    },
     async copyIn(table, given) {
       const known: readonly string[] = [...copiedTables, personKeys]
       if (!known.includes(table)) throw new Error(`${table} is no table of a backup`)
       for (let from = 0; from < given.length; from += rowsAtOnce) {
         const some = `[${given.slice(from, from + rowsAtOnce).join(',')}]`
         await pool.query(
-          `insert into ${table} select * from json_populate_recordset(null::${table}, $1::json)`,
+          `insert into ${table} overriding system value
+            select * from json_populate_recordset(null::${table}, $1::json)`,
           [some],
         )
       }
     },
     async adopt(eventStore, firstEventId) {
-      await rows(pool, adopt, [eventStore, firstEventId])
+      await transaction(pool, async session => {
+        await rows(session, adopt, [eventStore, firstEventId])
+        await session.query(goOnNumbering)
+        await session.query(`drop table ${unfinishedRestore}`)
+      })
     },
     move: events => movePositions(pool, events),
   }
@@ -172,10 +181,32 @@ const findOccupied: Statement = {
     order by 1
     limit 1`,
 }
+/** There from before the first row of a backup is written until the last one is. */
+const begin: Statement = {
+  name: 'restore_begin',
+  text: `create table ${unfinishedRestore} ()`,
+}
 const adopt: Statement = {
   name: 'restore_adopt',
   text: 'update shop.identity set event_store = $1, first_event_id = $2',
 }
+
+/** Rows keep their numbers: those that PostgreSQL gives from now on come behind them. */
+const goOnNumbering = `do $$
+  declare numbered record;
+  begin
+    for numbered in
+      select attrelid::regclass as name, attname as of from pg_attribute
+      where attidentity <> '' and attrelid in
+        (select oid from pg_class where relnamespace = 'shop'::regnamespace and relkind = 'r')
+    loop
+      execute format(
+        'select setval(pg_get_serial_sequence(%L, %L), (select coalesce(max(%I), 0) + 1 from %s), false)',
+        numbered.name, numbered.of, numbered.of, numbered.name
+      );
+    end loop;
+  end
+$$`
 
 /** What holds the position of one event, and what holds how far it has got. */
 const positionsOfEvents = ['parked_events', 'parking_decisions', 'webhook_deliveries']

@@ -7,14 +7,22 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
 import type { RecordedEvent } from '../../src/eventstore/port.ts'
+import { postgresRestoreLog } from '../../src/eventstore/restoreLog.ts'
+import { createPool } from '../../src/infra/database.ts'
 import { createFileStore } from '../../src/infra/fileStore.ts'
 import { createManifestSeal } from '../../src/infra/manifestSeal.ts'
 import { createSecrets } from '../../src/infra/secrets.ts'
-import { copiedTables, leftOutTables } from '../../src/infra/tableCopies.ts'
+import {
+  copiedTables,
+  createRestoreTarget,
+  createTableCopies,
+  leftOutTables,
+} from '../../src/infra/tableCopies.ts'
 import { type OpenShop, openShop } from '../../src/openShop.ts'
 import { extendChain } from '../../src/workers/auditChain.ts'
+import { backUp } from '../../src/workers/backup/backUp.ts'
 import { readManifest } from '../../src/workers/backup/manifest.ts'
-import { checkBackup } from '../../src/workers/backup/restore.ts'
+import { checkBackup, restore } from '../../src/workers/backup/restore.ts'
 import { createClient } from '../support/apiClient.ts'
 import { atRest, findings, wholeLog } from '../support/auditing.ts'
 import { emptyDatabase } from '../support/database.ts'
@@ -36,6 +44,10 @@ let backup: string
 /** The log when the backup began, and when it had ended. */
 let before: RecordedEvent[]
 let after: RecordedEvent[]
+
+/** What an admin has decided about a parked event. */
+const decide = `insert into shop.parking_decisions (name, position, stream, decision, outcome)
+  values ('orders', 1, 'order-1', 'skip', 'skipped') returning id::int`
 
 interface Ran {
   code: number
@@ -90,6 +102,7 @@ beforeAll(async () => {
   await extendChain({ ...shop.back, ...shop.back.audit })
   await createFileStore(shop.config.filesDirectory).put('aa/image', Buffer.from('an image'))
   late = await shop.person()
+  await shop.back.pool.query(decide)
   backup = join(directory, 'backup')
   before = await wholeLog(shop.back)
   const selling = newOrder(traffic.person, productId)
@@ -160,6 +173,30 @@ describe('a backup of a shop that serves meanwhile', () => {
     const ran = await run('backup', [backup], traffic.shop.env)
     expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining('is not empty') })
   })
+
+  it('is refused where the images cannot be read, are elsewhere, or would hold it', async () => {
+    const { back, config } = traffic.shop
+    const backUpFrom = (filesDirectory: string, type = 'ProductImageAdded', to = directory) => {
+      const target = join(to, `without-images-${crypto.randomUUID()}`)
+      const readAll = async function* () {
+        for (const event of before.slice(0, 1)) yield { ...event, type, recordedAt: new Date() }
+      }
+      const parts = {
+        tables: createTableCopies(back.pool),
+        eventStore: { head: back.eventStore.head, readAll },
+        erasures: back.accounts.erasures,
+        seal: createManifestSeal(createSecrets(config.secretKey)),
+        now: () => new Date(),
+        filesDirectory,
+      }
+      return backUp(parts, target)
+    }
+    const nowhere = join(directory, 'nowhere')
+    await expect(backUpFrom(join(backup, 'manifest.json'))).rejects.toThrow('cannot be read')
+    await expect(backUpFrom(nowhere)).rejects.toThrow('set FILES_DIR')
+    await expect(backUpFrom(nowhere, 'ProductCreated', nowhere)).rejects.toThrow('is in FILES_DIR')
+    expect(await backUpFrom(nowhere, 'ProductCreated')).toMatchObject({ format: 1 })
+  })
 })
 
 describe('restored into an empty database', () => {
@@ -183,6 +220,12 @@ describe('restored into an empty database', () => {
     expect(rest).toEqual([])
     expect(log.length).toBeGreaterThanOrEqual(before.length)
     expect(log).toEqual(after.slice(0, log.length))
+  })
+
+  it('every row is the one of before, and new rows have numbers of their own', async () => {
+    const numbers = 'select id::int from shop.parking_decisions order by id'
+    expect((await restored.pool.query(numbers)).rows).toEqual([{ id: 1 }])
+    expect((await restored.pool.query(decide)).rows).toEqual([{ id: 2 }])
   })
 
   it('files are there, and nobody who was erased since', async () => {
@@ -222,6 +265,23 @@ describe('restored into an empty database', () => {
   it('nothing is put into it a second time', async () => {
     const ran = await run('restore', [backup], env)
     expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining('an empty one') })
+  })
+})
+
+describe('a restore that was broken off', () => {
+  it('leaves a database on which no shop starts', async () => {
+    const env = await elsewhere()
+    const config = loadConfig(env)
+    const seal = createManifestSeal(createSecrets(config.secretKey))
+    const pool = createPool(config.databaseUrl.reveal(), { size: 2 })
+    closers.push(() => pool.end())
+    const restoring = restore(backup, await readManifest(backup, seal), {
+      target: createRestoreTarget(pool, config.databaseUrl.reveal()),
+      log: { ...postgresRestoreLog(pool), write: () => Promise.reject(new Error('killed')) },
+      filesDirectory: config.filesDirectory,
+    })
+    await expect(restoring).rejects.toThrow('killed')
+    await expect(openShop(config)).rejects.toThrow('was not to its end')
   })
 })
 

@@ -6,6 +6,7 @@ import { dirname, join, relative, sep } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
+import { codeOf } from '../../kit/codeOf.ts'
 import { makeDirectory } from '../../kit/makeDirectory.ts'
 
 /** A file of a backup as its manifest has it; the path has slashes, whatever the machine. */
@@ -60,7 +61,10 @@ export async function* readLines(directory: string, path: string): AsyncGenerato
   if (rest.length > 0) throw new DamagedBackup(`${path} ends in the middle of a line`)
 }
 
-/** Copies every file below a directory; there may be none. */
+/**
+ * Copies every file below a directory; there may be none. Throws DamagedBackup where the directory
+ * cannot be read: a backup without what is in it would look whole.
+ */
 export async function copyFiles(
   from: string,
   directory: string,
@@ -89,7 +93,13 @@ export async function checkFile(directory: string, file: ArchivedFile): Promise<
 /** What is being written leaves when it is done: a temporary file is nobody's yet. */
 async function filesBelow(directory: string): Promise<string[]> {
   const options = { recursive: true, withFileTypes: true } as const
-  const entries = await readdir(directory, options).catch(() => [])
+  const entries = await readdir(directory, options).catch((error: unknown) => {
+    const code = codeOf(error)
+    if (code === 'ENOENT') return []
+    throw new DamagedBackup(
+      `FILES_DIR: ${directory} cannot be read (${code}): run this as the user of the shop`,
+    )
+  })
   return entries
     .filter(entry => entry.isFile() && !entry.name.endsWith('.tmp'))
     .map(entry => relative(directory, join(entry.parentPath, entry.name)))

@@ -1,12 +1,13 @@
 // Backs a shop up while it serves: its tables as they are at one moment, the log up to then, files.
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
+import { resolve, sep } from 'node:path'
 import type { ManifestSeal, TableCopies, TableRows } from '../../commands/backupPorts.ts'
 import type { ErasureList } from '../../commands/erasurePorts.ts'
 import type { EventStore } from '../../eventstore/port.ts'
 import { makeDirectory } from '../../kit/makeDirectory.ts'
 import { type ArchivedFile, copyFiles, DamagedBackup, writeLines } from './archive.ts'
 import { createContentHash, eventLine } from './logLines.ts'
-import { type Manifest, writeManifest } from './manifest.ts'
+import { type Manifest, manifestFile, writeManifest } from './manifest.ts'
 
 export const logFile = 'events.ndjson.gz'
 export const erasuresFile = 'erasures.ndjson.gz'
@@ -25,6 +26,7 @@ export interface BackupParts {
 }
 
 const eventsAtOnce = 1_000
+const imageAdded: ReadonlySet<string> = new Set(['ProductImageAdded', 'CategoryImageSet'])
 
 /**
  * Writes a backup into a directory that is empty or not there yet. What is written after the moment
@@ -32,10 +34,17 @@ const eventsAtOnce = 1_000
  * erased. Throws DamagedBackup where the directory is in use.
  */
 export async function backUp(parts: BackupParts, directory: string): Promise<Manifest> {
+  if (`${resolve(directory)}${sep}`.startsWith(`${resolve(parts.filesDirectory)}${sep}`)) {
+    throw new DamagedBackup(`${directory} is in FILES_DIR, which is backed up: choose another one`)
+  }
   await makeDirectory(directory, 0o700)
   const before = await readdir(directory)
   if (before.length > 0) {
-    throw new DamagedBackup(`${directory} is not empty: a backup has a directory of its own`)
+    throw new DamagedBackup(
+      before.includes(manifestFile)
+        ? `${directory} is not empty, it holds a backup: choose another directory`
+        : `${directory} is not empty, and no whole backup: choose another directory, or empty it first`,
+    )
   }
   const { shop, migrations } = await parts.tables.describe()
   const files: ArchivedFile[] = []
@@ -50,8 +59,10 @@ export async function backUp(parts: BackupParts, directory: string): Promise<Man
     head = known ?? (await parts.eventStore.head())
   }
   for await (const copied of parts.tables.copyOut(onMoment)) await keep(copied)
-  const { file, log } = await writeLog(parts, directory, head)
-  files.push(file, ...(await copyFiles(parts.filesDirectory, directory, filesDirectory)))
+  const { file, log, hasImages } = await writeLog(parts, directory, head)
+  const copies = await copyFiles(parts.filesDirectory, directory, filesDirectory)
+  if (hasImages && copies.length === 0) await assertThere(parts.filesDirectory)
+  files.push(file, ...copies)
   await keep(parts.tables.personKeys())
   const erased = await parts.erasures.all()
   const lines = erased.map(({ customerId, at }) => JSON.stringify({ customerId, at }))
@@ -68,6 +79,15 @@ export async function backUp(parts: BackupParts, directory: string): Promise<Man
   }
   await writeManifest(directory, manifest, parts.seal)
   return manifest
+}
+
+/** The shop makes the directory of its images when it starts: where it is not, it is elsewhere. */
+async function assertThere(images: string): Promise<void> {
+  await stat(images).catch(() => {
+    throw new DamagedBackup(
+      `FILES_DIR: ${images} is not there, and the shop has images: set FILES_DIR as the shop has it`,
+    )
+  })
 }
 
 async function writeTable(directory: string, { table, rows }: TableRows) {
@@ -87,6 +107,7 @@ async function writeLog(parts: BackupParts, directory: string, head: bigint) {
   const { eventStore, onProgress = () => undefined } = parts
   const content = createContentHash()
   let events = 0
+  let hasImages = false
   let position = 0n
   const lines = async function* () {
     let some: string[] = []
@@ -95,6 +116,7 @@ async function writeLog(parts: BackupParts, directory: string, head: bigint) {
       content.add(event)
       some.push(eventLine(event))
       events += 1
+      hasImages ||= imageAdded.has(event.type)
       position = event.position
       if (some.length < eventsAtOnce) continue
       yield some
@@ -105,7 +127,8 @@ async function writeLog(parts: BackupParts, directory: string, head: bigint) {
     onProgress(events, head, head)
   }
   const file = await writeLines(directory, logFile, lines())
-  return { file, log: { events, position: String(position), content: content.digest() } }
+  const log = { events, position: String(position), content: content.digest() }
+  return { file, log, hasImages }
 }
 
 async function* inOne<T>(value: T): AsyncGenerator<T> {

@@ -16,6 +16,8 @@ import type { Manifest } from './manifest.ts'
 export interface RestoreParts {
   target: RestoreTarget
   log: RestoreLog
+  /** Where images go. */
+  filesDirectory: string
   /** Told of each step how far it has got. */
   onProgress?: (step: 'files' | 'tables' | 'log' | 'comparing', done: number, of: number) => void
 }
@@ -38,9 +40,9 @@ export async function checkBackup(
 }
 
 /**
- * Puts tables and log of a checked backup back. Read models are empty afterwards. Nothing is in the
- * database that says whose it is before all of it is there: what was broken off is done again with
- * an empty one. Throws NotEmpty before anything is written, and DamagedBackup.
+ * Puts tables, log and files of a checked backup back. Read models are empty afterwards. No shop
+ * starts on the database before all of it is there: what was broken off is done again with an
+ * empty one. Throws NotEmpty before anything is written, and DamagedBackup.
  */
 export async function restore(
   directory: string,
@@ -57,6 +59,7 @@ export async function restore(
   await writeLog(directory, manifest, parts)
   const first = await compare(directory, manifest, parts)
   if (hasMoved) await target.move(movedEvents(directory, log))
+  await restoreFiles(directory, manifest, parts.filesDirectory)
   await target.adopt(log.eventStore, log.eventStore === 'eventstoredb' ? first : null)
 }
 
@@ -140,11 +143,7 @@ async function* movedEvents(
 }
 
 /** Copies the files of a backup to where the shop has them. */
-export async function restoreFiles(
-  directory: string,
-  { files }: Manifest,
-  to: string,
-): Promise<void> {
+async function restoreFiles(directory: string, { files }: Manifest, to: string): Promise<void> {
   const under = `${filesDirectory}/`
   for (const { path } of files.filter(each => each.path.startsWith(under))) {
     const file = join(to, path.slice(under.length))
