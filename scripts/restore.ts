@@ -40,6 +40,12 @@ empty database. Positions stay from PostgreSQL to PostgreSQL; else the log is si
 its beginning, and the signatures of before are good for the files of the backup.
 Exit codes: 0 done, 1 not done, 2 wrong usage.`
 
+/**
+ * Orders that were lost with the shop have numbers, which customers have in their mails. An order
+ * has several events: as many numbers as there are events are enough, and at least so many.
+ */
+const lostOrdersMin = 10_000
+
 /** What there is to say is said on the terminal. */
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
@@ -169,6 +175,7 @@ interface Finishing {
 
 async function finish(manifest: Manifest, parts: Finishing): Promise<void> {
   const { config, bars, open } = parts
+  await open.shop.orderNumbers.skip(Math.max(lostOrdersMin, manifest.log.events))
   const erased = await eraseAgain({ ...open, log: silent })
   const pool = createPool(config.databaseUrl.reveal(), { pipeline: true })
   try {

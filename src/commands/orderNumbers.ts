@@ -25,6 +25,8 @@ export interface OrderNumberSource {
    * Answers how to take a number for it. That throws Unavailable.
    */
   request(): () => Promise<string>
+  /** Leaves the next numbers to nobody, so many of them. Throws Unavailable. */
+  skip(count: number): Promise<void>
 }
 
 interface Block {
@@ -65,6 +67,11 @@ export function orderNumberSource(
       // A failure is for those who need a number by then.
       if (!serves(source.block, arrivedAtMs)) reserveOnce(source).catch(() => undefined)
       return () => take(source, arrivedAtMs)
+    },
+    async skip(count) {
+      const { repository, clock, id } = source
+      const envelope = systemEnvelope('order-numbers', clock.now())
+      await repository.decide(id, envelope, state => reserveNumbers(state, count))
     },
   }
 }

@@ -201,7 +201,7 @@ const goOnNumbering = `do $$
         (select oid from pg_class where relnamespace = 'shop'::regnamespace and relkind = 'r')
     loop
       execute format(
-        'select setval(pg_get_serial_sequence(%L, %L), (select coalesce(max(%I), 0) + 1 from %s), false)',
+        'select setval(pg_get_serial_sequence(%L, %L), coalesce(max(%I), 0) + 1, false) from %s',
         numbered.name, numbered.of, numbered.of, numbered.name
       );
     end loop;

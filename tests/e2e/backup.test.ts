@@ -215,7 +215,11 @@ describe('restored into an empty database', () => {
 
   it('the log is the same, position by position', async () => {
     const log = await wholeLog(restored)
-    const [again, ...rest] = log.splice(-1)
+    const [gap, again, ...rest] = log.splice(-2)
+    // Orders that were lost have numbers: none of them is given to another one.
+    const { from, to } = { from: 0, to: 0, ...gap?.data }
+    expect(gap?.type).toBe('OrderNumbersReserved')
+    expect(to - from).toBeGreaterThanOrEqual(9_999)
     expect(again).toMatchObject({ type: 'CustomerErased', data: { customerId: late.id } })
     expect(rest).toEqual([])
     expect(log.length).toBeGreaterThanOrEqual(before.length)
@@ -294,7 +298,8 @@ describe('between stores', () => {
     expect(there, there.stderr).toMatchObject({ code: 0 })
     const onEventStore = await open(moved)
     const log = (await wholeLog(onEventStore)).map(contentOf)
-    expect(log).toEqual(after.slice(0, log.length).map(contentOf))
+    const kept = log.slice(0, -1)
+    expect(kept).toEqual(after.slice(0, kept.length).map(contentOf))
     expect(await findings(onEventStore)).toEqual([])
 
     const second = join(directory, 'second')
@@ -304,7 +309,7 @@ describe('between stores', () => {
     const back = await run('restore', [second], home)
     expect(back, back.stderr).toMatchObject({ code: 0 })
     const atHome = await open(home)
-    expect((await wholeLog(atHome)).map(contentOf)).toEqual(log)
+    expect((await wholeLog(atHome)).slice(0, -1).map(contentOf)).toEqual(log)
     expect(await findings(atHome)).toEqual([])
   }, 240_000)
 })

@@ -43,7 +43,7 @@ export async function backUp(parts: BackupParts, directory: string): Promise<Man
     throw new DamagedBackup(
       before.includes(manifestFile)
         ? `${directory} is not empty, it holds a backup: choose another directory`
-        : `${directory} is not empty, and no whole backup: choose another directory, or empty it first`,
+        : `${directory} is not empty, and no whole backup: empty it, or choose another directory`,
     )
   }
   const { shop, migrations } = await parts.tables.describe()
@@ -85,7 +85,7 @@ export async function backUp(parts: BackupParts, directory: string): Promise<Man
 async function assertThere(images: string): Promise<void> {
   await stat(images).catch(() => {
     throw new DamagedBackup(
-      `FILES_DIR: ${images} is not there, and the shop has images: set FILES_DIR as the shop has it`,
+      `FILES_DIR: ${images} is not there, but the shop has images: set FILES_DIR as the shop does`,
     )
   })
 }
