@@ -85,7 +85,7 @@ inBrowser('an order', () => {
     await go('/feed', other)
     await other.getByLabel(/^Live: /).waitFor()
     await go(`/orders/${id}/show`)
-    await press('Ship')
+    await page.getByRole('button', { name: 'Ship' }).dblclick()
     await page.getByLabel(/^Tracking/).fill('RM 123')
     await page.getByRole('dialog').getByRole('button', { name: 'Ship' }).click()
     await other.getByText(`${number}: paid → shipped`).waitFor()

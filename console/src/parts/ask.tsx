@@ -60,7 +60,14 @@ export function AskDialog({ title, verb, done, children, danger, send, close }: 
     key.current = newKey()
   }
   return (
-    <Dialog open onClose={close} aria-labelledby={titleId} fullWidth maxWidth="xs">
+    <Dialog
+      open
+      // The second of two clicks on what has opened it lands beside it.
+      onClose={(_, reason) => reason !== 'backdropClick' && close()}
+      aria-labelledby={titleId}
+      fullWidth
+      maxWidth="xs"
+    >
       <form onSubmit={submit} onChange={onChange}>
         <DialogTitle id={titleId}>{title}</DialogTitle>
         {isBusy && <LinearProgress />}
