@@ -70,6 +70,7 @@ const own: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   logIn: { email: undefined },
   ChangeProfile: { email: undefined },
   ChangeProfileByPut: { email: undefined },
+  UpdateOrderStatus: { reason: undefined },
   AdjustStock: { reason: 'received' },
   CreateCategory: { name: 'Lanterns' },
   ChangeCategory: { name: 'Kitchen', description: 'For those who cook.' },

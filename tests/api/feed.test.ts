@@ -145,9 +145,11 @@ it('what comes while a client is caught up is told behind what it has missed', a
     },
   })
   const resuming = stream.resume(missed.position - 1n)
-  await waitFor('the rights to be asked for', () => asked === 1)
+  await waitFor('the rights to be asked for', () => asked > 0)
+  // What was missed may come as news, too.
+  const before = asked
   await write(live)
-  await waitFor('the live one to be on its way', () => asked === 2)
+  await waitFor('the live one to be on its way', () => asked > before)
   goOn()
   await resuming
   await waitFor('the live one', () => told.includes(live.position))

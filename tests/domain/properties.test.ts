@@ -208,6 +208,9 @@ aggregateProperties('a customer', {
       const decide = (state: customers.Customer) => customers.changeUser(state, input, undefined)
       return { asked: 'change user', input, decide }
     }),
+    fc.integer({ min: 1, max: 3 }).map((input): CustomerAsk => {
+      return { asked: 'note', input, decide: state => customers.notePassword(state, input) }
+    }),
     fc.constant({ asked: 'erase', input: null, decide: customers.erase }),
   ),
   invariant(state, events) {

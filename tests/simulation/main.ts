@@ -44,7 +44,7 @@ const options = {
 } as const
 
 function refuse(why: string): never {
-  console.error(`${why}\n\n${usage}`)
+  console.error(`${why} (--help shows how)`)
   process.exit(2)
 }
 

@@ -67,7 +67,9 @@ describe('the workload', () => {
       [...text.matchAll(/name: '([A-Z]\w+)',\n\s+who:/g)].map(([, name]) => name),
     )
     expect(names.length).toBeGreaterThan(30)
-    expect(names.filter(name => !makers.some(maker => maker.name === name))).toEqual([])
+    // What the shop notes by itself of an account, whose table is not simulated, nobody asks for.
+    const known = ['NotePassword', ...makers.map(({ name }) => name)]
+    expect(names.filter(name => name === undefined || !known.includes(name))).toEqual([])
   })
 
   it('names only what can be asked for', () => {

@@ -65,12 +65,14 @@ it('carries each row out once, however often workers die', { timeout: 180_000 },
   startWorker()
   const ended = await until(shop, body.id, 'finished')
   expect(ended.body).toMatchObject({ rows, created: rows, changed: 0, unchanged: 0, refused: 0 })
-  expect(await countEvents()).toEqual({
+  const { CategoryUsed, CategoryNameClaimed, SkuClaimed, ...counts } = await countEvents()
+  // A row that is tried again claims anew: others may have voided or taken its first claims.
+  expect(CategoryUsed).toBeGreaterThanOrEqual(rows)
+  expect(CategoryNameClaimed).toBeGreaterThanOrEqual(10)
+  expect(SkuClaimed).toBeGreaterThanOrEqual(rows)
+  expect(counts).toEqual({
     CategoryCreated: 10,
-    CategoryNameClaimed: 10,
-    CategoryUsed: rows,
     ProductCreated: rows,
-    SkuClaimed: rows,
     // Every fiftieth row has no stock.
     StockAdjusted: rows - rows / 50,
   })
