@@ -77,7 +77,8 @@ async function meetObligations(at: Step): Promise<bigint[]> {
       return settleStock(at, 'release')
     case 'pending':
     case 'paid':
-      return emptyCart(at)
+      // Releases before this one placed an order before they emptied its cart.
+      return (await leaveCart(at, checkOut)) ?? []
     default:
       return []
   }
@@ -117,7 +118,7 @@ async function place(at: Step): Promise<Taken> {
   const everything = new Set(order.lines.map(line => line.productId))
   const short = isGone || !isClaimed ? everything : promised
   // Of two orders from one cart only the first gets its lines: decided before either stands.
-  const met = short.size === 0 ? await claimCart(at) : undefined
+  const met = short.size === 0 ? await leaveCart(at, claimLines) : undefined
   const refused = short.size === 0 && met === undefined ? everything : short
   const concluded = await shop.orders.decide(order.orderId, stepOf(at, 'conclude'), state => {
     const deadline = deadlineOf(state, cause.at.getTime(), shop)
@@ -144,22 +145,12 @@ function takenBy(outcome: Outcome<Order>): Taken {
   return isRejection(outcome) ? { goesOn: false } : { goesOn: true, now: outcome }
 }
 
-/** Takes the lines of an order out of its cart; undefined where they are not in it any more. */
-async function claimCart(at: Step): Promise<bigint[] | undefined> {
+/** Takes the lines of an order out of its cart; undefined where that refuses. */
+async function leaveCart(at: Step, leave: typeof checkOut): Promise<bigint[] | undefined> {
   const { cartId, orderId, lines } = at.order
   if (cartId === null) return []
   const outcome = await at.shop.carts.decide(cartId, stepOf(at, 'check-out'), state =>
-    claimLines(state, cartId, orderId, lines),
+    leave(state, cartId, orderId, lines),
   )
   return isRejection(outcome) ? undefined : positionsOf([outcome])
-}
-
-/** The same of an order that stands: releases before this one placed orders first. */
-async function emptyCart(at: Step): Promise<bigint[]> {
-  const { cartId, orderId, lines } = at.order
-  if (cartId === null) return []
-  const outcome = await at.shop.carts.decide(cartId, stepOf(at, 'check-out'), state =>
-    checkOut(state, cartId, orderId, lines),
-  )
-  return positionsOf([outcome])
 }

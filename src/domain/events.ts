@@ -45,6 +45,9 @@ const aggregates: readonly { category: string; events: EventSchemas }[] = [
 /** The kinds of streams of a shop: the name of each stream begins with one of them and a dash. */
 export const categories: readonly string[] = aggregates.map(each => each.category)
 
+/** What the names of the streams of a shop begin with. */
+export const streamPrefixes: readonly string[] = categories.map(category => `${category}-`)
+
 const typesByCategory = new Map(
   aggregates.map(each => [each.category, Object.keys(each.events)] as const),
 )

@@ -1,7 +1,7 @@
 // Writes a log of before into an empty store, event by event as it was: the seals in it stay good,
 // because they do not cover what a store gives itself.
 import type { RestoreLog } from '../commands/backupPorts.ts'
-import { categories } from '../domain/events.ts'
+import { streamPrefixes } from '../domain/events.ts'
 import type { Pool } from '../infra/database.ts'
 import type { EventStore, RecordedEvent } from './port.ts'
 import { readAll } from './postgresReads.ts'
@@ -47,7 +47,7 @@ export function postgresRestoreLog(pool: Pool): RestoreLog {
 }
 
 /** Of this shop: the server has events of its own, and may have those of others. */
-const filter = { streamPrefixes: categories.map(category => `${category}-`) }
+const filter = { streamPrefixes }
 
 /** The log of another store, which gives positions and times of recording itself. */
 export function appendingRestoreLog(store: Pick<EventStore, 'append' | 'readAll'>): RestoreLog {

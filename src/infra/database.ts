@@ -239,6 +239,24 @@ export async function transaction<T>(
   }
 }
 
+/** Reads in one transaction that sees one moment and writes nothing, as long as it is read from. */
+export async function* atOneMoment<T>(
+  pool: Pool,
+  read: (session: Session) => AsyncIterable<T>,
+): AsyncGenerator<T> {
+  const session = await pool.connect()
+  let broken: Error | undefined
+  try {
+    await session.query('begin isolation level repeatable read read only')
+    yield* read(session)
+  } finally {
+    await session.query('rollback').catch((error: Error) => {
+      broken = error
+    })
+    session.release(broken)
+  }
+}
+
 /** The name of the constraint that a statement violated, if that is what happened. */
 export function violatedConstraint(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.constraint : undefined

@@ -4,11 +4,20 @@ import { type Pool, type Queryable, rows, type Statement, transaction } from './
 import { boundHash } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
 
-/** Whoever wanted another address may have known the password of before: they have to ask again. */
-export const dropWanted = `delete from shop.email_changes e
+/**
+ * What follows for accounts that have changed: whoever wanted another address may have known the
+ * password of before and has to ask again, and their owners are told.
+ */
+export const afterPassword = `unwanted as (
+      delete from shop.email_changes e
       using changed c
       join shop.accounts a using (customer_id)
-      where e.customer_id = c.customer_id and a.moving_since is null`
+      where e.customer_id = c.customer_id and a.moving_since is null
+    ), told as (
+      insert into shop.mails (event_id, template, account, customer_id)
+      select gen_random_uuid(), 'password-changed', true, customer_id from changed
+    )
+    select customer_id from changed`
 const replacePassword: Statement = {
   name: 'accounts_replace_password',
   text: `with changed as (
@@ -26,13 +35,7 @@ const replacePassword: Statement = {
       set revoked_at = now()
       from changed c
       where s.customer_id = c.customer_id and s.family <> $4 and s.revoked_at is null
-    ), unwanted as (
-      ${dropWanted}
-    ), told as (
-      insert into shop.mails (event_id, template, account, customer_id)
-      select gen_random_uuid(), 'password-changed', true, customer_id from changed
-    )
-    select customer_id from changed`,
+    ), ${afterPassword}`,
 }
 // It waits for whoever is changing the password, and whoever comes to change it waits for this.
 const hasPassword: Statement = {

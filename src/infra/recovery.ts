@@ -4,7 +4,7 @@ import type { MailSubject, Recovery, ResetToken } from '../commands/accountPorts
 import { emailDigest } from './accounts.ts'
 import { type Pool, rows, type Statement, transaction } from './database.ts'
 import { endOf, endsAt, issueAlone } from './mailedTokens.ts'
-import { dropWanted, lockAccount } from './passwordChanges.ts'
+import { afterPassword, lockAccount } from './passwordChanges.ts'
 import { authenticated, digestOf, isAuthentic, newSecret } from './randomSecrets.ts'
 import { boundHash } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
@@ -89,13 +89,7 @@ const useToken: Statement = {
       from used u
       where a.customer_id = u.customer_id and not a.disabled
       returning a.customer_id
-    ), unwanted as (
-      ${dropWanted}
-    ), told as (
-      insert into shop.mails (event_id, template, account, customer_id)
-      select gen_random_uuid(), 'password-changed', true, customer_id from changed
-    )
-    select customer_id from changed`,
+    ), ${afterPassword}`,
 }
 
 interface CustomerRow {

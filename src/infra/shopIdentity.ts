@@ -1,7 +1,7 @@
 // What the data of a shop rests on, remembered in its database: currency, secret, event log.
 // A start with other settings is refused before anything is written or served.
 import { ConfigError } from '../config.ts'
-import { categories } from '../domain/events.ts'
+import { streamPrefixes } from '../domain/events.ts'
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
 import { type Pool, type Queryable, rows, type Statement, transaction } from './database.ts'
 import type { Purpose, Secrets } from './secrets.ts'
@@ -196,7 +196,6 @@ function compareWith(known: IdentityRow, { currency, secrets, storeKind }: ShopS
 
 /** The log of a shop begins with the same event for ever. */
 async function compareLogs(pool: Pool, known: IdentityRow, eventStore: EventStore) {
-  const streamPrefixes = categories.map(category => `${category}-`)
   const first = await firstOf(eventStore.readAll({ filter: { streamPrefixes } }))
   if (known.first_event_id === null) {
     if (first !== undefined) await rows(pool, setFirstEvent, [first.id])

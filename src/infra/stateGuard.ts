@@ -3,7 +3,7 @@
 import type { StateFinding, StateGuard } from '../commands/auditPorts.ts'
 import { codeOf } from '../kit/codeOf.ts'
 import { catalogFindings } from './catalogGuard.ts'
-import type { Pool, Session } from './database.ts'
+import { atOneMoment, type Pool, type Session } from './database.ts'
 import { personFindings } from './personGuard.ts'
 import { rowFindings } from './rowGuard.ts'
 import type { Secrets } from './secrets.ts'
@@ -23,21 +23,13 @@ const settleMs = 2_000
 export function createStateGuard(pool: Pool, secrets: Secrets, options: GuardOptions): StateGuard {
   return {
     async *findings(log) {
-      const session = await pool.connect()
-      let broken: Error | undefined
-      try {
+      yield* atOneMoment(pool, async function* (session) {
         // What takes long here holds nobody up: it only reads.
-        await session.query('begin isolation level repeatable read read only')
         await session.query(`set local statement_timeout = '10min'`)
         for (const [what, findings] of looks(session, secrets, options)) {
           yield* unlessUnreadable(session, what, findings())
         }
-      } finally {
-        await session.query('rollback').catch((error: Error) => {
-          broken = error
-        })
-        session.release(broken)
-      }
+      })
       const parts = { pool, secrets, log, settleMs: options.settleMs ?? settleMs }
       yield* unlessUnreadable(undefined, 'people', personFindings(parts))
     },

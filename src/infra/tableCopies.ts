@@ -1,6 +1,13 @@
 // Copies the tables of the schema shop out of a database and into another one.
 import type { RestoreTarget, ShopRow, TableCopies } from '../commands/backupPorts.ts'
-import { type Pool, rows, type Session, type Statement, transaction } from './database.ts'
+import {
+  atOneMoment,
+  type Pool,
+  rows,
+  type Session,
+  type Statement,
+  transaction,
+} from './database.ts'
 import { migrateTo } from './migrate.ts'
 import { unfinishedRestore } from './shopIdentity.ts'
 
@@ -64,25 +71,16 @@ const rowsAtOnce = 1_000
 /** The tables of a database; its pool has no statement timeout. */
 export function createTableCopies(pool: Pool): TableCopies {
   return {
-    async *copyOut(onMoment) {
-      const session = await pool.connect()
-      let broken: Error | undefined
-      try {
-        await session.query('begin isolation level repeatable read read only')
-        const [{ head, holds_log: holdsLog } = { head: 0n, holds_log: true }] = await rows<{
-          head: bigint
-          holds_log: boolean
-        }>(session, momentOf)
-        await onMoment(holdsLog ? head : undefined)
+    copyOut: onMoment =>
+      atOneMoment(pool, async function* (session) {
+        const [moment] = await rows<{ head: bigint; holds_log: boolean }>(session, momentOf)
+        await onMoment(moment?.holds_log ? moment.head : undefined)
         for (const table of copiedTables) yield { table, rows: rowsOf(session, table) }
-      } finally {
-        await session.query('rollback').catch((error: Error) => {
-          broken = error
-        })
-        session.release(broken)
-      }
-    },
-    personKeys: () => ({ table: personKeys, rows: keysNow(pool) }),
+      }),
+    personKeys: () => ({
+      table: personKeys,
+      rows: atOneMoment(pool, session => rowsOf(session, personKeys)),
+    }),
     async describe() {
       const [shop] = await rows<ShopRow>(pool, findShop)
       if (shop === undefined) throw new Error('the database does not say which shop it is of')
@@ -105,20 +103,6 @@ const findShop: Statement = {
 const appliedMigrations: Statement = {
   name: 'backup_migrations',
   text: 'select name from public.kysely_migration order by name',
-}
-
-async function* keysNow(pool: Pool): AsyncGenerator<readonly string[]> {
-  const session = await pool.connect()
-  let broken: Error | undefined
-  try {
-    await session.query('begin isolation level repeatable read read only')
-    yield* rowsOf(session, personKeys)
-  } finally {
-    await session.query('rollback').catch((error: Error) => {
-      broken = error
-    })
-    session.release(broken)
-  }
 }
 
 async function* rowsOf(session: Session, table: string): AsyncGenerator<readonly string[]> {

@@ -34,11 +34,17 @@ export async function writeLines(
   const file = join(directory, path)
   await makeDirectory(dirname(file), 0o700)
   const seen = createSum()
+  const summing = new Transform({
+    transform(chunk: Buffer, _, done) {
+      seen.add(chunk)
+      done(null, chunk)
+    },
+  })
   const texts = async function* () {
     for await (const some of lines) if (some.length > 0) yield `${some.join('\n')}\n`
   }
   const target = createWriteStream(file, { mode, flush: true })
-  await pipeline(Readable.from(texts()), createGzip(compression), seen.through, target)
+  await pipeline(Readable.from(texts()), createGzip(compression), summing, target)
   return { path, ...seen.sum() }
 }
 
@@ -107,26 +113,20 @@ async function filesBelow(directory: string): Promise<string[]> {
 }
 
 async function sumOf(file: string): Promise<Omit<ArchivedFile, 'path'>> {
-  const hash = createHash('sha256')
-  let bytes = 0
-  for await (const chunk of createReadStream(file)) {
-    const piece: Buffer = chunk
-    hash.update(piece)
-    bytes += piece.length
-  }
-  return { bytes, sha256: hash.digest('hex') }
+  const seen = createSum()
+  for await (const chunk of createReadStream(file)) seen.add(chunk)
+  return seen.sum()
 }
 
-/** Adds up what goes through. */
+/** Adds up what it is given. */
 function createSum() {
   const hash = createHash('sha256')
   let bytes = 0
-  const through = new Transform({
-    transform(chunk: Buffer, _, done) {
+  return {
+    add(chunk: Buffer) {
       hash.update(chunk)
       bytes += chunk.length
-      done(null, chunk)
     },
-  })
-  return { through, sum: () => ({ bytes, sha256: hash.digest('hex') }) }
+    sum: () => ({ bytes, sha256: hash.digest('hex') }),
+  }
 }
