@@ -1,10 +1,12 @@
 // Rows 1 and 2. Path: one event appended through the port to distinct streams, 64 in flight, and
 // one at a time. Limits: a multi-row insert of the same rows, 100 a transaction, 16 clients; one
 // prepared insert. Bars: at least 35 % of the rate; a median within 1.6 times.
+
 import { randomUUID } from 'node:crypto'
 import type { EventStore } from '../src/eventstore/port.ts'
 import { postgresEventStore } from '../src/eventstore/postgres.ts'
 import type { Pool } from '../src/infra/database.ts'
+import type { Position } from '../src/kit/position.ts'
 import type { Bench } from './benchmark.ts'
 import {
   type Candidate,
@@ -102,7 +104,7 @@ function rawWriter(pool: Pool) {
 }
 
 /** How many events left together: those of one transaction carry its number. */
-async function batchSizes(pool: Pool, after: bigint): Promise<string[]> {
+async function batchSizes(pool: Pool, after: Position): Promise<string[]> {
   const { rows } = await pool.query<{ level: string; mean: number; most: number }>(
     `
     select level, avg(size)::float8 as mean, max(size)::integer as most

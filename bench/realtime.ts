@@ -3,6 +3,7 @@
 // along (paid, shipped, delivered), which makes a message; the others fill carts. Row 9: 50
 // clients; p50 within 15 ms, p99 within 60 ms. Row 17: 500 clients more that have nothing to hear;
 // p99 within 100 ms, and at most 100 MB more in the API.
+import type { Position } from '../src/kit/position.ts'
 import { fill } from './addToCart.ts'
 import type { Bench } from './benchmark.ts'
 import { type Candidate, interleave, judge, measuredAs, type Report, roundsFor } from './harness.ts'
@@ -100,7 +101,7 @@ function sender(
     const plan = { url: shop.url, lanes, expects: [200, 201], perSecond }
     const result = await loader.run('commands', plan)
     const arrivals = await listeners.collect(result.requests / commandsAMessage)
-    const { rows } = await database.pool.query<{ position: bigint; at: number }>(
+    const { rows } = await database.pool.query<{ position: Position; at: number }>(
       `select position, extract(epoch from recorded_at)::float8 * 1000 as at
         from eventstore.events
         where position = any($1::bigint[])`,

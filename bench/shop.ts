@@ -95,15 +95,15 @@ async function ready(child: Child, url: string): Promise<void> {
 
 async function catchUp({ db, eventStore }: OpenShop): Promise<void> {
   const head = await eventStore.head()
-  let reached = -1n
+  let reached = ''
   let deadline = 0
   for (;;) {
     const states = await projectionStates(db)
     if (states.length > 0 && states.every(({ position }) => position >= head)) return
-    const sum = states.reduce((total, { position }) => total + position, 0n)
-    if (sum > reached) deadline = performance.now() + stuckMs
+    const positions = states.map(({ position }) => position).join()
+    if (positions !== reached) deadline = performance.now() + stuckMs
     else if (performance.now() > deadline) throw new Error('the read models do not get any further')
-    reached = sum
+    reached = positions
     await sleep(50)
   }
 }

@@ -1,4 +1,5 @@
 // npm run backup: copies a shop into a directory while it serves.
+
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
@@ -7,6 +8,7 @@ import { createPool } from '../src/infra/database.ts'
 import { createManifestSeal } from '../src/infra/manifestSeal.ts'
 import { createSecrets } from '../src/infra/secrets.ts'
 import { createTableCopies } from '../src/infra/tableCopies.ts'
+import { shareOfWay, startOfLog } from '../src/kit/position.ts'
 import type { OpenShop } from '../src/openShop.ts'
 import { DamagedBackup } from '../src/workers/backup/archive.ts'
 import { backUp } from '../src/workers/backup/backUp.ts'
@@ -54,7 +56,7 @@ async function writeBackup(open: OpenShop, env: NodeJS.ProcessEnv, directory: st
     notTTYSchedule: 5_000,
   })
   try {
-    bar.start(1, 0, { events: 0 })
+    bar.start(100, 0, { events: 0 })
     const manifest = await backUp(
       {
         tables: createTableCopies(pool),
@@ -64,8 +66,7 @@ async function writeBackup(open: OpenShop, env: NodeJS.ProcessEnv, directory: st
         seal: createManifestSeal(createSecrets(config.secretKey)),
         now: () => new Date(),
         onProgress(events, position, head) {
-          bar.setTotal(Number(head) || 1)
-          bar.update(Number(position), { events })
+          bar.update(100 * shareOfWay(startOfLog, position, head), { events })
         },
       },
       directory,

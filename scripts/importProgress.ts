@@ -1,9 +1,11 @@
 // The progress of an import: a bar on the terminal, elsewhere a line every few seconds.
+
 import { type Options, Presets, SingleBar } from 'cli-progress'
+import { type Position, shareOfWay } from '../src/kit/position.ts'
 
 export interface ImportProgress {
-  /** Tells that some more rows are done, up to a position of the log. */
-  advance(rows: number, position: bigint): void
+  /** Tells that some more rows are done, and how many events have been written by now. */
+  advance(rows: number, events: number): void
   stop(): void
 }
 
@@ -26,7 +28,6 @@ const options: Options = {
 export function showImport(on: {
   documents: { done: number; total: number }
   rows: { done: number; total: number }
-  head: bigint
 }): ImportProgress {
   const bar = new SingleBar(options, Presets.shades_classic)
   const begunAt = performance.now()
@@ -38,10 +39,10 @@ export function showImport(on: {
     rate: 0,
   })
   return {
-    advance(rows, position) {
+    advance(rows, events) {
       done += 1
       const seconds = (performance.now() - begunAt) / 1000
-      const rate = Math.round(Number(position - on.head) / Math.max(seconds, 0.001))
+      const rate = Math.round(events / Math.max(seconds, 0.001))
       bar.increment(rows, { documents: done, rate })
     },
     stop: () => bar.stop(),
@@ -49,12 +50,12 @@ export function showImport(on: {
 }
 
 /** Shows how far the read models are behind the log. */
-export function showCatchUp(from: bigint, to: bigint) {
-  const format = 'Read models {bar} {percentage}% | {value}/{total} events'
+export function showCatchUp(from: Position, to: Position) {
+  const format = 'Read models {bar} {percentage}% of the log'
   const bar = new SingleBar({ ...options, format }, Presets.shades_classic)
-  bar.start(Number(to - from), 0)
+  bar.start(100, 0)
   return {
-    reached: (position: bigint) => bar.update(Number((position < to ? position : to) - from)),
+    reached: (position: Position) => bar.update(Math.floor(100 * shareOfWay(from, position, to))),
     stop: () => bar.stop(),
   }
 }

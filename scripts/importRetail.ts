@@ -1,4 +1,5 @@
 // npm run import:retail: brings a retail ledger into the shop and proves that its money agrees.
+
 import { randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,9 +9,12 @@ import { createAnswerCache } from '../src/infra/answerCache.ts'
 import { LocalServerError } from '../src/infra/local/localServer.ts'
 import { type Services, withServices } from '../src/infra/local/services.ts'
 import { createRedis } from '../src/infra/redis.ts'
+import { type Position, startOfLog } from '../src/kit/position.ts'
+import { noMetrics } from '../src/metrics.ts'
 import { type OpenShop, openShop } from '../src/openShop.ts'
 import { positionOf } from '../src/projections/checkpoints.ts'
 import { projections } from '../src/projections/index.ts'
+import { unobserved } from '../src/tracing.ts'
 import { extendChain } from '../src/workers/auditChain.ts'
 import { type ImportedDocument, readEarlierImports } from '../src/workers/import/earlierImports.ts'
 import {
@@ -94,6 +98,8 @@ function readArguments(): Asked | undefined {
 
 interface Importing extends OpenShop {
   signal: AbortSignal
+  /** Events written to the log by this process so far. */
+  written(): number
 }
 
 /** With the servers, the shop and the projections running; they are stopped whatever happens. */
@@ -109,12 +115,16 @@ async function withShop(
     running.services = services
     closers.push(services.stop)
     const config = loadConfig(services.env)
-    const shop = await openShop(config)
+    let written = 0
+    const append = (_: number, events: number) => {
+      written += events
+    }
+    const shop = await openShop(config, { ...unobserved, metrics: { ...noMetrics, append } })
     closers.push(shop.close)
     const redis = createRedis(config.redisUrl.reveal())
     closers.push(() => redis.disconnect())
     closers.push(runProjections(shop, createAnswerCache(redis)).stop)
-    return await work({ ...shop, signal })
+    return await work({ ...shop, signal, written: () => written })
   } finally {
     for (const close of closers.reverse()) await close()
   }
@@ -151,19 +161,17 @@ async function importRows(
   const plan = planLedger(rows, earlier)
   const recorded = new Map<string, ImportedDocument>(earlier.documents)
   const before = plan.documents.filter(({ key }) => recorded.has(key))
-  const head = await eventStore.head()
   const progress = showImport({
     documents: { done: before.length, total: plan.documents.length },
     rows: { done: before.reduce((sum, { ends }) => sum + ends.size, 0), total: plan.rows },
-    head,
   })
   try {
     await runImport(shop, plan, {
       signal,
       isDone: key => earlier.documents.has(key),
-      onDocument({ document, refusals, position }) {
+      onDocument({ document, refusals }) {
         recorded.set(document.key, { rows: document.ends.size, refusals })
-        progress.advance(document.ends.size, position)
+        progress.advance(document.ends.size, on.written())
       },
     })
   } finally {
@@ -176,7 +184,7 @@ async function importRows(
   const report = createReport({
     file,
     documents: { imported: plan.documents.length - before.length, before: before.length },
-    events: Number(end - head),
+    events: on.written(),
     seconds: Math.round((performance.now() - begunAt) / 100) / 10,
     counts,
     money: await reconcile(db, { rows, plan, counts }),
@@ -186,8 +194,8 @@ async function importRows(
 }
 
 /** Signs what was imported: a worker would take minutes, so as not to be in the way of others. */
-async function sign(on: Importing, end: bigint): Promise<void> {
-  const signedUpTo = async () => (await on.audit.book.last())?.position ?? 0n
+async function sign(on: Importing, end: Position): Promise<void> {
+  const signedUpTo = async () => (await on.audit.book.last())?.position ?? startOfLog
   if ((await signedUpTo()) >= end) return
   console.log('Signing the log')
   // False while a worker is at it, which goes on by itself.
@@ -196,7 +204,7 @@ async function sign(on: Importing, end: bigint): Promise<void> {
 }
 
 /** False when it was told to stop. */
-async function waitForSales({ db, signal }: Importing, end: bigint): Promise<boolean> {
+async function waitForSales({ db, signal }: Importing, end: Position): Promise<boolean> {
   let position = await positionOf(db, 'sales')
   if (position >= end) return true
   const progress = showCatchUp(position, end)

@@ -1,8 +1,11 @@
 // npm run projections: how far the read models are, and building them anew.
+
 import { parseArgs } from 'node:util'
 import { MultiBar } from 'cli-progress'
+import { type Lag, lagsAt } from '../src/commands/lag.ts'
 import { loadConfig } from '../src/config.ts'
 import { createDatabase, createPool } from '../src/infra/database.ts'
+import { shareOfWay, startOfLog } from '../src/kit/position.ts'
 import type { OpenShop } from '../src/openShop.ts'
 import { projections } from '../src/projections/index.ts'
 import { projectionStates } from '../src/projections/orderQueries.ts'
@@ -82,13 +85,15 @@ async function showStatus({ db, eventStore }: OpenShop): Promise<void> {
     projectionStates(db),
     rebuildStates(db),
   ])
+  const positions = states.map(({ position }) => position)
+  const lags = await lagsAt(eventStore, { positions, head, now: new Date() })
   const lastOf = new Map(rebuilds.map(each => [each.name, each]))
   console.table(
     states.map(({ name, version, position, runner, parked }) => ({
       projection: name,
       version: version ?? 'reaction',
       position: String(position),
-      behind: String(head > position ? head - position : 0n),
+      behind: shownLag(lags.get(position)),
       runner: runner ?? 'nobody',
       parked: Number(parked),
       rebuild: lastOf.get(name)?.state ?? '',
@@ -96,27 +101,34 @@ async function showStatus({ db, eventStore }: OpenShop): Promise<void> {
   )
 }
 
+function shownLag({ seconds, events }: Lag = { seconds: 0 }): string {
+  if (seconds === 0 && !events) return '0'
+  const time = `${Math.round(seconds)} s`
+  return events === undefined ? time : `${time}, ${events} events`
+}
+
 async function rebuildAll(
   open: OpenShop,
   env: NodeJS.ProcessEnv,
   chosen: readonly Projection[],
 ): Promise<void> {
-  const head = Number(await open.eventStore.head())
+  const head = await open.eventStore.head()
   const bars = new MultiBar({
-    format: '{name} {bar} {percentage}% {value}/{total} events, {eta} s left',
+    format: '{name} {bar} {percentage}% of the log, {eta} s left',
     noTTYOutput: true,
     notTTYSchedule: 5_000,
   })
   const byName = new Map(
-    chosen.map(({ name }) => [name, bars.create(head, 0, { name: name.padEnd(16) })]),
+    chosen.map(({ name }) => [name, bars.create(100, 0, { name: name.padEnd(16) })]),
   )
   const pool = createPool(loadConfig(env).databaseUrl.reveal(), { pipeline: true })
   try {
     const rebuilt = await rebuild(createDatabase(pool), chosen, {
       ...logFor(open),
-      onProgress: (name, position) => byName.get(name)?.update(Math.min(head, Number(position))),
+      onProgress: (name, position) =>
+        byName.get(name)?.update(100 * shareOfWay(startOfLog, position, head)),
     })
-    for (const bar of byName.values()) bar.update(head)
+    for (const bar of byName.values()) bar.update(100)
     bars.stop()
     for (const { name, position, matches } of rebuilt) {
       console.log(`${name.padEnd(16)} at ${position}, ${comparison(matches)}`)

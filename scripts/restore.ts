@@ -1,4 +1,5 @@
 // npm run restore: puts a backup into an empty shop, of either kind of event store.
+
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -14,6 +15,7 @@ import { dataDirectoryOf, type Services, withServices } from '../src/infra/local
 import { createManifestSeal } from '../src/infra/manifestSeal.ts'
 import { createSecrets } from '../src/infra/secrets.ts'
 import { createRestoreTarget } from '../src/infra/tableCopies.ts'
+import { type Position, shareOfWay, startOfLog } from '../src/kit/position.ts'
 import { type OpenShop, openShop } from '../src/openShop.ts'
 import { projections } from '../src/projections/index.ts'
 import { rebuild } from '../src/projections/rebuild.ts'
@@ -177,12 +179,13 @@ async function finish(manifest: Manifest, parts: Finishing): Promise<void> {
   const { config, bars, open } = parts
   await open.shop.orderNumbers.skip(Math.max(lostOrdersMin, manifest.log.events))
   const erased = await eraseAgain({ ...open, log: silent })
+  const head = await open.eventStore.head()
   const pool = createPool(config.databaseUrl.reveal(), { pipeline: true })
   try {
     await rebuild(createDatabase(pool), projections, {
       ...logFor(open),
       onProgress: (name, position) =>
-        bars.show(name, Number(position), Number(manifest.log.position)),
+        bars.show(name, 100 * shareOfWay(startOfLog, position, head), 100),
     })
   } finally {
     await pool.end()
@@ -197,7 +200,7 @@ async function finish(manifest: Manifest, parts: Finishing): Promise<void> {
 
 /** Verifies what was signed, and has the high-water mark begin where that ends. */
 async function verify({ audit, eventStore }: OpenShop): Promise<string> {
-  let last: { position: bigint; count: number; hash: string } | undefined
+  let last: { position: Position; count: number; hash: string } | undefined
   for await (const { checkpoint, fault } of checkChain({ ...audit, eventStore })) {
     if (fault !== undefined) {
       throw new Refusal(`the log is not what was signed, at ${fault.position}: ${fault.detail}`)

@@ -1,7 +1,9 @@
 // npm run verify-export: verifies an export of the log with nothing but files and public keys.
+
 import { access } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { openCheckpoint } from '../src/infra/checkpointSeals.ts'
+import { parsePosition, startOfLog } from '../src/kit/position.ts'
 import {
   checkExport,
   type ExportFiles,
@@ -36,9 +38,9 @@ await main(async () => {
   const verified = await verify(files)
   const { count, signed, after, signedUpTo, unsigned } = verified
   if (count > 0) throw new Refusal(faultLines(verified).join('\n'))
-  const from = after > 0n ? `behind position ${after} and ` : ''
+  const from = after > startOfLog ? `behind position ${after} and ` : ''
   console.log(`OK: ${signed} events ${from}up to position ${signedUpTo} are as signed.`)
-  if (after > 0n) console.log(`Nothing is said of the events up to position ${after}.`)
+  if (after > startOfLog) console.log(`Nothing is said of the events up to position ${after}.`)
   if (unsigned > 0) console.log(`${unsigned} events behind them are not signed yet.`)
 })
 
@@ -51,7 +53,7 @@ function readArguments(): ExportFiles | undefined {
     if (values.help) return undefined
     const { events, checkpoints, keys, outside, after = '' } = values
     if (events && checkpoints && keys && /^\d{0,18}$/.test(after)) {
-      const start = after === '' ? undefined : BigInt(after)
+      const start = after === '' ? undefined : parsePosition(after)
       return { events, checkpoints, keys, outside, after: start }
     }
   } catch {

@@ -1,9 +1,11 @@
 // Looks all the time whether the servers answer, over the connections that commands use.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EventStore } from './eventstore/port.ts'
 import { createHealth, type Health, type HealthLog } from './health.ts'
 import type { Database, Pool } from './infra/database.ts'
 import { type Redis, redisCode } from './infra/redis.ts'
+import { type Position, startOfLog } from './kit/position.ts'
 import { codesOf, stateOf } from './kit/transient.ts'
 import { Overdue, within } from './kit/within.ts'
 import type { Metrics } from './metrics.ts'
@@ -192,12 +194,12 @@ async function checkProjections({ db, eventStore }: Checked, health: Health): Pr
     const begun = await projectionStates(db)
     const names = new Set(begun.map(({ name }) => name))
     const missing = projections.filter(({ name }) => !names.has(name))
-    const states = [...begun, ...missing.map(({ name }) => ({ name, position: 0n }))]
+    const states = [...begun, ...missing.map(({ name }) => ({ name, position: startOfLog }))]
     return { states, head: await eventStore.head() }
   }
 }
 
-async function waitedMs(eventStore: EventStore, after: bigint): Promise<number> {
+async function waitedMs(eventStore: EventStore, after: Position): Promise<number> {
   for await (const { recordedAt } of eventStore.readAll({ after })) {
     return Date.now() - recordedAt.getTime()
   }

@@ -1,6 +1,7 @@
 // What watches a shop: metrics on a port of their own, and traces to a collector.
+
+import { lagsAt } from './commands/lag.ts'
 import { type Config, ConfigError } from './config.ts'
-import type { EventStore } from './eventstore/port.ts'
 import type { HealthLog } from './health.ts'
 import { createChecks } from './healthChecks.ts'
 import { listenFault } from './infra/local/ports.ts'
@@ -9,7 +10,7 @@ import type { Redis } from './infra/redis.ts'
 import type { OpenShop } from './openShop.ts'
 import { countOpenCases } from './projections/disputeQueries.ts'
 import { countOpenMails } from './projections/mailQueries.ts'
-import { type ProjectionState, projectionStates } from './projections/orderQueries.ts'
+import { projectionStates } from './projections/orderQueries.ts'
 import { noTracing, type Observing } from './tracing.ts'
 import type { openQueues } from './workers/jobQueue.ts'
 
@@ -85,23 +86,10 @@ async function depthOf(queue: Queues['queues'][number]) {
 
 async function lagsOf({ db, eventStore }: OpenShop) {
   const [states, head] = await Promise.all([projectionStates(db), eventStore.head()])
-  return Promise.all(
-    states.map(async ({ name, position, parked }) => ({
-      name,
-      lagEvents: Number(head > position ? head - position : 0n),
-      lagSeconds: head > position ? await waitingSeconds(eventStore, position) : 0,
-      parkedEvents: Number(parked),
-    })),
-  )
-}
-
-/** How long ago the event was written that comes next. */
-async function waitingSeconds(
-  eventStore: EventStore,
-  after: ProjectionState['position'],
-): Promise<number> {
-  for await (const { recordedAt } of eventStore.readAll({ after })) {
-    return Math.max(0, (Date.now() - recordedAt.getTime()) / 1_000)
-  }
-  return 0
+  const positions = states.map(({ position }) => position)
+  const lags = await lagsAt(eventStore, { positions, head, now: new Date() })
+  return states.map(({ name, position, parked }) => {
+    const { seconds = 0, events } = lags.get(position) ?? {}
+    return { name, lagEvents: events, lagSeconds: seconds, parkedEvents: Number(parked) }
+  })
 }

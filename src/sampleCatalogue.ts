@@ -1,10 +1,12 @@
 // The sample catalogue of a new shop: 6 categories, 30 products, made through the real commands.
+
 import { createProduct } from './commands/catalogue.ts'
 import { createCategory } from './commands/categories.ts'
 import { execute, systemEnvelope } from './commands/command.ts'
 import { derivedId, idOf } from './commands/ids.ts'
 import { exponentOf } from './domain/money.ts'
 import { isRejection } from './domain/rejection.ts'
+import { startOfLog } from './kit/position.ts'
 import type { OpenShop } from './openShop.ts'
 
 type Sample = readonly [name: string, price: number, stock: number, description: string]
@@ -77,7 +79,7 @@ const categories: Readonly<Record<string, { description: string; products: reado
  * that were. The ids follow from the names, so two processes that start at once make one catalogue.
  */
 export async function seedCatalogue({ eventStore, shop }: OpenShop): Promise<number> {
-  if ((await eventStore.head()) > 0n) return 0
+  if ((await eventStore.head()) > startOfLog) return 0
   const named = Object.entries(categories)
   const counts = await Promise.all(
     named.map(async ([name, { description, products }]) => {

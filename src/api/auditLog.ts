@@ -1,8 +1,10 @@
 // Reads the log for auditors: by filter through the index, or as it is.
+
 import { eventsAt, firstOf } from '../commands/auditEvents.ts'
 import type { CheckpointBook } from '../commands/auditPorts.ts'
 import { storedEvent } from '../commands/hashChain.ts'
 import type { RecordedEvent } from '../eventstore/port.ts'
+import { justBefore, type Position, startOfLog } from '../kit/position.ts'
 import { type EventFilter, findEvents } from '../projections/eventIndexQueries.ts'
 import type { ApiContext } from './context.ts'
 
@@ -14,7 +16,7 @@ type LogContext = Pick<ApiContext, 'db' | 'eventStore' | 'codec'>
 export async function eventsBehind(
   context: LogContext,
   filter: EventFilter,
-  part: { after: bigint; limit: number },
+  part: { after: Position; limit: number },
 ): Promise<RecordedEvent[]> {
   if (isEmpty(filter)) return firstOf(context.eventStore.readAll({ after: part.after }), part.limit)
   return eventsAt(context, await findEvents(context.db, filter, part))
@@ -32,7 +34,7 @@ function isEmpty(filter: EventFilter): boolean {
 export async function* exportLines(
   context: LogContext & { audit: { book: CheckpointBook } },
   filter: EventFilter,
-  after: bigint,
+  after: Position,
 ): AsyncGenerator<object> {
   const hashAt = hashesInOrder(context.audit.book)
   for await (const event of everyEvent(context, filter, after)) {
@@ -44,7 +46,7 @@ export async function* exportLines(
 async function* everyEvent(
   context: LogContext,
   filter: EventFilter,
-  after: bigint,
+  after: Position,
 ): AsyncGenerator<RecordedEvent> {
   if (isEmpty(filter)) return yield* context.eventStore.readAll({ after })
   let behind = after
@@ -60,12 +62,12 @@ async function* everyEvent(
 
 /** Looks up hashes for positions that grow; one part of the chain is in memory. */
 function hashesInOrder(book: CheckpointBook) {
-  let hashes = new Map<bigint, string>()
-  let upTo = 0n
+  let hashes = new Map<Position, string>()
+  let upTo = startOfLog
   let isOver = false
-  return async (position: bigint) => {
+  return async (position: Position) => {
     if (position > upTo && !isOver) {
-      const [part] = await book.partsBehind(position - 1n, 1)
+      const [part] = await book.partsBehind(justBefore(position), 1)
       isOver = part === undefined
       upTo = part?.position ?? upTo
       hashes = new Map(part?.marks.map(mark => [mark.position, mark.hash]))

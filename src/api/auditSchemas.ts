@@ -1,8 +1,10 @@
 // The shapes of what auditors are answered.
+
 import Type from 'typebox'
 import { problems } from '../commands/chainCheck.ts'
 import { code, isInstant, line } from '../domain/text.ts'
 import { Id, roles, strict } from '../domain/types.ts'
+import { earliest, type Position as LogPosition, parsePosition } from '../kit/position.ts'
 import { HttpProblem } from './problems.ts'
 import { integer, many, nullable, Position, text, time } from './schemas.ts'
 
@@ -190,12 +192,11 @@ export const Trace = Type.Object(
 )
 
 /** The highest position that a store can have. */
-const positionMax = 2n ** 62n
+const positionMax = parsePosition(String(2n ** 62n))
 
-/** A position as a number; one that no log can reach is the highest one. */
-export function positionFrom(position: string | undefined): bigint {
-  const wanted = BigInt(position ?? 0)
-  return wanted < positionMax ? wanted : positionMax
+/** A position from its text; one that no log can reach is the highest one. */
+export function positionFrom(position: string | undefined): LogPosition {
+  return earliest(parsePosition(position ?? '0'), positionMax)
 }
 
 /** A moment. Throws a 400 problem for what only looks like one. */

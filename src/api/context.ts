@@ -1,4 +1,5 @@
 // What the API works with; the entry points put it together.
+
 import type { Queue } from 'bullmq'
 import type { Kysely } from 'kysely'
 import type { SessionServices, SharedPasswords } from '../commands/accountPorts.ts'
@@ -17,6 +18,7 @@ import type { WebhookSender, Webhooks } from '../commands/webhookPorts.ts'
 import type { Config } from '../config.ts'
 import type { EventStore } from '../eventstore/port.ts'
 import type { Health } from '../health.ts'
+import type { Position } from '../kit/position.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Reaction } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
@@ -37,7 +39,7 @@ export interface ReadyAnswer {
 export interface AnswerCache {
   /** An answer that shows the position `after`; what is computed now is known to show `asOf`. */
   get(
-    wanted: { kind: string; key: string; after: bigint; asOf: bigint },
+    wanted: { kind: string; key: string; after: Position; asOf: Position },
     compute: () => Promise<ReadyAnswer | undefined>,
   ): Promise<{ answer: ReadyAnswer | undefined; isRepeated: boolean }>
   /** Which answers are true as far as this process knows; undefined where it has to ask. */
@@ -49,13 +51,13 @@ export interface AnswerCache {
 /** How far everybody has written, for all processes. */
 export interface OwnWrites {
   /** False where other processes could not be told. */
-  note(caller: string, position: bigint): Promise<boolean>
-  of(caller: string): Promise<{ known: bigint; possible: bigint }>
+  note(caller: string, position: Position): Promise<boolean>
+  of(caller: string): Promise<{ known: Position; possible: Position }>
 }
 
 /** How far the projections are that run in this process. */
 export interface Reached {
-  positionOf(name: string): bigint
+  positionOf(name: string): Position
   nextStep(timeoutMs: number): Promise<void>
 }
 

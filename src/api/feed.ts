@@ -1,6 +1,8 @@
 // The live feed of one API process: reads new notifications and hands them to whoever follows.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
+import type { Position } from '../kit/position.ts'
 import {
   type Notification,
   newestNotification,
@@ -30,7 +32,7 @@ export interface NotificationFeed {
   /** Live from now on; the function ends it. */
   follow(follower: Follower): () => void
   /** What somebody has missed, oldest first, at most `limit`. */
-  missed(after: bigint, limit: number, customerId: string | undefined): Promise<Notification[]>
+  missed(after: Position, limit: number, customerId: string | undefined): Promise<Notification[]>
   close(): Promise<void>
 }
 

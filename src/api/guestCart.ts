@@ -1,4 +1,5 @@
 // Carts of people who have not signed in: whoever has the token has the cart.
+
 import { randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
@@ -6,6 +7,7 @@ import type { Accepted } from '../commands/command.ts'
 import { idOf, newId } from '../commands/ids.ts'
 import { mergeCart } from '../commands/mergeCart.ts'
 import type { Role } from '../domain/types.ts'
+import type { Position } from '../kit/position.ts'
 import type { ApiContext } from './context.ts'
 import { HttpProblem } from './problems.ts'
 import { retryOf } from './requests.ts'
@@ -89,7 +91,7 @@ export async function bringCart(
   { shop }: ApiContext,
   request: FastifyRequest,
   user: { id: string; roles: readonly Role[] },
-): Promise<bigint | undefined> {
+): Promise<Position | undefined> {
   const token = request.headers[header]
   if (typeof token !== 'string' || !form.test(token)) return undefined
   const commandId = newId()

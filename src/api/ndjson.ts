@@ -1,8 +1,10 @@
 // Answers that may be long: a part of them as JSON, or all of it as NDJSON, one object a line.
+
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static, type TObject, type TSchema } from 'typebox'
 import type { Role } from '../domain/types.ts'
+import type { Position } from '../kit/position.ts'
 import type { ApiContext } from './context.ts'
 import { awaitPosition } from './requests.ts'
 import { problemResponses } from './schemas.ts'
@@ -25,7 +27,7 @@ export interface StreamedRoute<Query extends TObject> {
   bulk?: true
   answer: TSchema
   /** How far positions may go, where that can be further than the log does. */
-  reach?: () => Promise<bigint>
+  reach?: () => Promise<Position>
   handle(
     request: FastifyRequest<{ Querystring: Static<Query> }>,
     reply: FastifyReply,

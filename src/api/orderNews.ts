@@ -1,13 +1,15 @@
 // What is new about orders, as workers/orderTeller.ts tells it.
+
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { orderStatuses } from '../domain/orderStates.ts'
 import { parseJson } from '../kit/parseJson.ts'
+import { type Position as LogPosition, parsePosition } from '../kit/position.ts'
 import type { Notification } from '../projections/orderQueries.ts'
 
 /** Notifications one after the other: between `after` and the first of them there are none. */
 export interface OrderNews {
-  after: bigint
+  after: LogPosition
   notifications: readonly Notification[]
 }
 
@@ -36,8 +38,8 @@ export function readOrderNews(text: string): OrderNews | undefined {
   if (!Written.Check(written)) return undefined
   const notifications = written.notifications.map(each => ({
     ...each,
-    position: BigInt(each.position),
+    position: parsePosition(each.position),
     at: new Date(each.at),
   }))
-  return { after: BigInt(written.after), notifications }
+  return { after: parsePosition(written.after), notifications }
 }

@@ -1,4 +1,5 @@
 // What one client that follows orders live is sent: nothing twice, nothing missing, in log order.
+import { type Position, startOfLog } from '../kit/position.ts'
 import type { Notification } from '../projections/orderQueries.ts'
 import type { ApiContext } from './context.ts'
 import { messageOf } from './feed.ts'
@@ -12,7 +13,7 @@ export interface OrderStream {
   hold(): void
   release(): void
   /** Delivers what was missed, then goes live from exactly there. */
-  resume(after: bigint): Promise<void>
+  resume(after: Position): Promise<void>
   /** Everybody's orders instead of one's own. */
   widen(): void
   end(): void
@@ -24,9 +25,9 @@ interface Progress {
   /** Whose orders; undefined for everybody's. */
   scope: string | undefined
   /** The newest position that was sent, or that the client says it has. */
-  last: bigint
+  last: Position
   /** From here to `last` the client has been given everything. */
-  since: bigint | undefined
+  since: Position | undefined
   /** What came while the client is caught up, or has yet to say from where. */
   held: Notification[] | undefined
   /** Resumes that are not done yet. */
@@ -48,7 +49,7 @@ export function openStream(context: ApiContext, listener: Listener): OrderStream
     write,
     mayHear: () => listener.mayHear(at.scope === undefined),
     scope: customerId,
-    last: 0n,
+    last: startOfLog,
     since: undefined,
     held: undefined,
     pending: 0,
@@ -101,7 +102,7 @@ function letGo(at: Progress): void {
   at.held = undefined
 }
 
-async function catchUp(context: ApiContext, at: Progress, after: bigint): Promise<void> {
+async function catchUp(context: ApiContext, at: Progress, after: Position): Promise<void> {
   try {
     if (after >= at.last) await deliverMissed(context, at, after)
     // Newer news have gone out before this was asked for: older ones would come out of order.
@@ -112,7 +113,7 @@ async function catchUp(context: ApiContext, at: Progress, after: bigint): Promis
   if (at.pending === 0) letGo(at)
 }
 
-async function deliverMissed({ feed, eventStore }: ApiContext, at: Progress, after: bigint) {
+async function deliverMissed({ feed, eventStore }: ApiContext, at: Progress, after: Position) {
   const missed = await feed.missed(after, resumeMax + 1, at.scope)
   if (!(await at.mayHear())) return
   const isLost = missed.length > resumeMax || after > (await eventStore.head())

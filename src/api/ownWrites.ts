@@ -1,5 +1,7 @@
 // Whoever has written sees it: the position of each answer is noted for its caller.
+
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { type Position, parsePosition, startOfLog } from '../kit/position.ts'
 import { projections } from '../projections/index.ts'
 import { claimantOf } from './claimants.ts'
 import type { ApiContext } from './context.ts'
@@ -10,7 +12,7 @@ declare module 'fastify' {
     /** Who writes, where that is not said by a token: a guest by their cart, or a new customer. */
     writer: string | undefined
     /** The position that an answer has to show at least, once it has been waited for. */
-    shows: bigint
+    shows: Position
   }
 }
 
@@ -27,7 +29,7 @@ export function callerOf(request: FastifyRequest): string | undefined {
  */
 export function useOwnWrites(app: FastifyInstance, context: ApiContext): void {
   app.decorateRequest('writer', undefined)
-  app.decorateRequest('shows', 0n)
+  app.decorateRequest('shows', startOfLog)
   app.addHook('onSend', (request, reply, payload, done) => {
     const position = reply.getHeader('x-position')
     const caller = request.method === 'GET' ? undefined : callerOf(request)
@@ -37,14 +39,14 @@ export function useOwnWrites(app: FastifyInstance, context: ApiContext): void {
     }
     const send = () => done(null, payload)
     // What was written stays written: an answer never fails because somebody cannot be told.
-    tellEverybody(context, { request, caller, position: BigInt(position) }).then(send, send)
+    tellEverybody(context, { request, caller, position: parsePosition(position) }).then(send, send)
   })
 }
 
 /** Notes what a caller has written for all processes, or waits until all of them show it. */
 async function tellEverybody(
   context: ApiContext,
-  { request, caller, position }: { request: FastifyRequest; caller: string; position: bigint },
+  { request, caller, position }: { request: FastifyRequest; caller: string; position: Position },
 ): Promise<void> {
   const isNoted = await context.ownWrites.note(caller, position)
   if (!isNoted) await shownEverywhere(context, request, position)
@@ -54,7 +56,7 @@ async function tellEverybody(
 async function shownEverywhere(
   { positions }: ApiContext,
   request: FastifyRequest,
-  wanted: bigint,
+  wanted: Position,
 ): Promise<void> {
   const claimant = claimantOf(request)
   await Promise.all(

@@ -1,5 +1,7 @@
 // Positions in what a request asks for: none may be beyond the end of the log, on any route.
+
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import { type Position, parsePosition } from '../kit/position.ts'
 import type { ApiContext } from './context.ts'
 import { isPosition } from './positions.ts'
 import { refuseBeyondHead } from './requests.ts'
@@ -8,7 +10,7 @@ import { positionText } from './schemas.ts'
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** How far positions may go on a route, where that can be further than the log does. */
-    reach?: () => Promise<bigint>
+    reach?: () => Promise<Position>
   }
 }
 
@@ -36,10 +38,10 @@ export function refusePositionsBeyondHead(
 }
 
 /** Those of the fields that a request has. */
-function given(values: unknown, fields: readonly string[]): [string, bigint][] {
-  return fields.flatMap((field): [string, bigint][] => {
+function given(values: unknown, fields: readonly string[]): [string, Position][] {
+  return fields.flatMap((field): [string, Position][] => {
     const text: unknown = Object(values)[field]
-    return typeof text === 'string' && isPosition(text) ? [[field, BigInt(text)]] : []
+    return typeof text === 'string' && isPosition(text) ? [[field, parsePosition(text)]] : []
   })
 }
 

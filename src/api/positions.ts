@@ -1,12 +1,14 @@
 // Waits until read models have reached a position: bounded, with one shared poll for all waits.
+
 import { type Claimant, createFairPlaces } from '../kit/fairPlaces.ts'
 import { askTogether } from '../kit/gather.ts'
+import { type Position, startOfLog } from '../kit/position.ts'
 import { forCustomers, mostOf } from './claimants.ts'
 import type { Reached } from './context.ts'
 
 export interface PositionWait {
   projection: string
-  wanted: bigint
+  wanted: Position
   /** Who waits: nobody can take the places of everybody else, and strangers have few. */
   claimant: Claimant
   /** When it ends (`performance.now()`), for waits that end together. */
@@ -18,24 +20,24 @@ export interface Positions {
    * The position of a projection once it has reached `wanted`. The position that it has instead
    * after two seconds, or at once where too many are waiting already, or the caller too often.
    */
-  reached(wait: PositionWait): Promise<bigint>
+  reached(wait: PositionWait): Promise<Position>
   /** The position that a projection is known to have reached, without asking. */
-  known(projection: string): bigint
+  known(projection: string): Position
   /** The newest position of the log, if `wanted` is beyond it. */
-  headBefore(wanted: bigint): Promise<bigint | undefined>
+  headBefore(wanted: Position): Promise<Position | undefined>
 }
 
 export interface PositionSources {
   /** The committed positions of all projections by name. */
-  readPositions(): Promise<ReadonlyMap<string, bigint>>
-  readHead(): Promise<bigint>
+  readPositions(): Promise<ReadonlyMap<string, Position>>
+  readHead(): Promise<Position>
   progress: Reached
 }
 
 interface Waiter extends PositionWait {
   deadline: number
   leave(): void
-  resolve(position: bigint): void
+  resolve(position: Position): void
   reject(error: unknown): void
 }
 
@@ -58,19 +60,19 @@ const believedMs = 1_000
 class WaitingList {
   readonly #waiters = new Set<Waiter>()
   readonly #progress: Reached
-  readonly #look: () => Promise<ReadonlyMap<string, bigint>>
+  readonly #look: () => Promise<ReadonlyMap<string, Position>>
   readonly #places = createFairPlaces(
     mostOf({ strangers: anonymousMax, customers: forCustomers(waitersMax), all: waitersMax }),
   )
   #isPolling = false
 
-  constructor(progress: Reached, look: () => Promise<ReadonlyMap<string, bigint>>) {
+  constructor(progress: Reached, look: () => Promise<ReadonlyMap<string, Position>>) {
     this.#progress = progress
     this.#look = look
   }
 
   /** Waits, where there is a place for it. */
-  join(wait: PositionWait): Promise<bigint> | undefined {
+  join(wait: PositionWait): Promise<Position> | undefined {
     const leave = this.#places.take(wait.claimant)
     if (leave === undefined) return undefined
     return new Promise((resolve, reject) => {
@@ -104,10 +106,10 @@ class WaitingList {
     }
     if (this.#waiters.size === 0) return
     const positions = await this.#look()
-    this.#settle(name => positions.get(name) ?? 0n, true)
+    this.#settle(name => positions.get(name) ?? startOfLog, true)
   }
 
-  #settle(positionOf: (projection: string) => bigint, endsOverdue: boolean) {
+  #settle(positionOf: (projection: string) => Position, endsOverdue: boolean) {
     const now = performance.now()
     for (const waiter of this.#waiters) {
       const position = positionOf(waiter.projection)
@@ -126,7 +128,7 @@ class WaitingList {
 /** The waits of one process; they cost one query per poll, however many there are. */
 export function createPositions(sources: PositionSources): Positions {
   const { progress } = sources
-  let last = { positions: new Map<string, bigint>(), at: 0 }
+  let last = { positions: new Map<string, Position>(), at: 0 }
   const look = askTogether(async () => {
     const at = performance.now()
     const positions = new Map(await sources.readPositions())
@@ -135,12 +137,12 @@ export function createPositions(sources: PositionSources): Positions {
   })
   const askHead = askTogether(() => sources.readHead())
   const waiting = new WaitingList(progress, look)
-  let knownHead = 0n
+  let knownHead = startOfLog
 
-  function known(projection: string): bigint {
+  function known(projection: string): Position {
     const here = progress.positionOf(projection)
     const isBelieved = performance.now() - last.at < believedMs
-    const read = isBelieved ? (last.positions.get(projection) ?? 0n) : 0n
+    const read = isBelieved ? (last.positions.get(projection) ?? startOfLog) : startOfLog
     return here > read ? here : read
   }
 
@@ -149,7 +151,7 @@ export function createPositions(sources: PositionSources): Positions {
     async reached(wait) {
       const before = known(wait.projection)
       if (before >= wait.wanted) return before
-      const position = (await look()).get(wait.projection) ?? 0n
+      const position = (await look()).get(wait.projection) ?? startOfLog
       if (position > knownHead) knownHead = position
       if (position >= wait.wanted) return position
       return waiting.join(wait) ?? position

@@ -7,6 +7,7 @@ import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { roles, strict } from '../domain/types.ts'
 import { parseJson } from '../kit/parseJson.ts'
+import { parsePosition } from '../kit/position.ts'
 import { signedIn } from './actor.ts'
 import { closing, type Seat } from './connections.ts'
 import type { ApiContext } from './context.ts'
@@ -208,7 +209,7 @@ async function hear(stream: OrderStream, { context, seat }: Live, text: string):
 
 /** Resumes from a position; a text that cannot be one of ours is answered with `resync`. */
 async function resumeFrom(stream: OrderStream, position: string): Promise<void> {
-  if (isPosition(position)) await stream.resume(BigInt(position))
+  if (isPosition(position)) await stream.resume(parsePosition(position))
   else stream.send({ type: 'resync' })
 }
 

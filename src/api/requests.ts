@@ -1,9 +1,12 @@
 // What requests carry beside their body: keys, versions, positions, trace ids.
+
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type TProperties } from 'typebox'
 import { idOf, newId } from '../commands/ids.ts'
+import { lagAt } from '../commands/lag.ts'
 import type { Envelope } from '../commands/ports.ts'
 import { line } from '../domain/text.ts'
+import { latest, type Position, parsePosition, startOfLog } from '../kit/position.ts'
 import { hasETag } from './caching.ts'
 import { claimantOf, forProcess } from './claimants.ts'
 import type { ApiContext } from './context.ts'
@@ -170,8 +173,8 @@ export async function awaitPosition(
   if (projections.length === 0 || (asked === undefined && caller === undefined)) return
   const own = caller === undefined ? undefined : await context.ownWrites.of(caller)
   const claimant = claimantOf(request)
-  const wanted = larger(asked, own?.known)
-  const possible = larger(wanted, own?.possible)
+  const wanted = latest(asked ?? startOfLog, own?.known ?? startOfLog)
+  const possible = latest(wanted, own?.possible ?? startOfLog)
   const endsBy = performance.now() + waitMaxMs
   await Promise.all(
     projections.map(async projection => {
@@ -184,13 +187,9 @@ export async function awaitPosition(
   request.shows = possible
 }
 
-function larger(one = 0n, other = 0n): bigint {
-  return one > other ? one : other
-}
-
 async function refuseUnreached(
   context: ApiContext,
-  wanted: bigint,
+  wanted: Position,
   projections: readonly string[],
 ): Promise<void> {
   const isShown = projections.every(name => context.positions.known(name) >= wanted)
@@ -200,7 +199,7 @@ async function refuseUnreached(
 /** Throws a 400 problem for a position that the log has not reached. */
 export async function refuseBeyondHead(
   { positions }: Pick<ApiContext, 'positions'>,
-  wanted: bigint,
+  wanted: Position,
   pointer = '/minPosition',
 ): Promise<void> {
   const head = await positions.headBefore(wanted)
@@ -218,18 +217,19 @@ export async function awaitNow(context: ApiContext, projection: string): Promise
   await awaitUpTo(context, { projection, wanted, claimant: forProcess })
 }
 
-async function awaitUpTo({ positions }: ApiContext, wait: PositionWait): Promise<void> {
+async function awaitUpTo(context: ApiContext, wait: PositionWait): Promise<void> {
+  const { positions, eventStore, shop } = context
   const position = await positions.reached(wait)
   if (position >= wait.wanted) return
   // What somebody has written is beyond the head where the log was restored from a backup.
   if ((await positions.headBefore(wait.wanted)) !== undefined) return
   throw new HttpProblem('request/projection-behind', 'The read model is behind: try again.', {
     position: String(position),
-    lag: String(wait.wanted - position),
+    lag: await lagAt(eventStore, { position, head: wait.wanted, now: shop.clock.now() }),
   })
 }
 
-function wantedPosition(request: FastifyRequest): bigint | undefined {
+function wantedPosition(request: FastifyRequest): Position | undefined {
   const header = request.headers['x-min-position']
   const { query } = request
   const fromQuery =
@@ -246,5 +246,5 @@ function wantedPosition(request: FastifyRequest): bigint | undefined {
       ],
     })
   }
-  return BigInt(text)
+  return parsePosition(text)
 }

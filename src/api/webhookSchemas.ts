@@ -1,8 +1,10 @@
 // The shapes of webhooks over HTTP: endpoints and deliveries.
+
 import Type from 'typebox'
 import { type WebhookEndpoint, webhookTypes } from '../commands/webhookPorts.ts'
 import { code, line } from '../domain/text.ts'
 import { Id, strict } from '../domain/types.ts'
+import { justAfter } from '../kit/position.ts'
 import { integer, many, nullable, PageQuery, Position, text, time } from './schemas.ts'
 
 const Url = code(
@@ -90,7 +92,7 @@ export function endpointBody(of: WebhookEndpoint) {
     disabledAt: of.disabledAt?.toISOString() ?? null,
     failures,
     previousSecretUntil: of.previousSecretUntil?.toISOString() ?? null,
-    replay: replay && { next: String(replay.after + 1n), to: String(replay.to) },
+    replay: replay && { next: String(justAfter(replay.after)), to: String(replay.to) },
     revision,
     createdAt: of.createdAt.toISOString(),
     updatedAt: of.updatedAt.toISOString(),

@@ -1,6 +1,8 @@
 // Signing up, signing in, staying signed in, signing out, and the first admin.
+
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import type { Role } from '../domain/types.ts'
+import type { Position } from '../kit/position.ts'
 import type { Account, AccountServices, Session, SessionServices } from './accountPorts.ts'
 import { execute, systemEnvelope } from './command.ts'
 import { type Credentials, checkCredentials } from './credentials.ts'
@@ -32,7 +34,7 @@ const actor = 'accounts'
 
 interface Opened {
   customerId: string
-  position: bigint
+  position: Position
   /** The same request has opened it before. */
   replayed: boolean
 }

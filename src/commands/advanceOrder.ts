@@ -1,9 +1,11 @@
 // The process of an order: from what its stream says to what other streams must know of it.
+
 import { checkOut, claimLines } from '../domain/cart.ts'
 import { isDue, type Order, type PlacedOrder } from '../domain/order.ts'
 import { conclude } from '../domain/orderDecisions.ts'
 import { deadlineOf, expire, undecidedLate } from '../domain/orderPayments.ts'
 import { isRejection } from '../domain/rejection.ts'
+import { latest, type Position, startOfLog } from '../kit/position.ts'
 import { isClosed } from './openAccount.ts'
 import { completePayment, completeRefunds, oweRefund, settleLate } from './orderMoney.ts'
 import { positionsOf, type Step, stepOf } from './orderStep.ts'
@@ -17,7 +19,7 @@ import { claimOpen } from './unpaidBounds.ts'
 export interface Advanced {
   order: PlacedOrder
   revision: number
-  position: bigint
+  position: Position
   /** What the provider said of a payment that is still open. */
   payment: ChargeAnswer | undefined
 }
@@ -43,14 +45,14 @@ export async function advanceOrder(
   cause: Envelope,
   seen?: Seen,
 ): Promise<Advanced | undefined> {
-  let position = 0n
+  let position = startOfLog
   let now = seen ?? (await shop.orders.load(orderId))
-  let met: readonly bigint[] | undefined
+  let met: readonly Position[] | undefined
   for (let round = 1; round <= roundsMax; round += 1) {
     const { state, revision } = now
     if (state.status === 'none') return undefined
     const at: Step = { shop, order: state, cause }
-    position = latest([position, now.position, ...(met ?? (await meetObligations(at)))])
+    position = latest(position, now.position, ...(met ?? (await meetObligations(at))))
     const step = await takeNextStep(at)
     if (!step.goesOn) return { order: state, revision, position, payment: step.payment }
     now = step.now ?? (await shop.orders.load(orderId))
@@ -59,12 +61,8 @@ export async function advanceOrder(
   throw new Error(`order ${orderId} does not come to rest`)
 }
 
-function latest(positions: readonly bigint[]): bigint {
-  return positions.reduce((newest, position) => (position > newest ? position : newest), 0n)
-}
-
 /** What the order owes to other streams in the state it is in. */
-async function meetObligations(at: Step): Promise<bigint[]> {
+async function meetObligations(at: Step): Promise<Position[]> {
   const { order } = at
   if (order.handedOver) return settleStock(at, 'commit')
   switch (order.status) {
@@ -89,7 +87,7 @@ interface Taken {
   /** Where the order is now, if the step has seen it. */
   now?: Seen
   /** What it owes there has been met already; where that has ended. */
-  met?: readonly bigint[]
+  met?: readonly Position[]
   payment?: ChargeAnswer
 }
 
@@ -146,7 +144,7 @@ function takenBy(outcome: Outcome<Order>): Taken {
 }
 
 /** Takes the lines of an order out of its cart; undefined where that refuses. */
-async function leaveCart(at: Step, leave: typeof checkOut): Promise<bigint[] | undefined> {
+async function leaveCart(at: Step, leave: typeof checkOut): Promise<Position[] | undefined> {
   const { cartId, orderId, lines } = at.order
   if (cartId === null) return []
   const outcome = await at.shop.carts.decide(cartId, stepOf(at, 'check-out'), state =>

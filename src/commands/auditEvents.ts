@@ -1,7 +1,9 @@
 // Events as auditors see them: decoded where that is possible, as they are kept where it is not.
+
 import type { ShopEvent } from '../domain/events.ts'
 import type { Actor } from '../domain/types.ts'
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
+import type { Position } from '../kit/position.ts'
 import { isTransient } from '../kit/transient.ts'
 import type { Codec, Stored } from './ports.ts'
 
@@ -103,7 +105,7 @@ const gapMax = 10
  */
 export async function eventsAt(
   { eventStore }: LogReader,
-  places: readonly { position: bigint; stream: string; revision: number }[],
+  places: readonly { position: Position; stream: string; revision: number }[],
 ): Promise<RecordedEvent[]> {
   const wanted = new Set(places.map(place => place.position))
   const found = await Promise.all(

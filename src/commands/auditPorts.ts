@@ -1,24 +1,26 @@
 // What the hash chain needs from the world: a place for its checkpoints, and a key to sign them.
+
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
+import type { Position } from '../kit/position.ts'
 import type { PublicKey } from './accountPorts.ts'
 import type { Link } from './hashChain.ts'
 
 /** What is signed of a part of the log: everything behind `after` up to `position`. */
 export interface Checkpoint extends Link {
-  after: bigint
+  after: Position
   at: Date
 }
 
 /** The hash that an event had when its part was signed: it names the event that has changed. */
 export interface Mark {
-  position: bigint
+  position: Position
   hash: string
 }
 
 /** A checkpoint as it is kept. */
 export interface Kept {
-  position: bigint
-  after: bigint
+  position: Position
+  after: Position
   /** A JWS: RFC 7515, compact. */
   signed: string
 }
@@ -31,11 +33,11 @@ export interface CheckpointBook {
   /** The checkpoint with the highest position. */
   last(): Promise<Kept | undefined>
   /** The newest checkpoint at or before a position. */
-  upTo(position: bigint): Promise<Kept | undefined>
+  upTo(position: Position): Promise<Kept | undefined>
   /** Checkpoints behind a position, in order. */
-  behind(position: bigint, limit: number): Promise<Kept[]>
+  behind(position: Position, limit: number): Promise<Kept[]>
   /** The same with their marks: 40 kB each. */
-  partsBehind(position: bigint, limit: number): Promise<KeptPart[]>
+  partsBehind(position: Position, limit: number): Promise<KeptPart[]>
   /** Adds a part; false when somebody else has taken its place in the chain. */
   add(part: KeptPart): Promise<boolean>
   /** Runs `work` unless another process is at it; false when one is. */
@@ -77,7 +79,7 @@ export interface StateGuard {
   /** Every finding, in bounded memory; `log` says what there should be. */
   findings(log: Pick<EventStore, 'readAll'>): AsyncIterable<StateFinding>
   /** How many events stand behind a position; undefined where only reading them would tell. */
-  countBehind(position: bigint): Promise<number | undefined>
+  countBehind(position: Position): Promise<number | undefined>
 }
 
 /** Whether the shop has appended an event. */
@@ -97,8 +99,8 @@ export interface Publisher {
 
 /** What has been published where. */
 export interface PublicationBook {
-  newest(target: string): Promise<{ position: bigint; at: Date } | undefined>
-  note(target: string, position: bigint, receipt: Buffer | undefined): Promise<void>
+  newest(target: string): Promise<{ position: Position; at: Date } | undefined>
+  note(target: string, position: Position, receipt: Buffer | undefined): Promise<void>
 }
 
 export interface AuditServices {

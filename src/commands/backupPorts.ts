@@ -1,5 +1,7 @@
 // What a backup needs of the database and of the log that a shop is restored into.
+
 import type { RecordedEvent } from '../eventstore/port.ts'
+import type { Position } from '../kit/position.ts'
 
 /** The rows of one table, each as the text of a JSON object. */
 export interface TableRows {
@@ -20,7 +22,7 @@ export interface TableCopies {
    * Gives table after table as they are at one moment; `onMoment` is called when that has come,
    * with the head of the log at that moment where the log is in this database, too.
    */
-  copyOut(onMoment: (head: bigint | undefined) => Promise<void>): AsyncIterable<TableRows>
+  copyOut(onMoment: (head: Position | undefined) => Promise<void>): AsyncIterable<TableRows>
   /** The keys of people as they are now. */
   personKeys(): TableRows
   /** Which shop this is, and the migrations that its database has had. */
@@ -29,8 +31,8 @@ export interface TableCopies {
 
 /** Where positions have gone: the log was written again, by another kind of store. */
 export interface MovedEvent {
-  before: bigint
-  now: bigint
+  before: Position
+  now: Position
 }
 
 /** An empty database that a backup is put into. */

@@ -1,5 +1,7 @@
 // Checks the log against the hash chain: what was signed, link by link, and where it first differs.
+
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
+import { justBefore, type Position, startOfLog } from '../kit/position.ts'
 import type { AuditServices, Checkpoint, Kept, KeptPart, Mark } from './auditPorts.ts'
 import { beginning, type Link, nextLink } from './hashChain.ts'
 import { type SealFault, watchSeals } from './sealCheck.ts'
@@ -18,7 +20,7 @@ export const problems = [
 
 /** The first place that does not agree. */
 export interface Fault {
-  position: bigint
+  position: Position
   problem: (typeof problems)[number]
   detail: string
 }
@@ -41,9 +43,12 @@ const partsAtOnce = 10
  * Checks part after part, from the one that holds `from`, and ends behind the last checkpoint or
  * the first fault. What is in memory is a few parts, however long the log is.
  */
-export async function* checkChain(parts: ChainParts, from = 0n): AsyncGenerator<Checked> {
+export async function* checkChain(parts: ChainParts, from = startOfLog): AsyncGenerator<Checked> {
   const { book } = parts
-  const start = await anchor(parts, from > 0n ? await book.upTo(from - 1n) : undefined)
+  const start = await anchor(
+    parts,
+    from > startOfLog ? await book.upTo(justBefore(from)) : undefined,
+  )
   const sealFault = watchSeals(parts.seals)
   if (start.fault !== undefined) return yield { fault: start.fault }
   let before = start.link
@@ -137,11 +142,11 @@ export function faultAtEnd(link: Link, checkpoint: Checkpoint): Fault | undefine
 }
 
 /** The fault of a checkpoint that no key of the shop has signed. */
-export function forged(position: bigint): Fault {
+export function forged(position: Position): Fault {
   const detail = 'No key of this shop has signed this checkpoint.'
   return { position, problem: 'forged-checkpoint', detail }
 }
 
-function missing(position: bigint): Fault {
+function missing(position: Position): Fault {
   return { position, problem: 'missing', detail: 'The event that was signed here is gone.' }
 }

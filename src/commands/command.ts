@@ -1,8 +1,10 @@
 // What a command is: who may ask, what they say, and what happens then.
+
 import type { Static, TObject } from 'typebox'
 import type { Decision, DomainEvent } from '../domain/aggregate.ts'
 import { isRejection, type Rejection, type RejectionCode, reject } from '../domain/rejection.ts'
 import type { Actor, Role } from '../domain/types.ts'
+import type { Position } from '../kit/position.ts'
 import { derivedId, newId } from './ids.ts'
 import { refuseClosed } from './openAccount.ts'
 import type { Envelope } from './ports.ts'
@@ -15,7 +17,7 @@ export interface Accepted {
   id: string
   revision: number
   /** Where in the log the command ended: reads that wait for it see its effect. */
-  position: bigint
+  position: Position
   /** The command had been carried out before; this is its first answer. */
   replayed: boolean
   /** What else the caller wants to know. */
@@ -85,7 +87,7 @@ export function command<Schema extends TObject, State, Event extends DomainEvent
 /** What a repository answered, as the answer of a command. */
 export function accepted(
   id: string,
-  done: { revision: number; position: bigint; replayed: boolean },
+  done: { revision: number; position: Position; replayed: boolean },
   result: Accepted['result'] = {},
 ): Accepted {
   return { id, revision: done.revision, position: done.position, replayed: done.replayed, result }

@@ -1,7 +1,9 @@
 // Recorded events as domain events, or as what is known of those that cannot be decoded.
+
 import type { ShopEvent } from '../domain/events.ts'
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
 import { holdable, isHoldable } from '../kit/holdable.ts'
+import type { Position } from '../kit/position.ts'
 import { isTransient } from '../kit/transient.ts'
 import { type Codec, type Stored, UnknownEvent } from './ports.ts'
 
@@ -9,13 +11,13 @@ import { type Codec, type Stored, UnknownEvent } from './ports.ts'
 export interface Poison {
   type: string
   stream: string
-  position: bigint
+  position: Position
   error: string
   /** `Type@version` that a newer release can read; null for what no release is expected to. */
   awaits: string | null
   /** What its metadata says, as far as that can be read. */
   place: {
-    position: bigint
+    position: Position
     stream: string
     revision: number
     type: string
@@ -54,7 +56,7 @@ export async function decodeAll(
 export async function decodeAt(
   { eventStore, codec }: { eventStore: Pick<EventStore, 'readStream'>; codec: Codec },
   stream: string,
-  positions: readonly bigint[],
+  positions: readonly Position[],
 ): Promise<Decoded[]> {
   const wanted = new Set(positions)
   const found: RecordedEvent[] = []

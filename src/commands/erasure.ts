@@ -1,5 +1,7 @@
 // Erasing a person: the fact into the log, the key destroyed, everything beside the log deleted.
+
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
+import type { Position } from '../kit/position.ts'
 import type { AccountServices, SessionServices } from './accountPorts.ts'
 import { execute } from './command.ts'
 import { eraseCustomer } from './customer.ts'
@@ -18,7 +20,7 @@ export interface Erasure {
   customerId: string
   erasedAt: Date
   /** Where the log says so. */
-  position: bigint
+  position: Position
   /** What became of what the shop had, in sentences. */
   what: readonly string[]
   checks: readonly Check[]
@@ -48,7 +50,7 @@ export async function eraseOneself(
   shop: Shop,
   services: AccountServices,
   { password, ...request }: ErasureRequest & { password: string },
-): Promise<Rejection | bigint> {
+): Promise<Rejection | Position> {
   if ((await knowing(shop, services, request.customerId, password)) === undefined) {
     return wrongPassword('/password')
   }
@@ -64,7 +66,7 @@ export async function erasePerson(
   shop: Shop,
   services: Pick<AccountServices, 'accounts' | 'erasures'>,
   request: ErasureRequest,
-): Promise<Rejection | bigint> {
+): Promise<Rejection | Position> {
   const { customerId, envelope, requestReference } = request
   await services.erasures.assertWritable()
   const { state } = await shop.customers.load(customerId)

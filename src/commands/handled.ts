@@ -1,17 +1,18 @@
 // The commands that a stream has seen, so that a repeat gets the first answer.
+import type { Position } from '../kit/position.ts'
 
 /** Where a command has led to. */
 export interface Handled {
   /** Of what was asked for; steps that the shop takes by itself have none. */
   digest: string | undefined
   revision: number
-  position: bigint
+  position: Position
 }
 
 /** The same in half the room: hot streams have thousands of them. Positions are below 2^53. */
 interface Kept {
   revision: number
-  position: number
+  position: Position
   digest?: string
 }
 
@@ -87,11 +88,11 @@ export class HandledCommands {
 }
 
 function opened({ digest, revision, position }: Kept): Handled {
-  return { digest, revision, position: BigInt(position) }
+  return { digest, revision, position }
 }
 
 function closed({ digest, revision, position }: Handled): Kept {
-  const kept: Kept = { revision, position: Number(position) }
+  const kept: Kept = { revision, position }
   if (digest !== undefined) kept.digest = digest
   return kept
 }

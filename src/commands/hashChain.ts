@@ -1,18 +1,20 @@
 // The hash chain over the log: the exact bytes of an event, and what each link adds to the one
 // before. docs/audit.md defines both, so that others can verify them without this code.
+
 import { createHash } from 'node:crypto'
 import type { RecordedEvent } from '../eventstore/port.ts'
+import { type Position, startOfLog } from '../kit/position.ts'
 
 /** Where a chain has got: how many events it holds, the last one's position, the hash over all. */
 export interface Link {
-  position: bigint
+  position: Position
   count: number
   /** SHA-256, 64 hexadecimal digits. */
   hash: string
 }
 
 /** The chain before the first event. */
-export const beginning: Link = { position: 0n, count: 0, hash: '0'.repeat(64) }
+export const beginning: Link = { position: startOfLog, count: 0, hash: '0'.repeat(64) }
 
 /** The chain with one more event: SHA-256(hash before, 32 bytes ‖ canonical bytes of the event). */
 export function nextLink(before: Link, event: RecordedEvent): Link {

@@ -1,13 +1,14 @@
 // Verifies the log as far as one answer holds: the chain, what is not signed yet, the high-water
 // mark, and what commands rest on beside the log.
+import { type Position, startOfLog } from '../kit/position.ts'
 import type { StateFinding } from './auditPorts.ts'
 import { type ChainParts, type CheckedPart, checkChain, type Fault } from './chainCheck.ts'
 import { checkMark, checkTail } from './sealCheck.ts'
 
 /** How far a verification has come. */
 export interface Tally {
-  after: bigint
-  upTo: bigint
+  after: Position
+  upTo: Position
   events: number
   checkpoints: number
   fault: Fault | undefined
@@ -15,15 +16,15 @@ export interface Tally {
 
 /** Before the first part. */
 export const nothingChecked: Tally = {
-  after: 0n,
-  upTo: 0n,
+  after: startOfLog,
+  upTo: startOfLog,
   events: 0,
   checkpoints: 0,
   fault: undefined,
 }
 
 /** Verifies in steps: a tally after each part, the last one with a fault where there is one. */
-export async function* verifyParts(parts: ChainParts, from: bigint): AsyncGenerator<Tally> {
+export async function* verifyParts(parts: ChainParts, from: Position): AsyncGenerator<Tally> {
   let tally = nothingChecked
   for await (const checked of checkChain(parts, from)) {
     tally = checked.fault === undefined ? withPart(tally, checked) : { ...tally, ...checked }
@@ -60,7 +61,7 @@ export async function conclude(parts: ChainParts, max = tailMax): Promise<Conclu
   const last = await parts.book.last()
   const tail = await checkTail(parts, last, max)
   const mark = await checkMark(parts)
-  const counted = await parts.guard?.countBehind(last?.position ?? 0n)
+  const counted = await parts.guard?.countBehind(last?.position ?? startOfLog)
   const findings: StateFinding[] = []
   let findingsCount = 0
   for await (const finding of parts.guard?.findings(parts.eventStore) ?? []) {

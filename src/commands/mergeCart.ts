@@ -1,7 +1,9 @@
 // Signing in brings along what was put into a cart before: a process over two carts.
+
 import { linesOf } from '../domain/cart.ts'
 import { close, merge } from '../domain/cartMerge.ts'
 import { isRejection } from '../domain/rejection.ts'
+import type { Position } from '../kit/position.ts'
 import { step } from './command.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
@@ -19,8 +21,8 @@ export async function mergeCart(
   shop: Pick<Shop, 'carts'>,
   { from, customerId }: { from: string; customerId: string },
   envelope: Envelope,
-): Promise<bigint | undefined> {
-  let position: bigint | undefined
+): Promise<Position | undefined> {
+  let position: Position | undefined
   for (let round = 1; round <= roundsMax; round += 1) {
     const { state } = await shop.carts.load(from)
     if (state.status !== 'open' || state.customerId !== null) return position

@@ -1,6 +1,8 @@
 // One step of an order's process: whose it is, and ids that are the same whoever takes it.
+
 import type { PlacedOrder } from '../domain/order.ts'
 import { isRejection } from '../domain/rejection.ts'
+import type { Position } from '../kit/position.ts'
 import { derivedId } from './ids.ts'
 import type { Outcome } from './plan.ts'
 import type { Envelope } from './ports.ts'
@@ -27,6 +29,6 @@ export function stepOf({ order, cause }: Step, name: string): Envelope {
 }
 
 /** Where in the log steps have ended; refused ones have written nothing. */
-export function positionsOf<State>(outcomes: readonly Outcome<State>[]): bigint[] {
+export function positionsOf<State>(outcomes: readonly Outcome<State>[]): Position[] {
   return outcomes.flatMap(outcome => (isRejection(outcome) ? [] : [outcome.position]))
 }

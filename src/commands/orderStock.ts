@@ -1,4 +1,5 @@
 // What an order's process does to stock: promises, promises anew, gives back, hands over.
+
 import type { Decision } from '../domain/aggregate.ts'
 import { demand } from '../domain/order.ts'
 import { deadlineOf } from '../domain/orderPayments.ts'
@@ -12,6 +13,7 @@ import {
   type Stock,
   type StockEvent,
 } from '../domain/stock.ts'
+import type { Position } from '../kit/position.ts'
 import { positionsOf, type Step, stepOf } from './orderStep.ts'
 
 /** Promises what the order wants. Answers the products of which there are too few. */
@@ -46,7 +48,7 @@ export async function settleStock(
   at: Step,
   what: 'release' | 'commit',
   round = at.order.round,
-): Promise<bigint[]> {
+): Promise<Position[]> {
   const { orderId } = at.order
   const settle = what === 'release' ? release : commit
   const outcomes = await Promise.all(

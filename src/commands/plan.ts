@@ -1,7 +1,9 @@
 // How the commands that wait on one stream become one append: nothing but ids comes from outside,
 // so that it can be repeated.
+
 import { type Aggregate, type Decision, type DomainEvent, fold } from '../domain/aggregate.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
+import { type Position, startOfLog } from '../kit/position.ts'
 import { type Handled, HandledCommands } from './handled.ts'
 import { derivedId, newId } from './ids.ts'
 import type { Envelope, Fingerprint } from './ports.ts'
@@ -10,8 +12,8 @@ export interface Loaded<State> {
   state: State
   /** Revision of the last event, -1 when there is none. */
   revision: number
-  /** Position of the last event, 0n when there is none. */
-  position: bigint
+  /** Position of the last event, `startOfLog` when there is none. */
+  position: Position
   /** Of the command that began the stream. */
   correlationId: string | undefined
   handled: HandledCommands
@@ -20,7 +22,7 @@ export interface Loaded<State> {
 export interface Done<State> {
   state: State
   revision: number
-  position: bigint
+  position: Position
   /** The command had been handled before; this is where it had led. */
   replayed: boolean
 }
@@ -158,7 +160,7 @@ function replay<State>(before: Handled, envelope: Envelope, state: State): Outco
 export function afterWrite<State, Event extends DomainEvent>(
   current: Loaded<State>,
   plan: Plan<State, Event>,
-  position: bigint,
+  position: Position,
 ): Loaded<State> {
   const { handled } = current
   for (const [index, { envelope }] of plan.events.entries()) {
@@ -183,7 +185,7 @@ export function emptyStream<State>(
   return {
     state: aggregate.initial,
     revision: -1,
-    position: 0n,
+    position: startOfLog,
     correlationId: undefined,
     handled: new HandledCommands(commandsMax),
   }

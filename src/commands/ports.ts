@@ -1,10 +1,12 @@
 // What commands need from the world: the log, the clock, payment, each as small as possible.
+
 import type { DomainEvent } from '../domain/aggregate.ts'
 import type { Dispute } from '../domain/disputes.ts'
 import type { ShopEvent } from '../domain/events.ts'
 import type { RejectionCode } from '../domain/rejection.ts'
 import type { Actor, Money } from '../domain/types.ts'
 import type { NewEvent, RecordedEvent } from '../eventstore/port.ts'
+import type { Position } from '../kit/position.ts'
 
 export interface Clock {
   now(): Date
@@ -36,7 +38,7 @@ export type Stored<Event extends DomainEvent> = Event & {
   id: string
   stream: string
   revision: number
-  position: bigint
+  position: Position
   /** ISO 8601, in UTC, to the millisecond. */
   at: string
   commandId: string
@@ -80,7 +82,7 @@ export interface Codec {
 
 /** An event of the log that cannot be understood. */
 export class PoisonEvent extends Error {
-  constructor(recorded: { type: string; position: bigint; stream: string }, why: string) {
+  constructor(recorded: { type: string; position: Position; stream: string }, why: string) {
     super(`${recorded.type} at ${recorded.position} in ${recorded.stream}: ${why}`)
     this.name = 'PoisonEvent'
   }
@@ -92,7 +94,7 @@ export class UnknownEvent extends PoisonEvent {
   readonly awaits: string
 
   constructor(
-    recorded: { type: string; position: bigint; stream: string; metadata: { v?: unknown } },
+    recorded: { type: string; position: Position; stream: string; metadata: { v?: unknown } },
     why: string,
   ) {
     super(recorded, why)

@@ -1,6 +1,8 @@
 // Checks what was signed against what the shop has sealed: events by their seals, checkpoints by
 // the high-water mark. Neither can be made without SECRET_KEY.
+
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
+import { startOfLog } from '../kit/position.ts'
 import type { AuditServices, Authenticity, Kept } from './auditPorts.ts'
 import type { Fault } from './chainCheck.ts'
 
@@ -67,7 +69,7 @@ export async function checkTail(
 ): Promise<Tail> {
   const sealFault = await watchFrom(parts, last)
   let events = 0
-  for await (const event of parts.eventStore.readAll({ after: last?.position ?? 0n })) {
+  for await (const event of parts.eventStore.readAll({ after: last?.position ?? startOfLog })) {
     events += 1
     const fault = sealFault(event)
     if (fault !== undefined || events >= max) return { events, fault }

@@ -1,7 +1,9 @@
 // Snapshots: what a long stream had come to at one of its events, so that it need not be read from
 // its beginning. They are a shortcut: whatever is wrong with one, the log is read instead.
+
 import type { Aggregate, DomainEvent } from '../domain/aggregate.ts'
 import type { EventStore } from '../eventstore/port.ts'
+import { parsePosition } from '../kit/position.ts'
 import { type Archive, commandsMax, HandledCommands } from './handled.ts'
 import type { Loaded } from './plan.ts'
 import type { Snapshot, Snapshots } from './ports.ts'
@@ -43,12 +45,12 @@ export async function recall<State, Event extends DomainEvent>(
   if (state === undefined) return undefined
   const seen = new HandledCommands(max, archives?.map(readArchive))
   for (const [id, digest, revision, at] of handled) {
-    seen.add(id, { digest: digest ?? undefined, revision, position: BigInt(at) })
+    seen.add(id, { digest: digest ?? undefined, revision, position: parsePosition(at) })
   }
   return {
     state,
     revision: found.revision,
-    position: BigInt(position),
+    position: parsePosition(position),
     correlationId: correlationId ?? undefined,
     handled: seen,
   }

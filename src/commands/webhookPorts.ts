@@ -1,4 +1,5 @@
 // Outgoing webhooks: which events others can hear of, and what is kept about those who listen.
+import type { Position } from '../kit/position.ts'
 
 /** The names under which events are sent; they are a contract, added and never renamed. */
 export const webhookTypes = [
@@ -44,7 +45,7 @@ export interface WebhookEndpoint {
   failures: number
   /** Until when what was the secret before signs as well. */
   previousSecretUntil: Date | null
-  replay: { after: bigint; to: bigint } | null
+  replay: { after: Position; to: Position } | null
   revision: number
   createdAt: Date
   updatedAt: Date
@@ -57,7 +58,7 @@ export interface NewEndpoint {
   url: string
   description: string
   events: readonly WebhookType[]
-  startsAfter: bigint
+  startsAfter: Position
 }
 
 export interface EndpointChange {
@@ -66,7 +67,7 @@ export interface EndpointChange {
   events?: readonly WebhookType[]
   enabled?: boolean
   /** Where the log ends: what has happened while it was disabled is not sent by itself. */
-  head: bigint
+  head: Position
 }
 
 /** An endpoint with its secret: told once, to whoever made it. */
@@ -102,7 +103,7 @@ export interface Webhooks {
   /** Sends what happened in a range again. */
   replay(
     id: string,
-    range: { after: bigint; to: bigint },
+    range: { after: Position; to: Position },
   ): Promise<WebhookEndpoint | 'busy' | undefined>
   /**
    * Where messages for an endpoint go, and what signs them now, the newest first; undefined when it

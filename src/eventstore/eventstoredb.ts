@@ -1,5 +1,7 @@
 // The event store on EventStoreDB or KurrentDB over gRPC: appends here, reads beside it.
+
 import { jsonEvent, WrongExpectedVersionError } from '@eventstore/db-client'
+import type { Position } from '../kit/position.ts'
 import { type Connection, createClient, retrying, within } from './eventstoredbClient.ts'
 import { type ClientEvent, positionOf } from './eventstoredbEvents.ts'
 import { head, readAll, readPage, readStream, tail } from './eventstoredbReads.ts'
@@ -12,6 +14,7 @@ import {
   type NewEvent,
   WrongRevision,
 } from './port.ts'
+import { toPosition } from './positionNumbers.ts'
 
 const closeMs = 2_000
 /** How far back an append looks for its own ids, at first and when it repeats itself. */
@@ -63,7 +66,7 @@ interface Append {
 
 /** The newest position that this process knows the log to have. */
 interface Seen {
-  position: bigint | undefined
+  position: Position | undefined
 }
 
 /**
@@ -127,10 +130,8 @@ async function send(
     )
     if (!success) throw new WrongRevision(stream, expected, actualRevision(nextExpectedRevision))
     const revision = Number(nextExpectedRevision)
-    return {
-      revision,
-      position: position?.commit ?? (await positionAt(connection, stream, revision)),
-    }
+    const known = position && toPosition(position.commit)
+    return { revision, position: known ?? (await positionAt(connection, stream, revision)) }
   } catch (error) {
     if (!(error instanceof WrongExpectedVersionError)) throw error
     throw new WrongRevision(stream, expected, actualRevision(error.actualVersion))
@@ -152,7 +153,7 @@ async function positionAt(
   connection: Connection,
   stream: string,
   revision: number,
-): Promise<bigint> {
+): Promise<Position> {
   const range = { from: revision, to: revision }
   for await (const event of readStream(connection, stream, range)) return event.position
   throw new Error(`revision ${revision} of ${stream} was written but cannot be read`)

@@ -1,14 +1,17 @@
 // Translates between EventStoreDB's events, positions and filters and the port's.
+
 import {
   type AllStreamSubscription,
+  type Position as ClientPosition,
   eventTypeFilter,
   excludeSystemEvents,
   type Filter,
-  type Position,
   START,
   streamNameFilter,
 } from '@eventstore/db-client'
+import { type Position, startOfLog } from '../kit/position.ts'
 import type { EventFilter, JsonObject, RecordedEvent } from './port.ts'
+import { toNumber, toPosition } from './positionNumbers.ts'
 
 /** What the client hands over for one event, whichever way it was read. */
 export interface ClientEvent {
@@ -19,7 +22,7 @@ export interface ClientEvent {
   data: unknown
   metadata?: unknown
   created: Date
-  position?: Position
+  position?: ClientPosition
 }
 
 /** A server from before 22.6 gives this instead of a position when a stream is read. */
@@ -50,7 +53,7 @@ export function recorded(event: ClientEvent): RecordedEvent {
 }
 
 /** The position of an event; see `recorded` for when it throws. */
-export function positionOf({ position, id }: ClientEvent): bigint {
+export function positionOf({ position, id }: ClientEvent): Position {
   // Everything written over gRPC commits itself, so commit and prepare are one number.
   if (position === undefined || position.commit === noPosition) {
     throw new Error(`event ${id} came without a position: EventStoreDB 22.6 or newer is needed`)
@@ -58,7 +61,7 @@ export function positionOf({ position, id }: ClientEvent): bigint {
   if (position.commit !== position.prepare) {
     throw new Error(`event ${id} is part of an explicit transaction and has no position of its own`)
   }
-  return position.commit
+  return toPosition(position.commit)
 }
 
 /** Events of other applications may hold anything: what is no JSON object is wrapped in one. */
@@ -71,9 +74,11 @@ function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The client's name for a position of the port, where 0n is the beginning. */
-export function toClientPosition(position: bigint): Position | typeof START {
-  return position === 0n ? START : { commit: position, prepare: position }
+/** The client's name for a position of the port, where `startOfLog` is the beginning. */
+export function toClientPosition(position: Position): ClientPosition | typeof START {
+  if (position === startOfLog) return START
+  const offset = toNumber(position)
+  return { commit: offset, prepare: offset }
 }
 
 /**
@@ -83,7 +88,7 @@ export function toClientPosition(position: bigint): Position | typeof START {
  */
 export function serverFilter(
   filter: EventFilter | undefined,
-  checkpointReached: (subscription: AllStreamSubscription, position: Position) => void,
+  checkpointReached: (subscription: AllStreamSubscription, position: ClientPosition) => void,
 ): Filter {
   const options = { maxSearchWindow: searchWindow, checkpointReached }
   if (filter === undefined || 'exceptTypes' in filter) return excludeSystemEvents(options)

@@ -1,10 +1,13 @@
 // One subscription on the EventStoreDB server as a queue of events and notices in the order sent.
+
 import type { AllStreamSubscription, EventStoreDBClient } from '@eventstore/db-client'
+import type { Position } from '../kit/position.ts'
 import { type ClientEvent, serverFilter, toClientPosition } from './eventstoredbEvents.ts'
 import type { EventFilter } from './port.ts'
+import { toPosition } from './positionNumbers.ts'
 
 /** What the server says: an event, that it has looked at all up to here, or that it is live. */
-export type Step = ClientEvent | { checkpoint: bigint } | { live: boolean }
+export type Step = ClientEvent | { checkpoint: Position } | { live: boolean }
 
 export interface Feed {
   /** The next step, or undefined when none has arrived yet. */
@@ -29,7 +32,7 @@ interface Notice {
  */
 export function openFeed(
   client: EventStoreDBClient,
-  { position, filtered }: { position: bigint; filtered: boolean },
+  { position, filtered }: { position: Position; filtered: boolean },
   filter: EventFilter | undefined,
 ): Feed {
   const notices: Notice[] = []
@@ -39,7 +42,11 @@ export function openFeed(
   const subscription = client.subscribeToAll({
     fromPosition: toClientPosition(position),
     ...(filtered
-      ? { filter: serverFilter(filter, (_, { commit }) => notice({ checkpoint: commit })) }
+      ? {
+          filter: serverFilter(filter, (_, { commit }) =>
+            notice({ checkpoint: toPosition(commit) }),
+          ),
+        }
       : {}),
   })
   const notice = (step: Step) => {

@@ -1,4 +1,5 @@
 // Reads of EventStoreDB that survive a lost connection: they go on behind the last event delivered.
+
 import {
   BACKWARDS,
   END,
@@ -7,6 +8,7 @@ import {
   type StreamingRead,
   StreamNotFoundError,
 } from '@eventstore/db-client'
+import { type Position, startOfLog } from '../kit/position.ts'
 import {
   type Connection,
   isTransientHere,
@@ -29,6 +31,7 @@ import {
   type RecordedEvent,
   type StreamPage,
 } from './port.ts'
+import { toPosition } from './positionNumbers.ts'
 
 /** How many of the newest records `head` looks at to find one that is not the server's own. */
 const headWindow = 20
@@ -98,7 +101,7 @@ function span({ from, to, direction }: ReadStreamOptions): number {
 /** The events behind a position up to the head of now; see the port. */
 export async function* readAll(
   connection: Connection,
-  { after = 0n, filter }: ReadAllOptions = {},
+  { after = startOfLog, filter }: ReadAllOptions = {},
 ): AsyncGenerator<RecordedEvent> {
   const end = await head(connection)
   const everything = resuming(connection, last => {
@@ -109,8 +112,8 @@ export async function* readAll(
 
 async function* positions(
   { client }: Connection,
-  after: bigint,
-  end: bigint,
+  after: Position,
+  end: Position,
 ): AsyncGenerator<RecordedEvent> {
   if (after >= end) return
   const read = client.readAll({ fromPosition: toClientPosition(after) })
@@ -127,17 +130,17 @@ async function* positions(
  * The position of the newest event that is not the server's own, or of the newest record at all
  * when the last twenty are the server's own.
  */
-export function head(connection: Connection): Promise<bigint> {
+export function head(connection: Connection): Promise<Position> {
   return retrying(connection, async () => {
     const { client } = connection
     const read = client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: headWindow })
-    let newest: bigint | undefined
+    let newest: Position | undefined
     for await (const { event } of cancelled(read)) {
       if (event === undefined) continue
-      newest ??= event.position.commit
+      newest ??= toPosition(event.position.commit)
       if (!isSystem(event)) return positionOf(event)
     }
-    return newest ?? 0n
+    return newest ?? startOfLog
   })
 }
 

@@ -1,4 +1,5 @@
 // Subscriptions to EventStoreDB: in order, without gap or repeat, with a position that is safe.
+import { type Position, startOfLog } from '../kit/position.ts'
 import { type Connection, isTransientHere, pauseMs, rest } from './eventstoredbClient.ts'
 import { isSystem, positionOf, recorded } from './eventstoredbEvents.ts'
 import { type Feed, openFeed } from './eventstoredbFeed.ts'
@@ -12,7 +13,7 @@ import {
 
 interface Progress {
   /** Everything up to here that the filter lets through has been delivered. */
-  position: bigint
+  position: Position
   live: boolean
   /** What the last batch said about being live. */
   told: boolean
@@ -34,7 +35,7 @@ export async function* subscribe(
   const ends = [connection.closing, ...(options.signal ? [options.signal] : [])]
   const signal = AbortSignal.any(ends)
   const progress: Progress = {
-    position: options.after ?? 0n,
+    position: options.after ?? startOfLog,
     live: false,
     told: false,
     filtered: true,
@@ -89,7 +90,7 @@ function take(
   feed: Feed,
   { filter, batchSize = defaultBatchSize }: SubscribeOptions,
   progress: Progress,
-  target: bigint,
+  target: Position,
 ): RecordedEvent[] {
   const events: RecordedEvent[] = []
   while (events.length < batchSize) {
@@ -112,7 +113,7 @@ function take(
   return events
 }
 
-function advance(progress: Progress, position: bigint): void {
+function advance(progress: Progress, position: Position): void {
   progress.silences = 0
   if (position > progress.position) progress.position = position
 }

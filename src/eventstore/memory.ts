@@ -1,4 +1,5 @@
 // The event store in memory, for tests and simulation: same promises as the others, nothing kept.
+import { type Position, startOfLog } from '../kit/position.ts'
 import {
   type AppendResult,
   type EventStore,
@@ -14,6 +15,7 @@ import {
   Unavailable,
   WrongRevision,
 } from './port.ts'
+import { advanced, eventsBetween, toPosition } from './positionNumbers.ts'
 
 /** An event whose payload is kept as text, so that no caller can reach into the log. */
 interface StoredEvent {
@@ -22,7 +24,7 @@ interface StoredEvent {
   payload: string
   stream: string
   revision: number
-  position: bigint
+  position: Position
   recordedAt: Date
 }
 
@@ -58,6 +60,7 @@ export function memoryEventStore(options: { clock?: () => Date } = {}): EventSto
       return subscribe(log, wanted, AbortSignal.any(ends))
     },
     head: async () => headOf(log),
+    distance: eventsBetween,
     async close() {
       closing.abort()
     },
@@ -112,7 +115,7 @@ function store(log: Log, stream: string, event: NewEvent): void {
     payload: JSON.stringify({ data: event.data, metadata: event.metadata }),
     stream,
     revision: written.length,
-    position: headOf(log) + 1n,
+    position: advanced(headOf(log), 1),
     recordedAt: log.clock(),
   }
   written.push(stored)
@@ -125,8 +128,8 @@ function resultOf(event: StoredEvent | undefined, repeated: boolean): AppendResu
   return { revision: event.revision, position: event.position, repeated }
 }
 
-function headOf(log: Log): bigint {
-  return BigInt(log.events.length)
+function headOf(log: Log): Position {
+  return toPosition(BigInt(log.events.length))
 }
 
 function recorded({ payload, ...event }: StoredEvent): RecordedEvent {
@@ -152,9 +155,9 @@ async function* readStream(
 }
 
 async function* readAll(log: Log, options: ReadAllOptions = {}): AsyncGenerator<RecordedEvent> {
-  const { after = 0n, filter } = options
+  const { after = startOfLog, filter } = options
   const end = log.events.length
-  for (const event of log.events.slice(Number(after), end)) {
+  for (const event of log.events.slice(eventsBetween(startOfLog, after), end)) {
     if (passes(filter, event)) yield recorded(event)
   }
 }
@@ -165,11 +168,12 @@ async function* subscribe(
   signal: AbortSignal,
 ): AsyncGenerator<SubscriptionBatch> {
   const { filter, batchSize = defaultBatchSize } = options
-  let position = options.after ?? 0n
+  let position = options.after ?? startOfLog
   let saidLive = false
   while (!signal.aborted) {
-    const next = log.events.slice(Number(position), Number(position) + batchSize)
-    position += BigInt(next.length)
+    const from = eventsBetween(startOfLog, position)
+    const next = log.events.slice(from, from + batchSize)
+    position = advanced(position, next.length)
     const live = position >= headOf(log)
     if (next.length > 0 || (live && !saidLive)) {
       const events = next.filter(event => passes(filter, event)).map(recorded)
@@ -182,7 +186,7 @@ async function* subscribe(
 }
 
 /** Resolves when the log is longer than `position`, or when the signal aborts. */
-function news(log: Log, position: bigint, signal: AbortSignal): Promise<void> {
+function news(log: Log, position: Position, signal: AbortSignal): Promise<void> {
   if (headOf(log) > position || signal.aborted) return Promise.resolve()
   return new Promise(resolve => {
     const wake = () => {

@@ -1,4 +1,5 @@
 // The event store port: what every adapter promises. tests/contract/ proves it for each of them.
+import type { Position } from '../kit/position.ts'
 
 /** What the caller believes about a stream before it appends; a number is the last revision. */
 export type ExpectedRevision = 'no-stream' | 'any' | 'exists' | number
@@ -22,14 +23,14 @@ export interface NewEvent {
 export interface RecordedEvent extends NewEvent {
   stream: string
   revision: number
-  position: bigint
+  position: Position
   recordedAt: Date
 }
 
 /** Where the last event of an append is in the log. */
 export interface AppendResult {
   revision: number
-  position: bigint
+  position: Position
   /**
    * The events were in the log already: an earlier try or another process has written them, and
    * others may have been appended after them. EventStoreDB does not say so: there it is true where
@@ -55,8 +56,8 @@ export interface ReadStreamOptions {
 }
 
 export interface ReadAllOptions {
-  /** Exclusive: reading goes on behind this position. 0n is the beginning of the log. */
-  after?: bigint
+  /** Exclusive: reading goes on behind this position. `startOfLog` is the beginning of the log. */
+  after?: Position
   filter?: EventFilter
 }
 
@@ -75,7 +76,7 @@ export interface SubscribeOptions extends ReadAllOptions {
  */
 export interface SubscriptionBatch {
   events: RecordedEvent[]
-  position: bigint
+  position: Position
   live: boolean
 }
 
@@ -117,8 +118,10 @@ export interface EventStore {
    * reorders or repeats; a lost connection is re-established from the last delivered position.
    */
   subscribe(options?: SubscribeOptions): AsyncIterable<SubscriptionBatch>
-  /** The newest position, 0n for an empty log. */
-  head(): Promise<bigint>
+  /** The newest position, `startOfLog` for an empty log. */
+  head(): Promise<Position>
+  /** How many events there are from one position to a later one, where the store can tell. */
+  distance?(from: Position, to: Position): number
   close(): Promise<void>
 }
 

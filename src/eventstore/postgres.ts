@@ -1,6 +1,8 @@
 // The event store on PostgreSQL: one function call a batch of appends, positions in commit order.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from '../infra/database.ts'
+import { earliest, type Position, startOfLog } from '../kit/position.ts'
 import { type Metrics, noMetrics } from '../metrics.ts'
 import { groupCommit } from './groupCommit.ts'
 import {
@@ -12,11 +14,11 @@ import {
   type SubscriptionBatch,
   Unavailable,
 } from './port.ts'
+import { advanced, eventsBetween } from './positionNumbers.ts'
 import { type AppendRequest, flush, pack } from './postgresAppends.ts'
 import {
   endOfEmptyPage,
   head,
-  least,
   pageSize,
   readAll,
   readBehind,
@@ -82,6 +84,7 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
       return subscribe(pool, wakeUps, { ...options, signal: ends })
     },
     head: () => head(pool),
+    distance: eventsBetween,
     async close() {
       closing.abort()
       await appends.settled()
@@ -109,7 +112,7 @@ async function* stepsOf(
   options: SubscribeOptions & { signal: AbortSignal },
 ): AsyncGenerator<SubscriptionBatch> {
   const { signal } = options
-  let after = options.after ?? 0n
+  let after = options.after ?? startOfLog
   let wasLive = false
   let failures = 0
   while (!signal.aborted) {
@@ -134,12 +137,12 @@ async function* stepsOf(
 /** Far behind the head the database sorts out what is not wanted. */
 async function catchUp(
   pool: Pool,
-  after: bigint,
+  after: Position,
   { filter, batchSize = pageSize }: SubscribeOptions,
 ): Promise<SubscriptionBatch> {
   const end = await head(pool)
   if (after >= end) return { events: [], position: after, live: true }
-  const upTo = least(end, after + BigInt(batchSize))
+  const upTo = earliest(end, advanced(after, batchSize))
   const events = await readBetween(pool, after, upTo, filter)
   const position = events.length > 0 ? upTo : await endOfEmptyPage(pool, upTo)
   return { events, position, live: position >= end }
@@ -148,7 +151,7 @@ async function catchUp(
 /** At the head one round trip says what is new and how far the log goes. */
 async function follow(
   pool: Pool,
-  after: bigint,
+  after: Position,
   { filter, batchSize = pageSize }: SubscribeOptions,
 ): Promise<SubscriptionBatch> {
   const found = await readBehind(pool, after, batchSize)

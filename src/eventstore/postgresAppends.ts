@@ -1,6 +1,8 @@
 // Appends to the event store in PostgreSQL: a batch is one call of one function.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Pool, rows } from '../infra/database.ts'
+import type { Position } from '../kit/position.ts'
 import { isTransient } from '../kit/transient.ts'
 import type { Waiting } from './groupCommit.ts'
 import {
@@ -10,6 +12,7 @@ import {
   Unavailable,
   WrongRevision,
 } from './port.ts'
+import { advanced } from './positionNumbers.ts'
 import { jsonArray, plainArray, textArray } from './postgresArrays.ts'
 import type { Written } from './streamEnds.ts'
 
@@ -36,7 +39,7 @@ interface AppendRow {
   request: number
   outcome: 'ok' | 'duplicate' | 'wrong-revision'
   revision: bigint
-  position: bigint
+  position: Position
 }
 
 const appendBatch = {
@@ -106,7 +109,7 @@ async function sendPlain(pool: Pool, batch: Item[]): Promise<Map<number, AppendR
     return events.map((event, nth) => ({ stream, expected: revision, nth, ...event }))
   })
   if (all.some(({ expected }) => expected < -1)) return undefined
-  const [answer] = await rows<{ head: bigint | null }>(pool, appendPlain, [
+  const [answer] = await rows<{ head: Position | null }>(pool, appendPlain, [
     textArray(all.map(({ stream }) => stream)),
     plainArray(all.map(({ expected }) => expected)),
     plainArray(all.map(({ nth }) => nth)),
@@ -120,11 +123,11 @@ async function sendPlain(pool: Pool, batch: Item[]): Promise<Map<number, AppendR
 }
 
 /** What a batch has led to that was written as a whole. */
-function written(batch: Item[], head: bigint): Map<number, AppendRow> {
+function written(batch: Item[], head: Position): Map<number, AppendRow> {
   let position = head
   return new Map(
     batch.map(({ request: { expected, events } }, n) => {
-      position += BigInt(events.length)
+      position = advanced(position, events.length)
       const revision = BigInt(expectation(expected) + events.length)
       return [n, { request: n, outcome: 'ok', revision, position }]
     }),

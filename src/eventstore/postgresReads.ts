@@ -1,6 +1,8 @@
 // Reads of the log in PostgreSQL by position, page by page.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Pool, rows, type Statement } from '../infra/database.ts'
+import { earliest, type Position, startOfLog } from '../kit/position.ts'
 import {
   type EventFilter,
   type JsonObject,
@@ -8,10 +10,11 @@ import {
   type RecordedEvent,
   Unavailable,
 } from './port.ts'
+import { advanced } from './positionNumbers.ts'
 
 /** An event as a row. */
 export interface EventRow extends Record<string, unknown> {
-  position: bigint
+  position: Position
   stream: string
   revision: bigint
   event_id: string
@@ -62,9 +65,9 @@ export const pageSize = 1_000
 const retryDelaysMs = [20, 200]
 
 /** The newest position. */
-export async function head(pool: Pool): Promise<bigint> {
-  const [row] = await ask<{ head: bigint }>(pool, readHead)
-  return row?.head ?? 0n
+export async function head(pool: Pool): Promise<Position> {
+  const [row] = await ask<{ head: Position }>(pool, readHead)
+  return row?.head ?? startOfLog
 }
 
 /** The events behind a position, up to the head at the time of the call. */
@@ -72,10 +75,10 @@ export async function* readAll(
   pool: Pool,
   options: ReadAllOptions = {},
 ): AsyncGenerator<RecordedEvent> {
-  let after = options.after ?? 0n
+  let after = options.after ?? startOfLog
   const end = await head(pool)
   while (after < end) {
-    const upTo = least(end, after + BigInt(pageSize))
+    const upTo = earliest(end, advanced(after, pageSize))
     const page = await readBetween(pool, after, upTo, options.filter)
     yield* page
     after = page.length > 0 ? upTo : await endOfEmptyPage(pool, upTo)
@@ -86,16 +89,16 @@ export async function* readAll(
  * How far a page goes that has no events: up to the next event of the log. Appends leave no gaps,
  * but a row that somebody has put far above the others must not make reading it take for ever.
  */
-export async function endOfEmptyPage(pool: Pool, upTo: bigint): Promise<bigint> {
-  const [next] = await ask<{ position: bigint }>(pool, readNextPosition, [upTo])
-  return next === undefined ? upTo : next.position - 1n
+export async function endOfEmptyPage(pool: Pool, upTo: Position): Promise<Position> {
+  const [next] = await ask<{ position: Position }>(pool, readNextPosition, [upTo])
+  return next === undefined ? upTo : advanced(next.position, -1)
 }
 
 /** Positions are gapless and in commit order, so a range of them is complete once it is visible. */
 export async function readBetween(
   pool: Pool,
-  after: bigint,
-  upTo: bigint,
+  after: Position,
+  upTo: Position,
   filter: EventFilter | undefined,
 ): Promise<RecordedEvent[]> {
   const found = await rowsBetween(pool, after, upTo, filter)
@@ -105,14 +108,14 @@ export async function readBetween(
 /** The next events behind a position, at most `limit`; fewer mean that there are no more yet. */
 export async function readBehind(
   pool: Pool,
-  after: bigint,
+  after: Position,
   limit: number,
 ): Promise<RecordedEvent[]> {
   const found = await ask<EventRow>(pool, readNext, [after, limit])
   return found.map(recorded)
 }
 
-function rowsBetween(pool: Pool, after: bigint, upTo: bigint, filter: EventFilter | undefined) {
+function rowsBetween(pool: Pool, after: Position, upTo: Position, filter: EventFilter | undefined) {
   if (filter === undefined) return ask<EventRow>(pool, readRange, [after, upTo])
   if ('types' in filter) return ask<EventRow>(pool, readRangeByType, [after, upTo, filter.types])
   if ('exceptTypes' in filter) {
@@ -120,11 +123,6 @@ function rowsBetween(pool: Pool, after: bigint, upTo: bigint, filter: EventFilte
   }
   const patterns = filter.streamPrefixes.map(prefix => `${prefix.replace(/[%_\\]/g, '\\$&')}%`)
   return ask<EventRow>(pool, readRangeByStream, [after, upTo, patterns])
-}
-
-/** The smaller of two positions. */
-export function least(a: bigint, b: bigint): bigint {
-  return a < b ? a : b
 }
 
 /** A row as an event. */
@@ -140,7 +138,7 @@ class ReadEvent implements RecordedEvent {
   readonly metadata: JsonObject
   readonly stream: string
   readonly revision: number
-  readonly position: bigint
+  readonly position: Position
   readonly #recordedAt: string
 
   constructor(row: EventRow) {

@@ -1,9 +1,12 @@
 // Writes a log of before into an empty store, event by event as it was: the seals in it stay good,
 // because they do not cover what a store gives itself.
+
 import type { RestoreLog } from '../commands/backupPorts.ts'
 import { streamPrefixes } from '../domain/events.ts'
 import type { Pool } from '../infra/database.ts'
+import { type Position, startOfLog } from '../kit/position.ts'
 import type { EventStore, RecordedEvent } from './port.ts'
+import { advanced } from './positionNumbers.ts'
 import { readAll } from './postgresReads.ts'
 
 const insertEvents = {
@@ -22,15 +25,15 @@ const lastPosition = {
 
 /** The log in a PostgreSQL database: positions count from 1, as they did if it was one before. */
 export function postgresRestoreLog(pool: Pool): RestoreLog {
-  let last: bigint | undefined
+  let last: Position | undefined
   return {
     eventStore: 'postgres',
     async write(events) {
-      last ??= (await pool.query<{ last: bigint }>(lastPosition)).rows[0]?.last ?? 0n
+      last ??= (await pool.query<{ last: Position }>(lastPosition)).rows[0]?.last ?? startOfLog
       const before = last
       const column = (of: (event: RecordedEvent) => unknown) => events.map(of)
       const values = [
-        events.map((_, index) => String(before + BigInt(index + 1))),
+        events.map((_, index) => String(advanced(before, index + 1))),
         column(({ stream }) => stream),
         column(({ revision }) => revision),
         column(({ id }) => id),
@@ -40,7 +43,7 @@ export function postgresRestoreLog(pool: Pool): RestoreLog {
         column(({ recordedAt }) => recordedAt.toISOString()),
       ]
       await pool.query({ ...insertEvents, values })
-      last = before + BigInt(events.length)
+      last = advanced(before, events.length)
     },
     readAll: () => readAll(pool),
   }

@@ -1,6 +1,9 @@
 // Where streams end, learned from what was appended: most reads ask whether a stream has got any
 // further, and the end of the log answers that for all of them together.
+
 import type { Pool } from '../infra/database.ts'
+import { type Position, startOfLog } from '../kit/position.ts'
+import { advanced } from './positionNumbers.ts'
 import { ask, head } from './postgresReads.ts'
 
 export interface StreamEnds {
@@ -21,7 +24,7 @@ export interface StreamEnds {
 export interface Written {
   stream: string
   revision: number
-  position: bigint
+  position: Position
   count: number
 }
 
@@ -37,16 +40,16 @@ const readTail = {
 interface TailRow extends Record<string, unknown> {
   stream: string
   revision: bigint
-  position: bigint
+  position: Position
 }
 
 /**
  * What was appended behind a position; undefined where that is too much, and where the log does not
  * reach that far any more: it would seem to have nothing new for long.
  */
-async function readBehind(pool: Pool, after: bigint): Promise<TailRow[] | undefined> {
+async function readBehind(pool: Pool, after: Position): Promise<TailRow[] | undefined> {
   const found = await ask<TailRow>(pool, readTail, [after])
-  const isThere = after === 0n || found[0]?.position === after
+  const isThere = after === startOfLog || found[0]?.position === after
   const tail = found.filter(({ position }) => position > after)
   return isThere && tail.length <= tailMax ? tail : undefined
 }
@@ -58,7 +61,7 @@ async function readBehind(pool: Pool, after: bigint): Promise<TailRow[] | undefi
  */
 export function followStreamEnds(pool: Pool): StreamEnds {
   const ends = new Map<string, number>()
-  let seen: bigint | undefined
+  let seen: Position | undefined
   /** Counts how often everything was forgotten: what a read found that began before is too old. */
   let era = 0
 
@@ -79,7 +82,7 @@ export function followStreamEnds(pool: Pool): StreamEnds {
       return last !== undefined && last <= revision
     },
     appended({ stream, revision, position, count }) {
-      const before = position - BigInt(count)
+      const before = advanced(position, -count)
       // Within `seen`, others may have written behind it: only a read tells.
       if (seen === undefined || before < seen) return
       extend(stream, revision)

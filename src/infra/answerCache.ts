@@ -1,5 +1,7 @@
 // Answers about the catalogue as they are sent, kept in this process and in Redis until it changes.
+
 import { LRUCache } from 'lru-cache'
+import { type Position, parsePosition } from '../kit/position.ts'
 import { type Metrics, noMetrics } from '../metrics.ts'
 import { type AnswerStore, createAnswerStore } from './answerStore.ts'
 import { createAnswerVersion, type ReadVersion } from './answerVersion.ts'
@@ -21,9 +23,9 @@ export interface Wanted {
   kind: string
   key: string
   /** The position that the answer has to show at least. */
-  after: bigint
+  after: Position
   /** The position that the catalogue is known to have reached: what is computed now shows it. */
-  asOf: bigint
+  asOf: Position
 }
 
 export interface Found {
@@ -60,12 +62,12 @@ const defaultBytesMax = 32 * 1024 * 1024
 /** A cached answer, and the position of the catalogue that it shows at least. */
 interface Kept {
   answer: ReadyAnswer
-  asOf: bigint
+  asOf: Position
   isShared: boolean
 }
 
 interface Flight {
-  asOf: bigint
+  asOf: Position
   landing: Promise<Found>
 }
 
@@ -166,5 +168,5 @@ function read(text: string): Kept {
     ...(nextCursor === '' ? {} : { nextCursor }),
     ...(total === '' ? {} : { total: Number(total) }),
   }
-  return { answer, asOf: BigInt(asOf), isShared: true }
+  return { answer, asOf: parsePosition(asOf), isShared: true }
 }

@@ -1,5 +1,7 @@
 // The book of checkpoints in PostgreSQL, wherever the log is.
+
 import type { CheckpointBook, Kept, KeptPart, Mark } from '../commands/auditPorts.ts'
+import { readPosition, writePosition } from '../kit/position.ts'
 import { within } from '../kit/within.ts'
 import { type Pool, rows, type Statement, violatedConstraint } from './database.ts'
 
@@ -104,7 +106,7 @@ async function workAlone(pool: Pool, work: () => Promise<void>): Promise<boolean
 function packed(marks: readonly Mark[]): Buffer {
   const bytes = Buffer.alloc(marks.length * markBytes)
   for (const [index, { position, hash }] of marks.entries()) {
-    bytes.writeBigUInt64BE(position, index * markBytes)
+    writePosition(position, bytes, index * markBytes)
     bytes.write(hash, index * markBytes + positionBytes, 'hex')
   }
   return bytes
@@ -114,7 +116,7 @@ function unpacked(bytes: Buffer): Mark[] {
   return Array.from({ length: Math.floor(bytes.length / markBytes) }, (_, index) => {
     const start = index * markBytes
     return {
-      position: bytes.readBigUInt64BE(start),
+      position: readPosition(bytes, start),
       hash: bytes.toString('hex', start + positionBytes, start + markBytes),
     }
   })

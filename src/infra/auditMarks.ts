@@ -1,11 +1,13 @@
 // The high-water mark of the signer in several places: a table, a file, Redis. Whoever can write to
 // the database alone cannot take it back.
+
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { HighWaterMark, HighWaterMarks } from '../commands/auditPorts.ts'
 import { makeDirectory } from '../kit/makeDirectory.ts'
+import { parsePosition } from '../kit/position.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 import type { Redis } from './redis.ts'
 import { isRowSeal, rowSeal } from './rowSeals.ts'
@@ -147,7 +149,7 @@ function opened(secrets: Secrets, log: string, sealed: string | undefined) {
   const said: unknown = JSON.parse(text)
   if (!Sealed.Check(said) || said.log !== log) return undefined
   const { position, count, hash, at } = said
-  return { position: BigInt(position), count, hash, at: new Date(at) }
+  return { position: parsePosition(position), count, hash, at: new Date(at) }
 }
 
 const findShop: Statement = {

@@ -1,5 +1,6 @@
 // Ways by which checkpoints leave the machine: a file, a webhook, an S3-compatible store, and a
 // time-stamping authority that dates them.
+
 import { createHmac } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import { AwsClient } from 'aws4fetch'
 import type { AuditSettings } from '../auditSettings.ts'
 import type { Publication, PublicationBook, Publisher } from '../commands/auditPorts.ts'
 import { makeDirectory } from '../kit/makeDirectory.ts'
+import type { Position } from '../kit/position.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 import { isRowSeal, rowSeal } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
@@ -162,14 +164,14 @@ const note: Statement = {
 
 interface PublicationRow {
   [column: string]: unknown
-  position: bigint
+  position: Position
   published_at: Date
   seal: string
 }
 
 /** What has been published, in shop.audit_publications; rows of somebody else do not count. */
 export function publicationBook(pool: Pool, secrets: Secrets): PublicationBook {
-  const fieldsOf = (target: string, position: bigint, at: Date) => [
+  const fieldsOf = (target: string, position: Position, at: Date) => [
     target,
     String(position),
     at.toISOString(),

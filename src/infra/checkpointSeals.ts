@@ -1,8 +1,10 @@
 // Checkpoints as signed text: JWS with Ed25519. Reading them needs public keys and nothing else.
+
 import { CompactSign, compactVerify, createLocalJWKSet, errors, type JSONWebKeySet } from 'jose'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Checkpoint } from '../commands/auditPorts.ts'
+import { parsePosition } from '../kit/position.ts'
 
 const algorithm = 'EdDSA'
 const type = 'orderstream-checkpoint'
@@ -53,7 +55,13 @@ export async function openCheckpoint(
     const said: unknown = JSON.parse(new TextDecoder().decode(payload))
     if (protectedHeader.typ !== type || !claims.Check(said)) return undefined
     const { after, position, at, count, hash } = said
-    return { after: BigInt(after), position: BigInt(position), at: new Date(at), count, hash }
+    return {
+      after: parsePosition(after),
+      position: parsePosition(position),
+      at: new Date(at),
+      count,
+      hash,
+    }
   } catch (error) {
     if (error instanceof errors.JOSEError || error instanceof SyntaxError) return undefined
     throw error

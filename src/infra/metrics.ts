@@ -7,7 +7,7 @@ import { requestTimes, Timings } from './timings.ts'
 /** What is looked up when somebody asks, and not before. */
 export interface MetricSources {
   projections(): Promise<
-    { name: string; lagEvents: number; lagSeconds: number; parkedEvents: number }[]
+    { name: string; lagEvents: number | undefined; lagSeconds: number; parkedEvents: number }[]
   >
   queues(): Promise<{ queue: string; state: string; jobs: number }[]>
   /** Mails that are not sent, by state. */
@@ -122,7 +122,7 @@ export function addSources(registry: Registry, sources: MetricSources): void {
   const labelNames = ['projection']
   const gauge = (name: string, help: string) =>
     new Gauge({ name: `orderstream_${name}`, help, labelNames, registers })
-  const events = gauge('projection_lag_events', 'Positions of the log that are still to be read')
+  const events = gauge('projection_lag_events', 'Events still to be read, where the store can tell')
   const parked = gauge('projection_parked_events', 'Events that wait for somebody to look at them')
   new Gauge({
     name: 'orderstream_projection_lag_seconds',
@@ -133,7 +133,7 @@ export function addSources(registry: Registry, sources: MetricSources): void {
       for (const gauge of [this, events, parked]) gauge.reset()
       for (const { name: projection, ...state } of await orNothing(sources.projections())) {
         this.set({ projection }, state.lagSeconds)
-        events.set({ projection }, state.lagEvents)
+        if (state.lagEvents !== undefined) events.set({ projection }, state.lagEvents)
         parked.set({ projection }, state.parkedEvents)
       }
     },

@@ -1,15 +1,17 @@
 // How far everybody has written, so that on every process they see at least that.
+
 import { LRUCache } from 'lru-cache'
 import { askTogether, gather } from '../kit/gather.ts'
+import { type Position, parsePosition, startOfLog } from '../kit/position.ts'
 import { createPatience, type Patiently } from './patience.ts'
 import type { Redis } from './redis.ts'
 
 /** How far somebody has written. */
 export interface OwnPosition {
   /** What they have written for certain goes so far. */
-  known: bigint
+  known: Position
   /** What they may have written goes so far: Redis cannot say. */
-  possible: bigint
+  possible: Position
 }
 
 export interface OwnWrites {
@@ -17,14 +19,14 @@ export interface OwnWrites {
    * Remembers for all processes that a caller has written up to a position; false where that was
    * not possible. Never fails.
    */
-  note(caller: string, position: bigint): Promise<boolean>
+  note(caller: string, position: Position): Promise<boolean>
   /** Throws Unavailable where neither Redis nor the log can be asked. */
   of(caller: string): Promise<OwnPosition>
 }
 
 interface Note {
   caller: string
-  position: bigint
+  position: Position
 }
 
 const floorKey = 'own-writes:floor'
@@ -49,19 +51,19 @@ const noteScript = `
  * lost its memory has lost the floor, too: the log's head becomes the new one, which everything
  * that was forgotten is below. While Redis is away, what is below the head may have been written.
  */
-export function createOwnWrites(redis: Redis, readHead: () => Promise<bigint>): OwnWrites {
-  const local = new LRUCache<string, bigint>({ max: callersMax })
+export function createOwnWrites(redis: Redis, readHead: () => Promise<Position>): OwnWrites {
+  const local = new LRUCache<string, Position>({ max: callersMax })
   const head = askTogether(readHead)
   const patiently = createPatience()
   // A server that comes back may have forgotten the last second before it went.
   let connections = 1
   let trusted = 0
-  let localFloor = 0n
+  let localFloor = startOfLog
   redis.on('ready', () => {
     connections += 1
   })
 
-  async function newFloor(): Promise<bigint> {
+  async function newFloor(): Promise<Position> {
     const position = await head()
     // Not where another process was quicker, nor where Redis is full: then the next one asks, too.
     redis.set(floorKey, textOf(position), 'NX').catch(() => undefined)
@@ -75,15 +77,15 @@ export function createOwnWrites(redis: Redis, readHead: () => Promise<bigint>): 
     )
     if (found === undefined) {
       const possible = await head()
-      return callers.map(() => ({ known: 0n, possible }))
+      return callers.map(() => ({ known: startOfLog, possible }))
     }
     const [floor, ...own] = found
     const isTrusted = trusted === connection && floor !== null && floor !== undefined
     if (!isTrusted) localFloor = await newFloor()
     trusted = connection
-    const shared = BigInt(floor ?? 0)
+    const shared = parsePosition(floor ?? '0')
     const possible = shared > localFloor ? shared : localFloor
-    return own.map(text => ({ known: BigInt(text ?? 0), possible }))
+    return own.map(text => ({ known: parsePosition(text ?? '0'), possible }))
   }
   const ask = gather(look)
 
@@ -97,13 +99,13 @@ export function createOwnWrites(redis: Redis, readHead: () => Promise<bigint>): 
     },
     async of(caller) {
       const { known, possible } = await ask(caller)
-      const here = local.get(caller) ?? 0n
+      const here = local.get(caller) ?? startOfLog
       return { known: here > known ? here : known, possible }
     },
   }
 }
 
-const textOf = (position: bigint) => String(position).padStart(width, '0')
+const textOf = (position: Position) => String(position).padStart(width, '0')
 
 /** Writes what callers have come to in one round trip; false for all of them where that failed. */
 async function writeNotes(

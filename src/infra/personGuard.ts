@@ -1,8 +1,10 @@
 // Compares what is kept of people beside the log with what the log says of them: keys of those who
 // were erased, keys that are gone, and passwords from before they were changed.
+
 import { setTimeout } from 'node:timers/promises'
 import type { StateFinding } from '../commands/auditPorts.ts'
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
+import { startOfLog } from '../kit/position.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 import { openPassword } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
@@ -79,7 +81,7 @@ const found = (id: string, detail: string): StateFinding => ({
 /** What differs. In memory are the people who have been erased, by their ids. */
 export async function* personFindings(parts: PersonGuardParts): AsyncGenerator<StateFinding> {
   const keyless = new Set<string>()
-  let position = 0n
+  let position = startOfLog
   for await (const batch of batches(parts.log.readAll({ filter: { types } }))) {
     position = batch.at(-1)?.position ?? position
     yield* goneKeys(parts, peopleOf(batch, 'CustomerRegistered'), keyless)

@@ -1,5 +1,7 @@
 // Copies the tables of the schema shop out of a database and into another one.
+
 import type { RestoreTarget, ShopRow, TableCopies } from '../commands/backupPorts.ts'
+import type { Position } from '../kit/position.ts'
 import {
   atOneMoment,
   type Pool,
@@ -73,7 +75,7 @@ export function createTableCopies(pool: Pool): TableCopies {
   return {
     copyOut: onMoment =>
       atOneMoment(pool, async function* (session) {
-        const [moment] = await rows<{ head: bigint; holds_log: boolean }>(session, momentOf)
+        const [moment] = await rows<{ head: Position; holds_log: boolean }>(session, momentOf)
         await onMoment(moment?.holds_log ? moment.head : undefined)
         for (const table of copiedTables) yield { table, rows: rowsOf(session, table) }
       }),

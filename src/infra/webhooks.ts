@@ -1,4 +1,5 @@
 // Who is told about events over HTTP: endpoints with their sealed secrets, in PostgreSQL.
+
 import { randomBytes } from 'node:crypto'
 import type {
   DisabledBecause,
@@ -9,6 +10,7 @@ import type {
   WebhookType,
   WithSecret,
 } from '../commands/webhookPorts.ts'
+import { type Position, startOfLog } from '../kit/position.ts'
 import { type Pool, type Queryable, transaction } from './database.ts'
 import type { Secrets } from './secrets.ts'
 
@@ -21,12 +23,12 @@ interface Row {
   previous_secret: string | null
   previous_until: Date | null
   secret_by: string
-  starts_after: bigint
+  starts_after: Position
   disabled_at: Date | null
   disabled_because: DisabledBecause | null
   failures: number
-  replay_after: bigint | null
-  replay_to: bigint | null
+  replay_after: Position | null
+  replay_to: Position | null
   revision: number
   created_at: Date
   updated_at: Date
@@ -255,7 +257,9 @@ function endpointOf(row: Row): WebhookEndpoint {
     disabledBecause: row.disabled_because,
     failures: row.failures,
     previousSecretUntil: row.previous_until,
-    replay: isReplaying ? { after: row.replay_after ?? 0n, to: row.replay_to ?? 0n } : null,
+    replay: isReplaying
+      ? { after: row.replay_after ?? startOfLog, to: row.replay_to ?? startOfLog }
+      : null,
     revision: row.revision,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

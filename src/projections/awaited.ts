@@ -1,5 +1,7 @@
 // Parked events that an older release could not read: once this one can, they are caught up with.
+
 import { type Kysely, sql } from 'kysely'
+import type { Position } from '../kit/position.ts'
 import { advance } from './checkpoints.ts'
 import type { Member } from './engine.ts'
 import type { Item } from './items.ts'
@@ -12,7 +14,7 @@ export interface Awaiting {
   /** Whether this release reads a `Type@version`. */
   knows(name: string): boolean
   /** The events of a stream at some positions, decoded. */
-  read(stream: string, positions: readonly bigint[]): Promise<readonly Item[]>
+  read(stream: string, positions: readonly Position[]): Promise<readonly Item[]>
 }
 
 /** The streams whose first parked event can be read by now. */

@@ -1,5 +1,7 @@
 // Checkpoints and leases: how far a projection is, who runs it, and the fence between two runners.
+
 import { type CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely'
+import { type Position, startOfLog } from '../kit/position.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -9,7 +11,7 @@ export interface Lease {
   name: string
   runner: string
   epoch: bigint
-  position: bigint
+  position: Position
 }
 
 /** Somebody else runs this projection now, or has moved it. */
@@ -108,16 +110,16 @@ export async function release(db: Db, leases: readonly Lease[]): Promise<void> {
  * the leases. Throws LeaseLost where one of them is not; inside a transaction, that ends it for all
  * of them.
  */
-export async function advance(db: Db, leases: readonly Lease[], position: bigint): Promise<void> {
+export async function advance(db: Db, leases: readonly Lease[], position: Position): Promise<void> {
   await all(db, leases, to(position))
 }
 
 /** The statement that does so; that it fails because of a lease is told by `isLeaseLost`. */
-export function advancing(db: Db, leases: readonly Lease[], position: bigint): CompiledQuery {
+export function advancing(db: Db, leases: readonly Lease[], position: Position): CompiledQuery {
   return changing(leases, to(position)).compile(db)
 }
 
-const to = (position: bigint) => sql`position = ${position}, updated_at = now(),
+const to = (position: Position) => sql`position = ${position}, updated_at = now(),
   leased_until = clock_timestamp() + make_interval(secs => ${leaseSeconds})`
 
 /** Changes the rows of leases: all of them, or the statement throws and has changed none. */
@@ -173,17 +175,17 @@ function json(rows: readonly object[]) {
   return sql`${JSON.stringify(rows)}::json`
 }
 
-/** The committed position of a projection, 0n when it has never run. */
-export async function positionOf(db: Db, name: string): Promise<bigint> {
-  const { rows } = await sql<{ position: bigint }>`
+/** The committed position of a projection, `startOfLog` when it has never run. */
+export async function positionOf(db: Db, name: string): Promise<Position> {
+  const { rows } = await sql<{ position: Position }>`
     select position from shop.checkpoints where name = ${name}
   `.execute(db)
-  return rows[0]?.position ?? 0n
+  return rows[0]?.position ?? startOfLog
 }
 
 /** The committed positions of all projections by name. */
-export async function positionsOf(db: Db): Promise<ReadonlyMap<string, bigint>> {
-  const { rows } = await sql<{ name: string; position: bigint }>`
+export async function positionsOf(db: Db): Promise<ReadonlyMap<string, Position>> {
+  const { rows } = await sql<{ name: string; position: Position }>`
     select name, position from shop.checkpoints
   `.execute(db)
   return new Map(rows.map(({ name, position }) => [name, position]))

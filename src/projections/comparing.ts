@@ -1,5 +1,7 @@
 // Compares tables that are being rebuilt with those that serve.
+
 import { type Kysely, sql } from 'kysely'
+import { type Position, startOfLog } from '../kit/position.ts'
 import { positionOf } from './checkpoints.ts'
 import { fill, type Member } from './filling.ts'
 import type { Rebuilding } from './rebuild.ts'
@@ -9,8 +11,8 @@ import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 
-/** So close to the live tables that the last step holds up nobody. */
-export const nearEnough = 2_000n
+/** A last step over so few events holds up nobody. */
+export const nearEnough = 2_000
 
 /** Runs `work` in a transaction whose statements may take and wait as long as whole tables do. */
 export function patiently<T>(db: Db, work: (trx: Db) => Promise<T>): Promise<T> {
@@ -23,7 +25,7 @@ export function patiently<T>(db: Db, work: (trx: Db) => Promise<T>): Promise<T> 
 /** What the live tables are like at the beginning. */
 export interface Live {
   /** Where those are that the new ones can be compared with. */
-  positions: ReadonlyMap<string, bigint>
+  positions: ReadonlyMap<string, Position>
   /** Their digests, by projection. */
   digests: Promise<ReadonlyMap<string, string>>
 }
@@ -36,7 +38,7 @@ export interface Live {
 export async function lookAtLive(
   db: Db,
   members: readonly Member[],
-  target: bigint,
+  { target, on }: { target: Position; on: Rebuilding },
 ): Promise<Live> {
   const trx = await db.startTransaction().setIsolationLevel('repeatable read').execute()
   const end = () => trx.rollback().execute()
@@ -46,7 +48,7 @@ export async function lookAtLive(
       set local statement_timeout = 0;
       set local max_parallel_workers_per_gather = 0
     `.execute(trx)
-    const positions = await comparable(trx, members, target)
+    const positions = await nearby(await comparable(trx, members), { members, target, on })
     const alike = members.filter(({ projection }) => positions.has(projection.name))
     const digests = digestsOf(trx, alike).finally(end)
     // It is awaited in its turn; a failure meanwhile must not count as unhandled.
@@ -58,13 +60,9 @@ export async function lookAtLive(
   }
 }
 
-/** Tables of the same version that are not far behind, and of which nothing is missing. */
-async function comparable(
-  db: Db,
-  members: readonly Member[],
-  target: bigint,
-): Promise<Map<string, bigint>> {
-  const { rows } = await sql<{ name: string; position: bigint; version: number; parked: bigint }>`
+/** Tables of the same version that have begun, and of which nothing is missing. */
+async function comparable(db: Db, members: readonly Member[]): Promise<Map<string, Position>> {
+  const { rows } = await sql<{ name: string; position: Position; version: number; parked: bigint }>`
     select name, position, version,
       (select count(*) from shop.parked_events p where p.name = c.name) as parked
     from shop.checkpoints c
@@ -73,11 +71,33 @@ async function comparable(
   const byName = new Map(members.map(member => [member.projection.name, member]))
   const alike = rows.filter(({ name, position, version, parked }) => {
     const member = byName.get(name)
-    const isNear = position > 0n && target - position <= nearEnough
     const isAlike = member?.projection.version === version && position >= member.position
-    return isNear && isAlike && parked === 0n
+    return position > startOfLog && isAlike && parked === 0n
   })
   return new Map(alike.map(({ name, position }) => [name, position]))
+}
+
+/** Those of the positions that few events are behind: read, since a difference does not tell. */
+async function nearby(
+  positions: ReadonlyMap<string, Position>,
+  { members, target, on }: { members: readonly Member[]; target: Position; on: Rebuilding },
+): Promise<Map<string, Position>> {
+  const near = new Map<string, Position>()
+  for (const { projection } of members) {
+    const position = positions.get(projection.name)
+    if (position === undefined) continue
+    if (position >= target) {
+      near.set(projection.name, position)
+      continue
+    }
+    let events = 0
+    for await (const { items } of on.read([projection], { after: position, upTo: target })) {
+      events += items.length
+      if (events > nearEnough) break
+    }
+    if (events <= nearEnough) near.set(projection.name, position)
+  }
+  return near
 }
 
 async function digestsOf(db: Db, members: readonly Member[]): Promise<Map<string, string>> {

@@ -1,6 +1,8 @@
 // Applies batches of events to projections; rows and checkpoint commit together or not at all.
+
 import { type Kysely, sql } from 'kysely'
 import { holdableText } from '../kit/holdable.ts'
+import type { Position } from '../kit/position.ts'
 import { isTransient } from '../kit/transient.ts'
 import {
   advance,
@@ -35,7 +37,7 @@ type Trouble = Omit<Poison, 'place'>
 export interface Batch {
   items: readonly Item[]
   /** Where the projection is once this batch is in. */
-  position: bigint
+  position: Position
 }
 
 /** What a projection remembers of streams that it could not follow. */
@@ -98,7 +100,7 @@ interface Part extends Member {
 }
 
 /** What a projection reads of a batch, behind a position. */
-export function itemsFor(projection: Follower, after: bigint, { items }: Batch): readonly Item[] {
+export function itemsFor(projection: Follower, after: Position, { items }: Batch): readonly Item[] {
   return items.filter(item => placeOf(item).position > after && concerns(projection, item))
 }
 
@@ -115,7 +117,7 @@ function isFree({ streams }: Parking, item: Item): boolean {
 async function commitTogether(
   db: Db,
   parts: readonly Part[],
-  position: bigint,
+  position: Position,
   all: Committed,
 ): Promise<void> {
   if (parts.length === 0) return
@@ -140,7 +142,7 @@ async function commitTogether(
 async function moving<T>(
   trx: Db,
   leases: readonly Lease[],
-  position: bigint,
+  position: Position,
   work: () => Promise<T>,
 ): Promise<T> {
   const began = performance.now()
@@ -161,7 +163,7 @@ async function moving<T>(
 async function commitPlanned(
   db: Db,
   busy: readonly Work[],
-  { leases, position }: { leases: readonly Lease[]; position: bigint },
+  { leases, position }: { leases: readonly Lease[]; position: Position },
 ): Promise<Committed | undefined> {
   return db.connection().execute(async session => {
     const plans: Plan[] = []
@@ -188,7 +190,7 @@ async function commitPlanned(
 async function commitEach(
   db: Db,
   parts: readonly Part[],
-  position: bigint,
+  position: Position,
   all: Committed,
 ): Promise<void> {
   const failures: unknown[] = []

@@ -1,5 +1,7 @@
 // Questions to the index of events, and what mails and webhooks events have led to.
+
 import { type Kysely, sql } from 'kysely'
+import type { Position } from '../kit/position.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -18,7 +20,7 @@ export interface EventFilter {
 
 /** Where an event is. */
 export interface Place {
-  position: bigint
+  position: Position
   stream: string
   revision: number
 }
@@ -27,7 +29,7 @@ export interface Place {
 export async function findEvents(
   db: Db,
   filter: EventFilter,
-  { after, limit }: { after: bigint; limit: number },
+  { after, limit }: { after: Position; limit: number },
 ): Promise<Place[]> {
   const { type, stream, actor, correlationId, from, to } = filter
   let query = db

@@ -1,5 +1,7 @@
 // Fills the tables of several projections from one reading of the log.
+
 import { type Kysely, sql } from 'kysely'
+import type { Position } from '../kit/position.ts'
 import { createSlots } from '../kit/slots.ts'
 import { isTransient } from '../kit/transient.ts'
 import { applyItems, type Parking, wholeWork } from './engine.ts'
@@ -19,40 +21,43 @@ export interface Member {
   shadow: string
   /** Which beginning of its rebuild this is; one that comes after it makes this one worthless. */
   epoch: bigint
-  position: bigint
+  position: Position
   parking: Parking
 }
 
 /** How far a member's tables are wanted. */
 export interface Target {
   member: Member
-  upTo: bigint
+  upTo: Position
 }
 
 /** Sessions that write at once: the database has more cores than this process. */
 export const writersMax = 4
 /** So many events of a projection are worth a transaction: more of them fall on the same rows. */
 const eventsEnough = 2_500
-/** A projection that reads few events is no further behind the reading than this. */
-const behindMax = 20_000n
+/** A projection that reads few events saves its position after this many events of all. */
+const passedMax = 20_000
 
 /** What was read for a projection and is not being written yet, and what is. */
 interface Lane extends Target {
   items: Item[]
   /** Up to where its items have been read. */
-  readTo: bigint
+  readTo: Position
   /** Up to where they have been handed over to be written. */
-  handedTo: bigint
+  handedTo: Position
+  /** Events read for anybody since then. */
+  passed: number
   done: Promise<void>
 }
 
 /**
  * Fills the tables of members, each up to a position of its own. Each takes what it reads of the
  * log in transactions of its own: who is quick does not wait for who is slow, up to a bound.
+ * Returns how many events were read.
  */
-export async function fill(db: Db, targets: readonly Target[], on: Rebuilding): Promise<void> {
+export async function fill(db: Db, targets: readonly Target[], on: Rebuilding): Promise<number> {
   const due = targets.filter(({ member, upTo }) => member.position < upTo)
-  if (due.length === 0) return
+  if (due.length === 0) return 0
   const range = {
     after: due.map(({ member }) => member.position).reduce((a, b) => (a < b ? a : b)),
     upTo: due.map(({ upTo }) => upTo).reduce((a, b) => (a > b ? a : b)),
@@ -65,18 +70,22 @@ export async function fill(db: Db, targets: readonly Target[], on: Rebuilding): 
     const { member, items, readTo } = lane
     lane.items = []
     lane.handedTo = readTo
+    lane.passed = 0
     lane.done = lane.done
       .then(() => slots.take(() => apply(db, member, { items, position: readTo })))
       .then(() => on.onProgress(member.projection.name, readTo))
   }
   let before: Promise<unknown> | undefined
+  let read = 0
   try {
     for await (const batch of on.read(projections, range)) {
       on.signal?.throwIfAborted()
+      read += batch.items.length
       give(batch.items, readers, lanes)
       for (const lane of lanes) {
         const readTo = batch.position < lane.upTo ? batch.position : lane.upTo
         if (readTo > lane.readTo) lane.readTo = readTo
+        lane.passed += batch.items.length
         if (isEnough(lane)) hand(lane)
       }
       const all = Promise.all(lanes.map(({ done }) => done))
@@ -93,6 +102,7 @@ export async function fill(db: Db, targets: readonly Target[], on: Rebuilding): 
     await Promise.allSettled(lanes.map(({ done }) => done))
   }
   await Promise.all(lanes.map(({ done }) => done))
+  return read
 }
 
 /** Who reads which type of event: each event is looked at once, and not by everybody. */
@@ -126,17 +136,17 @@ function give(
 function laneOf({ member, upTo }: Target): Lane {
   const { position } = member
   const done = Promise.resolve()
-  return { member, upTo, items: [], readTo: position, handedTo: position, done }
+  return { member, upTo, items: [], readTo: position, handedTo: position, passed: 0, done }
 }
 
-function isEnough({ items, readTo, handedTo }: Lane): boolean {
-  return items.length >= eventsEnough || readTo - handedTo >= behindMax
+function isEnough({ items, passed }: Lane): boolean {
+  return items.length >= eventsEnough || passed >= passedMax
 }
 
 interface Part {
   items: readonly Item[]
   /** Where the tables are with these. */
-  position: bigint
+  position: Position
 }
 
 async function apply(db: Db, member: Member, part: Part): Promise<void> {

@@ -1,7 +1,9 @@
 // What followers are given of the log: decoded events, and what is known of those that this release
 // cannot read.
+
 import type { Kysely } from 'kysely'
 import { categories, eventSchemas, eventTypesIn, type ShopEvent } from '../domain/events.ts'
+import type { Position } from '../kit/position.ts'
 import {
   applyPlan,
   type Committed,
@@ -19,7 +21,7 @@ type Db = Kysely<Tables>
 export interface Poison {
   type: string
   stream: string
-  position: bigint
+  position: Position
   error: string
   /** `Type@version` that a newer release can read; null for what no release is expected to. */
   awaits: string | null
@@ -28,7 +30,7 @@ export interface Poison {
 export type Item = { event: ReadEvent } | { poison: Poison }
 
 /** Where an item is in the log, and of which type. */
-export function placeOf(item: Item): { type: string; stream: string; position: bigint } {
+export function placeOf(item: Item): { type: string; stream: string; position: Position } {
   return 'event' in item ? item.event : item.poison
 }
 

@@ -1,9 +1,11 @@
 // Questions to the orders, carts and notifications.
+
 import { type Kysely, type Selectable, sql } from 'kysely'
 import { isSameMoney, sum, times } from '../domain/money.ts'
 import type { OrderStatus } from '../domain/orderStates.ts'
 import { allowedTransitions } from '../domain/orderStates.ts'
 import { erasedText } from '../domain/types.ts'
+import { type Position, startOfLog } from '../kit/position.ts'
 import { offersOf } from './catalogueQueries.ts'
 import { newestFirst, type Part, readPart } from './keyset.ts'
 import type { Tables } from './tables.ts'
@@ -176,7 +178,7 @@ export async function findCart(db: Db, cartId: string, currency: string) {
 
 /** That an order has got on, as it is told to who it belongs to. */
 export interface Notification {
-  position: bigint
+  position: Position
   customerId: string
   orderId: string
   orderNumber: string
@@ -190,7 +192,7 @@ export interface Notification {
 /** Notifications behind a position, in log order; of one customer or of all. */
 export async function notificationsAfter(
   db: Db,
-  after: bigint,
+  after: Position,
   limit: number,
   customerId?: string,
 ): Promise<Notification[]> {
@@ -221,19 +223,19 @@ export async function notificationsAfter(
   }))
 }
 
-/** The position of the newest notification, 0n when there is none. */
-export async function newestNotification(db: Db): Promise<bigint> {
-  const { rows } = await sql<{ position: bigint }>`
+/** The position of the newest notification, `startOfLog` when there is none. */
+export async function newestNotification(db: Db): Promise<Position> {
+  const { rows } = await sql<{ position: Position }>`
     select coalesce(max(position), 0)::bigint as position from notifications
   `.execute(db)
-  return rows[0]?.position ?? 0n
+  return rows[0]?.position ?? startOfLog
 }
 
 export interface ProjectionState {
   name: string
   /** None for a reaction. */
   version: number | null
-  position: bigint
+  position: Position
   runner: string | null
   leasedUntil: Date | null
   parked: bigint

@@ -1,5 +1,7 @@
 // Events that a projection could not handle: who they are, and what is decided about them.
+
 import { type Kysely, sql } from 'kysely'
+import type { Position } from '../kit/position.ts'
 import { applyItems } from './engine.ts'
 import { type Item, placeOf, reads } from './items.ts'
 import type { Follower } from './projection.ts'
@@ -8,7 +10,7 @@ import type { Tables } from './tables.ts'
 type Db = Kysely<Tables>
 
 export interface ParkedEvent {
-  position: bigint
+  position: Position
   stream: string
   type: string
   error: string
@@ -26,14 +28,14 @@ export type Decided =
   | { outcome: 'applied'; events: number; left: number }
   | { outcome: 'still-parked'; error: string }
   /** Events of a stream are handled in order: this one is first. */
-  | { outcome: 'not-first'; first: bigint }
+  | { outcome: 'not-first'; first: Position }
   | { outcome: 'not-parked' }
 
 /** What is parked for a projection, in log order, behind a position. */
 export async function parkedEvents(
   db: Db,
   name: string,
-  { after, limit }: { after: bigint; limit: number },
+  { after, limit }: { after: Position; limit: number },
 ): Promise<ParkedEvent[]> {
   const { rows } = await sql<ParkedEvent>`
     select position, stream, type, error, awaits, parked_at as "parkedAt"
@@ -54,9 +56,9 @@ export async function decideParked(
   db: Db,
   projection: Follower,
   on: {
-    position: bigint
+    position: Position
     decision: ParkingDecision
-    read(stream: string, positions: readonly bigint[]): Promise<readonly Item[]>
+    read(stream: string, positions: readonly Position[]): Promise<readonly Item[]>
   },
 ): Promise<Decided> {
   const { position, decision, read } = on
@@ -84,15 +86,15 @@ export async function decideParked(
   })
 }
 
-async function streamOf(db: Db, name: string, position: bigint): Promise<string | undefined> {
+async function streamOf(db: Db, name: string, position: Position): Promise<string | undefined> {
   const { rows } = await sql<{ stream: string }>`
     select stream from shop.parked_events where name = ${name} and position = ${position}
   `.execute(db)
   return rows[0]?.stream
 }
 
-export async function positionsOf(db: Db, name: string, stream: string): Promise<bigint[]> {
-  const { rows } = await sql<{ position: bigint }>`
+export async function positionsOf(db: Db, name: string, stream: string): Promise<Position[]> {
+  const { rows } = await sql<{ position: Position }>`
     select position from shop.parked_events
     where name = ${name} and stream = ${stream}
     order by position
@@ -100,7 +102,7 @@ export async function positionsOf(db: Db, name: string, stream: string): Promise
   return rows.map(row => row.position)
 }
 
-async function unpark(db: Db, name: string, positions: readonly bigint[]): Promise<void> {
+async function unpark(db: Db, name: string, positions: readonly Position[]): Promise<void> {
   await sql`
     delete from shop.parked_events
     where name = ${name} and position = any(${positions}::bigint[])
@@ -113,7 +115,7 @@ export async function applyParked(
   items: readonly Item[],
 ): Promise<Decided> {
   const { name } = projection
-  const done: bigint[] = []
+  const done: Position[] = []
   let error: string | undefined
   for (const item of items) {
     const streams = new Set<string>()

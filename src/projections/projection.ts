@@ -1,8 +1,10 @@
 // What follows the log: projections, which own tables that can be made anew, and reactions, which
 // own none: what they have brought about is not brought about again.
+
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { ShopEvent } from '../domain/events.ts'
 import type { Actor } from '../domain/types.ts'
+import type { Position } from '../kit/position.ts'
 import type { Notification } from './orderQueries.ts'
 import { forgetting, personalIn, personalPlaces } from './personal.ts'
 import type { Tables } from './tables.ts'
@@ -12,7 +14,7 @@ export type ReadEvent = ShopEvent & {
   id: string
   stream: string
   revision: number
-  position: bigint
+  position: Position
   at: string
   actor: Actor
   correlationId: string
@@ -24,7 +26,7 @@ export type ReadEvent = ShopEvent & {
 
 /** Where an event is and who has brought it about: known also of what cannot be decoded. */
 export interface Place {
-  position: bigint
+  position: Position
   stream: string
   revision: number
   type: string

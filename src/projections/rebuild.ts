@@ -1,6 +1,8 @@
 // Rebuilds projections from the beginning of the log beside the tables that go on serving.
+
 import { type Kysely, sql } from 'kysely'
 import { allDone } from '../kit/allDone.ts'
+import { type Position, startOfLog } from '../kit/position.ts'
 import { createSlots, type Slots } from '../kit/slots.ts'
 import { isTransient } from '../kit/transient.ts'
 import { ensureCheckpoints, isLeaseLost, positionOf } from './checkpoints.ts'
@@ -34,13 +36,13 @@ import type { Tables } from './tables.ts'
 type Db = Kysely<Tables>
 
 export interface Rebuilding {
-  head(): Promise<bigint>
+  head(): Promise<Position>
   /** Reads what these projections read, behind a position and up to another. */
   read(
     projections: readonly Projection[],
-    range: { after: bigint; upTo: bigint },
+    range: { after: Position; upTo: Position },
   ): AsyncIterable<Batch>
-  onProgress(name: string, position: bigint): void
+  onProgress(name: string, position: Position): void
   /** Which of them are still to be rebuilt, asked once nobody else can be at it; default: all. */
   stillDue?(projections: readonly Projection[]): Promise<readonly Projection[]>
   /** Ends it between two batches; it can be gone on with. */
@@ -57,7 +59,7 @@ export class BeingRebuilt extends Error {
 
 export interface Rebuilt {
   name: string
-  position: bigint
+  position: Position
   /** Whether the new tables were equal to the old ones; undefined for another version of them. */
   matches: boolean | undefined
   /** Where they were not: which rows of which tables. */
@@ -124,7 +126,7 @@ async function rebuildAlone(
   const members = await Promise.all(
     projections.map(async each => enlist(db, each, await begin(db, each, target))),
   )
-  const live = await lookAtLive(db, members, target)
+  const live = await lookAtLive(db, members, { target, on })
   try {
     return await fillAndReplace(db, members, { on, live, target })
   } finally {
@@ -137,7 +139,7 @@ interface Course {
   on: Rebuilding
   live: Live
   /** Where the log ended at the beginning. */
-  target: bigint
+  target: Position
 }
 
 async function fillAndReplace(
@@ -180,19 +182,19 @@ async function enlist(db: Db, projection: Projection, before: Resumed): Promise<
   const { name } = projection
   const shadow = shadowOf(name)
   const parkedAs = `${name}~rebuild`
-  const isLeft = before.position > 0n && (await hasTables(db, projection, shadow))
+  const isLeft = before.position > startOfLog && (await hasTables(db, projection, shadow))
   const { epoch } = before
   if (!isLeft) {
     await db.transaction().execute(async trx => {
       await holdTurn(trx, { name, epoch })
       await createShadow(trx, projection, shadow)
       await sql`delete from shop.parked_events where name = ${parkedAs}`.execute(trx)
-      await savePosition(trx, { name, epoch }, 0n)
+      await savePosition(trx, { name, epoch }, startOfLog)
     })
   }
   const streams = isLeft ? await parkedStreams(db, parkedAs) : new Set<string>()
   const parking = { name: parkedAs, streams, onParked: () => undefined }
-  return { projection, shadow, epoch, position: isLeft ? before.position : 0n, parking }
+  return { projection, shadow, epoch, position: isLeft ? before.position : startOfLog, parking }
 }
 
 /** Rows that are there twice are nothing to go on with: the next rebuild begins anew. */
@@ -224,15 +226,15 @@ async function prepare(db: Db, { projection, shadow }: Member, turns: Slots): Pr
 async function conclude(
   db: Db,
   member: Member,
-  { on, target, matches }: { on: Rebuilding; target: bigint; matches: boolean | undefined },
+  { on, target, matches }: { on: Rebuilding; target: Position; matches: boolean | undefined },
 ): Promise<Rebuilt> {
   const { projection } = member
   const differences = matches === false ? await findDifferences(db, member, on) : []
   await fill(db, [{ member, upTo: target }], on)
   for (;;) {
     const upTo = await positionOf(db, projection.name)
-    if (upTo - member.position <= nearEnough) break
-    await fill(db, [{ member, upTo }], on)
+    // The next round takes about as long as this one at most: what was written meanwhile.
+    if ((await fill(db, [{ member, upTo }], on)) <= nearEnough) break
   }
   const position = await swap(db, member, on)
   await finish(db, turnOf(member), { matches, differences })

@@ -1,6 +1,8 @@
 // How far rebuilds are, so that anyone can watch them and whoever comes next can go on.
+
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { holdableText } from '../kit/holdable.ts'
+import { type Position, startOfLog } from '../kit/position.ts'
 import type { TableDifferences } from './rowDifferences.ts'
 import type { Tables } from './tables.ts'
 
@@ -10,8 +12,8 @@ export interface RebuildState {
   name: string
   version: number
   state: 'requested' | 'running' | 'done' | 'failed'
-  position: bigint
-  target: bigint
+  position: Position
+  target: Position
   matches: boolean | null
   /** Where it is false: which rows of which tables. */
   differences: readonly TableDifferences[] | null
@@ -21,8 +23,8 @@ export interface RebuildState {
 }
 
 export interface Resumed {
-  /** How far the shadow tables of an interrupted rebuild are filled, 0n when there was none. */
-  position: bigint
+  /** How far the shadow tables of an interrupted rebuild are filled. */
+  position: Position
   /** Whoever begins after this one has a higher one, and this one may write nothing any more. */
   epoch: bigint
 }
@@ -33,7 +35,7 @@ interface Named {
 }
 
 /** Marks a projection as being rebuilt, up to `target` for now. */
-export async function begin(db: Db, { name, version }: Named, target: bigint): Promise<Resumed> {
+export async function begin(db: Db, { name, version }: Named, target: Position): Promise<Resumed> {
   const { rows } = await sql<Resumed>`
     insert into shop.rebuilds as r (name, version, state, target)
     values (${name}, ${version}, 'running', ${target})
@@ -53,7 +55,7 @@ export async function begin(db: Db, { name, version }: Named, target: bigint): P
       updated_at = now()
     returning position, epoch
   `.execute(db)
-  return rows[0] ?? { position: 0n, epoch: 0n }
+  return rows[0] ?? { position: startOfLog, epoch: 0n }
 }
 
 /** Asks whoever runs the workers for a rebuild; one that is under way is left alone. */
@@ -83,7 +85,7 @@ export interface Turn {
 }
 
 /** Writes down how far shadow tables are filled, in the transaction that fills them. */
-export async function savePosition(db: Db, turn: Turn, position: bigint): Promise<void> {
+export async function savePosition(db: Db, turn: Turn, position: Position): Promise<void> {
   await db.executeQuery(savingPosition(db, turn, position))
 }
 
@@ -91,7 +93,7 @@ export async function savePosition(db: Db, turn: Turn, position: bigint): Promis
  * The statement that does it. It fails where somebody else has begun since: what was written in
  * front of it is then not written. `isLeaseLost` tells that.
  */
-export function savingPosition(db: Db, { name, epoch }: Turn, position: bigint): CompiledQuery {
+export function savingPosition(db: Db, { name, epoch }: Turn, position: Position): CompiledQuery {
   return sql`
     with moved as (
       update shop.rebuilds
@@ -153,8 +155,8 @@ export async function rebuildStates(db: Db, name?: string): Promise<RebuildState
 export async function previousTables(
   db: Db,
   name: string,
-): Promise<{ version: number; position: bigint } | undefined> {
-  const { rows } = await sql<{ version: number; position: bigint }>`
+): Promise<{ version: number; position: Position } | undefined> {
+  const { rows } = await sql<{ version: number; position: Position }>`
     select version, position from shop.previous_tables where name = ${name}
   `.execute(db)
   return rows[0]
@@ -164,7 +166,7 @@ export async function previousTables(
 export async function putAside(
   db: Db,
   name: string,
-  { version, position }: { version: number; position: bigint },
+  { version, position }: { version: number; position: Position },
 ): Promise<void> {
   await sql`
     insert into shop.previous_tables (name, version, position)

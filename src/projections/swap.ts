@@ -1,5 +1,7 @@
 // Puts rebuilt tables in the place of those that serve, and takes that back.
+
 import { type Kysely, sql } from 'kysely'
+import { type Position, startOfLog } from '../kit/position.ts'
 import { leaseSeconds } from './checkpoints.ts'
 import { applyItems, itemsFor } from './engine.ts'
 import { type Member, turnOf } from './filling.ts'
@@ -15,7 +17,7 @@ type Db = Kysely<Tables>
  * Brings new tables to where the live ones are and puts them in their place, in one transaction.
  * Gives the position at which they are.
  */
-export async function swap(db: Db, member: Member, on: Rebuilding): Promise<bigint> {
+export async function swap(db: Db, member: Member, on: Rebuilding): Promise<Position> {
   const { projection, shadow, parking } = member
   const { name, version } = projection
   return db.transaction().execute(async trx => {
@@ -46,12 +48,12 @@ export async function swap(db: Db, member: Member, on: Rebuilding): Promise<bigi
 async function holdStill(
   db: Db,
   projection: Projection,
-): Promise<{ position: bigint; version: number }> {
+): Promise<{ position: Position; version: number }> {
   await keepCleanersOut(db, projection)
-  const { rows } = await sql<{ position: bigint; version: number }>`
+  const { rows } = await sql<{ position: Position; version: number }>`
     select position, version from shop.checkpoints where name = ${projection.name} for update
   `.execute(db)
-  return rows[0] ?? { position: 0n, version: projection.version }
+  return rows[0] ?? { position: startOfLog, version: projection.version }
 }
 
 /**
@@ -59,7 +61,7 @@ async function holdStill(
  */
 async function moveCheckpoint(
   db: Db,
-  { name, version, position }: { name: string; version: number; position: bigint },
+  { name, version, position }: { name: string; version: number; position: Position },
 ): Promise<void> {
   await sql`
     update shop.checkpoints
@@ -84,7 +86,7 @@ export async function rollBack(
   db: Db,
   projection: Projection,
   wanted?: number,
-): Promise<{ version: number; position: bigint } | undefined> {
+): Promise<{ version: number; position: Position } | undefined> {
   const { name } = projection
   const previous = previousOf(name)
   return db.transaction().execute(async trx => {

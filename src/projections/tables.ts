@@ -1,4 +1,5 @@
 // The tables that the query builder knows: times and big numbers as the driver gives them.
+
 import type { Generated, JSONColumnType } from 'kysely'
 import type { CartLine } from '../domain/cart.ts'
 import type { Profile } from '../domain/customer.ts'
@@ -6,6 +7,7 @@ import type { ShownImage } from '../domain/image.ts'
 import type { Charge, Delivery, OrderLine } from '../domain/order.ts'
 import type { OrderStatus } from '../domain/orderStates.ts'
 import type { Role } from '../domain/types.ts'
+import type { Position } from '../kit/position.ts'
 import type { DisputeState } from './disputes.ts'
 import type { RefundEntry } from './orderRefunds.ts'
 import type { TimelineEntry } from './orders.ts'
@@ -44,7 +46,7 @@ export interface Tables {
     word: string
   }
   price_changes: {
-    position: bigint
+    position: Position
     product_id: string
     price_minor: bigint
     currency: string
@@ -82,7 +84,7 @@ export interface Tables {
     updated_at: Date
   }
   notifications: {
-    position: bigint
+    position: Position
     customer_id: string
     order_id: string
     order_number: string
@@ -117,7 +119,7 @@ export interface Tables {
     updated_at: Date
   }
   stock_movements: {
-    position: bigint
+    position: Position
     product_id: string
     kind: string
     on_hand_delta: bigint
@@ -177,7 +179,7 @@ export interface Tables {
     open_money: string[]
   }
   event_index: {
-    position: bigint
+    position: Position
     stream: string
     revision: bigint
     type: string
@@ -188,7 +190,7 @@ export interface Tables {
   'shop.checkpoints': {
     name: string
     version: number | null
-    position: bigint
+    position: Position
     runner: string | null
     epoch: bigint
     leased_until: Date | null
@@ -196,7 +198,7 @@ export interface Tables {
   }
   'shop.parked_events': {
     name: string
-    position: bigint
+    position: Position
     stream: string
     type: string
     error: string
@@ -251,7 +253,7 @@ export interface Tables {
     delivery_id: Generated<string>
     endpoint_id: string
     event_id: string
-    position: bigint
+    position: Position
     type: string
     message: JSONColumnType<object>
     body: string | null

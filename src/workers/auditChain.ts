@@ -1,4 +1,5 @@
 // Extends the hash chain over the log behind everybody's back: appends know nothing of it.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditServices, Kept, Mark } from '../commands/auditPorts.ts'
 import type { Fault } from '../commands/chainCheck.ts'
@@ -6,6 +7,7 @@ import { beginning, type Link, nextLink } from '../commands/hashChain.ts'
 import type { Clock } from '../commands/ports.ts'
 import { checkMark, watchFrom } from '../commands/sealCheck.ts'
 import { type EventStore, Unavailable } from '../eventstore/port.ts'
+import type { Position } from '../kit/position.ts'
 import { eachWithin, within } from '../kit/within.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Log } from './log.ts'
@@ -154,7 +156,7 @@ async function extend(parts: ChainKeeping, pace: Pace): Promise<void> {
 /** Rests after a part, longer while others append. */
 function createRest({ eventStore }: ChainKeeping, { restFactor: rest = 0, signal }: Pace) {
   let startedAt = performance.now()
-  let head: bigint | undefined
+  let head: Position | undefined
   return async () => {
     const tookMs = performance.now() - startedAt
     if (rest > 0) {

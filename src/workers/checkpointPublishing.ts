@@ -1,9 +1,11 @@
 // Sends the newest checkpoint away from the machine, and tells somebody when the log was tampered
 // with.
+
 import { randomUUID } from 'node:crypto'
 import type { AuditServices, PublicationBook, Publisher } from '../commands/auditPorts.ts'
 import type { Fault } from '../commands/chainCheck.ts'
 import { codeOf } from '../kit/codeOf.ts'
+import { startOfLog } from '../kit/position.ts'
 import type { Log } from './log.ts'
 import type { Mail, Mailer } from './mails/mail.ts'
 
@@ -46,7 +48,7 @@ export async function publishCheckpoints(parts: PublishingParts, now: Date): Pro
 const pageSize = 100
 
 async function publishAll({ audit, file, published }: PublishingParts): Promise<void> {
-  let behind = (await published.newest(file.name))?.position ?? 0n
+  let behind = (await published.newest(file.name))?.position ?? startOfLog
   for (;;) {
     const page = await audit.book.behind(behind, pageSize)
     for (const { position, signed } of page) {

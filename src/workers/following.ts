@@ -1,9 +1,11 @@
 // Follows the log for some projections whose leases this process holds. A lease is renewed by
 // progress, or by the proof that there is nothing to do, and by nothing else, and counts from then:
 // work that hangs loses it within seconds, and is given up for a new start.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeAll, decodeAt } from '../commands/decoding.ts'
 import type { EventFilter } from '../eventstore/port.ts'
+import type { Position } from '../kit/position.ts'
 import { createSlots, type Slots } from '../kit/slots.ts'
 import { within } from '../kit/within.ts'
 import { catchUp, readableByNow } from '../projections/awaited.ts'
@@ -58,7 +60,7 @@ interface Group {
   /** One at a time: batches, heartbeats, and how far they have looked. */
   turns: Slots
   /** How far the log has been looked through for all of them. */
-  reached: bigint
+  reached: Position
   /** How often that, or a checkpoint, has moved. */
   steps: number
   /** When there was progress, or nothing to do, for the last time. */
@@ -173,7 +175,7 @@ async function readAgain(parts: Lane, group: Group): Promise<void> {
     const streams = await readableByNow(db, member.projection.name, { knows })
     for (const stream of streams) {
       if (group.signal.aborted || group.isAbandoned) return
-      const read = (of: string, positions: readonly bigint[]) => decodeAt(parts, of, positions)
+      const read = (of: string, positions: readonly Position[]) => decodeAt(parts, of, positions)
       await group.turns.take(() => catchUp(db, member, { stream, read }))
       moved(group)
     }

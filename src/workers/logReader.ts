@@ -1,7 +1,9 @@
 // The log as projections read it: decoded, in batches, up to where somebody wants it.
+
 import { decodeAll } from '../commands/decoding.ts'
 import type { Codec } from '../commands/ports.ts'
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
+import type { Position } from '../kit/position.ts'
 import type { Batch } from '../projections/engine.ts'
 import { filterFor } from '../projections/items.ts'
 import type { Projection } from '../projections/projection.ts'
@@ -31,7 +33,7 @@ export function logFor({ eventStore, codec }: LogParts): Pick<Rebuilding, 'head'
 export async function* readBatches(
   { eventStore, codec }: LogParts,
   projections: readonly Projection[],
-  { after, upTo }: { after: bigint; upTo?: bigint },
+  { after, upTo }: { after: Position; upTo?: Position },
 ): AsyncGenerator<Batch> {
   const end = upTo ?? (await eventStore.head())
   if (after >= end) return

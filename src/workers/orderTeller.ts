@@ -1,5 +1,6 @@
 // Tells the API what is new about orders: with what has to be known already, so that whoever knows
 // it need not look anything up. What reads it is api/orderNews.ts.
+import type { Position } from '../kit/position.ts'
 import type { Notification } from '../projections/orderQueries.ts'
 
 /** More are looked up: they would hold up other calls on the way. */
@@ -12,7 +13,7 @@ const toldMax = 200
 export function orderTeller(
   say: (text: string) => void,
 ): (notifications: readonly Notification[] | undefined) => void {
-  let last: bigint | undefined
+  let last: Position | undefined
   return notifications => {
     const isLookedUp = notifications === undefined || notifications.length > toldMax
     say(last === undefined || isLookedUp ? '' : write(last, notifications))
@@ -20,7 +21,7 @@ export function orderTeller(
   }
 }
 
-function write(after: bigint, notifications: readonly Notification[]): string {
+function write(after: Position, notifications: readonly Notification[]): string {
   return JSON.stringify({
     after: String(after),
     notifications: notifications.map(each => ({ ...each, position: String(each.position) })),

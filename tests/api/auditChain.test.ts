@@ -1,6 +1,8 @@
 // Somebody with all rights on the database changes the log: the chain names where, online and off.
+
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createCheckpointSigner } from '../../src/infra/auditKeys.ts'
+import { type Position, startOfLog } from '../../src/kit/position.ts'
 import { extendChain } from '../../src/workers/auditChain.ts'
 import { openLodge } from '../support/accounts.ts'
 import type { Body } from '../support/apiClient.ts'
@@ -159,11 +161,11 @@ describe('a log that was tampered with', () => {
   }
 
   it('by one byte of one event is told with the position of that event', async () => {
-    const { rows } = await shop.back.pool.query<{ position: bigint; data: string }>(
+    const { rows } = await shop.back.pool.query<{ position: Position; data: string }>(
       `select position, data::text as data from eventstore.events where type = 'OrderSubmitted'
        order by position limit 1`,
     )
-    const [{ position, data } = { position: 0n, data: '' }] = rows
+    const [{ position, data } = { position: startOfLog, data: '' }] = rows
     const changed = data.replace(/"amount":4/, '"amount":3')
     expect(changed).not.toBe(data)
     await tamper(

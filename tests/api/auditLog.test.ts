@@ -60,7 +60,7 @@ async function everyPart(query: string) {
 describe('the log', () => {
   it('is told in order, in parts that neither skip nor repeat', async () => {
     const data = await everyPart('limit=7')
-    const head = Number(await shop.back.eventStore.head())
+    const head = Number(String(await shop.back.eventStore.head()))
     expect(data.map(({ position }) => Number(position))).toEqual(
       Array.from({ length: head }, (_, index) => index + 1),
     )

@@ -1,8 +1,10 @@
 // Erasing a person: nothing of them can be read, the books still add up, a certificate says so.
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { execute, systemEnvelope } from '../../src/commands/command.ts'
 import { eraseCustomer } from '../../src/commands/customer.ts'
 import { catalogFindings } from '../../src/infra/catalogGuard.ts'
+import { startOfLog } from '../../src/kit/position.ts'
 import { projections } from '../../src/projections/index.ts'
 import { rebuild } from '../../src/projections/rebuild.ts'
 import { rollBack } from '../../src/projections/swap.ts'
@@ -143,7 +145,7 @@ describe('erasing somebody', () => {
     const events: unknown[] = []
     await waitFor('the other process to forget', async () => {
       events.length = 0
-      for await (const event of shop.back.eventStore.readAll({ after: 0n })) {
+      for await (const event of shop.back.eventStore.readAll({ after: startOfLog })) {
         events.push(await shop.back.codec.decode(event))
       }
       const text = JSON.stringify(events, (_, value) => {

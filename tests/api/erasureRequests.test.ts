@@ -1,4 +1,5 @@
 // Erasing on request: what is still owed comes first, admins do it for others, and one's own data.
+
 import { randomUUID } from 'node:crypto'
 import { appendFile, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,6 +10,7 @@ import { payOrder } from '../../src/commands/order.ts'
 import { conclude, submit } from '../../src/domain/orderDecisions.ts'
 import { recordDispute } from '../../src/domain/providerMoney.ts'
 import { isRejection } from '../../src/domain/rejection.ts'
+import { startOfLog } from '../../src/kit/position.ts'
 import type { Client } from '../support/apiClient.ts'
 import { backUp } from '../support/backups.ts'
 import { wholeDatabase } from '../support/everything.ts'
@@ -301,7 +303,7 @@ describe('an erasure beside what another process does at the same moment', () =>
 /** All events as a process decodes them that has read the whole log. */
 async function decodedLog(): Promise<string> {
   const texts: string[] = []
-  for await (const event of shop.back.eventStore.readAll({ after: 0n })) {
+  for await (const event of shop.back.eventStore.readAll({ after: startOfLog })) {
     const { data } = await shop.back.codec.decode(event)
     texts.push(JSON.stringify(data))
   }

@@ -1,12 +1,15 @@
 // The live feed of a process: what it hears is passed on where it follows, and looked up where not.
+
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createNotificationFeed, type NotificationFeed } from '../../src/api/feed.ts'
 import { openStream } from '../../src/api/orderStream.ts'
 import { createDatabase, createPool, type Database, type Pool } from '../../src/infra/database.ts'
+import type { Position } from '../../src/kit/position.ts'
 import type { Notification } from '../../src/projections/orderQueries.ts'
 import { orderTeller } from '../../src/workers/orderTeller.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
+import { moved, positionAt } from '../support/positions.ts'
 import { orderId, sampleId, sampleNotification } from '../support/samples.ts'
 import { waitFor } from '../support/waitFor.ts'
 
@@ -14,7 +17,7 @@ let database: TestDatabase
 let pool: Pool
 let db: Database
 let feed: NotificationFeed
-let next = 0n
+let next = positionAt(0)
 beforeAll(async () => {
   database = await testDatabase()
   pool = createPool(database.url, { size: 2 })
@@ -27,7 +30,7 @@ afterAll(async () => {
 })
 
 function notification(): Notification {
-  next += 1n
+  next = moved(next, 1)
   return sampleNotification(next)
 }
 
@@ -118,7 +121,7 @@ it.each([
     write: message => told.push(message),
     mayHear: async () => may,
   })
-  await stream.resume(missed.position - 1n)
+  await stream.resume(moved(missed.position, -1))
   expect(told).toHaveLength(messages)
   stream.end()
 })
@@ -127,7 +130,7 @@ it('what comes while a client is caught up is told behind what it has missed', a
   feed = await createNotificationFeed(db)
   const [missed, live] = [notification(), notification()]
   await write(missed)
-  const told: bigint[] = []
+  const told: Position[] = []
   let goOn = () => {}
   const answered = new Promise<void>(resolve => {
     goOn = resolve
@@ -136,7 +139,7 @@ it('what comes while a client is caught up is told behind what it has missed', a
   const eventStore = { head: async () => live.position }
   const stream = openStream({ feed, eventStore } as never, {
     customerId: sampleId(5),
-    write: message => told.push(BigInt(Object(message).position)),
+    write: message => told.push(positionAt(BigInt(Object(message).position))),
     // While rights are looked up for what was missed, a live message comes in between.
     mayHear: async () => {
       asked += 1
@@ -144,7 +147,7 @@ it('what comes while a client is caught up is told behind what it has missed', a
       return true
     },
   })
-  const resuming = stream.resume(missed.position - 1n)
+  const resuming = stream.resume(moved(missed.position, -1))
   await waitFor('the rights to be asked for', () => asked > 0)
   // What was missed may come as news, too.
   const before = asked

@@ -1,7 +1,9 @@
 // Carts of people who have not signed in: theirs by a token, and the customer's once they sign in.
+
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cartLimits } from '../../src/domain/cart.ts'
+import type { Position } from '../../src/kit/position.ts'
 import type { Answer } from '../support/apiClient.ts'
 import { atOnce, delivery, expectProblem, gbp, newKey, newProduct } from '../support/goods.ts'
 import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
@@ -31,7 +33,7 @@ const see = (token: string, after: string) => shop.anyone.get('/cart', { ...by(t
 const logIn = ({ username }: Person, token: string): Promise<Answer> =>
   shop.anyone.post('/auth/login', { username, password }, by(token))
 
-async function itemsOf({ client }: Person, after: string | bigint) {
+async function itemsOf({ client }: Person, after: string | Position) {
   return (await client.get('/cart', { after })).body.items
 }
 

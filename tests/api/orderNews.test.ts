@@ -1,10 +1,13 @@
 // News of orders between processes: told with what came before, looked up where that is unsure.
+
 import { describe, expect, it } from 'vitest'
 import { readOrderNews } from '../../src/api/orderNews.ts'
+import type { Position } from '../../src/kit/position.ts'
 import { orderTeller } from '../../src/workers/orderTeller.ts'
+import { positionAt } from '../support/positions.ts'
 import { sampleNotification } from '../support/samples.ts'
 
-const news = (...positions: bigint[]) => positions.map(sampleNotification)
+const news = (...positions: Position[]) => positions.map(sampleNotification)
 
 function teller() {
   const told: string[] = []
@@ -14,39 +17,42 @@ function teller() {
 describe('telling news', () => {
   it('only calls the first time: nobody knows what came before', () => {
     const { told, tell } = teller()
-    tell(news(7n))
+    tell(news(positionAt(7)))
     expect(told).toEqual([''])
     expect(readOrderNews('')).toBeUndefined()
   })
 
   it('says all of it from then on, and behind what it comes', () => {
     const { told, tell } = teller()
-    tell(news(3n, 7n))
-    tell(news(8n, 12n))
-    tell(news(13n))
+    tell(news(positionAt(3), positionAt(7)))
+    tell(news(positionAt(8), positionAt(12)))
+    tell(news(positionAt(13)))
     expect(told.slice(1).map(readOrderNews)).toEqual([
-      { after: 7n, notifications: news(8n, 12n) },
-      { after: 12n, notifications: news(13n) },
+      { after: positionAt(7), notifications: news(positionAt(8), positionAt(12)) },
+      { after: positionAt(12), notifications: news(positionAt(13)) },
     ])
   })
 
   it('only calls again after a call that did not say what was new', () => {
     const { told, tell } = teller()
-    tell(news(3n))
+    tell(news(positionAt(3)))
     tell(undefined)
-    tell(news(8n))
-    tell(news(9n))
+    tell(news(positionAt(8)))
+    tell(news(positionAt(9)))
     expect(told.slice(0, 3)).toEqual(['', '', ''])
-    expect(readOrderNews(told[3] ?? '')?.after).toBe(8n)
+    expect(readOrderNews(told[3] ?? '')?.after).toBe(positionAt(8))
   })
 
   it('only calls where there is much, and goes on behind it', () => {
     const { told, tell } = teller()
-    tell(news(1n))
-    tell(news(...Array.from({ length: 201 }, (_, n) => BigInt(n + 2))))
-    tell(news(300n))
+    tell(news(positionAt(1)))
+    tell(news(...Array.from({ length: 201 }, (_, n) => positionAt(n + 2))))
+    tell(news(positionAt(300)))
     expect(told[1]).toBe('')
-    expect(readOrderNews(told[2] ?? '')).toEqual({ after: 202n, notifications: news(300n) })
+    expect(readOrderNews(told[2] ?? '')).toEqual({
+      after: positionAt(202),
+      notifications: news(positionAt(300)),
+    })
   })
 })
 

@@ -1,20 +1,24 @@
 // Positions that callers send: waits are bounded and shared, and none may be beyond the log.
+
 import { randomUUID } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { ApiContext } from '../../src/api/context.ts'
 import { createPositions, type PositionWait } from '../../src/api/positions.ts'
 import { awaitPosition } from '../../src/api/requests.ts'
+import { memoryEventStore } from '../../src/eventstore/memory.ts'
+import type { Position } from '../../src/kit/position.ts'
 import type { Client } from '../support/apiClient.ts'
 import type { OpenApi } from '../support/apiContract.ts'
 import { atOnce, expectProblem, newOrder, newProduct } from '../support/goods.ts'
 import { type Follower, followEvents, followSocket } from '../support/liveFeed.ts'
+import { positionAt } from '../support/positions.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 /** A process whose projections run elsewhere; `at` is what its queries answer. */
 function elsewhere() {
-  const at = { position: 5n, isAway: false, reads: 0, headReads: 0 }
+  const at = { position: positionAt(5), isAway: false, reads: 0, headReads: 0 }
   const positions = createPositions({
     async readPositions() {
       at.reads += 1
@@ -23,17 +27,21 @@ function elsewhere() {
     },
     async readHead() {
       at.headReads += 1
-      return 9n
+      return positionAt(9)
     },
     progress: {
-      positionOf: () => 0n,
+      positionOf: () => positionAt(0),
       nextStep: timeoutMs => new Promise(resolve => setTimeout(resolve, timeoutMs)),
     },
   })
   return { at, positions }
 }
 
-const wait = { projection: 'orders', wanted: 8n, claimant: { by: 'ann', from: '::1', level: 1 } }
+const wait = {
+  projection: 'orders',
+  wanted: positionAt(8),
+  claimant: { by: 'ann', from: '::1', level: 1 },
+}
 /** The same wait of another caller each time, from an address of their own. */
 const waitOf = (caller: number, level: number) => {
   return { ...wait, claimant: { by: `${level} ${caller}`, from: `10.0.${level}.${caller}`, level } }
@@ -43,16 +51,16 @@ describe('waits for a read model', () => {
   it('end when it gets there, all of them by the same few queries', async () => {
     const { at, positions } = elsewhere()
     const waiting = atOnce(400, () => positions.reached(wait))
-    await positions.reached({ ...wait, wanted: 5n })
-    at.position = 8n
-    expect(await waiting).toEqual(Array.from({ length: 400 }, () => 8n))
+    await positions.reached({ ...wait, wanted: positionAt(5) })
+    at.position = positionAt(8)
+    expect(await waiting).toEqual(Array.from({ length: 400 }, () => positionAt(8)))
     expect(at.reads).toBeLessThan(10)
   })
 
   it('end after two seconds at most, having cost one query per poll', async () => {
     const { at, positions } = elsewhere()
     const ended = await atOnce(400, () => positions.reached(wait))
-    expect(new Set(ended)).toEqual(new Set([5n]))
+    expect(new Set(ended)).toEqual(new Set([positionAt(5)]))
     expect(at.reads).toBeLessThan(2_000 / 20 + 10)
   })
 
@@ -60,15 +68,15 @@ describe('waits for a read model', () => {
     const { at, positions } = elsewhere()
     let caller = 0
     const strangers = atOnce(300, () => positions.reached(waitOf(caller++, 0)))
-    await positions.reached({ ...wait, wanted: 5n })
+    await positions.reached({ ...wait, wanted: positionAt(5) })
     const signedIn = positions.reached(wait)
-    await positions.reached({ ...wait, wanted: 5n })
-    at.position = 8n
-    expect((await strangers).filter(position => position === 8n)).toHaveLength(100)
-    expect(await signedIn).toBe(8n)
+    await positions.reached({ ...wait, wanted: positionAt(5) })
+    at.position = positionAt(8)
+    expect((await strangers).filter(position => position === positionAt(8))).toHaveLength(100)
+    expect(await signedIn).toBe(positionAt(8))
     // Places are free again once their waits have ended.
-    at.position = 9n
-    expect(await positions.reached({ ...waitOf(1, 0), wanted: 9n })).toBe(9n)
+    at.position = positionAt(9)
+    expect(await positions.reached({ ...waitOf(1, 0), wanted: positionAt(9) })).toBe(positionAt(9))
   })
 
   it('of one caller leave room for others, those of customers for the staff', async () => {
@@ -83,37 +91,37 @@ describe('waits for a read model', () => {
     await asked()
     const staff = positions.reached(waitOf(1, 2))
     await asked()
-    at.position = 8n
-    expect((await own).filter(position => position === 8n)).toHaveLength(450)
-    expect(await other).toBe(8n)
-    expect((await crowd).filter(position => position === 8n)).toHaveLength(449)
-    expect(await staff).toBe(8n)
+    at.position = positionAt(8)
+    expect((await own).filter(position => position === positionAt(8))).toHaveLength(450)
+    expect(await other).toBe(positionAt(8))
+    expect((await crowd).filter(position => position === positionAt(8))).toHaveLength(449)
+    expect(await staff).toBe(positionAt(8))
   })
 
   it('fail together when the database is away, and work again afterwards', async () => {
     const { at, positions } = elsewhere()
     const waiting = Array.from({ length: 20 }, () => positions.reached(wait))
-    await positions.reached({ ...wait, wanted: 5n })
+    await positions.reached({ ...wait, wanted: positionAt(5) })
     at.isAway = true
     const settled = await Promise.allSettled(waiting)
     expect(settled.map(({ status }) => status)).toEqual(Array.from(waiting, () => 'rejected'))
-    Object.assign(at, { isAway: false, position: 8n })
-    expect(await positions.reached(wait)).toBe(8n)
+    Object.assign(at, { isAway: false, position: positionAt(8) })
+    expect(await positions.reached(wait)).toBe(positionAt(8))
   })
 
   it('end earlier where they say so, and leave the others waiting', async () => {
     const { at, positions } = elsewhere()
     const patient = positions.reached(wait)
-    expect(await positions.reached({ ...wait, endsBy: performance.now() + 30 })).toBe(5n)
-    at.position = 8n
-    expect(await patient).toBe(8n)
+    expect(await positions.reached({ ...wait, endsBy: performance.now() + 30 })).toBe(positionAt(5))
+    at.position = positionAt(8)
+    expect(await patient).toBe(positionAt(8))
   })
 
   it('read the head only for positions that are not known to be in the log', async () => {
     const { at, positions } = elsewhere()
-    expect(await positions.headBefore(10n)).toBe(9n)
-    expect(await positions.headBefore(9n)).toBeUndefined()
-    expect(await positions.headBefore(1n)).toBeUndefined()
+    expect(await positions.headBefore(positionAt(10))).toBe(positionAt(9))
+    expect(await positions.headBefore(positionAt(9))).toBeUndefined()
+    expect(await positions.headBefore(positionAt(1))).toBeUndefined()
     expect(at.headReads).toBe(1)
   })
 })
@@ -171,12 +179,14 @@ describe('a request that needs several read models', () => {
     const ended: (() => void)[] = []
     const reached = (each: PositionWait) => {
       waits.push(each)
-      const position = behind.includes(each.projection) ? 3n : each.wanted
-      return new Promise<bigint>(resolve => ended.push(() => resolve(position)))
+      const position = behind.includes(each.projection) ? positionAt(3) : each.wanted
+      return new Promise<Position>(resolve => ended.push(() => resolve(position)))
     }
     const context = {
-      positions: { reached, known: () => 0n, headBefore: async () => undefined },
-      ownWrites: { of: async () => ({ known: 7n, possible: 9n }) },
+      eventStore: memoryEventStore(),
+      shop: { clock: { now: () => new Date() } },
+      positions: { reached, known: () => positionAt(0), headBefore: async () => undefined },
+      ownWrites: { of: async () => ({ known: positionAt(7), possible: positionAt(9) }) },
     } as unknown as ApiContext
     const actor = { role: 'customer', id: 'ann', roles: ['customer'] }
     const asking = { headers: { 'x-min-position': '5' }, query: {}, actor, ip: '::1' }
@@ -191,24 +201,31 @@ describe('a request that needs several read models', () => {
     const { waits, end, request, done } = waiting([])
     await waitFor('a wait for each', async () => waits.length === 3)
     expect(waits.map(({ projection, wanted }) => [projection, wanted])).toEqual(
-      needed.map(projection => [projection, 7n]),
+      needed.map(projection => [projection, positionAt(7)]),
     )
     end(3)
     await waitFor('what may have been written, too', async () => waits.length === 6)
     end(3)
     await done
-    expect(waits.slice(3).map(({ wanted }) => wanted)).toEqual([9n, 9n, 9n])
+    expect(waits.slice(3).map(({ wanted }) => wanted)).toEqual([
+      positionAt(9),
+      positionAt(9),
+      positionAt(9),
+    ])
     const [first] = waits
     expect(new Set(waits.map(({ endsBy }) => endsBy))).toEqual(new Set([first?.endsBy]))
     expect(first?.endsBy).toBeGreaterThan(0)
-    expect(request.shows).toBe(9n)
+    expect(request.shows).toBe(positionAt(9))
   })
 
   it('is refused where any of them is behind', async () => {
     const { waits, end, done } = waiting(['customers'])
     await waitFor('a wait for each', async () => waits.length === 3)
     end(3)
-    await expect(done).rejects.toMatchObject({ code: 'request/projection-behind' })
+    await expect(done).rejects.toMatchObject({
+      code: 'request/projection-behind',
+      extra: { lag: { seconds: 0, events: 4 } },
+    })
   })
 })
 

@@ -4,10 +4,11 @@ import { systemEnvelope } from '../../src/commands/command.ts'
 import { HandledCommands } from '../../src/commands/handled.ts'
 import { emptyStream, planBatch } from '../../src/commands/plan.ts'
 import { stock } from '../../src/domain/stock.ts'
+import { positionAt } from '../support/positions.ts'
 import { sampleId } from '../support/samples.ts'
 
-const asked = { digest: 'abc', revision: 4, position: 17n }
-const step = { digest: undefined, revision: 5, position: 18n }
+const asked = { digest: 'abc', revision: 4, position: positionAt(17) }
+const step = { digest: undefined, revision: 5, position: positionAt(18) }
 
 describe('handled commands', () => {
   it('are known by what was asked, and where that has led', () => {
@@ -50,7 +51,7 @@ describe('handled commands', () => {
 it('a command is not answered from a state that is older than what it led to', () => {
   const handled = new HandledCommands()
   const envelope = { ...systemEnvelope('test', new Date(0)), digest: 'd' }
-  handled.add(envelope.commandId, { digest: 'd', revision: 5, position: 9n })
+  handled.add(envelope.commandId, { digest: 'd', revision: 5, position: positionAt(9) })
   const outcomeAt = (revision: number) => {
     const current = { ...emptyStream(stock), revision, handled }
     const waiting = { envelope, decide: () => [], isNew: false, resolve() {}, reject() {} }
@@ -58,5 +59,5 @@ it('a command is not answered from a state that is older than what it led to', (
     return plan.commands[0]?.outcome
   }
   expect(outcomeAt(4)).toMatchObject({ replayed: false })
-  expect(outcomeAt(5)).toMatchObject({ replayed: true, revision: 5, position: 9n })
+  expect(outcomeAt(5)).toMatchObject({ replayed: true, revision: 5, position: positionAt(9) })
 })

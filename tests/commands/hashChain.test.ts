@@ -1,20 +1,23 @@
 // The hash chain: one form of an event, on every store, and what its check finds.
+
 import { createHash } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { checkChain } from '../../src/commands/chainCheck.ts'
 import { beginning, canonicalEvent, canonicalJson, nextLink } from '../../src/commands/hashChain.ts'
 import { memoryEventStore } from '../../src/eventstore/memory.ts'
 import type { EventStore, RecordedEvent } from '../../src/eventstore/port.ts'
+import { startOfLog } from '../../src/kit/position.ts'
 import { extendChain } from '../../src/workers/auditChain.ts'
 import { all, anEvent, newStream } from '../contract/eventStoreSubject.ts'
 import { memoryAudit } from '../support/memoryAudit.ts'
+import { positionAt } from '../support/positions.ts'
 
 const recorded: RecordedEvent = {
   id: '01980000-0000-7000-8000-000000000001',
   type: 'ThingHappened',
   stream: 'thing-1',
   revision: 0,
-  position: 7n,
+  position: positionAt(7),
   recordedAt: new Date('2011-08-09T10:11:12.345Z'),
   data: { z: 1, a: { ü: '€"\n', A: [1e21, -0, 0.1, null, true] } },
   metadata: { v: 1 },
@@ -52,7 +55,7 @@ describe('the canonical form of an event', () => {
     ['the type', { type: 'Other' }],
     ['the stream', { stream: 'thing-2' }],
     ['the revision', { revision: 1 }],
-    ['the position', { position: 8n }],
+    ['the position', { position: positionAt(8) }],
     ['the id', { id: '01980000-0000-7000-8000-000000000002' }],
     ['the time of recording', { recordedAt: new Date('2011-08-09T10:11:12.346Z') }],
   ])('changes with %s', (_, change) => {
@@ -65,7 +68,7 @@ describe('a link of the chain', () => {
     const first = nextLink(beginning, recorded)
     const bytes = Buffer.concat([Buffer.alloc(32), Buffer.from(canonicalEvent(recorded))])
     const hash = createHash('sha256').update(bytes).digest('hex')
-    expect(first).toEqual({ position: 7n, count: 1, hash })
+    expect(first).toEqual({ position: positionAt(7), count: 1, hash })
   })
 })
 
@@ -91,41 +94,49 @@ describe('checking a chain', () => {
 
   /** The log as it is after somebody has been at it. */
   const logOf = (found: readonly RecordedEvent[]) => ({
-    async *readAll({ after = 0n } = {}) {
+    async *readAll({ after = startOfLog } = {}) {
       yield* found.filter(({ position }) => position > after)
     },
   })
 
-  async function firstBad(found: readonly RecordedEvent[] = events, from = 0n) {
+  async function firstBad(found: readonly RecordedEvent[] = events, from = startOfLog) {
     const checked = await all(checkChain({ eventStore: logOf(found), ...kept.audit }, from))
     return checked.at(-1)?.fault
   }
 
   it('finds nothing in a log that is as it was, from anywhere', async () => {
-    expect(kept.parts.map(({ position }) => position)).toEqual([1_000n, 1_500n, 1_503n, 1_505n])
+    expect(kept.parts.map(({ position }) => position)).toEqual([
+      positionAt(1_000),
+      positionAt(1_500),
+      positionAt(1_503),
+      positionAt(1_505),
+    ])
     expect(await firstBad()).toBeUndefined()
-    expect(await firstBad(events, 1_503n)).toBeUndefined()
-    const last = await all(checkChain({ eventStore, ...kept.audit }, 1_504n))
-    expect(last.map(({ checkpoint }) => checkpoint?.position)).toEqual([1_505n])
+    expect(await firstBad(events, positionAt(1_503))).toBeUndefined()
+    const last = await all(checkChain({ eventStore, ...kept.audit }, positionAt(1_504)))
+    expect(last.map(({ checkpoint }) => checkpoint?.position)).toEqual([positionAt(1_505)])
   })
 
   it('names the event that has changed', async () => {
     const changed = events.with(1_001, { ...recorded, ...events[1_001], data: { n: 'other' } })
-    expect(await firstBad(changed)).toMatchObject({ position: 1_002n, problem: 'changed' })
+    expect(await firstBad(changed)).toMatchObject({
+      position: positionAt(1_002),
+      problem: 'changed',
+    })
   })
 
   it('names the event that is gone, in the middle and at the end', async () => {
     const middle = events.toSpliced(700, 1)
-    expect(await firstBad(middle)).toMatchObject({ position: 701n, problem: 'missing' })
+    expect(await firstBad(middle)).toMatchObject({ position: positionAt(701), problem: 'missing' })
     const end = events.slice(0, -1)
-    expect(await firstBad(end)).toMatchObject({ position: 1_505n, problem: 'missing' })
+    expect(await firstBad(end)).toMatchObject({ position: positionAt(1_505), problem: 'missing' })
   })
 
   it('names an event that was put in', async () => {
     const sparse = kept.parts[2]
     if (sparse === undefined) throw new Error('there is no third part')
     kept.parts[2] = { ...sparse, marks: sparse.marks.toSpliced(1, 1) }
-    expect(await firstBad()).toMatchObject({ position: 1_502n, problem: 'added' })
+    expect(await firstBad()).toMatchObject({ position: positionAt(1_502), problem: 'added' })
   })
 
   it('names the first of two events that have changed places', async () => {
@@ -134,7 +145,7 @@ describe('checking a chain', () => {
     const swapped = events
       .with(10, { ...b, position: a.position })
       .with(20, { ...a, position: b.position })
-    expect(await firstBad(swapped)).toMatchObject({ position: 11n, problem: 'changed' })
+    expect(await firstBad(swapped)).toMatchObject({ position: positionAt(11), problem: 'changed' })
   })
 
   it('finds a part whose marks were made to fit', async () => {
@@ -144,16 +155,25 @@ describe('checking a chain', () => {
     const [first] = kept.parts
     if (first === undefined) throw new Error('nothing was signed')
     kept.parts[0] = { ...first, marks: other.parts[0]?.marks ?? [] }
-    expect(await firstBad(forgedLog)).toMatchObject({ position: 1_000n, problem: 'wrong-hash' })
+    expect(await firstBad(forgedLog)).toMatchObject({
+      position: positionAt(1_000),
+      problem: 'wrong-hash',
+    })
   })
 
   it('finds a checkpoint that nobody has signed, or that is gone', async () => {
     const [first, second, ...rest] = kept.parts
     if (first === undefined || second === undefined) throw new Error('too little was signed')
     kept.parts.splice(1, 1, { ...second, signed: 'made up' })
-    expect(await firstBad()).toMatchObject({ position: 1_500n, problem: 'forged-checkpoint' })
+    expect(await firstBad()).toMatchObject({
+      position: positionAt(1_500),
+      problem: 'forged-checkpoint',
+    })
     kept.parts.splice(0, kept.parts.length, first, ...rest)
-    expect(await firstBad()).toMatchObject({ position: 1_503n, problem: 'missing-checkpoint' })
+    expect(await firstBad()).toMatchObject({
+      position: positionAt(1_503),
+      problem: 'missing-checkpoint',
+    })
   })
 
   it('is not built on a forgery', async () => {

@@ -1,6 +1,8 @@
 // The contract of reading: one stream by revision, the whole log by position, filters.
+
 import { describe, expect, it } from 'vitest'
 import type { ReadStreamOptions, RecordedEvent } from '../../src/eventstore/port.ts'
+import { startOfLog } from '../../src/kit/position.ts'
 import {
   all,
   anEvent,
@@ -141,7 +143,7 @@ function wholeLog(current: Current): void {
     const stream = newStream()
     await seed(store, stream, 1)
     const filter = { streamPrefixes: [stream] }
-    expect(await all(store.readAll({ after: 0n, filter }))).toHaveLength(1)
+    expect(await all(store.readAll({ after: startOfLog, filter }))).toHaveLength(1)
     expect(await all(store.readAll({ filter }))).toHaveLength(1)
   })
 

@@ -1,4 +1,5 @@
 // What the event store contract needs of an adapter, and the small tools its tests share.
+
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, type TestContext } from 'vitest'
 import type {
@@ -12,6 +13,7 @@ import type {
   SubscriptionBatch,
 } from '../../src/eventstore/port.ts'
 import { Unavailable } from '../../src/eventstore/port.ts'
+import { type Position, startOfLog } from '../../src/kit/position.ts'
 
 /** One event store under test; what an adapter cannot do is left out and its tests are skipped. */
 export interface Subject {
@@ -114,7 +116,7 @@ export async function appendStubbornly(
 export interface Follower {
   events: RecordedEvent[]
   batches: SubscriptionBatch[]
-  position(): bigint
+  position(): Position
   isLive(): boolean
   /** Waits until the condition holds; fails after `ms`. */
   until(condition: () => boolean, ms?: number): Promise<void>
@@ -142,7 +144,7 @@ export function follow(store: EventStore, options: Omit<SubscribeOptions, 'signa
   return {
     events,
     batches,
-    position: () => batches.at(-1)?.position ?? options.after ?? 0n,
+    position: () => batches.at(-1)?.position ?? options.after ?? startOfLog,
     isLive: () => batches.at(-1)?.live ?? false,
     until: (condition, ms = 30_000) => {
       const state = () => `${batches.length} batches, ${events.length} events came`

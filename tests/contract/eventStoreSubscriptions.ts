@@ -1,4 +1,5 @@
 // The contract of subscriptions: catch up, say so, follow live; never skip, reorder or repeat.
+
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type {
@@ -7,6 +8,8 @@ import type {
   RecordedEvent,
   SubscriptionBatch,
 } from '../../src/eventstore/port.ts'
+import type { Position } from '../../src/kit/position.ts'
+import { numberOf } from '../support/positions.ts'
 import {
   ability,
   all,
@@ -163,7 +166,7 @@ function filtering(current: Current): void {
       const before = await seed(store, newStream(), 20)
       const follower = follow(store, { after, filter })
       await follower.until(follower.isLive)
-      expect(follower.position()).toBeGreaterThanOrEqual(before.position)
+      expect(follower.position()).toBeGreaterThanOrEqual(numberOf(before.position))
       const { position } = await seed(store, newStream(), 3)
       await follower.until(() => follower.position() >= position)
       await follower.stop()
@@ -225,12 +228,12 @@ function batching(current: Current): void {
 }
 
 /** Each batch ends at its position and begins behind that of the one before. */
-function expectSafeBatches(batches: SubscriptionBatch[], after: bigint, size: number): void {
+function expectSafeBatches(batches: SubscriptionBatch[], after: Position, size: number): void {
   for (const [n, { events, position }] of batches.entries()) {
     expect(events.length).toBeLessThanOrEqual(size)
     expect(events.filter(event => event.position > position)).toEqual([])
     const before = batches[n - 1]?.position ?? after
-    expect(position).toBeGreaterThanOrEqual(before)
+    expect(position).toBeGreaterThanOrEqual(numberOf(before))
     expect(events.filter(event => event.position <= before)).toEqual([])
   }
 }

@@ -6,6 +6,7 @@ import { eventSchemas } from '../../src/domain/events.ts'
 import { createCodec, erased } from '../../src/eventstore/codec.ts'
 import type { NewEvent } from '../../src/eventstore/port.ts'
 import { exampleOf } from '../support/arbitrary.ts'
+import { positionAt } from '../support/positions.ts'
 import { customerId, sampleId } from '../support/samples.ts'
 import { noSeals, testSeals } from '../support/testSeals.ts'
 
@@ -22,7 +23,7 @@ interface Sample {
 
 const file = new URL('history.json', import.meta.url)
 const at = new Date('2011-08-09T10:11:12.345Z')
-const place = { revision: 3, position: 42n, recordedAt: at }
+const place = { revision: 3, position: positionAt(42), recordedAt: at }
 const envelope: Envelope = {
   commandId: sampleId(91),
   correlationId: sampleId(92),

@@ -1,11 +1,14 @@
 // The PostgreSQL event store keeps the contract, and what it promises beyond it.
+
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type EventStore, Unavailable } from '../../src/eventstore/port.ts'
 import { postgresEventStore } from '../../src/eventstore/postgres.ts'
 import { createPool, type Pool } from '../../src/infra/database.ts'
+import type { Position } from '../../src/kit/position.ts'
 import { cuttableProxy } from '../support/cuttableProxy.ts'
 import { testDatabase } from '../support/database.ts'
+import { moved } from '../support/positions.ts'
 import { eventStoreContract } from './eventStoreContract.ts'
 import { anEvent, type HeldAppend, newStream, type Subject } from './eventStoreSubject.ts'
 
@@ -95,11 +98,11 @@ describe('the log in PostgreSQL', () => {
         store.append(n % 3 === 0 ? taken : newStream(), 'no-stream', [anEvent()]),
       ),
     )
-    const { rows } = await pool.query<{ position: bigint }>(
+    const { rows } = await pool.query<{ position: Position }>(
       'select position from eventstore.events where position > $1 order by position',
       [before],
     )
-    expect(rows.map(row => row.position)).toEqual(rows.map((_, n) => before + 1n + BigInt(n)))
+    expect(rows.map(row => row.position)).toEqual(rows.map((_, n) => moved(before, 1 + n)))
     expect(rows).toHaveLength(1 + 200 - 67)
   })
 

@@ -11,6 +11,7 @@ import { createCodec, erased } from '../../src/eventstore/codec.ts'
 import type { NewEvent, RecordedEvent } from '../../src/eventstore/port.ts'
 import { upcasters as shopUpcasters, type Upcaster } from '../../src/eventstore/upcasters.ts'
 import { exampleOf, valuesOf } from '../support/arbitrary.ts'
+import { positionAt } from '../support/positions.ts'
 import { forAllAsync } from '../support/property.ts'
 import { customerId, productId, sampleId } from '../support/samples.ts'
 import { testSeals } from '../support/testSeals.ts'
@@ -30,7 +31,14 @@ const envelope: Envelope = {
 /** As the log gives it back: plain JSON, with a place. */
 function recorded(event: NewEvent, changes: Partial<RecordedEvent> = {}): RecordedEvent {
   const plain: NewEvent = JSON.parse(JSON.stringify(event))
-  return { ...plain, stream: 'stock-1', revision: 3, position: 42n, recordedAt: at, ...changes }
+  return {
+    ...plain,
+    stream: 'stock-1',
+    revision: 3,
+    position: positionAt(42),
+    recordedAt: at,
+    ...changes,
+  }
 }
 
 function codecOf(
@@ -68,7 +76,7 @@ describe('what goes with an event', () => {
       id: sampleId(1),
       stream: 'stock-1',
       revision: 3,
-      position: 42n,
+      position: positionAt(42),
       at: at.toISOString(),
       commandId: sampleId(91),
       correlationId: sampleId(92),

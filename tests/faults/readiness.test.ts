@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createChecks } from '../../src/healthChecks.ts'
 import { startLocalRedis } from '../../src/infra/local/redis.ts'
 import { delivery, newProduct } from '../support/goods.ts'
+import { moved } from '../support/positions.ts'
 import { type ProxiedShop, startProxiedShop } from '../support/proxiedShop.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 import { startTestShop } from '../support/testShop.ts'
@@ -153,7 +154,7 @@ it('is degraded while no worker has begun, or a read model is ahead of the log',
     expect(await readiness()).toEqual({ ...degraded, reasons: behind })
     await pool.query(
       `insert into shop.checkpoints (name, version, position) values ('sales', 1, $1)`,
-      [(await eventStore.head()) + 1n],
+      [moved(await eventStore.head(), 1)],
     )
     const reasons = { projections: 'ahead of the log: sales' }
     expect(await readiness()).toEqual({ ...degraded, reasons })

@@ -1,9 +1,12 @@
 // Cached answers: old as soon as the catalogue has changed, computed once, and never mixed up.
+
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type AnswerCacheOptions, createAnswerCache } from '../../src/infra/answerCache.ts'
 import { createAnswerStore } from '../../src/infra/answerStore.ts'
 import { createRedis, type Redis } from '../../src/infra/redis.ts'
+import { type Position, startOfLog } from '../../src/kit/position.ts'
 import { noMetrics } from '../../src/metrics.ts'
+import { positionAt } from '../support/positions.ts'
 import { type TestRedis, testRedis } from '../support/redis.ts'
 import { waitFor } from '../support/waitFor.ts'
 
@@ -29,8 +32,11 @@ beforeEach(async () => {
 /** A process with its own cache, and what it is asked for here. */
 function process(options?: AnswerCacheOptions, on: Redis = redis) {
   const cache = createAnswerCache(on, options)
-  const ask = async (compute: Table['compute'], wanted: { after?: bigint; asOf?: bigint } = {}) => {
-    const all = { kind: 'listing', key, after: 0n, asOf: 0n, ...wanted }
+  const ask = async (
+    compute: Table['compute'],
+    wanted: { after?: Position; asOf?: Position } = {},
+  ) => {
+    const all = { kind: 'listing', key, after: startOfLog, asOf: positionAt(0), ...wanted }
     return (await cache.get(all, compute)).answer?.body
   }
   return { ...cache, ask }
@@ -76,7 +82,7 @@ describe('an answer in the cache', () => {
   it('serves other processes as it is, with all that belongs to it', async () => {
     const answer = { etag: '"4-x"', body: '{"a":"\\n"}', nextCursor: 'there', total: 7 }
     const cache = process()
-    const wanted = { kind: 'listing', key, after: 0n, asOf: 0n }
+    const wanted = { kind: 'listing', key, after: startOfLog, asOf: positionAt(0) }
     await cache.get(wanted, async () => answer)
     await cache.get(wanted, async () => answer)
     await waitFor('Redis to have it', async () => (await held()).bytes > 0)
@@ -154,16 +160,16 @@ describe('an answer in the cache', () => {
   it('is only good enough for a position that it is known to show', async () => {
     const [one, other] = [process(), process()]
     const { state, compute } = table('before')
-    await one.ask(compute, { asOf: 5n })
+    await one.ask(compute, { asOf: positionAt(5) })
     state.body = 'after'
-    expect(await one.ask(compute, { after: 5n, asOf: 9n })).toBe('before')
-    expect(await one.ask(compute, { after: 7n, asOf: 9n })).toBe('after')
-    expect(await one.ask(compute, { after: 9n, asOf: 9n })).toBe('after')
+    expect(await one.ask(compute, { after: positionAt(5), asOf: positionAt(9) })).toBe('before')
+    expect(await one.ask(compute, { after: positionAt(7), asOf: positionAt(9) })).toBe('after')
+    expect(await one.ask(compute, { after: positionAt(9), asOf: positionAt(9) })).toBe('after')
     expect(state.asked).toBe(2)
     await waitFor('Redis to have it', async () => (await held()).bytes > 0)
     state.body = 'later'
-    expect(await other.ask(compute, { after: 9n, asOf: 20n })).toBe('after')
-    expect(await other.ask(compute, { after: 11n, asOf: 20n })).toBe('later')
+    expect(await other.ask(compute, { after: positionAt(9), asOf: positionAt(20) })).toBe('after')
+    expect(await other.ask(compute, { after: positionAt(11), asOf: positionAt(20) })).toBe('later')
   })
 
   it('that is none is asked for again', async () => {
@@ -181,7 +187,7 @@ describe('an answer in the cache', () => {
     }
     const cache = createAnswerCache(redis, { metrics })
     const { compute } = table('x')
-    const wanted = { key, after: 0n, asOf: 0n }
+    const wanted = { key, after: startOfLog, asOf: positionAt(0) }
     await cache.get({ ...wanted, kind: 'listing' }, compute)
     await cache.get({ ...wanted, kind: 'product' }, compute)
     await cache.get({ ...wanted, kind: 'listing' }, compute)

@@ -1,5 +1,6 @@
 // Checkpoints leave the machine: into a file, by a signed webhook, into an S3-compatible store that
 // checks the signature by itself, and with a time stamp of a real authority (openssl).
+
 import { execFileSync } from 'node:child_process'
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -11,8 +12,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { auditOf } from '../../src/auditSettings.ts'
 import { filePublisher, remotePublishers } from '../../src/infra/checkpointPublishers.ts'
 import { readTimestamp, timestampRequest } from '../../src/infra/timestamps.ts'
+import type { Position } from '../../src/kit/position.ts'
 import { publishCheckpoints } from '../../src/workers/checkpointPublishing.ts'
 import { memoryAudit } from '../support/memoryAudit.ts'
+import { moved, positionAt } from '../support/positions.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 
 interface Received {
@@ -62,7 +65,7 @@ const settings = (more: Record<string, string>) =>
     AUDIT_BUCKET_REGION: 'eu-west-2',
     ...more,
   })
-const publication = { position: 4_711n, signed: 'aaa.bbb.ccc' }
+const publication = { position: positionAt(4_711), signed: 'aaa.bbb.ccc' }
 const line = '{"position":"4711","signed":"aaa.bbb.ccc"}'
 
 async function publish(more: Record<string, string>) {
@@ -196,14 +199,14 @@ ess_cert_id_alg = sha256
 describe('publishing', () => {
   it('takes each checkpoint to the file, and the newest to others when it is time', async () => {
     const { audit, parts } = memoryAudit()
-    for (const position of [10n, 20n]) {
-      parts.push({ position, after: position - 10n, signed: `s${position}`, marks: [] })
+    for (const position of [positionAt(10), positionAt(20)]) {
+      parts.push({ position, after: moved(position, -10), signed: `s${position}`, marks: [] })
     }
     const sent: string[] = []
-    const noted = new Map<string, { position: bigint; at: Date }>()
+    const noted = new Map<string, { position: Position; at: Date }>()
     const to = (name: string) => ({
       name,
-      async publish({ position }: { position: bigint }) {
+      async publish({ position }: { position: Position }) {
         sent.push(`${name} ${position}`)
         return undefined
       },
@@ -217,7 +220,7 @@ describe('publishing', () => {
       publishers: [to('mail'), { name: 'broken', publish: () => Promise.reject(new Error('no')) }],
       published: {
         newest: async (name: string) => noted.get(name),
-        async note(name: string, position: bigint) {
+        async note(name: string, position: Position) {
           noted.set(name, { position, at: now(seconds) })
         },
       },
@@ -227,7 +230,7 @@ describe('publishing', () => {
     await publishCheckpoints(publishing, now(0))
     expect(sent).toEqual(['file 10', 'file 20', 'mail 20'])
     expect(warnings).toEqual([{ target: 'broken', error: 'no' }])
-    parts.push({ position: 30n, after: 20n, signed: 's30', marks: [] })
+    parts.push({ position: positionAt(30), after: positionAt(20), signed: 's30', marks: [] })
     seconds = 59
     await publishCheckpoints(publishing, now(59))
     expect(sent.slice(3)).toEqual(['file 30'])

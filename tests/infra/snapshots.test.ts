@@ -1,4 +1,5 @@
 // What is kept under a seal: events, snapshots, of which the newest stays, the mark of the signer.
+
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -16,8 +17,10 @@ import { createPool, type Pool } from '../../src/infra/database.ts'
 import { createRedis, type Redis } from '../../src/infra/redis.ts'
 import { createSecrets } from '../../src/infra/secrets.ts'
 import { createSnapshots } from '../../src/infra/snapshots.ts'
+import type { Position } from '../../src/kit/position.ts'
 import { Secret } from '../../src/secret.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
+import { numberOf, positionAt } from '../support/positions.ts'
 import { type TestRedis, testRedis } from '../support/redis.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 
@@ -75,9 +78,9 @@ describe('snapshots', () => {
 })
 
 describe('the mark of the signer', () => {
-  const mark = (position: bigint) => ({
+  const mark = (position: Position) => ({
     position,
-    count: Number(position),
+    count: Number(numberOf(position)),
     hash: 'ab'.repeat(32),
     at: new Date('2026-02-03T04:05:06.789Z'),
   })
@@ -104,16 +107,16 @@ describe('the mark of the signer', () => {
   it.each(['database', 'file', 'redis'] as const)('is in the %s by itself', async name => {
     const open = (by = secrets) => createHighWaterMarks(pool, by, [places[name]])
     expect(await open().newest()).toBeUndefined()
-    expect(await open().raise(mark(10n))).toEqual([])
-    expect(await open().newest()).toEqual(mark(10n))
+    expect(await open().raise(mark(positionAt(10)))).toEqual([])
+    expect(await open().newest()).toEqual(mark(positionAt(10)))
     // Who does not know the secret cannot make one.
     expect(await open(createSecrets(new Secret('t'.repeat(32)))).newest()).toBeUndefined()
   })
 
   it('is the highest of all places', async () => {
-    await createHighWaterMarks(pool, secrets, [places.redis]).raise(mark(30n))
+    await createHighWaterMarks(pool, secrets, [places.redis]).raise(mark(positionAt(30)))
     const all = createHighWaterMarks(pool, secrets, Object.values(places))
-    expect(await all.newest()).toEqual(mark(30n))
+    expect(await all.newest()).toEqual(mark(positionAt(30)))
   })
 
   it('of another log is not believed', async () => {
@@ -128,8 +131,10 @@ describe('the mark of the signer', () => {
     }
     const other = await testDatabase()
     const elsewhere = createPool(other.url)
-    await createHighWaterMarks(elsewhere, secrets, [moved]).raise(mark(40n))
-    expect((await createHighWaterMarks(elsewhere, secrets, [moved]).newest())?.position).toBe(40n)
+    await createHighWaterMarks(elsewhere, secrets, [moved]).raise(mark(positionAt(40)))
+    expect((await createHighWaterMarks(elsewhere, secrets, [moved]).newest())?.position).toBe(
+      positionAt(40),
+    )
     expect(await createHighWaterMarks(pool, secrets, [moved]).newest()).toBeUndefined()
     await elsewhere.end()
     await other.drop()
@@ -144,7 +149,7 @@ describe('the seal of an event', () => {
     data: { counted: 3 },
     metadata: { v: 1, at: '2026-02-03T04:05:06.789Z' },
   }
-  const place = { stream: 'stock-1', revision: 7, position: 42n, recordedAt: new Date() }
+  const place = { stream: 'stock-1', revision: 7, position: positionAt(42), recordedAt: new Date() }
   const recorded = (revision?: number) => ({ ...seals.seal('stock-1', revision, event), ...place })
 
   it('is right where the event was appended', () => {

@@ -180,7 +180,7 @@ it(
     try {
       const reach = { url: node, back, directory: running.directory }
       const traffic = await startTraffic(reach, random, { customers: 9, scarce: 40 })
-      const since = Number(await back.eventStore.head())
+      const since = Number(String(await back.eventStore.head()))
       const live = traffic.customers.slice(0, 6).map(each => followLive(each, node, since))
       const [watcher] = traffic.customers.splice(-1)
       const watch = watchReadiness(running, watcher?.token ?? '', traffic.products[0] ?? '')

@@ -1,5 +1,6 @@
 // Workers of two releases on one log: what the older one cannot read waits for the newer one, for
 // each follower in the order of each stream, and the index of events holds all of it.
+
 import { randomUUID } from 'node:crypto'
 import Type from 'typebox'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -9,6 +10,7 @@ import { eventSchemas } from '../../src/domain/events.ts'
 import { Id, Payload, ShortText } from '../../src/domain/types.ts'
 import { createCodec } from '../../src/eventstore/codec.ts'
 import type { JsonObject } from '../../src/eventstore/port.ts'
+import { type Position, startOfLog } from '../../src/kit/position.ts'
 import { eventIndex } from '../../src/projections/eventIndex.ts'
 import type { Reaction } from '../../src/projections/projection.ts'
 import { rebuild } from '../../src/projections/rebuild.ts'
@@ -69,7 +71,7 @@ function noting(name: string, orderId: string, types: readonly string[]) {
   return { noted, reaction }
 }
 
-async function following(codec: Codec, reaction: Reaction, upTo: bigint) {
+async function following(codec: Codec, reaction: Reaction, upTo: Position) {
   const { db, eventStore } = shop.back
   const projector = startProjector({
     db,
@@ -84,11 +86,11 @@ async function following(codec: Codec, reaction: Reaction, upTo: bigint) {
   })
   stops.push(projector.stop)
   await waitFor('the reaction to be there', async () => {
-    const { rows } = await shop.back.pool.query<{ position: bigint }>(
+    const { rows } = await shop.back.pool.query<{ position: Position }>(
       'select position from shop.checkpoints where name = $1',
       [reaction.name],
     )
-    return (rows[0]?.position ?? 0n) >= upTo
+    return (rows[0]?.position ?? startOfLog) >= upTo
   })
   return projector
 }
@@ -176,10 +178,10 @@ describe('an event that nobody can read', () => {
     const { orderId } = (await newOrder(person, productId)).body
     const { position } = await append(`order-${orderId}`, type, { v, data: dataOf(orderId) })
     await waitFor('the index to be there', async () => {
-      const { rows } = await shop.back.pool.query<{ position: bigint }>(
+      const { rows } = await shop.back.pool.query<{ position: Position }>(
         `select position from shop.checkpoints where name = 'eventIndex'`,
       )
-      return (rows[0]?.position ?? 0n) >= position
+      return (rows[0]?.position ?? startOfLog) >= position
     })
     const second = 'from=2026-01-02T03:04:05Z&to=2026-01-02T03:04:06Z'
     const query = `stream=order-${orderId}&type=${type}&${second}`

@@ -1,8 +1,10 @@
 // A log that holds text which PostgreSQL cannot hold is projected, rebuilt, audited and served.
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeAll } from '../../src/commands/decoding.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
 import type { RecordedEvent } from '../../src/eventstore/port.ts'
+import { startOfLog } from '../../src/kit/position.ts'
 import { projections } from '../../src/projections/index.ts'
 import { decideParked } from '../../src/projections/parking.ts'
 import { rebuild } from '../../src/projections/rebuild.ts'
@@ -131,7 +133,7 @@ it('a stream that was parked because of such text can be retried', async () => {
     ])
   }
   const decided = await decideParked(back.db, orders, {
-    position: events[0]?.position ?? 0n,
+    position: events[0]?.position ?? startOfLog,
     decision: { decision: 'retry', reason: null, decidedBy: shop.admin.id },
     read: async () => decodeAll(back.codec, events),
   })

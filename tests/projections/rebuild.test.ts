@@ -1,5 +1,7 @@
 // Rebuilding a projection leaves its tables as they were, while the shop goes on.
+
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { Position } from '../../src/kit/position.ts'
 import { projections } from '../../src/projections/index.ts'
 import { type Projection, planned } from '../../src/projections/projection.ts'
 import { BeingRebuilt, type Rebuilt, rebuild } from '../../src/projections/rebuild.ts'
@@ -9,6 +11,7 @@ import { snapshot } from '../../src/workers/audit/projectionCheck.ts'
 import { logFor } from '../../src/workers/logReader.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { newOrder } from '../support/goods.ts'
+import { moved, positionAt } from '../support/positions.ts'
 import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
 import { waitFor } from '../support/waitFor.ts'
 
@@ -152,7 +155,7 @@ describe('a rebuild', () => {
     const { back } = traffic.shop
     const stock = numbered('stock')
     const movements = async () => {
-      const { rows } = await back.pool.query<{ position: bigint; stream: string }>(
+      const { rows } = await back.pool.query<{ position: Position; stream: string }>(
         `select position, 'stock-' || product_id as stream from stock_movements order by position`,
       )
       return rows
@@ -169,7 +172,7 @@ describe('a rebuild', () => {
       },
     })
     expect(await rebuildNow(faulty)).toMatchObject([{ name: 'stock', matches: false }])
-    const isKept = ({ position, stream }: { position: bigint; stream: string }) =>
+    const isKept = ({ position, stream }: { position: Position; stream: string }) =>
       stream !== bad?.stream || position < bad.position
     expect(all.every(isKept)).toBe(false)
     expect(await movements()).toEqual(all.filter(isKept))
@@ -205,16 +208,16 @@ describe('a rebuild', () => {
     const orders = numbered('orders')
     const before = await snapshot(back.db, orders, 'readmodel')
     const log = logFor(back)
-    const seen: bigint[] = []
+    const seen: Position[] = []
     /** In small steps, of which the third fails or is recorded. */
     const inSteps = (isCut: boolean) =>
       rebuild(back.db, [orders], {
         head: log.head,
         async *read(chosen, { after, upTo }) {
           seen.push(after)
-          for (let from = after, step = 1; from < upTo; from += 20n, step += 1) {
+          for (let from = after, step = 1; from < upTo; from = moved(from, 20), step += 1) {
             if (isCut && step === 3) throw new Error('gone')
-            const to = from + 20n < upTo ? from + 20n : upTo
+            const to = moved(from, 20) < upTo ? moved(from, 20) : upTo
             for await (const batch of log.read(chosen, { after: from, upTo: to })) yield batch
           }
         },
@@ -223,10 +226,10 @@ describe('a rebuild', () => {
     await expect(inSteps(true)).rejects.toThrow('gone')
     expect((await snapshot(back.db, orders, 'readmodel')).tables).toEqual(before.tables)
     const [state] = await rebuildStates(back.db, 'orders')
-    expect(state).toMatchObject({ state: 'failed', position: 40n, error: 'Error: gone' })
+    expect(state).toMatchObject({ state: 'failed', position: positionAt(40), error: 'Error: gone' })
     seen.length = 0
     expect(await inSteps(false)).toMatchObject([{ matches: true }])
-    expect(seen[0]).toBe(40n)
+    expect(seen[0]).toBe(positionAt(40))
     expect((await snapshot(back.db, orders, 'readmodel')).tables).toEqual(before.tables)
   })
 

@@ -7,6 +7,7 @@ import { snapshot } from '../../src/workers/audit/projectionCheck.ts'
 import { logFor } from '../../src/workers/logReader.ts'
 import { rebuildDue } from '../../src/workers/rebuilds.ts'
 import { atRest } from '../support/auditing.ts'
+import { moved, positionAt } from '../support/positions.ts'
 import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
 import { waitFor } from '../support/waitFor.ts'
 
@@ -52,10 +53,10 @@ function haltingRebuild() {
   const ending = rebuild(back.db, [ordersProjection], {
     head: log.head,
     async *read(chosen, { after, upTo }) {
-      for (let from = after; from < upTo; from += 20n) {
-        const to = from + 20n < upTo ? from + 20n : upTo
+      for (let from = after; from < upTo; from = moved(from, 20)) {
+        const to = moved(from, 20) < upTo ? moved(from, 20) : upTo
         yield* log.read(chosen, { after: from, upTo: to })
-        if (from < 40n) continue
+        if (from < positionAt(40)) continue
         halted.now = true
         await released
       }

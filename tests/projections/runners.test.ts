@@ -1,7 +1,9 @@
 // Projections run once, however many try, whoever takes over, and however often they are stopped.
+
 import { setTimeout as pause } from 'node:timers/promises'
 import { CompiledQuery, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Position, startOfLog } from '../../src/kit/position.ts'
 import { acquire, ensureCheckpoints, LeaseLost, renew } from '../../src/projections/checkpoints.ts'
 import { commitBatch } from '../../src/projections/engine.ts'
 import { projections } from '../../src/projections/index.ts'
@@ -12,6 +14,7 @@ import { readBatches } from '../../src/workers/logReader.ts'
 import { createProgress } from '../../src/workers/progress.ts'
 import { startProjector } from '../../src/workers/projector.ts'
 import { atRest, findings } from '../support/auditing.ts'
+import { positionAt } from '../support/positions.ts'
 import { type Random, randomFrom } from '../support/random.ts'
 import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
 import { waitFor } from '../support/waitFor.ts'
@@ -127,14 +130,16 @@ describe('a runner that is stopped and started again', () => {
 async function randomBatches(projection: Projection, random: Random) {
   const { eventStore, codec } = traffic.shop.back
   const items: Item[] = []
-  for await (const batch of readBatches({ eventStore, codec }, [projection], { after: 0n })) {
+  for await (const batch of readBatches({ eventStore, codec }, [projection], {
+    after: startOfLog,
+  })) {
     items.push(...batch.items)
   }
-  const batches: { items: Item[]; position: bigint }[] = []
+  const batches: { items: Item[]; position: Position }[] = []
   while (items.length > 0) {
     const part = items.splice(0, random.between(1, 7))
     const last = part.at(-1)
-    const position = last && 'event' in last ? last.event.position : 0n
+    const position = last && 'event' in last ? last.event.position : positionAt(0)
     batches.push({ items: part, position })
   }
   return batches
@@ -228,7 +233,9 @@ describe('a lease', () => {
   }
   const one = async () => {
     const { eventStore, codec } = traffic.shop.back
-    for await (const { items } of readBatches({ eventStore, codec }, [other], { after: 0n })) {
+    for await (const { items } of readBatches({ eventStore, codec }, [other], {
+      after: startOfLog,
+    })) {
       const [item] = items
       if (item !== undefined) return { items: [item], position: placeOf(item).position }
     }

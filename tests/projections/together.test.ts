@@ -1,7 +1,9 @@
 // Statements of a batch go together: all of them are written or none, whichever way they are sent.
+
 import { CompiledQuery } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDatabase, createPool, type Database, type Pool } from '../../src/infra/database.ts'
+import type { Position } from '../../src/kit/position.ts'
 import { acquire, advancing, ensureCheckpoints } from '../../src/projections/checkpoints.ts'
 import { copyFrom } from '../../src/projections/copying.ts'
 import { commitBatch } from '../../src/projections/engine.ts'
@@ -9,6 +11,7 @@ import { insertOf } from '../../src/projections/keyedTable.ts'
 import type { Projection } from '../../src/projections/projection.ts'
 import { runTogether } from '../../src/projections/together.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
+import { positionAt } from '../support/positions.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -41,7 +44,7 @@ describe.each([
   afterAll(() => pool?.end())
 
   const count = async () => {
-    const { rows } = await pool.query<{ count: bigint }>('select count(*) from sale_categories')
+    const { rows } = await pool.query<{ count: Position }>('select count(*) from sale_categories')
     return Number(rows[0]?.count)
   }
 
@@ -93,7 +96,7 @@ describe.each([
     const added = insertOf(categories, rowsFrom(3_000, 1))
     const before = await count()
     await acquire(db, [named], 'one')
-    const late = runTogether(db, [advancing(db, [lease], 7n), ...added])
+    const late = runTogether(db, [advancing(db, [lease], positionAt(7)), ...added])
     await expect(late).rejects.toMatchObject({ code: 'OS001' })
     expect(await count()).toBe(before)
     const projection: Projection = {
@@ -104,11 +107,13 @@ describe.each([
       plan: async () => ({ writes: added, committed: () => ({}) }),
     }
     const parking = { name: named.name, streams: new Set<string>(), onParked: () => undefined }
-    const batch = { items: [], position: 7n }
+    const batch = { items: [], position: positionAt(7) }
     const outcome = commitBatch(db, [{ projection, lease, parking }], batch)
     await expect(outcome).rejects.toMatchObject({ name: 'LeaseLost' })
     const [current] = await acquire(db, [named], 'one')
     if (current === undefined) throw new Error('somebody has the lease')
-    expect(await runTogether(db, [advancing(db, [current], 7n), ...added])).toEqual([1, 1])
+    expect(await runTogether(db, [advancing(db, [current], positionAt(7)), ...added])).toEqual([
+      1, 1,
+    ])
   })
 })

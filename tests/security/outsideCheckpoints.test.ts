@@ -1,5 +1,6 @@
 // Somebody rewrites the log together with what the shop keeps about it: checkpoints that were
 // kept elsewhere, and the verifier that runs without a shop, find it (RELIABILITY.md §7.4).
+
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -8,11 +9,13 @@ import { startApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
 import { openCheckpoint } from '../../src/infra/checkpointSeals.ts'
 import { freePort } from '../../src/infra/local/ports.ts'
+import { startOfLog } from '../../src/kit/position.ts'
 import { checkExport, faultLines } from '../../src/workers/audit/exportCheck.ts'
 import { extendChain, startAuditChain } from '../../src/workers/auditChain.ts'
 import { type Caught, caughtMails } from '../support/caughtMails.ts'
 import { type Export, takeExport, verifyExport } from '../support/exports.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
+import { moved, positionAt } from '../support/positions.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
@@ -22,7 +25,7 @@ let auditor: Person
 let directory = ''
 let before: Export
 /** Where the last checkpoint is, the one before it, and an event between them. */
-const at = { last: 0n, previous: 0n, between: 0n }
+const at = { last: startOfLog, previous: positionAt(0), between: positionAt(0) }
 
 beforeAll(async () => {
   shop = await startTestShop({ workers: false })
@@ -36,7 +39,7 @@ beforeAll(async () => {
   await newOrder(customer, id)
   await extendChain(shop.back)
   at.last = await shop.back.eventStore.head()
-  at.between = at.last - 1n
+  at.between = moved(at.last, -1)
   before = await takeExport(shop.url, auditor.access)
   directory = await temporaryDirectory()
   await writeFile(join(directory, 'outside.ndjson'), before.checkpoints)

@@ -16,6 +16,7 @@ import { extendChain, LogTampered } from '../../src/workers/auditChain.ts'
 import { type Export, takeExport } from '../support/exports.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
 import { grant, logAttacks, newestGone, on, open } from '../support/logAttacks.ts'
+import { moved, positionAt } from '../support/positions.ts'
 import { reopenedProof } from '../support/proof.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 import { runAsSuperuser, saveTables } from '../support/tampering.ts'
@@ -56,7 +57,7 @@ beforeAll(async () => {
   await extendChain(shop.back)
   const head = await shop.back.eventStore.head()
   const ids = { customerId: customer.id, adminId: shop.admin.id, productId }
-  Object.assign(on, { ...ids, head, target: head - 12n })
+  Object.assign(on, { ...ids, head, target: moved(head, -12) })
   kept = await takeExport(shop.url, auditor.access)
   directory = await temporaryDirectory()
   restoring = [
@@ -233,7 +234,7 @@ describe('a password hash whose seal was taken off', () => {
 describe('what says that a checkpoint has left the machine', () => {
   it('does not count where somebody has written it', async () => {
     const book = publicationBook(shop.back.pool, createSecrets(shop.config.secretKey))
-    await book.note('file', 7n, undefined)
+    await book.note('file', positionAt(7), undefined)
     const genuine = await book.newest('file')
     expect(genuine?.position).toBe(7n)
     await tamper(

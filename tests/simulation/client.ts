@@ -127,7 +127,7 @@ class AskingClients implements Clients {
       outcome: reply.outcome === 'unavailable' ? 'unknown' : reply.outcome,
       stream: isRead ? String(request.input.stream) : answer && streamOf(request, answer.id),
       revision: answer?.revision,
-      position: answer && Number(answer.position),
+      position: answer && Number(String(answer.position)),
       code: reply.outcome === 'refused' ? reply.code : undefined,
       shown: isRead ? answer?.result : undefined,
     })

@@ -1,4 +1,5 @@
 // Everything that can be asked of a process: the commands of the shop, and what is made of several.
+
 import type { TObject } from 'typebox'
 import { Value } from 'typebox/value'
 import * as cart from '../../src/commands/cart.ts'
@@ -17,6 +18,7 @@ import { placeOrder } from '../../src/commands/placeOrder.ts'
 import type { Envelope } from '../../src/commands/ports.ts'
 import { refundOrder } from '../../src/commands/refundOrder.ts'
 import { isRejection } from '../../src/domain/rejection.ts'
+import { startOfLog } from '../../src/kit/position.ts'
 import type { Services, ShopProcess } from './shopNode.ts'
 import { guestCartIdOf } from './workload/known.ts'
 
@@ -38,7 +40,7 @@ function published<Schema extends TObject>(command: Command<Schema>): [string, O
 }
 
 /** Done, where it is not about one stream. */
-function done(id: string, position = 0n): Answer {
+function done(id: string, position = startOfLog): Answer {
   return accepted(id, { revision: -1, position, replayed: false })
 }
 
@@ -75,7 +77,7 @@ const erase: Operation = async ({ shop, services, process }, input, envelope) =>
     services_ as unknown as Parameters<typeof erasePerson>[1],
     { customerId, envelope, orderIds, cancelOpen },
   )
-  return typeof outcome === 'bigint' ? done(customerId, outcome) : outcome
+  return isRejection(outcome) ? outcome : done(customerId, outcome)
 }
 
 /** What a process shows of a stream. */

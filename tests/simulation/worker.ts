@@ -4,6 +4,7 @@
 import { decodeAll } from '../../src/commands/decoding.ts'
 import type { RecordedEvent } from '../../src/eventstore/port.ts'
 import { createDatabase, type Database } from '../../src/infra/database.ts'
+import { type Position, startOfLog } from '../../src/kit/position.ts'
 import { isTransient } from '../../src/kit/transient.ts'
 import { acquire, ensureCheckpoints, LeaseLost, renew } from '../../src/projections/checkpoints.ts'
 import { customersProjection } from '../../src/projections/customers.ts'
@@ -97,7 +98,7 @@ async function followWhileHeld(
   for (;;) {
     const after = leases.reduce(
       (least, { position }) => (position < least ? position : least),
-      leases[0]?.position ?? 0n,
+      leases[0]?.position ?? startOfLog,
     )
     const events = await readOn(following, after)
     const last = events.at(-1)
@@ -121,7 +122,7 @@ async function take({ process, db }: Following): Promise<Member[]> {
   })
 }
 
-async function readOn({ eventStore }: ShopProcess, after: bigint): Promise<RecordedEvent[]> {
+async function readOn({ eventStore }: ShopProcess, after: Position): Promise<RecordedEvent[]> {
   const events: RecordedEvent[] = []
   for await (const event of eventStore.readAll({ after })) {
     events.push(event)

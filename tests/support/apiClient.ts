@@ -1,5 +1,7 @@
 // A client of the API over real HTTP that checks each answer: never a 5xx, always as declared.
+
 import { randomUUID } from 'node:crypto'
+import type { Position } from '../../src/kit/position.ts'
 import type { Contract } from './apiContract.ts'
 
 /** What answers hold, as far as tests reach into them; each answer is checked by its schema. */
@@ -30,7 +32,7 @@ export interface Wanted {
   /** Idempotency-Key. Where a route wants one, every request gets its own; null: none at all. */
   key?: string | null
   /** X-Min-Position */
-  after?: string | bigint
+  after?: string | Position
   /** Where a route wants one, any version will do; null: none at all. */
   ifMatch?: string | null
   ifNoneMatch?: string

@@ -1,7 +1,9 @@
 // Sends hostile requests, and says what is wrong with the answers and with what they leave behind.
+
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { expect } from 'vitest'
+import { type Position, startOfLog } from '../../src/kit/position.ts'
 import type { Operation } from './apiContract.ts'
 import type { TestShop } from './testShop.ts'
 import { waitFor } from './waitFor.ts'
@@ -105,10 +107,10 @@ export async function sendAll(shop: TestShop, all: Iterable<HostileRequest>): Pr
 export async function expectNothingParked(shop: TestShop): Promise<void> {
   const head = await shop.back.eventStore.head()
   await waitFor('all read models and reactions', async () => {
-    const { rows } = await shop.back.pool.query<{ least: bigint }>(
+    const { rows } = await shop.back.pool.query<{ least: Position | null }>(
       'select min(position) as least from shop.checkpoints',
     )
-    return BigInt(rows[0]?.least ?? 0) >= head
+    return (rows[0]?.least ?? startOfLog) >= head
   })
   const { rows } = await shop.back.pool.query('select name, type, error from shop.parked_events')
   expect(rows).toEqual([])

@@ -1,5 +1,7 @@
 // What somebody does to the log and to what is kept beside it who may write to every table.
+
 import { randomUUID } from 'node:crypto'
+import { startOfLog } from '../../src/kit/position.ts'
 
 /** What the statements are about: whoever uses them says it before they are made. */
 export const on = {
@@ -8,7 +10,7 @@ export const on = {
   productId: '',
   /** An event in the middle of the signed log, and the last one. */
   target: 0n,
-  head: 0n,
+  head: startOfLog,
 }
 
 /**

@@ -1,11 +1,13 @@
 // A book of checkpoints in memory, with a signature that is only a text.
+
 import type { Checkpoint, KeptPart } from '../../src/commands/auditPorts.ts'
+import type { Position } from '../../src/kit/position.ts'
 
 /** An empty book, and a signer who remembers what it has signed. */
 export function memoryAudit() {
   const parts: KeptPart[] = []
   const signed = new Map<string, Checkpoint>()
-  const behind = async (position: bigint, limit: number) =>
+  const behind = async (position: Position, limit: number) =>
     parts.filter(part => part.position > position).slice(0, limit)
   return {
     parts,
@@ -13,7 +15,7 @@ export function memoryAudit() {
     audit: {
       book: {
         last: async () => parts.at(-1),
-        upTo: async (position: bigint) => parts.findLast(part => part.position <= position),
+        upTo: async (position: Position) => parts.findLast(part => part.position <= position),
         behind,
         partsBehind: behind,
         async add(part: KeptPart) {

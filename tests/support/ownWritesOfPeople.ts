@@ -1,6 +1,8 @@
 // Of every route that writes to accounts and to what runs the shop: what the writer is shown
 // elsewhere, or why nobody is shown anything.
+
 import { randomUUID } from 'node:crypto'
+import type { Position } from '../../src/kit/position.ts'
 import { confirmToken, resetLink } from './accountMails.ts'
 import {
   at,
@@ -77,7 +79,7 @@ const decidesParked =
   async on => {
     const id = await productOf(on)
     const path = '/admin/projections/imageOutbox/parked'
-    const { rows } = await on.shop.back.pool.query<{ position: bigint }>(
+    const { rows } = await on.shop.back.pool.query<{ position: Position }>(
       `insert into shop.parked_events (name, position, stream, type, error)
       select 'imageOutbox', position, stream, type, 'stuck' from eventstore.events
       where stream = $1 and revision = 0 returning position`,

@@ -1,7 +1,9 @@
 // Fixed values that specifications speak of: ids, prices, lines, one submitted order.
+
 import type { CartLine } from '../../src/domain/cart.ts'
 import type { OrderEvent, OrderLine, Submission } from '../../src/domain/order.ts'
 import type { Money } from '../../src/domain/types.ts'
+import type { Position } from '../../src/kit/position.ts'
 import type { Notification } from '../../src/projections/orderQueries.ts'
 
 /** The id with this number: always the same one. */
@@ -89,7 +91,7 @@ export const orderEvents = {
 } as const satisfies Record<string, OrderEvent>
 
 /** News of an order of somebody's. */
-export function sampleNotification(position: bigint): Notification {
+export function sampleNotification(position: Position): Notification {
   return {
     position,
     customerId: sampleId(5),

@@ -1,4 +1,5 @@
 // The auditor finds nothing in good books, and each kind of fault that is planted in them.
+
 import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -6,11 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/command.ts'
 import type { ShopEvent } from '../../src/domain/events.ts'
 import type { RecordedEvent } from '../../src/eventstore/port.ts'
+import { startOfLog } from '../../src/kit/position.ts'
 import { auditLog } from '../../src/workers/audit/audit.ts'
 import { divide } from '../../src/workers/audit/dividedLog.ts'
 import type { CheckResult } from '../../src/workers/audit/logCheck.ts'
 import { atRest, findings, found, wholeLog } from '../support/auditing.ts'
 import { delivery, gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
+import { moved } from '../support/positions.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 
 let shop: TestShop
@@ -59,7 +62,7 @@ async function withEvent(stream: string, event: ShopEvent): Promise<RecordedEven
   const envelope = systemEnvelope('x', new Date())
   const encoded = await shop.back.codec.encode(event, randomUUID(), envelope, randomUUID())
   const revision = log.filter(each => each.stream === stream).length
-  const position = (log.at(-1)?.position ?? 0n) + 1n
+  const position = moved(log.at(-1)?.position ?? startOfLog, 1)
   return [...log, { ...encoded, stream, revision, position, recordedAt: new Date() }]
 }
 

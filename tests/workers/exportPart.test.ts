@@ -1,13 +1,16 @@
 // An export that is not what was signed: each fault is named at the event that is wrong.
+
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { RecordedEvent } from '../../src/eventstore/port.ts'
+import { startOfLog } from '../../src/kit/position.ts'
 import { checkPart, type ExportedEvent } from '../../src/workers/audit/exportPart.ts'
+import { numberOf, positionAt } from '../support/positions.ts'
 
-const zero = { position: 0n, count: 0, hash: '0'.repeat(64) }
+const zero = { position: startOfLog, count: 0, hash: '0'.repeat(64) }
 
 const eventAt = (n: number): RecordedEvent => ({
-  position: BigInt(n),
+  position: positionAt(n),
   stream: 'order-1',
   revision: n - 1,
   id: `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`,
@@ -34,10 +37,10 @@ function exported(count: number): ExportedEvent[] {
 
 const whole = exported(10)
 const due = {
-  position: 10n,
+  position: positionAt(10),
   count: 10,
   hash: whole.at(-1)?.hash ?? '',
-  after: 0n,
+  after: startOfLog,
   at: new Date(),
 }
 const faultsOf = (part: readonly ExportedEvent[]) =>
@@ -47,7 +50,7 @@ const change = (each: ExportedEvent): ExportedEvent => ({
   event: { ...each.event, data: { n: -1 } },
 })
 const without = (...gone: readonly number[]) =>
-  whole.filter(({ event }) => !gone.includes(Number(event.position)))
+  whole.filter(({ event }) => !gone.includes(Number(String(event.position))))
 
 describe('a part of an export', () => {
   it.each<[string, () => ExportedEvent[], string[]]>([
@@ -67,7 +70,10 @@ describe('a part of an export', () => {
       'with another in the place of one, and another hash',
       () => [
         ...whole.slice(0, 4),
-        { event: { ...eventAt(5), id: eventAt(99).id, position: 5n }, hash: 'f'.repeat(64) },
+        {
+          event: { ...eventAt(5), id: eventAt(99).id, position: positionAt(5) },
+          hash: 'f'.repeat(64),
+        },
         ...whole.slice(5),
       ],
       ['changed 5', 'changed 6'],
@@ -87,16 +93,19 @@ describe('a part of an export', () => {
   })
 
   it('with an event between two others names that one', () => {
-    const wide = whole.map(({ event }) => ({ ...event, position: event.position * 10n }))
+    const wide = whole.map(({ event }) => ({
+      ...event,
+      position: positionAt(10n * numberOf(event.position)),
+    }))
     let hash = zero.hash
     const lines = wide.map((event, index) => {
       const bytes = bytesOf(index + 1).replace(/"position":"\d+"/, `"position":"${event.position}"`)
       hash = createHash('sha256').update(hash, 'hex').update(bytes).digest('hex')
       return { event, hash }
     })
-    const extra = { event: { ...eventAt(4), position: 45n }, hash: 'f'.repeat(64) }
+    const extra = { event: { ...eventAt(4), position: positionAt(45) }, hash: 'f'.repeat(64) }
     const part = [...lines.slice(0, 4), extra, ...lines.slice(4)]
-    const { faults } = checkPart(zero, { ...due, position: 100n, hash }, part)
-    expect(faults).toMatchObject([{ problem: 'added', position: 45n }])
+    const { faults } = checkPart(zero, { ...due, position: positionAt(100), hash }, part)
+    expect(faults).toMatchObject([{ problem: 'added', position: positionAt(45) }])
   })
 })

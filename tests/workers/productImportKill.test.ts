@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { moved } from '../support/positions.ts'
 import { manyProducts, productBySku, until, upload } from '../support/productImports.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
@@ -53,7 +54,7 @@ async function killBehind(id: string, count: string, mark: number): Promise<void
   )
   // In the middle of the next batch, not between two.
   const head = await shop.back.eventStore.head()
-  await waitFor('more events', async () => (await shop.back.eventStore.head()) > head + 100n)
+  await waitFor('more events', async () => (await shop.back.eventStore.head()) > moved(head, 100))
   await kill()
 }
 

@@ -81,7 +81,8 @@ export interface Projection {
   version: number
   position: string
   head: string
-  lag: string
+  /** `events` where the event store can tell. */
+  lag: { seconds: number; events?: number }
   runner: string | null
   parked: number
   /** What only reacts has no tables of its own that could be made anew. */

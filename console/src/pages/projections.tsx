@@ -56,7 +56,7 @@ function States({ states }: { states: readonly Projection[] }) {
                 <RebuildCell of={state} />
               </TableCell>
               <TableCell align="right">{count(state.position)}</TableCell>
-              <TableCell align="right">{count(state.lag)}</TableCell>
+              <TableCell align="right">{behind(state)}</TableCell>
               <TableCell align="right">
                 <ParkedButton name={state.name} count={state.parked} />
               </TableCell>
@@ -69,13 +69,18 @@ function States({ states }: { states: readonly Projection[] }) {
   )
 }
 
+function behind({ lag: { seconds, events } }: Projection): string {
+  const time = `${Math.round(seconds).toLocaleString()} s`
+  return events === undefined ? time : `${time}, ${events.toLocaleString()} events`
+}
+
 function count(digits: string): string {
   return BigInt(digits).toLocaleString()
 }
 
-function State({ of: { lag, runner, parked } }: { of: Projection }) {
+function State({ of: { position, head, runner, parked } }: { of: Projection }) {
   if (parked > 0) return <Chip size="small" color="error" label="events put aside" />
   if (runner === null) return <Chip size="small" color="warning" label="nobody runs it" />
-  if (lag !== '0') return <Chip size="small" color="info" label="catching up" />
+  if (BigInt(position) < BigInt(head)) return <Chip size="small" color="info" label="catching up" />
   return <Chip size="small" color="success" variant="outlined" label="up to date" />
 }

@@ -1,10 +1,12 @@
 // Accounts over HTTP: registering, signing in, the profile, the public keys.
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { logIn, logOut, refresh, register } from '../../commands/accounts.ts'
 import { isRejection, type Rejection } from '../../domain/rejection.ts'
 import { cutText, line, secret } from '../../domain/text.ts'
 import { roles, strict } from '../../domain/types.ts'
+import type { Position } from '../../kit/position.ts'
 import type { ApiContext } from '../context.ts'
 import { bringCart, cartToken } from '../guestCart.ts'
 import { accountsFor } from '../passwordTurns.ts'
@@ -160,7 +162,7 @@ function sendSignedIn(
   request: FastifyRequest,
   reply: FastifyReply,
   answer: Rejection | Awaited<ReturnType<typeof logIn>>,
-  changed?: bigint,
+  changed?: Position,
 ) {
   reply.header('cache-control', 'private, no-store')
   if (!isRejection(answer)) {

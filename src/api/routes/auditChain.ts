@@ -1,4 +1,5 @@
 // The proof that nobody has changed the log, over HTTP: checkpoints, their keys, verification.
+
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { Kept } from '../../commands/auditPorts.ts'
@@ -10,6 +11,7 @@ import {
   verifyParts,
 } from '../../commands/logVerification.ts'
 import { strict } from '../../domain/types.ts'
+import { justAfter, type Position as LogPosition, startOfLog } from '../../kit/position.ts'
 import { access, Checkpoints, positionFrom, tag, Verification } from '../auditSchemas.ts'
 import type { ApiContext } from '../context.ts'
 import { streamedRoute } from '../ndjson.ts'
@@ -22,7 +24,7 @@ const eventsMax = 20_000
 /** Publishes the hash chain. */
 export function auditChainRoutes(app: FastifyInstance, context: ApiContext): void {
   // Where somebody has cut the log off, what was signed shows it.
-  const reach = async () => (await context.audit.book.last())?.position ?? 0n
+  const reach = async () => (await context.audit.book.last())?.position ?? startOfLog
   const shared = { tag, access, from: [], reach }
   streamedRoute(app, context, {
     ...shared,
@@ -73,7 +75,7 @@ async function shown({ audit }: ApiContext, { position, after, signed }: Kept) {
   }
 }
 
-async function* checkpointLines(context: ApiContext, after: bigint): AsyncGenerator<object> {
+async function* checkpointLines(context: ApiContext, after: LogPosition): AsyncGenerator<object> {
   let behind = after
   for (;;) {
     const kept = await context.audit.book.behind(behind, pageSize)
@@ -84,8 +86,8 @@ async function* checkpointLines(context: ApiContext, after: bigint): AsyncGenera
   }
 }
 
-async function verify(context: ApiContext, from: bigint, to: bigint | undefined) {
-  const signedUpTo = (await context.audit.book.last())?.position ?? 0n
+async function verify(context: ApiContext, from: LogPosition, to: LogPosition | undefined) {
+  const signedUpTo = (await context.audit.book.last())?.position ?? startOfLog
   const end = to === undefined || to > signedUpTo ? signedUpTo : to
   const parts = { ...context, ...context.audit }
   let last = nothingChecked
@@ -94,7 +96,7 @@ async function verify(context: ApiContext, from: bigint, to: bigint | undefined)
     if (tally.upTo >= end || tally.events >= eventsMax) break
   }
   const isDone = last.fault !== undefined || last.upTo >= end
-  const next = isDone || last === nothingChecked ? null : String(last.upTo + 1n)
+  const next = isDone || last === nothingChecked ? null : String(justAfter(last.upTo))
   const isWhole = next === null && (to === undefined || to >= signedUpTo)
   const conclusion = isWhole ? await conclude(parts) : undefined
   return { ...(await report(context, last, conclusion)), signedUpTo: String(signedUpTo), next }
@@ -121,7 +123,7 @@ async function report({ eventStore }: ApiContext, tally: Tally, conclusion?: Con
 }
 
 /** A line for each checkpoint, and a last one that says how it ended. */
-async function* verifyAll(context: ApiContext, from: bigint): AsyncGenerator<object> {
+async function* verifyAll(context: ApiContext, from: LogPosition): AsyncGenerator<object> {
   const parts = { ...context, ...context.audit }
   let last = nothingChecked
   for await (const tally of verifyParts(parts, from)) {

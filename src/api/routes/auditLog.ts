@@ -1,8 +1,10 @@
 // The log over HTTP, for auditors: events by filter, one stream, everything a command has caused.
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { firstOf, showEvents } from '../../commands/auditEvents.ts'
 import { Id, strict } from '../../domain/types.ts'
+import { startOfLog } from '../../kit/position.ts'
 import { type EventFilter, mailsOf, webhooksOf } from '../../projections/eventIndexQueries.ts'
 import { eventsBehind, exportLines } from '../auditLog.ts'
 import {
@@ -121,7 +123,7 @@ function trace(app: FastifyInstance, context: ApiContext): void {
     params: Type.Object({ correlationId: Id }, strict),
     answer: Trace,
     async handle({ params: { correlationId } }) {
-      const wanted = { after: 0n, limit: traceMax + 1 }
+      const wanted = { after: startOfLog, limit: traceMax + 1 }
       const found = await eventsBehind(context, { correlationId }, wanted)
       if (found.length === 0) {
         throw new HttpProblem('request/not-found', 'Nothing in the log belongs to this trace.')

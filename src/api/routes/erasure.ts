@@ -1,4 +1,5 @@
 // Erasing oneself over HTTP, and the certificate that says what became of it.
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import {
@@ -11,6 +12,7 @@ import { ListUnavailable } from '../../commands/erasurePorts.ts'
 import { isRejection, type Rejection } from '../../domain/rejection.ts'
 import { line, secret } from '../../domain/text.ts'
 import { Id, roles, strict } from '../../domain/types.ts'
+import type { Position as LogPosition } from '../../kit/position.ts'
 import { projections } from '../../projections/index.ts'
 import { countReadable, forgetEverywhere, personalColumns } from '../../projections/personal.ts'
 import { unfinishedOrders } from '../../projections/personOrders.ts'
@@ -139,7 +141,7 @@ function refuseUnlisted(error: unknown): never {
 async function answer(
   context: ApiContext,
   on: { request: FastifyRequest; reply: FastifyReply; customerId: string },
-  erase: () => Promise<Rejection | bigint>,
+  erase: () => Promise<Rejection | LogPosition>,
 ) {
   const { request, reply, customerId } = on
   const position = await erase().catch(refuseUnlisted)

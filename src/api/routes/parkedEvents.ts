@@ -1,9 +1,11 @@
 // Events that a projection could not handle, and what admins decide about them.
+
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { decodeAt } from '../../commands/decoding.ts'
 import { line, multiline } from '../../domain/text.ts'
 import { strict } from '../../domain/types.ts'
+import { parsePosition } from '../../kit/position.ts'
 import { type Decided, decideParked, parkedEvents } from '../../projections/parking.ts'
 import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
@@ -54,7 +56,7 @@ export function parkedEventRoutes(app: FastifyInstance, context: ApiContext): vo
       strict,
     ),
     async handle({ params: { name }, query: { after = '0', limit = defaultLimit } }) {
-      const found = await parkedEvents(context.db, name, { after: BigInt(after), limit })
+      const found = await parkedEvents(context.db, name, { after: parsePosition(after), limit })
       const data = found.map(({ position, parkedAt, ...rest }) => ({
         ...rest,
         position: String(position),
@@ -98,7 +100,7 @@ function decision(app: FastifyInstance, context: ApiContext, what: 'retry' | 'sk
     async (request, reply) => {
       const { name, position } = request.params
       const decided = await decideParked(context.db, followerNamed(context, name), {
-        position: BigInt(position),
+        position: parsePosition(position),
         decision: {
           decision: what,
           reason: request.body.reason ?? null,

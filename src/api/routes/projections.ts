@@ -1,8 +1,11 @@
 // Projections as operators see them: how far they are, and rebuilding them.
+
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
+import { type Lag, lagAt, lagsAt } from '../../commands/lag.ts'
 import { line } from '../../domain/text.ts'
 import { strict } from '../../domain/types.ts'
+import { type Position as LogPosition, shareOfWay, startOfLog } from '../../kit/position.ts'
 import { projections } from '../../projections/index.ts'
 import { type ProjectionState, projectionStates } from '../../projections/orderQueries.ts'
 import type { Follower, Projection } from '../../projections/projection.ts'
@@ -24,6 +27,12 @@ const readers = ['admin', 'auditor'] as const
 const admins = ['admin'] as const
 export const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
+/** For how long the first event has been waiting; how many wait, where the event store can tell. */
+const LagBody = Type.Object(
+  { seconds: Type.Number({ minimum: 0 }), events: Type.Optional(count) },
+  strict,
+)
+
 const state = {
   name: text(100),
   kind: Type.Enum(['projection', 'reaction']),
@@ -31,7 +40,7 @@ const state = {
   version: nullable(count),
   position: Position,
   head: Position,
-  lag: Position,
+  lag: LagBody,
   runner: nullable(text(200)),
   parked: count,
 }
@@ -106,8 +115,11 @@ function states(app: FastifyInstance, context: ApiContext): void {
         rebuildStates(context.db),
       ])
       const last = new Map(rebuilds.map(each => [each.name, each]))
+      const positions = found.map(({ position }) => position)
+      const now = context.shop.clock.now()
+      const lags = await lagsAt(context.eventStore, { positions, head, now })
       const data = found.map(each => ({
-        ...summary(each, head),
+        ...summary(each, head, lags.get(each.position)),
         ...rebuildOf(each.name, last.get(each.name)),
       }))
       return { data }
@@ -116,7 +128,7 @@ function states(app: FastifyInstance, context: ApiContext): void {
   readRoute(app, context, {
     ...shared,
     url: '/admin/projections/:name',
-    summary: 'How far one projection is, in events and in time, and its last rebuild',
+    summary: 'How far one projection is behind the log, and its last rebuild',
     operationId: 'getProjection',
     params: named,
     answer: ProjectionDetail,
@@ -124,21 +136,22 @@ function states(app: FastifyInstance, context: ApiContext): void {
   })
 }
 
-function summary({ name, version, position, runner, parked }: ProjectionState, head: bigint) {
+function summary(state: ProjectionState, head: LogPosition, lag: Lag = { seconds: 0 }) {
+  const { name, version, position, runner, parked } = state
   return {
     name,
     kind: version === null ? ('reaction' as const) : ('projection' as const),
     version,
     position: String(position),
     head: String(head),
-    lag: String(head > position ? head - position : 0n),
+    lag,
     runner,
     parked: Number(parked),
   }
 }
 
 async function detail(context: ApiContext, name: string) {
-  const { db, eventStore } = context
+  const { db, eventStore, shop } = context
   const [head, all, [rebuild], previous] = await Promise.all([
     eventStore.head(),
     projectionStates(db),
@@ -150,9 +163,10 @@ async function detail(context: ApiContext, name: string) {
   const isRebuilding = rebuild?.state === 'running'
   const isBehind = found.position < head
   const running = found.runner === null ? 'idle' : isBehind ? 'behind' : 'running'
+  const lag = await lagAt(eventStore, { position: found.position, head, now: shop.clock.now() })
   return {
-    ...summary(found, head),
-    lagMs: isBehind ? await lagMs(context, found.position) : 0,
+    ...summary(found, head, lag),
+    lagMs: Math.round(lag.seconds * 1_000),
     state: isRebuilding ? 'rebuilding' : running,
     previous: previous ? { ...previous, position: String(previous.position) } : null,
     ...rebuildOf(name, rebuild),
@@ -164,14 +178,6 @@ function rebuildOf(name: string, rebuild: RebuildState | undefined) {
     rebuildable: projections.some(each => each.name === name),
     rebuild: rebuild ? rebuildBody(rebuild) : null,
   }
-}
-
-/** For how long the first event has been in the log that a projection has not seen. */
-async function lagMs({ eventStore, shop }: ApiContext, position: bigint): Promise<number> {
-  for await (const { recordedAt } of eventStore.readAll({ after: position })) {
-    return Math.max(0, shop.clock.now().getTime() - recordedAt.getTime())
-  }
-  return 0
 }
 
 function missing(name: string): HttpProblem {
@@ -202,7 +208,7 @@ export function followerNamed({ reactions }: ApiContext, name: string): Follower
 
 function rebuildBody(rebuild: RebuildState): Static<typeof Rebuild> {
   const { position, target, startedAt, updatedAt, differences, ...rest } = rebuild
-  const share = target === 0n ? 0 : Math.min(1, Number(position) / Number(target))
+  const share = target === startOfLog ? 0 : shareOfWay(startOfLog, position, target)
   return {
     ...rest,
     differences: differences?.map(each => ({ ...each, first: [...each.first] })) ?? null,

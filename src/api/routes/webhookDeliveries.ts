@@ -1,6 +1,8 @@
 // The log of what was sent to a webhook, and sending it again: one by one, or a stretch of the log.
+
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
+import { justBefore, parsePosition, startOfLog } from '../../kit/position.ts'
 import { findDelivery, listDeliveries } from '../../projections/webhookQueries.ts'
 import type { ApiContext } from '../context.ts'
 import { answerPart } from '../pages.ts'
@@ -93,10 +95,11 @@ function replaying(app: FastifyInstance, context: ApiContext): void {
       },
     },
     async (request, reply) => {
-      const [from, to] = [BigInt(request.body.from), BigInt(request.body.to)]
-      if (from < 1n || from > to) throw badRange('/from', 'From 1 on, and not behind `to`.')
+      const [from, to] = [parsePosition(request.body.from), parsePosition(request.body.to)]
+      if (from <= startOfLog || from > to)
+        throw badRange('/from', 'From 1 on, and not behind `to`.')
       const { webhookId } = request.params
-      const replay = await context.webhooks.replay(webhookId, { after: from - 1n, to })
+      const replay = await context.webhooks.replay(webhookId, { after: justBefore(from), to })
       if (replay === undefined) throw noEndpoint()
       if (replay === 'busy') throw new HttpProblem('webhook/replaying', 'A replay is under way.')
       context.wakeWebhooks()

@@ -1,8 +1,10 @@
 // The auditor: checks from the log alone that the shop has kept its promises.
+
 import type { Kysely } from 'kysely'
 import type { AuditServices } from '../../commands/auditPorts.ts'
 import type { Codec } from '../../commands/ports.ts'
 import type { EventStore } from '../../eventstore/port.ts'
+import { type Position, shareOfWay, startOfLog } from '../../kit/position.ts'
 import type { Projection } from '../../projections/projection.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { readBatches } from '../logReader.ts'
@@ -79,20 +81,22 @@ export async function auditLog(
  */
 export async function audit(parts: AuditParts, settledBefore: Date): Promise<CheckResult[]> {
   const { db, eventStore, codec, projections, onProgress = () => undefined } = parts
-  const newest = Number(await eventStore.head())
-  const progress = (step: string) => (position: bigint) =>
-    onProgress(step, Math.min(Number(position), newest), newest)
+  const newest = await eventStore.head()
+  const progress = (step: string) => (position: Position) =>
+    onProgress(step, 100 * shareOfWay(startOfLog, position, newest), 100)
   const proof = await checkProof({ ...parts.audit, eventStore }, progress('signatures'))
+  // The chain counts them; where it is broken, no fewer than that are read.
+  const events = Math.max(...proof.map(({ examined }) => examined))
   const accounts = { db, ...parts.accounts.accounts, beforeLook: parts.beforeLook }
   const results = [
     ...proof,
-    ...(await checkLogAndMails(parts, settledBefore)),
+    ...(await checkLogAndMails(parts, { settledBefore, events })),
     await accountsAreCustomers(accounts),
   ]
   const head = () => eventStore.head()
   for (const projection of projections) {
     const onRead = progress(`projection ${projection.name}`)
-    const read = async function* (each: Projection, after: bigint) {
+    const read = async function* (each: Projection, after: Position) {
       for await (const batch of readBatches({ eventStore, codec }, [each], { after })) {
         yield batch
         onRead(batch.position)
@@ -103,10 +107,13 @@ export async function audit(parts: AuditParts, settledBefore: Date): Promise<Che
   return results
 }
 
-async function checkLogAndMails(parts: AuditParts, settledBefore: Date): Promise<CheckResult[]> {
+async function checkLogAndMails(
+  parts: AuditParts,
+  { settledBefore, events }: { settledBefore: Date; events: number },
+): Promise<CheckResult[]> {
   const { db, eventStore, codec, onProgress } = parts
   const head = await eventStore.head()
-  const count = parts.logParts ?? partsFor(head)
+  const count = parts.logParts ?? partsFor(events)
   return withOutbox({ db, settledBefore }, count, outbox =>
     checkLog(
       { eventStore, codec },
@@ -117,7 +124,7 @@ async function checkLogAndMails(parts: AuditParts, settledBefore: Date): Promise
           ...logChecks(settledBefore, part),
           await mailsAreOneAnEvent({ ...parts, outbox }, part),
         ],
-        onRead: position => onProgress?.('log', Number(position), Number(head)),
+        onRead: position => onProgress?.('log', 100 * shareOfWay(startOfLog, position, head), 100),
         onPart: done => onProgress?.('orders, stock and mails', done, count),
       },
     ),

@@ -1,9 +1,11 @@
 // The log, divided into parts: what checks have to remember of an event goes to the parts of the
 // order, product, stream and id that it is about. Personal text is not written.
+
 import { eventSchemas } from '../../domain/events.ts'
 import { personalPaths, personalTexts, withTexts } from '../../domain/personal.ts'
 import { erasedText } from '../../domain/types.ts'
 import type { RecordedEvent } from '../../eventstore/port.ts'
+import { parsePosition } from '../../kit/position.ts'
 import type { ReadEvent } from '../../projections/projection.ts'
 import { hasTemplate } from '../mails/outbox.ts'
 import { keyOfStream, partOf } from './parts.ts'
@@ -67,7 +69,7 @@ function withoutPersonal(event: ReadEvent): object {
 export async function* readPart(spill: Spill, part: number): AsyncGenerator<SeenEvent> {
   for await (const text of spill.read(part)) {
     const line: Line = JSON.parse(text)
-    const position = BigInt(line[0])
+    const position = parsePosition(line[0])
     if (line.length === 2) {
       const event = { ...line[1], position }
       yield { recorded: event, event }

@@ -1,10 +1,12 @@
 // Verifies an export of the log: files and public keys, and no shop.
+
 import { readFile } from 'node:fs/promises'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Checkpoint } from '../../commands/auditPorts.ts'
 import { type Fault, faultOfOrder, forged } from '../../commands/chainCheck.ts'
 import { beginning, type Link } from '../../commands/hashChain.ts'
+import { type Position, parsePosition, startOfLog } from '../../kit/position.ts'
 import { type Damage, jsonLines, type ParsedLine, parsed, UnreadableExport } from './exportLines.ts'
 import { checkPart, type ExportedEvent, missingEvents } from './exportPart.ts'
 
@@ -17,7 +19,7 @@ export interface ExportFiles {
   /** Checkpoints that were kept elsewhere; there may be few of them. */
   outside?: string | undefined
   /** The export begins behind the checkpoint at this position, and so it should. */
-  after?: bigint | undefined
+  after?: Position | undefined
 }
 
 /** Reads a signature: what was signed, if one of the keys has signed it. */
@@ -34,8 +36,8 @@ export interface Verified {
   count: number
   /** How many events a checkpoint covers, behind which position and up to where. */
   signed: number
-  after: bigint
-  signedUpTo: bigint
+  after: Position
+  signedUpTo: Position
   /** How many events are behind the last checkpoint. */
   unsigned: number
 }
@@ -88,7 +90,7 @@ interface Walk {
   damage: string[]
   count: number
   /** Checkpoints that were kept elsewhere and have not been met yet. */
-  outside: Map<bigint, Checkpoint>
+  outside: Map<Position, Checkpoint>
   /** Parts of which nothing is there, as far as they have come. */
   gap?: { start: Link; fault: Fault } | undefined
 }
@@ -133,12 +135,20 @@ export async function checkExport(files: ExportFiles, open: Open): Promise<Verif
 
 function forgedList(fault: Fault, damage: readonly string[]): Verified {
   const count = 1 + damage.length
-  return { faults: [fault], damage, count, signed: 0, after: 0n, signedUpTo: 0n, unsigned: 0 }
+  return {
+    faults: [fault],
+    damage,
+    count,
+    signed: 0,
+    after: startOfLog,
+    signedUpTo: startOfLog,
+    unsigned: 0,
+  }
 }
 
-function startAfter(after: bigint | undefined, checkpoints: readonly Checkpoint[]): Walk {
+function startAfter(after: Position | undefined, checkpoints: readonly Checkpoint[]): Walk {
   const index = checkpoints.findIndex(({ position }) => position === after)
-  if (after !== undefined && after > 0n && index < 0) {
+  if (after !== undefined && after > startOfLog && index < 0) {
     throw new UnreadableExport(`there is no checkpoint at position ${after}`)
   }
   const before = checkpoints[index] ?? beginning
@@ -234,7 +244,7 @@ async function readOutside(
       continue
     }
     const checkpoint = await open(line.signed)
-    if (checkpoint === undefined) note(walk, [forged(BigInt(line.position))])
+    if (checkpoint === undefined) note(walk, [forged(parsePosition(line.position))])
     else walk.outside.set(checkpoint.position, checkpoint)
   }
 }
@@ -251,7 +261,7 @@ async function* readCheckpoints(
       yield damageOf(file, read, 'is no checkpoint')
       continue
     }
-    const position = BigInt(line.position)
+    const position = parsePosition(line.position)
     const checkpoint = await open(line.signed)
     if (checkpoint?.position !== position) return yield forged(position)
     const fault = before && faultOfOrder(before, checkpoint)
@@ -271,7 +281,7 @@ async function* readEvents(file: string): AsyncGenerator<ExportedEvent | string>
       continue
     }
     const { position, recordedAt: _, hash, ...rest } = line
-    yield { event: { ...rest, position: BigInt(position), recordedAt }, hash }
+    yield { event: { ...rest, position: parsePosition(position), recordedAt }, hash }
   }
 }
 

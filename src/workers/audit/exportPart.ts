@@ -1,9 +1,11 @@
 // Checks the events of an export between two checkpoints, and names what is missing, changed, added
 // or out of order there.
+
 import type { Checkpoint } from '../../commands/auditPorts.ts'
 import type { Fault } from '../../commands/chainCheck.ts'
 import { type Link, nextLink } from '../../commands/hashChain.ts'
 import type { RecordedEvent } from '../../eventstore/port.ts'
+import { justAfter, type Position, startOfLog } from '../../kit/position.ts'
 
 export interface ExportedEvent {
   event: RecordedEvent
@@ -92,7 +94,7 @@ function diagnose(before: Link, due: Checkpoint, part: readonly ExportedEvent[])
 
 /** Events that come behind later ones. */
 function reordered(part: readonly ExportedEvent[]): Fault[] {
-  let highest = 0n
+  let highest = startOfLog
   return part.flatMap(({ event: { position } }): Fault[] => {
     const before = highest
     if (position > highest) highest = position
@@ -103,15 +105,15 @@ function reordered(part: readonly ExportedEvent[]): Fault[] {
 
 /** How many events are gone between the last one that is right and one that does not follow. */
 function goneBefore(
-  at: { before: Link; due: Checkpoint; link: Link; position: bigint },
+  at: { before: Link; due: Checkpoint; link: Link; position: Position },
   missing: number,
 ): number {
-  const room = at.position - at.link.position - 1n
-  if (missing <= 0 || room <= 0n) return 0
-  return isGapless(at.before, at.due) ? Number(room) : 1
+  if (missing <= 0 || at.position <= justAfter(at.link.position)) return 0
+  if (!isGapless(at.before, at.due)) return 1
+  return ordinal(at.position) - ordinal(at.link.position) - 1
 }
 
-function changed(position: bigint): Fault {
+function changed(position: Position): Fault {
   const detail = 'This is not the event that was signed, or not behind the one that was.'
   return { position, problem: 'changed', detail }
 }
@@ -123,18 +125,23 @@ function isAdded(link: Link, following: ExportedEvent | undefined): boolean {
 
 /** In PostgreSQL positions are counted; elsewhere there is room between two that follow. */
 function isGapless(before: Link, due: Link): boolean {
-  return due.position - before.position === BigInt(due.count - before.count)
+  return ordinal(due.position) - ordinal(before.position) === due.count - before.count
 }
 
-function missingBetween(link: Link, next: bigint, count: number): Fault {
+/** Of an event in a log that counts its events; elsewhere it says nothing. */
+function ordinal(position: Position): number {
+  return Number(String(position))
+}
+
+function missingBetween(link: Link, next: Position, count: number): Fault {
   const detail = `${events(count)} missing; the event at position ${next} does not follow.`
-  return { position: link.position + 1n, problem: 'missing', detail }
+  return { position: justAfter(link.position), problem: 'missing', detail }
 }
 
 /** The fault of events that were signed and are not in the export, up to a checkpoint. */
 export function missingEvents(before: Link, due: Link, count = due.count - before.count): Fault {
   const detail = `${events(count)} missing, up to the one at position ${due.position}.`
-  return { position: before.position + 1n, problem: 'missing', detail }
+  return { position: justAfter(before.position), problem: 'missing', detail }
 }
 
 function events(count: number): string {

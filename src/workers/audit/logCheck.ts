@@ -1,5 +1,7 @@
 // What a check of the log is: it sees every event once, in log order, and says what is wrong.
+
 import type { EventStore, RecordedEvent } from '../../eventstore/port.ts'
+import type { Position } from '../../kit/position.ts'
 import { isTransient } from '../../kit/transient.ts'
 import type { ReadEvent } from '../../projections/projection.ts'
 import { divide, readPart, type Seen, type SeenEvent } from './dividedLog.ts'
@@ -60,7 +62,7 @@ export interface LogPlan {
   /** Checks that remember what belongs to a part. */
   ofPart(part: Part): Promise<readonly LogCheck[]>
   /** Told the position of every event that is read, and then each part that is checked. */
-  onRead?: ((position: bigint) => void) | undefined
+  onRead?: ((position: Position) => void) | undefined
   onPart?: ((done: number) => void) | undefined
 }
 

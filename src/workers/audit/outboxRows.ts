@@ -1,5 +1,7 @@
 // The rows of the outbox as the audit sees them: read once, and given part by part.
+
 import { type Kysely, sql } from 'kysely'
+import type { Position } from '../../kit/position.ts'
 import { positionOf } from '../../projections/checkpoints.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { mailOutbox } from '../mails/outbox.ts'
@@ -16,7 +18,7 @@ export interface MailRow {
 /** An outbox as it was at the beginning, and what has become of some of its mails. */
 export interface Outbox {
   /** How far it had followed the log before its rows were read. */
-  reached: bigint
+  reached: Position
   rowsOf(part: Part): AsyncIterable<MailRow>
   /** Those of some mails that are not settled by now. */
   unsettled(mails: ReadonlyMap<string, MailRow>): Promise<ReadonlyMap<string, MailRow>>

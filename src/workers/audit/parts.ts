@@ -11,12 +11,11 @@ export interface Part {
 
 /** Events whose orders, streams and ids are remembered at a time; it takes some 30 MB. */
 const eventsPerPart = 50_000
-/** Of a store whose positions are not counted one by one the head says more than there are. */
 const partsMax = 1_024
 
-/** In how many parts a log with this head is checked. */
-export function partsFor(head: bigint): number {
-  return Math.min(partsMax, Math.max(1, Math.ceil(Number(head) / eventsPerPart)))
+/** In how many parts a log of so many events is checked. */
+export function partsFor(events: number): number {
+  return Math.min(partsMax, Math.max(1, Math.ceil(events / eventsPerPart)))
 }
 
 /** All parts, of which each thing of the log belongs to one. */

@@ -1,5 +1,7 @@
 // Checks each projection against one built anew from the log, table by table.
+
 import { type Kysely, sql } from 'kysely'
+import { type Position, startOfLog } from '../../kit/position.ts'
 import { positionOf } from '../../projections/checkpoints.ts'
 import type { Batch } from '../../projections/engine.ts'
 import { concerns, type Item, isReadable, placeOf, workOf } from '../../projections/items.ts'
@@ -18,9 +20,9 @@ type Db = Kysely<Tables>
 
 export interface ProjectionCheckParts {
   db: Db
-  head(): Promise<bigint>
+  head(): Promise<Position>
   /** Reads what a projection reads, behind a position. */
-  read(projection: Projection, after: bigint): AsyncIterable<Batch>
+  read(projection: Projection, after: Position): AsyncIterable<Batch>
 }
 
 interface Summary {
@@ -30,7 +32,7 @@ interface Summary {
 
 /** Rows and digest of each table, as of the checkpoint that was read in the same snapshot. */
 export interface Snapshot {
-  position: bigint
+  position: Position
   parked: number
   tables: Map<string, Summary>
 }
@@ -76,7 +78,7 @@ export async function snapshot(db: Db, projection: Projection, schema: string): 
     .setIsolationLevel('repeatable read')
     .execute(async trx => {
       await sql`set local statement_timeout = 0`.execute(trx)
-      const { rows } = await sql<{ position: bigint; parked: bigint }>`
+      const { rows } = await sql<{ position: Position; parked: bigint }>`
         select position,
           (select count(*) from shop.parked_events p where p.name = c.name) as parked
         from shop.checkpoints c
@@ -86,7 +88,7 @@ export async function snapshot(db: Db, projection: Projection, schema: string): 
       for (const table of projection.tables) {
         tables.set(table, await summarizeTable(trx, schema, table))
       }
-      const { position = 0n, parked = 0n } = rows[0] ?? {}
+      const { position = startOfLog, parked = 0n } = rows[0] ?? {}
       return { position, parked: Number(parked), tables }
     })
 }
@@ -103,7 +105,7 @@ interface Difference {
 async function nameRows(
   db: Db,
   projection: Projection,
-  on: Shadow & { after: bigint; tables: readonly Difference[] },
+  on: Shadow & { after: Position; tables: readonly Difference[] },
 ) {
   const names = on.tables.map(({ table }) => table)
   const upTo = await db
@@ -141,9 +143,9 @@ interface Shadow {
 async function fill(
   db: Db,
   projection: Projection,
-  on: Shadow & { upTo: bigint; after?: bigint },
+  on: Shadow & { upTo: Position; after?: Position },
 ): Promise<void> {
-  const after = on.after ?? 0n
+  const after = on.after ?? startOfLog
   if (after >= on.upTo) return
   for await (const batch of on.read(projection, after)) {
     const items = batch.items.filter(

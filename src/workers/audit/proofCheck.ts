@@ -1,21 +1,23 @@
 // Checks the proof of the log: the chain against its signatures, and what commands rest on beside
 // the log.
+
 import type { StateFinding } from '../../commands/auditPorts.ts'
 import { type ChainParts, checkChain, type Fault } from '../../commands/chainCheck.ts'
 import { checkMark, checkTail } from '../../commands/sealCheck.ts'
+import type { Position } from '../../kit/position.ts'
 import { type CheckResult, createFindings } from './logCheck.ts'
 
 /** Runs both checks in bounded memory. */
 export async function checkProof(
   parts: ChainParts,
-  onChecked?: (position: bigint) => void,
+  onChecked?: (position: Position) => void,
 ): Promise<CheckResult[]> {
   return [await checkLogIsSigned(parts, onChecked), ...(await checkState(parts))]
 }
 
 async function checkLogIsSigned(
   parts: ChainParts,
-  onChecked?: (position: bigint) => void,
+  onChecked?: (position: Position) => void,
 ): Promise<CheckResult> {
   const findings = createFindings()
   let examined = 0

@@ -1,5 +1,7 @@
 // Checks of the log as a log: gapless revisions, rising positions, unique ids, readable events.
+
 import { isHoldable } from '../../kit/holdable.ts'
+import { startOfLog } from '../../kit/position.ts'
 import type { LogCheck } from './logCheck.ts'
 import type { Part } from './parts.ts'
 
@@ -43,7 +45,7 @@ export function eventsAreUnique(part: Part): LogCheck {
 
 /** Positions rise. */
 export function positionsRise(): LogCheck {
-  let last = 0n
+  let last = startOfLog
   return {
     name: uniqueAndInOrder,
     see({ position }) {

@@ -1,10 +1,12 @@
 // Backs a shop up while it serves: its tables as they are at one moment, the log up to then, files.
+
 import { readdir, stat } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
 import type { ManifestSeal, TableCopies, TableRows } from '../../commands/backupPorts.ts'
 import type { ErasureList } from '../../commands/erasurePorts.ts'
 import type { EventStore } from '../../eventstore/port.ts'
 import { makeDirectory } from '../../kit/makeDirectory.ts'
+import { type Position, startOfLog } from '../../kit/position.ts'
 import { type ArchivedFile, copyFiles, DamagedBackup, writeLines } from './archive.ts'
 import { createContentHash, eventLine } from './logLines.ts'
 import { type Manifest, manifestFile, writeManifest } from './manifest.ts'
@@ -22,7 +24,7 @@ export interface BackupParts {
   seal: ManifestSeal
   now(): Date
   /** Told how many events have been written, and the position that the log is written up to. */
-  onProgress?: (events: number, position: bigint, head: bigint) => void
+  onProgress?: (events: number, position: Position, head: Position) => void
 }
 
 const eventsAtOnce = 1_000
@@ -54,8 +56,8 @@ export async function backUp(parts: BackupParts, directory: string): Promise<Man
     files.push(file)
     tables.push(entry)
   }
-  let head = 0n
-  const onMoment = async (known: bigint | undefined) => {
+  let head = startOfLog
+  const onMoment = async (known: Position | undefined) => {
     head = known ?? (await parts.eventStore.head())
   }
   for await (const copied of parts.tables.copyOut(onMoment)) await keep(copied)
@@ -103,12 +105,12 @@ async function writeTable(directory: string, { table, rows }: TableRows) {
   return { file, entry: { table, path, rows: count } }
 }
 
-async function writeLog(parts: BackupParts, directory: string, head: bigint) {
+async function writeLog(parts: BackupParts, directory: string, head: Position) {
   const { eventStore, onProgress = () => undefined } = parts
   const content = createContentHash()
   let events = 0
   let hasImages = false
-  let position = 0n
+  let position = startOfLog
   const lines = async function* () {
     let some: string[] = []
     for await (const event of eventStore.readAll()) {

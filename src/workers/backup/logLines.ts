@@ -1,9 +1,11 @@
 // The log in a backup: a line an event, as in exports, and a hash over what no store gives itself.
+
 import { createHash } from 'node:crypto'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { canonicalJson, storedEvent } from '../../commands/hashChain.ts'
 import type { RecordedEvent } from '../../eventstore/port.ts'
+import { parsePosition } from '../../kit/position.ts'
 import { DamagedBackup } from './archive.ts'
 
 const Fields = Type.Record(Type.String(), Type.Unknown())
@@ -30,7 +32,7 @@ export function eventOf(line: string): RecordedEvent {
   const value: unknown = JSON.parse(line)
   if (!Line.Check(value)) throw new DamagedBackup(`the log has a line that is no event: ${line}`)
   const { position, recordedAt, ...rest } = value
-  return { ...rest, position: BigInt(position), recordedAt: new Date(recordedAt) }
+  return { ...rest, position: parsePosition(position), recordedAt: new Date(recordedAt) }
 }
 
 /** The content of a log: everything but positions and times of recording, which its store gives. */

@@ -1,7 +1,9 @@
 // What the log has of imports: documents that are in, and sales whose goods may still come back.
+
 import type { Codec } from '../../commands/ports.ts'
 import { normalizeSku } from '../../domain/skuClaim.ts'
 import type { EventStore } from '../../eventstore/port.ts'
+import { startOfLog } from '../../kit/position.ts'
 import { importSource } from './importEnvelope.ts'
 import type { LedgerRefusal } from './ledgerPlan.ts'
 import { chunks, orderIdOf, returnIdOf } from './planDocument.ts'
@@ -42,7 +44,7 @@ export async function readEarlierImports(
   const documents = new Map<string, ImportedDocument>()
   const sales: (Sale & { at: Date })[] = []
   const returns: ReturnedGoods[] = []
-  for await (const recorded of eventStore.readAll({ after: 0n, filter: { types } })) {
+  for await (const recorded of eventStore.readAll({ after: startOfLog, filter: { types } })) {
     const event = await codec.decode(recorded)
     if (event.source !== importSource) continue
     if (event.type === 'LedgerDocumentImported') {

@@ -13,6 +13,7 @@ import type { Shop } from '../../commands/shop.ts'
 import type { OrderLine } from '../../domain/order.ts'
 import { isRejection } from '../../domain/rejection.ts'
 import { cutText } from '../../domain/text.ts'
+import type { Position } from '../../kit/position.ts'
 import { importEnvelope } from './importEnvelope.ts'
 import { ledgerCurrency } from './ledgerEntry.ts'
 import type {
@@ -31,7 +32,7 @@ export interface ImportedNow {
   document: PlannedDocument
   refusals: readonly LedgerRefusal[]
   /** Where in the log the document ended. */
-  position: bigint
+  position: Position
 }
 
 export interface RunOptions {

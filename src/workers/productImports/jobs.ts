@@ -1,8 +1,10 @@
 // Runs bulk imports as BullMQ jobs. The tables are the truth, Redis only the queue.
+
 import { type ConnectionOptions, Queue, Worker } from 'bullmq'
 import type { Kysely } from 'kysely'
 import type { ImportSeals } from '../../commands/importPorts.ts'
 import type { UndoParts } from '../../commands/undoProduct.ts'
+import type { Position } from '../../kit/position.ts'
 import { within } from '../../kit/within.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { endOf, soon } from '../jobQueue.ts'
@@ -23,7 +25,7 @@ export interface ProductImportParts extends UndoParts {
   connection: ConnectionOptions
   log: Log
   importSeals: ImportSeals
-  ownWrites: { note(person: string, position: bigint): Promise<unknown> }
+  ownWrites: { note(person: string, position: Position): Promise<unknown> }
 }
 
 interface ImportKey {

@@ -1,7 +1,9 @@
 // Sends again what happened in a range of the log: a batch a transaction, resumable at any point.
+
 import { type Kysely, sql } from 'kysely'
 import type { Codec } from '../../commands/ports.ts'
 import type { EventStore } from '../../eventstore/port.ts'
+import type { Position } from '../../kit/position.ts'
 import { isTransient } from '../../kit/transient.ts'
 import type { ReadEvent } from '../../projections/projection.ts'
 import type { Tables } from '../../projections/tables.ts'
@@ -16,8 +18,8 @@ export interface ReplayParts {
 
 interface Replay {
   endpoint_id: string
-  replay_after: bigint
-  replay_to: bigint
+  replay_after: Position
+  replay_to: Position
 }
 
 const batchMax = 500

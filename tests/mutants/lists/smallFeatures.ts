@@ -149,7 +149,7 @@ export const smallFeatures: readonly TestedMutant[] = [
     name: 'sample-catalogue-once',
     promise: 'the sample catalogue comes into an empty shop alone',
     file: 'src/sampleCatalogue.ts',
-    find: '  if ((await eventStore.head()) > 0n) return 0\n',
+    find: '  if ((await eventStore.head()) > startOfLog) return 0\n',
     replace: '',
     test: 'tests/sampleCatalogue.test.ts',
     named: 'a shop that has something of its own gets none',

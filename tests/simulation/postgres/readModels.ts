@@ -1,5 +1,6 @@
 // What the simulated PostgreSQL keeps beside the log for those who follow it: checkpoints with
 // their leases, tables of one row a key, and what reactions have put into their outboxes.
+import { startOfLog } from '../../../src/kit/position.ts'
 import { createTable, type Table } from './server.ts'
 import {
   elementsOf,
@@ -56,7 +57,14 @@ function checkpointStatements(checkpoints: Table): Statement[] {
       run([wanted], { undo }) {
         for (const { name, version = null } of JSON.parse(String(wanted))) {
           if (checkpoints.rows.has(name)) continue
-          const fresh = { name, version, epoch: 0n, position: 0n, runner: null, leased_until: 0 }
+          const fresh = {
+            name,
+            version,
+            epoch: 0n,
+            position: startOfLog,
+            runner: null,
+            leased_until: 0,
+          }
           checkpoints.put(name, fresh, undo)
         }
         return written(1)
