@@ -2,7 +2,9 @@
 
 import { jsonEvent, WrongExpectedVersionError } from '@eventstore/db-client'
 import type { Position } from '../kit/position.ts'
-import { type Connection, createClient, retrying, within } from './eventstoredbClient.ts'
+import { batchAppends } from './eventstoredbBatch.ts'
+import { type EncodedEvent, SendAlone } from './eventstoredbBatchMessages.ts'
+import { type Connection, createClient, repeating, within } from './eventstoredbClient.ts'
 import { type ClientEvent, positionOf } from './eventstoredbEvents.ts'
 import { head, readAll, readPage, readStream, tail } from './eventstoredbReads.ts'
 import { subscribe } from './eventstoredbSubscription.ts'
@@ -17,6 +19,8 @@ import {
 import { toPosition } from './positionNumbers.ts'
 
 const closeMs = 2_000
+/** A larger append would hold up those that are sent behind it over the same call. */
+const batchedBytesMax = 512 * 1_024
 /** How far back an append looks for its own ids, at first and when it repeats itself. */
 const tailSize = { first: 32, repeated: 256 }
 
@@ -39,7 +43,8 @@ export function eventStoreDb(options: {
   const { url, timeoutMs = 10_000, idleMs = 1_000 } = options
   const closing = new AbortController()
   const client = createClient(url)
-  const connection: Connection = { client, timeoutMs, idleMs, closing: closing.signal }
+  const batch = batchAppends(client)
+  const connection: Connection = { client, batch, timeoutMs, idleMs, closing: closing.signal }
   const seen: Seen = { position: undefined }
   return {
     append: (stream, expected, events) => append(connection, seen, { stream, expected, events }),
@@ -52,6 +57,7 @@ export function eventStoreDb(options: {
     head: () => head(connection),
     async close() {
       closing.abort()
+      batch.close()
       // The client waits for its calls to end and has been seen to wait for ever.
       await within(closeMs, new AbortController().signal, client.dispose()).catch(() => undefined)
     },
@@ -80,21 +86,18 @@ async function append(
   { stream, expected, events }: Append,
 ): Promise<AppendResult> {
   if (events.length === 0) throw new Error('an append holds at least one event')
-  return retrying(connection, async (failures, ms) => {
+  const { closing } = connection
+  return repeating(connection, async (failures, ms) => {
     if (expected === 'any' || expected === 'exists') {
       const size = failures === 0 ? tailSize.first : tailSize.repeated
-      const newest = await tail(connection, stream, Math.max(size, events.length))
+      const count = Math.max(size, events.length)
+      const newest = await within(ms, closing, tail(connection, stream, count))
       const earlier = earlierResult(newest, { stream, expected, events })
       if (earlier !== undefined) return earlier
     }
     seen.position ??= await head(connection)
     const before = seen.position
-    const { revision, position } = await send(connection, {
-      stream,
-      expected,
-      events,
-      deadlineMs: ms,
-    })
+    const { revision, position } = await send(connection, { stream, expected, events }, ms)
     if (position > seen.position) seen.position = position
     return { revision, position, repeated: failures > 0 || position <= before }
   })
@@ -115,10 +118,43 @@ function earlierResult(
   return { revision: Number(last.revision), position: positionOf(last), repeated: true }
 }
 
+/** Sends an append with others; alone where the server wants that, or it would hold them up. */
 async function send(
   connection: Connection,
-  { stream, expected, events, deadlineMs }: Append & { deadlineMs: number },
+  append: Append,
+  ms: number,
 ): Promise<Omit<AppendResult, 'repeated'>> {
+  const events = append.events.map(encoded)
+  const size = events.reduce((sum, { data, metadata }) => sum + data.length + metadata.length, 0)
+  const alone = () => within(ms, connection.closing, sendAlone(connection, append, ms))
+  if (size > batchedBytesMax) return alone()
+  try {
+    const { stream, expected } = append
+    const answer = await connection.batch.append({ stream, expected, events }, ms)
+    if (answer.kind === 'wrong-revision') throw new WrongRevision(stream, expected, answer.actual)
+    return await written(connection, append, answer)
+  } catch (error) {
+    if (error instanceof SendAlone) return alone()
+    throw error
+  }
+}
+
+/** What has been written as JSON already is not written again. */
+function encoded({ id, type, data, metadata, text }: NewEvent): EncodedEvent {
+  return {
+    id,
+    type,
+    data: Buffer.from(text?.data ?? JSON.stringify(data)),
+    metadata: Buffer.from(text?.metadata ?? JSON.stringify(metadata)),
+  }
+}
+
+async function sendAlone(
+  connection: Connection,
+  append: Append,
+  deadlineMs: number,
+): Promise<Omit<AppendResult, 'repeated'>> {
+  const { stream, expected, events } = append
   const proposed = events.map(({ id, type, data, metadata }) =>
     jsonEvent({ id, type, data, metadata }),
   )
@@ -130,12 +166,20 @@ async function send(
     )
     if (!success) throw new WrongRevision(stream, expected, actualRevision(nextExpectedRevision))
     const revision = Number(nextExpectedRevision)
-    const known = position && toPosition(position.commit)
-    return { revision, position: known ?? (await positionAt(connection, stream, revision)) }
+    return written(connection, append, { revision, position: position?.commit })
   } catch (error) {
     if (!(error instanceof WrongExpectedVersionError)) throw error
     throw new WrongRevision(stream, expected, actualRevision(error.actualVersion))
   }
+}
+
+async function written(
+  connection: Connection,
+  { stream }: Append,
+  { revision, position }: { revision: number; position: bigint | undefined },
+) {
+  const known = position === undefined ? undefined : toPosition(position)
+  return { revision, position: known ?? (await positionAt(connection, stream, revision)) }
 }
 
 function expectedRevision(expected: ExpectedRevision) {

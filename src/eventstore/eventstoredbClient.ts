@@ -2,11 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EventStoreDBClient, isCommandError, NotLeaderError } from '@eventstore/db-client'
 import { isTransient, isTransientAnswer } from '../kit/transient.ts'
+import type { BatchAppends } from './eventstoredbBatch.ts'
 import { Unavailable } from './port.ts'
 
 /** A client and how patient its callers are. */
 export interface Connection {
   client: EventStoreDBClient
+  batch: BatchAppends
   timeoutMs: number
   /** How long a subscription may be silent before it compares itself with the head. */
   idleMs: number
@@ -26,12 +28,7 @@ export function createClient(url: string): EventStoreDBClient {
   return client
 }
 
-/**
- * The client's batch append is off, one call an append is used instead. It keeps the answers it
- * waits for in one map for the whole process: an error on any stream of any client rejects them
- * all, and an answer that comes after that, or a write that waits for the socket when it breaks,
- * is thrown where nobody can catch it and ends the process (6.2.1, batchAppend.js).
- */
+/** The client's own batch append is off; `batchAppends` says why, and takes its place. */
 function appendOneByOne(client: EventStoreDBClient): void {
   Reflect.set(client, 'supports', async () => false)
 }
@@ -101,20 +98,25 @@ export async function within<T>(ms: number, signal: AbortSignal, work: Promise<T
  * throws Unavailable. Any other error is thrown at once. `attempt` gets the number of tries before
  * it and how many milliseconds it may take.
  */
-export async function retrying<T>(
+export function retrying<T>(
+  connection: Connection,
+  attempt: (failures: number, ms: number) => Promise<T>,
+): Promise<T> {
+  return repeating(connection, (failures, ms) =>
+    within(ms, connection.closing, attempt(failures, ms)),
+  )
+}
+
+/** The same for an `attempt` that keeps to its time, and ends when the store is closed. */
+export async function repeating<T>(
   { timeoutMs, closing }: Connection,
   attempt: (failures: number, ms: number) => Promise<T>,
 ): Promise<T> {
   const end = performance.now() + timeoutMs
   for (let failures = 0; ; failures++) {
-    const left = end - performance.now()
     try {
       closed(closing)
-      return await within(
-        left,
-        closing,
-        attempt(failures, Math.max(1, Math.min(left, timeoutMs / 2))),
-      )
+      return await attempt(failures, Math.max(1, Math.min(end - performance.now(), timeoutMs / 2)))
     } catch (error) {
       if (!isTransientHere(error)) throw error
       const pause = pauseMs(failures)

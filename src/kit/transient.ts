@@ -20,8 +20,11 @@ const transientCodes: ReadonlySet<string> = new Set([
   ...['ECONNECTION', 'ESOCKET', 'EDNS'],
 ])
 
-/** gRPC: cancelled, unknown, deadline exceeded, aborted, internal, unavailable. */
-const transientAnswers: ReadonlySet<number> = new Set([1, 2, 4, 10, 13, 14])
+/**
+ * gRPC: cancelled, unknown, deadline exceeded, resource exhausted (also said of a server that asks
+ * for calm), aborted, internal, unavailable.
+ */
+const transientAnswers: ReadonlySet<number> = new Set([1, 2, 4, 8, 10, 13, 14])
 
 /** How many errors behind one another are looked at. */
 const causesMax = 8

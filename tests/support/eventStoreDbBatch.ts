@@ -10,15 +10,50 @@ import type { Expected, Outcome, Proposed, ServerLog } from './eventStoreDbLog.t
 
 const { BatchAppendResp } = streamsPb
 
-type Call = Grpc.ServerDuplexStream<streamsPb.BatchAppendReq, streamsPb.BatchAppendResp>
+export type Call = Grpc.ServerDuplexStream<streamsPb.BatchAppendReq, streamsPb.BatchAppendResp>
 
 interface Pending {
   options: streamsPb.BatchAppendReq.Options
   events: Proposed[]
 }
 
+export interface BatchFaults {
+  /** Appends that are written, but the answer is lost, and the ids with it, as in a crash. */
+  lostAnswers: number
+  /** Appends that are neither written nor answered. */
+  ignoredAppends: number
+  /** What a server says in the place of writing; undefined where it writes. */
+  refusal?: (stream: string) => statusPb.Status | undefined
+  /** How an answer goes out, in the place of being written to its call at once. */
+  deliver?: (call: Call, answer: streamsPb.BatchAppendResp) => void
+}
+
+export interface Serving {
+  log: ServerLog
+  faults: BatchFaults
+  cut(): Promise<void>
+}
+
 /** Answers each batch append of a call as its last message arrives, in any order of streams. */
-export function batchAppends(log: ServerLog): (call: Call) => void {
+export function batchAppends({ log, faults, cut }: Serving): (call: Call) => void {
+  const serve = (call: Call, id: sharedPb.UUID | undefined, request: Pending) => {
+    if (faults.ignoredAppends > 0) {
+      faults.ignoredAppends -= 1
+      return
+    }
+    const refusal = faults.refusal?.(nameOf(request))
+    const said =
+      refusal === undefined ? answer(log, request) : new BatchAppendResp().setError(refusal)
+    said.setCorrelationId(id)
+    if (faults.lostAnswers === 0) {
+      if (faults.deliver === undefined) call.write(said)
+      else faults.deliver(call, said)
+      return
+    }
+    faults.lostAnswers -= 1
+    log.forgetIds()
+    void cut()
+  }
   return call => {
     const pending = new Map<string, Pending>()
     call.on('error', () => undefined)
@@ -31,7 +66,7 @@ export function batchAppends(log: ServerLog): (call: Call) => void {
       const request = { options, events: [...(pending.get(key)?.events ?? []), ...events] }
       if (message.getIsFinal()) {
         pending.delete(key)
-        call.write(answer(log, request).setCorrelationId(message.getCorrelationId()))
+        serve(call, message.getCorrelationId(), request)
       } else {
         pending.set(key, request)
       }
@@ -59,10 +94,15 @@ function proposed(event: streamsPb.BatchAppendReq.ProposedMessage): Proposed {
   }
 }
 
-function answer(log: ServerLog, { options, events }: Pending): streamsPb.BatchAppendResp {
+function nameOf({ options }: Pending): string {
+  const name = options.getStreamIdentifier()?.getStreamName_asU8() ?? []
+  return Buffer.from(name).toString('utf8')
+}
+
+function answer(log: ServerLog, request: Pending): streamsPb.BatchAppendResp {
+  const { options, events } = request
   const identifier = options.getStreamIdentifier()
-  const stream = Buffer.from(identifier?.getStreamName_asU8() ?? []).toString('utf8')
-  const outcome = log.append(stream, expectation(options), events)
+  const outcome = log.append(nameOf(request), expectation(options), events)
   const message = new BatchAppendResp().setStreamIdentifier(identifier)
   return outcome.kind === 'written'
     ? message.setSuccess(success(outcome))
@@ -89,4 +129,11 @@ function wrongVersion(current: number): statusPb.Status {
   const details = new anyPb.Any()
   details.pack(wrong.serializeBinary(), 'event_store.client.WrongExpectedVersion')
   return new statusPb.Status().setDetails(details)
+}
+
+/** Ends a call with a gRPC status, as a server does that fails or has lost its leader. */
+export function breakCall(call: Call, code: number, says: Record<string, string> = {}): void {
+  const metadata = call.metadata.clone()
+  for (const [key, value] of Object.entries(says)) metadata.set(key, value)
+  call.emit('error', Object.assign(new Error('broken'), { code, metadata }))
 }

@@ -9,7 +9,7 @@ import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js'
 import streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import type * as Grpc from '@grpc/grpc-js'
 import { cuttableProxy } from './cuttableProxy.ts'
-import { batchAppends, supportedMethods } from './eventStoreDbBatch.ts'
+import { type BatchFaults, batchAppends, supportedMethods } from './eventStoreDbBatch.ts'
 import {
   type Expected,
   type LogRecord,
@@ -27,12 +27,8 @@ const grpc: typeof Grpc = requireOfClient('@grpc/grpc-js')
 const { AppendResp, ReadResp } = streamsPb
 const maxAppendSize = 1_048_576
 
-export interface StubFaults {
-  /** Appends that are written, but the answer is lost, and the ids with it, as in a crash. */
-  lostAnswers: number
-  /** Appends that are neither written nor answered. */
-  ignoredAppends: number
-}
+/** What goes wrong: for single appends, too, but for what is of batches alone. */
+export type StubFaults = BatchFaults
 
 export interface EventStoreDbStub {
   url: string
@@ -47,11 +43,14 @@ export interface EventStoreDbStub {
   close(): Promise<void>
 }
 
-/** Starts the stub; `tellsCaughtUp: false` makes it a server from before 23.10. */
+/**
+ * Starts the stub; `tellsCaughtUp: false` makes it a server from before 23.10, and
+ * `hasBatchAppend: false` one from before 21.2.
+ */
 export async function eventStoreDbStub(
-  options: { tellsCaughtUp?: boolean } = {},
+  options: { tellsCaughtUp?: boolean; hasBatchAppend?: boolean } = {},
 ): Promise<EventStoreDbStub> {
-  const { tellsCaughtUp = true } = options
+  const { tellsCaughtUp = true, hasBatchAppend = true } = options
   const log = serverLog()
   const faults: StubFaults = { lostAnswers: 0, ignoredAppends: 0 }
   const server = new grpc.Server({ 'grpc.max_receive_message_length': 17 * 1_048_576 })
@@ -63,7 +62,9 @@ export async function eventStoreDbStub(
       // A call that is cut while it is received ends in an error that nobody waits for.
       append(call, answer, serve).catch(() => undefined)
     },
-    batchAppend: batchAppends(log),
+    ...(hasBatchAppend
+      ? { batchAppend: batchAppends({ log, faults, cut: () => proxy.cut() }) }
+      : {}),
     read: (call: ReadCall) => {
       read(call, log, tellsCaughtUp).catch(error => call.destroy(error))
     },

@@ -6,6 +6,11 @@ const plan = 'src/commands/plan.ts'
 const repeatedAppends = 'tests/commands/repeatedAppends.test.ts'
 const ofRepository = 'tests/commands/repository.test.ts'
 
+const batch = {
+  file: 'src/eventstore/eventstoredbBatch.ts',
+  test: 'tests/eventstore/eventstoredbBatch.test.ts',
+}
+
 export const writingGuards: readonly TestedMutant[] = [
   {
     name: 'repeated-append-cached',
@@ -96,5 +101,64 @@ export const writingGuards: readonly TestedMutant[] = [
     replace: 'if (metadata.v > 1_000) {',
     test: 'tests/api/newerRelease.test.ts',
     named: 'commands on an order with %s answer 409',
+  },
+  {
+    ...batch,
+    name: 'answers-to-nobody',
+    promise: 'an answer that nobody waits for is dropped, and ends nothing',
+    find: 'if (asked === undefined) return',
+    replace: "if (asked === undefined) return fail(line, new Error('to nobody'))",
+    named: 'are not touched by answers to nobody, or by the same one again',
+  },
+  {
+    ...batch,
+    name: 'waiting-on-a-broken-call',
+    promise: 'what waits on a call that breaks is sent again',
+    find: 'for (const { reject } of line.waiting.values()) reject(error)',
+    replace: '',
+    named: 'that wait on a call that breaks are sent again, and written once',
+  },
+  {
+    ...batch,
+    name: 'silent-call-kept',
+    promise: 'a call over which nothing comes is given up for another one',
+    find: 'isSilent ||= line.heardAt < askedAt',
+    replace: '',
+    named: 'are sent over another call when one is silent, whose late answers nobody minds',
+  },
+  {
+    ...batch,
+    name: 'lively-call-dropped',
+    promise: 'a call that answers others is kept when one answer is lost',
+    find: 'isSilent ||= line.heardAt < askedAt',
+    replace: 'isSilent = true',
+    named: 'are sent again over the same call when others are answered meanwhile',
+  },
+  {
+    ...batch,
+    file: 'src/eventstore/eventstoredbBatchMessages.ts',
+    name: 'server-not-ready-is-final',
+    promise: 'an append that a server without leader refuses is sent again in the same way',
+    find: 'if (code !== 0 && !isTransientAnswer(code)) throw new SendAlone()',
+    replace: 'throw new SendAlone()',
+    named: 'are sent again when the server',
+  },
+  {
+    ...batch,
+    file: 'src/eventstore/eventstoredb.ts',
+    name: 'json-written-twice',
+    promise: 'what is stored is the very JSON that was made for the event',
+    find: 'data: Buffer.from(text?.data ?? JSON.stringify(data)),',
+    replace: 'data: Buffer.from(JSON.stringify(data)),',
+    named: 'are sent as the JSON that has been written already',
+  },
+  {
+    file: 'src/eventstore/eventstoredb.ts',
+    test: 'tests/contract/eventstoredb.test.ts',
+    name: 'large-append-with-others',
+    promise: 'a large append goes alone',
+    find: 'if (size > batchedBytesMax) return alone()',
+    replace: '',
+    named: 'that is too big is refused at once',
   },
 ]
