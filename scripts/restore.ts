@@ -155,7 +155,9 @@ async function putBack(
   const url = config.databaseUrl.reveal()
   const pool = createPool(url, { size: 2, statementTimeoutMs: 0 })
   const store =
-    config.eventStoreUrl === undefined ? undefined : eventStoreDb({ url: config.eventStoreUrl })
+    config.eventStoreUrl === undefined
+      ? undefined
+      : eventStoreDb({ url: config.eventStoreUrl.reveal() })
   try {
     await restore(directory, manifest, {
       target: createRestoreTarget(pool, url),

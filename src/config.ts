@@ -6,6 +6,7 @@ import { Compile } from 'typebox/compile'
 import { auditOf, auditSchema, neededByAudit } from './auditSettings.ts'
 import { fitsProvider, orderingOf, orderSchema } from './orderSettings.ts'
 import { Secret } from './secret.ts'
+import { addressFaults, addressSchema } from './serverAddresses.ts'
 import {
   holds32Bytes,
   isBare,
@@ -26,16 +27,11 @@ const stripeApi = 'https://api.stripe.com'
 const neededByStripe: readonly string[] = ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET']
 
 const schema = Type.Object({
-  DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name'),
-  REDIS_URL: url(['redis:', 'rediss:'], 'redis://:password@host:6379'),
-  CACHE_REDIS_URL: Type.Optional(url(['redis:', 'rediss:'], 'redis://:password@host:6379')),
+  DATABASE_URL: addressSchema.DATABASE_URL,
+  REDIS_URL: addressSchema.REDIS_URL,
+  CACHE_REDIS_URL: addressSchema.CACHE_REDIS_URL,
   CACHE_REDIS_MB: Type.Integer({ ...range(1, 100_000), default: 32 }),
-  EVENTSTORE_URL: Type.Optional(
-    url(
-      ['esdb:', 'kurrentdb:', 'esdb+discover:', 'kurrentdb+discover:'],
-      'esdb://host:2113?tls=false (leave it out to keep the events in PostgreSQL)',
-    ),
-  ),
+  EVENTSTORE_URL: addressSchema.EVENTSTORE_URL,
   SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@host:587'),
   SECRET_KEY: Type.Refine(
     Type.String({ description: '32 or more random bytes as text, made by: openssl rand -hex 32' }),
@@ -184,7 +180,7 @@ function fromEnvironment(values: Static<typeof schema>) {
     redisUrl: new Secret(values.REDIS_URL),
     cacheRedisUrl: values.CACHE_REDIS_URL ? new Secret(values.CACHE_REDIS_URL) : undefined,
     cacheRedisMegabytes: values.CACHE_REDIS_MB,
-    eventStoreUrl: values.EVENTSTORE_URL,
+    eventStoreUrl: values.EVENTSTORE_URL ? new Secret(values.EVENTSTORE_URL) : undefined,
     smtpUrl: new Secret(values.SMTP_URL),
     secretKey: new Secret(values.SECRET_KEY),
     host: values.HOST,
@@ -275,8 +271,11 @@ function isWrong(setting: Setting, values: Record<string, unknown>): boolean {
 }
 
 function fault(setting: Setting, env: NodeJS.ProcessEnv): string {
-  const problem = env[setting.name]?.trim() ? 'is not valid' : 'is missing'
-  return `${setting.name} ${problem}: expected ${setting.expected}`
+  const text = env[setting.name]?.trim() ?? ''
+  if (text === '') return `${setting.name} is missing: expected ${setting.expected}`
+  const reason = addressFaults[setting.name]?.(text)
+  const why = reason === undefined ? '' : `${reason}; `
+  return `${setting.name} is not valid: ${why}expected ${setting.expected}`
 }
 
 function range(minimum: number, maximum: number) {

@@ -11,7 +11,7 @@ import type {
 } from './commands/ports.ts'
 import { createShop, type Shop } from './commands/shop.ts'
 import type { Webhooks } from './commands/webhookPorts.ts'
-import type { Config } from './config.ts'
+import { type Config, ConfigError } from './config.ts'
 import { eventSchemas } from './domain/events.ts'
 import { createCodec } from './eventstore/codec.ts'
 import { createEventSeals, type EventSeals, sealedStore } from './eventstore/eventSeals.ts'
@@ -53,6 +53,7 @@ import { createStateGuard } from './infra/stateGuard.ts'
 import { createStreamOwners } from './infra/streamOwners.ts'
 import { createTokens, issuerOf } from './infra/tokens.ts'
 import { createWebhooks } from './infra/webhooks.ts'
+import type { Secret } from './secret.ts'
 import { type Observing, unobserved } from './tracing.ts'
 
 /** Everything that works on the log and the database, without servers or workers. */
@@ -223,9 +224,12 @@ function proofOf(
 }
 
 /** A client that is not wanted is not loaded either: this one takes 30 MB, that of Stripe 20. */
-async function openEventStoreDb(url: string): Promise<EventStore> {
+async function openEventStoreDb(url: Secret): Promise<EventStore> {
   const { eventStoreDb } = await import('./eventstore/eventstoredb.ts')
-  return eventStoreDb({ url })
+  const { eventStoreProblem } = await import('./eventstore/eventstoredbConnect.ts')
+  const problem = await eventStoreProblem(url.reveal())
+  if (problem !== undefined) throw new ConfigError(problem)
+  return eventStoreDb({ url: url.reveal() })
 }
 
 async function paymentsOf(

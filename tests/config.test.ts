@@ -142,6 +142,33 @@ describe('an environment with faults', () => {
     expect(faultsOf({ ...required, SECRET_KEY })).toHaveLength(1)
   })
 
+  it.each([
+    ['DATABASE_URL', 'postgres://u:hunter2@a:5432,b:5432/shop', 'it names one host'],
+    ['DATABASE_URL', 'postgres://u:hunter2@a,b/shop?target_session_attrs=primary', 'one host'],
+    ['DATABASE_URL', 'postgres:///shop', 'neither a host nor the directory of a socket'],
+    ['REDIS_URL', 'redis://:hunter2@a:6379,b:6379', 'it names one host'],
+    ['REDIS_URL', 'redis+sentinel://:hunter2@a:26379/master', 'Sentinel is not asked'],
+    ['CACHE_REDIS_URL', 'redis://a/cache', 'a number of a database ends it'],
+    ['EVENTSTORE_URL', 'esdb://u:hunter2@a?nodePreference=follower', 'can only be leader'],
+    ['EVENTSTORE_URL', 'esdb://a:2113?hunter2 =1', 'it has no option of that name'],
+  ])('says what is wrong with an address: %s %s', (name, text, says) => {
+    const faults = faultsOf({ ...required, [name]: text })
+    expect(faults).toEqual([expect.stringContaining(`${name} is not valid: `)])
+    expect(faults[0]).toContain(says)
+    expect(faults[0]).not.toContain('hunter2')
+  })
+
+  it.each([
+    ['DATABASE_URL', 'postgresql://shop@%2Frun%2Fpostgresql/shop'],
+    ['DATABASE_URL', 'postgres:///shop?host=/run/postgresql&user=shop'],
+    ['DATABASE_URL', 'postgres://u:p@[::1]:5432/shop?sslmode=verify-full&sslrootcert=ca.crt'],
+    ['REDIS_URL', 'rediss://user:p%40ss@redis.example.com:6380/2'],
+    ['EVENTSTORE_URL', 'esdb://a:2113,b:2113,c:2113?tls=true&tlsCaFile=ca.crt'],
+    ['EVENTSTORE_URL', 'kurrentdb+discover://user:password@cluster.example.com'],
+  ])('takes an address as the server documents it: %s %s', (name, text) => {
+    expect(() => loadConfig({ ...required, [name]: text })).not.toThrow()
+  })
+
   it('does not repeat a secret that it refuses', () => {
     expect(faultsOf({ ...required, DATABASE_URL: 'http://u:hunter2@db' }).join()).not.toContain(
       'hunter2',

@@ -59,6 +59,7 @@ const dockerfile = await fileText('deploy/Dockerfile')
 const all = Object.entries(compose.services).map(([name, service]) => ({ name, ...service }))
 const services = all.filter(({ profiles }) => profiles === undefined)
 const monitoring = all.filter(({ profiles }) => profiles?.includes('monitoring'))
+const cluster = all.filter(({ profiles }) => profiles?.includes('cluster'))
 const ours = services.filter(({ build }) => build !== undefined)
 const foreign = services.filter(({ build }) => build === undefined)
 
@@ -97,7 +98,7 @@ describe('docker-compose.yml', () => {
     const known = settings.map(({ name }) => name)
     const env = environmentOf(service)
     expect(Object.keys(env).filter(name => !known.includes(name))).toEqual([])
-    expect(loadConfig(env)).toMatchObject({ eventStoreUrl: expect.stringContaining('esdb://') })
+    expect(loadConfig(env).eventStoreUrl?.reveal()).toContain('esdb://')
   })
 
   it.each(ours)('connects $name to services of its own file', service => {
@@ -110,7 +111,21 @@ describe('docker-compose.yml', () => {
 
   it('looks at the shop with what starts on demand alone', () => {
     expect(monitoring.map(({ name }) => name)).toEqual(['prometheus', 'grafana'])
-    expect(monitoring.length + services.length).toBe(all.length)
+    expect(monitoring.length + cluster.length + services.length).toBe(all.length)
+  })
+
+  it('has a cluster of three event stores that know each other, in the same version', () => {
+    const names = ['eventstore-1', 'eventstore-2', 'eventstore-3']
+    expect(cluster.map(({ name }) => name)).toEqual(names)
+    const [single] = all.filter(({ name }) => name === 'eventstore')
+    for (const { name, image, environment = {}, volumes } of cluster) {
+      const others = names.filter(other => other !== name).map(other => `${other}:2113`)
+      expect(image).toBe(single?.image)
+      expect(environment.EVENTSTORE_CLUSTER_SIZE).toBe('3')
+      expect(environment.EVENTSTORE_GOSSIP_SEED).toBe(others.join(','))
+      expect(environment.EVENTSTORE_NODE_HOST_ADVERTISE_AS).toBe(name)
+      expect(volumes).toEqual([`${name}:/var/lib/eventstore`])
+    }
   })
 
   it.each(monitoring)('mounts files into $name that exist', ({ volumes = [] }) => {

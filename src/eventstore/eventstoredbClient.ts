@@ -1,8 +1,9 @@
 // One EventStoreDB client with its known traps closed, and which of its errors pass by themselves.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EventStoreDBClient, isCommandError, NotLeaderError } from '@eventstore/db-client'
+import { type EventStoreDBClient, isCommandError, NotLeaderError } from '@eventstore/db-client'
 import { isTransient, isTransientAnswer } from '../kit/transient.ts'
 import type { BatchAppends } from './eventstoredbBatch.ts'
+import { connect } from './eventstoredbConnect.ts'
 import { Unavailable } from './port.ts'
 
 /** A client and how patient its callers are. */
@@ -19,10 +20,11 @@ export interface Connection {
 const firstPauseMs = 25
 const longestPauseMs = 2_000
 
-/** Creates the client for `url` (`esdb://…`); it connects on first use. */
+/** Creates the client for `url` (`esdb://…`); it connects on first use. Throws AddressFault. */
 export function createClient(url: string): EventStoreDBClient {
-  const client = EventStoreDBClient.connectionString(url)
+  const client = connect(url)
   appendOneByOne(client)
+  askLeader(client)
   guardReconnect(client)
   guardDiscovery(client)
   return client
@@ -31,6 +33,19 @@ export function createClient(url: string): EventStoreDBClient {
 /** The client's own batch append is off; `batchAppends` says why, and takes its place. */
 function appendOneByOne(client: EventStoreDBClient): void {
   Reflect.set(client, 'supports', async () => false)
+}
+
+/**
+ * Every call asks for the leader: a node that follows, or has led until now, answers reads with
+ * what it knows, and may not know what has just been written. It says who leads, and the client
+ * goes there.
+ */
+function askLeader(client: EventStoreDBClient): void {
+  const callArguments: unknown = Reflect.get(client, 'callArguments')
+  if (typeof callArguments !== 'function') return
+  Reflect.set(client, 'callArguments', (options: object, ...rest: unknown[]) =>
+    Reflect.apply(callArguments, client, [{ requiresLeader: true, ...options }, ...rest]),
+  )
 }
 
 /** The client does not await its reconnect: a failed discovery would end the process. */

@@ -15,7 +15,7 @@ export interface RealServerSource {
   start(): Promise<RealServer>
 }
 
-const defaultImage = 'eventstore/eventstore:24.10'
+const defaultImage = 'eventstore/eventstore:24.10.14'
 
 /**
  * Where a real server can be had, or why there is none. EVENTSTORE_IMAGE names another image, for

@@ -111,6 +111,7 @@ export const libraries: Record<string, readonly string[]> = {
     'config.ts',
     'auditSettings.ts',
     'orderSettings.ts',
+    'serverAddresses.ts',
   ],
   uuid: ['commands'],
 }
