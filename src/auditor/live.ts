@@ -10,6 +10,7 @@ export function liveChecks(book: OrderBook, report: Report): Check {
     see(event) {
       if (told.has(event.type) && event.stream.startsWith('order-')) due.push(event)
     },
+    examined: () => ({}),
     conclude({ live = [], isAtRest }) {
       for (const follower of live) {
         heard(follower, book, report)

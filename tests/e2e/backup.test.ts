@@ -242,6 +242,15 @@ describe('restored into an empty database', () => {
     expect(rows).toEqual([])
   })
 
+  it('the audit says that what was due waits for a worker', async () => {
+    await restored.pool.query(
+      `update shop.mails set state = 'due', sent_at = null, due_at = now() - interval '1 hour'`,
+    )
+    const ran = await run('audit', ['--grace', '0'], env)
+    expect(ran.stdout).toMatch(/[1-9]\d* mails and webhooks are due and wait for a worker/)
+    expect(ran, ran.stderr).toMatchObject({ code: 0 })
+  })
+
   it('people sign in, see their orders and buy on', async () => {
     const config = loadConfig(env)
     const app = await startApp({ ...config, port: 0 }, { api: true, workers: true })
@@ -286,6 +295,34 @@ describe('a restore that was broken off', () => {
     })
     await expect(restoring).rejects.toThrow('killed')
     await expect(openShop(config)).rejects.toThrow('was not to its end')
+  })
+
+  it('is refused by every start, whatever it was killed at', async () => {
+    const killedAt = async (step: string) => {
+      const env = await elsewhere()
+      const killed = await run('../tests/support/restoreChild', [backup, step], env)
+      expect(killed.code, step).not.toBe(0)
+      await expect(openShop(loadConfig(env)), step).rejects.toThrow('was not to its end')
+      return env
+    }
+    const steps = ['log', 'erased people', 'orders', 'high-water mark', 'the end']
+    const [env = {}] = (await Promise.all(steps.map(killedAt))).reverse()
+    const again = await run('restore', [backup], env)
+    const refusal = expect.stringMatching(
+      /^DATABASE_URL .* drop it, and restore into an empty one$/m,
+    )
+    expect(again).toMatchObject({ code: 1, stderr: refusal })
+  }, 120_000)
+
+  it('is refused by every start while there are no tables yet', async () => {
+    const config = loadConfig(await elsewhere())
+    const url = config.databaseUrl.reveal()
+    const pool = createPool(url, { size: 1 })
+    closers.push(() => pool.end())
+    const target = createRestoreTarget(pool, url)
+    await expect(target.migrateTo(['0001_event_store', 'unknown'])).rejects.toThrow('newer release')
+    await expect(openShop(config)).rejects.toThrow('was not to its end')
+    expect(await target.occupied()).toContain('drop it')
   })
 })
 

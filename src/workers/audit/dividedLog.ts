@@ -27,15 +27,15 @@ const personalOf = new Map(
   Object.entries(eventSchemas).map(([type, schema]) => [type, personalPaths(schema)]),
 )
 
-/** Writes an event to the parts that look at it: as a whole only where they look at its data. */
+/** Writes an event to the parts that look at it: as a whole where they look at its data. */
 export async function divide(
   spill: Spill,
   parts: number,
   { recorded, event }: SeenEvent,
 ): Promise<void> {
   const whole = new Set<number>()
-  for (const key of keysOf(event)) whole.add(partOf(key, parts))
-  if (event !== undefined && whole.size > 0) {
+  if (event !== undefined) {
+    for (const key of keysOf(event)) whole.add(partOf(key, parts))
     const text = JSON.stringify([`${event.position}`, withoutPersonal(event)])
     for (const part of whole) await spill.add(part, text)
   }
@@ -47,12 +47,13 @@ export async function divide(
   }
 }
 
-/** Orders and products that an event is about, and its id where a mail belongs to it. */
-function* keysOf(event: ReadEvent | undefined): Generator<string> {
-  if (event === undefined) return
+/** What an event is about; and its id where a mail belongs to it. */
+function* keysOf(event: ReadEvent): Generator<string> {
   const { data } = event
+  yield keyOfStream(event.stream)
   if ('orderId' in data && typeof data.orderId === 'string') yield data.orderId
-  if ('productId' in data && typeof data.productId === 'string') yield data.productId
+  if (event.type === 'OrderSubmitted') yield event.data.orderNumber
+  if (event.type === 'CartMerged') yield event.data.from
   if (hasTemplate(event)) yield event.id
 }
 

@@ -40,8 +40,8 @@ export async function checkBackup(
 }
 
 /**
- * Puts tables, log and files of a checked backup back. Read models are empty afterwards. No shop
- * starts on the database before all of it is there: what was broken off is done again with an
+ * Puts tables, log and files of a checked backup back. Read models are empty afterwards, and no shop
+ * starts on the database before `finish` of its target: what was broken off is done again with an
  * empty one. Throws NotEmpty before anything is written, and DamagedBackup.
  */
 export async function restore(
