@@ -8,6 +8,7 @@ import { createDatabase, createPool } from '../src/infra/database.ts'
 import { createErasureList } from '../src/infra/erasureList.ts'
 import { createSecrets } from '../src/infra/secrets.ts'
 import { createRestoreTarget } from '../src/infra/tableCopies.ts'
+import { allDone } from '../src/kit/allDone.ts'
 import { type Position, shareOfWay, startOfLog } from '../src/kit/position.ts'
 import { type OpenShop, openShop } from '../src/openShop.ts'
 import { projections } from '../src/projections/index.ts'
@@ -90,14 +91,16 @@ async function finish(
   const head = await open.eventStore.head()
   const pool = createPool(config.databaseUrl.reveal(), { pipeline: true })
   try {
-    await rebuild(createDatabase(pool), projections, {
+    const building = rebuild(createDatabase(pool), projections, {
       ...logFor(open),
       onProgress: (name, position) => show(name, 100 * shareOfWay(startOfLog, position, head), 100),
     })
+    // Of the two one waits for the database while the other one calculates.
+    const [signed] = await allDone([verify(open, manifest, show), building])
+    return { erased, signed }
   } finally {
     await pool.end()
   }
-  return { erased, signed: await verify(open, manifest, show) }
 }
 
 /** Verifies what was signed, and has the high-water mark begin where that ends. */

@@ -71,9 +71,9 @@ export function createAuditor(report: Report, scope: Scope, keep: (tenure: Tenur
     see(event: LogEvent) {
       for (const check of checks) check.see(event)
     },
-    pass(place: Place) {
-      unreadable.add(place.stream)
-      for (const check of checks) check.pass?.(place)
+    pass(place: Place, isUnreadable = false) {
+      if (isUnreadable) unreadable.add(place.stream)
+      for (const check of checks) check.pass?.(place, isUnreadable)
     },
     conclude(beside: Beside) {
       const all = { ...beside, unreadable: beside.unreadable ?? unreadable }

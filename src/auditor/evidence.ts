@@ -167,8 +167,8 @@ export interface Finding {
 /** A check of the log: sees every event once, in its order. */
 export interface Check {
   see(event: LogEvent): void
-  /** Instead, of one that cannot be read. */
-  pass?(place: Place): void
+  /** Instead, of one that cannot be read, or whose data is no business of this part. */
+  pass?(place: Place, isUnreadable?: boolean): void
   /** What the log as a whole, and the rest of the evidence, do not add up to. */
   conclude?(beside: Beside): void
   /** Its promises, and how many things of each were looked at. */

@@ -116,7 +116,12 @@ async function* readDecoded(
   { onRead }: Pick<LogPlan, 'onRead'>,
 ): AsyncGenerator<SeenEvent> {
   for await (const recorded of eventStore.readAll()) {
-    yield { recorded, event: await decoded(codec, recorded) }
+    const event = await decoded(codec, recorded)
+    if (event !== undefined) yield { recorded, event }
+    else {
+      const { position, stream, revision, id, type } = recorded
+      yield { recorded: { position, stream, revision, id, type, isUnreadable: true }, event }
+    }
     onRead?.(recorded.position)
   }
 }

@@ -27,7 +27,7 @@ export function promisesAreKept(part: Part, beside: Beside, tenures: Tenures): L
 function shown(check: Check, conclude: () => void): ReturnType<LogCheck> {
   return {
     see(recorded, event) {
-      if (event === undefined) check.pass?.(placeOf(recorded))
+      if (event === undefined) check.pass?.(placeOf(recorded), recorded.isUnreadable)
       else check.see(asLogEvent(event))
     },
     conclude,
