@@ -35,6 +35,8 @@ class Tenures implements Check {
   readonly #scope: Scope
   /** By kind and holder, what is held now. */
   readonly #held = new Map<string, Tenure>()
+  /** By kind and holder, the command since which that is so. */
+  readonly #since = new Map<string, string>()
   readonly #skus = new Map<string, string>()
   readonly #categories = new Map<string, string>()
   readonly #claims = new Map<string, string | null>()
@@ -106,12 +108,15 @@ class Tenures implements Check {
     const times = { from: event.position, until: null, begins: named(event), ends: '' }
     this.#end(kind, holder, event)
     this.#held.set(`${kind} ${holder}`, { kind, key, holder, ...times })
+    this.#since.set(`${kind} ${holder}`, event.commandId)
   }
 
   #end(kind: Tenure['kind'], holder: string, event: LogEvent): void {
     const held = this.#held.get(`${kind} ${holder}`)
     if (held === undefined) return
     this.#held.delete(`${kind} ${holder}`)
+    // What a command has written is there at once: nobody has seen what was between.
+    if (this.#since.get(`${kind} ${holder}`) === event.commandId) return
     this.#keep({ ...held, until: event.position, ends: named(event) })
   }
 

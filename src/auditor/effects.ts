@@ -164,15 +164,21 @@ function forgotten(
 
 /** The list of orders shows each of them as the log has it; gives how many it shows. */
 function readModel(beside: Beside, book: OrderBook, report: Report): number {
-  const shown = new Map([...(beside.orders ?? [])].map(each => [each.orderId, each.status]))
+  const shown = new Map([...(beside.orders ?? [])].map(each => [each.orderId, each]))
   if (!beside.isAtRest) return shown.size
   const reached = beside.reached?.orders ?? Number.POSITIVE_INFINITY
-  for (const { orderId, status, events } of book.orders.values()) {
+  for (const { orderId, status, paidBack, events } of book.orders.values()) {
     if (beside.unreadable?.has(`order-${orderId}`)) continue
     const last = events.at(-1)
-    if (shown.get(orderId) === status || last === undefined || last.position > reached) continue
-    const is = `Order ${orderId} is ${status} with ${named(last)}`
-    report(asShown, `${is}, and shown as ${shown.get(orderId) ?? 'nothing'}.`)
+    const row = shown.get(orderId)
+    if (last === undefined || last.position > reached) continue
+    if (row?.status !== status) {
+      const is = `Order ${orderId} is ${status} with ${named(last)}`
+      report(asShown, `${is}, and shown as ${row?.status ?? 'nothing'}.`)
+    } else if (row.paidBack !== undefined && row.paidBack !== paidBack) {
+      const is = `Of order ${orderId} ${paidBack} was paid back with ${named(last)}`
+      report(asShown, `${is}, and ${row.paidBack} is shown.`)
+    }
   }
   for (const orderId of shown.keys()) {
     if (book.orders.has(orderId) || beside.unreadable?.has(`order-${orderId}`)) continue

@@ -84,6 +84,8 @@ export interface MovedMoney {
 export interface ShownOrder {
   orderId: string
   status: string
+  /** In minor units, where it shows that. */
+  paidBack?: number
 }
 
 /** Stock as a read model shows it. */
