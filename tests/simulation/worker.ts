@@ -37,6 +37,8 @@ const idleMs = 400
 const othersMs = 600
 const renewMs = 1_200
 
+const otherRows = 'rebuilt: the old rows were others'
+
 /** Starts a worker; it goes on until its process dies. */
 export function startWorker(
   services: Services,
@@ -45,7 +47,11 @@ export function startWorker(
 ): void {
   const running = startShop(services, process)
   const db = createDatabase(running.pool)
-  const log = logOf(onTrouble)
+  const log = logOf(what => {
+    // Between the end of a key and the event that says so, what is read anew has less to show.
+    const isForgetting = services.erased.size > 0 && what.startsWith(otherRows)
+    if (!isForgetting) onTrouble(what)
+  })
   startOrderProcesses({ db, shop: running.shop, log })
   const { eventStore, codec } = running
   // It ends with the process.

@@ -181,18 +181,14 @@ function keyedStatements(table: (name: string, schema: string) => Table): Statem
     writing(add, text => {
       const name = namedIn(text, add)
       const key = namedIn(text, /on conflict \("(\w+)"\)/)
+      // Of events that are told on there is one a position, and it stays.
+      const id = (row: Row) => String(row[key === '' ? 'position' : key])
       return ([given], { undo, schema }) => {
+        const into = table(name, schema)
         const rows: Row[] = JSON.parse(String(given))
-        let count = 0
-        for (const row of rows) {
-          const into = table(name, schema)
-          // Of events that are told on there is one a position.
-          const id = String(row[key === '' ? 'position' : key])
-          if (key === '' && into.rows.has(id)) continue
-          into.put(id, row, undo)
-          count += 1
-        }
-        return written(count)
+        const fresh = key === '' ? rows.filter(row => !into.rows.has(id(row))) : rows
+        for (const row of fresh) into.put(id(row), row, undo)
+        return written(fresh.length)
       }
     }),
     writing(update, text => {

@@ -24,8 +24,10 @@ const held = (running: Running) => running.undo(() => undefined)
 export function rebuildStatements(tables: Tables, table: (name: string) => Table): Statement[] {
   return [
     ...lockStatements(),
-    ...stateStatements(table('rebuilds')),
-    ...swapStatements(table),
+    ...beginningStatements(table('rebuilds')),
+    ...turnStatements(table('rebuilds')),
+    ...checkpointStatements(table('checkpoints')),
+    ...parkingStatements(table('parked_events')),
     ...schemaStatements(tables),
     ...catalogueStatements(tables),
     ...comparingStatements(tables, table),
@@ -48,12 +50,20 @@ function lockStatements(): Statement[] {
   ]
 }
 
-function stateStatements(rebuilds: Table): Statement[] {
-  const change = (running: Running, name: unknown, to: Row) =>
+/** Changes what is written down of one rebuild. */
+const changing =
+  (rebuilds: Table) =>
+  (running: Running, name: unknown, to: Row): void =>
     rebuilds.put(String(name), { ...rebuilds.rows.get(String(name)), ...to }, running.undo)
-  const isTurn = (name: unknown, epoch: unknown) =>
+
+const isTurnIn =
+  (rebuilds: Table) =>
+  (name: unknown, epoch: unknown): boolean =>
     String(rebuilds.rows.get(String(name))?.epoch) === String(epoch)
-  const refuse = () => postgresError('OS001', 'a rebuild has begun anew')
+
+/** How rebuilds are asked for, found and begun. */
+function beginningStatements(rebuilds: Table): Statement[] {
+  const change = changing(rebuilds)
   return [
     {
       matches: /insert into shop\.rebuilds as r/,
@@ -84,6 +94,15 @@ function stateStatements(rebuilds: Table): Statement[] {
       const isWaited = ({ state }: Row) => states.has(String(state))
       return () => found([...rebuilds.rows.values()].filter(isWaited).map(({ name }) => ({ name })))
     }),
+  ]
+}
+
+/** What only the last beginning of a rebuild may do, and how it ends. */
+function turnStatements(rebuilds: Table): Statement[] {
+  const change = changing(rebuilds)
+  const isTurn = isTurnIn(rebuilds)
+  const refuse = () => postgresError('OS001', 'a rebuild has begun anew')
+  return [
     {
       ...textual(/update shop\.rebuilds\s+set position/, text => {
         const isFenced = text.includes('and epoch')
@@ -118,22 +137,18 @@ function stateStatements(rebuilds: Table): Statement[] {
     {
       matches: /update shop\.rebuilds\s+set state = 'failed'/,
       run([error, names], running) {
-        const running_ = elementsOf(names).filter(
-          name => rebuilds.rows.get(name)?.state === 'running',
-        )
-        for (const name of running_) change(running, name, { state: 'failed', error })
-        return written(running_.length)
+        const isRunning = (name: string) => rebuilds.rows.get(name)?.state === 'running'
+        const cut = elementsOf(names).filter(isRunning)
+        for (const name of cut) change(running, name, { state: 'failed', error })
+        return written(cut.length)
       },
     },
   ]
 }
 
-function swapStatements(table: (name: string) => Table): Statement[] {
-  const checkpoints = table('checkpoints')
-  const parked = table('parked_events')
+function checkpointStatements(checkpoints: Table): Statement[] {
   const rowOf = (name: unknown) => checkpoints.rows.get(String(name))
   const positionOf = (row: Row) => ({ ...row, position: BigInt(String(row.position)) })
-  const named = (name: unknown) => [...parked.rows].filter(([, row]) => row.name === name)
   return [
     {
       matches: /c\.version <> p\.version/,
@@ -155,8 +170,9 @@ function swapStatements(table: (name: string) => Table): Statement[] {
     },
     {
       matches: /select position from shop\.checkpoints where name = \$1/,
-      run([name]) {
-        const row = rowOf(name)
+      run([name], { memory }) {
+        const seen = snapshotIn(memory)?.get('readmodel.checkpoints')?.get(String(name))
+        const row = seen ?? rowOf(name)
         return found(row === undefined ? [] : [positionOf(row)])
       },
     },
@@ -173,6 +189,12 @@ function swapStatements(table: (name: string) => Table): Statement[] {
         return written(1)
       },
     },
+  ]
+}
+
+function parkingStatements(parked: Table): Statement[] {
+  const named = (name: unknown) => [...parked.rows].filter(([, row]) => row.name === name)
+  return [
     {
       matches: /delete from shop\.parked_events where name = \$1$/,
       locks: ([name]) => lockOfParking(name),
@@ -275,10 +297,17 @@ function catalogueStatements(tables: Tables): Statement[] {
 type Rows = ReadonlyMap<string, Row>
 type Snapshot = ReadonlyMap<string, Rows>
 
+function snapshotIn(memory: Running['memory']): Snapshot | undefined {
+  return memory.get('snapshot') as Snapshot | undefined
+}
+
 function comparingStatements(tables: Tables, table: (name: string) => Table): Statement[] {
-  const rowsIn = (place: string, { memory }: Running): Rows => {
-    const snapshot = memory.get('snapshot') as Snapshot | undefined
-    return snapshot?.get(place) ?? tables.get(place)?.rows ?? new Map()
+  const rowsIn = (place: string, { memory }: Running): Rows =>
+    snapshotIn(memory)?.get(place) ?? tables.get(place)?.rows ?? new Map()
+  /** In a repeatable read what is there at the first look is what is looked at. */
+  const look = ({ memory }: Running) => {
+    if (snapshotIn(memory) !== undefined) return
+    memory.set('snapshot', new Map([...tables].map(([key, { rows }]) => [key, new Map(rows)])))
   }
   const placeIn = (text: string, pattern: RegExp) => {
     const [, schema = '', name = ''] = pattern.exec(text) ?? []
@@ -288,9 +317,8 @@ function comparingStatements(tables: Tables, table: (name: string) => Table): St
     {
       matches: /select name, position, version,[\s\S]*as parked/,
       locks: true,
-      run([names], { memory }) {
-        // In the words of PostgreSQL a repeatable read: what is there now is what is looked at.
-        memory.set('snapshot', new Map([...tables].map(([key, { rows }]) => [key, new Map(rows)])))
+      run([names], running) {
+        look(running)
         const parked = [...table('parked_events').rows.values()]
         return found(
           elementsOf(names).flatMap(name => {
@@ -310,16 +338,20 @@ function comparingStatements(tables: Tables, table: (name: string) => Table): St
         return found([{ rows: BigInt(digests.length), digest: digests.join('\n') }])
       }
     }),
-    textual(/create table "\w+"\."kept_\w+"\s+as/, text => {
-      const kept = placeIn(text, new RegExp(`create table ${placed.source}`))
-      const from = placeIn(text, new RegExp(`from ${placed.source}`))
-      return (_, running) => {
-        const copy = createTable()
-        for (const [key, row] of tables.get(from)?.rows ?? []) copy.rows.set(key, row)
-        running.atCommit(() => void tables.set(kept, copy))
-        return written(copy.rows.size)
-      }
-    }),
+    {
+      ...textual(/create table "\w+"\."kept_\w+"\s+as/, text => {
+        const kept = placeIn(text, new RegExp(`create table ${placed.source}`))
+        const from = placeIn(text, new RegExp(`from ${placed.source}`))
+        return (_, running) => {
+          look(running)
+          const copy = createTable()
+          for (const [key, row] of rowsIn(from, running)) copy.rows.set(key, row)
+          running.atCommit(() => void tables.set(kept, copy))
+          return written(copy.rows.size)
+        }
+      }),
+      locks: true,
+    },
     textual(/with differing as/, text => {
       const kept = placeIn(text, new RegExp(`from ${placed.source} kept`))
       const fresh = kept.replace('.kept_', '.')
