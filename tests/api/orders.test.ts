@@ -39,7 +39,10 @@ describe('an order from the cart', () => {
     const { body } = await newOrder(ada, id, 2)
     const path = `/products/${id}`
     const changed = await shop.admin.client.patch(path, { name: 'Pot', price: gbp(1) })
-    const order = await ada.client.get(`/orders/${body.orderId}`, { after: changed.body.position })
+    const after = changed.body.position
+    // The order is looked at once the catalogue shows the new price.
+    expect((await shop.anyone.get(path, { after })).body.price).toEqual(gbp(1))
+    const order = await ada.client.get(`/orders/${body.orderId}`, { after })
     expect(order.body.lines).toMatchObject([
       { name: 'Teapot', unitPrice: gbp(999), quantity: 2, total: gbp(1_998) },
     ])

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { execute, systemEnvelope } from '../../src/commands/command.ts'
 import { revokeRole } from '../../src/commands/customer.ts'
+import { within } from '../../src/kit/within.ts'
 import {
   type Follower,
   followEvents,
@@ -164,7 +165,9 @@ describe('a connection ends', () => {
     socket.say({ subscribe: 'orders:all' })
     const input = { customerId: support.id, role: 'support' as const }
     await execute(shop.back.shop, revokeRole, input, systemEnvelope('test', new Date()))
-    expect([await socket.closed, await socket.why]).toEqual([4401, 'roles have changed'])
+    const ended = Promise.all([socket.closed, socket.why])
+    const why = await within(15_000, 'the end of the connection', ended)
+    expect(why).toEqual([4401, 'roles have changed'])
     stays.say({ type: 'ping' })
     await stays.hears('the pong', ({ type }) => type === 'pong')
   }, 30_000)

@@ -187,9 +187,11 @@ describe('npm run payments -- reconcile', () => {
     const other = await ordered()
     await pay(paid.orderId)
     await pay(other.orderId)
+    const back = { amount: gbp(25), reason: 'A scratch' }
+    await shop.admin.client.post(`/orders/${other.orderId}/refunds`, back)
     const before = await compared()
     expect(before).toMatchObject({ code: 0, found: { differences: [] } })
-    expect(before.found.charges).toBeGreaterThan(5)
+    expect(before.found.charges).toBeGreaterThanOrEqual(2)
 
     const orderId = randomUUID()
     const paymentId = randomUUID()

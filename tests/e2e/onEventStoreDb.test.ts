@@ -37,6 +37,8 @@ describe('a shop whose log is in EventStoreDB', () => {
     expect(await order(placed.body.id, shipped.body.position)).toMatchObject({ status: 'shipped' })
     const late = await person.client.post('/cart/items', { productId: product, quantity: 1 })
     expectProblem(late, 409, 'stock/insufficient')
+    const types = stub.log.records.map(({ type }) => type)
+    expect(types).toEqual(expect.arrayContaining(['OrderPlaced', 'OrderPaid', 'OrderShipped']))
   })
 
   it('sells the last piece once', async () => {

@@ -7,7 +7,14 @@ import {
   randomBytes,
   randomUUID,
 } from 'node:crypto'
-import { decodeProtectedHeader, type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose'
+import {
+  createLocalJWKSet,
+  decodeProtectedHeader,
+  type JWTHeaderParameters,
+  type JWTPayload,
+  jwtVerify,
+  SignJWT,
+} from 'jose'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Tokens } from '../../src/commands/accountPorts.ts'
 import { createTokens } from '../../src/infra/tokens.ts'
@@ -28,14 +35,15 @@ let key: { kid: string; privateKey: KeyObject; x: string }
 beforeAll(async () => {
   lodge = await openLodge()
   tokens = createTokens(lodge.pool, lodge.secrets, options)
-  const published = (await tokens.jwks()).keys[0]
+  await tokens.jwks()
   const { rows } = await lodge.pool.query<{ kid: string; sealed_private_key: string }>(
     'select kid, sealed_private_key from shop.signing_keys',
   )
   const { kid = '', sealed_private_key: sealed = '' } = rows[0] ?? {}
   const der = Buffer.from(lodge.secrets.open('signing-keys', sealed, kid), 'base64url')
   const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-  key = { kid, privateKey, x: published?.x ?? '' }
+  const { x = '' } = createPublicKey(privateKey).export({ format: 'jwk' })
+  key = { kid, privateKey, x }
 })
 afterAll(() => lodge.close())
 
@@ -113,6 +121,9 @@ describe('an access token', () => {
     expect(keys).toEqual([
       { kty: 'OKP', crv: 'Ed25519', x: key.x, kid: key.kid, alg: 'EdDSA', use: 'sig' },
     ])
+    const jwt = await tokens.issueAccess(claims)
+    const { payload } = await jwtVerify(jwt, createLocalJWKSet({ keys }))
+    expect(payload.sub).toBe(claims.customerId)
   })
 })
 

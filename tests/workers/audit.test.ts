@@ -137,17 +137,13 @@ const temporaryFiles = async () =>
 
 describe('in the log the auditor finds', () => {
   it.each<[string, () => Promise<RecordedEvent[]> | RecordedEvent[], RegExp]>([
-    [
-      'a gap in a stream',
-      () => log.filter(each => each.type !== 'PaymentRequested'),
-      /no gap: OrderPaid \(order-.*\) comes where 3 is due/,
-    ],
+    ['a gap in a stream', () => log.filter(each => each.type !== 'PaymentRequested'), /gapless/],
     [
       'an event that is there twice',
       () => changed('OrderShipped', () => ({ id: log[0]?.id ?? '' })),
-      /in the log once: OrderShipped .* has the id of/,
+      /twice/,
     ],
-    ['positions out of order', () => log.toReversed(), /positions rise: /],
+    ['positions out of order', () => log.toReversed(), /unique and in order/],
     [
       'an event of an unknown type',
       () => changed('OrderShipped', () => ({ type: 'OrderLost' })),
@@ -171,7 +167,7 @@ describe('in the log the auditor finds', () => {
           type: 'OrderDelivered',
           data: { orderId: ids.pending },
         }),
-      /legal steps: OrderDelivered .* from pending to delivered/,
+      /moves it from pending to delivered/,
     ],
     [
       'a step taken twice',
@@ -180,12 +176,12 @@ describe('in the log the auditor finds', () => {
           type: 'OrderShipped',
           data: { orderId: ids.shipped, tracking: null },
         }),
-      /legal steps: OrderShipped .* from shipped to shipped/,
+      /moves it from shipped to shipped/,
     ],
     [
       'an order that was never submitted',
       () => withEvent(`order-${productId}`, { type: 'OrderPlaced', data: { orderId: productId } }),
-      /begin with their submission: OrderPlaced .* has none before it/,
+      /before its submission/,
     ],
     [
       'an order that stays submitted',
@@ -199,7 +195,7 @@ describe('in the log the auditor finds', () => {
           type: 'OrderPaid',
           data: { orderId: ids.paid, ...payment(), amount: gbp(850) },
         }),
-      /each step once: OrderPaid .* comes after OrderPaid/,
+      /pays it again/,
     ],
     [
       'a payment of another amount',
@@ -213,12 +209,12 @@ describe('in the log the auditor finds', () => {
           type: 'OrderRefunded',
           data: { orderId: ids.paid, refundId: randomUUID(), amount: gbp(851), reason: 'x' },
         }),
-      /money is conserved: OrderRefunded .* makes it 851 paid back of 850/,
+      /brings refunds to 851 of 850/,
     ],
     [
       'a cart that was not emptied',
       () => renumbered(log.filter(each => each.type !== 'CartCheckedOut')),
-      /Order .* is pending, and its cart .* still has what it bought/,
+      /which still has it/,
     ],
     [
       'a cart emptied twice',
@@ -226,7 +222,7 @@ describe('in the log the auditor finds', () => {
         const event = log.find(each => each.type === 'CartCheckedOut')
         return event ? [...log, event] : log
       },
-      /emptied once an order: CartCheckedOut .* comes after CartCheckedOut/,
+      /checked out twice/,
     ],
     [
       'stock below zero',
@@ -244,7 +240,7 @@ describe('in the log the auditor finds', () => {
           type: 'StockReserved',
           data: { productId, orderId: randomUUID(), quantity: 1_000 },
         }),
-      /promised twice: StockReserved .* leaves/,
+      /oversold.* leaves/,
     ],
     [
       'pieces reserved twice',
@@ -253,7 +249,7 @@ describe('in the log the auditor finds', () => {
           type: 'StockReserved',
           data: { productId, orderId: ids.paid, quantity: 2 },
         }),
-      /StockReserved .* keeps pieces again for order/,
+      /reserves again/,
     ],
     [
       'a reservation settled twice',
@@ -262,17 +258,17 @@ describe('in the log the auditor finds', () => {
           type: 'ReservationCommitted',
           data: { productId, orderId: ids.shipped, quantity: 2 },
         }),
-      /ReservationCommitted .* settles 2 where 0 are kept for order/,
+      /settles 2 of 0/,
     ],
     [
       'an orphaned reservation',
       () => without(ids.cancelled, 'ReservationReleased'),
-      /open orders only: Product .* keeps 2 for order .*, which is cancelled/,
+      /which wants 0/,
     ],
     [
       'an order without its reservation',
       () => without(ids.paid, 'StockReserved'),
-      /what is ordered is kept: Nothing of product .*, which is paid/,
+      /nothing reserved/,
     ],
   ])('%s', async (_, plant, finding) => {
     const events = await plant()

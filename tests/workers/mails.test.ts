@@ -1,6 +1,7 @@
 // Mails about orders: one an event and template, to the right person, whatever breaks on the way.
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
+import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/command.ts'
@@ -176,8 +177,16 @@ describe('when Redis forgets everything', () => {
       numbers.push((await newOrder(person, productId)).body.orderNumber)
       if (order % 3 === 0) await redis.flushdb()
     }
+    await atRest(shop.back, 12_000)
+    // The job of another one still waits when it is lost.
+    const queue = new Queue('mails', { connection: redis })
+    await queue.pause()
+    numbers.push((await newOrder(person, productId)).body.orderNumber)
+    await waitFor('its job', async () => (await queue.count()) > 0)
+    await redis.flushdb()
+    await queue.close()
     redis.disconnect()
-    await atRest(shop.back)
+    await atRest(shop.back, 12_000)
     for (const number of numbers) {
       const mails = await mailsAbout(number)
       expect(mails.length).toBeGreaterThanOrEqual(1)
