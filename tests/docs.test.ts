@@ -6,6 +6,7 @@ import { outOfDate } from './mutants/check.ts'
 import { everyGuard } from './mutants/lists/index.ts'
 import { mutants } from './mutants/mutants.ts'
 import { tableOf } from './mutants/table.ts'
+import { unprovable } from './mutants/unprovable.ts'
 import { project, readFiles } from './support/tidy/sources.ts'
 
 const read = (path: string) => readFile(join(project, path), 'utf8')
@@ -87,6 +88,20 @@ describe('docs/features.md', () => {
     const proofs = rows.filter(({ proof }) => proof !== '–').flatMap(row => proofsOf(row.proof))
     expect(proofs.length).toBeGreaterThan(200)
     expect((await Promise.all(proofs.map(missingProof))).flat()).toEqual([])
+  })
+
+  it('names tests of which each was seen to fail: a mutant takes out what it proves', () => {
+    const idOf = ({ path, name = '' }: { path: string; name: string | undefined }) =>
+      `${path} › ${name}`
+    const tried = new Set([
+      ...everyGuard.map(({ test, named }) => `${test} › ${named}`),
+      ...unprovable.map(({ test, named }) => `${test} › ${named}`),
+    ])
+    const named = rows.filter(({ proof }) => proof !== '–').flatMap(row => proofsOf(row.proof))
+    expect(named.map(idOf).filter(proof => !tried.has(proof))).toEqual([])
+    const stillNamed = new Set(named.map(idOf))
+    const idle = unprovable.filter(each => !stillNamed.has(`${each.test} › ${each.named}`))
+    expect(idle).toEqual([])
   })
 
   it('names commands that package.json has', () => {

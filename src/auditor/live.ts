@@ -8,15 +8,12 @@ export function liveChecks(book: OrderBook, report: Report): Check {
   const due: LogEvent[] = []
   return {
     see(event) {
-      if (event.source !== undefined) return
       if (told.has(event.type) && event.stream.startsWith('order-')) due.push(event)
     },
-    examined: () => ({}),
-    conclude({ live = [], isAtRest, unreadable }) {
-      const readable = due.filter(({ stream }) => unreadable?.has(stream) !== true)
+    conclude({ live = [], isAtRest }) {
       for (const follower of live) {
         heard(follower, book, report)
-        if (isAtRest) missed(follower, { book, due: readable }, report)
+        if (isAtRest) missed(follower, { book, due }, report)
       }
     },
   }

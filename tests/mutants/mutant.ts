@@ -15,6 +15,8 @@ export interface Mutant extends Change {
   promise: string
   /** Further places, where one alone takes nothing out. */
   also?: readonly Change[]
+  /** For sources that a test reads as text: see `needsCopy`. */
+  inCopy?: true
 }
 
 /** A mutant that a test of the suite claims to notice. */
@@ -23,4 +25,19 @@ export interface TestedMutant extends Mutant {
   test: string
   /** A test in it, or a part of its name, as its source spells it; `%s` stands for any text. */
   named: string
+  /** Its test takes a browser, or most of a minute: `--quick` leaves it out. */
+  slow?: true
+}
+
+const loaded = /^(src|scripts|migrations)\//
+
+/**
+ * Whether a mutant is tried in a copy of the project, with the change on the disk: for what tests
+ * and tools read by themselves, such as the console, package.json and docker-compose.yml. What
+ * Node loads is changed in memory.
+ */
+export function needsCopy({ file, also = [], inCopy }: Mutant): boolean {
+  return (
+    inCopy === true || ![file, ...also.map(change => change.file)].every(name => loaded.test(name))
+  )
 }

@@ -1,23 +1,25 @@
 // npm run test:mutants: takes guards and features out, one at a time, and says which test notices.
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { startTestServers, type TestServers } from '../support/servers.ts'
+import { startTestServers } from '../support/servers.ts'
 import { outOfDate } from './check.ts'
 import { everyGuard } from './lists/index.ts'
 import type { TestedMutant } from './mutant.ts'
 import { tableOf } from './table.ts'
-import { tryMutant, type Verdict } from './tryMutant.ts'
+import { type On, tryMutant, type Verdict } from './tryMutant.ts'
 
 const usage = `Usage: npm run test:mutants                    all ${everyGuard.length} of them
        npm run test:mutants -- --only NAME    those whose name, file or test contains NAME
 
   --only NAME  may be given more than once
+  --quick      leaves out those whose test takes a browser, or most of a minute
   --jobs N     as many at a time (default: half the cores, ${defaultJobs()} here)
   --list       names and promises, without running anything
   --docs       prints the table of docs/mutations.md, without running anything
   -h, --help   shows this
 
-A mutant is the program with one guard or feature taken out, in memory alone: no file is changed.
+A mutant is the program with one guard or feature taken out, in memory or in a temporary copy of
+the project: no file of the project is changed.
 The test that claims to prove it is run and has to fail. Each run has servers of its own.
 
 Exit codes: 0 each mutant was noticed, 1 one survived or an entry is out of date, 2 wrong usage.`
@@ -30,7 +32,7 @@ process.exitCode = await main().catch((error: unknown) => {
 async function main(): Promise<number> {
   const { values } = readArguments()
   if (values.help) return say(usage, 0)
-  const chosen = choose(values.only ?? [])
+  const chosen = choose(values.only ?? []).filter(({ slow }) => !(values.quick && slow))
   if (values.docs) return say(tableOf(everyGuard), 0)
   if (values.list) return say(chosen.map(one => `${one.name}: ${one.promise}`).join('\n'), 0)
   const stale = await outOfDate(chosen)
@@ -45,6 +47,7 @@ function readArguments() {
   const { values } = parseArgs({
     options: {
       only: { type: 'string', multiple: true },
+      quick: { type: 'boolean' },
       jobs: { type: 'string' },
       list: { type: 'boolean' },
       docs: { type: 'boolean' },
@@ -71,10 +74,10 @@ async function tryAll(chosen: readonly TestedMutant[], jobs: number): Promise<Ve
   const queue = [...chosen.entries()]
   const verdicts: Verdict[] = []
   const signal = whenStopped()
-  const work = async (servers: TestServers) => {
+  const work = async (on: On) => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [place, mutant] = next
-      const verdict = await tryMutant(mutant, { servers, signal })
+      const verdict = await tryMutant(mutant, on)
       if (signal.aborted) return
       verdicts[place] = verdict
       const done = verdicts.filter(Boolean).length
@@ -86,7 +89,8 @@ async function tryAll(chosen: readonly TestedMutant[], jobs: number): Promise<Ve
   await Promise.all(
     Array.from({ length: Math.min(jobs, chosen.length) }, async () => {
       const servers = await startTestServers({ PATH: process.env.PATH })
-      await work(servers).finally(servers.stop)
+      const on: On = { servers, signal }
+      await work(on).finally(() => Promise.all([servers.stop(), on.copy?.remove()]))
     }),
   )
   if (signal.aborted) throw new Error(`stopped after ${verdicts.filter(Boolean).length} mutants`)

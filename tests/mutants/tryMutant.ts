@@ -8,7 +8,8 @@ import { Redis } from 'ioredis'
 import type { TestServers } from '../support/servers.ts'
 import { mutantEnvironment } from './active.ts'
 import { changesOf, project } from './applyMutant.ts'
-import type { TestedMutant } from './mutant.ts'
+import { type Copy, copyProject } from './copy.ts'
+import { needsCopy, type TestedMutant } from './mutant.ts'
 
 export interface Verdict {
   mutant: TestedMutant
@@ -18,10 +19,12 @@ export interface Verdict {
   seconds: number
 }
 
-interface On {
+export interface On {
   servers: TestServers
   /** Ends the run at once. */
   signal: AbortSignal
+  /** Made for the first mutant that needs it; whoever has begun the runs removes it. */
+  copy?: Copy
 }
 
 /** What vitest says of a test file in JSON, as far as it is of interest. */
@@ -52,9 +55,14 @@ export async function tryMutant(mutant: TestedMutant, on: On): Promise<Verdict> 
 async function run(mutant: TestedMutant, directory: string, on: On) {
   const seenFile = join(directory, 'seen')
   const reportFile = join(directory, 'report.json')
-  const output = await vitestWith(mutant, { seenFile, reportFile }, on)
+  const env = mutantEnvironment(mutant.name, seenFile)
+  const isCopied = needsCopy(mutant)
+  const output = isCopied
+    ? await runInCopy(mutant, reportFile, on)
+    : await runVitest(mutant, { cwd: project, env, reportFile }, on)
   const seen = await readFile(seenFile, 'utf8').catch(() => '')
-  const missing = changesOf(mutant).filter(({ file }) => !seen.includes(`${file}\n`))
+  const unseen = changesOf(mutant).filter(({ file }) => !seen.includes(`${file}\n`))
+  const missing = isCopied ? [] : unseen
   const report = await readFile(reportFile, 'utf8').catch(() => undefined)
   if (report === undefined) return lost(`vitest said nothing: ${output.slice(-2_000)}`)
   if (missing[0] !== undefined) return lost(`the test never loads ${missing[0].file}`)
@@ -78,19 +86,35 @@ function judged({ named }: TestedMutant, { testResults }: Report) {
   return lost(passed.length === 0 ? `no test is called: ${named}` : 'survived')
 }
 
-async function vitestWith(
+async function runInCopy(mutant: TestedMutant, reportFile: string, on: On): Promise<string> {
+  on.copy ??= await copyProject()
+  const restore = await on.copy.change(mutant)
+  try {
+    return await runVitest(mutant, { cwd: on.copy.directory, env: {}, reportFile }, on)
+  } finally {
+    await restore()
+  }
+}
+
+interface Running {
+  cwd: string
+  env: Record<string, string>
+  reportFile: string
+}
+
+async function runVitest(
   mutant: TestedMutant,
-  { seenFile, reportFile }: { seenFile: string; reportFile: string },
+  { cwd, env, reportFile }: Running,
   { servers: { databaseUrl, redisUrl }, signal }: On,
 ): Promise<string> {
   const reporting = ['--reporter=json', `--outputFile=${reportFile}`]
   const named = ['--testNamePattern', patternOf(mutant.named)]
   const args = ['run', mutant.test, ...named, '--bail=1', ...reporting]
   const child = spawn(process.execPath, [vitest, ...args], {
-    cwd: project,
+    cwd,
     env: {
       ...process.env,
-      ...mutantEnvironment(mutant.name, seenFile),
+      ...env,
       TEST_DATABASE_URL: databaseUrl,
       TEST_REDIS_URL: redisUrl,
     },

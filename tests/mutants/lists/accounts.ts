@@ -197,7 +197,7 @@ export const accountGuards: readonly TestedMutant[] = [
     find: '  limitPasswordTries(app, context, policies)\n',
     replace: '',
     test: 'tests/security/rateLimits.test.ts',
-    named: 'ends after a few',
+    named: 'ends after a few on one account from one address, and nobody is locked out',
   },
   {
     name: 'rate-limits',

@@ -8,6 +8,11 @@ import { integrityGuards } from './integrity.ts'
 import { mendedBeliefs } from './mendedBelief.ts'
 import { mendedRules } from './mendedRules.ts'
 import { moneyGuards } from './money.ts'
+import { provenOfApi } from './provenApi.ts'
+import { provenOfCatalogue } from './provenCatalogue.ts'
+import { provenOfOperations } from './provenOperations.ts'
+import { provenOfOrders } from './provenOrders.ts'
+import { provenOfPeople } from './provenPeople.ts'
 import { readingGuards } from './reading.ts'
 import { smallFeatures } from './smallFeatures.ts'
 import { writingGuards } from './writing.ts'
@@ -15,6 +20,11 @@ import { writingGuards } from './writing.ts'
 export const everyGuard: readonly TestedMutant[] = [
   ...featuresTakenOut,
   ...smallFeatures,
+  ...provenOfPeople,
+  ...provenOfCatalogue,
+  ...provenOfOrders,
+  ...provenOfApi,
+  ...provenOfOperations,
   ...writingGuards,
   ...readingGuards,
   ...accountGuards,

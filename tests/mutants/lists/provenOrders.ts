@@ -1,0 +1,425 @@
+// What docs/features.md promises of orders, stock and money, each taken out.
+import type { Change, TestedMutant } from '../mutant.ts'
+
+const orders = { test: 'tests/api/orders.test.ts' }
+const payments = { test: 'tests/api/payments.test.ts' }
+const known = { test: 'tests/api/knownDefects.test.ts' }
+const keys = { test: 'tests/api/idempotency.test.ts' }
+const stripe = { test: 'tests/api/stripe.test.ts' }
+const stripeDesk = { file: 'src/infra/stripePayments.ts' }
+const decisions = { file: 'src/domain/orderDecisions.ts' }
+const states = { file: 'src/domain/orderStates.ts', test: 'tests/domain/orderStates.test.ts' }
+const oversold: Change = {
+  file: 'src/domain/stock.ts',
+  find: '  if (free < input.quantity) {\n',
+  replace: '  if (state.onHand < input.quantity) {\n',
+}
+const lateForgotten: Change = {
+  file: 'src/commands/advanceOrder.ts',
+  find: '  if (await settleLate(at)) return { goesOn: true }\n',
+  replace: '',
+}
+/** Workers finish only orders that are not placed yet. */
+const paymentsLeftOpen: Change = {
+  file: 'src/workers/orderProcesses.ts',
+  find: "where (submitted or paying or refund_due or cart_open or settling or open_money <> '{}')",
+  replace: 'where submitted',
+}
+
+export const provenOfOrders: readonly TestedMutant[] = [
+  {
+    ...orders,
+    name: 'orders-by-status',
+    promise: 'the staff finds orders by their status',
+    file: 'src/projections/orderQueries.ts',
+    find: '  if (status !== undefined) query = query.where(isInStatus(status))\n',
+    replace: '',
+    named: 'sees everybody’s orders, by status, customer and time',
+  },
+  {
+    ...orders,
+    name: 'inline-order-leaves-cart',
+    promise: 'an order with items of its own leaves the cart alone',
+    file: 'src/commands/placeOrder.ts',
+    find: 'cartId: input.items === undefined ? customerId : null,',
+    replace: 'cartId: customerId,',
+    named: 'leaves the cart alone',
+    also: [
+      {
+        file: 'src/domain/cart.ts',
+        find: '  if (!isDone && !hasPieces(state, lines)) {\n',
+        replace: '  if (isDone && !hasPieces(state, lines)) {\n',
+      },
+      {
+        file: 'src/domain/cart.ts',
+        find: 'lines: without(state.lines, event.data.lines),',
+        replace: 'lines: without(state.lines, state.lines),',
+      },
+    ],
+  },
+  {
+    ...orders,
+    name: 'steps-by-role',
+    promise: 'each role moves orders by the steps that are its own',
+    file: 'src/commands/order.ts',
+    find: 'refuseMisplaced(input) ?? refuseStep(envelope.actor, state, input.status)',
+    replace: 'refuseMisplaced(input)',
+    named: 'moves orders, as far as each role may',
+  },
+  {
+    ...orders,
+    ...decisions,
+    name: 'unpaid-not-shipped',
+    promise: 'an order that is not paid is not shipped',
+    find: "  if (!mayMove(state.status, 'shipped')) return illegal(state, 'shipped')\n",
+    replace: '',
+    named: 'goes only where the table lets it',
+  },
+  {
+    ...orders,
+    name: 'prices-of-its-day',
+    promise: 'an order shows the prices of its day, whatever products cost now',
+    file: 'src/projections/orderQueries.ts',
+    find: '    lines: row.lines,\n    charges',
+    replace: `    lines: await Promise.all(
+      row.lines.map(async line => {
+        const now = (await offersOf(db, [line.productId])).get(line.productId)
+        return { ...line, unitPrice: now?.price ?? line.unitPrice }
+      }),
+    ),
+    charges`,
+    named: 'keeps the prices and names of its day',
+  },
+  {
+    ...orders,
+    ...decisions,
+    name: 'delivery-of-paid-orders',
+    promise: 'where an order goes can be changed until it is shipped, also once it is paid',
+    find: "  if (state.status !== 'pending' && state.status !== 'paid') {\n    return reject(",
+    replace: "  if (state.status !== 'pending') {\n    return reject(",
+    named: 'change until the order is shipped',
+  },
+  {
+    ...orders,
+    ...decisions,
+    name: 'cancelled-paid-back',
+    promise: 'who cancels a paid order gets the money back',
+    find: '  const owed = refundable(state)\n',
+    replace: '  const owed = 0\n',
+    named: 'ends with its stock and money back when it is cancelled',
+  },
+  {
+    ...orders,
+    name: 'declined-card-not-the-end',
+    promise: 'an order can be paid with another card after one was declined',
+    file: 'src/domain/order.ts',
+    find: "    case 'PaymentFailed':\n      return closed(state, event.data.paymentId)\n",
+    replace:
+      "    case 'PaymentFailed':\n" +
+      "      return { ...state, status: 'cancelled', openPayment: null }\n",
+    named: 'goes on after a card that was declined',
+  },
+  {
+    ...orders,
+    name: 'orders-on-old-versions',
+    promise: 'an order is not changed by whoever has not seen its last change',
+    file: 'src/commands/plan.ts',
+    find: 'if (expectedRevision !== undefined && expectedRevision !== revision) {',
+    replace: 'if (expectedRevision !== undefined && expectedRevision > revision) {',
+    named: 'are not changed on a revision that is gone',
+  },
+  {
+    ...keys,
+    name: 'keys-are-commands',
+    promise: 'a request that is sent again with its key is carried out once',
+    file: 'src/api/requests.ts',
+    find: "key === undefined ? ownId(request) : idOf('key', caller, route, key)",
+    replace: 'ownId(request)',
+    named: 'pay once',
+  },
+  {
+    ...keys,
+    ...decisions,
+    name: 'paid-once',
+    promise: 'an order is paid once, however many pay it at once',
+    find:
+      '  if (state.openPayment !== null) return paymentInProgress()\n' +
+      "  if (state.status !== 'pending') return illegal(state, 'paid')\n",
+    replace: '',
+    named: 'with keys of their own pay once, too',
+  },
+  {
+    ...keys,
+    name: 'registered-again',
+    promise: 'who registers again with the same key is signed in to the same account',
+    file: 'src/commands/accounts.ts',
+    find: '  if (account === undefined) return undefined\n  const { customerId } = account\n',
+    replace: "  if (account?.username !== '') return undefined\n  const { customerId } = account\n",
+    named: 'signs in to the account of the first time, with a session of its own',
+  },
+  {
+    ...keys,
+    name: 'one-cart-a-key',
+    promise: 'a guest whose first item is sent again has one cart',
+    file: 'src/api/guestCart.ts',
+    find: "retryOf(context, request, 'cart') ?? randomBytes(32)",
+    replace: 'randomBytes(32)',
+    named: 'with the same key has one cart, and is told its token each time',
+  },
+  {
+    ...known,
+    name: 'whole-minor-units',
+    promise: 'there are no fractions of a cent',
+    file: 'src/domain/types.ts',
+    find: '  { amount: Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 }), currency',
+    replace: '  { amount: Type.Number({ minimum: 0, maximum: 9_007_199_254_740_991 }), currency',
+    named: 'totals with fractions of a cent: there are none to begin with',
+  },
+  {
+    ...known,
+    ...oversold,
+    name: 'one-unit-twice',
+    promise: 'of two orders for one unit one gets it',
+    named: 'two orders for one unit: one gets it',
+  },
+  {
+    ...oversold,
+    name: 'last-unit-among-many',
+    promise: 'the last piece goes to one of 64 who ask at once',
+    test: 'tests/crash/lastUnit.test.ts',
+    named: 'goes to one of 64 who ask at once, 5 times',
+  },
+  {
+    ...known,
+    name: 'unpaid-stock-freed',
+    promise: 'pieces of an order that was not paid in time go to whoever asks next',
+    file: 'src/commands/freeStock.ts',
+    find: '  if (free >= wanted || state.reservedTotal === 0) return free\n',
+    replace: '  if (free >= 0) return free\n',
+    named: 'an unpaid order that holds stock for ever: others get it once its time is over',
+  },
+  {
+    ...known,
+    name: 'total-stays',
+    promise: 'what is charged for an order is what it came to when it was placed',
+    file: 'src/commands/order.ts',
+    find: "    const paymentId = derivedId(envelope.commandId, 'payment')\n    const request",
+    replace: `    const paymentId = derivedId(envelope.commandId, 'payment')
+    const { state: now } = await shop.orders.load(orderId)
+    for (const line of now.lines) {
+      const { state: product } = await shop.products.load(line.productId)
+      now.total.amount = product.price.amount * line.quantity
+    }
+    const request`,
+    named: 'an order total that changes when the catalogue does: it stays, and is charged',
+  },
+  {
+    ...known,
+    name: 'lines-summed',
+    promise: 'the lines of a product need their sum to be there',
+    file: 'src/commands/placeOrder.ts',
+    find: '    [...demand({ lines })].map(async ([productId, wanted]) => {\n',
+    replace: '    lines.map(async ({ productId, quantity: wanted }) => {\n',
+    named: 'the same product in several lines: their sum is what has to be there',
+  },
+  {
+    ...known,
+    ...lateForgotten,
+    name: 'late-money-settled',
+    promise: 'money that comes for an expired order pays it or goes back',
+    named: 'paid but no order: what comes for an expired order pays it or goes back',
+  },
+  {
+    ...known,
+    ...decisions,
+    name: 'refunds-bounded',
+    promise: 'no more is paid back than was paid',
+    find: 'if (amount.amount <= left.amount && amount.currency === left.currency) return undefined',
+    replace: 'if (amount.currency === left.currency) return undefined',
+    named: 'a refund above the capture by two concurrent calls: one of them is refused',
+    also: [
+      {
+        file: 'src/infra/simulatedPayments.ts',
+        find: 'p.amount_minor >= $3::bigint + (',
+        replace: '0 <= $3::bigint + (',
+      },
+    ],
+  },
+  {
+    ...payments,
+    ...lateForgotten,
+    name: 'late-answer-paid-back',
+    promise: 'a payment that is answered too late is paid back when the goods are gone',
+    named: 'that answers after expiry is paid back when they are gone',
+  },
+  {
+    ...payments,
+    name: 'partly-refunded',
+    promise: 'a refund of a part leaves the order as it is',
+    file: 'src/domain/order.ts',
+    find: "const whole = refunded >= state.captured && state.status !== 'cancelled'",
+    replace: "const whole = state.status !== 'cancelled'",
+    named: 'of a part leaves the order as it is, of the rest ends it with its stock back',
+  },
+  {
+    ...payments,
+    ...paymentsLeftOpen,
+    name: 'open-payments-finished',
+    promise: 'a worker finishes a payment whose answer did not come',
+    named: 'that does not answer leaves the payment open, and the worker finishes it',
+  },
+  {
+    ...payments,
+    ...paymentsLeftOpen,
+    name: 'announced-refunds-finished',
+    promise: 'a worker finishes a refund that was announced when a process died',
+    named: 'that was announced when a process died is finished by a worker',
+  },
+  {
+    ...payments,
+    name: 'strangers-money-noted',
+    promise: 'a callback about nothing of ours is recorded, not dropped',
+    file: 'src/infra/paymentCallbacks.ts',
+    find: '      await rows(pool, conclude, [provider, callbackId, ...concluded(acted)])\n',
+    replace: '',
+    named: 'about nothing of ours is recorded, not dropped',
+  },
+  {
+    name: 'told-refunds-once',
+    promise: 'a refund that the provider tells of many times is booked once',
+    file: 'src/domain/providerMoney.ts',
+    find: '  if (state.refunds.includes(refundId)) return []\n  const left',
+    replace: '  const left',
+    test: 'tests/api/providerMoney.test.ts',
+    named: 'is booked once when two API processes are told three times each at once',
+    also: [
+      {
+        file: 'src/domain/providerMoney.ts',
+        find: '  if (amount.amount > left.amount) {\n    const detail = `Only',
+        replace: '  if (amount.amount > 2 * left.amount + 9_999) {\n    const detail = `Only',
+      },
+      {
+        file: 'src/commands/paymentCallback.ts',
+        find: "    commandId: idOf('provider-refund', provider, reference, word),\n",
+        replace:
+          "    commandId: idOf('provider-refund', reference, word, String(Math.random())),\n",
+      },
+    ],
+  },
+  {
+    ...stripe,
+    ...stripeDesk,
+    name: 'refunds-at-stripe',
+    promise: 'a refund is made at Stripe, and not only noted',
+    find: 'return refundAnswer(await stripe.refunds.create(values, { idempotencyKey: refundId }))',
+    replace: "return { status: 'refunded' }",
+    named: 'is paid at once, and paid back when it is refunded',
+  },
+  {
+    ...stripe,
+    name: 'stripe-tells-of-payments',
+    promise: 'an order is paid once Stripe says that the customer has acted',
+    file: 'src/infra/stripeReading.ts',
+    find: "    case 'payment_intent.succeeded':\n",
+    replace: "    case 'payment_intent.processing':\n",
+    named: 'is paid by the webhook once the customer has acted, however often it comes',
+  },
+  {
+    ...stripe,
+    ...paymentsLeftOpen,
+    name: 'lost-answers-of-stripe',
+    promise: 'a worker finishes a payment when the answer of Stripe was lost',
+    named: 'is finished by the worker when the answer was lost, with one charge',
+  },
+  {
+    ...stripe,
+    name: 'amounts-reconciled',
+    promise: 'npm run payments -- reconcile finds amounts that differ',
+    file: 'src/commands/reconciliation.ts',
+    find: 'if (isSameMoney(amount, entry.amount)) return []',
+    replace: 'if (isSameMoney(amount, amount)) return []',
+    named: 'finds what was planted, and nothing before',
+    slow: true,
+  },
+  {
+    ...stripe,
+    ...stripeDesk,
+    name: 'declined-at-stripe',
+    promise: 'a card that Stripe declines leaves the order open for another',
+    find: "    case 'canceled':\n    case 'requires_payment_method':\n",
+    replace: "    case 'canceled':\n",
+    named: 'stays open when the card is declined, and can be paid with another',
+  },
+  {
+    ...stripeDesk,
+    name: 'one-charge-a-payment',
+    promise: 'a payment is charged once, however often and at once it is asked for',
+    find: '{ idempotencyKey: paymentId },',
+    replace: '{},',
+    test: 'tests/infra/stripePayments.test.ts',
+    named: 'charges once for one payment, however often and at once it is asked',
+    also: [
+      {
+        ...stripeDesk,
+        find:
+          'const intent = kept === made.id ? made : await retrieve(desk, wanted.paymentId, ' +
+          'kept)',
+        replace: 'const intent = made',
+      },
+    ],
+  },
+  {
+    ...stripeDesk,
+    name: 'unanswered-is-not-declined',
+    promise: 'a payment that Stripe could not answer is open, not declined',
+    find: '    error instanceof errors.StripeAPIError ||\n',
+    replace: '',
+    test: 'tests/infra/stripePayments.test.ts',
+    named: 'is not known to have failed after %i',
+  },
+  {
+    ...states,
+    name: 'steps-that-are-taken',
+    promise: 'every step of the table of order states is one that orders take',
+    find: "  { from: 'pending', to: 'expired', who: ['system'] },\n",
+    replace:
+      "  { from: 'pending', to: 'expired', who: ['system'] },\n" +
+      "  { from: 'shipped', to: 'submitted', who: ['system'] },\n",
+    named: 'is every step of the table',
+  },
+  {
+    ...states,
+    name: 'steps-once',
+    promise: 'the table of order states says of each step once who may take it',
+    find: "  { from: 'shipped', to: 'delivered', who: ['warehouse', 'support', 'admin'] },\n",
+    replace:
+      "  { from: 'shipped', to: 'delivered', who: ['warehouse', 'support', 'admin'] },\n" +
+      "  { from: 'paid', to: 'shipped', who: ['customer'] },\n",
+    named: 'holds every step once',
+  },
+  {
+    name: 'states-of-then',
+    promise: 'auditors see an order as it was at each revision',
+    file: 'src/commands/timeTravel.ts',
+    find: "  const range = 'revision' in until ? { to: until.revision } : {}\n",
+    replace: '  const range = {}\n',
+    test: 'tests/api/auditLog.test.ts',
+    named: 'at each revision is what its events had made of it',
+    also: [
+      {
+        file: 'src/commands/timeTravel.ts',
+        find: '    if (!counts(until, event)) continue\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'mails-of-a-trace',
+    promise: 'auditors see the mails that a request has caused',
+    file: 'src/api/routes/auditLog.ts',
+    find: '        mailsOf(context.db, ids),\n',
+    replace: '        mailsOf(context.db, []),\n',
+    test: 'tests/api/auditLog.test.ts',
+    named: 'leads from one request to every event and mail that it has caused',
+  },
+]
