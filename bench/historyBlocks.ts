@@ -1,4 +1,5 @@
 // Repeats a block of events under other names, and writes it to the log as fast as that goes.
+import { orderNumberOf } from '../src/domain/orderNumbers.ts'
 import type { RecordedEvent } from '../src/eventstore/port.ts'
 import type { Pool } from '../src/infra/database.ts'
 
@@ -21,7 +22,10 @@ interface Row {
 const rowsAtOnce = 5_000
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 /** Streams that a repetition would begin anew under the same name. */
-const onceOnly = /^(customer|sku)-/
+const onceOnly = /^(customer|sku|orderNumbers)-/
+const orderNumber = /("orderNumber":")([\d-]+)"/
+/** More than a block has orders. */
+const numbersABlock = 100_000
 
 const insert = `
   insert into eventstore.events
@@ -67,7 +71,10 @@ interface Renaming {
 /** The same event of another order, product or cart; of a cart that is open already, its next. */
 function renamed(row: Row, { repeat, keep, lengths }: Renaming): Row[] {
   if (onceOnly.test(row.stream) || row.type === 'CartOpened') return []
-  const rename = (text: string) => text.replace(uuid, id => (keep.has(id) ? id : later(id, repeat)))
+  const rename = (text: string) =>
+    text
+      .replace(uuid, id => (keep.has(id) ? id : later(id, repeat)))
+      .replace(orderNumber, (_, before, number) => `${before}${laterNumber(number, repeat)}"`)
   const stream = rename(row.stream)
   const goesOn = stream === row.stream ? repeat * ((lengths.get(stream) ?? 1) - 1) : 0
   return [
@@ -86,6 +93,12 @@ function renamed(row: Row, { repeat, keep, lengths }: Renaming): Row[] {
 function later(id: string, repeat: number): string {
   const time = (Number.parseInt(id.slice(0, 8), 16) + repeat * 0x2000) % 0x1_0000_0000
   return `${time.toString(16).padStart(8, '0')}${id.slice(8)}`
+}
+
+/** A number of the repetition, with the check digit of its own. */
+function laterNumber(number: string, repeat: number): string {
+  const serial = Number(number.replace('-', '').slice(0, -1))
+  return orderNumberOf(serial + repeat * numbersABlock)
 }
 
 async function write(pool: Pool, after: number, rows: readonly Row[]): Promise<void> {

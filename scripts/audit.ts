@@ -9,11 +9,12 @@ import { main, Refusal, UsageError, withShop } from './withShop.ts'
 
 const usage = `Usage: npm run audit [-- --grace SECONDS]
 
-Checks the log against its signatures and seals, and what commands rest on beside it; replays it
-and checks that no stream has a gap, no event is doubled or unreadable, orders
-moved legally, stock was never oversold, reservations belong to open orders, money adds up, every
-mail went out once, and each projection equals one built anew. Changes nothing; the shop may be
-running or not. Time grows in proportion to the log and memory does not: a log of more than 50,000
+Checks the log against its signatures and seals, and what commands rest on beside it; shows the
+auditor, which shares no code with the shop, the log, the list of orders, the stock as it is shown,
+mails and webhooks, and names each promise that was broken, with the object and the events; and
+compares each projection with one built anew. Changes nothing; the shop may be running or not: what
+is due goes out meanwhile or waits for a worker, and is a finding only while nothing moves.
+Time grows in proportion to the log and memory does not: a log of more than 25,000
 events is divided into temporary files (in TMPDIR, at most twice its size, without personal text).
 
   --grace SECONDS   what changed in the last SECONDS may still be under way (default 30)
@@ -101,6 +102,9 @@ function report(results: readonly CheckResult[]): void {
   for (const { check, findings, count } of results) {
     for (const finding of findings) console.error(`${check}: ${finding}`)
     if (count > findings.length) console.error(`${check}: … and ${count - findings.length} more`)
+  }
+  for (const { check, notes = [] } of results) {
+    for (const note of notes) console.log(`${check}: ${note}`)
   }
   const total = results.reduce((sum, { count }) => sum + count, 0)
   console.log(total === 0 ? 'The books are in order.' : `${total} findings.`)

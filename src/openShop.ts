@@ -80,15 +80,18 @@ const cachedStreams = 2_000
 
 /**
  * Opens the shop that the settings describe, after bringing its database to the newest schema.
- * Throws when the database cannot be reached or would lose acknowledged writes.
+ * Throws when the database cannot be reached or would lose acknowledged writes. Only `npm run
+ * restore` opens one whose restore has not ended.
  */
 export async function openShop(
   config: Config,
   observing: Observing = unobserved,
+  isRestoring = false,
 ): Promise<OpenShop> {
   const secrets = createSecrets(config.secretKey)
   const seals = createEventSeals(secrets.key('event-seals'))
-  const { pool, eventStore, shopId, proof } = await openData(config, { secrets, seals }, observing)
+  const sealing = { secrets, seals, isRestoring }
+  const { pool, eventStore, shopId, proof } = await openData(config, sealing, observing)
   const { metrics } = observing
   const personKeys = createSeals(pool, secrets)
   const codec = createCodec(eventSchemas, personKeys, upcasters, createStreamOwners(eventStore))
@@ -140,7 +143,11 @@ interface Sealing {
 }
 
 /** Opens database and log, when the settings are the ones that belong to them. */
-async function openData(config: Config, { secrets, seals }: Sealing, observing: Observing) {
+async function openData(
+  config: Config,
+  { secrets, seals, isRestoring }: Sealing & { isRestoring: boolean },
+  observing: Observing,
+) {
   const { metrics, tracing, health } = observing
   const url = config.databaseUrl.reveal()
   const pool = createPool(url, { size: config.databasePoolSize, onFailure: health.failed })
@@ -152,7 +159,7 @@ async function openData(config: Config, { secrets, seals }: Sealing, observing: 
   const proof = proofOf(config, pool, { secrets, seals })
   let store: EventStore | undefined
   try {
-    await assertSettingsFit(pool, settings)
+    await assertSettingsFit(pool, settings, isRestoring)
     await migrate(url)
     await assertDurable(pool)
     await bindHashes(pool, secrets, proof.marks)

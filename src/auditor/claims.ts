@@ -1,86 +1,123 @@
 // Rules that span streams: a SKU and a category name belong to one, and no listed product is in a
-// category that is gone.
-import { type Check, type LogEvent, named, type Report, text } from './evidence.ts'
+// category that is gone. Each stream is folded to what it holds from when to when; then all that is
+// held under one name is compared, wherever it comes from.
+import { type Check, type LogEvent, named, type Report, type Scope, text } from './evidence.ts'
 
-interface Product {
-  sku: string
-  categoryId: string | null
-  isListed: boolean
+/** That somebody holds something, in the time of the log. */
+export interface Tenure {
+  /** `listed` is that a category is there, `in` that a product is in it. */
+  kind: 'sku' | 'name' | 'listed' | 'in'
+  /** The SKU, the name, or the id of the category. */
+  key: string
+  holder: string
+  from: number
+  until: number | null
+  /** The events at both ends. */
+  begins: string
+  ends: string
 }
 
-interface Category {
-  name: string
-  isListed: boolean
+const oneSku = 'a SKU belongs to one product'
+const oneName = 'a category name belongs to one category'
+const noLostCategory = 'a listed product is in no category that is gone'
+const oneHolder = 'a claim has one holder'
+
+type Keep = (tenure: Tenure) => void
+
+/** Hands out what products and categories hold; looks at single claims itself. */
+export function keepTenures(keep: Keep, report: Report, scope: Scope): Check {
+  return new Tenures(keep, report, scope)
 }
 
-export function claimChecks(report: Report): Check {
-  return new ClaimChecks(report)
-}
-
-class ClaimChecks implements Check {
+class Tenures implements Check {
+  readonly #keep: Keep
   readonly #report: Report
-  readonly #products = new Map<string, Product>()
-  readonly #categories = new Map<string, Category>()
+  readonly #scope: Scope
+  /** By kind and holder, what is held now. */
+  readonly #held = new Map<string, Tenure>()
+  /** By kind and holder, the command since which that is so. */
+  readonly #since = new Map<string, string>()
+  readonly #skus = new Map<string, string>()
+  readonly #categories = new Map<string, string>()
   readonly #claims = new Map<string, string | null>()
 
-  constructor(report: Report) {
+  constructor(keep: Keep, report: Report, scope: Scope) {
+    this.#keep = keep
     this.#report = report
+    this.#scope = scope
   }
 
   see(event: LogEvent): void {
+    if (!this.#scope.hasStream(event.stream)) return
     if (event.stream.startsWith('product-')) this.#seeProduct(event)
     if (event.stream.startsWith('category-')) this.#seeCategory(event)
     this.#seeClaim(event)
   }
 
-  #seeProduct(event: LogEvent): void {
-    const product = this.#products.get(event.stream.slice('product-'.length))
-    if (event.type === 'ProductCreated' || event.type === 'ProductRestored') this.#list(event)
-    else if (event.type === 'ProductDeleted' && product !== undefined) product.isListed = false
-    else if (product?.isListed && 'categoryId' in event.data) this.#list(event)
+  conclude(): void {
+    for (const tenure of this.#held.values()) this.#keep(tenure)
   }
 
-  #list(event: LogEvent): void {
+  examined(): Record<string, number> {
+    const products = this.#skus.size
+    return {
+      [oneSku]: products,
+      [noLostCategory]: products,
+      [oneName]: this.#categories.size,
+      [oneHolder]: this.#claims.size,
+    }
+  }
+
+  #seeProduct(event: LogEvent): void {
     const id = event.stream.slice('product-'.length)
-    const before = this.#products.get(id)
-    const sku = text(event, 'sku') || (before?.sku ?? '')
-    for (const [other, each] of this.#products) {
-      if (other === id || !each.isListed || each.sku !== sku) continue
-      const says = `${named(event)} gives ${sku} of ${other} to ${id}.`
-      this.#report('a SKU belongs to one product', says)
+    if (event.type === 'ProductDeleted') {
+      this.#end('sku', id, event)
+      this.#end('in', id, event)
     }
-    const isSaid = 'categoryId' in event.data
-    const categoryId = isSaid ? text(event, 'categoryId') || null : (before?.categoryId ?? null)
-    this.#products.set(id, { sku, categoryId, isListed: true })
-    if (categoryId !== null && this.#categories.get(categoryId)?.isListed !== true) {
-      const says = `${named(event)} puts it into category ${categoryId}, which is not there.`
-      this.#report('a listed product is in no category that is gone', says)
-    }
+    const isListed = this.#held.has(`sku ${id}`)
+    const isNew = event.type === 'ProductCreated' || event.type === 'ProductRestored'
+    if (!isNew && !isListed) return
+    if (event.type === 'ProductCreated') this.#skus.set(id, text(event, 'sku'))
+    if (isNew) this.#begin('sku', this.#skus.get(id) ?? '', event)
+    if ('categoryId' in event.data) this.#categories.set(`of ${id}`, text(event, 'categoryId'))
+    else if (!isNew) return
+    const category = this.#categories.get(`of ${id}`) ?? ''
+    if (this.#held.get(`in ${id}`)?.key === category) return
+    this.#end('in', id, event)
+    if (category !== '') this.#begin('in', category, event)
   }
 
   #seeCategory(event: LogEvent): void {
     const id = event.stream.slice('category-'.length)
-    if (event.type === 'CategoryDeleted') this.#delete(event, id)
+    if (event.type === 'CategoryDeleted') {
+      this.#end('name', id, event)
+      this.#end('listed', id, event)
+    }
     if (event.type !== 'CategoryCreated' && event.type !== 'CategoryChanged') return
     const before = this.#categories.get(id)
-    const name = text(event, 'name').trim().toLowerCase() || (before?.name ?? '')
-    const isOther = ([key, each]: [string, Category]) =>
-      key !== id && each.isListed && each.name === name
-    const [other] = [...this.#categories].find(isOther) ?? []
-    this.#categories.set(id, { name, isListed: true })
-    if (other === undefined) return
-    const says = `${named(event)} gives it the name of category ${other}.`
-    this.#report('a category name belongs to one category', says)
+    const name = text(event, 'name').trim().toLowerCase() || (before ?? '')
+    this.#categories.set(id, name)
+    if (!this.#held.has(`listed ${id}`)) this.#begin('listed', id, event)
+    if (before === name && this.#held.has(`name ${id}`)) return
+    this.#end('name', id, event)
+    this.#begin('name', name, event)
   }
 
-  #delete(event: LogEvent, id: string): void {
-    const category = this.#categories.get(id)
-    if (category !== undefined) category.isListed = false
-    for (const [productId, { categoryId, isListed }] of this.#products) {
-      if (categoryId !== id || !isListed) continue
-      const says = `${named(event)} leaves product ${productId} in it.`
-      this.#report('a listed product is in no category that is gone', says)
-    }
+  #begin(kind: Tenure['kind'], key: string, event: LogEvent): void {
+    const holder = event.stream.slice(event.stream.indexOf('-') + 1)
+    const times = { from: event.position, until: null, begins: named(event), ends: '' }
+    this.#end(kind, holder, event)
+    this.#held.set(`${kind} ${holder}`, { kind, key, holder, ...times })
+    this.#since.set(`${kind} ${holder}`, event.commandId)
+  }
+
+  #end(kind: Tenure['kind'], holder: string, event: LogEvent): void {
+    const held = this.#held.get(`${kind} ${holder}`)
+    if (held === undefined) return
+    this.#held.delete(`${kind} ${holder}`)
+    // What a command has written is there at once: nobody has seen what was between.
+    if (this.#since.get(`${kind} ${holder}`) === event.commandId) return
+    this.#keep({ ...held, until: event.position, ends: named(event) })
   }
 
   #seeClaim(event: LogEvent): void {
@@ -90,6 +127,47 @@ class ClaimChecks implements Check {
     const before = this.#claims.get(event.stream) ?? null
     this.#claims.set(event.stream, by)
     if (before === null || before === by) return
-    this.#report('a claim has one holder', `${named(event)} takes it from ${before}.`)
+    this.#report(oneHolder, `${named(event)} takes it from ${before}.`)
+  }
+}
+
+/** Compares all that is held under some keys. */
+export function claimChecks(tenures: Iterable<Tenure>, report: Report): void {
+  const byKey = Map.groupBy(tenures, ({ kind, key }) => `${namespaces[kind]} ${key}`)
+  for (const all of byKey.values()) {
+    const inOrder = all.toSorted((one, other) => one.from - other.from)
+    shared(inOrder, report)
+    lost(inOrder, report)
+  }
+}
+
+const namespaces = { sku: 'sku', name: 'name', listed: 'category', in: 'category' } as const
+
+/** What two hold at a time. */
+function shared(inOrder: readonly Tenure[], report: Report): void {
+  let holding: Tenure[] = []
+  for (const tenure of inOrder) {
+    const { kind, key, holder, from, begins } = tenure
+    if (kind !== 'sku' && kind !== 'name') continue
+    holding = holding.filter(({ until }) => until === null || until > from)
+    const other = holding.find(each => each.holder !== holder)
+    holding.push(tenure)
+    if (other === undefined) continue
+    if (kind === 'sku') report(oneSku, `${begins} gives ${key} of ${other.holder} to ${holder}.`)
+    else report(oneName, `${begins} gives it the name of category ${other.holder}.`)
+  }
+}
+
+/** Products in a category that is not there. */
+function lost(inOrder: readonly Tenure[], report: Report): void {
+  const listed = inOrder.filter(({ kind }) => kind === 'listed')
+  for (const { kind, key, holder, from, until, begins } of inOrder) {
+    if (kind !== 'in') continue
+    const there = listed.findLast(each => each.from < from)
+    if (there === undefined || (there.until !== null && there.until < from)) {
+      report(noLostCategory, `${begins} puts it into category ${key}, which is not there.`)
+    } else if (there.until !== null && (until === null || until > there.until)) {
+      report(noLostCategory, `${there.ends} leaves product ${holder} in it.`)
+    }
   }
 }

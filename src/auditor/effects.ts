@@ -1,6 +1,18 @@
 // What follows from an event happens once: its mail, its webhook, its place in the read models, its
 // message to who follows live.
-import { amount, type Check, type Evidence, type LogEvent, named, type Report } from './evidence.ts'
+import {
+  amount,
+  type Beside,
+  type Check,
+  type Delivery,
+  type Endpoint,
+  type LogEvent,
+  named,
+  type Place,
+  type Report,
+  type Scope,
+  text,
+} from './evidence.ts'
 import type { OrderBook } from './orders.ts'
 
 const templates: Readonly<Record<string, string>> = {
@@ -13,85 +25,164 @@ const templates: Readonly<Record<string, string>> = {
   OrderRefunded: 'order-refunded',
 }
 
-/** Events of orders that the shop's partners hear of. */
-const sent = new Set(Object.keys(templates))
+const oneMail = 'a mail is written once'
+const mailOfEvent = 'a mail has its event'
+const everyMail = 'no mail is forgotten'
+const oneWebhook = 'a webhook is sent once'
+const webhookOfEvent = 'a webhook has its event'
+const everyWebhook = 'no webhook is forgotten'
+const goesOut = 'what is queued goes out'
+const asShown = 'read models equal the log'
 
-export function effectChecks(book: OrderBook, report: Report): Check {
+/** Of whom a mail or a webhook is due to somebody; others are known by their places. */
+interface Effects {
+  due: ReadonlyMap<string, LogEvent>
+  /** Of orders of 0.00: an earlier release wrote about their payment, too. */
+  mayBeMailed: ReadonlySet<string>
+  events: ReadonlyMap<string, Omit<Place, 'id'>>
+}
+
+export function effectChecks(book: OrderBook, report: Report, scope: Scope): Check {
   const due = new Map<string, LogEvent>()
-  const events = new Map<string, LogEvent>()
+  const mayBeMailed = new Set<string>()
+  const events = new Map<string, Omit<Place, 'id'>>()
+  const examined = { mails: 0, webhooks: 0, orders: 0 }
+  const pass = ({ id, type, stream, revision, position }: Place) => {
+    if (scope.has(id)) events.set(id, { type, stream, revision, position })
+  }
   return {
+    pass,
     see(event) {
-      events.set(event.id, event)
+      pass(event)
+      if (!scope.has(event.id)) return
       if (templates[event.type] === undefined || event.source !== undefined) return
-      if (event.type === 'OrderPaid' && amount(event, 'amount') === 0) return
-      due.set(event.id, event)
+      if (event.type === 'OrderPaid' && amount(event, 'amount') === 0) mayBeMailed.add(event.id)
+      else due.set(event.id, event)
     },
-    conclude(evidence) {
-      if (evidence.mails !== undefined) mails(evidence, due, report)
-      if (evidence.webhooks !== undefined) webhooks(evidence, { due, events }, report)
-      if (evidence.orders !== undefined) readModel(evidence, book, report)
+    conclude(beside) {
+      const effects = { due, mayBeMailed, events }
+      if (beside.mails !== undefined) examined.mails = mails(beside, effects, report)
+      if (beside.webhooks !== undefined) examined.webhooks = webhooks(beside, effects, report)
+      if (beside.orders !== undefined) examined.orders = readModel(beside, book, report)
     },
+    examined: () => ({
+      [oneMail]: examined.mails,
+      [mailOfEvent]: examined.mails,
+      [everyMail]: due.size,
+      [oneWebhook]: examined.webhooks,
+      [webhookOfEvent]: examined.webhooks,
+      [everyWebhook]: due.size,
+      [goesOut]: examined.mails + examined.webhooks,
+      [asShown]: examined.orders,
+    }),
   }
 }
 
-function mails(evidence: Evidence, due: ReadonlyMap<string, LogEvent>, report: Report): void {
+/** Gives how many there are. */
+function mails(beside: Beside, { due, mayBeMailed, events }: Effects, report: Report): number {
   const written = new Set<string>()
-  for (const { eventId, template } of evidence.mails ?? []) {
+  let count = 0
+  for (const { eventId, template, orderId, isStuck } of beside.mails ?? []) {
+    count += 1
+    const place = events.get(eventId)
     const event = due.get(eventId)
-    if (event === undefined || templates[event.type] !== template) {
-      report(
-        'a mail has its event',
-        `A mail "${template}" is about ${eventId}, which asks for none.`,
-      )
+    const isDue = event !== undefined || mayBeMailed.has(eventId)
+    const of = place === undefined ? `${eventId}, which is not in the log` : named(place)
+    if (!isDue || templates[place?.type ?? ''] !== template) {
+      report(mailOfEvent, `A mail "${template}" is there about ${of}, which asks for none.`)
+    } else if (event && orderId !== undefined && orderId !== text(event, 'orderId')) {
+      report(mailOfEvent, `The mail "${template}" of ${of} is about another order, ${orderId}.`)
     }
-    if (written.has(eventId)) {
-      report('a mail is written once', `"${template}" of ${event && named(event)} is there twice.`)
-    }
-    written.add(eventId)
+    const key = `${eventId} ${template}`
+    if (written.has(key)) report(oneMail, `The mail "${template}" of ${of} is there twice.`)
+    written.add(key)
+    if (isStuck) report(goesOut, `The mail "${template}" of ${of} is queued and not sent.`)
   }
-  if (!evidence.isAtRest) return
-  for (const [eventId, event] of due) {
-    if (written.has(eventId) || evidence.unreadable?.has(event.stream)) continue
-    report('no mail is forgotten', `${named(event)} has no mail "${templates[event.type]}".`)
-  }
+  if (beside.isAtRest) forgottenMails(beside, { due, written }, report)
+  return count
 }
 
-function webhooks(
-  evidence: Evidence,
-  { due, events }: { due: ReadonlyMap<string, LogEvent>; events: ReadonlyMap<string, LogEvent> },
+function forgottenMails(
+  beside: Beside,
+  { due, written }: Pick<Effects, 'due'> & { written: ReadonlySet<string> },
   report: Report,
 ): void {
-  const delivered = new Map<string, number>()
-  for (const { eventId, endpoint } of evidence.webhooks ?? []) {
-    const event = events.get(eventId)
-    const times = (delivered.get(eventId) ?? 0) + 1
-    delivered.set(eventId, times)
-    if (event === undefined) {
-      report('a webhook has its event', `${endpoint} is told of ${eventId}, which is not there.`)
-    } else if (times > 1) {
-      report('a webhook is sent once', `${endpoint} is told ${times} times of ${named(event)}.`)
-    }
-  }
-  if (!evidence.isAtRest) return
   for (const [eventId, event] of due) {
-    if (!sent.has(event.type) || delivered.has(eventId)) continue
-    if (evidence.unreadable?.has(event.stream)) continue
-    report('no webhook is forgotten', `Nobody is told of ${named(event)}.`)
+    const template = templates[event.type]
+    if (written.has(`${eventId} ${template}`) || isLeftOut(event, beside)) continue
+    report(everyMail, `${named(event)} has no mail "${template}": it was never queued.`)
   }
 }
 
-/** At rest the list of orders shows each of them as the log has it. */
-function readModel(evidence: Evidence, book: OrderBook, report: Report): void {
-  if (!evidence.isAtRest) return
-  const shown = new Map([...(evidence.orders ?? [])].map(each => [each.orderId, each.status]))
-  for (const { orderId, status } of book.orders.values()) {
-    if (evidence.unreadable?.has(`order-${orderId}`)) continue
-    if (shown.get(orderId) === status) continue
-    const says = `Order ${orderId} is ${status}, and shown as ${shown.get(orderId) ?? 'nothing'}.`
-    report('read models equal the log', says)
+function isLeftOut({ stream, position }: LogEvent, { unreadable, reached }: Beside): boolean {
+  return unreadable?.has(stream) || position > (reached?.mails ?? Number.POSITIVE_INFINITY)
+}
+
+/** Gives how many there are. */
+function webhooks(beside: Beside, { due, events }: Effects, report: Report): number {
+  const delivered = new Map<string, number>()
+  const told = new Set<string>()
+  const endpoints = beside.endpoints === undefined ? undefined : [...beside.endpoints]
+  let count = 0
+  for (const { eventId, endpoint, isStuck } of beside.webhooks ?? []) {
+    count += 1
+    told.add(eventId)
+    const place = events.get(eventId)
+    const key = keyOf({ eventId, endpoint })
+    const times = (delivered.get(key) ?? 0) + 1
+    delivered.set(key, times)
+    const of = place === undefined ? eventId : named(place)
+    if (place === undefined) {
+      report(webhookOfEvent, `${endpoint} is told of ${eventId}, which is not in the log.`)
+    } else if (times > 1) {
+      report(oneWebhook, `${endpoint} is told ${times} times of ${of}.`)
+    }
+    if (isStuck) report(goesOut, `The webhook to ${endpoint} of ${of} is queued and not sent.`)
+  }
+  if (!beside.isAtRest) return count
+  for (const event of due.values()) {
+    if (beside.unreadable?.has(event.stream)) continue
+    if (endpoints !== undefined) forgotten(event, endpoints, delivered, report)
+    else if (!told.has(event.id)) report(everyWebhook, `Nobody is told of ${named(event)}.`)
+  }
+  return count
+}
+
+const keyOf = ({ eventId, endpoint }: Delivery) => `${eventId} ${endpoint}`
+
+function forgotten(
+  event: LogEvent,
+  endpoints: readonly Endpoint[],
+  delivered: ReadonlyMap<string, number>,
+  report: Report,
+): void {
+  for (const { endpoint, wants } of endpoints) {
+    if (delivered.has(keyOf({ eventId: event.id, endpoint })) || !wants(event)) continue
+    report(everyWebhook, `${endpoint} is not told of ${named(event)}.`)
+  }
+}
+
+/** The list of orders shows each of them as the log has it; gives how many it shows. */
+function readModel(beside: Beside, book: OrderBook, report: Report): number {
+  const shown = new Map([...(beside.orders ?? [])].map(each => [each.orderId, each]))
+  if (!beside.isAtRest) return shown.size
+  const reached = beside.reached?.orders ?? Number.POSITIVE_INFINITY
+  for (const { orderId, status, paidBack, events } of book.orders.values()) {
+    if (beside.unreadable?.has(`order-${orderId}`)) continue
+    const last = events.at(-1)
+    const row = shown.get(orderId)
+    if (last === undefined || last.position > reached) continue
+    if (row?.status !== status) {
+      const is = `Order ${orderId} is ${status} with ${named(last)}`
+      report(asShown, `${is}, and shown as ${row?.status ?? 'nothing'}.`)
+    } else if (row.paidBack !== undefined && row.paidBack !== paidBack) {
+      const is = `Of order ${orderId} ${paidBack} was paid back with ${named(last)}`
+      report(asShown, `${is}, and ${row.paidBack} is shown.`)
+    }
   }
   for (const orderId of shown.keys()) {
-    if (book.orders.has(orderId)) continue
-    report('read models equal the log', `Order ${orderId} is shown and not in the log.`)
+    if (book.orders.has(orderId) || beside.unreadable?.has(`order-${orderId}`)) continue
+    report(asShown, `Order ${orderId} is shown and not in the log.`)
   }
+  return shown.size
 }

@@ -3,13 +3,17 @@
 
 type Maybe<T> = T | undefined
 
-/** An event of the log, with its payload as plain JSON. */
-export interface LogEvent {
+/** Where an event is: all that is known of one that cannot be read. */
+export interface Place {
   position: number
   stream: string
   revision: number
   id: string
   type: string
+}
+
+/** An event of the log, with its payload as plain JSON. */
+export interface LogEvent extends Place {
   data: Readonly<Record<string, unknown>>
   commandId: string
   /** When it happened by the clock of whoever wrote it, in ISO 8601. */
@@ -47,11 +51,24 @@ export interface Told {
 export interface Mail {
   eventId: string
   template: string
+  /** The order that it is about. */
+  orderId?: string | null
+  /** It has been due for a while, and nothing goes out. */
+  isStuck?: boolean
 }
 
 export interface Delivery {
   eventId: string
   endpoint: string
+  /** It has been due for a while, and nothing goes out. */
+  isStuck?: boolean
+}
+
+/** Who is told of events by webhook. */
+export interface Endpoint {
+  endpoint: string
+  /** Whether a delivery of this event has to be there. */
+  wants(event: LogEvent): boolean
 }
 
 /** Money as the payment provider has it in its books. */
@@ -67,6 +84,15 @@ export interface MovedMoney {
 export interface ShownOrder {
   orderId: string
   status: string
+  /** In minor units, where it shows that. */
+  paidBack?: number
+}
+
+/** Stock as a read model shows it. */
+export interface ShownStock {
+  productId: string
+  onHand: number
+  reserved: number
 }
 
 /** Somebody who followed their orders live, whatever connections were lost. */
@@ -85,13 +111,23 @@ export interface Mishap {
   what: string
 }
 
-export interface Evidence {
-  log: AsyncIterable<LogEvent> | Iterable<LogEvent>
+/** How far in the log each had come when it was looked at; all the way where it says nothing. */
+export interface Reached {
+  mails?: number
+  orders?: number
+  stock?: number
+}
+
+/** What there is beside the log. */
+export interface Beside {
   told?: Iterable<Told>
   mails?: Iterable<Mail>
   webhooks?: Iterable<Delivery>
+  /** Unless it is said, somebody is told of every event of orders that partners hear of. */
+  endpoints?: Iterable<Endpoint>
   money?: Iterable<MovedMoney>
   orders?: Iterable<ShownOrder>
+  stock?: Iterable<ShownStock>
   live?: Iterable<Follower>
   mishaps?: Iterable<Mishap>
   /**
@@ -99,9 +135,28 @@ export interface Evidence {
    * whatever comes next is a finding.
    */
   isAtRest: boolean
+  /** What has changed since may be under way all the same; in milliseconds since 1970. */
+  settledBefore?: number
+  /** The payment provider may take days: what has begun with money need not have come to an end. */
+  isMoneyOpen?: boolean
+  reached?: Reached
   /** Streams that this release cannot read to their end: they stay where they are. */
   unreadable?: ReadonlySet<string>
 }
+
+export interface Evidence extends Beside {
+  log: AsyncIterable<LogEvent> | Iterable<LogEvent>
+}
+
+/** What a check answers for: of a log that is looked at in parts, what belongs to one of them. */
+export interface Scope {
+  /** Of the id of an order, a product, a cart or an event, and of the number of an order. */
+  has(key: string): boolean
+  hasStream(stream: string): boolean
+}
+
+/** The whole shop. */
+export const wholeShop: Scope = { has: () => true, hasStream: () => true }
 
 /** A promise that was broken, and by what. */
 export interface Finding {
@@ -114,8 +169,12 @@ export interface Finding {
 /** A check of the log: sees every event once, in its order. */
 export interface Check {
   see(event: LogEvent): void
+  /** Instead, of one that cannot be read, or whose data is no business of this part. */
+  pass?(place: Place, isUnreadable?: boolean): void
   /** What the log as a whole, and the rest of the evidence, do not add up to. */
-  conclude?(evidence: Evidence): void
+  conclude?(beside: Beside): void
+  /** Its promises, and how many things of each were looked at. */
+  examined(): Readonly<Record<string, number>>
 }
 
 /** Takes findings. */
@@ -154,6 +213,6 @@ export function piecesOf(event: LogEvent, field = 'lines'): Pieces[] {
 }
 
 /** Names an event. */
-export function named({ type, stream, revision, position }: LogEvent): string {
+export function named({ type, stream, revision, position }: Omit<Place, 'id'>): string {
   return `${type} (${stream}, revision ${revision}, position ${position})`
 }

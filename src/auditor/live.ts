@@ -8,12 +8,15 @@ export function liveChecks(book: OrderBook, report: Report): Check {
   const due: LogEvent[] = []
   return {
     see(event) {
+      if (event.source !== undefined) return
       if (told.has(event.type) && event.stream.startsWith('order-')) due.push(event)
     },
-    conclude({ live = [], isAtRest }) {
+    examined: () => ({}),
+    conclude({ live = [], isAtRest, unreadable }) {
+      const readable = due.filter(({ stream }) => unreadable?.has(stream) !== true)
       for (const follower of live) {
         heard(follower, book, report)
-        if (isAtRest) missed(follower, { book, due }, report)
+        if (isAtRest) missed(follower, { book, due: readable }, report)
       }
     },
   }

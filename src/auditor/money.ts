@@ -1,14 +1,15 @@
 // Money: never more goes back than came in, and the log has what the payment provider has.
 import {
   amount,
+  type Beside,
   type Check,
-  type Evidence,
   type LogEvent,
   named,
   type Report,
+  type Scope,
   text,
 } from './evidence.ts'
-import type { OrderBook } from './orders.ts'
+import { isSettled, type OrderBook } from './orders.ts'
 
 interface Purse {
   captured: number
@@ -19,26 +20,29 @@ interface Purse {
 
 const conserved = 'money is conserved'
 
-export function moneyChecks(book: OrderBook, report: Report): Check {
-  return new MoneyChecks(book, report)
+export function moneyChecks(book: OrderBook, report: Report, scope: Scope): Check {
+  return new MoneyChecks(book, report, scope)
 }
 
 class MoneyChecks implements Check {
   readonly #book: OrderBook
   readonly #report: Report
+  readonly #scope: Scope
   readonly #purses = new Map<string, Purse>()
   /** By payment and by refund: what the log says of each. */
   readonly #payments = new Map<string, number>()
   readonly #refunds = new Map<string, number>()
 
-  constructor(book: OrderBook, report: Report) {
+  constructor(book: OrderBook, report: Report, scope: Scope) {
     this.#book = book
     this.#report = report
+    this.#scope = scope
   }
 
   see(event: LogEvent): void {
     if (!event.stream.startsWith('order-')) return
     const orderId = text(event, 'orderId')
+    if (!this.#scope.has(orderId)) return
     const purse = this.#purses.get(orderId) ?? { captured: 0, refunded: 0, refunds: new Map() }
     this.#purses.set(orderId, purse)
     this.#move(purse, event)
@@ -46,6 +50,8 @@ class MoneyChecks implements Check {
     const { captured, refunded } = purse
     if (captured > total) {
       this.#report(conserved, `${named(event)} makes it ${captured} paid of ${total}.`)
+    } else if (event.type === 'OrderPaid' && captured < total) {
+      this.#report(conserved, `${named(event)} captures ${captured} of ${total}.`)
     }
     if (refunded > captured) {
       this.#report(conserved, `${named(event)} makes it ${refunded} paid back of ${captured}.`)
@@ -82,12 +88,16 @@ class MoneyChecks implements Check {
     }
   }
 
-  conclude(evidence: Evidence): void {
-    if (!evidence.isAtRest) return
-    openMoney(evidence, this.#book, this.#report)
-    if (evidence.money === undefined) return
+  conclude(beside: Beside): void {
+    if (!beside.isAtRest) return
+    openMoney(beside, this.#book, this.#report)
+    if (beside.money === undefined) return
     const booked = { book: this.#book, payments: this.#payments, refunds: this.#refunds }
-    compare(evidence, booked, this.#report)
+    compare(beside, booked, this.#report)
+  }
+
+  examined(): Record<string, number> {
+    return { [conserved]: this.#purses.size }
   }
 }
 
@@ -102,11 +112,13 @@ const ends: Readonly<Record<string, { field: string; by: readonly string[] }>> =
 }
 
 /** What has begun with money of an order has come to its end. */
-function openMoney(evidence: Evidence, book: OrderBook, report: Report): void {
-  for (const { orderId, events } of book.orders.values()) {
-    if (evidence.unreadable?.has(`order-${orderId}`)) continue
+function openMoney(beside: Beside, book: OrderBook, report: Report): void {
+  for (const order of book.orders.values()) {
+    const { orderId, events } = order
+    if (beside.unreadable?.has(`order-${orderId}`)) continue
+    if (beside.settledBefore !== undefined && !isSettled(beside, order)) continue
     for (const event of events) {
-      if (hasEnd(event, events)) continue
+      if (beside.isMoneyOpen || hasEnd(event, events)) continue
       report('everything comes to rest', `${named(event)} has come to no end.`)
     }
     const cancelled = events.find(({ type }) => type === 'OrderCancelled')
@@ -134,11 +146,11 @@ interface Booked {
 }
 
 /** At rest the books of the provider and the log agree. */
-function compare(evidence: Evidence, { book, payments, refunds }: Booked, report: Report): void {
+function compare(beside: Beside, { book, payments, refunds }: Booked, report: Report): void {
   const promise = 'the log has what the payment provider has'
-  const moved = [...(evidence.money ?? [])]
+  const moved = [...(beside.money ?? [])]
   const known = new Set(moved.map(({ kind, id }) => `${kind} ${id}`))
-  const unread = unreadPayments(evidence, book)
+  const unread = unreadPayments(beside, book)
   for (const { kind, id, paymentId, amount: money } of moved) {
     const booked = (kind === 'charge' ? payments : refunds).get(id) ?? 0
     if (booked === money || unread.has(paymentId)) continue
@@ -155,7 +167,7 @@ function compare(evidence: Evidence, { book, payments, refunds }: Booked, report
 }
 
 /** Payments of orders that nobody here can read to their end. */
-function unreadPayments({ unreadable }: Evidence, book: OrderBook): Set<string> {
+function unreadPayments({ unreadable }: Beside, book: OrderBook): Set<string> {
   const unread = new Set<string>()
   for (const { orderId, events } of book.orders.values()) {
     if (!unreadable?.has(`order-${orderId}`)) continue

@@ -1,11 +1,13 @@
 // Orders, folded by hand: they take legal steps only, and each step once.
 import {
   amount,
+  type Beside,
   type Check,
   type LogEvent,
   named,
   piecesOf,
   type Report,
+  type Scope,
   text,
 } from './evidence.ts'
 
@@ -20,6 +22,7 @@ export interface Order {
   /** Wanted pieces by product. */
   demand: Map<string, number>
   total: number
+  captured: number
   paidBack: number
   events: LogEvent[]
 }
@@ -42,18 +45,21 @@ const steps: Readonly<Record<string, { to: string; from: readonly string[] }>> =
 /** Of one order each of these is there once at most. */
 const once = new Set([...Object.keys(steps), 'OrderSubmitted', 'OrderArchived'])
 
-export function createOrderBook(): OrderBook {
+/** The orders of a part. */
+export function createOrderBook(scope: Scope): OrderBook {
   const orders = new Map<string, Order>()
   return {
     orders,
     see(event) {
       if (!event.stream.startsWith('order-')) return
       const orderId = text(event, 'orderId')
+      if (!scope.has(orderId)) return
       if (event.type === 'OrderSubmitted' && !orders.has(orderId)) {
         orders.set(orderId, submitted(orderId, event))
       }
       orders.get(orderId)?.events.push(event)
     },
+    examined: () => ({}),
   }
 }
 
@@ -74,43 +80,70 @@ function submitted(orderId: string, event: LogEvent): Order {
     hasLeft: false,
     demand,
     total: isMoney ? Number(total.amount) : 0,
+    captured: 0,
     paidBack: 0,
     events: [],
   }
 }
 
-export function orderChecks(book: OrderBook, report: Report): Check {
+/** Whether nobody can be at work on an order any more. */
+export function isSettled({ settledBefore, unreadable }: Beside, order: Order): boolean {
+  if (unreadable?.has(`order-${order.orderId}`)) return false
+  // What is brought in from elsewhere is driven on by its importer, some time.
+  if (settledBefore === undefined) return !order.isImported
+  return Date.parse(order.events.at(-1)?.at ?? '') < settledBefore
+}
+
+const begun = 'orders begin with their submission'
+const eachOnce = 'an order takes each step once'
+const oneNumber = 'an order number belongs to one order'
+const rest = 'everything comes to rest'
+
+export function orderChecks(book: OrderBook, report: Report, scope: Scope): Check {
   const numbers = new Map<string, string>()
+  const number = (event: LogEvent) => {
+    const own = text(event, 'orderNumber')
+    if (event.type !== 'OrderSubmitted' || own === '' || !scope.has(own)) return
+    const orderId = text(event, 'orderId')
+    const other = numbers.get(own)
+    numbers.set(own, orderId)
+    if (other === undefined || other === orderId) return
+    report(oneNumber, `Orders ${other} and ${orderId} are both ${own}.`)
+  }
   return {
     see(event) {
       if (!event.stream.startsWith('order-')) return
+      number(event)
+      if (!scope.has(text(event, 'orderId'))) return
       const order = book.orders.get(text(event, 'orderId'))
       if (order === undefined) {
-        report('orders begin with their submission', `${named(event)} has none before it.`)
+        report(begun, `${named(event)} has none before it.`)
         return
       }
       const twin = order.events.find(each => each !== event && each.type === event.type)
       if (once.has(event.type) && twin !== undefined) {
-        report('an order takes each step once', `${named(event)} comes after ${named(twin)}.`)
+        report(eachOnce, `${named(event)} comes after ${named(twin)}.`)
       }
       move(order, event, report)
-      if (event.type === 'OrderSubmitted') {
-        const other = numbers.get(order.number)
-        numbers.set(order.number, order.orderId)
-        if (other !== undefined && other !== order.orderId) {
-          const says = `Orders ${other} and ${order.orderId} are both ${order.number}.`
-          report('an order number belongs to one order', says)
-        }
+    },
+    conclude(beside) {
+      if (!beside.isAtRest) return
+      for (const order of book.orders.values()) {
+        const { orderId, status, events } = order
+        if (status !== 'submitted' || !isSettled(beside, order)) continue
+        const [first] = events
+        const says = `Order ${orderId} was neither placed nor rejected after `
+        report(rest, `${says}${first && named(first)}.`)
       }
     },
-    conclude({ isAtRest, unreadable }) {
-      if (!isAtRest) return
-      for (const { orderId, status, events, isImported } of book.orders.values()) {
-        const [first] = events
-        // What is brought in from elsewhere is driven on by its importer, some time.
-        if (isImported || status !== 'submitted' || unreadable?.has(`order-${orderId}`)) continue
-        const says = `Order ${orderId} stays submitted after ${first && named(first)}.`
-        report('everything comes to rest', says)
+    examined() {
+      const { size } = book.orders
+      return {
+        [begun]: size,
+        [eachOnce]: size,
+        [legal]: size,
+        [rest]: size,
+        [oneNumber]: numbers.size,
       }
     },
   }
@@ -119,8 +152,10 @@ export function orderChecks(book: OrderBook, report: Report): Check {
 /** Paid back as a whole, an order is over, unless it was cancelled before. */
 function payBack(order: Order, event: LogEvent): void {
   order.paidBack += amount(event, 'amount')
-  if (order.paidBack >= order.total && order.status !== 'cancelled') order.status = 'refunded'
+  if (order.paidBack >= order.captured && order.status !== 'cancelled') order.status = 'refunded'
 }
+
+const legal = 'orders take legal steps'
 
 function move(order: Order, event: LogEvent, report: Report): void {
   if (event.type === 'OrderRefunded' || event.type === 'ItemsReturned') payBack(order, event)
@@ -129,11 +164,10 @@ function move(order: Order, event: LogEvent, report: Report): void {
   if (step === undefined) return
   // Money that comes late for an order that has been paid otherwise is another matter.
   if (!step.from.includes(order.status)) {
-    report(
-      'orders take legal steps',
-      `${named(event)} makes the order ${order.orderId}, which is ${order.status}, ${step.to}.`,
-    )
+    const says = `${named(event)} moves order ${order.orderId} from ${order.status} to ${step.to}.`
+    report(legal, says)
   }
   order.status = step.to
+  if (event.type === 'OrderPaid') order.captured = amount(event, 'amount')
   if (event.type === 'OrderShipped') order.hasLeft = true
 }

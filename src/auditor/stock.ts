@@ -1,24 +1,44 @@
 // Stock, folded by hand and looked at after every event: never below zero, never promised twice,
-// and at rest promised to open orders only.
-import { amount, type Check, type LogEvent, named, type Report, text } from './evidence.ts'
-import type { OrderBook } from './orders.ts'
+// and at rest promised to open orders only; and read models show it as it is.
+import {
+  amount,
+  type Beside,
+  type Check,
+  type LogEvent,
+  named,
+  type Report,
+  type Scope,
+  text,
+} from './evidence.ts'
+import { isSettled, type Order, type OrderBook } from './orders.ts'
 
 interface Shelf {
   onHand: number
   /** Pieces by the order that they are kept for. */
   held: Map<string, number>
   heldTotal: number
+  /** Where its last event is. */
+  position: number
 }
 
-const neverShort = 'stock is never below zero nor promised twice'
+/** By order and product: pieces that are kept. */
+type Kept = ReadonlyMap<string, ReadonlyMap<string, number>>
 
-export function stockChecks(book: OrderBook, report: Report): Check {
+const neverShort = 'stock is never below zero nor promised twice'
+const openOnly = 'pieces are kept for open orders only'
+const kept = 'what is ordered is kept'
+const asShown = 'read models equal the log'
+
+export function stockChecks(book: OrderBook, report: Report, scope: Scope): Check {
   const shelves = new Map<string, Shelf>()
+  const reservations = new Map<string, Map<string, number>>()
   return {
     see(event) {
       if (!event.stream.startsWith('stock-')) return
       const productId = event.stream.slice('stock-'.length)
-      const shelf = shelves.get(productId) ?? { onHand: 0, held: new Map(), heldTotal: 0 }
+      if (scope.has(text(event, 'orderId'))) reserve(reservations, productId, event)
+      if (!scope.has(productId)) return
+      const shelf = shelves.get(productId) ?? emptyShelf()
       shelves.set(productId, shelf)
       const misfit = moveStock(shelf, event)
       if (misfit !== undefined) report(neverShort, `${named(event)} ${misfit}.`)
@@ -27,46 +47,66 @@ export function stockChecks(book: OrderBook, report: Report): Check {
         report(neverShort, `${named(event)} leaves ${onHand} pieces and ${heldTotal} promised.`)
       }
     },
-    conclude({ isAtRest, unreadable = new Set() }) {
-      if (!isAtRest) return
-      const isLeftOut = (orderId: string) =>
-        unreadable.has(`order-${orderId}`) || book.orders.get(orderId)?.isImported === true
-      for (const says of keptForNobody(shelves, book, isLeftOut)) {
-        report('pieces are kept for open orders only', says)
-      }
-      for (const says of notKept(shelves, book, isLeftOut)) report('what is ordered is kept', says)
+    conclude(beside) {
+      for (const says of shownOtherwise(shelves, beside)) report(asShown, says)
+      if (!beside.isAtRest) return
+      for (const says of keptForNobody(reservations, book, beside)) report(openOnly, says)
+      for (const says of notKept(reservations, book, beside)) report(kept, says)
+    },
+    examined() {
+      const { size } = book.orders
+      return { [neverShort]: shelves.size, [openOnly]: size, [kept]: size }
     },
   }
 }
 
-type Shelves = ReadonlyMap<string, Shelf>
-type LeftOut = (orderId: string) => boolean
+function emptyShelf(): Shelf {
+  return { onHand: 0, held: new Map(), heldTotal: 0, position: 0 }
+}
 
-function* keptForNobody(shelves: Shelves, book: OrderBook, isLeftOut: LeftOut) {
-  for (const [productId, { held }] of shelves) {
-    for (const [orderId, quantity] of held) {
-      if (isLeftOut(orderId) || demandOf(book, orderId, productId) === quantity) continue
-      const status = book.orders.get(orderId)?.status ?? 'unknown'
+function reserve(
+  reservations: Map<string, Map<string, number>>,
+  productId: string,
+  event: LogEvent,
+): void {
+  const orderId = text(event, 'orderId')
+  const held = reservations.get(orderId) ?? new Map<string, number>()
+  if (event.type === 'StockReserved') held.set(productId, amount(event, 'quantity'))
+  else held.delete(productId)
+  if (held.size > 0) reservations.set(orderId, held)
+  else reservations.delete(orderId)
+}
+
+function* keptForNobody(reservations: Kept, { orders }: OrderBook, beside: Beside) {
+  for (const [orderId, held] of reservations) {
+    const order = orders.get(orderId)
+    if (order !== undefined && !isSettled(beside, order)) continue
+    if (order === undefined && beside.unreadable?.has(`order-${orderId}`)) continue
+    for (const [productId, quantity] of held) {
+      if (demandOf(order).get(productId) === quantity) continue
+      const status = order?.status ?? 'unknown'
       yield `Product ${productId} keeps ${quantity} for order ${orderId}, which is ${status}.`
     }
   }
 }
 
-function* notKept(shelves: Shelves, book: OrderBook, isLeftOut: LeftOut) {
-  for (const { orderId, status, demand } of book.orders.values()) {
-    for (const productId of demand.keys()) {
-      const isKept = shelves.get(productId)?.held.has(orderId) === true
-      if (isKept || isLeftOut(orderId) || demandOf(book, orderId, productId) === 0) continue
+function* notKept(reservations: Kept, { orders }: OrderBook, beside: Beside) {
+  for (const order of orders.values()) {
+    if (!isSettled(beside, order)) continue
+    const { orderId, status } = order
+    const held = reservations.get(orderId)
+    for (const productId of demandOf(order).keys()) {
+      if (held?.has(productId)) continue
       yield `Nothing of product ${productId} is kept for order ${orderId}, which is ${status}.`
     }
   }
 }
 
-function demandOf({ orders }: OrderBook, orderId: string, productId: string): number {
-  const order = orders.get(orderId)
-  if (order === undefined || order.hasLeft) return 0
-  const isOpen = order.status === 'pending' || order.status === 'paid'
-  return isOpen ? (order.demand.get(productId) ?? 0) : 0
+const nothing: ReadonlyMap<string, number> = new Map()
+
+function demandOf(order: Order | undefined): ReadonlyMap<string, number> {
+  if (order === undefined || order.hasLeft) return nothing
+  return order.status === 'pending' || order.status === 'paid' ? order.demand : nothing
 }
 
 /** Moves the stock; gives what does not fit about it. */
@@ -74,6 +114,7 @@ function moveStock(shelf: Shelf, event: LogEvent): string | undefined {
   const orderId = text(event, 'orderId')
   const quantity = amount(event, 'quantity')
   const held = shelf.held.get(orderId)
+  shelf.position = event.position
   switch (event.type) {
     case 'StockAdjusted':
       shelf.onHand += amount(event, 'delta')
@@ -97,5 +138,18 @@ function moveStock(shelf: Shelf, event: LogEvent): string | undefined {
       return `settles ${quantity} where ${held ?? 0} are kept for order ${orderId}`
     default:
       return undefined
+  }
+}
+
+/** Figures of a read model that the events up to where it has come do not come to. */
+function* shownOtherwise(shelves: ReadonlyMap<string, Shelf>, beside: Beside) {
+  const { stock, reached, unreadable } = beside
+  for (const { productId, onHand, reserved } of stock ?? []) {
+    const shelf = shelves.get(productId) ?? emptyShelf()
+    if (unreadable?.has(`stock-${productId}`)) continue
+    if (shelf.position > (reached?.stock ?? Number.POSITIVE_INFINITY)) continue
+    if (shelf.onHand === onHand && shelf.heldTotal === reserved) continue
+    const is = `Product ${productId} has ${shelf.onHand} pieces, ${shelf.heldTotal} of them kept`
+    yield `${is}, and is shown with ${onHand}, ${reserved} of them kept.`
   }
 }

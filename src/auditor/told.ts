@@ -34,6 +34,7 @@ export function toldChecks(report: Report): Check {
       byStream.set(event.stream, stream)
       stream.push(event)
     },
+    examined: () => ({}),
     conclude({ told }) {
       const all = [...(told ?? [])]
       for (const each of all) {

@@ -16,6 +16,11 @@ interface Asked {
   once?: true
 }
 
+/** Of a command that is given once there may be a trace behind a first try of this process. */
+export function sought({ commandId, once }: Asked, attempt: number): Asked {
+  return once && attempt === 1 ? { commandId, once } : { commandId }
+}
+
 /**
  * What a stream says of commands that are archived: mostly no command is, and nothing is read.
  * Throws Unavailable.

@@ -39,11 +39,13 @@ export interface MovedEvent {
 export interface RestoreTarget {
   /** What of a shop is in it already; undefined where there is nothing. */
   occupied(): Promise<string | undefined>
-  /** Brings it to the schema that the rows of a backup have. No shop starts on it until `adopt`. */
+  /** Brings it to the schema that the rows have. No shop starts on it until `finish`. */
   migrateTo(migrations: readonly string[]): Promise<void>
   copyIn(table: string, rows: readonly string[]): Promise<void>
   /** All is there: notes what this database is, of which shop, beside which kind of log. */
   adopt(eventStore: ShopRow['eventStore'], firstEventId: string | null): Promise<void>
+  /** The last step of all: from now on it is a shop. */
+  finish(): Promise<void>
   /** Moves what remembers positions; what proves the log of before stays with the backup. */
   move(events: AsyncIterable<readonly MovedEvent[]>): Promise<void>
 }

@@ -4,7 +4,7 @@ import { isRejection } from '../domain/rejection.ts'
 import { type EventStore, type NewEvent, Unavailable, WrongRevision } from '../eventstore/port.ts'
 import { Lookup } from '../kit/shortLived.ts'
 import { isTransient } from '../kit/transient.ts'
-import { findArchived, findHandled } from './archivedCommands.ts'
+import { findArchived, findHandled, sought } from './archivedCommands.ts'
 import type { Handled } from './handled.ts'
 import {
   afterWrite,
@@ -236,11 +236,11 @@ async function settle<State, Event extends DomainEvent>(
   stream: string,
   batch: Waiting<State, Event>[],
 ): Promise<void> {
-  const commands = batch.map(({ envelope }) => envelope)
   const believed = kind.cache.get(stream) ?? newStream(kind, batch)
   let current = believed ?? (await refresh(kind, stream))
   let isCertain = believed === undefined
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
+    const commands = batch.map(({ envelope }) => sought(envelope, attempt))
     const archived = await findArchived(kind, stream, { handled: current.handled, commands })
     const plan = planBatch(kind, current, batch, archived)
     if (plan.events.length > 0) {

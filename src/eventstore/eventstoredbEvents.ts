@@ -1,7 +1,6 @@
 // Translates between EventStoreDB's events, positions and filters and the port's.
 
 import {
-  type AllStreamSubscription,
   type Position as ClientPosition,
   eventTypeFilter,
   excludeSystemEvents,
@@ -9,6 +8,7 @@ import {
   START,
   streamNameFilter,
 } from '@eventstore/db-client'
+import type streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import { type Position, startOfLog } from '../kit/position.ts'
 import type { EventFilter, JsonObject, RecordedEvent } from './port.ts'
 import { toNumber, toPosition } from './positionNumbers.ts'
@@ -23,6 +23,43 @@ export interface ClientEvent {
   metadata?: unknown
   created: Date
   position?: ClientPosition
+}
+
+const ticksPerMillisecond = 10_000n
+
+/** An event as the protocol has it, in the shape in which the client would hand it over. */
+export function clientEvent(event: streamsPb.ReadResp.ReadEvent.RecordedEvent): ClientEvent {
+  const metadata = event.getMetadataMap()
+  const isJson = metadata.get('content-type') === 'application/json'
+  const data = event.getData_asU8()
+  const custom = event.getCustomMetadata_asU8()
+  const commit = BigInt(event.getCommitPosition())
+  const prepare = BigInt(event.getPreparePosition())
+  return {
+    streamId: textOf(event.getStreamIdentifier()?.getStreamName_asU8() ?? nothing),
+    id: event.getId()?.getString() ?? '',
+    revision: BigInt(event.getStreamRevision()),
+    type: metadata.get('type') ?? '',
+    data: isJson ? parsed(data, textOf) : data,
+    metadata: custom.length === 0 ? undefined : parsed(custom, bytes => bytes),
+    created: new Date(Number(BigInt(metadata.get('created') ?? 0) / ticksPerMillisecond)),
+    position: { commit, prepare },
+  }
+}
+
+const nothing = new Uint8Array()
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
+}
+
+/** JSON, or what stands for what is none. */
+function parsed(bytes: Uint8Array, otherwise: (bytes: Uint8Array) => unknown): unknown {
+  try {
+    return JSON.parse(textOf(bytes))
+  } catch {
+    return otherwise(bytes)
+  }
 }
 
 /** A server from before 22.6 gives this instead of a position when a stream is read. */
@@ -86,11 +123,8 @@ export function toClientPosition(position: Position): ClientPosition | typeof ST
  * checkpoints; what it lets through in excess (system events, longer type names) is for the caller
  * to drop.
  */
-export function serverFilter(
-  filter: EventFilter | undefined,
-  checkpointReached: (subscription: AllStreamSubscription, position: ClientPosition) => void,
-): Filter {
-  const options = { maxSearchWindow: searchWindow, checkpointReached }
+export function serverFilter(filter: EventFilter | undefined): Filter {
+  const options = { maxSearchWindow: searchWindow }
   if (filter === undefined || 'exceptTypes' in filter) return excludeSystemEvents(options)
   const isOnType = 'types' in filter
   const prefixes = isOnType ? [...filter.types] : [...filter.streamPrefixes]

@@ -29,8 +29,13 @@ interface SealedRow {
 
 const sentinel = 'orderstream'
 
-/** A table that is there while a backup is put into a database: what it holds is no shop yet. */
+/**
+ * A table that is there from the first row of a backup until everything that follows from it is
+ * done: what the database holds is no shop yet.
+ */
 export const unfinishedRestore = 'shop.unfinished_restore'
+/** The same before there are tables: a schema of this name. */
+export const restoreBegun = 'unfinished_restore'
 
 const findIdentity: Statement = {
   name: 'identity_find',
@@ -52,7 +57,8 @@ const setFirstEvent: Statement = {
 }
 const findTables: Statement = {
   name: 'identity_tables',
-  text: `select name from unnest($1::text[]) as name where to_regclass(name) is not null`,
+  text: `select name from unnest($1::text[]) as name
+    where to_regclass(name) is not null or to_regnamespace(name) is not null`,
 }
 const findEvent: Statement = {
   name: 'identity_event',
@@ -100,11 +106,16 @@ const sealedRows: readonly { table: string; purpose: Purpose; find: Statement }[
  * Refuses settings that contradict what a database holds, whatever its schema. It only reads, so it
  * comes before migrations. Throws ConfigError with one line that says what to do.
  */
-export async function assertSettingsFit(pool: Pool, settings: ShopSettings): Promise<void> {
-  const names = ['shop.identity', unfinishedRestore, ...sealedRows.map(each => each.table)]
+export async function assertSettingsFit(
+  pool: Pool,
+  settings: ShopSettings,
+  isRestoring = false,
+): Promise<void> {
+  const marks = [unfinishedRestore, restoreBegun]
+  const names = ['shop.identity', ...marks, ...sealedRows.map(each => each.table)]
   const found = await rows<{ name: string }>(pool, findTables, [names])
   const tables = new Set(found.map(({ name }) => name))
-  if (tables.has(unfinishedRestore)) throw brokenOff()
+  if (!isRestoring && marks.some(mark => tables.has(mark))) throw brokenOff()
   const known = tables.has('shop.identity') ? await readIdentity(pool) : undefined
   if (known === undefined) await proveSecret(pool, settings.secrets, tables)
   else compareWith(known, settings)

@@ -11,7 +11,7 @@ import {
   transaction,
 } from './database.ts'
 import { migrateTo } from './migrate.ts'
-import { unfinishedRestore } from './shopIdentity.ts'
+import { restoreBegun, unfinishedRestore } from './shopIdentity.ts'
 
 /** In an order in which each row finds those that it refers to. */
 export const copiedTables = [
@@ -129,11 +129,13 @@ export function createRestoreTarget(pool: Pool, databaseUrl: string): RestoreTar
     async occupied() {
       const [found] = await rows<{ found: string | null }>(pool, findOccupied)
       if (found?.found === null || found === undefined) return undefined
+      if ([unfinishedRestore, restoreBegun].includes(found.found)) return brokenOff
       return `DATABASE_URL names a database that holds ${found.found}: restore into an empty one`
     },
     async migrateTo(migrations) {
+      await pool.query(`create schema ${restoreBegun}`)
       await migrateTo(databaseUrl, migrations)
-      await rows(pool, begin)
+      await pool.query(`create table ${unfinishedRestore} (); drop schema ${restoreBegun}`)
     },
     async copyIn(table, given) {
       const known: readonly string[] = [...copiedTables, personKeys]
@@ -151,8 +153,11 @@ export function createRestoreTarget(pool: Pool, databaseUrl: string): RestoreTar
       await transaction(pool, async session => {
         await rows(session, adopt, [eventStore, firstEventId])
         await session.query(goOnNumbering)
-        await session.query(`drop table ${unfinishedRestore}`)
+        await session.query(forgetRunners)
       })
+    },
+    async finish() {
+      await pool.query(`drop table ${unfinishedRestore}`)
     },
     move: events => movePositions(pool, events),
   }
@@ -160,22 +165,27 @@ export function createRestoreTarget(pool: Pool, databaseUrl: string): RestoreTar
 
 const findOccupied: Statement = {
   name: 'restore_occupied',
-  text: `select n.nspname || '.' || c.relname as found
-    from pg_class c
-    join pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'p') and n.nspname in ('shop', 'eventstore', 'readmodel')
-    order by 1
+  text: `select found from (
+      select n.nspname || '.' || c.relname as found
+      from pg_class c
+      join pg_namespace n on n.oid = c.relnamespace
+      where c.relkind in ('r', 'p') and n.nspname in ('shop', 'eventstore', 'readmodel')
+      union all
+      select nspname from pg_namespace where nspname = '${restoreBegun}'
+    ) as all_found
+    order by found in ('${unfinishedRestore}', '${restoreBegun}') desc, found
     limit 1`,
 }
-/** There from before the first row of a backup is written until the last one is. */
-const begin: Statement = {
-  name: 'restore_begin',
-  text: `create table ${unfinishedRestore} ()`,
-}
+const brokenOff =
+  'DATABASE_URL names a database into which a backup is being restored, or was not to its end: ' +
+  'drop it, and restore into an empty one'
 const adopt: Statement = {
   name: 'restore_adopt',
   text: 'update shop.identity set event_store = $1, first_event_id = $2',
 }
+
+/** No worker has run on this database: none of before holds a lease on it. */
+const forgetRunners = 'update shop.checkpoints set runner = null, leased_until = null, epoch = 0'
 
 /** Rows keep their numbers: those that PostgreSQL gives from now on come behind them. */
 const goOnNumbering = `do $$

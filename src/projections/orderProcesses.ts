@@ -12,7 +12,7 @@ interface ProcessRow {
   cart_open: boolean
   /** Products whose pieces are promised to the order, and still to be released or committed. */
   stock: string[]
-  /** The order has ended or its goods have left: the promises have to be settled. */
+  /** The order may have ended or its goods have left: the promises have to be settled. */
   settling: boolean
   /** Until when it waits to be paid. */
   expires_at: string | null
@@ -39,7 +39,7 @@ const processes: KeyedTable<ProcessRow> = {
 
 export const orderProcesses = planned({
   name: 'orderProcesses',
-  version: 3,
+  version: 4,
   tables: ['order_processes'],
   on: [
     'OrderSubmitted',
@@ -153,8 +153,11 @@ function step(row: ProcessRow, event: ReadEvent): Partial<ProcessRow> {
     // What the bank has taken is owed no more.
     case 'DisputeClosed':
       return event.data.outcome === 'lost' ? { refund_due: false } : {}
-    case 'OrderRefunded':
-      return { refund_due: false, open_money: without(row.open_money, event.data.refundId) }
+    case 'OrderRefunded': {
+      const open_money = without(row.open_money, event.data.refundId)
+      // Whether that was all, and has ended the order, is seen where it is looked after.
+      return { refund_due: false, open_money, settling: true }
+    }
     case 'StockReserved':
       return { stock: [...row.stock, event.data.productId] }
     case 'ReservationReleased':

@@ -92,8 +92,9 @@ export async function rebuild(
     } catch (error) {
       // Somebody has begun after this one, whose lock was lost with its session.
       if (isLeaseLost(error)) throw new BeingRebuilt(names.join(', '))
-      const isStopped = on.signal?.aborted === true
-      if (!isStopped) await fail(db, names, String(error)).catch(() => undefined)
+      // What passes by itself has cut it, as a death does: the next process goes on with it.
+      const isCut = on.signal?.aborted === true || isTransient(error)
+      if (!isCut) await fail(db, names, String(error)).catch(() => undefined)
       throw error
     } finally {
       // A session that is gone holds nothing any more.
@@ -230,6 +231,8 @@ async function conclude(
 ): Promise<Rebuilt> {
   const { projection } = member
   const differences = matches === false ? await findDifferences(db, member, on) : []
+  // Somebody was forgotten between the two readings: what is equal now is equal.
+  const isEqual = matches === undefined ? undefined : differences.length === 0
   await fill(db, [{ member, upTo: target }], on)
   for (;;) {
     const upTo = await positionOf(db, projection.name)
@@ -237,6 +240,6 @@ async function conclude(
     if ((await fill(db, [{ member, upTo }], on)) <= nearEnough) break
   }
   const position = await swap(db, member, on)
-  await finish(db, turnOf(member), { matches, differences })
-  return { name: projection.name, position, matches, differences }
+  await finish(db, turnOf(member), { matches: isEqual, differences })
+  return { name: projection.name, position, matches: isEqual, differences }
 }

@@ -260,6 +260,18 @@ describe('a refund', () => {
     await orders.decide(orderId, envelope, () => [{ type: 'RefundRequested', data }])
     await waitFor('refund', async () => (await orderOf(shop, orderId)).refunded === 25)
   })
+
+  it('of all money whose process then died leaves no pieces promised', async () => {
+    const { productId, orderId } = await ordered()
+    await pay(orderId)
+    const refund = { orderId, refundId: newKey(), amount: gbp(425), reason: 'All of it' }
+    await shop.back.shop.orders.decide(orderId, systemEnvelope('test', new Date()), () => [
+      { type: 'RefundRequested', data: refund },
+      { type: 'OrderRefunded', data: refund },
+    ])
+    await reaches(orderId, 'refunded')
+    await waitFor('stock back', async () => (await stockOf(productId)).reserved === 0)
+  })
 })
 
 describe('money that the simulated provider moves without the shop', () => {

@@ -207,6 +207,7 @@ const beside: [promise: string, evidence: Partial<Evidence>][] = [
     { money: [...(whole.money ?? []), { kind: 'charge', id: 'z', paymentId: 'z', amount: 5 }] },
   ],
   ['read models equal the log', { orders: [{ orderId: 'o', status: 'pending' }] }],
+  ['read models equal the log', { orders: [{ orderId: 'o', status: 'paid', paidBack: 5 }] }],
   ['what was acknowledged is in the log', { told: [told({ stream: 'order-lost' })] }],
   ['what was acknowledged is in the log', { told: [told({ revision: 9 })] }],
   [
@@ -226,6 +227,23 @@ const beside: [promise: string, evidence: Partial<Evidence>][] = [
   ['nobody hears of orders of others', following([6, 'o'], [7, 'q'])],
   ['nothing fails that is not meant to', { mishaps: [{ where: 'a process', what: 'it ended' }] }],
 ]
+
+it('looks at what a command has written as a whole', async () => {
+  const goneAndBack = [
+    category('k', 'CategoryCreated', { name: 'Tea' }),
+    product('p', 'ProductCreated', { sku: 'A', categoryId: 'k' }),
+    product('p', 'ProductDeleted', {}),
+    category('k', 'CategoryDeleted'),
+    { ...product('p', 'ProductRestored', {}), commandId: 'restore' },
+  ]
+  const moved = product('p', 'ProductDetailsChanged', { categoryId: null })
+  const audited = (...last: Planted[]) =>
+    audit({ log: logOf([...goneAndBack, ...last]), isAtRest: true })
+  const promises = [expect.objectContaining({ promise: expect.stringContaining('category') })]
+  expect(await audited({ ...moved, commandId: 'restore' })).toEqual([])
+  expect(await audited()).toEqual(promises)
+  expect(await audited({ ...moved, commandId: 'later' })).toEqual(promises)
+})
 
 describe('beside a log', () => {
   it.each(beside)('finds that not %s', async (promise, evidence) => {

@@ -82,6 +82,28 @@ function answering(store: EventStore, change: (result: AppendResult) => AppendRe
 }
 
 describe('an append whose answer does not fit', () => {
+  it('is found again by a command that is given once, however much came behind it', async () => {
+    const store = memoryEventStore()
+    const there = newProcess(store)
+    let isFirst = true
+    const late: EventStore = {
+      ...store,
+      async append(...asked) {
+        const result = await store.append(...asked)
+        if (!isFirst) return result
+        isFirst = false
+        for (const n of [2, 3, 4, 5]) await there.decide(productId, step(n), receive(1))
+        return { ...result, repeated: true }
+      },
+    }
+    const parts = { codec, cache: mapCache, fingerprint: digestOf, commandsMax: 2 }
+    const here = createRepository(stock, { ...parts, eventStore: late })
+    const once = { ...systemEnvelope('test', at, sampleId(1)), once: true } as const
+    const outcome = await here.decide(productId, once, receive(3))
+    expect(outcome).toMatchObject({ revision: 0, replayed: true })
+    expect((await there.load(productId)).state.onHand).toBe(7)
+  })
+
   it.each([
     ['is repeated', (result: AppendResult) => ({ ...result, repeated: true })],
     ['has another revision', (result: AppendResult) => ({ ...result, revision: 7 })],

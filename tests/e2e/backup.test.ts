@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
@@ -28,10 +29,12 @@ import { atRest, findings, wholeLog } from '../support/auditing.ts'
 import { emptyDatabase } from '../support/database.ts'
 import { eventStoreDbStub } from '../support/eventStoreDbStub.ts'
 import { newOrder } from '../support/goods.ts'
+import { upload } from '../support/productImports.ts'
 import { testRedis } from '../support/redis.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
 import { type Person, password } from '../support/testShop.ts'
+import { waitFor } from '../support/waitFor.ts'
 
 const runMs = 120_000
 const closers: (() => Promise<unknown>)[] = []
@@ -104,10 +107,12 @@ beforeAll(async () => {
   late = await shop.person()
   await shop.back.pool.query(decide)
   backup = join(directory, 'backup')
+  const holding = await importHalf()
   before = await wholeLog(shop.back)
   const selling = newOrder(traffic.person, productId)
   const ran = await run('backup', [backup], shop.env)
   expect(ran, ran.stderr).toMatchObject({ code: 0 })
+  await holding.end()
   expect((await selling).status).toBe(201)
   after = await wholeLog(shop.back)
   await late.client.delete('/auth/profile', { password })
@@ -120,6 +125,26 @@ afterAll(async () => {
 function accessIn({ tokens }: Record<string, unknown>): string {
   const isPair = typeof tokens === 'object' && tokens !== null && 'access' in tokens
   return isPair ? String(tokens.access) : ''
+}
+
+const importedRows = 700
+
+/** Uploads products, and keeps the importer from getting any further than some of them. */
+async function importHalf(): Promise<pg.Client> {
+  const { shop } = traffic
+  const products = Array.from({ length: importedRows }, (_, n) => `HALF-${n},Half ${n},1.00,1`)
+  const { status } = await upload(shop, ['sku,name,price,stock', ...products].join('\n'))
+  expect(status).toBe(202)
+  const under = "select done from shop.product_imports where status = 'running' and done > 0"
+  await waitFor('an import that is under way', async () => {
+    return (await shop.back.pool.query(under)).rowCount === 1
+  })
+  const holding = new pg.Client({ connectionString: shop.config.databaseUrl.reveal() })
+  await holding.connect()
+  await holding.query('begin; set local idle_in_transaction_session_timeout = 0')
+  const { rows } = await holding.query<{ done: number }>(`${under} for update`)
+  expect(rows[0]?.done).toBeLessThan(importedRows)
+  return holding
 }
 
 /** What of an event no store gives by itself. */
@@ -242,7 +267,16 @@ describe('restored into an empty database', () => {
     expect(rows).toEqual([])
   })
 
-  it('people sign in, see their orders and buy on', async () => {
+  it('the audit says that what was due waits for a worker', async () => {
+    await restored.pool.query(
+      `update shop.mails set state = 'due', sent_at = null, due_at = now() - interval '1 hour'`,
+    )
+    const ran = await run('audit', ['--grace', '0'], env)
+    expect(ran.stdout).toMatch(/[1-9]\d* mails and webhooks are due and wait for a worker/)
+    expect(ran, ran.stderr).toMatchObject({ code: 0 })
+  })
+
+  it('people sign in, see their orders and buy on, and an import goes on', async () => {
     const config = loadConfig(env)
     const app = await startApp({ ...config, port: 0 }, { api: true, workers: true })
     try {
@@ -259,10 +293,20 @@ describe('restored into an empty database', () => {
       expect((await newOrder({ client }, traffic.productId)).status).toBe(201)
       const gone = await anyone.post('/auth/login', { username: erased.username, password })
       expect(gone.status).toBe(401)
+      await waitFor('the import to go on to its end', async () => {
+        const { rows } = await restored.pool.query<{ status: string; done: number }>(
+          'select status, done from shop.product_imports',
+        )
+        return rows.every(({ status, done }) => status === 'finished' && done === importedRows)
+      })
       await atRest(restored)
     } finally {
       await app.close()
     }
+    const { rows } = await restored.pool.query<{ count: number }>(
+      "select count(*)::int from readmodel.products where sku like 'HALF-%' and on_hand = 1",
+    )
+    expect(rows).toEqual([{ count: importedRows }])
     expect(await findings(restored)).toEqual([])
   })
 
@@ -286,6 +330,34 @@ describe('a restore that was broken off', () => {
     })
     await expect(restoring).rejects.toThrow('killed')
     await expect(openShop(config)).rejects.toThrow('was not to its end')
+  })
+
+  it('is refused by every start, whatever it was killed at', async () => {
+    const killedAt = async (step: string) => {
+      const env = await elsewhere()
+      const killed = await run('../tests/support/restoreChild', [backup, step], env)
+      expect(killed.code, step).not.toBe(0)
+      await expect(openShop(loadConfig(env)), step).rejects.toThrow('was not to its end')
+      return env
+    }
+    const steps = ['log', 'erased people', 'orders', 'high-water mark', 'the end']
+    const [env = {}] = (await Promise.all(steps.map(killedAt))).reverse()
+    const again = await run('restore', [backup], env)
+    const refusal = expect.stringMatching(
+      /^DATABASE_URL .* drop it, and restore into an empty one$/m,
+    )
+    expect(again).toMatchObject({ code: 1, stderr: refusal })
+  }, 120_000)
+
+  it('is refused by every start while there are no tables yet', async () => {
+    const config = loadConfig(await elsewhere())
+    const url = config.databaseUrl.reveal()
+    const pool = createPool(url, { size: 1 })
+    closers.push(() => pool.end())
+    const target = createRestoreTarget(pool, url)
+    await expect(target.migrateTo(['0001_event_store', 'unknown'])).rejects.toThrow('newer release')
+    await expect(openShop(config)).rejects.toThrow('was not to its end')
+    expect(await target.occupied()).toContain('drop it')
   })
 })
 

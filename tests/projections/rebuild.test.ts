@@ -1,6 +1,7 @@
 // Rebuilding a projection leaves its tables as they were, while the shop goes on.
-
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { Unavailable } from '../../src/eventstore/port.ts'
 import type { Position } from '../../src/kit/position.ts'
 import { projections } from '../../src/projections/index.ts'
 import { type Projection, planned } from '../../src/projections/projection.ts'
@@ -231,6 +232,51 @@ describe('a rebuild', () => {
     expect(await inSteps(false)).toMatchObject([{ matches: true }])
     expect(seen[0]).toBe(positionAt(40))
     expect((await snapshot(back.db, orders, 'readmodel')).tables).toEqual(before.tables)
+  })
+
+  it('finds tables equal whose rows had only been forgotten in another order', async () => {
+    const { back } = traffic.shop
+    const customers = numbered('customers')
+    const log = logFor(back)
+    const name = sql<{ username: string }>`
+      update readmodel.customers set username = upper(username)
+      where customer_id = (select customer_id from readmodel.customers order by 1 limit 1)
+      returning username
+    `
+    const before = await snapshot(back.db, customers, 'readmodel')
+    await name.execute(back.db)
+    const [rebuilt] = await rebuild(back.db, [customers], {
+      ...log,
+      async *read(chosen, range) {
+        // The old tables have been summed up by now, and are as the new ones will be.
+        await sql`
+          update readmodel.customers set username = lower(username)
+          where customer_id = (select customer_id from readmodel.customers order by 1 limit 1)
+        `.execute(back.db)
+        yield* log.read(chosen, range)
+      },
+      onProgress: () => undefined,
+    })
+    expect(rebuilt).toMatchObject({ matches: true, differences: [] })
+    expect((await snapshot(back.db, customers, 'readmodel')).tables).toEqual(before.tables)
+  })
+
+  it('that the database has cut is gone on with by a worker, unasked', async () => {
+    const { back } = traffic.shop
+    const orders = numbered('orders')
+    const cut = rebuild(back.db, [orders], {
+      ...logFor(back),
+      // biome-ignore lint/correctness/useYield: it fails before it reads anything.
+      async *read() {
+        throw new Unavailable('the database has gone')
+      },
+      onProgress: () => undefined,
+    })
+    await expect(cut).rejects.toThrow('the database has gone')
+    await waitFor('the rebuild to be done', async () => {
+      const [state] = await rebuildStates(back.db, 'orders')
+      return state?.state === 'done' && state.matches === true
+    })
   })
 
   it('of several at once reads the log once and leaves all of them equal', async () => {

@@ -71,7 +71,10 @@ class AskingClients implements Clients {
     const tries = random.next() < 0.1 ? 1 : triesMax
     for (let nth = 1; nth <= tries && reply.outcome === 'unavailable'; nth += 1) {
       if (nth > 1) await this.#scheduler.sleep(random.between(100, 4_000))
-      reply = await this.#attempt(this.#anyApi(random), request)
+      const isDoubled = random.next() < this.#services.setting.doubled
+      reply = await (isDoubled
+        ? this.#attemptTwice(random, request)
+        : this.#attemptOnce(random, request))
     }
     this.#remember(request, reply, askedAt)
     return reply
@@ -86,6 +89,21 @@ class AskingClients implements Clients {
     const api = apis[random.between(0, apis.length - 1)]
     if (api === undefined) throw new Error('there is no API')
     return api
+  }
+
+  #attemptOnce(random: Random, request: Request): Promise<Reply> {
+    return this.#attempt(this.#anyApi(random), request)
+  }
+
+  /** Two tries with one key, the second while the first is under way. */
+  async #attemptTwice(random: Random, request: Request): Promise<Reply> {
+    const first = this.#attemptOnce(random, request)
+    await this.#scheduler.sleep(random.next() * random.pick([3, 30, 300]))
+    const replies = await Promise.all([first, this.#attemptOnce(random, request)])
+    const [one, other] = replies
+    return (
+      replies.find(({ outcome }) => outcome === 'ok') ?? (one.outcome === 'refused' ? one : other)
+    )
   }
 
   /** One try: the answer, or that there was none in time. */

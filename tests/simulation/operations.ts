@@ -18,8 +18,11 @@ import { placeOrder } from '../../src/commands/placeOrder.ts'
 import type { Envelope } from '../../src/commands/ports.ts'
 import { refundOrder } from '../../src/commands/refundOrder.ts'
 import { isRejection } from '../../src/domain/rejection.ts'
+import { createDatabase } from '../../src/infra/database.ts'
 import { startOfLog } from '../../src/kit/position.ts'
+import { request as requestRebuild } from '../../src/projections/rebuildStates.ts'
 import type { Services, ShopProcess } from './shopNode.ts'
+import { projections } from './worker.ts'
 import { guestCartIdOf } from './workload/known.ts'
 
 type On = ShopProcess & { services: Services }
@@ -94,6 +97,14 @@ const read: Operation = async ({ shop }, { stream }) => {
   return accepted(id, { revision, position, replayed: false })
 }
 
+/** A read model is to be built anew: some worker will do it. */
+const rebuild: Operation = async ({ pool }, { projection }) => {
+  const wanted = projections.find(({ name }) => name === projection)
+  if (wanted === undefined) return undefined
+  await requestRebuild(createDatabase(pool), wanted)
+  return done(wanted.name)
+}
+
 function splitAtDash(stream: string): ['cart' | 'order' | 'product' | 'stock', string] {
   const at = stream.indexOf('-')
   return [stream.slice(0, at) as 'cart', stream.slice(at + 1)]
@@ -145,5 +156,6 @@ export const operations: Readonly<Record<string, Operation>> = {
   EraseCustomer: erase,
   SignIn: signIn,
   ImportRow: importRow,
+  Rebuild: rebuild,
   read,
 }

@@ -1,7 +1,7 @@
 // One run of the simulator: a plan is carried out in a world with faults until nothing moves any
 // more, and the auditor looks at what is left.
 import { audit } from '../../src/auditor/auditor.ts'
-import type { Evidence, Finding, LogEvent, Mishap } from '../../src/auditor/evidence.ts'
+import type { Evidence, Finding, Follower, LogEvent, Mishap } from '../../src/auditor/evidence.ts'
 import { idOf } from '../../src/commands/ids.ts'
 import { type ApiProcess, startApi } from './apiNode.ts'
 import { type Clients, createClients } from './client.ts'
@@ -10,6 +10,7 @@ import { faults as allFaults, type Fault } from './faults.ts'
 import { createEventLog, type EventLog, type LogRow } from './postgres/eventLog.ts'
 import { createReadModels, type ReadModels } from './postgres/readModels.ts'
 import { createServer } from './postgres/server.ts'
+import type { Row } from './postgres/statements.ts'
 import { createProvider } from './provider.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
 import type { Services } from './shopNode.ts'
@@ -204,7 +205,16 @@ function isAtRest(running: Running): boolean {
   const now = world.scheduler.now()
   if (world.nodes.some(({ process }) => (process?.pausedUntil ?? 0) > now)) return false
   if (services.server.isWriting()) return false
+  if (rebuildsUnderWay(running).length > 0) return false
   return isCaughtUp(running) && openProcesses(running).length === 0
+}
+
+function rebuildsUnderWay({ readModels }: Running): string[] {
+  return readModels
+    .rowsOf('rebuilds')
+    .flatMap(({ name, state }) =>
+      state === 'requested' || state === 'running' ? [String(name)] : [],
+    )
 }
 
 function isCaughtUp({ readModels, log }: Running): boolean {
@@ -225,13 +235,22 @@ function openProcesses(running: Running): string[] {
       type === 'OrderPaid' && data.includes('"provider":"manual"') ? [stream] : [],
     ),
   )
+  const goingOn = new Set(
+    running.readModels
+      .rowsOf('orders')
+      .flatMap(({ order_id: id, status }) =>
+        status === 'pending' || status === 'paid' ? [String(id)] : [],
+      ),
+  )
   return running.readModels.rowsOf('order_processes').flatMap(row => {
     const stream = `order-${row.order_id}`
     const isOpen = ['submitted', 'paying', 'refund_due', 'cart_open'].some(
       name => row[name] === true,
     )
     const { stock, open_money: money, settling, expires_at: deadline } = row
-    const isSettling = settling === true && Array.isArray(stock) && stock.length > 0
+    // One of which a part was paid back may still be shipped.
+    const isOver = !goingOn.has(String(row.order_id))
+    const isSettling = settling === true && isOver && Array.isArray(stock) && stock.length > 0
     const isOwing = Array.isArray(money) && money.length > 0 && !paidByHand.has(stream)
     // One that waits for longer was placed by a clock that had jumped: nothing is left to be done.
     const isWaiting = deadline !== null && timeOf(deadline) < scheduler.now() + longestWaitMs
@@ -245,9 +264,11 @@ function restless(running: Running): string {
   const orders = openProcesses(running)
   const behind = isCaughtUp(running) ? '' : ', and the read models are behind'
   const waiting = clients.open() > 0 ? `, ${clients.open()} requests wait` : ''
+  const rebuilt = rebuildsUnderWay(running)
+  const building = rebuilt.length > 0 ? `, and ${rebuilt.join()} is being rebuilt` : ''
   const which = orders.length > 0 ? ` with ${orders.slice(0, 3).join(', ')}` : ''
   const seconds = Math.round(scheduler.now() / 1_000)
-  return `it does not come to rest by ${seconds} s${which}${behind}${waiting}`
+  return `it does not come to rest by ${seconds} s${which}${behind}${building}${waiting}`
 }
 
 /**
@@ -281,6 +302,15 @@ function parked(running: Running): Mishap[] {
     }))
 }
 
+/** What has cut a rebuild passes; it is gone on with, and ends. */
+function givenUp({ readModels }: Running): Mishap[] {
+  return readModels
+    .rowsOf('rebuilds')
+    .flatMap(({ name, state, error }) =>
+      state === 'failed' ? [{ where: `the rebuild of ${name}`, what: String(error) }] : [],
+    )
+}
+
 function evidenceOf(running: Running): Evidence {
   const { log, readModels, clients, services, mishaps } = running
   const { payments, refunds } = services.provider
@@ -311,11 +341,30 @@ function evidenceOf(running: Running): Evidence {
     orders: readModels.rowsOf('orders').map(row => ({
       orderId: String(row.order_id),
       status: String(row.status),
+      paidBack: Number(row.refunded_minor),
     })),
-    mishaps: [...mishaps, ...parked(running)],
+    live: newsOf(readModels.rowsOf('notifications')),
+    mishaps: [...mishaps, ...parked(running), ...givenUp(running)],
     isAtRest: isAtRest(running),
     unreadable: unreadableStreams(running),
   }
+}
+
+/** The list of what is to be told, as what each customer hears of it. */
+function newsOf(rows: readonly Row[]): Follower[] {
+  const all = rows
+    .map(({ position, customer_id: customerId, order_id: orderId }) => ({
+      customerId: String(customerId),
+      position: Number(position),
+      orderId: String(orderId),
+    }))
+    .toSorted((a, b) => a.position - b.position)
+  return [...Map.groupBy(all, ({ customerId }) => customerId)].map(([customerId, heard]) => ({
+    name: `who follows the orders of ${customerId}`,
+    customerId,
+    since: 0,
+    heard,
+  }))
 }
 
 function eventOf({ data, metadata, ...row }: LogRow): LogEvent {

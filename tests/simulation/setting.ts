@@ -18,6 +18,8 @@ export interface Setting {
    * migration 0023: processes must not go on from what they would have written there.
    */
   hasLenientStore: boolean
+  /** How many of the requests are sent to two processes at a time, as impatient clients do. */
+  doubled: number
   /** In how many virtual milliseconds the commands are sent. */
   busyMs: number
 }
@@ -29,9 +31,10 @@ export function settingFrom(random: Random): Setting {
     workers: random.pick([1, 1, 2, 2, 3]),
     cachedStreams: random.pick([2, 8, 1_000, 1_000]),
     commandsMax: random.pick([2, 10_000, 10_000]),
-    orderExpiryMs: random.pick([8_000, 30_000, 60_000]),
+    orderExpiryMs: random.pick([3_000, 8_000, 30_000, 60_000]),
     unpaidOrders: random.pick([0, 0, 2]),
     hasLenientStore: random.next() < 0.4,
+    doubled: random.pick([0, 0.05, 0.4]),
     busyMs: random.pick([4_000, 15_000, 40_000]),
   }
 }

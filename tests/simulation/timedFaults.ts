@@ -59,6 +59,17 @@ export const timedFaults: readonly TimedFault[] = [
     },
   },
   {
+    name: 'provider-outage',
+    what: 'The payment provider is not reached for some seconds, by any process.',
+    perRun: 2,
+    strike({ disturb }, random) {
+      const toProvider = new Set(['charge', 'cancel', 'refund'])
+      disturb(random.between(1_000, 15_000), ({ kind }) =>
+        toProvider.has(kind) ? unavailable('the provider is not reached') : undefined,
+      )
+    },
+  },
+  {
     name: 'newer-release',
     what: 'A process of a newer release writes an event that nobody else knows.',
     perRun: 1,

@@ -8,25 +8,27 @@ import { type Position, startOfLog } from '../../src/kit/position.ts'
 import { isTransient } from '../../src/kit/transient.ts'
 import { acquire, ensureCheckpoints, LeaseLost, renew } from '../../src/projections/checkpoints.ts'
 import { customersProjection } from '../../src/projections/customers.ts'
-import { commitBatch, type Member } from '../../src/projections/engine.ts'
+import { commitBatch, type Member, parkedStreams } from '../../src/projections/engine.ts'
 import { orderProcesses } from '../../src/projections/orderProcesses.ts'
 import { ordersProjection } from '../../src/projections/orders.ts'
-import type { Follower } from '../../src/projections/projection.ts'
+import type { Follower, Projection } from '../../src/projections/projection.ts'
 import type { Log } from '../../src/workers/log.ts'
 import { mailOutbox } from '../../src/workers/mails/outbox.ts'
 import { startOrderProcesses } from '../../src/workers/orderProcesses.ts'
+import { runRebuilds } from '../../src/workers/rebuilds.ts'
 import { webhookOutbox } from '../../src/workers/webhooks/outbox.ts'
 import { type Services, type ShopProcess, startShop } from './shopNode.ts'
 import type { Process } from './world.ts'
 
-/** What is followed: the read models that are looked at, and the reactions with effects. */
-export const followers: readonly Follower[] = [
+/** The read models that are looked at, and built anew now and then. */
+export const projections: readonly Projection[] = [
   orderProcesses,
   ordersProjection,
   customersProjection,
-  mailOutbox,
-  webhookOutbox,
 ]
+
+/** What is followed: these, and the reactions with effects. */
+export const followers: readonly Follower[] = [...projections, mailOutbox, webhookOutbox]
 
 /** Below the size at which tables are filled by copying. */
 const batchMax = 40
@@ -34,6 +36,8 @@ const idleMs = 400
 /** How often leases are looked for that others have left. */
 const othersMs = 600
 const renewMs = 1_200
+
+const otherRows = 'rebuilt: the old rows were others'
 
 /** Starts a worker; it goes on until its process dies. */
 export function startWorker(
@@ -43,15 +47,23 @@ export function startWorker(
 ): void {
   const running = startShop(services, process)
   const db = createDatabase(running.pool)
-  startOrderProcesses({ db, shop: running.shop, log: logOf(onTrouble) })
+  const log = logOf(what => {
+    // Between the end of a key and the event that says so, what is read anew has less to show.
+    const isForgetting = services.erased.size > 0 && what.startsWith(otherRows)
+    if (!isForgetting) onTrouble(what)
+  })
+  startOrderProcesses({ db, shop: running.shop, log })
+  const { eventStore, codec } = running
+  // It ends with the process.
+  void runRebuilds({ db, projections, log, eventStore, codec }, new AbortController().signal)
   void followForEver(services, { ...running, db, onTrouble })
 }
 
 /** What is logged as an error that does not pass by itself is trouble. */
 function logOf(onTrouble: (what: string) => void): Log {
   const tell = (about: object, says = '') => {
-    const error = 'error' in about ? String(about.error) : ''
-    if (/Unavailable|Overdue|Unknown/.test(error)) return
+    const error = 'error' in about ? String(about.error) : JSON.stringify(about)
+    if (/^(Unavailable|Overdue|Unknown)/.test(error)) return
     onTrouble(`${says}: ${error}`)
   }
   return { info: () => undefined, warn: tell, error: tell } as unknown as Log
@@ -115,11 +127,15 @@ async function followWhileHeld(
 
 async function take({ process, db }: Following): Promise<Member[]> {
   const leases = await acquire(db, followers, process.node.name)
-  return leases.flatMap(lease => {
+  const members: Member[] = []
+  for (const lease of leases) {
     const projection = followers.find(({ name }) => name === lease.name)
-    const parking = { name: lease.name, streams: new Set<string>(), onParked: () => undefined }
-    return projection === undefined ? [] : [{ projection, lease, parking }]
-  })
+    if (projection === undefined) continue
+    const streams = await parkedStreams(db, lease.name)
+    const parking = { name: lease.name, streams, onParked: () => undefined }
+    members.push({ projection, lease, parking })
+  }
+  return members
 }
 
 async function readOn({ eventStore }: ShopProcess, after: Position): Promise<RecordedEvent[]> {

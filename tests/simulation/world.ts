@@ -21,6 +21,8 @@ export interface SimulatedNode {
 /** One life of a node. */
 export interface Process extends Owner {
   node: SimulatedNode
+  /** When it began to stand still for the last time. */
+  pausedSince: number
 }
 
 export interface WorldOptions {
@@ -106,7 +108,7 @@ class SimulatedWorld implements World {
   }
 
   #start(node: SimulatedNode): void {
-    const process: Process = { node, isDead: false, pausedUntil: 0 }
+    const process: Process = { node, isDead: false, pausedUntil: 0, pausedSince: 0 }
     node.process = process
     this.scheduler.after(0, process, () => node.start(process))
   }
@@ -122,6 +124,7 @@ class SimulatedWorld implements World {
   #pause(node: SimulatedNode, ms: number): void {
     if (node.process === undefined) return
     this.note(`${node.name} stands still for ${ms} ms`)
+    node.process.pausedSince = this.scheduler.now()
     node.process.pausedUntil = this.scheduler.now() + ms
   }
 

@@ -45,7 +45,9 @@ async function unfinished({ db, eventStore, pool }: OpenShop): Promise<string[]>
     union all
     select 'an order is on its way: ' || row_to_json(p)::text
       from order_processes p
-      where submitted or paying or refund_due or cart_open or settling`,
+      left join orders o using (order_id)
+      where submitted or paying or refund_due or cart_open
+        or settling and (o.status is null or o.status not in ('pending', 'paid'))`,
   )
   const behind = names.filter((_, index) => positions[index] !== head)
   return [...behind.map(name => `${name} is behind`), ...rows.map(({ what }) => what)]

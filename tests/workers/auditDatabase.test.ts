@@ -11,6 +11,7 @@ import { moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { saveTables } from '../support/tampering.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
 import { project } from '../support/tidy/sources.ts'
+import { webhookReceiver } from '../support/webhookReceiver.ts'
 
 let shop: TestShop
 const ids = { order: '', other: '' }
@@ -23,26 +24,45 @@ const tables = [
   'shop.checkpoints',
   'shop.parked_events',
   'shop.mails',
+  'shop.webhook_endpoints',
+  'shop.webhook_deliveries',
   'shop.accounts',
 ]
 let restoring: string[] = []
+let receiver: Awaited<ReturnType<typeof webhookReceiver>> | undefined
+/** For rows that are there twice. */
+const keys = [
+  `alter table shop.mails drop constraint if exists mails_pkey,
+    add constraint mails_pkey primary key (event_id, template)`,
+  `alter table shop.webhook_deliveries drop constraint if exists webhook_deliveries_once,
+    add constraint webhook_deliveries_once unique (endpoint_id, event_id)`,
+]
 
 beforeAll(async () => {
-  shop = await startTestShop()
+  shop = await startTestShop({ settings: { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1' } })
+  receiver = await webhookReceiver()
+  const { url } = receiver
+  const events = ['order.placed', 'order.paid', 'order.shipped']
+  expect((await shop.admin.client.post('/admin/webhooks', { url, events })).status).toBe(201)
   const person = await shop.person()
   const product = await newProduct(shop)
   ids.order = (await newOrder(person, product.id)).body.orderId
   ids.other = (await newOrder(person, product.id)).body.orderId
   await person.client.post(`/orders/${ids.order}/pay`)
   await moveOrder(shop, ids.order, 'shipped')
+  await receiver.until(3, 'orderId', ids.order)
+  await receiver.until(1, 'orderId', ids.other)
   await atRest(shop.back)
   await shop.stop()
   expect(await findings(shop.back)).toEqual([])
   restoring = await saveTables(shop.back.pool, tables)
 }, 90_000)
-afterAll(() => shop?.close())
+afterAll(async () => {
+  await receiver?.stop()
+  await shop?.close()
+})
 afterEach(async () => {
-  await shop.back.pool.query(restoring.join(';'))
+  await shop.back.pool.query([...restoring, ...keys].join(';'))
 })
 
 async function found(fault: string): Promise<string> {
@@ -65,23 +85,71 @@ describe('in the database the auditor finds', () => {
     [
       'a mail that was never queued',
       `delete from shop.mails where template = 'order-shipped'`,
-      /never queued/,
+      /no mail is forgotten: OrderShipped .* "order-shipped": it was never queued/,
     ],
     [
       'a mail that was not sent',
       `update shop.mails set sent_at = null where template = 'order-paid'`,
-      /not sent/,
+      /what is queued goes out: .*"order-paid" of OrderPaid .* is queued and not sent/,
     ],
     [
       'a mail that nothing gave rise to',
       `insert into shop.mails (event_id, template, order_id)
        values (gen_random_uuid(), 'order-paid', gen_random_uuid())`,
-      /no such event/,
+      /a mail has its event: A mail "order-paid" .* is not in the log/,
+    ],
+    [
+      'a mail that is there twice',
+      `alter table shop.mails drop constraint mails_pkey;
+       insert into shop.mails (event_id, template, order_id, state, sent_at)
+       select event_id, template, order_id, state, sent_at from shop.mails
+       where template = 'order-paid' limit 1`,
+      /a mail is written once: The mail "order-paid" of OrderPaid .* is there twice/,
+    ],
+    [
+      'an order that is shown and not in the log',
+      `update readmodel.orders set order_id = gen_random_uuid() where status = 'shipped'`,
+      /read models equal the log: Order .* is shown and not in the log/,
+    ],
+    [
+      'an order that is shown as something else',
+      `update readmodel.orders set status = 'delivered' where status = 'shipped'`,
+      /read models equal the log: Order .* is shipped with .*, and shown as delivered/,
+    ],
+    [
+      'stock that is shown with other figures',
+      `update readmodel.products set on_hand = on_hand + 1`,
+      /read models equal the log: Product .* has \d+ pieces, .* is shown with \d+/,
+    ],
+    [
+      'a webhook that is there twice',
+      `alter table shop.webhook_deliveries drop constraint webhook_deliveries_once;
+       insert into shop.webhook_deliveries
+         (endpoint_id, event_id, position, type, message, trace, status)
+       select endpoint_id, event_id, position, type, message, trace, status
+       from shop.webhook_deliveries where type = 'order.paid'`,
+      /a webhook is sent once: endpoint .* is told 2 times of OrderPaid/,
+    ],
+    [
+      'a webhook that nothing gave rise to',
+      `update shop.webhook_deliveries set event_id = gen_random_uuid() where type = 'order.paid'`,
+      /a webhook has its event: endpoint .*, which is not in the log/,
+    ],
+    [
+      'a webhook that was never queued',
+      `delete from shop.webhook_deliveries where type = 'order.shipped'`,
+      /no webhook is forgotten: endpoint .* is not told of OrderShipped/,
+    ],
+    [
+      'a webhook that waits while nothing moves',
+      `update shop.webhook_deliveries set status = 'pending', due_at = now() - interval '1 day'
+       where type = 'order.shipped'`,
+      /what is queued goes out: The webhook to .* of OrderShipped .* is queued and not sent/,
     ],
     [
       'a mail about another order',
       `update shop.mails set order_id = gen_random_uuid() where template = 'order-paid'`,
-      /order-paid: is about another order/,
+      /a mail has its event: .*"order-paid" of OrderPaid .* is about another order/,
     ],
     [
       'the address of an account, swapped with that of another',
@@ -190,7 +258,7 @@ describe('mails that are queued', () => {
     const parts = { ...shop.back, projections: [], beforeLook }
     const results = await audit(parts, new Date(Date.now() + 60_000))
     expect(rows).toEqual([])
-    const mails = results.find(({ check }) => check.startsWith('one mail'))
+    const mails = results.find(({ check }) => check === 'what is queued goes out')
     expect(mails).toMatchObject({ count: 0, findings: [] })
   })
 })
@@ -249,6 +317,22 @@ describe('npm run audit', () => {
 
   it('ends with 0 where the books are in order', async () => {
     const { code, output } = await run()
+    expect(output).toContain('The books are in order.')
+    expect(code).toBe(0)
+  })
+
+  it('finds nothing broken in what waits for the first worker of a restored shop', async () => {
+    const { pool } = shop.back
+    await pool.query(`
+      update shop.mails set state = 'due', sent_at = null, due_at = now() - interval '1 hour';
+      update shop.webhook_deliveries set status = 'pending', due_at = now() - interval '1 hour'
+    `)
+    const stuck = await findings(shop.back)
+    expect(stuck.join()).toMatch(/mail "order-paid" .* is queued and not sent/)
+    expect(stuck.join()).toMatch(/webhook to endpoint .* is queued and not sent/)
+    await pool.query('update shop.checkpoints set epoch = 0 where version is null')
+    const { code, output } = await run()
+    expect(output).toMatch(/[1-9]\d* mails and webhooks are due and wait for a worker/)
     expect(output).toContain('The books are in order.')
     expect(code).toBe(0)
   })

@@ -1,5 +1,4 @@
-// The auditor: checks from the log alone that the shop has kept its promises.
-
+// npm run audit: shows the auditor a shop, and checks what stands beside its promises.
 import type { Kysely } from 'kysely'
 import type { AuditServices } from '../../commands/auditPorts.ts'
 import type { Codec } from '../../commands/ports.ts'
@@ -9,27 +8,20 @@ import type { Projection } from '../../projections/projection.ts'
 import type { Tables } from '../../projections/tables.ts'
 import { readBatches } from '../logReader.ts'
 import { accountsAreCustomers } from './accountCheck.ts'
+import { withBeside } from './besideLog.ts'
 import {
   type CheckResult,
   checkLog,
   type LogCheck,
   type LogReader,
   type OnProgress,
+  together,
 } from './logCheck.ts'
-import { mailsAreOneAnEvent } from './mailCheck.ts'
-import { cartsAreEmptied, createOrderBook, moneyAddsUp, ordersMoveLegally } from './orderChecks.ts'
-import { withOutbox } from './outboxRows.ts'
-import { type Part, partsFor } from './parts.ts'
+import { partsFor } from './parts.ts'
 import { checkProjection } from './projectionCheck.ts'
+import { positionsRise, promisesAreKept, withTenures } from './promises.ts'
 import { checkProof } from './proofCheck.ts'
-import { reservationsAreOpenOrders, stockIsNeverShort } from './stockChecks.ts'
-import {
-  eventsAreReadable,
-  eventsAreUnique,
-  positionsRise,
-  revisionsAreGapless,
-  textsAreHoldable,
-} from './streamChecks.ts'
+import { eventsAreReadable, textsAreHoldable } from './textChecks.ts'
 
 export interface AuditParts {
   audit: AuditServices
@@ -46,21 +38,7 @@ export interface AuditParts {
 }
 
 /** The checks that remember nothing of single events. */
-const wholeLogChecks = () => [positionsRise(), eventsAreReadable(), textsAreHoldable()]
-
-/** The checks that need nothing but the log, for one part of what it tells about. */
-function logChecks(settledBefore: Date, part: Part): LogCheck[] {
-  const orders = createOrderBook(settledBefore, part)
-  return [
-    revisionsAreGapless(part),
-    eventsAreUnique(part),
-    ordersMoveLegally(orders),
-    moneyAddsUp(orders),
-    cartsAreEmptied(orders, part),
-    stockIsNeverShort(part),
-    reservationsAreOpenOrders(orders, part),
-  ]
-}
+const wholeLogChecks: readonly LogCheck[] = [positionsRise, eventsAreReadable, textsAreHoldable]
 
 /** Runs the checks that need nothing but the log. Throws what keeps it from reading the log. */
 export async function auditLog(
@@ -68,10 +46,14 @@ export async function auditLog(
   settledBefore: Date,
   parts: number,
 ): Promise<CheckResult[]> {
-  return checkLog(reader, {
-    parts,
-    whole: wholeLogChecks(),
-    ofPart: async part => logChecks(settledBefore, part),
+  const beside = { isAtRest: true, isMoneyOpen: true, settledBefore: settledBefore.getTime() }
+  return withTenures(parts, async tenures => {
+    const results = await checkLog(reader, {
+      parts,
+      whole: wholeLogChecks,
+      ofPart: async part => [promisesAreKept(part, beside, tenures)],
+    })
+    return together([...results, ...(await tenures.compare())])
   })
 }
 
@@ -90,7 +72,7 @@ export async function audit(parts: AuditParts, settledBefore: Date): Promise<Che
   const accounts = { db, ...parts.accounts.accounts, beforeLook: parts.beforeLook }
   const results = [
     ...proof,
-    ...(await checkLogAndMails(parts, { settledBefore, events })),
+    ...(await checkPromises(parts, { settledBefore, events })),
     await accountsAreCustomers(accounts),
   ]
   const head = () => eventStore.head()
@@ -107,26 +89,28 @@ export async function audit(parts: AuditParts, settledBefore: Date): Promise<Che
   return results
 }
 
-async function checkLogAndMails(
+/** The auditor's promises, in the log and in what there is beside it. */
+async function checkPromises(
   parts: AuditParts,
   { settledBefore, events }: { settledBefore: Date; events: number },
 ): Promise<CheckResult[]> {
-  const { db, eventStore, codec, onProgress } = parts
+  const { db, eventStore, codec, beforeLook, onProgress } = parts
   const head = await eventStore.head()
   const count = parts.logParts ?? partsFor(events)
-  return withOutbox({ db, settledBefore }, count, outbox =>
-    checkLog(
-      { eventStore, codec },
-      {
-        parts: count,
-        whole: wholeLogChecks(),
-        ofPart: async part => [
-          ...logChecks(settledBefore, part),
-          await mailsAreOneAnEvent({ ...parts, outbox }, part),
-        ],
-        onRead: position => onProgress?.('log', 100 * shareOfWay(startOfLog, position, head), 100),
-        onPart: done => onProgress?.('orders, stock and mails', done, count),
-      },
-    ),
+  return withTenures(count, tenures =>
+    withBeside({ db, settledBefore, beforeLook }, count, async beside => {
+      const results = await checkLog(
+        { eventStore, codec },
+        {
+          parts: count,
+          whole: wholeLogChecks,
+          ofPart: async part => [promisesAreKept(part, await beside.of(part), tenures)],
+          onRead: position =>
+            onProgress?.('log', 100 * shareOfWay(startOfLog, position, head), 100),
+          onPart: done => onProgress?.('promises', done, count),
+        },
+      )
+      return together([...results, ...(await tenures.compare()), beside.notes()])
+    }),
   )
 }

@@ -12,7 +12,10 @@ import { keyOfStream, partOf } from './parts.ts'
 import type { Spill } from './spill.ts'
 
 /** Where an event is: all that checks see of one that cannot be decoded. */
-export type Seen = Pick<RecordedEvent, 'id' | 'position' | 'stream' | 'revision' | 'type'>
+export type Seen = Pick<RecordedEvent, 'id' | 'position' | 'stream' | 'revision' | 'type'> & {
+  /** Not only its data are of no interest here: nobody can decode it. */
+  isUnreadable?: boolean
+}
 
 /** What `see` of a check takes. */
 export interface SeenEvent {
@@ -21,38 +24,40 @@ export interface SeenEvent {
 }
 
 /** Its place, or the event itself beside its position. */
-type Line = [position: string, ...place: [string, number, string, string] | [ReadEvent]]
+type Line = [position: string, ...place: [string, number, string, string, boolean] | [ReadEvent]]
 
 const personalOf = new Map(
   Object.entries(eventSchemas).map(([type, schema]) => [type, personalPaths(schema)]),
 )
 
-/** Writes an event to the parts that look at it: as a whole only where they look at its data. */
+/** Writes an event to the parts that look at it: as a whole where they look at its data. */
 export async function divide(
   spill: Spill,
   parts: number,
   { recorded, event }: SeenEvent,
 ): Promise<void> {
   const whole = new Set<number>()
-  for (const key of keysOf(event)) whole.add(partOf(key, parts))
-  if (event !== undefined && whole.size > 0) {
+  if (event !== undefined) {
+    for (const key of keysOf(event)) whole.add(partOf(key, parts))
     const text = JSON.stringify([`${event.position}`, withoutPersonal(event)])
     for (const part of whole) await spill.add(part, text)
   }
-  const { position, stream, revision, id, type } = recorded
+  const { position, stream, revision, id, type, isUnreadable = false } = recorded
+  const place: Line = [`${position}`, stream, revision, id, type, isUnreadable]
   const places = new Set([partOf(keyOfStream(stream), parts), partOf(id, parts)])
   for (const part of places) {
     if (whole.has(part)) continue
-    await spill.add(part, JSON.stringify([`${position}`, stream, revision, id, type]))
+    await spill.add(part, JSON.stringify(place))
   }
 }
 
-/** Orders and products that an event is about, and its id where a mail belongs to it. */
-function* keysOf(event: ReadEvent | undefined): Generator<string> {
-  if (event === undefined) return
+/** What an event is about; and its id where a mail belongs to it. */
+function* keysOf(event: ReadEvent): Generator<string> {
   const { data } = event
+  yield keyOfStream(event.stream)
   if ('orderId' in data && typeof data.orderId === 'string') yield data.orderId
-  if ('productId' in data && typeof data.productId === 'string') yield data.productId
+  if (event.type === 'OrderSubmitted') yield event.data.orderNumber
+  if (event.type === 'CartMerged') yield event.data.from
   if (hasTemplate(event)) yield event.id
 }
 
@@ -74,8 +79,8 @@ export async function* readPart(spill: Spill, part: number): AsyncGenerator<Seen
       const event = { ...line[1], position }
       yield { recorded: event, event }
     } else {
-      const [, stream, revision, id, type] = line
-      yield { recorded: { position, stream, revision, id, type }, event: undefined }
+      const [, stream, revision, id, type, isUnreadable] = line
+      yield { recorded: { position, stream, revision, id, type, isUnreadable }, event: undefined }
     }
   }
 }

@@ -1,5 +1,5 @@
-// What a check of the log is: it sees every event once, in log order, and says what is wrong.
-
+// How the log is checked: each check sees every event once, in log order, and says what is wrong.
+import type { Report } from '../../auditor/evidence.ts'
 import type { EventStore, RecordedEvent } from '../../eventstore/port.ts'
 import type { Position } from '../../kit/position.ts'
 import { isTransient } from '../../kit/transient.ts'
@@ -16,15 +16,18 @@ export interface CheckResult {
   findings: readonly string[]
   /** How many there are in all. */
   count: number
+  /** What is worth knowing and no fault. */
+  notes?: readonly string[]
 }
 
-export interface LogCheck {
-  name: string
-  /** Takes one event, `event` only where it could be decoded. Gives what is wrong with it. */
-  see(recorded: Seen, event: ReadEvent | undefined): readonly string[]
+/** Makes a check, which gives what it finds to `report`. */
+export type LogCheck = (report: Report) => {
+  /** Takes one event, `event` only where it could be decoded. */
+  see(recorded: Seen, event: ReadEvent | undefined): void
   /** What the log as a whole does not add up to. */
-  conclude(): Iterable<string> | AsyncIterable<string>
-  examined(): number
+  conclude(): void
+  /** Of each check by its name. */
+  examined(): Readonly<Record<string, number>>
 }
 
 export interface LogReader {
@@ -50,6 +53,17 @@ export function createFindings() {
     },
     all: () => ({ findings: first, count }),
   }
+}
+
+/** Collects findings by the name of what found them. */
+export function createReport() {
+  const found = new Map<string, ReturnType<typeof createFindings>>()
+  const report: Report = (check, says) => {
+    const findings = found.get(check) ?? createFindings()
+    found.set(check, findings)
+    findings.add(says)
+  }
+  return { found, report }
 }
 
 /** Told how far a step of the audit is. */
@@ -102,7 +116,12 @@ async function* readDecoded(
   { onRead }: Pick<LogPlan, 'onRead'>,
 ): AsyncGenerator<SeenEvent> {
   for await (const recorded of eventStore.readAll()) {
-    yield { recorded, event: await decoded(codec, recorded) }
+    const event = await decoded(codec, recorded)
+    if (event !== undefined) yield { recorded, event }
+    else {
+      const { position, stream, revision, id, type } = recorded
+      yield { recorded: { position, stream, revision, id, type, isUnreadable: true }, event }
+    }
     onRead?.(recorded.position)
   }
 }
@@ -122,18 +141,21 @@ async function runChecks(
   checks: readonly LogCheck[],
   events: AsyncIterable<SeenEvent>,
 ): Promise<CheckResult[]> {
-  const found = new Map(checks.map(check => [check, createFindings()]))
+  const { found, report } = createReport()
+  const running = checks.map(check => check(report))
   for await (const { recorded, event } of events) {
-    for (const [check, findings] of found) {
-      for (const finding of check.see(recorded, event)) findings.add(finding)
-    }
+    for (const check of running) check.see(recorded, event)
   }
-  const results: CheckResult[] = []
-  for (const [check, findings] of found) {
-    for await (const finding of check.conclude()) findings.add(finding)
-    results.push({ check: check.name, examined: check.examined(), ...findings.all() })
-  }
-  return results
+  for (const check of running) check.conclude()
+  const examined: Record<string, number> = Object.assign(
+    {},
+    ...running.map(check => check.examined()),
+  )
+  return Object.keys({ ...examined, ...Object.fromEntries(found) }).map(check => ({
+    check,
+    examined: examined[check] ?? 0,
+    ...(found.get(check) ?? createFindings()).all(),
+  }))
 }
 
 /** Undefined for what cannot be decoded. */
@@ -147,15 +169,16 @@ async function decoded(codec: LogReader['codec'], recorded: RecordedEvent) {
 }
 
 /** What checks of the same name have found in all parts. */
-function together(results: readonly CheckResult[]): CheckResult[] {
+export function together(results: readonly CheckResult[]): CheckResult[] {
   const byName = new Map<string, CheckResult>()
   for (const result of results) {
-    const { check, examined, findings, count } = byName.get(result.check) ?? nothingIn(result.check)
+    const before = byName.get(result.check) ?? nothingIn(result.check)
     byName.set(result.check, {
-      check,
-      examined: examined + result.examined,
-      findings: [...findings, ...result.findings].slice(0, findingsMax),
-      count: count + result.count,
+      check: result.check,
+      examined: before.examined + result.examined,
+      findings: [...before.findings, ...result.findings].slice(0, findingsMax),
+      count: before.count + result.count,
+      notes: [...(before.notes ?? []), ...(result.notes ?? [])],
     })
   }
   return [...byName.values()]

@@ -9,8 +9,8 @@ export interface Part {
   index: number
 }
 
-/** Events whose orders, streams and ids are remembered at a time; it takes some 30 MB. */
-const eventsPerPart = 50_000
+/** Events that are remembered at a time; it takes some 30 MB. */
+const eventsPerPart = 25_000
 const partsMax = 1_024
 
 /** In how many parts a log of so many events is checked. */

@@ -75,6 +75,20 @@ export function createSpill(directory: string, name: string, parts: number): Spi
   }
 }
 
+/** The same in memory, for what is known to be little. */
+export function memorySpill(parts: number): Spill {
+  const lines = Array.from({ length: parts }, (): string[] => [])
+  return {
+    async add(part, line) {
+      lines[part]?.push(line)
+    },
+    flush: async () => undefined,
+    async *read(part) {
+      yield* lines[part] ?? []
+    },
+  }
+}
+
 function refuse(cause: unknown): never {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause

@@ -40,8 +40,8 @@ export async function checkBackup(
 }
 
 /**
- * Puts tables, log and files of a checked backup back. Read models are empty afterwards. No shop
- * starts on the database before all of it is there: what was broken off is done again with an
+ * Puts tables, log and files of a checked backup back. Read models are empty afterwards; no shop
+ * starts on the database before `finish` of its target: what was broken off is done again with an
  * empty one. Throws NotEmpty before anything is written, and DamagedBackup.
  */
 export async function restore(
@@ -95,11 +95,18 @@ async function writeLog(
   { log, onProgress }: RestoreParts,
 ): Promise<void> {
   let written = 0
+  let writing = Promise.resolve()
   for await (const lines of readLines(directory, logFile)) {
-    await log.write(lines.map(eventOf))
-    written += lines.length
-    onProgress?.('log', written, manifest.log.events)
+    const events = lines.map(eventOf)
+    await writing
+    writing = log.write(events).then(() => {
+      written += events.length
+      onProgress?.('log', written, manifest.log.events)
+    })
+    // Awaited in its turn, while the next events are unpacked.
+    writing.catch(() => undefined)
   }
+  await writing
 }
 
 /** Reads what has been written back; the id of the first event. Throws DamagedBackup. */

@@ -6,6 +6,11 @@ const infraOwn = { file: 'src/infra/ownWrites.ts', test: 'tests/infra/ownWrites.
 const apiOwn = { file: 'src/api/ownWrites.ts', test: 'tests/api/ownWrites.test.ts' }
 const resumed = 'after 20 cuts leaves no gap and repeats nothing'
 
+const inbox = {
+  file: 'src/eventstore/eventstoredbInbox.ts',
+  test: 'tests/eventstore/eventstoredbInbox.test.ts',
+}
+
 export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'own-writes',
@@ -193,5 +198,29 @@ export const readingGuards: readonly TestedMutant[] = [
     find: 'if (!isNoted) await shownEverywhere(context, request, position)',
     replace: 'if (isNoted === undefined) await shownEverywhere(context, request, position)',
     named: 'without Redis an answer waits until every process shows what was written',
+  },
+  {
+    ...inbox,
+    name: 'inbox-without-bound',
+    promise: 'a process never has more of the log of EventStoreDB in memory than it can hold',
+    find: ' || bytes >= bound.bytes,',
+    replace: ',',
+    named: 'waits up to some megabytes where events are large',
+  },
+  {
+    ...inbox,
+    name: 'inbox-reads-over-gaps',
+    promise: 'behind an event that cannot be read nothing is delivered',
+    find: 'const item = ending === undefined ? itemOf(message) : undefined',
+    replace: 'const item = itemOf(message)',
+    named: 'ends with what cannot be read of it, and the call with it',
+  },
+  {
+    ...inbox,
+    name: 'inbox-ends-early',
+    promise: 'what has arrived is delivered before a read is said to have ended',
+    find: 'end: () => (queue.isEmpty() ? ending : undefined),',
+    replace: 'end: () => ending,',
+    named: 'ends with its reason once what came before has been taken',
   },
 ]

@@ -6,6 +6,8 @@ const repository = 'src/commands/repository.ts'
 const stock = 'src/domain/stock.ts'
 const decisions = 'src/domain/orderDecisions.ts'
 const payments = 'src/domain/orderPayments.ts'
+const advancing = 'src/commands/advanceOrder.ts'
+const rebuildStates = 'src/projections/rebuildStates.ts'
 
 const releases =
   'release(state: Stock, productId: string, orderId: string): Decision<StockEvent> {\n' +
@@ -95,6 +97,14 @@ export const simulatedGuards: readonly Mutant[] = [
     file: decisions,
     find: "  if (state.status !== 'submitted') return []\n  const { orderId } = state",
     replace: '  const { orderId } = state',
+    // The id of the step is a second guard.
+    also: [
+      {
+        file: advancing,
+        find: "stepOf(at, 'conclude')",
+        replace: 'stepOf(at, `conclude/${Math.random()}`)',
+      },
+    ],
   },
   {
     name: 'late-payment-dropped',
@@ -123,6 +133,13 @@ export const simulatedGuards: readonly Mutant[] = [
     file: 'src/domain/cart.ts',
     find: "state.status !== 'open' || state.checkedOut.includes(orderId)",
     replace: "state.status !== 'open'",
+    also: [
+      {
+        file: advancing,
+        find: "stepOf(at, 'check-out')",
+        replace: 'stepOf(at, `check-out/${Math.random()}`)',
+      },
+    ],
   },
   {
     name: 'cart-merged-twice',
@@ -151,6 +168,21 @@ export const simulatedGuards: readonly Mutant[] = [
     file: 'src/commands/claims.ts',
     find: 'return { ...step(envelope), commandId: newId(), once: true }',
     replace: "return newId() && step(envelope, 'claim')",
+    // What the claim has come to is looked at once more.
+    also: [
+      {
+        file: 'src/commands/claims.ts',
+        find: 'return isOurs(claimed.state) ? undefined : lost',
+        replace: 'return isOurs(claimed.state) || lost ? undefined : lost',
+      },
+    ],
+  },
+  {
+    name: 'voided-claim-used',
+    promise: 'a product is not created with a SKU that another has taken over meanwhile',
+    file: 'src/domain/product.ts',
+    find: '  if (voidedOf(state) > 0) return lostClaims()\n',
+    replace: '',
   },
   {
     name: 'renamed-without-claim',
@@ -165,5 +197,60 @@ export const simulatedGuards: readonly Mutant[] = [
     file: 'src/domain/cart.ts',
     find: 'if (!isDone && !hasPieces(state, lines)) {',
     replace: 'if (!isDone && !hasPieces(state, lines) && false) {',
+  },
+  {
+    name: 'refunded-keeps-goods',
+    promise: 'an order that was paid back as a whole keeps no pieces, whoever dies meanwhile',
+    file: 'src/projections/orderProcesses.ts',
+    find: 'return { refund_due: false, open_money, settling: true }',
+    replace: 'return { refund_due: false, open_money }',
+  },
+  {
+    name: 'rebuild-left-behind',
+    promise: 'tables that were built anew have all that the old ones had',
+    file: 'src/projections/swap.ts',
+    find: 'const range = { after: member.position, upTo: live.position }',
+    replace: 'const range = { after: member.position, upTo: member.position }',
+    also: [
+      {
+        file: 'src/projections/swap.ts',
+        find: 'await moveCheckpoint(trx, { name, version, position: member.position })',
+        replace: 'await moveCheckpoint(trx, { name, version, position: live.position })',
+      },
+    ],
+  },
+  {
+    name: 'rebuilt-by-two',
+    promise: 'of two processes that build tables anew only the one that began last fills them',
+    file: 'src/projections/rebuild.ts',
+    find: '    if (rows[0]?.taken !== true) {',
+    replace: '    if (rows[0]?.taken === undefined) {',
+    // Whoever is late is fenced off by the number of the beginning, too.
+    also: [
+      {
+        file: rebuildStates,
+        find: 'where name = ${name} and epoch = ${epoch}\n      returning name',
+        replace: 'where name = ${name} returning name',
+      },
+      {
+        file: rebuildStates,
+        find: 'where name = ${name} and epoch = ${epoch} for update',
+        replace: 'where name = ${name} for update',
+      },
+    ],
+  },
+  {
+    name: 'rebuild-died-with-process',
+    promise: 'a rebuild whose process died is gone on with by another',
+    file: rebuildStates,
+    find: "where state in ('requested', 'running') order by",
+    replace: "where state in ('requested') order by",
+  },
+  {
+    name: 'rebuild-given-up',
+    promise: 'a rebuild that the database has cut for a moment is gone on with',
+    file: 'src/projections/rebuild.ts',
+    find: 'on.signal?.aborted === true || isTransient(error)',
+    replace: 'on.signal?.aborted === true',
   },
 ]

@@ -198,6 +198,15 @@ function positionStatements({ rows }: Log): Statement[] {
   const between = (values: readonly unknown[]) =>
     rows.slice(Number(values[0]), Math.min(Number(values[1]), rows.length))
   return [
+    {
+      matches: /select position from eventstore\.events where position > \$1/,
+      run: ([after]) =>
+        found(
+          rows
+            .slice(Number(after), Number(after) + 1)
+            .map(row => ({ position: BigInt(row.position) })),
+        ),
+    },
     { matches: 'eventstore_head', run: () => found([{ head: BigInt(rows.length) }]) },
     {
       matches: 'eventstore_read_tail',

@@ -1,5 +1,6 @@
 // A process's pool of sessions of the simulated PostgreSQL: what the shop takes for the real one.
 
+import { Unavailable } from '../../../src/eventstore/port.ts'
 import { translated } from '../../../src/infra/postgresErrors.ts'
 import type { Pool, Queryable, Session } from '../../../src/infra/postgresSession.ts'
 import type { CallKind } from '../faults.ts'
@@ -10,12 +11,16 @@ import { found, type Result } from './statements.ts'
 /** A pool whose every question is a call of the world. */
 export function simulatedPool(world: World, of: Process, server: Server): Pool {
   const ask = (session: ServerSession, questions: readonly Question[]) => {
+    // What is on its way still arrives; nothing more is sent there.
+    if (session.lostAt !== undefined) return Promise.reject(new Unavailable('it is closed'))
     const isPlain = questions[0]?.name === 'eventstore_append_plain'
     const conflict = isPlain ? () => [{ result: found([{ head: null }]) }] : undefined
     const call = { kind: kindOf(questions), key: keyOf(questions), conflict }
     return world
       .call(of, call, () => executeAll(server, session, questions))
       .catch(error => {
+        // Nobody has answered: that is the end of a connection.
+        if (error instanceof Unavailable) server.lost(session)
         throw translated(error)
       })
   }

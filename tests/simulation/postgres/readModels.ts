@@ -1,6 +1,8 @@
 // What the simulated PostgreSQL keeps beside the log for those who follow it: checkpoints with
 // their leases, tables of one row a key, and what reactions have put into their outboxes.
 import { startOfLog } from '../../../src/kit/position.ts'
+import { personalStatements } from './personal.ts'
+import { lockOfParking, rebuildStatements, type Tables } from './rebuilds.ts'
 import { createTable, type Table } from './server.ts'
 import {
   elementsOf,
@@ -8,6 +10,7 @@ import {
   postgresError,
   type Row,
   type Statement,
+  textual,
   written,
 } from './statements.ts'
 
@@ -27,12 +30,19 @@ export interface ReadModels {
 /** Where webhooks go. */
 const endpoint = 'the-endpoint'
 
+/** The schema of the tables that serve; those of the schema `shop` are kept there, too. */
+const serving = 'readmodel'
+
 export function createReadModels(): ReadModels {
-  const tables = new Map<string, Table>()
-  function table(name: string): Table {
-    const known = tables.get(name) ?? createTable()
-    tables.set(name, known)
-    return known
+  const tables: Tables = new Map()
+  function table(name: string, schema = serving): Table {
+    const place = `${schema}.${name}`
+    const known = tables.get(place)
+    if (known !== undefined) return known
+    if (schema !== serving) throw postgresError('42P01', `relation "${place}" does not exist`)
+    const fresh = createTable()
+    tables.set(place, fresh)
+    return fresh
   }
   const statements = [
     ...checkpointStatements(table('checkpoints')),
@@ -40,6 +50,8 @@ export function createReadModels(): ReadModels {
     ...keyedStatements(table),
     ...outboxStatements(table('mails'), table('webhooks')),
     ...sweepStatements(table),
+    ...personalStatements(tables),
+    ...rebuildStatements(tables, table),
   ]
   return { table, rowsOf: name => [...table(name).rows.values()], statements }
 }
@@ -75,8 +87,9 @@ function checkpointStatements(checkpoints: Table): Statement[] {
       run([wanted, runner, , seconds], { now, undo, isLocked }) {
         if (isLocked) return found([])
         const leases: Row[] = []
-        for (const { name } of JSON.parse(String(wanted))) {
+        for (const { name, version = null } of JSON.parse(String(wanted))) {
           const row = checkpoints.rows.get(name)
+          if (row?.version !== version) continue
           const isFree = row?.runner === runner || Number(row?.leased_until) < now().getTime()
           if (row === undefined || !isFree) continue
           const epoch = BigInt(String(row.epoch)) + 1n
@@ -87,14 +100,14 @@ function checkpointStatements(checkpoints: Table): Statement[] {
         return found(leases)
       },
     },
-    textual(/shop\.checkpoints c[\s\S]*set position = /, text =>
+    writing(/shop\.checkpoints c[\s\S]*set position = /, text =>
       changing(checkpoints, text, (row, [, position, seconds], now) => ({
         ...row,
         position,
         leased_until: after(now, seconds),
       })),
     ),
-    textual(/shop\.checkpoints c[\s\S]*set leased_until = greatest/, text =>
+    writing(/shop\.checkpoints c[\s\S]*set leased_until = greatest/, text =>
       changing(checkpoints, text, (row, [, seconds], now) => ({
         ...row,
         leased_until: Math.max(Number(row.leased_until), after(now, seconds)),
@@ -134,7 +147,7 @@ function parkingStatements(parked: Table): Statement[] {
     },
     {
       matches: /insert into shop\.parked_events/,
-      locks: true,
+      locks: ([name]) => lockOfParking(name),
       run([name, position, stream, type, error], { undo }) {
         parked.put(`${name} ${position}`, { name, position, stream, type, error }, undo)
         return written(1)
@@ -143,44 +156,46 @@ function parkingStatements(parked: Table): Statement[] {
   ]
 }
 
-function keyedStatements(table: (name: string) => Table): Statement[] {
+function keyedStatements(table: (name: string, schema: string) => Table): Statement[] {
   const namedIn = (text: string, pattern: RegExp) => pattern.exec(text)?.[1] ?? ''
   const load = /select \/\* planned once \*\/ r\."\w+"::text as key[\s\S]*from "(\w+)" where/
   const add = /insert into "(\w+)" \(/
   const update = /update "(\w+)" t\s+set/
   const remove = /delete from "(\w+)" where/
   const keyIn = (text: string) => namedIn(text, /"(\w+)" = any\(/)
-  const serial = new Map<string, number>()
 
   /** Statements differ in the table that they name: one for each text. */
   return [
-    textual(load, text => {
-      const { rows } = table(namedIn(text, load))
-      return ([keys]) =>
-        found(
+    writing(load, text => {
+      const name = namedIn(text, load)
+      return ([keys], { schema }) => {
+        const { rows } = table(name, schema)
+        return found(
           elementsOf(keys).flatMap(key => {
             const row = rows.get(key)
             return row === undefined ? [] : [{ key, row: { ...row } }]
           }),
         )
-    }),
-    textual(add, text => {
-      const name = namedIn(text, add)
-      const key = namedIn(text, /on conflict \("(\w+)"\)/)
-      return ([given], { undo }) => {
-        const rows: Row[] = JSON.parse(String(given))
-        for (const row of rows) {
-          const next = (serial.get(name) ?? 0) + 1
-          if (key === '') serial.set(name, next)
-          table(name).put(key === '' ? `${next}` : String(row[key]), row, undo)
-        }
-        return written(rows.length)
       }
     }),
-    textual(update, text => {
-      const changed = table(namedIn(text, update))
+    writing(add, text => {
+      const name = namedIn(text, add)
+      const key = namedIn(text, /on conflict \("(\w+)"\)/)
+      // Of events that are told on there is one a position, and it stays.
+      const id = (row: Row) => String(row[key === '' ? 'position' : key])
+      return ([given], { undo, schema }) => {
+        const into = table(name, schema)
+        const rows: Row[] = JSON.parse(String(given))
+        const fresh = key === '' ? rows.filter(row => !into.rows.has(id(row))) : rows
+        for (const row of fresh) into.put(id(row), row, undo)
+        return written(fresh.length)
+      }
+    }),
+    writing(update, text => {
+      const name = namedIn(text, update)
       const key = keyIn(text)
-      return ([given], { undo }) => {
+      return ([given], { undo, schema }) => {
+        const changed = table(name, schema)
         const rows: Row[] = JSON.parse(String(given))
         for (const row of rows) {
           const id = String(row[key])
@@ -189,24 +204,23 @@ function keyedStatements(table: (name: string) => Table): Statement[] {
         return written(rows.length)
       }
     }),
-    textual(remove, text => {
-      const from = table(namedIn(text, remove))
-      return ([keys], { undo }) => {
+    writing(remove, text => {
+      const name = namedIn(text, remove)
+      return ([keys], { undo, schema }) => {
+        const from = table(name, schema)
         for (const key of elementsOf(keys)) from.remove(key, undo)
         return written(1)
       }
     }),
-    // What is forgotten of a person is looked at in the log alone.
-    { matches: /from pg_class c/, run: () => found([]) },
-    { matches: /^\s*update "\w+"\s+set "\w+" = \$1/, run: () => written(0) },
   ]
 }
 
 type Run = Statement['run']
 
-/** A statement whose texts are many: what each of them means is worked out once. */
-function textual(matches: RegExp, meaning: (text: string) => Run): Statement {
-  return { matches, locks: true, run: () => written(0), meaning }
+/** What is written to tables that serve waits for others who write there, and the rest does not. */
+function writing(matches: RegExp, meaning: (text: string) => Run): Statement {
+  const locks: Statement['locks'] = (_, { schema }) => (schema === serving ? 'live' : schema)
+  return { ...textual(matches, meaning), locks }
 }
 
 function outboxStatements(mails: Table, webhooks: Table): Statement[] {

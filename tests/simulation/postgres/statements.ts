@@ -14,6 +14,15 @@ export interface Running {
   undo(back: () => void): void
   /** Somebody else has written and not committed yet. */
   isLocked: boolean
+  /** Where the tables are that are named without a schema. */
+  schema: string
+  /** Has it done when the transaction is committed, or at once where there is none. */
+  atCommit(work: () => void): void
+  /** What the transaction keeps from one statement to the next. */
+  memory: Map<string, unknown>
+  /** Locks that end with the session. */
+  tryLock(key: string): boolean
+  unlockAll(): void
   /** Virtual time as the server's clock has it. */
   now(): Date
 }
@@ -21,11 +30,21 @@ export interface Running {
 export interface Statement {
   /** By its name, where the shop gives it one, or by its text. */
   matches: string | RegExp
-  /** Whether it waits for transactions of others that have written. */
-  locks?: true
+  /**
+   * What it waits for while a transaction of somebody else has written under that name, and holds
+   * once it has written: `live` for what serves, and '' for nothing.
+   */
+  locks?: true | ((values: readonly unknown[], of: { text: string; schema: string }) => string)
   run(values: readonly unknown[], running: Running): Result
   /** For statements of many texts: what one of them means, worked out once. */
   meaning?(text: string): Statement['run']
+}
+
+export const live = 'live'
+
+/** A statement whose texts are many: what each of them means is worked out once. */
+export function textual(matches: RegExp, meaning: (text: string) => Statement['run']): Statement {
+  return { matches, run: () => written(0), meaning }
 }
 
 /** An error as the server sends it. */

@@ -31,6 +31,8 @@ export interface Known {
   orders: { orderId: string; by: string; steps: number }[]
   /** How often the product in greatest demand is meant. */
   heat: number
+  /** How long an order waits to be paid, in virtual milliseconds. */
+  expiryMs: number
   refunds: { orderId: string; refundId: string }[]
 }
 
@@ -44,6 +46,13 @@ export interface Maker {
   make(known: Known): Omit<Asked, 'name'> | undefined
   /** Learns what there will be, once the id of the command is known. */
   learn?(known: Known, commandId: string, asked: Asked): void
+  /** What is asked for next about the same thing, often while this is still under way. */
+  next?(known: Known, commandId: string, asked: Asked): FollowUp[]
+}
+
+export interface FollowUp extends Asked {
+  /** So many virtual milliseconds later. */
+  afterMs: number
 }
 
 const staff: readonly [string, Role][] = [
@@ -69,6 +78,11 @@ export const guestCartIdOf = (by: string) => idOf('guest-cart', by)
 
 export function pick<T>(random: Random, options: readonly T[]): T | undefined {
   return options[random.between(0, Math.max(0, options.length - 1))]
+}
+
+/** While what came before is still under way, or some seconds later. */
+export function soonMs({ random }: Known): number {
+  return random.next() < 0.6 ? random.next() * random.pick([6, 25]) : random.between(200, 4_000)
 }
 
 /** Mostly the first one, for which everybody fights. */

@@ -55,6 +55,15 @@ export const peoples: readonly Maker[] = [
       return { input: { customerId: personId(by), cancelOpen: known.random.next() < 0.7 }, by }
     },
   },
+  // Read models are built anew while all the rest goes on.
+  {
+    name: 'Rebuild',
+    weight: 2,
+    make: ({ random }) => ({
+      input: { projection: random.pick(['orders', 'orders', 'orderProcesses', 'customers']) },
+      by: 'admin',
+    }),
+  },
   // A customer does at the provider what a payment waits for, or does not.
   {
     name: 'ConfirmPayment',

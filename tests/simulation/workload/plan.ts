@@ -46,20 +46,33 @@ export function planOf(seed: number): Plan {
     images: [],
     orders: [],
     heat: random.pick([0.5, 0.7, 0.95]),
+    expiryMs: setting.orderExpiryMs,
     refunds: [],
   }
   const opening = openingOf(known)
-  const count = random.pick([20, 40, 60, 60, 90, 150])
+  const count = random.pick([20, 30, 50, 50, 80, 120])
   const requests: Request[] = []
   const focus = focusOf(known)
   let at = 0
-  while (requests.length < count) {
+  for (let nth = 1; nth <= count; nth += 1) {
     // A third comes at the same moment as what was before.
     if (random.next() > 0.35) at += 2 * (setting.busyMs / count) * random.next()
-    const request = make(known, focus, { key: `r${requests.length + 1}`, at: Math.round(at) })
-    if (request !== undefined) requests.push(request)
+    const asked = make(known, focus)
+    if (asked !== undefined) add(known, requests, { asked, at })
   }
-  return { seed, setting, opening, requests }
+  return { seed, setting, opening, requests: requests.toSorted((a, b) => a.at - b.at) }
+}
+
+/** Adds what is asked for, and what follows from it. */
+function add(known: Known, requests: Request[], { asked, at }: { asked: Asked; at: number }): void {
+  const key = `r${requests.length + 1}`
+  requests.push({ ...asked, key, at: Math.round(at) })
+  const maker = makers.find(({ name }) => name === asked.name)
+  const commandId = commandIdOf(asked.by, asked.name, key)
+  maker?.learn?.(known, commandId, asked)
+  for (const { afterMs, ...next } of maker?.next?.(known, commandId, asked) ?? []) {
+    add(known, requests, { asked: next, at: at + afterMs })
+  }
 }
 
 /** In most runs some things are asked for more often: only then rare things meet each other. */
@@ -72,11 +85,7 @@ function focusOf({ random }: Known): (maker: Maker) => number {
   }
 }
 
-function make(
-  known: Known,
-  focus: (maker: Maker) => number,
-  { key, at }: { key: string; at: number },
-): Request | undefined {
+function make(known: Known, focus: (maker: Maker) => number): Asked | undefined {
   const weights = makers.map(focus)
   let left = known.random.next() * weights.reduce((sum, weight) => sum + weight, 0)
   const nth = weights.findIndex(weight => {
@@ -85,10 +94,7 @@ function make(
   })
   const maker = makers[nth]
   const made = maker?.make(known)
-  if (maker === undefined || made === undefined) return undefined
-  const asked = { name: maker.name, ...made }
-  maker.learn?.(known, commandIdOf(asked.by, asked.name, key), asked)
-  return { ...asked, key, at }
+  return maker === undefined || made === undefined ? undefined : { name: maker.name, ...made }
 }
 
 /** People, a scarce product that everybody wants, and others. */
@@ -108,7 +114,7 @@ function openingOf(known: Known): Request[] {
   ask({ name: 'CreateCategory', input: { name: 'Tea' }, by: 'admin' })
   for (const [nth, sku] of ['H-1', 'H-2', 'H-3'].entries()) {
     const price = { amount: 100 * (nth + 1), currency: 'GBP' }
-    const stock = nth === 0 ? random.between(1, 5) : random.between(2, 20)
+    const stock = nth === 0 ? random.between(1, random.pick([5, 30])) : random.between(2, 20)
     const categoryId = nth === 2 ? (known.categories[0] ?? null) : null
     const input = { name: `Tea ${nth + 1}`, sku, price, stock, categoryId }
     ask({ name: 'CreateProduct', input, by: 'admin' })

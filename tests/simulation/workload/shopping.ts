@@ -1,6 +1,15 @@
 // What customers and guests ask for: carts, orders, payments.
 import { derivedId } from '../../../src/commands/ids.ts'
-import { hot, type Known, type Maker, orderIdOf, pick } from './known.ts'
+import {
+  type Asked,
+  type FollowUp,
+  hot,
+  type Known,
+  type Maker,
+  orderIdOf,
+  pick,
+  soonMs,
+} from './known.ts'
 
 const guests = ['guest-1', 'guest-2']
 const delivery = { shippingAddress: '1 High Street, London', phoneNumber: '020 7946 0000' }
@@ -22,6 +31,30 @@ function orderAfter(known: Known, steps: number) {
 }
 
 const methods = ['card', 'card', 'card', 'card_late', 'card_needs_action', 'card_declined']
+
+function paying({ random }: Known, orderId: string, by: string): Asked {
+  return { name: 'PayOrder', input: { orderId, paymentMethod: pick(random, methods) }, by }
+}
+
+/** Now and then at the very moment at which the order runs out. */
+function payAfterMs(known: Known): number {
+  const { random, expiryMs } = known
+  return random.next() < 0.25 ? expiryMs + random.between(-300, 1_500) : soonMs(known)
+}
+
+function cancelling(orderId: string, by: string): Asked {
+  return { name: 'CancelOrder', input: { orderId, reason: 'Changed my mind.' }, by }
+}
+
+function refunding({ random }: Known, orderId: string): Asked {
+  const money = { amount: random.between(1, 300), currency: 'GBP' }
+  const some = random.next() < 0.6 ? { amount: money } : {}
+  return { name: 'RefundOrder', input: { orderId, reason: 'Damaged.', ...some }, by: 'admin' }
+}
+
+function moving(orderId: string, status: string): Asked {
+  return { name: 'UpdateOrderStatus', input: { orderId, status }, by: 'admin' }
+}
 
 export const shopping: readonly Maker[] = [
   {
@@ -62,7 +95,7 @@ export const shopping: readonly Maker[] = [
   },
   {
     name: 'PlaceOrder',
-    weight: 18,
+    weight: 24,
     make(known) {
       const { random, customers, products } = known
       const by = pick(random, customers) ?? 'ann'
@@ -79,6 +112,14 @@ export const shopping: readonly Maker[] = [
     learn({ orders }, commandId, { by }) {
       orders.push({ orderId: orderIdOf(commandId), by, steps: 0 })
     },
+    next(known, commandId, { by }) {
+      const { random } = known
+      const step = random.next()
+      if (step < 0.3) return []
+      const orderId = orderIdOf(commandId)
+      if (step < 0.4) return [{ ...cancelling(orderId, by), afterMs: soonMs(known) }]
+      return [{ ...paying(known, orderId, by), afterMs: payAfterMs(known) }]
+    },
   },
   {
     name: 'PayOrder',
@@ -88,7 +129,20 @@ export const shopping: readonly Maker[] = [
       if (order === undefined) return undefined
       const { orderId, by } = order
       order.steps = Math.max(order.steps, 1)
-      return { input: { orderId, paymentMethod: pick(known.random, methods) }, by }
+      return paying(known, orderId, by)
+    },
+    next(known, _, { by, input }) {
+      const { random } = known
+      const orderId = String(input.orderId)
+      const options: (() => Asked)[] = [
+        () => refunding(known, orderId),
+        () => cancelling(orderId, by),
+        () => moving(orderId, 'shipped'),
+        () => paying(known, orderId, by),
+      ]
+      return options.flatMap((option): FollowUp[] =>
+        random.next() < 0.25 ? [{ ...option(), afterMs: soonMs(known) }] : [],
+      )
     },
   },
   {
@@ -97,8 +151,7 @@ export const shopping: readonly Maker[] = [
     make(known) {
       const order = someOrder(known)
       if (order === undefined) return undefined
-      const by = known.random.next() < 0.3 ? 'support' : order.by
-      return { input: { orderId: order.orderId, reason: 'Changed my mind.' }, by }
+      return cancelling(order.orderId, known.random.next() < 0.3 ? 'support' : order.by)
     },
   },
   {
@@ -140,10 +193,7 @@ export const shopping: readonly Maker[] = [
     make(known) {
       const order = someOrder(known)
       if (order === undefined) return undefined
-      const { random } = known
-      const money = { amount: random.between(1, 900), currency: 'GBP' }
-      const some = random.next() < 0.6 ? { amount: money } : {}
-      return { input: { orderId: order.orderId, reason: 'Damaged.', ...some }, by: 'admin' }
+      return refunding(known, order.orderId)
     },
     learn({ refunds }, commandId, { input }) {
       refunds.push({ orderId: String(input.orderId), refundId: derivedId(commandId, 'refund') })

@@ -1,11 +1,43 @@
 // What the staff asks for: products, stock, categories, images.
 import { idOf } from '../../../src/commands/ids.ts'
-import { categoryIdOf, hot, type Known, type Maker, pick, productIdOf } from './known.ts'
+import {
+  type Asked,
+  categoryIdOf,
+  type FollowUp,
+  hot,
+  type Known,
+  type Maker,
+  pick,
+  productIdOf,
+  soonMs,
+} from './known.ts'
 
 const names = ['Tea', 'Pots', 'Cups']
 const gbp = (amount: number) => ({ amount, currency: 'GBP' })
 
-const aCategory = ({ random, categories }: Known) => pick(random, categories)
+/** Often the newest. */
+const aCategory = ({ random, categories }: Known) =>
+  random.next() < 0.4 ? categories.at(-1) : pick(random, categories)
+
+function renaming({ random }: Known, categoryId: string): Asked {
+  return { name: 'ChangeCategory', input: { categoryId, name: pick(random, names) }, by: 'admin' }
+}
+
+/** While its first command is under way, others rename a category, or want the same name. */
+function fightFor(known: Known, categoryId: string, { input }: Asked): FollowUp[] {
+  const { random } = known
+  const other = pick(random, known.categories)
+  const wanted = { name: input.name }
+  const rivals: Asked[] = [renaming(known, categoryId)]
+  rivals.push({ name: 'CreateCategory', input: wanted, by: 'admin' })
+  if (other !== undefined) {
+    const input = { categoryId: other, ...wanted }
+    rivals.push({ name: 'ChangeCategory', input, by: 'admin' })
+  }
+  return rivals.flatMap(rival =>
+    random.next() < 0.25 ? [{ ...rival, afterMs: soonMs(known) }] : [],
+  )
+}
 
 function image(known: Known) {
   const imageId = idOf('image', `${known.random.next()}`)
@@ -46,6 +78,9 @@ export const staff: readonly Maker[] = [
     learn({ products }, commandId) {
       products.push(productIdOf(commandId))
     },
+    // Another product under the same SKU, as when somebody clicks again.
+    next: (known, _, asked) =>
+      known.random.next() < 0.5 ? [{ ...asked, afterMs: soonMs(known) }] : [],
   },
   aboutProduct('ChangeProduct', 3, known => {
     const { random } = known
@@ -63,7 +98,19 @@ export const staff: readonly Maker[] = [
         : { input: { stream: `stock-${productId}` }, by: 'admin' }
     },
   },
-  aboutProduct('DeleteProduct', 1, () => ({})),
+  {
+    ...aboutProduct('DeleteProduct', 1, () => ({})),
+    // It comes back while another takes its SKU.
+    next(known, _, { input }) {
+      const restoring: FollowUp = {
+        name: 'RestoreProduct',
+        input,
+        by: 'admin',
+        afterMs: soonMs(known),
+      }
+      return known.random.next() < 0.6 ? [restoring] : []
+    },
+  },
   aboutProduct('RestoreProduct', 2, () => ({})),
   aboutProduct('CountStock', 2, ({ random }) => ({ counted: random.between(0, 8) })),
   aboutProduct('AdjustStock', 4, ({ random }) => ({
@@ -85,15 +132,16 @@ export const staff: readonly Maker[] = [
     learn({ categories }, commandId) {
       categories.push(categoryIdOf(commandId))
     },
+    next: (known, commandId, asked) => fightFor(known, categoryIdOf(commandId), asked),
   },
   {
     name: 'ChangeCategory',
     weight: 2,
     make(known) {
       const categoryId = aCategory(known)
-      const name = pick(known.random, names)
-      return categoryId === undefined ? undefined : { input: { categoryId, name }, by: 'admin' }
+      return categoryId === undefined ? undefined : renaming(known, categoryId)
     },
+    next: (known, _, asked) => fightFor(known, String(asked.input.categoryId), asked),
   },
   {
     name: 'DeleteCategory',

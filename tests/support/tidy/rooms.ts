@@ -55,7 +55,7 @@ export const rooms: Record<string, Room> = {
     may: either(/^(kit|commands|projections|domain)\//, storePort, observing),
     types: /^config\.ts$/,
   },
-  workers: { may: either(/^(kit|commands|projections|domain)\//, storePort, observing) },
+  workers: { may: either(/^(kit|auditor|commands|projections|domain)\//, storePort, observing) },
 }
 
 /** Where each library may be imported; behind `types:` only its types. */

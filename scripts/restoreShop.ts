@@ -1,0 +1,126 @@
+// The steps of a restore: tables, log and files, then what follows from them. Until the last one no
+// shop starts on the database.
+import { checkChain } from '../src/commands/chainCheck.ts'
+import type { Config } from '../src/config.ts'
+import { eventStoreDb } from '../src/eventstore/eventstoredb.ts'
+import { appendingRestoreLog, postgresRestoreLog } from '../src/eventstore/restoreLog.ts'
+import { createDatabase, createPool } from '../src/infra/database.ts'
+import { createErasureList } from '../src/infra/erasureList.ts'
+import { createSecrets } from '../src/infra/secrets.ts'
+import { createRestoreTarget } from '../src/infra/tableCopies.ts'
+import { allDone } from '../src/kit/allDone.ts'
+import { type Position, shareOfWay, startOfLog } from '../src/kit/position.ts'
+import { type OpenShop, openShop } from '../src/openShop.ts'
+import { projections } from '../src/projections/index.ts'
+import { rebuild } from '../src/projections/rebuild.ts'
+import { unobserved } from '../src/tracing.ts'
+import type { Manifest } from '../src/workers/backup/manifest.ts'
+import { restore, restoreErasures } from '../src/workers/backup/restore.ts'
+import { eraseAgain } from '../src/workers/erasedPeople.ts'
+import { logFor } from '../src/workers/logReader.ts'
+import { Refusal } from './withShop.ts'
+
+/**
+ * Orders that were lost with the shop have numbers, which customers have in their mails. An order
+ * has several events: as many numbers as there are events are enough, and at least so many.
+ */
+const lostOrdersMin = 10_000
+
+/** What there is to say is said on the terminal. */
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
+
+export interface RestoreOptions {
+  config: Config
+  /** Told of each step how far it is. */
+  show(step: string, done: number, of: number): void
+}
+
+export interface Restored {
+  /** People who had been erased since the backup. */
+  erased: number
+  /** How far the log is signed, in a sentence. */
+  signed: string
+}
+
+/** Restores a backup. Throws NotEmpty before anything is written, DamagedBackup, Refusal. */
+export async function restoreShop(
+  directory: string,
+  manifest: Manifest,
+  options: RestoreOptions,
+): Promise<Restored> {
+  const { config } = options
+  const secrets = createSecrets(config.secretKey)
+  // First of all: were it broken off, a start would know whom to forget.
+  await restoreErasures(directory, createErasureList(config.audit.directory, secrets))
+  const url = config.databaseUrl.reveal()
+  const pool = createPool(url, { size: 2, statementTimeoutMs: 0 })
+  const target = createRestoreTarget(pool, url)
+  const store =
+    config.eventStoreUrl === undefined
+      ? undefined
+      : eventStoreDb({ url: config.eventStoreUrl.reveal() })
+  try {
+    await restore(directory, manifest, {
+      target,
+      log: store === undefined ? postgresRestoreLog(pool) : appendingRestoreLog(store),
+      filesDirectory: config.filesDirectory,
+      onProgress: options.show,
+    })
+    const open = await openShop(config, unobserved, true)
+    const restored = await finish(manifest, options, open).finally(open.close)
+    options.show('the end', 0, 1)
+    await target.finish()
+    options.show('the end', 1, 1)
+    return restored
+  } finally {
+    await store?.close()
+    await pool.end()
+  }
+}
+
+/** What follows from tables and log: nobody who was erased, read models, a mark. */
+async function finish(
+  manifest: Manifest,
+  { config, show }: RestoreOptions,
+  open: OpenShop,
+): Promise<Restored> {
+  show('erased people', 0, 1)
+  await open.shop.orderNumbers.skip(Math.max(lostOrdersMin, manifest.log.events))
+  const erased = await eraseAgain({ ...open, log: silent })
+  show('erased people', 1, 1)
+  const head = await open.eventStore.head()
+  const pool = createPool(config.databaseUrl.reveal(), { pipeline: true })
+  try {
+    const building = rebuild(createDatabase(pool), projections, {
+      ...logFor(open),
+      onProgress: (name, position) => show(name, 100 * shareOfWay(startOfLog, position, head), 100),
+    })
+    // Of the two one waits for the database while the other one calculates.
+    const [signed] = await allDone([verify(open, manifest, show), building])
+    return { erased, signed }
+  } finally {
+    await pool.end()
+  }
+}
+
+/** Verifies what was signed, and has the high-water mark begin where that ends. */
+async function verify(
+  { audit, eventStore }: OpenShop,
+  { log }: Manifest,
+  show: RestoreOptions['show'],
+): Promise<string> {
+  let last: { position: Position; count: number; hash: string } | undefined
+  show('signatures', 0, log.events)
+  for await (const { checkpoint, fault } of checkChain({ ...audit, eventStore })) {
+    if (fault !== undefined) {
+      throw new Refusal(`the log is not what was signed, at ${fault.position}: ${fault.detail}`)
+    }
+    last = checkpoint
+    show('signatures', checkpoint.count, log.events)
+  }
+  show('high-water mark', 0, 1)
+  await audit.marks?.reset(last && { ...last, at: new Date() })
+  show('high-water mark', 1, 1)
+  if (last === undefined) return 'No part of this log is signed yet: a worker begins with it.'
+  return `The signatures are good up to position ${last.position}.`
+}

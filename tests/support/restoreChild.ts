@@ -1,0 +1,14 @@
+// A restore that is killed as soon as it has come to a step: restoreChild.ts BACKUP STEP
+import { restoreShop } from '../../scripts/restoreShop.ts'
+import { loadConfig } from '../../src/config.ts'
+import { createManifestSeal } from '../../src/infra/manifestSeal.ts'
+import { createSecrets } from '../../src/infra/secrets.ts'
+import { readManifest } from '../../src/workers/backup/manifest.ts'
+
+const [directory = '', step] = process.argv.slice(2)
+const config = loadConfig(process.env)
+const seal = createManifestSeal(createSecrets(config.secretKey))
+const show = (name: string) => {
+  if (name === step) process.kill(process.pid, 'SIGKILL')
+}
+await restoreShop(directory, await readManifest(directory, seal), { config, show })
