@@ -10,7 +10,7 @@ import { createSecrets } from '../src/infra/secrets.ts'
 import { createRestoreTarget } from '../src/infra/tableCopies.ts'
 import { allDone } from '../src/kit/allDone.ts'
 import { type Position, shareOfWay, startOfLog } from '../src/kit/position.ts'
-import { type OpenShop, openShop } from '../src/openShop.ts'
+import { type OpenShop, openShop, ownOptions } from '../src/openShop.ts'
 import { projections } from '../src/projections/index.ts'
 import { rebuild } from '../src/projections/rebuild.ts'
 import { unobserved } from '../src/tracing.ts'
@@ -58,7 +58,7 @@ export async function restoreShop(
   const store =
     config.eventStoreUrl === undefined
       ? undefined
-      : eventStoreDb({ url: config.eventStoreUrl.reveal() })
+      : eventStoreDb(ownOptions(config, config.eventStoreUrl.reveal()))
   try {
     await restore(directory, manifest, {
       target,

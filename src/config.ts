@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { auditOf, auditSchema, neededByAudit } from './auditSettings.ts'
+import { eventStoreSchema } from './eventStoreSettings.ts'
 import { fitsProvider, orderingOf, orderSchema } from './orderSettings.ts'
 import { Secret } from './secret.ts'
 import { addressFaults, addressSchema } from './serverAddresses.ts'
@@ -32,6 +33,7 @@ const schema = Type.Object({
   CACHE_REDIS_URL: addressSchema.CACHE_REDIS_URL,
   CACHE_REDIS_MB: Type.Integer({ ...range(1, 100_000), default: 32 }),
   EVENTSTORE_URL: addressSchema.EVENTSTORE_URL,
+  ...eventStoreSchema,
   SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@host:587'),
   SECRET_KEY: Type.Refine(
     Type.String({ description: '32 or more random bytes as text, made by: openssl rand -hex 32' }),
@@ -181,6 +183,7 @@ function fromEnvironment(values: Static<typeof schema>) {
     cacheRedisUrl: values.CACHE_REDIS_URL ? new Secret(values.CACHE_REDIS_URL) : undefined,
     cacheRedisMegabytes: values.CACHE_REDIS_MB,
     eventStoreUrl: values.EVENTSTORE_URL ? new Secret(values.EVENTSTORE_URL) : undefined,
+    streamPrefix: values.EVENTSTORE_STREAM_PREFIX,
     smtpUrl: new Secret(values.SMTP_URL),
     secretKey: new Secret(values.SECRET_KEY),
     host: values.HOST,

@@ -12,9 +12,10 @@ import type {
 import { createShop, type Shop } from './commands/shop.ts'
 import type { Webhooks } from './commands/webhookPorts.ts'
 import { type Config, ConfigError } from './config.ts'
-import { eventSchemas } from './domain/events.ts'
+import { eventSchemas, streamPrefixes } from './domain/events.ts'
 import { createCodec } from './eventstore/codec.ts'
 import { createEventSeals, type EventSeals, sealedStore } from './eventstore/eventSeals.ts'
+import type { EventStoreDbOptions } from './eventstore/eventstoredb.ts'
 import { countedStore, tracedStore } from './eventstore/observed.ts'
 import type { EventStore } from './eventstore/port.ts'
 import { postgresEventStore } from './eventstore/postgres.ts'
@@ -53,7 +54,6 @@ import { createStateGuard } from './infra/stateGuard.ts'
 import { createStreamOwners } from './infra/streamOwners.ts'
 import { createTokens, issuerOf } from './infra/tokens.ts'
 import { createWebhooks } from './infra/webhooks.ts'
-import type { Secret } from './secret.ts'
 import { type Observing, unobserved } from './tracing.ts'
 
 /** Everything that works on the log and the database, without servers or workers. */
@@ -155,6 +155,7 @@ async function openData(
     currency: config.currency,
     secrets,
     storeKind: config.eventStoreUrl === undefined ? 'postgres' : 'eventstoredb',
+    streamPrefix: config.streamPrefix,
   } as const
   const proof = proofOf(config, pool, { secrets, seals })
   let store: EventStore | undefined
@@ -166,7 +167,7 @@ async function openData(
     store =
       config.eventStoreUrl === undefined
         ? postgresEventStore(pool, metrics)
-        : countedStore(await openEventStoreDb(config.eventStoreUrl), metrics)
+        : countedStore(await openEventStoreDb(config, config.eventStoreUrl.reveal()), metrics)
     const eventStore = tracedStore(sealedStore(store, seals), tracing)
     const shopId = await rememberSettings(pool, settings, eventStore)
     return { pool, eventStore, shopId, proof }
@@ -231,12 +232,20 @@ function proofOf(
 }
 
 /** A client that is not wanted is not loaded either: this one takes 30 MB, that of Stripe 20. */
-async function openEventStoreDb(url: Secret): Promise<EventStore> {
+async function openEventStoreDb(config: Config, url: string): Promise<EventStore> {
   const { eventStoreDb } = await import('./eventstore/eventstoredb.ts')
   const { eventStoreProblem } = await import('./eventstore/eventstoredbConnect.ts')
-  const problem = await eventStoreProblem(url.reveal())
+  const problem = await eventStoreProblem(url)
   if (problem !== undefined) throw new ConfigError(problem)
-  return eventStoreDb({ url: url.reveal() })
+  return eventStoreDb(ownOptions(config, url))
+}
+
+/** Of a server, the streams of this shop, and what this release writes into them. */
+export function ownOptions(
+  { streamPrefix }: Pick<Config, 'streamPrefix'>,
+  url: string,
+): EventStoreDbOptions {
+  return { url, prefix: streamPrefix, streamPrefixes, types: Object.keys(eventSchemas) }
 }
 
 async function paymentsOf(

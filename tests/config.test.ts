@@ -28,6 +28,7 @@ describe('an environment with the required settings', () => {
   it('gets a default for every other one', () => {
     expect(loadConfig(required)).toMatchObject({
       eventStoreUrl: undefined,
+      streamPrefix: '',
       host: '127.0.0.1',
       port: 3000,
       publicUrl: 'http://127.0.0.1:3000',
@@ -53,6 +54,21 @@ describe('an environment with the required settings', () => {
       port: 3000,
       currency: 'GBP',
     })
+  })
+
+  it.each([
+    ['shop1.', true],
+    ['Staging_2-', true],
+    ['$shop', false],
+    ['shop 1', false],
+    ['order-', false],
+    ['order-eu', false],
+    ['orders-', true],
+    ['x'.repeat(101), false],
+  ])('takes %s as a prefix of streams: %s', (prefix, isGood) => {
+    const env = { ...required, EVENTSTORE_STREAM_PREFIX: prefix }
+    if (isGood) expect(loadConfig(env).streamPrefix).toBe(prefix)
+    else expect(faultsOf(env).join()).toContain('EVENTSTORE_STREAM_PREFIX is not valid')
   })
 
   it('splits lists at commas', () => {

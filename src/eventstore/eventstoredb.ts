@@ -1,12 +1,14 @@
 // The event store on EventStoreDB or KurrentDB over gRPC: appends here, reads beside it.
-
-import { jsonEvent, WrongExpectedVersionError } from '@eventstore/db-client'
+import { jsonEvent, StreamDeletedError, WrongExpectedVersionError } from '@eventstore/db-client'
 import type { Position } from '../kit/position.ts'
 import { batchAppends } from './eventstoredbBatch.ts'
 import { type EncodedEvent, SendAlone } from './eventstoredbBatchMessages.ts'
 import { type Connection, createClient, repeating, within } from './eventstoredbClient.ts'
 import { type ClientEvent, positionOf } from './eventstoredbEvents.ts'
-import { head, readAll, readPage, readStream, tail } from './eventstoredbReads.ts'
+import { head } from './eventstoredbHead.ts'
+import { deleted, endsOf, limits } from './eventstoredbLimits.ts'
+import { type OwnOptions, ownStreams } from './eventstoredbOwn.ts'
+import { readAll, readPage, readStream, tail } from './eventstoredbReads.ts'
 import { subscribe } from './eventstoredbSubscription.ts'
 import {
   type ActualRevision,
@@ -17,6 +19,7 @@ import {
   WrongRevision,
 } from './port.ts'
 import { toPosition } from './positionNumbers.ts'
+import { missing } from './wholeStream.ts'
 
 const closeMs = 2_000
 /** A larger append would hold up those that are sent behind it over the same call. */
@@ -24,10 +27,17 @@ const batchedBytesMax = 512 * 1_024
 /** How far back an append looks for its own ids, at first and when it repeats itself. */
 const tailSize = { first: 32, repeated: 256 }
 
+export interface EventStoreDbOptions extends OwnOptions {
+  url: string
+  timeoutMs?: number
+  idleMs?: number
+}
+
 /**
- * The event store behind `url` (`esdb://…`), over one client. `timeoutMs` bounds an append with all
- * its retries (default 10 s); `idleMs` is how long a subscription is silent before it compares
- * itself with the head (default 1 s).
+ * The event store behind `url` (`esdb://…`), over one client. Of what the server holds, the streams
+ * with `prefix` whose names begin with one of `streamPrefixes` are the log, and nothing else is.
+ * `timeoutMs` bounds an append with all its retries (default 10 s); `idleMs` is how long a
+ * subscription is silent before it compares itself with the head (default 1 s).
  *
  * Limits of idempotency. With a number or 'no-stream' the server itself recognises an append that
  * it has written, at any time. With 'any' and 'exists' it remembers recent event ids only (8 MiB
@@ -35,16 +45,20 @@ const tailSize = { first: 32, repeated: 256 }
  * well: 32 events before the first try, 256 before a repeated one. The same append sent again with
  * 'any' after both have moved on writes its events twice.
  */
-export function eventStoreDb(options: {
-  url: string
-  timeoutMs?: number
-  idleMs?: number
-}): EventStore {
+export function eventStoreDb(options: EventStoreDbOptions): EventStore {
   const { url, timeoutMs = 10_000, idleMs = 1_000 } = options
   const closing = new AbortController()
   const client = createClient(url)
   const batch = batchAppends(client)
-  const connection: Connection = { client, batch, timeoutMs, idleMs, closing: closing.signal }
+  const connection: Connection = {
+    client,
+    batch,
+    own: ownStreams(options),
+    headMemory: { known: undefined, search: undefined },
+    timeoutMs,
+    idleMs,
+    closing: closing.signal,
+  }
   const seen: Seen = { position: undefined }
   return {
     append: (stream, expected, events) => append(connection, seen, { stream, expected, events }),
@@ -55,6 +69,8 @@ export function eventStoreDb(options: {
     readAll: range => readAll(connection, range),
     subscribe: wanted => subscribe(connection, wanted),
     head: () => head(connection),
+    endsOf: streams => endsOf(connection, streams),
+    limits: () => limits(connection),
     async close() {
       closing.abort()
       batch.close()
@@ -130,7 +146,8 @@ async function send(
   if (size > batchedBytesMax) return alone()
   try {
     const { stream, expected } = append
-    const answer = await connection.batch.append({ stream, expected, events }, ms)
+    const named = { stream: connection.own.nameOnServer(stream), expected, events }
+    const answer = await connection.batch.append(named, ms)
     if (answer.kind === 'wrong-revision') throw new WrongRevision(stream, expected, answer.actual)
     return await written(connection, append, answer)
   } catch (error) {
@@ -160,7 +177,7 @@ async function sendAlone(
   )
   try {
     const { success, nextExpectedRevision, position } = await connection.client.appendToStream(
-      stream,
+      connection.own.nameOnServer(stream),
       proposed,
       { expectedRevision: expectedRevision(expected), deadline: deadlineMs },
     )
@@ -168,6 +185,7 @@ async function sendAlone(
     const revision = Number(nextExpectedRevision)
     return written(connection, append, { revision, position: position?.commit })
   } catch (error) {
+    if (error instanceof StreamDeletedError) throw deleted(stream)
     if (!(error instanceof WrongExpectedVersionError)) throw error
     throw new WrongRevision(stream, expected, actualRevision(error.actualVersion))
   }
@@ -175,9 +193,13 @@ async function sendAlone(
 
 async function written(
   connection: Connection,
-  { stream }: Append,
+  { stream, expected, events }: Append,
   { revision, position }: { revision: number; position: bigint | undefined },
 ) {
+  // The server goes on behind the events of a stream that was deleted as if it were a new one.
+  if (expected === 'no-stream' && revision !== events.length - 1) {
+    throw missing(stream, 0, revision - events.length)
+  }
   const known = position === undefined ? undefined : toPosition(position)
   return { revision, position: known ?? (await positionAt(connection, stream, revision)) }
 }

@@ -4,12 +4,17 @@ import { type EventStoreDBClient, isCommandError, NotLeaderError } from '@events
 import { isTransient, isTransientAnswer } from '../kit/transient.ts'
 import type { BatchAppends } from './eventstoredbBatch.ts'
 import { connect } from './eventstoredbConnect.ts'
+import type { HeadMemory } from './eventstoredbHead.ts'
+import type { OwnStreams } from './eventstoredbOwn.ts'
 import { Unavailable } from './port.ts'
 
 /** A client and how patient its callers are. */
 export interface Connection {
   client: EventStoreDBClient
   batch: BatchAppends
+  own: OwnStreams
+  /** Where the newest event of this log was when that was last asked for. */
+  headMemory: HeadMemory
   timeoutMs: number
   /** How long a subscription may be silent before it compares itself with the head. */
   idleMs: number

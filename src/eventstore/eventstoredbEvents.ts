@@ -1,16 +1,8 @@
 // Translates between EventStoreDB's events, positions and filters and the port's.
-
-import {
-  type Position as ClientPosition,
-  eventTypeFilter,
-  excludeSystemEvents,
-  type Filter,
-  START,
-  streamNameFilter,
-} from '@eventstore/db-client'
+import { type Position as ClientPosition, START } from '@eventstore/db-client'
 import type streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import { type Position, startOfLog } from '../kit/position.ts'
-import type { EventFilter, JsonObject, RecordedEvent } from './port.ts'
+import type { JsonObject, RecordedEvent } from './port.ts'
 import { toNumber, toPosition } from './positionNumbers.ts'
 
 /** What the client hands over for one event, whichever way it was read. */
@@ -64,8 +56,6 @@ function parsed(bytes: Uint8Array, otherwise: (bytes: Uint8Array) => unknown): u
 
 /** A server from before 22.6 gives this instead of a position when a stream is read. */
 const noPosition = 2n ** 64n - 1n
-/** Events looked at between two checkpoints of a filtered subscription. */
-const searchWindow = 256
 
 /** Streams and events of the server itself start with a dollar; the log does not show them. */
 export function isSystem(event: { streamId: string; type: string }): boolean {
@@ -73,16 +63,17 @@ export function isSystem(event: { streamId: string; type: string }): boolean {
 }
 
 /**
- * The port's event. Throws when the event has no single position: then the server is older than
- * 22.6, or the event was written in an explicit transaction over the retired TCP protocol.
+ * The port's event, of a stream that the port knows by this name. Throws when the event has no
+ * single position: then the server is older than 22.6, or the event was written in an explicit
+ * transaction over the retired TCP protocol.
  */
-export function recorded(event: ClientEvent): RecordedEvent {
+export function recorded(event: ClientEvent, stream: string): RecordedEvent {
   return {
     id: event.id,
     type: event.type,
     data: jsonObject(event.data),
     metadata: jsonObject(event.metadata ?? {}),
-    stream: event.streamId,
+    stream,
     revision: Number(event.revision),
     position: positionOf(event),
     recordedAt: event.created,
@@ -116,22 +107,4 @@ export function toClientPosition(position: Position): ClientPosition | typeof ST
   if (position === startOfLog) return START
   const offset = toNumber(position)
   return { commit: offset, prepare: offset }
-}
-
-/**
- * A filter for the server that lets through at least what the port's filter wants and tells
- * checkpoints; what it lets through in excess (system events, longer type names) is for the caller
- * to drop.
- */
-export function serverFilter(filter: EventFilter | undefined): Filter {
-  const options = { maxSearchWindow: searchWindow }
-  if (filter === undefined || 'exceptTypes' in filter) return excludeSystemEvents(options)
-  const isOnType = 'types' in filter
-  const prefixes = isOnType ? [...filter.types] : [...filter.streamPrefixes]
-  // An empty prefix lets everything through, and an empty list is an error to the server.
-  if (prefixes.includes('')) return excludeSystemEvents(options)
-  if (prefixes.length === 0) return eventTypeFilter({ ...options, regex: '^(?!)' })
-  return isOnType
-    ? eventTypeFilter({ ...options, prefixes })
-    : streamNameFilter({ ...options, prefixes })
 }

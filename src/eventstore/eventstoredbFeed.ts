@@ -1,8 +1,8 @@
 // One subscription on the EventStoreDB server as a queue of events and notices in the order sent.
-import type { EventStoreDBClient } from '@eventstore/db-client'
 import type streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import type { Position } from '../kit/position.ts'
-import { type ClientEvent, clientEvent, serverFilter } from './eventstoredbEvents.ts'
+import type { Connection } from './eventstoredbClient.ts'
+import { type ClientEvent, clientEvent } from './eventstoredbEvents.ts'
 import { type Inbox, openInbox } from './eventstoredbInbox.ts'
 import { subscriptionRequest } from './eventstoredbRequests.ts'
 import type { EventFilter } from './port.ts'
@@ -13,13 +13,16 @@ export type Step = ClientEvent | { checkpoint: Position } | { live: boolean }
 
 export type Feed = Inbox<Step>
 
+/** Events looked at between two checkpoints of a filtered subscription. */
+const maxSearchWindow = 256
+
 /** Opens a subscription behind `position`. */
 export function openFeed(
-  client: EventStoreDBClient,
+  { client, own }: Pick<Connection, 'client' | 'own'>,
   { position, filtered }: { position: Position; filtered: boolean },
   filter: EventFilter | undefined,
 ): Feed {
-  const wanted = filtered ? serverFilter(filter) : undefined
+  const wanted = filtered ? own.serverFilter(filter, { maxSearchWindow }) : undefined
   return openInbox(client, subscriptionRequest(position, wanted), stepOf)
 }
 

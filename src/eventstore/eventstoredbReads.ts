@@ -1,40 +1,29 @@
 // Reads of EventStoreDB that survive a lost connection: they go on behind the last event delivered.
-
 import {
   BACKWARDS,
   END,
   FORWARDS,
   START,
-  type StreamingRead,
+  StreamDeletedError,
   StreamNotFoundError,
 } from '@eventstore/db-client'
 import { type Position, startOfLog } from '../kit/position.ts'
+import type { Connection } from './eventstoredbClient.ts'
+import { type ClientEvent, toClientPosition } from './eventstoredbEvents.ts'
+import { head } from './eventstoredbHead.ts'
+import { deleted, hidden } from './eventstoredbLimits.ts'
+import { readOptions } from './eventstoredbOwn.ts'
+import { cancelled, readAllFiltered, resuming } from './eventstoredbRead.ts'
 import {
-  type Connection,
-  isTransientHere,
-  pauseMs,
-  rest,
-  retrying,
-  unavailable,
-} from './eventstoredbClient.ts'
-import {
-  type ClientEvent,
-  isSystem,
-  positionOf,
-  recorded,
-  toClientPosition,
-} from './eventstoredbEvents.ts'
-import {
+  BrokenStream,
   passes,
   type ReadAllOptions,
   type ReadStreamOptions,
   type RecordedEvent,
   type StreamPage,
 } from './port.ts'
-import { toPosition } from './positionNumbers.ts'
+import { gone, wholeStream } from './wholeStream.ts'
 
-/** How many of the newest records `head` looks at to find one that is not the server's own. */
-const headWindow = 20
 const pageSize = 200
 
 /** The events of one stream; see the port. */
@@ -45,10 +34,12 @@ export function readStream(
 ): AsyncGenerator<RecordedEvent> {
   const { to, direction = 'forwards' } = options
   const step = direction === 'forwards' ? 1 : -1
-  return resuming(connection, last => {
+  const events = resuming<RecordedEvent>(connection, last => {
     const from = last === undefined ? options.from : last.revision + step
-    return revisions(connection, stream, { direction, ...given('from', from), ...given('to', to) })
+    const range = { direction, ...given('from', from), ...given('to', to) }
+    return revisions(connection, stream, { ...range, isBegun: last !== undefined })
   })
+  return wholeStream(stream, options, events)
 }
 
 /** Some events of a stream from a revision on; see the port. */
@@ -68,28 +59,70 @@ function given<K extends string>(key: K, value: number | undefined): { [P in K]?
   return value === undefined ? pair : { ...pair, [key]: value }
 }
 
+/** A part of a stream; `isBegun` where an earlier part of the same read has been delivered. */
+type Range = ReadStreamOptions & { isBegun: boolean }
+
 async function* revisions(
-  { client }: Connection,
+  connection: Connection,
   stream: string,
-  range: ReadStreamOptions,
+  range: Range,
 ): AsyncGenerator<RecordedEvent> {
-  const { from, to, direction } = range
-  if ((from ?? 0) < 0 || span(range) < 1) return
+  if ((range.from ?? 0) < 0 || span(range) < 1) return
+  const lowest = range.direction === 'backwards' ? (range.to ?? 0) : 0
+  let isEmpty = true
+  let isThere = true
+  try {
+    for await (const { event } of cancelled(openStream(connection, stream, range))) {
+      if (event === undefined) continue
+      isEmpty = false
+      if (Number(event.revision) < lowest) return
+      yield taken(connection, stream, event)
+    }
+  } catch (error) {
+    isThere = !isNotFound(error, stream)
+  }
+  if (isEmpty) await explain(connection, stream, { isKnown: isKnown(range), isThere })
+}
+
+function openStream({ client, own }: Connection, stream: string, range: Range) {
+  const { from, direction } = range
   const near = direction === 'backwards' ? END : START
-  const read = client.readStream(stream, {
+  return client.readStream(own.nameOnServer(stream), {
     direction: direction === 'backwards' ? BACKWARDS : FORWARDS,
     fromRevision: from === undefined ? near : BigInt(from),
     ...(Number.isFinite(span(range)) ? { maxCount: span(range) } : {}),
   })
-  try {
-    for await (const { event } of cancelled(read)) {
-      if (event === undefined) continue
-      if (direction === 'backwards' && Number(event.revision) < (to ?? 0)) return
-      yield recorded(event)
-    }
-  } catch (error) {
-    if (!(error instanceof StreamNotFoundError)) throw error
-  }
+}
+
+/** Whether the caller, or this read, has had an event of the stream before. */
+function isKnown({ from = 0, direction, isBegun }: Range): boolean {
+  return isBegun || (direction === 'forwards' && from > 0)
+}
+
+/** Throws BrokenStream where a read has found nothing although there should be something. */
+async function explain(
+  connection: Connection,
+  stream: string,
+  found: { isKnown: boolean; isThere: boolean },
+): Promise<void> {
+  // Behind an event that is known there may be nothing.
+  if (found.isKnown && found.isThere) return
+  const fault = await hidden(connection, stream)
+  if (fault !== undefined) throw fault
+  if (found.isKnown) throw gone(stream)
+}
+
+/** Whether the server does not have a stream. Throws every other error. */
+function isNotFound(error: unknown, stream: string): boolean {
+  if (error instanceof StreamDeletedError) throw deleted(stream)
+  if (!(error instanceof StreamNotFoundError)) throw error
+  return true
+}
+
+function taken({ own }: Connection, stream: string, event: ClientEvent): RecordedEvent {
+  const ours = own.take(event)
+  if (ours !== undefined) return ours
+  throw new BrokenStream(stream, `event ${event.revision} was written by another application`)
 }
 
 /** How many revisions a range holds at most. */
@@ -104,54 +137,57 @@ export async function* readAll(
   { after = startOfLog, filter }: ReadAllOptions = {},
 ): AsyncGenerator<RecordedEvent> {
   const end = await head(connection)
-  const everything = resuming(connection, last => {
-    return positions(connection, last?.position ?? after, end)
+  const everything = resuming<RecordedEvent>(connection, last => {
+    return positions(connection, { after: last?.position ?? after, end, filter })
   })
   for await (const event of everything) if (passes(filter, event)) yield event
 }
 
-async function* positions(
-  { client }: Connection,
-  after: Position,
-  end: Position,
-): AsyncGenerator<RecordedEvent> {
-  if (after >= end) return
-  const read = client.readAll({ fromPosition: toClientPosition(after) })
-  for await (const { event } of cancelled(read)) {
-    if (event === undefined || isSystem(event)) continue
-    const position = positionOf(event)
-    if (position > end) return
-    // The server starts with the event at the position itself.
-    if (position > after) yield recorded(event)
+interface Stretch {
+  after: Position
+  end: Position
+  filter: ReadAllOptions['filter']
+}
+
+async function* positions(connection: Connection, stretch: Stretch): AsyncGenerator<RecordedEvent> {
+  if (stretch.after >= stretch.end) return
+  try {
+    yield* between(connection, toClientPosition(stretch.after), stretch)
+  } catch (error) {
+    if (!isNoRecord(error)) throw error
+    // Between two records, as a caller may ask: the server can only begin at one that there is.
+    yield* between(connection, START, stretch)
   }
 }
 
-/**
- * The position of the newest event that is not the server's own, or of the newest record at all
- * when the last twenty are the server's own.
- */
-export function head(connection: Connection): Promise<Position> {
-  return retrying(connection, async () => {
-    const { client } = connection
-    const read = client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: headWindow })
-    let newest: Position | undefined
-    for await (const { event } of cancelled(read)) {
-      if (event === undefined) continue
-      newest ??= toPosition(event.position.commit)
-      if (!isSystem(event)) return positionOf(event)
-    }
-    return newest ?? startOfLog
-  })
+async function* between(
+  { client, own }: Connection,
+  fromPosition: ReturnType<typeof toClientPosition>,
+  { after, end, filter }: Stretch,
+): AsyncGenerator<RecordedEvent> {
+  const read = readAllFiltered(client, { fromPosition }, own.serverFilter(filter, readOptions))
+  for await (const { event } of cancelled<{ event?: ClientEvent }>(read)) {
+    const ours = event && own.take(event)
+    if (ours === undefined) continue
+    if (ours.position > end) return
+    // The server starts with the event at the position itself.
+    if (ours.position > after) yield ours
+  }
+}
+
+/** Whether no record begins at the position of a read; only the text of the error says so. */
+function isNoRecord(error: unknown): boolean {
+  return error instanceof Error && /invalid ?position/i.test(error.message)
 }
 
 /** Up to `count` events of a stream, the newest first; none for a missing stream. */
 export async function tail(
-  { client }: Connection,
+  { client, own }: Connection,
   stream: string,
   count: number,
 ): Promise<ClientEvent[]> {
   const events: ClientEvent[] = []
-  const read = client.readStream(stream, {
+  const read = client.readStream(own.nameOnServer(stream), {
     direction: BACKWARDS,
     fromRevision: END,
     maxCount: count,
@@ -159,46 +195,7 @@ export async function tail(
   try {
     for await (const { event } of cancelled(read)) if (event !== undefined) events.push(event)
   } catch (error) {
-    if (!(error instanceof StreamNotFoundError)) throw error
+    isNotFound(error, stream)
   }
   return events
-}
-
-/** Iterates a read and ends its call on the server however the iteration ends. */
-async function* cancelled<E>(read: StreamingRead<E>): AsyncGenerator<E> {
-  // The client may emit an error after the iteration is over; unheard it would end the process.
-  read.on('error', () => undefined)
-  const events: AsyncIterable<E> = read.iterator({ destroyOnReturn: false })
-  try {
-    yield* events
-  } finally {
-    read.cancel().catch(() => undefined)
-    // What had arrived by then must flow off, or the client holds on to the call for ever.
-    read.resume()
-  }
-}
-
-async function* resuming(
-  connection: Connection,
-  open: (last: RecordedEvent | undefined) => AsyncIterable<RecordedEvent>,
-): AsyncGenerator<RecordedEvent> {
-  const { timeoutMs, closing } = connection
-  let last: RecordedEvent | undefined
-  let failures = 0
-  let giveUpAt = performance.now() + timeoutMs
-  for (;;) {
-    try {
-      for await (const event of open(last)) {
-        last = event
-        yield event
-        failures = 0
-        giveUpAt = performance.now() + timeoutMs
-      }
-      return
-    } catch (error) {
-      if (!isTransientHere(error)) throw error
-      if (closing.aborted || performance.now() > giveUpAt) throw unavailable(error)
-      await rest(pauseMs(failures++), closing)
-    }
-  }
 }

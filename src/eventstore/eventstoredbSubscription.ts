@@ -1,9 +1,9 @@
 // Subscriptions to EventStoreDB: in order, without gap or repeat, with a position that is safe.
 import { type Position, startOfLog } from '../kit/position.ts'
 import { type Connection, isTransientHere, pauseMs, rest } from './eventstoredbClient.ts'
-import { isSystem, positionOf, recorded } from './eventstoredbEvents.ts'
 import { type Feed, openFeed } from './eventstoredbFeed.ts'
-import { head } from './eventstoredbReads.ts'
+import { head } from './eventstoredbHead.ts'
+import type { OwnStreams } from './eventstoredbOwn.ts'
 import {
   passes,
   type RecordedEvent,
@@ -62,11 +62,11 @@ async function* follow(
 ): AsyncGenerator<SubscriptionBatch> {
   // Taken before the subscription starts: once that has caught up, it has passed this position.
   const target = await head(connection)
-  const feed = openFeed(connection.client, progress, options.filter)
+  const feed = openFeed(connection, progress, options.filter)
   try {
     while (!connection.closing.aborted) {
       const before = progress.position
-      const events = take(feed, options, progress, target)
+      const events = take({ feed, own: connection.own }, options, progress, target)
       const end = feed.end()
       const moved = events.length > 0 || progress.position > before
       if (moved || progress.live !== progress.told) {
@@ -87,7 +87,7 @@ async function* follow(
 
 /** Takes what is there, one batch at most, and notes how far that brings the subscription. */
 function take(
-  feed: Feed,
+  { feed, own }: { feed: Feed; own: OwnStreams },
   { filter, batchSize = defaultBatchSize }: SubscribeOptions,
   progress: Progress,
   target: Position,
@@ -103,10 +103,10 @@ function take(
       progress.live = step.live
       if (step.live) advance(progress, target)
     } else {
-      advance(progress, positionOf(step))
-      if (!isSystem(step) && passes(filter, { stream: step.streamId, type: step.type })) {
-        events.push(recorded(step))
-      }
+      const event = own.take(step)
+      if (event === undefined) continue
+      advance(progress, event.position)
+      if (passes(filter, event)) events.push(event)
     }
   }
   if (progress.position >= target) progress.live = true

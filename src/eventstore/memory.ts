@@ -16,6 +16,7 @@ import {
   WrongRevision,
 } from './port.ts'
 import { advanced, eventsBetween, toPosition } from './positionNumbers.ts'
+import { gone } from './wholeStream.ts'
 
 /** An event whose payload is kept as text, so that no caller can reach into the log. */
 interface StoredEvent {
@@ -50,7 +51,7 @@ export function memoryEventStore(options: { clock?: () => Date } = {}): EventSto
     },
     readStream: (stream, range) => readStream(log, stream, range),
     async readPage(stream, from) {
-      const rest = (log.streams.get(stream) ?? []).slice(from)
+      const rest = behind(log, stream, from).slice(from)
       return { events: rest.slice(0, pageSize).map(recorded), isLast: rest.length <= pageSize }
     },
     endsAt: async (stream, revision) => (log.streams.get(stream)?.length ?? 0) <= revision + 1,
@@ -61,6 +62,12 @@ export function memoryEventStore(options: { clock?: () => Date } = {}): EventSto
     },
     head: async () => headOf(log),
     distance: eventsBetween,
+    endsOf: async streams =>
+      streams.map(stream => ({
+        stream,
+        revision: log.streams.get(stream)?.at(-1)?.revision ?? 'no-stream',
+      })),
+    async *limits() {},
     async close() {
       closing.abort()
     },
@@ -137,13 +144,20 @@ function recorded({ payload, ...event }: StoredEvent): RecordedEvent {
   return { ...event, data, metadata, recordedAt: new Date(event.recordedAt) }
 }
 
+/** A stream of which the caller knows what is before a revision. */
+function behind(log: Log, stream: string, from: number): StoredEvent[] {
+  const written = log.streams.get(stream) ?? []
+  if (written.length === 0 && from > 0) throw gone(stream)
+  return written
+}
+
 async function* readStream(
   log: Log,
   stream: string,
   options: ReadStreamOptions = {},
 ): AsyncGenerator<RecordedEvent> {
   const { from, to, direction = 'forwards' } = options
-  const written = log.streams.get(stream) ?? []
+  const written = behind(log, stream, direction === 'forwards' ? (from ?? 0) : 0)
   const newest = written.length - 1
   if (direction === 'forwards') {
     const last = Math.min(to ?? newest, newest)

@@ -87,6 +87,25 @@ export interface StreamPage {
   isLast: boolean
 }
 
+/** Where a stream ends as a read of it finds, or why nobody may read it. */
+export interface StreamEnd {
+  stream: string
+  revision: ActualRevision
+  /** What is missing of it, where something is. */
+  fault?: string
+}
+
+/** A setting of the store by which events of a stream are hidden, or are going to be. */
+export interface StreamLimit {
+  stream: string
+  detail: string
+}
+
+/**
+ * A stream is whole or refused: reads of it throw BrokenStream where they cannot begin with the
+ * revision that they were to begin with, or where one behind it is missing. Also where all of it is
+ * missing, as far as the store can tell that from a stream that has never had an event.
+ */
 export interface EventStore {
   /**
    * Appends all events or none. The same event ids appended again with the same expectation are
@@ -99,7 +118,10 @@ export interface EventStore {
     expected: ExpectedRevision,
     events: readonly NewEvent[],
   ): Promise<AppendResult>
-  /** The events of one stream by revision; a missing stream is an empty one. */
+  /**
+   * The events of one stream by revision, of a missing stream none from its beginning or its end.
+   * Behind an event that the caller knows, a missing stream is a broken one.
+   */
   readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent>
   /**
    * The events of a stream from a revision on, as many as come with one answer: what costs least
@@ -122,6 +144,10 @@ export interface EventStore {
   head(): Promise<Position>
   /** How many events there are from one position to a later one, where the store can tell. */
   distance?(from: Position, to: Position): number
+  /** Where streams end by now, in the order asked for; many of them cost few round trips. */
+  endsOf(streams: readonly string[]): Promise<StreamEnd[]>
+  /** The streams of which the store was told to give, or to keep, a part only. */
+  limits(): AsyncIterable<StreamLimit>
   close(): Promise<void>
 }
 
@@ -137,6 +163,21 @@ export class WrongRevision extends Error {
     this.stream = stream
     this.expected = expected
     this.actual = actual
+  }
+}
+
+/** The store does not give every event of a stream: nothing may be concluded from what is left. */
+export class BrokenStream extends Error {
+  readonly code = 'BROKEN_STREAM'
+  readonly stream: string
+  /** What is missing, or by what it is hidden. */
+  readonly fault: string
+
+  constructor(stream: string, fault: string) {
+    super(`stream ${stream} is not whole: ${fault}`)
+    this.name = 'BrokenStream'
+    this.stream = stream
+    this.fault = fault
   }
 }
 

@@ -1,10 +1,11 @@
 // Reads of streams in PostgreSQL, which share round trips.
 import type { Pool } from '../infra/database.ts'
 import { askTogether, gather } from '../kit/gather.ts'
-import type { EventStore, ReadStreamOptions, RecordedEvent } from './port.ts'
+import type { EventStore, ReadStreamOptions, RecordedEvent, StreamEnd, StreamPage } from './port.ts'
 import { plainArray, textArray } from './postgresArrays.ts'
 import { ask, columns, type EventRow, order, pageSize, recorded } from './postgresReads.ts'
 import type { StreamEnds } from './streamEnds.ts'
+import { gone, missing, watchRevisions, wholeStream } from './wholeStream.ts'
 
 interface NumberedRow extends EventRow {
   n: number
@@ -32,39 +33,54 @@ const readManyStreams = {
       order by revision limit ${gatheredMax}
     ) e order by r.n, e.revision`,
 }
+const readAny = {
+  name: 'eventstore_read_any',
+  text: `select 1 ${order} stream = $1 limit 1`,
+}
+const readEnds = {
+  name: 'eventstore_read_ends',
+  text: `select stream, max(revision) as last, count(*) as events
+    from eventstore.events where stream = any($1::text[]) group by stream`,
+}
 const maxRevision = 2n ** 62n
 
-type Reads = Pick<EventStore, 'readStream' | 'readPage' | 'endsAt'>
+type Reads = Pick<EventStore, 'readStream' | 'readPage' | 'endsAt' | 'endsOf' | 'limits'>
 
 /**
  * Reads of streams that share round trips: those asked for while others are under way. Whether a
  * stream that is known has got any further is asked of the end of the log, once for all of them.
  */
 export function createStreamReads(pool: Pool, ends: StreamEnds): Reads {
-  const firstPage = gather<Wanted, EventRow[]>(async wanted => {
+  const readTogether = gather<Wanted, EventRow[]>(async wanted => {
     const tell = await ends.begin()
     const pages = await readMany(pool, wanted)
-    tell(endsOf(wanted, pages))
+    tell(endsFound(wanted, pages))
     return pages
   }, streamsMax)
+  const firstPage = async (wanted: Wanted) => wholePage(pool, wanted, await readTogether(wanted))
   const refresh = askTogether(ends.refresh)
   return {
-    readStream: (stream, options) => readStream(pool, firstPage, { stream, ...options }),
+    readStream: (stream, options = {}) =>
+      wholeStream(stream, options, readStream(pool, firstPage, { stream, ...options })),
     async readPage(stream, from) {
-      const page = await firstPage({ stream, low: BigInt(from), high: maxRevision })
-      return { events: page.map(recorded), isLast: page.length < gatheredMax }
+      const { events, isLast } = await firstPage({ stream, low: BigInt(from), high: maxRevision })
+      const watch = watchRevisions(stream, { from })
+      for (const event of events) watch.see(event)
+      return { events, isLast }
     },
     async endsAt(stream, revision) {
       if (!ends.seemsToEnd(stream, revision)) return false
       return (await refresh()) && ends.seemsToEnd(stream, revision)
     },
+    endsOf: streams => endsOf(pool, streams),
+    async *limits() {},
   }
 }
 
 /** The events of a stream; a missing stream is an empty one. */
 async function* readStream(
   pool: Pool,
-  firstPage: (wanted: Wanted) => Promise<EventRow[]>,
+  firstPage: (wanted: Wanted) => Promise<StreamPage>,
   { stream, direction, from, to }: ReadStreamOptions & { stream: string },
 ): AsyncGenerator<RecordedEvent> {
   const backwards = direction === 'backwards'
@@ -72,10 +88,10 @@ async function* readStream(
   const high = bigintOr(backwards ? from : to, maxRevision)
   if (!backwards && low <= high) {
     // Most streams are short: one page.
-    const page = await firstPage({ stream, low, high })
-    for (const row of page) yield recorded(row)
-    if (page.length < gatheredMax) return
-    low += BigInt(page.length)
+    const { events, isLast } = await firstPage({ stream, low, high })
+    yield* events
+    if (isLast) return
+    low += BigInt(events.length)
   }
   yield* readPages(pool, stream, { low, high, backwards })
 }
@@ -86,11 +102,55 @@ interface Wanted {
   high: bigint
 }
 
+/**
+ * The events of a first page. Behind an event that the caller knows, that one was read with them:
+ * it says whether the stream is still there.
+ */
+async function wholePage(
+  pool: Pool,
+  { stream, low, high }: Wanted,
+  rows: readonly EventRow[],
+): Promise<StreamPage> {
+  const isLast = rows.length < gatheredMax
+  const before = firstRead(low)
+  const [first] = rows
+  if (first === undefined && (low > 0n || high < maxRevision)) {
+    const isThere = (await ask(pool, readAny, [stream])).length > 0
+    if (low === 0n ? isThere : !isThere) throw low === 0n ? missing(stream, 0, 0) : gone(stream)
+  } else if (first !== undefined && first.revision !== before) {
+    throw missing(stream, Number(before), Number(first.revision) - 1)
+  }
+  return { events: (low > 0n ? rows.slice(1) : rows).map(recorded), isLast }
+}
+
+/** Where streams end; see the port. */
+async function endsOf(pool: Pool, streams: readonly string[]): Promise<StreamEnd[]> {
+  const found = await ask<EndRow>(pool, readEnds, [[...streams]])
+  const byName = new Map(found.map(row => [row.stream, row]))
+  return streams.map(stream => {
+    const row = byName.get(stream)
+    if (row === undefined) return { stream, revision: 'no-stream' }
+    const revision = Number(row.last)
+    const missed = revision + 1 - Number(row.events)
+    return missed === 0 ? { stream, revision } : { stream, revision, fault: lacking(missed) }
+  })
+}
+
+interface EndRow extends Record<string, unknown> {
+  stream: string
+  last: bigint
+  events: bigint
+}
+
+function lacking(events: number): string {
+  return `${events} of its events ${events === 1 ? 'is' : 'are'} missing`
+}
+
 /** The first page of each of the reads. */
 async function readMany(pool: Pool, wanted: readonly Wanted[]): Promise<EventRow[][]> {
   const found = await ask<NumberedRow>(pool, readManyStreams, [
     textArray(wanted.map(({ stream }) => stream)),
-    plainArray(wanted.map(({ low }) => low)),
+    plainArray(wanted.map(({ low }) => firstRead(low))),
     plainArray(wanted.map(({ high }) => high)),
   ])
   const pages = wanted.map((): EventRow[] => [])
@@ -98,15 +158,22 @@ async function readMany(pool: Pool, wanted: readonly Wanted[]): Promise<EventRow
   return pages
 }
 
+/** The revision before the first one wanted, where there is one. */
+function firstRead(low: bigint): bigint {
+  return low > 0n ? low - 1n : low
+}
+
 /** Where streams end that have been read up to their end, as far as that was asked for. */
-function* endsOf(
+function* endsFound(
   wanted: readonly Wanted[],
   pages: readonly EventRow[][],
 ): Generator<[string, number]> {
   for (const [index, { stream, low, high }] of wanted.entries()) {
     const page = pages[index] ?? []
     if (high < maxRevision || page.length >= gatheredMax) continue
-    yield [stream, Number(page.at(-1)?.revision ?? low - 1n)]
+    // Behind an event that is not there, nothing is known.
+    if (page.length === 0 && low > 0n) continue
+    yield [stream, Number(page.at(-1)?.revision ?? -1)]
   }
 }
 

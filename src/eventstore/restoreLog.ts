@@ -2,7 +2,6 @@
 // because they do not cover what a store gives itself.
 
 import type { RestoreLog } from '../commands/backupPorts.ts'
-import { streamPrefixes } from '../domain/events.ts'
 import type { Pool } from '../infra/database.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
 import type { EventStore, RecordedEvent } from './port.ts'
@@ -49,9 +48,6 @@ export function postgresRestoreLog(pool: Pool): RestoreLog {
   }
 }
 
-/** Of this shop: the server has events of its own, and may have those of others. */
-const filter = { streamPrefixes }
-
 /** The log of another store, which gives positions and times of recording itself. */
 export function appendingRestoreLog(store: Pick<EventStore, 'append' | 'readAll'>): RestoreLog {
   return {
@@ -66,7 +62,7 @@ export function appendingRestoreLog(store: Pick<EventStore, 'append' | 'readAll'
         await store.append(first.stream, expected, same)
       }
     },
-    readAll: () => store.readAll({ filter }),
+    readAll: () => store.readAll(),
   }
 }
 

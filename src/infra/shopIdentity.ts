@@ -12,6 +12,8 @@ export interface ShopSettings {
   currency: string
   secrets: Secrets
   storeKind: StoreKind
+  /** In front of the names of the shop's streams on the server. */
+  streamPrefix?: string
 }
 
 interface IdentityRow {
@@ -20,6 +22,8 @@ interface IdentityRow {
   sealed_sentinel: string
   event_store: StoreKind
   first_event_id: string | null
+  /** Null where no start has remembered it yet, and in a database from before there was one. */
+  stream_prefix: string | null
 }
 
 interface SealedRow {
@@ -39,8 +43,9 @@ export const restoreBegun = 'unfinished_restore'
 
 const findIdentity: Statement = {
   name: 'identity_find',
-  text: `select shop_id::text, currency, sealed_sentinel, event_store, first_event_id::text
-    from shop.identity`,
+  text: `select shop_id::text, currency, sealed_sentinel, event_store, first_event_id::text,
+      to_jsonb(known) ->> 'stream_prefix' as stream_prefix
+    from shop.identity known`,
 }
 const lockIdentity: Statement = {
   name: 'identity_lock',
@@ -54,6 +59,10 @@ const insertIdentity: Statement = {
 const setFirstEvent: Statement = {
   name: 'identity_first_event',
   text: 'update shop.identity set first_event_id = $1 where first_event_id is null',
+}
+const setPrefix: Statement = {
+  name: 'identity_stream_prefix',
+  text: 'update shop.identity set stream_prefix = $1 where stream_prefix is null',
 }
 const findTables: Statement = {
   name: 'identity_tables',
@@ -134,6 +143,8 @@ export async function rememberSettings(
   const remembered = (await readIdentity(pool)) ?? (await remember(pool, settings, eventStore))
   compareWith(remembered, settings)
   if (settings.storeKind === 'eventstoredb') await compareLogs(pool, remembered, eventStore)
+  // Only now: the events under this prefix are those of this shop.
+  await rows(pool, setPrefix, [settings.streamPrefix ?? ''])
   return remembered.shop_id
 }
 
@@ -199,10 +210,14 @@ async function proveSecret(on: Queryable, secrets: Secrets, tables: ReadonlySet<
   }
 }
 
-function compareWith(known: IdentityRow, { currency, secrets, storeKind }: ShopSettings): void {
+function compareWith(known: IdentityRow, settings: ShopSettings): void {
+  const { currency, secrets, storeKind, streamPrefix = '' } = settings
   opened(() => secrets.open('sentinel', known.sealed_sentinel, known.shop_id))
   if (known.currency !== currency) throw wrongCurrency(known.currency, currency)
   if (known.event_store !== storeKind) throw wrongStore(known.event_store)
+  if (storeKind === 'postgres' && streamPrefix !== '') throw prefixWithoutServer()
+  const before = known.stream_prefix ?? streamPrefix
+  if (before !== streamPrefix) throw wrongPrefix(before, streamPrefix)
 }
 
 /** The log of a shop begins with the same event for ever. */
@@ -251,5 +266,22 @@ function wrongStore(known: StoreKind): ConfigError {
           'new shop a database of its own (DATABASE_URL)'
       : 'EVENTSTORE_URL is missing: the log of this shop is in EventStoreDB, set the ' +
           'EVENTSTORE_URL of before',
+  )
+}
+
+function wrongPrefix(known: string, given: string): ConfigError {
+  const was = known === '' ? 'without EVENTSTORE_STREAM_PREFIX' : `with ${known} in front`
+  const remedy = known === '' ? 'unset it' : `set EVENTSTORE_STREAM_PREFIX=${known}`
+  return new ConfigError(
+    `EVENTSTORE_STREAM_PREFIX is ${given === '' ? 'missing' : given}` +
+      `, but the streams of this shop were begun ${was}: ${remedy}, or give the new shop a ` +
+      'database of its own (DATABASE_URL)',
+  )
+}
+
+function prefixWithoutServer(): ConfigError {
+  return new ConfigError(
+    'EVENTSTORE_STREAM_PREFIX is set without EVENTSTORE_URL, and the log in PostgreSQL has none: ' +
+      'unset it, or set EVENTSTORE_URL',
   )
 }

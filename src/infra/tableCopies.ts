@@ -152,6 +152,7 @@ export function createRestoreTarget(pool: Pool, databaseUrl: string): RestoreTar
     async adopt(eventStore, firstEventId) {
       await transaction(pool, async session => {
         await rows(session, adopt, [eventStore, firstEventId])
+        await session.query(forgetPrefix)
         await session.query(goOnNumbering)
         await session.query(forgetRunners)
       })
@@ -186,6 +187,14 @@ const adopt: Statement = {
 
 /** No worker has run on this database: none of before holds a lease on it. */
 const forgetRunners = 'update shop.checkpoints set runner = null, leased_until = null, epoch = 0'
+
+/** The log may be put under another prefix; a backup of before has none. */
+const forgetPrefix = `do $$
+  begin
+    update shop.identity set stream_prefix = null;
+  exception when undefined_column then null;
+  end
+$$`
 
 /** Rows keep their numbers: those that PostgreSQL gives from now on come behind them. */
 const goOnNumbering = `do $$

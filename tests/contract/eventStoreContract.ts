@@ -8,6 +8,7 @@ import { readContract } from './eventStoreReads.ts'
 import { type Setup, useSubject } from './eventStoreSubject.ts'
 import { subscriptionContract } from './eventStoreSubscriptions.ts'
 import { troubleContract } from './eventStoreTrouble.ts'
+import { wholenessContract } from './eventStoreWholeness.ts'
 
 export type { HeldAppend, Setup, Subject } from './eventStoreSubject.ts'
 
@@ -21,6 +22,7 @@ export function eventStoreContract(name: string, setup: Setup): void {
     appendContract(current)
     concurrencyContract(current)
     readContract(current)
+    wholenessContract(current)
     payloadContract(current)
     subscriptionContract(current)
     troubleContract(current, setup)

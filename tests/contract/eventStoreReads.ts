@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { ReadStreamOptions, RecordedEvent } from '../../src/eventstore/port.ts'
-import { startOfLog } from '../../src/kit/position.ts'
+import { justAfter, justBefore, parsePosition, startOfLog } from '../../src/kit/position.ts'
 import {
   all,
   anEvent,
@@ -51,7 +51,6 @@ function streams(current: Current): void {
   it.each(['forwards', 'backwards'] as const)('that is missing gives none %s', async direction => {
     const { store } = current()
     expect(await all(store.readStream(newStream(), { direction }))).toEqual([])
-    expect(await all(store.readStream(newStream(), { direction, from: 3 }))).toEqual([])
   })
 
   it('gives the same page by page as at once', async () => {
@@ -129,6 +128,18 @@ function wholeLog(current: Current): void {
       const rest = await all(store.readAll({ after: position, filter }))
       expect(rest).toEqual(written.slice(n + 1))
     }
+  })
+
+  it('goes on behind positions that no event has', async () => {
+    const { store } = current()
+    const category = newStream('rest')
+    const filter = { streamPrefixes: [category] }
+    await seed(store, `${category}-1`, 1)
+    const { position } = await seed(store, `${category}-2`, 1)
+    const rest = await all(store.readAll({ after: justBefore(position), filter }))
+    expect(rest.map(({ stream }) => stream)).toEqual([`${category}-2`])
+    expect(await all(store.readAll({ after: parsePosition('1'), filter }))).toHaveLength(2)
+    expect(await all(store.readAll({ after: justAfter(position), filter }))).toEqual([])
   })
 
   it('behind the head gives nothing', async () => {

@@ -22,9 +22,23 @@ export interface Subject {
   second?: () => Promise<EventStore>
   /** Breaks every connection to the log; new ones are possible at once. */
   cutConnections?: () => Promise<void>
+  /** What whoever may write to the server can do to a stream. */
+  hide?: Hide
+  /** Takes events out of a stream, as no store does by itself. */
+  lose?: (stream: string, revisions: readonly number[]) => Promise<void>
   /** Appends one event to `stream` in a transaction that stays open until told how to end. */
   holdAppend?: (stream: string) => Promise<HeldAppend>
   close(): Promise<void>
+}
+
+export interface Hide {
+  /** Sets what the store keeps or shows of a stream; `{}` takes that back. */
+  limit(
+    stream: string,
+    limits: { $tb?: number; $maxCount?: number; $maxAge?: number },
+  ): Promise<void>
+  softDelete(stream: string): Promise<void>
+  tombstone(stream: string): Promise<void>
 }
 
 export interface HeldAppend {
@@ -52,7 +66,7 @@ export function useSubject(setup: Setup): Current {
 }
 
 /** An ability of the subject, or the test is skipped with the reason. */
-export function ability<K extends 'second' | 'cutConnections' | 'holdAppend'>(
+export function ability<K extends 'second' | 'cutConnections' | 'hide' | 'lose' | 'holdAppend'>(
   { skip }: TestContext,
   subject: Subject,
   key: K,

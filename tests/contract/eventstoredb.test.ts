@@ -1,4 +1,6 @@
 // Holds the EventStoreDB adapter to the contract: always on the stub, on a real server if any.
+
+import { randomUUID } from 'node:crypto'
 import { binaryEvent, EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { afterAll, describe, expect, it } from 'vitest'
 import { eventStoreDb } from '../../src/eventstore/eventstoredb.ts'
@@ -6,11 +8,13 @@ import { Unavailable } from '../../src/eventstore/port.ts'
 import { realServerSource } from '../support/eventStoreDbServer.ts'
 import { type EventStoreDbStub, eventStoreDbStub } from '../support/eventStoreDbStub.ts'
 import { eventStoreContract } from './eventStoreContract.ts'
+import { ownStreamsContract } from './eventStoreOwnStreams.ts'
 import {
   all,
   anEvent,
   appendStubbornly,
   follow,
+  type Hide,
   idsOf,
   newStream,
   revisionsOf,
@@ -22,8 +26,18 @@ import {
 import { subscriptionContract } from './eventStoreSubscriptions.ts'
 
 const quick = { idleMs: 100 }
+/** Others have the same server. */
+const prefix = `shop-${randomUUID()}.`
 
 eventStoreContract('EventStoreDB (stub)', () => subjectOn(eventStoreDbStub()))
+describe('a stub', () => {
+  let stub: EventStoreDbStub | undefined
+  afterAll(async () => stub?.close())
+  ownStreamsContract('EventStoreDB (stub)', async () => {
+    stub ??= await eventStoreDbStub()
+    return stub.url
+  })
+})
 describe('EventStoreDB before 23.10, which does not say when it has caught up', () => {
   const before = () => eventStoreDbStub({ tellsCaughtUp: false })
   subscriptionContract(useSubject(() => subjectOn(before(), 20)))
@@ -31,14 +45,39 @@ describe('EventStoreDB before 23.10, which does not say when it has caught up', 
 
 async function subjectOn(starting: Promise<EventStoreDbStub>, idleMs = quick.idleMs) {
   const stub = await starting
-  const store = eventStoreDb({ url: stub.url, idleMs })
+  const open = () => eventStoreDb({ url: stub.url, idleMs, prefix })
+  const store = open()
+  const client = EventStoreDBClient.connectionString(stub.url)
   return {
     store,
-    second: async () => eventStoreDb({ url: stub.url, idleMs }),
+    second: async () => open(),
     cutConnections: stub.dropConnections,
+    hide: hiding(client),
+    lose: async (stream: string, revisions: readonly number[]) =>
+      stub.log.lose(`${prefix}${stream}`, revisions),
     close: async () => {
       await store.close()
+      await client.dispose()
       await stub.close()
+    },
+  }
+}
+
+/** What any client of the server can do to the streams of a log. */
+function hiding(client: EventStoreDBClient): Hide {
+  return {
+    limit: async (stream, { $tb, $maxCount, $maxAge }) => {
+      await client.setStreamMetadata(`${prefix}${stream}`, {
+        ...($tb === undefined ? {} : { truncateBefore: $tb }),
+        ...($maxCount === undefined ? {} : { maxCount: $maxCount }),
+        ...($maxAge === undefined ? {} : { maxAge: $maxAge }),
+      })
+    },
+    softDelete: async stream => {
+      await client.deleteStream(`${prefix}${stream}`)
+    },
+    tombstone: async stream => {
+      await client.tombstoneStream(`${prefix}${stream}`)
     },
   }
 }
@@ -53,14 +92,20 @@ if (typeof source === 'string') {
   const server = source.start()
   server.catch(() => undefined)
   afterAll(async () => (await server).stop(), 60_000)
+  ownStreamsContract(`EventStoreDB (${source.name})`, async () => (await server).url)
   eventStoreContract(`EventStoreDB (${source.name})`, async () => {
     const { url, cutConnections } = await server
-    const store = eventStoreDb({ url })
+    const store = eventStoreDb({ url, prefix })
+    const client = EventStoreDBClient.connectionString(url)
     return {
       store,
-      second: async () => eventStoreDb({ url }),
+      second: async () => eventStoreDb({ url, prefix }),
       ...(cutConnections ? { cutConnections } : {}),
-      close: () => store.close(),
+      hide: hiding(client),
+      close: async () => {
+        await store.close()
+        await client.dispose()
+      },
     }
   })
 }
@@ -76,7 +121,8 @@ function onStub(
 ) {
   return async () => {
     const stub = await eventStoreDbStub()
-    const store = eventStoreDb({ url: stub.url, ...quick, ...options })
+    const streamPrefixes = ['thing-', 'away', 'foreign']
+    const store = eventStoreDb({ url: stub.url, streamPrefixes, ...quick, ...options })
     const client = EventStoreDBClient.connectionString(stub.url)
     try {
       await test({ stub, store, client })
@@ -201,7 +247,7 @@ describe('the log of EventStoreDB', { timeout: 30_000 }, () => {
   )
 
   it(
-    'shows events of other applications that are not JSON objects',
+    'shows events that are not JSON objects',
     onStub(async ({ store, client }) => {
       const binary = binaryEvent({ type: 'Raw', data: Buffer.from([1, 2, 255]) })
       const list = jsonEvent({ type: 'List', data: [1, 2] })

@@ -34,6 +34,7 @@ async function setup(): Promise<Subject> {
       `)
     },
     holdAppend: stream => holdAppend(admin, stream),
+    lose: (stream, revisions) => lose(admin, stream, revisions),
     async close() {
       for (const { pool, store: each } of opened) {
         await each.close()
@@ -43,6 +44,16 @@ async function setup(): Promise<Subject> {
       await database.drop()
     },
   }
+}
+
+/** As a superuser can, past the triggers of the table. */
+async function lose(pool: Pool, stream: string, revisions: readonly number[]): Promise<void> {
+  const session = await pool.connect()
+  await session.query("set session_replication_role = 'replica'")
+  const text = 'delete from eventstore.events where stream = $1 and revision = any($2::bigint[])'
+  await session.query(text, [stream, [...revisions]])
+  await session.query('reset session_replication_role')
+  session.release()
 }
 
 async function holdAppend(pool: Pool, stream: string): Promise<HeldAppend> {

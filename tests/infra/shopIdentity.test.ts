@@ -14,6 +14,7 @@ import { loadConfig } from '../../src/config.ts'
 import { isRejection } from '../../src/domain/rejection.ts'
 import { migrate } from '../../src/infra/migrate.ts'
 import { openShop } from '../../src/openShop.ts'
+import { seedCatalogue } from '../../src/sampleCatalogue.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { eventStoreDbStub } from '../support/eventStoreDbStub.ts'
 import { type TestRedis, testRedis } from '../support/redis.ts'
@@ -283,6 +284,49 @@ describe('the event log', () => {
     } finally {
       await Promise.all([one.close(), other.close()])
     }
+  })
+})
+
+describe('the prefix of streams', () => {
+  it('is the one of before, and lets two shops have one server', async () => {
+    const stub = await eventStoreDbStub()
+    const under = (prefix?: string) => ({
+      EVENTSTORE_URL: stub.url,
+      ...(prefix === undefined ? {} : { EVENTSTORE_STREAM_PREFIX: prefix }),
+    })
+    try {
+      // Others have been there before: the shop is a new one nevertheless.
+      expect(stub.log.records.map(({ type }) => type)).toContain('ProductCreated')
+      const first = await openShop(loadConfig(environment(await newDatabase(), under('zero.'))))
+      expect([await seedCatalogue(first), await seedCatalogue(first)]).toEqual([30, 0])
+      await first.close()
+      const [plain, one, two] = await Promise.all([
+        sellingShop(under()),
+        sellingShop(under('one.')),
+        sellingShop(under('two.')),
+      ])
+      for (const [database, own] of [[plain], [one, 'one.'], [two, 'two.']]) {
+        await open(String(database), under(own))
+      }
+      const wrong = (prefix: string) => `EVENTSTORE_STREAM_PREFIX is ${prefix}, but`
+      await expect(open(one, under('two.'))).rejects.toThrow(wrong('two.'))
+      await expect(open(one, under())).rejects.toThrow('set EVENTSTORE_STREAM_PREFIX=one.')
+      await expect(open(plain, under('one.'))).rejects.toThrow('unset it')
+      // Of before prefixes were remembered: its events say which one it is.
+      await sql(one, 'update shop.identity set stream_prefix = null')
+      await expect(open(one, under('two.'))).rejects.toThrow('not the one of this shop')
+      await open(one, under('one.'))
+      await expect(open(one, under('two.'))).rejects.toThrow(wrong('two.'))
+    } finally {
+      await stub.close()
+    }
+  })
+
+  it('is nothing that a log in PostgreSQL has', async () => {
+    const database = await sellingShop()
+    const set = { EVENTSTORE_STREAM_PREFIX: 'one.' }
+    await expect(open(database, set)).rejects.toThrow('set without EVENTSTORE_URL')
+    await open(database)
   })
 })
 

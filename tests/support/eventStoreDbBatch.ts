@@ -9,6 +9,8 @@ import emptyPb from 'google-protobuf/google/protobuf/empty_pb.js'
 import type { Expected, Outcome, Proposed, ServerLog } from './eventStoreDbLog.ts'
 
 const { BatchAppendResp } = streamsPb
+/** As gRPC numbers it. */
+const failedPrecondition = 9
 
 export type Call = Grpc.ServerDuplexStream<streamsPb.BatchAppendReq, streamsPb.BatchAppendResp>
 
@@ -104,9 +106,10 @@ function answer(log: ServerLog, request: Pending): streamsPb.BatchAppendResp {
   const identifier = options.getStreamIdentifier()
   const outcome = log.append(nameOf(request), expectation(options), events)
   const message = new BatchAppendResp().setStreamIdentifier(identifier)
-  return outcome.kind === 'written'
-    ? message.setSuccess(success(outcome))
-    : message.setError(wrongVersion(outcome.current))
+  if (outcome.kind === 'written') return message.setSuccess(success(outcome))
+  return message.setError(
+    outcome.kind === 'deleted' ? streamDeleted(identifier) : wrongVersion(outcome.current),
+  )
 }
 
 function expectation(options: streamsPb.BatchAppendReq.Options): Expected {
@@ -120,6 +123,13 @@ function success({ revision, position }: Outcome & { kind: 'written' }) {
   at.setCommitPosition(String(position))
   at.setPreparePosition(String(position))
   return new BatchAppendResp.Success().setCurrentRevision(String(revision)).setPosition(at)
+}
+
+function streamDeleted(identifier: sharedPb.StreamIdentifier | undefined): statusPb.Status {
+  const deleted = new sharedPb.StreamDeleted().setStreamIdentifier(identifier)
+  const details = new anyPb.Any()
+  details.pack(deleted.serializeBinary(), 'event_store.client.StreamDeleted')
+  return new statusPb.Status().setCode(failedPrecondition).setDetails(details)
 }
 
 function wrongVersion(current: number): statusPb.Status {

@@ -1,6 +1,7 @@
 // An EventStoreDB server in this process, on the client package's own service definitions.
 import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js'
 import gossipPb from '@eventstore/db-client/generated/gossip_pb.js'
 import featuresGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js'
@@ -28,7 +29,21 @@ const { AppendResp, ReadResp } = streamsPb
 const maxAppendSize = 1_048_576
 
 /** What goes wrong: for single appends, too, but for what is of batches alone. */
-export type StubFaults = BatchFaults
+export interface StubFaults extends BatchFaults {
+  /** Calls that are answered with RESOURCE_EXHAUSTED: the server asks for calm. */
+  refusedForCalm: number
+}
+
+export interface StubOptions {
+  /** False for a server from before 23.10, which does not say so. */
+  tellsCaughtUp?: boolean
+  /** False for a server from before 21.2. */
+  hasBatchAppend?: boolean
+  /** No other application on the server. */
+  isAlone?: boolean
+  /** `user:password`; without it nobody is asked who they are. */
+  credentials?: string
+}
 
 export interface EventStoreDbStub {
   url: string
@@ -43,21 +58,19 @@ export interface EventStoreDbStub {
   close(): Promise<void>
 }
 
-/**
- * Starts the stub; `tellsCaughtUp: false` makes it a server from before 23.10, and
- * `hasBatchAppend: false` one from before 21.2.
- */
-export async function eventStoreDbStub(
-  options: { tellsCaughtUp?: boolean; hasBatchAppend?: boolean } = {},
-): Promise<EventStoreDbStub> {
+/** Starts the stub: by default a server with another application on it. */
+export async function eventStoreDbStub(options: StubOptions = {}): Promise<EventStoreDbStub> {
   const { tellsCaughtUp = true, hasBatchAppend = true } = options
-  const log = serverLog()
-  const faults: StubFaults = { lostAnswers: 0, ignoredAppends: 0 }
+  const log = serverLog(options)
+  const faults: StubFaults = { lostAnswers: 0, ignoredAppends: 0, refusedForCalm: 0 }
+  const door = doorOf(faults, options)
   const server = new grpc.Server({ 'grpc.max_receive_message_length': 17 * 1_048_576 })
   let appends = 0
   server.addService(streamsGrpc.StreamsService, {
     append: (call: AppendCall, answer: AppendAnswer) => {
       appends += 1
+      const refusal = door(call)
+      if (refusal !== undefined) return answer(refusal)
       const serve = { log, faults, cut: () => proxy.cut() }
       // A call that is cut while it is received ends in an error that nobody waits for.
       append(call, answer, serve).catch(() => undefined)
@@ -65,8 +78,12 @@ export async function eventStoreDbStub(
     ...(hasBatchAppend
       ? { batchAppend: batchAppends({ log, faults, cut: () => proxy.cut() }) }
       : {}),
+    delete: deletion(name => log.softDelete(name), streamsPb.DeleteResp),
+    tombstone: deletion(name => log.tombstone(name), streamsPb.TombstoneResp),
     read: (call: ReadCall) => {
-      read(call, log, tellsCaughtUp).catch(error => call.destroy(error))
+      const refusal = door(call)
+      const served = refusal ? Promise.reject(refusal) : read(call, log, tellsCaughtUp)
+      served.catch(error => call.emit('error', error))
     },
   })
   server.addService(featuresGrpc.ServerFeaturesService, {
@@ -100,6 +117,44 @@ export async function eventStoreDbStub(
   }
 }
 
+type Call = { metadata: Grpc.Metadata }
+
+/** Who is let in: whom the server knows, and while it does not ask for calm. */
+function doorOf(faults: StubFaults, { credentials }: StubOptions) {
+  const wanted = credentials && `Basic ${Buffer.from(credentials).toString('base64')}`
+  return ({ metadata }: Call): Error | undefined => {
+    if (wanted !== undefined && metadata.get('authorization')[0] !== wanted) {
+      return refused(grpc.status.UNAUTHENTICATED, 'Unauthenticated')
+    }
+    if (faults.refusedForCalm === 0) return undefined
+    faults.refusedForCalm -= 1
+    const text = 'Bandwidth exhausted or memory limit exceeded'
+    return refused(grpc.status.RESOURCE_EXHAUSTED, text)
+  }
+}
+
+function refused(code: number, message: string, details: Record<string, string> = {}) {
+  const metadata = new grpc.Metadata()
+  for (const [name, value] of Object.entries(details)) metadata.set(name, value)
+  return Object.assign(new Error(message), { code, metadata, details: message })
+}
+
+function streamDeleted(stream: string) {
+  return refused(grpc.status.FAILED_PRECONDITION, `Event stream '${stream}' is deleted.`, {
+    exception: 'stream-deleted',
+    'stream-name': stream,
+  })
+}
+
+type Deletion = { request: streamsPb.DeleteReq | streamsPb.TombstoneReq }
+
+function deletion<Answer>(work: (stream: string) => void, Answer: new () => Answer) {
+  return ({ request }: Deletion, answer: Grpc.sendUnaryData<Answer>) => {
+    work(nameOf(request.getOptions()?.getStreamIdentifier()))
+    answer(null, new Answer())
+  }
+}
+
 function oneLeader(port: number): gossipPb.ClusterInfo {
   const leader = new gossipPb.MemberInfo()
   leader.setInstanceId(new sharedPb.UUID().setString(randomUUID()))
@@ -127,6 +182,7 @@ async function append(
   }
   if (tooBig(events)) return answer(appendTooBig())
   const outcome = log.append(stream, expected, events)
+  if (outcome.kind === 'deleted') return answer(streamDeleted(stream))
   if (faults.lostAnswers === 0) return answer(null, appendAnswer(outcome, expected))
   faults.lostAnswers -= 1
   log.forgetIds()
@@ -176,14 +232,15 @@ function tooBig(events: Proposed[]): boolean {
 }
 
 function appendTooBig() {
-  const metadata = new grpc.Metadata()
-  metadata.set('exception', 'maximum-append-size-exceeded')
-  metadata.set('maximum-append-size', String(maxAppendSize))
-  const code = grpc.status.INVALID_ARGUMENT
-  return Object.assign(new Error('maximum append size exceeded'), { code, metadata })
+  return refused(grpc.status.INVALID_ARGUMENT, 'maximum append size exceeded', {
+    exception: 'maximum-append-size-exceeded',
+    'maximum-append-size': String(maxAppendSize),
+  })
 }
 
-function appendAnswer(outcome: Outcome, expected: Expected): streamsPb.AppendResp {
+type Decided = Exclude<Outcome, { kind: 'deleted' }>
+
+function appendAnswer(outcome: Decided, expected: Expected): streamsPb.AppendResp {
   const answer = new AppendResp()
   if (outcome.kind === 'wrong-version') {
     return answer.setWrongExpectedVersion(wrongVersion(outcome.current, expected))
@@ -217,14 +274,26 @@ async function read(call: ReadCall, log: ServerLog, tellsCaughtUp: boolean): Pro
   if (options === undefined) throw new Error('a read without options')
   const stream = options.getStream()
   if (options.hasSubscription()) return subscription(call, options, { log, tellsCaughtUp })
-  const name = nameOf(stream?.getStreamIdentifier())
-  if (stream !== undefined && log.stream(name).length === 0) {
-    await send(call, notFound(name))
-  } else {
-    const selected = stream === undefined ? fromAll(log, options) : fromStream(log, name, options)
-    for (const record of selected) await send(call, eventMessage(record))
+  if (stream === undefined) {
+    if (isInvalid(log, options)) {
+      const text = 'Unexpected FilteredReadAllResult: InvalidPosition'
+      throw refused(grpc.status.UNKNOWN, text)
+    }
+    for (const record of fromAll(log, options)) await send(call, eventMessage(record))
+    call.end()
+    return
   }
+  const name = nameOf(stream.getStreamIdentifier())
+  const shown = log.shown(name)
+  if (shown.kind === 'deleted') throw streamDeleted(name)
+  if (shown.kind === 'none') await send(call, notFound(name))
+  else for (const record of part(shown.events, options)) await send(call, eventMessage(record))
   call.end()
+}
+
+function isInvalid(log: ServerLog, options: ReadOptions): boolean {
+  const at = options.getAll()?.getPosition()?.getCommitPosition()
+  return at !== undefined && !log.isRecord(BigInt(at))
 }
 
 function notFound(name: string): streamsPb.ReadResp {
@@ -235,25 +304,29 @@ function notFound(name: string): streamsPb.ReadResp {
 
 const isBackwards = (options: ReadOptions) => options.getReadDirection() === 1
 
-function fromStream(log: ServerLog, name: string, options: ReadOptions): LogRecord[] {
+function part(events: LogRecord[], options: ReadOptions): LogRecord[] {
   const stream = options.getStream()
   const count = Number(options.getCount())
   const from = stream?.hasRevision() ? Number(stream.getRevision()) : undefined
-  const written = log.stream(name)
-  if (!isBackwards(options)) return written.slice(from ?? 0, (from ?? 0) + count)
-  const before = written.slice(0, (from ?? written.length) + 1)
-  return before.reverse().slice(0, count)
+  if (!isBackwards(options)) {
+    return events.filter(({ revision }) => revision >= (from ?? 0)).slice(0, count)
+  }
+  const before = events.filter(({ revision }) => revision <= (from ?? Infinity))
+  return before.toReversed().slice(0, count)
 }
 
+/** A filter counts what it lets through, as the server does. */
 function fromAll(log: ServerLog, options: ReadOptions): LogRecord[] {
   const at = options.getAll()?.getPosition()?.getCommitPosition()
   const count = Number(options.getCount())
   const from = at === undefined ? undefined : BigInt(at)
+  const wanted = matcher(options.getFilter())
   if (isBackwards(options)) {
     const before = from === undefined ? log.records : log.records.filter(r => r.position < from)
-    return before.toReversed().slice(0, count)
+    return before.toReversed().filter(wanted).slice(0, count)
   }
-  return log.records.filter(({ position }) => position >= (from ?? 0n)).slice(0, count)
+  const behind = log.records.filter(({ position }) => position >= (from ?? 0n))
+  return behind.filter(wanted).slice(0, count)
 }
 
 async function subscription(
@@ -262,19 +335,22 @@ async function subscription(
   { log, tellsCaughtUp }: { log: ServerLog; tellsCaughtUp: boolean },
 ): Promise<void> {
   const after = options.getAll()?.getPosition()?.getCommitPosition()
+  if (isInvalid(log, options)) {
+    throw refused(grpc.status.INVALID_ARGUMENT, 'Trying to read from an invalid position.')
+  }
   const filter = options.getFilter()
   const window = filter?.hasMax() ? filter.getMax() : 32
   const wanted = matcher(filter)
   const confirmation = new ReadResp.SubscriptionConfirmation().setSubscriptionId('stub')
   await send(call, new ReadResp().setConfirmation(confirmation))
+  // By position: a scavenge removes records that others have been counted behind.
+  let reached = after === undefined ? -1n : BigInt(after)
   let next = 0
-  if (after !== undefined) {
-    const first = log.records.findIndex(({ position }) => position > BigInt(after))
-    next = first < 0 ? log.records.length : first
-  }
   let considered = 0
   let toldCaughtUp = false
   while (!call.cancelled && !call.destroyed) {
+    const before = log.records[next - 1]
+    if (before?.position !== reached) next = firstBehind(log, reached)
     const record = log.records[next]
     if (record === undefined) {
       if (tellsCaughtUp && !toldCaughtUp) {
@@ -285,10 +361,16 @@ async function subscription(
       continue
     }
     next += 1
+    reached = record.position
     considered += 1
     if (wanted(record)) await send(call, eventMessage(record))
     if (filter !== undefined && considered % window === 0) await send(call, checkpoint(record))
   }
+}
+
+function firstBehind({ records }: ServerLog, position: bigint): number {
+  const first = records.findIndex(record => record.position > position)
+  return first < 0 ? records.length : first
 }
 
 function matcher(
@@ -346,8 +428,15 @@ function gone(call: ReadCall): Promise<void> {
   return departure
 }
 
+/** So many messages go into a frame. */
+const messagesInFrame = 5
+const sentBy = new WeakMap<ReadCall, number>()
+
 /** Writes a message and waits while the client is slower than the server. */
 async function send(call: ReadCall, message: streamsPb.ReadResp): Promise<void> {
+  const sent = (sentBy.get(call) ?? 0) + 1
+  sentBy.set(call, sent)
+  if (sent % messagesInFrame === 0) await nextTurn()
   if (call.cancelled || call.destroyed || call.write(message)) return
   await Promise.race([new Promise(resolve => call.once('drain', resolve)), gone(call)])
 }

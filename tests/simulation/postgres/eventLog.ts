@@ -184,6 +184,10 @@ function streamStatements(log: Log): Statement[] {
       },
     },
     {
+      matches: 'eventstore_read_any',
+      run: ([name]) => found(log.stream(String(name)).slice(0, 1).map(rowOf)),
+    },
+    {
       matches: 'eventstore_read_forwards',
       run: values => page(range(values).slice(0, Number(values[3]))),
     },

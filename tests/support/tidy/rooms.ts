@@ -43,7 +43,7 @@ export const rooms: Record<string, Room> = {
       storePort,
       observing,
       /^secret\.ts$/,
-      /^(config|auditSettings)\.ts$/,
+      /^(config|auditSettings|eventStoreSettings)\.ts$/,
     ),
     types: either(
       /^workers\/mails\/mail\.ts$/,
@@ -110,6 +110,7 @@ export const libraries: Record<string, readonly string[]> = {
     'workers',
     'config.ts',
     'auditSettings.ts',
+    'eventStoreSettings.ts',
     'orderSettings.ts',
     'serverAddresses.ts',
   ],
