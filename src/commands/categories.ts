@@ -1,4 +1,4 @@
-// Commands on categories. A name is claimed before it is used and given back when it is not.
+// Commands on categories. A name is claimed before it is used.
 import Type from 'typebox'
 import * as category from '../domain/category.ts'
 import { normalizeName, releaseName } from '../domain/categoryName.ts'
@@ -106,15 +106,11 @@ async function rename(
   const voided = category.voidedOf((await shop.categories.load(categoryId)).state)
   const taken = await claimCategoryName(shop, { name, categoryId }, envelope)
   if (taken !== undefined) return taken
-  const before = { name }
-  const changed = await shop.categories.decide(categoryId, envelope, state => {
-    if (state.status === 'listed') before.name = state.name
-    return category.change(state, input, voided)
-  })
-  const unused = isRejection(changed) ? name : before.name
-  const { state } = await shop.categories.load(categoryId)
-  const isUsed = state.status === 'listed' && isSame(state.name, unused)
-  if (!isUsed) await giveBack(shop, envelope, { name: unused, categoryId })
+  const changed = await shop.categories.decide(categoryId, envelope, state =>
+    category.change(state, input, voided),
+  )
+  // The name that it does not use stays claimed until somebody asks for it: given back now it could
+  // be lost to a rename that has claimed it since.
   return isRejection(changed) ? changed : accepted(categoryId, changed)
 }
 

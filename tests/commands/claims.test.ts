@@ -176,6 +176,20 @@ describe.each(pairs)('while %s, %s', (_, __, slow, quick) => {
   })
 })
 
+describe('a category that gets its name back while it is renamed', () => {
+  it.each(moments)('keeps it, the rename being held up at append %i, %s it', async (nth, when) => {
+    const at = await world()
+    const { state } = await at.shop.categories.load(at.categoryId)
+    const name = state.status === 'listed' ? state.name : ''
+    const pause = async () => {
+      await changeCategory.run(startProcess(at.log), { categoryId: at.categoryId, name }, now())
+    }
+    await renames(startProcess(stopping(at.log, nth, when, pause)), at)
+    await createCategory.run(startProcess(at.log), { name }, now())
+    expect(await findings(at.log)).toEqual([])
+  })
+})
+
 describe.each(pairs)('where %s and its process dies, and then %s', (_, __, slow, quick) => {
   it.each(moments)('a repeat keeps the rules, after append %i, %s it', async (nth, when) => {
     const at = await world()
