@@ -23,6 +23,8 @@ export interface BenchDatabase {
   /** Of every shop that is opened on it: what one has sealed, the next one can read. */
   secretKey: string
   pool: Pool
+  /** Further settings of every shop that is opened on it. */
+  more?: Record<string, string>
   /** What the figures depend on, for the report. */
   settings: Record<string, string>
 }

@@ -9,6 +9,7 @@ import { append } from './append.ts'
 import type { Benchmark } from './benchmark.ts'
 import { chain } from './chain.ts'
 import { type BenchServers, onFreshDatabase, versionOf, withServers } from './database.ts'
+import { eventStoreDbBench } from './eventstoredb.ts'
 import { flashSale } from './flashSale.ts'
 import { growth } from './growth.ts'
 import type { Report, Verdict } from './harness.ts'
@@ -42,15 +43,23 @@ const benchmarks: Record<string, { about: string; run: Benchmark }> = {
   chain: { about: 'row 18: appends while the log is signed', run: chain },
 }
 
-const list = Object.entries(benchmarks).map(([name, { about }]) => `  ${name.padEnd(14)}${about}`)
+const onEventStoreDb = 'eventstoredb'
+const listed = {
+  ...benchmarks,
+  [onEventStoreDb]: { about: 'row 19: log and shop at EVENTSTORE_URL; only when named' },
+}
+const list = Object.entries(listed).map(([name, { about }]) => `  ${name.padEnd(14)}${about}`)
 const usage = `Usage: npm run bench                     all benchmarks, with figures to quote
        npm run bench -- append read      some of them
        npm run bench -- --quick          a short look at all of them, in minutes
+       npm run bench -- eventstoredb --ledger FILE [--rows N]
+                                         against the server at EVENTSTORE_URL
 
   --quick      fewer and shorter rounds
   --growth     row 14 alone: the paths on 100,000 and on 10,000,000 events, an hour and 20 GB
   --events N   another length of the long log
-  --strict     exit code 1 when a bar is missed
+  --strict     exit code 1 when a bar is missed (always so for eventstoredb)
+  --ledger F   a retail ledger for eventstoredb to import; --rows N only its first N rows
   --markdown   the last table as Markdown
 
 ${list.join('\n')}
@@ -73,7 +82,7 @@ async function main(): Promise<void> {
     return
   }
   const names = positionals.length > 0 ? positionals : Object.keys(benchmarks)
-  const unknown = names.filter(name => !Object.hasOwn(benchmarks, name))
+  const unknown = names.filter(name => !Object.hasOwn(listed, name))
   if (unknown.length > 0)
     throw new Error(`no benchmark is called ${unknown.join(', ')} (--help lists them)`)
   const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } = readEnvironment()
@@ -85,14 +94,17 @@ async function main(): Promise<void> {
     const postgres = `PostgreSQL ${await versionOf(servers.databaseUrl)}`
     console.log(`${new Date().toISOString()}, ${machine}, ${postgres}\n`)
     const events = values.events === undefined ? undefined : lengthOf(values.events)
-    return values.growth ? runGrowth(servers, { quick, events }) : runAll(names, servers, quick)
+    if (values.growth) return runGrowth(servers, { quick, events })
+    const rows = values.rows === undefined ? undefined : rowsOf(values.rows)
+    return runAll(names, { servers, quick, ledger: values.ledger, rows })
   })
   const print = values.markdown ? verdictMarkdown : verdictTable
   const missed = verdicts.filter(({ met }) => met === false).length
   const judged = verdicts.filter(({ met }) => met !== undefined).length
   console.log(`${print(verdicts)}\n\n${missed} of ${judged} bars missed`)
   if (failed.length > 0) console.log(`failed, so without figures: ${failed.join(', ')}`)
-  if (failed.length > 0 || (values.strict && missed > 0)) process.exitCode = 1
+  const isStrict = values.strict || names.includes(onEventStoreDb)
+  if (failed.length > 0 || (isStrict && missed > 0)) process.exitCode = 1
 }
 
 function readArguments() {
@@ -103,6 +115,8 @@ function readArguments() {
     growth: flag,
     events: { type: 'string' },
     strict: flag,
+    ledger: { type: 'string' },
+    rows: { type: 'string' },
     markdown: flag,
   } as const
   return parseArgs({ options, allowPositionals: true })
@@ -114,13 +128,27 @@ function lengthOf(text: string): number {
   throw new Error(`--events takes a number from 100000, not ${text}`)
 }
 
+function rowsOf(text: string): number {
+  const rows = Number(text)
+  if (Number.isSafeInteger(rows) && rows >= 1_000) return rows
+  throw new Error(`--rows takes a number from 1000, not ${text}`)
+}
+
+interface Asked {
+  servers: BenchServers
+  quick: boolean
+  ledger: string | undefined
+  rows: number | undefined
+}
+
 /** One that fails has no figure and does not keep the others from running. */
-async function runAll(names: readonly string[], servers: BenchServers, quick: boolean) {
+async function runAll(names: readonly string[], asked: Asked) {
   const verdicts: Verdict[] = []
   const failed: string[] = []
   for (const name of names) {
     try {
-      verdicts.push(...(await run(name, servers, quick)).verdicts)
+      const report = name === onEventStoreDb ? await runOnServer(asked) : await run(name, asked)
+      verdicts.push(...report.verdicts)
     } catch (error) {
       console.error(`${name} failed: ${error instanceof Error ? error.stack : error}`)
       failed.push(name)
@@ -139,7 +167,16 @@ async function runGrowth(
   return { verdicts: report.verdicts, failed: [] }
 }
 
-async function run(name: string, servers: BenchServers, quick: boolean): Promise<Report> {
+async function runOnServer({ servers, ...asked }: Asked): Promise<Report> {
+  const { EVENTSTORE_URL: url } = readEnvironment()
+  if (!url) throw new Error('EVENTSTORE_URL names no server to measure')
+  console.log(`${onEventStoreDb}: measuring`)
+  const report = await eventStoreDbBench(servers, { url, ...asked })
+  await show(report, { quick: asked.quick, rows: asked.rows })
+  return report
+}
+
+async function run(name: string, { servers, quick }: Asked): Promise<Report> {
   return onFreshDatabase(servers, async database => {
     console.log(`${name}: measuring`)
     const benchmark = benchmarks[name]

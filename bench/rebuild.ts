@@ -89,7 +89,7 @@ async function readRate({ pool }: BenchDatabase, total: number): Promise<number>
 }
 
 /** The command as an operator runs it; what it takes to start is measured once. */
-function commandOn(database: BenchDatabase) {
+export function commandOn(database: BenchDatabase) {
   let most = 0
   let startSeconds: number | undefined
   const run = async (wanted: readonly string[]) => {

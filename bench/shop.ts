@@ -79,6 +79,7 @@ export function settingsOn(database: BenchDatabase): Record<string, string> {
     FILES_DIR: `${database.directory}/files`,
     // A line a request is for operators, and npm start leaves it out as well.
     LOG_LEVEL: 'warn',
+    ...database.more,
   }
 }
 
