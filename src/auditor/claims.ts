@@ -39,6 +39,8 @@ class Tenures implements Check {
   readonly #since = new Map<string, string>()
   readonly #skus = new Map<string, string>()
   readonly #categories = new Map<string, string>()
+  /** By product: the category that it is in, or was. */
+  readonly #categoryOf = new Map<string, string>()
   readonly #claims = new Map<string, string | null>()
 
   constructor(keep: Keep, report: Report, scope: Scope) {
@@ -79,9 +81,9 @@ class Tenures implements Check {
     if (!isNew && !isListed) return
     if (event.type === 'ProductCreated') this.#skus.set(id, text(event, 'sku'))
     if (isNew) this.#begin('sku', this.#skus.get(id) ?? '', event)
-    if ('categoryId' in event.data) this.#categories.set(`of ${id}`, text(event, 'categoryId'))
+    if ('categoryId' in event.data) this.#categoryOf.set(id, text(event, 'categoryId'))
     else if (!isNew) return
-    const category = this.#categories.get(`of ${id}`) ?? ''
+    const category = this.#categoryOf.get(id) ?? ''
     if (this.#held.get(`in ${id}`)?.key === category) return
     this.#end('in', id, event)
     if (category !== '') this.#begin('in', category, event)

@@ -201,8 +201,8 @@ function notesOn(state: {
   const notes: string[] = []
   if (!hasRun) {
     notes.push(
-      `${waiting} mails and webhooks are due and wait for a worker: none has run on this ` +
-        'database yet. What workers have still to do about orders is no finding until then.',
+      `${waiting} mails and webhooks are due and wait for a worker. None has run on this ` +
+        'database yet: what workers have still to do is no finding until then.',
     )
   } else if (!isAtWork && waiting > 0) notes.push('No worker is at work: start one.')
   if (waitsItsTurn > 0) {
