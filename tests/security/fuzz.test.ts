@@ -8,7 +8,7 @@ import { valuesOf } from '../support/arbitrary.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
 
-const cases = Number(process.env.FUZZ_CASES ?? 30)
+const cases = Number(process.env.FUZZ_CASES ?? 15)
 const seed = Number(process.env.PROPERTY_SEED ?? 20_110_809)
 
 /** Not to be fuzzed: it never ends, or ends the session that the others need. */
@@ -156,7 +156,9 @@ describe('every route', () => {
         if (spared.includes(operationId) || route.path.endsWith('/notifications')) continue
         const property = fc.asyncProperty(requestsFor(route), wild => send(route, wild))
         // Hashing a password takes a quarter of a second, on purpose.
-        const numRuns = /auth\/(login|register|password)/.test(route.path) ? cases / 5 : cases
+        const numRuns = /auth\/(login|register|password|profile)/.test(route.path)
+          ? cases / 5
+          : cases
         const details = await fc.check(property, { numRuns, seed, endOnFailure: true })
         // Without its session nothing but refusals would be seen of all other routes.
         const { status } = await shop.admin.client.get('/auth/profile')
@@ -168,6 +170,6 @@ describe('every route', () => {
       }
       expect(wrong).toEqual([])
     },
-    60_000 + cases * 5_000,
+    90_000 + cases * 5_000,
   )
 })
