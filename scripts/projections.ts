@@ -16,6 +16,7 @@ import { amountOf, linesOf } from '../src/projections/rowDifferences.ts'
 import { rollBack } from '../src/projections/swap.ts'
 import { logFor } from '../src/workers/logReader.ts'
 import { reactions } from '../src/workers/reactions.ts'
+import { adopting } from './adopting.ts'
 import { main, Refusal, UsageError, withShop } from './withShop.ts'
 
 const names = projections.map(each => each.name)
@@ -23,6 +24,7 @@ const reactionNames = reactions.map(each => each.name)
 const usage = `Usage: npm run projections -- status
        npm run projections -- rebuild NAME... | all
        npm run projections -- rollback NAME
+       npm run projections -- adopt [--yes]
 
   status    shows how far each projection is, what is parked for it, and its last rebuild
   rebuild   reads the log from its first event into new tables beside the old ones, which serve
@@ -31,13 +33,17 @@ const usage = `Usage: npm run projections -- status
             one reading. The shop may be running or not; after a kill the same command, or a
             running worker, goes on where it was.
   rollback  puts the tables back that the last rebuild has replaced, and keeps those of now
+  adopt     accepts an event log that is not the one that this shop knows, such as one that was
+            restored without its database: shows what it holds, and with --yes empties the read
+            models, rebuilds them from it, and forgets signatures that do not fit it. Processes
+            that run have to be started anew; without --yes nothing is changed.
 
 Projections: ${names.join(', ')}
 Reactions, which are shown and never rebuilt: ${reactionNames.join(', ')}
 Exit codes: 0 done, 1 not done or DIFFERENT from the old tables, 2 wrong usage.`
 
 await main(async () => {
-  const { positionals, help } = readArguments()
+  const { positionals, help, yes } = readArguments()
   const [action, ...wanted] = positionals
   if (help) console.log(usage)
   else if (action === 'status' && wanted.length === 0) await withShop('projections', showStatus)
@@ -47,6 +53,8 @@ await main(async () => {
   } else if (action === 'rollback' && wanted.length === 1) {
     const [chosen] = choose(wanted)
     await withShop('npm run projections', open => rollBackOne(open, chosen))
+  } else if (action === 'adopt' && wanted.length === 0) {
+    await withShop('npm run projections', (open, env) => adopt(open, env, yes), 'adopt')
   } else throw new UsageError(action ? `${positionals.join(' ')} is not understood` : 'what?')
 })
 
@@ -54,9 +62,9 @@ function readArguments() {
   try {
     const { positionals, values } = parseArgs({
       allowPositionals: true,
-      options: { help: { type: 'boolean', short: 'h' } },
+      options: { help: { type: 'boolean', short: 'h' }, yes: { type: 'boolean' } },
     })
-    return { positionals, help: values.help === true }
+    return { positionals, help: values.help === true, yes: values.yes === true }
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : 'arguments not understood')
   }
@@ -77,6 +85,10 @@ function choose(wanted: readonly string[]): Projection[] {
     )
   }
   return projections.filter(each => wanted.includes('all') || wanted.includes(each.name))
+}
+
+async function adopt(open: OpenShop, env: NodeJS.ProcessEnv, isAgreed: boolean): Promise<void> {
+  if (await adopting(open, env, isAgreed)) await rebuildAll(open, env, projections)
 }
 
 async function showStatus({ db, eventStore }: OpenShop): Promise<void> {

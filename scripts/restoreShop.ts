@@ -66,7 +66,7 @@ export async function restoreShop(
       filesDirectory: config.filesDirectory,
       onProgress: options.show,
     })
-    const open = await openShop(config, unobserved, true)
+    const open = await openShop(config, unobserved, 'restore')
     const restored = await finish(manifest, options, open).finally(open.close)
     options.show('the end', 0, 1)
     await target.finish()

@@ -4,7 +4,7 @@ import { ConfigError, loadConfig, readEnvironment } from '../src/config.ts'
 import { Unavailable } from '../src/eventstore/port.ts'
 import { LocalServerError } from '../src/infra/local/localServer.ts'
 import { withServices } from '../src/infra/local/services.ts'
-import { type OpenShop, openShop } from '../src/openShop.ts'
+import { type OpenShop, openShop, type Purpose } from '../src/openShop.ts'
 
 /** The arguments make no sense: exit code 2. */
 export class UsageError extends Error {}
@@ -25,13 +25,14 @@ export async function main(run: () => Promise<void>): Promise<void> {
 export async function withShop<T>(
   command: string,
   work: (open: OpenShop, env: NodeJS.ProcessEnv) => Promise<T>,
+  purpose?: Purpose,
 ): Promise<T> {
   const services = await withServices(readEnvironment(), {
     command,
     log: line => console.error(line),
   })
   try {
-    const open = await openShop(loadConfig(services.env))
+    const open = await openShop(loadConfig(services.env), undefined, purpose)
     try {
       return await work(open, services.env)
     } finally {

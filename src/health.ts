@@ -2,7 +2,7 @@
 import type { Metrics } from './metrics.ts'
 
 /** Without these, requests cannot be served. */
-const needed = ['postgres', 'disk', 'event-store'] as const
+const needed = ['postgres', 'disk', 'event-store', 'log'] as const
 /** Without these everything is served, later or slower. */
 const helpful = ['redis', 'redis-memory', 'cache', 'projections', 'mail'] as const
 export type Dependency = (typeof needed)[number] | (typeof helpful)[number]
@@ -34,6 +34,7 @@ const meanings: Readonly<Record<Dependency, string>> = {
   postgres: 'PostgreSQL cannot be used: requests are answered 503 until it can',
   disk: 'PostgreSQL cannot write to its disk: requests that write are answered 503 until it can',
   'event-store': 'the event store cannot be used: requests are answered 503 until it can',
+  log: 'the event log is not the one of this shop: nothing is applied, commands are answered 503',
   redis: 'Redis cannot be used: jobs wait, lists and live messages are slower',
   'redis-memory': 'Redis is out of memory: jobs wait until there is room',
   cache: 'the Redis of CACHE_REDIS_URL cannot be used: lists are computed each time',

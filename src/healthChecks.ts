@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { EventStore } from './eventstore/port.ts'
 import { createHealth, type Health, type HealthLog } from './health.ts'
 import type { Database, Pool } from './infra/database.ts'
+import type { LogIdentity } from './infra/logIdentity.ts'
 import { type Redis, redisCode } from './infra/redis.ts'
 import { type Position, startOfLog } from './kit/position.ts'
 import { codesOf, stateOf } from './kit/transient.ts'
@@ -16,6 +17,7 @@ export interface Checked {
   pool: Pool
   db: Database
   eventStore: EventStore
+  logIdentity: Pick<LogIdentity, 'check'>
   /** Whether the events are elsewhere than in PostgreSQL. */
   isStoreApart: boolean
   redis: Redis
@@ -84,6 +86,7 @@ export function createChecks(log: HealthLog, metrics: Pick<Metrics, 'dependency'
         await Promise.all([
           checkPostgres(checked, health, known),
           checkStore(checked, health),
+          checkLog(checked, health),
           checkRedis(checked, health),
           checkCache(checked, health),
           round % projectionRounds === 0 ? checkProjections(checked, health) : undefined,
@@ -150,6 +153,15 @@ async function checkStore({ eventStore, isStoreApart }: Checked, health: Health)
   health.report('event-store', await troubleOf(asked, () => undefined))
 }
 
+/** Whether the log is the one of this shop; a server that does not answer is reported elsewhere. */
+async function checkLog({ logIdentity }: Checked, health: Health): Promise<void> {
+  const asked = within(deadlineMs, 'the log', logIdentity.check())
+  await asked.then(
+    fault => health.report('log', fault),
+    () => undefined,
+  )
+}
+
 /** What keeps Redis from being written to; undefined where nothing does. */
 async function redisTrouble(redis: Redis): Promise<string | undefined> {
   const written = redis.set('health', '1', 'EX', 60)
@@ -172,14 +184,10 @@ async function checkCache({ cache }: Checked, health: Health): Promise<void> {
   health.report('cache', trouble === 'OOM' ? 'out of memory' : trouble)
 }
 
-/** Which read models have waited too long for their next event, or know of more than there is. */
+/** Which read models have waited too long for their next event. */
 async function checkProjections({ db, eventStore }: Checked, health: Health): Promise<void> {
   try {
     const { states, head } = await within(deadlineMs, 'the read models', whereTheyAre())
-    const ahead = states.filter(({ position }) => position > head).map(({ name }) => name)
-    if (ahead.length > 0) {
-      return health.report('projections', `ahead of the log: ${ahead.join(', ')}`)
-    }
     const behind = states.filter(({ position }) => position < head)
     const last = behind.map(({ position }) => position).reduce((a, b) => (a < b ? a : b), head)
     const isLate = last < head && (await waitedMs(eventStore, last)) > behindMaxMs

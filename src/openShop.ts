@@ -37,6 +37,7 @@ import {
 import { createAddresses } from './infra/emailAddresses.ts'
 import { createErasureList } from './infra/erasureList.ts'
 import { createImportSeals } from './infra/importSeals.ts'
+import { createLogIdentity, type LogIdentity, ownLogStore } from './infra/logIdentity.ts'
 import { migrate } from './infra/migrate.ts'
 import { observedPayments } from './infra/observedPayments.ts'
 import { createPasswords } from './infra/passwords.ts'
@@ -54,6 +55,7 @@ import { createStateGuard } from './infra/stateGuard.ts'
 import { createStreamOwners } from './infra/streamOwners.ts'
 import { createTokens, issuerOf } from './infra/tokens.ts'
 import { createWebhooks } from './infra/webhooks.ts'
+import { within } from './kit/within.ts'
 import { type Observing, unobserved } from './tracing.ts'
 
 /** Everything that works on the log and the database, without servers or workers. */
@@ -64,6 +66,8 @@ export interface OpenShop {
   eventStore: EventStore
   /** Tells this shop from every other one. */
   shopId: string
+  /** Whether the event log is the one that the database knows. */
+  logIdentity: LogIdentity
   codec: Codec
   callbacks: CallbackBook
   requestKeys: RequestKeys
@@ -75,6 +79,10 @@ export interface OpenShop {
   close(): Promise<void>
 }
 
+/** A restore and an adoption open a log that the database does not know yet. */
+export type Purpose = 'serve' | 'restore' | 'adopt'
+
+const farewellMs = 1_000
 /** Of each kind, the last ones that were worked on: a command for another one reads its stream. */
 const cachedStreams = 2_000
 
@@ -86,12 +94,16 @@ const cachedStreams = 2_000
 export async function openShop(
   config: Config,
   observing: Observing = unobserved,
-  isRestoring = false,
+  purpose: Purpose = 'serve',
 ): Promise<OpenShop> {
   const secrets = createSecrets(config.secretKey)
   const seals = createEventSeals(secrets.key('event-seals'))
-  const sealing = { secrets, seals, isRestoring }
-  const { pool, eventStore, shopId, proof } = await openData(config, sealing, observing)
+  const sealing = { secrets, seals, purpose }
+  const { pool, eventStore, shopId, proof, logIdentity } = await openData(
+    config,
+    sealing,
+    observing,
+  )
   const { metrics } = observing
   const personKeys = createSeals(pool, secrets)
   const codec = createCodec(eventSchemas, personKeys, upcasters, createStreamOwners(eventStore))
@@ -119,6 +131,7 @@ export async function openShop(
     audit: proof.services,
     eventStore,
     shopId,
+    logIdentity,
     codec,
     callbacks: callbackBook(pool, payments.name),
     requestKeys: createRequestKeys(secrets),
@@ -131,6 +144,8 @@ export async function openShop(
       clearInterval(forgetting)
       proof.close()
       await passwords.close()
+      // What was seen last; a server that is away does not hold up the end.
+      await within(farewellMs, 'the log', logIdentity.remember()).catch(() => undefined)
       await eventStore.close()
       await pool.end()
     },
@@ -145,7 +160,7 @@ interface Sealing {
 /** Opens database and log, when the settings are the ones that belong to them. */
 async function openData(
   config: Config,
-  { secrets, seals, isRestoring }: Sealing & { isRestoring: boolean },
+  { secrets, seals, purpose }: Sealing & { purpose: Purpose },
   observing: Observing,
 ) {
   const { metrics, tracing, health } = observing
@@ -160,7 +175,7 @@ async function openData(
   const proof = proofOf(config, pool, { secrets, seals })
   let store: EventStore | undefined
   try {
-    await assertSettingsFit(pool, settings, isRestoring)
+    await assertSettingsFit(pool, settings, purpose === 'restore')
     await migrate(url)
     await assertDurable(pool)
     await bindHashes(pool, secrets, proof.marks)
@@ -168,9 +183,16 @@ async function openData(
       config.eventStoreUrl === undefined
         ? postgresEventStore(pool, metrics)
         : countedStore(await openEventStoreDb(config, config.eventStoreUrl.reveal()), metrics)
-    const eventStore = tracedStore(sealedStore(store, seals), tracing)
-    const shopId = await rememberSettings(pool, settings, eventStore)
-    return { pool, eventStore, shopId, proof }
+    const logSetting = config.eventStoreUrl === undefined ? 'DATABASE_URL' : 'EVENTSTORE_URL'
+    const logIdentity = createLogIdentity(pool, store, logSetting)
+    const assertOwnLog = async () => {
+      const fault = purpose === 'serve' ? await logIdentity.start() : undefined
+      if (fault !== undefined) throw new ConfigError(fault)
+    }
+    const shopId = await rememberSettings(pool, settings, { eventStore: store, assertOwnLog })
+    const own = purpose === 'serve' ? ownLogStore(store, logIdentity) : store
+    const eventStore = tracedStore(sealedStore(own, seals), tracing)
+    return { pool, eventStore, shopId, proof, logIdentity }
   } catch (error) {
     proof.close()
     await store?.close()

@@ -28,6 +28,7 @@ describe('a dependency', () => {
       postgres: true,
       disk: true,
       'event-store': true,
+      log: true,
       redis: true,
       'redis-memory': true,
       cache: true,
@@ -81,7 +82,8 @@ it('a process that stands still does not take it for the silence of PostgreSQL',
   const [pool, redis] = [createPool(database.url), createRedis(server.url)]
   const { health } = createChecksOfNobody()
   const parts = { pool, redis, db: createDatabase(pool), eventStore: postgresEventStore(pool) }
-  const starting = health.start({ ...parts, isStoreApart: false, cache: undefined })
+  const logIdentity = { check: async () => undefined }
+  const starting = health.start({ ...parts, logIdentity, isStoreApart: false, cache: undefined })
   // The question is on its way; its answer comes while nobody reads.
   await new Promise(resolve => setTimeout(resolve, 20))
   const until = performance.now() + 2_300

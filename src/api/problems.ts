@@ -2,6 +2,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { UnknownEvent } from '../commands/ports.ts'
 import type { Rejection, RejectionCode } from '../domain/rejection.ts'
+import { ForeignLog } from '../eventstore/port.ts'
 import { isTransient } from '../kit/transient.ts'
 import { faultsOfRequest } from './validation.ts'
 
@@ -103,6 +104,7 @@ const edge = {
   'request/precondition-required': { status: 428, title: 'Precondition required' },
   'request/too-many': { status: 429, title: 'Too many requests' },
   'request/projection-behind': { status: 503, title: 'Projection behind' },
+  'log/not-ours': { status: 503, title: 'Not the log of this shop' },
   'log/newer-release': { status: 409, title: 'Written by a newer release' },
   'request/unavailable': { status: 503, title: 'Try again' },
   'request/failed': { status: 500, title: 'Internal error' },
@@ -179,6 +181,10 @@ export function handleError(error: FastifyError, request: FastifyRequest, reply:
       'log/newer-release',
       'A newer release of the shop has written to this, which this process cannot read yet.',
     )
+  }
+  if (error instanceof ForeignLog) {
+    const detail = 'The event log is not the one of this shop: nothing is written to it.'
+    return sendProblem(reply, 'log/not-ours', detail)
   }
   if (isTransient(error)) {
     return sendProblem(reply, 'request/unavailable', 'The shop is busy or restarting: try again.')

@@ -5,7 +5,7 @@ import { batchAppends } from './eventstoredbBatch.ts'
 import { type EncodedEvent, SendAlone } from './eventstoredbBatchMessages.ts'
 import { type Connection, createClient, repeating, within } from './eventstoredbClient.ts'
 import { type ClientEvent, positionOf } from './eventstoredbEvents.ts'
-import { head } from './eventstoredbHead.ts'
+import { end, head } from './eventstoredbHead.ts'
 import { deleted, endsOf, limits } from './eventstoredbLimits.ts'
 import { type OwnOptions, ownStreams } from './eventstoredbOwn.ts'
 import { readAll, readPage, readStream, tail } from './eventstoredbReads.ts'
@@ -69,6 +69,7 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
     readAll: range => readAll(connection, range),
     subscribe: wanted => subscribe(connection, wanted),
     head: () => head(connection),
+    end: () => end(connection),
     endsOf: streams => endsOf(connection, streams),
     limits: () => limits(connection),
     async close() {

@@ -38,6 +38,13 @@ export function head(connection: Connection): Promise<Position> {
   })
 }
 
+/** The position of the newest record of the server, whoever has written it. */
+export function end(connection: Connection): Promise<Position> {
+  return retrying(connection, async () => {
+    return (await newestRecord(connection))?.position ?? startOfLog
+  })
+}
+
 interface Newest {
   event: ClientEvent
   position: Position

@@ -142,6 +142,11 @@ export interface EventStore {
   subscribe(options?: SubscribeOptions): AsyncIterable<SubscriptionBatch>
   /** The newest position, `startOfLog` for an empty log. */
   head(): Promise<Position>
+  /**
+   * The end of everything in the store, where it may hold more than the log: a position that a
+   * subscription has come to can be behind the head, but not behind this.
+   */
+  end?(): Promise<Position>
   /** How many events there are from one position to a later one, where the store can tell. */
   distance?(from: Position, to: Position): number
   /** Where streams end by now, in the order asked for; many of them cost few round trips. */
@@ -189,6 +194,14 @@ export class Unavailable extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = 'Unavailable'
+  }
+}
+
+/** The store answers with a log that is not the one of this shop. Nothing was read or written. */
+export class ForeignLog extends Unavailable {
+  constructor(message: string) {
+    super(message)
+    this.name = 'ForeignLog'
   }
 }
 

@@ -105,6 +105,13 @@ export function createOwnWrites(redis: Redis, readHead: () => Promise<Position>)
   }
 }
 
+/** For another log: what callers have written is in none that they could be kept waiting for. */
+export async function forgetOwnWrites(redis: Redis): Promise<void> {
+  for await (const keys of redis.scanStream({ match: keyOf('*'), count: 1_000 })) {
+    if (Array.isArray(keys) && keys.length > 0) await redis.unlink(...keys.map(String))
+  }
+}
+
 const textOf = (position: Position) => String(position).padStart(width, '0')
 
 /** Writes what callers have come to in one round trip; false for all of them where that failed. */

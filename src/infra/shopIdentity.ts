@@ -1,7 +1,6 @@
 // What the data of a shop rests on, remembered in its database: currency, secret, event log.
 // A start with other settings is refused before anything is written or served.
 import { ConfigError } from '../config.ts'
-import { streamPrefixes } from '../domain/events.ts'
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
 import { type Pool, type Queryable, rows, type Statement, transaction } from './database.ts'
 import type { Purpose, Secrets } from './secrets.ts'
@@ -21,7 +20,6 @@ interface IdentityRow {
   currency: string
   sealed_sentinel: string
   event_store: StoreKind
-  first_event_id: string | null
   /** Null where no start has remembered it yet, and in a database from before there was one. */
   stream_prefix: string | null
 }
@@ -43,7 +41,7 @@ export const restoreBegun = 'unfinished_restore'
 
 const findIdentity: Statement = {
   name: 'identity_find',
-  text: `select shop_id::text, currency, sealed_sentinel, event_store, first_event_id::text,
+  text: `select shop_id::text, currency, sealed_sentinel, event_store,
       to_jsonb(known) ->> 'stream_prefix' as stream_prefix
     from shop.identity known`,
 }
@@ -55,10 +53,6 @@ const insertIdentity: Statement = {
   name: 'identity_insert',
   text: `insert into shop.identity (shop_id, currency, sealed_sentinel, event_store)
     values ($1, $2, $3, $4)`,
-}
-const setFirstEvent: Statement = {
-  name: 'identity_first_event',
-  text: 'update shop.identity set first_event_id = $1 where first_event_id is null',
 }
 const setPrefix: Statement = {
   name: 'identity_stream_prefix',
@@ -138,11 +132,11 @@ export async function assertSettingsFit(
 export async function rememberSettings(
   pool: Pool,
   settings: ShopSettings,
-  eventStore: EventStore,
+  { eventStore, assertOwnLog }: { eventStore: EventStore; assertOwnLog(): Promise<void> },
 ): Promise<string> {
   const remembered = (await readIdentity(pool)) ?? (await remember(pool, settings, eventStore))
   compareWith(remembered, settings)
-  if (settings.storeKind === 'eventstoredb') await compareLogs(pool, remembered, eventStore)
+  await assertOwnLog()
   // Only now: the events under this prefix are those of this shop.
   await rows(pool, setPrefix, [settings.streamPrefix ?? ''])
   return remembered.shop_id
@@ -218,20 +212,6 @@ function compareWith(known: IdentityRow, settings: ShopSettings): void {
   if (storeKind === 'postgres' && streamPrefix !== '') throw prefixWithoutServer()
   const before = known.stream_prefix ?? streamPrefix
   if (before !== streamPrefix) throw wrongPrefix(before, streamPrefix)
-}
-
-/** The log of a shop begins with the same event for ever. */
-async function compareLogs(pool: Pool, known: IdentityRow, eventStore: EventStore) {
-  const first = await firstOf(eventStore.readAll({ filter: { streamPrefixes } }))
-  if (known.first_event_id === null) {
-    if (first !== undefined) await rows(pool, setFirstEvent, [first.id])
-    return
-  }
-  if (first?.id === known.first_event_id) return
-  throw new ConfigError(
-    'EVENTSTORE_URL names a log that is not the one of this shop: set the EVENTSTORE_URL of ' +
-      'before, or the DATABASE_URL of the shop that this log belongs to',
-  )
 }
 
 function opened(open: () => string): void {

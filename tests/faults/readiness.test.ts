@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createChecks } from '../../src/healthChecks.ts'
 import { startLocalRedis } from '../../src/infra/local/redis.ts'
+import { createLogIdentity } from '../../src/infra/logIdentity.ts'
 import { delivery, newProduct } from '../support/goods.ts'
 import { moved } from '../support/positions.ts'
 import { type ProxiedShop, startProxiedShop } from '../support/proxiedShop.ts'
@@ -129,7 +130,7 @@ it('is not ready while PostgreSQL is silent, and is again by itself', async () =
   await expectReadiness(ready)
 }, 60_000)
 
-it('is degraded while no worker has begun, or a read model is ahead of the log', async () => {
+it('is degraded while no worker has begun, not ready with one ahead of the log', async () => {
   const shop = await startTestShop({ workers: false })
   const client = new Redis(redis.url)
   const nothing = () => undefined
@@ -143,7 +144,9 @@ it('is degraded while no worker has begun, or a read model is ahead of the log',
     const log = { info: nothing, warn: nothing, error: nothing }
     const { health, start } = createChecks(log, { dependency: nothing })
     const old = { ...eventStore, readAll: longAgo }
-    const servers = { pool, db, redis: client, cache: undefined, isStoreApart: false }
+    const logIdentity = createLogIdentity(pool, eventStore, 'DATABASE_URL')
+    const shared = { pool, db, redis: client, cache: undefined }
+    const servers = { ...shared, isStoreApart: false, logIdentity }
     const checks = await start({ ...servers, eventStore: old })
     await checks.stop()
     return health.readiness()
@@ -156,8 +159,9 @@ it('is degraded while no worker has begun, or a read model is ahead of the log',
       `insert into shop.checkpoints (name, version, position) values ('sales', 1, $1)`,
       [moved(await eventStore.head(), 1)],
     )
-    const reasons = { projections: 'ahead of the log: sales' }
-    expect(await readiness()).toEqual({ ...degraded, reasons })
+    const ahead = { log: expect.stringContaining('an older copy') }
+    const broken = { status: 'not-ready', failed: ['log'], degraded: ['projections'] }
+    expect(await readiness()).toEqual({ ...broken, reasons: { ...behind, ...ahead } })
   } finally {
     client.disconnect()
     await shop.close()

@@ -1,7 +1,5 @@
 // A start whose settings contradict the data of the shop: one line, exit code 1, nothing changed.
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -17,6 +15,7 @@ import { openShop } from '../../src/openShop.ts'
 import { seedCatalogue } from '../../src/sampleCatalogue.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { eventStoreDbStub } from '../support/eventStoreDbStub.ts'
+import { runProgram } from '../support/programs.ts'
 import { type TestRedis, testRedis } from '../support/redis.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 
@@ -120,23 +119,6 @@ async function contentOf(database: string): Promise<string> {
   return row?.content ?? ''
 }
 
-async function run(script: string, env: Record<string, string>, ...args: string[]) {
-  const { PATH = '', HOME = '/' } = process.env
-  const child = spawn(process.execPath, [script, ...args], {
-    env: { PATH, HOME, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const said = { stdout: '', stderr: '' }
-  child.stdout.setEncoding('utf8').on('data', text => {
-    said.stdout += text
-  })
-  child.stderr.setEncoding('utf8').on('data', text => {
-    said.stderr += text
-  })
-  const [code] = await once(child, 'close')
-  return { code, ...said }
-}
-
 describe.each([
   {
     name: 'SECRET_KEY',
@@ -156,7 +138,7 @@ describe.each([
     const before = await contentOf(database)
     const env = environment(database, { [name]: value })
     for (const [script = '', ...args] of programs) {
-      const end = await run(script, env, ...args)
+      const end = await runProgram([script, ...args], env)
       expect(end).toMatchObject({ code: 1, stdout: '' })
       expect(end.stderr).toContain(says)
       expect(end.stderr.trimEnd().split('\n')).toHaveLength(1)

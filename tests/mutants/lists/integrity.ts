@@ -7,6 +7,10 @@ const eventSeals = { file: 'src/eventstore/eventSeals.ts', test: snapshots }
 const keys = { file: 'src/infra/personKeys.ts', test: 'tests/infra/personKeys.test.ts' }
 const identity = { file: 'src/infra/shopIdentity.ts', test: 'tests/infra/shopIdentity.test.ts' }
 
+const ownLog = { file: 'src/infra/logIdentity.ts', test: 'tests/infra/logIdentity.test.ts' }
+const refused = '%s is refused, and with the right one it is not'
+const running = 'applies nothing of another log and writes nothing to it, until one is adopted'
+
 export const integrityGuards: readonly TestedMutant[] = [
   {
     name: 'snapshot-seal',
@@ -131,5 +135,61 @@ export const integrityGuards: readonly TestedMutant[] = [
     find: 'if (sold !== undefined && sold !== currency) throw wrongCurrency(sold, currency)',
     replace: '',
     named: 'is found out from the data itself where nothing was remembered yet',
+  },
+  {
+    ...ownLog,
+    name: 'log-of-another-shop',
+    promise: 'a start with the log of another shop is refused',
+    find: "return first === undefined ? 'it is empty' : 'it begins with another event'",
+    replace: 'return undefined',
+    named: refused,
+  },
+  {
+    ...ownLog,
+    name: 'log-of-yesterday',
+    promise: 'a log that ends before what was seen is refused',
+    find: '  if (position !== null && position > head) return older(head, position)\n',
+    replace: '',
+    named: refused,
+  },
+  {
+    ...ownLog,
+    name: 'log-with-another-history',
+    promise: 'a log that has another event where one was seen is refused',
+    find: 'return `at position ${position} is not the event that was seen there`',
+    replace: 'return undefined',
+    named: refused,
+  },
+  {
+    ...ownLog,
+    name: 'log-behind-a-read-model',
+    promise: 'a log that ends before a read model is refused',
+    find: '  if (reached > end) return older(end, reached)\n',
+    replace: '',
+    named: 'that a read model is beyond is refused',
+  },
+  {
+    ...ownLog,
+    name: 'nothing-written-to-another-log',
+    promise: 'while the log is another one, commands write nothing to it',
+    find: '      if (fault !== undefined) return Promise.reject(new ForeignLog(fault))\n',
+    replace: '',
+    named: running,
+  },
+  {
+    ...ownLog,
+    name: 'nothing-applied-of-another-log',
+    promise: 'while the log is another one, read models apply nothing of it',
+    find: '    if (fault !== undefined) throw new ForeignLog(fault)\n',
+    replace: '',
+    named: running,
+  },
+  {
+    ...ownLog,
+    name: 'adoption-restarts',
+    promise: 'a process that ran before another log was adopted does not go on',
+    find: '  if (adoptions !== state.adoptions) return { began, fault: restart }\n',
+    replace: '',
+    named: 'is adopted by who has seen what it holds and agrees',
   },
 ]

@@ -1,0 +1,83 @@
+// npm run projections -- adopt: shows an event log that the shop does not know, and accepts it.
+import { checkChain } from '../src/commands/chainCheck.ts'
+import { loadConfig } from '../src/config.ts'
+import { streamPrefixes } from '../src/domain/events.ts'
+import type { RecordedEvent } from '../src/eventstore/port.ts'
+import { adoptLog, type LogSummary, summarize } from '../src/infra/adoptLog.ts'
+import { createAnswerCache } from '../src/infra/answerCache.ts'
+import { createLogIdentity } from '../src/infra/logIdentity.ts'
+import { forgetOwnWrites } from '../src/infra/ownWrites.ts'
+import { createRedis } from '../src/infra/redis.ts'
+import { type Position, startOfLog } from '../src/kit/position.ts'
+import type { OpenShop } from '../src/openShop.ts'
+import { projections } from '../src/projections/index.ts'
+import { previousOf } from '../src/projections/projection.ts'
+import { shadowOf } from '../src/projections/shadow.ts'
+import type { Secret } from '../src/secret.ts'
+import { Refusal } from './withShop.ts'
+
+/**
+ * Says what the log holds and why it is not the one of this shop, and makes it that where this is
+ * agreed to. False where there is nothing to do. Throws Refusal where nobody has agreed.
+ */
+export async function adopting(
+  open: OpenShop,
+  env: NodeJS.ProcessEnv,
+  isAgreed: boolean,
+): Promise<boolean> {
+  const config = loadConfig(env)
+  const setting = config.eventStoreUrl === undefined ? 'DATABASE_URL' : 'EVENTSTORE_URL'
+  const fault = await createLogIdentity(open.pool, open.eventStore, setting).start()
+  const found = await summarize(open.eventStore, streamPrefixes)
+  show(found)
+  if (fault === undefined) {
+    console.log('This is the log that the shop knows: there is nothing to adopt.')
+    return false
+  }
+  console.log(fault)
+  if (!isAgreed) {
+    throw new Refusal(
+      'nothing was changed: with --yes the read models are emptied and rebuilt from this log',
+    )
+  }
+  await accept(open, found)
+  await forgetCached(config.cacheRedisUrl ?? config.redisUrl, config.redisUrl)
+  console.log('Adopted. Restart every process of this shop that is running.')
+  return true
+}
+
+function show({ events, first, last }: LogSummary): void {
+  console.log(`The log has ${events} events of this shop.`)
+  for (const [which, event] of [['first', first] as const, ['last', last] as const]) {
+    if (event !== undefined) console.log(`The ${which} one: ${described(event)}`)
+  }
+}
+
+function described({ type, stream, position, recordedAt, id }: RecordedEvent): string {
+  return `${type} of ${stream} at position ${position}, ${recordedAt.toISOString()}, id ${id}`
+}
+
+async function accept({ pool, audit, eventStore }: OpenShop, found: LogSummary): Promise<void> {
+  let signed: { position: Position; count: number; hash: string } | undefined
+  for await (const { checkpoint } of checkChain({ ...audit, eventStore })) {
+    signed = checkpoint ?? signed
+  }
+  await adoptLog(pool, found, {
+    tables: projections.flatMap(each => each.tables),
+    schemas: projections.flatMap(({ name }) => [previousOf(name), shadowOf(name)]),
+    signedUpTo: signed?.position ?? startOfLog,
+  })
+  await audit.marks?.reset(signed && { ...signed, at: new Date() })
+}
+
+/** Answers of before, and how far callers have written: neither is of this log. */
+async function forgetCached(cacheUrl: Secret, url: Secret): Promise<void> {
+  const [cache, redis] = [createRedis(cacheUrl.reveal()), createRedis(url.reveal())]
+  try {
+    await createAnswerCache(cache).invalidate()
+    await forgetOwnWrites(redis)
+  } finally {
+    cache.disconnect()
+    redis.disconnect()
+  }
+}
