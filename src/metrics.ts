@@ -25,6 +25,8 @@ export interface Metrics {
   webhook(result: 'delivered' | 'failed'): void
   /** Whether the signer refuses to sign the log because it was tampered with. */
   auditAlarm(isOn: boolean): void
+  /** A stream cannot be read whole, as `fault` says; without one, it can be again. */
+  brokenStream(stream: string, fault: string | undefined): void
 }
 
 /** Counts nothing: for scripts, and for tests that look elsewhere. */
@@ -41,4 +43,5 @@ export const noMetrics: Metrics = {
   dependency: () => undefined,
   webhook: () => undefined,
   auditAlarm: () => undefined,
+  brokenStream: () => undefined,
 }

@@ -7,6 +7,7 @@ import { createChecks } from './healthChecks.ts'
 import { listenFault } from './infra/local/ports.ts'
 import { addSources, createMetrics, serveMetrics } from './infra/metrics.ts'
 import type { Redis } from './infra/redis.ts'
+import type { Metrics } from './metrics.ts'
 import type { OpenShop } from './openShop.ts'
 import { countOpenCases } from './projections/disputeQueries.ts'
 import { countOpenMails } from './projections/mailQueries.ts'
@@ -34,7 +35,8 @@ export async function createWatching(
   role: string,
   log: HealthLog,
 ): Promise<Watching> {
-  const { registry, metrics } = createMetrics()
+  const { registry, metrics: counted } = createMetrics()
+  const metrics = withBrokenStreams(counted, log)
   const { health, start } = createChecks(log, metrics)
   const endpoint = config.otlpEndpoint
   const service = `orderstream-${role}`
@@ -69,6 +71,19 @@ export async function createWatching(
     async close() {
       for (const stop of closers) await stop()
       await tracing?.close()
+    },
+  }
+}
+
+/** Says once of each stream that it cannot be read whole, and when it can be again. */
+function withBrokenStreams(metrics: Metrics, log: HealthLog): Metrics {
+  return {
+    ...metrics,
+    brokenStream(stream, fault) {
+      metrics.brokenStream(stream, fault)
+      if (fault === undefined)
+        log.info({ event: 'whole-stream', stream }, 'a stream is whole again')
+      else log.error({ event: 'broken-stream', stream, fault }, 'a stream is not whole: refused')
     },
   }
 }

@@ -16,7 +16,7 @@ import { eventSchemas, streamPrefixes } from './domain/events.ts'
 import { createCodec } from './eventstore/codec.ts'
 import { createEventSeals, type EventSeals, sealedStore } from './eventstore/eventSeals.ts'
 import type { EventStoreDbOptions } from './eventstore/eventstoredb.ts'
-import { countedStore, tracedStore } from './eventstore/observed.ts'
+import { countedStore, tracedStore, watchedStore } from './eventstore/observed.ts'
 import type { EventStore } from './eventstore/port.ts'
 import { postgresEventStore } from './eventstore/postgres.ts'
 import { upcasters } from './eventstore/upcasters.ts'
@@ -191,7 +191,7 @@ async function openData(
     }
     const shopId = await rememberSettings(pool, settings, { eventStore: store, assertOwnLog })
     const own = purpose === 'serve' ? ownLogStore(store, logIdentity) : store
-    const eventStore = tracedStore(sealedStore(own, seals), tracing)
+    const eventStore = tracedStore(sealedStore(watchedStore(own, metrics), seals), tracing)
     return { pool, eventStore, shopId, proof, logIdentity }
   } catch (error) {
     proof.close()

@@ -2,7 +2,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { UnknownEvent } from '../commands/ports.ts'
 import type { Rejection, RejectionCode } from '../domain/rejection.ts'
-import { ForeignLog } from '../eventstore/port.ts'
+import { BrokenStream, ForeignLog } from '../eventstore/port.ts'
 import { isTransient } from '../kit/transient.ts'
 import { faultsOfRequest } from './validation.ts'
 
@@ -105,6 +105,7 @@ const edge = {
   'request/too-many': { status: 429, title: 'Too many requests' },
   'request/projection-behind': { status: 503, title: 'Projection behind' },
   'log/not-ours': { status: 503, title: 'Not the log of this shop' },
+  'stream/broken': { status: 409, title: 'Events are missing' },
   'log/newer-release': { status: 409, title: 'Written by a newer release' },
   'request/unavailable': { status: 503, title: 'Try again' },
   'request/failed': { status: 500, title: 'Internal error' },
@@ -169,6 +170,10 @@ export function sendRejection(reply: FastifyReply, { rejected, detail, extra }: 
   return sendProblem(reply, rejected, detail, extra)
 }
 
+const brokenDetail =
+  'Events of this are missing in the event store, so nothing can be told or decided about it: ' +
+  'the operators of the shop have to look.'
+
 /** The last word on everything that a handler threw. */
 export function handleError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
   if (error instanceof HttpProblem) {
@@ -185,6 +190,9 @@ export function handleError(error: FastifyError, request: FastifyRequest, reply:
   if (error instanceof ForeignLog) {
     const detail = 'The event log is not the one of this shop: nothing is written to it.'
     return sendProblem(reply, 'log/not-ours', detail)
+  }
+  if (error instanceof BrokenStream) {
+    return sendProblem(reply, 'stream/broken', brokenDetail, { retryable: false })
   }
   if (isTransient(error)) {
     return sendProblem(reply, 'request/unavailable', 'The shop is busy or restarting: try again.')

@@ -5,6 +5,7 @@ import { justBefore, type Position, startOfLog } from '../kit/position.ts'
 import type { AuditServices, Checkpoint, Kept, KeptPart, Mark } from './auditPorts.ts'
 import { beginning, type Link, nextLink } from './hashChain.ts'
 import { type SealFault, watchSeals } from './sealCheck.ts'
+import type { StreamWatch } from './streamWatch.ts'
 
 export const problems = [
   'changed',
@@ -34,7 +35,9 @@ export interface CheckedPart {
 export type Checked = CheckedPart | { fault: Fault; checkpoint?: undefined }
 
 export interface ChainParts extends AuditServices {
-  eventStore: Pick<EventStore, 'readAll'>
+  eventStore: Pick<EventStore, 'readAll'> & Partial<Pick<EventStore, 'limits'>>
+  /** Shown every event of the log that is checked. */
+  streams?: StreamWatch
 }
 
 const partsAtOnce = 10
@@ -56,6 +59,7 @@ export async function* checkChain(parts: ChainParts, from = startOfLog): AsyncGe
     const page = await book.partsBehind(before.position, partsAtOnce)
     for (const part of page) {
       const checked = await checkPart({ ...parts, sealFault }, before, part)
+      await parts.streams?.compare()
       yield checked
       if (checked.fault !== undefined) return
       before = checked.checkpoint
@@ -71,7 +75,7 @@ async function anchor({ signer }: ChainParts, kept: Kept | undefined) {
 }
 
 async function checkPart(
-  { eventStore, signer, sealFault }: ChainParts & { sealFault: SealFault },
+  { eventStore, signer, streams, sealFault }: ChainParts & { sealFault: SealFault },
   before: Link,
   part: KeptPart,
 ): Promise<Checked> {
@@ -81,15 +85,21 @@ async function checkPart(
   }
   const fault = faultOfOrder(before, checkpoint)
   if (fault !== undefined) return { fault }
-  const ended = await walk({ eventStore, sealFault }, before, part)
+  const ended = await walk({ eventStore, streams, sealFault }, before, part)
   if ('problem' in ended) return { fault: ended }
   const wrong = faultAtEnd(ended, checkpoint)
   if (wrong !== undefined) return { fault: wrong }
   return { checkpoint, events: checkpoint.count - before.count }
 }
 
+interface Walking {
+  eventStore: ChainParts['eventStore']
+  streams: StreamWatch | undefined
+  sealFault: SealFault
+}
+
 async function walk(
-  { eventStore, sealFault }: Pick<ChainParts, 'eventStore'> & { sealFault: SealFault },
+  { eventStore, streams, sealFault }: Walking,
   before: Link,
   { after, position, marks }: KeptPart,
 ): Promise<Link | Fault> {
@@ -101,6 +111,7 @@ async function walk(
     if ('problem' in next) return next
     const forgery = sealFault(event)
     if (forgery !== undefined) return forgery
+    streams?.see(event)
     link = next
     seen += 1
     if (event.position === position) break

@@ -4,6 +4,7 @@ import { type Position, startOfLog } from '../kit/position.ts'
 import type { StateFinding } from './auditPorts.ts'
 import { type ChainParts, type CheckedPart, checkChain, type Fault } from './chainCheck.ts'
 import { checkMark, checkTail } from './sealCheck.ts'
+import { limitFindings } from './streamWatch.ts'
 
 /** How far a verification has come. */
 export interface Tally {
@@ -64,9 +65,11 @@ export async function conclude(parts: ChainParts, max = tailMax): Promise<Conclu
   const counted = await parts.guard?.countBehind(last?.position ?? startOfLog)
   const findings: StateFinding[] = []
   let findingsCount = 0
-  for await (const finding of parts.guard?.findings(parts.eventStore) ?? []) {
-    findingsCount += 1
-    if (findings.length < findingsMax) findings.push(finding)
+  for (const found of [limitFindings(parts.eventStore), parts.guard?.findings(parts.eventStore)]) {
+    for await (const finding of found ?? []) {
+      findingsCount += 1
+      if (findings.length < findingsMax) findings.push(finding)
+    }
   }
   return {
     fault: tail.fault ?? mark,

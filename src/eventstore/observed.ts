@@ -1,7 +1,7 @@
 // Event stores whose appends are counted, or are part of the traces of their commands.
 import type { Metrics } from '../metrics.ts'
 import { appendTrace, type Tracing } from '../tracing.ts'
-import { type EventStore, type NewEvent, WrongRevision } from './port.ts'
+import { BrokenStream, type EventStore, type NewEvent, WrongRevision } from './port.ts'
 
 /**
  * The same store, for one that does not count what it writes. An append takes from when it was
@@ -23,6 +23,47 @@ export function countedStore(store: EventStore, metrics: Metrics): EventStore {
     },
   }
 }
+
+/** The same store, which tells of streams that cannot be read whole, and that can be again. */
+export function watchedStore(store: EventStore, { brokenStream }: BrokenStreams): EventStore {
+  const broken = new Set<string>()
+  const failed = (error: unknown) => {
+    if (!(error instanceof BrokenStream) || broken.has(error.stream)) return
+    broken.add(error.stream)
+    brokenStream(error.stream, error.fault)
+  }
+  const read = (stream: string) => {
+    if (broken.delete(stream)) brokenStream(stream, undefined)
+  }
+  const telling = async <T>(work: Promise<T>, done?: () => void): Promise<T> => {
+    try {
+      const result = await work
+      done?.()
+      return result
+    } catch (error) {
+      failed(error)
+      throw error
+    }
+  }
+  return {
+    ...store,
+    append: (stream, expected, events) => telling(store.append(stream, expected, events)),
+    // From its beginning: what is behind an event that was known says nothing of those before.
+    readPage: (stream, from) =>
+      telling(store.readPage(stream, from), from === 0 ? () => read(stream) : undefined),
+    async *readStream(stream, options) {
+      try {
+        yield* store.readStream(stream, options)
+        if (options?.from === undefined && options?.to === undefined) read(stream)
+      } catch (error) {
+        failed(error)
+        throw error
+      }
+    },
+  }
+}
+
+type BrokenStreams = Pick<Metrics, 'brokenStream'>
 
 /** The same store, whose appends are spans; itself where nobody follows them. */
 export function tracedStore(store: EventStore, tracing: Tracing): EventStore {

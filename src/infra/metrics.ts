@@ -100,6 +100,12 @@ function edgeMetrics(registry: Registry): Omit<Metrics, keyof LogMetrics> {
     help: '1 while the log is not signed because it was tampered with',
     registers: [registry],
   })
+  const brokenStreams = new Set<string>()
+  const broken = new Gauge({
+    name: 'orderstream_broken_streams',
+    help: 'Streams that this process could not read whole when it last tried',
+    registers: [registry],
+  })
   const dependencies = new Gauge({
     name: 'orderstream_dependency_up',
     help: 'Whether what the shop depends on works: 1 or 0',
@@ -113,6 +119,11 @@ function edgeMetrics(registry: Registry): Omit<Metrics, keyof LogMetrics> {
     dependency: (name, isUp) => dependencies.set({ name }, isUp ? 1 : 0),
     webhook: result => webhooks.inc({ result }),
     auditAlarm: isOn => alarm.set(isOn ? 1 : 0),
+    brokenStream(stream, fault) {
+      if (fault === undefined) brokenStreams.delete(stream)
+      else brokenStreams.add(stream)
+      broken.set(brokenStreams.size)
+    },
   }
 }
 

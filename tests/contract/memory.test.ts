@@ -1,12 +1,33 @@
 // Holds the in-memory event store to the contract.
 import { describe, expect, it } from 'vitest'
 import { memoryEventStore } from '../../src/eventstore/memory.ts'
+import { watchedStore } from '../../src/eventstore/observed.ts'
+import { BrokenStream } from '../../src/eventstore/port.ts'
 import { eventStoreContract } from './eventStoreContract.ts'
 import { all, anEvent, newStream } from './eventStoreSubject.ts'
 
 eventStoreContract('memory', async () => {
   const store = memoryEventStore()
   return { store, close: () => store.close() }
+})
+
+describe('a store that is watched', () => {
+  it('tells of a broken stream once, and when it is whole again', async () => {
+    const told: unknown[][] = []
+    const brokenStream = (...news: unknown[]) => told.push(news)
+    const store = watchedStore(memoryEventStore(), { brokenStream })
+    const stream = newStream()
+    for (const _ of [1, 2]) {
+      await expect(store.readPage(stream, 2)).rejects.toBeInstanceOf(BrokenStream)
+      await expect(all(store.readStream(stream, { from: 2 }))).rejects.toThrow(stream)
+    }
+    expect(told).toEqual([[stream, 'all of its events are missing']])
+    await store.append(stream, 'no-stream', [anEvent()])
+    await store.readPage(stream, 1)
+    expect(told).toHaveLength(1)
+    for (const _ of [1, 2]) expect(await all(store.readStream(stream))).toHaveLength(1)
+    expect(told.slice(1)).toEqual([[stream, undefined]])
+  })
 })
 
 describe('the event store in memory', () => {

@@ -1,7 +1,10 @@
 // The whole shop with its log in EventStoreDB: the main job, rebuilding, and a restart.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { randomUUID } from 'node:crypto'
+import { EventStoreDBClient } from '@eventstore/db-client'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { projections } from '../../src/projections/index.ts'
 import { rebuild } from '../../src/projections/rebuild.ts'
+import { checkProof } from '../../src/workers/audit/proofCheck.ts'
 import { extendChain } from '../../src/workers/auditChain.ts'
 import { logFor } from '../../src/workers/logReader.ts'
 import { type EventStoreDbStub, eventStoreDbStub } from '../support/eventStoreDbStub.ts'
@@ -115,6 +118,44 @@ describe('a shop whose log is in EventStoreDB', () => {
     expect(firstBad).toMatchObject({ position: String(record.position), problem: 'changed' })
     record.data = data
     expect((await client.get('/audit/verify')).body).toMatchObject({ ok: true })
+  })
+
+  it('refuses a stream with hidden events, names it, and goes on once they are back', async () => {
+    const { client: auditor } = await shop.person('auditor')
+    const { id: product } = await newProduct(shop, { stock: 50 })
+    await newOrder(await shop.person(), product)
+    const stream = `stock-${product}`
+    const operator = EventStoreDBClient.connectionString(stub.url)
+    onTestFinished(() => operator.dispose())
+    await operator.setStreamMetadata(stream, { truncateBefore: 1 })
+    await shop.restart()
+    const buyer = await shop.person()
+    const items = [{ productId: product, quantity: 1 }]
+    const address = { shippingAddress: 'Somewhere 1', phoneNumber: '123' }
+    const order = await buyer.client.post('/orders', { items, ...address }, { key: randomUUID() })
+    expectProblem(order, 409, 'stream/broken')
+    expect(order.body).toMatchObject({ retryable: false })
+    const shown = await auditor.get(`/audit/stock/${product}?asOf=0`)
+    expectProblem(shown, 409, 'stream/broken')
+    const hidden = { key: stream, detail: expect.stringContaining('$tb hides') }
+    const { body } = await auditor.get('/audit/verify')
+    expect(body).toMatchObject({ ok: false, findings: [hidden], findingsCount: 1 })
+    const proof = await checkProof({ ...shop.back.audit, eventStore: shop.back.eventStore })
+    const whole = proof.find(({ check }) => check === 'streams are whole')
+    expect(whole).toMatchObject({ count: 1, findings: [expect.stringContaining(stream)] })
+    await operator.setStreamMetadata(stream, {})
+    expect((await auditor.get(`/audit/stock/${product}?asOf=0`)).status).toBe(200)
+    expect((await newOrder(buyer, product)).status).toBe(201)
+  })
+
+  it('names a stream that was deleted although the log had it', async () => {
+    const { client: auditor } = await shop.person('auditor')
+    const { id: product } = await newProduct(shop, { stock: 5 })
+    await extendChain(shop.back)
+    stub.log.tombstone(`stock-${product}`)
+    const { body } = await auditor.get('/audit/verify')
+    const finding = { key: `stock-${product}`, detail: expect.stringContaining('tombstone') }
+    expect(body).toMatchObject({ ok: false, findings: [finding] })
   })
 
   it('finds everything after a restart', async () => {

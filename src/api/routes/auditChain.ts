@@ -10,6 +10,7 @@ import {
   type Tally,
   verifyParts,
 } from '../../commands/logVerification.ts'
+import { type StreamWatch, watchStreams } from '../../commands/streamWatch.ts'
 import { strict } from '../../domain/types.ts'
 import { justAfter, type Position as LogPosition, startOfLog } from '../../kit/position.ts'
 import { access, Checkpoints, positionFrom, tag, Verification } from '../auditSchemas.ts'
@@ -20,6 +21,8 @@ import { Position } from '../schemas.ts'
 const pageSize = 100
 /** What one request verifies: a second of work. */
 const eventsMax = 20_000
+/** Findings that one answer names; how many there are is said as well. */
+const findingsMax = 20
 
 /** Publishes the hash chain. */
 export function auditChainRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -89,7 +92,8 @@ async function* checkpointLines(context: ApiContext, after: LogPosition): AsyncG
 async function verify(context: ApiContext, from: LogPosition, to: LogPosition | undefined) {
   const signedUpTo = (await context.audit.book.last())?.position ?? startOfLog
   const end = to === undefined || to > signedUpTo ? signedUpTo : to
-  const parts = { ...context, ...context.audit }
+  const streams = watchStreams(context.eventStore)
+  const parts = { ...context, ...context.audit, streams }
   let last = nothingChecked
   for await (const tally of verifyParts(parts, from)) {
     last = tally
@@ -98,15 +102,27 @@ async function verify(context: ApiContext, from: LogPosition, to: LogPosition | 
   const isDone = last.fault !== undefined || last.upTo >= end
   const next = isDone || last === nothingChecked ? null : String(justAfter(last.upTo))
   const isWhole = next === null && (to === undefined || to >= signedUpTo)
+  await streams.compare(true)
   const conclusion = isWhole ? await conclude(parts) : undefined
-  return { ...(await report(context, last, conclusion)), signedUpTo: String(signedUpTo), next }
+  return {
+    ...(await report(context, last, { conclusion, streams })),
+    signedUpTo: String(signedUpTo),
+    next,
+  }
 }
 
 /** With a conclusion the answer is about all that there is; without one it goes on with `next`. */
-async function report({ eventStore }: ApiContext, tally: Tally, conclusion?: Conclusion) {
+async function report(
+  { eventStore }: ApiContext,
+  tally: Tally,
+  { conclusion, streams }: { conclusion: Conclusion | undefined; streams: StreamWatch },
+) {
+  const seen = streams.found()
   const fault = tally.fault ?? conclusion?.fault
   const head = await eventStore.head()
-  const { unsignedEvents = null, findings = [], findingsCount = 0 } = conclusion ?? {}
+  const { unsignedEvents = null } = conclusion ?? {}
+  const findings = [...seen.findings, ...(conclusion?.findings ?? [])].slice(0, findingsMax)
+  const findingsCount = seen.count + (conclusion?.findingsCount ?? 0)
   return {
     ok: fault === undefined && findingsCount === 0,
     complete: fault === undefined && unsignedEvents === 0 && tally.upTo >= head,
@@ -124,13 +140,15 @@ async function report({ eventStore }: ApiContext, tally: Tally, conclusion?: Con
 
 /** A line for each checkpoint, and a last one that says how it ended. */
 async function* verifyAll(context: ApiContext, from: LogPosition): AsyncGenerator<object> {
-  const parts = { ...context, ...context.audit }
+  const streams = watchStreams(context.eventStore)
+  const parts = { ...context, ...context.audit, streams }
   let last = nothingChecked
   for await (const tally of verifyParts(parts, from)) {
     last = tally
     const { upTo, events, checkpoints } = tally
     yield { upTo: String(upTo), events, checkpoints, ok: tally.fault === undefined }
   }
+  await streams.compare(true)
   const conclusion = await conclude(parts, Number.POSITIVE_INFINITY)
-  yield { done: true, ...(await report(context, last, conclusion)) }
+  yield { done: true, ...(await report(context, last, { conclusion, streams })) }
 }

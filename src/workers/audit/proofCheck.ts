@@ -4,15 +4,20 @@
 import type { StateFinding } from '../../commands/auditPorts.ts'
 import { type ChainParts, checkChain, type Fault } from '../../commands/chainCheck.ts'
 import { checkMark, checkTail } from '../../commands/sealCheck.ts'
+import { limitFindings, type StreamWatch, watchStreams } from '../../commands/streamWatch.ts'
+import type { EventStore } from '../../eventstore/port.ts'
 import type { Position } from '../../kit/position.ts'
 import { type CheckResult, createFindings } from './logCheck.ts'
 
 /** Runs both checks in bounded memory. */
 export async function checkProof(
-  parts: ChainParts,
+  parts: ChainParts & { eventStore: Pick<EventStore, 'endsOf'> },
   onChecked?: (position: Position) => void,
 ): Promise<CheckResult[]> {
-  return [await checkLogIsSigned(parts, onChecked), ...(await checkState(parts))]
+  const { eventStore } = parts
+  const streams = watchStreams(eventStore)
+  const signed = await checkLogIsSigned({ ...parts, streams }, onChecked)
+  return [signed, await checkStreams(eventStore, streams), ...(await checkState(parts))]
 }
 
 async function checkLogIsSigned(
@@ -40,6 +45,25 @@ async function checkLogIsSigned(
 
 function told({ position, problem, detail }: Fault): string {
   return `position ${position}: ${problem}: ${detail}`
+}
+
+/** What decisions rest on: streams as they are read, beside the log that was signed. */
+async function checkStreams(
+  eventStore: ChainParts['eventStore'],
+  streams: StreamWatch,
+): Promise<CheckResult> {
+  await streams.compare(true)
+  const findings = createFindings()
+  const { findings: first, count } = streams.found()
+  for (const finding of first) findings.add(saidOf(finding))
+  for await (const finding of limitFindings(eventStore)) findings.add(saidOf(finding))
+  const all = findings.all()
+  return {
+    check: 'streams are whole',
+    examined: 1,
+    ...all,
+    count: all.count + count - first.length,
+  }
 }
 
 async function checkState({ guard, eventStore }: ChainParts): Promise<CheckResult[]> {
