@@ -56,6 +56,7 @@ export const leftOutTables: Readonly<Record<string, string>> = {
   'shop.email_tokens': 'people ask again',
   'shop.snapshots': 'made anew from the log',
   'shop.rebuilds': 'of read models, which are made anew',
+  'shop.seen_log': 'of the log of before: where it is put back, it has other positions',
   'shop.previous_tables': 'of read models, which are made anew',
   'shop.listing_version': 'made anew with the database',
   'shop.write_probes': 'holds nothing',
