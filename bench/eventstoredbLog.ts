@@ -159,6 +159,7 @@ async function subscribe(
 /** Where the log of a server ends for its client. */
 export async function endOf(client: EventStoreDBClient): Promise<bigint> {
   const read = client.readAll({ direction: 'backwards', fromPosition: END, maxCount: 1 })
-  for await (const { event } of read) if (event !== undefined) return event.position.commit
-  return 0n
+  let end = 0n
+  for await (const { event } of read) end = event?.position.commit ?? end
+  return end
 }

@@ -4,6 +4,7 @@ import type { Position } from '../kit/position.ts'
 import { batchAppends } from './eventstoredbBatch.ts'
 import { type EncodedEvent, SendAlone } from './eventstoredbBatchMessages.ts'
 import { type Connection, createClient, repeating, within } from './eventstoredbClient.ts'
+import { followStreamEnds } from './eventstoredbEnds.ts'
 import { type ClientEvent, positionOf } from './eventstoredbEvents.ts'
 import { end, head } from './eventstoredbHead.ts'
 import { deleted, endsOf, limits } from './eventstoredbLimits.ts'
@@ -60,12 +61,21 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
     closing: closing.signal,
   }
   const seen: Seen = { position: undefined }
+  const ends = followStreamEnds(connection)
   return {
-    append: (stream, expected, events) => append(connection, seen, { stream, expected, events }),
+    async append(stream, expected, events) {
+      const done = await append(connection, seen, { stream, expected, events })
+      ends.appended({ stream, revision: done.revision, position: done.position })
+      return done
+    },
     readStream: (stream, range) => readStream(connection, stream, range),
-    readPage: (stream, from) => readPage(connection, stream, from),
-    // Asking costs as much as reading the end of the stream.
-    endsAt: async () => false,
+    async readPage(stream, from) {
+      const tell = await ends.begin()
+      const page = await readPage(connection, stream, from)
+      if (page.isLast) tell({ stream, revision: page.events.at(-1)?.revision ?? from - 1 })
+      return page
+    },
+    endsAt: ends.endsAt,
     readAll: range => readAll(connection, range),
     subscribe: wanted => subscribe(connection, wanted),
     head: () => head(connection),

@@ -2,6 +2,7 @@
 import { convertToCommandError, type EventStoreDBClient } from '@eventstore/db-client'
 import type streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import { openCall, type Stub } from './eventstoredbCalls.ts'
+import { Unavailable } from './port.ts'
 
 export interface Inbox<Item> {
   /** The next item, or undefined when none has arrived yet. */
@@ -82,6 +83,31 @@ export function openInbox<Item>(
       call.removeAllListeners('data')
       if (ending === undefined) cancel(call)
     },
+  }
+}
+
+/**
+ * All that a read sends up to its end, with which its call ends by itself. Throws what it ends
+ * with, and Unavailable when nothing comes for `ms` or the signal aborts.
+ */
+export async function allOf<Item>(
+  inbox: Inbox<Item>,
+  { ms, signal }: { ms: number; signal: AbortSignal },
+): Promise<Item[]> {
+  const items: Item[] = []
+  try {
+    for (;;) {
+      const item = inbox.next()
+      const end = item === undefined ? inbox.end() : undefined
+      if (item !== undefined) items.push(item)
+      else if (end?.reason !== undefined) throw end.reason
+      else if (end !== undefined) return items
+      else if (!(await inbox.news(ms, signal))) {
+        throw new Unavailable('EventStoreDB did not answer in time')
+      }
+    }
+  } finally {
+    inbox.close()
   }
 }
 

