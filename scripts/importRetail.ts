@@ -14,7 +14,6 @@ import { noMetrics } from '../src/metrics.ts'
 import { type OpenShop, openShop } from '../src/openShop.ts'
 import { positionOf } from '../src/projections/checkpoints.ts'
 import { projections } from '../src/projections/index.ts'
-import { unobserved } from '../src/tracing.ts'
 import { extendChain } from '../src/workers/auditChain.ts'
 import { type ImportedDocument, readEarlierImports } from '../src/workers/import/earlierImports.ts'
 import {
@@ -31,6 +30,7 @@ import { runImport } from '../src/workers/import/runImport.ts'
 import { createProgress } from '../src/workers/progress.ts'
 import { startProjector } from '../src/workers/projector.ts'
 import { showCatchUp, showImport } from './importProgress.ts'
+import { patiently } from './withShop.ts'
 
 const usage = `Usage: npm run import:retail -- FILE [--json REPORT]
 
@@ -119,7 +119,7 @@ async function withShop(
     const append = (_: number, events: number) => {
       written += events
     }
-    const shop = await openShop(config, { ...unobserved, metrics: { ...noMetrics, append } })
+    const shop = await openShop(config, { ...patiently, metrics: { ...noMetrics, append } })
     closers.push(shop.close)
     const redis = createRedis(config.redisUrl.reveal())
     closers.push(() => redis.disconnect())

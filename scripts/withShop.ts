@@ -5,11 +5,20 @@ import { Unavailable } from '../src/eventstore/port.ts'
 import { LocalServerError } from '../src/infra/local/localServer.ts'
 import { withServices } from '../src/infra/local/services.ts'
 import { type OpenShop, openShop, type Purpose } from '../src/openShop.ts'
+import { type Observing, unobserved } from '../src/tracing.ts'
 
 /** The arguments make no sense: exit code 2. */
 export class UsageError extends Error {}
 /** The command was understood and cannot be done: exit code 1. */
 export class Refusal extends Error {}
+
+/** For jobs that take long: who has read half a log waits for the rest, and says so. */
+export const patiently: Observing = {
+  ...unobserved,
+  storeIsAway: seconds => {
+    console.error(`EventStoreDB does not answer; waiting, ${seconds} s so far`)
+  },
+}
 
 /** Runs a command and tells what went wrong in one line; bugs keep their stack. */
 export async function main(run: () => Promise<void>): Promise<void> {
@@ -32,7 +41,7 @@ export async function withShop<T>(
     log: line => console.error(line),
   })
   try {
-    const open = await openShop(loadConfig(services.env), undefined, purpose)
+    const open = await openShop(loadConfig(services.env), patiently, purpose)
     try {
       return await work(open, services.env)
     } finally {

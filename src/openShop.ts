@@ -182,7 +182,10 @@ async function openData(
     store =
       config.eventStoreUrl === undefined
         ? postgresEventStore(pool, metrics)
-        : countedStore(await openEventStoreDb(config, config.eventStoreUrl.reveal()), metrics)
+        : countedStore(
+            await openEventStoreDb(config, config.eventStoreUrl.reveal(), observing.storeIsAway),
+            metrics,
+          )
     const logSetting = config.eventStoreUrl === undefined ? 'DATABASE_URL' : 'EVENTSTORE_URL'
     const logIdentity = createLogIdentity(pool, store, logSetting)
     const assertOwnLog = async () => {
@@ -253,13 +256,21 @@ function proofOf(
   return { services, marks, close: () => redis?.disconnect() }
 }
 
+/** How long jobs that say so wait for an event store that does not answer. */
+const longestWaitMs = 5 * 60_000
+
 /** A client that is not wanted is not loaded either: this one takes 30 MB, that of Stripe 20. */
-async function openEventStoreDb(config: Config, url: string): Promise<EventStore> {
+async function openEventStoreDb(
+  config: Config,
+  url: string,
+  storeIsAway: Observing['storeIsAway'],
+): Promise<EventStore> {
   const { eventStoreDb } = await import('./eventstore/eventstoredb.ts')
   const { eventStoreProblem } = await import('./eventstore/eventstoredbConnect.ts')
   const problem = await eventStoreProblem(url)
   if (problem !== undefined) throw new ConfigError(problem)
-  return eventStoreDb(ownOptions(config, url))
+  const patience = storeIsAway && { ms: longestWaitMs, tell: storeIsAway }
+  return eventStoreDb({ ...ownOptions(config, url), patience })
 }
 
 /** Of a server, the streams of this shop, and what this release writes into them. */

@@ -43,6 +43,8 @@ export interface Observing {
   metrics: Metrics
   tracing: Tracing
   health: Health
+  /** Told while a long job waits for an event store that does not answer; it waits for minutes. */
+  storeIsAway?: (seconds: number) => void
 }
 
 /** For scripts: nobody looks. */

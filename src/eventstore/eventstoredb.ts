@@ -3,7 +3,13 @@ import { jsonEvent, StreamDeletedError, WrongExpectedVersionError } from '@event
 import type { Position } from '../kit/position.ts'
 import { batchAppends } from './eventstoredbBatch.ts'
 import { type EncodedEvent, SendAlone } from './eventstoredbBatchMessages.ts'
-import { type Connection, createClient, repeating, within } from './eventstoredbClient.ts'
+import {
+  type Connection,
+  createClient,
+  type Patience,
+  repeating,
+  within,
+} from './eventstoredbClient.ts'
 import { followStreamEnds } from './eventstoredbEnds.ts'
 import { type ClientEvent, positionOf } from './eventstoredbEvents.ts'
 import { end, head } from './eventstoredbHead.ts'
@@ -31,6 +37,8 @@ const tailSize = { first: 32, repeated: 256 }
 export interface EventStoreDbOptions extends OwnOptions {
   url: string
   timeoutMs?: number
+  /** For jobs that would rather wait for minutes than fail. */
+  patience?: Patience | undefined
   idleMs?: number
 }
 
@@ -47,7 +55,7 @@ export interface EventStoreDbOptions extends OwnOptions {
  * 'any' after both have moved on writes its events twice.
  */
 export function eventStoreDb(options: EventStoreDbOptions): EventStore {
-  const { url, timeoutMs = 10_000, idleMs = 1_000 } = options
+  const { url, timeoutMs = 10_000, patience, idleMs = 1_000 } = options
   const closing = new AbortController()
   const client = createClient(url)
   const batch = batchAppends(client)
@@ -57,6 +65,7 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
     own: ownStreams(options),
     headMemory: { known: undefined, search: undefined },
     timeoutMs,
+    patience,
     idleMs,
     closing: closing.signal,
   }

@@ -16,10 +16,19 @@ export interface Connection {
   /** Where the newest event of this log was when that was last asked for. */
   headMemory: HeadMemory
   timeoutMs: number
+  /** Of a job that would rather wait than fail; without it `timeoutMs` is all that it waits. */
+  patience: Patience | undefined
   /** How long a subscription may be silent before it compares itself with the head. */
   idleMs: number
   /** Aborts when the store is closed. */
   closing: AbortSignal
+}
+
+/** How long a server that does not answer is waited for, and who is told that it is. */
+export interface Patience {
+  ms: number
+  /** Told each time as long as an append may take has passed again. */
+  tell(seconds: number): void
 }
 
 const firstPauseMs = 25
@@ -129,20 +138,42 @@ export function retrying<T>(
 
 /** The same for an `attempt` that keeps to its time, and ends when the store is closed. */
 export async function repeating<T>(
-  { timeoutMs, closing }: Connection,
+  connection: Connection,
   attempt: (failures: number, ms: number) => Promise<T>,
 ): Promise<T> {
-  const end = performance.now() + timeoutMs
+  const { timeoutMs, closing } = connection
+  const wait = startWaiting(connection)
   for (let failures = 0; ; failures++) {
     try {
       closed(closing)
-      return await attempt(failures, Math.max(1, Math.min(end - performance.now(), timeoutMs / 2)))
+      return await attempt(failures, Math.max(1, Math.min(wait.leftMs(), timeoutMs / 2)))
     } catch (error) {
       if (!isTransientHere(error)) throw error
       const pause = pauseMs(failures)
-      if (closing.aborted || performance.now() + pause >= end) throw unavailable(error)
+      if (closing.aborted || wait.leftMs() <= pause) throw unavailable(error)
+      wait.tell()
       await rest(pause, closing)
     }
+  }
+}
+
+/** How long is waited from now on, and that it is said now and then. */
+export function startWaiting({ timeoutMs, patience }: Connection) {
+  let startedAt = performance.now()
+  let toldAt = startedAt
+  return {
+    leftMs: () => startedAt + (patience?.ms ?? timeoutMs) - performance.now(),
+    tell() {
+      const now = performance.now()
+      if (patience === undefined || now - toldAt < timeoutMs) return
+      toldAt = now
+      patience.tell(Math.round((now - startedAt) / 1_000))
+    },
+    /** Something has come: the next wait begins now. */
+    again() {
+      startedAt = performance.now()
+      toldAt = startedAt
+    },
   }
 }
 

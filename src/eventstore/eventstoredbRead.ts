@@ -13,6 +13,7 @@ import {
   isTransientHere,
   pauseMs,
   rest,
+  startWaiting,
   unavailable,
 } from './eventstoredbClient.ts'
 
@@ -79,22 +80,23 @@ export async function* resuming<E>(
   connection: Connection,
   open: (last: E | undefined) => AsyncIterable<E>,
 ): AsyncGenerator<E> {
-  const { timeoutMs, closing } = connection
+  const { closing } = connection
+  const wait = startWaiting(connection)
   let last: E | undefined
   let failures = 0
-  let giveUpAt = performance.now() + timeoutMs
   for (;;) {
     try {
       for await (const event of open(last)) {
         last = event
         yield event
         failures = 0
-        giveUpAt = performance.now() + timeoutMs
+        wait.again()
       }
       return
     } catch (error) {
       if (!isTransientHere(error)) throw error
-      if (closing.aborted || performance.now() > giveUpAt) throw unavailable(error)
+      if (closing.aborted || wait.leftMs() < 0) throw unavailable(error)
+      wait.tell()
       await rest(pauseMs(failures++), closing)
     }
   }

@@ -215,6 +215,21 @@ describe('appends over one call', { timeout: 30_000 }, () => {
     await expect(outcome).rejects.toBeInstanceOf(AccessDeniedError)
   })
 
+  it('of a job with patience wait for a server that does not answer, and say so', async () => {
+    const { stub } = await given()
+    const told: number[] = []
+    const tell = (seconds: number) => {
+      told.push(seconds)
+      stub.faults.ignoredAppends = 0
+    }
+    const patience = { ms: 60_000, tell }
+    const store = eventStoreDb({ url: stub.url, timeoutMs: 200, patience, idleMs: 100 })
+    onTestFinished(() => store.close())
+    stub.faults.ignoredAppends = 1_000
+    expect(await store.append('a', 'no-stream', [anEvent()])).toMatchObject({ repeated: true })
+    expect(told).toHaveLength(1)
+  })
+
   it('that wait for their answer are Unavailable when the store is closed', async () => {
     const { stub, open } = await given({ timeoutMs: 60_000 })
     const store = open()
