@@ -1,108 +1,60 @@
-// The whole shop with its log in EventStoreDB: the main job, rebuilding, and a restart.
-import { randomUUID } from 'node:crypto'
+// The whole shop with its log in EventStoreDB: on the stub, and on the server at EVENTSTORE_URL.
+import { execFile } from 'node:child_process'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { EventStoreDBClient } from '@eventstore/db-client'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { projections } from '../../src/projections/index.ts'
-import { rebuild } from '../../src/projections/rebuild.ts'
+import { connect } from '../../src/eventstore/eventstoredbConnect.ts'
 import { checkProof } from '../../src/workers/audit/proofCheck.ts'
 import { extendChain } from '../../src/workers/auditChain.ts'
-import { logFor } from '../../src/workers/logReader.ts'
+import { caughtMails } from '../support/caughtMails.ts'
+import { realServerSource } from '../support/eventStoreDbServer.ts'
 import { type EventStoreDbStub, eventStoreDbStub } from '../support/eventStoreDbStub.ts'
 import { takeExport, verifyExport } from '../support/exports.ts'
-import { expectProblem, moveOrder, newOrder, newProduct } from '../support/goods.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { delivery, expectProblem, moveOrder, newOrder, newProduct } from '../support/goods.ts'
+import { followSocket } from '../support/liveFeed.ts'
+import { bustle, foreignType } from '../support/otherApplication.ts'
+import { startSecondNode } from '../support/secondNode.ts'
+import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let stub: EventStoreDbStub
-let shop: TestShop
+shopOnEventStoreDb('EventStoreDB (stub)', async () => {
+  const stub = await eventStoreDbStub()
+  return { url: stub.url, cutConnections: stub.dropConnections, stop: stub.close }
+})
 
-beforeAll(async () => {
-  stub = await eventStoreDbStub()
-  shop = await startTestShop({ settings: { EVENTSTORE_URL: stub.url } })
-}, 60_000)
-afterAll(async () => {
-  await shop?.close()
-  await stub?.close()
-}, 60_000)
-
-async function order(orderId: string, after: string) {
-  return (await shop.admin.client.get(`/orders/${orderId}`, { after })).body
+const source = await realServerSource()
+if (typeof source === 'string') {
+  it.skip(`a shop on a real server: ${source}`)
+} else {
+  shopOnEventStoreDb(`EventStoreDB (${source.name})`, async () => {
+    const { url, cutConnections, httpUrl, stop } = await source.start()
+    const settings = { EVENTSTORE_STREAM_PREFIX: `test-${randomBytes(4).toString('hex')}.` }
+    const scavenge =
+      httpUrl === undefined
+        ? undefined
+        : async () => {
+            await fetch(`${httpUrl}/admin/scavenge`, { method: 'POST' })
+          }
+    return { url, settings, cutConnections, scavenge, stop }
+  })
 }
 
-describe('a shop whose log is in EventStoreDB', () => {
-  it('sells, ships and keeps its books', async () => {
-    const person = await shop.person()
-    const { id: product } = await newProduct(shop, { stock: 2 })
-    const placed = await newOrder(person, product, 2)
-    expect(placed.status).toBe(201)
-    await person.client.post(`/orders/${placed.body.id}/pay`, {})
-    const shipped = await moveOrder(shop, placed.body.id, 'shipped')
-    expect(await order(placed.body.id, shipped.body.position)).toMatchObject({ status: 'shipped' })
-    const late = await person.client.post('/cart/items', { productId: product, quantity: 1 })
-    expectProblem(late, 409, 'stock/insufficient')
-    const types = stub.log.records.map(({ type }) => type)
-    expect(types).toEqual(expect.arrayContaining(['OrderPlaced', 'OrderPaid', 'OrderShipped']))
-  })
+describe('a log in EventStoreDB that somebody changes', () => {
+  let stub: EventStoreDbStub
+  let shop: TestShop
+  beforeAll(async () => {
+    stub = await eventStoreDbStub()
+    shop = await startTestShop({ settings: { EVENTSTORE_URL: stub.url } })
+  }, 60_000)
+  afterAll(async () => {
+    await shop?.close()
+    await stub?.close()
+  }, 60_000)
 
-  it('sells the last piece once', async () => {
-    const { id: product } = await newProduct(shop, { stock: 1 })
-    const buyers = await Promise.all([shop.person(), shop.person(), shop.person()])
-    const answers = await Promise.all(
-      buyers.map(({ client }) =>
-        client.post(
-          '/orders',
-          {
-            items: [{ productId: product, quantity: 1 }],
-            shippingAddress: 'Somewhere 1',
-            phoneNumber: '123',
-          },
-          { key: crypto.randomUUID() },
-        ),
-      ),
-    )
-    expect(answers.map(answer => answer.status).sort()).toEqual([201, 409, 409])
-  })
-
-  it('goes on after its connections were cut', async () => {
-    const person = await shop.person()
-    const { id: product } = await newProduct(shop, { stock: 5 })
-    await stub.dropConnections()
-    const placed = await newOrder(person, product)
-    expect(placed.status).toBe(201)
-    expect(await order(placed.body.id, placed.body.position)).toMatchObject({ status: 'pending' })
-  })
-
-  it('rebuilds its read models from that log', async () => {
-    const { back } = shop
-    for (const projection of projections) {
-      await rebuild(back.db, [projection], { ...logFor(back), onProgress: () => undefined })
-    }
-    const { body } = await shop.admin.client.get('/orders')
-    expect(body.total).toBeGreaterThan(2)
-  })
-
-  it('shows its log to auditors, and proves that it is as it was', async () => {
-    const { client, access } = await shop.person('auditor')
-    const buyer = await shop.person()
-    const { id: product } = await newProduct(shop, { stock: 1 })
-    const { body: placed } = await newOrder(buyer, product)
-    await extendChain(shop.back)
-    const path = `/audit/events?stream=order-${placed.id}`
-    const { data } = (await client.get(path, { after: placed.position })).body
-    expect(data[0]).toMatchObject({ type: 'OrderSubmitted', actor: { id: buyer.id } })
-    const traced = await client.get(`/audit/trace/${data[0]?.correlationId}`)
-    expect(traced.body).toMatchObject({ complete: true })
-    const then = await client.get(`/audit/stock/${product}?asOf=0`)
-    expect(then.body).toMatchObject({ revision: 0, state: { onHand: 1, reservedTotal: 0 } })
-    const { body } = await client.get('/audit/verify')
-    expect(body).toMatchObject({ ok: true, upTo: body.signedUpTo })
-    const { output, code } = await verifyExport(await takeExport(shop.url, access))
-    expect(output).toMatch(/^OK: \d+ events/)
-    expect(code).toBe(0)
-  })
-
-  it('names an event that was changed in that log', async () => {
+  it('has the event named', async () => {
     const { client } = await shop.person('auditor')
+    const { id: product } = await newProduct(shop)
+    await newOrder(await shop.person(), product)
     const record = stub.log.records.findLast(
       ({ stream, type }) => type === 'OrderSubmitted' && stream.startsWith('order-'),
     )
@@ -157,13 +109,192 @@ describe('a shop whose log is in EventStoreDB', () => {
     const finding = { key: `stock-${product}`, detail: expect.stringContaining('tombstone') }
     expect(body).toMatchObject({ ok: false, findings: [finding] })
   })
-
-  it('finds everything after a restart', async () => {
-    const { id: product } = await newProduct(shop, { stock: 1 })
-    await shop.restart()
-    const person = await shop.person()
-    const { body } = await newOrder(person, product)
-    const found = await person.client.get(`/orders/${body.id}`, { after: body.position })
-    expect(found.body).toMatchObject({ status: 'pending' })
-  })
 })
+
+/** A server with an application beside the shop. */
+interface SharedServer {
+  url: string
+  /** Settings that the shop needs to have streams of its own there. */
+  settings?: Record<string, string>
+  /** Cuts every connection of the shop; undefined where nobody stands in between. */
+  cutConnections?: (() => Promise<void>) | undefined
+  /** Tells the server to tidy up, where it can be told. */
+  scavenge?: (() => Promise<void>) | undefined
+  stop(): Promise<void>
+}
+
+const commandMs = 120_000
+
+/** Starts a shop on the server and has it do everything once. */
+function shopOnEventStoreDb(name: string, start: () => Promise<SharedServer>): void {
+  describe(`a shop whose log is in ${name}`, () => {
+    let server: SharedServer
+    let shop: TestShop
+
+    beforeAll(async () => {
+      server = await start()
+      await bustle(server.url, server.scavenge)
+      shop = await startTestShop({ settings: { EVENTSTORE_URL: server.url, ...server.settings } })
+    }, 120_000)
+    afterAll(async () => {
+      await shop?.close()
+      await server?.stop()
+    }, 60_000)
+
+    async function order(orderId: string, after: string) {
+      return (await shop.admin.client.get(`/orders/${orderId}`, { after })).body
+    }
+    const buy = (person: Person, productId: string, key: string) =>
+      person.client.post('/orders', { ...delivery, items: [{ productId, quantity: 1 }] }, { key })
+
+    it('sells, ships and keeps its books, and tells its customer live and by mail', async () => {
+      const person = await shop.person()
+      const follower = await followSocket(shop.url, { authorization: `Bearer ${person.access}` })
+      const { id: product } = await newProduct(shop, { stock: 2 })
+      const { body: placed } = await newOrder(person, product, 2)
+      await person.client.post(`/orders/${placed.id}/pay`, {})
+      const shipped = await moveOrder(shop, placed.id, 'shipped')
+      expect(await order(placed.id, shipped.body.position)).toMatchObject({ status: 'shipped' })
+      const late = await person.client.post('/cart/items', { productId: product, quantity: 1 })
+      expectProblem(late, 409, 'stock/insufficient')
+      const types = await typesOn(server.url)
+      for (const type of ['OrderPlaced', 'OrderPaid', 'OrderShipped']) expect(types).toContain(type)
+      await follower.hears('that it is paid', ({ status }) => status === 'paid')
+      await follower.hears('that it is shipped', ({ status }) => status === 'shipped')
+      follower.cut()
+      await waitFor('its mails', async () => {
+        const mails = await caughtMails(shop.mailFolder)
+        const own = mails.filter(({ to }) => to.includes(person.email))
+        return own.filter(({ subject }) => /order/i.test(subject)).length >= 3
+      })
+    })
+
+    it('sells the last piece once', async () => {
+      const { id: product } = await newProduct(shop, { stock: 1 })
+      const buyers = await Promise.all([shop.person(), shop.person(), shop.person()])
+      const answers = await Promise.all(buyers.map(buyer => buy(buyer, product, randomUUID())))
+      expect(answers.map(answer => answer.status).sort()).toEqual([201, 409, 409])
+    })
+
+    it('shows everybody their own writes on every process', async () => {
+      const other = await startSecondNode(shop)
+      try {
+        const person = await shop.person()
+        const { id: product } = await newProduct(shop, { stock: 100 })
+        for (let pieces = 1; pieces <= 10; pieces += 1) {
+          const here = pieces % 2 === 0 ? person.client : other.as(person)
+          const there = pieces % 2 === 0 ? other.as(person) : person.client
+          await here.post('/cart/items', { productId: product, quantity: 1 })
+          expect((await there.get('/cart')).body.items).toMatchObject([{ quantity: pieces }])
+        }
+      } finally {
+        await other.close()
+      }
+    })
+
+    it('goes on after its connections were cut', async () => {
+      const person = await shop.person()
+      const { id: product } = await newProduct(shop, { stock: 5 })
+      await server.cutConnections?.()
+      const placed = await newOrder(person, product)
+      expect(await order(placed.body.id, placed.body.position)).toMatchObject({ status: 'pending' })
+    })
+
+    it('shows nothing of the application beside it, which deletes what it likes', async () => {
+      await bustle(server.url, server.scavenge)
+      const { client } = await shop.person('auditor')
+      const { id, position } = await newProduct(shop)
+      await shop.admin.client.get(`/products/${id}`, { after: position })
+      const { body } = await client.get(`/audit/events?type=${foreignType}`, { after: position })
+      expect(body.data).toEqual([])
+      expect((await client.get(`/audit/events?stream=product-${id}`)).body.data).toHaveLength(1)
+    })
+
+    it('rebuilds its read models from that log, equal to those before, and goes back', async () => {
+      const rebuilt = await command(shop, 'projections', 'rebuild', 'all')
+      expect(rebuilt).toMatchObject({ code: 0, output: expect.not.stringContaining('DIFFERENT') })
+      expect(await command(shop, 'projections', 'rollback', 'orders')).toMatchObject({ code: 0 })
+      const person = await shop.person()
+      const { id: product } = await newProduct(shop)
+      const { body } = await newOrder(person, product)
+      expect(await order(body.id, body.position)).toMatchObject({ status: 'pending' })
+    }, 180_000)
+
+    it('carries out once what was in flight when it ended, and is asked for again', async () => {
+      const person = await shop.person()
+      const { id: product } = await newProduct(shop, { stock: 100 })
+      const keys = Array.from({ length: 20 }, () => randomUUID())
+      const buyAll = () => Promise.allSettled(keys.map(key => buy(person, product, key)))
+      const inFlight = buyAll()
+      await shop.restart()
+      await inFlight
+      const answers = await buyAll()
+      const ids = answers.map(answer => {
+        return answer.status === 'fulfilled' && answer.value.status === 201 && answer.value.body.id
+      })
+      expect(new Set(ids).size).toBe(keys.length)
+      const last = await newOrder(person, product)
+      await order(last.body.id, last.body.position)
+      const { body } = await person.client.get('/orders')
+      expect(body.total).toBe(keys.length + 1)
+    }, 120_000)
+
+    it('forgets whom it has to forget', async () => {
+      const { access } = await shop.person('auditor')
+      const person = await shop.person()
+      const { id: product } = await newProduct(shop)
+      const { body } = await newOrder(person, product)
+      await moveOrder(shop, body.id, 'cancelled')
+      const erased = await person.client.delete('/auth/profile', { password })
+      expect(erased.status, JSON.stringify(erased.body)).toBe(200)
+      const { events } = await takeExport(shop.url, access, `?stream=order-${body.id}`)
+      expect(events).toContain('[erased]')
+      expect(events).not.toContain(delivery.phoneNumber)
+    })
+
+    it('shows its log to auditors, and proves that it is as it was', async () => {
+      const { client, access } = await shop.person('auditor')
+      const buyer = await shop.person()
+      const { id: product } = await newProduct(shop, { stock: 1 })
+      const { body: placed } = await newOrder(buyer, product)
+      await extendChain(shop.back)
+      const path = `/audit/events?stream=order-${placed.id}`
+      const { data } = (await client.get(path, { after: placed.position })).body
+      expect(data[0]).toMatchObject({ type: 'OrderSubmitted', actor: { id: buyer.id } })
+      const traced = await client.get(`/audit/trace/${data[0]?.correlationId}`)
+      expect(traced.body).toMatchObject({ complete: true })
+      const then = await client.get(`/audit/stock/${product}?asOf=0`)
+      expect(then.body).toMatchObject({ revision: 0, state: { onHand: 1, reservedTotal: 0 } })
+      const { body } = await client.get('/audit/verify')
+      expect(body).toMatchObject({ ok: true, upTo: body.signedUpTo })
+      const { output, code } = await verifyExport(await takeExport(shop.url, access))
+      expect(output).toMatch(/^OK: \d+ events/)
+      expect(code).toBe(0)
+    })
+
+    it('is found in order by an audit', async () => {
+      expect(await command(shop, 'audit')).toMatchObject({ code: 0 })
+    }, 180_000)
+  })
+}
+
+/** The types of event that a server has, read past the shop. */
+async function typesOn(url: string): Promise<Set<string>> {
+  const client = connect(url)
+  const types = new Set<string>()
+  for await (const { event } of client.readAll()) if (event !== undefined) types.add(event.type)
+  await client.dispose()
+  return types
+}
+
+/** A command of the command line on a shop that runs. */
+function command(shop: TestShop, script: string, ...args: string[]) {
+  const { PATH = '', HOME = '' } = process.env
+  const options = { env: { PATH, HOME, ...shop.env }, timeout: commandMs }
+  return new Promise<{ code: number; output: string }>(resolve => {
+    execFile(process.execPath, [`scripts/${script}.ts`, ...args], options, (error, ...said) => {
+      const code = typeof error?.code === 'number' ? error.code : error === null ? 0 : 1
+      resolve({ code, output: said.join('') })
+    })
+  })
+}

@@ -6,6 +6,7 @@ import pg from 'pg'
 import { audit } from '../../src/auditor/auditor.ts'
 import type { Evidence, LogEvent, Mail, MovedMoney, Told } from '../../src/auditor/evidence.ts'
 import type { Traffic } from '../support/orderTraffic.ts'
+import { readStore } from './eventStoreNodes.ts'
 import type { LiveClient } from './liveClients.ts'
 
 export interface Gathering {
@@ -24,6 +25,7 @@ export async function auditFromOutside(gathering: Gathering): Promise<string[]> 
   await client.connect()
   try {
     const sent = await sentMails(mailFolder)
+    await collectLog(client)
     const log = await readLog(client)
     const evidence: Evidence = {
       log,
@@ -37,9 +39,7 @@ export async function auditFromOutside(gathering: Gathering): Promise<string[]> 
     }
     return [
       ...(await audit(evidence)).map(({ promise, says }) => `${promise}: ${says}`),
-      ...log.flatMap(({ position }, index) =>
-        position === index + 1 ? [] : [`position ${position} follows ${index}`],
-      ),
+      ...(await gaps(client)),
       ...(await wrongNumbers(client)),
       ...(await wrongCounts(client, traffic)),
       ...sentTwice(sent, deaths),
@@ -49,10 +49,38 @@ export async function auditFromOutside(gathering: Gathering): Promise<string[]> 
   }
 }
 
+/** The log as this session sees it, whichever server has it. */
+async function collectLog(client: pg.Client): Promise<void> {
+  const stored = await readStore()
+  if (stored === undefined) {
+    await client.query('create temp view log as select * from eventstore.events')
+    return
+  }
+  await client.query(`create temp table log (position bigint, stream text, revision bigint,
+    event_id text, type text, data jsonb, metadata jsonb, recorded_at timestamptz)`)
+  const columns = stored.map(({ id, recordedAt, ...event }) => {
+    return { ...event, event_id: id, recorded_at: recordedAt }
+  })
+  await client.query('insert into log select * from jsonb_populate_recordset(null::log, $1)', [
+    JSON.stringify(columns),
+  ])
+}
+
+/** In PostgreSQL positions follow each other. */
+async function gaps(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ finding: string }>(`
+    select 'position ' || position || ' follows ' || before as finding
+    from (select position, lag(position, 1, 0) over (order by position) as before
+      from eventstore.events) positions
+    where position <> before + 1
+  `)
+  return rows.map(({ finding }) => finding)
+}
+
 async function readLog(client: pg.Client): Promise<LogEvent[]> {
   const { rows } = await client.query<Record<string, string>>(
     `select position, stream, revision, event_id, type, data::text, metadata::text
-    from eventstore.events order by position`,
+    from log order by position`,
   )
   return rows.map(({ position, stream = '', revision, event_id, type = '', data, metadata }) => {
     const { commandId, at, source } = JSON.parse(metadata ?? '')
@@ -147,7 +175,7 @@ function followerOf({ name, customerId, since, messages }: LiveClient) {
 /** There are as many orders as were acknowledged, and perhaps those that were given up. */
 async function wrongCounts(client: pg.Client, { placed, abandoned }: Traffic): Promise<string[]> {
   const { rows } = await client.query<{ count: string }>(
-    "select count(*) from eventstore.events where type = 'OrderPlaced'",
+    "select count(*) from log where type = 'OrderPlaced'",
   )
   const count = Number(rows[0]?.count)
   const ids = placed.map(({ orderId }) => orderId)
@@ -169,7 +197,7 @@ async function wrongNumbers(client: pg.Client): Promise<string[]> {
       select data ->> 'orderNumber' as number, recorded_at,
         (metadata ->> 'at')::timestamptz as asked_at,
         left(replace(data ->> 'orderNumber', '-', ''), -1)::bigint as serial
-      from eventstore.events where type = 'OrderSubmitted'
+      from log where type = 'OrderSubmitted'
     )
     select number || ' is the number of ' || count(*) || ' orders' as finding
     from numbered group by number having count(*) > 1

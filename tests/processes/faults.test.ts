@@ -11,6 +11,7 @@ import { type Random, randomFrom } from '../support/random.ts'
 import { password } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
 import { auditFromOutside } from './auditor.ts'
+import { eventStoreFaults } from './eventStoreNodes.ts'
 import { fullDisks } from './fullDisks.ts'
 import { followLive, type LiveClient } from './liveClients.ts'
 import {
@@ -41,6 +42,7 @@ const known = [
   ...silences,
   ...troubledServers,
   ...fullDisks,
+  ...eventStoreFaults,
   rebuildWhileKilled,
 ]
 const wanted = known.filter(({ name }) => {
@@ -55,7 +57,11 @@ let platform: Platform | undefined
 afterEach(() => platform?.close(), 150_000)
 
 /** Every API takes a command, and the read models have seen what was appended. */
-async function serviceIsBack(running: Platform, traffic: Traffic): Promise<void> {
+async function serviceIsBack(
+  running: Platform,
+  traffic: Traffic,
+  head: () => Promise<string>,
+): Promise<void> {
   const [customer] = traffic.customers
   const [productId] = traffic.products
   for (const { name, url } of running.apis) {
@@ -77,20 +83,20 @@ async function serviceIsBack(running: Platform, traffic: Traffic): Promise<void>
       backWithinMs,
     )
   }
-  await readModelsCatchUp(running)
+  await readModelsCatchUp(running, head)
 }
 
-async function readModelsCatchUp(running: Platform): Promise<void> {
+async function readModelsCatchUp(running: Platform, head: () => Promise<string>): Promise<void> {
   const client = new pg.Client({ connectionString: running.config.databaseUrl.reveal() })
   await client.connect()
   try {
-    const { rows } = await client.query('select max(position) as head from eventstore.events')
+    const newest = await head()
     await waitFor(
       'the read models to catch up',
       async () => {
         const found = await client.query(
           'select count(*)::integer as late from shop.checkpoints where position < $1',
-          [rows[0]?.head],
+          [newest],
         )
         return found.rows[0]?.late === 0
       },
@@ -140,8 +146,9 @@ function probeFor(
 async function strikeAll(
   running: Platform,
   traffic: Traffic,
-  { random, watcher }: { random: Random; watcher: { token: string } | undefined },
+  on: { random: Random; watcher: { token: string } | undefined; head(): Promise<string> },
 ) {
+  const { random, watcher, head } = on
   const struck: string[] = []
   const probe = probeFor(traffic, watcher)
   const faults = possible(running)
@@ -152,7 +159,7 @@ async function strikeAll(
       const began = Date.now()
       died += await strike(running, random, probe)
       const mended = Date.now()
-      await serviceIsBack(running, traffic).catch(error => {
+      await serviceIsBack(running, traffic, head).catch(error => {
         throw new Error(`after ${[...struck, name].slice(-3).join('; ')}: ${error}`)
       })
       const time = new Date(began).toISOString().slice(11, 19)
@@ -180,14 +187,15 @@ it(
     try {
       const reach = { url: node, back, directory: running.directory }
       const traffic = await startTraffic(reach, random, { customers: 9, scarce: 40 })
-      const since = Number(String(await back.eventStore.head()))
+      const head = async () => String(await back.eventStore.head())
+      const since = Number(await head())
       const live = traffic.customers.slice(0, 6).map(each => followLive(each, node, since))
       const [watcher] = traffic.customers.splice(-1)
       const watch = watchReadiness(running, watcher?.token ?? '', traffic.products[0] ?? '')
       const shopping = startShopping(traffic)
       await waitFor('the first orders', () => traffic.placed.length >= 10)
 
-      const { died, struck } = await strikeAll(running, traffic, { random, watcher })
+      const { died, struck } = await strikeAll(running, traffic, { random, watcher, head })
 
       await shopping.stop()
       await watch.stop()

@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import type { Random } from '../support/random.ts'
+import { storeSettings } from './eventStoreNodes.ts'
 import type { Platform, ShopProcess } from './platform.ts'
 
 export interface Nemesis {
@@ -193,6 +194,7 @@ export async function runScript({ config, directory }: Platform, script: string,
       SMTP_URL: config.smtpUrl.reveal(),
       SECRET_KEY: config.secretKey.reveal(),
       PAYMENT_PROVIDER: 'simulated',
+      ...storeSettings,
     },
   })
   let output = ''

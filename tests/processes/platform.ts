@@ -17,6 +17,7 @@ import { type CuttableProxy, cuttableProxy } from '../support/cuttableProxy.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 import { type SmallDisk, smallDisk } from '../support/smallDisk.ts'
 import { waitFor } from '../support/waitFor.ts'
+import { storeSettings } from './eventStoreNodes.ts'
 
 /** One API or worker process, with a way to PostgreSQL of its own. */
 export interface ShopProcess {
@@ -148,6 +149,7 @@ function settingsOf(directory: string, mailPort: number) {
     PAYMENT_PROVIDER: 'simulated',
     RATE_LIMITS: 'off',
     LOG_LEVEL: 'warn',
+    ...storeSettings,
     ACCESS_TOKEN_TTL_SECONDS: '7200',
     FILES_DIR: join(directory, 'files'),
     AUDIT_DIR: join(directory, 'audit'),

@@ -7,6 +7,8 @@ export interface RealServer {
   url: string
   /** Cuts the connections of this process; undefined where no proxy can stand in between. */
   cutConnections?: () => Promise<void>
+  /** Where it speaks HTTP without TLS; undefined of others. */
+  httpUrl?: string
   stop(): Promise<void>
 }
 
@@ -40,6 +42,7 @@ async function behindProxy(url: string, stop = async () => {}): Promise<RealServ
   return {
     url: `${scheme}127.0.0.1:${proxy.port}${query}`,
     cutConnections: proxy.cut,
+    httpUrl: `http://${host}:${port}`,
     stop: async () => {
       await proxy.close()
       await stop()
