@@ -8,6 +8,7 @@ import { integrityGuards } from './integrity.ts'
 import { mendedBeliefs } from './mendedBelief.ts'
 import { mendedRules } from './mendedRules.ts'
 import { moneyGuards } from './money.ts'
+import { ownStreamGuards } from './ownStreams.ts'
 import { provenOfApi } from './provenApi.ts'
 import { provenOfCatalogue } from './provenCatalogue.ts'
 import { provenOfOperations } from './provenOperations.ts'
@@ -27,6 +28,7 @@ export const everyGuard: readonly TestedMutant[] = [
   ...provenOfOperations,
   ...writingGuards,
   ...readingGuards,
+  ...ownStreamGuards,
   ...accountGuards,
   ...moneyGuards,
   ...integrityGuards,

@@ -1,0 +1,63 @@
+// A log on a server that others use, and streams that are not whole.
+import type { TestedMutant } from '../mutant.ts'
+
+const e2e = 'tests/e2e/onEventStoreDb.test.ts'
+const hidden = 'refuses a stream with hidden events, names it, and goes on once they are back'
+
+export const ownStreamGuards: readonly TestedMutant[] = [
+  {
+    name: 'streams-begin-at-zero',
+    promise: 'nothing is decided from a stream of which the beginning is hidden',
+    file: 'src/eventstore/wholeStream.ts',
+    find: 'if (revision !== next) throw missing(stream, next, revision - 1)',
+    replace: 'next = revision',
+    test: e2e,
+    named: hidden,
+    slow: true,
+  },
+  {
+    name: 'limits-are-findings',
+    promise: 'whoever verifies the log is told of events that the store hides',
+    file: 'src/commands/streamWatch.ts',
+    find: 'of eventStore.limits?.() ?? []',
+    replace: 'of [] as { stream: string; detail: string }[]',
+    test: e2e,
+    named: hidden,
+    slow: true,
+  },
+  {
+    name: 'streams-as-long-as-the-log',
+    promise: 'whoever verifies the log is told of a stream that was deleted',
+    file: 'src/commands/streamWatch.ts',
+    find: 'if (end?.fault !== undefined)',
+    replace: 'if (end === undefined)',
+    also: [
+      {
+        file: 'src/commands/streamWatch.ts',
+        find: "else if (end?.revision === 'no-stream' || (end?.revision ?? -1) < revision)",
+        replace: 'else if (revision < 0)',
+      },
+    ],
+    test: e2e,
+    named: 'names a stream that was deleted although the log had it',
+    slow: true,
+  },
+  {
+    name: 'own-streams-alone',
+    promise: 'a shop is new on a server that others use, and sees none of their events',
+    file: 'src/openShop.ts',
+    find: 'prefix: streamPrefix, streamPrefixes, types',
+    replace: 'prefix: streamPrefix, types',
+    test: 'tests/infra/shopIdentity.test.ts',
+    named: 'is the one of before, and lets two shops have one server',
+  },
+  {
+    name: 'stream-prefix-remembered',
+    promise: 'a start with another prefix of streams is refused',
+    file: 'src/infra/shopIdentity.ts',
+    find: 'if (before !== streamPrefix) throw wrongPrefix(before, streamPrefix)',
+    replace: '',
+    test: 'tests/infra/shopIdentity.test.ts',
+    named: 'is the one of before, and lets two shops have one server',
+  },
+]
