@@ -15,7 +15,7 @@ import { type ClientEvent, positionOf } from './eventstoredbEvents.ts'
 import { end, head } from './eventstoredbHead.ts'
 import { deleted, endsOf, limits } from './eventstoredbLimits.ts'
 import { type OwnOptions, ownStreams } from './eventstoredbOwn.ts'
-import { readAll, readPage, readStream, tail } from './eventstoredbReads.ts'
+import { eventAt, readAll, readPage, readStream, tail } from './eventstoredbReads.ts'
 import { subscribe } from './eventstoredbSubscription.ts'
 import {
   type ActualRevision,
@@ -86,6 +86,7 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
     },
     endsAt: ends.endsAt,
     readAll: range => readAll(connection, range),
+    eventAt: position => eventAt(connection, position),
     subscribe: wanted => subscribe(connection, wanted),
     head: () => head(connection),
     end: () => end(connection),

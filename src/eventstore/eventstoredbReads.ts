@@ -8,7 +8,7 @@ import {
   StreamNotFoundError,
 } from '@eventstore/db-client'
 import { type Position, startOfLog } from '../kit/position.ts'
-import type { Connection } from './eventstoredbClient.ts'
+import { type Connection, retrying } from './eventstoredbClient.ts'
 import { type ClientEvent, toClientPosition } from './eventstoredbEvents.ts'
 import { head } from './eventstoredbHead.ts'
 import { deleted, hidden } from './eventstoredbLimits.ts'
@@ -141,6 +141,27 @@ export async function* readAll(
     return positions(connection, { after: last?.position ?? after, end, filter })
   })
   for await (const event of everything) if (passes(filter, event)) yield event
+}
+
+/** The event at a position; see the port. */
+export function eventAt(
+  connection: Connection,
+  position: Position,
+): Promise<RecordedEvent | undefined> {
+  if (position === startOfLog) return Promise.resolve(undefined)
+  return retrying(connection, async () => {
+    const { client, own } = connection
+    const read = client.readAll({ fromPosition: toClientPosition(position), maxCount: 1 })
+    try {
+      for await (const { event } of cancelled<{ event?: ClientEvent }>(read)) {
+        const ours = event && own.take(event)
+        return ours?.position === position ? ours : undefined
+      }
+    } catch (error) {
+      if (!isNoRecord(error)) throw error
+    }
+    return undefined
+  })
 }
 
 interface Stretch {

@@ -56,6 +56,10 @@ export function memoryEventStore(options: { clock?: () => Date } = {}): EventSto
     },
     endsAt: async (stream, revision) => (log.streams.get(stream)?.length ?? 0) <= revision + 1,
     readAll: range => readAll(log, range),
+    async eventAt(position) {
+      const found = log.events.find(event => event.position === position)
+      return found && recorded(found)
+    },
     subscribe(wanted = {}) {
       const ends = [closing.signal, ...(wanted.signal ? [wanted.signal] : [])]
       return subscribe(log, wanted, AbortSignal.any(ends))

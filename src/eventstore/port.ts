@@ -135,6 +135,8 @@ export interface EventStore {
   endsAt(stream: string, revision: number): Promise<boolean>
   /** The events behind a position in global order, up to the head at the time of the call. */
   readAll(options?: ReadAllOptions): AsyncIterable<RecordedEvent>
+  /** The event at exactly this position; undefined where the log has none there. */
+  eventAt(position: Position): Promise<RecordedEvent | undefined>
   /**
    * Catches up from a position, says so, then follows live until `signal` aborts. Never skips,
    * reorders or repeats; a lost connection is re-established from the last delivered position.

@@ -76,6 +76,14 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
     },
     ...createStreamReads(pool, streamEnds),
     readAll: options => readAll(pool, options),
+    async eventAt(position) {
+      if (position === startOfLog) return undefined
+      // Positions are numbers without gaps here.
+      for await (const event of readAll(pool, { after: advanced(position, -1) })) {
+        return event.position === position ? event : undefined
+      }
+      return undefined
+    },
     subscribe: (options = {}) => {
       const ends = options.signal
         ? AbortSignal.any([options.signal, closing.signal])

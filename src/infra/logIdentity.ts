@@ -9,7 +9,7 @@ import {
   type RecordedEvent,
   type SubscriptionBatch,
 } from '../eventstore/port.ts'
-import { justBefore, type Position, startOfLog } from '../kit/position.ts'
+import { type Position, startOfLog } from '../kit/position.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 
 /** The log of a store is the one of this shop, or why it is not. */
@@ -22,7 +22,7 @@ export interface LogIdentity {
   remember(): Promise<void>
 }
 
-type Log = Pick<EventStore, 'head' | 'end' | 'readAll' | 'readStream'>
+type Log = Pick<EventStore, 'head' | 'end' | 'readAll' | 'readStream' | 'eventAt'>
 
 interface KnownRow {
   [column: string]: unknown
@@ -238,14 +238,13 @@ async function isThere(log: Log, { position, id, stream, revision }: Seen): Prom
     event?.position === position && event.id.toLowerCase() === id
   const range = { from: revision, to: revision }
   const found = await firstOf(log.readStream(stream, range)).catch(() => undefined)
-  return isIt(found) || isIt(await firstOf(log.readAll({ after: justBefore(position) })))
+  return isIt(found) || isIt(await log.eventAt(position))
 }
 
 async function writeNewest(pool: Pool, log: Log, adoptions: number): Promise<void> {
   const head = await log.head()
   if (head === startOfLog) return
-  const filter = { streamPrefixes }
-  const newest = await firstOf(log.readAll({ after: justBefore(head), filter }))
+  const newest = await log.eventAt(head)
   if (newest === undefined) return
   const { position, id, stream, revision } = newest
   await rows(pool, rememberSeen, [position, id, stream, revision, adoptions])

@@ -142,6 +142,28 @@ function wholeLog(current: Current): void {
     expect(await all(store.readAll({ after: justAfter(position), filter }))).toEqual([])
   })
 
+  it('gives the event at a position, and none where no event is', async () => {
+    const { store } = current()
+    const [stream = '', other = ''] = [newStream(), newStream()]
+    await seed(store, stream, 3)
+    await seed(store, other, 2)
+    const events = [
+      ...(await all(store.readStream(stream))),
+      ...(await all(store.readStream(other))),
+    ]
+    for (const event of events) {
+      const found = await store.eventAt(event.position)
+      expect(found).toMatchObject({ id: event.id, stream: event.stream, position: event.position })
+    }
+    for (const position of events.map(event => justAfter(event.position))) {
+      const found = await store.eventAt(position)
+      expect(found?.position ?? position).toBe(position)
+      expect(events[0]?.id).not.toBe(found?.id)
+    }
+    expect(await store.eventAt(startOfLog)).toBeUndefined()
+    expect(await store.eventAt(justAfter(await store.head()))).toBeUndefined()
+  })
+
   it('behind the head gives nothing', async () => {
     const { store } = current()
     const { position } = await seed(store, newStream(), 1)
