@@ -12,12 +12,11 @@ import type {
 import { createShop, type Shop } from './commands/shop.ts'
 import type { Webhooks } from './commands/webhookPorts.ts'
 import { type Config, ConfigError } from './config.ts'
-import { eventSchemas, streamPrefixes } from './domain/events.ts'
+import { eventSchemas } from './domain/events.ts'
 import { createCodec } from './eventstore/codec.ts'
 import { createEventSeals, type EventSeals, sealedStore } from './eventstore/eventSeals.ts'
-import type { EventStoreDbOptions } from './eventstore/eventstoredb.ts'
 import { countedStore, tracedStore, watchedStore } from './eventstore/observed.ts'
-import type { EventStore } from './eventstore/port.ts'
+import { type EventStore, ForeignLog } from './eventstore/port.ts'
 import { postgresEventStore } from './eventstore/postgres.ts'
 import { upcasters } from './eventstore/upcasters.ts'
 import { createAccounts } from './infra/accounts.ts'
@@ -37,9 +36,10 @@ import {
 import { createAddresses } from './infra/emailAddresses.ts'
 import { createErasureList } from './infra/erasureList.ts'
 import { createImportSeals } from './infra/importSeals.ts'
-import { createLogIdentity, type LogIdentity, ownLogStore } from './infra/logIdentity.ts'
+import { createLogIdentity, type LogIdentity } from './infra/logIdentity.ts'
 import { migrate } from './infra/migrate.ts'
 import { observedPayments } from './infra/observedPayments.ts'
+import { ownLogStore } from './infra/ownLog.ts'
 import { createPasswords } from './infra/passwords.ts'
 import { callbackBook } from './infra/paymentCallbacks.ts'
 import { createSeals, type PersonKeys } from './infra/personKeys.ts'
@@ -56,6 +56,7 @@ import { createStreamOwners } from './infra/streamOwners.ts'
 import { createTokens, issuerOf } from './infra/tokens.ts'
 import { createWebhooks } from './infra/webhooks.ts'
 import { within } from './kit/within.ts'
+import { openEventStoreDb } from './openEventStore.ts'
 import { type Observing, unobserved } from './tracing.ts'
 
 /** Everything that works on the log and the database, without servers or workers. */
@@ -174,6 +175,11 @@ async function openData(
   } as const
   const proof = proofOf(config, pool, { secrets, seals })
   let store: EventStore | undefined
+  let look: LogIdentity['check'] | undefined
+  const confirm = async () => {
+    const fault = await look?.()
+    if (fault !== undefined) throw new ForeignLog(fault)
+  }
   try {
     await assertSettingsFit(pool, settings, purpose === 'restore')
     await migrate(url)
@@ -183,7 +189,10 @@ async function openData(
       config.eventStoreUrl === undefined
         ? postgresEventStore(pool, metrics)
         : countedStore(
-            await openEventStoreDb(config, config.eventStoreUrl.reveal(), observing.storeIsAway),
+            await openEventStoreDb(config, config.eventStoreUrl.reveal(), {
+              storeIsAway: observing.storeIsAway,
+              confirm,
+            }),
             metrics,
           )
     const logSetting = config.eventStoreUrl === undefined ? 'DATABASE_URL' : 'EVENTSTORE_URL'
@@ -193,6 +202,7 @@ async function openData(
       if (fault !== undefined) throw new ConfigError(fault)
     }
     const shopId = await rememberSettings(pool, settings, { eventStore: store, assertOwnLog })
+    if (purpose === 'serve') look = logIdentity.check
     const own = purpose === 'serve' ? ownLogStore(store, logIdentity) : store
     const eventStore = tracedStore(sealedStore(watchedStore(own, metrics), seals), tracing)
     return { pool, eventStore, shopId, proof, logIdentity }
@@ -254,31 +264,6 @@ function proofOf(
     guard: createStateGuard(pool, secrets, { holdsLog: eventStoreUrl === undefined, currency }),
   }
   return { services, marks, close: () => redis?.disconnect() }
-}
-
-/** How long jobs that say so wait for an event store that does not answer. */
-const longestWaitMs = 5 * 60_000
-
-/** A client that is not wanted is not loaded either: this one takes 30 MB, that of Stripe 20. */
-async function openEventStoreDb(
-  config: Config,
-  url: string,
-  storeIsAway: Observing['storeIsAway'],
-): Promise<EventStore> {
-  const { eventStoreDb } = await import('./eventstore/eventstoredb.ts')
-  const { eventStoreProblem } = await import('./eventstore/eventstoredbConnect.ts')
-  const problem = await eventStoreProblem(url)
-  if (problem !== undefined) throw new ConfigError(problem)
-  const patience = storeIsAway && { ms: longestWaitMs, tell: storeIsAway }
-  return eventStoreDb({ ...ownOptions(config, url), patience })
-}
-
-/** Of a server, the streams of this shop, and what this release writes into them. */
-export function ownOptions(
-  { streamPrefix }: Pick<Config, 'streamPrefix'>,
-  url: string,
-): EventStoreDbOptions {
-  return { url, prefix: streamPrefix, streamPrefixes, types: Object.keys(eventSchemas) }
 }
 
 async function paymentsOf(

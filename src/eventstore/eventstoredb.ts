@@ -1,7 +1,7 @@
 // The event store on EventStoreDB or KurrentDB over gRPC: appends here, reads beside it.
 import { jsonEvent, StreamDeletedError, WrongExpectedVersionError } from '@eventstore/db-client'
 import type { Position } from '../kit/position.ts'
-import { batchAppends } from './eventstoredbBatch.ts'
+import { batchAppends, type Confirm } from './eventstoredbBatch.ts'
 import { type EncodedEvent, SendAlone } from './eventstoredbBatchMessages.ts'
 import {
   type Connection,
@@ -40,6 +40,8 @@ export interface EventStoreDbOptions extends OwnOptions {
   /** For jobs that would rather wait for minutes than fail. */
   patience?: Patience | undefined
   idleMs?: number
+  /** Asked before anything is sent over a new connection: another server may be at its end. */
+  confirm?: Confirm
 }
 
 /**
@@ -58,10 +60,12 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
   const { url, timeoutMs = 10_000, patience, idleMs = 1_000 } = options
   const closing = new AbortController()
   const client = createClient(url)
-  const batch = batchAppends(client)
+  const confirm = options.confirm ?? (async () => undefined)
+  const batch = batchAppends(client, confirm)
   const connection: Connection = {
     client,
     batch,
+    confirm,
     own: ownStreams(options),
     headMemory: { known: undefined, search: undefined },
     timeoutMs,
@@ -163,7 +167,10 @@ async function send(
 ): Promise<Omit<AppendResult, 'repeated'>> {
   const events = append.events.map(encoded)
   const size = events.reduce((sum, { data, metadata }) => sum + data.length + metadata.length, 0)
-  const alone = () => within(ms, connection.closing, sendAlone(connection, append, ms))
+  const alone = async () => {
+    await connection.confirm()
+    return within(ms, connection.closing, sendAlone(connection, append, ms))
+  }
   if (size > batchedBytesMax) return alone()
   try {
     const { stream, expected } = append

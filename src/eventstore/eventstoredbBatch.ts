@@ -15,7 +15,13 @@ import {
   SendAlone,
 } from './eventstoredbBatchMessages.ts'
 import { openCall, reconnect, type Stub } from './eventstoredbCalls.ts'
-import { Unavailable } from './port.ts'
+import { ForeignLog, Unavailable } from './port.ts'
+
+/**
+ * Looks whether the server of a new connection has the log of before; throws ForeignLog where it
+ * has another one.
+ */
+export type Confirm = () => Promise<void>
 
 export interface BatchAppends {
   /**
@@ -48,7 +54,7 @@ const lackingMs = 60_000
  * rejects them all, and an answer that comes after that, or a write that waits for the socket when
  * it breaks, is thrown where nobody can catch it and ends the process (6.2.1, batchAppend.js).
  */
-export function batchAppends(client: EventStoreDBClient): BatchAppends {
+export function batchAppends(client: EventStoreDBClient, confirm: Confirm): BatchAppends {
   let line: Line | undefined
   let closed: Unavailable | undefined
   let lackingUntil = 0
@@ -57,7 +63,7 @@ export function batchAppends(client: EventStoreDBClient): BatchAppends {
       if (line === fresh) line = undefined
       if (error instanceof SendAlone) lackingUntil = performance.now() + lackingMs
     })
-    connect(fresh)
+    connect(fresh, confirm)
     return fresh
   }
   return {
@@ -106,7 +112,8 @@ function newLine(client: EventStoreDBClient, ended: Line['ended']): Line {
   }
 }
 
-function connect(line: Line): void {
+function connect(line: Line, confirm: Confirm): void {
+  const { client } = line
   const use = (opened: { call: Call; stub: Stub }) => {
     const { call } = opened
     // Stays for good: an error that comes after the end must not end the process.
@@ -121,7 +128,9 @@ function connect(line: Line): void {
     call.on('end', () => fail(line, new Unavailable('EventStoreDB has ended the call')))
     send(line)
   }
-  openBatch(line.client).then(use, error => fail(line, brokenBy(error)))
+  confirm()
+    .then(() => openBatch(client))
+    .then(use, error => fail(line, brokenBy(error)))
 }
 
 function ask(line: Line, append: BatchedAppend, ms: number): Promise<Answer> {
@@ -211,6 +220,7 @@ const unimplemented = 12
  */
 function brokenBy(error: unknown): Error {
   if (!(error instanceof Error)) return new Unavailable('EventStoreDB has ended the call')
+  if (error instanceof ForeignLog) return error
   if (Reflect.get(error, 'code') === unimplemented) return new SendAlone()
   const known = convertToCommandError(error)
   if (known instanceof AccessDeniedError) return known

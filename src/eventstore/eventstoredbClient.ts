@@ -2,16 +2,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type EventStoreDBClient, isCommandError, NotLeaderError } from '@eventstore/db-client'
 import { isTransient, isTransientAnswer } from '../kit/transient.ts'
-import type { BatchAppends } from './eventstoredbBatch.ts'
+import type { BatchAppends, Confirm } from './eventstoredbBatch.ts'
 import { connect } from './eventstoredbConnect.ts'
 import type { HeadMemory } from './eventstoredbHead.ts'
 import type { OwnStreams } from './eventstoredbOwn.ts'
-import { Unavailable } from './port.ts'
+import { ForeignLog, Unavailable } from './port.ts'
 
 /** A client and how patient its callers are. */
 export interface Connection {
   client: EventStoreDBClient
   batch: BatchAppends
+  confirm: Confirm
   own: OwnStreams
   /** Where the newest event of this log was when that was last asked for. */
   headMemory: HeadMemory
@@ -89,6 +90,7 @@ function guardDiscovery(client: EventStoreDBClient): void {
  * has no code for a cluster that it cannot discover: `guardDiscovery` gives it one.
  */
 export function isTransientHere(error: unknown): boolean {
+  if (error instanceof ForeignLog) return false
   if (isTransient(error) || error instanceof NotLeaderError) return true
   if (!(error instanceof Error)) return false
   return isTransientAnswer(isCommandError(error) ? error.code : Reflect.get(error, 'code'))

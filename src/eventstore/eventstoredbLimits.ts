@@ -2,12 +2,15 @@
 import {
   BACKWARDS,
   END,
+  type Filter,
   START,
   StreamDeletedError,
   StreamNotFoundError,
+  streamNameFilter,
 } from '@eventstore/db-client'
 import { type Connection, retrying } from './eventstoredbClient.ts'
 import type { ClientEvent } from './eventstoredbEvents.ts'
+import { readOptions } from './eventstoredbOwn.ts'
 import { cancelled, readAllFiltered, resuming } from './eventstoredbRead.ts'
 import { BrokenStream, type StreamEnd, type StreamLimit } from './port.ts'
 
@@ -108,7 +111,7 @@ export async function* limits(connection: Connection): AsyncGenerator<StreamLimi
   const { own } = connection
   const found = new Map<string, string>()
   for await (const event of resuming<ClientEvent>(connection, last =>
-    metadataBehind(connection, last),
+    eventsBehind(connection, last, own.metadataFilter()),
   )) {
     const stream = own.nameOf(event.streamId.slice(metadataOf.length))
     const limit = limitIn(event.data)
@@ -117,12 +120,39 @@ export async function* limits(connection: Connection): AsyncGenerator<StreamLimi
     found.delete(stream)
     if (limit !== undefined) found.set(stream, limit)
   }
-  for (const [stream, detail] of found) yield { stream, detail }
+  if (found.size === 0) return
+  // Others may have streams that are named like those of this log, and do with them as they like.
+  const ours = await ownOf(connection, new Set(found.keys()))
+  for (const [stream, detail] of found) if (ours.has(stream)) yield { stream, detail }
 }
 
-async function* metadataBehind({ client, own }: Connection, last: ClientEvent | undefined) {
-  const fromPosition = last?.position ?? START
-  const read = readAllFiltered(client, { fromPosition }, own.metadataFilter())
+/** Streams whose names one read is asked for; the server compares each event with all of them. */
+const namesAtOnce = 100
+
+/** Those of the streams that have an event of this log, hidden or not. */
+async function ownOf(connection: Connection, streams: ReadonlySet<string>): Promise<Set<string>> {
+  const ours = new Set<string>()
+  const names = [...streams].map(connection.own.nameOnServer)
+  for (let from = 0; from < names.length; from += namesAtOnce) {
+    const filter = streamNameFilter({
+      prefixes: names.slice(from, from + namesAtOnce),
+      ...readOptions,
+    })
+    const events = resuming<ClientEvent>(connection, last => eventsBehind(connection, last, filter))
+    for await (const event of events) {
+      const taken = connection.own.take(event)
+      if (taken !== undefined && streams.has(taken.stream)) ours.add(taken.stream)
+    }
+  }
+  return ours
+}
+
+async function* eventsBehind(
+  { client }: Connection,
+  last: ClientEvent | undefined,
+  filter: Filter,
+): AsyncGenerator<ClientEvent> {
+  const read = readAllFiltered(client, { fromPosition: last?.position ?? START }, filter)
   for await (const { event } of cancelled<{ event?: ClientEvent }>(read)) {
     if (event !== undefined) yield event
   }

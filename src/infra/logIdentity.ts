@@ -3,12 +3,7 @@
 // and all the time while it runs.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { streamPrefixes } from '../domain/events.ts'
-import {
-  type EventStore,
-  ForeignLog,
-  type RecordedEvent,
-  type SubscriptionBatch,
-} from '../eventstore/port.ts'
+import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 
@@ -60,8 +55,6 @@ const setFirst: Statement = {
 
 /** The newest event is written down this often. */
 const rememberEveryMs = 5_000
-/** A batch is given to its reader at most so long after the log was looked at. */
-const freshMs = 1_000
 /** A fault is believed when it is still there after so long. */
 const confirmMs = 200
 
@@ -155,32 +148,6 @@ async function lookOnce({ pool, log, setting, state }: Parts) {
   state.adoptions ??= adoptions
   if (adoptions !== state.adoptions) return { began, fault: restart }
   return { began, fault: told(await faultOf(log, known), setting) }
-}
-
-type Checked = Pick<ReturnType<typeof createLogIdentity>, 'fault' | 'check' | 'checkedAt'>
-
-/** The same store, which neither writes to another log nor hands on what is in one. */
-export function ownLogStore(store: EventStore, identity: Checked): EventStore {
-  return {
-    ...store,
-    append(stream, expected, events) {
-      const fault = identity.fault()
-      if (fault !== undefined) return Promise.reject(new ForeignLog(fault))
-      return store.append(stream, expected, events)
-    },
-    subscribe: options => ofOwnLog(store.subscribe(options), identity),
-  }
-}
-
-/** Ends at the first batch of another log: its reader begins anew from what it has written down. */
-async function* ofOwnLog(batches: AsyncIterable<SubscriptionBatch>, identity: Checked) {
-  for await (const batch of batches) {
-    const isFresh = performance.now() - identity.checkedAt() < freshMs
-    if (identity.fault() !== undefined || !isFresh) await identity.check()
-    const fault = identity.fault()
-    if (fault !== undefined) throw new ForeignLog(fault)
-    yield batch
-  }
 }
 
 async function readKnown(pool: Pool): Promise<KnownRow> {

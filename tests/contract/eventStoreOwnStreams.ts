@@ -203,4 +203,18 @@ function strangers(on: On): void {
       expect(await all(log.limits())).toEqual([])
     }),
   )
+
+  it(
+    'shows limits of its own streams alone where others have named some of theirs like them',
+    on(async ({ log, client, prefix }) => {
+      await log.append('order-1', 'no-stream', [anEvent({}, 'OrderSubmitted')])
+      for (const name of ['order-4711', 'order-10']) {
+        await client.appendToStream(`${prefix}${name}`, jsonEvent({ type: 'Printed', data: {} }))
+        await client.deleteStream(`${prefix}${name}`)
+      }
+      expect(await all(log.limits())).toEqual([])
+      await client.deleteStream(`${prefix}order-1`)
+      expect(await all(log.limits())).toMatchObject([{ stream: 'order-1' }])
+    }, known),
+  )
 }

@@ -166,6 +166,15 @@ describe('a start with a log in EventStoreDB', () => {
 describe('a shop that runs', () => {
   async function started(env: Record<string, string>) {
     const app = await startApp(loadConfig(env), { api: true, workers: true })
+    const post = async (path: string, body: object) => {
+      const response = await fetch(`${app.url}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+      const { type } = JSON.parse(await response.text())
+      return { status: response.status, type: String(type) }
+    }
     const readiness = async () => {
       const response = await fetch(`${app.url}/readyz`)
       return JSON.parse(await response.text())
@@ -179,16 +188,11 @@ describe('a shop that runs', () => {
           const found = (await readiness()).reasons?.log
           return reason === undefined ? found === undefined : found?.includes(reason)
         }),
-      async register() {
+      post,
+      register() {
         const name = `a${randomUUID().slice(0, 8)}`
         const body = { username: name, email: `${name}@example.com`, password: 'a long password' }
-        const response = await fetch(`${app.url}/api/auth/register`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify(body),
-        })
-        const { type } = JSON.parse(await response.text())
-        return { status: response.status, type: String(type) }
+        return post('/api/auth/register', body)
       },
     }
   }
@@ -241,8 +245,14 @@ describe('a shop that runs', () => {
     const app = await started(env)
     try {
       await app.says(undefined)
+      expect(await app.register()).toMatchObject({ status: 201 })
       port.leadTo(portOf(other))
+      // Before anybody has looked.
+      const atOnce = await Promise.all(Array.from({ length: 4 }, () => app.register()))
+      expect(atOnce.map(({ status }) => status)).toEqual([503, 503, 503, 503])
       await app.says('EVENTSTORE_URL')
+      const item = await app.post('/api/cart/items', { productId: randomUUID(), quantity: 1 })
+      expect(item).toEqual({ status: 503, type: expect.stringContaining('log/not-ours') })
       expect(await app.register()).toMatchObject({ status: 503 })
       port.leadTo(portOf(own))
       await app.says(undefined)

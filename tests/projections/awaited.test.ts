@@ -196,7 +196,7 @@ describe('an event that nobody can read', () => {
     const checked = await checkProjection(
       {
         db,
-        head: () => eventStore.head(),
+        end: () => eventStore.head(),
         read: (projection, after) => readBatches(parts, [projection], { after }),
       },
       eventIndex,

@@ -75,7 +75,7 @@ export async function audit(parts: AuditParts, settledBefore: Date): Promise<Che
     ...(await checkPromises(parts, { settledBefore, events })),
     await accountsAreCustomers(accounts),
   ]
-  const head = () => eventStore.head()
+  const end = () => eventStore.end?.() ?? eventStore.head()
   for (const projection of projections) {
     const onRead = progress(`projection ${projection.name}`)
     const read = async function* (each: Projection, after: Position) {
@@ -84,7 +84,7 @@ export async function audit(parts: AuditParts, settledBefore: Date): Promise<Che
         onRead(batch.position)
       }
     }
-    results.push(await checkProjection({ db, head, read }, projection))
+    results.push(await checkProjection({ db, end, read }, projection))
   }
   return results
 }

@@ -20,7 +20,8 @@ type Db = Kysely<Tables>
 
 export interface ProjectionCheckParts {
   db: Db
-  head(): Promise<Position>
+  /** The end of the store: a read model may be behind what others have written there. */
+  end(): Promise<Position>
   /** Reads what a projection reads, behind a position. */
   read(projection: Projection, after: Position): AsyncIterable<Batch>
 }
@@ -42,11 +43,11 @@ export interface Snapshot {
  * The projection may run on meanwhile. Throws when an event cannot be applied.
  */
 export async function checkProjection(
-  { db, head, read }: ProjectionCheckParts,
+  { db, end, read }: ProjectionCheckParts,
   projection: Projection,
 ): Promise<CheckResult> {
   const live = await snapshot(db, projection, 'readmodel')
-  const newest = await head()
+  const newest = await end()
   const check = `projection ${projection.name} equals a fresh one`
   const findings: string[] = []
   if (live.position > newest) findings.push(`its checkpoint ${live.position} is beyond the log`)

@@ -45,7 +45,7 @@ export const ownStreamGuards: readonly TestedMutant[] = [
   {
     name: 'own-streams-alone',
     promise: 'a shop is new on a server that others use, and sees none of their events',
-    file: 'src/openShop.ts',
+    file: 'src/openEventStore.ts',
     find: 'prefix: streamPrefix, streamPrefixes, types',
     replace: 'prefix: streamPrefix, types',
     test: 'tests/infra/shopIdentity.test.ts',
