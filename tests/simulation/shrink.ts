@@ -8,6 +8,8 @@ export interface Shrunk {
   plan: Plan
   /** The strikes that are left. */
   only: readonly string[]
+  /** The faults that the run was given, where not all of them: without them it is another run. */
+  faults: readonly string[] | undefined
   /** What is broken in the end. */
   says: string
   promise: string
@@ -25,6 +27,7 @@ export async function shrink(
   const end = realNow() + (options.seconds ?? secondsMax) * 1_000
   const first = await run(plan, options)
   const promise = first.findings[0]?.promise
+  const { faults } = options
   if (promise === undefined) return undefined
   let runs = 0
   const fails = async (requests: readonly Request[], only: readonly string[]) => {
@@ -44,8 +47,8 @@ export async function shrink(
   const finding = last.findings.find(each => each.promise === promise)
   // Where the strikes alone do not do it, all of the seed do.
   if (finding === undefined)
-    return { plan, only: first.struck, says: first.findings[0]?.says ?? '', promise }
-  return { plan: shrunk, only, says: finding.says, promise }
+    return { plan, only: first.struck, faults, says: first.findings[0]?.says ?? '', promise }
+  return { plan: shrunk, only, faults, says: finding.says, promise }
 }
 
 /** Leaves out parts of a list, ever smaller ones, as long as what is left still fails. */
@@ -69,23 +72,30 @@ async function fewer<T>(
   return left
 }
 
-/** A shrunk run as a test that can be put into a file of tests/simulation. */
-export function asTest({ plan, only, says, promise }: Shrunk): string {
+const inOneLine = (names: readonly string[]) => `[${names.map(name => `'${name}'`).join(', ')}]`
+
+/** A shrunk run as a test: a file of its own in tests/simulation. */
+export function asTest({ plan, only, faults, says, promise }: Shrunk): string {
   const list = (items: readonly string[]) =>
-    items.length === 0 ? '[]' : `[\n${items.map(each => `      '${each}',\n`).join('')}    ]`
+    items.length === 0 ? '[]' : `[\n${items.map(each => `    '${each}',\n`).join('')}  ]`
+  const options = faults === undefined ? '' : `faults: ${inOneLine(faults)}, `
   const steps = plan.requests.map(
-    ({ at, by, name, input }) => `    // ${at} ms: ${by} asks for ${name} ${JSON.stringify(input)}`,
+    ({ at, by, name, input }) => `  // ${at} ms: ${by} asks for ${name} ${JSON.stringify(input)}`,
   )
   return [
-    `  it('seed ${plan.seed}: ${promise}', async () => {`,
-    `    // ${says}`,
+    "import { expect, it } from 'vitest'",
+    "import { run } from './run.ts'",
+    "import { planOf } from './workload/plan.ts'",
+    '',
+    `it('seed ${plan.seed}: ${promise}', async () => {`,
+    `  // ${says}`,
     ...steps,
-    `    const keys = new Set<string>(${list(plan.requests.map(({ key }) => key))})`,
-    `    const only = new Set<string>(${list(only)})`,
-    `    const plan = planOf(${plan.seed})`,
-    '    const requests = plan.requests.filter(({ key }) => keys.has(key))',
-    '    const { findings } = await run({ ...plan, requests }, { only })',
-    '    expect(findings).toEqual([])',
-    '  })',
+    `  const keys = new Set<string>(${list(plan.requests.map(({ key }) => key))})`,
+    `  const only = new Set<string>(${list(only)})`,
+    `  const plan = planOf(${plan.seed})`,
+    '  const requests = plan.requests.filter(({ key }) => keys.has(key))',
+    `  const { findings } = await run({ ...plan, requests }, { ${options}only })`,
+    '  expect(findings).toEqual([])',
+    '})',
   ].join('\n')
 }

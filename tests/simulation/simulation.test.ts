@@ -45,6 +45,15 @@ describe('the simulated shop', { timeout: 300_000 }, () => {
     expect(output).toMatch(/Seed \d+:\n {2}[a-z ]+: .*[.]\n/)
     expect(output).toMatch(/Shrunk to \d+ commands and \d+ faults/)
     expect(output).toContain('const plan = planOf(')
+    expect(output).toContain('{ only })')
+  })
+
+  it('prints a test that strikes with the faults that were asked for, and no others', async () => {
+    const asked = ['--mutant', 'append-anywhere', '--shrink', '1', '--faults', 'slow-answer']
+    const { code, output } = await simulate(...asked)
+    expect(code).toBe(1)
+    expect(output).toContain("import { run } from './run.ts'\n")
+    expect(output).toContain("{ faults: ['slow-answer'], only })")
   })
 })
 
