@@ -4,7 +4,9 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { advanceOrder } from '../../src/commands/advanceOrder.ts'
 import { systemEnvelope } from '../../src/commands/command.ts'
+import { derivedId } from '../../src/commands/ids.ts'
 import { reconcile } from '../../src/commands/reconciliation.ts'
+import { release } from '../../src/domain/stock.ts'
 import { expectProblem, gbp, moveOrder, newKey, newOrder, newProduct } from '../support/goods.ts'
 import { callBack, letRunOut, orderOf } from '../support/payments.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
@@ -164,6 +166,25 @@ describe('a card', () => {
       [orderId],
     )
     await reaches(orderId, 'paid')
+    expect(await stockOf(productId)).toEqual({ onHand: 1, reserved: 1 })
+  })
+
+  it('that answers after expiry keeps its goods from who gives them back too late', async () => {
+    const { orderId, productId } = await ordered(1)
+    await pay(orderId, 'card_needs_action')
+    const paymentId = await openPaymentOf(orderId)
+    const { orders, stock } = shop.back.shop
+    const cause = systemEnvelope('test', new Date())
+    // It stands still where the order has expired, and its pieces are not given back yet.
+    const expired = { type: 'OrderExpired' as const, data: { orderId } }
+    await orders.decide(orderId, cause, () => [expired])
+    const late = await callBack(shop, { type: 'payment.captured', orderId, paymentId })
+    expect(late.body.outcome).toBe('recorded')
+    const commandId = derivedId(orderId, `release/${productId}`)
+    await stock.decide(productId, { ...cause, commandId }, state =>
+      release(state, productId, orderId),
+    )
+    expect((await orderOf(shop, orderId)).status).toBe('paid')
     expect(await stockOf(productId)).toEqual({ onHand: 1, reserved: 1 })
   })
 

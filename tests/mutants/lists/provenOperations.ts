@@ -403,4 +403,22 @@ export const provenOfOperations: readonly TestedMutant[] = [
     named: 'gets its stock adjusted, once for however often the button is pressed',
     slow: true,
   },
+  {
+    name: 'restored-into-an-empty-log',
+    promise: 'a backup is never written behind the events of another shop',
+    file: 'src/workers/backup/restore.ts',
+    find: "  if (log.eventStore === 'eventstoredb') await refuseEvents(log)\n",
+    replace: '',
+    test: 'tests/workers/restore.test.ts',
+    named: 'is not restored behind the events of another shop, and nothing is written',
+  },
+  {
+    name: 'restored-log-compared',
+    promise: 'a restored log is the one that was backed up, event by event',
+    file: 'src/workers/backup/restore.ts',
+    find: 'events === expected.events && content.digest() === expected.content',
+    replace: 'events === expected.events',
+    test: 'tests/workers/restore.test.ts',
+    named: 'is no shop where an event of the log has become another',
+  },
 ]

@@ -247,6 +247,15 @@ export const provenOfOrders: readonly TestedMutant[] = [
   },
   {
     ...payments,
+    name: 'late-goods-of-an-earlier-round',
+    promise: 'pieces of late money are promised anew: a straggler cannot give them back',
+    file: 'src/commands/orderMoney.ts',
+    find: "    await settleStock(at, 'release', order.round - 1)\n",
+    replace: '',
+    named: 'that answers after expiry keeps its goods from who gives them back too late',
+  },
+  {
+    ...payments,
     ...lateForgotten,
     name: 'late-answer-paid-back',
     promise: 'a payment that is answered too late is paid back when the goods are gone',
