@@ -101,13 +101,19 @@ export interface OrderUpdate {
   at: string
 }
 
+interface DifferingRow {
+  /** Only in the old table, only in the new one, or in both. */
+  kind: 'extra' | 'missing' | 'different'
+  key: string
+}
+
 export interface Rebuild {
   name: string
   state: 'requested' | 'running' | 'done' | 'failed'
   version: number
   progress: number
   matches: boolean | null
-  differences: readonly { table: string; first: readonly { key: string }[] }[] | null
+  differences: readonly { table: string; first: readonly DifferingRow[] }[] | null
   error: string | null
   startedAt: string
   updatedAt: string

@@ -1,5 +1,13 @@
 // Whether the log is as it was signed: looked at in parts, on a click.
-import { Alert, Button, LinearProgress, List, ListItem, Typography } from '@mui/material'
+import {
+  Alert,
+  Button,
+  LinearProgress,
+  List,
+  ListItem,
+  ListItemText,
+  Typography,
+} from '@mui/material'
 import { useState } from 'react'
 import { ask } from '../api/request.ts'
 import type { Verification } from '../api/shapes.ts'
@@ -67,7 +75,13 @@ function Outcome({ last, events, isDone }: Verified & { isDone: boolean }) {
         {findingsCount > 0 && (
           <List dense aria-label="Findings">
             {findings.map(({ check, key, detail }) => (
-              <ListItem key={`${check} ${key}`}>{`${check} ${key}: ${detail}`}</ListItem>
+              <ListItem key={`${check} ${key}`}>
+                <ListItemText
+                  primary={`${key}: ${detail}`}
+                  secondary={`Does not hold: ${check}.`}
+                  sx={{ overflowWrap: 'anywhere' }}
+                />
+              </ListItem>
             ))}
           </List>
         )}

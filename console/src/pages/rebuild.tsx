@@ -93,12 +93,18 @@ function Progress({ of: { name, progress, state } }: { of: Rebuild }) {
   )
 }
 
+const rowWords = {
+  extra: 'was there before only',
+  missing: 'is there now only',
+  different: 'is another now',
+}
+
 function outcomeOf({ state, error, matches, differences, updatedAt }: Rebuild): string {
   if (state === 'failed') return `Failed: ${error ?? 'unknown'}`
   const compared =
     matches === null ? '' : matches ? ', equal to the old one' : ', not as the old one'
-  const rows = (differences ?? []).map(
-    ({ table, first }) => `${table}: ${first.map(({ key }) => key).join(', ')}`,
+  const rows = (differences ?? []).flatMap(({ table, first }) =>
+    first.map(({ kind, key }) => `${table} ${key} ${rowWords[kind]}`),
   )
   return [`Rebuilt ${timeText(updatedAt)}${compared}`, ...rows].join('; ')
 }
