@@ -1,6 +1,7 @@
 // The workers on a thread beside the API of the same process.
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { ConfigError } from '../src/config.ts'
 
 const script = new URL('./workerThreadMain.ts', import.meta.url)
 
@@ -15,7 +16,9 @@ export function workerThread() {
     async start(env: NodeJS.ProcessEnv) {
       const started = once(thread, 'message')
       thread.postMessage(settingsOf(env))
-      await started
+      await started.catch((error: unknown) => {
+        throw ofThisThread(error)
+      })
     },
     async stop() {
       const ended = once(thread, 'exit')
@@ -23,6 +26,12 @@ export function workerThread() {
       await ended
     },
   }
+}
+
+/** An error of another thread comes without its class. */
+function ofThisThread(error: unknown): unknown {
+  const isRefusal = error instanceof Error && error.name === 'ConfigError'
+  return isRefusal ? new ConfigError(error.message) : error
 }
 
 function settingsOf({ METRICS_PORT: port, ...env }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

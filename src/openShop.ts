@@ -197,11 +197,12 @@ async function openData(
           )
     const logSetting = config.eventStoreUrl === undefined ? 'DATABASE_URL' : 'EVENTSTORE_URL'
     const logIdentity = createLogIdentity(pool, store, logSetting)
-    const assertOwnLog = async () => {
+    const isOwnLog = async () => {
       const fault = purpose === 'serve' ? await logIdentity.start() : undefined
       if (fault !== undefined) throw new ConfigError(fault)
+      return purpose !== 'adopt'
     }
-    const shopId = await rememberSettings(pool, settings, { eventStore: store, assertOwnLog })
+    const shopId = await rememberSettings(pool, settings, { eventStore: store, isOwnLog })
     if (purpose === 'serve') look = logIdentity.check
     const own = purpose === 'serve' ? ownLogStore(store, logIdentity) : store
     const eventStore = tracedStore(sealedStore(watchedStore(own, metrics), seals), tracing)

@@ -27,6 +27,8 @@ interface KnownRow {
   stream: string | null
   revision: bigint | null
   adoptions: number | null
+  /** Whether a start has taken the log, be it empty, for that of this shop. */
+  accepted: boolean | null
   /** How far the read model is that has come furthest. */
   reached: Position | null
 }
@@ -34,7 +36,8 @@ interface KnownRow {
 const findKnown: Statement = {
   name: 'log_identity_find',
   text: `select i.first_event_id::text, s.position, s.event_id::text, s.stream, s.revision,
-      s.adoptions, (select max(position) from shop.checkpoints) as reached
+      s.adoptions, i.stream_prefix is not null as accepted,
+      (select max(position) from shop.checkpoints) as reached
     from (select 1) one
     left join shop.identity i on true
     left join shop.seen_log s on true`,
@@ -58,6 +61,11 @@ const rememberEveryMs = 5_000
 /** A fault is believed when it is still there after so long. */
 const confirmMs = 200
 
+const taken =
+  'EVENTSTORE_URL names a log in which a shop has begun, and the database knows no log yet: ' +
+  'set the DATABASE_URL of that shop, or give a new shop an EVENTSTORE_STREAM_PREFIX of its ' +
+  'own; where the database was lost: npm run restore into an empty log, or ' +
+  'npm run projections -- adopt'
 const restart = 'another event log was adopted since this process started: restart it'
 
 /** Reads what the database knows of the log; `setting` is the one that names its server. */
@@ -107,6 +115,7 @@ export function createLogIdentity(
       state.adoptions = known.adoptions ?? 0
       const fault = await firstFault(log, known)
       state.knowsFirst = fault === undefined && known.first_event_id !== null
+      if (setting === 'EVENTSTORE_URL' && (await isOfAnother(pool, log))) return taken
       return told(fault, setting) ?? identity.check()
     },
   }
@@ -162,6 +171,19 @@ async function firstFault(log: Log, known: KnownRow): Promise<string | undefined
   const first = await firstOf(log.readAll({ filter: { streamPrefixes } }))
   if (first?.id.toLowerCase() === known.first_event_id) return undefined
   return first === undefined ? 'it is empty' : 'it begins with another event'
+}
+
+/** A database that knows no log, and a log with events that were appended without it. */
+async function isOfAnother(pool: Pool, log: Log): Promise<boolean> {
+  if (!knowsNoLog(await readKnown(pool))) return false
+  const first = await firstOf(log.readAll({ filter: { streamPrefixes } }))
+  // Read again: a process that started at the same moment may have appended it.
+  return first !== undefined && knowsNoLog(await readKnown(pool))
+}
+
+function knowsNoLog({ accepted, first_event_id, position, reached }: KnownRow): boolean {
+  const hasSeen = first_event_id !== null || position !== null
+  return accepted !== true && !hasSeen && (reached ?? startOfLog) === startOfLog
 }
 
 /** False while there is none. */

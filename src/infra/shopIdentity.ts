@@ -132,13 +132,12 @@ export async function assertSettingsFit(
 export async function rememberSettings(
   pool: Pool,
   settings: ShopSettings,
-  { eventStore, assertOwnLog }: { eventStore: EventStore; assertOwnLog(): Promise<void> },
+  { eventStore, isOwnLog }: { eventStore: EventStore; isOwnLog(): Promise<boolean> },
 ): Promise<string> {
   const remembered = (await readIdentity(pool)) ?? (await remember(pool, settings, eventStore))
   compareWith(remembered, settings)
-  await assertOwnLog()
-  // Only now: the events under this prefix are those of this shop.
-  await rows(pool, setPrefix, [settings.streamPrefix ?? ''])
+  // Only then: the events under this prefix are those of this shop.
+  if (await isOwnLog()) await rows(pool, setPrefix, [settings.streamPrefix ?? ''])
   return remembered.shop_id
 }
 

@@ -9,6 +9,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { workerThread } from '../../scripts/workerThread.ts'
+import { ConfigError } from '../../src/config.ts'
 import { freePort } from '../../src/infra/local/ports.ts'
 import { isRunning } from '../../src/infra/local/processes.ts'
 import { withServices } from '../../src/infra/local/services.ts'
@@ -257,6 +259,10 @@ describe('a start that cannot work', () => {
     expect(launcher.stderr()).toMatch(line)
     expect(launcher.stderr().trimEnd()).not.toContain('\n')
     expect(processesOf(directory)).toEqual([])
+  })
+
+  it('says in the same line what its workers have found first', async () => {
+    await expect(workerThread().start({})).rejects.toBeInstanceOf(ConfigError)
   })
 
   it('because its port is taken starts nothing at all', async () => {

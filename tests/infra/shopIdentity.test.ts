@@ -304,6 +304,34 @@ describe('the prefix of streams', () => {
     }
   })
 
+  it('is missing where a new shop would write into the log of another', async () => {
+    const stub = await eventStoreDbStub({ isAlone: true })
+    const server = { EVENTSTORE_URL: stub.url }
+    try {
+      const database = await sellingShop(server)
+      const [before, own] = [stub.log.records.length, await newDatabase()]
+      for (const SECRET_KEY of [otherSecret, secret]) {
+        const another = await newDatabase()
+        const refused = open(another, { ...server, SECRET_KEY })
+        await expect(refused).rejects.toThrow('give a new shop an EVENTSTORE_STREAM_PREFIX')
+      }
+      // Nobody takes it by a look at it.
+      const looking = await openShop(loadConfig(environment(own, server)), undefined, 'adopt')
+      await looking.close()
+      for (const _ of ['first', 'second']) {
+        await expect(open(own, server)).rejects.toThrow('the DATABASE_URL of that shop')
+      }
+      expect(stub.log.records).toHaveLength(before)
+      // One that was begun and ended before it knew its first event is that of its database.
+      await sql(database, 'update shop.identity set first_event_id = null')
+      await sql(database, 'delete from shop.seen_log')
+      await open(database, server)
+      await open(own, { ...server, EVENTSTORE_STREAM_PREFIX: 'one.' })
+    } finally {
+      await stub.close()
+    }
+  })
+
   it('is nothing that a log in PostgreSQL has', async () => {
     const database = await sellingShop()
     const set = { EVENTSTORE_STREAM_PREFIX: 'one.' }

@@ -68,7 +68,7 @@ async function refuseEvents(log: RestoreLog): Promise<void> {
   for await (const { stream } of log.readAll()) {
     throw new NotEmpty(
       `EVENTSTORE_URL names a log that holds events of a shop (${stream}): ` +
-        'restore into an empty one',
+        'restore into an empty one, or under an EVENTSTORE_STREAM_PREFIX not used there yet',
     )
   }
 }

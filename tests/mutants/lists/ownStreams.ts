@@ -60,4 +60,13 @@ export const ownStreamGuards: readonly TestedMutant[] = [
     test: 'tests/infra/shopIdentity.test.ts',
     named: 'is the one of before, and lets two shops have one server',
   },
+  {
+    name: 'new-shop-own-log',
+    promise: 'a new shop does not write into the log of another',
+    file: 'src/infra/logIdentity.ts',
+    find: 'return accepted !== true && !hasSeen',
+    replace: 'return accepted === true && !hasSeen',
+    test: 'tests/infra/shopIdentity.test.ts',
+    named: 'is missing where a new shop would write into the log of another',
+  },
 ]
