@@ -35,6 +35,12 @@ export async function adopting(
     return false
   }
   console.log(fault)
+  if (found.events === 0) {
+    throw new Refusal(
+      'nothing was changed: an empty log has no shop to adopt; bring the log of before back ' +
+        '(npm run restore), or begin a new shop with a database of its own',
+    )
+  }
   if (!isAgreed) {
     throw new Refusal(
       'nothing was changed: with --yes the read models are emptied and rebuilt from this log',

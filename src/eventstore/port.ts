@@ -135,6 +135,11 @@ export interface EventStore {
   endsAt(stream: string, revision: number): Promise<boolean>
   /** The events behind a position in global order, up to the head at the time of the call. */
   readAll(options?: ReadAllOptions): AsyncIterable<RecordedEvent>
+  /**
+   * Throws ForeignLog where the log is not the one of this shop; `readAll` reads it nevertheless,
+   * since an auditor has to see what is there. Missing where nobody compares logs.
+   */
+  assertOwn?(): Promise<void>
   /** The event at exactly this position; undefined where the log has none there. */
   eventAt(position: Position): Promise<RecordedEvent | undefined>
   /**

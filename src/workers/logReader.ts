@@ -35,6 +35,7 @@ export async function* readBatches(
   projections: readonly Projection[],
   { after, upTo }: { after: Position; upTo?: Position },
 ): AsyncGenerator<Batch> {
+  await eventStore.assertOwn?.()
   const end = upTo ?? (await eventStore.head())
   if (after >= end) return
   const filter = filterFor(projections)

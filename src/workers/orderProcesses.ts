@@ -5,6 +5,7 @@ import { advanceOrder } from '../commands/advanceOrder.ts'
 import { systemEnvelope } from '../commands/command.ts'
 import { endOrderOfErased } from '../commands/openOrders.ts'
 import type { Shop } from '../commands/shop.ts'
+import { isTransient } from '../kit/transient.ts'
 import { within } from '../kit/within.ts'
 import type { Tables } from '../projections/tables.ts'
 import type { Log } from './log.ts'
@@ -70,12 +71,14 @@ async function sweep(parts: OrderProcessParts, resting: Resting): Promise<void> 
   `.execute(db)
   // By the clock of the database: those of the workers may differ.
   for (const { order_id: orderId, paying, now } of rows) {
+    let hasFailed = false
     const hasMoved = await driveOn(shop, orderId, { log, now }).catch(error => {
       log.warn({ orderId, error: String(error) }, 'order not driven on yet')
+      hasFailed = !isTransient(error)
       return false
     })
     // A provider may answer at any time, and somebody waits for it.
-    if (hasMoved || paying) resting.delete(orderId)
+    if (hasMoved || (paying && !hasFailed)) resting.delete(orderId)
     else rest(resting, orderId)
   }
 }

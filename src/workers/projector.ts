@@ -42,6 +42,7 @@ const retryMs = 500
 const othersFirstMs = 3_000
 /** So long the database may take to say which leases can be had. */
 const enlistMs = 3_000
+const sameAgainMs = 60_000
 
 /**
  * Starts all projections that nobody else runs: they follow the log together, so that it is read
@@ -75,6 +76,7 @@ export interface Lane extends ProjectorParts {
 
 async function run(parts: Lane, signal: AbortSignal) {
   const { db, log, followers } = parts
+  const told = createTold()
   while (!signal.aborted) {
     try {
       await within(enlistMs, 'the checkpoints', ensureCheckpoints(db, followers))
@@ -83,9 +85,23 @@ async function run(parts: Lane, signal: AbortSignal) {
       else await follow(parts, { members, signal, enlist: others => enlist(parts, others) })
     } catch (error) {
       if (error instanceof LeaseLost) continue
-      log.error({ error: String(error) }, 'projections stopped, trying again')
+      const said = String(error)
+      if (told.isDue(said)) log.error({ error: said }, 'projections stopped, trying again')
       await pause(error instanceof Stalled ? othersFirstMs : retryMs, signal)
     }
+  }
+}
+
+/** The same again and again is said once a minute. */
+function createTold() {
+  let last = { text: '', at: Number.NEGATIVE_INFINITY }
+  return {
+    isDue(text: string): boolean {
+      const now = performance.now()
+      if (text === last.text && now - last.at < sameAgainMs) return false
+      last = { text, at: now }
+      return true
+    },
   }
 }
 

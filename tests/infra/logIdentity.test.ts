@@ -274,7 +274,17 @@ describe('another log', () => {
       expect(nothing.code).toBe(0)
       expect(nothing.stdout).toContain('nothing to adopt')
 
-      await runAsSuperuser(pool, ['delete from eventstore.events where position > 2'])
+      await runAsSuperuser(pool, [
+        'create table kept as select * from eventstore.events where position <= 2',
+        'delete from eventstore.events',
+      ])
+      const empty = await runProgram([script, 'adopt', '--yes'], env)
+      expect(empty).toMatchObject({ code: 1, stderr: expect.stringContaining('an empty log') })
+
+      await runAsSuperuser(pool, [
+        'insert into eventstore.events overriding system value select * from kept',
+        'drop table kept',
+      ])
       const asked = await runProgram([script, 'adopt'], env)
       expect(asked.code).toBe(1)
       expect(asked.stdout).toMatch(/2 events[\s\S]*first one: \w+ of [\s\S]*ends at position 2/)
