@@ -29,7 +29,10 @@ export const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER
 
 /** For how long the first event has been waiting; how many wait, where the event store can tell. */
 const LagBody = Type.Object(
-  { seconds: Type.Number({ minimum: 0 }), events: Type.Optional(count) },
+  {
+    seconds: Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    events: Type.Optional(count),
+  },
   strict,
 )
 
