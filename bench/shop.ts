@@ -97,7 +97,7 @@ async function ready(child: Child, url: string): Promise<void> {
 async function catchUp({ db, eventStore }: OpenShop): Promise<void> {
   const head = await eventStore.head()
   let reached = ''
-  let deadline = 0
+  let deadline = performance.now() + stuckMs
   for (;;) {
     const states = await projectionStates(db)
     if (states.length > 0 && states.every(({ position }) => position >= head)) return
