@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from '../infra/database.ts'
+import { firstOf } from '../kit/firstOf.ts'
 import { earliest, type Position, startOfLog } from '../kit/position.ts'
 import { type Metrics, noMetrics } from '../metrics.ts'
 import { groupCommit } from './groupCommit.ts'
@@ -79,10 +80,8 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
     async eventAt(position) {
       if (position === startOfLog) return undefined
       // Positions are numbers without gaps here.
-      for await (const event of readAll(pool, { after: advanced(position, -1) })) {
-        return event.position === position ? event : undefined
-      }
-      return undefined
+      const next = await firstOf(readAll(pool, { after: advanced(position, -1) }))
+      return next?.position === position ? next : undefined
     },
     subscribe: (options = {}) => {
       const ends = options.signal

@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { streamPrefixes } from '../domain/events.ts'
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
+import { firstOf } from '../kit/firstOf.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 
@@ -168,7 +169,7 @@ async function readKnown(pool: Pool): Promise<KnownRow> {
 /** A log begins with the same event for ever. */
 async function firstFault(log: Log, known: KnownRow): Promise<string | undefined> {
   if (known.first_event_id === null) return undefined
-  const first = await firstOf(log.readAll({ filter: { streamPrefixes } }))
+  const first = await firstEvent(log)
   if (first?.id.toLowerCase() === known.first_event_id) return undefined
   return first === undefined ? 'it is empty' : 'it begins with another event'
 }
@@ -176,7 +177,7 @@ async function firstFault(log: Log, known: KnownRow): Promise<string | undefined
 /** A database that knows no log, and a log with events that were appended without it. */
 async function isOfAnother(pool: Pool, log: Log): Promise<boolean> {
   if (!knowsNoLog(await readKnown(pool))) return false
-  const first = await firstOf(log.readAll({ filter: { streamPrefixes } }))
+  const first = await firstEvent(log)
   // Read again: a process that started at the same moment may have appended it.
   return first !== undefined && knowsNoLog(await readKnown(pool))
 }
@@ -188,7 +189,7 @@ function knowsNoLog({ accepted, first_event_id, position, reached }: KnownRow): 
 
 /** False while there is none. */
 async function writeFirst(pool: Pool, log: Log): Promise<boolean> {
-  const first = await firstOf(log.readAll({ filter: { streamPrefixes } }))
+  const first = await firstEvent(log)
   if (first !== undefined) await rows(pool, setFirst, [first.id])
   return first !== undefined
 }
@@ -239,9 +240,8 @@ async function writeNewest(pool: Pool, log: Log, adoptions: number): Promise<voi
   await rows(pool, rememberSeen, [position, id, stream, revision, adoptions])
 }
 
-async function firstOf(events: AsyncIterable<RecordedEvent>): Promise<RecordedEvent | undefined> {
-  for await (const event of events) return event
-  return undefined
+function firstEvent(log: Log): Promise<RecordedEvent | undefined> {
+  return firstOf(log.readAll({ filter: { streamPrefixes } }))
 }
 
 function told(fault: string | undefined, setting: string): string | undefined {

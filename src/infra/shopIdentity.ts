@@ -2,6 +2,7 @@
 // A start with other settings is refused before anything is written or served.
 import { ConfigError } from '../config.ts'
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
+import { firstOf } from '../kit/firstOf.ts'
 import { type Pool, type Queryable, rows, type Statement, transaction } from './database.ts'
 import type { Purpose, Secrets } from './secrets.ts'
 
@@ -188,11 +189,6 @@ function currencyOf({ data }: RecordedEvent): string | undefined {
   const { price } = data
   if (typeof price !== 'object' || price === null || !('currency' in price)) return undefined
   return String(price.currency)
-}
-
-async function firstOf(events: AsyncIterable<RecordedEvent>): Promise<RecordedEvent | undefined> {
-  for await (const event of events) return event
-  return undefined
 }
 
 async function proveSecret(on: Queryable, secrets: Secrets, tables: ReadonlySet<string>) {
