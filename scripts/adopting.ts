@@ -2,7 +2,7 @@
 import { checkChain } from '../src/commands/chainCheck.ts'
 import { loadConfig } from '../src/config.ts'
 import { streamPrefixes } from '../src/domain/events.ts'
-import type { RecordedEvent } from '../src/eventstore/port.ts'
+import type { ReadAllOptions, RecordedEvent } from '../src/eventstore/port.ts'
 import { adoptLog, type LogSummary, summarize } from '../src/infra/adoptLog.ts'
 import { createAnswerCache } from '../src/infra/answerCache.ts'
 import { createLogIdentity } from '../src/infra/logIdentity.ts'
@@ -10,10 +10,12 @@ import { forgetOwnWrites } from '../src/infra/ownWrites.ts'
 import { createRedis } from '../src/infra/redis.ts'
 import { type Position, startOfLog } from '../src/kit/position.ts'
 import type { OpenShop } from '../src/openShop.ts'
+import { type BrokenStreams, describeBroken, summaryOf } from '../src/projections/brokenStreams.ts'
 import { projections } from '../src/projections/index.ts'
 import { previousOf } from '../src/projections/projection.ts'
 import { shadowOf } from '../src/projections/shadow.ts'
 import type { Secret } from '../src/secret.ts'
+import { logFor } from '../src/workers/logReader.ts'
 import { Refusal } from './withShop.ts'
 
 /**
@@ -23,13 +25,14 @@ import { Refusal } from './withShop.ts'
 export async function adopting(
   open: OpenShop,
   env: NodeJS.ProcessEnv,
-  isAgreed: boolean,
+  { yes, acceptsBroken }: { yes: boolean; acceptsBroken: boolean },
 ): Promise<boolean> {
   const config = loadConfig(env)
   const setting = config.eventStoreUrl === undefined ? 'DATABASE_URL' : 'EVENTSTORE_URL'
   const fault = await createLogIdentity(open.pool, open.eventStore, setting).start()
-  const found = await summarize(open.eventStore, streamPrefixes)
+  const { found, broken } = await readLog(open)
   show(found)
+  if (broken.count > 0) console.log(`${describeBroken(broken)}.`)
   if (fault === undefined) {
     console.log('This is the log that the shop knows: there is nothing to adopt.')
     return false
@@ -41,7 +44,13 @@ export async function adopting(
         '(npm run restore), or begin a new shop with a database of its own',
     )
   }
-  if (!isAgreed) {
+  if (broken.count > 0 && !acceptsBroken) {
+    throw new Refusal(
+      'nothing was changed: bring the missing events back, or accept that they are missing ' +
+        '(--yes --accept-broken-streams)',
+    )
+  }
+  if (!yes) {
     throw new Refusal(
       'nothing was changed: with --yes the read models are emptied and rebuilt from this log',
     )
@@ -50,6 +59,24 @@ export async function adopting(
   await forgetCached(config.cacheRedisUrl ?? config.redisUrl, config.redisUrl)
   console.log('Adopted. Restart every process of this shop that is running.')
   return true
+}
+
+/** What the log holds, and what it lacks. */
+async function readLog(open: OpenShop): Promise<{
+  found: LogSummary
+  broken: BrokenStreams
+}> {
+  const { streams } = logFor(open)
+  const counted = {
+    async *readAll(options?: ReadAllOptions) {
+      for await (const event of open.eventStore.readAll(options)) {
+        streams.census.see(event)
+        yield event
+      }
+    },
+  }
+  const found = await summarize(counted, streamPrefixes)
+  return { found, broken: await summaryOf(streams.census.broken(), streams) }
 }
 
 function show({ events, first, last }: LogSummary): void {

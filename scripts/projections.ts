@@ -7,10 +7,11 @@ import { loadConfig } from '../src/config.ts'
 import { createDatabase, createPool } from '../src/infra/database.ts'
 import { shareOfWay, startOfLog } from '../src/kit/position.ts'
 import type { OpenShop } from '../src/openShop.ts'
+import { describeBroken } from '../src/projections/brokenStreams.ts'
 import { projections } from '../src/projections/index.ts'
 import { projectionStates } from '../src/projections/orderQueries.ts'
 import type { Projection } from '../src/projections/projection.ts'
-import { rebuild } from '../src/projections/rebuild.ts'
+import { type Rebuilt, rebuild } from '../src/projections/rebuild.ts'
 import { rebuildStates } from '../src/projections/rebuildStates.ts'
 import { amountOf, linesOf } from '../src/projections/rowDifferences.ts'
 import { rollBack } from '../src/projections/swap.ts'
@@ -22,16 +23,19 @@ import { main, Refusal, UsageError, withShop } from './withShop.ts'
 const names = projections.map(each => each.name)
 const reactionNames = reactions.map(each => each.name)
 const usage = `Usage: npm run projections -- status
-       npm run projections -- rebuild NAME... | all
+       npm run projections -- rebuild NAME... | all [--accept-broken-streams]
        npm run projections -- rollback NAME
-       npm run projections -- adopt [--yes]
+       npm run projections -- adopt [--yes [--accept-broken-streams]]
 
   status    shows how far each projection is, what is parked for it, and its last rebuild
   rebuild   reads the log from its first event into new tables beside the old ones, which serve
             until the new ones take their place, and says whether both were equal: of tables that
             were not, how many rows differ, and the first 20 keys. Several projections share
             one reading. The shop may be running or not; after a kill the same command, or a
-            running worker, goes on where it was.
+            running worker, goes on where it was. Where events of streams that a projection
+            reads are missing in the log, its old tables stay in service, the streams are
+            named, and the exit code is 1; --accept-broken-streams puts the new tables into
+            service without those events.
   rollback  puts the tables back that the last rebuild has replaced, and keeps those of now
   adopt     accepts an event log that is not the one that this shop knows, such as one that was
             restored without its database: shows what it holds, and with --yes empties the read
@@ -43,18 +47,24 @@ Reactions, which are shown and never rebuilt: ${reactionNames.join(', ')}
 Exit codes: 0 done, 1 not done or DIFFERENT from the old tables, 2 wrong usage.`
 
 await main(async () => {
-  const { positionals, help, yes } = readArguments()
+  const { positionals, help, yes, acceptsBroken } = readArguments()
   const [action, ...wanted] = positionals
   if (help) console.log(usage)
   else if (action === 'status' && wanted.length === 0) await withShop('projections', showStatus)
   else if (action === 'rebuild') {
     const chosen = choose(wanted)
-    await withShop('npm run projections', (open, env) => rebuildAll(open, env, chosen))
+    await withShop('npm run projections', (open, env) =>
+      rebuildAll(open, env, { chosen, acceptsBroken }),
+    )
   } else if (action === 'rollback' && wanted.length === 1) {
     const [chosen] = choose(wanted)
     await withShop('npm run projections', open => rollBackOne(open, chosen))
   } else if (action === 'adopt' && wanted.length === 0) {
-    await withShop('npm run projections', (open, env) => adopt(open, env, yes), 'adopt')
+    await withShop(
+      'npm run projections',
+      (open, env) => adopt(open, env, { yes, acceptsBroken }),
+      'adopt',
+    )
   } else throw new UsageError(action ? `${positionals.join(' ')} is not understood` : 'what?')
 })
 
@@ -62,9 +72,14 @@ function readArguments() {
   try {
     const { positionals, values } = parseArgs({
       allowPositionals: true,
-      options: { help: { type: 'boolean', short: 'h' }, yes: { type: 'boolean' } },
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        yes: { type: 'boolean' },
+        'accept-broken-streams': { type: 'boolean' },
+      },
     })
-    return { positionals, help: values.help === true, yes: values.yes === true }
+    const acceptsBroken = values['accept-broken-streams'] === true
+    return { positionals, help: values.help === true, yes: values.yes === true, acceptsBroken }
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : 'arguments not understood')
   }
@@ -87,8 +102,13 @@ function choose(wanted: readonly string[]): Projection[] {
   return projections.filter(each => wanted.includes('all') || wanted.includes(each.name))
 }
 
-async function adopt(open: OpenShop, env: NodeJS.ProcessEnv, isAgreed: boolean): Promise<void> {
-  if (await adopting(open, env, isAgreed)) await rebuildAll(open, env, projections)
+async function adopt(
+  open: OpenShop,
+  env: NodeJS.ProcessEnv,
+  agreed: { yes: boolean; acceptsBroken: boolean },
+): Promise<void> {
+  if (!(await adopting(open, env, agreed))) return
+  await rebuildAll(open, env, { chosen: projections, acceptsBroken: agreed.acceptsBroken })
 }
 
 async function showStatus({ db, eventStore }: OpenShop): Promise<void> {
@@ -122,7 +142,7 @@ function shownLag({ seconds, events }: Lag = { seconds: 0 }): string {
 async function rebuildAll(
   open: OpenShop,
   env: NodeJS.ProcessEnv,
-  chosen: readonly Projection[],
+  { chosen, acceptsBroken }: { chosen: readonly Projection[]; acceptsBroken: boolean },
 ): Promise<void> {
   const head = await open.eventStore.head()
   const bars = new MultiBar({
@@ -137,21 +157,13 @@ async function rebuildAll(
   try {
     const rebuilt = await rebuild(createDatabase(pool), chosen, {
       ...logFor(open),
+      acceptsBroken,
       onProgress: (name, position) =>
         byName.get(name)?.update(100 * shareOfWay(startOfLog, position, head)),
     })
     for (const bar of byName.values()) bar.update(100)
     bars.stop()
-    for (const { name, position, matches } of rebuilt) {
-      console.log(`${name.padEnd(16)} at ${position}, ${comparison(matches)}`)
-    }
-    for (const { name, differences } of rebuilt) {
-      for (const each of differences) {
-        console.error(`${name}: table ${each.table}, old against new: ${amountOf(each)}`)
-        for (const line of linesOf(each)) console.error(`${name}: ${line}`)
-      }
-    }
-    if (rebuilt.some(({ matches }) => matches === false)) process.exitCode = 1
+    showRebuilt(rebuilt)
   } catch (error) {
     bars.stop()
     if (!(error instanceof Error)) throw error
@@ -159,6 +171,33 @@ async function rebuildAll(
   } finally {
     await pool.end()
   }
+}
+
+function showRebuilt(rebuilt: readonly Rebuilt[]): void {
+  for (const { name, serves, position, matches } of rebuilt) {
+    const outcome = serves
+      ? comparison(matches)
+      : 'NOT REBUILT: the old tables stay, since the log lacks events that it reads'
+    console.log(`${name.padEnd(16)} at ${position}, ${outcome}`)
+  }
+  for (const { name, differences } of rebuilt) {
+    for (const each of differences) {
+      console.error(`${name}: table ${each.table}, old against new: ${amountOf(each)}`)
+      for (const line of linesOf(each)) console.error(`${name}: ${line}`)
+    }
+  }
+  for (const { name, broken } of rebuilt) {
+    if (broken.count > 0) console.error(`${name}: ${describeBroken(broken)}`)
+  }
+  const stopped = rebuilt.filter(({ serves }) => !serves)
+  if (stopped.length > 0) {
+    console.error(
+      'Bring the events back and rebuild again, or accept that they are missing: ' +
+        `npm run projections -- rebuild ${stopped.map(({ name }) => name).join(' ')} ` +
+        '--accept-broken-streams',
+    )
+  }
+  if (stopped.length > 0 || rebuilt.some(({ matches }) => matches === false)) process.exitCode = 1
 }
 
 function comparison(matches: boolean | undefined): string {

@@ -95,11 +95,15 @@ async function run({ directory, isCheck }: Wanted, bars: Bars): Promise<void> {
       )
     }
     if (isLocal) await keepSecret(services)
-    const { erased, signed } = await restoreShop(directory, manifest, { config, show: bars.show })
+    const { erased, signed, broken } = await restoreShop(directory, manifest, {
+      config,
+      show: bars.show,
+    })
     bars.end()
     console.log(`restored: ${describe(manifest)}`)
     if (erased > 0) console.log(`${erased} people who had been erased since are erased again`)
     console.log(signed)
+    if (broken !== undefined) console.error(`In the backup, ${broken}.`)
     console.log('Next: npm run audit, then start the shop with the same SECRET_KEY.')
   } finally {
     await services.stop()

@@ -12,6 +12,8 @@ import { allDone } from '../src/kit/allDone.ts'
 import { type Position, shareOfWay, startOfLog } from '../src/kit/position.ts'
 import { ownOptions } from '../src/openEventStore.ts'
 import { type OpenShop, openShop } from '../src/openShop.ts'
+import { describeBroken } from '../src/projections/brokenStreams.ts'
+import { eventIndex } from '../src/projections/eventIndex.ts'
 import { projections } from '../src/projections/index.ts'
 import { rebuild } from '../src/projections/rebuild.ts'
 import { unobserved } from '../src/tracing.ts'
@@ -41,6 +43,8 @@ export interface Restored {
   erased: number
   /** How far the log is signed, in a sentence. */
   signed: string
+  /** Streams of which the backup lacks events, in a sentence. */
+  broken: string | undefined
 }
 
 /** Restores a backup. Throws NotEmpty before anything is written, DamagedBackup, Refusal. */
@@ -94,11 +98,15 @@ async function finish(
   try {
     const building = rebuild(createDatabase(pool), projections, {
       ...logFor(open),
+      // What a backup lacks nobody can bring back: the restored shop is to serve the rest.
+      acceptsBroken: true,
       onProgress: (name, position) => show(name, 100 * shareOfWay(startOfLog, position, head), 100),
     })
     // Of the two one waits for the database while the other one calculates.
-    const [signed] = await allDone([verify(open, manifest, show), building])
-    return { erased, signed }
+    const [signed, rebuilt] = await allDone([verify(open, manifest, show), building])
+    const index = rebuilt.find(({ name }) => name === eventIndex.name)
+    const broken = index && index.broken.count > 0 ? describeBroken(index.broken) : undefined
+    return { erased, signed, broken }
   } finally {
     await pool.end()
   }

@@ -21,6 +21,8 @@ export interface Member {
   shadow: string
   /** Which beginning of its rebuild this is; one that comes after it makes this one worthless. */
   epoch: bigint
+  /** Its tables are to serve even if events of streams that it reads are missing. */
+  acceptsBroken: boolean
   position: Position
   parking: Parking
 }

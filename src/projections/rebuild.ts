@@ -5,7 +5,8 @@ import { allDone } from '../kit/allDone.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
 import { createSlots, type Slots } from '../kit/slots.ts'
 import { isTransient } from '../kit/transient.ts'
-import { ensureCheckpoints, isLeaseLost, positionOf } from './checkpoints.ts'
+import { type BrokenStreams, findBroken, type LogStreams } from './brokenStreams.ts'
+import { ensureCheckpoints, isLeaseLost, outdated, positionOf } from './checkpoints.ts'
 import {
   compare,
   findDifferences,
@@ -30,6 +31,7 @@ import {
   shadowOf,
   sizeOf,
 } from './shadow.ts'
+import { checkMember, isRefused, stop, stopBroken } from './stopping.ts'
 import { swap } from './swap.ts'
 import type { Tables } from './tables.ts'
 
@@ -42,7 +44,11 @@ export interface Rebuilding {
     projections: readonly Projection[],
     range: { after: Position; upTo: Position },
   ): AsyncIterable<Batch>
+  /** The streams of that log. */
+  streams: LogStreams
   onProgress(name: string, position: Position): void
+  /** Has new tables serve although events of streams that they read are missing. */
+  acceptsBroken?: boolean
   /** Which of them are still to be rebuilt, asked once nobody else can be at it; default: all. */
   stillDue?(projections: readonly Projection[]): Promise<readonly Projection[]>
   /** Ends it between two batches; it can be gone on with. */
@@ -59,11 +65,15 @@ export class BeingRebuilt extends Error {
 
 export interface Rebuilt {
   name: string
+  /** False where the old tables go on serving because streams are broken. */
+  serves: boolean
   position: Position
   /** Whether the new tables were equal to the old ones; undefined for another version of them. */
   matches: boolean | undefined
   /** Where they were not: which rows of which tables. */
   differences: readonly TableDifferences[]
+  /** Streams that it reads and of which events are missing. */
+  broken: BrokenStreams
 }
 
 /** One at a time beside the indexes of others: it takes two sessions of a pool that is shared. */
@@ -75,7 +85,9 @@ const concludersMax = 1
  * the new ones, never half of them. Several projections share one reading of the log. A rebuild
  * that was interrupted goes on where it was. The runner of a projection loses its lease and goes on
  * from where the new tables are. Throws BeingRebuilt, or what the database throws: then the old
- * tables stay.
+ * tables stay. They also stay where events of streams that a projection reads are missing, unless
+ * that is accepted or its serving tables are of another version: an old gap must not keep a shop
+ * from its next release.
  */
 export async function rebuild(
   db: Db,
@@ -124,8 +136,12 @@ async function rebuildAlone(
   const target = await on.head()
   // Where no worker has ever run: it must not begin at the first event when these tables are full.
   await ensureCheckpoints(db, projections)
+  const upgraded = await outdated(db, projections)
   const members = await Promise.all(
-    projections.map(async each => enlist(db, each, await begin(db, each, target))),
+    projections.map(async each => {
+      const acceptsBroken = on.acceptsBroken === true || upgraded.includes(each.name)
+      return enlist(db, each, await begin(db, each, { target, acceptsBroken }))
+    }),
   )
   const live = await lookAtLive(db, members, { target, on })
   try {
@@ -154,9 +170,11 @@ async function fillAndReplace(
   }))
   await fill(db, wanted, on)
   const turns = { tables: createSlots(writersMax), ends: createSlots(concludersMax) }
+  const found = await findBroken(db, target, on)
+  const { going, stopped } = await stopBroken(db, members, { found, on })
   // What takes longest begins first, so that it is not what all wait for at the end.
-  const sized = await largestFirst(db, members)
-  return allDone(
+  const sized = await largestFirst(db, going)
+  const replaced = await allDone(
     sized.map(async member => {
       await turns.tables.take(() => completeKeys(db, member))
       const [matches] = await allDone([
@@ -165,9 +183,10 @@ async function fillAndReplace(
         // Who cleans up the old tables gives way now, and not when these are ready.
         turns.tables.take(() => patiently(db, trx => keepCleanersOut(trx, member.projection))),
       ])
-      return turns.ends.take(() => conclude(db, member, { on, target, matches }))
+      return turns.ends.take(() => conclude(db, member, { on, target, matches, found }))
     }),
   )
+  return [...replaced, ...stopped]
 }
 
 async function largestFirst(db: Db, members: readonly Member[]): Promise<Member[]> {
@@ -184,7 +203,7 @@ async function enlist(db: Db, projection: Projection, before: Resumed): Promise<
   const shadow = shadowOf(name)
   const parkedAs = `${name}~rebuild`
   const isLeft = before.position > startOfLog && (await hasTables(db, projection, shadow))
-  const { epoch } = before
+  const { epoch, acceptsBroken } = before
   if (!isLeft) {
     await db.transaction().execute(async trx => {
       await holdTurn(trx, { name, epoch })
@@ -195,7 +214,8 @@ async function enlist(db: Db, projection: Projection, before: Resumed): Promise<
   }
   const streams = isLeft ? await parkedStreams(db, parkedAs) : new Set<string>()
   const parking = { name: parkedAs, streams, onParked: () => undefined }
-  return { projection, shadow, epoch, position: isLeft ? before.position : startOfLog, parking }
+  const position = isLeft ? before.position : startOfLog
+  return { projection, shadow, epoch, acceptsBroken, position, parking }
 }
 
 /** Rows that are there twice are nothing to go on with: the next rebuild begins anew. */
@@ -224,10 +244,16 @@ async function prepare(db: Db, { projection, shadow }: Member, turns: Slots): Pr
   await turns.take(() => patiently(db, trx => analyze(trx, projection, shadow)))
 }
 
+interface Conclusion extends Omit<Course, 'live'> {
+  matches: boolean | undefined
+  /** Streams that were broken when its tables were filled. */
+  found: ReadonlyMap<string, string>
+}
+
 async function conclude(
   db: Db,
   member: Member,
-  { on, target, matches }: { on: Rebuilding; target: Position; matches: boolean | undefined },
+  { on, target, matches, found }: Conclusion,
 ): Promise<Rebuilt> {
   const { projection } = member
   const differences = matches === false ? await findDifferences(db, member, on) : []
@@ -239,7 +265,12 @@ async function conclude(
     // The next round takes about as long as this one at most: what was written meanwhile.
     if ((await fill(db, [{ member, upTo }], on)) <= nearEnough) break
   }
+  // By now more of the log has been read.
+  const checked = await checkMember(member, { found, on })
+  if (isRefused(checked)) return stop(db, checked)
+  const { broken } = checked
   const position = await swap(db, member, on)
-  await finish(db, turnOf(member), { matches: isEqual, differences })
-  return { name: projection.name, position, matches: isEqual, differences }
+  const outcome = { matches: isEqual, differences, broken }
+  await finish(db, turnOf(member), outcome)
+  return { name: projection.name, serves: true, position, ...outcome }
 }

@@ -3,6 +3,7 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { holdableText } from '../kit/holdable.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
+import type { BrokenStreams } from './brokenStreams.ts'
 import type { TableDifferences } from './rowDifferences.ts'
 import type { Tables } from './tables.ts'
 
@@ -17,6 +18,8 @@ export interface RebuildState {
   matches: boolean | null
   /** Where it is false: which rows of which tables. */
   differences: readonly TableDifferences[] | null
+  /** Streams of which events are missing, where it has met any. */
+  brokenStreams: BrokenStreams | null
   error: string | null
   startedAt: Date
   updatedAt: Date
@@ -27,6 +30,8 @@ export interface Resumed {
   position: Position
   /** Whoever begins after this one has a higher one, and this one may write nothing any more. */
   epoch: bigint
+  /** Its tables are to serve even if events of streams that it reads are missing. */
+  acceptsBroken: boolean
 }
 
 interface Named {
@@ -34,14 +39,30 @@ interface Named {
   version: number
 }
 
-/** Marks a projection as being rebuilt, up to `target` for now. */
-export async function begin(db: Db, { name, version }: Named, target: Position): Promise<Resumed> {
+/** How a rebuild begins: where the log ends, and whether broken streams are accepted. */
+export interface Beginning {
+  target: Position
+  acceptsBroken: boolean
+}
+
+/**
+ * Marks a projection as being rebuilt, up to `target` for now. What whoever asked for it has
+ * accepted stays accepted until it is done.
+ */
+export async function begin(
+  db: Db,
+  { name, version }: Named,
+  { target, acceptsBroken }: Beginning,
+): Promise<Resumed> {
   const { rows } = await sql<Resumed>`
-    insert into shop.rebuilds as r (name, version, state, target)
-    values (${name}, ${version}, 'running', ${target})
+    insert into shop.rebuilds as r (name, version, state, target, accepts_broken)
+    values (${name}, ${version}, 'running', ${target}, ${acceptsBroken})
     on conflict (name) do update
     set state = 'running',
       epoch = r.epoch + 1,
+      accepts_broken = excluded.accepts_broken
+        or (r.accepts_broken and r.state in ('requested', 'running')),
+      broken_streams = null,
       version = excluded.version,
       target = excluded.target,
       matches = null,
@@ -53,19 +74,24 @@ export async function begin(db: Db, { name, version }: Named, target: Position):
       end,
       started_at = case when r.state = 'running' then r.started_at else now() end,
       updated_at = now()
-    returning position, epoch
+    returning position, epoch, accepts_broken as "acceptsBroken"
   `.execute(db)
-  return rows[0] ?? { position: startOfLog, epoch: 0n }
+  return rows[0] ?? { position: startOfLog, epoch: 0n, acceptsBroken }
 }
 
-/** Asks whoever runs the workers for a rebuild; one that is under way is left alone. */
-export async function request(db: Db, { name, version }: Named): Promise<void> {
+/** Asks the workers for a rebuild; one that is running is left alone. */
+export async function request(
+  db: Db,
+  { name, version }: Named,
+  { acceptsBroken = false }: Partial<Pick<Beginning, 'acceptsBroken'>> = {},
+): Promise<void> {
   await sql`
-    insert into shop.rebuilds (name, version, state)
-    values (${name}, ${version}, 'requested')
+    insert into shop.rebuilds (name, version, state, accepts_broken)
+    values (${name}, ${version}, 'requested', ${acceptsBroken})
     on conflict (name) do update
     set state = 'requested', version = ${version}, position = 0, target = 0, matches = null,
-      differences = null, error = null, started_at = now(), updated_at = now()
+      differences = null, broken_streams = null, accepts_broken = ${acceptsBroken},
+      error = null, started_at = now(), updated_at = now()
     where rebuilds.state <> 'running'
   `.execute(db)
 }
@@ -115,19 +141,41 @@ export async function holdTurn(db: Db, { name, epoch }: Turn): Promise<void> {
   `.execute(db)
 }
 
+/** What a rebuild has found. */
+export interface Outcome {
+  matches: boolean | undefined
+  differences: readonly TableDifferences[]
+  broken: BrokenStreams
+}
+
 /** The new tables serve. */
-export async function finish(
-  db: Db,
-  turn: Turn,
-  outcome: { matches: boolean | undefined; differences: readonly TableDifferences[] },
-): Promise<void> {
-  const { matches = null, differences } = outcome
+export async function finish(db: Db, turn: Turn, outcome: Outcome): Promise<void> {
+  const { matches = null, differences, broken } = outcome
   const told = matches === false ? holdableText(JSON.stringify(differences)) : null
   await sql`
     update shop.rebuilds
-    set state = 'done', matches = ${matches}, differences = ${told}::json, updated_at = now()
+    set state = 'done', matches = ${matches}, differences = ${told}::json,
+      broken_streams = ${jsonOf(broken)}::json, updated_at = now()
     where name = ${turn.name} and epoch = ${turn.epoch}
   `.execute(db)
+}
+
+/** The old tables go on serving because of streams of which events are missing. */
+export async function refuse(
+  db: Db,
+  turn: Turn,
+  { error, broken }: { error: string; broken: BrokenStreams },
+): Promise<void> {
+  await sql`
+    update shop.rebuilds
+    set state = 'failed', error = ${holdableText(error.slice(0, 2_000))}, position = 0,
+      broken_streams = ${jsonOf(broken)}::json, updated_at = now()
+    where name = ${turn.name} and epoch = ${turn.epoch}
+  `.execute(db)
+}
+
+function jsonOf(broken: BrokenStreams): string | null {
+  return broken.count === 0 ? null : holdableText(JSON.stringify(broken))
 }
 
 /** The old tables go on serving. */
@@ -143,6 +191,7 @@ export async function fail(db: Db, names: readonly string[], error: string): Pro
 export async function rebuildStates(db: Db, name?: string): Promise<RebuildState[]> {
   const { rows } = await sql<RebuildState>`
     select name, version, state, position, target, matches, differences, error,
+      broken_streams as "brokenStreams",
       started_at as "startedAt", updated_at as "updatedAt"
     from shop.rebuilds
     where ${name ?? null}::text is null or name = ${name ?? null}

@@ -2,12 +2,14 @@
 
 import { decodeAll } from '../commands/decoding.ts'
 import type { Codec } from '../commands/ports.ts'
-import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
+import { BrokenStream, type EventStore, passes, type RecordedEvent } from '../eventstore/port.ts'
 import type { Position } from '../kit/position.ts'
+import type { LogStreams } from '../projections/brokenStreams.ts'
 import type { Batch } from '../projections/engine.ts'
 import { filterFor } from '../projections/items.ts'
 import type { Projection } from '../projections/projection.ts'
 import type { Rebuilding } from '../projections/rebuild.ts'
+import { createStreamCensus, type StreamCensus } from '../projections/streamCensus.ts'
 import { readAhead } from './readAhead.ts'
 
 export interface LogParts {
@@ -22,31 +24,70 @@ export interface LogParts {
 const batchSize = 3_000
 
 /** The log for those who rebuild projections. */
-export function logFor({ eventStore, codec }: LogParts): Pick<Rebuilding, 'head' | 'read'> {
+export function logFor(parts: LogParts): Pick<Rebuilding, 'head' | 'read' | 'streams'> {
+  const census = createStreamCensus()
   return {
-    head: () => eventStore.head(),
-    read: (projections, range) => readAhead(readBatches({ eventStore, codec }, projections, range)),
+    head: () => parts.eventStore.head(),
+    read: (projections, range) => readAhead(readBatches(parts, projections, { ...range, census })),
+    streams: logStreams(parts.eventStore, census),
   }
+}
+
+function logStreams(eventStore: EventStore, census: StreamCensus): LogStreams {
+  return {
+    census,
+    async complete(upTo, signal) {
+      const after = census.position()
+      if (after >= upTo) return
+      for await (const event of eventStore.readAll({ after })) {
+        signal?.throwIfAborted()
+        if (event.position > upTo) break
+        census.see(event)
+      }
+      census.reached(upTo)
+    },
+    async faultOf(stream) {
+      try {
+        await eventStore.readPage(stream, 0)
+        return undefined
+      } catch (error) {
+        if (error instanceof BrokenStream) return error.fault
+        throw error
+      }
+    },
+    endsOf: streams => eventStore.endsOf(streams),
+  }
+}
+
+interface Range {
+  after: Position
+  upTo?: Position
+  /** Counts every event that is read, which takes all of them and not only what is wanted. */
+  census?: StreamCensus
 }
 
 /** What projections read of the log behind a position, in batches, up to another or to its head. */
 export async function* readBatches(
   { eventStore, codec }: LogParts,
   projections: readonly Projection[],
-  { after, upTo }: { after: Position; upTo?: Position },
+  { after, upTo, census }: Range,
 ): AsyncGenerator<Batch> {
   await eventStore.assertOwn?.()
   const end = upTo ?? (await eventStore.head())
   if (after >= end) return
   const filter = filterFor(projections)
+  const counting = census !== undefined && after <= census.position() ? census : undefined
   let events: RecordedEvent[] = []
-  for await (const event of eventStore.readAll({ after, filter })) {
+  for await (const event of eventStore.readAll(counting ? { after } : { after, filter })) {
     if (event.position > end) break
+    counting?.see(event)
+    if (counting !== undefined && !passes(filter, event)) continue
     events.push(event)
     if (events.length >= batchSize) {
       yield { items: await decodeAll(codec, events), position: event.position }
       events = []
     }
   }
+  counting?.reached(end)
   yield { items: await decodeAll(codec, events), position: end }
 }

@@ -91,8 +91,13 @@ async function rebuildTogether(
     signal,
     stillDue: all => stillDue(db, all),
   })
-  for (const { name, position, matches, differences } of rebuilt) {
+  for (const { name, position, matches, differences, broken, serves } of rebuilt) {
     const told = { projection: name, position: String(position), matches }
+    if (broken.count > 0) {
+      const says = serves ? 'rebuilt without events that are missing' : 'not rebuilt'
+      log.error({ event: 'rebuild-broken-streams', ...told, broken }, `${says}: broken streams`)
+    }
+    if (!serves) continue
     if (matches === false) log.warn({ ...told, differences }, 'rebuilt: the old rows were others')
     else log.info(told, 'rebuilt')
   }

@@ -109,6 +109,55 @@ describe('a log in EventStoreDB that somebody changes', () => {
     const finding = { key: `stock-${product}`, detail: expect.stringContaining('tombstone') }
     expect(body).toMatchObject({ ok: false, findings: [finding] })
   })
+
+  it('keeps read models whose stream a scavenge has cut, until that is accepted', async () => {
+    const { client } = shop.admin
+    const { id: product } = await newProduct(shop, { stock: 50 })
+    const placed = await newOrder(await shop.person(), product)
+    const stream = `stock-${product}`
+    await client.get(`/products/${product}`, { after: placed.body.position })
+    const operator = EventStoreDBClient.connectionString(stub.url)
+    onTestFinished(() => operator.dispose())
+    await operator.setStreamMetadata(stream, { truncateBefore: 1 })
+    stub.log.scavenge()
+    const movements = async () => {
+      const { body } = await client.get(`/products/${product}/stock`)
+      return Array.isArray(body.movements) ? body.movements.length : undefined
+    }
+    expect(await movements()).toBe(2)
+    const path = '/admin/projections/stock/rebuild'
+    const ended = (state: string) =>
+      waitFor(`the rebuild to be ${state}`, async () => {
+        const { body } = await client.get(path)
+        return body.state === state && body.brokenStreams !== null ? body : undefined
+      })
+    await client.post(path)
+    // Beside the one that was deleted above, of which the log has nothing any more.
+    const broken = {
+      count: 2,
+      first: [
+        { stream, fault: expect.stringContaining('event 0') },
+        { stream: expect.stringMatching(/^stock-/), fault: expect.stringContaining('tombstone') },
+      ],
+    }
+    expect(await ended('failed')).toMatchObject({
+      brokenStreams: broken,
+      error: expect.stringContaining(stream),
+    })
+    const all = await command(shop, 'projections', 'rebuild', 'all')
+    expect(all.code).toBe(1)
+    expect(all.output).toMatch(/stock .* NOT REBUILT/)
+    expect(all.output).toMatch(/customers .*equal/)
+    expect(all.output).toContain(`stock: 2 streams are not whole: ${stream} (`)
+    expect(all.output).toMatch(/rebuild .*stock.* --accept-broken-streams/)
+    expect(await movements()).toBe(2)
+    expectProblem(await client.post(path, { acceptBrokenStreams: 'yes' }), 400, 'request/invalid')
+    await client.post(path, { acceptBrokenStreams: true })
+    expect(await ended('done')).toMatchObject({ brokenStreams: broken, matches: false })
+    expect(await movements()).toBe(1)
+    const told = await command(shop, 'projections', 'rebuild', 'stock', '--accept-broken-streams')
+    expect(told.output).toMatch(/stock .*at \d+, equal/)
+  }, 120_000)
 })
 
 /** A server with an application beside the shop. */

@@ -1,12 +1,12 @@
 // Rebuilding a projection leaves its tables as they were, while the shop goes on.
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Unavailable } from '../../src/eventstore/port.ts'
 import type { Position } from '../../src/kit/position.ts'
 import { projections } from '../../src/projections/index.ts'
 import { type Projection, planned } from '../../src/projections/projection.ts'
 import { BeingRebuilt, type Rebuilt, rebuild } from '../../src/projections/rebuild.ts'
-import { rebuildStates } from '../../src/projections/rebuildStates.ts'
+import { rebuildStates, request } from '../../src/projections/rebuildStates.ts'
 import { rollBack } from '../../src/projections/swap.ts'
 import { snapshot } from '../../src/workers/audit/projectionCheck.ts'
 import { logFor } from '../../src/workers/logReader.ts'
@@ -14,6 +14,7 @@ import { atRest, findings } from '../support/auditing.ts'
 import { newOrder } from '../support/goods.ts'
 import { moved, positionAt } from '../support/positions.ts'
 import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
+import { runAsSuperuser } from '../support/tampering.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 let traffic: Traffic
@@ -214,6 +215,7 @@ describe('a rebuild', () => {
     const inSteps = (isCut: boolean) =>
       rebuild(back.db, [orders], {
         head: log.head,
+        streams: log.streams,
         async *read(chosen, { after, upTo }) {
           seen.push(after)
           for (let from = after, step = 1; from < upTo; from = moved(from, 20), step += 1) {
@@ -302,6 +304,126 @@ describe('a rebuild', () => {
     const refused = both.filter(each => each.status === 'rejected')
     expect(refused[0]).toMatchObject({ reason: { name: 'BeingRebuilt' } })
     await atRest(back)
+  })
+})
+
+describe('a rebuild of a log that lacks events', () => {
+  const stock = numbered('stock')
+  const customers = numbered('customers')
+  const eventIndex = numbered('eventIndex')
+  let stream = ''
+  const copies = 'shop.lost_events'
+  const events = 'eventstore.events'
+  beforeAll(async () => {
+    await atRest(traffic.shop.back)
+    stream = `stock-${traffic.productId}`
+  })
+
+  /** Takes events out of the log as a superuser can; they are put back afterwards. */
+  async function lose(which: string): Promise<void> {
+    const { pool } = traffic.shop.back
+    await runAsSuperuser(pool, [
+      `create table ${copies} as select * from ${events} where ${which}`,
+      `delete from ${events} where ${which}`,
+    ])
+    onTestFinished(() =>
+      runAsSuperuser(pool, [
+        `insert into ${events} overriding system value select * from ${copies}`,
+        `drop table ${copies}`,
+      ]),
+    )
+  }
+  const rowsOf = async (projection: Projection) =>
+    (await snapshot(traffic.shop.back.db, projection, 'readmodel')).tables
+  const names = (fault: string) => ({ count: 1, first: [{ stream, fault }] })
+
+  it.for([
+    ['its first event', 'revision = 0', 'event 0 is missing'],
+    ['events within', 'revision in (1, 2)', 'events 1 to 2 are missing'],
+    [
+      'its last event',
+      'revision = (select max(revision) from eventstore.events where stream = %s)',
+      /^event \d+ is missing$/,
+    ],
+    ['all of them', 'true', /^events 0 to \d+ are missing$/],
+  ] as const)('stops before the old tables go: %s', async ([, which, fault]) => {
+    await lose(`stream = '${stream}' and ${which.replace('%s', `'${stream}'`)}`)
+    const before = await rowsOf(stock)
+    const broken = { count: 1, first: [{ stream, fault: expect.stringMatching(fault) }] }
+    expect(await rebuildNow(stock)).toMatchObject([{ serves: false, broken }])
+    expect(await rowsOf(stock)).toEqual(before)
+    const [state] = await rebuildStates(traffic.shop.back.db, 'stock')
+    expect(state).toMatchObject({
+      state: 'failed',
+      brokenStreams: broken,
+      error: expect.stringContaining(`${stream} (`),
+    })
+    // The others, which do not read it, are no worse for it.
+    expect(await rebuildNow(customers)).toMatchObject([{ serves: true, matches: true }])
+    expect(await rebuildNow(eventIndex)).toMatchObject([{ serves: false }])
+  })
+
+  it('replaces the tables of those that do not read the stream, of several at once', async () => {
+    await lose(`stream = '${stream}' and revision = 3`)
+    const { back } = traffic.shop
+    const rebuilt = await rebuild(back.db, [stock, customers], {
+      ...logFor(back),
+      onProgress: () => undefined,
+    })
+    const served = new Map(rebuilt.map(({ name, serves }) => [name, serves]))
+    expect(served).toEqual(
+      new Map([
+        ['stock', false],
+        ['customers', true],
+      ]),
+    )
+  })
+
+  it('knows of what was read before it was cut', async () => {
+    const { back } = traffic.shop
+    await lose(`stream = '${stream}' and revision = 1`)
+    const log = logFor(back)
+    const cut = rebuild(back.db, [stock], {
+      ...log,
+      async *read(chosen, { after }) {
+        yield* log.read(chosen, { after, upTo: positionAt(60) })
+        throw new Error('gone')
+      },
+      onProgress: () => undefined,
+    })
+    await expect(cut).rejects.toThrow('gone')
+    expect(await rebuildNow(stock)).toMatchObject([
+      { serves: false, broken: names('event 1 is missing') },
+    ])
+  })
+
+  it('goes into service where that is accepted, and says what it lacks', async () => {
+    const { back } = traffic.shop
+    await lose(`stream = '${stream}' and revision = 1`)
+    const broken = names('event 1 is missing')
+    await request(back.db, stock, { acceptsBroken: true })
+    await waitFor('the worker', async () => {
+      const [state] = await rebuildStates(back.db, 'stock')
+      return state?.state === 'done' && state.brokenStreams?.count === 1
+    })
+    // It was accepted once.
+    expect(await rebuildNow(stock)).toMatchObject([{ serves: false, broken }])
+  })
+
+  it('of a new version goes into service: an old gap keeps nobody from upgrading', async () => {
+    const { back } = traffic.shop
+    await lose(`stream = '${stream}' and revision = 1`)
+    await back.pool.query(`delete from shop.previous_tables where name = 'stock'`)
+    await back.pool.query(`update shop.checkpoints set version = 1000 where name = 'stock'`)
+    await waitFor('the worker', async () => {
+      const [state] = await rebuildStates(back.db, 'stock')
+      return state?.state === 'done' && state.brokenStreams?.first[0]?.stream === stream
+    })
+  })
+
+  it('begins anew once the events are back', async () => {
+    expect(await rebuildNow(stock)).toMatchObject([{ serves: true, broken: { count: 0 } }])
+    expect(await rebuildNow(eventIndex)).toMatchObject([{ serves: true, matches: true }])
   })
 })
 

@@ -52,6 +52,7 @@ function haltingRebuild() {
   })
   const ending = rebuild(back.db, [ordersProjection], {
     head: log.head,
+    streams: log.streams,
     async *read(chosen, { after, upTo }) {
       for (let from = after; from < upTo; from = moved(from, 20)) {
         const to = moved(from, 20) < upTo ? moved(from, 20) : upTo

@@ -114,6 +114,11 @@ export interface Rebuild {
   progress: number
   matches: boolean | null
   differences: readonly { table: string; first: readonly DifferingRow[] }[] | null
+  /** Streams that it reads and of which events are missing. */
+  brokenStreams: {
+    count: number
+    first: readonly { stream: string; fault: string }[]
+  } | null
   error: string | null
   startedAt: string
   updatedAt: string

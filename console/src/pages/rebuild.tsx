@@ -1,5 +1,13 @@
 // Building a read model anew beside the one that serves: the button, and how far it is.
-import { Box, Button, LinearProgress, Typography } from '@mui/material'
+import {
+  Alert,
+  Box,
+  Button,
+  Checkbox,
+  FormControlLabel,
+  LinearProgress,
+  Typography,
+} from '@mui/material'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { useCanAccess } from 'react-admin'
@@ -42,7 +50,6 @@ function isRebuild(value: unknown): value is Rebuild {
 export function RebuildCell({ of }: { of: Projection }) {
   const { name, rebuildable } = of
   const { now, isUnderWay } = useRebuild(of)
-  const queries = useQueryClient()
   const [isOpen, setOpen] = useState(false)
   const { canAccess } = useCanAccess({ resource: 'projections', action: 'rebuild' })
   if (!rebuildable) return null
@@ -59,21 +66,43 @@ export function RebuildCell({ of }: { of: Projection }) {
           {outcomeOf(now)}
         </Typography>
       )}
-      {isOpen && (
-        <AskDialog
-          title={`Build ${name} anew?`}
-          verb="Rebuild"
-          done={`${name} is being built anew`}
-          send={async key => {
-            await ask(`/admin/projections/${name}/rebuild`, { method: 'POST', key })
-            await queries.invalidateQueries({ queryKey: ['parts'] })
-          }}
-          close={() => setOpen(false)}
-        >
-          <div>From the whole log, beside the one that serves: nobody notices.</div>
-        </AskDialog>
-      )}
+      {isOpen && <RebuildDialog of={of} close={() => setOpen(false)} />}
     </>
+  )
+}
+
+function RebuildDialog({ of: { name, rebuild }, close }: { of: Projection; close: () => void }) {
+  const queries = useQueryClient()
+  const [isAccepted, setAccepted] = useState(false)
+  const broken = rebuild?.brokenStreams
+  return (
+    <AskDialog
+      title={`Build ${name} anew?`}
+      verb="Rebuild"
+      done={`${name} is being built anew`}
+      send={async key => {
+        const body = isAccepted ? { acceptBrokenStreams: true } : {}
+        await ask(`/admin/projections/${name}/rebuild`, { method: 'POST', key, body })
+        await queries.invalidateQueries({ queryKey: ['parts'] })
+      }}
+      close={close}
+    >
+      <div>From the whole log, beside the one that serves: nobody notices.</div>
+      {broken && (
+        <>
+          <Alert severity="warning">
+            {broken.count === 1 ? '1 stream lacks' : `${broken.count} streams lack`} events:{' '}
+            {broken.first.map(({ stream, fault }) => `${stream} (${fault})`).join('; ')}
+          </Alert>
+          <FormControlLabel
+            control={
+              <Checkbox checked={isAccepted} onChange={(_, isChecked) => setAccepted(isChecked)} />
+            }
+            label="Accept that these events are missing from the new tables"
+          />
+        </>
+      )}
+    </AskDialog>
   )
 }
 
@@ -99,12 +128,14 @@ const rowWords = {
   different: 'is another now',
 }
 
-function outcomeOf({ state, error, matches, differences, updatedAt }: Rebuild): string {
+function outcomeOf(rebuild: Rebuild): string {
+  const { state, error, matches, differences, brokenStreams, updatedAt } = rebuild
   if (state === 'failed') return `Failed: ${error ?? 'unknown'}`
   const compared =
     matches === null ? '' : matches ? ', equal to the old one' : ', not as the old one'
   const rows = (differences ?? []).flatMap(({ table, first }) =>
     first.map(({ kind, key }) => `${table} ${key} ${rowWords[kind]}`),
   )
-  return [`Rebuilt ${timeText(updatedAt)}${compared}`, ...rows].join('; ')
+  const broken = (brokenStreams?.first ?? []).map(({ stream }) => `${stream} lacks events`)
+  return [`Rebuilt ${timeText(updatedAt)}${compared}`, ...rows, ...broken].join('; ')
 }

@@ -11,8 +11,9 @@ import { signedIn } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
+import { count } from '../rebuildShape.ts'
 import { many, nullable, Position, problemResponses, text, time } from '../schemas.ts'
-import { count, followerNamed, named } from './projections.ts'
+import { followerNamed, named } from './projections.ts'
 
 const tag = 'Admin'
 const ParkedEvent = Type.Object(

@@ -5,7 +5,7 @@ import Type, { type Static } from 'typebox'
 import { type Lag, lagAt, lagsAt } from '../../commands/lag.ts'
 import { line } from '../../domain/text.ts'
 import { strict } from '../../domain/types.ts'
-import { type Position as LogPosition, shareOfWay, startOfLog } from '../../kit/position.ts'
+import type { Position as LogPosition } from '../../kit/position.ts'
 import { projections } from '../../projections/index.ts'
 import { type ProjectionState, projectionStates } from '../../projections/orderQueries.ts'
 import type { Follower, Projection } from '../../projections/projection.ts'
@@ -15,17 +15,16 @@ import {
   rebuildStates,
   request as requestRebuild,
 } from '../../projections/rebuildStates.ts'
-import { keysMax } from '../../projections/rowDifferences.ts'
 import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { createProgressStreams, type ProgressStreams, wantsEvents } from '../progressStream.ts'
 import { readRoute } from '../readRoute.ts'
-import { many, nullable, Position, problemResponses, text, time } from '../schemas.ts'
+import { count, Rebuild, rebuildBody } from '../rebuildShape.ts'
+import { many, nullable, Position, problemResponses, text } from '../schemas.ts'
 
 const tag = 'Admin'
 const readers = ['admin', 'auditor'] as const
 const admins = ['admin'] as const
-export const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
 /** For how long the first event has been waiting; how many wait, where the event store can tell. */
 const LagBody = Type.Object(
@@ -47,36 +46,6 @@ const state = {
   runner: nullable(text(200)),
   parked: count,
 }
-/** Rows that the old tables had otherwise; of each table the first keys. */
-const Difference = Type.Object(
-  {
-    table: text(100),
-    different: count,
-    missing: count,
-    extra: count,
-    first: many(
-      Type.Object({ kind: Type.Enum(['different', 'missing', 'extra']), key: text(4_000) }, strict),
-      keysMax,
-    ),
-  },
-  strict,
-)
-const Rebuild = Type.Object(
-  {
-    name: text(100),
-    state: Type.Enum(['requested', 'running', 'done', 'failed']),
-    version: count,
-    position: Position,
-    target: Position,
-    progress: Type.Number({ minimum: 0, maximum: 1 }),
-    matches: nullable(Type.Boolean()),
-    differences: nullable(many(Difference, 20)),
-    error: nullable(text(2_000)),
-    startedAt: time,
-    updatedAt: time,
-  },
-  strict,
-)
 const rebuildable = {
   /** Reactions are listed, too, and have nothing that could be made anew. */
   rebuildable: Type.Boolean(),
@@ -93,6 +62,9 @@ const ProjectionDetail = Type.Object(
   },
   strict,
 )
+
+/** Without it a rebuild stops where streams are broken, and the old tables go on serving. */
+const RebuildBody = Type.Object({ acceptBrokenStreams: Type.Optional(Type.Boolean()) }, strict)
 
 /** The path of what is about one projection. */
 export const named = Type.Object({ name: line(100) }, strict)
@@ -209,20 +181,6 @@ export function followerNamed({ reactions }: ApiContext, name: string): Follower
   return found
 }
 
-function rebuildBody(rebuild: RebuildState): Static<typeof Rebuild> {
-  const { position, target, startedAt, updatedAt, differences, ...rest } = rebuild
-  const share = target === startOfLog ? 0 : shareOfWay(startOfLog, position, target)
-  return {
-    ...rest,
-    differences: differences?.map(each => ({ ...each, first: [...each.first] })) ?? null,
-    position: String(position),
-    target: String(target),
-    progress: rest.state === 'done' ? 1 : share,
-    startedAt: startedAt.toISOString(),
-    updatedAt: updatedAt.toISOString(),
-  }
-}
-
 async function lastRebuild(context: ApiContext, name: string) {
   const [rebuild] = await rebuildStates(context.db, projectionNamed(context, name).name)
   return rebuild && { state: rebuildBody(rebuild), isDone: hasEnded(rebuild) }
@@ -231,7 +189,7 @@ async function lastRebuild(context: ApiContext, name: string) {
 const hasEnded = ({ state: now }: RebuildState) => now === 'done' || now === 'failed'
 
 function rebuilding(app: FastifyInstance, context: ApiContext, streams: ProgressStreams): void {
-  app.post<{ Params: Static<typeof named> }>(
+  app.post<{ Params: Static<typeof named>; Body: Static<typeof RebuildBody> }>(
     '/admin/projections/:name/rebuild',
     {
       config: { access: admins },
@@ -240,12 +198,18 @@ function rebuilding(app: FastifyInstance, context: ApiContext, streams: Progress
         tags: [tag],
         operationId: 'rebuildProjection',
         params: named,
+        body: RebuildBody,
         response: { 202: Rebuild, ...problemResponses },
+      },
+      // Nothing need be said.
+      async preValidation(request) {
+        request.body ??= {}
       },
     },
     async (request, reply) => {
       const projection = projectionNamed(context, request.params.name)
-      await requestRebuild(context.db, projection)
+      const acceptsBroken = request.body.acceptBrokenStreams === true
+      await requestRebuild(context.db, projection, { acceptsBroken })
       const last = await lastRebuild(context, projection.name)
       reply.header('location', `/api/admin/projections/${projection.name}/rebuild`)
       return reply.status(202).send(last?.state)

@@ -68,14 +68,14 @@ function beginningStatements(rebuilds: Table): Statement[] {
     {
       matches: /insert into shop\.rebuilds as r/,
       locks: ([name]) => ofRebuild(name),
-      run([name, version, target], running) {
+      run([name, version, target, acceptsBroken], running) {
         const before = rebuilds.rows.get(String(name))
         const isLeft = before?.state === 'running' || before?.state === 'failed'
         const goesOn = before?.version === version && isLeft
         const position = goesOn ? before?.position : 0n
         const epoch = BigInt(String(before?.epoch ?? 0n)) + 1n
         change(running, name, { name, version, target, state: 'running', position, epoch })
-        return found([{ position, epoch }])
+        return found([{ position, epoch, acceptsBroken }])
       },
     },
     {
@@ -127,10 +127,10 @@ function turnStatements(rebuilds: Table): Statement[] {
     },
     {
       matches: /update shop\.rebuilds\s+set state = 'done'/,
-      locks: ([, , name]) => ofRebuild(name),
-      run([matches, differences, name, epoch], running) {
+      locks: ([, , , name]) => ofRebuild(name),
+      run([matches, differences, broken, name, epoch], running) {
         if (!isTurn(name, epoch)) return written(0)
-        change(running, name, { state: 'done', matches, differences })
+        change(running, name, { state: 'done', matches, differences, broken })
         return written(1)
       },
     },
@@ -289,6 +289,11 @@ function catalogueStatements(tables: Tables): Statement[] {
         const there = elementsOf(names).filter(name => tables.has(keyOf(String(schema), name)))
         return found([{ found: BigInt(there.length) }])
       },
+    },
+    // No index of events is kept here.
+    {
+      matches: /as events,[\s\S]*'eventIndex'/,
+      run: () => found([{ events: 0n, position: null }]),
     },
     { matches: /from pg_attribute/, run: () => found([{ name: 'row', type: 'text' }]) },
   ]
