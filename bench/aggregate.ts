@@ -3,7 +3,7 @@
 // driver. Bars: cold at least 80 % of it, warm at least 3 times as many.
 
 import { randomUUID } from 'node:crypto'
-import { systemEnvelope } from '../src/commands/command.ts'
+import { systemEnvelope } from '../src/commands/envelope.ts'
 import { digestOf } from '../src/commands/ids.ts'
 import type { CacheFactory } from '../src/commands/ports.ts'
 import { createRepository } from '../src/commands/repository.ts'

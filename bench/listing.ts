@@ -2,7 +2,8 @@
 // string. Bar: at least 75 % of it; and a change of the catalogue shows within 100 ms.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { changeProduct } from '../src/commands/catalogue.ts'
-import { execute, systemEnvelope } from '../src/commands/command.ts'
+import { execute } from '../src/commands/command.ts'
+import { systemEnvelope } from '../src/commands/envelope.ts'
 import { isRejection } from '../src/domain/rejection.ts'
 import type { Bench } from './benchmark.ts'
 import { interleave, judge, measuredAs, type Report, roundsFor } from './harness.ts'

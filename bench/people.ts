@@ -1,8 +1,9 @@
 // Shoppers and goods of a benchmark, made through the shop's own commands.
 import { createAdmin } from '../src/commands/accounts.ts'
 import { createProduct } from '../src/commands/catalogue.ts'
-import { execute, systemEnvelope } from '../src/commands/command.ts'
+import { execute } from '../src/commands/command.ts'
 import { registerCustomer } from '../src/commands/customer.ts'
+import { systemEnvelope } from '../src/commands/envelope.ts'
 import { newId } from '../src/commands/ids.ts'
 import { placeOrder } from '../src/commands/placeOrder.ts'
 import { isRejection } from '../src/domain/rejection.ts'

@@ -1,13 +1,11 @@
 // Starts the parts of a shop in one process: the API, the workers, or both.
-import { type Logger, pino } from 'pino'
+import { pino } from 'pino'
 import { createNotificationFeed } from './api/feed.ts'
 import { createPositions } from './api/positions.ts'
 import { buildServer } from './api/server.ts'
 import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
 import { ListUnavailable } from './commands/erasurePorts.ts'
-import type { FileStore, Imaging } from './commands/imagePorts.ts'
 import { type Config, ConfigError, localUrl } from './config.ts'
-import type { Health } from './health.ts'
 import { createAnswerCache } from './infra/answerCache.ts'
 import { assertWritable, createFileStore } from './infra/fileStore.ts'
 import { createImaging } from './infra/imaging.ts'
@@ -19,13 +17,12 @@ import { createCounters } from './infra/rateLimits.ts'
 import { createRedis, createSignals } from './infra/redis.ts'
 import { claimRedis } from './infra/redisClaim.ts'
 import { createWebhookSender } from './infra/webhookSender.ts'
-import type { Metrics } from './metrics.ts'
 import { createWatching } from './observe.ts'
 import { openShop } from './openShop.ts'
 import { positionsOf } from './projections/checkpoints.ts'
 import { listingVersion } from './projections/listingVersion.ts'
 import { seedCatalogue } from './sampleCatalogue.ts'
-import type { Tracing } from './tracing.ts'
+import type { Starting, WorkerParts } from './startWorkers.ts'
 import { type ErasedPeopleParts, eraseAgain } from './workers/erasedPeople.ts'
 import { openQueues } from './workers/jobQueue.ts'
 import { createProgress } from './workers/progress.ts'
@@ -63,11 +60,6 @@ export async function startApp(
     await close()
     throw error
   }
-}
-
-export interface Starting {
-  closers: (() => Promise<unknown> | unknown)[]
-  say(line: string): void
 }
 
 async function start(config: Config, parts: Parts, { closers, say }: Starting): Promise<string> {
@@ -188,22 +180,4 @@ async function serve(config: Config, parts: WorkerParts, closers: Starting['clos
     throw new ConfigError(listenFault(cause, { host, port, setting: 'PORT' }), { cause })
   })
   return localUrl(host, Number(new URL(address).port))
-}
-
-/** What the parts of a shop share in a process. */
-export type WorkerParts = Awaited<ReturnType<typeof openShop>> & {
-  files: FileStore
-  imaging: Imaging
-  redis: ReturnType<typeof createRedis>
-  signals: ReturnType<typeof createSignals>
-  answers: ReturnType<typeof createAnswerCache>
-  progress: ReturnType<typeof createProgress>
-  queues: ReturnType<typeof openQueues>['queues']
-  metrics: Metrics
-  tracing: Tracing
-  health: Health
-  log: Logger
-  ownWrites: ReturnType<typeof createOwnWrites>
-  sender: ReturnType<typeof createWebhookSender>
-  hasPort: boolean
 }

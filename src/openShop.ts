@@ -1,6 +1,7 @@
 // Puts the shop together from its settings: the store, the codec, the aggregates, the accounts.
 import type { AccountServices, SharedPasswords } from './commands/accountPorts.ts'
 import type { AuditServices } from './commands/auditPorts.ts'
+import { createShop } from './commands/createShop.ts'
 import type { ImportSeals } from './commands/importPorts.ts'
 import type {
   CallbackBook,
@@ -9,7 +10,7 @@ import type {
   PaymentProvider,
   RequestKeys,
 } from './commands/ports.ts'
-import { createShop, type Shop } from './commands/shop.ts'
+import type { Shop } from './commands/shop.ts'
 import type { Webhooks } from './commands/webhookPorts.ts'
 import { type Config, ConfigError } from './config.ts'
 import { eventSchemas } from './domain/events.ts'

@@ -2,7 +2,8 @@
 
 import { createProduct } from './commands/catalogue.ts'
 import { createCategory } from './commands/categories.ts'
-import { execute, systemEnvelope } from './commands/command.ts'
+import { execute } from './commands/command.ts'
+import { systemEnvelope } from './commands/envelope.ts'
 import { derivedId, idOf } from './commands/ids.ts'
 import { exponentOf } from './domain/money.ts'
 import { isRejection } from './domain/rejection.ts'

@@ -1,26 +1,36 @@
 // Starts the workers. A file of its own, so that an API need not load what only they do: mails,
 // imports and all that they stand on take 20 MB.
 import { hostname } from 'node:os'
-import type { Starting, WorkerParts } from './app.ts'
+import type { Logger } from 'pino'
 import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
+import type { FileStore, Imaging } from './commands/imagePorts.ts'
 import type { Config } from './config.ts'
+import type { Health } from './health.ts'
+import type { createAnswerCache } from './infra/answerCache.ts'
 import { createCheckpointBook } from './infra/auditBook.ts'
 import { filePublisher, publicationBook, remotePublishers } from './infra/checkpointPublishers.ts'
 import { createDatabase, createPool, type Pool } from './infra/database.ts'
 import { createMailer } from './infra/mailer.ts'
-import { redisOptions } from './infra/redis.ts'
+import type { createOwnWrites } from './infra/ownWrites.ts'
+import { type createRedis, type createSignals, redisOptions } from './infra/redis.ts'
 import { createSecrets } from './infra/secrets.ts'
+import type { createWebhookSender } from './infra/webhookSender.ts'
+import type { Metrics } from './metrics.ts'
+import type { openShop } from './openShop.ts'
 import { projections } from './projections/index.ts'
+import type { Tracing } from './tracing.ts'
 import { startAccountSweep } from './workers/accountUpkeep.ts'
 import { startAuditChain } from './workers/auditChain.ts'
 import { mailAlarm, mailPublisher, publishCheckpoints } from './workers/checkpointPublishing.ts'
 import { startImageJobs } from './workers/images/jobs.ts'
+import type { openQueues } from './workers/jobQueue.ts'
 import { mailLimits } from './workers/mails/limits.ts'
 import { type MailParts, startMails } from './workers/mails/start.ts'
 import { observed } from './workers/observed.ts'
 import { startOrderProcesses } from './workers/orderProcesses.ts'
 import { orderTeller } from './workers/orderTeller.ts'
 import { startProductImports } from './workers/productImports/jobs.ts'
+import type { createProgress } from './workers/progress.ts'
 import { startProjector } from './workers/projector.ts'
 import { reactions } from './workers/reactions.ts'
 import { startWebhookJobs } from './workers/webhooks/jobs.ts'
@@ -139,4 +149,27 @@ function startMailWork(
   parts.signals.on(accountMailsQueued, mails.wake)
   closers.push(() => mails.close())
   return mails
+}
+
+export interface Starting {
+  closers: (() => Promise<unknown> | unknown)[]
+  say(line: string): void
+}
+
+/** What the parts of a shop share in a process. */
+export type WorkerParts = Awaited<ReturnType<typeof openShop>> & {
+  files: FileStore
+  imaging: Imaging
+  redis: ReturnType<typeof createRedis>
+  signals: ReturnType<typeof createSignals>
+  answers: ReturnType<typeof createAnswerCache>
+  progress: ReturnType<typeof createProgress>
+  queues: ReturnType<typeof openQueues>['queues']
+  metrics: Metrics
+  tracing: Tracing
+  health: Health
+  log: Logger
+  ownWrites: ReturnType<typeof createOwnWrites>
+  sender: ReturnType<typeof createWebhookSender>
+  hasPort: boolean
 }

@@ -1,7 +1,7 @@
 // The shapes of what auditors are answered.
 
 import Type from 'typebox'
-import { problems } from '../commands/chainCheck.ts'
+import { problems } from '../commands/chainFault.ts'
 import { code, isInstant, line } from '../domain/text.ts'
 import { Id, roles, strict } from '../domain/types.ts'
 import { earliest, type Position as LogPosition, parsePosition } from '../kit/position.ts'
@@ -83,6 +83,7 @@ const then = {
     description: 'False where the stream has recorded some events after others that happened later',
   }),
 }
+
 export const StateThen = Type.Object({ ...then, state: anything }, strict)
 const Difference = Type.Object(
   {

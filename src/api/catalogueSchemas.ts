@@ -1,16 +1,9 @@
 // The shapes of answers about the catalogue: products, categories, stock, prices.
 import Type from 'typebox'
 import { Id, Money, strict } from '../domain/types.ts'
-import {
-  Availability,
-  integer,
-  many,
-  nullable,
-  Position,
-  partFields,
-  text,
-  time,
-} from './schemas.ts'
+import { integer, many, nullable, Position, partFields, text, time } from './schemas.ts'
+
+export const Availability = Type.Enum(['in', 'low', 'out'])
 
 const Image = Type.Object(
   {
@@ -44,12 +37,14 @@ const product = {
   createdAt: time,
   updatedAt: time,
 }
+
 export const Product = Type.Object(product, strict)
 const forStaff = {
   active: Type.Optional(Type.Boolean()),
   deleted: Type.Optional(Type.Boolean()),
   stock: Type.Optional(Stock),
 }
+
 /** A product of a list that the staff may have asked for with filters of theirs. */
 export const ListedProduct = Type.Object({ ...product, ...forStaff }, strict)
 export const ProductDetail = Type.Object(

@@ -20,11 +20,37 @@ import type { EventStore } from '../eventstore/port.ts'
 import type { Health } from '../health.ts'
 import type { Position } from '../kit/position.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Notification } from '../projections/notification.ts'
 import type { Reaction } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
 import type { Tracing } from '../tracing.ts'
-import type { NotificationFeed } from './feed.ts'
-import type { Positions } from './positions.ts'
+import type { Positions, Reached } from './positions.ts'
+
+/** A client that follows orders live. */
+export interface LiveSubscriber {
+  /** Whose orders; undefined for everybody's. */
+  customerId: string | undefined
+  deliver(notification: Notification): void
+  /**
+   * Whether they may be told what has just been heard of, by the log as it is now: whatever takes
+   * that right away before a notification's position is in the log by then. Where it is missing,
+   * they always may.
+   */
+  mayHear?(): Promise<boolean>
+}
+
+export interface NotificationFeed {
+  /**
+   * Hears what a projector tells: news are passed on at once where they follow on what is known,
+   * else looked for. Polling finds what a lost call has missed.
+   */
+  hear(told: string): void
+  /** Live from now on; the function ends it. */
+  follow(subscriber: LiveSubscriber): () => void
+  /** What somebody has missed, oldest first, at most `limit`. */
+  missed(after: Position, limit: number, customerId: string | undefined): Promise<Notification[]>
+  close(): Promise<void>
+}
 
 /** An answer that only has to be sent. */
 export interface ReadyAnswer {
@@ -53,12 +79,6 @@ export interface OwnWrites {
   /** False where other processes could not be told. */
   note(caller: string, position: Position): Promise<boolean>
   of(caller: string): Promise<{ known: Position; possible: Position }>
-}
-
-/** How far the projections are that run in this process. */
-export interface Reached {
-  positionOf(name: string): Position
-  nextStep(timeoutMs: number): Promise<void>
 }
 
 /** Files for the importer, and what admins want of an import. */

@@ -2,46 +2,18 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
-import type { Position } from '../kit/position.ts'
-import {
-  type Notification,
-  newestNotification,
-  notificationsAfter,
-} from '../projections/orderQueries.ts'
+import type { Notification } from '../projections/notification.ts'
+import { newestNotification, notificationsAfter } from '../projections/orderQueries.ts'
 import type { Tables } from '../projections/tables.ts'
+import type { LiveSubscriber, NotificationFeed } from './context.ts'
 import { readOrderNews } from './orderNews.ts'
-
-export interface Follower {
-  /** Whose orders; undefined for everybody's. */
-  customerId: string | undefined
-  deliver(notification: Notification): void
-  /**
-   * Whether they may be told what has just been heard of, by the log as it is now: whatever takes
-   * that right away before a notification's position is in the log by then. Where it is missing,
-   * they always may.
-   */
-  mayHear?(): Promise<boolean>
-}
-
-export interface NotificationFeed {
-  /**
-   * Hears what a projector tells: news are passed on at once where they follow on what is known,
-   * else looked for. Polling finds what a lost call has missed.
-   */
-  hear(told: string): void
-  /** Live from now on; the function ends it. */
-  follow(follower: Follower): () => void
-  /** What somebody has missed, oldest first, at most `limit`. */
-  missed(after: Position, limit: number, customerId: string | undefined): Promise<Notification[]>
-  close(): Promise<void>
-}
 
 const pollMs = 500
 const batchMax = 500
 
 /** Starts following the notifications from the newest one on. */
 export async function createNotificationFeed(db: Kysely<Tables>): Promise<NotificationFeed> {
-  const followers = new Set<Follower>()
+  const followers = new Set<LiveSubscriber>()
   const ending = new AbortController()
   let position = await newestNotification(db)
   let hinted = false
@@ -91,7 +63,7 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
 }
 
 /** Hands news to those whom they are for, and who may still hear them. */
-async function spread(followers: ReadonlySet<Follower>, news: readonly Notification[]) {
+async function spread(followers: ReadonlySet<LiveSubscriber>, news: readonly Notification[]) {
   await Promise.all(
     [...followers].map(async follower => {
       const { customerId } = follower

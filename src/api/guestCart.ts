@@ -4,16 +4,14 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { Accepted } from '../commands/command.ts'
-import { idOf, newId } from '../commands/ids.ts'
+import { newId } from '../commands/ids.ts'
 import { mergeCart } from '../commands/mergeCart.ts'
 import type { Role } from '../domain/types.ts'
 import type { Position } from '../kit/position.ts'
+import { cartIdOf, form, header } from './cartToken.ts'
 import type { ApiContext } from './context.ts'
 import { HttpProblem } from './problems.ts'
 import { retryOf } from './requests.ts'
-
-const header = 'x-cart-token'
-const form = /^[A-Za-z0-9_-]{43}$/
 
 /** The header of routes on which guests have a cart, as the OpenAPI document has it. */
 export const cartToken = {
@@ -65,15 +63,6 @@ export async function guestCart(
   }
   return { cartId }
 }
-
-/** The cart that the token of a request stands for, whether there is one or not. */
-export function tokenCartId({ headers }: FastifyRequest): string | undefined {
-  const token = headers[header]
-  return typeof token === 'string' && form.test(token) ? cartIdOf(token) : undefined
-}
-
-/** The log has this in the place of the token, which cannot be told from it. */
-const cartIdOf = (token: string) => idOf('guest-cart', token)
 
 /** Tells the owner of a cart that has just been made its token, in a header and for the body. */
 export function handOut(reply: FastifyReply, guest: GuestCart | undefined, { revision }: Accepted) {

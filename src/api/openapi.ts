@@ -5,21 +5,13 @@ import type { TSchema } from 'typebox'
 import type { Config } from '../config.ts'
 import { Charge, OrderLine } from '../domain/order.ts'
 import { Money } from '../domain/types.ts'
+import { Profile, SignedIn } from './accountSchemas.ts'
+import { Cart, CartTotal } from './cartSchemas.ts'
 import { Category, PriceHistory, Product, ProductDetail, StockLedger } from './catalogueSchemas.ts'
 import { descriptionOf } from './descriptions.ts'
 import { addExamples } from './examples.ts'
-import {
-  AcceptedBody,
-  Cart,
-  CartTotal,
-  OrderDetail,
-  OrderHistory,
-  OrderSummary,
-  Problem,
-  Profile,
-  problemResponses,
-  SignedIn,
-} from './schemas.ts'
+import { OrderDetail, OrderHistory, OrderSummary } from './orderSchemas.ts'
+import { AcceptedBody, Problem, problemResponses } from './schemas.ts'
 
 /** What a generated client calls the shapes that it meets most. */
 const named: Readonly<Record<string, TSchema>> = {

@@ -5,7 +5,7 @@ import { Compile } from 'typebox/compile'
 import { orderStatuses } from '../domain/orderStates.ts'
 import { parseJson } from '../kit/parseJson.ts'
 import { type Position as LogPosition, parsePosition } from '../kit/position.ts'
-import type { Notification } from '../projections/orderQueries.ts'
+import type { Notification } from '../projections/notification.ts'
 
 /** Notifications one after the other: between `after` and the first of them there are none. */
 export interface OrderNews {

@@ -3,9 +3,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Position, parsePosition, startOfLog } from '../kit/position.ts'
 import { projections } from '../projections/index.ts'
+import { tokenCartId } from './cartToken.ts'
 import { claimantOf } from './claimants.ts'
 import type { ApiContext } from './context.ts'
-import { tokenCartId } from './guestCart.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -4,7 +4,6 @@ import { type Claimant, createFairPlaces } from '../kit/fairPlaces.ts'
 import { askTogether } from '../kit/gather.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
 import { forCustomers, mostOf } from './claimants.ts'
-import type { Reached } from './context.ts'
 
 export interface PositionWait {
   projection: string
@@ -163,4 +162,10 @@ export function createPositions(sources: PositionSources): Positions {
       return wanted <= head ? undefined : head
     },
   }
+}
+
+/** How far the projections are that run in this process. */
+export interface Reached {
+  positionOf(name: string): Position
+  nextStep(timeoutMs: number): Promise<void>
 }

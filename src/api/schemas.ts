@@ -1,11 +1,9 @@
 // The shapes of answers, from which the OpenAPI document is made.
 import Type from 'typebox'
-import { Charge, OrderLine } from '../domain/order.ts'
-import { orderStatuses } from '../domain/orderStates.ts'
+import { OrderLine } from '../domain/order.ts'
 import { code } from '../domain/text.ts'
-import { Id, Money, Role, roles, strict } from '../domain/types.ts'
-import { Dispute, Refund } from './paymentSchemas.ts'
-import { integer, many, nullable, text, time } from './shapes.ts'
+import { Id, Money, strict } from '../domain/types.ts'
+import { integer, many, Status, text } from './shapes.ts'
 
 export { count, integer, many, nullable, text, time } from './shapes.ts'
 
@@ -17,7 +15,6 @@ export const Position = Type.String({
   maxLength: 18,
   description: positionText,
 })
-export const Status = Type.Enum([...orderStatuses])
 
 export const Problem = Type.Object(
   {
@@ -149,140 +146,3 @@ export const partFields = {
 /** A part of a list. */
 export const pageOf = <Schema extends Type.TSchema>(schema: Schema) =>
   Type.Object({ data: many(schema, 100), ...partFields }, strict)
-
-export const Availability = Type.Enum(['in', 'low', 'out'])
-
-export const Cart = Type.Object(
-  {
-    id: Id,
-    items: many(
-      Type.Object(
-        {
-          productId: Id,
-          sku: text(64),
-          name: text(200),
-          unitPrice: Money,
-          quantity: integer,
-          lineTotal: Money,
-          currentPrice: Money,
-          priceChanged: Type.Boolean(),
-          availability: Availability,
-        },
-        strict,
-      ),
-    ),
-    itemCount: integer,
-    total: Money,
-  },
-  strict,
-)
-export const CartTotal = Type.Object({ total: Money, itemCount: integer }, strict)
-
-const orderSummary = {
-  id: Id,
-  orderNumber: text(40),
-  customerId: Id,
-  status: Status,
-  total: Money,
-  itemCount: integer,
-  expiresAt: nullable(time),
-  placedAt: time,
-  updatedAt: time,
-  customerName: Type.Optional({
-    ...nullable(text(300)),
-    description: 'Who ordered; for the staff only, like the next two',
-  }),
-  customerEmail: Type.Optional(nullable(text(254))),
-  recipient: Type.Optional({
-    ...nullable(text(200)),
-    description: 'What the delivery address begins with: a name, or a house and street',
-  }),
-}
-export const OrderSummary = Type.Object(orderSummary, strict)
-export const OrderDetail = Type.Object(
-  {
-    ...orderSummary,
-    lines: many(OrderLine),
-    charges: many(Charge),
-    captured: Money,
-    refunded: Money,
-    paymentMethod: text(40),
-    trackingNumber: nullable(text(200)),
-    shippingAddress: nullable(text(1_000)),
-    phoneNumber: nullable(text(40)),
-    country: nullable(text(60)),
-    timeline: many(
-      Type.Object(
-        {
-          event: text(50),
-          status: Status,
-          at: time,
-          by: Type.Enum(['anonymous', 'system', ...roles]),
-        },
-        strict,
-      ),
-    ),
-    refunds: many(Refund),
-    disputes: Type.Optional(many(Dispute)),
-    allowedTransitions: many(Status),
-  },
-  strict,
-)
-
-export const OrderHistory = Type.Object(
-  {
-    data: many(
-      Type.Object(
-        {
-          revision: integer,
-          position: Position,
-          event: text(50),
-          sentence: text(1_000),
-          at: time,
-          by: text(100),
-        },
-        strict,
-      ),
-    ),
-  },
-  strict,
-)
-
-const User = Type.Object(
-  {
-    id: Id,
-    username: text(150),
-    email: nullable(text(254)),
-    firstName: nullable(text(100)),
-    lastName: nullable(text(100)),
-    roles: many(Role, 10),
-  },
-  strict,
-)
-const TokenPair = Type.Object({ access: text(4_096), refresh: text(200) }, strict)
-export const SignedIn = Type.Object(
-  { user: User, tokens: TokenPair, position: Type.Optional(Position) },
-  strict,
-)
-
-export const Profile = Type.Object(
-  {
-    id: Id,
-    username: text(150),
-    email: nullable(text(254)),
-    /** Whether its owner has opened the link that was mailed to it. */
-    emailConfirmed: Type.Boolean(),
-    /** The address that takes its place once it is confirmed. */
-    pendingEmail: nullable(text(254)),
-    firstName: nullable(text(100)),
-    lastName: nullable(text(100)),
-    phoneNumber: nullable(text(40)),
-    dateOfBirth: nullable(text(10)),
-    address: nullable(text(500)),
-    city: nullable(text(100)),
-    postalCode: nullable(text(20)),
-    country: nullable(text(60)),
-    roles: many(Role, 10),
-  },
-  strict,
-)

@@ -3,7 +3,6 @@
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
 import type { Position } from '../kit/position.ts'
 import type { PublicKey } from './accountPorts.ts'
-import type { Link } from './hashChain.ts'
 
 /** What is signed of a part of the log: everything behind `after` up to `position`. */
 export interface Checkpoint extends Link {
@@ -109,4 +108,12 @@ export interface AuditServices {
   seals?: Authenticity | undefined
   marks?: HighWaterMarks | undefined
   guard?: StateGuard | undefined
+}
+
+/** Where a chain has got: how many events it holds, the last one's position, the hash over all. */
+export interface Link {
+  position: Position
+  count: number
+  /** SHA-256, 64 hexadecimal digits. */
+  hash: string
 }

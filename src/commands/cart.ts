@@ -6,12 +6,12 @@ import { times } from '../domain/money.ts'
 import { refuseMixed } from '../domain/oneCurrency.ts'
 import type { Product } from '../domain/product.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
-import { type Actor, Id, type Money, Quantity, strict } from '../domain/types.ts'
+import { type Actor, Id, Quantity, strict } from '../domain/types.ts'
 import { actorId, command } from './command.ts'
 import { freeStock } from './freeStock.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
-import { piecesMax, refuseTooManyPieces } from './unpaidBounds.ts'
+import { piecesMax, refuseTooManyPieces, refuseUncountable } from './unpaidBounds.ts'
 
 /** The cart of whoever asks. */
 const ownCart = (_: unknown, { actor, guestCartId }: Envelope) =>
@@ -48,13 +48,6 @@ async function offer(
   const held = cart.linesOf(inCart.state).find(line => line.productId === productId)?.quantity ?? 0
   const wish = { productId, wanted: held + quantity }
   return { product: state, available: await freeStock(shop, wish, envelope, stock.state) }
-}
-
-/** Sums beyond 2^53 would be off by pennies: nobody means to buy for that much. */
-export function refuseUncountable(totals: readonly Money[]): Rejection | undefined {
-  const amount = totals.reduce((total, money) => total + money.amount, 0)
-  if (Number.isSafeInteger(amount)) return undefined
-  return reject('cart/quantity-limit', 'This comes to more than can be counted.')
 }
 
 /** Refuses what comes to too much, in money or in pieces of what was added. */

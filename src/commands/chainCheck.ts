@@ -2,29 +2,11 @@
 
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
 import { justBefore, type Position, startOfLog } from '../kit/position.ts'
-import type { AuditServices, Checkpoint, Kept, KeptPart, Mark } from './auditPorts.ts'
-import { beginning, type Link, nextLink } from './hashChain.ts'
+import type { AuditServices, Checkpoint, Kept, KeptPart, Link, Mark } from './auditPorts.ts'
+import type { Fault } from './chainFault.ts'
+import { beginning, nextLink } from './hashChain.ts'
 import { type SealFault, watchSeals } from './sealCheck.ts'
 import type { StreamWatch } from './streamWatch.ts'
-
-export const problems = [
-  'changed',
-  'missing',
-  'added',
-  'forged-checkpoint',
-  'missing-checkpoint',
-  'wrong-hash',
-  'unsealed',
-  'went-back',
-  'reordered',
-] as const
-
-/** The first place that does not agree. */
-export interface Fault {
-  position: Position
-  problem: (typeof problems)[number]
-  detail: string
-}
 
 /** A part of the log that agrees with its checkpoint. */
 export interface CheckedPart {
@@ -32,6 +14,7 @@ export interface CheckedPart {
   events: number
   fault?: undefined
 }
+
 export type Checked = CheckedPart | { fault: Fault; checkpoint?: undefined }
 
 export interface ChainParts extends AuditServices {

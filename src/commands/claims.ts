@@ -3,16 +3,12 @@
 // clock: the stream of its holder is told first that its unused claims are void, so that a command
 // of it that is still under way is refused (docs/decisions/0024-claims.md).
 import * as category from '../domain/category.ts'
-import {
-  type CategoryName,
-  claimNameAnew,
-  normalizeName,
-  takeNameOver,
-} from '../domain/categoryName.ts'
+import { type CategoryName, claimNameAnew, takeNameOver } from '../domain/categoryName.ts'
 import * as product from '../domain/product.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import { claimAnew, normalizeSku, type SkuClaim, takeOver } from '../domain/skuClaim.ts'
-import { step } from './command.ts'
+import { normalizeName } from '../domain/text.ts'
+import { step } from './envelope.ts'
 import { idOf, newId } from './ids.ts'
 import type { Outcome } from './plan.ts'
 import type { Envelope } from './ports.ts'

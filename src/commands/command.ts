@@ -5,7 +5,6 @@ import type { Decision, DomainEvent } from '../domain/aggregate.ts'
 import { isRejection, type Rejection, type RejectionCode, reject } from '../domain/rejection.ts'
 import type { Actor, Role } from '../domain/types.ts'
 import type { Position } from '../kit/position.ts'
-import { derivedId, newId } from './ids.ts'
 import { refuseClosed } from './openAccount.ts'
 import type { Envelope } from './ports.ts'
 import type { Repository } from './repository.ts'
@@ -120,25 +119,4 @@ export function hasRole(actor: Actor, ...wanted: readonly Role[]): boolean {
 /** The id of whoever asks; anonymous people have none. */
 export function actorId(actor: Actor): string | undefined {
   return actor.role === 'anonymous' ? undefined : actor.id
-}
-
-/** The envelope of a command that the shop gives itself. */
-export function systemEnvelope(id: string, at: Date, commandId = newId()): Envelope {
-  return {
-    commandId,
-    correlationId: commandId,
-    causationId: commandId,
-    actor: { role: 'system', id },
-    at,
-  }
-}
-
-/** The envelope of one step of a larger command: its own id, always the same for the same step. */
-export function step(envelope: Envelope, ...names: readonly string[]): Envelope {
-  const { expectedRevision: _, ...rest } = envelope
-  return {
-    ...rest,
-    commandId: derivedId(envelope.commandId, names.join('/')),
-    causationId: envelope.commandId,
-  }
 }

@@ -2,8 +2,9 @@
 import { type Rejection, reject } from '../domain/rejection.ts'
 import { isTransient } from '../kit/transient.ts'
 import type { AccountServices } from './accountPorts.ts'
-import { execute, systemEnvelope } from './command.ts'
+import { execute } from './command.ts'
 import { moveAddress } from './customer.ts'
+import { systemEnvelope } from './envelope.ts'
 import { emailOf, emailTaken } from './profile.ts'
 import type { Shop } from './shop.ts'
 

@@ -3,15 +3,8 @@
 
 import { createHash } from 'node:crypto'
 import type { RecordedEvent } from '../eventstore/port.ts'
-import { type Position, startOfLog } from '../kit/position.ts'
-
-/** Where a chain has got: how many events it holds, the last one's position, the hash over all. */
-export interface Link {
-  position: Position
-  count: number
-  /** SHA-256, 64 hexadecimal digits. */
-  hash: string
-}
+import { startOfLog } from '../kit/position.ts'
+import type { Link } from './auditPorts.ts'
 
 /** The chain before the first event. */
 export const beginning: Link = { position: startOfLog, count: 0, hash: '0'.repeat(64) }

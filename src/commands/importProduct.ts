@@ -5,7 +5,7 @@ import * as stock from '../domain/stock.ts'
 import type { Money } from '../domain/types.ts'
 import { createProduct } from './catalogue.ts'
 import { claimCategory } from './claims.ts'
-import { step } from './command.ts'
+import { step } from './envelope.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 

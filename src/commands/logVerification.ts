@@ -2,7 +2,8 @@
 // mark, and what commands rest on beside the log.
 import { type Position, startOfLog } from '../kit/position.ts'
 import type { StateFinding } from './auditPorts.ts'
-import { type ChainParts, type CheckedPart, checkChain, type Fault } from './chainCheck.ts'
+import { type ChainParts, type CheckedPart, checkChain } from './chainCheck.ts'
+import type { Fault } from './chainFault.ts'
 import { checkMark, checkTail } from './sealCheck.ts'
 import { limitFindings } from './streamWatch.ts'
 

@@ -4,7 +4,7 @@ import { linesOf } from '../domain/cart.ts'
 import { close, merge } from '../domain/cartMerge.ts'
 import { isRejection } from '../domain/rejection.ts'
 import type { Position } from '../kit/position.ts'
-import { step } from './command.ts'
+import { step } from './envelope.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 

@@ -8,9 +8,10 @@ import {
 } from '../domain/orderNumbers.ts'
 import { isRejection } from '../domain/rejection.ts'
 import { Unavailable } from '../eventstore/port.ts'
-import { systemEnvelope } from './command.ts'
+import { systemEnvelope } from './envelope.ts'
 import type { Clock } from './ports.ts'
 import type { Repository } from './repository.ts'
+import type { OrderNumberSource } from './shop.ts'
 
 /** A block serves orders that arrive within so long after it was asked for. */
 const freshMs = 1_000
@@ -18,16 +19,6 @@ const freshMs = 1_000
 const blockMax = 256
 /** How often a reservation is tried whose answer might be that of an earlier one. */
 const triesMax = 3
-
-export interface OrderNumberSource {
-  /**
-   * To be called when an order arrives: has numbers reserved meanwhile where none are at hand.
-   * Answers how to take a number for it. That throws Unavailable.
-   */
-  request(): () => Promise<string>
-  /** Leaves the next numbers to nobody, so many of them. Throws Unavailable. */
-  skip(count: number): Promise<void>
-}
 
 interface Block {
   next: number

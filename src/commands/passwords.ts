@@ -2,9 +2,10 @@
 import { type Rejection, reject } from '../domain/rejection.ts'
 import { isTransient } from '../kit/transient.ts'
 import type { Account, AccountServices, SessionServices } from './accountPorts.ts'
-import { execute, systemEnvelope } from './command.ts'
+import { execute } from './command.ts'
 import { checkPassword } from './credentials.ts'
 import { notePassword } from './customer.ts'
+import { systemEnvelope } from './envelope.ts'
 import type { Shop } from './shop.ts'
 
 export interface PasswordChangeRequest {

@@ -19,15 +19,21 @@ import type { Stock } from '../domain/stock.ts'
 import { CountryCode, line, multiline } from '../domain/text.ts'
 import { Id, Quantity, strict } from '../domain/types.ts'
 import { type Advanced, advanceOrder } from './advanceOrder.ts'
-import { refuseUncountable } from './cart.ts'
-import { type Accepted, actorId, type Command, step } from './command.ts'
+import { type Accepted, actorId, type Command } from './command.ts'
+import { step } from './envelope.ts'
 import { freeStock } from './freeStock.ts'
 import { derivedId } from './ids.ts'
 import { refuseClosed } from './openAccount.ts'
 import type { Outcome } from './plan.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
-import { openOrdersOf, piecesMax, refuseTooManyPieces, refuseUnpaid } from './unpaidBounds.ts'
+import {
+  openOrdersOf,
+  piecesMax,
+  refuseTooManyPieces,
+  refuseUncountable,
+  refuseUnpaid,
+} from './unpaidBounds.ts'
 
 const Item = Type.Object({ productId: Id, quantity: Quantity }, strict)
 

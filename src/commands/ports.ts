@@ -227,6 +227,7 @@ export interface Cache<Value> {
   set(key: string, value: Value): void
   delete(key: string): void
 }
+
 export type CacheFactory = <Value extends object>() => Cache<Value>
 
 /** What a stream had come to at one of its events, as text. */

@@ -4,7 +4,7 @@
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
 import { startOfLog } from '../kit/position.ts'
 import type { AuditServices, Authenticity, Kept } from './auditPorts.ts'
-import type { Fault } from './chainCheck.ts'
+import type { Fault } from './chainFault.ts'
 
 export interface SealParts extends Pick<AuditServices, 'seals'> {
   eventStore: Pick<EventStore, 'readAll'>

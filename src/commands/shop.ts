@@ -1,25 +1,18 @@
 // The shop as commands see it: a repository for each kind of aggregate, and the ports around it.
-import { type Cart, type CartEvent, cart } from '../domain/cart.ts'
-import { type Category, type CategoryEvent, category } from '../domain/category.ts'
-import { type CategoryName, type CategoryNameEvent, categoryName } from '../domain/categoryName.ts'
-import { type CreditNote, type CreditNoteEvent, creditNote } from '../domain/creditNote.ts'
-import { type Customer, type CustomerEvent, customer } from '../domain/customer.ts'
-import { type LedgerImport, type LedgerImportEvent, ledgerImport } from '../domain/ledgerImport.ts'
-import {
-  type OpenOrderEvent,
-  type OpenOrders,
-  openOrders,
-  type UnpaidBounds,
-} from '../domain/openOrders.ts'
-import { type Order, type OrderEvent, order } from '../domain/order.ts'
-import { orderNumbers } from '../domain/orderNumbers.ts'
+import type { Cart, CartEvent } from '../domain/cart.ts'
+import type { Category, CategoryEvent } from '../domain/category.ts'
+import type { CategoryName, CategoryNameEvent } from '../domain/categoryName.ts'
+import type { CreditNote, CreditNoteEvent } from '../domain/creditNote.ts'
+import type { Customer, CustomerEvent } from '../domain/customer.ts'
+import type { LedgerImport, LedgerImportEvent } from '../domain/ledgerImport.ts'
+import type { OpenOrderEvent, OpenOrders, UnpaidBounds } from '../domain/openOrders.ts'
+import type { Order, OrderEvent } from '../domain/order.ts'
 import type { OfferedMethods } from '../domain/paymentMethods.ts'
-import { type Product, type ProductEvent, product } from '../domain/product.ts'
-import { type SkuClaim, type SkuClaimEvent, skuClaim } from '../domain/skuClaim.ts'
-import { type Stock, type StockEvent, stock } from '../domain/stock.ts'
-import { type OrderNumberSource, orderNumberSource } from './orderNumbers.ts'
+import type { Product, ProductEvent } from '../domain/product.ts'
+import type { SkuClaim, SkuClaimEvent } from '../domain/skuClaim.ts'
+import type { Stock, StockEvent } from '../domain/stock.ts'
 import type { Clock, PaymentProvider } from './ports.ts'
-import { createRepository, type Repository, type RepositoryParts } from './repository.ts'
+import type { Repository } from './repository.ts'
 
 export interface Shop {
   carts: Repository<Cart, CartEvent>
@@ -54,50 +47,12 @@ export interface Bounds {
   unpaid: UnpaidBounds
 }
 
-export interface ShopParts extends RepositoryParts {
-  clock: Clock
-  payments: PaymentProvider
-  currency: string
-  /** Half an hour when it is not said. */
-  orderExpiryMs?: number
-  /** Two weeks when it is not said. */
-  manualPaymentMs?: number
-  /** None when they are not said. */
-  bounds?: Bounds
-  /** Cards when it is not said. */
-  paymentMethods?: OfferedMethods
-}
-
-const defaults = {
-  orderExpiryMs: 1_800_000,
-  manualPaymentMs: 14 * 86_400_000,
-  paymentMethods: ['card'],
-  bounds: { orderPieces: 0, unpaid: { orders: 0, pieces: 0 } },
-}
-
-/** Puts the shop together. One process has one: its queues keep commands to a stream in line. */
-export function createShop(all: ShopParts): Shop {
-  const { clock, payments, currency, bounds, paymentMethods, ...rest } = { ...defaults, ...all }
-  const { orderExpiryMs, manualPaymentMs, ...parts } = rest
-  return {
-    carts: createRepository(cart, parts),
-    categories: createRepository(category, parts),
-    categoryNames: createRepository(categoryName, parts),
-    creditNotes: createRepository(creditNote, parts),
-    customers: createRepository(customer, parts),
-    ledgerImports: createRepository(ledgerImport, parts),
-    openOrders: createRepository(openOrders, parts),
-    orders: createRepository(order, parts),
-    orderNumbers: orderNumberSource({ repository: createRepository(orderNumbers, parts), clock }),
-    products: createRepository(product, parts),
-    skuClaims: createRepository(skuClaim, parts),
-    stock: createRepository(stock, parts),
-    clock,
-    payments,
-    currency,
-    orderExpiryMs,
-    manualPaymentMs,
-    paymentMethods,
-    bounds,
-  }
+export interface OrderNumberSource {
+  /**
+   * To be called when an order arrives: has numbers reserved meanwhile where none are at hand.
+   * Answers how to take a number for it. That throws Unavailable.
+   */
+  request(): () => Promise<string>
+  /** Leaves the next numbers to nobody, so many of them. Throws Unavailable. */
+  skip(count: number): Promise<void>
 }

@@ -2,7 +2,7 @@
 import { claimUnpaid, type OpenOrders, openOrders, type UnpaidClaim } from '../domain/openOrders.ts'
 import { demand, isDue, isFree, type OrderLine } from '../domain/order.ts'
 import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
-import type { Actor } from '../domain/types.ts'
+import type { Actor, Money } from '../domain/types.ts'
 import { type Step, stepOf } from './orderStep.ts'
 import type { Envelope } from './ports.ts'
 import { readableOrder } from './readableOrder.ts'
@@ -102,4 +102,11 @@ async function endedOf(shop: Shop, state: OpenOrders, at: Date): Promise<string[
 async function isStaff(shop: Shop, customerId: string): Promise<boolean> {
   const { state } = await shop.customers.load(customerId)
   return state.status === 'registered' && state.roles.some(role => role !== 'customer')
+}
+
+/** Sums beyond 2^53 would be off by pennies: nobody means to buy for that much. */
+export function refuseUncountable(totals: readonly Money[]): Rejection | undefined {
+  const amount = totals.reduce((total, money) => total + money.amount, 0)
+  if (Number.isSafeInteger(amount)) return undefined
+  return reject('cart/quantity-limit', 'This comes to more than can be counted.')
 }

@@ -8,6 +8,7 @@ export const CategoryNameEvents = {
   CategoryNameClaimed: Payload({ name: ShortText, categoryId: Id }),
   CategoryNameReleased: Payload({ name: ShortText, categoryId: Id }),
 }
+
 export type CategoryNameEvent = EventOf<typeof CategoryNameEvents>
 /** `claims` counts them: a claim that was made again is another one. */
 export type CategoryName = { categoryId: string | null; claims: number }
@@ -24,11 +25,6 @@ export const categoryName: Aggregate<CategoryName, CategoryNameEvent> = {
         return { ...state, categoryId: null }
     }
   },
-}
-
-/** Names that differ only in case or spaces are the same name. */
-export function normalizeName(name: string): string {
-  return name.normalize('NFKC').trim().replace(/\s+/g, ' ').toLowerCase()
 }
 
 interface Claim {

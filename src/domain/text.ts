@@ -2,7 +2,6 @@
 // text is trimmed, well-formed Unicode without control characters, and bounded.
 import Type, { type TSchemaOptions } from 'typebox'
 import Format from 'typebox/format'
-import { normalizeName } from './categoryName.ts'
 import { countryCodes } from './countries.ts'
 
 /** Formats of free text; `normalizeText` trims all of them but secrets. */
@@ -139,4 +138,9 @@ export function normalizeText(format: unknown, text: string): string {
   // Names are copied from documents that break lines.
   if (format === 'name') return text.trim().replace(/\s*[\t\r\n]\s*/g, ' ')
   return format === 'country' || format === 'sku' ? text.trim().toUpperCase() : text
+}
+
+/** Names that differ only in case or spaces are the same name. */
+export function normalizeName(name: string): string {
+  return name.normalize('NFKC').trim().replace(/\s+/g, ' ').toLowerCase()
 }

@@ -10,6 +10,7 @@ import {
   type Stored,
   UnknownEvent,
 } from '../commands/ports.ts'
+import type { OwnerOf, Seals } from '../commands/sealingPorts.ts'
 import type { DomainEvent, EventSchemas } from '../domain/aggregate.ts'
 import type { ShopEvent } from '../domain/events.ts'
 import { personalPaths, personalTexts, withTexts } from '../domain/personal.ts'
@@ -18,22 +19,6 @@ import { type Actor, actorOfEvent, erasedText, ownerOfStream } from '../domain/t
 import { assertUpcasters, type Kind, upcast } from './eventKinds.ts'
 import type { JsonObject, NewEvent, RecordedEvent } from './port.ts'
 import { upcasters as shopUpcasters, type Upcaster } from './upcasters.ts'
-
-/** Seals and opens text with the key of a person. `open` gives undefined once the key is erased. */
-export interface Seals {
-  seal(subject: string, text: string): Promise<string>
-  open(subject: string, sealed: string): Promise<string | undefined>
-  /** Whether the key of a person has been erased. */
-  isErased(subject: string): Promise<boolean>
-  /**
-   * The log says that a person is erased: from now on nothing is opened with their key, also where
-   * it is still known, or has not been destroyed yet.
-   */
-  forget(subject: string): void
-}
-
-/** Whom a stream is about, as its first event says. */
-export type OwnerOf = (stream: string) => Promise<string | undefined>
 
 const nobody: OwnerOf = async () => undefined
 

@@ -1,7 +1,7 @@
 // One key a person: what the log knows about somebody opens with it, and is gone when it is erased.
 import { createSecretKey, KeyObject, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Seals } from '../eventstore/codec.ts'
+import type { Seals } from '../commands/sealingPorts.ts'
 import { batched } from './batched.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 import { openText, type Secrets, sealText } from './secrets.ts'
@@ -32,6 +32,7 @@ const createKeys: Statement = {
     on conflict (subject) do update set subject = excluded.subject
     returning subject, sealed_key`,
 }
+
 const eraseKey: Statement = {
   name: 'person_keys_erase',
   text: `insert into shop.person_keys (subject, erased_at)

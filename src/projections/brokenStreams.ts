@@ -5,6 +5,7 @@ import { eventTypesIn } from '../domain/events.ts'
 import type { Position } from '../kit/position.ts'
 import { patiently } from './comparing.ts'
 import type { Projection } from './projection.ts'
+import type { BrokenStreams, LogStreams, StreamEnd } from './rebuildContext.ts'
 import type { StreamCensus } from './streamCensus.ts'
 import type { Tables } from './tables.ts'
 
@@ -12,29 +13,6 @@ type Db = Kysely<Tables>
 
 /** Streams that are named at most; more of them are counted. */
 export const namedMax = 20
-
-/** Streams of which events are missing, with what is missing: the first of them. */
-export interface BrokenStreams {
-  count: number
-  first: readonly { stream: string; fault: string }[]
-}
-
-/** The streams of the log that is read, as a rebuild asks for them. */
-export interface LogStreams {
-  census: StreamCensus
-  /** Reads what the census lacks up to a position, until the signal aborts. */
-  complete(upTo: Position, signal?: AbortSignal): Promise<void>
-  /** Why the store refuses to read a stream; undefined where it does not. */
-  faultOf(stream: string): Promise<string | undefined>
-  /** Where many of them end, in the order asked for, and what the store says is wrong with them. */
-  endsOf(streams: readonly string[]): Promise<readonly StreamEnd[]>
-}
-
-interface StreamEnd {
-  stream: string
-  revision: number | 'no-stream'
-  fault?: string
-}
 
 /** A stream as the index of events knows it. */
 interface KnownStream {

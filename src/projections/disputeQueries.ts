@@ -1,10 +1,9 @@
 // What staff see of disputes, and of what the payment provider told that could not be booked.
 import { type Kysely, type Selectable, sql } from 'kysely'
 import { disputeStages } from '../domain/orderEvents.ts'
-import type { DisputeState } from './disputes.ts'
 import { newestFirst, type Part, readPart } from './keyset.ts'
 import { ordersOfRows } from './rowOrders.ts'
-import type { Tables } from './tables.ts'
+import type { DisputeState, Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 

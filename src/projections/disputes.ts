@@ -1,11 +1,8 @@
 // Disputes of orders, by their state: how they stand at the bank, or how they have ended.
 import type { CompiledQuery, Kysely } from 'kysely'
-import type { DisputeOutcome, DisputeStage } from '../domain/disputes.ts'
 import { fold, type KeyedTable } from './keyedTable.ts'
 import type { ReadEvent } from './projection.ts'
-import type { Tables } from './tables.ts'
-
-export type DisputeState = DisputeStage | DisputeOutcome
+import type { DisputeState, Tables } from './tables.ts'
 
 interface DisputeRow {
   dispute_id: string

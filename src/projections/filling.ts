@@ -4,34 +4,15 @@ import { type Kysely, sql } from 'kysely'
 import type { Position } from '../kit/position.ts'
 import { createSlots } from '../kit/slots.ts'
 import { isTransient } from '../kit/transient.ts'
-import { applyItems, type Parking, wholeWork } from './engine.ts'
+import { applyItems, wholeWork } from './engine.ts'
 import { concerns, type Item, placeOf } from './items.ts'
-import type { Projection } from './projection.ts'
-import type { Rebuilding } from './rebuild.ts'
+import type { Member, Rebuilding, Target } from './rebuildContext.ts'
 import { savePosition, savingPosition, type Turn } from './rebuildStates.ts'
 import { beginOnShadow, writeToShadow } from './shadow.ts'
 import type { Tables } from './tables.ts'
 import { endTogether } from './together.ts'
 
 type Db = Kysely<Tables>
-
-/** A projection that is being rebuilt, and how far its new tables are. */
-export interface Member {
-  projection: Projection
-  shadow: string
-  /** Which beginning of its rebuild this is; one that comes after it makes this one worthless. */
-  epoch: bigint
-  /** Its tables are to serve even if events of streams that it reads are missing. */
-  acceptsBroken: boolean
-  position: Position
-  parking: Parking
-}
-
-/** How far a member's tables are wanted. */
-export interface Target {
-  member: Member
-  upTo: Position
-}
 
 /** Sessions that write at once: the database has more cores than this process. */
 export const writersMax = 4

@@ -8,6 +8,7 @@ import { erasedText } from '../domain/types.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
 import { offersOf } from './catalogueQueries.ts'
 import { newestFirst, type Part, readPart } from './keyset.ts'
+import type { Notification } from './notification.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -174,19 +175,6 @@ export async function findCart(db: Db, cartId: string, currency: string) {
   const total = sum(totals, currency)
   const itemCount = items.reduce((count, item) => count + item.quantity, 0)
   return { revision: Number(row?.revision ?? -1), cart: { id: cartId, items, itemCount, total } }
-}
-
-/** That an order has got on, as it is told to who it belongs to. */
-export interface Notification {
-  position: Position
-  customerId: string
-  orderId: string
-  orderNumber: string
-  status: OrderStatus
-  previousStatus: OrderStatus
-  /** By which the parcel is followed. */
-  tracking: string | null
-  at: Date
 }
 
 /** Notifications behind a position, in log order; of one customer or of all. */

@@ -1,16 +1,6 @@
 // The refunds of an order, as its row keeps them.
-import type { Money } from '../domain/types.ts'
 import type { ReadEvent } from './projection.ts'
-
-export interface RefundEntry {
-  refundId: string
-  amount: Money
-  /** Asked for, paid back, or it did not arrive. */
-  state: 'open' | 'paid' | 'failed'
-  /** In whose dashboard it was made; null where the shop has made it. */
-  provider: string | null
-  at: string
-}
+import type { RefundEntry } from './tables.ts'
 
 type RefundEvent = Extract<
   ReadEvent,

@@ -1,19 +1,12 @@
 // Orders with their lines and timeline, and the notifications that status changes give rise to.
 import type { Charge, Delivery, OrderLine, Submission } from '../domain/order.ts'
 import type { OrderStatus } from '../domain/orderStates.ts'
-import type { Actor } from '../domain/types.ts'
 import { foldDisputes } from './disputes.ts'
 import { fold, insertOf, type KeyedTable } from './keyedTable.ts'
-import type { Notification } from './orderQueries.ts'
-import { type RefundEntry, refundsAfter } from './orderRefunds.ts'
+import type { Notification } from './notification.ts'
+import { refundsAfter } from './orderRefunds.ts'
 import { planned, type ReadEvent } from './projection.ts'
-
-export interface TimelineEntry {
-  event: string
-  status: OrderStatus
-  at: string
-  by: Actor['role']
-}
+import type { RefundEntry, TimelineEntry } from './tables.ts'
 
 interface OrderRow {
   order_id: string

@@ -5,7 +5,7 @@ import type { CompiledQuery, Kysely } from 'kysely'
 import type { ShopEvent } from '../domain/events.ts'
 import type { Actor } from '../domain/types.ts'
 import type { Position } from '../kit/position.ts'
-import type { Notification } from './orderQueries.ts'
+import type { Notification } from './notification.ts'
 import { forgetting, personalIn, personalPlaces } from './personal.ts'
 import type { Tables } from './tables.ts'
 

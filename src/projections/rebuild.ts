@@ -5,7 +5,7 @@ import { allDone } from '../kit/allDone.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
 import { createSlots, type Slots } from '../kit/slots.ts'
 import { isTransient } from '../kit/transient.ts'
-import { type BrokenStreams, findBroken, type LogStreams } from './brokenStreams.ts'
+import { findBroken } from './brokenStreams.ts'
 import { ensureCheckpoints, isLeaseLost, outdated, positionOf } from './checkpoints.ts'
 import {
   compare,
@@ -15,11 +15,11 @@ import {
   nearEnough,
   patiently,
 } from './comparing.ts'
-import { type Batch, parkedStreams } from './engine.ts'
-import { fill, type Member, turnOf, writersMax } from './filling.ts'
+import { parkedStreams } from './engine.ts'
+import { fill, turnOf, writersMax } from './filling.ts'
 import type { Projection } from './projection.ts'
+import type { Member, Rebuilding, Rebuilt } from './rebuildContext.ts'
 import { begin, fail, finish, holdTurn, type Resumed, savePosition } from './rebuildStates.ts'
-import type { TableDifferences } from './rowDifferences.ts'
 import {
   addKeys,
   analyze,
@@ -37,43 +37,12 @@ import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 
-export interface Rebuilding {
-  head(): Promise<Position>
-  /** Reads what these projections read, behind a position and up to another. */
-  read(
-    projections: readonly Projection[],
-    range: { after: Position; upTo: Position },
-  ): AsyncIterable<Batch>
-  /** The streams of that log. */
-  streams: LogStreams
-  onProgress(name: string, position: Position): void
-  /** Has new tables serve although events of streams that they read are missing. */
-  acceptsBroken?: boolean
-  /** Which of them are still to be rebuilt, asked once nobody else can be at it; default: all. */
-  stillDue?(projections: readonly Projection[]): Promise<readonly Projection[]>
-  /** Ends it between two batches; it can be gone on with. */
-  signal?: AbortSignal
-}
-
 /** Somebody else is at it. */
 export class BeingRebuilt extends Error {
   constructor(name: string) {
     super(`${name} is being rebuilt already`)
     this.name = 'BeingRebuilt'
   }
-}
-
-export interface Rebuilt {
-  name: string
-  /** False where the old tables go on serving because streams are broken. */
-  serves: boolean
-  position: Position
-  /** Whether the new tables were equal to the old ones; undefined for another version of them. */
-  matches: boolean | undefined
-  /** Where they were not: which rows of which tables. */
-  differences: readonly TableDifferences[]
-  /** Streams that it reads and of which events are missing. */
-  broken: BrokenStreams
 }
 
 /** One at a time beside the indexes of others: it takes two sessions of a pool that is shared. */

@@ -3,7 +3,7 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { holdableText } from '../kit/holdable.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
-import type { BrokenStreams } from './brokenStreams.ts'
+import type { BrokenStreams } from './rebuildContext.ts'
 import type { TableDifferences } from './rowDifferences.ts'
 import type { Tables } from './tables.ts'
 

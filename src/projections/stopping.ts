@@ -1,9 +1,9 @@
 // Stops rebuilds whose new tables would lack events that the log has lost.
 
 import type { Kysely } from 'kysely'
-import { type BrokenStreams, brokenFor, describeBroken } from './brokenStreams.ts'
-import { type Member, turnOf } from './filling.ts'
-import type { Rebuilding, Rebuilt } from './rebuild.ts'
+import { brokenFor, describeBroken } from './brokenStreams.ts'
+import { turnOf } from './filling.ts'
+import type { BrokenStreams, Member, Rebuilding, Rebuilt } from './rebuildContext.ts'
 import { holdTurn, refuse } from './rebuildStates.ts'
 import { dropSchema } from './shadow.ts'
 import type { Tables } from './tables.ts'

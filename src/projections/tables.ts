@@ -3,14 +3,12 @@
 import type { Generated, JSONColumnType } from 'kysely'
 import type { CartLine } from '../domain/cart.ts'
 import type { Profile } from '../domain/customer.ts'
+import type { DisputeOutcome, DisputeStage } from '../domain/disputes.ts'
 import type { ShownImage } from '../domain/image.ts'
 import type { Charge, Delivery, OrderLine } from '../domain/order.ts'
 import type { OrderStatus } from '../domain/orderStates.ts'
-import type { Role } from '../domain/types.ts'
+import type { Actor, Money, Role } from '../domain/types.ts'
 import type { Position } from '../kit/position.ts'
-import type { DisputeState } from './disputes.ts'
-import type { RefundEntry } from './orderRefunds.ts'
-import type { TimelineEntry } from './orders.ts'
 
 export interface Tables {
   products: {
@@ -268,4 +266,22 @@ export interface Tables {
     updated_at: Generated<Date>
     delivered_at: Date | null
   }
+}
+
+export type DisputeState = DisputeStage | DisputeOutcome
+export interface RefundEntry {
+  refundId: string
+  amount: Money
+  /** Asked for, paid back, or it did not arrive. */
+  state: 'open' | 'paid' | 'failed'
+  /** In whose dashboard it was made; null where the shop has made it. */
+  provider: string | null
+  at: string
+}
+
+export interface TimelineEntry {
+  event: string
+  status: OrderStatus
+  at: string
+  by: Actor['role']
 }

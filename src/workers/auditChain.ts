@@ -1,9 +1,9 @@
 // Extends the hash chain over the log behind everybody's back: appends know nothing of it.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AuditServices, Kept, Mark } from '../commands/auditPorts.ts'
-import type { Fault } from '../commands/chainCheck.ts'
-import { beginning, type Link, nextLink } from '../commands/hashChain.ts'
+import type { AuditServices, Kept, Link, Mark } from '../commands/auditPorts.ts'
+import type { Fault } from '../commands/chainFault.ts'
+import { beginning, nextLink } from '../commands/hashChain.ts'
 import type { Clock } from '../commands/ports.ts'
 import { checkMark, watchFrom } from '../commands/sealCheck.ts'
 import { type EventStore, Unavailable } from '../eventstore/port.ts'

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 import type { AuditServices, PublicationBook, Publisher } from '../commands/auditPorts.ts'
-import type { Fault } from '../commands/chainCheck.ts'
+import type { Fault } from '../commands/chainFault.ts'
 import { codeOf } from '../kit/codeOf.ts'
 import { startOfLog } from '../kit/position.ts'
 import type { Log } from './log.ts'

@@ -2,8 +2,9 @@
 // must not bring anybody back.
 import { type Kysely, sql } from 'kysely'
 import type { AccountServices } from '../commands/accountPorts.ts'
-import { execute, systemEnvelope } from '../commands/command.ts'
+import { execute } from '../commands/command.ts'
 import { eraseCustomer } from '../commands/customer.ts'
+import { systemEnvelope } from '../commands/envelope.ts'
 import type { ListedErasure } from '../commands/erasurePorts.ts'
 import type { Shop } from '../commands/shop.ts'
 import { isRejection } from '../domain/rejection.ts'

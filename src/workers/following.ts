@@ -13,7 +13,7 @@ import { advance, leaseSeconds, release, renew } from '../projections/checkpoint
 import { commitBatch, type Member } from '../projections/engine.ts'
 import { filterFor } from '../projections/items.ts'
 import type { Committed, Follower } from '../projections/projection.ts'
-import type { Lane } from './projector.ts'
+import type { FollowerGroup } from './projectorParts.ts'
 import { readAhead } from './readAhead.ts'
 
 const batchSize = 1_000
@@ -76,7 +76,7 @@ interface Group {
  * Follows the log until the signal aborts, a lease is lost, or there are more projections to run.
  * Throws Stalled when nothing moves although something may have to.
  */
-export async function follow(parts: Lane, following: Following): Promise<void> {
+export async function follow(parts: FollowerGroup, following: Following): Promise<void> {
   const { signal } = following
   const ending = new AbortController()
   const group = groupOf(following, AbortSignal.any([signal, ending.signal]))
@@ -118,7 +118,11 @@ function groupOf({ members }: Following, signal: AbortSignal): Group {
   }
 }
 
-async function sayFarewell(parts: Lane, group: Group, stopping: AbortSignal): Promise<void> {
+async function sayFarewell(
+  parts: FollowerGroup,
+  group: Group,
+  stopping: AbortSignal,
+): Promise<void> {
   if (group.isAbandoned) return
   const words = async () => {
     await persist(parts, group).catch(() => undefined)
@@ -142,7 +146,7 @@ async function watch(group: Group): Promise<void> {
   }
 }
 
-async function consume(parts: Lane, group: Group) {
+async function consume(parts: FollowerGroup, group: Group) {
   const { db, progress } = parts
   const { members, turns } = group
   // Who ran them before may have died between a commit and the calls that follow it.
@@ -168,7 +172,7 @@ async function consume(parts: Lane, group: Group) {
 }
 
 /** What an older release has parked because it did not know it, and this one does. */
-async function readAgain(parts: Lane, group: Group): Promise<void> {
+async function readAgain(parts: FollowerGroup, group: Group): Promise<void> {
   const { db, codec, log } = parts
   const knows = (name: string) => codec.knows(name)
   for (const member of group.members) {
@@ -190,7 +194,7 @@ function moved(group: Group): void {
   group.movedAt = performance.now()
 }
 
-async function* decoded({ eventStore, codec, pace }: Lane, group: Group) {
+async function* decoded({ eventStore, codec, pace }: FollowerGroup, group: Group) {
   const { reached, filter, signal } = group
   const subscription = eventStore.subscribe({ after: reached, filter, batchSize, signal })
   let askedAt = performance.now()
@@ -206,7 +210,7 @@ async function* decoded({ eventStore, codec, pace }: Lane, group: Group) {
  * Writes down how far the projections have looked without finding anything, and renews the leases
  * after progress, or after the log has been read again and had nothing for them.
  */
-async function keepLeases(parts: Lane, group: Group) {
+async function keepLeases(parts: FollowerGroup, group: Group) {
   let renewed = { at: performance.now(), steps: group.steps }
   while (!group.signal.aborted) {
     await pause(idlePersistMs, group.signal)
@@ -231,25 +235,25 @@ async function findMore({ signal }: Group, enlist: () => Promise<Member[]>) {
 }
 
 /** When it was looked, if there was nothing to do; undefined where that cannot be said. */
-async function provenAt(parts: Lane, group: Group): Promise<number | undefined> {
+async function provenAt(parts: FollowerGroup, group: Group): Promise<number | undefined> {
   const at = performance.now()
   const isIdle = await within(proofMs, 'the log', hasNothingToDo(parts, group)).catch(() => false)
   return isIdle ? at : undefined
 }
 
 /** The log is read behind where all that was read has been dealt with. */
-async function hasNothingToDo({ eventStore }: Lane, { reached, filter }: Group) {
+async function hasNothingToDo({ eventStore }: FollowerGroup, { reached, filter }: Group) {
   for await (const _ of eventStore.readAll({ after: reached, filter })) return false
   return true
 }
 
-async function keep({ db }: Lane, group: Group, wellAt: number): Promise<void> {
+async function keep({ db }: FollowerGroup, group: Group, wellAt: number): Promise<void> {
   if (group.isAbandoned) return
   await renew(db, group.leases, (performance.now() - wellAt) / 1_000)
   group.movedAt = Math.max(group.movedAt, wellAt)
 }
 
-async function persist({ db }: Pick<Lane, 'db'>, group: Group): Promise<void> {
+async function persist({ db }: Pick<FollowerGroup, 'db'>, group: Group): Promise<void> {
   const { leases, reached } = group
   const behind = leases.filter(({ position }) => position < reached)
   if (behind.length === 0 || group.isAbandoned) return

@@ -2,7 +2,7 @@
 // them to their end.
 import { type Kysely, sql } from 'kysely'
 import { advanceOrder } from '../commands/advanceOrder.ts'
-import { systemEnvelope } from '../commands/command.ts'
+import { systemEnvelope } from '../commands/envelope.ts'
 import { endOrderOfErased } from '../commands/openOrders.ts'
 import type { Shop } from '../commands/shop.ts'
 import { isTransient } from '../kit/transient.ts'

@@ -1,7 +1,7 @@
 // Tells the API what is new about orders: with what has to be known already, so that whoever knows
 // it need not look anything up. What reads it is api/orderNews.ts.
 import type { Position } from '../kit/position.ts'
-import type { Notification } from '../projections/orderQueries.ts'
+import type { Notification } from '../projections/notification.ts'
 
 /** More are looked up: they would hold up other calls on the way. */
 const toldMax = 200

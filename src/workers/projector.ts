@@ -1,42 +1,13 @@
 // Runs projections: takes their leases, has them follow the log, takes over and gives up.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Kysely } from 'kysely'
-import type { Codec } from '../commands/ports.ts'
-import type { EventStore } from '../eventstore/port.ts'
 import { within } from '../kit/within.ts'
 import { acquire, ensureCheckpoints, LeaseLost } from '../projections/checkpoints.ts'
 import { type Member, parkedStreams } from '../projections/engine.ts'
-import type { Committed, Follower, Projection, Reaction } from '../projections/projection.ts'
-import type { Tables } from '../projections/tables.ts'
+import type { Follower } from '../projections/projection.ts'
 import { follow, lookMs, Stalled } from './following.ts'
-import type { Log } from './log.ts'
-import type { Progress } from './progress.ts'
+import { type FollowerGroup, type ProjectorParts, paces } from './projectorParts.ts'
 import { runRebuilds } from './rebuilds.ts'
 
-export interface ProjectorParts {
-  db: Kysely<Tables>
-  eventStore: EventStore
-  codec: Codec
-  projections: readonly Projection[]
-  reactions?: readonly Reaction[]
-  /** The name under which this process holds leases. */
-  runner: string
-  progress: Progress
-  /** Runs before the next batch: what it does is done when the projections go on. */
-  onCommitted(committed: Committed): Promise<void>
-  log: Log
-}
-
-/**
- * At the head a batch is left to grow for so long, and for some times as long as the one before
- * took: many small ones would cost more than they bring, and take the processor from who writes the
- * events. Whoever follows an order live waits for the one, and everybody for the other.
- */
-const paces = {
-  urgent: { leastMs: 2, mostMs: 50, times: 1 },
-  usual: { leastMs: 10, mostMs: 50, times: 8 },
-}
-export type Pace = (typeof paces)[keyof typeof paces]
 const retryMs = 500
 /** Whoever has stalled leaves its leases to others first: until they have lapsed, and been seen. */
 const othersFirstMs = 3_000
@@ -68,13 +39,7 @@ export function startProjector(parts: ProjectorParts): { stop(): Promise<void> }
   }
 }
 
-/** Who follows the log together. */
-export interface Lane extends ProjectorParts {
-  followers: readonly Follower[]
-  pace: Pace
-}
-
-async function run(parts: Lane, signal: AbortSignal) {
+async function run(parts: FollowerGroup, signal: AbortSignal) {
   const { db, log, followers } = parts
   const told = createTold()
   while (!signal.aborted) {

@@ -1,7 +1,7 @@
 // What auditors see of the log: by filter, by stream, by trace, and as it was.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { newId } from '../../src/commands/ids.ts'
 import { kinds } from '../../src/commands/timeTravel.ts'
 import { takeBack } from '../../src/domain/orderDecisions.ts'

@@ -1,8 +1,9 @@
 // Erasing a person: nothing of them can be read, the books still add up, a certificate says so.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { execute, systemEnvelope } from '../../src/commands/command.ts'
+import { execute } from '../../src/commands/command.ts'
 import { eraseCustomer } from '../../src/commands/customer.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { catalogFindings } from '../../src/infra/catalogGuard.ts'
 import { startOfLog } from '../../src/kit/position.ts'
 import { projections } from '../../src/projections/index.ts'

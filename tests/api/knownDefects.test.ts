@@ -1,7 +1,8 @@
 // Defects that users of other shops have reported, re-enacted: each is a test under its own name.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { advanceOrder } from '../../src/commands/advanceOrder.ts'
-import { execute, systemEnvelope } from '../../src/commands/command.ts'
+import { execute } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { placeOrder } from '../../src/commands/placeOrder.ts'
 import type { Envelope } from '../../src/commands/ports.ts'
 import { isRejection } from '../../src/domain/rejection.ts'

@@ -1,7 +1,7 @@
 // Projections over HTTP: how far they are, rebuilding them, and what they could not handle.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import type { ShopEvent } from '../../src/domain/events.ts'
 import type { NewEvent } from '../../src/eventstore/port.ts'
 import { expectProblem, moveOrder, newOrder, newProduct } from '../support/goods.ts'

@@ -1,7 +1,8 @@
 // The bounds of following live: from which pages, how many, how much, how long, and how it ends.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { execute, systemEnvelope } from '../../src/commands/command.ts'
+import { execute } from '../../src/commands/command.ts'
 import { revokeRole } from '../../src/commands/customer.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { within } from '../../src/kit/within.ts'
 import {
   type Follower,

@@ -1,7 +1,7 @@
 // What takes sales back is booked against what was sold: values written by hand.
 import { parse } from 'csv-parse/sync'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { newId } from '../../src/commands/ids.ts'
 import { submit, takeBack } from '../../src/domain/orderDecisions.ts'
 import { delivery, gbp, moveOrder, newProduct } from '../support/goods.ts'

@@ -1,6 +1,6 @@
 // States as they were, compared with values written by hand, also where a stream was brought in.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { newId } from '../../src/commands/ids.ts'
 import { adjust } from '../../src/domain/stock.ts'
 import { newOrder, newProduct } from '../support/goods.ts'

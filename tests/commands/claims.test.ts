@@ -7,10 +7,12 @@ import {
   restoreProduct,
 } from '../../src/commands/catalogue.ts'
 import { changeCategory, createCategory, deleteCategory } from '../../src/commands/categories.ts'
-import { type Answer, step, systemEnvelope } from '../../src/commands/command.ts'
+import type { Answer } from '../../src/commands/command.ts'
+import { createShop } from '../../src/commands/createShop.ts'
+import { step, systemEnvelope } from '../../src/commands/envelope.ts'
 import { derivedId, digestOf } from '../../src/commands/ids.ts'
 import type { Envelope } from '../../src/commands/ports.ts'
-import { createShop, type Shop } from '../../src/commands/shop.ts'
+import type { Shop } from '../../src/commands/shop.ts'
 import type { Category } from '../../src/domain/category.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
 import type { Product } from '../../src/domain/product.ts'
@@ -159,6 +161,7 @@ const pairs: [string, string, Act, Act][] = [
   ['a category is renamed', 'one of that name is created', renames, names],
   ['a category is renamed', 'it is deleted', renames, removes],
 ]
+
 const moments = [1, 2, 3, 4, 5, 6].flatMap(nth => [
   [nth, 'before'] as const,
   [nth, 'after'] as const,

@@ -1,6 +1,6 @@
 // What a stream remembers of its commands: enough for a repeat, and never more than so many.
 import { describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { HandledCommands } from '../../src/commands/handled.ts'
 import { emptyStream, planBatch } from '../../src/commands/plan.ts'
 import { stock } from '../../src/domain/stock.ts'

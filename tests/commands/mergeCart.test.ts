@@ -1,6 +1,6 @@
 // A guest's cart on its way into a customer's, and everything that can stop it half-way.
 import { describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { digestOf, newId } from '../../src/commands/ids.ts'
 import { mergeCart } from '../../src/commands/mergeCart.ts'
 import { createRepository } from '../../src/commands/repository.ts'

@@ -1,6 +1,6 @@
 // Streams that are believed to be new are not read first, and nothing depends on the belief.
 import { describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { digestOf } from '../../src/commands/ids.ts'
 import { createRepository } from '../../src/commands/repository.ts'
 import { adjust, reserve, type Stock, stock } from '../../src/domain/stock.ts'

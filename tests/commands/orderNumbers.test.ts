@@ -1,11 +1,11 @@
 // Where order numbers come from when the log is slow, fails, or answers twice.
 import { describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { createShop } from '../../src/commands/createShop.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { digestOf } from '../../src/commands/ids.ts'
 import { importOrder } from '../../src/commands/importLedger.ts'
 import { orderNumberSource } from '../../src/commands/orderNumbers.ts'
 import { createRepository } from '../../src/commands/repository.ts'
-import { createShop } from '../../src/commands/shop.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
 import { orderNumbers } from '../../src/domain/orderNumbers.ts'
 import { createCodec } from '../../src/eventstore/codec.ts'

@@ -1,6 +1,6 @@
 // A process caches a state only when it was folded from every event up to its revision.
 import { describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { digestOf } from '../../src/commands/ids.ts'
 import { createRepository } from '../../src/commands/repository.ts'
 import { isRejection } from '../../src/domain/rejection.ts'

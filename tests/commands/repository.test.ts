@@ -1,7 +1,7 @@
 // Decisions and the log: queued, written together, decided anew after a conflict, never done twice.
 
 import { beforeEach, describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { digestOf } from '../../src/commands/ids.ts'
 import type { Envelope } from '../../src/commands/ports.ts'
 import { createRepository } from '../../src/commands/repository.ts'

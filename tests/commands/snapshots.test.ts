@@ -1,6 +1,6 @@
 // A long stream is read from a note of what it had come to, and only if that note is right.
 import { beforeEach, describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { digestOf } from '../../src/commands/ids.ts'
 import type { Envelope, Snapshot, Snapshots } from '../../src/commands/ports.ts'
 import { createRepository } from '../../src/commands/repository.ts'

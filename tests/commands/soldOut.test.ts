@@ -1,11 +1,11 @@
 // A product that is sold out to orders that wait to be paid: asking for it loads none of them.
 import { describe, expect, it } from 'vitest'
 import { createProduct } from '../../src/commands/catalogue.ts'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { createShop } from '../../src/commands/createShop.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { freeStock } from '../../src/commands/freeStock.ts'
 import { digestOf, newId } from '../../src/commands/ids.ts'
 import { placeOrder } from '../../src/commands/placeOrder.ts'
-import { createShop } from '../../src/commands/shop.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
 import { isRejection } from '../../src/domain/rejection.ts'
 import { createCodec } from '../../src/eventstore/codec.ts'

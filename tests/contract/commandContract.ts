@@ -1,7 +1,7 @@
 // What commands rest on, on every store: a repeat is known however old, a number is given once.
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { digestOf, newId } from '../../src/commands/ids.ts'
 import { orderNumberSource } from '../../src/commands/orderNumbers.ts'
 import { createRepository } from '../../src/commands/repository.ts'

@@ -4,9 +4,9 @@ import {
   type CategoryNameEvent,
   categoryName,
   claimName,
-  normalizeName,
   releaseName,
 } from '../../src/domain/categoryName.ts'
+import { normalizeName } from '../../src/domain/text.ts'
 import { categoryId, sampleId } from '../support/samples.ts'
 import { given } from '../support/specification.ts'
 

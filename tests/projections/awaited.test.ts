@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import Type from 'typebox'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import type { Codec } from '../../src/commands/ports.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
 import { Id, Payload, ShortText } from '../../src/domain/types.ts'

@@ -1,8 +1,9 @@
 // What is personal is declared once: every field of every event, and every column that holds it.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { execute, systemEnvelope } from '../../src/commands/command.ts'
+import { execute } from '../../src/commands/command.ts'
 import { eraseCustomer } from '../../src/commands/customer.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
 import { personalPaths, withTexts } from '../../src/domain/personal.ts'
 import { projections } from '../../src/projections/index.ts'

@@ -1,7 +1,7 @@
 // An event that cannot be handled parks its stream for that projection; everything else goes on.
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import type { ShopEvent } from '../../src/domain/events.ts'
 import type { NewEvent } from '../../src/eventstore/port.ts'
 import { ordersProjection } from '../../src/projections/orders.ts'

@@ -1,7 +1,7 @@
 // Somebody who may write to every table puts rows of an old copy back, which are genuine, or takes
 // away what is kept of people: it is found, and the log decides what becomes of it.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { erasePerson } from '../../src/commands/erasure.ts'
 import { endOrderOfErased } from '../../src/commands/openOrders.ts'
 import { createSeals } from '../../src/infra/personKeys.ts'

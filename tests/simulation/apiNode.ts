@@ -1,7 +1,8 @@
 // An API process on a simulated node: carries out what clients ask for as the HTTP routes do, and
 // what the payment provider calls it for.
 
-import { type Answer, systemEnvelope } from '../../src/commands/command.ts'
+import type { Answer } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { digestOf } from '../../src/commands/ids.ts'
 import { type Envelope, PoisonEvent } from '../../src/commands/ports.ts'
 import { isRejection } from '../../src/domain/rejection.ts'

@@ -1,11 +1,13 @@
 // A process of the shop as it runs on a simulated node: the real commands, repositories and store
 // adapter, with caches of its own that begin empty.
 
+import { createShop } from '../../src/commands/createShop.ts'
 import { digestOf } from '../../src/commands/ids.ts'
 import type { Codec } from '../../src/commands/ports.ts'
-import { createShop, type Shop } from '../../src/commands/shop.ts'
+import type { Seals } from '../../src/commands/sealingPorts.ts'
+import type { Shop } from '../../src/commands/shop.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
-import { createCodec, type Seals } from '../../src/eventstore/codec.ts'
+import { createCodec } from '../../src/eventstore/codec.ts'
 import type { EventStore } from '../../src/eventstore/port.ts'
 import { postgresEventStore } from '../../src/eventstore/postgres.ts'
 import { streamCaches } from '../../src/infra/caches.ts'
@@ -44,6 +46,7 @@ const seals: Seals = {
   isErased: async subject => erased.has(subject),
   forget: () => undefined,
 }
+
 /** Making it takes longer than a run. */
 const codec = createCodec(eventSchemas, seals)
 

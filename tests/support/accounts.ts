@@ -2,8 +2,9 @@
 
 import { rm } from 'node:fs/promises'
 import type { AccountServices } from '../../src/commands/accountPorts.ts'
+import { createShop } from '../../src/commands/createShop.ts'
 import { digestOf } from '../../src/commands/ids.ts'
-import { createShop, type Shop } from '../../src/commands/shop.ts'
+import type { Shop } from '../../src/commands/shop.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
 import { createCodec } from '../../src/eventstore/codec.ts'
 import { memoryEventStore } from '../../src/eventstore/memory.ts'

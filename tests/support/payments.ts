@@ -1,6 +1,6 @@
 // The payment provider's side of tests: orders that run out, callbacks that are signed.
 import { randomUUID } from 'node:crypto'
-import { systemEnvelope } from '../../src/commands/command.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { createSecrets } from '../../src/infra/secrets.ts'
 import { signCallback } from '../../src/infra/simulatedCallbacks.ts'
 import type { Answer } from './apiClient.ts'

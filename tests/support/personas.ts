@@ -1,7 +1,8 @@
 // Everybody who might ask, from nobody to the admin, each with a token or without one.
 import { randomUUID } from 'node:crypto'
-import { execute, systemEnvelope } from '../../src/commands/command.ts'
+import { execute } from '../../src/commands/command.ts'
 import { changeUser } from '../../src/commands/customer.ts'
+import { systemEnvelope } from '../../src/commands/envelope.ts'
 import type { Role } from '../../src/domain/types.ts'
 import { createSecrets } from '../../src/infra/secrets.ts'
 import { createTokens, issuerOf } from '../../src/infra/tokens.ts'

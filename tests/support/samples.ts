@@ -4,7 +4,7 @@ import type { CartLine } from '../../src/domain/cart.ts'
 import type { OrderEvent, OrderLine, Submission } from '../../src/domain/order.ts'
 import type { Money } from '../../src/domain/types.ts'
 import type { Position } from '../../src/kit/position.ts'
-import type { Notification } from '../../src/projections/orderQueries.ts'
+import type { Notification } from '../../src/projections/notification.ts'
 
 /** The id with this number: always the same one. */
 export function sampleId(number: number): string {

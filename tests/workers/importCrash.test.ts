@@ -1,7 +1,7 @@
 // Every place where an import can break off: the next run ends with the same log.
 import { describe, expect, it } from 'vitest'
+import { createShop } from '../../src/commands/createShop.ts'
 import { digestOf } from '../../src/commands/ids.ts'
-import { createShop } from '../../src/commands/shop.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
 import { createCodec } from '../../src/eventstore/codec.ts'
 import { memoryEventStore } from '../../src/eventstore/memory.ts'
@@ -27,6 +27,7 @@ const clearText = {
   isErased: async () => false,
   forget: () => undefined,
 }
+
 const codec = createCodec(eventSchemas, clearText)
 
 const noPayments = {

@@ -13,13 +13,13 @@ import type {
 } from '../../../src/api/catalogueSchemas.ts'
 import type { Mail as MailSchema } from '../../../src/api/mailSchemas.ts'
 import type {
+  OrderHistory as HistorySchema,
+  OrderDetail as OrderSchema,
+} from '../../../src/api/orderSchemas.ts'
+import type {
   ListedDispute as DisputeSchema,
   PaymentFinding as FindingSchema,
 } from '../../../src/api/paymentSchemas.ts'
-import type {
-  OrderHistory as HistorySchema,
-  OrderDetail as OrderSchema,
-} from '../../../src/api/schemas.ts'
 import type { Role } from '../../../src/domain/types.ts'
 
 /** Records that are edited carry the version that was read. */
@@ -123,3 +123,5 @@ export interface Rebuild {
   startedAt: string
   updatedAt: string
 }
+
+export type Step = History['data'][number]

@@ -1,20 +1,9 @@
 // The audit log with its filters, whether it is as it was signed, and what has changed of a thing.
-import {
-  Button,
-  Stack,
-  Table,
-  TableBody,
-  TableCell,
-  TableContainer,
-  TableHead,
-  TableRow,
-  TextField,
-  Typography,
-} from '@mui/material'
+import { Button, Stack, TextField } from '@mui/material'
 import { type FormEvent, useState } from 'react'
 import type { AuditEvent } from '../api/shapes.ts'
+import { Events } from '../parts/auditEvents.tsx'
 import { Fetched, Nothing, Page, Panel } from '../parts/panel.tsx'
-import { timeText } from '../parts/status.tsx'
 import { DiffPanel } from './auditDiff.tsx'
 import { VerifyPanel } from './auditVerify.tsx'
 
@@ -105,47 +94,4 @@ function LogPanel() {
       </Fetched>
     </Panel>
   )
-}
-
-export function Events({ events }: { events: readonly AuditEvent[] }) {
-  return (
-    <TableContainer tabIndex={0} role="region" aria-label="Events" sx={{ maxHeight: 600 }}>
-      <Table size="small" stickyHeader>
-        <TableHead>
-          <TableRow>
-            <TableCell align="right">Position</TableCell>
-            <TableCell>When</TableCell>
-            <TableCell>Event</TableCell>
-            <TableCell>Stream</TableCell>
-            <TableCell>Actor</TableCell>
-            <TableCell>What</TableCell>
-          </TableRow>
-        </TableHead>
-        <TableBody>
-          {events.map(event => (
-            <TableRow key={event.position} sx={{ verticalAlign: 'top' }}>
-              <TableCell align="right">{event.position}</TableCell>
-              <TableCell sx={{ whiteSpace: 'nowrap' }}>
-                {timeText(event.at ?? event.recordedAt)}
-              </TableCell>
-              <TableCell component="th">{event.type}</TableCell>
-              <TableCell>{`${event.stream} @${event.revision}`}</TableCell>
-              <TableCell>{actorText(event)}</TableCell>
-              <TableCell>
-                <Typography variant="body2" component="pre" sx={dataStyle}>
-                  {event.readable ? JSON.stringify(event.data, null, 1) : 'cannot be read'}
-                </Typography>
-              </TableCell>
-            </TableRow>
-          ))}
-        </TableBody>
-      </Table>
-    </TableContainer>
-  )
-}
-
-const dataStyle = { m: 0, maxHeight: 120, overflow: 'auto', whiteSpace: 'pre-wrap', minWidth: 240 }
-
-function actorText({ actor }: AuditEvent): string {
-  return actor === null ? '–' : [actor.role, actor.id].filter(Boolean).join(' ')
 }

@@ -2,8 +2,8 @@
 import { Button, MenuItem, Stack, TextField, Typography } from '@mui/material'
 import { type FormEvent, useState } from 'react'
 import type { StateDiff } from '../api/shapes.ts'
+import { Events } from '../parts/auditEvents.tsx'
 import { Fetched, Nothing, Panel } from '../parts/panel.tsx'
-import { Events } from './audit.tsx'
 import { RowTable } from './importRows.tsx'
 
 const kinds = ['orders', 'carts', 'products', 'stock', 'customers']

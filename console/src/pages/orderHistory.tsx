@@ -1,12 +1,10 @@
 // What happened to an order, in plain words, and for auditors the order as it was at each moment.
 import { List, ListItem, ListItemText } from '@mui/material'
 import { useCanAccess } from 'react-admin'
-import type { History, Order } from '../api/shapes.ts'
+import type { History, Order, Step } from '../api/shapes.ts'
 import { Fetched, Panel } from '../parts/panel.tsx'
 import { timeText } from '../parts/status.tsx'
 import { TimeTravel } from './timeTravel.tsx'
-
-export type Step = History['data'][number]
 
 export function OrderHistoryPanel({ order }: { order: Order }) {
   const { canAccess } = useCanAccess({ resource: 'timeTravel', action: 'show' })

@@ -12,10 +12,9 @@ import {
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ask } from '../api/request.ts'
-import type { Order } from '../api/shapes.ts'
+import type { Order, Step } from '../api/shapes.ts'
 import { formatMoney, isMoney } from '../money.ts'
 import { timeText } from '../parts/status.tsx'
-import type { Step } from './orderHistory.tsx'
 
 type State = Record<string, unknown>
 

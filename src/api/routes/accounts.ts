@@ -7,12 +7,13 @@ import { isRejection, type Rejection } from '../../domain/rejection.ts'
 import { cutText, line, secret } from '../../domain/text.ts'
 import { roles, strict } from '../../domain/types.ts'
 import type { Position } from '../../kit/position.ts'
+import { SignedIn } from '../accountSchemas.ts'
 import type { ApiContext } from '../context.ts'
 import { bringCart, cartToken } from '../guestCart.ts'
 import { accountsFor } from '../passwordTurns.ts'
 import { HttpProblem, sendProblem, sendRejection } from '../problems.ts'
 import { keyHeader, retryOf } from '../requests.ts'
-import { nothing, problemResponses, SignedIn } from '../schemas.ts'
+import { nothing, problemResponses } from '../schemas.ts'
 
 const tag = 'Accounts'
 const open = { access: 'public' as const }
@@ -39,6 +40,7 @@ const RegisterHeaders = Type.Object({
   'idempotency-key': Type.Optional(keyHeader),
   ...cartToken,
 })
+
 const RefreshBody = Type.Object({ refresh: secret(200) }, strict)
 
 /** Publishes registering, signing in and signing out. */

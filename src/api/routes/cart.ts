@@ -2,12 +2,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { addToCart, changeCartItem, clearCart, removeFromCart } from '../../commands/cart.ts'
 import { findCart } from '../../projections/orderQueries.ts'
+import { Cart, CartTotal } from '../cartSchemas.ts'
 import { commandRoute } from '../commandRoute.ts'
 import type { ApiContext } from '../context.ts'
 import { guestCart } from '../guestCart.ts'
 import { readRoute } from '../readRoute.ts'
 import { isUnchanged } from '../requests.ts'
-import { Cart, CartTotal } from '../schemas.ts'
 
 const tag = 'Cart'
 

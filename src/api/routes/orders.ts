@@ -20,19 +20,13 @@ import { findOrder, listOrders, peopleOf } from '../../projections/orderQueries.
 import { isStaff } from '../actor.ts'
 import { commandRoute } from '../commandRoute.ts'
 import type { ApiContext } from '../context.ts'
+import { OrderDetail, OrderHistory, OrderSummary } from '../orderSchemas.ts'
 import { answerPart } from '../pages.ts'
 import { HttpProblem } from '../problems.ts'
 import { readRoute } from '../readRoute.ts'
 import { isUnchanged } from '../requests.ts'
-import {
-  OrderDetail,
-  OrderHistory,
-  OrderSummary,
-  PageQuery,
-  pageOf,
-  Status,
-  time,
-} from '../schemas.ts'
+import { PageQuery, pageOf, time } from '../schemas.ts'
+import { Status } from '../shapes.ts'
 
 const tag = 'Orders'
 const OrderQuery = Type.Object(

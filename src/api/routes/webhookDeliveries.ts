@@ -19,7 +19,6 @@ import {
   Range,
   WebhookParams,
 } from '../webhookSchemas.ts'
-import { noEndpoint } from './webhooks.ts'
 
 const tag = 'Webhooks'
 const access = ['admin'] as const
@@ -112,4 +111,9 @@ function badRange(pointer: string, detail: string): HttpProblem {
   return new HttpProblem('request/invalid', 'This is no range of the log.', {
     errors: [{ pointer, detail, in: 'body' }],
   })
+}
+
+/** The problem of somebody who asks for an endpoint that there is not. */
+export function noEndpoint(): HttpProblem {
+  return new HttpProblem('webhook/not-found', 'There is no such webhook.')
 }

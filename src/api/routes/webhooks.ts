@@ -17,7 +17,7 @@ import {
   NewEndpoint,
   WebhookParams,
 } from '../webhookSchemas.ts'
-import { deliveryRoutes } from './webhookDeliveries.ts'
+import { deliveryRoutes, noEndpoint } from './webhookDeliveries.ts'
 
 const tag = 'Webhooks'
 const access = ['admin'] as const
@@ -30,11 +30,6 @@ export function webhookRoutes(app: FastifyInstance, context: ApiContext): void {
   removing(app, context)
   rotating(app, context)
   deliveryRoutes(app, context)
-}
-
-/** The problem of somebody who asks for an endpoint that there is not. */
-export function noEndpoint(): HttpProblem {
-  return new HttpProblem('webhook/not-found', 'There is no such webhook.')
 }
 
 function stale(): HttpProblem {

@@ -3,9 +3,10 @@
 import { readFile } from 'node:fs/promises'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import type { Checkpoint } from '../../commands/auditPorts.ts'
-import { type Fault, faultOfOrder, forged } from '../../commands/chainCheck.ts'
-import { beginning, type Link } from '../../commands/hashChain.ts'
+import type { Checkpoint, Link } from '../../commands/auditPorts.ts'
+import { faultOfOrder, forged } from '../../commands/chainCheck.ts'
+import type { Fault } from '../../commands/chainFault.ts'
+import { beginning } from '../../commands/hashChain.ts'
 import { type Position, parsePosition, startOfLog } from '../../kit/position.ts'
 import { type Damage, jsonLines, type ParsedLine, parsed, UnreadableExport } from './exportLines.ts'
 import { checkPart, type ExportedEvent, missingEvents } from './exportPart.ts'
@@ -66,6 +67,7 @@ const LineSchema = Type.Object({
   metadata: Fields,
   hash: Type.Optional(Type.String()),
 })
+
 const KeySetSchema = Type.Object({
   keys: Type.Array(
     Type.Object({
@@ -76,6 +78,7 @@ const KeySetSchema = Type.Object({
     }),
   ),
 })
+
 const Line = Compile(LineSchema)
 const Signed = Compile(Type.Object({ position: Digits, signed: Type.String() }))
 const KeySet = Compile(KeySetSchema)

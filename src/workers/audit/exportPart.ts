@@ -1,9 +1,9 @@
 // Checks the events of an export between two checkpoints, and names what is missing, changed, added
 // or out of order there.
 
-import type { Checkpoint } from '../../commands/auditPorts.ts'
-import type { Fault } from '../../commands/chainCheck.ts'
-import { type Link, nextLink } from '../../commands/hashChain.ts'
+import type { Checkpoint, Link } from '../../commands/auditPorts.ts'
+import type { Fault } from '../../commands/chainFault.ts'
+import { nextLink } from '../../commands/hashChain.ts'
 import type { RecordedEvent } from '../../eventstore/port.ts'
 import { justAfter, type Position, startOfLog } from '../../kit/position.ts'
 

@@ -2,7 +2,8 @@
 // the log.
 
 import type { StateFinding } from '../../commands/auditPorts.ts'
-import { type ChainParts, checkChain, type Fault } from '../../commands/chainCheck.ts'
+import { type ChainParts, checkChain } from '../../commands/chainCheck.ts'
+import type { Fault } from '../../commands/chainFault.ts'
 import { checkMark, checkTail } from '../../commands/sealCheck.ts'
 import { limitFindings, type StreamWatch, watchStreams } from '../../commands/streamWatch.ts'
 import type { EventStore } from '../../eventstore/port.ts'

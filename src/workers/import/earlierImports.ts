@@ -5,24 +5,14 @@ import { normalizeSku } from '../../domain/skuClaim.ts'
 import type { EventStore } from '../../eventstore/port.ts'
 import { startOfLog } from '../../kit/position.ts'
 import { importSource } from './importEnvelope.ts'
-import type { LedgerRefusal } from './ledgerPlan.ts'
-import { chunks, orderIdOf, returnIdOf } from './planDocument.ts'
-import type { Group } from './planLedger.ts'
-import type { Sale } from './soldGoods.ts'
+import { orderIdOf, returnIdOf } from './ledgerIds.ts'
+import type { Group, LedgerRefusal } from './ledgerPlan.ts'
+import { chunks } from './planDocument.ts'
+import type { ReturnedGoods, Sale } from './soldGoods.ts'
 
 export interface ImportedDocument {
   rows: number
   refusals: readonly LedgerRefusal[]
-}
-
-export interface ReturnedGoods {
-  orderId: string
-  returnId: string
-  /** The invoice that brought them back. */
-  reference: string
-  product: string
-  unitMinor: number
-  quantity: number
 }
 
 export interface EarlierImports {

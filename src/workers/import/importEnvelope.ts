@@ -1,5 +1,5 @@
 // Who imports, for every command of an import: the shop itself, at the ledger's own time.
-import { systemEnvelope } from '../../commands/command.ts'
+import { systemEnvelope } from '../../commands/envelope.ts'
 import type { Envelope } from '../../commands/ports.ts'
 
 /** Marks every event of an import, so that no reaction takes history for news. */

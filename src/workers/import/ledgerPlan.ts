@@ -1,5 +1,6 @@
 // The shape of an import plan: what each document of the ledger becomes, row by row.
 import type { Adjustment } from '../../domain/stock.ts'
+import type { Entry, RefusedRow } from './ledgerEntry.ts'
 
 export interface PlannedLine {
   row: number
@@ -67,6 +68,7 @@ export const rowEnds = [
   'stock adjustments',
   'refusals',
 ] as const
+
 /** Where a row ends; every row has exactly one end. */
 export type RowEnd = (typeof rowEnds)[number]
 
@@ -115,4 +117,11 @@ export interface LedgerPlan {
   products: ReadonlyMap<string, PlannedProduct>
   customers: ReadonlyMap<string, PlannedCustomer>
   rows: number
+}
+
+/** The rows of one invoice, day, customer and country, wherever in the file they are. */
+export interface Group {
+  key: string
+  entries: Entry[]
+  refused: RefusedRow[]
 }

@@ -2,9 +2,10 @@
 
 import { idOf } from '../../commands/ids.ts'
 import { cutText } from '../../domain/text.ts'
-import type { ReturnedGoods } from './earlierImports.ts'
 import type { Entry } from './ledgerEntry.ts'
+import { customerIdOf, orderIdOf, returnIdOf } from './ledgerIds.ts'
 import type {
+  Group,
   PlannedCredit,
   PlannedCreditLine,
   PlannedDocument,
@@ -16,8 +17,7 @@ import type {
   RowEnd,
 } from './ledgerPlan.ts'
 import { reasonOf } from './ledgerWords.ts'
-import { customerIdOf, type Group } from './planLedger.ts'
-import type { SoldGoods, Taken } from './soldGoods.ts'
+import type { ReturnedGoods, SoldGoods, Taken } from './soldGoods.ts'
 
 export interface PlanContext {
   products: ReadonlyMap<string, PlannedProduct>
@@ -112,11 +112,6 @@ function planOrders(work: Work, entries: readonly Entry[]): PlannedOrder[] {
   })
 }
 
-/** The id of the order that a document is, or of a further one when it is too long for one. */
-export function orderIdOf(document: string, index: number): string {
-  return idOf('retail', 'order', document, ...(index === 0 ? [] : [`${index}`]))
-}
-
 function saleOf(work: Work, { product, unitMinor, quantity }: Entry, orderId: string) {
   return { orderId, customerId: work.customerId, product, unitMinor, quantity }
 }
@@ -149,11 +144,6 @@ function planBack(work: Work, entries: readonly Entry[]) {
     work.ends.set(entry.row, endOf(taken.length, left))
   }
   return { returns: [...byOrder.values()], creditLines }
-}
-
-/** The id of what a document brings back to an order. */
-export function returnIdOf(document: string, orderId: string): string {
-  return idOf('retail', 'return', document, orderId)
 }
 
 /**

@@ -1,19 +1,12 @@
 // From rows to documents, products and customers: pure, in file order, the same for the same file.
-import { idOf } from '../../commands/ids.ts'
 import { knownTo, noEarlierImports } from './earlierImports.ts'
-import { type Entry, interpret, type RefusedRow } from './ledgerEntry.ts'
-import type { LedgerPlan, PlannedCustomer, PlannedProduct } from './ledgerPlan.ts'
+import { interpret } from './ledgerEntry.ts'
+import { customerIdOf } from './ledgerIds.ts'
+import type { Group, LedgerPlan, PlannedCustomer, PlannedProduct } from './ledgerPlan.ts'
 import { nameRank } from './ledgerWords.ts'
 import { planDocument } from './planDocument.ts'
 import type { LedgerRow } from './readLedger.ts'
 import { createSoldGoods } from './soldGoods.ts'
-
-/** The rows of one invoice, day, customer and country, wherever in the file they are. */
-export interface Group {
-  key: string
-  entries: Entry[]
-  refused: RefusedRow[]
-}
 
 /** Plans an import, on top of what was imported before. */
 export function planLedger(rows: readonly LedgerRow[], earlier = noEarlierImports): LedgerPlan {
@@ -79,9 +72,4 @@ function collectCustomers(groups: readonly Group[]): Map<string, PlannedCustomer
     customers.set(customerId, { customerId, username, number, country, at: first.at })
   }
   return customers
-}
-
-/** Rows that name no customer belong to one walk-in customer. */
-export function customerIdOf(number: string): string {
-  return idOf('retail', 'customer', number === '' ? 'walk-in' : number)
 }

@@ -61,3 +61,13 @@ function keyOf({
 }: Pick<Sale, 'customerId' | 'product' | 'unitMinor'>) {
   return `${customerId}/${unitMinor}/${product}`
 }
+
+export interface ReturnedGoods {
+  orderId: string
+  returnId: string
+  /** The invoice that brought them back. */
+  reference: string
+  product: string
+  unitMinor: number
+  quantity: number
+}

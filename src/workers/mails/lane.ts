@@ -7,12 +7,12 @@ import type { Metrics } from '../../metrics.ts'
 import type { Tracing } from '../../tracing.ts'
 import { onceAtATime, startJobQueue } from '../jobQueue.ts'
 import type { Log } from '../log.ts'
-import type { Draft, DraftFor } from './draft.ts'
+import type { DraftFor } from './draft.ts'
 import type { MailLimits } from './limits.ts'
 import type { Mailer } from './mail.ts'
 import type { Outage } from './outage.ts'
 import { type Addressed, type MailKey, type MailQueue, nameOf, type Outcome } from './queue.ts'
-import { type Sending, sendWave } from './sending.ts'
+import { type Looked, type Sending, sendWave } from './sending.ts'
 
 export interface LaneParts {
   /** Mails about accounts have a lane of their own: mails about orders never delay them. */
@@ -84,9 +84,6 @@ export function startMailLane(parts: LaneParts) {
     },
   }
 }
-
-/** What is known of a mail before it is claimed: whom it goes to, or why that is not known. */
-export type Looked = { draft: Draft | undefined } | { failed: unknown }
 
 /** Sends mails, a few at once. What is left stays due. */
 async function deliver(parts: LaneParts, sending: Sending, keys: readonly MailKey[]) {

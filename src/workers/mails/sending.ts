@@ -6,8 +6,7 @@ import { isTransient } from '../../kit/transient.ts'
 import type { Metrics } from '../../metrics.ts'
 import { type Tracing, traceOf } from '../../tracing.ts'
 import type { Log } from '../log.ts'
-import type { Finished } from './draft.ts'
-import type { Looked } from './lane.ts'
+import type { Draft, Finished } from './draft.ts'
 import { type MailLimits, overLimit } from './limits.ts'
 import type { Mailer, SendResult } from './mail.ts'
 import type { Outage } from './outage.ts'
@@ -134,3 +133,6 @@ function note({ metrics, log }: Sending, { key, state, failed, why }: Outcome): 
   if (state !== 'undeliverable') log.warn(about, 'mail not sent yet')
   else log.error({ event: 'mail-undeliverable', ...about }, 'mail undeliverable')
 }
+
+/** What is known of a mail before it is claimed: whom it goes to, or why that is not known. */
+export type Looked = { draft: Draft | undefined } | { failed: unknown }

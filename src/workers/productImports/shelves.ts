@@ -3,8 +3,8 @@ import { type Kysely, sql } from 'kysely'
 import { createCategory } from '../../commands/categories.ts'
 import type { Envelope } from '../../commands/ports.ts'
 import type { Shop } from '../../commands/shop.ts'
-import { normalizeName } from '../../domain/categoryName.ts'
 import { isRejection } from '../../domain/rejection.ts'
+import { normalizeName } from '../../domain/text.ts'
 import type { Tables } from '../../projections/tables.ts'
 
 /** The id of a category, by a name however it is written; undefined where there is none. */

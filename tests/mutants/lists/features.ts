@@ -193,7 +193,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'names-of-categories',
     promise: 'the name of a category is its own, however it is written',
-    file: 'src/domain/categoryName.ts',
+    file: 'src/domain/text.ts',
     find: "return name.normalize('NFKC').trim().replace(/\\s+/g, ' ').toLowerCase()",
     replace: 'return name',
     test: 'tests/api/categories.test.ts',

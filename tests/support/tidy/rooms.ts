@@ -13,7 +13,8 @@ interface Room {
 const nothing = /^$/
 /** Small pieces that know nothing of a shop. */
 const kit = /^kit\//
-const ports = /^commands\/(ports|(account|audit|backup|erasure|image|import|webhook)Ports)\.ts$/
+const ports =
+  /^commands\/(ports|(account|audit|backup|erasure|image|import|sealing|webhook)Ports)\.ts$/
 const storePort = /^eventstore\/port\.ts$/
 /** What is counted and traced: every room but the domain may say it. */
 const observing = /^(metrics|tracing|health)\.ts$/
@@ -30,7 +31,7 @@ export const rooms: Record<string, Room> = {
     may: either(
       kit,
       /^domain\//,
-      /^commands\/(backupPorts|ports)\.ts$/,
+      /^commands\/(backupPorts|ports|sealingPorts)\.ts$/,
       /^infra\/database\.ts$/,
       observing,
     ),
@@ -93,7 +94,7 @@ export const libraries: Record<string, readonly string[]> = {
   node: [],
   nodemailer: ['infra'],
   pg: ['infra'],
-  pino: ['app.ts'],
+  pino: ['app.ts', 'startWorkers.ts'],
   'postal-mime': ['infra'],
   'prom-client': ['infra'],
   'rate-limiter-flexible': ['infra'],

@@ -1,0 +1,39 @@
+// What a projector works with: the log, the projections and reactions, and the pace of batches.
+import type { Kysely } from 'kysely'
+import type { Codec } from '../commands/ports.ts'
+import type { EventStore } from '../eventstore/port.ts'
+import type { Committed, Follower, Projection, Reaction } from '../projections/projection.ts'
+import type { Tables } from '../projections/tables.ts'
+import type { Log } from './log.ts'
+import type { Progress } from './progress.ts'
+
+export interface ProjectorParts {
+  db: Kysely<Tables>
+  eventStore: EventStore
+  codec: Codec
+  projections: readonly Projection[]
+  reactions?: readonly Reaction[]
+  /** The name under which this process holds leases. */
+  runner: string
+  progress: Progress
+  /** Runs before the next batch: what it does is done when the projections go on. */
+  onCommitted(committed: Committed): Promise<void>
+  log: Log
+}
+
+/**
+ * At the head a batch is left to grow for so long, and for some times as long as the one before
+ * took: many small ones would cost more than they bring, and take the processor from who writes the
+ * events. Whoever follows an order live waits for the one, and everybody for the other.
+ */
+export const paces = {
+  urgent: { leastMs: 2, mostMs: 50, times: 1 },
+  usual: { leastMs: 10, mostMs: 50, times: 8 },
+}
+export type Pace = (typeof paces)[keyof typeof paces]
+
+/** Followers that read the log together, and how long their batches may grow. */
+export interface FollowerGroup extends ProjectorParts {
+  followers: readonly Follower[]
+  pace: Pace
+}
