@@ -7,7 +7,7 @@ const { StreamsClient } = streamsGrpc
 /** The generated client of the service that reads and appends. */
 export type Stub = InstanceType<typeof StreamsClient>
 /** What each call of it is given: metadata, and options with the credentials of the address. */
-export type CallArguments = Parameters<Stub['batchAppend']>
+export type CallArguments = Required<Parameters<Stub['batchAppend']>>
 
 interface Cancellable {
   cancel(): void

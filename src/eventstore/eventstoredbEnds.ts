@@ -1,11 +1,11 @@
 // Where streams in EventStoreDB end, learned from the end of the log: most reads ask whether a
 // stream has got any further, and one read of what was appended answers that for all of them.
-import type streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import { askTogether } from '../kit/gather.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
 import { type Connection, retrying } from './eventstoredbClient.ts'
 import { head } from './eventstoredbHead.ts'
 import { allOf, openInbox } from './eventstoredbInbox.ts'
+import type { Sent } from './eventstoredbMessages.ts'
 import { readOptions } from './eventstoredbOwn.ts'
 import { readRequest } from './eventstoredbRequests.ts'
 import { toPosition } from './positionNumbers.ts'
@@ -137,12 +137,8 @@ async function readBehind(
   })
 }
 
-function placeOf(message: streamsPb.ReadResp) {
-  const event = message.getEvent()?.getEvent()
-  if (event === undefined) return undefined
-  return {
-    name: Buffer.from(event.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString('utf8'),
-    revision: Number(event.getStreamRevision()),
-    position: toPosition(BigInt(event.getCommitPosition())),
-  }
+function placeOf(sent: Sent) {
+  if (!('event' in sent)) return undefined
+  const { stream: name, revision, commit } = sent.event
+  return { name, revision: Number(revision), position: toPosition(commit) }
 }

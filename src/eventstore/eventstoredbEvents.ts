@@ -1,9 +1,9 @@
 // Translates between EventStoreDB's events, positions and filters and the port's.
-import { type Position as ClientPosition, START } from '@eventstore/db-client'
-import type streamsPb from '@eventstore/db-client/generated/streams_pb.js'
-import { type Position, startOfLog } from '../kit/position.ts'
+import type { Position as ClientPosition } from '@eventstore/db-client'
+import type { Position } from '../kit/position.ts'
+import { type Sent, type SentEvent, textOf } from './eventstoredbMessages.ts'
 import type { JsonObject, RecordedEvent } from './port.ts'
-import { toNumber, toPosition } from './positionNumbers.ts'
+import { toPosition } from './positionNumbers.ts'
 
 /** What the client hands over for one event, whichever way it was read. */
 export interface ClientEvent {
@@ -17,41 +17,50 @@ export interface ClientEvent {
   position?: ClientPosition
 }
 
-const ticksPerMillisecond = 10_000n
+/** The event that was sent, if one was. */
+export function eventOf(sent: Sent): ClientEvent | undefined {
+  return 'event' in sent ? clientEvent(sent.event) : undefined
+}
 
-/** An event as the protocol has it, in the shape in which the client would hand it over. */
-export function clientEvent(event: streamsPb.ReadResp.ReadEvent.RecordedEvent): ClientEvent {
-  const metadata = event.getMetadataMap()
-  const isJson = metadata.get('content-type') === 'application/json'
-  const data = event.getData_asU8()
-  const custom = event.getCustomMetadata_asU8()
-  const commit = BigInt(event.getCommitPosition())
-  const prepare = BigInt(event.getPreparePosition())
+/** An event as it was sent, in the shape in which the client would hand it over. */
+export function clientEvent(sent: SentEvent): ClientEvent {
+  const { bytes, id, stream, revision, type, commit, prepare } = sent
+  const isJson = sent.contentType === 'application/json'
+  const text = isJson ? textOf(bytes, sent.data) : undefined
   return {
-    streamId: textOf(event.getStreamIdentifier()?.getStreamName_asU8() ?? nothing),
-    id: event.getId()?.getString() ?? '',
-    revision: BigInt(event.getStreamRevision()),
-    type: metadata.get('type') ?? '',
-    data: isJson ? parsed(data, textOf) : data,
-    metadata: custom.length === 0 ? undefined : parsed(custom, bytes => bytes),
-    created: new Date(Number(BigInt(metadata.get('created') ?? 0) / ticksPerMillisecond)),
+    streamId: stream,
+    id,
+    revision,
+    type,
+    data: text === undefined ? copyOf(bytes, sent.data) : parsed(text, () => text),
+    metadata: metadataOf(sent),
+    created: new Date(millisecondsOf(sent.created)),
     position: { commit, prepare },
   }
 }
 
-const nothing = new Uint8Array()
-
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
+function metadataOf({ bytes, metadata }: SentEvent): unknown {
+  if (metadata.from === metadata.to) return undefined
+  return parsed(textOf(bytes, metadata), () => copyOf(bytes, metadata))
 }
 
 /** JSON, or what stands for what is none. */
-function parsed(bytes: Uint8Array, otherwise: (bytes: Uint8Array) => unknown): unknown {
+function parsed(text: string, otherwise: () => unknown): unknown {
   try {
-    return JSON.parse(textOf(bytes))
+    return JSON.parse(text)
   } catch {
-    return otherwise(bytes)
+    return otherwise()
   }
+}
+
+/** Not a view: that would keep the whole message in memory. */
+function copyOf(bytes: Buffer, { from, to }: SentEvent['data']): Uint8Array {
+  return new Uint8Array(bytes.subarray(from, to))
+}
+
+/** 10,000 ticks are a millisecond. */
+function millisecondsOf(ticks: string): number {
+  return Number(ticks.slice(0, -4))
 }
 
 /** A server from before 22.6 gives this instead of a position when a stream is read. */
@@ -102,9 +111,8 @@ function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The client's name for a position of the port, where `startOfLog` is the beginning. */
-export function toClientPosition(position: Position): ClientPosition | typeof START {
-  if (position === startOfLog) return START
-  const offset = toNumber(position)
-  return { commit: offset, prepare: offset }
+/** Where any record of the server is, also one that has no position in the log. */
+export function placeOf({ position, id }: ClientEvent): Position {
+  if (position === undefined) throw new Error(`event ${id} came without a position`)
+  return toPosition(position.commit)
 }

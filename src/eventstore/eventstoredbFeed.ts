@@ -1,9 +1,9 @@
 // One subscription on the EventStoreDB server as a queue of events and notices in the order sent.
-import type streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import type { Position } from '../kit/position.ts'
 import type { Connection } from './eventstoredbClient.ts'
 import { type ClientEvent, clientEvent } from './eventstoredbEvents.ts'
 import { type Inbox, openInbox } from './eventstoredbInbox.ts'
+import type { Sent } from './eventstoredbMessages.ts'
 import { subscriptionRequest } from './eventstoredbRequests.ts'
 import type { EventFilter } from './port.ts'
 import { toPosition } from './positionNumbers.ts'
@@ -26,11 +26,7 @@ export function openFeed(
   return openInbox(client, subscriptionRequest(position, wanted), stepOf)
 }
 
-function stepOf(message: streamsPb.ReadResp): Step | undefined {
-  const event = message.getEvent()?.getEvent()
-  if (event !== undefined) return clientEvent(event)
-  const reached = message.getCheckpoint()
-  if (reached !== undefined) return { checkpoint: toPosition(BigInt(reached.getCommitPosition())) }
-  if (message.hasCaughtUp()) return { live: true }
-  return message.hasFellBehind() ? { live: false } : undefined
+function stepOf(sent: Sent): Step {
+  if ('event' in sent) return clientEvent(sent.event)
+  return 'live' in sent ? sent : { checkpoint: toPosition(sent.checkpoint) }
 }

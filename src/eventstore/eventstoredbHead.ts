@@ -1,11 +1,11 @@
 // Where the newest event of this log is, found without looking through what others have written.
-import { BACKWARDS, END } from '@eventstore/db-client'
-import { type Position, startOfLog } from '../kit/position.ts'
+import type streamsPb from '@eventstore/db-client/generated/streams_pb.js'
+import { latest, type Position, startOfLog } from '../kit/position.ts'
 import { type Connection, retrying } from './eventstoredbClient.ts'
-import { type ClientEvent, toClientPosition } from './eventstoredbEvents.ts'
+import { type ClientEvent, eventOf, placeOf } from './eventstoredbEvents.ts'
+import { allOf, openInbox } from './eventstoredbInbox.ts'
 import { readOptions } from './eventstoredbOwn.ts'
-import { cancelled, readAllFiltered } from './eventstoredbRead.ts'
-import { toPosition } from './positionNumbers.ts'
+import { backwardsRequest, readRequest } from './eventstoredbRequests.ts'
 
 /** The newest event of this log, and the newest record of the server that was looked at for it. */
 export interface KnownHead {
@@ -21,6 +21,10 @@ export interface HeadMemory {
 
 /** Behind so many new events of this log, its newest one is found sooner from the end. */
 const forwardMax = 500
+/** Events of others that are named like those of this log are passed over, so many at a time. */
+const backwardsMax = 20
+/** Longer than its caller waits: whoever asks again waits for the same search. */
+const searchMs = 600_000
 
 /**
  * The position of the newest event of this log; `startOfLog` when there is none. The server's
@@ -29,19 +33,19 @@ const forwardMax = 500
  * its end.
  */
 export function head(connection: Connection): Promise<Position> {
-  return retrying(connection, async () => {
-    const newest = await newestRecord(connection)
+  return retrying(connection, async (_, ms) => {
+    const newest = await newestRecord(connection, ms)
     if (newest === undefined) return startOfLog
-    const found = await newestBefore(connection, newest)
-    connection.headMemory.known = found
-    return found.head
+    const known = await newestBefore(connection, newest, ms)
+    connection.headMemory.known = known
+    return known.head
   })
 }
 
 /** The position of the newest record of the server, whoever has written it. */
 export function end(connection: Connection): Promise<Position> {
-  return retrying(connection, async () => {
-    return (await newestRecord(connection))?.position ?? startOfLog
+  return retrying(connection, async (_, ms) => {
+    return (await newestRecord(connection, ms))?.position ?? startOfLog
   })
 }
 
@@ -50,7 +54,11 @@ interface Newest {
   position: Position
 }
 
-async function newestBefore(connection: Connection, newest: Newest): Promise<KnownHead> {
+async function newestBefore(
+  connection: Connection,
+  newest: Newest,
+  ms: number,
+): Promise<KnownHead> {
   const { headMemory, own } = connection
   const { position } = newest
   const ours = own.take(newest.event)
@@ -61,7 +69,7 @@ async function newestBefore(connection: Connection, newest: Newest): Promise<Kno
   }
   const known = headMemory.known ?? (await searched(connection))
   if (known.upTo >= position) return known
-  const last = await lastBehind(connection, known, position)
+  const last = await lastBehind(connection, { known, upTo: position, ms })
   return last === undefined ? searched(connection) : { head: last, upTo: position }
 }
 
@@ -86,45 +94,49 @@ function searched(connection: Connection): Promise<KnownHead> {
 }
 
 async function searchFromEnd(connection: Connection): Promise<KnownHead> {
-  const newest = await newestRecord(connection)
+  const newest = await newestRecord(connection, searchMs)
   const head = await lastOfAll(connection)
   return { head, upTo: newest === undefined || head > newest.position ? head : newest.position }
 }
 
-async function newestRecord({ client }: Connection): Promise<Newest | undefined> {
-  const read = client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 })
-  for await (const { event } of cancelled(read)) {
-    if (event !== undefined) return { event, position: toPosition(event.position.commit) }
-  }
-  return undefined
+async function newestRecord(connection: Connection, ms: number): Promise<Newest | undefined> {
+  const [event] = await found(connection, backwardsRequest(undefined, undefined, 1), ms)
+  return event && { event, position: placeOf(event) }
 }
 
 /** The newest event of this log up to a position; undefined where there are too many new ones. */
 async function lastBehind(
-  { client, own }: Connection,
-  known: KnownHead,
-  upTo: Position,
+  connection: Connection,
+  { known, upTo, ms }: { known: KnownHead; upTo: Position; ms: number },
 ): Promise<Position | undefined> {
-  const from = { fromPosition: toClientPosition(known.upTo) }
-  let last = known.head
-  let count = 0
-  const read = readAllFiltered(client, from, own.serverFilter(undefined, readOptions))
-  for await (const { event } of cancelled(read)) {
-    if (event === undefined) continue
-    if (toPosition(event.position.commit) > upTo) break
-    last = own.take(event)?.position ?? last
-    count += 1
-    if (count > forwardMax) return undefined
-  }
-  return last
+  const { own } = connection
+  const filter = own.serverFilter(undefined, readOptions)
+  const events = await found(connection, readRequest(known.upTo, filter, forwardMax), ms)
+  const last = events.at(-1)
+  const isAll = events.length < forwardMax || (last !== undefined && placeOf(last) > upTo)
+  if (!isAll) return undefined
+  const ours = events.flatMap(event => own.take(event)?.position ?? [])
+  return latest(known.head, ...ours.filter(position => position <= upTo))
 }
 
-async function lastOfAll({ client, own }: Connection): Promise<Position> {
-  const from = { direction: BACKWARDS, fromPosition: END } as const
-  const read = readAllFiltered(client, from, own.serverFilter(undefined, readOptions))
-  for await (const { event } of cancelled<{ event?: ClientEvent }>(read)) {
-    const taken = event && own.take(event)
-    if (taken !== undefined) return taken.position
+/** Searched in parts that end by themselves: a read that is left goes on arriving for a while. */
+async function lastOfAll(connection: Connection): Promise<Position> {
+  const { own } = connection
+  const filter = own.serverFilter(undefined, readOptions)
+  let before: Position | undefined
+  for (;;) {
+    const request = backwardsRequest(before, filter, backwardsMax)
+    const events = await found(connection, request, searchMs)
+    for (const event of events) {
+      const ours = own.take(event)
+      if (ours !== undefined) return ours.position
+      before = placeOf(event)
+    }
+    if (events.length < backwardsMax) return startOfLog
   }
-  return startOfLog
+}
+
+/** All that a read finds, unless nothing of it comes for so long. */
+function found({ client, closing }: Connection, request: streamsPb.ReadReq, ms: number) {
+  return allOf(openInbox(client, request, eventOf), { ms, signal: closing })
 }

@@ -1,8 +1,12 @@
 // What a read of EventStoreDB sends, taken off the wire ahead of whoever handles it, up to a bound.
 import { convertToCommandError, type EventStoreDBClient } from '@eventstore/db-client'
+import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js'
 import type streamsPb from '@eventstore/db-client/generated/streams_pb.js'
-import { openCall, type Stub } from './eventstoredbCalls.ts'
+import { type CallArguments, openCall, type Stub } from './eventstoredbCalls.ts'
+import { type Sent, sentIn } from './eventstoredbMessages.ts'
 import { Unavailable } from './port.ts'
+
+const { StreamsService } = streamsGrpc
 
 export interface Inbox<Item> {
   /** The next item, or undefined when none has arrived yet. */
@@ -24,13 +28,13 @@ interface Waiting<Item> {
   bytes: number
 }
 
-type Call = ReturnType<Stub['read']>
+type Call = ReturnType<typeof openRead>
 
-/** Opens a read. `itemOf` turns messages into items as they arrive; undefined for none. */
+/** Opens a read. `itemOf` turns what is sent into items as it arrives; undefined for none. */
 export function openInbox<Item>(
   client: EventStoreDBClient,
   request: streamsPb.ReadReq,
-  itemOf: (message: streamsPb.ReadResp) => Item | undefined,
+  itemOf: (sent: Sent) => Item | undefined,
 ): Inbox<Item> {
   const queue = createQueue<Item>()
   const bell = createBell()
@@ -42,15 +46,16 @@ export function openInbox<Item>(
     ending ??= reason === undefined ? {} : { reason: convertToCommandError(reason) ?? reason }
     bell.ring()
   }
-  const arrived = (message: streamsPb.ReadResp) => {
+  const arrived = (message: Buffer) => {
     // Behind what could not be read, nothing may be delivered either.
-    const item = ending === undefined ? itemOf(message) : undefined
+    const sent = ending === undefined ? sentIn(message) : undefined
+    const item = sent && itemOf(sent)
     if (item === undefined) return
-    queue.push({ item, bytes: sizeOf(message) })
+    queue.push({ item, bytes: message.length })
     if (queue.holds(most)) call?.pause()
     bell.ring()
   }
-  openCall(client, (stub, ...args) => stub.read(request, ...args)).then(opened => {
+  openCall(client, (stub, ...args) => openRead(stub, request, args)).then(opened => {
     // Stays for good: an error that comes after the end must not end the process.
     opened.on('error', end)
     opened.on('end', () => end())
@@ -86,6 +91,13 @@ export function openInbox<Item>(
   }
 }
 
+/** The stub's own read, whose messages are left as they are. */
+function openRead(stub: Stub, request: streamsPb.ReadReq, args: CallArguments) {
+  const { path, requestSerialize } = StreamsService.read
+  const asSent = (bytes: Buffer) => bytes
+  return stub.makeServerStreamRequest(path, requestSerialize, asSent, request, ...args)
+}
+
 /**
  * All that a read sends up to its end, with which its call ends by itself. Throws what it ends
  * with, and Unavailable when nothing comes for `ms` or the signal aborts.
@@ -118,13 +130,6 @@ function cancel(call: Call): void {
     // What had arrived by then must flow off, or the client holds on to the call for ever.
     call.resume()
   })
-}
-
-/** About what a message takes in memory. */
-function sizeOf(message: streamsPb.ReadResp): number {
-  const event = message.getEvent()?.getEvent()
-  if (event === undefined) return 0
-  return event.getData_asU8().length + event.getCustomMetadata_asU8().length
 }
 
 function createQueue<Item>() {

@@ -3,15 +3,16 @@ import {
   BACKWARDS,
   END,
   type Filter,
-  START,
   StreamDeletedError,
   StreamNotFoundError,
   streamNameFilter,
 } from '@eventstore/db-client'
+import { startOfLog } from '../kit/position.ts'
 import { type Connection, retrying } from './eventstoredbClient.ts'
-import type { ClientEvent } from './eventstoredbEvents.ts'
+import { type ClientEvent, eventOf, placeOf } from './eventstoredbEvents.ts'
 import { readOptions } from './eventstoredbOwn.ts'
-import { cancelled, readAllFiltered, resuming } from './eventstoredbRead.ts'
+import { arriving, cancelled, resuming } from './eventstoredbRead.ts'
+import { readRequest } from './eventstoredbRequests.ts'
 import { BrokenStream, type StreamEnd, type StreamLimit } from './port.ts'
 
 const metadataOf = '$$'
@@ -148,12 +149,11 @@ async function ownOf(connection: Connection, streams: ReadonlySet<string>): Prom
 }
 
 async function* eventsBehind(
-  { client }: Connection,
+  connection: Connection,
   last: ClientEvent | undefined,
   filter: Filter,
 ): AsyncGenerator<ClientEvent> {
-  const read = readAllFiltered(client, { fromPosition: last?.position ?? START }, filter)
-  for await (const { event } of cancelled<{ event?: ClientEvent }>(read)) {
-    if (event !== undefined) yield event
-  }
+  const from = last === undefined ? startOfLog : placeOf(last)
+  const read = arriving(connection, readRequest(from, filter), eventOf)
+  for await (const events of read) yield* events
 }

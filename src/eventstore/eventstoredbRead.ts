@@ -1,13 +1,6 @@
-// Single reads of the server: filtered ones of the whole log, and the end of every read.
-import type {
-  AllStreamResolvedEvent,
-  EventStoreDBClient,
-  Filter,
-  ReadAllOptions,
-  StreamingRead,
-} from '@eventstore/db-client'
-import sharedPb from '@eventstore/db-client/generated/shared_pb.js'
-import streamsPb from '@eventstore/db-client/generated/streams_pb.js'
+// Single reads of the server: how what they send is taken, and the end of every one of them.
+import type { StreamingRead } from '@eventstore/db-client'
+import type streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import {
   type Connection,
   isTransientHere,
@@ -16,49 +9,46 @@ import {
   startWaiting,
   unavailable,
 } from './eventstoredbClient.ts'
+import { type Inbox, openInbox } from './eventstoredbInbox.ts'
+import type { Sent } from './eventstoredbMessages.ts'
+import { Unavailable } from './port.ts'
 
-type Stub = { read(request: streamsPb.ReadReq, ...rest: unknown[]): unknown }
+/** So much of what has arrived is handed on together: one by one each would be waited for. */
+const togetherMax = 500
+/** A server that searches what others have written may say nothing for long. */
+const lookMs = 60_000
 
-/**
- * The client's `readAll` with a filter that is evaluated on the server: the protocol has it, the
- * client offers it for subscriptions only. The request is completed on its way out.
- */
-export function readAllFiltered(
-  client: EventStoreDBClient,
-  options: ReadAllOptions,
-  filter: Filter,
-): StreamingRead<AllStreamResolvedEvent> {
-  const createStream: unknown = Reflect.get(client, 'GRPCStreamCreator')
-  if (typeof createStream !== 'function') throw new Error('this client cannot filter reads')
-  const filtering: EventStoreDBClient = Object.create(client, {
-    GRPCStreamCreator: {
-      value: (type: unknown, name: string, create: (stub: Stub) => unknown) =>
-        Reflect.apply(createStream, client, [
-          type,
-          name,
-          (stub: Stub) =>
-            create({
-              read: (request, ...rest) => stub.read(withFilter(request, filter), ...rest),
-            }),
-        ]),
-    },
-  })
-  return filtering.readAll(options)
+/** What a read sends, as it arrives; its call ends however the iteration ends. */
+export async function* arriving<Item>(
+  { client, closing }: Pick<Connection, 'client' | 'closing'>,
+  request: streamsPb.ReadReq,
+  itemOf: (sent: Sent) => Item | undefined,
+): AsyncGenerator<Item[]> {
+  const inbox = openInbox(client, request, itemOf)
+  try {
+    for (;;) {
+      const items = takeSome(inbox)
+      const end = items.length === 0 ? inbox.end() : undefined
+      if (items.length > 0) yield items
+      else if (end?.reason !== undefined) throw end.reason
+      else if (end !== undefined) return
+      else if (!(await inbox.news(lookMs, closing)) && closing.aborted) {
+        throw new Unavailable('the event store is closed')
+      }
+    }
+  } finally {
+    inbox.close()
+  }
 }
 
-function withFilter(request: streamsPb.ReadReq, filter: Filter): streamsPb.ReadReq {
-  const { FilterOptions } = streamsPb.ReadReq.Options
-  const expression = new FilterOptions.Expression()
-  if ('prefixes' in filter) expression.setPrefixList(filter.prefixes)
-  else expression.setRegex(filter.regex)
-  const asked = new FilterOptions()
-  if (filter.filterOn === 'streamName') asked.setStreamIdentifier(expression)
-  else asked.setEventType(expression)
-  if (filter.maxSearchWindow === undefined) asked.setCount(new sharedPb.Empty())
-  else asked.setMax(filter.maxSearchWindow)
-  asked.setCheckpointintervalmultiplier(1)
-  request.getOptions()?.setFilter(asked)
-  return request
+function takeSome<Item>(inbox: Inbox<Item>): Item[] {
+  const items: Item[] = []
+  while (items.length < togetherMax) {
+    const item = inbox.next()
+    if (item === undefined) break
+    items.push(item)
+  }
+  return items
 }
 
 /** Iterates a read and ends its call on the server however the iteration ends. */

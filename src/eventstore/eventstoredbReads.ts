@@ -9,11 +9,13 @@ import {
 } from '@eventstore/db-client'
 import { type Position, startOfLog } from '../kit/position.ts'
 import { type Connection, retrying } from './eventstoredbClient.ts'
-import { type ClientEvent, toClientPosition } from './eventstoredbEvents.ts'
+import { type ClientEvent, eventOf } from './eventstoredbEvents.ts'
 import { head } from './eventstoredbHead.ts'
+import { allOf, openInbox } from './eventstoredbInbox.ts'
 import { deleted, hidden } from './eventstoredbLimits.ts'
 import { readOptions } from './eventstoredbOwn.ts'
-import { cancelled, readAllFiltered, resuming } from './eventstoredbRead.ts'
+import { arriving, cancelled, resuming } from './eventstoredbRead.ts'
+import { readRequest } from './eventstoredbRequests.ts'
 import {
   BrokenStream,
   passes,
@@ -137,10 +139,10 @@ export async function* readAll(
   { after = startOfLog, filter }: ReadAllOptions = {},
 ): AsyncGenerator<RecordedEvent> {
   const end = await head(connection)
-  const everything = resuming<RecordedEvent>(connection, last => {
-    return positions(connection, { after: last?.position ?? after, end, filter })
+  const everything = resuming<RecordedEvent[]>(connection, last => {
+    return positions(connection, { after: last?.at(-1)?.position ?? after, end, filter })
   })
-  for await (const event of everything) if (passes(filter, event)) yield event
+  for await (const events of everything) yield* events
 }
 
 /** The event at a position; see the port. */
@@ -149,18 +151,17 @@ export function eventAt(
   position: Position,
 ): Promise<RecordedEvent | undefined> {
   if (position === startOfLog) return Promise.resolve(undefined)
-  return retrying(connection, async () => {
-    const { client, own } = connection
-    const read = client.readAll({ fromPosition: toClientPosition(position), maxCount: 1 })
+  return retrying(connection, async (_, ms) => {
+    const { client, own, closing } = connection
+    const read = openInbox(client, readRequest(position, undefined, 1), eventOf)
     try {
-      for await (const { event } of cancelled<{ event?: ClientEvent }>(read)) {
-        const ours = event && own.take(event)
-        return ours?.position === position ? ours : undefined
-      }
+      const [event] = await allOf(read, { ms, signal: closing })
+      const ours = event && own.take(event)
+      return ours?.position === position ? ours : undefined
     } catch (error) {
       if (!isNoRecord(error)) throw error
+      return undefined
     }
-    return undefined
   })
 }
 
@@ -170,29 +171,40 @@ interface Stretch {
   filter: ReadAllOptions['filter']
 }
 
-async function* positions(connection: Connection, stretch: Stretch): AsyncGenerator<RecordedEvent> {
+async function* positions(
+  connection: Connection,
+  stretch: Stretch,
+): AsyncGenerator<RecordedEvent[]> {
   if (stretch.after >= stretch.end) return
   try {
-    yield* between(connection, toClientPosition(stretch.after), stretch)
+    yield* between(connection, stretch.after, stretch)
   } catch (error) {
     if (!isNoRecord(error)) throw error
     // Between two records, as a caller may ask: the server can only begin at one that there is.
-    yield* between(connection, START, stretch)
+    yield* between(connection, startOfLog, stretch)
   }
 }
 
 async function* between(
-  { client, own }: Connection,
-  fromPosition: ReturnType<typeof toClientPosition>,
+  connection: Connection,
+  from: Position,
   { after, end, filter }: Stretch,
-): AsyncGenerator<RecordedEvent> {
-  const read = readAllFiltered(client, { fromPosition }, own.serverFilter(filter, readOptions))
-  for await (const { event } of cancelled<{ event?: ClientEvent }>(read)) {
-    const ours = event && own.take(event)
-    if (ours === undefined) continue
-    if (ours.position > end) return
-    // The server starts with the event at the position itself.
-    if (ours.position > after) yield ours
+): AsyncGenerator<RecordedEvent[]> {
+  const { own } = connection
+  const request = readRequest(from, own.serverFilter(filter, readOptions))
+  for await (const sent of arriving(connection, request, eventOf)) {
+    const events: RecordedEvent[] = []
+    let isOver = false
+    for (const each of sent) {
+      const event = own.take(each)
+      if (event === undefined) continue
+      isOver = event.position > end
+      if (isOver) break
+      // The server starts with the event at the position itself.
+      if (event.position > after && passes(filter, event)) events.push(event)
+    }
+    if (events.length > 0) yield events
+    if (isOver) return
   }
 }
 

@@ -7,15 +7,32 @@ import { type Position, startOfLog } from '../kit/position.ts'
 const { ReadReq } = streamsPb
 const { AllOptions, FilterOptions, SubscriptionOptions, UUIDOption } = ReadReq.Options
 
+const everything = Number.MAX_SAFE_INTEGER
+const { BACKWARDS: backwards } = ReadReq.Options.ReadDirection
+
 /** Asks for everything behind a position and what comes after, as far as it passes a filter. */
 export function subscriptionRequest(after: Position, filter: Filter | undefined) {
   const options = requestOfAll(after, filter).setSubscription(new SubscriptionOptions())
   return new ReadReq().setOptions(options)
 }
 
-/** Asks for so many events from a position on, with the one that is there, that pass a filter. */
-export function readRequest(from: Position, filter: Filter | undefined, count: number) {
+/**
+ * Asks for events that pass a filter from a position on, with the one that is there: all of them,
+ * or so many.
+ */
+export function readRequest(from: Position, filter: Filter | undefined, count = everything) {
   return new ReadReq().setOptions(requestOfAll(from, filter).setCount(String(count)))
+}
+
+/** Asks for so many events before a position, or before the end, the newest first. */
+export function backwardsRequest(
+  before: Position | undefined,
+  filter: Filter | undefined,
+  count: number,
+) {
+  const options = requestOfAll(before ?? startOfLog, filter).setCount(String(count))
+  if (before === undefined) options.setAll(new AllOptions().setEnd(new sharedPb.Empty()))
+  return new ReadReq().setOptions(options.setReadDirection(backwards))
 }
 
 function requestOfAll(from: Position, filter: Filter | undefined): streamsPb.ReadReq.Options {

@@ -3,23 +3,26 @@ import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EventStoreDBClient } from '@eventstore/db-client'
+import sharedPb from '@eventstore/db-client/generated/shared_pb.js'
 import streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { eventStoreDb } from '../../src/eventstore/eventstoredb.ts'
+import { clientEvent } from '../../src/eventstore/eventstoredbEvents.ts'
 import { openInbox } from '../../src/eventstore/eventstoredbInbox.ts'
+import { type Sent, sentIn } from '../../src/eventstore/eventstoredbMessages.ts'
 import { all } from '../contract/eventStoreSubject.ts'
 import { eventStoreDbStub } from '../support/eventStoreDbStub.ts'
 
 const never = new AbortController().signal
 
 /** An inbox on a server that has these messages and sends them as they are asked for. */
-function given(sizes: Iterable<number>, itemOf = (message: streamsPb.ReadResp) => sizeOf(message)) {
+function given(sizes: Iterable<number>, itemOf = (sent: Sent) => sizeOf(sent)) {
   let sent = 0
   let cancelled = 0
   const messages = (function* () {
     for (const size of sizes) {
       sent += 1
-      yield messageOf(size)
+      yield bytesOf(messageOf(size))
     }
   })()
   const call = Object.assign(Readable.from(messages), {
@@ -31,7 +34,7 @@ function given(sizes: Iterable<number>, itemOf = (message: streamsPb.ReadResp) =
   const client = {
     callArguments: () => [],
     GRPCStreamCreator: (_: unknown, __: string, create: (stub: object) => unknown) => async () =>
-      create({ read: () => call }),
+      create({ makeServerStreamRequest: () => call }),
   } as unknown as EventStoreDBClient
   const inbox = openInbox(client, new streamsPb.ReadReq(), itemOf)
   return { inbox, call, sent: () => sent, cancelled: () => cancelled }
@@ -42,8 +45,13 @@ function messageOf(size: number): streamsPb.ReadResp {
   return new streamsPb.ReadResp().setEvent(new streamsPb.ReadResp.ReadEvent().setEvent(event))
 }
 
-function sizeOf(message: streamsPb.ReadResp): number | undefined {
-  return message.getEvent()?.getEvent()?.getData_asU8().length
+/** Written by the code that was generated from the protocol. */
+function bytesOf(message: streamsPb.ReadResp): Buffer {
+  return Buffer.from(message.serializeBinary())
+}
+
+function sizeOf(sent: Sent): number | undefined {
+  return 'event' in sent ? sent.event.data.to - sent.event.data.from : undefined
 }
 
 /** Waits until nothing more is sent though there is time for it. */
@@ -98,9 +106,9 @@ describe('what a read sends', { timeout: 30_000 }, () => {
   })
 
   it('ends with what cannot be read of it, and the call with it', async () => {
-    const { inbox, sent, cancelled } = given([1, 2, 3], message => {
-      if (sizeOf(message) === 2) throw new Error('not readable')
-      return sizeOf(message)
+    const { inbox, sent, cancelled } = given([1, 2, 3], sent => {
+      if (sizeOf(sent) === 2) throw new Error('not readable')
+      return sizeOf(sent)
     })
     await settled(sent)
     expect(inbox.next()).toBe(1)
@@ -125,6 +133,98 @@ describe('what a read sends', { timeout: 30_000 }, () => {
     inbox.close()
     await settled(sent)
     expect(cancelled()).toBe(0)
+  })
+})
+
+describe('a message of a read', () => {
+  const { ReadEvent } = streamsPb.ReadResp
+  const position = '9223372036854775807'
+
+  function recorded() {
+    const event = new ReadEvent.RecordedEvent()
+      .setId(new sharedPb.UUID().setString('00000000-0000-4000-8000-000000000001'))
+      .setStreamIdentifier(new sharedPb.StreamIdentifier().setStreamName(Buffer.from('thing-é')))
+      .setStreamRevision('300')
+      .setPreparePosition('268435456')
+      .setCommitPosition(position)
+      .setCustomMetadata(Buffer.from('{"by":"é"}'))
+      .setData(Buffer.from('{"n":1}'))
+    const properties = { created: '17640000000009999', type: 'ThingHappened' }
+    for (const [name, value] of Object.entries(properties)) event.getMetadataMap().set(name, value)
+    return event
+  }
+
+  function received(event: InstanceType<typeof ReadEvent.RecordedEvent>) {
+    const message = new streamsPb.ReadResp().setEvent(new ReadEvent().setEvent(event))
+    const sent = sentIn(bytesOf(message))
+    if (sent === undefined || !('event' in sent)) throw new Error('no event')
+    return clientEvent(sent.event)
+  }
+
+  it('gives each part of an event', () => {
+    const event = recorded()
+    event.getMetadataMap().set('content-type', 'application/json').set('later', 'unknown')
+    expect(received(event)).toEqual({
+      streamId: 'thing-é',
+      id: '00000000-0000-4000-8000-000000000001',
+      revision: 300n,
+      type: 'ThingHappened',
+      data: { n: 1 },
+      metadata: { by: 'é' },
+      created: new Date(1_764_000_000_000),
+      position: { commit: BigInt(position), prepare: 268_435_456n },
+    })
+  })
+
+  it.each([
+    0n,
+    1n,
+    127n,
+    128n,
+    2n ** 28n - 1n,
+    2n ** 53n - 1n,
+    2n ** 53n + 1n,
+    2n ** 56n,
+    2n ** 64n - 1n,
+  ])('gives a position of %i as it is', commit => {
+    const { position: found } = received(recorded().setCommitPosition(String(commit)))
+    expect(found?.commit).toBe(commit)
+  })
+
+  it('gives contents that are no JSON, or say that they are none, as they are', () => {
+    const broken = recorded().setData(Buffer.from('{"n"')).setCustomMetadata(Buffer.from('x'))
+    broken.getMetadataMap().set('content-type', 'application/json')
+    const { data, metadata } = received(broken)
+    expect([data, metadata]).toEqual(['{"n"', Uint8Array.of(120)])
+    const binary = recorded().setData(Uint8Array.of(1, 255)).setCustomMetadata('')
+    binary.getMetadataMap().set('content-type', 'application/octet-stream')
+    expect(received(binary)).toMatchObject({ data: Uint8Array.of(1, 255), metadata: undefined })
+  })
+
+  it('tells a checkpoint, being live, being behind, and nothing of the rest', () => {
+    const { Checkpoint, CaughtUp, FellBehind, SubscriptionConfirmation } = streamsPb.ReadResp
+    const reached = new Checkpoint().setCommitPosition(position).setPreparePosition('1')
+    const of = (message: streamsPb.ReadResp) => sentIn(bytesOf(message))
+    const message = () => new streamsPb.ReadResp()
+    expect(of(message().setCheckpoint(reached))).toEqual({ checkpoint: BigInt(position) })
+    expect(of(message().setCaughtUp(new CaughtUp()))).toEqual({ live: true })
+    expect(of(message().setFellBehind(new FellBehind()))).toEqual({ live: false })
+    const confirmed = new SubscriptionConfirmation().setSubscriptionId('known')
+    expect(of(message().setConfirmation(confirmed))).toBeUndefined()
+    expect(of(message().setEvent(new ReadEvent()))).toBeUndefined()
+  })
+
+  it('passes over fields that a later server may send, and refuses what is cut off', () => {
+    const bytes = bytesOf(new streamsPb.ReadResp().setCaughtUp(new streamsPb.ReadResp.CaughtUp()))
+    // Fields 20 to 22: an integer, eight bytes, four bytes.
+    const integer = [0xa0, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]
+    const eight = [0xa9, 0x01, 1, 2, 3, 4, 5, 6, 7, 8]
+    const four = [0xb5, 0x01, 1, 2, 3, 4]
+    const later = Buffer.from([...integer, ...eight, ...bytes, ...four])
+    expect(sentIn(later)).toEqual({ live: true })
+    const event = new streamsPb.ReadResp().setEvent(new ReadEvent().setEvent(recorded()))
+    expect(() => sentIn(bytesOf(event).subarray(0, -1))).toThrow('cut off')
+    expect(() => sentIn(Buffer.from([0x0b]))).toThrow('of the kind 3')
   })
 })
 

@@ -216,8 +216,8 @@ export const readingGuards: readonly TestedMutant[] = [
     ...inbox,
     name: 'inbox-reads-over-gaps',
     promise: 'behind an event that cannot be read nothing is delivered',
-    find: 'const item = ending === undefined ? itemOf(message) : undefined',
-    replace: 'const item = itemOf(message)',
+    find: 'const sent = ending === undefined ? sentIn(message) : undefined',
+    replace: 'const sent = sentIn(message)',
     named: 'ends with what cannot be read of it, and the call with it',
   },
   {
