@@ -45,6 +45,11 @@ What is imported already is skipped, so it may be repeated at any time.
 Exit code 0: everything is in and agrees. 1: it could not be done. 2: totals differ. 130: stopped.`
 
 const stopped = 130
+/**
+ * The stock of all products of a large shop: it is sold again and again, and one that has been
+ * forgotten is read anew with all that was sold of it before.
+ */
+const cachedStreams = 10_000
 const command = 'npm run import:retail'
 // npm passes on the Ctrl-C that the terminal has sent to this process already.
 const sameKeystrokeMs = 1_000
@@ -119,7 +124,8 @@ async function withShop(
     const append = (_: number, events: number) => {
       written += events
     }
-    const shop = await openShop(config, { ...patiently, metrics: { ...noMetrics, append } })
+    const observing = { ...patiently, metrics: { ...noMetrics, append } }
+    const shop = await openShop(config, observing, 'serve', cachedStreams)
     closers.push(shop.close)
     const redis = createRedis(config.redisUrl.reveal())
     closers.push(() => redis.disconnect())

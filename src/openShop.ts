@@ -86,7 +86,7 @@ export type Purpose = 'serve' | 'restore' | 'adopt'
 
 const farewellMs = 1_000
 /** Of each kind, the last ones that were worked on: a command for another one reads its stream. */
-const cachedStreams = 2_000
+const cachedStreamsUsual = 2_000
 
 /**
  * Opens the shop that the settings describe, after bringing its database to the newest schema.
@@ -97,15 +97,13 @@ export async function openShop(
   config: Config,
   observing: Observing = unobserved,
   purpose: Purpose = 'serve',
+  cachedStreams = cachedStreamsUsual,
 ): Promise<OpenShop> {
   const secrets = createSecrets(config.secretKey)
   const seals = createEventSeals(secrets.key('event-seals'))
   const sealing = { secrets, seals, purpose }
-  const { pool, eventStore, shopId, proof, logIdentity } = await openData(
-    config,
-    sealing,
-    observing,
-  )
+  const data = await openData(config, sealing, observing)
+  const { pool, eventStore, shopId, proof, logIdentity } = data
   const { metrics } = observing
   const personKeys = createSeals(pool, secrets)
   const codec = createCodec(eventSchemas, personKeys, upcasters, createStreamOwners(eventStore))

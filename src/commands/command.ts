@@ -50,6 +50,8 @@ export interface SingleStreamCommand<
   /** Gathers what the decision needs to know of the rest of the world. */
   gather(shop: Shop, input: Static<Schema>, envelope: Envelope): Promise<Context | Rejection>
   decide(state: State, input: Static<Schema>, context: Context): Decision<Event>
+  /** It begins a stream: that is read only where there turns out to be something in it. */
+  begins?: true
 }
 
 /** A command that is decided on one stream. */
@@ -72,12 +74,14 @@ export function command<Schema extends TObject, State, Event extends DomainEvent
       ])
       if (closed !== undefined) return closed
       if (isRejection(context)) return context
-      const outcome = await repository.decide(id, envelope, state => {
+      const decide = (state: State) => {
         if (!definition.allowed(envelope.actor, state, input)) {
           return reject(definition.notFound, 'There is no such object.')
         }
         return definition.decide(state, input, context)
-      })
+      }
+      const belief = definition.begins && 'isNew'
+      const outcome = await repository.decide(id, envelope, decide, belief)
       return isRejection(outcome) ? outcome : accepted(id, outcome)
     },
   }

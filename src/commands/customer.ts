@@ -30,6 +30,7 @@ export const registerCustomer = command({
   notFound: 'customer/not-found',
   gather: nothing,
   decide: (state, input) => customer.register(state, input),
+  begins: true,
 })
 
 export const changeProfile = command({

@@ -3,7 +3,7 @@ import Type, { type Static } from 'typebox'
 import * as creditNote from '../domain/creditNote.ts'
 import * as ledgerImport from '../domain/ledgerImport.ts'
 import { foreignTo, sum } from '../domain/money.ts'
-import { Charge, OrderLine, type Submission } from '../domain/order.ts'
+import { Charge, type Order, OrderLine, type Submission } from '../domain/order.ts'
 import { capture, deliver, ship, submit, takeBack } from '../domain/orderDecisions.ts'
 import { isOrderNumber } from '../domain/orderNumbers.ts'
 import { importedMethod } from '../domain/paymentMethods.ts'
@@ -16,6 +16,7 @@ import { advanceOrder } from './advanceOrder.ts'
 import { type Accepted, accepted, type Command, command } from './command.ts'
 import { step } from './envelope.ts'
 import { derivedId, idOf } from './ids.ts'
+import type { Done } from './plan.ts'
 import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 
@@ -41,14 +42,15 @@ export const importProduct: Command<typeof ImportProduct> = {
       encodeURIComponent(sku),
       step(envelope, 'sku'),
       state => claim(state, sku, state.productId ?? own),
+      'isNew',
     )
     if (isRejection(claimed)) return claimed
     const productId = claimed.state.productId ?? own
     if (productId !== own) return accepted(productId, claimed)
     const details = { productId, sku, name, price, active }
-    const created = await shop.products.decide(productId, envelope, state =>
-      product.create(state, { ...details, description: '', categoryId: null, featured: false }),
-    )
+    const create = (state: product.Product) =>
+      product.create(state, { ...details, description: '', categoryId: null, featured: false })
+    const created = await shop.products.decide(productId, envelope, create, 'isNew')
     return isRejection(created) ? created : accepted(productId, created)
   },
 }
@@ -81,13 +83,18 @@ export const bookOpeningStock: Command<typeof StockForLedger> = {
   async run(shop, input, envelope) {
     const { productId } = input
     const commandIds = input.writeOffs.map(({ commandId }) => commandId)
-    const handled = await shop.stock.handled(productId, commandIds)
+    // Most products have none, and no stream yet in which they could be looked for.
+    const handled =
+      commandIds.length === 0 ? new Set() : await shop.stock.handled(productId, commandIds)
     const writeOffs = input.writeOffs.filter(({ commandId }) => !handled.has(commandId))
     const need = { ...input, writeOffs }
-    const opened = await shop.stock.decide(productId, step(envelope, 'opening'), state =>
-      input.isFirst ? opening(productId, needed(state, need)) : [],
-    )
+    const open = (state: Stock) => (input.isFirst ? opening(productId, needed(state, need)) : [])
+    const belief = input.isFirst ? 'isNew' : undefined
+    const opened = await shop.stock.decide(productId, step(envelope, 'opening'), open, belief)
     if (isRejection(opened)) return opened
+    // Nobody has written since: it need not be read again to see that nothing is missing.
+    const isFilled = needed(opened.state, need) <= available(opened.state)
+    if (isFilled && !opened.replayed) return accepted(productId, opened)
     const filled = await shop.stock.decide(productId, step(envelope, 'missing'), state =>
       opening(productId, needed(state, need) - available(state)),
     )
@@ -139,11 +146,11 @@ export const importOrder: Command<typeof ImportOrder> = {
     if (refusal !== undefined) return refusal
     const payment = { paymentId: derivedId(orderId, 'payment'), provider: 'ledger' }
     const { orders } = shop
-    const submitted = await orders.decide(orderId, step(envelope, 'submit'), state =>
-      isOrderNumber(orderNumber) ? numberTaken(orderNumber) : submit(state, submissionOf(input)),
-    )
+    const begin = (state: Order) =>
+      isOrderNumber(orderNumber) ? numberTaken(orderNumber) : submit(state, submissionOf(input))
+    const submitted = await orders.decide(orderId, step(envelope, 'submit'), begin, 'isNew')
     if (isRejection(submitted)) return submitted
-    const placed = await advance(shop, orderId, envelope)
+    const placed = await advance(shop, orderId, envelope, submitted)
     if (isRejection(placed)) return placed
     const paid = await orders.decide(orderId, step(envelope, 'capture'), state =>
       capture(state, { ...payment, reference: orderNumber }),
@@ -153,9 +160,11 @@ export const importOrder: Command<typeof ImportOrder> = {
       ship(state, undefined),
     )
     if (isRejection(shipped)) return shipped
-    const handedOver = await advance(shop, orderId, envelope)
+    const handedOver = await advance(shop, orderId, envelope, shipped)
     if (isRejection(handedOver)) return handedOver
     const delivered = await orders.decide(orderId, step(envelope, 'deliver'), deliver)
+    // What comes back to it comes months later in the ledger.
+    orders.forget(orderId)
     return isRejection(delivered) ? delivered : accepted(orderId, delivered)
   },
 }
@@ -185,8 +194,11 @@ async function advance(
   shop: Shop,
   orderId: string,
   envelope: Envelope,
+  done: Done<Order>,
 ): Promise<Accepted | Rejection> {
-  const advanced = await advanceOrder(shop, orderId, envelope)
+  // What was done in an earlier import need not be where the order is now.
+  const seen = done.replayed ? undefined : done
+  const advanced = await advanceOrder(shop, orderId, envelope, seen)
   if (advanced === undefined) return reject('order/not-found', 'There is no such order.')
   if (advanced.order.status === 'rejected') {
     return reject('order/out-of-stock', 'There were not enough pieces in stock.')
@@ -226,6 +238,7 @@ export const importCreditNote = command({
   notFound: 'order/not-found',
   gather: nothing,
   decide: (state, input) => creditNote.issue(state, input),
+  begins: true,
 })
 
 const RecordDocument = Type.Object(
@@ -244,4 +257,5 @@ export const recordDocument = command({
   notFound: 'order/not-found',
   gather: nothing,
   decide: (state, { documentId: _, ...input }) => ledgerImport.recordDocument(state, input),
+  begins: true,
 })

@@ -1,15 +1,20 @@
 // Streams that are believed to be new are not read first, and nothing depends on the belief.
 import { describe, expect, it } from 'vitest'
+import { createShop } from '../../src/commands/createShop.ts'
 import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { digestOf } from '../../src/commands/ids.ts'
 import { createRepository } from '../../src/commands/repository.ts'
+import { eventSchemas } from '../../src/domain/events.ts'
 import { adjust, reserve, type Stock, stock } from '../../src/domain/stock.ts'
 import { createCodec } from '../../src/eventstore/codec.ts'
 import { memoryEventStore } from '../../src/eventstore/memory.ts'
 import type { EventStore } from '../../src/eventstore/port.ts'
+import { planLedger } from '../../src/workers/import/planLedger.ts'
+import { runImport } from '../../src/workers/import/runImport.ts'
+import { ledgerRows } from '../support/ledger.ts'
 import { mapCache } from '../support/mapCache.ts'
 import { orderId, productId, sampleId } from '../support/samples.ts'
-import { noSeals } from '../support/testSeals.ts'
+import { noSeals, testSeals } from '../support/testSeals.ts'
 
 const codec = createCodec(stock.events, noSeals)
 const at = new Date('2011-08-09T10:11:12.345Z')
@@ -69,6 +74,56 @@ describe('a stream that is believed to be new', () => {
     await newProcess(store).decide(productId, command(1), receive(3), 'isNew')
     const again = await newProcess(store).decide(productId, command(1), receive(3), 'isNew')
     expect(again).toMatchObject({ revision: 0, replayed: true })
+  })
+})
+
+describe('an imported ledger', () => {
+  /** Imports a document in a process of its own; what it has read, and where the log is then. */
+  async function importDocument(store: EventStore) {
+    const reads: string[] = []
+    const noted = <Asked extends readonly unknown[], Given>(read: (...asked: Asked) => Given) => {
+      return (...asked: Asked) => {
+        reads.push(String(asked[0]))
+        return read(...asked)
+      }
+    }
+    const { readPage, readStream, endsAt } = store
+    const shop = createShop({
+      eventStore: {
+        ...store,
+        readPage: noted(readPage),
+        readStream: noted(readStream),
+        endsAt: noted(endsAt),
+      },
+      codec: createCodec(eventSchemas, testSeals()),
+      cache: mapCache,
+      fingerprint: digestOf,
+      clock: { now: () => at },
+      payments: Object(null),
+      currency: 'GBP',
+    })
+    const rows = ledgerRows(
+      { InvoiceNo: '1', Quantity: '6' },
+      { InvoiceNo: '1', StockCode: '85123A', Quantity: '4' },
+      { InvoiceNo: 'C2', StockCode: 'D', Quantity: '-1', UnitPrice: '5' },
+    )
+    const documents: string[] = []
+    await runImport(shop, planLedger(rows), {
+      isDone: () => false,
+      onDocument: ({ document }) => documents.push(document.key),
+    })
+    return { reads, documents, head: await store.head() }
+  }
+
+  it('reads no stream where all of it is new, and writes nothing twice', async () => {
+    const store = memoryEventStore()
+    const first = await importDocument(store)
+    expect(first.reads).toEqual([])
+    expect(first.documents).toHaveLength(2)
+    // As if the process had died and did not know what is done.
+    const again = await importDocument(store)
+    expect(again.reads).not.toEqual([])
+    expect(again.head).toBe(first.head)
   })
 })
 
