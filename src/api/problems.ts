@@ -1,6 +1,6 @@
 // Errors as problem+json (RFC 9457): every refusal has a status, a title and a stable type.
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { UnknownEvent } from '../commands/ports.ts'
+import { PoisonEvent, UnknownEvent } from '../commands/ports.ts'
 import type { Rejection, RejectionCode } from '../domain/rejection.ts'
 import { BrokenStream, ForeignLog } from '../eventstore/port.ts'
 import { isTransient } from '../kit/transient.ts'
@@ -105,7 +105,7 @@ const edge = {
   'request/too-many': { status: 429, title: 'Too many requests' },
   'request/projection-behind': { status: 503, title: 'Projection behind' },
   'log/not-ours': { status: 503, title: 'Not the log of this shop' },
-  'stream/broken': { status: 409, title: 'Events are missing' },
+  'stream/broken': { status: 409, title: 'Events are missing or unreadable' },
   'log/newer-release': { status: 409, title: 'Written by a newer release' },
   'request/unavailable': { status: 503, title: 'Try again' },
   'request/failed': { status: 500, title: 'Internal error' },
@@ -170,9 +170,32 @@ export function sendRejection(reply: FastifyReply, { rejected, detail, extra }: 
   return sendProblem(reply, rejected, detail, extra)
 }
 
-const brokenDetail =
-  'Events of this are missing in the event store, so nothing can be told or decided about it: ' +
-  'the operators of the shop have to look.'
+/** A stream that cannot be folded, because of what is missing or of what cannot be read. */
+function sendBroken(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { stream }: BrokenStream | PoisonEvent,
+) {
+  const about = aboutStream(request, stream)
+  const [name = '', id] = Object.entries(about)[0] ?? []
+  const whose = id === undefined ? 'this' : `the ${name.replace('Id', '')} ${id}`
+  const detail =
+    `Events of ${whose} are missing in the event store or cannot be read, so nothing can be told ` +
+    'or decided about it: the operators of the shop have to look.'
+  return sendProblem(reply, 'stream/broken', detail, { retryable: false, ...about })
+}
+
+/**
+ * What a stream is about, as far as whoever asks may know: products are public, and commands touch
+ * those alone that were named or ordered; of an order the id is told to who has sent it.
+ */
+function aboutStream(request: FastifyRequest, stream: string): { [key: string]: string } {
+  const end = stream.indexOf('-')
+  const [category, id] = [stream.slice(0, end), stream.slice(end + 1)]
+  if (category === 'stock' || category === 'product') return { productId: id }
+  const sent = JSON.stringify([request.params, request.body])
+  return category === 'order' && sent.includes(id) ? { orderId: id } : {}
+}
 
 /** The last word on everything that a handler threw. */
 export function handleError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
@@ -191,8 +214,11 @@ export function handleError(error: FastifyError, request: FastifyRequest, reply:
     const detail = 'The event log is not the one of this shop: nothing is written to it.'
     return sendProblem(reply, 'log/not-ours', detail)
   }
-  if (error instanceof BrokenStream) {
-    return sendProblem(reply, 'stream/broken', brokenDetail, { retryable: false })
+  if (error instanceof PoisonEvent) {
+    request.log.error({ event: 'unreadable-event', error: error.message }, 'an event is unreadable')
+  }
+  if (error instanceof BrokenStream || error instanceof PoisonEvent) {
+    return sendBroken(request, reply, error)
   }
   if (isTransient(error)) {
     return sendProblem(reply, 'request/unavailable', 'The shop is busy or restarting: try again.')

@@ -82,9 +82,12 @@ export interface Codec {
 
 /** An event of the log that cannot be understood. */
 export class PoisonEvent extends Error {
+  readonly stream: string
+
   constructor(recorded: { type: string; position: Position; stream: string }, why: string) {
     super(`${recorded.type} at ${recorded.position} in ${recorded.stream}: ${why}`)
     this.name = 'PoisonEvent'
+    this.stream = recorded.stream
   }
 }
 

@@ -16,7 +16,9 @@ import type { ShopEvent } from '../domain/events.ts'
 import { personalPaths, personalTexts, withTexts } from '../domain/personal.ts'
 import { isAllStorable } from '../domain/text.ts'
 import { type Actor, actorOfEvent, erasedText, ownerOfStream } from '../domain/types.ts'
+import { isTransient } from '../kit/transient.ts'
 import { assertUpcasters, type Kind, upcast } from './eventKinds.ts'
+import { isMetadata, type Metadata } from './eventMetadata.ts'
 import type { JsonObject, NewEvent, RecordedEvent } from './port.ts'
 import { upcasters as shopUpcasters, type Upcaster } from './upcasters.ts'
 
@@ -24,20 +26,6 @@ const nobody: OwnerOf = async () => undefined
 
 /** What a personal field reads once its person has been erased. */
 export const erased = erasedText
-
-interface Metadata extends JsonObject {
-  v: number
-  commandId: string
-  correlationId: string
-  causationId: string
-  actor: Actor
-  at: string
-  source?: string
-  digest?: string
-  sealed?: string
-  /** With whose key, where neither the payload nor the actor says so. */
-  subject?: string
-}
 
 /**
  * The codec of a set of event types; `upcasters` are keyed `Type@version`. Throws where one of them
@@ -53,28 +41,7 @@ export function createCodec(
   const kinds = new Map(Object.entries(schemas).map(([type, schema]) => [type, kindOf(schema)]))
   for (const [type, { version }] of kinds) assertUpcasters(type, version, upcasters)
 
-  /** What can be had without a key: its kind and its payload in the newest version. */
-  function unpack(recorded: RecordedEvent): Unpacked {
-    const kind = kinds.get(recorded.type)
-    if (kind === undefined) throw new UnknownEvent(recorded, 'this type is not known')
-    const metadata = recorded.metadata as Metadata
-    if (metadata.v > kind.version) {
-      throw new UnknownEvent(recorded, `version ${metadata.v} is not known`)
-    }
-    const data = upcast(recorded, metadata.v, kind, upcasters)
-    if (kind.erases !== undefined) seals.forget(String(data[kind.erases]))
-    return { kind, metadata, data }
-  }
-
-  const decode = (recorded: RecordedEvent) => opened({ seals, ownerOf }, recorded, unpack(recorded))
-
-  function decodeNow(recorded: RecordedEvent): Stored<DomainEvent> | undefined {
-    const { kind, metadata, data } = unpack(recorded)
-    const needsKey = metadata.sealed !== undefined || openTexts(kind, data).length > 0
-    const isOwners = kind.subject === ownerOfStream
-    if (needsKey && (isOwners || subjectOf(kind, metadata, data) !== undefined)) return undefined
-    return checked(recorded, kind, data)
-  }
+  const { decode, decodeNow } = reader({ kinds, seals, upcasters, ownerOf })
 
   return {
     encode(event, id, envelope, owner) {
@@ -102,9 +69,60 @@ export function createCodec(
   }
 }
 
+interface Reading {
+  kinds: ReadonlyMap<string, Kind>
+  seals: Seals
+  upcasters: Readonly<Record<string, Upcaster>>
+  ownerOf: OwnerOf
+}
+
+/** Reads events; whatever keeps one from being read and does not pass by itself is PoisonEvent. */
+function reader({ kinds, seals, upcasters, ownerOf }: Reading) {
+  /** What can be had without a key: its kind and its payload in the newest version. */
+  function unpack(recorded: RecordedEvent): Unpacked {
+    const kind = kinds.get(recorded.type)
+    if (kind === undefined) throw new UnknownEvent(recorded, 'this type is not known')
+    const { metadata } = recorded
+    if (!isMetadata(metadata)) throw new PoisonEvent(recorded, 'its metadata is not of the shop')
+    if (metadata.v > kind.version) {
+      throw new UnknownEvent(recorded, `version ${metadata.v} is not known`)
+    }
+    const data = upcast(recorded, metadata.v, kind, upcasters)
+    if (kind.erases !== undefined) seals.forget(String(data[kind.erases]))
+    return { kind, metadata, data }
+  }
+
+  async function decode(recorded: RecordedEvent): Promise<Stored<DomainEvent>> {
+    try {
+      return await opened({ seals, ownerOf }, recorded, unpack(recorded))
+    } catch (error) {
+      throw asPoison(recorded, error)
+    }
+  }
+
+  function decodeNow(recorded: RecordedEvent): Stored<DomainEvent> | undefined {
+    try {
+      const { kind, metadata, data } = unpack(recorded)
+      const needsKey = metadata.sealed !== undefined || openTexts(kind, data).length > 0
+      const isOwners = kind.subject === ownerOfStream
+      if (needsKey && (isOwners || subjectOf(kind, metadata, data) !== undefined)) return undefined
+      return checked(recorded, kind, data)
+    } catch (error) {
+      throw asPoison(recorded, error)
+    }
+  }
+  return { decode, decodeNow }
+}
+
 function isKnown(kinds: ReadonlyMap<string, Kind>, name: string): boolean {
   const [type = '', version] = name.split('@')
   return Number(version) <= (kinds.get(type)?.version ?? 0)
+}
+
+/** What passes by itself stays what it is; whatever else decoding throws is about the event. */
+function asPoison(recorded: RecordedEvent, error: unknown): unknown {
+  if (error instanceof PoisonEvent || isTransient(error)) return error
+  return new PoisonEvent(recorded, error instanceof Error ? error.message : 'it cannot be read')
 }
 
 /** What says which types belong in a stream. */

@@ -14,6 +14,9 @@ export interface EventSeals {
 /** 128 bits: nobody can try that many events. */
 const macLength = 22
 
+/** What every seal looks like: where it says that the event is, and the MAC. */
+export const sealForm = /^[ar][\w-]{22}$/
+
 /**
  * Seals events with HMAC-SHA-256 over stream, revision, id, type, data and metadata. The position
  * is not part of it: it is given by the store, and the chain covers it.

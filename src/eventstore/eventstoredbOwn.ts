@@ -5,6 +5,7 @@ import {
   type Filter,
   streamNameFilter,
 } from '@eventstore/db-client'
+import { sealForm } from './eventSeals.ts'
 import { type ClientEvent, isSystem, recorded } from './eventstoredbEvents.ts'
 import type { EventFilter, RecordedEvent } from './port.ts'
 
@@ -70,8 +71,10 @@ export function ownStreams({ prefix = '', streamPrefixes, types }: OwnOptions): 
 /** What a filtered read asks of the server. */
 export const readOptions: FilterOptions = { maxSearchWindow: readWindow }
 
+/** Others may have a field of that name, such as the address of a network card. */
 function isSealed({ metadata }: ClientEvent): boolean {
-  return typeof metadata === 'object' && metadata !== null && 'mac' in metadata
+  if (typeof metadata !== 'object' || metadata === null || !('mac' in metadata)) return false
+  return typeof metadata.mac === 'string' && sealForm.test(metadata.mac)
 }
 
 /** The prefixes of what has a prefix of both lists. */

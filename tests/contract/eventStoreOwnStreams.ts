@@ -169,7 +169,7 @@ function strangers(on: On): void {
     'leaves out what others write into a stream named like its own',
     on(async ({ log, client, prefix }) => {
       await client.appendToStream(`${prefix}order-4711`, jsonEvent({ type: 'Printed', data: {} }))
-      const sealed = { ...anEvent({}, 'OfALaterRelease'), metadata: { mac: 'r' } }
+      const sealed = { ...anEvent({}, 'OfALaterRelease'), metadata: { mac: `r${'m'.repeat(22)}` } }
       const event = anEvent({}, 'OrderSubmitted')
       const { position } = await log.append('order-1', 'no-stream', [event, sealed])
       await client.appendToStream(`${prefix}order-4711`, jsonEvent({ type: 'Printed', data: {} }))
@@ -188,6 +188,20 @@ function strangers(on: On): void {
           fault: expect.stringContaining('another application'),
         },
       ])
+    }, known),
+  )
+
+  it(
+    'takes no field of others for its seal',
+    on(async ({ log, client, prefix }) => {
+      const { position } = await log.append('order-1', 'no-stream', [anEvent({}, 'OrderSubmitted')])
+      const fields = ['', 'r', '00:1b:44:11:3a:b7', `x${'m'.repeat(22)}`, `r${'m'.repeat(23)}`, 7]
+      for (const mac of [...fields, true, null, {}, ['r']]) {
+        const event = jsonEvent({ type: 'Printed', data: {}, metadata: { mac } })
+        await client.appendToStream(`${prefix}order-4711`, event)
+      }
+      expect(await all(log.readAll())).toHaveLength(1)
+      expect(await log.head()).toBe(position)
     }, known),
   )
 

@@ -1,7 +1,7 @@
 // The whole shop with its log in EventStoreDB: on the stub, and on the server at EVENTSTORE_URL.
 import { execFile } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { EventStoreDBClient } from '@eventstore/db-client'
+import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { connect } from '../../src/eventstore/eventstoredbConnect.ts'
 import { checkProof } from '../../src/workers/audit/proofCheck.ts'
@@ -86,7 +86,8 @@ describe('a log in EventStoreDB that somebody changes', () => {
     const address = { shippingAddress: 'Somewhere 1', phoneNumber: '123' }
     const order = await buyer.client.post('/orders', { items, ...address }, { key: randomUUID() })
     expectProblem(order, 409, 'stream/broken')
-    expect(order.body).toMatchObject({ retryable: false })
+    expect(order.body).toMatchObject({ retryable: false, productId: product })
+    expect(order.body.detail).toContain(`the product ${product}`)
     const shown = await auditor.get(`/audit/stock/${product}?asOf=0`)
     expectProblem(shown, 409, 'stream/broken')
     const hidden = { key: stream, detail: expect.stringContaining('$tb hides') }
@@ -119,6 +120,13 @@ describe('a log in EventStoreDB that somebody changes', () => {
     const operator = EventStoreDBClient.connectionString(stub.url)
     onTestFinished(() => operator.dispose())
     await operator.setStreamMetadata(stream, { truncateBefore: 1 })
+    // The event by which the shop knows its log must not be among those that go.
+    await waitFor('the shop to have seen its order', async () => {
+      const { rows } = await shop.back.pool.query<{ position: bigint }>(
+        'select position from shop.seen_log',
+      )
+      return (rows[0]?.position ?? 0n) >= BigInt(String(placed.body.position))
+    })
     stub.log.scavenge()
     const movements = async () => {
       const { body } = await client.get(`/products/${product}/stock`)
@@ -158,6 +166,30 @@ describe('a log in EventStoreDB that somebody changes', () => {
     const told = await command(shop, 'projections', 'rebuild', 'stock', '--accept-broken-streams')
     expect(told.output).toMatch(/stock .*at \d+, equal/)
   }, 120_000)
+
+  it('refuses what another application has written into its streams', async () => {
+    const operator = EventStoreDBClient.connectionString(stub.url)
+    onTestFinished(() => operator.dispose())
+    const { client: auditor } = await shop.person('auditor')
+    const strange = [
+      { type: 'Reading', data: { celsius: 4 }, metadata: { mac: '00:1b:44:11:3a:b7' } },
+      { type: 'OrderShipped', data: {}, metadata: {} },
+      { type: 'OrderPaid', data: null, metadata: null },
+      { type: 'OrderCancelled', data: { reason: 1 }, metadata: { v: 'x', actor: 7, mac: {} } },
+    ]
+    for (const event of strange) {
+      const buyer = await shop.person()
+      const { body } = await newOrder(buyer, (await newProduct(shop)).id)
+      await operator.appendToStream(`order-${body.id}`, jsonEvent(event as never))
+      const refused = await buyer.client.post(`/orders/${body.id}/cancel`, {})
+      expectProblem(refused, 409, 'stream/broken')
+      expect(refused.body).toMatchObject({ orderId: body.id, retryable: false })
+      const { id, position } = await newProduct(shop)
+      const shown = await auditor.get(`/products/${id}`, { after: position })
+      expect(shown.status, `read models behind ${event.type}`).toBe(200)
+    }
+    expect((await auditor.get('/audit/verify')).body).toMatchObject({ ok: false })
+  })
 })
 
 /** A server with an application beside the shop. */

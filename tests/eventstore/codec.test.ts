@@ -3,6 +3,7 @@ import Type from 'typebox'
 import { describe, expect, it } from 'vitest'
 import { type Envelope, PoisonEvent, UnknownEvent } from '../../src/commands/ports.ts'
 import type { EventSchemas } from '../../src/domain/aggregate.ts'
+import { customer } from '../../src/domain/customer.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
 import { personalPaths, withTexts } from '../../src/domain/personal.ts'
 import { stock } from '../../src/domain/stock.ts'
@@ -156,6 +157,30 @@ describe('an event that cannot be understood', () => {
 
   it('is poison when its payload does not fit, and says what does not', async () =>
     expect(await poison({ data: { ...reserved, quantity: -1 } })).toContain('/quantity'))
+
+  const registered = { type: 'CustomerRegistered', data: { customerId, username: 'ada' } }
+  it.each([
+    ['without metadata', {}],
+    ['with the version as text', { v: 'x' }],
+    ['without a version', { v: undefined }],
+    ['with a version between two', { v: 1.5 }],
+    ['without an actor', { actor: undefined }],
+    ['with another kind of actor', { actor: 7 }],
+    ['with an actor without a role', { actor: {} }],
+    ['with no actor', { actor: null }],
+    ['without a command', { commandId: undefined }],
+    ['with a number as its trace', { correlationId: 4 }],
+    ['without a time', { at: undefined }],
+    ['with something else for its sealed text', { sealed: 5 }],
+  ] as const)('is poison %s, as others may write it', async (kind, changes) => {
+    const event = await codec.encode(registered, sampleId(1), envelope)
+    const metadata = kind === 'without metadata' ? {} : { ...event.metadata, ...changes }
+    const strange = { ...recorded(event), metadata: JSON.parse(JSON.stringify(metadata)) }
+    await expect(codec.decode(strange)).rejects.toThrow(PoisonEvent)
+    const reading = (async () =>
+      codec.decodeForNow(customer, strange) ?? codec.decodeFor(customer, strange))()
+    await expect(reading).rejects.toThrow(PoisonEvent)
+  })
 
   it('is poison in the stream of another aggregate', async () => {
     const written = recorded(await encoded(), { type: 'OrderPlaced', data: { orderId: productId } })
