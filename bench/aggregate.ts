@@ -3,9 +3,9 @@
 // driver. Bars: cold at least 80 % of it, warm at least 3 times as many.
 
 import { randomUUID } from 'node:crypto'
+import type { CacheFactory } from '../src/commands/cachePorts.ts'
 import { systemEnvelope } from '../src/commands/envelope.ts'
 import { digestOf } from '../src/commands/ids.ts'
-import type { CacheFactory } from '../src/commands/ports.ts'
 import { createRepository } from '../src/commands/repository.ts'
 import { type CartEvent, cart } from '../src/domain/cart.ts'
 import { eventSchemas } from '../src/domain/events.ts'
@@ -30,6 +30,7 @@ const select = {
     where stream = $1
     order by revision`,
 }
+
 const nothingKept: CacheFactory = () => ({
   get: () => undefined,
   set: () => undefined,

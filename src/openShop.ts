@@ -1,15 +1,11 @@
 // Puts the shop together from its settings: the store, the codec, the aggregates, the accounts.
 import type { AccountServices, SharedPasswords } from './commands/accountPorts.ts'
 import type { AuditServices } from './commands/auditPorts.ts'
+import type { Codec } from './commands/codecPorts.ts'
 import { createShop } from './commands/createShop.ts'
 import type { ImportSeals } from './commands/importPorts.ts'
-import type {
-  CallbackBook,
-  Codec,
-  Fingerprint,
-  PaymentProvider,
-  RequestKeys,
-} from './commands/ports.ts'
+import type { CallbackBook, PaymentProvider } from './commands/paymentPorts.ts'
+import type { Fingerprint, RequestKeys } from './commands/requestPorts.ts'
 import type { Shop } from './commands/shop.ts'
 import type { Webhooks } from './commands/webhookPorts.ts'
 import { type Config, ConfigError } from './config.ts'

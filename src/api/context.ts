@@ -4,15 +4,11 @@ import type { Queue } from 'bullmq'
 import type { Kysely } from 'kysely'
 import type { SessionServices, SharedPasswords } from '../commands/accountPorts.ts'
 import type { AuditServices } from '../commands/auditPorts.ts'
+import type { Codec } from '../commands/codecPorts.ts'
 import type { FileStore, Imaging } from '../commands/imagePorts.ts'
-import type {
-  CallbackBook,
-  Codec,
-  Counters,
-  Fingerprint,
-  MailBox,
-  RequestKeys,
-} from '../commands/ports.ts'
+import type { MailBox } from '../commands/mailPorts.ts'
+import type { CallbackBook } from '../commands/paymentPorts.ts'
+import type { Counters, Fingerprint, RequestKeys } from '../commands/requestPorts.ts'
 import type { Shop } from '../commands/shop.ts'
 import type { WebhookSender, Webhooks } from '../commands/webhookPorts.ts'
 import type { Config } from '../config.ts'

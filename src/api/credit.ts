@@ -1,5 +1,5 @@
 // Counting without waiting for it, as long as much is left: what was used is told a little later.
-import type { Counted, Counter } from '../commands/ports.ts'
+import type { Counted, Counter } from '../commands/requestPorts.ts'
 
 export interface Credit {
   /** Uses one of what is left by all that is known; undefined where it has to be counted first. */

@@ -1,6 +1,6 @@
 // How much anyone may ask: per person, per address, and tighter where passwords are tried.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Counted } from '../commands/ports.ts'
+import type { Counted } from '../commands/requestPorts.ts'
 import { addressOf } from './addresses.ts'
 import type { ApiContext } from './context.ts'
 import { createCredit } from './credit.ts'

@@ -1,6 +1,6 @@
 // Limits by name: counting under one, and telling the client where it stands.
 import type { FastifyReply } from 'fastify'
-import type { Counted, Counter } from '../commands/ports.ts'
+import type { Counted, Counter } from '../commands/requestPorts.ts'
 import { HttpProblem } from './problems.ts'
 
 /** A limit with a name. */

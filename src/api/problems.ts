@@ -1,6 +1,6 @@
 // Errors as problem+json (RFC 9457): every refusal has a status, a title and a stable type.
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { PoisonEvent, UnknownEvent } from '../commands/ports.ts'
+import { PoisonEvent, UnknownEvent } from '../commands/codecPorts.ts'
 import type { Rejection, RejectionCode } from '../domain/rejection.ts'
 import { BrokenStream, ForeignLog } from '../eventstore/port.ts'
 import { isTransient } from '../kit/transient.ts'

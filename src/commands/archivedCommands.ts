@@ -1,8 +1,8 @@
 // Commands of a stream that are too old to be remembered: they are looked up in the stream itself.
 import type { Aggregate, DomainEvent } from '../domain/aggregate.ts'
 import type { EventStore } from '../eventstore/port.ts'
+import type { Codec } from './codecPorts.ts'
 import type { Archive, Handled, HandledCommands } from './handled.ts'
-import type { Codec } from './ports.ts'
 
 interface Reading<State, Event extends DomainEvent> {
   aggregate: Aggregate<State, Event>

@@ -5,7 +5,7 @@ import type { Actor } from '../domain/types.ts'
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
 import type { Position } from '../kit/position.ts'
 import { isTransient } from '../kit/transient.ts'
-import type { Codec, Stored } from './ports.ts'
+import type { Codec, Stored } from './codecPorts.ts'
 
 export interface AuditedEvent {
   position: string

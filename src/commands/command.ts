@@ -7,7 +7,7 @@ import type { Actor, Role } from '../domain/types.ts'
 import type { Position } from '../kit/position.ts'
 import { refuseClosed } from './openAccount.ts'
 import type { Envelope } from './ports.ts'
-import type { Repository } from './repository.ts'
+import type { Repository } from './repositoryTypes.ts'
 import type { Shop } from './shop.ts'
 
 /** What a command that was carried out answers. */
@@ -22,6 +22,7 @@ export interface Accepted {
   /** What else the caller wants to know. */
   result: Readonly<Record<string, unknown>>
 }
+
 export type Answer = Accepted | Rejection
 
 export interface Command<Schema extends TObject> {

@@ -13,8 +13,10 @@ import { product } from '../domain/product.ts'
 import { skuClaim } from '../domain/skuClaim.ts'
 import { stock } from '../domain/stock.ts'
 import { orderNumberSource } from './orderNumbers.ts'
-import type { Clock, PaymentProvider } from './ports.ts'
-import { createRepository, type RepositoryParts } from './repository.ts'
+import type { PaymentProvider } from './paymentPorts.ts'
+import type { Clock } from './ports.ts'
+import { createRepository } from './repository.ts'
+import type { RepositoryParts } from './repositoryTypes.ts'
 import type { Bounds, Shop } from './shop.ts'
 
 export interface ShopParts extends RepositoryParts {

@@ -5,7 +5,7 @@ import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
 import { holdable, isHoldable } from '../kit/holdable.ts'
 import type { Position } from '../kit/position.ts'
 import { isTransient } from '../kit/transient.ts'
-import { type Codec, type Stored, UnknownEvent } from './ports.ts'
+import { type Codec, type Stored, UnknownEvent } from './codecPorts.ts'
 
 /** An event of the log that could not be decoded. */
 export interface Poison {
@@ -26,6 +26,7 @@ export interface Poison {
     at: string
   }
 }
+
 export type Decoded = { event: Stored<ShopEvent> & { isReplaced?: true } } | { poison: Poison }
 
 /**

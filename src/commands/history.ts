@@ -6,7 +6,7 @@ import { formatMoney } from '../domain/money.ts'
 import type { OrderEvents } from '../domain/orderEvents.ts'
 import type { Actor } from '../domain/types.ts'
 import type { EventStore } from '../eventstore/port.ts'
-import type { Codec, Stored } from './ports.ts'
+import type { Codec, Stored } from './codecPorts.ts'
 
 type DeliveryChanged = Pick<Static<typeof OrderEvents.DeliveryDetailsChanged>, 'country' | 'reason'>
 

@@ -21,6 +21,7 @@ export interface Imaging {
 
 /** Where the file lies that was sent. */
 export const originalName = (hash: string) => `images/${hash.slice(0, 2)}/${hash}/original`
+
 /** Where a rendition lies. */
 export const renditionName = (hash: string, rendition: string) =>
   `images/${hash.slice(0, 2)}/${hash}/${rendition}.webp`

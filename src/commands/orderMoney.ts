@@ -16,7 +16,7 @@ import { isTransient } from '../kit/transient.ts'
 import { derivedId } from './ids.ts'
 import { type Step, stepOf } from './orderStep.ts'
 import { promiseStock, settleStock } from './orderStock.ts'
-import type { ChargeAnswer } from './ports.ts'
+import type { ChargeAnswer } from './paymentPorts.ts'
 
 /** A provider that does not answer leaves the step open: whoever comes next asks again. */
 async function answerOf<T>(asked: Promise<T>): Promise<T | undefined> {

@@ -10,7 +10,7 @@ import { isRejection } from '../domain/rejection.ts'
 import { Unavailable } from '../eventstore/port.ts'
 import { systemEnvelope } from './envelope.ts'
 import type { Clock } from './ports.ts'
-import type { Repository } from './repository.ts'
+import type { Repository } from './repositoryTypes.ts'
 import type { OrderNumberSource } from './shop.ts'
 
 /** A block serves orders that arrive within so long after it was asked for. */

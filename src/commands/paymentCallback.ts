@@ -8,7 +8,8 @@ import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import { advanceOrder } from './advanceOrder.ts'
 import { systemEnvelope } from './envelope.ts'
 import { disputeIdOf, idOf, providerRefundId } from './ids.ts'
-import type { Acted, Envelope, Finding, PaymentCallback, ToldDispute, ToldRefund } from './ports.ts'
+import type { Acted, Finding, PaymentCallback, ToldDispute, ToldRefund } from './paymentPorts.ts'
+import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 
 /**

@@ -6,7 +6,8 @@ import { isRejection, type Rejection, reject } from '../domain/rejection.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
 import { type Handled, HandledCommands } from './handled.ts'
 import { derivedId, newId } from './ids.ts'
-import type { Envelope, Fingerprint } from './ports.ts'
+import type { Envelope } from './ports.ts'
+import type { Fingerprint } from './requestPorts.ts'
 
 export interface Loaded<State> {
   state: State
@@ -26,6 +27,7 @@ export interface Done<State> {
   /** The command had been handled before; this is where it had led. */
   replayed: boolean
 }
+
 export type Outcome<State> = Done<State> | Rejection
 
 export interface Waiting<State, Event extends DomainEvent> {

@@ -6,10 +6,10 @@ import { secret } from '../domain/text.ts'
 import { strict } from '../domain/types.ts'
 import { type EventStore, Unavailable } from '../eventstore/port.ts'
 import type { SessionServices } from './accountPorts.ts'
+import type { Codec } from './codecPorts.ts'
 import { actorId, type Command } from './command.ts'
 import { isEmail } from './credentials.ts'
 import { changeProfile } from './customer.ts'
-import type { Codec } from './ports.ts'
 import type { Shop } from './shop.ts'
 
 const input = Type.Object(

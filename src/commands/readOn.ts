@@ -1,8 +1,8 @@
 // What stands in a stream behind a state, folded onto it.
 import { type Aggregate, type DomainEvent, fold } from '../domain/aggregate.ts'
 import type { EventStore } from '../eventstore/port.ts'
+import type { Codec, Stored } from './codecPorts.ts'
 import type { Loaded } from './plan.ts'
-import type { Codec, Stored } from './ports.ts'
 
 interface Reading<State, Event extends DomainEvent> {
   aggregate: Aggregate<State, Event>

@@ -1,6 +1,6 @@
 // An order, where this release can read it.
 import type { Order } from '../domain/order.ts'
-import { UnknownEvent } from './ports.ts'
+import { UnknownEvent } from './codecPorts.ts'
 import type { Shop } from './shop.ts'
 
 /**

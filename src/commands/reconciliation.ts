@@ -5,8 +5,9 @@ import type { ShopEvent } from '../domain/events.ts'
 import { isSameMoney } from '../domain/money.ts'
 import type { Money } from '../domain/types.ts'
 import type { EventStore } from '../eventstore/port.ts'
+import type { Codec, Stored } from './codecPorts.ts'
 import { disputeIdOf, providerRefundId } from './ids.ts'
-import type { Codec, MoneyMoved, PaymentProvider, Stored } from './ports.ts'
+import type { MoneyMoved, PaymentProvider } from './paymentPorts.ts'
 
 export interface ReconciliationParts {
   eventStore: EventStore
@@ -75,6 +76,7 @@ const types = [
   'DisputeOpened',
   'DisputeClosed',
 ]
+
 const openMs = 3_600_000
 const dayMs = 86_400_000
 /** Money is asked for before it is recorded: the two books may be that far apart. */
@@ -190,6 +192,7 @@ const unrecorded = {
   refund: 'refund without a record',
   dispute: 'dispute without a record',
 } as const
+
 const unmoved = {
   charge: 'payment without a charge',
   refund: 'record without a refund',

@@ -1,60 +1,20 @@
 // Aggregates by stream: folded from the log, kept warm, decided one after the other.
-import type { Aggregate, Decision, DomainEvent } from '../domain/aggregate.ts'
+import type { Aggregate, DomainEvent } from '../domain/aggregate.ts'
 import { isRejection } from '../domain/rejection.ts'
 import { type EventStore, type NewEvent, Unavailable, WrongRevision } from '../eventstore/port.ts'
 import { Lookup } from '../kit/shortLived.ts'
 import { isTransient } from '../kit/transient.ts'
 import { findArchived, findHandled, sought } from './archivedCommands.ts'
-import type { Handled } from './handled.ts'
-import {
-  afterWrite,
-  emptyStream,
-  type Loaded,
-  type Outcome,
-  type Plan,
-  planBatch,
-  type Waiting,
-} from './plan.ts'
-import type { Cache, CacheFactory, Codec, Envelope, Fingerprint, Snapshots } from './ports.ts'
+import type { Cache, Snapshots } from './cachePorts.ts'
+import type { Codec } from './codecPorts.ts'
+import { afterWrite, emptyStream, type Loaded, type Plan, planBatch, type Waiting } from './plan.ts'
 import { readOn } from './readOn.ts'
+import type { Repository, RepositoryParts } from './repositoryTypes.ts'
+import type { Fingerprint } from './requestPorts.ts'
 import { isSnapshotDue, recall, snapshotEvery, takeSnapshot } from './snapshots.ts'
-
-export interface Repository<State, Event extends DomainEvent> {
-  /** The state at the end of the stream as the log has it now. */
-  load(id: string): Promise<Loaded<State>>
-  /** What the log has of commands to this stream, however long ago they were. */
-  handled(id: string, commandIds: readonly string[]): Promise<ReadonlyMap<string, Handled>>
-  /** What this process remembers of it, however old: for guessing what will be asked for next. */
-  remembered(id: string): State | undefined
-  /** Forgets it: for what is not asked for again soon, and would only make others be forgotten. */
-  forget(id: string): void
-  /**
-   * Decides against the newest state and appends what was decided. Decisions on one stream in one
-   * process queue and are written together; a conflict with another process is decided anew.
-   * One that `isNew` is believed to have no events yet: it is only read where that was wrong.
-   * Throws Unavailable when the store cannot be reached.
-   */
-  decide(
-    id: string,
-    envelope: Envelope,
-    decide: (state: State, revision: number) => Decision<Event>,
-    belief?: 'isNew',
-  ): Promise<Outcome<State>>
-}
 
 const batchMax = 256
 const attemptsMax = 8
-
-export interface RepositoryParts {
-  eventStore: EventStore
-  codec: Codec
-  cache: CacheFactory
-  fingerprint: Fingerprint
-  /** Without them long streams are read from their beginning. */
-  snapshots?: Snapshots
-  /** The most commands of a stream that are remembered; older ones are looked up in it. */
-  commandsMax?: number
-}
 
 /** What the functions below work on: a kind of aggregate, its cache, who waits on a stream. */
 interface Kind<State, Event extends DomainEvent> {

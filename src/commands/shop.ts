@@ -11,8 +11,9 @@ import type { OfferedMethods } from '../domain/paymentMethods.ts'
 import type { Product, ProductEvent } from '../domain/product.ts'
 import type { SkuClaim, SkuClaimEvent } from '../domain/skuClaim.ts'
 import type { Stock, StockEvent } from '../domain/stock.ts'
-import type { Clock, PaymentProvider } from './ports.ts'
-import type { Repository } from './repository.ts'
+import type { PaymentProvider } from './paymentPorts.ts'
+import type { Clock } from './ports.ts'
+import type { Repository } from './repositoryTypes.ts'
 
 export interface Shop {
   carts: Repository<Cart, CartEvent>

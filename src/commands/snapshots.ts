@@ -4,9 +4,9 @@
 import type { Aggregate, DomainEvent } from '../domain/aggregate.ts'
 import type { EventStore } from '../eventstore/port.ts'
 import { parsePosition } from '../kit/position.ts'
+import type { Snapshot, Snapshots } from './cachePorts.ts'
 import { type Archive, commandsMax, HandledCommands } from './handled.ts'
 import type { Loaded } from './plan.ts'
-import type { Snapshot, Snapshots } from './ports.ts'
 
 /** A stream that is read from its beginning gets one after so many events, and then again. */
 export const snapshotEvery = 2_000

@@ -9,7 +9,7 @@ import type { RejectionCode } from '../domain/rejection.ts'
 import { stock } from '../domain/stock.ts'
 import type { EventStore, RecordedEvent } from '../eventstore/port.ts'
 import { isTransient } from '../kit/transient.ts'
-import type { Codec, Stored } from './ports.ts'
+import type { Codec, Stored } from './codecPorts.ts'
 
 /** The last revision that counts, or the last moment. */
 export type Until = { revision: number } | { at: Date }

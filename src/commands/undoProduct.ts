@@ -7,9 +7,10 @@ import { release } from '../domain/skuClaim.ts'
 import * as stock from '../domain/stock.ts'
 import type { EventStore } from '../eventstore/port.ts'
 import { claimCategory } from './claims.ts'
+import type { Codec } from './codecPorts.ts'
 import { step } from './envelope.ts'
 import { changed } from './importProduct.ts'
-import type { Codec, Envelope } from './ports.ts'
+import type { Envelope } from './ports.ts'
 import type { Shop } from './shop.ts'
 
 /** What is needed to undo a row, beside its product. */

@@ -22,6 +22,7 @@ export const webhookTypes = [
   'stock.released',
   'stock.committed',
 ] as const
+
 export type WebhookType = (typeof webhookTypes)[number]
 
 /** What is sent: no name, no address, no free text of anybody's. */
@@ -33,6 +34,7 @@ export interface WebhookMessage {
 }
 
 export type DeliveryStatus = 'pending' | 'delivered' | 'dead'
+
 export type DisabledBecause = 'admin' | 'failures' | 'gone'
 
 export interface WebhookEndpoint {

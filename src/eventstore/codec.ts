@@ -3,14 +3,9 @@
 import type { TObject } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
-import {
-  type Codec,
-  type Envelope,
-  PoisonEvent,
-  type Stored,
-  UnknownEvent,
-} from '../commands/ports.ts'
-import type { OwnerOf, Seals } from '../commands/sealingPorts.ts'
+import type { OwnerOf, Seals } from '../commands/codecPorts.ts'
+import { type Codec, PoisonEvent, type Stored, UnknownEvent } from '../commands/codecPorts.ts'
+import type { Envelope } from '../commands/ports.ts'
 import type { DomainEvent, EventSchemas } from '../domain/aggregate.ts'
 import type { ShopEvent } from '../domain/events.ts'
 import { personalPaths, personalTexts, withTexts } from '../domain/personal.ts'

@@ -1,5 +1,5 @@
 // What the codec knows of each type of event, and its way from older versions to the newest.
-import { PoisonEvent } from '../commands/ports.ts'
+import { PoisonEvent } from '../commands/codecPorts.ts'
 import type { JsonObject, RecordedEvent } from './port.ts'
 import type { Upcaster } from './upcasters.ts'
 

@@ -1,6 +1,6 @@
 // Bounded caches in the memory of this process.
 import { LRUCache } from 'lru-cache'
-import type { CacheFactory } from '../commands/ports.ts'
+import type { CacheFactory } from '../commands/cachePorts.ts'
 
 export interface StreamCaches {
   factory: CacheFactory

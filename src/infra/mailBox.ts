@@ -1,5 +1,5 @@
 // What admins do with mails of the queue: try one again, or give it up.
-import type { MailBox, MailVerdict } from '../commands/ports.ts'
+import type { MailBox, MailVerdict } from '../commands/mailPorts.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 
 // A mail that is sent stays sent. One that is being sent at this moment may be sent nevertheless.
@@ -16,6 +16,7 @@ const retryMail: Statement = {
     )
     select f.state <> 'sent' as changed from found f`,
 }
+
 const dropMail: Statement = {
   name: 'mails_drop',
   text: `with found as (

@@ -1,5 +1,5 @@
 // A payment provider whose answers are counted.
-import type { PaymentProvider } from '../commands/ports.ts'
+import type { PaymentProvider } from '../commands/paymentPorts.ts'
 import type { Metrics } from '../metrics.ts'
 
 /** The same provider; that it could not be asked counts, too. */

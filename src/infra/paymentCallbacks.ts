@@ -1,6 +1,7 @@
 // The book of what payment providers have told us: every callback once, with what became of it, and
 // what somebody has to see to.
-import type { Acted, CallbackBook, CallbackOutcome, Finding } from '../commands/ports.ts'
+
+import type { Acted, CallbackBook, CallbackOutcome, Finding } from '../commands/paymentPorts.ts'
 import { type Pool, rows } from './database.ts'
 
 const note = {
@@ -31,6 +32,7 @@ const conclude = {
     )
     update shop.payment_callbacks set outcome = $3 where provider = $1 and callback_id = $2`,
 }
+
 const resolve = {
   name: 'payment_finding_resolve',
   text: `update shop.payment_findings

@@ -1,7 +1,7 @@
 // One key a person: what the log knows about somebody opens with it, and is gone when it is erased.
 import { createSecretKey, KeyObject, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Seals } from '../commands/sealingPorts.ts'
+import type { Seals } from '../commands/codecPorts.ts'
 import { batched } from './batched.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 import { openText, type Secrets, sealText } from './secrets.ts'

@@ -1,6 +1,6 @@
 // Counts requests in Redis, and in this process as long as Redis cannot be asked.
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
-import type { Counted, Counters } from '../commands/ports.ts'
+import type { Counted, Counters } from '../commands/requestPorts.ts'
 import type { Redis } from './redis.ts'
 
 /** Counters that all processes on one Redis share. */

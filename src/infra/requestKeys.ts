@@ -1,6 +1,6 @@
 // What follows from an Idempotency-Key and from nothing else, and what nobody else can work out.
 import { createHmac, hash } from 'node:crypto'
-import type { Fingerprint, RequestKeys } from '../commands/ports.ts'
+import type { Fingerprint, RequestKeys } from '../commands/requestPorts.ts'
 import type { Secrets } from './secrets.ts'
 
 /**

@@ -2,7 +2,7 @@
 import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import type { PaymentCallback } from '../commands/ports.ts'
+import type { PaymentCallback } from '../commands/paymentPorts.ts'
 import { disputeOutcomes, disputeStages } from '../domain/orderEvents.ts'
 import { line } from '../domain/text.ts'
 import { Currency, Id, Moment } from '../domain/types.ts'
@@ -18,12 +18,14 @@ const moved = {
   amount: Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 }),
   currency: Currency,
 }
+
 const Refund = Type.Object({
   ...moved,
   type: Type.Enum(['refund.made', 'refund.failed']),
   /** The shop's own id, of a refund that it has asked for. */
   refundId: Type.Optional(Id),
 })
+
 const Dispute = Type.Object({
   ...moved,
   type: Type.Enum(['dispute.opened', 'dispute.changed', 'dispute.closed']),
@@ -34,6 +36,7 @@ const Dispute = Type.Object({
   dueBy: Type.Optional(Moment),
   asOf: Type.Optional(Moment),
 })
+
 const isCommon = Compile(Common)
 const isRefund = Compile(Refund)
 const isDispute = Compile(Dispute)

@@ -1,5 +1,5 @@
 // The book of the simulated provider about what it has moved without the shop: refunds, disputes.
-import type { PaymentCallback, ToldDispute, ToldRefund } from '../commands/ports.ts'
+import type { PaymentCallback, ToldDispute, ToldRefund } from '../commands/paymentPorts.ts'
 import { type Pool, rows } from './database.ts'
 
 const find = {
@@ -21,10 +21,12 @@ const refund = {
     )
     on conflict (reference) do nothing`,
 }
+
 const takeBack = {
   name: 'simulated_told_failure',
   text: 'delete from shop.simulated_refunds where refund_id = $1 or reference = $2',
 }
+
 const dispute = {
   name: 'simulated_told_dispute',
   text: `insert into shop.simulated_disputes

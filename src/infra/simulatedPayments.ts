@@ -8,7 +8,7 @@ import type {
   PaymentCallback,
   PaymentProvider,
   RefundAnswer,
-} from '../commands/ports.ts'
+} from '../commands/paymentPorts.ts'
 import type { DisputeOutcome } from '../domain/disputes.ts'
 import { Unavailable } from '../eventstore/port.ts'
 import { type Pool, rows } from './database.ts'
@@ -37,6 +37,7 @@ const charge = {
       end
     returning status, reference, asked`,
 }
+
 const cancel = {
   name: 'simulated_cancel',
   text: `insert into shop.simulated_payments
@@ -52,6 +53,7 @@ const cancel = {
       end
     returning status, reference, asked`,
 }
+
 const refund = {
   name: 'simulated_refund',
   text: `insert into shop.simulated_refunds (refund_id, payment_id, amount_minor, currency)
@@ -65,6 +67,7 @@ const refund = {
     on conflict (refund_id) do update set payment_id = excluded.payment_id
     returning refund_id`,
 }
+
 const settle = {
   name: 'simulated_settle',
   text: `update shop.simulated_payments
@@ -94,6 +97,7 @@ const list = {
     where at >= $1 and at < $2
     order by at, id`,
 }
+
 interface Moved {
   kind: MoneyMoved['kind']
   id: string | null

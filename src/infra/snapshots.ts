@@ -1,5 +1,5 @@
 // Snapshots of long streams in PostgreSQL, wherever the log is.
-import type { Snapshot, Snapshots } from '../commands/ports.ts'
+import type { Snapshot, Snapshots } from '../commands/cachePorts.ts'
 import { type Pool, rows, type Statement } from './database.ts'
 import { isRowSeal, rowSeal } from './rowSeals.ts'
 import type { Secrets } from './secrets.ts'
@@ -19,6 +19,7 @@ const find: Statement = {
     from shop.snapshots
     where stream = $1`,
 }
+
 /** A slow writer must not put an older one in the place of a newer one. */
 const keep: Statement = {
   name: 'snapshots_keep',

@@ -1,6 +1,6 @@
 // Whom streams are about: for events of before their text was sealed, which do not say so.
 import { LRUCache } from 'lru-cache'
-import type { OwnerOf } from '../commands/sealingPorts.ts'
+import type { OwnerOf } from '../commands/codecPorts.ts'
 import type { EventStore } from '../eventstore/port.ts'
 
 /** The `customerId` of the first event of a stream; of the last streams it is remembered. */

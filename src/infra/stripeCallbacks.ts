@@ -2,7 +2,7 @@
 import Stripe from 'stripe'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import type { PaymentCallback, ToldDispute, ToldRefund } from '../commands/ports.ts'
+import type { PaymentCallback, ToldDispute, ToldRefund } from '../commands/paymentPorts.ts'
 import type { DisputeStage } from '../domain/disputes.ts'
 import { cutText } from '../domain/text.ts'
 import { fromStripe } from './stripeAmounts.ts'
@@ -21,12 +21,14 @@ const Refund = Type.Object({
   payment_intent: Type.Optional(Intent),
   metadata: Type.Optional(Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()])),
 })
+
 const Charge = Type.Object({
   id: Named,
   amount_refunded: amount,
   currency,
   payment_intent: Type.Optional(Intent),
 })
+
 const Dispute = Type.Object({
   id: Named,
   amount,
@@ -43,6 +45,7 @@ const Dispute = Type.Object({
     ]),
   ),
 })
+
 const isRefund = Compile(Refund)
 const isCharge = Compile(Charge)
 const isDispute = Compile(Dispute)

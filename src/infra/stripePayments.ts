@@ -1,7 +1,12 @@
 // Payments through Stripe: one intent a payment, noted in our database before it is confirmed.
 
 import Stripe from 'stripe'
-import type { Charge, ChargeAnswer, PaymentProvider, RefundAnswer } from '../commands/ports.ts'
+import type {
+  Charge,
+  ChargeAnswer,
+  PaymentProvider,
+  RefundAnswer,
+} from '../commands/paymentPorts.ts'
 import { cutText } from '../domain/text.ts'
 import { Unavailable } from '../eventstore/port.ts'
 import type { Secret } from '../secret.ts'

@@ -1,7 +1,7 @@
 // What Stripe tells us beside its answers to charges: signed webhooks, and the list of its books.
 import Stripe from 'stripe'
 import { Compile } from 'typebox/compile'
-import type { MoneyMoved, PaymentCallback } from '../commands/ports.ts'
+import type { MoneyMoved, PaymentCallback } from '../commands/paymentPorts.ts'
 import type { DisputeOutcome } from '../domain/disputes.ts'
 import { cutText } from '../domain/text.ts'
 import { Id } from '../domain/types.ts'

@@ -1,7 +1,7 @@
 // The log as projections read it: decoded, in batches, up to where somebody wants it.
 
+import type { Codec } from '../commands/codecPorts.ts'
 import { decodeAll } from '../commands/decoding.ts'
-import type { Codec } from '../commands/ports.ts'
 import { BrokenStream, type EventStore, passes, type RecordedEvent } from '../eventstore/port.ts'
 import type { Position } from '../kit/position.ts'
 import type { Batch } from '../projections/engine.ts'

@@ -1,6 +1,6 @@
 // What a projector works with: the log, the projections and reactions, and the pace of batches.
 import type { Kysely } from 'kysely'
-import type { Codec } from '../commands/ports.ts'
+import type { Codec } from '../commands/codecPorts.ts'
 import type { EventStore } from '../eventstore/port.ts'
 import type { Committed, Follower, Projection, Reaction } from '../projections/projection.ts'
 import type { Tables } from '../projections/tables.ts'
@@ -30,6 +30,7 @@ export const paces = {
   urgent: { leastMs: 2, mostMs: 50, times: 1 },
   usual: { leastMs: 10, mostMs: 50, times: 8 },
 }
+
 export type Pace = (typeof paces)[keyof typeof paces]
 
 /** Followers that read the log together, and how long their batches may grow. */

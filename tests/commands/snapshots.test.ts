@@ -1,8 +1,9 @@
 // A long stream is read from a note of what it had come to, and only if that note is right.
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { Snapshot, Snapshots } from '../../src/commands/cachePorts.ts'
 import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { digestOf } from '../../src/commands/ids.ts'
-import type { Envelope, Snapshot, Snapshots } from '../../src/commands/ports.ts'
+import type { Envelope } from '../../src/commands/ports.ts'
 import { createRepository } from '../../src/commands/repository.ts'
 import { snapshotEvery } from '../../src/commands/snapshots.ts'
 import { isRejection } from '../../src/domain/rejection.ts'

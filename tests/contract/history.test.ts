@@ -1,7 +1,8 @@
 // What was written once is read for ever: a sample of every event type as the log has held it.
 import { readFile, writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import type { Codec, Envelope } from '../../src/commands/ports.ts'
+import type { Codec } from '../../src/commands/codecPorts.ts'
+import type { Envelope } from '../../src/commands/ports.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
 import { createCodec, erased } from '../../src/eventstore/codec.ts'
 import type { NewEvent } from '../../src/eventstore/port.ts'

@@ -1,7 +1,8 @@
 // Between domain events and the log: nothing is lost, nothing private is written, nothing crashes.
 import Type from 'typebox'
 import { describe, expect, it } from 'vitest'
-import { type Envelope, PoisonEvent, UnknownEvent } from '../../src/commands/ports.ts'
+import { PoisonEvent, UnknownEvent } from '../../src/commands/codecPorts.ts'
+import type { Envelope } from '../../src/commands/ports.ts'
 import type { EventSchemas } from '../../src/domain/aggregate.ts'
 import { customer } from '../../src/domain/customer.ts'
 import { eventSchemas } from '../../src/domain/events.ts'

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Snapshot } from '../../src/commands/ports.ts'
+import type { Snapshot } from '../../src/commands/cachePorts.ts'
 import { watchSeals } from '../../src/commands/sealCheck.ts'
 import { createEventSeals } from '../../src/eventstore/eventSeals.ts'
 import {

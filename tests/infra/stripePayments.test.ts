@@ -2,7 +2,7 @@
 // answer; the double is a real server on this machine.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Charge, PaymentProvider } from '../../src/commands/ports.ts'
+import type { Charge, PaymentProvider } from '../../src/commands/paymentPorts.ts'
 import { Unavailable } from '../../src/eventstore/port.ts'
 import { signCallback } from '../../src/infra/simulatedCallbacks.ts'
 import { simulatedPayments } from '../../src/infra/simulatedPayments.ts'
@@ -40,15 +40,18 @@ const newCharge = (method: string): Charge => ({
   method,
   expiresAt: null,
 })
+
 const newRefund = ({ paymentId }: Charge, amount = 425) => ({
   refundId: randomUUID(),
   paymentId,
   amount: gbp(amount),
 })
+
 const intentOf = ({ paymentId }: Charge) => {
   const found = [...double.intents.values()].filter(each => each.metadata.paymentId === paymentId)
   return found.filter(each => each.status !== 'requires_confirmation')[0]
 }
+
 const chargedAt = async (provider: PaymentProvider, { paymentId }: Charge) => {
   const moved = await provider.list(new Date(0), new Date(Date.now() + 60_000))
   return moved.filter(({ kind, id }) => kind === 'charge' && id === paymentId)

@@ -1,10 +1,11 @@
 // An API process on a simulated node: carries out what clients ask for as the HTTP routes do, and
 // what the payment provider calls it for.
 
+import { PoisonEvent } from '../../src/commands/codecPorts.ts'
 import type { Answer } from '../../src/commands/command.ts'
 import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { digestOf } from '../../src/commands/ids.ts'
-import { type Envelope, PoisonEvent } from '../../src/commands/ports.ts'
+import type { Envelope } from '../../src/commands/ports.ts'
 import { isRejection } from '../../src/domain/rejection.ts'
 import { isTransient } from '../../src/kit/transient.ts'
 import { operations } from './operations.ts'

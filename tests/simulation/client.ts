@@ -2,7 +2,7 @@
 // until they are answered, and remember what they were told.
 import type { Told } from '../../src/auditor/evidence.ts'
 import { takeCallback } from '../../src/commands/paymentCallback.ts'
-import type { PaymentCallback } from '../../src/commands/ports.ts'
+import type { PaymentCallback } from '../../src/commands/paymentPorts.ts'
 import type { Random } from '../support/random.ts'
 import type { ApiProcess, Reply } from './apiNode.ts'
 import { drawFor } from './draws.ts'

@@ -8,7 +8,7 @@ import type {
   PaymentCallback,
   PaymentProvider,
   RefundAnswer,
-} from '../../src/commands/ports.ts'
+} from '../../src/commands/paymentPorts.ts'
 import type { Process, World } from './world.ts'
 
 export const providerName = 'simulated'
@@ -55,6 +55,7 @@ const first: Readonly<Record<string, Status>> = {
   card_needs_action: 'requires_action',
   card_late: 'processing',
 }
+
 export const methods = Object.keys(first)
 
 export function createProvider(world: World): Provider {

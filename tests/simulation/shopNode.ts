@@ -1,10 +1,9 @@
 // A process of the shop as it runs on a simulated node: the real commands, repositories and store
 // adapter, with caches of its own that begin empty.
 
+import type { Codec, Seals } from '../../src/commands/codecPorts.ts'
 import { createShop } from '../../src/commands/createShop.ts'
 import { digestOf } from '../../src/commands/ids.ts'
-import type { Codec } from '../../src/commands/ports.ts'
-import type { Seals } from '../../src/commands/sealingPorts.ts'
 import type { Shop } from '../../src/commands/shop.ts'
 import { eventSchemas } from '../../src/domain/events.ts'
 import { createCodec } from '../../src/eventstore/codec.ts'

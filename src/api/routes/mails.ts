@@ -1,7 +1,7 @@
 // The queue of mails: what is due, what could not be delivered, and trying it again.
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
-import type { MailVerdict } from '../../commands/ports.ts'
+import type { MailVerdict } from '../../commands/mailPorts.ts'
 import { Id, strict } from '../../domain/types.ts'
 import { findMail, listMails } from '../../projections/mailQueries.ts'
 import type { ApiContext } from '../context.ts'

@@ -1,7 +1,7 @@
 // npm run audit: shows the auditor a shop, and checks what stands beside its promises.
 import type { Kysely } from 'kysely'
 import type { AuditServices } from '../../commands/auditPorts.ts'
-import type { Codec } from '../../commands/ports.ts'
+import type { Codec } from '../../commands/codecPorts.ts'
 import type { EventStore } from '../../eventstore/port.ts'
 import { type Position, shareOfWay, startOfLog } from '../../kit/position.ts'
 import type { Projection } from '../../projections/projection.ts'

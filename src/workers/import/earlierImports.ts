@@ -1,6 +1,6 @@
 // What the log has of imports: documents that are in, and sales whose goods may still come back.
 
-import type { Codec } from '../../commands/ports.ts'
+import type { Codec } from '../../commands/codecPorts.ts'
 import { normalizeSku } from '../../domain/skuClaim.ts'
 import type { EventStore } from '../../eventstore/port.ts'
 import { startOfLog } from '../../kit/position.ts'

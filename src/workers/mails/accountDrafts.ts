@@ -4,7 +4,7 @@ import type {
   AccountServices,
   MailSubject,
 } from '../../commands/accountPorts.ts'
-import type { Codec } from '../../commands/ports.ts'
+import type { Codec } from '../../commands/codecPorts.ts'
 import { addressesAround } from '../../commands/profile.ts'
 import type { Shop } from '../../commands/shop.ts'
 import type { EventStore } from '../../eventstore/port.ts'

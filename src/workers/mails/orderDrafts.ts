@@ -1,6 +1,6 @@
 // Mails about orders: to whom they go, and what they are written from.
 import type { AccountServices } from '../../commands/accountPorts.ts'
-import type { Codec } from '../../commands/ports.ts'
+import type { Codec } from '../../commands/codecPorts.ts'
 import type { Shop } from '../../commands/shop.ts'
 import { type OrderEvent, order } from '../../domain/order.ts'
 import type { EventStore } from '../../eventstore/port.ts'

@@ -1,7 +1,7 @@
 // Sends again what happened in a range of the log: a batch a transaction, resumable at any point.
 
 import { type Kysely, sql } from 'kysely'
-import type { Codec } from '../../commands/ports.ts'
+import type { Codec } from '../../commands/codecPorts.ts'
 import type { EventStore } from '../../eventstore/port.ts'
 import type { Position } from '../../kit/position.ts'
 import { isTransient } from '../../kit/transient.ts'

@@ -13,8 +13,7 @@ interface Room {
 const nothing = /^$/
 /** Small pieces that know nothing of a shop. */
 const kit = /^kit\//
-const ports =
-  /^commands\/(ports|(account|audit|backup|erasure|image|import|sealing|webhook)Ports)\.ts$/
+const ports = /^commands\/(ports|\w+Ports)\.ts$/
 const storePort = /^eventstore\/port\.ts$/
 /** What is counted and traced: every room but the domain may say it. */
 const observing = /^(metrics|tracing|health)\.ts$/
@@ -31,7 +30,7 @@ export const rooms: Record<string, Room> = {
     may: either(
       kit,
       /^domain\//,
-      /^commands\/(backupPorts|ports|sealingPorts)\.ts$/,
+      /^commands\/(\w+Ports|ports)\.ts$/,
       /^infra\/database\.ts$/,
       observing,
     ),
