@@ -53,19 +53,28 @@ export function startOrderProcesses(parts: OrderProcessParts): { stop(): Promise
   }
 }
 
-/** Orders that did not get on, and when to look at each of them again. */
-type Resting = Map<string, { pauseMs: number; until: number }>
+/**
+ * Orders that did not get on, and when to look at each of them again. One whose deadline is over is
+ * looked at before that, unless it has failed: of a stream that is not whole nothing can be read.
+ */
+type Resting = Map<string, { pauseMs: number; until: number; hasFailed: boolean }>
 
 async function sweep(parts: OrderProcessParts, resting: Resting): Promise<void> {
   const { db, shop, log } = parts
-  const asleep = [...resting].filter(([, { until }]) => until > Date.now()).map(([id]) => id)
+  const asleep = [...resting].filter(([, { until }]) => until > Date.now())
+  const [ids, failing] = [asleep, asleep.filter(([, each]) => each.hasFailed)].map(some =>
+    some.map(([id]) => id),
+  )
   const { rows } = await sql<{ order_id: string; paying: boolean; now: Date }>`
     select order_id, paying, now() as now
     from order_processes
-    where (submitted or paying or refund_due or cart_open or settling or open_money <> '{}')
-        and since < now() - make_interval(secs => ${graceSeconds})
-        and order_id <> all(${asleep}::uuid[])
-      or expires_at <= now()
+    where (
+        (submitted or paying or refund_due or cart_open or settling or open_money <> '{}')
+          and since < now() - make_interval(secs => ${graceSeconds})
+          and order_id <> all(${ids}::uuid[])
+        or expires_at <= now()
+      )
+      and order_id <> all(${failing}::uuid[])
     order by paying, random()
     limit ${sweepMax}
   `.execute(db)
@@ -79,7 +88,7 @@ async function sweep(parts: OrderProcessParts, resting: Resting): Promise<void> 
     })
     // A provider may answer at any time, and somebody waits for it.
     if (hasMoved || (paying && !hasFailed)) resting.delete(orderId)
-    else rest(resting, orderId)
+    else rest(resting, orderId, hasFailed)
   }
 }
 
@@ -117,9 +126,9 @@ async function endOrdersOfErased(
 }
 
 /** Twice as long each time; what has been done since the last look is forgotten. */
-function rest(resting: Resting, orderId: string): void {
+function rest(resting: Resting, orderId: string, hasFailed: boolean): void {
   const pauseMs = Math.min(pauseMaxMs, 2 * (resting.get(orderId)?.pauseMs ?? sweepMs))
-  resting.set(orderId, { pauseMs, until: Date.now() + pauseMs })
+  resting.set(orderId, { pauseMs, until: Date.now() + pauseMs, hasFailed })
   for (const [id, { until }] of resting) if (until < Date.now() - pauseMaxMs) resting.delete(id)
 }
 

@@ -1,9 +1,13 @@
 // What several processes of one shop promise together, whichever of them is asked.
 import { randomUUID } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Running, startApp } from '../../src/app.ts'
+import { BrokenStream } from '../../src/eventstore/port.ts'
 import { positionOf } from '../../src/projections/checkpoints.ts'
+import type { Log } from '../../src/workers/log.ts'
+import { startOrderProcesses } from '../../src/workers/orderProcesses.ts'
 import { type Client, createClient } from '../support/apiClient.ts'
 import { type Follower, followEvents, followSocket } from '../support/liveFeed.ts'
 import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
@@ -63,6 +67,56 @@ describe('a key that reaches two processes at once', () => {
     }
     const { body } = await shop.admin.client.get(`/products/${product.id}/stock`)
     expect([body.onHand, body.reserved]).toEqual([1_000, 8])
+  })
+})
+
+describe('an order that cannot be driven on', () => {
+  it('rests for longer each time, also when its deadline is over', async () => {
+    const { db, shop: own, pool } = shop.back
+    const orderId = randomUUID()
+    const attempts: number[] = []
+    const orders: typeof own.orders = {
+      ...own.orders,
+      async load(id) {
+        if (id !== orderId) return own.orders.load(id)
+        attempts.push(seconds)
+        throw new BrokenStream(`order-${id}`, 'event 0 is missing')
+      },
+    }
+    let seconds = 0
+    let answers = 0
+    const counted = db.withPlugin({
+      transformQuery: ({ node }) => node,
+      async transformResult({ result }) {
+        answers += 1
+        return result
+      },
+    })
+    const log: Log = { info: () => undefined, warn: () => undefined, error: () => undefined }
+    await pool.query(
+      `insert into readmodel.order_processes (
+         order_id, since, submitted, paying, refund_due, cart_open, stock, settling, expires_at
+       ) values (
+         $1, now() - interval '1 hour', true, false, false, false, '{}', false,
+         now() - interval '1 minute'
+       )`,
+      [orderId],
+    )
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    const processes = startOrderProcesses({ db: counted, shop: { ...own, orders }, log })
+    try {
+      for (; seconds < 20; seconds += 1) {
+        vi.advanceTimersByTime(1_000)
+        // Each look asks twice.
+        await waitFor('the look', () => answers >= 2 * (seconds + 1))
+        await nextTurn()
+      }
+    } finally {
+      await processes.stop()
+      vi.useRealTimers()
+      await pool.query('delete from readmodel.order_processes where order_id = $1', [orderId])
+    }
+    expect(attempts).toEqual([0, 2, 6, 14])
   })
 })
 

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startApp } from '../../src/app.ts'
-import { createProduct } from '../../src/commands/catalogue.ts'
+import { createProduct, deleteProduct } from '../../src/commands/catalogue.ts'
 import { execute } from '../../src/commands/command.ts'
 import { systemEnvelope } from '../../src/commands/envelope.ts'
 import { loadConfig } from '../../src/config.ts'
@@ -307,6 +307,45 @@ describe('another log', () => {
       })
     } finally {
       await app.close()
+    }
+  }, 60_000)
+
+  it('in EventStoreDB is adopted, without what it lacks where that is accepted', async () => {
+    const [own, other] = await Promise.all([eventStoreDbStub(), eventStoreDbStub()])
+    const program = ['scripts/projections.ts', 'adopt']
+    try {
+      const { pool, url } = await newDatabase()
+      const { url: elsewhere } = await newDatabase()
+      await open(environment(url, { EVENTSTORE_URL: own.url }), 'Kettle', 'Teapot')
+      await open(environment(elsewhere, { EVENTSTORE_URL: other.url }), 'Vase', 'Bowl')
+      const env = environment(url, { EVENTSTORE_URL: other.url })
+      await expect(open(env)).rejects.toThrow(/EVENTSTORE_URL .*begins with another/)
+      const created = other.log.records.findLast(({ type }) => type === 'ProductCreated')
+      if (created === undefined) throw new Error('nothing is sold')
+      const { stream } = created
+      const shop = await openShop(loadConfig(environment(elsewhere, { EVENTSTORE_URL: other.url })))
+      const productId = stream.slice('product-'.length)
+      const envelope = systemEnvelope('test', new Date())
+      await execute(shop.shop, deleteProduct, { productId }, envelope).finally(shop.close)
+      const names = async () => {
+        const { rows } = await pool.query<{ name: string }>('select name from products order by 1')
+        return rows.map(({ name }) => name)
+      }
+      const before = await names()
+
+      other.log.lose(stream, [0])
+      const broken = await runProgram([...program, '--yes'], env)
+      expect(broken).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing was') })
+      expect(broken.stdout).toContain(`1 stream is not whole: ${stream} (event 0 is missing)`)
+      expect(await names()).toEqual(before)
+      await expect(open(env)).rejects.toThrow('begins with another')
+
+      const adopted = await runProgram([...program, '--yes', '--accept-broken-streams'], env)
+      expect(adopted).toMatchObject({ code: 0, stdout: expect.stringContaining('Adopted') })
+      expect(await names()).toContain('Vase')
+      await open(env)
+    } finally {
+      await Promise.all([own.close(), other.close()])
     }
   }, 60_000)
 })

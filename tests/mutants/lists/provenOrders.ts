@@ -22,8 +22,8 @@ const lateForgotten: Change = {
 /** Workers finish only orders that are not placed yet. */
 const paymentsLeftOpen: Change = {
   file: 'src/workers/orderProcesses.ts',
-  find: "where (submitted or paying or refund_due or cart_open or settling or open_money <> '{}')",
-  replace: 'where submitted',
+  find: "(submitted or paying or refund_due or cart_open or settling or open_money <> '{}')",
+  replace: 'submitted',
 }
 
 export const provenOfOrders: readonly TestedMutant[] = [

@@ -263,8 +263,9 @@ function sweepStatements(table: (name: string) => Table): Statement[] {
   return [
     {
       matches: /from order_processes/,
-      run([graceSeconds, asleep], { now }) {
+      run([graceSeconds, asleep, failing], { now }) {
         const sleeping = new Set(elementsOf(asleep))
+        const failed = new Set(elementsOf(failing))
         const nowMs = now().getTime()
         const due = [...table('order_processes').rows.values()].filter(row => {
           const isOpen = ['submitted', 'paying', 'refund_due', 'cart_open', 'settling'].some(
@@ -274,7 +275,7 @@ function sweepStatements(table: (name: string) => Table): Statement[] {
           const hasMoney = Array.isArray(row.open_money) && row.open_money.length > 0
           const isLeft = (isOpen || hasMoney) && isStill && !sleeping.has(String(row.order_id))
           const isOver = row.expires_at !== null && Date.parse(String(row.expires_at)) <= nowMs
-          return isLeft || isOver
+          return (isLeft || isOver) && !failed.has(String(row.order_id))
         })
         return found(due.map(({ order_id, paying }) => ({ order_id, paying, now: now() })))
       },
