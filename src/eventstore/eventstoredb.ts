@@ -75,8 +75,15 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
   }
   const seen: Seen = { position: undefined }
   const ends = followStreamEnds(connection)
+  /** Refuses a stream whose beginning was hidden since this process knows it. */
+  async function assertWhole(stream: string): Promise<void> {
+    if (!ends.isLimited(stream)) return
+    for await (const _ of readStream(connection, stream, { from: 0, to: 0 })) break
+    ends.isWhole(stream)
+  }
   return {
     async append(stream, expected, events) {
+      await assertWhole(stream)
       const done = await append(connection, seen, { stream, expected, events })
       ends.appended({ stream, revision: done.revision, position: done.position })
       return done
@@ -84,6 +91,7 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
     readStream: (stream, range) => readStream(connection, stream, range),
     async readPage(stream, from) {
       const tell = await ends.begin()
+      await assertWhole(stream)
       const page = await readPage(connection, stream, from)
       if (page.isLast) tell({ stream, revision: page.events.at(-1)?.revision ?? from - 1 })
       return page

@@ -6,7 +6,6 @@ import { type Connection, retrying } from './eventstoredbClient.ts'
 import { head } from './eventstoredbHead.ts'
 import { allOf, openInbox } from './eventstoredbInbox.ts'
 import type { Sent } from './eventstoredbMessages.ts'
-import { readOptions } from './eventstoredbOwn.ts'
 import { readRequest } from './eventstoredbRequests.ts'
 import { toPosition } from './positionNumbers.ts'
 
@@ -18,6 +17,9 @@ interface Last {
 
 type Appended = Last & { position: Position }
 
+/** What was appended to a stream, or that its metadata was changed: some of it may be hidden. */
+type Change = Appended | { limited: string; position: Position }
+
 export interface StreamEnds {
   /** Whether by now a stream has nothing behind this revision; also false where it is not known. */
   endsAt(stream: string, revision: number): Promise<boolean>
@@ -28,6 +30,10 @@ export interface StreamEnds {
    * last revision, -1 for none.
    */
   begin(): Promise<(found: Last) => void>
+  /** Whether something of a stream may have been hidden since this process knows it. */
+  isLimited(stream: string): boolean
+  /** It has been looked at since: nothing is missing. */
+  isWhole(stream: string): void
 }
 
 /** Events to look through at most: beyond that it costs more than reading streams anew. */
@@ -42,6 +48,7 @@ const streamsMax = 20_000
  */
 export function followStreamEnds(connection: Connection): StreamEnds {
   const ends = createEnds(connection)
+  const limited = new Set<string>()
   let seen: Position | undefined
   /** Counts how often everything was forgotten: what a read found that began before is too old. */
   let era = 0
@@ -61,18 +68,20 @@ export function followStreamEnds(connection: Connection): StreamEnds {
       forget()
       return false
     }
-    for (const appended of tail) {
-      ends.extend(appended)
-      if (appended.position > seen) seen = appended.position
+    for (const change of tail) {
+      if ('limited' in change) limited.add(change.limited)
+      else ends.extend(change)
+      if (change.position > seen) seen = change.position
     }
+    if (limited.size > streamsMax) limited.clear()
     return true
   })
   const findHead = askTogether(() => head(connection))
 
   return {
     async endsAt(stream, revision) {
-      if (!ends.seemsAt(stream, revision)) return false
-      return (await refresh()) && ends.seemsAt(stream, revision)
+      const seemsAt = () => ends.seemsAt(stream, revision) && !limited.has(stream)
+      return seemsAt() && (await refresh()) && seemsAt()
     },
     appended(written) {
       // At or before `seen`, others may have written behind it: only a read tells.
@@ -93,6 +102,8 @@ export function followStreamEnds(connection: Connection): StreamEnds {
         if (era === began) ends.extend(found)
       }
     },
+    isLimited: stream => limited.has(stream),
+    isWhole: stream => void limited.delete(stream),
   }
 }
 
@@ -119,19 +130,18 @@ function createEnds({ own }: Connection) {
  * What was appended behind a position; undefined where that is too much, and where the log does not
  * have that position any more: it would seem to have nothing new for long.
  */
-async function readBehind(
-  connection: Connection,
-  after: Position,
-): Promise<Appended[] | undefined> {
+async function readBehind(connection: Connection, after: Position): Promise<Change[] | undefined> {
   const { client, own, closing } = connection
-  const request = readRequest(after, own.serverFilter(undefined, readOptions), tailMax + 2)
+  const request = readRequest(after, own.changesFilter(), tailMax + 2)
   const found = await retrying(connection, (_, ms) =>
     allOf(openInbox(client, request, placeOf), { ms, signal: closing }),
   )
   const isThere = after === startOfLog || found[0]?.position === after
   const tail = found.filter(({ position }) => position > after)
   if (!isThere || tail.length > tailMax) return undefined
-  return tail.flatMap(({ name, revision, position }) => {
+  return tail.flatMap(({ name, revision, position }): Change[] => {
+    const isAbout = own.limitedBy(name)
+    if (isAbout !== undefined) return [{ limited: isAbout, position }]
     const stream = own.nameOf(name)
     return stream === undefined ? [] : [{ stream, revision, position }]
   })

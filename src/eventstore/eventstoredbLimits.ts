@@ -10,12 +10,11 @@ import {
 import { startOfLog } from '../kit/position.ts'
 import { type Connection, retrying } from './eventstoredbClient.ts'
 import { type ClientEvent, eventOf, placeOf } from './eventstoredbEvents.ts'
-import { readOptions } from './eventstoredbOwn.ts'
+import { metadataOf, readOptions } from './eventstoredbOwn.ts'
 import { arriving, cancelled, resuming } from './eventstoredbRead.ts'
 import { readRequest } from './eventstoredbRequests.ts'
 import { BrokenStream, type StreamEnd, type StreamLimit } from './port.ts'
 
-const metadataOf = '$$'
 /** Reads of single streams at the same time. */
 const atOnce = 16
 /** What a soft deletion sets `$tb` to. */
@@ -114,7 +113,7 @@ export async function* limits(connection: Connection): AsyncGenerator<StreamLimi
   for await (const event of resuming<ClientEvent>(connection, last =>
     eventsBehind(connection, last, own.metadataFilter()),
   )) {
-    const stream = own.nameOf(event.streamId.slice(metadataOf.length))
+    const stream = own.limitedBy(event.streamId)
     const limit = limitIn(event.data)
     if (stream === undefined) continue
     // The last one counts.

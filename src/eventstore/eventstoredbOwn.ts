@@ -36,10 +36,17 @@ export interface OwnStreams {
   serverFilter(filter: EventFilter | undefined, options: FilterOptions): Filter
   /** A filter for the server that lets through the metadata streams and the deletions. */
   metadataFilter(): Filter
+  /** The same for the own streams with their metadata, as far as the names of the own are known. */
+  changesFilter(): Filter
+  /** The stream that a metadata stream is about; undefined for any other stream. */
+  limitedBy(nameOnServer: string): string | undefined
 }
 
 /** How the server is to search, and whom it tells how far it has looked. */
 export type FilterOptions = NonNullable<Parameters<typeof excludeSystemEvents>[0]>
+
+/** What stands in front of the name of a stream in that of its metadata. */
+export const metadataOf = '$$'
 
 /** How many records the server looks at before it asks for the next part of a filtered read. */
 const readWindow = 4_096
@@ -49,9 +56,11 @@ export function ownStreams({ prefix = '', streamPrefixes, types }: OwnOptions): 
   const own = (streamPrefixes ?? ['']).map(each => `${prefix}${each}`)
   const known = types && new Set(types)
   const isOwn = (name: string) => own.some(each => name.startsWith(each))
+  const nameOf = (name: string) => (isOwn(name) ? name.slice(prefix.length) : undefined)
+  const ofMetadata = own.map(each => `${metadataOf}${each}`)
   return {
     nameOnServer: stream => `${prefix}${stream}`,
-    nameOf: name => (isOwn(name) ? name.slice(prefix.length) : undefined),
+    nameOf,
     take(event) {
       if (isSystem(event) || !isOwn(event.streamId)) return undefined
       if (known !== undefined && !known.has(event.type) && !isSealed(event)) return undefined
@@ -63,8 +72,13 @@ export function ownStreams({ prefix = '', streamPrefixes, types }: OwnOptions): 
       const wanted = isNarrow ? filter.streamPrefixes.map(each => `${prefix}${each}`) : ['']
       return nameFilter(common(own, wanted), options)
     },
-    metadataFilter: () =>
-      streamNameFilter({ prefixes: own.map(each => `$$${each}`), maxSearchWindow: readWindow }),
+    metadataFilter: () => streamNameFilter({ ...readOptions, prefixes: ofMetadata }),
+    changesFilter: () =>
+      own.includes('')
+        ? excludeSystemEvents(readOptions)
+        : streamNameFilter({ ...readOptions, prefixes: [...own, ...ofMetadata] }),
+    limitedBy: name =>
+      name.startsWith(metadataOf) ? nameOf(name.slice(metadataOf.length)) : undefined,
   }
 }
 

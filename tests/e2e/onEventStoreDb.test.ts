@@ -197,6 +197,23 @@ describe('a log in EventStoreDB that somebody changes', () => {
     }
     expect((await auditor.get('/audit/verify')).body).toMatchObject({ ok: false })
   })
+
+  it('takes no claim whose stream was deleted for a free one', async () => {
+    const operator = EventStoreDBClient.connectionString(stub.url)
+    onTestFinished(() => operator.dispose())
+    const made = { name: 'Lamp', sku: `L-${randomUUID()}`, price: { amount: 500, currency: 'GBP' } }
+    const { status } = await shop.admin.client.post('/products', made)
+    expect(status).toBe(201)
+    const claim = stub.log.records.findLast(({ type }) => type === 'SkuClaimed')
+    if (claim === undefined) throw new Error('nothing was claimed')
+    await operator.deleteStream(claim.stream)
+    for (const isFresh of [false, true]) {
+      if (isFresh) await shop.restart()
+      const again = await shop.admin.client.post('/products', made)
+      expectProblem(again, 409, 'stream/broken')
+      expect(stub.log.stream(claim.stream)).toHaveLength(1)
+    }
+  })
 })
 
 /** A server with an application beside the shop. */

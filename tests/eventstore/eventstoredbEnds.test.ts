@@ -1,8 +1,9 @@
 // Whether a stream in EventStoreDB has got further is asked of the end of the log only: that must
 // miss nothing that anybody had appended before it was asked for.
+import { EventStoreDBClient } from '@eventstore/db-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventStoreDb } from '../../src/eventstore/eventstoredb.ts'
-import type { EventStore } from '../../src/eventstore/port.ts'
+import { BrokenStream, type EventStore } from '../../src/eventstore/port.ts'
 import { anEvent, newStream, seed, someEvents, upTo } from '../contract/eventStoreSubject.ts'
 import { type EventStoreDbStub, eventStoreDbStub } from '../support/eventStoreDbStub.ts'
 
@@ -71,6 +72,37 @@ describe.each(['', 'shop.'])('reads of streams that are known, with the prefix "
     expect(await behind(stream, 1)).toEqual([1])
     expect(await reader.endsAt(ours, 1)).toBe(false)
     expect(await behind(ours, 2)).toEqual([2])
+  })
+
+  it('find that something known was hidden, and nothing is written to it meanwhile', async () => {
+    const [stream, busy] = [newStream(), newStream()]
+    const operator = EventStoreDBClient.connectionString(stub.url)
+    await seed(reader, stream, 3)
+    expect(await behind(stream, 3)).toEqual([])
+    const limit = (settings: { truncateBefore?: number; maxCount?: number }) =>
+      operator.setStreamMetadata(`${prefix}${stream}`, settings)
+    const count = () => stub.log.stream(`${prefix}${stream}`).length
+    for (const settings of [{ truncateBefore: 1 }, { maxCount: 1 }]) {
+      await limit(settings)
+      await expect(behind(stream, 3)).rejects.toThrow(BrokenStream)
+      await expect(behind(stream, 3)).rejects.toThrow(/events? 0/)
+      await expect(reader.append(stream, 2, [anEvent()])).rejects.toThrow(BrokenStream)
+      expect(count()).toBe(3)
+      await limit({})
+      expect(await behind(stream, 3)).toEqual([])
+    }
+    // One that hides nothing of it yet is no reason to refuse it.
+    await limit({ maxCount: 50 })
+    expect(await behind(stream, 3)).toEqual([])
+    expect(await reader.endsAt(stream, 2)).toBe(true)
+    await operator.deleteStream(`${prefix}${stream}`)
+    await seed(writer, busy, 1)
+    await expect(behind(stream, 3)).rejects.toThrow(/deleted/)
+    for (const expected of ['no-stream', 2] as const) {
+      await expect(reader.append(stream, expected, [anEvent()])).rejects.toThrow(/deleted/)
+    }
+    expect(count()).toBe(3)
+    await operator.dispose()
   })
 
   it('are not kept busy by what others write on the same server', async () => {
