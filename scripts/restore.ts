@@ -148,12 +148,17 @@ function createBars(): Bars {
     notTTYSchedule: 5_000,
   })
   const byName = new Map<string, SingleBar>()
+  let isEnded = false
   return {
     show(step, done, of) {
       const bar = byName.get(step) ?? all.create(of, 0, { name: step.padEnd(16) })
       byName.set(step, bar)
       bar.update(Math.min(done, of))
     },
-    end: () => all.stop(),
+    end() {
+      // Each time that they end they are printed where there is no terminal.
+      if (!isEnded) all.stop()
+      isEnded = true
+    },
   }
 }

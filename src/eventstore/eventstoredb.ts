@@ -10,6 +10,7 @@ import {
   repeating,
   within,
 } from './eventstoredbClient.ts'
+import { disposeOf } from './eventstoredbConnect.ts'
 import { followStreamEnds } from './eventstoredbEnds.ts'
 import { type ClientEvent, positionOf } from './eventstoredbEvents.ts'
 import { end, head } from './eventstoredbHead.ts'
@@ -107,8 +108,7 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
     async close() {
       closing.abort()
       batch.close()
-      // The client waits for its calls to end and has been seen to wait for ever.
-      await within(closeMs, new AbortController().signal, client.dispose()).catch(() => undefined)
+      await disposeOf(client, closeMs)
     },
   }
 }

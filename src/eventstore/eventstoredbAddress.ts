@@ -1,7 +1,7 @@
 // Addresses of EventStoreDB and KurrentDB, as the documentation of the servers writes them.
 
 /** Options whose value is read as text, as a number or as true or false. */
-const texts = ['connectionName', 'tlsCAFile', 'userCertFile', 'userKeyFile'] as const
+const texts = ['connectionName', 'tlsCaFile', 'userCertFile', 'userKeyFile'] as const
 const numbers = [
   ...['maxDiscoverAttempts', 'discoveryInterval', 'gossipTimeout'],
   ...['defaultDeadline', 'keepAliveInterval', 'keepAliveTimeout'],

@@ -1,6 +1,8 @@
 // Makes a client for an address of EventStoreDB, and says in one line why a server cannot be used.
 import { readFileSync } from 'node:fs'
 import { BACKWARDS, END, EventStoreDBClient, isCommandError } from '@eventstore/db-client'
+import { optional } from '../kit/optional.ts'
+import { within } from '../kit/within.ts'
 import {
   AddressFault,
   type EventStoreAddress,
@@ -20,17 +22,22 @@ export function connect(url: string): EventStoreDBClient {
   return clientFor(address, address)
 }
 
+/** Ends a client. It waits for its calls to end and has been seen to wait for ever. */
+export async function disposeOf(client: EventStoreDBClient, ms: number): Promise<void> {
+  await within(ms, 'closing the connection', client.dispose()).catch(() => undefined)
+}
+
 function clientFor(address: EventStoreAddress, { hosts, isCluster }: Settings): EventStoreDBClient {
   const { flags, texts, numbers } = address
-  const settings = { ...numbers, ...only('connectionName', texts.connectionName) }
+  const settings = { ...numbers, ...optional('connectionName', texts.connectionName) }
   const tls: ClientArguments[1] =
     flags.tls === false
       ? { insecure: true }
       : {
           insecure: false,
-          ...only('rootCertificate', read('tlsCAFile', texts.tlsCAFile)),
-          ...only('userCertFile', read('userCertFile', texts.userCertFile)),
-          ...only('userKeyFile', read('userKeyFile', texts.userKeyFile)),
+          ...optional('rootCertificate', read('tlsCaFile', texts.tlsCaFile)),
+          ...optional('userCertFile', read('userCertFile', texts.userCertFile)),
+          ...optional('userKeyFile', read('userKeyFile', texts.userKeyFile)),
           ...(flags.tlsVerifyCert === false
             ? { verifyOptions: { rejectUnauthorized: false } }
             : {}),
@@ -40,11 +47,6 @@ function clientFor(address: EventStoreAddress, { hosts, isCluster }: Settings): 
   return isCluster
     ? new EventStoreDBClient({ ...settings, endpoints: [...hosts] }, tls, address.credentials)
     : new EventStoreDBClient({ ...settings, endpoint: first }, tls, address.credentials)
-}
-
-function only<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  const pair: { [P in K]?: V } = {}
-  return value === undefined ? pair : { ...pair, [key]: value }
 }
 
 function read(option: string, file: string | undefined): Buffer | undefined {
@@ -95,8 +97,7 @@ async function probe(
   } catch (error) {
     return problemOf(error, address)
   } finally {
-    const late = new Promise(resolve => setTimeout(resolve, disposeMs).unref())
-    await Promise.race([client.dispose(), late]).catch(() => undefined)
+    await disposeOf(client, disposeMs)
   }
 }
 
@@ -117,7 +118,7 @@ const reasons: readonly (readonly [text: RegExp, problem: string])[] = [
   ],
   [
     /certificate|SELF_SIGNED|UNABLE_TO/i,
-    'has a certificate that is not trusted: name the file of its authority (tlsCAFile=…)',
+    'has a certificate that is not trusted: name the file of its authority (tlsCaFile=…)',
   ],
   [/wrong version number|EPROTO|packet length/i, 'does not speak TLS: add tls=false'],
 ]

@@ -7,6 +7,7 @@ import {
   StreamDeletedError,
   StreamNotFoundError,
 } from '@eventstore/db-client'
+import { optional } from '../kit/optional.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
 import { type Connection, retrying } from './eventstoredbClient.ts'
 import { type ClientEvent, eventOf } from './eventstoredbEvents.ts'
@@ -38,7 +39,7 @@ export function readStream(
   const step = direction === 'forwards' ? 1 : -1
   const events = resuming<RecordedEvent>(connection, last => {
     const from = last === undefined ? options.from : last.revision + step
-    const range = { direction, ...given('from', from), ...given('to', to) }
+    const range = { direction, ...optional('from', from), ...optional('to', to) }
     return revisions(connection, stream, { ...range, isBegun: last !== undefined })
   })
   return wholeStream(stream, options, events)
@@ -54,11 +55,6 @@ export async function readPage(
   const range = { from, to: from + pageSize - 1 }
   for await (const event of readStream(connection, stream, range)) events.push(event)
   return { events, isLast: events.length < pageSize }
-}
-
-function given<K extends string>(key: K, value: number | undefined): { [P in K]?: number } {
-  const pair: { [P in K]?: number } = {}
-  return value === undefined ? pair : { ...pair, [key]: value }
 }
 
 /** A part of a stream; `isBegun` where an earlier part of the same read has been delivered. */

@@ -24,7 +24,7 @@ describe('an address of an event store', () => {
       { credentials: { username: 'us:er', password: 'p@ss/word' } },
     ],
     ['esdb://a/?TLS=false&tls_verify_cert=False', { flags: { tls: false, tlsVerifyCert: false } }],
-    ['esdb://a?tlsCaFile=.%2Fca.crt&connectionName=x', { texts: { tlsCAFile: './ca.crt' } }],
+    ['esdb://a?tlsCaFile=.%2Fca.crt&connectionName=x', { texts: { tlsCaFile: './ca.crt' } }],
     ['esdb://a?keepAliveInterval=-1&gossipTimeout=5', { numbers: { keepAliveInterval: -1 } }],
     ['esdb://a?nodePreference=leader', { hosts: [node(2113)] }],
   ])('can be %s', (url, read) => {
@@ -45,7 +45,7 @@ describe('an address of an event store', () => {
     ['esdb://a?tls=no', 'tls is true or false'],
     ['esdb://a?tls=true&TLS=false', 'tls is there twice'],
     ['esdb://a?defaultDeadline=soon', 'defaultDeadline is a whole number, 1 at least'],
-    ['esdb://a?tlsCaFile=', 'tlsCAFile has no value'],
+    ['esdb://a?tlsCaFile=', 'tlsCaFile has no value'],
     ['esdb://a?userCertFile=x.crt', 'userCertFile and userKeyFile belong together'],
     ['esdb://a?nodePreference=follower', 'nodePreference can only be leader'],
     ['esdb://a?colour=red', 'it has no option colour'],
@@ -91,7 +91,7 @@ describe('a client', () => {
     [() => `esdb://127.0.0.1:${port}`, 'does not speak TLS: add tls=false'],
     [
       () => `esdb://127.0.0.1:${port}?tlsCaFile=/no/such/file`,
-      'tlsCAFile names a file that cannot be read (ENOENT)',
+      'tlsCaFile names a file that cannot be read (ENOENT)',
     ],
     [() => 'esdb://127.0.0.1:1,127.0.0.1:2?tls=false', '127.0.0.1:2 does not answer'],
   ])('says in one line why it cannot', async (url, says) => {
