@@ -1,7 +1,8 @@
-// Rows 19 to 19c. Path: the shop and its log on the EventStoreDB or KurrentDB at EVENTSTORE_URL.
+// Rows 19 to 19d. Path: the shop and its log on the EventStoreDB or KurrentDB at EVENTSTORE_URL.
 // Limits: what the client does by itself in the same run, and the same shop on PostgreSQL.
 import { randomBytes } from 'node:crypto'
 import { type BenchServers, onDatabase, onFreshDatabase } from './database.ts'
+import { bareCheckouts } from './eventstoredbBare.ts'
 import { appendsAndCatchUp } from './eventstoredbLog.ts'
 import { checkouts, type Logs, ledgers } from './eventstoredbShop.ts'
 import type { Report } from './harness.ts'
@@ -31,7 +32,8 @@ export async function eventStoreDbBench(
         return work({ postgres, eventStore: { ...database, more: settings }, url, prefix })
       }),
     )
-  const parts = [log, await onBoth(logs => checkouts(logs, quick))]
+  const bare = await onBoth(logs => bareCheckouts(logs, quick))
+  const parts = [log, bare, await onBoth(logs => checkouts(logs, quick))]
   if (ledger !== undefined) {
     parts.push(await onBoth(logs => ledgers(logs, { ledger, rows, directory: servers.directory })))
   }

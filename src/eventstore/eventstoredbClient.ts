@@ -108,20 +108,25 @@ export async function rest(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** The outcome of `work`, or Unavailable when it takes longer than `ms` or the signal aborts. */
-export async function within<T>(ms: number, signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const done = new AbortController()
-  const late = rest(ms, AbortSignal.any([signal, done.signal])).then(() => {
-    throw new Unavailable(
-      signal.aborted ? 'the event store is closed' : 'EventStoreDB did not answer in time',
-    )
+export function within<T>(ms: number, signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', giveUp)
+    }
+    const giveUp = () => {
+      stop()
+      const why = signal.aborted
+        ? 'the event store is closed'
+        : 'EventStoreDB did not answer in time'
+      reject(new Unavailable(why))
+    }
+    const timer = setTimeout(giveUp, ms)
+    signal.addEventListener('abort', giveUp)
+    // The loser of the race may fail later, when nobody listens any more: that is heard here, too.
+    work.finally(stop).then(resolve, reject)
+    if (signal.aborted) giveUp()
   })
-  // The loser of the race may fail later, when nobody listens any more.
-  late.catch(() => undefined)
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    done.abort()
-  }
 }
 
 /**

@@ -2,7 +2,7 @@
 // stream has got any further, and one read of what was appended answers that for all of them.
 import { askTogether } from '../kit/gather.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
-import { type Connection, retrying } from './eventstoredbClient.ts'
+import { type Connection, repeating } from './eventstoredbClient.ts'
 import { head } from './eventstoredbHead.ts'
 import { allOf, openInbox } from './eventstoredbInbox.ts'
 import type { Sent } from './eventstoredbMessages.ts'
@@ -133,7 +133,7 @@ function createEnds({ own }: Connection) {
 async function readBehind(connection: Connection, after: Position): Promise<Change[] | undefined> {
   const { client, own, closing } = connection
   const request = readRequest(after, own.changesFilter(), tailMax + 2)
-  const found = await retrying(connection, (_, ms) =>
+  const found = await repeating(connection, (_, ms) =>
     allOf(openInbox(client, request, placeOf), { ms, signal: closing }),
   )
   const isThere = after === startOfLog || found[0]?.position === after

@@ -1,5 +1,6 @@
 // Reads of EventStoreDB taken off the wire ahead of their reader: in order, and up to a bound.
 import { randomUUID } from 'node:crypto'
+import { getEventListeners } from 'node:events'
 import { Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EventStoreDBClient } from '@eventstore/db-client'
@@ -7,9 +8,11 @@ import sharedPb from '@eventstore/db-client/generated/shared_pb.js'
 import streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { eventStoreDb } from '../../src/eventstore/eventstoredb.ts'
+import { within } from '../../src/eventstore/eventstoredbClient.ts'
 import { clientEvent } from '../../src/eventstore/eventstoredbEvents.ts'
 import { openInbox } from '../../src/eventstore/eventstoredbInbox.ts'
 import { type Sent, sentIn } from '../../src/eventstore/eventstoredbMessages.ts'
+import { Unavailable } from '../../src/eventstore/port.ts'
 import { all } from '../contract/eventStoreSubject.ts'
 import { eventStoreDbStub } from '../support/eventStoreDbStub.ts'
 
@@ -253,4 +256,39 @@ it('a subscription has batches as large as asked for while its reader is busy', 
   }
   // Over the client's own buffer no batch has more than 31.
   expect(Math.max(...sizes)).toBe(500)
+})
+
+describe('work that is waited for in EventStoreDB', () => {
+  const closing = () => {
+    const controller = new AbortController()
+    return { signal: controller.signal, close: () => controller.abort() }
+  }
+
+  it('settles as it does, and leaves nothing behind', async () => {
+    const { signal } = closing()
+    await expect(within(60_000, signal, Promise.resolve('done'))).resolves.toBe('done')
+    const failed = within(60_000, signal, Promise.reject(new Error('no such stream')))
+    await expect(failed).rejects.toThrow('no such stream')
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
+  it('is Unavailable when it takes too long, and may fail after that', async () => {
+    const { signal } = closing()
+    const late = Promise.withResolvers<void>()
+    const error = await within(1, signal, late.promise).catch(reason => reason)
+    expect(error).toEqual(new Unavailable('EventStoreDB did not answer in time'))
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    // Unheard it would end the process, and this test with it.
+    late.reject(new Error('too late'))
+    await nextTurn()
+  })
+
+  it('is Unavailable once the store is closed, before and during it', async () => {
+    const { signal, close } = closing()
+    const during = within(60_000, signal, new Promise(() => undefined))
+    close()
+    const closed = new Unavailable('the event store is closed')
+    await expect(during).rejects.toEqual(closed)
+    await expect(within(60_000, signal, new Promise(() => undefined))).rejects.toEqual(closed)
+  })
 })
