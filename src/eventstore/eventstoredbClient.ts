@@ -1,10 +1,10 @@
 // One EventStoreDB client with its known traps closed, and which of its errors pass by themselves.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type EventStoreDBClient, isCommandError, NotLeaderError } from '@eventstore/db-client'
+import type { Position } from '../kit/position.ts'
 import { isTransient, isTransientAnswer } from '../kit/transient.ts'
 import type { BatchAppends, Confirm } from './eventstoredbBatch.ts'
 import { connect } from './eventstoredbConnect.ts'
-import type { HeadMemory } from './eventstoredbHead.ts'
 import type { OwnStreams } from './eventstoredbOwn.ts'
 import { ForeignLog, Unavailable } from './port.ts'
 
@@ -23,6 +23,18 @@ export interface Connection {
   idleMs: number
   /** Aborts when the store is closed. */
   closing: AbortSignal
+}
+
+/** The newest event of this log, and the newest record of the server that was looked at for it. */
+export interface KnownHead {
+  head: Position
+  upTo: Position
+}
+
+/** What is known of the head, and the search for it that is under way. */
+export interface HeadMemory {
+  known: KnownHead | undefined
+  search: Promise<KnownHead> | undefined
 }
 
 /** How long a server that does not answer is waited for, and who is told that it is. */

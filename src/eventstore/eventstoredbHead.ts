@@ -1,23 +1,11 @@
 // Where the newest event of this log is, found without looking through what others have written.
 import type streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import { latest, type Position, startOfLog } from '../kit/position.ts'
-import { type Connection, retrying } from './eventstoredbClient.ts'
+import { type Connection, type KnownHead, retrying } from './eventstoredbClient.ts'
 import { type ClientEvent, eventOf, placeOf } from './eventstoredbEvents.ts'
 import { allOf, openInbox } from './eventstoredbInbox.ts'
 import { readOptions } from './eventstoredbOwn.ts'
 import { backwardsRequest, readRequest } from './eventstoredbRequests.ts'
-
-/** The newest event of this log, and the newest record of the server that was looked at for it. */
-export interface KnownHead {
-  head: Position
-  upTo: Position
-}
-
-/** What is known of the head, and the search for it that is under way. */
-export interface HeadMemory {
-  known: KnownHead | undefined
-  search: Promise<KnownHead> | undefined
-}
 
 /** Behind so many new events of this log, its newest one is found sooner from the end. */
 const forwardMax = 500
