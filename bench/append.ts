@@ -3,10 +3,10 @@
 // prepared insert. Bars: at least 35 % of the rate; a median within 1.6 times.
 
 import { randomUUID } from 'node:crypto'
-import type { EventStore } from '../src/eventstore/port.ts'
-import { postgresEventStore } from '../src/eventstore/postgres.ts'
-import type { Pool } from '../src/infra/database.ts'
+import { postgresEventStore } from '../src/eventstore/postgres/postgres.ts'
+import type { Pool } from '../src/infra/postgres/database.ts'
 import type { Position } from '../src/kit/position.ts'
+import type { EventStore } from '../src/ports/eventStore.ts'
 import type { Bench } from './benchmark.ts'
 import {
   type Candidate,

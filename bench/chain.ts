@@ -1,7 +1,7 @@
 // Row 18. Path: appends through the port, 64 in flight, while another process signs the log as the
 // workers do. Limit: the same while nobody signs. Bar: at least 95 % of it.
 import { randomUUID } from 'node:crypto'
-import { postgresEventStore } from '../src/eventstore/postgres.ts'
+import { postgresEventStore } from '../src/eventstore/postgres/postgres.ts'
 import type { Bench } from './benchmark.ts'
 import { startHelper } from './child.ts'
 import { closing } from './closing.ts'

@@ -1,7 +1,7 @@
 // Signs the log as a worker does, when it is told to: nothing else of a worker runs.
-import { loadConfig } from '../src/config.ts'
-import { openShop } from '../src/openShop.ts'
-import { startAuditChain } from '../src/workers/auditChain.ts'
+import { loadConfig } from '../src/config/config.ts'
+import { openShop } from '../src/main/createApp.ts'
+import { startAuditChain } from '../src/workers/jobs/auditChain.ts'
 import { isChainOrder } from './chain.ts'
 
 const log = { error: console.error, warn: console.error, info: console.log, debug: console.log }

@@ -14,7 +14,7 @@ const stopMs = 15_000
  */
 const asPublished = [
   '--import',
-  './scripts/keepCompiled.js',
+  './tools/keepCompiled.js',
   '--always-sparkplug',
   '--no-allocation-site-pretenuring',
 ]
@@ -32,9 +32,9 @@ export const ofImage = { MALLOC_ARENA_MAX: '1' }
 const saidMax = 4_000
 
 const ownFlags = new Map([
-  ['src/api/main.ts', ofApi],
-  ['src/workers/main.ts', ofFollowers],
-  ['scripts/projections.ts', ofRebuilds],
+  ['src/main/api.ts', ofApi],
+  ['src/main/worker.ts', ofFollowers],
+  ['tools/projections.ts', ofRebuilds],
 ])
 
 /** What Node is told beside a script, as package.json has it. */
@@ -69,7 +69,7 @@ export function startScript(
 /** Has Node make of the sources what the shop needs of them, as the image has it. */
 export async function compileAhead(): Promise<void> {
   const where = { cwd: project, env: surroundings() }
-  await promisify(execFile)(process.execPath, ['scripts/compileAhead.ts'], where)
+  await promisify(execFile)(process.execPath, ['tools/compileAhead.ts'], where)
 }
 
 export interface Helper extends Child {

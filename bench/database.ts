@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { assertDurable, createPool, type Pool } from '../src/infra/database.ts'
-import { startLocalPostgres } from '../src/infra/local/postgres.ts'
-import { startLocalRedis } from '../src/infra/local/redis.ts'
-import { migrate } from '../src/infra/migrate.ts'
-import { createRedis } from '../src/infra/redis.ts'
+import { assertDurable, createPool, type Pool } from '../src/infra/postgres/database.ts'
+import { migrate } from '../src/infra/postgres/migrate.ts'
+import { createRedis } from '../src/infra/redis/redis.ts'
+import { startLocalPostgres } from '../tools/local/postgres.ts'
+import { startLocalRedis } from '../tools/local/redis.ts'
 
 export interface BenchServers {
   databaseUrl: string

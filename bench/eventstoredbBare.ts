@@ -2,9 +2,9 @@
 // time. It is the limit of row 19b: what is left of the ratio to PostgreSQL without a shop.
 import { randomUUID } from 'node:crypto'
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
-import { eventStoreDb } from '../src/eventstore/eventstoredb.ts'
-import type { ExpectedRevision } from '../src/eventstore/port.ts'
-import { postgresEventStore } from '../src/eventstore/postgres.ts'
+import { eventStoreDb } from '../src/eventstore/eventstoredb/eventstoredb.ts'
+import { postgresEventStore } from '../src/eventstore/postgres/postgres.ts'
+import type { ExpectedRevision } from '../src/ports/eventStore.ts'
 import type { Logs } from './eventstoredbShop.ts'
 import { interleave, judge, type Report, rate, roundsFor } from './harness.ts'
 import { sampleEvent } from './rawLog.ts'

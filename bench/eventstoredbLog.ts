@@ -5,9 +5,9 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { END, EventStoreDBClient, jsonEvent, streamNameFilter } from '@eventstore/db-client'
-import { eventStoreDb } from '../src/eventstore/eventstoredb.ts'
-import type { EventStore } from '../src/eventstore/port.ts'
+import { eventStoreDb } from '../src/eventstore/eventstoredb/eventstoredb.ts'
 import type { Position } from '../src/kit/position.ts'
+import type { EventStore } from '../src/ports/eventStore.ts'
 import { type Candidate, interleave, judge, type Report, rate, roundsFor } from './harness.ts'
 import { sampleEvent } from './rawLog.ts'
 

@@ -167,7 +167,7 @@ async function shareOf(ledger: string, rows: number, directory: string): Promise
 /** The command as an operator runs it; gives its seconds. */
 async function importInto(database: BenchDatabase, file: string): Promise<number> {
   const startedAt = performance.now()
-  const child = startScript('scripts/importRetail.ts', settingsOn(database), [file])
+  const child = startScript('tools/importRetail.ts', settingsOn(database), [file])
   while (!child.hasEnded()) await sleep(50)
   // A share of a ledger may end within a document: 2 says that its totals differ.
   if (![0, 2].includes(child.exitCode() ?? 1)) throw new Error(`no import: ${child.said()}`)

@@ -2,8 +2,8 @@
 // on a log of 10,000,000 events. Limit: the same on 100,000. Bar: at most 1.2 times slower, or
 // larger. What has a limit of its own is compared by its ratio to it, so that the minutes between
 // the two runs do not count. Takes some 20 GB of disk and the better part of an hour.
-import { loadConfig } from '../src/config.ts'
-import { openShop } from '../src/openShop.ts'
+import { loadConfig } from '../src/config/config.ts'
+import { openShop } from '../src/main/createApp.ts'
 import { addToCart } from './addToCart.ts'
 import { apiMemory } from './apiMemory.ts'
 import { append } from './append.ts'

@@ -1,7 +1,7 @@
 // Repeats a block of events under other names, and writes it to the log as fast as that goes.
-import { orderNumberOf } from '../src/domain/orderNumbers.ts'
-import type { RecordedEvent } from '../src/eventstore/port.ts'
-import type { Pool } from '../src/infra/database.ts'
+import { orderNumberOf } from '../src/domain/order/orderNumbers.ts'
+import type { Pool } from '../src/infra/postgres/database.ts'
+import type { RecordedEvent } from '../src/ports/eventStore.ts'
 
 interface Blocks {
   block: readonly RecordedEvent[]

@@ -2,7 +2,7 @@
 import { fastify } from 'fastify'
 import pg from 'pg'
 import Type from 'typebox'
-import { useValidators as checkWith } from '../src/api/validation.ts'
+import { useValidators as checkWith } from '../src/api/http/validation.ts'
 import { isLimits, type Limits } from './limitServer.ts'
 
 const Body = Type.Object(

@@ -1,10 +1,10 @@
 // Row 6. Path: a product listing that is in the cache, over HTTP. Limit: the same bytes as a static
 // string. Bar: at least 75 % of it; and a change of the catalogue shows within 100 ms.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { changeProduct } from '../src/commands/catalogue.ts'
-import { execute } from '../src/commands/command.ts'
-import { systemEnvelope } from '../src/commands/envelope.ts'
-import { isRejection } from '../src/domain/rejection.ts'
+import { changeProduct } from '../src/commands/catalogue/products.ts'
+import { execute } from '../src/commands/core/command.ts'
+import { systemEnvelope } from '../src/commands/core/envelope.ts'
+import { isRejection } from '../src/domain/kernel/rejection.ts'
 import type { Bench } from './benchmark.ts'
 import { interleave, judge, measuredAs, type Report, roundsFor } from './harness.ts'
 import { withHttp } from './httpBench.ts'

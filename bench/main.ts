@@ -1,7 +1,7 @@
 // npm run bench: measures against limits found in the same run; prints tables and keeps JSON.
 import { relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { readEnvironment } from '../src/config.ts'
+import { readEnvironment } from '../src/config/config.ts'
 import { addToCart } from './addToCart.ts'
 import { aggregate } from './aggregate.ts'
 import { apiMemory } from './apiMemory.ts'

@@ -1,13 +1,13 @@
 // Shoppers and goods of a benchmark, made through the shop's own commands.
-import { createAdmin } from '../src/commands/accounts.ts'
-import { createProduct } from '../src/commands/catalogue.ts'
-import { execute } from '../src/commands/command.ts'
-import { registerCustomer } from '../src/commands/customer.ts'
-import { systemEnvelope } from '../src/commands/envelope.ts'
-import { newId } from '../src/commands/ids.ts'
-import { placeOrder } from '../src/commands/placeOrder.ts'
-import { isRejection } from '../src/domain/rejection.ts'
-import type { OpenShop } from '../src/openShop.ts'
+import { createAdmin } from '../src/commands/account/accounts.ts'
+import { createProduct } from '../src/commands/catalogue/products.ts'
+import { execute } from '../src/commands/core/command.ts'
+import { systemEnvelope } from '../src/commands/core/envelope.ts'
+import { newId } from '../src/commands/core/ids.ts'
+import { registerCustomer } from '../src/commands/customer/customer.ts'
+import { placeOrder } from '../src/commands/order/placeOrder.ts'
+import { isRejection } from '../src/domain/kernel/rejection.ts'
+import type { OpenShop } from '../src/main/createApp.ts'
 import { rate } from './harness.ts'
 
 export interface Shopper {

@@ -1,7 +1,7 @@
 // Events as plain rows: what the log costs when nobody decides, checks or orders anything.
 import { randomUUID } from 'node:crypto'
-import type { NewEvent } from '../src/eventstore/port.ts'
-import type { Pool } from '../src/infra/database.ts'
+import type { Pool } from '../src/infra/postgres/database.ts'
+import type { NewEvent } from '../src/ports/eventStore.ts'
 
 /** An event of about 300 bytes, as putting something into a cart makes it. */
 export function sampleEvent(): NewEvent {

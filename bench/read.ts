@@ -1,8 +1,8 @@
 // Row 12. Path: a catch-up subscription through the port to a handler that does nothing. Limit: the
 // same rows read with the driver, parsed, in pages of the same size. Bar: at least 85 % of it.
 import { randomUUID } from 'node:crypto'
-import { postgresEventStore } from '../src/eventstore/postgres.ts'
-import type { Pool } from '../src/infra/database.ts'
+import { postgresEventStore } from '../src/eventstore/postgres/postgres.ts'
+import type { Pool } from '../src/infra/postgres/database.ts'
 import type { Bench } from './benchmark.ts'
 import { type Candidate, interleave, judge, type Report, rate, roundsFor } from './harness.ts'
 import { insertRows, sampleEvent } from './rawLog.ts'

@@ -3,8 +3,8 @@
 // rate at which Node and pg read the same log, parsed. Row 11: all projections together, within 1.5
 // times the slowest alone. Row 15: the process has at most 400 MB.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadConfig } from '../src/config.ts'
-import { openShop } from '../src/openShop.ts'
+import { loadConfig } from '../src/config/config.ts'
+import { openShop } from '../src/main/createApp.ts'
 import { projections } from '../src/projections/index.ts'
 import type { Bench } from './benchmark.ts'
 import { startScript } from './child.ts'
@@ -94,7 +94,7 @@ export function commandOn(database: BenchDatabase) {
   let startSeconds: number | undefined
   const run = async (wanted: readonly string[]) => {
     const startedAt = performance.now()
-    const child = startScript('scripts/projections.ts', settingsOn(database), wanted)
+    const child = startScript('tools/projections.ts', settingsOn(database), wanted)
     while (!child.hasEnded()) {
       most = Math.max(most, await peakMb(child.pid).catch(() => 0))
       await sleep(20)

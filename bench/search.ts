@@ -1,7 +1,7 @@
 // Row 8. Path: product listings that are not in the cache, over HTTP, one in flight, from 100,000
 // products: by filters, and by a search for a word that is spelled wrongly. Bars: p99 within 15 ms,
 // and within 40 ms.
-import type { Pool } from '../src/infra/database.ts'
+import type { Pool } from '../src/infra/postgres/database.ts'
 import type { Bench } from './benchmark.ts'
 import { type Candidate, interleave, judge, type Report, roundsFor } from './harness.ts'
 import { type HttpBench, withHttp } from './httpBench.ts'

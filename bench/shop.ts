@@ -1,9 +1,9 @@
 // The shop under test: API and workers as processes of their own, as in production.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadConfig } from '../src/config.ts'
-import { freePort } from '../src/infra/local/ports.ts'
-import { type OpenShop, openShop } from '../src/openShop.ts'
-import { projectionStates } from '../src/projections/orderQueries.ts'
+import { loadConfig } from '../src/config/config.ts'
+import { freePort } from '../src/infra/system/tcpPorts.ts'
+import { type OpenShop, openShop } from '../src/main/createApp.ts'
+import { projectionStates } from '../src/projections/order/orderQueries.ts'
 import { type Child, startScript } from './child.ts'
 import type { BenchDatabase } from './database.ts'
 import { startMailSink } from './mailSink.ts'
@@ -41,7 +41,7 @@ export async function startShop(database: BenchDatabase): Promise<BenchShop> {
     }
     const back = await openShop(loadConfig(settings))
     closers.push(back.close)
-    const api = startScript('src/api/main.ts', settings)
+    const api = startScript('src/main/api.ts', settings)
     closers.push(api.stop)
     const url = `http://127.0.0.1:${port}`
     await ready(api, `${url}/healthz`)
@@ -50,7 +50,7 @@ export async function startShop(database: BenchDatabase): Promise<BenchShop> {
       back,
       api,
       async startWorker() {
-        const worker = startScript('src/workers/main.ts', settings)
+        const worker = startScript('src/main/worker.ts', settings)
         closers.push(worker.stop)
         return worker
       },

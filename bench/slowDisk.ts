@@ -2,7 +2,7 @@
 // as on a disk that takes its time. Limit: what one event a commit could do there, 200 a second.
 // No bar: the figure to look at is how many events leave together.
 import { randomUUID } from 'node:crypto'
-import { postgresEventStore } from '../src/eventstore/postgres.ts'
+import { postgresEventStore } from '../src/eventstore/postgres/postgres.ts'
 import type { Bench } from './benchmark.ts'
 import { interleave, judge, measuredAs, type Report, rate, roundsFor } from './harness.ts'
 import { sampleEvent } from './rawLog.ts'

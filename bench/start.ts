@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { freePort } from '../src/infra/local/ports.ts'
+import { freePort } from '../src/infra/system/tcpPorts.ts'
 import type { Bench } from './benchmark.ts'
 import { surroundings } from './child.ts'
 import { interleave, judge, type Report } from './harness.ts'

@@ -12,7 +12,7 @@ const stamp = 'sources.sha256'
 const buildMsMax = 600_000
 /** Below these, every file is part of it; the domain lends its tables of money and of states. */
 const sources = ['src', 'index.html', 'building.ts', 'tsconfig.json', '../package.json']
-const lent = ['../src/domain/money.ts', '../src/domain/orderStates.ts']
+const lent = ['../src/domain/kernel/money.ts', '../src/domain/order/orderStates.ts']
 
 /** Whether what builds it is installed: in production it is not. */
 export function hasTools(): boolean {

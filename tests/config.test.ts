@@ -2,10 +2,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { loadConfig, settings } from '../src/config.ts'
-import { readFacts } from '../src/infra/catalogFacts.ts'
-import { catalogFile, writtenFacts } from '../src/infra/catalogGuard.ts'
-import { createPool } from '../src/infra/database.ts'
+import { loadConfig, settings } from '../src/config/config.ts'
+import { readFacts } from '../src/infra/audit/catalogFacts.ts'
+import { catalogFile, writtenFacts } from '../src/infra/audit/catalogGuard.ts'
+import { createPool } from '../src/infra/postgres/database.ts'
 import { testDatabase } from './support/database.ts'
 
 const required = {

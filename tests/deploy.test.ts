@@ -9,7 +9,7 @@ import { Parse } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { flagsOf, ofImage } from '../bench/child.ts'
-import { loadConfig, settings } from '../src/config.ts'
+import { loadConfig, settings } from '../src/config/config.ts'
 import { temporaryDirectory } from './support/servers.ts'
 
 const run = promisify(execFile)
@@ -224,8 +224,8 @@ describe('the workflow', () => {
 
 describe('what Node is told beside a script', () => {
   it.each([
-    ['api', 'src/api/main.ts'],
-    ['worker', 'src/workers/main.ts'],
+    ['api', 'src/main/api.ts'],
+    ['worker', 'src/main/worker.ts'],
   ])('is the same for the %s by npm, in its container and in benchmarks', async (name, script) => {
     const { scripts } = Parse(Package, JSON.parse(await fileText('package.json')))
     const words = ['node', ...flagsOf(script), script]
@@ -235,14 +235,14 @@ describe('what Node is told beside a script', () => {
 
   it('is the same where the image starts the API by itself', () => {
     const [, words = ''] = /^CMD (\[.*\])$/m.exec(dockerfile.replace(/\\\n\s*/g, '')) ?? []
-    expect(JSON.parse(words)).toEqual(['node', ...flagsOf('src/api/main.ts'), 'src/api/main.ts'])
+    expect(JSON.parse(words)).toEqual(['node', ...flagsOf('src/main/api.ts'), 'src/main/api.ts'])
     expect(dockerfile).toContain(`ENV MALLOC_ARENA_MAX=${ofImage.MALLOC_ARENA_MAX}\n`)
   })
 
   it('loads no compiler where the sources have been compiled ahead', async () => {
-    expect(dockerfile).toContain('RUN node scripts/compileAhead.ts\n')
-    await run(process.execPath, ['scripts/compileAhead.ts'], { cwd: project })
-    for (const script of ['src/api/main.ts', 'src/workers/main.ts']) {
+    expect(dockerfile).toContain('RUN node tools/compileAhead.ts\n')
+    await run(process.execPath, ['tools/compileAhead.ts'], { cwd: project })
+    for (const script of ['src/main/api.ts', 'src/main/worker.ts']) {
       const told = [...flagsOf(script), '--import', saysWhetherCompiled, script, '--help']
       const { stdout } = await run(process.execPath, told, { cwd: project })
       expect(stdout).toMatch(/^(Serves|Keeps) [\s\S]+\ncompiler: false\n$/)
@@ -259,7 +259,7 @@ it('an install for production loses what nothing runs, and nothing else', async 
     await mkdir(dirname(join(modules, file)), { recursive: true })
     await writeFile(join(modules, file), '')
   }
-  const script = `import { pruneInstall } from './scripts/pruneInstall.js'
+  const script = `import { pruneInstall } from './tools/pruneInstall.js'
     pruneInstall(process.argv[1])`
   await run(process.execPath, ['--input-type=module', '-e', script, modules], { cwd: project })
   const found = await readdir(modules, { recursive: true, withFileTypes: true })

@@ -116,7 +116,7 @@ describe('README.md', () => {
   })
 
   it('names tests and rooms that exist', async () => {
-    const names = [...readme.matchAll(/`((?:tests|src|docs|scripts)\/[\w./-]+)`/g)]
+    const names = [...readme.matchAll(/`((?:tests|src|docs|tools)\/[\w./-]+)`/g)]
     const found = await Promise.all(
       names.map(async ([, path = '']) => ((await exists(path)) ? [] : path)),
     )
@@ -131,7 +131,7 @@ describe('docs/troubleshooting.md', () => {
     const blocks = [...guide.matchAll(/^```text\n([^`]+)\n```$/gm)].map(([, text = '']) => text)
     const pieces = blocks.flatMap(text => text.split(/\n|…/)).map(piece => piece.trim())
     const quoted = pieces.filter(piece => piece.length > 3)
-    const sources = await readFiles(['src', 'scripts'], /\.ts$/)
+    const sources = await readFiles(['src', 'tools'], /\.ts$/)
     const printed = sources.map(({ text }) => text).join('\n')
     expect(quoted.filter(piece => !printed.includes(piece))).toEqual([])
     expect(quoted.length).toBeGreaterThan(20)

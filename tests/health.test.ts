@@ -1,10 +1,10 @@
 // The state of what the shop depends on: told once in the log, and as a metric, when it changes.
 import { describe, expect, it } from 'vitest'
-import { postgresEventStore } from '../src/eventstore/postgres.ts'
-import { createHealth } from '../src/health.ts'
-import { createChecks } from '../src/healthChecks.ts'
-import { createDatabase, createPool } from '../src/infra/database.ts'
-import { createRedis } from '../src/infra/redis.ts'
+import { postgresEventStore } from '../src/eventstore/postgres/postgres.ts'
+import { createDatabase, createPool } from '../src/infra/postgres/database.ts'
+import { createRedis } from '../src/infra/redis/redis.ts'
+import { createChecks } from '../src/main/healthChecks.ts'
+import { createHealth } from '../src/ports/health.ts'
 import { testDatabase } from './support/database.ts'
 import { testRedis } from './support/redis.ts'
 

@@ -1,6 +1,6 @@
 // What somebody sees who tries the shop out: a catalogue that makes itself.
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { seedCatalogue } from '../src/sampleCatalogue.ts'
+import { seedCatalogue } from '../src/main/sampleCatalogue.ts'
 import { startTestShop, type TestShop } from './support/testShop.ts'
 
 let shop: TestShop

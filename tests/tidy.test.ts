@@ -1,17 +1,18 @@
 // STYLE.md as tests: the sources are read, and every breach is a line of the failure.
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { projections } from '../src/projections/index.ts'
+import { circlesOf } from './support/tidy/circles.ts'
 import { dependencyNames, looseLocks, loosePins } from './support/tidy/dependencies.ts'
-import { breachesOfRooms, libraries, rooms } from './support/tidy/rooms.ts'
+import { breachesOfLayers, layers, libraries } from './support/tidy/layers.ts'
 import { type Breach, rules, textRule } from './support/tidy/rules.ts'
 import { parse, project, readFiles } from './support/tidy/sources.ts'
 
 const folders = [
   'src',
   'tests',
-  'scripts',
+  'tools',
   'bench',
   'migrations',
   'vitest.config.ts',
@@ -50,10 +51,23 @@ describe('in every source', () => {
     expect(covered.flatMap(source => report(source.path, breaches(source)))).toEqual([])
   })
 
-  it('imports point inward, and a library has one room', () => {
-    const inside = sources.filter(({ path }) => /^(src|scripts|console\/src)\//.test(path))
-    const found = inside.flatMap(source => report(source.path, breachesOfRooms(source)))
+  it('imports point inward, and a library has one layer', () => {
+    const inside = sources.filter(({ path }) => /^(src|tools|console\/src)\//.test(path))
+    const found = inside.flatMap(source => report(source.path, breachesOfLayers(source)))
     expect(found).toEqual([])
+  })
+})
+
+describe('the imports of src', () => {
+  const inSource = sources.filter(({ path }) => path.startsWith('src/'))
+
+  it('have no circle of files', () => expect(circlesOf(inSource, path => path)).toEqual([]))
+  it('have no circle of folders', () => expect(circlesOf(inSource, dirname)).toEqual([]))
+  it('have no circle of layers', () => {
+    expect(circlesOf(inSource, path => path.split('/', 2).join('/'))).toEqual([])
+  })
+  it('come from folders alone', () => {
+    expect(inSource.filter(({ path }) => dirname(path) === 'src')).toEqual([])
   })
 })
 
@@ -70,10 +84,10 @@ describe('in every file', () => {
   })
 })
 
-describe('the rooms', () => {
+describe('the layers', () => {
   it('are the folders of src', () => {
     const found = sources.flatMap(({ path }) => /^src\/(\w+)\//.exec(path)?.[1] ?? [])
-    expect([...new Set(found)].sort()).toEqual(Object.keys(rooms).sort())
+    expect([...new Set(found)].sort()).toEqual(Object.keys(layers).sort())
   })
 
   it('of libraries are known for every dependency', () => {

@@ -1,7 +1,7 @@
 // The rules of the tidy test can fail: each finds what it forbids, on the right line, and no more.
 import { describe, expect, it } from 'vitest'
 import { looseLocks, loosePins } from './support/tidy/dependencies.ts'
-import { breachesOfRooms } from './support/tidy/rooms.ts'
+import { breachesOfLayers } from './support/tidy/layers.ts'
 import { rules } from './support/tidy/rules.ts'
 import { parse } from './support/tidy/sources.ts'
 
@@ -85,15 +85,16 @@ const examples: Record<string, Example> = {
 }
 
 const imports: [what: string, path: string, bad: string, good: string][] = [
-  ['another room', 'src/domain/a.ts', '../commands/cart.ts', './cart.ts'],
-  ['an adapter', 'src/api/routes/a.ts', '../../eventstore/postgres.ts', '../../eventstore/port.ts'],
+  ['another layer', 'src/domain/a.ts', '../commands/cart.ts', './cart.ts'],
+  ['an adapter', 'src/api/http/a.ts', '../../infra/redis/redis.ts', '../../ports/ports.ts'],
   ['an edge', 'src/workers/a.ts', '../api/server.ts', '../commands/cart.ts'],
-  ['an entry point', 'src/app.ts', './api/main.ts', './api/server.ts'],
-  ['a program', 'src/app.ts', '../scripts/start.ts', './openShop.ts'],
-  ['a library of another room', 'src/api/a.ts', 'bullmq', 'fastify'],
-  ['a part of a library of another room', 'src/commands/a.ts', 'jose/jwt', 'typebox/value'],
+  ['an entry point', 'src/main/start.ts', './api.ts', '../api/server.ts'],
+  ['the shop', 'src/audit/auditor/a.ts', '../hashChain.ts', './streams.ts'],
+  ['a program', 'src/main/start.ts', '../../tools/start.ts', './createApp.ts'],
+  ['a library of another layer', 'src/api/a.ts', 'bullmq', 'fastify'],
+  ['a part of a library of another layer', 'src/commands/a.ts', 'jose/jwt', 'typebox/value'],
   ['the value of a type-only library', 'src/api/a.ts', 'kysely', '@fastify/cors'],
-  ['a library nobody has listed', 'scripts/a.ts', 'left-pad', 'cli-progress'],
+  ['a library nobody has listed', 'tools/a.ts', 'left-pad', 'cli-progress'],
   ['Node where only data belongs', 'src/domain/a.ts', 'node:crypto', 'typebox'],
 ]
 
@@ -138,16 +139,16 @@ describe.each(imports.map(([what, path], index) => ({ what, path, index })))(
   ({ index }) => {
     const [bad, good] = parsed.slice(texts.length + 2 * index)
 
-    it('is found', () => expect(bad && breachesOfRooms(bad)).toMatchObject([{ line: 2 }]))
-    it('is told from one that may be', () => expect(good && breachesOfRooms(good)).toEqual([]))
+    it('is found', () => expect(bad && breachesOfLayers(bad)).toMatchObject([{ line: 2 }]))
+    it('is told from one that may be', () => expect(good && breachesOfLayers(good)).toEqual([]))
   },
 )
 
 describe('an import of types alone', () => {
-  it('may name what its room may not use', () => {
+  it('may name what its layer may not use', () => {
     const text = "import type { Kysely } from 'kysely'\nimport { type A } from 'kysely'"
     const [source] = parse([{ path: 'src/api/a.ts', text }])
-    expect(source && breachesOfRooms(source).map(breach => breach.line)).toEqual([2])
+    expect(source && breachesOfLayers(source).map(breach => breach.line)).toEqual([2])
   })
 })
 

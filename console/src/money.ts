@@ -1,5 +1,5 @@
 // Amounts as people read and type them: whole minor units, with as many decimals as ISO 4217 says.
-import { exponentOf } from '../../src/domain/money.ts'
+import { exponentOf } from '../../src/domain/kernel/money.ts'
 import type { Money } from './api/shapes.ts'
 
 /** £1,299.99, ¥1,300, KWD 1.234 */

@@ -2,16 +2,22 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import type { TSchema } from 'typebox'
-import type { Config } from '../config.ts'
-import { Charge, OrderLine } from '../domain/order.ts'
-import { Money } from '../domain/types.ts'
-import { Profile, SignedIn } from './accountSchemas.ts'
-import { Cart, CartTotal } from './cartSchemas.ts'
-import { Category, PriceHistory, Product, ProductDetail, StockLedger } from './catalogueSchemas.ts'
-import { descriptionOf } from './descriptions.ts'
-import { addExamples } from './examples.ts'
-import { OrderDetail, OrderHistory, OrderSummary } from './orderSchemas.ts'
-import { AcceptedBody, Problem, problemResponses } from './schemas.ts'
+import type { Config } from '../config/config.ts'
+import { Money } from '../domain/kernel/types.ts'
+import { Charge, OrderLine } from '../domain/order/order.ts'
+import { descriptionOf } from './http/descriptions.ts'
+import { addExamples } from './http/examples.ts'
+import { AcceptedBody, Problem, problemResponses } from './http/schemas.ts'
+import { Profile, SignedIn } from './routes/account/accountSchemas.ts'
+import { Cart, CartTotal } from './routes/cart/cartSchemas.ts'
+import {
+  Category,
+  PriceHistory,
+  Product,
+  ProductDetail,
+  StockLedger,
+} from './routes/catalogue/catalogueSchemas.ts'
+import { OrderDetail, OrderHistory, OrderSummary } from './routes/order/orderSchemas.ts'
 
 /** What a generated client calls the shapes that it meets most. */
 const named: Readonly<Record<string, TSchema>> = {

@@ -1,7 +1,7 @@
 // Makes directories, on every file system.
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { codeOf } from './codeOf.ts'
+import { codeOf } from './errorCode.ts'
 
 /**
  * Makes a directory, and those above it that are missing; one that is there is left as it is.

@@ -1,9 +1,9 @@
 // Somebody with all rights on the database changes the log: the chain names where, online and off.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createCheckpointSigner } from '../../src/infra/auditKeys.ts'
+import { createCheckpointSigner } from '../../src/infra/audit/auditKeys.ts'
 import { type Position, startOfLog } from '../../src/kit/position.ts'
-import { extendChain } from '../../src/workers/auditChain.ts'
+import { extendChain } from '../../src/workers/jobs/auditChain.ts'
 import { openLodge } from '../support/accounts.ts'
 import type { Body } from '../support/apiClient.ts'
 import { type Export, takeExport, verifyExport } from '../support/exports.ts'

@@ -2,13 +2,18 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { NotificationFeed } from '../../src/api/context.ts'
-import { createNotificationFeed } from '../../src/api/feed.ts'
-import { openStream } from '../../src/api/orderStream.ts'
-import { createDatabase, createPool, type Database, type Pool } from '../../src/infra/database.ts'
+import type { NotificationFeed } from '../../src/api/http/context.ts'
+import { createNotificationFeed } from '../../src/api/realtime/feed.ts'
+import { openStream } from '../../src/api/realtime/orderStream.ts'
+import {
+  createDatabase,
+  createPool,
+  type Database,
+  type Pool,
+} from '../../src/infra/postgres/database.ts'
 import type { Position } from '../../src/kit/position.ts'
-import type { Notification } from '../../src/projections/notification.ts'
-import { orderTeller } from '../../src/workers/orderTeller.ts'
+import type { Notification } from '../../src/projections/core/notification.ts'
+import { orderTeller } from '../../src/workers/reactions/orderMessages.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { moved, positionAt } from '../support/positions.ts'
 import { orderId, sampleId, sampleNotification } from '../support/samples.ts'

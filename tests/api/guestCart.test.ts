@@ -2,7 +2,7 @@
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { cartLimits } from '../../src/domain/cart.ts'
+import { cartLimits } from '../../src/domain/cart/cart.ts'
 import type { Position } from '../../src/kit/position.ts'
 import type { Answer } from '../support/apiClient.ts'
 import { atOnce, delivery, expectProblem, gbp, newKey, newProduct } from '../support/goods.ts'

@@ -1,7 +1,7 @@
 // Streams to which a newer release has written: commands say so, and everything else goes on.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { expectProblem, newOrder, newProduct } from '../support/goods.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 

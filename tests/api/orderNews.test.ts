@@ -1,9 +1,9 @@
 // News of orders between processes: told with what came before, looked up where that is unsure.
 
 import { describe, expect, it } from 'vitest'
-import { readOrderNews } from '../../src/api/orderNews.ts'
+import { readOrderNews } from '../../src/api/realtime/orderMessages.ts'
 import type { Position } from '../../src/kit/position.ts'
-import { orderTeller } from '../../src/workers/orderTeller.ts'
+import { orderTeller } from '../../src/workers/reactions/orderMessages.ts'
 import { positionAt } from '../support/positions.ts'
 import { sampleNotification } from '../support/samples.ts'
 

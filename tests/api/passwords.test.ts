@@ -1,8 +1,8 @@
 // Passwords over HTTP: changed by who knows the old one, reset by who gets the mail.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { logIn as signIn } from '../../src/commands/accounts.ts'
-import { isRejection } from '../../src/domain/rejection.ts'
+import { logIn as signIn } from '../../src/commands/account/accounts.ts'
+import { isRejection } from '../../src/domain/kernel/rejection.ts'
 import { mailsTo, resetLink } from '../support/accountMails.ts'
 import { atOnce, expectProblem } from '../support/goods.ts'
 import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'

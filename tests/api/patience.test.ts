@@ -4,8 +4,8 @@ import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { usePatience } from '../../src/api/patience.ts'
-import { handleError } from '../../src/api/problems.ts'
+import { handleError } from '../../src/api/http/problems.ts'
+import { usePatience } from '../../src/api/http/requestTimeout.ts'
 
 describe('a route that takes too long', () => {
   let app: FastifyInstance

@@ -2,11 +2,11 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { advanceOrder } from '../../src/commands/advanceOrder.ts'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
-import { derivedId } from '../../src/commands/ids.ts'
-import { reconcile } from '../../src/commands/reconciliation.ts'
-import { release } from '../../src/domain/stock.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
+import { derivedId } from '../../src/commands/core/ids.ts'
+import { reconcile } from '../../src/commands/order/reconciliation.ts'
+import { advanceOrder } from '../../src/commands/order/runOrderProcess.ts'
+import { release } from '../../src/domain/stock/stock.ts'
 import { expectProblem, gbp, moveOrder, newKey, newOrder, newProduct } from '../support/goods.ts'
 import { callBack, letRunOut, orderOf } from '../support/payments.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
@@ -304,7 +304,7 @@ describe('money that the simulated provider moves without the shop', () => {
     const wanted = ['simulate', 'refund', '--order', orderId, '--amount', '1.50']
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      ['scripts/payments.ts', ...wanted, '--reference', 'by-hand-1'],
+      ['tools/payments.ts', ...wanted, '--reference', 'by-hand-1'],
       { env: { ...process.env, ...shop.env } },
     )
     expect(stdout).toBe('refund of 1.50 GBP, by-hand-1: recorded\n')

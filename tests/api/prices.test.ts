@@ -1,9 +1,9 @@
 // What shoppers are told of a reduction, and what becomes of products that are no longer sold.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { changeProduct, createProduct } from '../../src/commands/catalogue.ts'
-import { execute } from '../../src/commands/command.ts'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
-import { isRejection } from '../../src/domain/rejection.ts'
+import { changeProduct, createProduct } from '../../src/commands/catalogue/products.ts'
+import { execute } from '../../src/commands/core/command.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
+import { isRejection } from '../../src/domain/kernel/rejection.ts'
 import { delivery, expectProblem, gbp, newKey, newProduct } from '../support/goods.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 

@@ -1,6 +1,6 @@
 // The address in a problem leads to a page that says what to do.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { problemTypes } from '../../src/api/problems.ts'
+import { problemTypes } from '../../src/api/http/problems.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
 
 let shop: TestShop

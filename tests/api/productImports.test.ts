@@ -2,8 +2,8 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { contentOf, dropStrayChunks } from '../../src/workers/productImports/importTables.ts'
-import { FileRefused } from '../../src/workers/productImports/rawRow.ts'
+import { contentOf, dropStrayChunks } from '../../src/workers/imports/products/importTables.ts'
+import { FileRefused } from '../../src/workers/imports/products/rawRow.ts'
 import { expectProblem, gbp, newKey, newOrder, newProduct } from '../support/goods.ts'
 import {
   importFile,

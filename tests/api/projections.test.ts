@@ -1,9 +1,9 @@
 // Projections over HTTP: how far they are, rebuilding them, and what they could not handle.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
-import type { ShopEvent } from '../../src/domain/events.ts'
-import type { NewEvent } from '../../src/eventstore/port.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
+import type { ShopEvent } from '../../src/domain/index.ts'
+import type { NewEvent } from '../../src/ports/eventStore.ts'
 import { expectProblem, moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'

@@ -2,7 +2,7 @@
 // come several times, out of order, and to two API processes at once.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { reconcile } from '../../src/commands/reconciliation.ts'
+import { reconcile } from '../../src/commands/order/reconciliation.ts'
 import { expectProblem, gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { orderOf } from '../support/payments.ts'
 import { type SecondNode, startSecondNode } from '../support/secondNode.ts'

@@ -1,6 +1,6 @@
 // The dashboard of the queues: admins alone, by a cookie that is good for nothing else.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { queueNames } from '../../src/workers/jobQueue.ts'
+import { queueNames } from '../../src/workers/jobs/jobQueue.ts'
 import { expectProblem } from '../support/goods.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
 

@@ -2,8 +2,8 @@
 // seen to by admins.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
-import { reactions } from '../../src/workers/reactions.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
+import { reactions } from '../../src/workers/reactions/index.ts'
 import { expectProblem, moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'

@@ -1,9 +1,9 @@
 // The bounds of following live: from which pages, how many, how much, how long, and how it ends.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { execute } from '../../src/commands/command.ts'
-import { revokeRole } from '../../src/commands/customer.ts'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
-import { within } from '../../src/kit/within.ts'
+import { execute } from '../../src/commands/core/command.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
+import { revokeRole } from '../../src/commands/customer/customer.ts'
+import { within } from '../../src/kit/deadline.ts'
 import {
   type Follower,
   followEvents,

@@ -1,7 +1,7 @@
 // Sales reports: what was paid and what came back, by every dimension, and safe in a spreadsheet.
 import { parse } from 'csv-parse/sync'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { csvLines } from '../../src/api/csv.ts'
+import { csvLines } from '../../src/api/http/csv.ts'
 import { delivery, expectProblem, gbp, newOrder, newProduct } from '../support/goods.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
 

@@ -1,9 +1,9 @@
 // What takes sales back is booked against what was sold: values written by hand.
 import { parse } from 'csv-parse/sync'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
-import { newId } from '../../src/commands/ids.ts'
-import { submit, takeBack } from '../../src/domain/orderDecisions.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
+import { newId } from '../../src/commands/core/ids.ts'
+import { submit, takeBack } from '../../src/domain/order/orderDecisions.ts'
 import { delivery, gbp, moveOrder, newProduct } from '../support/goods.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 

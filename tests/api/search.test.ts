@@ -1,8 +1,8 @@
 // Searching products over HTTP: accents, beginnings of words, misspellings, what comes first.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { catalogue } from '../../src/projections/catalogue.ts'
-import { rebuild } from '../../src/projections/rebuild.ts'
-import { logFor } from '../../src/workers/logReader.ts'
+import { catalogue } from '../../src/projections/catalogue/catalogue.ts'
+import { rebuild } from '../../src/projections/rebuild/rebuild.ts'
+import { logFor } from '../../src/workers/projector/logReader.ts'
 import { gbp, newProduct } from '../support/goods.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
 

@@ -155,8 +155,8 @@ describe('npm run payments -- reconcile', () => {
       process.execPath,
       [
         '--import',
-        './scripts/keepCompiled.js',
-        'scripts/payments.ts',
+        './tools/keepCompiled.js',
+        'tools/payments.ts',
         'reconcile',
         '--json',
         file,

@@ -1,8 +1,8 @@
 // States as they were, compared with values written by hand, also where a stream was brought in.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
-import { newId } from '../../src/commands/ids.ts'
-import { adjust } from '../../src/domain/stock.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
+import { newId } from '../../src/commands/core/ids.ts'
+import { adjust } from '../../src/domain/stock/stock.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 

@@ -1,7 +1,7 @@
 // The auditor finds what is planted, each promise by itself, and nothing in a log that is in order.
 import { describe, expect, it } from 'vitest'
-import { audit } from '../../src/auditor/auditor.ts'
-import type { Evidence, LogEvent, Told } from '../../src/auditor/evidence.ts'
+import { audit } from '../../src/audit/auditor/auditor.ts'
+import type { Evidence, LogEvent, Told } from '../../src/audit/auditor/evidence.ts'
 
 type Planted = Partial<LogEvent> & { stream: string; type: string }
 

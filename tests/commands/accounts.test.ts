@@ -2,13 +2,19 @@
 import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createAdmin, logIn, logOut, refresh, register } from '../../src/commands/accounts.ts'
-import { isRejection, type Rejection } from '../../src/domain/rejection.ts'
-import { Unavailable } from '../../src/eventstore/port.ts'
-import { createAccounts } from '../../src/infra/accounts.ts'
-import { createPool } from '../../src/infra/database.ts'
-import { newRefreshToken } from '../../src/infra/refreshTokens.ts'
-import { createSessions } from '../../src/infra/sessions.ts'
+import {
+  createAdmin,
+  logIn,
+  logOut,
+  refresh,
+  register,
+} from '../../src/commands/account/accounts.ts'
+import { isRejection, type Rejection } from '../../src/domain/kernel/rejection.ts'
+import { createAccounts } from '../../src/infra/accounts/accounts.ts'
+import { newRefreshToken } from '../../src/infra/accounts/refreshTokens.ts'
+import { createSessions } from '../../src/infra/accounts/sessions.ts'
+import { createPool } from '../../src/infra/postgres/database.ts'
+import { Unavailable } from '../../src/ports/eventStore.ts'
 import { type AccountShop, openAccountShop, testSecretKey } from '../support/accounts.ts'
 
 let open: AccountShop

@@ -1,26 +1,30 @@
 // Rules over two streams hold however two commands meet, and wherever one of them dies.
 import { describe, expect, it } from 'vitest'
 import {
+  changeCategory,
+  createCategory,
+  deleteCategory,
+} from '../../src/commands/catalogue/categories.ts'
+import {
   changeProduct,
   createProduct,
   deleteProduct,
   restoreProduct,
-} from '../../src/commands/catalogue.ts'
-import { changeCategory, createCategory, deleteCategory } from '../../src/commands/categories.ts'
-import type { Answer } from '../../src/commands/command.ts'
-import { createShop } from '../../src/commands/createShop.ts'
-import { step, systemEnvelope } from '../../src/commands/envelope.ts'
-import { derivedId, digestOf } from '../../src/commands/ids.ts'
-import type { Envelope } from '../../src/commands/ports.ts'
-import type { Shop } from '../../src/commands/shop.ts'
-import type { Category } from '../../src/domain/category.ts'
-import { eventSchemas } from '../../src/domain/events.ts'
-import type { Product } from '../../src/domain/product.ts'
-import { isRejection } from '../../src/domain/rejection.ts'
-import { createCodec } from '../../src/eventstore/codec.ts'
-import { memoryEventStore } from '../../src/eventstore/memory.ts'
-import { type EventStore, Unavailable } from '../../src/eventstore/port.ts'
-import { streamCaches } from '../../src/infra/caches.ts'
+} from '../../src/commands/catalogue/products.ts'
+import type { Shop } from '../../src/commands/core/app.ts'
+import type { Answer } from '../../src/commands/core/command.ts'
+import { step, systemEnvelope } from '../../src/commands/core/envelope.ts'
+import { derivedId, digestOf } from '../../src/commands/core/ids.ts'
+import { createShop } from '../../src/commands/createApp.ts'
+import type { Category } from '../../src/domain/catalogue/category.ts'
+import type { Product } from '../../src/domain/catalogue/product.ts'
+import { eventSchemas } from '../../src/domain/index.ts'
+import { isRejection } from '../../src/domain/kernel/rejection.ts'
+import { createCodec } from '../../src/eventstore/core/codec.ts'
+import { memoryEventStore } from '../../src/eventstore/memory/memory.ts'
+import { streamCaches } from '../../src/infra/caching/caches.ts'
+import type { Envelope } from '../../src/ports/envelope.ts'
+import { type EventStore, Unavailable } from '../../src/ports/eventStore.ts'
 import { gbp } from '../support/samples.ts'
 import { testSeals } from '../support/testSeals.ts'
 

@@ -6,8 +6,8 @@ import {
   checkCredentials,
   checkPassword,
   isEmail,
-} from '../../src/commands/credentials.ts'
-import { isRejection } from '../../src/domain/rejection.ts'
+} from '../../src/commands/account/credentials.ts'
+import { isRejection } from '../../src/domain/kernel/rejection.ts'
 
 const good: Credentials = { username: 'ada', email: 'ada@example.com', password: 'difference 1' }
 

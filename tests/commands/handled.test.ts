@@ -1,9 +1,9 @@
 // What a stream remembers of its commands: enough for a repeat, and never more than so many.
 import { describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
-import { HandledCommands } from '../../src/commands/handled.ts'
-import { emptyStream, planBatch } from '../../src/commands/plan.ts'
-import { stock } from '../../src/domain/stock.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
+import { emptyStream, planBatch } from '../../src/commands/core/plan.ts'
+import { HandledCommands } from '../../src/commands/core/processedCommands.ts'
+import { stock } from '../../src/domain/stock/stock.ts'
 import { positionAt } from '../support/positions.ts'
 import { sampleId } from '../support/samples.ts'
 

@@ -5,7 +5,7 @@ import {
   type EventStore,
   type ExpectedRevision,
   WrongRevision,
-} from '../../src/eventstore/port.ts'
+} from '../../src/ports/eventStore.ts'
 import { numberOf } from '../support/positions.ts'
 import {
   ability,

@@ -1,6 +1,6 @@
 // The contract of many writers at once: no revision twice, no gap, one order that everyone sees.
 import { describe, expect, it } from 'vitest'
-import { type EventStore, type NewEvent, WrongRevision } from '../../src/eventstore/port.ts'
+import { type EventStore, type NewEvent, WrongRevision } from '../../src/ports/eventStore.ts'
 import {
   all,
   anEvent,

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { binaryEvent, EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { describe, expect, it } from 'vitest'
-import { eventStoreDb } from '../../src/eventstore/eventstoredb.ts'
-import type { EventStore } from '../../src/eventstore/port.ts'
+import { eventStoreDb } from '../../src/eventstore/eventstoredb/eventstoredb.ts'
+import type { EventStore } from '../../src/ports/eventStore.ts'
 import {
   all,
   anEvent,

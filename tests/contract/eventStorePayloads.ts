@@ -1,7 +1,7 @@
 // The contract of what an event may hold: it comes back as it went in, however odd it is.
 import { describe, expect, it } from 'vitest'
-import type { EventStore, JsonObject, NewEvent } from '../../src/eventstore/port.ts'
-import { Unavailable } from '../../src/eventstore/port.ts'
+import type { EventStore, JsonObject, NewEvent } from '../../src/ports/eventStore.ts'
+import { Unavailable } from '../../src/ports/eventStore.ts'
 import { all, anEvent, type Current, newStream } from './eventStoreSubject.ts'
 
 export function payloadContract(current: Current): void {

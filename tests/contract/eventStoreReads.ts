@@ -1,8 +1,8 @@
 // The contract of reading: one stream by revision, the whole log by position, filters.
 
 import { describe, expect, it } from 'vitest'
-import type { ReadStreamOptions, RecordedEvent } from '../../src/eventstore/port.ts'
 import { justAfter, justBefore, parsePosition, startOfLog } from '../../src/kit/position.ts'
+import type { ReadStreamOptions, RecordedEvent } from '../../src/ports/eventStore.ts'
 import {
   all,
   anEvent,

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, type TestContext } from 'vitest'
+import { type Position, startOfLog } from '../../src/kit/position.ts'
 import type {
   AppendResult,
   EventStore,
@@ -11,9 +12,8 @@ import type {
   RecordedEvent,
   SubscribeOptions,
   SubscriptionBatch,
-} from '../../src/eventstore/port.ts'
-import { Unavailable } from '../../src/eventstore/port.ts'
-import { type Position, startOfLog } from '../../src/kit/position.ts'
+} from '../../src/ports/eventStore.ts'
+import { Unavailable } from '../../src/ports/eventStore.ts'
 
 /** One event store under test; what an adapter cannot do is left out and its tests are skipped. */
 export interface Subject {

@@ -2,13 +2,13 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import type { Position } from '../../src/kit/position.ts'
 import type {
   EventFilter,
   EventStore,
   RecordedEvent,
   SubscriptionBatch,
-} from '../../src/eventstore/port.ts'
-import type { Position } from '../../src/kit/position.ts'
+} from '../../src/ports/eventStore.ts'
 import { numberOf } from '../support/positions.ts'
 import {
   ability,

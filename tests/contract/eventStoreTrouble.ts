@@ -1,6 +1,6 @@
 // The contract of bad days: cut connections, transactions that hang, closing with work under way.
 import { describe, expect, it } from 'vitest'
-import { type EventStore, Unavailable } from '../../src/eventstore/port.ts'
+import { type EventStore, Unavailable } from '../../src/ports/eventStore.ts'
 import {
   ability,
   all,

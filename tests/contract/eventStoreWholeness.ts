@@ -1,7 +1,7 @@
 // The contract of broken streams: what is not whole is refused, and told apart from what is empty.
 import { describe, expect, it } from 'vitest'
-import type { EventStore, ReadStreamOptions } from '../../src/eventstore/port.ts'
-import { BrokenStream } from '../../src/eventstore/port.ts'
+import type { EventStore, ReadStreamOptions } from '../../src/ports/eventStore.ts'
+import { BrokenStream } from '../../src/ports/eventStore.ts'
 import {
   ability,
   all,

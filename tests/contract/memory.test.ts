@@ -1,8 +1,8 @@
 // Holds the in-memory event store to the contract.
 import { describe, expect, it } from 'vitest'
-import { memoryEventStore } from '../../src/eventstore/memory.ts'
-import { watchedStore } from '../../src/eventstore/observed.ts'
-import { BrokenStream } from '../../src/eventstore/port.ts'
+import { watchedStore } from '../../src/eventstore/core/observed.ts'
+import { memoryEventStore } from '../../src/eventstore/memory/memory.ts'
+import { BrokenStream } from '../../src/ports/eventStore.ts'
 import { eventStoreContract } from './eventStoreContract.ts'
 import { all, anEvent, newStream } from './eventStoreSubject.ts'
 

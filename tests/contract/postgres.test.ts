@@ -2,10 +2,10 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type EventStore, Unavailable } from '../../src/eventstore/port.ts'
-import { postgresEventStore } from '../../src/eventstore/postgres.ts'
-import { createPool, type Pool } from '../../src/infra/database.ts'
+import { postgresEventStore } from '../../src/eventstore/postgres/postgres.ts'
+import { createPool, type Pool } from '../../src/infra/postgres/database.ts'
 import type { Position } from '../../src/kit/position.ts'
+import { type EventStore, Unavailable } from '../../src/ports/eventStore.ts'
 import { cuttableProxy } from '../support/cuttableProxy.ts'
 import { testDatabase } from '../support/database.ts'
 import { moved } from '../support/positions.ts'

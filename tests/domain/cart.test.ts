@@ -1,6 +1,5 @@
 // What may happen to a cart: it holds what can be had, and an order takes out what it bought, once.
 import { describe, expect, it } from 'vitest'
-import { fold } from '../../src/domain/aggregate.ts'
 import {
   addItem,
   type CartEvent,
@@ -11,7 +10,8 @@ import {
   clear,
   linesOf,
   removeItem,
-} from '../../src/domain/cart.ts'
+} from '../../src/domain/cart/cart.ts'
+import { fold } from '../../src/domain/kernel/aggregate.ts'
 import {
   cartId,
   cartLine,

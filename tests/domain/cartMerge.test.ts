@@ -1,6 +1,5 @@
 // A guest's cart becomes part of a customer's: all of it, once, and nothing beyond the limits.
 import { describe, expect, it } from 'vitest'
-import { fold } from '../../src/domain/aggregate.ts'
 import {
   addItem,
   type CartEvent,
@@ -12,8 +11,9 @@ import {
   clear,
   linesOf,
   removeItem,
-} from '../../src/domain/cart.ts'
-import { close, merge } from '../../src/domain/cartMerge.ts'
+} from '../../src/domain/cart/cart.ts'
+import { close, merge } from '../../src/domain/cart/cartMerge.ts'
+import { fold } from '../../src/domain/kernel/aggregate.ts'
 import {
   cartLine,
   customerId,

@@ -13,8 +13,8 @@ import {
   clear,
   linesOf,
   removeItem,
-} from '../../src/domain/cart.ts'
-import { close, merge } from '../../src/domain/cartMerge.ts'
+} from '../../src/domain/cart/cart.ts'
+import { close, merge } from '../../src/domain/cart/cartMerge.ts'
 import { type Ask, aggregateProperties } from '../support/aggregateProperties.ts'
 import { cartId, cartLine, customerId, gbp, sampleId } from '../support/samples.ts'
 

@@ -8,7 +8,7 @@ import {
   remove,
   removeImage,
   setImage,
-} from '../../src/domain/category.ts'
+} from '../../src/domain/catalogue/category.ts'
 import { categoryId, sampleId } from '../support/samples.ts'
 import { given } from '../support/specification.ts'
 

@@ -5,8 +5,8 @@ import {
   categoryName,
   claimName,
   releaseName,
-} from '../../src/domain/categoryName.ts'
-import { normalizeName } from '../../src/domain/text.ts'
+} from '../../src/domain/catalogue/categoryName.ts'
+import { normalizeName } from '../../src/domain/kernel/text.ts'
 import { categoryId, sampleId } from '../support/samples.ts'
 import { given } from '../support/specification.ts'
 

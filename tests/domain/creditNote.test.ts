@@ -1,6 +1,6 @@
 // A credit note is issued once.
 import { describe, it } from 'vitest'
-import { creditNote, issue } from '../../src/domain/creditNote.ts'
+import { creditNote, issue } from '../../src/domain/order/creditNote.ts'
 import { customerId, productId, sampleId } from '../support/samples.ts'
 import { given } from '../support/specification.ts'
 

@@ -10,7 +10,7 @@ import {
   notePassword,
   register,
   revokeRole,
-} from '../../src/domain/customer.ts'
+} from '../../src/domain/customer/customer.ts'
 import { customerId } from '../support/samples.ts'
 import { given } from '../support/specification.ts'
 

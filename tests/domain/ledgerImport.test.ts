@@ -4,7 +4,7 @@ import {
   type LedgerImportEvent,
   ledgerImport,
   recordDocument,
-} from '../../src/domain/ledgerImport.ts'
+} from '../../src/domain/ledger/ledgerImport.ts'
 import { given } from '../support/specification.ts'
 
 const givenDocument = given(ledgerImport)

@@ -1,6 +1,6 @@
 // Money is exact: whole minor units, the exponents of ISO 4217, rounded once.
 import { describe, expect, it } from 'vitest'
-import { exponentOf, formatMoney, parseMinor, sum, times } from '../../src/domain/money.ts'
+import { exponentOf, formatMoney, parseMinor, sum, times } from '../../src/domain/kernel/money.ts'
 import { gbp } from '../support/samples.ts'
 
 describe('the exponent of a currency', () => {

@@ -1,13 +1,13 @@
 // Amounts of two currencies are never added up or compared; carts and orders refuse them.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { addItem, type CartEvent, cart } from '../../src/domain/cart.ts'
-import { merge } from '../../src/domain/cartMerge.ts'
-import { add, compare, MixedCurrencies, sum } from '../../src/domain/money.ts'
-import { order } from '../../src/domain/order.ts'
-import { refund, submit, takeBack } from '../../src/domain/orderDecisions.ts'
-import { requestRefund } from '../../src/domain/orderPayments.ts'
-import type { Money } from '../../src/domain/types.ts'
+import { addItem, type CartEvent, cart } from '../../src/domain/cart/cart.ts'
+import { merge } from '../../src/domain/cart/cartMerge.ts'
+import { add, compare, MixedCurrencies, sum } from '../../src/domain/kernel/money.ts'
+import type { Money } from '../../src/domain/kernel/types.ts'
+import { order } from '../../src/domain/order/order.ts'
+import { refund, submit, takeBack } from '../../src/domain/order/orderDecisions.ts'
+import { requestRefund } from '../../src/domain/order/orderPayments.ts'
 import { forAll } from '../support/property.ts'
 import {
   cartId,

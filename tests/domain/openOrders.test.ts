@@ -1,6 +1,6 @@
 // Claims of unpaid orders: how many, how many pieces, and what makes room.
 import { describe, it } from 'vitest'
-import { claimUnpaid, type OpenOrderEvent, openOrders } from '../../src/domain/openOrders.ts'
+import { claimUnpaid, type OpenOrderEvent, openOrders } from '../../src/domain/order/openOrders.ts'
 import { customerId, sampleId } from '../support/samples.ts'
 import { given } from '../support/specification.ts'
 

@@ -1,6 +1,6 @@
 // What may happen to an order, from its submission to its end.
 import { describe, expect, it } from 'vitest'
-import { demand, type OrderEvent, order } from '../../src/domain/order.ts'
+import { demand, type OrderEvent, order } from '../../src/domain/order/order.ts'
 import {
   cancel,
   capture,
@@ -11,7 +11,7 @@ import {
   requestPayment,
   ship,
   submit,
-} from '../../src/domain/orderDecisions.ts'
+} from '../../src/domain/order/orderDecisions.ts'
 import {
   gbp,
   orderEvents,

@@ -1,7 +1,7 @@
 // Money and goods that go back: never more than was captured, never more than was sold.
 import { describe, expect, it } from 'vitest'
-import { type OrderEvent, order } from '../../src/domain/order.ts'
-import { refund, takeBack } from '../../src/domain/orderDecisions.ts'
+import { type OrderEvent, order } from '../../src/domain/order/order.ts'
+import { refund, takeBack } from '../../src/domain/order/orderDecisions.ts'
 import {
   gbp,
   orderEvents,

@@ -6,7 +6,7 @@ import {
   orderNumberOf,
   orderNumbers,
   reserveNumbers,
-} from '../../src/domain/orderNumbers.ts'
+} from '../../src/domain/order/orderNumbers.ts'
 import { given } from '../support/specification.ts'
 
 const givenNumbers = given(orderNumbers)

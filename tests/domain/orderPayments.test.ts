@@ -1,7 +1,7 @@
 // Payments and refunds that take their time: what expires, what comes late, what goes back.
 import { describe, expect, it } from 'vitest'
-import { type OrderEvent, order } from '../../src/domain/order.ts'
-import { archive, cancel, refund, requestPayment } from '../../src/domain/orderDecisions.ts'
+import { type OrderEvent, order } from '../../src/domain/order/order.ts'
+import { archive, cancel, refund, requestPayment } from '../../src/domain/order/orderDecisions.ts'
 import {
   confirmRefund,
   deadlineOf,
@@ -12,7 +12,7 @@ import {
   refuseLate,
   reinstate,
   requestRefund,
-} from '../../src/domain/orderPayments.ts'
+} from '../../src/domain/order/orderPayments.ts'
 import { gbp, orderEvents, orderId, sampleId, submission } from '../support/samples.ts'
 import { given } from '../support/specification.ts'
 

@@ -1,15 +1,16 @@
 // An order under any sequence of requests: money and goods are conserved, and an end is an end.
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { fold } from '../../src/domain/aggregate.ts'
-import { sum, times } from '../../src/domain/money.ts'
+import { fold } from '../../src/domain/kernel/aggregate.ts'
+import { sum, times } from '../../src/domain/kernel/money.ts'
+import { isRejection } from '../../src/domain/kernel/rejection.ts'
 import {
   demand,
   type Order,
   type OrderEvent,
   type OrderLine,
   order,
-} from '../../src/domain/order.ts'
+} from '../../src/domain/order/order.ts'
 import {
   archive,
   cancel,
@@ -23,8 +24,8 @@ import {
   ship,
   submit,
   takeBack,
-} from '../../src/domain/orderDecisions.ts'
-import { disputeOutcomes, disputeStages } from '../../src/domain/orderEvents.ts'
+} from '../../src/domain/order/orderDecisions.ts'
+import { disputeOutcomes, disputeStages } from '../../src/domain/order/orderEvents.ts'
 import {
   expire,
   failRefund,
@@ -33,10 +34,9 @@ import {
   refuseLate,
   reinstate,
   requestRefund,
-} from '../../src/domain/orderPayments.ts'
-import { allowedTransitions } from '../../src/domain/orderStates.ts'
-import { recordDispute, recordRefund } from '../../src/domain/providerMoney.ts'
-import { isRejection } from '../../src/domain/rejection.ts'
+} from '../../src/domain/order/orderPayments.ts'
+import { allowedTransitions } from '../../src/domain/order/orderStates.ts'
+import { recordDispute, recordRefund } from '../../src/domain/order/providerMoney.ts'
 import { type Ask, aggregateProperties } from '../support/aggregateProperties.ts'
 import { cartLine, gbp, sampleId, submission } from '../support/samples.ts'
 

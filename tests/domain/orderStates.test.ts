@@ -1,7 +1,9 @@
 // The order's state machine, from its table: every state × every step, so nothing is left to luck.
 import { describe, expect, it } from 'vitest'
-import { type Decision, fold } from '../../src/domain/aggregate.ts'
-import { type Order, type OrderEvent, order } from '../../src/domain/order.ts'
+import { type Decision, fold } from '../../src/domain/kernel/aggregate.ts'
+import { isRejection } from '../../src/domain/kernel/rejection.ts'
+import { roles } from '../../src/domain/kernel/types.ts'
+import { type Order, type OrderEvent, order } from '../../src/domain/order/order.ts'
 import {
   cancel,
   capture,
@@ -10,17 +12,15 @@ import {
   refund,
   ship,
   takeBack,
-} from '../../src/domain/orderDecisions.ts'
-import { expire, reinstate } from '../../src/domain/orderPayments.ts'
+} from '../../src/domain/order/orderDecisions.ts'
+import { expire, reinstate } from '../../src/domain/order/orderPayments.ts'
 import {
   allowedTransitions,
   mayMove,
   type OrderStatus,
   orderStatuses,
   transitions,
-} from '../../src/domain/orderStates.ts'
-import { isRejection } from '../../src/domain/rejection.ts'
-import { roles } from '../../src/domain/types.ts'
+} from '../../src/domain/order/orderStates.ts'
 import { gbp, orderEvents, orderId, orderLine, productId, sampleId } from '../support/samples.ts'
 
 const {

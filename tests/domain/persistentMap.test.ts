@@ -1,7 +1,7 @@
 // A map that never changes answers like one that does.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { PersistentMap } from '../../src/domain/persistentMap.ts'
+import { PersistentMap } from '../../src/domain/kernel/persistentMap.ts'
 
 const change = fc.record({ key: fc.nat(300).map(String), value: fc.option(fc.nat()) })
 

@@ -1,6 +1,12 @@
 // What may happen to a product: it is listed once, changed by what differs, and taken out for good.
 import { describe, expect, it } from 'vitest'
-import { change, create, type ProductEvent, product, remove } from '../../src/domain/product.ts'
+import {
+  change,
+  create,
+  type ProductEvent,
+  product,
+  remove,
+} from '../../src/domain/catalogue/product.ts'
 import { categoryId, gbp, productId } from '../support/samples.ts'
 import { given } from '../support/specification.ts'
 

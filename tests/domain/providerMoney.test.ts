@@ -1,13 +1,13 @@
 // What the provider tells of refunds and disputes is recorded once, in whatever order it comes.
 import { describe, expect, it } from 'vitest'
-import { type OrderEvent, order } from '../../src/domain/order.ts'
-import { archive, cancel } from '../../src/domain/orderDecisions.ts'
-import { requestRefund } from '../../src/domain/orderPayments.ts'
+import { type OrderEvent, order } from '../../src/domain/order/order.ts'
+import { archive, cancel } from '../../src/domain/order/orderDecisions.ts'
+import { requestRefund } from '../../src/domain/order/orderPayments.ts'
 import {
   type ProviderDispute,
   recordDispute,
   recordRefund,
-} from '../../src/domain/providerMoney.ts'
+} from '../../src/domain/order/providerMoney.ts'
 import { gbp, orderEvents, orderId, sampleId } from '../support/samples.ts'
 import { given } from '../support/specification.ts'
 

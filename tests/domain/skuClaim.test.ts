@@ -6,7 +6,7 @@ import {
   release,
   type SkuClaimEvent,
   skuClaim,
-} from '../../src/domain/skuClaim.ts'
+} from '../../src/domain/catalogue/skuClaim.ts'
 import { otherProductId, productId } from '../support/samples.ts'
 import { given } from '../support/specification.ts'
 

@@ -1,6 +1,6 @@
 // What may happen to the stock of a product: nothing is promised twice, nothing below the promises.
 import { describe, expect, it } from 'vitest'
-import { fold } from '../../src/domain/aggregate.ts'
+import { fold } from '../../src/domain/kernel/aggregate.ts'
 import {
   adjust,
   available,
@@ -11,7 +11,7 @@ import {
   reserve,
   type StockEvent,
   stock,
-} from '../../src/domain/stock.ts'
+} from '../../src/domain/stock/stock.ts'
 import { orderId, otherOrderId, productId, sampleId } from '../support/samples.ts'
 import { given } from '../support/specification.ts'
 

@@ -11,7 +11,7 @@ import {
   type Stock,
   type StockEvent,
   stock,
-} from '../../src/domain/stock.ts'
+} from '../../src/domain/stock/stock.ts'
 import { type Ask, aggregateProperties } from '../support/aggregateProperties.ts'
 import { productId, sampleId } from '../support/samples.ts'
 

@@ -5,25 +5,25 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startApp } from '../../src/app.ts'
-import { loadConfig } from '../../src/config.ts'
-import type { RecordedEvent } from '../../src/eventstore/port.ts'
-import { postgresRestoreLog } from '../../src/eventstore/restoreLog.ts'
-import { createPool } from '../../src/infra/database.ts'
-import { createFileStore } from '../../src/infra/fileStore.ts'
-import { createManifestSeal } from '../../src/infra/manifestSeal.ts'
-import { createSecrets } from '../../src/infra/secrets.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { postgresRestoreLog } from '../../src/eventstore/postgres/restoreLog.ts'
+import { createManifestSeal } from '../../src/infra/backup/manifestSeal.ts'
 import {
   copiedTables,
   createRestoreTarget,
   createTableCopies,
   leftOutTables,
-} from '../../src/infra/tableCopies.ts'
-import { type OpenShop, openShop } from '../../src/openShop.ts'
-import { extendChain } from '../../src/workers/auditChain.ts'
+} from '../../src/infra/backup/tableCopies.ts'
+import { createSecrets } from '../../src/infra/crypto/secrets.ts'
+import { createFileStore } from '../../src/infra/files/fileStore.ts'
+import { createPool } from '../../src/infra/postgres/database.ts'
+import { type OpenShop, openShop } from '../../src/main/createApp.ts'
+import { startApp } from '../../src/main/start.ts'
+import type { RecordedEvent } from '../../src/ports/eventStore.ts'
 import { backUp } from '../../src/workers/backup/backUp.ts'
 import { readManifest } from '../../src/workers/backup/manifest.ts'
 import { checkBackup, restore } from '../../src/workers/backup/restore.ts'
+import { extendChain } from '../../src/workers/jobs/auditChain.ts'
 import { createClient } from '../support/apiClient.ts'
 import { atRest, findings, wholeLog } from '../support/auditing.ts'
 import { emptyDatabase } from '../support/database.ts'
@@ -63,7 +63,7 @@ function run(script: string, args: readonly string[], env: Record<string, string
   const { PATH = '', HOME = '' } = process.env
   const options = { env: { PATH, HOME, ...env }, timeout: runMs }
   return new Promise(resolve => {
-    execFile(process.execPath, [`scripts/${script}.ts`, ...args], options, (error, ...said) => {
+    execFile(process.execPath, [`tools/${script}.ts`, ...args], options, (error, ...said) => {
       const [stdout, stderr] = said
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr })
     })

@@ -9,12 +9,12 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
-import { workerThread } from '../../scripts/workerThread.ts'
-import { ConfigError } from '../../src/config.ts'
-import { freePort } from '../../src/infra/local/ports.ts'
-import { isRunning } from '../../src/infra/local/processes.ts'
-import { withServices } from '../../src/infra/local/services.ts'
+import { ConfigError } from '../../src/config/config.ts'
+import { freePort } from '../../src/infra/system/tcpPorts.ts'
 import { whyNotKept } from '../../src/kit/makeDirectory.ts'
+import { isRunning } from '../../tools/local/processes.ts'
+import { withServices } from '../../tools/local/services.ts'
+import { workerThread } from '../../tools/workerThread.ts'
 import { type Launcher, processesOf, startLauncher } from '../support/launcher.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 import { waitFor } from '../support/waitFor.ts'
@@ -296,12 +296,12 @@ describe('the shop itself', () => {
 
 describe('production', () => {
   it.each([
-    ['src/api/main.ts', { DATABASE_URL: 'postgres://127.0.0.1:1/none' }],
-    ['src/workers/main.ts', { DATABASE_URL: 'postgres://127.0.0.1:1/none' }],
-    ['scripts/start.ts', { NODE_ENV: 'production' }],
+    ['src/main/api.ts', { DATABASE_URL: 'postgres://127.0.0.1:1/none' }],
+    ['src/main/worker.ts', { DATABASE_URL: 'postgres://127.0.0.1:1/none' }],
+    ['tools/start.ts', { NODE_ENV: 'production' }],
   ])('is not served by %s with pretended payments that nobody asked for', async (script, more) => {
     const servers = { REDIS_URL: 'redis://127.0.0.1:1', SMTP_URL: 'smtp://127.0.0.1:1' }
-    const needed = script === 'scripts/start.ts' ? {} : { ...servers, SECRET_KEY: '0'.repeat(64) }
+    const needed = script === 'tools/start.ts' ? {} : { ...servers, SECRET_KEY: '0'.repeat(64) }
     const launcher = start({ ...needed, ...more }, script)
     expect(await launcher.ended()).toBe(1)
     expect(launcher.stderr()).toMatch(/^PAYMENT_PROVIDER is missing: [^\n]*simulated[^\n]*\n$/)
@@ -316,14 +316,14 @@ describe('a process of production', () => {
     SECRET_KEY: '0'.repeat(64),
     PAYMENT_PROVIDER: 'simulated',
   }
-  const api = 'src/api/main.ts'
+  const api = 'src/main/api.ts'
   const taken = (setting: string) =>
     `Port ${port} on 127.0.0.1 is in use: stop what uses it, or set ${setting} to another one`
 
   it('that cannot start says why in one line, and which setting it is', async () => {
     const other = createServer().listen(port, '127.0.0.1')
     await once(other, 'listening')
-    const worker = 'src/workers/main.ts'
+    const worker = 'src/main/worker.ts'
     const cases: [script: string, settings: Record<string, string>, line: string][] = [
       [api, {}, taken('PORT')],
       [worker, { METRICS_PORT: `${port}` }, taken('METRICS_PORT')],
@@ -353,7 +353,7 @@ describe('a process of production', () => {
 
 describe('a directory that cannot be used', () => {
   it('is named with its setting and the reason', async () => {
-    const launcher = start({ DATA_DIR: '/proc/shop' }, 'scripts/start.ts')
+    const launcher = start({ DATA_DIR: '/proc/shop' }, 'tools/start.ts')
     expect(await launcher.ended()).toBe(1)
     expect(launcher.stderr()).toBe(
       'Nothing can be kept in /proc/shop (nothing can be made there): ' +

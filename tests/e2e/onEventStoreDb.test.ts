@@ -3,9 +3,9 @@ import { execFile } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { connect } from '../../src/eventstore/eventstoredbConnect.ts'
+import { connect } from '../../src/eventstore/eventstoredb/connect.ts'
 import { checkProof } from '../../src/workers/audit/proofCheck.ts'
-import { extendChain } from '../../src/workers/auditChain.ts'
+import { extendChain } from '../../src/workers/jobs/auditChain.ts'
 import { caughtMails } from '../support/caughtMails.ts'
 import { realServerSource } from '../support/eventStoreDbServer.ts'
 import { type EventStoreDbStub, eventStoreDbStub } from '../support/eventStoreDbStub.ts'
@@ -397,7 +397,7 @@ function command(shop: TestShop, script: string, ...args: string[]) {
   const { PATH = '', HOME = '' } = process.env
   const options = { env: { PATH, HOME, ...shop.env }, timeout: commandMs }
   return new Promise<{ code: number; output: string }>(resolve => {
-    execFile(process.execPath, [`scripts/${script}.ts`, ...args], options, (error, ...said) => {
+    execFile(process.execPath, [`tools/${script}.ts`, ...args], options, (error, ...said) => {
       const code = typeof error?.code === 'number' ? error.code : error === null ? 0 : 1
       resolve({ code, output: said.join('') })
     })

@@ -1,8 +1,8 @@
 // Addresses of event stores: every form that the documentation shows works, the rest is refused.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readEventStoreAddress } from '../../src/eventstore/eventstoredbAddress.ts'
-import { createClient } from '../../src/eventstore/eventstoredbClient.ts'
-import { connect, eventStoreProblem } from '../../src/eventstore/eventstoredbConnect.ts'
+import { readEventStoreAddress } from '../../src/config/eventstoredbAddress.ts'
+import { createClient } from '../../src/eventstore/eventstoredb/client.ts'
+import { connect, eventStoreProblem } from '../../src/eventstore/eventstoredb/connect.ts'
 import { type EventStoreDbStub, eventStoreDbStub } from '../support/eventStoreDbStub.ts'
 
 const node = (port: number, address = 'a') => ({ address, port })

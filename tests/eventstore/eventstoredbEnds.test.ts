@@ -2,8 +2,8 @@
 // miss nothing that anybody had appended before it was asked for.
 import { EventStoreDBClient } from '@eventstore/db-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { eventStoreDb } from '../../src/eventstore/eventstoredb.ts'
-import { BrokenStream, type EventStore } from '../../src/eventstore/port.ts'
+import { eventStoreDb } from '../../src/eventstore/eventstoredb/eventstoredb.ts'
+import { BrokenStream, type EventStore } from '../../src/ports/eventStore.ts'
 import { anEvent, newStream, seed, someEvents, upTo } from '../contract/eventStoreSubject.ts'
 import { type EventStoreDbStub, eventStoreDbStub } from '../support/eventStoreDbStub.ts'
 

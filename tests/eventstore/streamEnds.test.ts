@@ -1,9 +1,9 @@
 // Whether a stream that is known has got further is asked of the end of the log only: that must
 // miss nothing that anybody had appended before it was asked for.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { EventStore } from '../../src/eventstore/port.ts'
-import { postgresEventStore } from '../../src/eventstore/postgres.ts'
-import { createPool, type Pool } from '../../src/infra/database.ts'
+import { postgresEventStore } from '../../src/eventstore/postgres/postgres.ts'
+import { createPool, type Pool } from '../../src/infra/postgres/database.ts'
+import type { EventStore } from '../../src/ports/eventStore.ts'
 import { all, anEvent, newStream, seed, someEvents, upTo } from '../contract/eventStoreSubject.ts'
 import { testDatabase } from '../support/database.ts'
 import { runAsSuperuser } from '../support/tampering.ts'

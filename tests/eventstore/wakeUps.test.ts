@@ -1,9 +1,9 @@
 // Who follows the log is woken for what they want; the database says what there is.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { postgresEventStore } from '../../src/eventstore/postgres.ts'
-import { createWakeUps } from '../../src/eventstore/wakeUps.ts'
-import { createPool, type Pool } from '../../src/infra/database.ts'
+import { createWakeUps } from '../../src/eventstore/core/subscriberSignals.ts'
+import { postgresEventStore } from '../../src/eventstore/postgres/postgres.ts'
+import { createPool, type Pool } from '../../src/infra/postgres/database.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { waitFor } from '../support/waitFor.ts'
 

@@ -2,7 +2,7 @@
 // placed twice.
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { positionOf } from '../../src/projections/checkpoints.ts'
+import { positionOf } from '../../src/projections/core/checkpoints.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { delivery, newProduct } from '../support/goods.ts'
 import { type PersistentClient, persistentClient } from '../support/persistentClient.ts'

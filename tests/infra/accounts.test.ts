@@ -1,9 +1,9 @@
 // Accounts in the database: who has a name first, and what is left of those who never finished.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Accounts } from '../../src/commands/accountPorts.ts'
-import { createAccounts } from '../../src/infra/accounts.ts'
-import { createSeals } from '../../src/infra/personKeys.ts'
+import { createAccounts } from '../../src/infra/accounts/accounts.ts'
+import { createSeals } from '../../src/infra/crypto/personKeys.ts'
+import type { Accounts } from '../../src/ports/accounts.ts'
 import { type Lodge, openLodge } from '../support/accounts.ts'
 
 let lodge: Lodge

@@ -1,11 +1,14 @@
 // Cached answers: old as soon as the catalogue has changed, computed once, and never mixed up.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type AnswerCacheOptions, createAnswerCache } from '../../src/infra/answerCache.ts'
-import { createAnswerStore } from '../../src/infra/answerStore.ts'
-import { createRedis, type Redis } from '../../src/infra/redis.ts'
+import {
+  type AnswerCacheOptions,
+  createAnswerCache,
+} from '../../src/infra/caching/responseCache.ts'
+import { createAnswerStore } from '../../src/infra/caching/responseStore.ts'
+import { createRedis, type Redis } from '../../src/infra/redis/redis.ts'
 import { type Position, startOfLog } from '../../src/kit/position.ts'
-import { noMetrics } from '../../src/metrics.ts'
+import { noMetrics } from '../../src/ports/metrics.ts'
 import { positionAt } from '../support/positions.ts'
 import { type TestRedis, testRedis } from '../support/redis.ts'
 import { waitFor } from '../support/waitFor.ts'

@@ -8,10 +8,10 @@ import { text } from 'node:stream/consumers'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { LocalServer } from '../../src/infra/local/localServer.ts'
-import { startLocalPostgres } from '../../src/infra/local/postgres.ts'
-import { isRunning } from '../../src/infra/local/processes.ts'
-import { findProgram, startLocalRedis } from '../../src/infra/local/redis.ts'
+import type { LocalServer } from '../../tools/local/localServer.ts'
+import { startLocalPostgres } from '../../tools/local/postgres.ts'
+import { isRunning } from '../../tools/local/processes.ts'
+import { findProgram, startLocalRedis } from '../../tools/local/redis.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 import { waitFor } from '../support/waitFor.ts'
 
@@ -58,7 +58,7 @@ const inRedis = async <T>(url: string, work: (client: Redis) => Promise<T>): Pro
 
 /** Starts a server from a process of its own, which is then killed with -9. */
 const startAndKillParent = async (kind: 'Postgres' | 'Redis'): Promise<number> => {
-  const module = new URL(`../../src/infra/local/${kind.toLowerCase()}.ts`, import.meta.url).href
+  const module = new URL(`../../tools/local/${kind.toLowerCase()}.ts`, import.meta.url).href
   const script = `
     import { startLocal${kind} } from ${JSON.stringify(module)}
     const server = await startLocal${kind}({ directory: ${JSON.stringify(directory)} })
@@ -207,7 +207,7 @@ describe('a machine without Redis', () => {
   const redisServer = findProgram(['redis-server', 'valkey-server'], process.env.PATH) ?? ''
   // A process that sees nothing but these programs, as on a machine where Redis is not installed.
   const startIn = async (programs: string, install: boolean) => {
-    const module = new URL('../../src/infra/local/redis.ts', import.meta.url).href
+    const module = new URL('../../tools/local/redis.ts', import.meta.url).href
     const script = `
       import { startLocalRedis } from ${JSON.stringify(module)}
       const options = ${JSON.stringify({ directory, install, path: programs, usualPlaces: [] })}

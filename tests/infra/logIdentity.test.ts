@@ -3,15 +3,15 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { startApp } from '../../src/app.ts'
-import { createProduct, deleteProduct } from '../../src/commands/catalogue.ts'
-import { execute } from '../../src/commands/command.ts'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
-import { loadConfig } from '../../src/config.ts'
-import { isRejection } from '../../src/domain/rejection.ts'
-import { postgresEventStore } from '../../src/eventstore/postgres.ts'
-import { createPool, type Pool } from '../../src/infra/database.ts'
-import { openShop } from '../../src/openShop.ts'
+import { createProduct, deleteProduct } from '../../src/commands/catalogue/products.ts'
+import { execute } from '../../src/commands/core/command.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { isRejection } from '../../src/domain/kernel/rejection.ts'
+import { postgresEventStore } from '../../src/eventstore/postgres/postgres.ts'
+import { createPool, type Pool } from '../../src/infra/postgres/database.ts'
+import { openShop } from '../../src/main/createApp.ts'
+import { startApp } from '../../src/main/start.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { eventStoreDbStub } from '../support/eventStoreDbStub.ts'
 import { runProgram } from '../support/programs.ts'
@@ -128,7 +128,7 @@ describe('a start with a log in PostgreSQL', () => {
     await expect(open(env)).rejects.toThrow('an older copy')
   })
 
-  it.each(['src/api/main.ts', 'src/workers/main.ts'])(
+  it.each(['src/main/api.ts', 'src/main/worker.ts'])(
     'ends %s with one line',
     async program => {
       const { env, pool } = await shopInPostgres()
@@ -269,7 +269,7 @@ describe('another log', () => {
   it('is adopted by who has seen what it holds and agrees', async () => {
     const { env, pool } = await shopInPostgres()
     const app = await startApp(loadConfig(env), { api: true, workers: false })
-    const script = 'scripts/projections.ts'
+    const script = 'tools/projections.ts'
     try {
       const nothing = await runProgram([script, 'adopt'], env)
       expect(nothing.code).toBe(0)
@@ -312,7 +312,7 @@ describe('another log', () => {
 
   it('in EventStoreDB is adopted, without what it lacks where that is accepted', async () => {
     const [own, other] = await Promise.all([eventStoreDbStub(), eventStoreDbStub()])
-    const program = ['scripts/projections.ts', 'adopt']
+    const program = ['tools/projections.ts', 'adopt']
     try {
       const { pool, url } = await newDatabase()
       const { url: elsewhere } = await newDatabase()

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createTransport } from 'nodemailer'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type MailCatcher, startMailCatcher } from '../../src/infra/local/mailCatcher.ts'
+import { type MailCatcher, startMailCatcher } from '../../tools/local/mailCatcher.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 
 const hostile = {
@@ -39,7 +39,7 @@ const get = (path: string) => fetch(`${catcher.webUrl}${path}`)
 const listed = async () => (await (await get('/mails')).json()) as { id: string; subject: string }[]
 const newest = async () => (await listed())[0]?.id ?? ''
 const run = (...args: string[]) =>
-  promisify(execFile)(process.execPath, ['scripts/mails.ts', ...args], {
+  promisify(execFile)(process.execPath, ['tools/mails.ts', ...args], {
     env: { ...process.env, DATA_DIR: directory },
   })
 

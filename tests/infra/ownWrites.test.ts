@@ -2,8 +2,8 @@
 
 import { once } from 'node:events'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createOwnWrites } from '../../src/infra/ownWrites.ts'
-import { createRedis, type Redis } from '../../src/infra/redis.ts'
+import { createOwnWrites } from '../../src/infra/redis/ownWrites.ts'
+import { createRedis, type Redis } from '../../src/infra/redis/redis.ts'
 import { startOfLog } from '../../src/kit/position.ts'
 import { positionAt } from '../support/positions.ts'
 import { type TestRedis, testRedis } from '../support/redis.ts'

@@ -1,10 +1,10 @@
 // Password hashes: nothing is cut off, nothing blocks, nobody waits for long.
 import bcrypt from 'bcryptjs'
 import { afterAll, describe, expect, it } from 'vitest'
-import { Unavailable } from '../../src/eventstore/port.ts'
-import { createPasswords } from '../../src/infra/passwords.ts'
-import { createSecrets } from '../../src/infra/secrets.ts'
-import { Secret } from '../../src/secret.ts'
+import { Secret } from '../../src/config/secret.ts'
+import { createPasswords } from '../../src/infra/accounts/passwords.ts'
+import { createSecrets } from '../../src/infra/crypto/secrets.ts'
+import { Unavailable } from '../../src/ports/eventStore.ts'
 import { cheapCost, testSecretKey } from '../support/accounts.ts'
 
 const secrets = createSecrets(new Secret(testSecretKey))

@@ -1,8 +1,8 @@
 // Counting requests: shared by all processes on one Redis, and still there when Redis is not.
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createCounters } from '../../src/infra/rateLimits.ts'
-import { createRedis } from '../../src/infra/redis.ts'
+import { createCounters } from '../../src/infra/redis/rateLimits.ts'
+import { createRedis } from '../../src/infra/redis/redis.ts'
 import { cuttableProxy } from '../support/cuttableProxy.ts'
 import { type TestRedis, testRedis } from '../support/redis.ts'
 import { waitFor } from '../support/waitFor.ts'

@@ -1,8 +1,8 @@
 // Refresh tokens: each works once, reuse ends the session, a lost answer can be had again.
 import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Sessions } from '../../src/commands/accountPorts.ts'
-import { createSessions } from '../../src/infra/sessions.ts'
+import { createSessions } from '../../src/infra/accounts/sessions.ts'
+import type { Sessions } from '../../src/ports/accounts.ts'
 import { type Lodge, openLodge } from '../support/accounts.ts'
 
 let lodge: Lodge

@@ -4,16 +4,16 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startApp } from '../../src/app.ts'
-import { createAdmin } from '../../src/commands/accounts.ts'
-import { createProduct } from '../../src/commands/catalogue.ts'
-import { execute } from '../../src/commands/command.ts'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
-import { loadConfig } from '../../src/config.ts'
-import { isRejection } from '../../src/domain/rejection.ts'
-import { migrate } from '../../src/infra/migrate.ts'
-import { openShop } from '../../src/openShop.ts'
-import { seedCatalogue } from '../../src/sampleCatalogue.ts'
+import { createAdmin } from '../../src/commands/account/accounts.ts'
+import { createProduct } from '../../src/commands/catalogue/products.ts'
+import { execute } from '../../src/commands/core/command.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { isRejection } from '../../src/domain/kernel/rejection.ts'
+import { migrate } from '../../src/infra/postgres/migrate.ts'
+import { openShop } from '../../src/main/createApp.ts'
+import { seedCatalogue } from '../../src/main/sampleCatalogue.ts'
+import { startApp } from '../../src/main/start.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { eventStoreDbStub } from '../support/eventStoreDbStub.ts'
 import { runProgram } from '../support/programs.ts'
@@ -125,13 +125,13 @@ describe.each([
     name: 'SECRET_KEY',
     value: otherSecret,
     says: 'SECRET_KEY is not the one',
-    programs: [['src/workers/main.ts'], ['scripts/projections.ts', 'status']],
+    programs: [['src/main/worker.ts'], ['tools/projections.ts', 'status']],
   },
   {
     name: 'CURRENCY',
     value: 'EUR',
     says: 'set CURRENCY=GBP',
-    programs: [['src/api/main.ts'], ['scripts/createAdmin.ts', ...newAdmin]],
+    programs: [['src/main/api.ts'], ['tools/createAdmin.ts', ...newAdmin]],
   },
 ])('a start with another $name', ({ name, value, says, programs }) => {
   it('ends with one line and exit code 1, and changes nothing', async () => {

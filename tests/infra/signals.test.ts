@@ -1,6 +1,11 @@
 // Connections to Redis: calls between the processes of one shop and of no other, and silence.
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createRedis, createSignals, type Redis, type Signals } from '../../src/infra/redis.ts'
+import {
+  createRedis,
+  createSignals,
+  type Redis,
+  type Signals,
+} from '../../src/infra/redis/redis.ts'
 import { cuttableProxy } from '../support/cuttableProxy.ts'
 import { testRedis } from '../support/redis.ts'
 import { waitFor } from '../support/waitFor.ts'

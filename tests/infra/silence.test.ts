@@ -1,9 +1,14 @@
 // Sessions of PostgreSQL whose connection goes silent: dropped, and nobody waits for ever.
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Unavailable } from '../../src/eventstore/port.ts'
-import { createDatabase, createPool, type Pool, transaction } from '../../src/infra/database.ts'
+import {
+  createDatabase,
+  createPool,
+  type Pool,
+  transaction,
+} from '../../src/infra/postgres/database.ts'
 import { isTransient } from '../../src/kit/transient.ts'
+import { Unavailable } from '../../src/ports/eventStore.ts'
 import { type CuttableProxy, cuttableProxy } from '../support/cuttableProxy.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { waitFor } from '../support/waitFor.ts'

@@ -3,22 +3,22 @@
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Snapshot } from '../../src/commands/cachePorts.ts'
-import { watchSeals } from '../../src/commands/sealCheck.ts'
-import { createEventSeals } from '../../src/eventstore/eventSeals.ts'
+import { watchSeals } from '../../src/audit/sealCheck.ts'
+import { Secret } from '../../src/config/secret.ts'
+import { createEventSeals } from '../../src/eventstore/core/eventSeals.ts'
 import {
   createHighWaterMarks,
   filePlace,
   type MarkPlace,
   redisPlace,
   tablePlace,
-} from '../../src/infra/auditMarks.ts'
-import { createPool, type Pool } from '../../src/infra/database.ts'
-import { createRedis, type Redis } from '../../src/infra/redis.ts'
-import { createSecrets } from '../../src/infra/secrets.ts'
-import { createSnapshots } from '../../src/infra/snapshots.ts'
+} from '../../src/infra/audit/highWaterMarks.ts'
+import { createSecrets } from '../../src/infra/crypto/secrets.ts'
+import { createSnapshots } from '../../src/infra/log/snapshots.ts'
+import { createPool, type Pool } from '../../src/infra/postgres/database.ts'
+import { createRedis, type Redis } from '../../src/infra/redis/redis.ts'
 import type { Position } from '../../src/kit/position.ts'
-import { Secret } from '../../src/secret.ts'
+import type { Snapshot } from '../../src/ports/caches.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { numberOf, positionAt } from '../support/positions.ts'
 import { type TestRedis, testRedis } from '../support/redis.ts'

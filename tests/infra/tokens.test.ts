@@ -16,8 +16,8 @@ import {
   SignJWT,
 } from 'jose'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { Tokens } from '../../src/commands/accountPorts.ts'
-import { createTokens } from '../../src/infra/tokens.ts'
+import { createTokens } from '../../src/infra/accounts/tokens.ts'
+import type { Tokens } from '../../src/ports/accounts.ts'
 import { issuer, type Lodge, openLodge } from '../support/accounts.ts'
 
 const claims = {

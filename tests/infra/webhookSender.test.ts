@@ -2,7 +2,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo, LookupFunction } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { createWebhookSender } from '../../src/infra/webhookSender.ts'
+import { createWebhookSender } from '../../src/infra/webhooks/webhookSender.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const request = (url: string) => ({ url, headers: {}, body: '{}' })

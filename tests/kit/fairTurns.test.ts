@@ -1,7 +1,7 @@
 // Turns: nobody is kept waiting by how much somebody else asks for.
 import { describe, expect, it } from 'vitest'
-import { createFairPlaces } from '../../src/kit/fairPlaces.ts'
-import { createFairTurns } from '../../src/kit/fairTurns.ts'
+import { createFairTurns } from '../../src/kit/fairQueue.ts'
+import { createFairPlaces } from '../../src/kit/fairSemaphore.ts'
 
 const crowded = () => new Error('crowded')
 

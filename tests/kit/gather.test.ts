@@ -1,6 +1,6 @@
 // Questions that share a round trip: each gets its own answer, and no answer is older than it.
 import { describe, expect, it, vi } from 'vitest'
-import { askTogether, gather } from '../../src/kit/gather.ts'
+import { askTogether, gather } from '../../src/kit/batchLoader.ts'
 
 const turn = () => new Promise(resolve => setImmediate(resolve))
 

@@ -1,6 +1,6 @@
 // So many at once, in the order of asking, whatever becomes of each.
 import { describe, expect, it } from 'vitest'
-import { createSlots } from '../../src/kit/slots.ts'
+import { createSlots } from '../../src/kit/semaphore.ts'
 
 /** Work that ends when it is told to. */
 function held() {

@@ -1,7 +1,7 @@
 // What is transient is decided by code alone.
 import { describe, expect, it } from 'vitest'
-import { Unavailable } from '../../src/eventstore/port.ts'
 import { isTransient, isTransientAnswer, stateOf } from '../../src/kit/transient.ts'
+import { Unavailable } from '../../src/ports/eventStore.ts'
 
 const coded = (code: unknown, message = '', options?: ErrorOptions) =>
   Object.assign(new Error(message, options), { code })

@@ -1,6 +1,6 @@
 // What never settles is waited for so long and no longer.
 import { describe, expect, it } from 'vitest'
-import { eachWithin, Overdue, within } from '../../src/kit/within.ts'
+import { eachWithin, Overdue, within } from '../../src/kit/deadline.ts'
 
 const never = new Promise<never>(() => undefined)
 

@@ -29,7 +29,7 @@ export interface TestedMutant extends Mutant {
   slow?: true
 }
 
-const loaded = /^(src|scripts|migrations)\//
+const loaded = /^(src|tools|migrations)\//
 
 /**
  * Whether a mutant is tried in a copy of the project, with the change on the disk: for what tests

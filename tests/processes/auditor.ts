@@ -3,8 +3,14 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
-import { audit } from '../../src/auditor/auditor.ts'
-import type { Evidence, LogEvent, Mail, MovedMoney, Told } from '../../src/auditor/evidence.ts'
+import { audit } from '../../src/audit/auditor/auditor.ts'
+import type {
+  Evidence,
+  LogEvent,
+  Mail,
+  MovedMoney,
+  Told,
+} from '../../src/audit/auditor/evidence.ts'
 import type { Traffic } from '../support/orderTraffic.ts'
 import { readStore } from './eventStoreNodes.ts'
 import type { LiveClient } from './liveClients.ts'

@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { connect } from '../../src/eventstore/eventstoredbConnect.ts'
+import { connect } from '../../src/eventstore/eventstoredb/connect.ts'
 import { waitFor } from '../support/waitFor.ts'
 import type { Nemesis } from './nemeses.ts'
 

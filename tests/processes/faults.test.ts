@@ -4,7 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { afterEach, expect, it } from 'vitest'
-import { openShop } from '../../src/openShop.ts'
+import { openShop } from '../../src/main/createApp.ts'
 import { atRest } from '../support/auditing.ts'
 import { shopOnce, startTraffic, type Traffic } from '../support/orderTraffic.ts'
 import { type Random, randomFrom } from '../support/random.ts'
@@ -205,7 +205,7 @@ it(
       const databaseUrl = running.config.databaseUrl.reveal()
       const evidence = { traffic, live, deaths: died, mailFolder, databaseUrl }
       const findings = await auditFromOutside(evidence)
-      const audit = await runScript(running, 'scripts/audit.ts', ['--grace', '0'])
+      const audit = await runScript(running, 'tools/audit.ts', ['--grace', '0'])
       console.log(JSON.stringify({ seed, faults: struck, ...counts(traffic, live) }))
       expect(findings).toEqual([])
       expect(watch.lies()).toEqual([])

@@ -172,7 +172,7 @@ export const silences: Nemesis[] = [
 export const rebuildWhileKilled: Nemesis = {
   name: 'a rebuild of the orders while a worker is killed',
   async strike(platform, random) {
-    const rebuild = runScript(platform, 'scripts/projections.ts', ['rebuild', 'orders'])
+    const rebuild = runScript(platform, 'tools/projections.ts', ['rebuild', 'orders'])
     await pause(random.between(0, 2_000))
     const died = await kill('workers')(platform, random)
     const { code, output } = await rebuild

@@ -6,13 +6,13 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Config, loadConfig } from '../../src/config.ts'
-import type { LocalServer } from '../../src/infra/local/localServer.ts'
-import { startMailCatcher } from '../../src/infra/local/mailCatcher.ts'
-import { mailFolder } from '../../src/infra/local/mailFiles.ts'
-import { freePort } from '../../src/infra/local/ports.ts'
-import { startLocalPostgres } from '../../src/infra/local/postgres.ts'
-import { startLocalRedis } from '../../src/infra/local/redis.ts'
+import { type Config, loadConfig } from '../../src/config/config.ts'
+import { freePort } from '../../src/infra/system/tcpPorts.ts'
+import type { LocalServer } from '../../tools/local/localServer.ts'
+import { startMailCatcher } from '../../tools/local/mailCatcher.ts'
+import { mailFolder } from '../../tools/local/mailFiles.ts'
+import { startLocalPostgres } from '../../tools/local/postgres.ts'
+import { startLocalRedis } from '../../tools/local/redis.ts'
 import { type CuttableProxy, cuttableProxy } from '../support/cuttableProxy.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 import { type SmallDisk, smallDisk } from '../support/smallDisk.ts'
@@ -234,9 +234,9 @@ function shopProcess({ kind, name, env, port, directory, toPostgres }: Making) {
 
   async function begin() {
     const output = openSync(logFile, 'a')
-    const script = kind === 'api' ? 'src/api/main.ts' : 'src/workers/main.ts'
+    const script = kind === 'api' ? 'src/main/api.ts' : 'src/main/worker.ts'
     const { PATH = '', HOME = '/' } = process.env
-    child = spawn(process.execPath, ['--import', './scripts/keepCompiled.js', script], {
+    child = spawn(process.execPath, ['--import', './tools/keepCompiled.js', script], {
       env: { PATH, HOME, ...env },
       stdio: ['ignore', output, output],
       detached: true,

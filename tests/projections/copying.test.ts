@@ -1,9 +1,14 @@
 // What is copied into a table comes out as what is inserted does, whatever letters are in it.
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createDatabase, createPool, type Database, type Pool } from '../../src/infra/database.ts'
-import { copyOf } from '../../src/projections/copying.ts'
-import { execute, insertOf } from '../../src/projections/keyedTable.ts'
+import {
+  createDatabase,
+  createPool,
+  type Database,
+  type Pool,
+} from '../../src/infra/postgres/database.ts'
+import { copyOf } from '../../src/projections/core/copyIn.ts'
+import { execute, insertOf } from '../../src/projections/core/keyedTable.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 
 let database: TestDatabase

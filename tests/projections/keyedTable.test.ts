@@ -1,8 +1,13 @@
 // Rows that are folded from events: what is different is written, and nothing else.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createDatabase, createPool, type Database, type Pool } from '../../src/infra/database.ts'
-import { execute, fold, type KeyedTable } from '../../src/projections/keyedTable.ts'
-import type { ReadEvent } from '../../src/projections/projection.ts'
+import {
+  createDatabase,
+  createPool,
+  type Database,
+  type Pool,
+} from '../../src/infra/postgres/database.ts'
+import { execute, fold, type KeyedTable } from '../../src/projections/core/keyedTable.ts'
+import type { ReadEvent } from '../../src/projections/core/projection.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { sampleId } from '../support/samples.ts'
 

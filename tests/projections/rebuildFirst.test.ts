@@ -1,9 +1,9 @@
 // A rebuild where no worker has ever run, as after bringing back a log alone.
 import { afterAll, expect, it } from 'vitest'
 import { projections } from '../../src/projections/index.ts'
-import { rebuild } from '../../src/projections/rebuild.ts'
+import { rebuild } from '../../src/projections/rebuild/rebuild.ts'
 import { snapshot } from '../../src/workers/audit/projectionCheck.ts'
-import { logFor } from '../../src/workers/logReader.ts'
+import { logFor } from '../../src/workers/projector/logReader.ts'
 import { atRest } from '../support/auditing.ts'
 import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
 

@@ -4,15 +4,20 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { CompiledQuery, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Position, startOfLog } from '../../src/kit/position.ts'
-import { acquire, ensureCheckpoints, LeaseLost, renew } from '../../src/projections/checkpoints.ts'
-import { commitBatch } from '../../src/projections/engine.ts'
+import {
+  acquire,
+  ensureCheckpoints,
+  LeaseLost,
+  renew,
+} from '../../src/projections/core/checkpoints.ts'
+import { commitBatch } from '../../src/projections/core/engine.ts'
+import { type Item, placeOf } from '../../src/projections/core/items.ts'
+import type { Projection } from '../../src/projections/core/projection.ts'
 import { projections } from '../../src/projections/index.ts'
-import { type Item, placeOf } from '../../src/projections/items.ts'
-import type { Projection } from '../../src/projections/projection.ts'
 import { type Snapshot, snapshot } from '../../src/workers/audit/projectionCheck.ts'
-import { readBatches } from '../../src/workers/logReader.ts'
-import { createProgress } from '../../src/workers/progress.ts'
-import { startProjector } from '../../src/workers/projector.ts'
+import { readBatches } from '../../src/workers/projector/logReader.ts'
+import { createProgress } from '../../src/workers/projector/progress.ts'
+import { startProjector } from '../../src/workers/projector/projector.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { positionAt } from '../support/positions.ts'
 import { type Random, randomFrom } from '../support/random.ts'

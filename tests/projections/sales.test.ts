@@ -1,12 +1,17 @@
 // Totals of sales are what their lines come to, however the events arrive: values written by hand.
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createDatabase, createPool, type Database, type Pool } from '../../src/infra/database.ts'
-import type { ReadEvent } from '../../src/projections/projection.ts'
-import type { ReportDimension } from '../../src/projections/salePeriods.ts'
-import { sales } from '../../src/projections/sales.ts'
-import { salesReport } from '../../src/projections/salesReport.ts'
-import { digestOf } from '../../src/projections/shadow.ts'
+import {
+  createDatabase,
+  createPool,
+  type Database,
+  type Pool,
+} from '../../src/infra/postgres/database.ts'
+import type { ReadEvent } from '../../src/projections/core/projection.ts'
+import { digestOf } from '../../src/projections/rebuild/shadow.ts'
+import type { ReportDimension } from '../../src/projections/sales/salePeriods.ts'
+import { sales } from '../../src/projections/sales/sales.ts'
+import { salesReport } from '../../src/projections/sales/salesReport.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { gbp, sampleId } from '../support/samples.ts'
 

@@ -2,14 +2,14 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Part } from '../../src/projections/keyset.ts'
-import { listOrders } from '../../src/projections/orderQueries.ts'
 import {
   listProducts,
   type Ordering,
   type ProductFilter,
-} from '../../src/projections/productListing.ts'
-import type { Tables } from '../../src/projections/tables.ts'
+} from '../../src/projections/catalogue/productListing.ts'
+import type { Part } from '../../src/projections/core/keyset.ts'
+import type { Tables } from '../../src/projections/core/tables.ts'
+import { listOrders } from '../../src/projections/order/orderQueries.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 
 const fill = `

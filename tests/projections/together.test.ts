@@ -2,14 +2,19 @@
 
 import { CompiledQuery } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createDatabase, createPool, type Database, type Pool } from '../../src/infra/database.ts'
+import {
+  createDatabase,
+  createPool,
+  type Database,
+  type Pool,
+} from '../../src/infra/postgres/database.ts'
 import type { Position } from '../../src/kit/position.ts'
-import { acquire, advancing, ensureCheckpoints } from '../../src/projections/checkpoints.ts'
-import { copyFrom } from '../../src/projections/copying.ts'
-import { commitBatch } from '../../src/projections/engine.ts'
-import { insertOf } from '../../src/projections/keyedTable.ts'
-import type { Projection } from '../../src/projections/projection.ts'
-import { runTogether } from '../../src/projections/together.ts'
+import { acquire, advancing, ensureCheckpoints } from '../../src/projections/core/checkpoints.ts'
+import { copyFrom } from '../../src/projections/core/copyIn.ts'
+import { commitBatch } from '../../src/projections/core/engine.ts'
+import { insertOf } from '../../src/projections/core/keyedTable.ts'
+import { runTogether } from '../../src/projections/core/pipeline.ts'
+import type { Projection } from '../../src/projections/core/projection.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { positionAt } from '../support/positions.ts'
 

@@ -1,11 +1,11 @@
 // A superuser of the database may change tables and what runs when they are used: each difference
 // to what the migrations make is found.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { StateGuard } from '../../src/commands/auditPorts.ts'
-import { createPool, type Pool, type Session } from '../../src/infra/database.ts'
-import { createSecrets } from '../../src/infra/secrets.ts'
-import { createStateGuard } from '../../src/infra/stateGuard.ts'
-import { Secret } from '../../src/secret.ts'
+import { Secret } from '../../src/config/secret.ts'
+import { createStateGuard } from '../../src/infra/audit/stateGuard.ts'
+import { createSecrets } from '../../src/infra/crypto/secrets.ts'
+import { createPool, type Pool, type Session } from '../../src/infra/postgres/database.ts'
+import type { StateGuard } from '../../src/ports/audit.ts'
 import { builtInAttacks } from '../support/builtInAttacks.ts'
 import { catalogAttacks } from '../support/catalogAttacks.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'

@@ -1,6 +1,6 @@
 // The rows of the matrix: what a route is about, whose that is, and a request that makes sense.
 import { randomUUID } from 'node:crypto'
-import type { Role } from '../../src/domain/types.ts'
+import type { Role } from '../../src/domain/kernel/types.ts'
 import { delivery, gbp, newOrder, newProduct } from '../support/goods.ts'
 import { type Person, password, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'

@@ -1,12 +1,12 @@
 // Somebody who may write to every table puts rows of an old copy back, which are genuine, or takes
 // away what is kept of people: it is found, and the log decides what becomes of it.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
-import { erasePerson } from '../../src/commands/erasure.ts'
-import { endOrderOfErased } from '../../src/commands/openOrders.ts'
-import { createSeals } from '../../src/infra/personKeys.ts'
-import { createSecrets } from '../../src/infra/secrets.ts'
-import { forgetAgain, listErased } from '../../src/workers/erasedPeople.ts'
+import { erasePerson } from '../../src/commands/account/erasure.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
+import { endOrderOfErased } from '../../src/commands/order/openOrders.ts'
+import { createSeals } from '../../src/infra/crypto/personKeys.ts'
+import { createSecrets } from '../../src/infra/crypto/secrets.ts'
+import { forgetAgain, listErased } from '../../src/workers/jobs/erasedPeople.ts'
 import { expectProblem, newOrder, newProduct } from '../support/goods.ts'
 import { reopenedProof } from '../support/proof.ts'
 import { runAsSuperuser, saveTables } from '../support/tampering.ts'

@@ -1,13 +1,13 @@
 // An API process on a simulated node: carries out what clients ask for as the HTTP routes do, and
 // what the payment provider calls it for.
 
-import { PoisonEvent } from '../../src/commands/codecPorts.ts'
-import type { Answer } from '../../src/commands/command.ts'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
-import { digestOf } from '../../src/commands/ids.ts'
-import type { Envelope } from '../../src/commands/ports.ts'
-import { isRejection } from '../../src/domain/rejection.ts'
+import type { Answer } from '../../src/commands/core/command.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
+import { digestOf } from '../../src/commands/core/ids.ts'
+import { isRejection } from '../../src/domain/kernel/rejection.ts'
 import { isTransient } from '../../src/kit/transient.ts'
+import { PoisonEvent } from '../../src/ports/codec.ts'
+import type { Envelope } from '../../src/ports/envelope.ts'
 import { operations } from './operations.ts'
 import { type Services, type ShopProcess, startShop } from './shopNode.ts'
 import { commandIdOf, guestCartIdOf, people } from './workload/known.ts'

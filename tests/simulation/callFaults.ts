@@ -1,5 +1,5 @@
 // Faults of single calls: answers that are lost, late or repeated, and processes that die with one.
-import { Unavailable } from '../../src/eventstore/port.ts'
+import { Unavailable } from '../../src/ports/eventStore.ts'
 import type { Call, CallFault, CallKind } from './faults.ts'
 
 /** Beyond this the driver of the database has given up and dropped the connection. */

@@ -1,8 +1,8 @@
 // Clients of the simulated world: they keep the key of each request, ask again on another node
 // until they are answered, and remember what they were told.
-import type { Told } from '../../src/auditor/evidence.ts'
-import { takeCallback } from '../../src/commands/paymentCallback.ts'
-import type { PaymentCallback } from '../../src/commands/paymentPorts.ts'
+import type { Told } from '../../src/audit/auditor/evidence.ts'
+import { takeCallback } from '../../src/commands/order/paymentCallback.ts'
+import type { PaymentCallback } from '../../src/ports/payments.ts'
 import type { Random } from '../support/random.ts'
 import type { ApiProcess, Reply } from './apiNode.ts'
 import { drawFor } from './draws.ts'

@@ -1,14 +1,14 @@
 // The payment provider of the simulated world, with books of its own. The payment method says how
 // it behaves; what it is asked twice it does once.
 
-import { providerRefundId } from '../../src/commands/ids.ts'
+import { providerRefundId } from '../../src/commands/core/ids.ts'
 import type {
   Charge,
   ChargeAnswer,
   PaymentCallback,
   PaymentProvider,
   RefundAnswer,
-} from '../../src/commands/paymentPorts.ts'
+} from '../../src/ports/payments.ts'
 import type { Process, World } from './world.ts'
 
 export const providerName = 'simulated'

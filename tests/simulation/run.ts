@@ -1,8 +1,14 @@
 // One run of the simulator: a plan is carried out in a world with faults until nothing moves any
 // more, and the auditor looks at what is left.
-import { audit } from '../../src/auditor/auditor.ts'
-import type { Evidence, Finding, Follower, LogEvent, Mishap } from '../../src/auditor/evidence.ts'
-import { idOf } from '../../src/commands/ids.ts'
+import { audit } from '../../src/audit/auditor/auditor.ts'
+import type {
+  Evidence,
+  Finding,
+  Follower,
+  LogEvent,
+  Mishap,
+} from '../../src/audit/auditor/evidence.ts'
+import { idOf } from '../../src/commands/core/ids.ts'
 import { type ApiProcess, startApi } from './apiNode.ts'
 import { type Clients, createClients } from './client.ts'
 import { drawFor, hashOf } from './draws.ts'

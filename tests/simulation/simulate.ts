@@ -1,5 +1,5 @@
 // Runs seed after seed, and tells what they have come to.
-import type { Finding } from '../../src/auditor/evidence.ts'
+import type { Finding } from '../../src/audit/auditor/evidence.ts'
 import { type Outcome, type RunOptions, run } from './run.ts'
 import { realNow } from './virtualTime.ts'
 import { planOf } from './workload/plan.ts'

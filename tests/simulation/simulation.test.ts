@@ -70,7 +70,8 @@ describe('the command', { timeout: 60_000 }, () => {
 describe('the workload', () => {
   it('asks for every command of the shop', async () => {
     const folder = join(import.meta.dirname, '../../src/commands')
-    const files = (await readdir(folder)).filter(name => name.endsWith('.ts'))
+    const all = await readdir(folder, { recursive: true })
+    const files = all.filter(name => name.endsWith('.ts'))
     const texts = await Promise.all(files.map(name => readFile(join(folder, name), 'utf8')))
     const names = texts.flatMap(text =>
       [...text.matchAll(/name: '([A-Z]\w+)',\n\s+who:/g)].map(([, name]) => name),

@@ -2,7 +2,7 @@
 // long as a run lasts. Not a library of fake timers: each timer belongs to the process whose code
 // has set it, and dies or stands still with it.
 import { createRequire, syncBuiltinESMExports } from 'node:module'
-import { startIds } from '../../src/commands/ids.ts'
+import { startIds } from '../../src/commands/core/ids.ts'
 import { randomFrom } from '../support/random.ts'
 import type { Scheduler, Timer } from './scheduler.ts'
 

@@ -1,22 +1,27 @@
 // A worker process on a simulated node: drives orders on, and follows the log with the real engine
 // under the real leases.
 
-import { decodeAll } from '../../src/commands/decoding.ts'
-import type { RecordedEvent } from '../../src/eventstore/port.ts'
-import { createDatabase, type Database } from '../../src/infra/database.ts'
+import { decodeAll } from '../../src/commands/core/decoding.ts'
+import { createDatabase, type Database } from '../../src/infra/postgres/database.ts'
 import { type Position, startOfLog } from '../../src/kit/position.ts'
 import { isTransient } from '../../src/kit/transient.ts'
-import { acquire, ensureCheckpoints, LeaseLost, renew } from '../../src/projections/checkpoints.ts'
-import { customersProjection } from '../../src/projections/customers.ts'
-import { commitBatch, type Member, parkedStreams } from '../../src/projections/engine.ts'
-import { orderProcesses } from '../../src/projections/orderProcesses.ts'
-import { ordersProjection } from '../../src/projections/orders.ts'
-import type { Follower, Projection } from '../../src/projections/projection.ts'
-import type { Log } from '../../src/workers/log.ts'
-import { mailOutbox } from '../../src/workers/mails/outbox.ts'
-import { startOrderProcesses } from '../../src/workers/orderProcesses.ts'
-import { runRebuilds } from '../../src/workers/rebuilds.ts'
-import { webhookOutbox } from '../../src/workers/webhooks/outbox.ts'
+import type { RecordedEvent } from '../../src/ports/eventStore.ts'
+import type { Log } from '../../src/ports/log.ts'
+import {
+  acquire,
+  ensureCheckpoints,
+  LeaseLost,
+  renew,
+} from '../../src/projections/core/checkpoints.ts'
+import { commitBatch, type Member, parkedStreams } from '../../src/projections/core/engine.ts'
+import type { Follower, Projection } from '../../src/projections/core/projection.ts'
+import { customersProjection } from '../../src/projections/customer/customers.ts'
+import { orderProcesses } from '../../src/projections/order/orderProcesses.ts'
+import { ordersProjection } from '../../src/projections/order/orders.ts'
+import { startOrderProcesses } from '../../src/workers/jobs/orderProcesses.ts'
+import { runRebuilds } from '../../src/workers/projector/rebuilds.ts'
+import { mailOutbox } from '../../src/workers/reactions/mail/outbox.ts'
+import { webhookOutbox } from '../../src/workers/reactions/webhook/outbox.ts'
 import { type Services, type ShopProcess, startShop } from './shopNode.ts'
 import type { Process } from './world.ts'
 

@@ -7,8 +7,8 @@ import {
   type Decision,
   type DomainEvent,
   fold,
-} from '../../src/domain/aggregate.ts'
-import { isRejection } from '../../src/domain/rejection.ts'
+} from '../../src/domain/kernel/aggregate.ts'
+import { isRejection } from '../../src/domain/kernel/rejection.ts'
 import { valuesOf } from './arbitrary.ts'
 import { forAll } from './property.ts'
 

@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import type { Static, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
-import { ImageHash } from '../../src/domain/image.ts'
-import { Id } from '../../src/domain/types.ts'
+import { ImageHash } from '../../src/domain/catalogue/image.ts'
+import { Id } from '../../src/domain/kernel/types.ts'
 
 export interface Pools {
   /** Where ids come from: a small pool makes them meet. Without it, every id is possible. */

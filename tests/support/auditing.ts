@@ -1,8 +1,8 @@
 // Holding a test shop to its books.
 
-import type { RecordedEvent } from '../../src/eventstore/port.ts'
-import type { OpenShop } from '../../src/openShop.ts'
-import { positionOf } from '../../src/projections/checkpoints.ts'
+import type { OpenShop } from '../../src/main/createApp.ts'
+import type { RecordedEvent } from '../../src/ports/eventStore.ts'
+import { positionOf } from '../../src/projections/core/checkpoints.ts'
 import { projections } from '../../src/projections/index.ts'
 import { audit } from '../../src/workers/audit/audit.ts'
 import type { CheckResult } from '../../src/workers/audit/logCheck.ts'

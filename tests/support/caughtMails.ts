@@ -1,5 +1,5 @@
 // The mails that a test shop has sent, as its catcher kept them.
-import { listMails, readMail, readRawMail } from '../../src/infra/local/mailFiles.ts'
+import { listMails, readMail, readRawMail } from '../../tools/local/mailFiles.ts'
 
 export interface Caught {
   to: string

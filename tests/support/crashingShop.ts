@@ -1,10 +1,10 @@
 // A shop as npm start runs it, in a process that can be killed; its servers and data survive that.
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { loadConfig } from '../../src/config.ts'
-import { freePort } from '../../src/infra/local/ports.ts'
-import { isRunning } from '../../src/infra/local/processes.ts'
-import { type OpenShop, openShop } from '../../src/openShop.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { freePort } from '../../src/infra/system/tcpPorts.ts'
+import { type OpenShop, openShop } from '../../src/main/createApp.ts'
+import { isRunning } from '../../tools/local/processes.ts'
 import { type Launcher, startLauncher } from './launcher.ts'
 import { temporaryDirectory } from './servers.ts'
 import { waitFor } from './waitFor.ts'
@@ -39,7 +39,7 @@ export async function crashingShop(): Promise<CrashingShop> {
       RATE_LIMITS: 'off',
       ACCESS_TOKEN_TTL_SECONDS: '7200',
     }
-    launchers.push(startLauncher('scripts/start.ts', settings))
+    launchers.push(startLauncher('tools/start.ts', settings))
   }
   return {
     url: `http://127.0.0.1:${port}`,

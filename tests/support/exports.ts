@@ -33,7 +33,7 @@ export async function verifyExport(
     return join(directory, name)
   }
   const args = [
-    join(project, 'scripts/verifyExport.ts'),
+    join(project, 'tools/verifyExport.ts'),
     ...['--events', await file('events.ndjson', events)],
     ...['--checkpoints', await file('checkpoints.ndjson', checkpoints)],
     ...['--keys', await file('keys.json', keys)],

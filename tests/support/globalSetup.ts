@@ -1,6 +1,6 @@
 // Runs once before all tests: starts the servers and migrates the template of every test database.
 import type { TestProject } from 'vitest/node'
-import { migrate } from '../../src/infra/migrate.ts'
+import { migrate } from '../../src/infra/postgres/migrate.ts'
 import { createTemplate, templateUrl } from './database.ts'
 import { startTestServers } from './servers.ts'
 

@@ -1,5 +1,5 @@
 // Imports a ledger in a process that can be killed: says each document that is in.
-import { readLedger } from '../../src/workers/import/readLedger.ts'
+import { readLedger } from '../../src/workers/imports/ledger/readLedger.ts'
 import { importInto, openTestShop } from './ledger.ts'
 
 const [url = '', file = ''] = process.argv.slice(2)

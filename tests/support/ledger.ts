@@ -1,14 +1,14 @@
 // Small made-up ledgers, and a shop on a database of its own to import them into.
-import { loadConfig } from '../../src/config.ts'
-import { type OpenShop, openShop } from '../../src/openShop.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { type OpenShop, openShop } from '../../src/main/createApp.ts'
 import { projections } from '../../src/projections/index.ts'
-import { readEarlierImports } from '../../src/workers/import/earlierImports.ts'
-import type { LedgerPlan } from '../../src/workers/import/ledgerPlan.ts'
-import { planLedger } from '../../src/workers/import/planLedger.ts'
-import { type LedgerRow, parseLedger } from '../../src/workers/import/readLedger.ts'
-import { runImport } from '../../src/workers/import/runImport.ts'
-import { createProgress } from '../../src/workers/progress.ts'
-import { startProjector } from '../../src/workers/projector.ts'
+import { readEarlierImports } from '../../src/workers/imports/ledger/earlierImports.ts'
+import type { LedgerPlan } from '../../src/workers/imports/ledger/ledgerPlan.ts'
+import { planLedger } from '../../src/workers/imports/ledger/planLedger.ts'
+import { type LedgerRow, parseLedger } from '../../src/workers/imports/ledger/readLedger.ts'
+import { runImport } from '../../src/workers/imports/ledger/runImport.ts'
+import { createProgress } from '../../src/workers/projector/progress.ts'
+import { startProjector } from '../../src/workers/projector/projector.ts'
 import { waitFor } from './waitFor.ts'
 
 const columns = {

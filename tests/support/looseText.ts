@@ -1,6 +1,6 @@
-// Finds text in request schemas that is not of a shared type of src/domain/text.ts.
-import type { Shape } from '../../src/commands/fieldFaults.ts'
-import { textFormats } from '../../src/domain/text.ts'
+// Finds text in request schemas that is not of a shared type of src/domain/kernel/text.ts.
+import type { Shape } from '../../src/commands/core/fieldFaults.ts'
+import { textFormats } from '../../src/domain/kernel/text.ts'
 
 const formats: readonly string[] = [...textFormats, 'date', 'date-time', 'binary']
 

@@ -1,5 +1,5 @@
 // A cache without a bound, for tests that count what is read.
-import type { Cache } from '../../src/commands/cachePorts.ts'
+import type { Cache } from '../../src/ports/caches.ts'
 
 /** What a process remembers, for as long as a test lasts. */
 export function mapCache<Value>(): Cache<Value> {

@@ -1,7 +1,7 @@
 // A book of checkpoints in memory, with a signature that is only a text.
 
-import type { Checkpoint, KeptPart } from '../../src/commands/auditPorts.ts'
 import type { Position } from '../../src/kit/position.ts'
+import type { Checkpoint, KeptPart } from '../../src/ports/audit.ts'
 
 /** An empty book, and a signer who remembers what it has signed. */
 export function memoryAudit() {

@@ -1,9 +1,9 @@
 // Customers who order, pay and cancel as random decides, and what they were told.
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { createAdmin } from '../../src/commands/accounts.ts'
-import { isRejection } from '../../src/domain/rejection.ts'
-import type { OpenShop } from '../../src/openShop.ts'
+import { createAdmin } from '../../src/commands/account/accounts.ts'
+import { isRejection } from '../../src/domain/kernel/rejection.ts'
+import type { OpenShop } from '../../src/main/createApp.ts'
 import { delivery, gbp } from './goods.ts'
 import { type Decided, type PersistentClient, persistentClient } from './persistentClient.ts'
 import type { Random } from './random.ts'

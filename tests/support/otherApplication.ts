@@ -1,7 +1,7 @@
 // Another application on the event store of a shop: it writes, keeps a part, deletes, tidies up.
 import { randomUUID } from 'node:crypto'
 import { ANY, jsonEvent } from '@eventstore/db-client'
-import { connect } from '../../src/eventstore/eventstoredbConnect.ts'
+import { connect } from '../../src/eventstore/eventstoredb/connect.ts'
 
 /** A type of event that no shop has. */
 export const foreignType = 'TicketPrinted'

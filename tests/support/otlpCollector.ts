@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import Type, { type Static } from 'typebox'
 import { Parse } from 'typebox/value'
-import { freePort } from '../../src/infra/local/ports.ts'
+import { freePort } from '../../src/infra/system/tcpPorts.ts'
 
 const Span = Type.Object({
   traceId: Type.String(),

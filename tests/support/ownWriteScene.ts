@@ -1,7 +1,7 @@
 // What a round of "whoever has written sees it" needs: people at one process and at another one.
 import { randomUUID } from 'node:crypto'
 import sharp from 'sharp'
-import { createSlots } from '../../src/kit/slots.ts'
+import { createSlots } from '../../src/kit/semaphore.ts'
 import type { Answer, Client } from './apiClient.ts'
 import { delivery, gbp } from './goods.ts'
 import { type Person, password, type TestShop } from './testShop.ts'

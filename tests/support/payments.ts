@@ -1,8 +1,8 @@
 // The payment provider's side of tests: orders that run out, callbacks that are signed.
 import { randomUUID } from 'node:crypto'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
-import { createSecrets } from '../../src/infra/secrets.ts'
-import { signCallback } from '../../src/infra/simulatedCallbacks.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
+import { createSecrets } from '../../src/infra/crypto/secrets.ts'
+import { signCallback } from '../../src/infra/payments/simulatedCallbacks.ts'
 import type { Answer } from './apiClient.ts'
 import type { TestShop } from './testShop.ts'
 

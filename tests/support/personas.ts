@@ -1,11 +1,11 @@
 // Everybody who might ask, from nobody to the admin, each with a token or without one.
 import { randomUUID } from 'node:crypto'
-import { execute } from '../../src/commands/command.ts'
-import { changeUser } from '../../src/commands/customer.ts'
-import { systemEnvelope } from '../../src/commands/envelope.ts'
-import type { Role } from '../../src/domain/types.ts'
-import { createSecrets } from '../../src/infra/secrets.ts'
-import { createTokens, issuerOf } from '../../src/infra/tokens.ts'
+import { execute } from '../../src/commands/core/command.ts'
+import { systemEnvelope } from '../../src/commands/core/envelope.ts'
+import { changeUser } from '../../src/commands/customer/customer.ts'
+import type { Role } from '../../src/domain/kernel/types.ts'
+import { createTokens, issuerOf } from '../../src/infra/accounts/tokens.ts'
+import { createSecrets } from '../../src/infra/crypto/secrets.ts'
 import type { Person, TestShop } from './testShop.ts'
 import { waitFor } from './waitFor.ts'
 

@@ -1,6 +1,6 @@
 // Positions that tests make up, and the numbers behind those of a log that numbers its events.
 
-import { toNumber, toPosition } from '../../src/eventstore/positionNumbers.ts'
+import { toNumber, toPosition } from '../../src/eventstore/core/positionNumbers.ts'
 import type { Position } from '../../src/kit/position.ts'
 
 /** The position that a number stands for. */

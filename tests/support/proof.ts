@@ -1,9 +1,10 @@
 // The proof of a test shop as a process sees it that has just started.
-import type { AuditServices } from '../../src/commands/auditPorts.ts'
-import { createCheckpointBook } from '../../src/infra/auditBook.ts'
-import { createCheckpointSigner } from '../../src/infra/auditKeys.ts'
-import { createSecrets } from '../../src/infra/secrets.ts'
-import { createStateGuard } from '../../src/infra/stateGuard.ts'
+
+import { createCheckpointSigner } from '../../src/infra/audit/auditKeys.ts'
+import { createCheckpointBook } from '../../src/infra/audit/checkpointBook.ts'
+import { createStateGuard } from '../../src/infra/audit/stateGuard.ts'
+import { createSecrets } from '../../src/infra/crypto/secrets.ts'
+import type { AuditServices } from '../../src/ports/audit.ts'
 import type { TestShop } from './testShop.ts'
 
 /** Its services, with nothing in their memory. */

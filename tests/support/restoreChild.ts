@@ -1,9 +1,10 @@
 // A restore that is killed as soon as it has come to a step: restoreChild.ts BACKUP STEP
-import { restoreShop } from '../../scripts/restoreShop.ts'
-import { loadConfig } from '../../src/config.ts'
-import { createManifestSeal } from '../../src/infra/manifestSeal.ts'
-import { createSecrets } from '../../src/infra/secrets.ts'
+
+import { loadConfig } from '../../src/config/config.ts'
+import { createManifestSeal } from '../../src/infra/backup/manifestSeal.ts'
+import { createSecrets } from '../../src/infra/crypto/secrets.ts'
 import { readManifest } from '../../src/workers/backup/manifest.ts'
+import { restoreShop } from '../../tools/restoreShop.ts'
 
 const [directory = '', step] = process.argv.slice(2)
 const config = loadConfig(process.env)

@@ -1,10 +1,10 @@
 // Fixed values that specifications speak of: ids, prices, lines, one submitted order.
 
-import type { CartLine } from '../../src/domain/cart.ts'
-import type { OrderEvent, OrderLine, Submission } from '../../src/domain/order.ts'
-import type { Money } from '../../src/domain/types.ts'
+import type { CartLine } from '../../src/domain/cart/cart.ts'
+import type { Money } from '../../src/domain/kernel/types.ts'
+import type { OrderEvent, OrderLine, Submission } from '../../src/domain/order/order.ts'
 import type { Position } from '../../src/kit/position.ts'
-import type { Notification } from '../../src/projections/notification.ts'
+import type { Notification } from '../../src/projections/core/notification.ts'
 
 /** The id with this number: always the same one. */
 export function sampleId(number: number): string {

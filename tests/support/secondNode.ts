@@ -1,6 +1,7 @@
 // Another API process of a test shop: the same log, database, Redis and secrets, caches of its own.
-import { startApp } from '../../src/app.ts'
-import { freePort } from '../../src/infra/local/ports.ts'
+
+import { freePort } from '../../src/infra/system/tcpPorts.ts'
+import { startApp } from '../../src/main/start.ts'
 import { type Client, createClient } from './apiClient.ts'
 import type { Person, TestShop } from './testShop.ts'
 

@@ -2,15 +2,10 @@
 import { chmod, mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { freemem, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startLocalPostgres } from '../../src/infra/local/postgres.ts'
-import { postmaster, serves } from '../../src/infra/local/postgresCluster.ts'
-import {
-  birthMark,
-  commandLine,
-  isRunning,
-  signalProcess,
-} from '../../src/infra/local/processes.ts'
-import { startLocalRedis } from '../../src/infra/local/redis.ts'
+import { startLocalPostgres } from '../../tools/local/postgres.ts'
+import { postmaster, serves } from '../../tools/local/postgresCluster.ts'
+import { birthMark, commandLine, isRunning, signalProcess } from '../../tools/local/processes.ts'
+import { startLocalRedis } from '../../tools/local/redis.ts'
 
 const prefix = 'orderstream-test-'
 

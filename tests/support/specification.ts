@@ -7,8 +7,8 @@ import {
   type DomainEvent,
   type EventSchemas,
   fold,
-} from '../../src/domain/aggregate.ts'
-import type { RejectionCode } from '../../src/domain/rejection.ts'
+} from '../../src/domain/kernel/aggregate.ts'
+import type { RejectionCode } from '../../src/domain/kernel/rejection.ts'
 
 export interface Verdict<Event extends DomainEvent> {
   /** Exactly these events are decided, and each fits its schema. */

@@ -2,7 +2,7 @@
 // idempotency keys, the states of an intent, cards that misbehave, and webhooks that are signed.
 import { createHmac, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { freePort } from '../../src/infra/local/ports.ts'
+import { freePort } from '../../src/infra/system/tcpPorts.ts'
 
 export interface Intent {
   id: string

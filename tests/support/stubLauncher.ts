@@ -1,8 +1,8 @@
 // The launcher with a tiny app in place of the shop, for tests of the launcher alone.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { launch, type StartApp } from '../../scripts/launch.ts'
-import { loadConfig, readEnvironment } from '../../src/config.ts'
+import { loadConfig, readEnvironment } from '../../src/config/config.ts'
+import { launch, type StartApp } from '../../tools/launch.ts'
 
 const startApp: StartApp = async (env, say) => {
   const { host, port, publicUrl, shopName } = loadConfig(env)

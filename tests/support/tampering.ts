@@ -1,5 +1,5 @@
 // Changes past the shop by a superuser of its database, and taking them back.
-import type { Pool } from '../../src/infra/database.ts'
+import type { Pool } from '../../src/infra/postgres/database.ts'
 
 /** Runs statements as a superuser for whom no trigger of the log is in the way. */
 export async function runAsSuperuser(pool: Pool, statements: readonly string[]): Promise<void> {

@@ -1,6 +1,6 @@
 // Seals for tests: the real cipher with one fixed key, and people who can be erased.
 import { createSecretKey } from 'node:crypto'
-import { openText, sealText } from '../../src/infra/secrets.ts'
+import { openText, sealText } from '../../src/infra/crypto/secrets.ts'
 
 const fixedKey = createSecretKey(Buffer.alloc(32, 'orderstream-test'))
 

@@ -2,7 +2,7 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { Webhook } from 'standardwebhooks'
-import { freePort } from '../../src/infra/local/ports.ts'
+import { freePort } from '../../src/infra/system/tcpPorts.ts'
 import { waitFor } from './waitFor.ts'
 
 export interface ReceivedHook {

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { projections } from '../../src/projections/index.ts'
-import { rebuildStates } from '../../src/projections/rebuildStates.ts'
+import { rebuildStates } from '../../src/projections/rebuild/rebuildStates.ts'
 import { audit } from '../../src/workers/audit/audit.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { moveOrder, newOrder, newProduct } from '../support/goods.ts'
@@ -267,7 +267,7 @@ function runScript(name: string, args: readonly string[], env: Record<string, st
   return new Promise<{ code: number; output: string }>(resolve => {
     execFile(
       process.execPath,
-      [join(project, 'scripts', name), ...args],
+      [join(project, 'tools', name), ...args],
       { env: { ...process.env, ...shop.env, ...env } },
       (error, stdout, stderr) => {
         const code = typeof error?.code === 'number' ? error.code : error === null ? 0 : -1

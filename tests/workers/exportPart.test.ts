@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import type { RecordedEvent } from '../../src/eventstore/port.ts'
 import { startOfLog } from '../../src/kit/position.ts'
+import type { RecordedEvent } from '../../src/ports/eventStore.ts'
 import { checkPart, type ExportedEvent } from '../../src/workers/audit/exportPart.ts'
 import { numberOf, positionAt } from '../support/positions.ts'
 

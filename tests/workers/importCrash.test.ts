@@ -1,13 +1,13 @@
 // Every place where an import can break off: the next run ends with the same log.
 import { describe, expect, it } from 'vitest'
-import { createShop } from '../../src/commands/createShop.ts'
-import { digestOf } from '../../src/commands/ids.ts'
-import { eventSchemas } from '../../src/domain/events.ts'
-import { createCodec } from '../../src/eventstore/codec.ts'
-import { memoryEventStore } from '../../src/eventstore/memory.ts'
-import { type EventStore, Unavailable } from '../../src/eventstore/port.ts'
-import { streamCaches } from '../../src/infra/caches.ts'
-import { systemClock } from '../../src/infra/clock.ts'
+import { digestOf } from '../../src/commands/core/ids.ts'
+import { createShop } from '../../src/commands/createApp.ts'
+import { eventSchemas } from '../../src/domain/index.ts'
+import { createCodec } from '../../src/eventstore/core/codec.ts'
+import { memoryEventStore } from '../../src/eventstore/memory/memory.ts'
+import { streamCaches } from '../../src/infra/caching/caches.ts'
+import { systemClock } from '../../src/infra/system/clock.ts'
+import { type EventStore, Unavailable } from '../../src/ports/eventStore.ts'
 import { contentOf, importInto, ledgerRows } from '../support/ledger.ts'
 
 const ledger = ledgerRows(

@@ -1,10 +1,10 @@
 // What each kind of row becomes: the rules of docs/decisions/0003-ledger-import.md, one by one.
 import { describe, expect, it } from 'vitest'
-import { isGoods } from '../../src/workers/import/ledgerEntry.ts'
-import { returnIdOf } from '../../src/workers/import/ledgerIds.ts'
-import type { PlannedDocument } from '../../src/workers/import/ledgerPlan.ts'
-import { nameRank, reasonOf } from '../../src/workers/import/ledgerWords.ts'
-import { planLedger } from '../../src/workers/import/planLedger.ts'
+import { isGoods } from '../../src/workers/imports/ledger/ledgerEntry.ts'
+import { returnIdOf } from '../../src/workers/imports/ledger/ledgerIds.ts'
+import type { PlannedDocument } from '../../src/workers/imports/ledger/ledgerPlan.ts'
+import { nameRank, reasonOf } from '../../src/workers/imports/ledger/ledgerWords.ts'
+import { planLedger } from '../../src/workers/imports/ledger/planLedger.ts'
 import { type Columns, ledgerRows } from '../support/ledger.ts'
 
 function plan(...rows: Partial<Columns>[]) {

@@ -1,15 +1,15 @@
 // Whatever the file holds: every row ends once, and the plan moves the money and goods of its rows.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { interpret } from '../../src/workers/import/ledgerEntry.ts'
+import { interpret } from '../../src/workers/imports/ledger/ledgerEntry.ts'
 import type {
   LedgerPlan,
   PlannedDocument,
   PlannedLine,
-} from '../../src/workers/import/ledgerPlan.ts'
-import { planLedger } from '../../src/workers/import/planLedger.ts'
-import type { LedgerRow } from '../../src/workers/import/readLedger.ts'
-import { totalsOfFile } from '../../src/workers/import/reconcile.ts'
+} from '../../src/workers/imports/ledger/ledgerPlan.ts'
+import { planLedger } from '../../src/workers/imports/ledger/planLedger.ts'
+import type { LedgerRow } from '../../src/workers/imports/ledger/readLedger.ts'
+import { totalsOfFile } from '../../src/workers/imports/ledger/reconcile.ts'
 import { forAll } from '../support/property.ts'
 
 const row = fc.record({

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { parseLedger, readLedger } from '../../src/workers/import/readLedger.ts'
+import { parseLedger, readLedger } from '../../src/workers/imports/ledger/readLedger.ts'
 import { ledgerText } from '../support/ledger.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 

@@ -4,14 +4,14 @@ import { once } from 'node:events'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { available } from '../../src/domain/stock.ts'
-import type { OpenShop } from '../../src/openShop.ts'
-import { readEarlierImports } from '../../src/workers/import/earlierImports.ts'
-import type { LedgerPlan } from '../../src/workers/import/ledgerPlan.ts'
-import { planLedger } from '../../src/workers/import/planLedger.ts'
-import type { LedgerRow } from '../../src/workers/import/readLedger.ts'
-import { reconcile } from '../../src/workers/import/reconcile.ts'
-import { countRows } from '../../src/workers/import/rowEnds.ts'
+import { available } from '../../src/domain/stock/stock.ts'
+import type { OpenShop } from '../../src/main/createApp.ts'
+import { readEarlierImports } from '../../src/workers/imports/ledger/earlierImports.ts'
+import type { LedgerPlan } from '../../src/workers/imports/ledger/ledgerPlan.ts'
+import { planLedger } from '../../src/workers/imports/ledger/planLedger.ts'
+import type { LedgerRow } from '../../src/workers/imports/ledger/readLedger.ts'
+import { reconcile } from '../../src/workers/imports/ledger/reconcile.ts'
+import { countRows } from '../../src/workers/imports/ledger/rowOutcomes.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { importInto, ledgerRows, ledgerText, openTestShop, project } from '../support/ledger.ts'
 import { testRedis } from '../support/redis.ts'
@@ -187,7 +187,7 @@ describe('npm run import:retail', () => {
       SECRET_KEY: '5'.repeat(64),
       AUDIT_DIR: directory,
     }
-    const child = spawn(process.execPath, ['scripts/importRetail.ts', file], { env })
+    const child = spawn(process.execPath, ['tools/importRetail.ts', file], { env })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', text => {

@@ -1,13 +1,18 @@
 // The queue of mails: who may send which of them, in which order, and what becomes of them.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createDatabase, createPool, type Database, type Pool } from '../../src/infra/database.ts'
+import {
+  createDatabase,
+  createPool,
+  type Database,
+  type Pool,
+} from '../../src/infra/postgres/database.ts'
 import {
   type Addressed,
   createMailQueue,
   type MailKey,
   type MailState,
-} from '../../src/workers/mails/queue.ts'
+} from '../../src/workers/reactions/mail/queue.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 
 let database: TestDatabase

@@ -1,11 +1,11 @@
 // When mails are tried again, when they are given up, and how many one recipient gets.
 import { describe, expect, it } from 'vitest'
-import { smtpFailure } from '../../src/infra/smtpFailures.ts'
-import { codeOf } from '../../src/kit/codeOf.ts'
-import { overLimit } from '../../src/workers/mails/limits.ts'
-import type { FailureKind } from '../../src/workers/mails/mail.ts'
-import type { ClaimedMail, MailKey } from '../../src/workers/mails/queue.ts'
-import { afterFailure } from '../../src/workers/mails/retries.ts'
+import { smtpFailure } from '../../src/infra/mail/smtpFailures.ts'
+import { codeOf } from '../../src/kit/errorCode.ts'
+import type { FailureKind } from '../../src/ports/mail.ts'
+import { overLimit } from '../../src/workers/reactions/mail/limits.ts'
+import type { ClaimedMail, MailKey } from '../../src/workers/reactions/mail/queue.ts'
+import { afterFailure } from '../../src/workers/reactions/mail/retries.ts'
 
 const key: MailKey = {
   event_id: '01980000-0000-7000-8000-000000000001',

@@ -1,9 +1,9 @@
 // What mails about orders say: every fact of the event, in the language of the customer.
 import { describe, expect, it } from 'vitest'
-import type { OrderEvent, PlacedOrder } from '../../src/domain/order.ts'
-import { compose } from '../../src/workers/mails/compose.ts'
-import type { MailTemplate } from '../../src/workers/mails/outbox.ts'
-import { type Language, languageOf } from '../../src/workers/mails/words.ts'
+import type { OrderEvent, PlacedOrder } from '../../src/domain/order/order.ts'
+import { compose } from '../../src/workers/reactions/mail/compose.ts'
+import type { MailTemplate } from '../../src/workers/reactions/mail/outbox.ts'
+import { type Language, languageOf } from '../../src/workers/reactions/mail/words.ts'
 
 const orderId = '01980000-0000-7000-8000-000000000002'
 const refundId = '01980000-0000-7000-8000-000000000003'

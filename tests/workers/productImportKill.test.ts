@@ -8,7 +8,7 @@ import { manyProducts, productBySku, until, upload } from '../support/productImp
 import { startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-const main = join(import.meta.dirname, '../../src/workers/main.ts')
+const main = join(import.meta.dirname, '../../src/main/worker.ts')
 const rows = 4_000
 
 let shop: TestShop

@@ -1,5 +1,5 @@
 // Which role sees and does what in the console; the API enforces the same by itself.
-import type { Role } from '../../../src/domain/types.ts'
+import type { Role } from '../../../src/domain/kernel/types.ts'
 
 const staff: readonly Role[] = ['support', 'warehouse', 'auditor', 'admin']
 const readers: readonly Role[] = ['auditor', 'admin']

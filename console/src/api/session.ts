@@ -1,7 +1,7 @@
 // Who is signed in here: tokens in memory and in this tab's sessionStorage, shared with other tabs.
 // See docs/decisions/0012-console.md for why they are not in localStorage.
 import type { Static } from 'typebox'
-import type { SignedIn } from '../../../src/api/accountSchemas.ts'
+import type { SignedIn } from '../../../src/api/routes/account/accountSchemas.ts'
 
 type Answer = Static<typeof SignedIn>
 export type User = Answer['user']

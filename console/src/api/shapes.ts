@@ -4,23 +4,23 @@ import type {
   Event as EventSchema,
   StateChange as StateSchema,
   Verification as VerificationSchema,
-} from '../../../src/api/auditSchemas.ts'
+} from '../../../src/api/routes/audit/auditSchemas.ts'
 import type {
   Category as CategorySchema,
   PriceHistory as PriceSchema,
   ProductDetail as ProductSchema,
   StockLedger as StockSchema,
-} from '../../../src/api/catalogueSchemas.ts'
-import type { Mail as MailSchema } from '../../../src/api/mailSchemas.ts'
+} from '../../../src/api/routes/catalogue/catalogueSchemas.ts'
+import type { Mail as MailSchema } from '../../../src/api/routes/operations/mailSchemas.ts'
 import type {
   OrderHistory as HistorySchema,
   OrderDetail as OrderSchema,
-} from '../../../src/api/orderSchemas.ts'
+} from '../../../src/api/routes/order/orderSchemas.ts'
 import type {
   ListedDispute as DisputeSchema,
   PaymentFinding as FindingSchema,
-} from '../../../src/api/paymentSchemas.ts'
-import type { Role } from '../../../src/domain/types.ts'
+} from '../../../src/api/routes/order/paymentSchemas.ts'
+import type { Role } from '../../../src/domain/kernel/types.ts'
 
 /** Records that are edited carry the version that was read. */
 interface Versioned {

@@ -2,7 +2,7 @@
 import { useMediaQuery } from '@mui/material'
 import type { Theme } from '@mui/material/styles'
 import { DataTable, DateTimeInput, SelectInput, SimpleList, TextInput } from 'react-admin'
-import { orderStatuses } from '../../../src/domain/orderStates.ts'
+import { orderStatuses } from '../../../src/domain/order/orderStates.ts'
 import type { Order } from '../api/shapes.ts'
 import { formatMoney } from '../money.ts'
 import { listSearch } from '../parts/listSearch.tsx'

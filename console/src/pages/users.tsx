@@ -14,7 +14,7 @@ import {
   TextField,
   useRecordContext,
 } from 'react-admin'
-import type { Role } from '../../../src/domain/types.ts'
+import type { Role } from '../../../src/domain/kernel/types.ts'
 import type { User } from '../api/shapes.ts'
 import { listSearch } from '../parts/listSearch.tsx'
 import { RecordEdit, RecordForm } from '../parts/recordForms.tsx'

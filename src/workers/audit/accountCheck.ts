@@ -1,7 +1,7 @@
 // Checks that accounts, which are not in the log, belong to the people whom the log knows.
 import { setTimeout } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
-import type { Tables } from '../../projections/tables.ts'
+import type { Tables } from '../../projections/core/tables.ts'
 import { type CheckResult, createFindings } from './logCheck.ts'
 
 export interface AccountCheckParts {

@@ -1,12 +1,12 @@
 // npm run audit: shows the auditor a shop, and checks what stands beside its promises.
 import type { Kysely } from 'kysely'
-import type { AuditServices } from '../../commands/auditPorts.ts'
-import type { Codec } from '../../commands/codecPorts.ts'
-import type { EventStore } from '../../eventstore/port.ts'
 import { type Position, shareOfWay, startOfLog } from '../../kit/position.ts'
-import type { Projection } from '../../projections/projection.ts'
-import type { Tables } from '../../projections/tables.ts'
-import { readBatches } from '../logReader.ts'
+import type { AuditServices } from '../../ports/audit.ts'
+import type { Codec } from '../../ports/codec.ts'
+import type { EventStore } from '../../ports/eventStore.ts'
+import type { Projection } from '../../projections/core/projection.ts'
+import type { Tables } from '../../projections/core/tables.ts'
+import { readBatches } from '../projector/logReader.ts'
 import { accountsAreCustomers } from './accountCheck.ts'
 import { withBeside } from './besideLog.ts'
 import {

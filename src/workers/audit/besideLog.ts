@@ -10,12 +10,12 @@ import type {
   Mail,
   ShownOrder,
   ShownStock,
-} from '../../auditor/evidence.ts'
-import { positionOf } from '../../projections/checkpoints.ts'
-import type { Tables } from '../../projections/tables.ts'
-import { mailOutbox } from '../mails/outbox.ts'
-import { webhookTypeOf } from '../webhooks/messages.ts'
-import { webhookOutbox } from '../webhooks/outbox.ts'
+} from '../../audit/auditor/evidence.ts'
+import { positionOf } from '../../projections/core/checkpoints.ts'
+import type { Tables } from '../../projections/core/tables.ts'
+import { mailOutbox } from '../reactions/mail/outbox.ts'
+import { webhookTypeOf } from '../reactions/webhook/messages.ts'
+import { webhookOutbox } from '../reactions/webhook/outbox.ts'
 import {
   type BesideRows,
   mailRows,

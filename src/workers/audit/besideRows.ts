@@ -1,10 +1,10 @@
 // What there is of a shop beside its log, row by row: mails, webhooks, and what read models show.
 import { type Kysely, sql } from 'kysely'
 import type { Position } from '../../kit/position.ts'
-import { catalogue } from '../../projections/catalogue.ts'
-import { positionOf } from '../../projections/checkpoints.ts'
-import { ordersProjection } from '../../projections/orders.ts'
-import type { Tables } from '../../projections/tables.ts'
+import { catalogue } from '../../projections/catalogue/catalogue.ts'
+import { positionOf } from '../../projections/core/checkpoints.ts'
+import type { Tables } from '../../projections/core/tables.ts'
+import { ordersProjection } from '../../projections/order/orders.ts'
 
 type Db = Kysely<Tables>
 

@@ -1,11 +1,11 @@
 // Checks the events of an export between two checkpoints, and names what is missing, changed, added
 // or out of order there.
 
-import type { Checkpoint, Link } from '../../commands/auditPorts.ts'
-import type { Fault } from '../../commands/chainFault.ts'
-import { nextLink } from '../../commands/hashChain.ts'
-import type { RecordedEvent } from '../../eventstore/port.ts'
+import type { Fault } from '../../audit/chainFault.ts'
+import { nextLink } from '../../audit/hashChain.ts'
 import { justAfter, type Position, startOfLog } from '../../kit/position.ts'
+import type { Checkpoint, Link } from '../../ports/audit.ts'
+import type { RecordedEvent } from '../../ports/eventStore.ts'
 
 export interface ExportedEvent {
   event: RecordedEvent

@@ -1,10 +1,10 @@
 // How the log is checked: each check sees every event once, in log order, and says what is wrong.
-import type { Report } from '../../auditor/evidence.ts'
-import type { EventStore, RecordedEvent } from '../../eventstore/port.ts'
+import type { Report } from '../../audit/auditor/evidence.ts'
 import type { Position } from '../../kit/position.ts'
 import { isTransient } from '../../kit/transient.ts'
-import type { ReadEvent } from '../../projections/projection.ts'
-import { divide, readPart, type Seen, type SeenEvent } from './dividedLog.ts'
+import type { EventStore, RecordedEvent } from '../../ports/eventStore.ts'
+import type { ReadEvent } from '../../projections/core/projection.ts'
+import { divide, readPart, type Seen, type SeenEvent } from './partitionedLog.ts'
 import { type Part, partsOf } from './parts.ts'
 import { createSpill, type Spill, withTemporary } from './spill.ts'
 

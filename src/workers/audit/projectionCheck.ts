@@ -2,18 +2,23 @@
 
 import { type Kysely, sql } from 'kysely'
 import { type Position, startOfLog } from '../../kit/position.ts'
-import { positionOf } from '../../projections/checkpoints.ts'
-import type { Batch } from '../../projections/engine.ts'
-import { concerns, type Item, isReadable, placeOf, workOf } from '../../projections/items.ts'
-import type { Projection } from '../../projections/projection.ts'
-import { amountOf, differingTables, keepHashes, linesOf } from '../../projections/rowDifferences.ts'
+import { positionOf } from '../../projections/core/checkpoints.ts'
+import type { Batch } from '../../projections/core/engine.ts'
+import { concerns, type Item, isReadable, placeOf, workOf } from '../../projections/core/items.ts'
+import type { Projection } from '../../projections/core/projection.ts'
+import type { Tables } from '../../projections/core/tables.ts'
+import {
+  amountOf,
+  differingTables,
+  keepHashes,
+  linesOf,
+} from '../../projections/rebuild/rowDifferences.ts'
 import {
   createShadow,
   dropSchema,
   summarizeTable,
   writeToShadow,
-} from '../../projections/shadow.ts'
-import type { Tables } from '../../projections/tables.ts'
+} from '../../projections/rebuild/shadow.ts'
 import type { CheckResult } from './logCheck.ts'
 
 type Db = Kysely<Tables>

@@ -1,12 +1,12 @@
-// The auditor of src/auditor on the log of a shop: it is shown events as they are decoded, a part
-// of what the log tells about at a time, with what there is of that part beside the log.
-import { claimChecks, createAuditor, positionChecks } from '../../auditor/auditor.ts'
-import type { Tenure } from '../../auditor/claims.ts'
-import type { Beside, Check, LogEvent, Place } from '../../auditor/evidence.ts'
+// Runs the auditor of src/audit/auditor on the log of a shop: it is shown decoded events, part by
+// part, with what the database has of each part beside the log.
+import { claimChecks, createAuditor, positionChecks } from '../../audit/auditor/auditor.ts'
+import type { Tenure } from '../../audit/auditor/claims.ts'
+import type { Beside, Check, LogEvent, Place } from '../../audit/auditor/evidence.ts'
 import type { Position } from '../../kit/position.ts'
-import type { ReadEvent } from '../../projections/projection.ts'
-import type { Seen } from './dividedLog.ts'
+import type { ReadEvent } from '../../projections/core/projection.ts'
 import { type CheckResult, createReport, type LogCheck } from './logCheck.ts'
+import type { Seen } from './partitionedLog.ts'
 import { type Part, partOf } from './parts.ts'
 import { createSpill, memorySpill, type Spill, withTemporary } from './spill.ts'
 

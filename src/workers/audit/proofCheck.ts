@@ -1,13 +1,13 @@
 // Checks the proof of the log: the chain against its signatures, and what commands rest on beside
 // the log.
 
-import type { StateFinding } from '../../commands/auditPorts.ts'
-import { type ChainParts, checkChain } from '../../commands/chainCheck.ts'
-import type { Fault } from '../../commands/chainFault.ts'
-import { checkMark, checkTail } from '../../commands/sealCheck.ts'
-import { limitFindings, type StreamWatch, watchStreams } from '../../commands/streamWatch.ts'
-import type { EventStore } from '../../eventstore/port.ts'
+import { type ChainParts, checkChain } from '../../audit/chainCheck.ts'
+import type { Fault } from '../../audit/chainFault.ts'
+import { checkMark, checkTail } from '../../audit/sealCheck.ts'
+import { limitFindings, type StreamWatch, watchStreams } from '../../audit/streamCheck.ts'
 import type { Position } from '../../kit/position.ts'
+import type { StateFinding } from '../../ports/audit.ts'
+import type { EventStore } from '../../ports/eventStore.ts'
 import { type CheckResult, createFindings } from './logCheck.ts'
 
 /** Runs both checks in bounded memory. */

@@ -1,5 +1,5 @@
 // Checks of what is in the log: every event can be read, and shown as it is.
-import { isHoldable } from '../../kit/holdable.ts'
+import { isHoldable } from '../../kit/storableText.ts'
 import type { LogCheck } from './logCheck.ts'
 
 const nothing = () => undefined

@@ -6,7 +6,7 @@ import { dirname, join, relative, sep } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
-import { codeOf } from '../../kit/codeOf.ts'
+import { codeOf } from '../../kit/errorCode.ts'
 import { makeDirectory } from '../../kit/makeDirectory.ts'
 
 /** A file of a backup as its manifest has it; the path has slashes, whatever the machine. */

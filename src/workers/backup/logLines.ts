@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
-import { canonicalJson, storedEvent } from '../../commands/hashChain.ts'
-import type { RecordedEvent } from '../../eventstore/port.ts'
+import { canonicalJson, storedEvent } from '../../audit/hashChain.ts'
 import { parsePosition } from '../../kit/position.ts'
+import type { RecordedEvent } from '../../ports/eventStore.ts'
 import { DamagedBackup } from './archive.ts'
 
 const Fields = Type.Record(Type.String(), Type.Unknown())

@@ -2,11 +2,11 @@
 import type { TestedMutant } from '../mutant.ts'
 
 const tokens = {
-  file: 'src/infra/tokens.ts',
+  file: 'src/infra/accounts/tokens.ts',
   test: 'tests/infra/tokens.test.ts',
 }
 const links = {
-  file: 'src/infra/emailAddresses.ts',
+  file: 'src/infra/accounts/emailAddresses.ts',
   test: 'tests/api/emailAddresses.test.ts',
 }
 const closed = 'tests/api/closedAccounts.test.ts'
@@ -62,7 +62,7 @@ export const accountGuards: readonly TestedMutant[] = [
   {
     name: 'ticket-once',
     promise: 'a ticket opens one live connection, and no second one',
-    file: 'src/infra/tickets.ts',
+    file: 'src/infra/accounts/tickets.ts',
     find: `delete from shop.tickets
     where ticket_digest = $1 and expires_at > now()
     returning customer_id, family`,
@@ -74,7 +74,7 @@ export const accountGuards: readonly TestedMutant[] = [
   {
     name: 'ticket-sealed',
     promise: 'a ticket that somebody wrote into the database is worth nothing',
-    file: 'src/infra/tickets.ts',
+    file: 'src/infra/accounts/tickets.ts',
     find: 'return isOurs ? { customerId, family } : undefined',
     replace: 'return isOurs || row ? { customerId, family } : undefined',
     test: 'tests/api/sessions.test.ts',
@@ -122,7 +122,7 @@ export const accountGuards: readonly TestedMutant[] = [
   {
     name: 'closed-account-at-the-door',
     promise: 'a token of an account that is closed is refused at once by whoever closed it',
-    file: 'src/api/standing.ts',
+    file: 'src/api/http/currentRoles.ts',
     find: 'if (before !== undefined && !isOut) return before.roles',
     replace: 'if (before !== undefined) return before.roles',
     test: closed,
@@ -131,7 +131,7 @@ export const accountGuards: readonly TestedMutant[] = [
   {
     name: 'ended-session-at-the-door',
     promise: 'a token whose session has ended is refused as soon as the session is looked at',
-    file: 'src/api/standing.ts',
+    file: 'src/api/http/currentRoles.ts',
     find: 'const roles = isOpen ? current : undefined',
     replace: 'const roles = isOpen ? current : current',
     test: closed,
@@ -140,7 +140,7 @@ export const accountGuards: readonly TestedMutant[] = [
   {
     name: 'rights-within-a-second',
     promise: 'what another process has done to a shopper is noticed within a second',
-    file: 'src/api/standing.ts',
+    file: 'src/api/http/currentRoles.ts',
     find: 'const rememberedMs = 800',
     replace: 'const rememberedMs = 5_000',
     test: 'tests/api/processes.test.ts',
@@ -150,7 +150,7 @@ export const accountGuards: readonly TestedMutant[] = [
     name: 'closed-account-refused',
     promise:
       'the cart and orders of a closed account take no more commands, whatever its token says',
-    file: 'src/commands/openAccount.ts',
+    file: 'src/commands/core/openAccount.ts',
     find: 'if (!(await isClosed(shop, actor.id))) return undefined',
     replace: 'if (!(await isClosed(shop, actor.id)) || actor.id !== undefined) return undefined',
     test: closed,
@@ -159,7 +159,7 @@ export const accountGuards: readonly TestedMutant[] = [
   {
     name: 'erased-account-is-closed',
     promise: 'an order that was under way when its buyer was erased is not placed after it',
-    file: 'src/commands/openAccount.ts',
+    file: 'src/commands/core/openAccount.ts',
     find: "return state.status === 'erased' || (state.status === 'registered' && state.disabled)",
     replace: "return state.status === 'registered' && state.disabled",
     test: closed,
@@ -168,7 +168,7 @@ export const accountGuards: readonly TestedMutant[] = [
   {
     name: 'rights-of-followers',
     promise: 'who has lost the right to follow orders hears nothing of what comes after it',
-    file: 'src/api/standing.ts',
+    file: 'src/api/http/currentRoles.ts',
     find: 'if (current === undefined || !isForAll) return current !== undefined',
     replace: 'if (current !== null) return true',
     test: 'tests/api/processes.test.ts',
@@ -177,12 +177,12 @@ export const accountGuards: readonly TestedMutant[] = [
   {
     name: 'everybodys-orders-for-staff',
     promise: 'the orders of everybody are followed by the staff, and by nobody else',
-    file: 'src/api/realtime.ts',
+    file: 'src/api/realtime/realtime.ts',
     find: 'if (!(await mayFollow(context.shop, seat, true)))',
     replace: 'if (context.shop === undefined)',
     also: [
       {
-        file: 'src/api/standing.ts',
+        file: 'src/api/http/currentRoles.ts',
         find: "return current.some(role => role !== 'customer' && roles.includes(role))",
         replace: 'return current.length > 0',
       },
@@ -193,7 +193,7 @@ export const accountGuards: readonly TestedMutant[] = [
   {
     name: 'attempts-at-passwords',
     promise: 'nobody tries passwords of an account without end',
-    file: 'src/api/limits.ts',
+    file: 'src/api/http/limits.ts',
     find: '  limitPasswordTries(app, context, policies)\n',
     replace: '',
     test: 'tests/security/rateLimits.test.ts',
@@ -202,7 +202,7 @@ export const accountGuards: readonly TestedMutant[] = [
   {
     name: 'rate-limits',
     promise: 'who asks for too much is told where they stand, and refused above the limit',
-    file: 'src/infra/rateLimits.ts',
+    file: 'src/infra/redis/rateLimits.ts',
     find: 'return counted(await limiter.consume(key, times), true)',
     replace: 'return { allowed: true, remaining: points - times, resetSeconds: duration }',
     test: 'tests/security/rateLimits.test.ts',
@@ -211,7 +211,7 @@ export const accountGuards: readonly TestedMutant[] = [
   {
     name: 'rate-limits-without-redis',
     promise: 'a process that has lost Redis goes on counting by itself',
-    file: 'src/infra/rateLimits.ts',
+    file: 'src/infra/redis/rateLimits.ts',
     find: '      insuranceLimiter: new RateLimiterMemory(limits),\n',
     replace: '',
     test: 'tests/infra/rateLimits.test.ts',

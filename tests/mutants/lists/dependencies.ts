@@ -1,16 +1,25 @@
 // Servers that are silent, full or away, and what must not be believed of them.
 import type { TestedMutant } from '../mutant.ts'
 
-const redis = { file: 'src/infra/redis.ts', test: 'tests/infra/signals.test.ts' }
+const redis = { file: 'src/infra/redis/redis.ts', test: 'tests/infra/signals.test.ts' }
 const silentRedis = 'are heard again, and commands done, once a connection has gone silent'
 const postgres = 'tests/contract/postgres.test.ts'
 const silentPostgres =
   'waits for no connection that is silent, open or about to be, and opens another'
 const sessions = 'has sessions that the server ends by itself, and statements with a deadline'
-const mailThread = { file: 'src/infra/mailThread.ts', test: 'tests/workers/mailLane.test.ts' }
-const sender = { file: 'src/infra/webhookSender.ts', test: 'tests/infra/webhookSender.test.ts' }
-const answers = { file: 'src/infra/answerCache.ts', test: 'tests/infra/answerCache.test.ts' }
-const answerStore = { file: 'src/infra/answerStore.ts', test: 'tests/infra/answerCache.test.ts' }
+const mailThread = { file: 'src/infra/mail/mailThread.ts', test: 'tests/workers/mailLane.test.ts' }
+const sender = {
+  file: 'src/infra/webhooks/webhookSender.ts',
+  test: 'tests/infra/webhookSender.test.ts',
+}
+const answers = {
+  file: 'src/infra/caching/responseCache.ts',
+  test: 'tests/infra/answerCache.test.ts',
+}
+const answerStore = {
+  file: 'src/infra/caching/responseStore.ts',
+  test: 'tests/infra/answerCache.test.ts',
+}
 
 export const dependencyGuards: readonly TestedMutant[] = [
   {
@@ -40,7 +49,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
   {
     name: 'postgres-silent-session',
     promise: 'a connection to PostgreSQL that has gone silent is dropped, and service is back',
-    file: 'src/infra/silence.ts',
+    file: 'src/infra/postgres/silentConnections.ts',
     find: 'if (connection.isWorking === undefined) give(connection)',
     replace: 'if (connection.isWorking === undefined) unwatch(connection)',
     test: postgres,
@@ -49,7 +58,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
   {
     name: 'postgres-silent-connect',
     promise: 'a PostgreSQL that accepts a connection and says nothing is not waited for',
-    file: 'src/infra/database.ts',
+    file: 'src/infra/postgres/database.ts',
     find: '    connectionTimeoutMillis: 5_000,\n',
     replace: '',
     test: postgres,
@@ -58,7 +67,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
   {
     name: 'postgres-lock-deadline',
     promise: 'a statement does not wait for a lock without end',
-    file: 'src/infra/database.ts',
+    file: 'src/infra/postgres/database.ts',
     find: '    lock_timeout: 2_000,\n',
     replace: '',
     test: postgres,
@@ -67,7 +76,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
   {
     name: 'postgres-statement-deadline',
     promise: 'the server ends a statement that takes too long',
-    file: 'src/infra/database.ts',
+    file: 'src/infra/postgres/database.ts',
     find: '    statement_timeout: statementMs,\n',
     replace: '',
     test: postgres,
@@ -76,7 +85,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
   {
     name: 'postgres-idle-transaction',
     promise: 'the server ends the transaction of a client that is gone without a word',
-    file: 'src/infra/database.ts',
+    file: 'src/infra/postgres/database.ts',
     find: '    idle_in_transaction_session_timeout: idleInTransactionMs,\n',
     replace: '',
     test: postgres,
@@ -85,7 +94,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
   {
     name: 'postgres-idle-session',
     promise: 'the server ends the session, with its locks, of a client that is gone without a word',
-    file: 'src/infra/database.ts',
+    file: 'src/infra/postgres/database.ts',
     find: '      `-c idle_session_timeout=${idleSessionMs}`,\n',
     replace: '',
     test: postgres,
@@ -134,7 +143,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
   {
     name: 'webhook-signature',
     promise: 'whoever receives a webhook can verify that it comes from the shop',
-    file: 'src/workers/webhooks/signature.ts',
+    file: 'src/workers/reactions/webhook/signature.ts',
     find: '.update(`${id}.${timestamp}.${body}`)',
     replace: '.update(`${id}.${body}`)',
     test: 'tests/api/webhooks.test.ts',
@@ -143,7 +152,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
   {
     name: 'webhook-tried-again',
     promise: 'the receiver of webhooks that was away gets what it has missed',
-    file: 'src/workers/webhooks/deliveries.ts',
+    file: 'src/workers/reactions/webhook/deliveries.ts',
     find: "set status = ${waitMs === null ? 'dead' : 'pending'}, updated_at = now(),",
     replace: "set status = ${waitMs === null ? 'dead' : 'dead'}, updated_at = now(),",
     test: 'tests/api/webhooks.test.ts',
@@ -242,7 +251,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
   {
     name: 'cache-version-in-the-database',
     promise: 'a changed price is shown although the signal of the change was lost',
-    file: 'src/projections/catalogue.ts',
+    file: 'src/projections/catalogue/catalogue.ts',
     find: 'if (listingsChanged) writes.push(newListingVersion(db))',
     replace: '',
     test: 'tests/api/processes.test.ts',
@@ -260,7 +269,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
   {
     name: 'retry-after',
     promise: 'who is told that the shop is busy is told when to try again',
-    file: 'src/api/problems.ts',
+    file: 'src/api/http/problems.ts',
     find: 'if (problem.status === 503 || problem.status === 429) {',
     replace: 'if (problem.status === 429) {',
     test: 'tests/api/patience.test.ts',
@@ -269,7 +278,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
   {
     name: 'transient-is-503',
     promise: 'a server that is away for a moment is answered with 503, and never with 500',
-    file: 'src/api/problems.ts',
+    file: 'src/api/http/problems.ts',
     find: 'if (isTransient(error)) {',
     replace: "if (isTransient(error) && error.code === 'UNAVAILABLE') {",
     test: 'tests/api/patience.test.ts',
@@ -305,7 +314,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
   {
     name: 'fair-places-of-callers',
     promise: 'one caller cannot take all places from the others',
-    file: 'src/kit/fairPlaces.ts',
+    file: 'src/kit/fairSemaphore.ts',
     find: 'own >= Math.min(free, each)',
     replace: 'free <= 0',
     test: 'tests/kit/fairTurns.test.ts',
@@ -314,7 +323,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
   {
     name: 'fair-places-of-addresses',
     promise: 'one address cannot take all places from the others, however many callers it has',
-    file: 'src/kit/fairPlaces.ts',
+    file: 'src/kit/fairSemaphore.ts',
     find: ' || near >= free * (own === 0 ? firstTimes : sharedTimes)',
     replace: '',
     test: 'tests/kit/fairTurns.test.ts',
@@ -323,7 +332,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
   {
     name: 'fair-turns-of-callers',
     promise: 'the waits of one caller are bounded',
-    file: 'src/kit/fairTurns.ts',
+    file: 'src/kit/fairQueue.ts',
     find: 'if (own.length + under >= each) throw crowded()',
     replace: '',
     test: 'tests/kit/fairTurns.test.ts',

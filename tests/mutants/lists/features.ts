@@ -1,15 +1,15 @@
 // Features that docs/features.md promises, each taken out, and the test that it names.
 import type { TestedMutant } from '../mutant.ts'
 
-const accounts = { file: 'src/api/routes/accounts.ts', test: 'tests/api/accounts.test.ts' }
-const cart = { file: 'src/domain/cart.ts', test: 'tests/api/cart.test.ts' }
-const commandOfOrders = { file: 'src/commands/order.ts', test: 'tests/api/orders.test.ts' }
-const placing = { file: 'src/commands/placeOrder.ts', test: 'tests/api/knownDefects.test.ts' }
-const stock = { file: 'src/domain/stock.ts', test: 'tests/domain/stock.test.ts' }
+const accounts = { file: 'src/api/routes/account/accounts.ts', test: 'tests/api/accounts.test.ts' }
+const cart = { file: 'src/domain/cart/cart.ts', test: 'tests/api/cart.test.ts' }
+const commandOfOrders = { file: 'src/commands/order/order.ts', test: 'tests/api/orders.test.ts' }
+const placing = { file: 'src/commands/order/placeOrder.ts', test: 'tests/api/knownDefects.test.ts' }
+const stock = { file: 'src/domain/stock/stock.ts', test: 'tests/domain/stock.test.ts' }
 const catalogue = 'tests/api/catalogue.test.ts'
-const paging = { file: 'src/api/pages.ts', test: 'tests/api/paging.test.ts' }
-const states = { file: 'src/domain/orderStates.ts', test: 'tests/domain/orderStates.test.ts' }
-const actor = { file: 'src/api/actor.ts', test: 'tests/security/matrix.test.ts' }
+const paging = { file: 'src/api/http/paging.ts', test: 'tests/api/paging.test.ts' }
+const states = { file: 'src/domain/order/orderStates.ts', test: 'tests/domain/orderStates.test.ts' }
+const actor = { file: 'src/api/http/actor.ts', test: 'tests/security/matrix.test.ts' }
 
 export const featuresTakenOut: readonly TestedMutant[] = [
   {
@@ -39,7 +39,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'carts-come-along',
     promise: 'what a guest has in the cart comes along when they sign in',
-    file: 'src/domain/cartMerge.ts',
+    file: 'src/domain/cart/cartMerge.ts',
     find: 'if (fresh.length === 0) return []',
     replace: 'if (fresh.length >= 0) return []',
     test: 'tests/api/guestCart.test.ts',
@@ -48,7 +48,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'old-password-asked',
     promise: 'who changes a password has to know the one before',
-    file: 'src/commands/passwords.ts',
+    file: 'src/commands/account/passwords.ts',
     find: "if (account === undefined) return wrongPassword('/oldPassword')",
     replace: 'if (account === undefined) return undefined',
     test: 'tests/api/passwords.test.ts',
@@ -74,7 +74,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'roles-of-commands',
     promise: 'a command refuses whoever has none of its roles',
-    file: 'src/commands/command.ts',
+    file: 'src/commands/core/command.ts',
     find: "return actor.role !== 'anonymous' && actor.roles.some(role => who.includes(role))",
     replace: "return actor.role !== 'anonymous'",
     test: 'tests/api/orders.test.ts',
@@ -91,7 +91,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'list-of-own-orders',
     promise: 'customers see their own orders in the list, whatever they ask for',
-    file: 'src/api/routes/orders.ts',
+    file: 'src/api/routes/order/orders.ts',
     find: 'const customerId = byCustomer ? wanted : actorId(request.actor)',
     replace: 'const customerId = byCustomer ? wanted : (wanted ?? actorId(request.actor))',
     test: 'tests/api/orders.test.ts',
@@ -184,7 +184,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'categories-in-use',
     promise: 'a category with products in it is not deleted',
-    file: 'src/domain/category.ts',
+    file: 'src/domain/catalogue/category.ts',
     find: '  if (inUse > 0) {\n',
     replace: '  if (inUse < 0) {\n',
     test: 'tests/api/categories.test.ts',
@@ -193,7 +193,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'names-of-categories',
     promise: 'the name of a category is its own, however it is written',
-    file: 'src/domain/text.ts',
+    file: 'src/domain/kernel/text.ts',
     find: "return name.normalize('NFKC').trim().replace(/\\s+/g, ' ').toLowerCase()",
     replace: 'return name',
     test: 'tests/api/categories.test.ts',
@@ -202,7 +202,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'sku-is-taken',
     promise: 'a SKU belongs to one product',
-    file: 'src/domain/skuClaim.ts',
+    file: 'src/domain/catalogue/skuClaim.ts',
     find: '  if (state.productId !== null) {\n    return reject(',
     replace: "  if (state.productId === '') {\n    return reject(",
     test: 'tests/domain/skuClaim.test.ts',
@@ -211,7 +211,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'hidden-products',
     promise: 'products that are deleted or not active are for the staff alone',
-    file: 'src/projections/catalogueQueries.ts',
+    file: 'src/projections/catalogue/catalogueQueries.ts',
     find: 'if (row === undefined || (!forStaff && (row.deleted || !row.active))) return undefined',
     replace: 'if (row === undefined) return undefined',
     test: catalogue,
@@ -220,7 +220,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'low-stock-threshold',
     promise: 'what runs low is counted from a threshold of one’s own',
-    file: 'src/projections/catalogueQueries.ts',
+    file: 'src/projections/catalogue/catalogueQueries.ts',
     find: 'sql<boolean>`on_hand - reserved < ${below}`',
     replace: 'sql<boolean>`on_hand - reserved < ${below && lowStockBelow}`',
     test: 'tests/api/prices.test.ts',
@@ -245,7 +245,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'history-in-words',
     promise: 'the history of an order is told in plain words',
-    file: 'src/commands/history.ts',
+    file: 'src/audit/history.ts',
     find: 'sentence: sentenceOf(event),',
     replace: 'sentence: event.type,',
     test: 'tests/api/orders.test.ts',
@@ -254,7 +254,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'archived-orders',
     promise: 'an archived order is out of its customer’s sight',
-    file: 'src/projections/orderQueries.ts',
+    file: 'src/projections/order/orderQueries.ts',
     find: "  query = query.where('archived', '=', false)\n",
     replace: '',
     test: 'tests/api/payments.test.ts',
@@ -263,7 +263,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'callbacks-are-signed',
     promise: 'what a payment provider tells is believed with its signature alone',
-    file: 'src/infra/simulatedCallbacks.ts',
+    file: 'src/infra/payments/simulatedCallbacks.ts',
     find: 'timingSafeEqual(Buffer.from(given), Buffer.from(wanted))',
     replace: 'given.length === wanted.length',
     test: 'tests/api/payments.test.ts',
@@ -272,7 +272,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'callbacks-are-fresh',
     promise: 'an old message of a payment provider cannot be sent again',
-    file: 'src/infra/simulatedCallbacks.ts',
+    file: 'src/infra/payments/simulatedCallbacks.ts',
     find: 'return isRight && Math.abs(now.getTime() - Number(seconds) * 1_000) <= toleranceMs',
     replace: 'return isRight && Math.abs(now.getTime() - Number(seconds) * 1_000) >= 0',
     test: 'tests/api/payments.test.ts',
@@ -281,7 +281,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'orders-expire',
     promise: 'an order that is not paid in its time gives its stock back',
-    file: 'src/domain/orderPayments.ts',
+    file: 'src/domain/order/orderPayments.ts',
     find: "return isDue(state, now) ? [{ type: 'OrderExpired'",
     replace: "return isDue(state, -now) ? [{ type: 'OrderExpired'",
     test: 'tests/api/payments.test.ts',
@@ -290,7 +290,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'camera-data',
     promise: 'nothing of what a camera wrote into a picture is shown, and it is upright',
-    file: 'src/infra/imaging.ts',
+    file: 'src/infra/files/imaging.ts',
     find: '        .autoOrient()\n        .resize(',
     replace: '        .keepMetadata()\n        .resize(',
     test: 'tests/api/images.test.ts',
@@ -299,7 +299,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'long-passwords',
     promise: 'every letter of a long password counts',
-    file: 'src/infra/passwords.ts',
+    file: 'src/infra/accounts/passwords.ts',
     find: "return hmac.update(password.normalize('NFKC')).digest('base64')",
     replace: "return password.normalize('NFKC') + hmac.digest('base64')",
     test: 'tests/infra/passwords.test.ts',
@@ -308,7 +308,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'refresh-token-once',
     promise: 'a refresh token that is used again later ends its session',
-    file: 'src/infra/sessions.ts',
+    file: 'src/infra/accounts/sessions.ts',
     find: '      await ask(revokeFamily, [spent.family])\n',
     replace: '',
     test: 'tests/infra/sessions.test.ts',
@@ -317,7 +317,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'refresh-token-grace',
     promise: 'a refresh token whose answer was lost gives the same successor again',
-    file: 'src/infra/sessions.ts',
+    file: 'src/infra/accounts/sessions.ts',
     find: 'if (spent?.is_graced) return sessionOf(spent, refresh)',
     replace: 'if (spent?.is_graced && refresh === token) return sessionOf(spent, refresh)',
     test: 'tests/infra/sessions.test.ts',
@@ -326,7 +326,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'live-own-orders',
     promise: 'customers hear of their own orders live, and of no others',
-    file: 'src/api/feed.ts',
+    file: 'src/api/realtime/feed.ts',
     find: 'news.filter(each => customerId === undefined || customerId === each.customerId)',
     replace: "news.filter(each => customerId === undefined || each.customerId !== '')",
     test: 'tests/api/realtime.test.ts',
@@ -335,7 +335,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'live-foreign-pages',
     promise: 'a page of another origin cannot follow orders with its visitor’s rights',
-    file: 'src/api/connections.ts',
+    file: 'src/api/realtime/connections.ts',
     find: '      noted(request, () => refuseForeign(request, context))\n',
     replace: '',
     test: 'tests/api/realtimeBounds.test.ts',
@@ -344,7 +344,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'live-ends-with-token',
     promise: 'a live connection ends with the token that opened it',
-    file: 'src/api/connections.ts',
+    file: 'src/api/realtime/connections.ts',
     find: 'if (seat.endsAt !== undefined && seat.endsAt <= now) {',
     replace: 'if (seat.endsAt === undefined && now) {',
     test: 'tests/api/realtimeBounds.test.ts',
@@ -353,7 +353,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'repeats-say-so',
     promise: 'a repeated request gets the first answer, and is told that it is one',
-    file: 'src/api/commandRoute.ts',
+    file: 'src/api/http/commandRoute.ts',
     find: "if (replayed) reply.header('idempotent-replayed', 'true')",
     replace: '',
     test: 'tests/api/idempotency.test.ts',
@@ -362,7 +362,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'keys-are-required',
     promise: 'what would cost money twice needs a key that makes a repeat harmless',
-    file: 'src/api/commandRoute.ts',
+    file: 'src/api/http/commandRoute.ts',
     find: '      if (route.requireKey) requireKey(request)\n',
     replace: '',
     test: 'tests/api/preconditions.test.ts',
@@ -371,7 +371,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'versions-are-required',
     promise: 'the staff says which version of a product it has seen before it changes it',
-    file: 'src/api/commandRoute.ts',
+    file: 'src/api/http/commandRoute.ts',
     find: '      if (route.requireMatch) requireMatch(request)\n',
     replace: '',
     test: 'tests/api/preconditions.test.ts',
@@ -398,7 +398,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'leases-are-taken-over',
     promise: 'another worker goes on within seconds where one has died',
-    file: 'src/projections/checkpoints.ts',
+    file: 'src/projections/core/checkpoints.ts',
     find: 'c.leased_until is null or c.leased_until < now()',
     replace: 'c.leased_until is null',
     test: 'tests/projections/runners.test.ts',
@@ -407,7 +407,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'leases-are-fenced',
     promise: 'two workers never write the same list twice',
-    file: 'src/projections/checkpoints.ts',
+    file: 'src/projections/core/checkpoints.ts',
     find: 'where c.name = l.name and c.epoch = l.epoch and c.position = l.position',
     replace: 'where c.name = l.name',
     test: 'tests/projections/together.test.ts',
@@ -416,7 +416,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'appends-together',
     promise: 'decisions on one product that come together are written together',
-    file: 'src/commands/repository.ts',
+    file: 'src/commands/core/repository.ts',
     find: 'const batchMax = 256',
     replace: 'const batchMax = 1',
     test: 'tests/commands/repository.test.ts',
@@ -425,12 +425,12 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'chain-of-hashes',
     promise: 'one changed byte of one event is found, with the position of that event',
-    file: 'src/commands/chainCheck.ts',
+    file: 'src/audit/chainCheck.ts',
     find: 'if (hash === undefined || next.hash === hash) return next',
     replace: 'if (hash === undefined || next.hash) return next',
     also: [
       {
-        file: 'src/commands/chainCheck.ts',
+        file: 'src/audit/chainCheck.ts',
         find: '    if (forgery !== undefined) return forgery\n',
         replace: '',
       },
@@ -441,7 +441,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'fault-field-names',
     promise: 'text that cannot be kept is refused by the name of its field',
-    file: 'src/commands/normalizing.ts',
+    file: 'src/commands/core/normalize.ts',
     find: '...findUnstorable(field, below(pointer, name), depth + 1),',
     replace: '...findUnstorable(field, pointer, depth + 1),',
     test: 'tests/api/text.test.ts',
@@ -450,7 +450,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'imported-writes-are-own',
     promise: 'who imports products sees them everywhere as soon as the import has ended',
-    file: 'src/workers/productImports/runImport.ts',
+    file: 'src/workers/imports/products/runImport.ts',
     find: '  await parts.noteWrites(job.requested_by)\n',
     replace: '',
     test: 'tests/api/ownWrites.test.ts',
@@ -459,7 +459,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'own-writes-by-any-route',
     promise: 'every list waits for what its reader has written',
-    file: 'src/api/requests.ts',
+    file: 'src/api/http/requests.ts',
     find: 'const wanted = latest(asked ?? startOfLog, own?.known ?? startOfLog)',
     replace: 'const wanted = asked ?? startOfLog',
     test: 'tests/api/ownWrites.test.ts',
@@ -468,7 +468,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'settings-refused-at-once',
     promise: 'all faults of the settings are told at once',
-    file: 'src/config.ts',
+    file: 'src/config/config.ts',
     find: "wrong.map(setting => fault(setting, env)).join('\\n')",
     replace: "wrong.slice(0, 1).map(setting => fault(setting, env)).join('\\n')",
     test: 'tests/config.test.ts',

@@ -3,9 +3,9 @@ import type { TestedMutant } from '../mutant.ts'
 
 const putBack = 'tests/security/putBack.test.ts'
 const found = 'is found: %s'
-const people = { file: 'src/infra/personGuard.ts', test: putBack, named: found }
+const people = { file: 'src/infra/audit/personGuard.ts', test: putBack, named: found }
 const catalogue = {
-  file: 'src/infra/catalogGuard.ts',
+  file: 'src/infra/audit/catalogGuard.ts',
   test: 'tests/security/catalogue.test.ts',
   named: 'is compared with the migrations: %s',
 }
@@ -15,7 +15,7 @@ export const forgeryGuards: readonly TestedMutant[] = [
   {
     name: 'password-put-back',
     promise: 'the password from before a change opens nothing when its row is put back',
-    file: 'src/commands/passwords.ts',
+    file: 'src/commands/account/passwords.ts',
     find: 'return passwordNumber >= noted',
     replace: 'return passwordNumber >= 0',
     test: putBack,
@@ -24,7 +24,7 @@ export const forgeryGuards: readonly TestedMutant[] = [
   {
     name: 'password-noted-late',
     promise: 'a change of the password that the log was not told of is noted at the next sign-in',
-    file: 'src/commands/passwords.ts',
+    file: 'src/commands/account/passwords.ts',
     find: 'if (passwordNumber > noted) await',
     replace: 'if (passwordNumber < 0) await',
     test: putBack,
@@ -33,7 +33,7 @@ export const forgeryGuards: readonly TestedMutant[] = [
   {
     name: 'reset-link-put-back',
     promise: 'a link that has set a password sets no other, whatever its row says',
-    file: 'src/infra/recovery.ts',
+    file: 'src/infra/accounts/recovery.ts',
     find: "['reset', customerId, String(number), String(end)]",
     replace: "['reset', customerId, String(number - number), String(end)]",
     test: putBack,
@@ -42,7 +42,7 @@ export const forgeryGuards: readonly TestedMutant[] = [
   {
     name: 'reset-link-ended',
     promise: 'a link that has ended sets no password, whatever end its row says',
-    file: 'src/infra/recovery.ts',
+    file: 'src/infra/accounts/recovery.ts',
     find: "['reset', customerId, String(number), String(end)]",
     replace: "['reset', customerId, String(number), typeof end]",
     test: putBack,
@@ -72,7 +72,7 @@ export const forgeryGuards: readonly TestedMutant[] = [
   {
     name: 'erased-again-by-worker',
     promise: 'what is put back of somebody who was erased is destroyed again',
-    file: 'src/workers/erasedPeople.ts',
+    file: 'src/workers/jobs/erasedPeople.ts',
     find: 'if (!(await wasErased(shop, id))) continue',
     replace: 'if (await wasErased(shop, id)) continue',
     test: putBack,
@@ -81,7 +81,7 @@ export const forgeryGuards: readonly TestedMutant[] = [
   {
     name: 'erasure-list-by-log',
     promise: 'nobody is put on the list of erased people whom the log does not say to be erased',
-    file: 'src/workers/erasedPeople.ts',
+    file: 'src/workers/jobs/erasedPeople.ts',
     find: 'some.filter((_, index) => isErased[index])',
     replace: 'some.filter((_, index) => index < isErased.length)',
     test: putBack,
@@ -90,7 +90,7 @@ export const forgeryGuards: readonly TestedMutant[] = [
   {
     name: 'erased-note-with-key',
     promise: 'who is noted as erased in the table and has a key can still be read',
-    file: 'src/infra/personKeys.ts',
+    file: 'src/infra/crypto/personKeys.ts',
     find: ' and sealed_key is null`',
     replace: '`',
     test: putBack,
@@ -99,7 +99,7 @@ export const forgeryGuards: readonly TestedMutant[] = [
   {
     name: 'orders-of-the-living',
     promise: 'orders are cancelled for an erasure that the log has, and for no other',
-    file: 'src/commands/openOrders.ts',
+    file: 'src/commands/order/openOrders.ts',
     find: "if (customer.state.status !== 'erased') return false",
     replace: "if (customer.state.status === 'none') return false",
     test: putBack,
@@ -108,7 +108,7 @@ export const forgeryGuards: readonly TestedMutant[] = [
   {
     name: 'undo-by-log',
     promise: 'the undo of an import reverses what the log has from that import, and nothing else',
-    file: 'src/commands/undoProduct.ts',
+    file: 'src/commands/catalogue/undoProduct.ts',
     find: 'if (!(await isOfRow(parts.shop, undone, row))) return notOfImport',
     replace: 'if (!(await isOfRow(parts.shop, undone, row))) void 0',
     test: 'tests/api/productImports.test.ts',

@@ -2,12 +2,12 @@
 import type { TestedMutant } from '../mutant.ts'
 
 const snapshots = 'tests/infra/snapshots.test.ts'
-const marks = { file: 'src/infra/auditMarks.ts', test: snapshots }
-const eventSeals = { file: 'src/eventstore/eventSeals.ts', test: snapshots }
-const keys = { file: 'src/infra/personKeys.ts', test: 'tests/infra/personKeys.test.ts' }
-const identity = { file: 'src/infra/shopIdentity.ts', test: 'tests/infra/shopIdentity.test.ts' }
+const marks = { file: 'src/infra/audit/highWaterMarks.ts', test: snapshots }
+const eventSeals = { file: 'src/eventstore/core/eventSeals.ts', test: snapshots }
+const keys = { file: 'src/infra/crypto/personKeys.ts', test: 'tests/infra/personKeys.test.ts' }
+const identity = { file: 'src/infra/log/shopIdentity.ts', test: 'tests/infra/shopIdentity.test.ts' }
 
-const ownLog = { file: 'src/infra/logIdentity.ts', test: 'tests/infra/logIdentity.test.ts' }
+const ownLog = { file: 'src/infra/log/logIdentity.ts', test: 'tests/infra/logIdentity.test.ts' }
 const refused = '%s is refused, and with the right one it is not'
 const running = 'applies nothing of another log and writes nothing to it, until one is adopted'
 
@@ -15,7 +15,7 @@ export const integrityGuards: readonly TestedMutant[] = [
   {
     name: 'snapshot-seal',
     promise: 'a snapshot that somebody has changed in the database is not used',
-    file: 'src/infra/snapshots.ts',
+    file: 'src/infra/log/snapshots.ts',
     find: "return isRowSeal(secrets, 'snapshots', { fields, seal }) ? snapshot : undefined",
     replace: "return isRowSeal(secrets, 'snapshots', { fields, seal }) ? snapshot : snapshot",
     test: snapshots,
@@ -81,7 +81,7 @@ export const integrityGuards: readonly TestedMutant[] = [
   {
     name: 'event-without-seal',
     promise: 'an event that somebody has put in without a seal is found',
-    file: 'src/commands/sealCheck.ts',
+    file: 'src/audit/sealCheck.ts',
     find: "if (state === 'unsealed' && isSealed) {",
     replace: "if (state === 'unsealed' && isSealed && isLate) {",
     test: snapshots,
@@ -114,7 +114,7 @@ export const integrityGuards: readonly TestedMutant[] = [
   {
     name: 'kept-tables-forget',
     promise: 'tables that a rebuild has kept forget an erased person, too',
-    file: 'src/projections/personal.ts',
+    file: 'src/projections/core/personal.ts',
     find: "n.nspname !~ '^pg_' and",
     replace: "n.nspname !~ '^(pg_|previous_|rebuild_)' and",
     test: 'tests/projections/personal.test.ts',
@@ -170,7 +170,7 @@ export const integrityGuards: readonly TestedMutant[] = [
   },
   {
     ...ownLog,
-    file: 'src/infra/ownLog.ts',
+    file: 'src/infra/log/ownLog.ts',
     name: 'nothing-written-to-another-log',
     promise: 'while the log is another one, commands write nothing to it',
     find: '  if (fault === undefined) return\n  throw new ForeignLog(fault)\n',
@@ -179,7 +179,7 @@ export const integrityGuards: readonly TestedMutant[] = [
   },
   {
     ...ownLog,
-    file: 'src/infra/ownLog.ts',
+    file: 'src/infra/log/ownLog.ts',
     name: 'nothing-applied-of-another-log',
     promise: 'while the log is another one, read models apply nothing of it',
     find: '    if (fault !== undefined) throw new ForeignLog(fault)\n',
@@ -188,7 +188,7 @@ export const integrityGuards: readonly TestedMutant[] = [
   },
   {
     ...ownLog,
-    file: 'src/eventstore/eventstoredbBatch.ts',
+    file: 'src/eventstore/eventstoredb/batchAppend.ts',
     name: 'connection-to-another-log',
     promise: 'what is sent over a new connection is sent to the log of before',
     find: '  confirm()\n    .then(() => openBatch(client))\n',

@@ -2,10 +2,13 @@
 // kept, servers that fail, and the proof of the log.
 import type { TestedMutant } from '../mutant.ts'
 
-const text = { file: 'src/domain/text.ts', test: 'tests/api/text.test.ts' }
+const text = { file: 'src/domain/kernel/text.ts', test: 'tests/api/text.test.ts' }
 const readiness = 'tests/faults/readiness.test.ts'
 const silence = 'tests/workers/silence.test.ts'
-const retries = { file: 'src/workers/mails/retries.ts', test: 'tests/workers/mailRetries.test.ts' }
+const retries = {
+  file: 'src/workers/reactions/mail/retries.ts',
+  test: 'tests/workers/mailRetries.test.ts',
+}
 const outside = 'tests/security/outsideCheckpoints.test.ts'
 const proof = 'tests/security/proof.test.ts'
 
@@ -13,7 +16,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'cache-version-repeats',
     promise: 'no old answer comes back from the cache once Redis has lost its memory',
-    file: 'src/infra/answerVersion.ts',
+    file: 'src/infra/caching/cacheVersion.ts',
     find: 'const drawn = randomUUID()',
     replace: "const drawn = '1'",
     test: 'tests/infra/answerCache.test.ts',
@@ -52,7 +55,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'text-in-the-log',
     promise: 'text that the database cannot hold, once in a log, stops no list',
-    file: 'src/commands/decoding.ts',
+    file: 'src/commands/core/decoding.ts',
     find: 'isHoldable(event) ? event : { ...holdable(event), isReplaced: true }',
     replace: 'isHoldable(event) ? event : event',
     test: 'tests/projections/brokenText.test.ts',
@@ -85,12 +88,12 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'lease-by-progress',
     promise: 'a worker that hangs loses its lease to another one: only progress renews it',
-    file: 'src/workers/following.ts',
+    file: 'src/workers/projector/follow.ts',
     find: 'return isIdle ? at : undefined',
     replace: 'return isIdle ? at : performance.now()',
     also: [
       {
-        file: 'src/workers/following.ts',
+        file: 'src/workers/projector/follow.ts',
         find: 'performance.now() - group.movedAt > stallMs',
         replace: 'performance.now() - group.movedAt > stallMs * 100',
       },
@@ -101,7 +104,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'lease-from-progress',
     promise: 'a lease counts from the progress it is prolonged for, not from when that is noted',
-    file: 'src/projections/checkpoints.ts',
+    file: 'src/projections/core/checkpoints.ts',
     find: 'leaseSeconds - secondsAgo',
     replace: 'leaseSeconds + 0 * secondsAgo',
     test: 'tests/projections/runners.test.ts',
@@ -110,7 +113,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'lease-of-a-silent-client',
     promise: 'a transaction that holds leases ends when its client is silent',
-    file: 'src/projections/checkpoints.ts',
+    file: 'src/projections/core/checkpoints.ts',
     find: "'idle_in_transaction_session_timeout'",
     replace: "'application_name'",
     test: 'tests/projections/runners.test.ts',
@@ -119,7 +122,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'drain-before-closing',
     promise: 'whoever is refused in the middle of a large body gets to read the answer',
-    file: 'src/api/draining.ts',
+    file: 'src/api/http/draining.ts',
     find: 'if (complete || destroyed) return false',
     replace: 'if (complete || !destroyed) return false',
     test: 'tests/api/malformed.test.ts',
@@ -128,7 +131,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'subscribe-anew',
     promise: 'a new connection to Redis that may not subscribe does not end the process',
-    file: 'src/infra/redis.ts',
+    file: 'src/infra/redis/redis.ts',
     find: 'autoResubscribe: false',
     replace: 'autoResubscribe: true',
     test: 'tests/infra/signals.test.ts',
@@ -137,7 +140,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'imports-in-turn',
     promise: 'nobody waits for all imports that somebody else has uploaded',
-    file: 'src/workers/productImports/importTables.ts',
+    file: 'src/workers/imports/products/importTables.ts',
     find: 'select distinct on (person) import_id, requested_at',
     replace: 'select import_id, requested_at',
     test: 'tests/workers/jobQueue.test.ts',
@@ -146,7 +149,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'lease-without-work',
     promise: 'a worker that has nothing to do keeps its lease',
-    file: 'src/workers/following.ts',
+    file: 'src/workers/projector/follow.ts',
     find: 'group.movedAt : await provenAt(parts, group)',
     replace: 'group.movedAt : provenAt(parts, group) && undefined',
     test: silence,
@@ -171,7 +174,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'mail-tried-again-by-admins',
     promise: 'an admin can have a mail tried again that could not be delivered',
-    file: 'src/api/routes/mails.ts',
+    file: 'src/api/routes/operations/mails.ts',
     find: 'assertChanged(await context.mailBox[verb](mailId))',
     replace: 'assertChanged(await context.mailBox.drop(mailId))',
     test: 'tests/api/mails.test.ts',
@@ -180,7 +183,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'redis-full-is-told',
     promise: 'readiness says that Redis is out of memory',
-    file: 'src/healthChecks.ts',
+    file: 'src/main/healthChecks.ts',
     find: "health.report('redis-memory', isFull ? 'out of memory' : undefined)",
     replace: "health.report('redis-memory')",
     test: readiness,
@@ -189,7 +192,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'disk-full-is-told',
     promise: 'readiness says that the disk of PostgreSQL is full',
-    file: 'src/healthChecks.ts',
+    file: 'src/main/healthChecks.ts',
     find: "'53100': { dependency: 'disk', reason: 'disk full' },",
     replace: '',
     test: readiness,
@@ -198,7 +201,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'ready-without-redis',
     promise: 'a lost Redis does not take the shop out of service',
-    file: 'src/health.ts',
+    file: 'src/ports/health.ts',
     find: "const needed = ['postgres', 'disk', 'event-store', 'log'] as const",
     replace: "const needed = ['postgres', 'disk', 'event-store', 'log', 'redis'] as const",
     test: 'tests/health.test.ts',
@@ -207,7 +210,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'mail-recorded-after-a-blip',
     promise: 'no mail goes out twice because the database was away as it was sent',
-    file: 'src/workers/mails/lane.ts',
+    file: 'src/workers/reactions/mail/mailWorker.ts',
     find: 'if (atEnd >= recordTriesAtEnd) throw error',
     replace: 'throw error',
     test: 'tests/workers/mailLane.test.ts',
@@ -216,7 +219,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'closing-says-so',
     promise: 'a request that reaches a process on its way down is told to try again',
-    file: 'src/api/closing.ts',
+    file: 'src/api/http/closing.ts',
     find: 'if (!isClosing) return done()',
     replace: 'if (!isClosing || app) return done()',
     test: 'tests/api/closing.test.ts',
@@ -225,7 +228,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'reactions-are-retried',
     promise: 'an event that mails or webhooks could not handle can be tried again',
-    file: 'src/api/routes/projections.ts',
+    file: 'src/api/routes/operations/projections.ts',
     find: '[...projections, ...reactions].find(each => each.name === name)',
     replace: '[...projections, ...reactions.slice(9)].find(each => each.name === name)',
     test: 'tests/api/reactions.test.ts',
@@ -234,7 +237,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'events-before-the-log',
     promise: 'an event that somebody has put in front of the log is found',
-    file: 'src/infra/stateGuard.ts',
+    file: 'src/infra/audit/stateGuard.ts',
     find: 'from eventstore.events where position <= 0',
     replace: 'from eventstore.events where position < -1000',
     test: proof,
@@ -243,7 +246,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'nothing-signed-on-a-forgery',
     promise: 'a log whose newest checkpoints are gone is never signed anew: an alarm is raised',
-    file: 'src/workers/auditChain.ts',
+    file: 'src/workers/jobs/auditChain.ts',
     find: 'if (fault !== undefined) throw new LogTampered(fault)',
     replace: 'if (fault?.problem === undefined) void fault',
     test: outside,
@@ -252,7 +255,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'forged-event-not-signed',
     promise: 'an event that the shop has not appended is never signed',
-    file: 'src/workers/auditChain.ts',
+    file: 'src/workers/jobs/auditChain.ts',
     find: '    if (forgery !== undefined) {\n',
     replace: "    if (forgery?.problem === 'changed') {\n",
     test: proof,
@@ -261,7 +264,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'verification-complete',
     promise: 'a verification says whether everything is signed yet',
-    file: 'src/commands/logVerification.ts',
+    file: 'src/audit/logVerification.ts',
     find: 'unsignedEvents: counted ?? tail.events,',
     replace: 'unsignedEvents: 0,',
     test: 'tests/api/auditChain.test.ts',
@@ -279,7 +282,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'audit-names-rows',
     promise: 'the audit names the rows that differ, and not only their table',
-    file: 'src/projections/rowDifferences.ts',
+    file: 'src/projections/rebuild/rowDifferences.ts',
     find: 'first: rows.slice(0, max).map(({ kind, key }) => ({ kind, key })),',
     replace: "first: rows.slice(0, 1).map(({ kind }) => ({ kind, key: '' })),",
     test: 'tests/workers/auditDatabase.test.ts',
@@ -297,7 +300,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'audit-of-effects',
     promise: 'the audit holds mails, webhooks and the list of orders against the log',
-    file: 'src/auditor/auditor.ts',
+    file: 'src/audit/auditor/auditor.ts',
     find: '    effectChecks(book, report, scope),\n',
     replace: '',
     test: 'tests/workers/auditDatabase.test.ts',
@@ -315,7 +318,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'audit-could-not-run',
     promise: 'an audit that could not run does not pass for one that found nothing',
-    file: 'scripts/audit.ts',
+    file: 'tools/audit.ts',
     find: 'if (!hasRun) process.exitCode = 2',
     replace: '',
     test: 'tests/workers/auditDatabase.test.ts',
@@ -324,7 +327,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'import-signs',
     promise: 'what was imported is signed when the import ends',
-    file: 'scripts/importRetail.ts',
+    file: 'tools/importRetail.ts',
     find: 'const isMine = await extendChain(on)',
     replace: 'const isMine = true',
     test: 'tests/workers/importRun.test.ts',

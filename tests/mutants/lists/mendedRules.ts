@@ -4,13 +4,13 @@ import type { TestedMutant } from '../mutant.ts'
 
 const erasing = 'tests/api/erasureRequests.test.ts'
 const tries = 'tests/security/passwordTries.test.ts'
-const claims = { file: 'src/commands/claims.ts', test: 'tests/commands/claims.test.ts' }
+const claims = { file: 'src/commands/catalogue/claims.ts', test: 'tests/commands/claims.test.ts' }
 
 export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'reasons-are-personal',
     promise: 'what people write as a reason is unreadable once its person is erased',
-    file: 'src/domain/orderEvents.ts',
+    file: 'src/domain/order/orderEvents.ts',
     find: 'const Reason = Personal({ minLength: 1, maxLength: 500 })',
     replace: 'const Reason = Type.String({ minLength: 1, maxLength: 500 })',
     test: 'tests/api/erasure.test.ts',
@@ -19,7 +19,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'erased-with-open-orders',
     promise: 'nobody is erased while the shop owes them goods or money',
-    file: 'src/commands/openOrders.ts',
+    file: 'src/commands/order/openOrders.ts',
     find: '  if (owing !== undefined) return owing\n',
     replace: '',
     test: erasing,
@@ -28,7 +28,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'erased-on-request',
     promise: 'an admin can erase somebody on a request, which is recorded',
-    file: 'src/commands/erasure.ts',
+    file: 'src/commands/account/erasure.ts',
     find: 'requestReference === undefined ? { customerId } : { customerId, requestReference }',
     replace: 'requestReference === undefined ? { customerId } : { customerId }',
     test: erasing,
@@ -37,7 +37,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'erased-after-a-restore',
     promise: 'whoever was erased is erased again once an older backup is restored',
-    file: 'src/workers/erasedPeople.ts',
+    file: 'src/workers/jobs/erasedPeople.ts',
     find: 'if (back.has(erasure.customerId)) await eraseOne(parts, erasure)',
     replace: 'if (back.has(parts.shop.constructor.name)) await eraseOne(parts, erasure)',
     test: erasing,
@@ -46,7 +46,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'personal-fields-declared',
     promise: 'a personal field that nobody has said how to forget is noticed',
-    file: 'src/projections/personal.ts',
+    file: 'src/projections/core/personal.ts',
     find: "        ...['phoneNumber', 'dateOfBirth', 'address', 'city', 'postalCode'],\n",
     replace: "        ...['phoneNumber', 'dateOfBirth', 'address', 'postalCode'],\n",
     test: 'tests/projections/personal.test.ts',
@@ -55,7 +55,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'cancelled-was-not-sold',
     promise: 'a cancelled order is in no sales report',
-    file: 'src/projections/saleDocuments.ts',
+    file: 'src/projections/sales/saleDocuments.ts',
     find: "    case 'OrderCancelled':\n      return soldAt(lines, null, () => true)",
     replace: "    case 'OrderCancelled':\n      return lines",
     test: 'tests/api/salesCorrections.test.ts',
@@ -64,7 +64,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'tracking-corrected',
     promise: 'a wrong tracking number can be corrected',
-    file: 'src/domain/orderDecisions.ts',
+    file: 'src/domain/order/orderDecisions.ts',
     find: 'if (tracking === undefined || tracking === state.tracking) return []',
     replace: 'if (tracking !== null) return []',
     test: 'tests/domain/order.test.ts',
@@ -73,7 +73,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'mail-states-the-refund',
     promise: 'the mail about a refund says how much was paid back',
-    file: 'src/workers/mails/orderFacts.ts',
+    file: 'src/workers/reactions/mail/orderFacts.ts',
     find: '`${words.refundedNow}: ${amount(event.data.amount)}`',
     replace: '`${words.refundedNow}: ${amount(order.total)}`',
     test: 'tests/workers/mailWords.test.ts',
@@ -82,7 +82,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'state-at-a-time',
     promise: 'the state at a time counts every event that had happened by then',
-    file: 'src/commands/timeTravel.ts',
+    file: 'src/audit/timeTravel.ts',
     find: 'if (!counts(until, event)) continue',
     replace: 'if (!counts(until, event)) break',
     test: 'tests/api/timeTravel.test.ts',
@@ -91,7 +91,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'maps-in-states',
     promise: 'the state of stock names the orders that pieces are kept for, and how many',
-    file: 'src/commands/timeTravel.ts',
+    file: 'src/audit/timeTravel.ts',
     find: 'if (value instanceof Map || value instanceof PersistentMap) {',
     replace: 'if (value instanceof Map) {',
     test: 'tests/api/timeTravel.test.ts',
@@ -100,7 +100,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'refund-another-way',
     promise: 'a refund of money that came another way is open until somebody has paid it back',
-    file: 'src/commands/orderMoney.ts',
+    file: 'src/commands/order/orderMoney.ts',
     find: 'if (provider !== shop.payments.name) return undefined',
     replace: "if (provider === '') return undefined",
     test: 'tests/api/refunds.test.ts',
@@ -109,7 +109,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'free-order-is-paid',
     promise: 'an order of free goods needs no payment',
-    file: 'src/domain/orderDecisions.ts',
+    file: 'src/domain/order/orderDecisions.ts',
     find: 'if (refused.size === 0 && isFree(state)) {',
     replace: 'if (refused.size < 0 && isFree(state)) {',
     test: 'tests/api/refunds.test.ts',
@@ -118,7 +118,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'refund-of-nothing',
     promise: 'to pay back nothing is no refund',
-    file: 'src/domain/types.ts',
+    file: 'src/domain/kernel/types.ts',
     find: '{ amount: Type.Integer({ minimum: 1, maximum: 9_007',
     replace: '{ amount: Type.Integer({ minimum: 0, maximum: 9_007',
     test: 'tests/api/refunds.test.ts',
@@ -127,7 +127,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'import-sets-stock',
     promise: 'an import sets the stock of a product that is there',
-    file: 'src/commands/importProduct.ts',
+    file: 'src/commands/catalogue/importProduct.ts',
     find: '  if (counted === undefined) return { stockRevision: null }\n',
     replace: '  if (counted !== null) return { stockRevision: null }\n',
     test: 'tests/api/importedStock.test.ts',
@@ -136,7 +136,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'dashboard-refund-booked',
     promise: 'a refund that was made at the payment provider is booked',
-    file: 'src/domain/providerMoney.ts',
+    file: 'src/domain/order/providerMoney.ts',
     find: '      ? { reason: madeAtProvider, reference, provider: input.provider }\n',
     replace: '      ? { reason: reference }\n',
     test: 'tests/domain/providerMoney.test.ts',
@@ -169,7 +169,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'address-change-finished',
     promise: 'a change of address whose process died half-way is finished by a worker',
-    file: 'src/workers/accountUpkeep.ts',
+    file: 'src/workers/jobs/accountUpkeep.ts',
     find: 'await Promise.all(moving.map(id => settleAddress(shop, accounts, id)))',
     replace:
       'await Promise.all(moving.slice(moving.length).map(id => settleAddress(shop, accounts, id)))',
@@ -179,7 +179,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'order-numbers-once',
     promise: 'no two orders have one number, whatever answers are lost',
-    file: 'src/commands/orderNumbers.ts',
+    file: 'src/commands/order/orderNumbers.ts',
     find: 'isRejection(outcome) || outcome.replayed ? undefined : range',
     replace: 'isRejection(outcome) ? undefined : range',
     test: 'tests/commands/orderNumbers.test.ts',
@@ -188,7 +188,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'rebuild-fenced',
     promise: 'two rebuilds of one list never write into the same tables',
-    file: 'src/projections/rebuildStates.ts',
+    file: 'src/projections/rebuild/rebuildStates.ts',
     find: `      set position = \${position}, updated_at = now()
       where name = \${name} and epoch = \${epoch}`,
     replace: `      set position = \${position}, updated_at = now()
@@ -199,7 +199,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'tries-by-account',
     promise: 'wrong passwords count by the account, however its name is written',
-    file: 'src/api/passwordTries.ts',
+    file: 'src/api/http/passwordAttempts.ts',
     find: 'return account?.customerId ?? login.normalize(',
     replace: 'return account ? login : login.normalize(',
     test: tries,
@@ -208,14 +208,14 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'passwords-in-turn',
     promise: 'a flood of wrong passwords from one address keeps nobody elsewhere from signing in',
-    file: 'src/api/passwordTurns.ts',
+    file: 'src/api/routes/account/passwordQueue.ts',
     find: "actor.role === 'anonymous' || kind !== 'own' ? addressOf(request.ip) : actor.id",
     replace: "actor.role === 'anonymous' || kind !== 'own' ? 'anywhere' : actor.id",
     test: tries,
     named: 'keeps nobody elsewhere from signing in, registering or changing a password',
   },
   {
-    ...{ file: 'src/domain/text.ts', test: 'tests/api/text.test.ts' },
+    ...{ file: 'src/domain/kernel/text.ts', test: 'tests/api/text.test.ts' },
     name: 'leap-seconds',
     promise: 'a time that the calendar does not have is refused, and never an internal error',
     find: 'return isWithin && timeForm.test(time) && timeForm.test(offset)',
@@ -225,7 +225,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'malformed-requests',
     promise: 'a request that is no HTTP is answered like every other fault',
-    file: 'src/api/malformed.ts',
+    file: 'src/api/http/malformed.ts',
     find: "'content-type': 'application/problem+json; charset=utf-8',",
     replace: "'content-type': 'application/json; charset=utf-8',",
     test: 'tests/api/malformed.test.ts',
@@ -234,7 +234,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'live-seats-for-staff',
     promise: 'customers cannot take the live connections that are kept for the staff',
-    file: 'src/api/connections.ts',
+    file: 'src/api/realtime/connections.ts',
     find: ' || (!asking.isStaff && count(seat => !seat.isStaff) >= customersMax)',
     replace: '',
     test: 'tests/api/liveSeats.test.ts',
@@ -243,7 +243,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'methods-that-are-offered',
     promise: 'customers pay by the methods that the shop offers, and by no other',
-    file: 'src/domain/paymentMethods.ts',
+    file: 'src/domain/order/paymentMethods.ts',
     find: 'if (isOffered(offered, method)) return undefined',
     replace: "if (isOffered(offered, method) || method !== '') return undefined",
     test: 'tests/api/paymentMethods.test.ts',
@@ -252,7 +252,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'mails-to-strangers',
     promise: 'nobody can have the shop mail a stranger again and again',
-    file: 'src/workers/mails/limits.ts',
+    file: 'src/workers/reactions/mail/limits.ts',
     find: 'sentInDayAtAll >= limits.unconfirmedPerDay',
     replace: 'sentInDayAtAll >= limits.unconfirmedPerDay * 100',
     test: 'tests/workers/mailRetries.test.ts',
@@ -261,7 +261,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'words-to-strangers',
     promise: 'no text of the sender’s choice goes to an address that is not known to be theirs',
-    file: 'src/workers/mails/orderFacts.ts',
+    file: 'src/workers/reactions/mail/orderFacts.ts',
     find: 'withFreeText && order.delivery ? oneLine(',
     replace: 'order.delivery ? oneLine(',
     test: 'tests/workers/mailWords.test.ts',
@@ -270,7 +270,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'pretended-payments',
     promise: 'a shop in which payments are only pretended has to be told so',
-    file: 'src/paymentSetting.ts',
+    file: 'src/config/paymentSetting.ts',
     find: 'if (env.PAYMENT_PROVIDER?.trim()) return',
     replace: 'if (env.PAYMENT_PROVIDER?.trim() !== null) return',
     test: 'tests/e2e/launcher.test.ts',
@@ -279,7 +279,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'positions-beyond-the-head',
     promise: 'a position that is not in the log yet is refused at once',
-    file: 'src/api/positions.ts',
+    file: 'src/api/http/positions.ts',
     find: 'return wanted <= head ? undefined : head',
     replace: 'return wanted <= head ? undefined : undefined',
     test: 'tests/api/positions.test.ts',
@@ -288,7 +288,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'private-answers',
     promise: 'no cache between keeps what was answered to one person for another',
-    file: 'src/api/caching.ts',
+    file: 'src/api/http/caching.ts',
     find: "else if (isPersonal(request)) reply.header('cache-control', 'private, no-cache')",
     replace: "else if (isPersonal(request)) reply.removeHeader('cache-control')",
     test: 'tests/api/caching.test.ts',
@@ -297,7 +297,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'weak-etags',
     promise: 'what a client has already is not sent again, however it names it',
-    file: 'src/api/caching.ts',
+    file: 'src/api/http/caching.ts',
     find: 'return [...header.matchAll(etags)].some(([, opaque]) => opaque === wanted)',
     replace: 'return header === wanted',
     test: 'tests/api/caching.test.ts',
@@ -306,7 +306,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'password-for-another-address',
     promise: 'who changes the address of an account has to know its password',
-    file: 'src/api/routes/profile.ts',
+    file: 'src/api/routes/account/profile.ts',
     find: "  if (typeof email !== 'string') return\n",
     replace: '  if (email !== null) return\n',
     test: 'tests/api/emailAddresses.test.ts',
@@ -315,7 +315,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'home-page',
     promise: 'the address of the shop leads to a page',
-    file: 'src/api/routes/homePage.ts',
+    file: 'src/api/routes/pages/homePage.ts',
     find: "app.get('/', open, (_, reply) =>",
     replace: "app.get('/home', open, (_, reply) =>",
     test: 'tests/api/homePage.test.ts',
@@ -324,7 +324,7 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'report-of-all-lines',
     promise: 'a report as CSV has all of its lines',
-    file: 'src/api/routes/reports.ts',
+    file: 'src/api/routes/sales/reports.ts',
     find: 'limit: limit ?? null',
     replace: 'limit: limit ?? shownMax',
     test: 'tests/api/reports.test.ts',

@@ -1,10 +1,16 @@
 // Money and goods: what the domain refuses, and how the books of the shop are kept.
 import type { TestedMutant } from '../mutant.ts'
 
-const decisions = 'src/domain/orderDecisions.ts'
+const decisions = 'src/domain/order/orderDecisions.ts'
 const moneyBack = 'tests/domain/orderMoneyBack.test.ts'
-const provider = { file: 'src/domain/providerMoney.ts', test: 'tests/domain/providerMoney.test.ts' }
-const disputes = { file: 'src/domain/disputes.ts', test: 'tests/domain/providerMoney.test.ts' }
+const provider = {
+  file: 'src/domain/order/providerMoney.ts',
+  test: 'tests/domain/providerMoney.test.ts',
+}
+const disputes = {
+  file: 'src/domain/order/disputes.ts',
+  test: 'tests/domain/providerMoney.test.ts',
+}
 const sales = 'tests/projections/sales.test.ts'
 
 export const moneyGuards: readonly TestedMutant[] = [
@@ -113,7 +119,7 @@ export const moneyGuards: readonly TestedMutant[] = [
   {
     name: 'refund-by-hand',
     promise: 'nobody records by hand what the payment provider pays back by itself',
-    file: 'src/domain/orderPayments.ts',
+    file: 'src/domain/order/orderPayments.ts',
     find: 'if (owed.provider === automatic) {',
     replace: "if (owed.provider === '') {",
     test: 'tests/domain/orderPayments.test.ts',
@@ -150,7 +156,7 @@ export const moneyGuards: readonly TestedMutant[] = [
   {
     name: 'unpaid-pieces',
     promise: 'nobody holds more unpaid pieces than the setting allows',
-    file: 'src/domain/openOrders.ts',
+    file: 'src/domain/order/openOrders.ts',
     find: 'pieces > 0 && held + claim.pieces > pieces',
     replace: 'pieces > 0 && claim.pieces > pieces',
     test: 'tests/domain/openOrders.test.ts',
@@ -159,7 +165,7 @@ export const moneyGuards: readonly TestedMutant[] = [
   {
     name: 'unpaid-orders',
     promise: 'nobody has more unpaid orders than the setting allows',
-    file: 'src/domain/openOrders.ts',
+    file: 'src/domain/order/openOrders.ts',
     find: 'orders > 0 && left.length >= orders',
     replace: 'orders > 0 && left.length > orders',
     test: 'tests/domain/openOrders.test.ts',
@@ -168,7 +174,7 @@ export const moneyGuards: readonly TestedMutant[] = [
   {
     name: 'one-currency-refused',
     promise: 'one order is in one currency',
-    file: 'src/domain/oneCurrency.ts',
+    file: 'src/domain/kernel/oneCurrency.ts',
     find: 'if (foreign === undefined) return undefined',
     replace: "if (foreign === undefined || currency !== '') return undefined",
     test: 'tests/domain/oneCurrency.test.ts',
@@ -177,7 +183,7 @@ export const moneyGuards: readonly TestedMutant[] = [
   {
     name: 'one-currency-summed',
     promise: 'amounts of two currencies are never added up',
-    file: 'src/domain/money.ts',
+    file: 'src/domain/kernel/money.ts',
     find: 'if (money.currency === currency) return money.amount',
     replace: "if (currency !== '') return money.amount",
     test: 'tests/domain/oneCurrency.test.ts',
@@ -186,7 +192,7 @@ export const moneyGuards: readonly TestedMutant[] = [
   {
     name: 'report-days',
     promise: 'the days of a sales report begin in the time zone of the shop',
-    file: 'src/projections/salesReport.ts',
+    file: 'src/projections/sales/salesReport.ts',
     find: 'sql`(${at} at time zone ${timeZone})::date::text`',
     replace: "sql`(${at} at time zone ${timeZone && 'UTC'})::date::text`",
     test: sales,
@@ -195,7 +201,7 @@ export const moneyGuards: readonly TestedMutant[] = [
   {
     name: 'report-ends',
     promise: 'a sales report over a range of days has all of its days',
-    file: 'src/projections/salePeriods.ts',
+    file: 'src/projections/sales/salePeriods.ts',
     find: ', edge(to, whole.to, -1)]',
     replace: ']',
     test: sales,
@@ -204,7 +210,7 @@ export const moneyGuards: readonly TestedMutant[] = [
   {
     name: 'totals-of-nothing',
     promise: 'what was taken back as a whole leaves no line in a report',
-    file: 'src/projections/saleTotals.ts',
+    file: 'src/projections/sales/saleTotals.ts',
     find: 'return isLess ? [adding, CompiledQuery.raw(removeText, [json])] : [adding]',
     replace: 'return isLess ? [adding] : [adding]',
     test: sales,
@@ -213,7 +219,7 @@ export const moneyGuards: readonly TestedMutant[] = [
   {
     name: 'formulas-in-csv',
     promise: 'no cell of a CSV file is carried out by a spreadsheet, blanks before its sign or not',
-    file: 'src/api/csv.ts',
+    file: 'src/api/http/csv.ts',
     find: '/^\\s*[=+\\-@\\t\\r]/',
     replace: '/^[=+\\-@\\t\\r]/',
     test: 'tests/api/reports.test.ts',
@@ -222,7 +228,7 @@ export const moneyGuards: readonly TestedMutant[] = [
   {
     name: 'import-undone',
     promise: 'an import can be undone',
-    file: 'src/commands/undoProduct.ts',
+    file: 'src/commands/catalogue/undoProduct.ts',
     find: "if (undone.action === 'created') return unlist(parts.shop, undone, undo)",
     replace: "if (undone.action !== 'none') return undefined",
     test: 'tests/api/productImports.test.ts',

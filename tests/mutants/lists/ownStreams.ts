@@ -8,7 +8,7 @@ export const ownStreamGuards: readonly TestedMutant[] = [
   {
     name: 'streams-begin-at-zero',
     promise: 'nothing is decided from a stream of which the beginning is hidden',
-    file: 'src/eventstore/wholeStream.ts',
+    file: 'src/eventstore/core/wholeStream.ts',
     find: 'if (revision !== next) throw missing(stream, next, revision - 1)',
     replace: 'next = revision',
     test: e2e,
@@ -18,7 +18,7 @@ export const ownStreamGuards: readonly TestedMutant[] = [
   {
     name: 'limits-are-findings',
     promise: 'whoever verifies the log is told of events that the store hides',
-    file: 'src/commands/streamWatch.ts',
+    file: 'src/audit/streamCheck.ts',
     find: 'of eventStore.limits?.() ?? []',
     replace: 'of [] as { stream: string; detail: string }[]',
     test: e2e,
@@ -28,12 +28,12 @@ export const ownStreamGuards: readonly TestedMutant[] = [
   {
     name: 'streams-as-long-as-the-log',
     promise: 'whoever verifies the log is told of a stream that was deleted',
-    file: 'src/commands/streamWatch.ts',
+    file: 'src/audit/streamCheck.ts',
     find: 'if (end?.fault !== undefined)',
     replace: 'if (end === undefined)',
     also: [
       {
-        file: 'src/commands/streamWatch.ts',
+        file: 'src/audit/streamCheck.ts',
         find: "else if (end?.revision === 'no-stream' || (end?.revision ?? -1) < revision)",
         replace: 'else if (revision < 0)',
       },
@@ -45,7 +45,7 @@ export const ownStreamGuards: readonly TestedMutant[] = [
   {
     name: 'own-streams-alone',
     promise: 'a shop is new on a server that others use, and sees none of their events',
-    file: 'src/openEventStore.ts',
+    file: 'src/main/openEventStore.ts',
     find: 'prefix: streamPrefix, streamPrefixes, types',
     replace: 'prefix: streamPrefix, types',
     test: 'tests/infra/shopIdentity.test.ts',
@@ -54,7 +54,7 @@ export const ownStreamGuards: readonly TestedMutant[] = [
   {
     name: 'stream-prefix-remembered',
     promise: 'a start with another prefix of streams is refused',
-    file: 'src/infra/shopIdentity.ts',
+    file: 'src/infra/log/shopIdentity.ts',
     find: 'if (before !== streamPrefix) throw wrongPrefix(before, streamPrefix)',
     replace: '',
     test: 'tests/infra/shopIdentity.test.ts',
@@ -63,7 +63,7 @@ export const ownStreamGuards: readonly TestedMutant[] = [
   {
     name: 'new-shop-own-log',
     promise: 'a new shop does not write into the log of another',
-    file: 'src/infra/logIdentity.ts',
+    file: 'src/infra/log/logIdentity.ts',
     find: 'return accepted !== true && !hasSeen',
     replace: 'return accepted === true && !hasSeen',
     test: 'tests/infra/shopIdentity.test.ts',

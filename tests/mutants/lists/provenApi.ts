@@ -2,8 +2,8 @@
 import type { TestedMutant } from '../mutant.ts'
 
 const openapi = { test: 'tests/api/openapi.test.ts' }
-const reference = { file: 'src/api/routes/reference.ts', test: 'tests/api/reference.test.ts' }
-const queues = { file: 'src/api/queueBoard.ts', test: 'tests/api/queues.test.ts' }
+const reference = { file: 'src/api/routes/pages/reference.ts', test: 'tests/api/reference.test.ts' }
+const queues = { file: 'src/api/routes/operations/queueBoard.ts', test: 'tests/api/queues.test.ts' }
 const realtime = { test: 'tests/api/realtime.test.ts' }
 const bounds = { test: 'tests/api/realtimeBounds.test.ts' }
 const server = { file: 'src/api/server.ts' }
@@ -12,7 +12,7 @@ export const provenOfApi: readonly TestedMutant[] = [
   {
     name: 'every-field-bounded',
     promise: 'no field that can be sent is without a bound',
-    file: 'src/api/routes/accounts.ts',
+    file: 'src/api/routes/account/accounts.ts',
     find: 'const RefreshBody = Type.Object({ refresh: secret(200) }, strict)',
     replace: 'const RefreshBody = Type.Object({ refresh: Type.String() }, strict)',
     test: 'tests/api/bounds.test.ts',
@@ -22,7 +22,7 @@ export const provenOfApi: readonly TestedMutant[] = [
     ...openapi,
     name: 'texts-bounded',
     promise: 'the document says how long each text may be',
-    file: 'src/api/routes/passwords.ts',
+    file: 'src/api/routes/account/passwords.ts',
     find: 'const ResetBody = Type.Object({ email: line(254) }, strict)',
     replace: 'const ResetBody = Type.Object({ email: Type.String() }, strict)',
     named: 'bounds everything that can be sent',
@@ -49,7 +49,7 @@ export const provenOfApi: readonly TestedMutant[] = [
     ...openapi,
     name: 'liveness',
     promise: 'operators see whether the shop lives',
-    file: 'src/api/routes/operations.ts',
+    file: 'src/api/routes/operations/operations.ts',
     find: "app.get('/healthz'",
     replace: "app.get('/alive'",
     named: 'see whether the shop lives and is ready',
@@ -58,7 +58,7 @@ export const provenOfApi: readonly TestedMutant[] = [
     ...openapi,
     name: 'names-of-operations',
     promise: 'every operation of the document has a name of its own',
-    file: 'src/api/commandRoute.ts',
+    file: 'src/api/http/commandRoute.ts',
     find: "operationId: operationId ?? command.name + (method === 'PUT' ? 'ByPut' : ''),",
     replace: 'operationId: operationId ?? command.name,',
     named: 'gives every operation a name of its own, a tag, a summary and its answers',
@@ -67,7 +67,7 @@ export const provenOfApi: readonly TestedMutant[] = [
     ...openapi,
     name: 'read-models-for-staff',
     promise: 'how far the read models are is for admins and auditors',
-    file: 'src/api/routes/projections.ts',
+    file: 'src/api/routes/operations/projections.ts',
     find: "const readers = ['admin', 'auditor'] as const",
     replace: "const readers = ['admin', 'auditor', 'customer'] as const",
     named: 'see how far the projections are, if they may',
@@ -128,7 +128,7 @@ export const provenOfApi: readonly TestedMutant[] = [
     ...realtime,
     name: 'tokens-of-browsers',
     promise: 'browsers follow orders with a token in the subprotocol',
-    file: 'src/api/actor.ts',
+    file: 'src/api/http/actor.ts',
     find: "return scheme === 'bearer' || scheme === 'ticket' ? { scheme, token } : undefined",
     replace: "return scheme === 'ticket' ? { scheme, token } : undefined",
     named: 'with a token in %s is taken',
@@ -137,7 +137,7 @@ export const provenOfApi: readonly TestedMutant[] = [
     ...realtime,
     name: 'live-is-not-timed-out',
     promise: 'a live connection stays open for longer than a request may take',
-    file: 'src/api/patience.ts',
+    file: 'src/api/http/requestTimeout.ts',
     find: '  if (reply.sent) return\n  if (reply.raw.headersSent) reply.raw.destroy()\n',
     replace:
       '  if (reply.sent) reply.request.raw.socket.destroy()\n' +
@@ -148,7 +148,7 @@ export const provenOfApi: readonly TestedMutant[] = [
     ...realtime,
     name: 'handshakes-refused',
     promise: 'who has no valid token is refused before anything is opened',
-    file: 'src/api/actor.ts',
+    file: 'src/api/http/actor.ts',
     find:
       "return { scheme: 'bearer', token: bearer.test(authorization) ? " +
       "authorization.slice(7) : '' }",
@@ -160,7 +160,7 @@ export const provenOfApi: readonly TestedMutant[] = [
     ...realtime,
     name: 'staff-hears-of-all',
     promise: 'the staff hears of everybody’s orders once it has asked',
-    file: 'src/api/orderStream.ts',
+    file: 'src/api/realtime/orderStream.ts',
     find: '      at.scope = undefined\n',
     replace: '',
     named: 'hears of everybody’s orders once it has asked',
@@ -169,7 +169,7 @@ export const provenOfApi: readonly TestedMutant[] = [
     ...realtime,
     name: 'beyond-the-log',
     promise: 'who asks to go on from beyond the log is told to load anew',
-    file: 'src/api/orderStream.ts',
+    file: 'src/api/realtime/orderStream.ts',
     find: 'missed.length > resumeMax || after > (await eventStore.head())',
     replace: 'missed.length > resumeMax',
     named: 'such as a position beyond the log is told to load anew',
@@ -178,7 +178,7 @@ export const provenOfApi: readonly TestedMutant[] = [
     ...bounds,
     name: 'connections-all-at-once',
     promise: 'nobody has more live connections for asking for all of them at once',
-    file: 'src/api/connections.ts',
+    file: 'src/api/realtime/connections.ts',
     find: '    seats.add(seat)\n',
     replace: '    setTimeout(() => seats.add(seat), 500)\n',
     named: 'that come all at once are no more than that',
@@ -187,7 +187,7 @@ export const provenOfApi: readonly TestedMutant[] = [
     ...bounds,
     name: 'live-ends-with-role',
     promise: 'a live connection ends when a role is taken away that it was opened with',
-    file: 'src/api/connections.ts',
+    file: 'src/api/realtime/connections.ts',
     find: 'if (seat.roles.some(role => !current.includes(role))) {',
     replace: 'if (seat.roles.length === 0) {',
     named: 'when a role is taken away that it was opened with',
@@ -196,7 +196,7 @@ export const provenOfApi: readonly TestedMutant[] = [
     ...bounds,
     name: 'slow-readers-sent-away',
     promise: 'a client that reads too slowly is told where to go on',
-    file: 'src/api/realtime.ts',
+    file: 'src/api/realtime/realtime.ts',
     find: 'socket.close(closing.tooSlow, `resume:${last}`)',
     replace: "socket.close(closing.tooSlow, 'too slow')",
     named: 'is sent away with where to go on, while the others hear everything',
@@ -204,7 +204,7 @@ export const provenOfApi: readonly TestedMutant[] = [
   {
     name: 'every-route-has-rights',
     promise: 'a route that nobody has said the rights of is not published',
-    file: 'src/api/routes/orders.ts',
+    file: 'src/api/routes/order/orders.ts',
     find: "['/orders/checkout', 'CheckOut'],",
     replace: "['/orders/checkout', 'CheckOut'],\n    ['/orders/quick', 'QuickOrder'],",
     test: 'tests/security/matrix.test.ts',
@@ -213,7 +213,7 @@ export const provenOfApi: readonly TestedMutant[] = [
   {
     name: 'nonsense-never-a-fault',
     promise: 'whatever is sent is answered as declared, and never with a fault of the shop',
-    file: 'src/api/pages.ts',
+    file: 'src/api/http/paging.ts',
     find: '  if (Cursor.Check(parsed)) {\n',
     replace: '  if (parsed !== null) {\n',
     test: 'tests/security/fuzz.test.ts',
@@ -223,7 +223,7 @@ export const provenOfApi: readonly TestedMutant[] = [
   {
     name: 'secret-leaves-the-address',
     promise: 'the secret of a mailed link is taken out of the address at once',
-    file: 'src/api/resetPage/page.js',
+    file: 'src/api/pages/resetPage/page.js',
     find: "  history.replaceState(null, '', location.pathname)\n",
     replace: '',
     inCopy: true,

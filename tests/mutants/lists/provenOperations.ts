@@ -8,7 +8,7 @@ const compose = { file: 'docker-compose.yml', test: 'tests/deploy.test.ts' }
 const workflow = { file: '.github/workflows/ci.yml', test: 'tests/deploy.test.ts' }
 const docs = { test: 'tests/docs.test.ts' }
 const local = { test: 'tests/infra/local.test.ts' }
-const metrics = { file: 'src/infra/metrics.ts', test: 'tests/infra/metrics.test.ts' }
+const metrics = { file: 'src/infra/telemetry/metrics.ts', test: 'tests/infra/metrics.test.ts' }
 const mails = { test: 'tests/workers/mails.test.ts' }
 
 export const provenOfOperations: readonly TestedMutant[] = [
@@ -16,7 +16,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
     ...config,
     name: 'settings-have-defaults',
     promise: 'a setting that is not made has its default',
-    file: 'src/config.ts',
+    file: 'src/config/config.ts',
     find:
       "    if (text === undefined || text === '')\n" +
       "      return [name, 'default' in property ? property.default : undefined]\n",
@@ -27,7 +27,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
     ...config,
     name: 'short-secret-keys',
     promise: 'a secret key that is too short is refused at the start',
-    file: 'src/settingForms.ts',
+    file: 'src/config/settingForms.ts',
     find: 'return /^[0-9a-f]*$/i.test(text) ? text.length >= 64 : text.length >= 43',
     replace: 'return text.length > 0',
     named: 'refuses a secret key of %s as too short',
@@ -51,7 +51,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'golden-history',
     promise: 'events that were written once are read as they always were',
-    file: 'src/domain/stock.ts',
+    file: 'src/domain/stock/stock.ts',
     find: '  StockReserved: Payload({ ...reservation, deadline: Type.Optional(Moment) }),',
     replace:
       '  StockReserved: Payload({ ...reservation, deadline: Moment, shelf: Type.String() }),',
@@ -162,18 +162,18 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'imports-point-inward',
     promise: 'the domain imports nothing of the rooms around it',
-    file: 'src/domain/withLast.ts',
+    file: 'src/domain/kernel/withLast.ts',
     find: '\n/**',
     replace: "\nexport type { Pool } from '../infra/database.ts'\n\n/**",
     inCopy: true,
     test: 'tests/tidy.test.ts',
-    named: 'imports point inward, and a library has one room',
+    named: 'imports point inward, and a library has one layer',
   },
   {
     ...local,
     name: 'own-postgres-durable',
     promise: 'the PostgreSQL of npm start loses nothing that was committed',
-    file: 'src/infra/local/postgres.ts',
+    file: 'tools/local/postgres.ts',
     find: "const safety = durable ? 'on' : 'off'",
     replace: "const safety = 'off'",
     named: 'has an empty UTF-8 database, is durable, and ends when it is stopped',
@@ -182,7 +182,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
     ...local,
     name: 'redis-installed-for-root',
     promise: 'a bare machine gets Redis from fresh package lists',
-    file: 'src/infra/local/redis.ts',
+    file: 'tools/local/redis.ts',
     find: "  run(aptGet, ['update'], { env })\n",
     replace: '',
     named: 'gets it installed for root, with fresh lists',
@@ -206,7 +206,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'indexes-after-rebuild',
     promise: 'a rebuild leaves the indexes of a read model as they were',
-    file: 'src/projections/rebuild.ts',
+    file: 'src/projections/rebuild/rebuild.ts',
     find: 'const missing = await missingIndexes(db, projection, shadow)',
     replace: 'const missing = (await missingIndexes(db, projection, shadow)).slice(1)',
     test: 'tests/projections/rebuild.test.ts',
@@ -215,7 +215,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'torn-lease-taken-again',
     promise: 'a worker whose lease was taken away goes on once it can be had again',
-    file: 'src/workers/projector.ts',
+    file: 'src/workers/projector/projector.ts',
     find: 'if (error instanceof LeaseLost) continue',
     replace: 'if (error instanceof LeaseLost) return',
     test: 'tests/projections/runners.test.ts',
@@ -224,7 +224,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'log-in-eventstoredb',
     promise: 'EVENTSTORE_URL moves the log to EventStoreDB',
-    file: 'src/openShop.ts',
+    file: 'src/main/createApp.ts',
     find: '      config.eventStoreUrl === undefined\n        ? postgresEventStore',
     replace: "      config.eventStoreUrl !== ''\n        ? postgresEventStore",
     test: 'tests/e2e/onEventStoreDb.test.ts',
@@ -234,13 +234,13 @@ export const provenOfOperations: readonly TestedMutant[] = [
     ...mails,
     name: 'mails-outlive-redis',
     promise: 'mails go out although Redis has lost its jobs',
-    file: 'src/workers/mails/lane.ts',
+    file: 'src/workers/reactions/mail/mailWorker.ts',
     find: '  const sweep = setInterval(enqueuing.wake, sweepMs)\n',
     replace: '  const sweep = setInterval(() => undefined, sweepMs)\n',
     named: 'every mail still goes out, once',
     also: [
       {
-        file: 'src/workers/mails/lane.ts',
+        file: 'src/workers/reactions/mail/mailWorker.ts',
         find: '  jobs.onDrained(enqueuing.wake)\n',
         replace: '',
       },
@@ -250,7 +250,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
     ...mails,
     name: 'mails-outlive-outages',
     promise: 'mails go out once the mail server is back',
-    file: 'src/workers/mails/retries.ts',
+    file: 'src/workers/reactions/mail/retries.ts',
     find: "  if (kind === 'server') return { key, waitSeconds: 0, why: code }\n",
     replace:
       "  if (kind === 'server') return { key, state: 'undeliverable', failed: true, why: code }\n",
@@ -260,7 +260,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
     ...mails,
     name: 'sent-mails-noted',
     promise: 'a mail that was sent is not sent again',
-    file: 'src/workers/mails/queue.ts',
+    file: 'src/workers/reactions/mail/queue.ts',
     find: '    set state = coalesce(o.state, m.state),\n',
     replace:
       "    set state = case when o.state = 'sent' and m.attempts = 0 then 'due'\n" +
@@ -271,7 +271,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
     ...mails,
     name: 'mails-once-an-event',
     promise: 'no mail is repeated when the log is read again from the start',
-    file: 'src/workers/mails/outbox.ts',
+    file: 'src/workers/reactions/mail/outbox.ts',
     find:
       'as due(event_id, template, order_id, trace)\n' +
       '    on conflict (event_id, template) do nothing',
@@ -283,7 +283,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'faults-in-one-line',
     promise: 'a start that cannot work says why in one line',
-    file: 'scripts/launch.ts',
+    file: 'tools/launch.ts',
     find: '      console.error(describe(error, env))\n',
     replace: '      console.error(error)\n',
     test: 'tests/e2e/launcher.test.ts',
@@ -293,7 +293,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'every-start-migrates',
     promise: 'a start brings the database to the newest schema by itself',
-    file: 'src/openShop.ts',
+    file: 'src/main/createApp.ts',
     find: '    await migrate(url)\n',
     replace: '',
     test: 'tests/e2e/launcher.test.ts',
@@ -303,7 +303,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'simulated-oversold',
     promise: 'the simulation finds a shop that promises pieces twice',
-    file: 'src/domain/stock.ts',
+    file: 'src/domain/stock/stock.ts',
     find: '  if (free < input.quantity) {\n',
     replace: '  if (state.onHand < input.quantity) {\n',
     test: 'tests/simulation/simulation.test.ts',
@@ -313,7 +313,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'kills-lose-nothing',
     promise: 'no order is lost or doubled, however often processes are killed',
-    file: 'src/api/requests.ts',
+    file: 'src/api/http/requests.ts',
     find: "key === undefined ? ownId(request) : idOf('key', caller, route, key)",
     replace: 'ownId(request)',
     test: 'tests/crash/kills.test.ts',
@@ -323,7 +323,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'rows-carried-out-once',
     promise: 'an import carries each row out once, however often workers die',
-    file: 'src/workers/productImports/runImport.ts',
+    file: 'src/workers/imports/products/runImport.ts',
     find: 'return envelopeOf(shop, job, `row/${line}`)',
     replace: 'return envelopeOf(shop, job, `row/${line}/${Math.random()}`)',
     test: 'tests/workers/productImportKill.test.ts',

@@ -6,22 +6,22 @@ const payments = { test: 'tests/api/payments.test.ts' }
 const known = { test: 'tests/api/knownDefects.test.ts' }
 const keys = { test: 'tests/api/idempotency.test.ts' }
 const stripe = { test: 'tests/api/stripe.test.ts' }
-const stripeDesk = { file: 'src/infra/stripePayments.ts' }
-const decisions = { file: 'src/domain/orderDecisions.ts' }
-const states = { file: 'src/domain/orderStates.ts', test: 'tests/domain/orderStates.test.ts' }
+const stripeDesk = { file: 'src/infra/payments/stripePayments.ts' }
+const decisions = { file: 'src/domain/order/orderDecisions.ts' }
+const states = { file: 'src/domain/order/orderStates.ts', test: 'tests/domain/orderStates.test.ts' }
 const oversold: Change = {
-  file: 'src/domain/stock.ts',
+  file: 'src/domain/stock/stock.ts',
   find: '  if (free < input.quantity) {\n',
   replace: '  if (state.onHand < input.quantity) {\n',
 }
 const lateForgotten: Change = {
-  file: 'src/commands/advanceOrder.ts',
+  file: 'src/commands/order/runOrderProcess.ts',
   find: '  if (await settleLate(at)) return { goesOn: true }\n',
   replace: '',
 }
 /** Workers finish only orders that are not placed yet. */
 const paymentsLeftOpen: Change = {
-  file: 'src/workers/orderProcesses.ts',
+  file: 'src/workers/jobs/orderProcesses.ts',
   find: "(submitted or paying or refund_due or cart_open or settling or open_money <> '{}')",
   replace: 'submitted',
 }
@@ -31,7 +31,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...orders,
     name: 'orders-by-status',
     promise: 'the staff finds orders by their status',
-    file: 'src/projections/orderQueries.ts',
+    file: 'src/projections/order/orderQueries.ts',
     find: '  if (status !== undefined) query = query.where(isInStatus(status))\n',
     replace: '',
     named: 'sees everybody’s orders, by status, customer and time',
@@ -40,18 +40,18 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...orders,
     name: 'inline-order-leaves-cart',
     promise: 'an order with items of its own leaves the cart alone',
-    file: 'src/commands/placeOrder.ts',
+    file: 'src/commands/order/placeOrder.ts',
     find: 'cartId: input.items === undefined ? customerId : null,',
     replace: 'cartId: customerId,',
     named: 'leaves the cart alone',
     also: [
       {
-        file: 'src/domain/cart.ts',
+        file: 'src/domain/cart/cart.ts',
         find: '  if (!isDone && !hasPieces(state, lines)) {\n',
         replace: '  if (isDone && !hasPieces(state, lines)) {\n',
       },
       {
-        file: 'src/domain/cart.ts',
+        file: 'src/domain/cart/cart.ts',
         find: 'lines: without(state.lines, event.data.lines),',
         replace: 'lines: without(state.lines, state.lines),',
       },
@@ -61,7 +61,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...orders,
     name: 'steps-by-role',
     promise: 'each role moves orders by the steps that are its own',
-    file: 'src/commands/order.ts',
+    file: 'src/commands/order/order.ts',
     find: 'refuseMisplaced(input) ?? refuseStep(envelope.actor, state, input.status)',
     replace: 'refuseMisplaced(input)',
     named: 'moves orders, as far as each role may',
@@ -79,7 +79,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...orders,
     name: 'prices-of-its-day',
     promise: 'an order shows the prices of its day, whatever products cost now',
-    file: 'src/projections/orderQueries.ts',
+    file: 'src/projections/order/orderQueries.ts',
     find: '    lines: row.lines,\n    charges',
     replace: `    lines: await Promise.all(
       row.lines.map(async line => {
@@ -112,7 +112,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...orders,
     name: 'declined-card-not-the-end',
     promise: 'an order can be paid with another card after one was declined',
-    file: 'src/domain/order.ts',
+    file: 'src/domain/order/order.ts',
     find: "    case 'PaymentFailed':\n      return closed(state, event.data.paymentId)\n",
     replace:
       "    case 'PaymentFailed':\n" +
@@ -123,7 +123,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...orders,
     name: 'orders-on-old-versions',
     promise: 'an order is not changed by whoever has not seen its last change',
-    file: 'src/commands/plan.ts',
+    file: 'src/commands/core/plan.ts',
     find: 'if (expectedRevision !== undefined && expectedRevision !== revision) {',
     replace: 'if (expectedRevision !== undefined && expectedRevision > revision) {',
     named: 'are not changed on a revision that is gone',
@@ -132,7 +132,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...keys,
     name: 'keys-are-commands',
     promise: 'a request that is sent again with its key is carried out once',
-    file: 'src/api/requests.ts',
+    file: 'src/api/http/requests.ts',
     find: "key === undefined ? ownId(request) : idOf('key', caller, route, key)",
     replace: 'ownId(request)',
     named: 'pay once',
@@ -152,7 +152,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...keys,
     name: 'registered-again',
     promise: 'who registers again with the same key is signed in to the same account',
-    file: 'src/commands/accounts.ts',
+    file: 'src/commands/account/accounts.ts',
     find: '  if (account === undefined) return undefined\n  const { customerId } = account\n',
     replace: "  if (account?.username !== '') return undefined\n  const { customerId } = account\n",
     named: 'signs in to the account of the first time, with a session of its own',
@@ -161,7 +161,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...keys,
     name: 'one-cart-a-key',
     promise: 'a guest whose first item is sent again has one cart',
-    file: 'src/api/guestCart.ts',
+    file: 'src/api/http/guestCart.ts',
     find: "retryOf(context, request, 'cart') ?? randomBytes(32)",
     replace: 'randomBytes(32)',
     named: 'with the same key has one cart, and is told its token each time',
@@ -170,7 +170,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...known,
     name: 'whole-minor-units',
     promise: 'there are no fractions of a cent',
-    file: 'src/domain/types.ts',
+    file: 'src/domain/kernel/types.ts',
     find: '  { amount: Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 }), currency',
     replace: '  { amount: Type.Number({ minimum: 0, maximum: 9_007_199_254_740_991 }), currency',
     named: 'totals with fractions of a cent: there are none to begin with',
@@ -193,7 +193,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...known,
     name: 'unpaid-stock-freed',
     promise: 'pieces of an order that was not paid in time go to whoever asks next',
-    file: 'src/commands/freeStock.ts',
+    file: 'src/commands/order/availableStock.ts',
     find: '  if (free >= wanted || state.reservedTotal === 0) return free\n',
     replace: '  if (free >= 0) return free\n',
     named: 'an unpaid order that holds stock for ever: others get it once its time is over',
@@ -202,7 +202,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...known,
     name: 'total-stays',
     promise: 'what is charged for an order is what it came to when it was placed',
-    file: 'src/commands/order.ts',
+    file: 'src/commands/order/order.ts',
     find: "    const paymentId = derivedId(envelope.commandId, 'payment')\n    const request",
     replace: `    const paymentId = derivedId(envelope.commandId, 'payment')
     const { state: now } = await shop.orders.load(orderId)
@@ -217,7 +217,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...known,
     name: 'lines-summed',
     promise: 'the lines of a product need their sum to be there',
-    file: 'src/commands/placeOrder.ts',
+    file: 'src/commands/order/placeOrder.ts',
     find: '    [...demand({ lines })].map(async ([productId, wanted]) => {\n',
     replace: '    lines.map(async ({ productId, quantity: wanted }) => {\n',
     named: 'the same product in several lines: their sum is what has to be there',
@@ -239,7 +239,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     named: 'a refund above the capture by two concurrent calls: one of them is refused',
     also: [
       {
-        file: 'src/infra/simulatedPayments.ts',
+        file: 'src/infra/payments/simulatedPayments.ts',
         find: 'p.amount_minor >= $3::bigint + (',
         replace: '0 <= $3::bigint + (',
       },
@@ -249,7 +249,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...payments,
     name: 'late-goods-of-an-earlier-round',
     promise: 'pieces of late money are promised anew: a straggler cannot give them back',
-    file: 'src/commands/orderMoney.ts',
+    file: 'src/commands/order/orderMoney.ts',
     find: "    await settleStock(at, 'release', order.round - 1)\n",
     replace: '',
     named: 'that answers after expiry keeps its goods from who gives them back too late',
@@ -265,7 +265,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...payments,
     name: 'partly-refunded',
     promise: 'a refund of a part leaves the order as it is',
-    file: 'src/domain/order.ts',
+    file: 'src/domain/order/order.ts',
     find: "const whole = refunded >= state.captured && state.status !== 'cancelled'",
     replace: "const whole = state.status !== 'cancelled'",
     named: 'of a part leaves the order as it is, of the rest ends it with its stock back',
@@ -288,7 +288,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...payments,
     name: 'strangers-money-noted',
     promise: 'a callback about nothing of ours is recorded, not dropped',
-    file: 'src/infra/paymentCallbacks.ts',
+    file: 'src/infra/payments/paymentCallbacks.ts',
     find: '      await rows(pool, conclude, [provider, callbackId, ...concluded(acted)])\n',
     replace: '',
     named: 'about nothing of ours is recorded, not dropped',
@@ -296,19 +296,19 @@ export const provenOfOrders: readonly TestedMutant[] = [
   {
     name: 'told-refunds-once',
     promise: 'a refund that the provider tells of many times is booked once',
-    file: 'src/domain/providerMoney.ts',
+    file: 'src/domain/order/providerMoney.ts',
     find: '  if (state.refunds.includes(refundId)) return []\n  const left',
     replace: '  const left',
     test: 'tests/api/providerMoney.test.ts',
     named: 'is booked once when two API processes are told three times each at once',
     also: [
       {
-        file: 'src/domain/providerMoney.ts',
+        file: 'src/domain/order/providerMoney.ts',
         find: '  if (amount.amount > left.amount) {\n    const detail = `Only',
         replace: '  if (amount.amount > 2 * left.amount + 9_999) {\n    const detail = `Only',
       },
       {
-        file: 'src/commands/paymentCallback.ts',
+        file: 'src/commands/order/paymentCallback.ts',
         find: "    commandId: idOf('provider-refund', provider, reference, word),\n",
         replace:
           "    commandId: idOf('provider-refund', reference, word, String(Math.random())),\n",
@@ -328,7 +328,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...stripe,
     name: 'stripe-tells-of-payments',
     promise: 'an order is paid once Stripe says that the customer has acted',
-    file: 'src/infra/stripeReading.ts',
+    file: 'src/infra/payments/stripeReading.ts',
     find: "    case 'payment_intent.succeeded':\n",
     replace: "    case 'payment_intent.processing':\n",
     named: 'is paid by the webhook once the customer has acted, however often it comes',
@@ -344,7 +344,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...stripe,
     name: 'amounts-reconciled',
     promise: 'npm run payments -- reconcile finds amounts that differ',
-    file: 'src/commands/reconciliation.ts',
+    file: 'src/commands/order/reconciliation.ts',
     find: 'if (isSameMoney(amount, entry.amount)) return []',
     replace: 'if (isSameMoney(amount, amount)) return []',
     named: 'finds what was planted, and nothing before',
@@ -409,14 +409,14 @@ export const provenOfOrders: readonly TestedMutant[] = [
   {
     name: 'states-of-then',
     promise: 'auditors see an order as it was at each revision',
-    file: 'src/commands/timeTravel.ts',
+    file: 'src/audit/timeTravel.ts',
     find: "  const range = 'revision' in until ? { to: until.revision } : {}\n",
     replace: '  const range = {}\n',
     test: 'tests/api/auditLog.test.ts',
     named: 'at each revision is what its events had made of it',
     also: [
       {
-        file: 'src/commands/timeTravel.ts',
+        file: 'src/audit/timeTravel.ts',
         find: '    if (!counts(until, event)) continue\n',
         replace: '',
       },
@@ -425,7 +425,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
   {
     name: 'mails-of-a-trace',
     promise: 'auditors see the mails that a request has caused',
-    file: 'src/api/routes/auditLog.ts',
+    file: 'src/api/routes/audit/auditEvents.ts',
     find: '        mailsOf(context.db, ids),\n',
     replace: '        mailsOf(context.db, []),\n',
     test: 'tests/api/auditLog.test.ts',

@@ -4,14 +4,14 @@ import type { TestedMutant } from '../mutant.ts'
 const accounts = { test: 'tests/api/accounts.test.ts' }
 const passwords = { test: 'tests/api/passwords.test.ts' }
 const users = { test: 'tests/api/users.test.ts' }
-const admins = { file: 'src/commands/accounts.ts', test: 'tests/commands/accounts.test.ts' }
+const admins = { file: 'src/commands/account/accounts.ts', test: 'tests/commands/accounts.test.ts' }
 
 export const provenOfPeople: readonly TestedMutant[] = [
   {
     ...accounts,
     name: 'names-when-registering',
     promise: 'who registers with a name has it in the account',
-    file: 'src/commands/accounts.ts',
+    file: 'src/commands/account/accounts.ts',
     find: '    ...(firstName ? { firstName } : {}),\n',
     replace: '',
     named: 'signs the new customer in',
@@ -20,7 +20,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...accounts,
     name: 'addresses-checked',
     promise: 'what is no e-mail address is refused beside all other faults of a registration',
-    file: 'src/commands/credentials.ts',
+    file: 'src/commands/account/credentials.ts',
     find: "[!isEmail(email), '/email'",
     replace: "[email === '', '/email'",
     named: 'names every field that cannot be used',
@@ -29,7 +29,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...accounts,
     name: 'spent-token-ends-session',
     promise: 'a refresh token that is used a second time ends its whole session',
-    file: 'src/infra/sessions.ts',
+    file: 'src/infra/accounts/sessions.ts',
     find: '      await ask(revokeFamily, [spent.family])\n',
     replace: '',
     named: 'gives a new pair once; used again, it ends the whole session',
@@ -38,7 +38,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...accounts,
     name: 'empty-fields-shown',
     promise: 'a profile shows its empty fields, too',
-    file: 'src/api/shownProfile.ts',
+    file: 'src/api/routes/account/shownProfile.ts',
     find: 'return { ...emptyProfile, ...profile,',
     replace: 'return { ...profile,',
     named: 'shows every field, empty ones as null',
@@ -47,7 +47,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...accounts,
     name: 'profile-changed-in-part',
     promise: 'a field of the profile that is not sent stays as it is',
-    file: 'src/domain/customer.ts',
+    file: 'src/domain/customer/customer.ts',
     find: 'Object.entries({ ...state.profile, ...defined(change) })',
     replace: 'Object.entries(defined(change))',
     named: 'is changed by %s, field by field',
@@ -56,7 +56,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...accounts,
     name: 'what-is-taken',
     promise: 'who registers is told whether the name or the address is taken',
-    file: 'src/commands/accounts.ts',
+    file: 'src/commands/account/accounts.ts',
     find: "return meanwhile ?? (reserved === 'email-taken' ? emailTaken() : usernameTaken())",
     replace: 'return meanwhile ?? usernameTaken()',
     named: 'refuses a name or an address that is taken',
@@ -65,7 +65,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...accounts,
     name: 'foreign-tokens-refused',
     promise: 'a token that is not ours is refused, and not taken for none',
-    file: 'src/api/actor.ts',
+    file: 'src/api/http/actor.ts',
     find: '  if (proof !== undefined) {\n',
     replace: "  if (proof !== undefined && access !== 'public') {\n",
     named: 'that is not ours is refused, even where none is needed',
@@ -74,7 +74,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...passwords,
     name: 'new-password-ends-others',
     promise: 'who changes the password has signed out everybody else',
-    file: 'src/infra/passwordChanges.ts',
+    file: 'src/infra/accounts/passwordChanges.ts',
     find: 'where s.customer_id = c.customer_id and s.family <> $4 and s.revoked_at is null',
     replace: 'where s.customer_id = c.customer_id and s.family <> $4 and s.revoked_at > now()',
     named: 'ends the other sessions, keeps this one, and tells the owner by mail',
@@ -83,7 +83,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...passwords,
     name: 'reset-tells-nothing',
     promise: 'nobody learns from a reset whether an address has an account',
-    file: 'src/infra/recovery.ts',
+    file: 'src/infra/accounts/recovery.ts',
     find: "      await ask(queueMail, [randomUUID(), 'password-reset', digest])\n",
     replace: `      const text = 'select customer_id from shop.accounts where email_digest = $1'
       const known = await ask({ name: 'known', text }, [digest])
@@ -94,7 +94,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...passwords,
     name: 'reset-ends-sessions',
     promise: 'a password that is set anew ends all sessions',
-    file: 'src/infra/recovery.ts',
+    file: 'src/infra/accounts/recovery.ts',
     find: 'where s.customer_id = u.customer_id and s.revoked_at is null',
     replace: 'where s.customer_id = u.customer_id and s.revoked_at > now()',
     named: 'is set anew with the link of a mail; all sessions end, nobody is signed in',
@@ -103,13 +103,13 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...passwords,
     name: 'old-reset-links',
     promise: 'a link to set a new password is void after its time, and after the next link',
-    file: 'src/infra/recovery.ts',
+    file: 'src/infra/accounts/recovery.ts',
     find: '      and r.ended_at is null\n      and r.expires_at > now()\n',
     replace: '',
     named: 'is not set with a link that is void, old, or somebody else’s',
     also: [
       {
-        file: 'src/infra/recovery.ts',
+        file: 'src/infra/accounts/recovery.ts',
         find: '        and ended_at is null\n        and expires_at > now()\n',
         replace: '',
       },
@@ -119,7 +119,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...passwords,
     name: 'links-lead-to-the-shop',
     promise: 'links in mails lead to the address that the shop is set to',
-    file: 'src/workers/mails/accountDrafts.ts',
+    file: 'src/workers/reactions/mail/accountDrafts.ts',
     find: 'const link = { page: resetPage, values: { uid, token } }',
     replace: "const link = { page: 'https://evil.example/reset-password', values: { uid, token } }",
     named: 'leads to the shop, whatever host a request names',
@@ -136,7 +136,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
   {
     name: 'new-address-confirmed',
     promise: 'another address is used only once its link was opened',
-    file: 'src/commands/profile.ts',
+    file: 'src/commands/account/profile.ts',
     find: 'if (!(await movesAccount(shop, services, { customerId, email }))) {',
     replace: "if (email !== '') {",
     test: 'tests/api/emailAddresses.test.ts',
@@ -145,7 +145,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
   {
     name: 'old-tickets',
     promise: 'a ticket for a live connection is worth nothing after half a minute',
-    file: 'src/infra/tickets.ts',
+    file: 'src/infra/accounts/tickets.ts',
     find: 'where ticket_digest = $1 and expires_at > now()',
     replace: 'where ticket_digest = $1',
     test: 'tests/api/sessions.test.ts',
@@ -154,7 +154,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
   {
     name: 'published-keys',
     promise: 'what is published of a signing key verifies with it, and holds nothing private',
-    file: 'src/infra/signingKeys.ts',
+    file: 'src/infra/accounts/signingKeys.ts',
     find: "const { kty = '', crv = '', x = '' } = publicKey.export({ format: 'jwk' })",
     replace: "const { kty = '', crv = '', y: x = '' } = publicKey.export({ format: 'jwk' })",
     test: 'tests/infra/tokens.test.ts',
@@ -163,7 +163,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
   {
     name: 'refreshes-limited',
     promise: 'a session gets so many new tokens an hour, from wherever it asks',
-    file: 'src/api/limits.ts',
+    file: 'src/api/http/limits.ts',
     find: '    if (family !== undefined) await spend(policy, family, reply)\n',
     replace: '',
     test: 'tests/security/rateLimits.test.ts',
@@ -172,7 +172,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
   {
     name: 'misses-limited',
     promise: 'who asks for much that is not there is stopped',
-    file: 'src/api/limits.ts',
+    file: 'src/api/http/limits.ts',
     find: '  limitMisses(app, policies.misses)\n',
     replace: '',
     test: 'tests/security/rateLimits.test.ts',
@@ -182,7 +182,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...users,
     name: 'users-by-cursor',
     promise: 'the list of users goes on where its cursor says',
-    file: 'src/api/routes/users.ts',
+    file: 'src/api/routes/account/users.ts',
     find: 'part => listUsers(context.db, filter, part))',
     replace: 'part => listUsers(context.db, filter, { ...part, after: undefined }))',
     named: 'goes by page and by cursor',
@@ -191,7 +191,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...users,
     name: 'users-by-name',
     promise: 'the staff finds people by their names',
-    file: 'src/projections/customerQueries.ts',
+    file: 'src/projections/customer/customerQueries.ts',
     find: "or concat_ws(' ', profile->>'firstName', profile->>'lastName') ilike",
     replace: "or concat_ws(' ', profile->>'lastName') ilike",
     named: 'finds them by part of a name, by address and by role',
@@ -200,7 +200,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...users,
     name: 'rights-taken-at-once',
     promise: 'rights that are taken away are gone at once, whatever a token says',
-    file: 'src/api/actor.ts',
+    file: 'src/api/http/actor.ts',
     find: 'const standing = identity.standing(claims)',
     replace: 'const standing = Promise.resolve(claims.roles)',
     named: 'takes staff rights away at once, whatever the token says',
@@ -225,14 +225,14 @@ export const provenOfPeople: readonly TestedMutant[] = [
   {
     name: 'tables-forget',
     promise: 'nothing in any table shows somebody who was erased',
-    file: 'src/api/routes/erasure.ts',
+    file: 'src/api/routes/account/erasure.ts',
     find: '  await forgetEverywhere(context.db, customerId)\n',
     replace: '',
     test: 'tests/api/erasure.test.ts',
     named: 'leaves nothing of them in any table, in Redis, or in what the log says',
     also: [
       {
-        file: 'src/projections/personal.ts',
+        file: 'src/projections/core/personal.ts',
         find: "table: 'orders',\n    column: 'delivery',",
         replace: "table: 'nowhere',\n    column: 'delivery',",
       },
@@ -241,7 +241,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
   {
     name: 'erased-says-so',
     promise: 'orders say [erased] where somebody was who was erased, and rebuilds say the same',
-    file: 'src/projections/personal.ts',
+    file: 'src/projections/core/personal.ts',
     find: '  Object.keys(Delivery.properties).map(field => [field, erasedText]),\n',
     replace: "  Object.keys(Delivery.properties).map(field => [field, '']),\n",
     test: 'tests/api/erasure.test.ts',
@@ -250,7 +250,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
   {
     name: 'export-is-ones-own',
     promise: 'the export of a person holds all that the shop has of them, carts too',
-    file: 'src/api/routes/export.ts',
+    file: 'src/api/routes/account/export.ts',
     find: 'Promise.all(streams.carts.map(id => findCart(db, id, config.currency))),',
     replace: 'Promise.all(streams.carts.slice(9).map(id => findCart(db, id, config.currency))),',
     test: 'tests/api/erasureRequests.test.ts',
@@ -259,7 +259,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
   {
     name: 'erased-owe-nothing',
     promise: 'who is erased leaves no open order behind',
-    file: 'src/commands/erasure.ts',
+    file: 'src/commands/account/erasure.ts',
     find:
       '  const refused = await settleOpenOrders(shop, envelope, request)\n' +
       '  if (refused !== undefined) return refused\n',
@@ -268,7 +268,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     named: 'leaves no open order, no money and nothing to read, in twenty rounds',
     also: [
       {
-        file: 'src/workers/orderProcesses.ts',
+        file: 'src/workers/jobs/orderProcesses.ts',
         find: '      await endOrdersOfErased(parts, isFirst)\n',
         replace: '',
       },

@@ -1,18 +1,21 @@
 // What people are shown and told: own writes, live messages, mails.
 import type { TestedMutant } from '../mutant.ts'
 
-const mails = { file: 'src/workers/mails/queue.ts', test: 'tests/workers/mailQueue.test.ts' }
-const infraOwn = { file: 'src/infra/ownWrites.ts', test: 'tests/infra/ownWrites.test.ts' }
-const apiOwn = { file: 'src/api/ownWrites.ts', test: 'tests/api/ownWrites.test.ts' }
+const mails = {
+  file: 'src/workers/reactions/mail/queue.ts',
+  test: 'tests/workers/mailQueue.test.ts',
+}
+const infraOwn = { file: 'src/infra/redis/ownWrites.ts', test: 'tests/infra/ownWrites.test.ts' }
+const apiOwn = { file: 'src/api/http/ownWrites.ts', test: 'tests/api/ownWrites.test.ts' }
 const resumed = 'after 20 cuts leaves no gap and repeats nothing'
 
 const inbox = {
-  file: 'src/eventstore/eventstoredbInbox.ts',
+  file: 'src/eventstore/eventstoredb/readAhead.ts',
   test: 'tests/eventstore/eventstoredbInbox.test.ts',
 }
 
 const ends = {
-  file: 'src/eventstore/eventstoredbEnds.ts',
+  file: 'src/eventstore/eventstoredb/streamHeads.ts',
   test: 'tests/eventstore/eventstoredbEnds.test.ts',
 }
 
@@ -23,7 +26,7 @@ export const readingGuards: readonly TestedMutant[] = [
     ...rebuilding,
     name: 'rebuild-over-broken',
     promise: 'a rebuild that would lose events stops before the old tables go',
-    file: 'src/projections/stopping.ts',
+    file: 'src/projections/rebuild/stop.ts',
     find: 'return broken.count > 0 && !member.acceptsBroken',
     replace: 'return false',
     named: 'stops before the old tables go',
@@ -32,7 +35,7 @@ export const readingGuards: readonly TestedMutant[] = [
     ...rebuilding,
     name: 'rebuild-without-lost-streams',
     promise: 'a rebuild notices streams of which the log has nothing any more',
-    file: 'src/projections/brokenStreams.ts',
+    file: 'src/projections/rebuild/brokenStreams.ts',
     find: 'if (index.position >= upTo && Number(index.events) === census.events()) return',
     replace: 'return',
     named: 'stops before the old tables go',
@@ -41,7 +44,7 @@ export const readingGuards: readonly TestedMutant[] = [
     ...rebuilding,
     name: 'rebuild-gone-on-over-broken',
     promise: 'a rebuild that goes on looks at what was read before it was cut, too',
-    file: 'src/workers/logReader.ts',
+    file: 'src/workers/projector/logReader.ts',
     find: 'if (after >= upTo) return\n      for',
     replace: 'return\n      for',
     named: 'knows of what was read before it was cut',
@@ -50,7 +53,7 @@ export const readingGuards: readonly TestedMutant[] = [
     ...rebuilding,
     name: 'upgrade-over-broken',
     promise: 'an old gap keeps nobody from upgrading',
-    file: 'src/projections/rebuild.ts',
+    file: 'src/projections/rebuild/rebuild.ts',
     find: 'on.acceptsBroken === true || upgraded.includes(each.name)',
     replace: 'on.acceptsBroken === true',
     named: 'of a new version goes into service: an old gap keeps nobody from upgrading',
@@ -58,7 +61,7 @@ export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'failing-past-their-deadline',
     promise: 'orders that fail rest, also past their deadline',
-    file: 'src/workers/orderProcesses.ts',
+    file: 'src/workers/jobs/orderProcesses.ts',
     find: 'and order_id <> all(${failing}::uuid[])',
     replace: '',
     test: 'tests/api/processes.test.ts',
@@ -67,7 +70,7 @@ export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'field-for-a-seal',
     promise: 'a field of another application is no seal of the shop',
-    file: 'src/eventstore/eventstoredbOwn.ts',
+    file: 'src/eventstore/eventstoredb/ownStreams.ts',
     find: "return typeof metadata.mac === 'string' && sealForm.test(metadata.mac)",
     replace: 'return true',
     test: 'tests/e2e/onEventStoreDb.test.ts',
@@ -76,7 +79,7 @@ export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'metadata-of-others',
     promise: 'an event with metadata of another application is not understood as one of the shop',
-    file: 'src/eventstore/codec.ts',
+    file: 'src/eventstore/core/codec.ts',
     find: 'if (!isMetadata(metadata)) throw',
     replace: 'if (!isMetadata(metadata) && !metadata) throw',
     test: 'tests/eventstore/codec.test.ts',
@@ -134,7 +137,7 @@ export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'live-rights-of-each-message',
     promise: 'nobody hears of what comes after the loss of their right to hear it',
-    file: 'src/api/feed.ts',
+    file: 'src/api/realtime/feed.ts',
     find: 'if (own.length === 0 || (await follower.mayHear?.()) === false) return',
     replace: 'if (own.length === 0) return',
     test: 'tests/api/processes.test.ts',
@@ -143,7 +146,7 @@ export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'live-rights-when-resuming',
     promise: 'what was missed is told to whoever may hear it still, and to nobody else',
-    file: 'src/api/orderStream.ts',
+    file: 'src/api/realtime/orderStream.ts',
     find: '  if (!(await at.mayHear())) return\n',
     replace: '',
     test: 'tests/api/feed.test.ts',
@@ -152,7 +155,7 @@ export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'live-resume-beyond-the-head',
     promise: 'who resumes from a position that is not in the log is told to load anew',
-    file: 'src/api/orderStream.ts',
+    file: 'src/api/realtime/orderStream.ts',
     find: 'missed.length > resumeMax || after > (await eventStore.head())',
     replace: 'missed.length > resumeMax && eventStore',
     test: 'tests/api/positions.test.ts',
@@ -161,7 +164,7 @@ export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'live-nothing-missing',
     promise: 'a client that comes back gets every message that it has missed',
-    file: 'src/api/orderStream.ts',
+    file: 'src/api/realtime/orderStream.ts',
     find: 'const missed = await feed.missed(after, resumeMax + 1, at.scope)',
     replace: 'const missed = await feed.missed(after + 5n, resumeMax + 1, at.scope)',
     test: 'tests/api/realtime.test.ts',
@@ -170,7 +173,7 @@ export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'live-nothing-twice',
     promise: 'a client that comes back gets no message twice',
-    file: 'src/api/realtime.ts',
+    file: 'src/api/realtime/realtime.ts',
     find: 'await stream.resume(parsePosition(position))',
     replace: "await stream.resume(parsePosition('0'))",
     test: 'tests/api/realtime.test.ts',
@@ -179,7 +182,7 @@ export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'live-in-order',
     promise: 'live messages are held back until what was missed has been told',
-    file: 'src/api/orderStream.ts',
+    file: 'src/api/realtime/orderStream.ts',
     find: 'if (at.held === undefined) pass(at, notification)',
     replace: 'if (at.held === undefined || at.write) pass(at, notification)',
     test: 'tests/api/feed.test.ts',
@@ -188,7 +191,7 @@ export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'mail-once',
     promise: 'each mail goes out once',
-    file: 'src/workers/mails/sending.ts',
+    file: 'src/workers/reactions/mail/send.ts',
     find: "if (result.taken) return { key, state: 'sent', why: null }",
     replace: "if (result.taken) return { key, state: 'due', why: null }",
     test: 'tests/workers/mails.test.ts',
@@ -229,7 +232,7 @@ export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'image-sizes',
     promise: 'images are served in sizes, and not only as they were uploaded',
-    file: 'src/workers/images/jobs.ts',
+    file: 'src/workers/reactions/image/jobs.ts',
     find: 'await imaging.render(original, longerSide)',
     replace: 'original',
     test: 'tests/api/images.test.ts',
@@ -238,7 +241,7 @@ export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'broken-forms',
     promise: 'a form that is broken off is answered as a fault of the form',
-    file: 'src/api/imageUpload.ts',
+    file: 'src/api/routes/catalogue/imageUpload.ts',
     find: 'await readForm(request).catch(refuseBroken)',
     replace: 'await readForm(request)',
     test: 'tests/security/hostileFormats.test.ts',
@@ -247,12 +250,12 @@ export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'try-it-out',
     promise: 'each request of the documentation can be tried out as it is prefilled',
-    file: 'src/api/schemas.ts',
+    file: 'src/api/http/schemas.ts',
     find: "description: 'Which page; 1 is the first' }",
     replace: "description: 'Which page; 1 is the first', default: 1 }",
     also: [
       {
-        file: 'src/api/schemas.ts',
+        file: 'src/api/http/schemas.ts',
         find: "description: 'How many after the cursor; 10 by default',",
         replace: "description: 'How many after the cursor; 10 by default', default: 10,",
       },
@@ -263,7 +266,7 @@ export const readingGuards: readonly TestedMutant[] = [
   {
     name: 'first-order-shipped',
     promise: 'orders that were shipped under an earlier release are read as they were',
-    file: 'src/eventstore/upcasters.ts',
+    file: 'src/eventstore/core/upcasters.ts',
     find: 'data => ({ ...data, tracking: data.tracking ?? null })',
     replace: 'data => data',
     test: 'tests/eventstore/codec.test.ts',

@@ -2,12 +2,12 @@
 // processes agree. docs/guarantees.md says how soon it notices each of them.
 import type { Mutant } from '../mutant.ts'
 
-const repository = 'src/commands/repository.ts'
-const stock = 'src/domain/stock.ts'
-const decisions = 'src/domain/orderDecisions.ts'
-const payments = 'src/domain/orderPayments.ts'
-const advancing = 'src/commands/advanceOrder.ts'
-const rebuildStates = 'src/projections/rebuildStates.ts'
+const repository = 'src/commands/core/repository.ts'
+const stock = 'src/domain/stock/stock.ts'
+const decisions = 'src/domain/order/orderDecisions.ts'
+const payments = 'src/domain/order/orderPayments.ts'
+const advancing = 'src/commands/order/runOrderProcess.ts'
+const rebuildStates = 'src/projections/rebuild/rebuildStates.ts'
 
 const releases =
   'release(state: Stock, productId: string, orderId: string): Decision<StockEvent> {\n' +
@@ -31,7 +31,7 @@ export const simulatedGuards: readonly Mutant[] = [
   {
     name: 'repeat-taken-for-new',
     promise: 'an append that was in the log already is told from one that is new',
-    file: 'src/eventstore/postgresAppends.ts',
+    file: 'src/eventstore/postgres/appends.ts',
     find: "repeated: outcome === 'duplicate'",
     replace: 'repeated: false',
     also: [
@@ -45,7 +45,7 @@ export const simulatedGuards: readonly Mutant[] = [
   {
     name: 'key-forgotten-at-restart',
     promise: 'a key is good for one effect, also on a process that has just started',
-    file: 'src/commands/readOn.ts',
+    file: 'src/commands/core/catchUp.ts',
     find: '  for (const event of events) handled.add(event.commandId, event)\n',
     replace: '',
   },
@@ -59,7 +59,7 @@ export const simulatedGuards: readonly Mutant[] = [
   {
     name: 'checkpoint-moved-blindly',
     promise: 'of two runners of one follower of the log only the one with the lease writes',
-    file: 'src/projections/checkpoints.ts',
+    file: 'src/projections/core/checkpoints.ts',
     find: 'where c.name = l.name and c.epoch = l.epoch and c.position = l.position',
     replace: 'where c.name = l.name',
   },
@@ -116,7 +116,7 @@ export const simulatedGuards: readonly Mutant[] = [
   {
     name: 'late-goods-not-asked-for',
     promise: 'late money gets its goods only where they are promised anew',
-    file: 'src/commands/orderMoney.ts',
+    file: 'src/commands/order/orderMoney.ts',
     find: 'isPromised = (await promiseStock(at)).size === 0',
     replace: 'isPromised = true',
   },
@@ -130,7 +130,7 @@ export const simulatedGuards: readonly Mutant[] = [
   {
     name: 'cart-emptied-twice',
     promise: 'an order empties its cart once',
-    file: 'src/domain/cart.ts',
+    file: 'src/domain/cart/cart.ts',
     find: "state.status !== 'open' || state.checkedOut.includes(orderId)",
     replace: "state.status !== 'open'",
     also: [
@@ -144,34 +144,34 @@ export const simulatedGuards: readonly Mutant[] = [
   {
     name: 'cart-merged-twice',
     promise: "what a guest's cart holds comes into a customer's once",
-    file: 'src/domain/cartMerge.ts',
+    file: 'src/domain/cart/cartMerge.ts',
     find: 'const quantity = line.quantity - (before.get(line.productId) ?? 0)',
     replace: 'const quantity = line.quantity + 0 * before.size',
   },
   {
     name: 'refunds-forgotten',
     promise: 'a refund that was announced is made, whoever dies meanwhile',
-    file: 'src/projections/orderProcesses.ts',
+    file: 'src/projections/order/orderProcesses.ts',
     find: 'return { open_money: [...row.open_money, event.data.refundId], refund_due: false }',
     replace: 'return { refund_due: false }',
   },
   {
     name: 'half-placed-orders',
     promise: 'an order whose process died is placed or rejected by a worker',
-    file: 'src/projections/orderProcesses.ts',
+    file: 'src/projections/order/orderProcesses.ts',
     find: 'submitted: true, cart_open }',
     replace: 'cart_open }',
   },
   {
     name: 'claim-of-first-try',
     promise: 'a command that is asked for again does not rest on a claim that it has lost since',
-    file: 'src/commands/claims.ts',
+    file: 'src/commands/catalogue/claims.ts',
     find: 'return { ...step(envelope), commandId: newId(), once: true }',
     replace: "return newId() && step(envelope, 'claim')",
     // What the claim has come to is looked at once more.
     also: [
       {
-        file: 'src/commands/claims.ts',
+        file: 'src/commands/catalogue/claims.ts',
         find: 'return isOurs(claimed.state) ? undefined : lost',
         replace: 'return isOurs(claimed.state) || lost ? undefined : lost',
       },
@@ -180,40 +180,40 @@ export const simulatedGuards: readonly Mutant[] = [
   {
     name: 'voided-claim-used',
     promise: 'a product is not created with a SKU that another has taken over meanwhile',
-    file: 'src/domain/product.ts',
+    file: 'src/domain/catalogue/product.ts',
     find: '  if (voidedOf(state) > 0) return lostClaims()\n',
     replace: '',
   },
   {
     name: 'renamed-without-claim',
     promise: 'a category gets no name that it has not claimed, also where it has just come to be',
-    file: 'src/commands/categories.ts',
+    file: 'src/commands/catalogue/categories.ts',
     find: 'needsClaim = name !== undefined && isRename(now, name)',
     replace: 'needsClaim = name !== undefined && isRename(now, name) && false',
   },
   {
     name: 'cart-bought-twice',
     promise: 'what is in a cart is bought once, also by two orders at the same time',
-    file: 'src/domain/cart.ts',
+    file: 'src/domain/cart/cart.ts',
     find: 'if (!isDone && !hasPieces(state, lines)) {',
     replace: 'if (!isDone && !hasPieces(state, lines) && false) {',
   },
   {
     name: 'refunded-keeps-goods',
     promise: 'an order that was paid back as a whole keeps no pieces, whoever dies meanwhile',
-    file: 'src/projections/orderProcesses.ts',
+    file: 'src/projections/order/orderProcesses.ts',
     find: 'return { refund_due: false, open_money, settling: true }',
     replace: 'return { refund_due: false, open_money }',
   },
   {
     name: 'rebuild-left-behind',
     promise: 'tables that were built anew have all that the old ones had',
-    file: 'src/projections/swap.ts',
+    file: 'src/projections/rebuild/swap.ts',
     find: 'const range = { after: member.position, upTo: live.position }',
     replace: 'const range = { after: member.position, upTo: member.position }',
     also: [
       {
-        file: 'src/projections/swap.ts',
+        file: 'src/projections/rebuild/swap.ts',
         find: 'await moveCheckpoint(trx, { name, version, position: member.position })',
         replace: 'await moveCheckpoint(trx, { name, version, position: live.position })',
       },
@@ -222,7 +222,7 @@ export const simulatedGuards: readonly Mutant[] = [
   {
     name: 'rebuilt-by-two',
     promise: 'of two processes that build tables anew only the one that began last fills them',
-    file: 'src/projections/rebuild.ts',
+    file: 'src/projections/rebuild/rebuild.ts',
     find: '    if (rows[0]?.taken !== true) {',
     replace: '    if (rows[0]?.taken === undefined) {',
     // Whoever is late is fenced off by the number of the beginning, too.
@@ -249,7 +249,7 @@ export const simulatedGuards: readonly Mutant[] = [
   {
     name: 'rebuild-given-up',
     promise: 'a rebuild that the database has cut for a moment is gone on with',
-    file: 'src/projections/rebuild.ts',
+    file: 'src/projections/rebuild/rebuild.ts',
     find: 'on.signal?.aborted === true || isTransient(error)',
     replace: 'on.signal?.aborted === true',
   },

@@ -1,11 +1,14 @@
 // Features that docs/features.md promises and a test without the whole shop proves, each taken out.
 import type { TestedMutant } from '../mutant.ts'
 
-const money = { file: 'src/domain/money.ts', test: 'tests/domain/money.test.ts' }
+const money = { file: 'src/domain/kernel/money.ts', test: 'tests/domain/money.test.ts' }
 const payments = { test: 'tests/domain/orderPayments.test.ts' }
-const codec = { file: 'src/eventstore/codec.ts', test: 'tests/eventstore/codec.test.ts' }
-const answers = { file: 'src/infra/answerCache.ts', test: 'tests/infra/answerCache.test.ts' }
-const tokens = { file: 'src/infra/tokens.ts', test: 'tests/infra/tokens.test.ts' }
+const codec = { file: 'src/eventstore/core/codec.ts', test: 'tests/eventstore/codec.test.ts' }
+const answers = {
+  file: 'src/infra/caching/responseCache.ts',
+  test: 'tests/infra/answerCache.test.ts',
+}
+const tokens = { file: 'src/infra/accounts/tokens.ts', test: 'tests/infra/tokens.test.ts' }
 
 export const smallFeatures: readonly TestedMutant[] = [
   {
@@ -35,7 +38,7 @@ export const smallFeatures: readonly TestedMutant[] = [
   {
     name: 'submission-recorded',
     promise: 'an order is recorded before anything is promised',
-    file: 'src/domain/orderDecisions.ts',
+    file: 'src/domain/order/orderDecisions.ts',
     find: "return [{ type: 'OrderSubmitted', data: input }]",
     replace: 'return []',
     test: 'tests/domain/order.test.ts',
@@ -45,7 +48,7 @@ export const smallFeatures: readonly TestedMutant[] = [
     ...payments,
     name: 'paid-orders-stay',
     promise: 'an order that is paid does not expire any more',
-    file: 'src/domain/order.ts',
+    file: 'src/domain/order/order.ts',
     find: "return state.status === 'pending' && state.expiresAt !== null && state.expiresAt <= now",
     replace: "return state.status !== 'none' && state.expiresAt !== null && state.expiresAt <= now",
     named: 'never expires once a payment got there first, or without a deadline',
@@ -54,7 +57,7 @@ export const smallFeatures: readonly TestedMutant[] = [
     ...payments,
     name: 'archived-once-finished',
     promise: 'orders leave the lists once they are finished, and not before',
-    file: 'src/domain/orderDecisions.ts',
+    file: 'src/domain/order/orderDecisions.ts',
     find: 'if (!finished.includes(state.status) || isMoneyMoving) {',
     replace: 'if (isMoneyMoving) {',
     named: 'takes finished orders out of the lists, once',
@@ -94,7 +97,7 @@ export const smallFeatures: readonly TestedMutant[] = [
   {
     name: 'cache-ended-elsewhere',
     promise: 'a change of the catalogue makes answers of all processes old',
-    file: 'src/infra/answerVersion.ts',
+    file: 'src/infra/caching/cacheVersion.ts',
     find: '.multi().get(versionKey).del(versionKey).exec()',
     replace: '.multi().get(versionKey).get(versionKey).exec()',
     test: answers.test,
@@ -103,7 +106,7 @@ export const smallFeatures: readonly TestedMutant[] = [
   {
     name: 'cache-unlinked',
     promise: 'old answers leave Redis with the version that they belong to',
-    file: 'src/infra/answerVersion.ts',
+    file: 'src/infra/caching/cacheVersion.ts',
     find: "if (typeof ended === 'string') redis.unlink(answersKey(ended)).catch(() => undefined)",
     replace:
       "if (typeof ended === 'bigint') redis.unlink(answersKey(ended)).catch(() => undefined)",
@@ -122,7 +125,7 @@ export const smallFeatures: readonly TestedMutant[] = [
     ...tokens,
     name: 'keys-in-turn',
     promise: 'a token that was signed with the key of before is good until it ends',
-    file: 'src/infra/signingKeys.ts',
+    file: 'src/infra/accounts/signingKeys.ts',
     find: 'where retired_at is null or retired_at > now() - make_interval(secs => $1)',
     replace: 'where retired_at is null and $1::float8 is not null',
     named: 'the one before a new one, which is made when the old one has had its time',
@@ -130,7 +133,7 @@ export const smallFeatures: readonly TestedMutant[] = [
   {
     name: 'one-successor',
     promise: 'a refresh token has one successor, however many ask at once',
-    file: 'src/infra/refreshTokens.ts',
+    file: 'src/infra/accounts/refreshTokens.ts',
     find: "createHmac('sha256', key).update(token).digest('base64url')",
     replace: "createHmac('sha256', key).update(newSecret()).digest('base64url')",
     test: 'tests/infra/sessions.test.ts',
@@ -139,7 +142,7 @@ export const smallFeatures: readonly TestedMutant[] = [
   {
     name: 'webhook-address-pinned',
     promise: 'a webhook connects to the address that was checked, and not to a later one',
-    file: 'src/infra/webhookSender.ts',
+    file: 'src/infra/webhooks/webhookSender.ts',
     find: '      lookup: lookup(isPlain),\n',
     replace: '',
     test: 'tests/infra/webhookSender.test.ts',
@@ -148,7 +151,7 @@ export const smallFeatures: readonly TestedMutant[] = [
   {
     name: 'sample-catalogue-once',
     promise: 'the sample catalogue comes into an empty shop alone',
-    file: 'src/sampleCatalogue.ts',
+    file: 'src/main/sampleCatalogue.ts',
     find: '  if ((await eventStore.head()) > startOfLog) return 0\n',
     replace: '',
     test: 'tests/sampleCatalogue.test.ts',
@@ -157,7 +160,7 @@ export const smallFeatures: readonly TestedMutant[] = [
   {
     name: 'conflicts-decided-anew',
     promise: 'what two processes decide at the same time is all applied',
-    file: 'src/commands/repository.ts',
+    file: 'src/commands/core/repository.ts',
     find: 'if (error instanceof WrongRevision) return false',
     replace: 'if (error instanceof WrongRevision) throw error',
     test: 'tests/commands/repository.test.ts',

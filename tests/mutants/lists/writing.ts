@@ -1,13 +1,13 @@
 // Commands, their ids and keys, and the state that they are decided on.
 import type { TestedMutant } from '../mutant.ts'
 
-const repository = 'src/commands/repository.ts'
-const plan = 'src/commands/plan.ts'
+const repository = 'src/commands/core/repository.ts'
+const plan = 'src/commands/core/plan.ts'
 const repeatedAppends = 'tests/commands/repeatedAppends.test.ts'
 const ofRepository = 'tests/commands/repository.test.ts'
 
 const batch = {
-  file: 'src/eventstore/eventstoredbBatch.ts',
+  file: 'src/eventstore/eventstoredb/batchAppend.ts',
   test: 'tests/eventstore/eventstoredbBatch.test.ts',
 }
 
@@ -87,7 +87,7 @@ export const writingGuards: readonly TestedMutant[] = [
   {
     name: 'event-of-newer-release',
     promise: 'an order that a newer release has written to is answered with 409, and not with 500',
-    file: 'src/api/problems.ts',
+    file: 'src/api/http/problems.ts',
     find: 'if (error instanceof UnknownEvent) {',
     replace: 'if (error instanceof UnknownEvent && request.id === undefined) {',
     test: 'tests/api/newerRelease.test.ts',
@@ -96,7 +96,7 @@ export const writingGuards: readonly TestedMutant[] = [
   {
     name: 'version-of-newer-release',
     promise: 'a shape of an event that this release does not know is never taken for one it knows',
-    file: 'src/eventstore/codec.ts',
+    file: 'src/eventstore/core/codec.ts',
     find: 'if (metadata.v > kind.version) {',
     replace: 'if (metadata.v > 1_000) {',
     test: 'tests/api/newerRelease.test.ts',
@@ -136,7 +136,7 @@ export const writingGuards: readonly TestedMutant[] = [
   },
   {
     ...batch,
-    file: 'src/eventstore/eventstoredbBatchMessages.ts',
+    file: 'src/eventstore/eventstoredb/batchMessages.ts',
     name: 'server-not-ready-is-final',
     promise: 'an append that a server without leader refuses is sent again in the same way',
     find: 'if (code !== 0 && !isTransientAnswer(code)) throw new SendAlone()',
@@ -145,7 +145,7 @@ export const writingGuards: readonly TestedMutant[] = [
   },
   {
     ...batch,
-    file: 'src/eventstore/eventstoredb.ts',
+    file: 'src/eventstore/eventstoredb/eventstoredb.ts',
     name: 'json-written-twice',
     promise: 'what is stored is the very JSON that was made for the event',
     find: 'data: Buffer.from(text?.data ?? JSON.stringify(data)),',
@@ -153,7 +153,7 @@ export const writingGuards: readonly TestedMutant[] = [
     named: 'are sent as the JSON that has been written already',
   },
   {
-    file: 'src/eventstore/eventstoredb.ts',
+    file: 'src/eventstore/eventstoredb/eventstoredb.ts',
     test: 'tests/contract/eventstoredb.test.ts',
     name: 'large-append-with-others',
     promise: 'a large append goes alone',

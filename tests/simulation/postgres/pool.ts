@@ -1,8 +1,8 @@
 // A process's pool of sessions of the simulated PostgreSQL: what the shop takes for the real one.
 
-import { Unavailable } from '../../../src/eventstore/port.ts'
-import { translated } from '../../../src/infra/postgresErrors.ts'
-import type { Pool, Queryable, Session } from '../../../src/infra/postgresSession.ts'
+import { translated } from '../../../src/infra/postgres/errors.ts'
+import type { Pool, Queryable, Session } from '../../../src/infra/postgres/sessions.ts'
+import { Unavailable } from '../../../src/ports/eventStore.ts'
 import type { CallKind } from '../faults.ts'
 import type { Process, World } from '../world.ts'
 import type { Question, Server, Session as ServerSession } from './server.ts'

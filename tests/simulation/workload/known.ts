@@ -1,6 +1,6 @@
 // What the makers of a workload know so far: who is there, and what there may be by then.
-import { derivedId, idOf } from '../../../src/commands/ids.ts'
-import type { Actor, Role } from '../../../src/domain/types.ts'
+import { derivedId, idOf } from '../../../src/commands/core/ids.ts'
+import type { Actor, Role } from '../../../src/domain/kernel/types.ts'
 import type { Random } from '../../support/random.ts'
 
 export interface Person {

@@ -1,5 +1,5 @@
 // What happens to people: profiles, roles, erasure; and what the payment provider and imports do.
-import { derivedId, idOf } from '../../../src/commands/ids.ts'
+import { derivedId, idOf } from '../../../src/commands/core/ids.ts'
 import { type Known, type Maker, personId, pick } from './known.ts'
 
 const aCustomer = ({ random, customers }: Known) => pick(random, customers) ?? 'ann'

@@ -1,5 +1,5 @@
 // What customers and guests ask for: carts, orders, payments.
-import { derivedId } from '../../../src/commands/ids.ts'
+import { derivedId } from '../../../src/commands/core/ids.ts'
 import {
   type Asked,
   type FollowUp,

@@ -1,5 +1,5 @@
 // What the staff asks for: products, stock, categories, images.
-import { idOf } from '../../../src/commands/ids.ts'
+import { idOf } from '../../../src/commands/core/ids.ts'
 import {
   type Asked,
   categoryIdOf,

@@ -1,0 +1,51 @@
+// A bound on what is under way: beyond it the answer is "later", not a queue that grows.
+import type { FastifyInstance } from 'fastify'
+import { createFairPlaces } from '../../kit/fairSemaphore.ts'
+import { type Asking, claimantOf, forCustomers, mostOf } from './limitKeys.ts'
+import { HttpProblem } from './problems.ts'
+
+/**
+ * Runs work for whoever asks, as long as there is room for them. Throws a 503 problem with
+ * Retry-After where there is none.
+ */
+export type Gate = <T>(asking: Asking, work: () => Promise<T>) => Promise<T>
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    gate: Gate
+    /** The same for reads of the database. */
+    readGate: Gate
+  }
+}
+
+const retryAfterSeconds = 1
+
+/** Beyond that the pool of the database would keep all of them waiting. */
+const readsMax = 1_000
+
+/**
+ * Gives a server a gate for so many commands at once, and one for reads. Nobody can fill them: one
+ * caller gets a share of what is free, and a tenth is kept for the staff. An answer that is sent
+ * within keeps its place until it has been read.
+ */
+export function useGate(app: FastifyInstance, max: number): void {
+  app.decorate('gate', gateFor(max))
+  app.decorate('readGate', gateFor(readsMax))
+}
+
+function gateFor(all: number): Gate {
+  const customers = forCustomers(all)
+  const places = createFairPlaces(mostOf({ strangers: customers, customers, all }))
+  return async (asking, work) => {
+    const leave = places.take(claimantOf(asking))
+    if (leave === undefined) {
+      const detail = 'Too much is under way: try again in a moment.'
+      throw new HttpProblem('request/unavailable', detail, { retryAfterSeconds })
+    }
+    try {
+      return await work()
+    } finally {
+      leave()
+    }
+  }
+}

@@ -1,0 +1,89 @@
+// Answers to requests that never reach a route: addresses and messages that are not HTTP.
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { newId } from '../../commands/core/ids.ts'
+import { drained, isToDrain } from './draining.ts'
+import { type ProblemCode, problemTypes, sendProblem } from './problems.ts'
+import { dataHeaders } from './secureHeaders.ts'
+
+interface Refusal {
+  code: ProblemCode
+  detail: string
+}
+
+/** For what the router cannot read, such as %C0%AF, which is no UTF-8. */
+export function createFrameworkErrors(on: { https: boolean }) {
+  const headers = dataHeaders(on)
+  return async (_: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+    if (isToDrain(request, reply)) await drained(request.raw)
+    reply.headers({ ...headers, 'x-request-id': request.id })
+    void sendProblem(
+      reply,
+      'request/invalid',
+      'The address has a percent encoding that is not valid.',
+    )
+  }
+}
+
+/** For what the HTTP parser cannot read: nobody knows what follows, so the connection ends. */
+export function createClientErrors(on: { https: boolean }) {
+  const headers = dataHeaders(on)
+  return (error: Error & { code?: string }, socket: Socket): void => {
+    if (error.code === 'ECONNRESET' || socket.destroyed) return
+    if (socket.writable) socket.write(responseTo(refusalOf(error.code), headers))
+    endGently(socket)
+  }
+}
+
+/** A client that still sends when its connection is closed may never read why. */
+const gentleMs = 1_000
+const ending = new WeakSet<Socket>()
+
+/** Says that nothing follows, and reads on for a moment: the parser has given this client up. */
+function endGently(socket: Socket): void {
+  if (ending.has(socket)) return
+  ending.add(socket)
+  const timer = setTimeout(() => socket.destroy(), gentleMs)
+  socket.once('close', () => clearTimeout(timer))
+  socket.once('end', () => socket.destroySoon())
+  socket.end()
+  socket.resume()
+}
+
+const refusals: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: {
+    code: 'request/headers-too-large',
+    detail: 'Headers and address may have 16 KiB together.',
+  },
+  HPE_INVALID_METHOD: {
+    code: 'request/method-not-allowed',
+    detail: 'Use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS.',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    code: 'request/timeout',
+    detail: 'The request did not arrive in time.',
+  },
+}
+const malformed: Refusal = { code: 'request/invalid', detail: 'This is not a valid HTTP request.' }
+
+function refusalOf(code = ''): Refusal {
+  return Object.hasOwn(refusals, code) ? (refusals[code] ?? malformed) : malformed
+}
+
+function responseTo({ code, detail }: Refusal, secure: Readonly<Record<string, string>>): string {
+  const requestId = newId()
+  const { status = 400, title = '' } = problemTypes[code] ?? {}
+  const body = JSON.stringify({ type: `/problems/${code}`, title, status, detail, requestId })
+  const headers = {
+    ...secure,
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': String(Buffer.byteLength(body)),
+    'x-request-id': requestId,
+    ...(status === 405 ? { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : {}),
+    date: new Date().toUTCString(),
+    connection: 'close',
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  return [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n')
+}

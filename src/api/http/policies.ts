@@ -1,0 +1,59 @@
+// Limits by name: counting under one, and telling the client where it stands.
+import type { FastifyReply } from 'fastify'
+import type { Counted, Counter } from '../../ports/requests.ts'
+import { HttpProblem } from './problems.ts'
+
+/** A limit with a name. */
+export interface Policy extends Counter {
+  /** As in RateLimit-Policy. */
+  text: string
+  name: string
+}
+
+/** Counts under a policy, and throws a 429 problem above its limit. */
+export async function spend(
+  policy: Policy,
+  key: string,
+  reply: FastifyReply,
+  { times = 1, learn }: { times?: number; learn?: (counted: Counted) => void } = {},
+): Promise<void> {
+  const counted = await tell(policy, key, reply, times)
+  learn?.(counted)
+  const { allowed, resetSeconds } = counted
+  if (allowed) return
+  throw new HttpProblem('request/too-many', 'That was too much at once: wait before you go on.', {
+    policy: policy.name,
+    retryAfterSeconds: resetSeconds,
+  })
+}
+
+/** Counts, and says where one stands. */
+export async function tell(
+  policy: Policy,
+  key: string,
+  reply: FastifyReply,
+  times = 1,
+): Promise<Counted> {
+  const counted = await policy.count(key, times)
+  const { allowed, remaining, resetSeconds } = counted
+  appendTo(reply, 'ratelimit-policy', policy.text)
+  appendTo(reply, 'ratelimit', standing(policy, { remaining, resetSeconds }))
+  if (!allowed) {
+    reply.request.log.warn({ event: 'rate-limited', policy: policy.name }, 'rate limit reached')
+  }
+  return counted
+}
+
+/** Where one stands, as in the RateLimit header. */
+export function standing(
+  { name }: Policy,
+  { remaining, resetSeconds }: Pick<Counted, 'remaining' | 'resetSeconds'>,
+): string {
+  return `"${name}";r=${remaining};t=${resetSeconds}`
+}
+
+/** A request can be counted under more than one policy: the header is a list. */
+function appendTo(reply: FastifyReply, header: string, text: string): void {
+  const before = reply.getHeader(header)
+  reply.header(header, before === undefined ? text : `${before}, ${text}`)
+}

@@ -1,0 +1,72 @@
+// How long anybody waits for an answer: one clock for all requests instead of one for each.
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { Places } from '../../kit/shortLived.ts'
+import { HttpProblem } from './problems.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** How long a route may take to answer, in ms, where that is not as long as all others. */
+    patienceMs?: number
+  }
+  interface FastifyReply {
+    /** Where it waits to be sent, -1 where it does not, and until when. */
+    place: number
+    deadline: number
+  }
+}
+
+const lookEveryMs = 500
+
+/**
+ * Answers 503 with Retry-After in the place of whoever has not answered `patienceMs` after the
+ * request has come, or half a second later: 408 where the request itself is not all there. Cuts an
+ * answer off that does not end, and a request that is answered and still does not end. What was
+ * begun goes on: whoever asks again with the same Idempotency-Key learns how it has ended.
+ */
+export function usePatience(app: FastifyInstance, patienceMs: number): void {
+  const waiting = new Places<FastifyReply>()
+  app.decorateReply('place', -1)
+  app.decorateReply('deadline', 0)
+  app.addHook('onRequest', (request, reply, done) => {
+    const ms = request.routeOptions.config.patienceMs ?? patienceMs
+    reply.deadline = performance.now() + ms
+    reply.place = waiting.take(reply)
+    done()
+  })
+  const leave = (reply: FastifyReply) => {
+    waiting.leave(reply.place)
+    reply.place = -1
+  }
+  app.addHook('onResponse', (request, reply, done) => {
+    // What is answered before all of it has come is waited for: the rest is read and dropped.
+    if (request.raw.complete) leave(reply)
+    else reply.deadline = Math.min(reply.deadline, performance.now() + patienceMs)
+    done()
+  })
+  const look = () => {
+    const now = performance.now()
+    for (const reply of waiting.all()) {
+      if (reply.deadline > now) continue
+      // Some have no response that ends: live connections took the socket with them.
+      leave(reply)
+      giveUp(reply)
+    }
+  }
+  const timer = setInterval(look, lookEveryMs).unref()
+  app.addHook('onClose', async () => clearInterval(timer))
+}
+
+function giveUp(reply: FastifyReply): void {
+  if (reply.raw.writableFinished) {
+    if (!reply.request.raw.complete) reply.request.raw.destroy()
+    return
+  }
+  // Live connections are not waited for: `sent` says that their handler has taken the socket.
+  if (reply.sent) return
+  if (reply.raw.headersSent) reply.raw.destroy()
+  else if (!reply.request.raw.complete) {
+    // It is the client that takes long: what it has not sent yet is not waited for.
+    const detail = 'The request did not arrive in time.'
+    reply.header('connection', 'close').send(new HttpProblem('request/timeout', detail))
+  } else reply.send(new HttpProblem('request/unavailable', 'This took too long: try again.'))
+}

@@ -1,0 +1,28 @@
+// Pages of our own that mailed links lead to: static, without a script of anybody else.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { escapeHtml } from './plainPage.ts'
+
+const options = { config: { access: 'public' as const }, schema: { hide: true } }
+
+/** Serves a text under the root. It sends no Referer, since links may carry secrets. */
+export function serveText(app: FastifyInstance, url: string, type: string, text: string): void {
+  app.get(url, options, (_, reply) =>
+    reply
+      .type(`${type}; charset=utf-8`)
+      .header('cache-control', 'no-cache')
+      .header('referrer-policy', 'no-referrer')
+      .send(text),
+  )
+}
+
+/** A file of a page. */
+export function pageFile(folder: string, name: string): string {
+  return readFileSync(join(import.meta.dirname, '../pages', folder, name), 'utf8')
+}
+
+/** A page that names the shop. */
+export function shopPage(folder: string, name: string, shopName: string): string {
+  return pageFile(folder, name).replaceAll('{{shopName}}', () => escapeHtml(shopName))
+}

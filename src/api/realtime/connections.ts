@@ -1,0 +1,205 @@
+// Answers that last: from which pages, how many at once, and for as long as they may.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Config } from '../../config/config.ts'
+import type { Role } from '../../domain/kernel/types.ts'
+import { isStaff, signedIn } from '../http/actor.ts'
+import { addressOf } from '../http/addresses.ts'
+import type { ApiContext } from '../http/context.ts'
+import { rolesNow } from '../http/currentRoles.ts'
+import { forCustomers } from '../http/limitKeys.ts'
+import { HttpProblem } from '../http/problems.ts'
+
+/** How often it is looked whether the sessions of those who follow are still open. */
+const lookMs = 900
+
+/** The codes with which connections end; those from 4000 on are ours. */
+export const closing = { goingAway: 1001, tooMuch: 1008, tooSlow: 1013, signedOut: 4401 } as const
+
+/** What a connection is for: each kind is counted by itself for each person. */
+export type SeatKind = 'orders' | 'progress' | 'export'
+
+/** One connection that is open, or is about to be. */
+export interface Seat {
+  kind: SeatKind
+  customerId: string
+  sessionId: string
+  roles: readonly Role[]
+  /** The address it comes from. */
+  address: string
+  isStaff: boolean
+  /** When it ends by itself; undefined where that is when it is done. */
+  endsAt: Date | undefined
+  /** Ends the connection; until there is one, it is kept from opening. */
+  end: (code: number, why: string) => void
+  leave(): void
+}
+
+export interface Connections {
+  /** For routes that follow orders: refuses foreign pages and whoever has enough connections. */
+  enter(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  /** The seat that a request has been given. */
+  seatOf(request: FastifyRequest): Seat
+  /**
+   * A seat for an answer that lasts: it is ended with the session, the account or a role of whoever
+   * reads it. Throws a problem where there is no room.
+   */
+  sit(request: FastifyRequest, reply: FastifyReply, kind: SeatKind): Seat
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    connections: Connections
+  }
+}
+
+/** Keeps the book of this process, and ends what may not go on. */
+export function useConnections(app: FastifyInstance, context: ApiContext): void {
+  const seats = new Set<Seat>()
+  const given = new WeakMap<FastifyRequest, Seat>()
+  endThoseWhoMayNot(app, context, seats)
+
+  function sit(request: FastifyRequest, reply: FastifyReply, kind: SeatKind): Seat {
+    const seat = seatFor(request, kind, () => seats.delete(seat))
+    noted(request, () => refuseMore(context.config, seats, seat))
+    seats.add(seat)
+    // An upgrade leaves its response behind at once; its socket is what lasts.
+    if (request.ws) request.raw.socket.once('close', seat.leave)
+    else reply.raw.once('close', seat.leave)
+    return seat
+  }
+
+  app.decorate('connections', {
+    sit,
+    async enter(request, reply) {
+      noted(request, () => refuseForeign(request, context))
+      const seat = sit(request, reply, 'orders')
+      seat.endsAt = request.tokenEndsAt ?? new Date()
+      given.set(request, seat)
+    },
+    seatOf(request) {
+      const seat = given.get(request)
+      if (seat === undefined) throw new Error('a connection without a seat')
+      return seat
+    },
+  })
+}
+
+/** Looks whether somebody may follow; refusals are in the log. */
+function noted(request: FastifyRequest, look: () => void): void {
+  try {
+    look()
+  } catch (refused) {
+    request.log.warn({ event: 'live-refused', why: String(refused) }, 'may not follow')
+    throw refused
+  }
+}
+
+/** So many places for one person, for one address, for all customers, and for everybody. */
+function refuseMore(config: Config, seats: ReadonlySet<Seat>, asking: Seat): void {
+  const { liveConnectionsEach: each, liveConnectionsMax: max } = config
+  const count = (isCounted: (seat: Seat) => boolean) => [...seats].filter(isCounted).length
+  const isOwn = ({ customerId, kind }: Seat) =>
+    customerId === asking.customerId && kind === asking.kind
+  if (count(isOwn) >= each) {
+    throw enough('You have enough connections: close one first.', 'live-connections')
+  }
+  // At least one member of the staff finds as many as anybody may have.
+  const customersMax = forCustomers(max, each)
+  const isFull =
+    seats.size >= max || (!asking.isStaff && count(seat => !seat.isStaff) >= customersMax)
+  if (isFull) {
+    throw new HttpProblem('request/unavailable', 'Too many connections are open already.')
+  }
+  if (asking.isStaff) return
+  const isNeighbour = ({ address, isStaff: staff }: Seat) => !staff && address === asking.address
+  if (count(isNeighbour) >= Math.max(each, Math.ceil(customersMax / 2))) {
+    throw enough('Too many connections come from your address.', 'live-connections-address')
+  }
+}
+
+function enough(detail: string, policy: string) {
+  return new HttpProblem('request/too-many', detail, { policy, retryAfterSeconds: 10 })
+}
+
+function seatFor(request: FastifyRequest, kind: SeatKind, leave: () => void): Seat {
+  const { actor, sessionId = '' } = request
+  return {
+    kind,
+    customerId: signedIn(request),
+    sessionId,
+    roles: actor.role === 'anonymous' || actor.role === 'system' ? [] : actor.roles,
+    address: addressOf(request.ip),
+    isStaff: isStaff(actor),
+    endsAt: undefined,
+    end: () => request.raw.socket.destroy(),
+    leave,
+  }
+}
+
+/**
+ * A page of another origin could open a WebSocket with what its visitor's browser knows. Browsers
+ * say where a page is from and cannot be made to lie about it; what sends no Origin is no browser.
+ */
+function refuseForeign({ headers }: FastifyRequest, { config }: ApiContext): void {
+  const { origin } = headers
+  if (origin === undefined) return
+  if ([...ownOrigins(config.publicUrl), ...config.corsOrigins].includes(origin)) return
+  throw new HttpProblem('command/forbidden', 'Pages of this origin may not follow orders.')
+}
+
+const loopback = ['localhost', '127.0.0.1', '[::1]']
+
+/** The shop's own; on somebody's own machine under each name that the machine has for itself. */
+function ownOrigins(publicUrl: string): string[] {
+  const { protocol, hostname, port, origin } = new URL(publicUrl)
+  if (!loopback.includes(hostname)) return [origin]
+  return loopback.map(name => new URL(`${protocol}//${name}:${port}`).origin)
+}
+
+/** Tokens end, sessions are closed, people are locked out and lose roles: all of it counts here. */
+function endThoseWhoMayNot(
+  app: FastifyInstance,
+  context: ApiContext,
+  seats: ReadonlySet<Seat>,
+): void {
+  const ended = expiring(seats)
+  const looking = setInterval(() => {
+    // While the database is away nobody can be locked out either; the next look finds it.
+    endSignedOut(context, seats).catch(() => undefined)
+  }, lookMs)
+  app.addHook('onClose', async () => {
+    clearInterval(looking)
+    clearInterval(ended)
+  })
+}
+
+function expiring(seats: ReadonlySet<Seat>) {
+  return setInterval(() => {
+    const now = new Date()
+    for (const seat of seats) {
+      if (seat.endsAt !== undefined && seat.endsAt <= now) {
+        seat.end(closing.signedOut, 'token expired')
+      }
+    }
+  }, 500)
+}
+
+async function endSignedOut(context: ApiContext, seats: ReadonlySet<Seat>): Promise<void> {
+  const open = [...seats]
+  if (open.length === 0) return
+  const { sessions } = context.accounts
+  const good = await sessions.goodOf(open.map(({ sessionId }) => sessionId))
+  for (const seat of open) {
+    if (!good.has(seat.sessionId)) seat.end(closing.signedOut, 'signed out')
+  }
+  await Promise.all(
+    open
+      .filter(seat => seat.isStaff)
+      .map(async seat => {
+        const current = (await rolesNow(context.shop, seat.customerId)) ?? []
+        if (seat.roles.some(role => !current.includes(role))) {
+          seat.end(closing.signedOut, 'roles have changed')
+        }
+      }),
+  )
+}

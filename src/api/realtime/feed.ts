@@ -1,0 +1,99 @@
+// The live feed of one API process: reads new notifications and hands them to whoever follows.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
+import type { Notification } from '../../projections/core/notification.ts'
+import type { Tables } from '../../projections/core/tables.ts'
+import { newestNotification, notificationsAfter } from '../../projections/order/orderQueries.ts'
+import type { LiveSubscriber, NotificationFeed } from '../http/context.ts'
+import { readOrderNews } from './orderMessages.ts'
+
+const pollMs = 500
+const batchMax = 500
+
+/** Starts following the notifications from the newest one on. */
+export async function createNotificationFeed(db: Kysely<Tables>): Promise<NotificationFeed> {
+  const followers = new Set<LiveSubscriber>()
+  const ending = new AbortController()
+  let position = await newestNotification(db)
+  let hinted = false
+  let delivered: Promise<void> = Promise.resolve()
+  let nap = new AbortController()
+
+  async function run() {
+    while (!ending.signal.aborted) {
+      hinted = false
+      const news = await notificationsAfter(db, position, batchMax).catch(() => [])
+      passOn(news)
+      if (news.length === batchMax || hinted) continue
+      nap = new AbortController()
+      const until = AbortSignal.any([nap.signal, ending.signal])
+      await sleep(pollMs, undefined, { signal: until }).catch(() => undefined)
+    }
+  }
+
+  function passOn(news: readonly Notification[]) {
+    // What was heard while it was looked up has been passed on.
+    const fresh = news.filter(notification => notification.position > position)
+    position = fresh.at(-1)?.position ?? position
+    if (fresh.length > 0) delivered = delivered.then(() => spread(followers, fresh))
+  }
+
+  function hear(told: string) {
+    const news = readOrderNews(told)
+    if (news !== undefined && news.after <= position) return passOn(news.notifications)
+    hinted = true
+    nap.abort()
+  }
+  const running = run()
+
+  return {
+    hear,
+    follow(follower) {
+      followers.add(follower)
+      return () => followers.delete(follower)
+    },
+    missed: (after, limit, customerId) => notificationsAfter(db, after, limit, customerId),
+    async close() {
+      ending.abort()
+      await running
+      await delivered
+    },
+  }
+}
+
+/** Hands news to those whom they are for, and who may still hear them. */
+async function spread(followers: ReadonlySet<LiveSubscriber>, news: readonly Notification[]) {
+  await Promise.all(
+    [...followers].map(async follower => {
+      const { customerId } = follower
+      const own = news.filter(each => customerId === undefined || customerId === each.customerId)
+      if (own.length === 0 || (await follower.mayHear?.()) === false) return
+      if (followers.has(follower)) for (const each of own) follower.deliver(each)
+    }),
+  )
+}
+
+function sentenceOf({ orderNumber, status, previousStatus, tracking }: Notification): string {
+  if (status === previousStatus) {
+    return `The tracking number of your order ${orderNumber} is now ${tracking}`
+  }
+  const parcel = status === 'shipped' && tracking !== null ? `; tracking number ${tracking}` : ''
+  return `Your order ${orderNumber} is now ${status}${parcel}`
+}
+
+/** A notification as clients get it. */
+export function messageOf(notification: Notification) {
+  const { position, orderId, orderNumber, status, previousStatus, tracking, at } = notification
+  return {
+    type: 'order_update',
+    position: String(position),
+    orderId,
+    orderNumber,
+    status,
+    previousStatus,
+    ...(tracking === null ? {} : { trackingNumber: tracking }),
+    message: sentenceOf(notification),
+    at: at.toISOString(),
+  }
+}

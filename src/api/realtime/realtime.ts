@@ -1,0 +1,243 @@
+// Order notifications over WebSocket and server-sent events: the same messages, both resumable.
+
+import type { ServerResponse } from 'node:http'
+import type { WebSocket } from '@fastify/websocket'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import Type from 'typebox'
+import { Compile } from 'typebox/compile'
+import { roles, strict } from '../../domain/kernel/types.ts'
+import { parseJson } from '../../kit/parseJson.ts'
+import { parsePosition } from '../../kit/position.ts'
+import { signedIn } from '../http/actor.ts'
+import type { ApiContext } from '../http/context.ts'
+import { mayFollow } from '../http/currentRoles.ts'
+import { isPosition } from '../http/positions.ts'
+import { problemResponses } from '../http/schemas.ts'
+import { closing, type Seat } from './connections.ts'
+import { type Listener, type OrderStream, openStream } from './orderStream.ts'
+
+/** A client that reads slower than we write is closed with the position to resume from. */
+const bufferedBytesMax = 256 * 1024
+const heartbeatMs = 20_000
+/** A client may say so much in so long. */
+const messagesMax = 20
+const messagesMs = 10_000
+/** The answer to a goodbye is awaited for so long when the server stops. */
+const goodbyeMs = 2_000
+/** A client that comes back has this long to say from where, before live news reach it. */
+const resumeGraceMs = 500
+
+const Message = Compile(
+  Type.Union([
+    Type.Object({ resume: Type.String({ maxLength: 100 }) }, strict),
+    Type.Object({ subscribe: Type.Literal('orders:all') }, strict),
+    Type.Object({ type: Type.Literal('ping') }, strict),
+  ]),
+)
+
+/** Registers both routes; the WebSocket is under the root, not under /api. */
+export function realtimeRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { connections } = app
+  const open = new Set<ServerResponse>()
+  // Events never end by themselves: without this the server would wait for its clients to leave.
+  app.addHook('preClose', async () => {
+    for (const response of open) response.end()
+  })
+  app.get(
+    '/ws/orders/notifications',
+    {
+      websocket: true,
+      config: { access: roles },
+      onRequest: connections.enter,
+      schema: { hide: true },
+    },
+    (socket, request) =>
+      serveSocket({ context, seat: connections.seatOf(request) }, socket, request),
+  )
+  app.get(
+    '/api/orders/notifications',
+    {
+      // What never ends is not sent to find out what it would be like.
+      exposeHeadRoute: false,
+      config: { access: roles },
+      onRequest: connections.enter,
+      schema: {
+        summary: 'Follow your orders live (server-sent events)',
+        tags: ['Real time'],
+        operationId: 'followOrders',
+        response: {
+          200: {
+            description: 'A stream of order_update events',
+            content: { 'text/event-stream': { schema: Type.String() } },
+          },
+          ...problemResponses,
+        },
+      },
+    },
+    (request, reply) => {
+      reply.hijack()
+      // Such as those that let pages of other origins read it.
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        if (value !== undefined) reply.raw.setHeader(name, value)
+      }
+      reply.raw.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'private, no-store',
+        'x-accel-buffering': 'no',
+      })
+      open.add(reply.raw)
+      reply.raw.on('close', () => open.delete(reply.raw))
+      const seat = connections.seatOf(request)
+      seat.end = () => reply.raw.end()
+      serveEvents({ context, seat }, request, reply.raw)
+    },
+  )
+}
+
+interface Live {
+  context: ApiContext
+  seat: Seat
+}
+
+/** A client with its seat: it is ended once they may not follow any more, or nobody can tell. */
+function listenerOf(
+  { context, seat }: Live,
+  request: FastifyRequest,
+  write: (message: object) => void,
+): Listener {
+  return {
+    customerId: signedIn(request),
+    write,
+    async mayHear(isForAll) {
+      try {
+        const mayHear = await mayFollow(context.shop, seat, isForAll)
+        if (!mayHear) seat.end(closing.signedOut, 'roles have changed')
+        return mayHear
+      } catch (error) {
+        request.log.warn({ event: 'live-unchecked', err: error }, 'rights cannot be checked')
+        seat.end(closing.tooSlow, 'come back in a moment')
+        return false
+      }
+    },
+  }
+}
+
+function serveSocket({ context, seat }: Live, socket: WebSocket, request: FastifyRequest): void {
+  seat.end = (code, why) => socket.close(code, why)
+  let last = ''
+  const write = (message: object) => {
+    if (socket.bufferedAmount > bufferedBytesMax) {
+      // Only once: what comes until the client is gone would be logged anew.
+      if (socket.readyState === socket.OPEN)
+        request.log.warn({ event: 'live-too-slow' }, 'too slow')
+      socket.close(closing.tooSlow, `resume:${last}`)
+      return
+    }
+    if ('position' in message) last = String(message.position)
+    if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message))
+  }
+  const stream = openStream(context, listenerOf({ context, seat }, request, write))
+  stream.hold()
+  const grace = setTimeout(stream.release, resumeGraceMs)
+  let isAlive = true
+  const heartbeat = setInterval(() => {
+    if (!isAlive) socket.terminate()
+    isAlive = false
+    socket.ping()
+  }, heartbeatMs)
+  socket.on('pong', () => {
+    isAlive = true
+  })
+  const isTooMuch = countMessages()
+  socket.on('message', (data, isBinary) => {
+    if (socket.readyState !== socket.OPEN) return
+    if (isTooMuch()) {
+      request.log.warn({ event: 'live-too-many-messages' }, 'too many messages')
+      socket.close(closing.tooMuch, 'too many messages')
+      return
+    }
+    hear(stream, { context, seat }, isBinary ? '' : String(data)).catch(() => socket.close(1011))
+  })
+  socket.on('error', () => socket.terminate())
+  socket.on('close', () => {
+    clearTimeout(grace)
+    clearInterval(heartbeat)
+    stream.end()
+  })
+  stream.send({ type: 'connected' })
+}
+
+/** Counts what a client says, ten seconds at a time. */
+function countMessages(): () => boolean {
+  let heard: number[] = []
+  return () => {
+    const now = performance.now()
+    heard = heard.filter(at => now - at < messagesMs)
+    return heard.push(now) > messagesMax
+  }
+}
+
+/** Tells everybody to come back elsewhere; whoever does not say goodbye is left behind. */
+export function sendAway(clients: Iterable<WebSocket>): void {
+  for (const client of clients) {
+    client.close(closing.goingAway, 'the server stops')
+    const patience = setTimeout(() => client.terminate(), goodbyeMs)
+    client.once('close', () => clearTimeout(patience))
+  }
+}
+
+async function hear(stream: OrderStream, { context, seat }: Live, text: string): Promise<void> {
+  const message = parseJson(text)
+  if (!Message.Check(message)) {
+    stream.send({
+      type: 'error',
+      detail: 'Say {"resume":"<position>"} or {"subscribe":"orders:all"}.',
+    })
+  } else if ('resume' in message) {
+    await resumeFrom(stream, message.resume)
+  } else if ('subscribe' in message) {
+    if (!(await mayFollow(context.shop, seat, true)))
+      stream.send({ type: 'error', detail: 'That is for staff.' })
+    else {
+      stream.widen()
+      stream.send({ type: 'subscribed', to: 'orders:all' })
+    }
+  } else {
+    stream.send({ type: 'pong' })
+  }
+}
+
+/** Resumes from a position; a text that cannot be one of ours is answered with `resync`. */
+async function resumeFrom(stream: OrderStream, position: string): Promise<void> {
+  if (isPosition(position)) await stream.resume(parsePosition(position))
+  else stream.send({ type: 'resync' })
+}
+
+function serveEvents(
+  { context, seat }: Live,
+  request: FastifyRequest,
+  response: ServerResponse,
+): void {
+  const write = (message: object) => {
+    if (response.writableLength > bufferedBytesMax) {
+      response.destroy()
+      return
+    }
+    const id = 'position' in message ? `id: ${message.position}\n` : ''
+    const type = 'type' in message ? `event: ${message.type}\n` : ''
+    if (!response.writableEnded) {
+      response.write(`${id}${type}data: ${JSON.stringify(message)}\n\n`)
+    }
+  }
+  const stream = openStream(context, listenerOf({ context, seat }, request, write))
+  const heartbeat = setInterval(() => response.write(':\n\n'), heartbeatMs)
+  request.raw.on('close', () => {
+    clearInterval(heartbeat)
+    stream.end()
+  })
+  response.write('retry: 1000\n\n')
+  const lastEventId = request.headers['last-event-id']
+  // An empty one is what a client sends that has received no id yet.
+  if (typeof lastEventId !== 'string' || lastEventId === '') return
+  resumeFrom(stream, lastEventId).catch(() => response.destroy())
+}

@@ -1,0 +1,194 @@
+// Erasing oneself over HTTP, and the certificate that says what became of it.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Type, { type Static } from 'typebox'
+import {
+  type ErasureRequest,
+  eraseOneself,
+  erasePerson,
+  readErasure,
+} from '../../../commands/account/erasure.ts'
+import { isRejection, type Rejection } from '../../../domain/kernel/rejection.ts'
+import { line, secret } from '../../../domain/kernel/text.ts'
+import { Id, roles, strict } from '../../../domain/kernel/types.ts'
+import type { Position as LogPosition } from '../../../kit/position.ts'
+import { ListUnavailable } from '../../../ports/erasure.ts'
+import {
+  countReadable,
+  forgetEverywhere,
+  personalColumns,
+} from '../../../projections/core/personal.ts'
+import { projections } from '../../../projections/index.ts'
+import { unfinishedOrders } from '../../../projections/order/personOrders.ts'
+import { signedIn } from '../../http/actor.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { claimantOf } from '../../http/limitKeys.ts'
+import { HttpProblem, sendRejection } from '../../http/problems.ts'
+import { envelopeOf } from '../../http/requests.ts'
+import { Position, problemResponses, text, time } from '../../http/schemas.ts'
+import { accountsFor } from './passwordQueue.ts'
+
+const cancelOpenOrders = Type.Optional(
+  Type.Boolean({ description: 'Whether open orders are cancelled and paid back first' }),
+)
+const EraseBody = Type.Object({ password: secret(200), cancelOpenOrders }, strict)
+const RequestedBody = Type.Object(
+  {
+    requestReference: line(200, {
+      description: 'Where the request of the person is kept, such as the number of a ticket',
+    }),
+    cancelOpenOrders,
+  },
+  strict,
+)
+const RequestedParams = Type.Object({ customerId: Id }, strict)
+
+export const Certificate = Type.Object(
+  {
+    customerId: Id,
+    erasedAt: time,
+    position: Position,
+    what: Type.Array(text(500), { maxItems: 50 }),
+    checks: Type.Array(Type.Object({ name: text(500), passed: Type.Boolean() }, strict), {
+      maxItems: 50,
+    }),
+  },
+  strict,
+)
+
+/** Publishes the erasure of whoever is signed in. */
+export function erasureRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.delete<{ Body: Static<typeof EraseBody> }>(
+    '/auth/profile',
+    {
+      config: { access: roles, fresh: true },
+      schema: {
+        summary: 'Have yourself erased, for good; orders and amounts stay, without you',
+        tags: ['Accounts'],
+        operationId: 'eraseProfile',
+        body: EraseBody,
+        response: { 200: Certificate, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const customerId = signedIn(request)
+      const { password, cancelOpenOrders: cancelOpen = false } = request.body
+      // The digest of what was asked goes into the log: the password must not be part of it.
+      const envelope = envelopeOf(context, request, { customerId, cancelOpen })
+      const orderIds = await ordersToSettle(context, request, customerId)
+      const accounts = accountsFor(context, request, 'own')
+      const erasure = { customerId, password, envelope, orderIds, cancelOpen }
+      return answer(context, { request, reply, customerId }, () =>
+        eraseOneself(context.shop, accounts, erasure),
+      )
+    },
+  )
+  app.post<{
+    Params: Static<typeof RequestedParams>
+    Body: Static<typeof RequestedBody>
+  }>(
+    '/admin/users/:customerId/erase',
+    {
+      config: { access: ['admin'], fresh: true },
+      schema: {
+        summary: 'Erase a person on their recorded request, also one without an account',
+        tags: ['Admin'],
+        operationId: 'erasePerson',
+        params: RequestedParams,
+        body: RequestedBody,
+        response: { 200: Certificate, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { customerId } = request.params
+      const { requestReference, cancelOpenOrders: cancelOpen = false } = request.body
+      const asked = { customerId, requestReference, cancelOpen }
+      const envelope = envelopeOf(context, request, asked)
+      const orderIds = await ordersToSettle(context, request, customerId)
+      const erasure: ErasureRequest = { ...asked, envelope, orderIds }
+      return answer(context, { request, reply, customerId }, () =>
+        erasePerson(context.shop, context.accounts, erasure),
+      )
+    },
+  )
+}
+
+/** Orders of a person that may owe something, when the read models have all that has happened. */
+async function ordersToSettle(
+  context: ApiContext,
+  request: FastifyRequest,
+  customerId: string,
+): Promise<string[]> {
+  const claimant = claimantOf(request)
+  const wanted = await context.eventStore.head()
+  const reached = await Promise.all(
+    ['orders', 'orderProcesses'].map(projection =>
+      context.positions.reached({ projection, wanted, claimant }),
+    ),
+  )
+  if (reached.some(position => position < wanted)) {
+    throw new HttpProblem('request/projection-behind', 'Orders are not all known yet: try again.')
+  }
+  return unfinishedOrders(context.db, customerId)
+}
+
+/** Nothing has been done yet: whoever is erased has to be on the list that backups do not undo. */
+function refuseUnlisted(error: unknown): never {
+  if (!(error instanceof ListUnavailable)) throw error
+  throw new HttpProblem(
+    'request/unavailable',
+    `Nobody is erased now, as it could not be noted in AUDIT_DIR (${error.reason}). ` +
+      'Nothing has been changed: try again once there is room.',
+  )
+}
+
+async function answer(
+  context: ApiContext,
+  on: { request: FastifyRequest; reply: FastifyReply; customerId: string },
+  erase: () => Promise<Rejection | LogPosition>,
+) {
+  const { request, reply, customerId } = on
+  const position = await erase().catch(refuseUnlisted)
+  if (isRejection(position)) return sendRejection(reply, position)
+  await forgetEverywhere(context.db, customerId)
+  request.log.info({ event: 'person-erased' }, 'person erased')
+  reply.header('x-position', String(position))
+  const certificate = await certificateOf(context, request, customerId)
+  return isRejection(certificate) ? sendRejection(reply, certificate) : certificate
+}
+
+const personalTables = [...new Set(personalColumns.map(({ table }) => table))]
+
+/** What can be shown of an erasure now: every check is made anew. */
+export async function certificateOf(
+  context: ApiContext,
+  request: FastifyRequest,
+  customerId: string,
+) {
+  const erasure = await readErasure(context.shop, context.accounts, customerId)
+  if (isRejection(erasure)) return erasure
+  const { position, erasedAt, what, checks } = erasure
+  const claimant = claimantOf(request)
+  const read = await Promise.all(
+    projections
+      .filter(({ tables }) => tables.some(table => personalTables.includes(table)))
+      .map(({ name: projection }) =>
+        context.positions.reached({ projection, wanted: position, claimant }),
+      ),
+  )
+  const isRead = read.every(each => each >= position)
+  const left = await countReadable(context.db, customerId)
+  return {
+    customerId,
+    erasedAt: erasedAt.toISOString(),
+    position: String(position),
+    what,
+    checks: [
+      ...checks,
+      ...personalTables.map(table => ({
+        name: `No table "${table}" shows anything, also where a rebuild keeps or fills one`,
+        passed: isRead && left.every(each => each.table !== table || each.rows === 0),
+      })),
+    ],
+  }
+}

@@ -1,0 +1,104 @@
+// Passwords over HTTP: changing one, and getting a new one by mail.
+import type { FastifyInstance } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { askReset, changePassword, confirmReset } from '../../../commands/account/passwords.ts'
+import { line, secret } from '../../../domain/kernel/text.ts'
+import { Id, roles, strict } from '../../../domain/kernel/types.ts'
+import { signedIn } from '../../http/actor.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { sendRejection } from '../../http/problems.ts'
+import { nothing, problemResponses, text } from '../../http/schemas.ts'
+import { accountsFor } from './passwordQueue.ts'
+
+const tag = 'Accounts'
+const password = secret(200)
+
+const ChangeBody = Type.Object({ oldPassword: password, newPassword: password }, strict)
+const ResetBody = Type.Object({ email: line(254) }, strict)
+const ConfirmBody = Type.Object({ uid: Id, token: secret(200), newPassword: password }, strict)
+const Asked = Type.Object({ detail: text(200) }, strict)
+
+/** Publishes changing and resetting passwords. */
+export function passwordRoutes(app: FastifyInstance, context: ApiContext): void {
+  changing(app, context)
+  resetting(app, context)
+  confirming(app, context)
+}
+
+function changing(app: FastifyInstance, context: ApiContext): void {
+  const { shop, wakeMailers } = context
+  app.post<{ Body: Static<typeof ChangeBody> }>(
+    '/auth/password/change',
+    {
+      config: { access: roles, fresh: true },
+      schema: {
+        summary: 'Change your password; your other sessions end',
+        tags: [tag],
+        operationId: 'changePassword',
+        body: ChangeBody,
+        response: { 204: nothing('Changed'), ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { sessionId = '' } = request
+      const change = { customerId: signedIn(request), sessionId, ...request.body }
+      const accounts = accountsFor(context, request, 'own')
+      const refused = await changePassword(shop, accounts, change)
+      if (refused !== undefined) return sendRejection(reply, refused)
+      request.log.info({ event: 'password-changed' }, 'password changed')
+      wakeMailers()
+      return reply.status(204).send()
+    },
+  )
+}
+
+function resetting(app: FastifyInstance, { accounts, wakeMailers }: ApiContext): void {
+  app.post<{ Body: Static<typeof ResetBody> }>(
+    '/auth/password/reset',
+    {
+      config: { access: 'public' },
+      schema: {
+        summary: 'Have a link mailed with which to set a new password',
+        tags: [tag],
+        operationId: 'resetPassword',
+        body: ResetBody,
+        response: { 202: Asked, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      await askReset(accounts, request.body.email)
+      wakeMailers()
+      return reply
+        .status(202)
+        .send({ detail: 'If there is an account with this address, a mail is on its way to it.' })
+    },
+  )
+}
+
+function confirming(app: FastifyInstance, context: ApiContext): void {
+  const { shop, wakeMailers } = context
+  app.post<{ Body: Static<typeof ConfirmBody> }>(
+    '/auth/password/reset/confirm',
+    {
+      config: { access: 'public' },
+      schema: {
+        summary: 'Set a new password with what was mailed; all sessions end',
+        tags: [tag],
+        operationId: 'confirmPasswordReset',
+        body: ConfirmBody,
+        response: { 204: nothing('Set'), ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const accounts = accountsFor(context, request, 'reset')
+      const refused = await confirmReset(shop, accounts, request.body)
+      if (refused !== undefined) {
+        request.log.warn({ event: 'reset-refused', code: refused.rejected }, 'reset refused')
+        return sendRejection(reply, refused)
+      }
+      request.log.info({ event: 'password-reset' }, 'password reset')
+      wakeMailers()
+      return reply.status(204).send()
+    },
+  )
+}

@@ -1,0 +1,131 @@
+// Where somebody is signed in, and tickets for WebSockets.
+import type { FastifyInstance } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { Id, roles, strict } from '../../../domain/kernel/types.ts'
+import type { OpenSession as Listed } from '../../../ports/accounts.ts'
+import { signedIn } from '../../http/actor.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { answerPart, cutPart } from '../../http/paging.ts'
+import { HttpProblem } from '../../http/problems.ts'
+import { nothing, PageQuery, pageOf, problemResponses, time } from '../../http/schemas.ts'
+
+const tag = 'Accounts'
+const access = { access: roles, fresh: true }
+const ticketSeconds = 30
+
+const OpenSession = Type.Object(
+  {
+    id: Id,
+    device: Type.Union([Type.String({ maxLength: 200 }), Type.Null()]),
+    openedAt: time,
+    lastUsedAt: time,
+    expiresAt: time,
+    current: Type.Boolean(),
+  },
+  strict,
+)
+const SessionQuery = Type.Object(PageQuery, strict)
+const SessionParams = Type.Object({ id: Id }, strict)
+const Ticket = Type.Object(
+  {
+    ticket: Type.String({ maxLength: 100 }),
+    expiresInSeconds: Type.Integer({ minimum: 1, maximum: 3_600 }),
+  },
+  strict,
+)
+
+/** Publishes the sessions of whoever is signed in. */
+export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
+  listing(app, context)
+  ending(app, context)
+  ticketing(app, context)
+}
+
+function listing(app: FastifyInstance, { accounts }: ApiContext): void {
+  app.get<{ Querystring: Static<typeof SessionQuery> }>(
+    '/auth/sessions',
+    {
+      config: access,
+      schema: {
+        summary: 'Where you are signed in',
+        tags: [tag],
+        operationId: 'listSessions',
+        querystring: SessionQuery,
+        response: { 200: pageOf(OpenSession), ...problemResponses },
+      },
+    },
+    (request, reply) => {
+      const customerId = signedIn(request)
+      const list = { of: { sessions: customerId }, kind: 'number' as const }
+      return app.readGate(request, () =>
+        answerPart({ request, reply }, list, async part => {
+          const { data, next, total } = cutPart(
+            await accounts.sessions.list(customerId),
+            part,
+            ({ family: id, lastUsedAt }) => ({ key: String(lastUsedAt.getTime()), id }),
+          )
+          const shown = data.map(each => shownSession(each, request.sessionId))
+          return { data: shown, next, total }
+        }),
+      )
+    },
+  )
+}
+
+function shownSession(
+  { family: id, device, openedAt, lastUsedAt, expiresAt }: Listed,
+  current: string | undefined,
+) {
+  return {
+    id,
+    device,
+    openedAt: openedAt.toISOString(),
+    lastUsedAt: lastUsedAt.toISOString(),
+    expiresAt: expiresAt.toISOString(),
+    current: id === current,
+  }
+}
+
+function ending(app: FastifyInstance, { accounts }: ApiContext): void {
+  app.delete<{ Params: Static<typeof SessionParams> }>(
+    '/auth/sessions/:id',
+    {
+      config: access,
+      schema: {
+        summary: 'End one of your sessions',
+        tags: [tag],
+        operationId: 'endSession',
+        params: SessionParams,
+        response: { 204: nothing('Ended'), ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const isEnded = await accounts.sessions.closeOwn(signedIn(request), request.params.id)
+      if (!isEnded) throw new HttpProblem('request/not-found', 'You have no such session.')
+      return reply.status(204).send()
+    },
+  )
+}
+
+function ticketing(app: FastifyInstance, { accounts }: ApiContext): void {
+  app.post(
+    '/auth/tickets',
+    {
+      config: access,
+      schema: {
+        summary: 'A ticket that opens one WebSocket: its subprotocols are then ticket, <ticket>',
+        tags: ['Real time'],
+        operationId: 'issueTicket',
+        response: { 201: Ticket, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { sessionId = '' } = request
+      const ticket = await accounts.sessions.issueTicket(signedIn(request), sessionId)
+      return reply
+        .status(201)
+        .header('cache-control', 'private, no-store')
+        .send({ ticket, expiresInSeconds: ticketSeconds })
+    },
+  )
+}

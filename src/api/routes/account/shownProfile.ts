@@ -1,0 +1,31 @@
+// A person's profile as they see it: every field, what stands of their address, and their roles.
+import type { Customer } from '../../../domain/customer/customer.ts'
+import type { ApiContext } from '../../http/context.ts'
+
+const emptyProfile = {
+  email: null,
+  firstName: null,
+  lastName: null,
+  phoneNumber: null,
+  dateOfBirth: null,
+  address: null,
+  city: null,
+  postalCode: null,
+  country: null,
+}
+
+type Registered = Extract<Customer, { status: 'registered' }>
+
+/** Whether a person's address is confirmed, and which other one waits for that. */
+export async function addressStanding({ accounts }: ApiContext, customerId: string) {
+  const { isConfirmed = false, wanted } = (await accounts.addresses.standing(customerId)) ?? {}
+  return { emailConfirmed: isConfirmed, pendingEmail: wanted ?? null }
+}
+
+/** The profile with what stands of its address. */
+export function shownProfile(
+  { customerId: id, username, roles, profile }: Registered,
+  standing: Awaited<ReturnType<typeof addressStanding>>,
+) {
+  return { ...emptyProfile, ...profile, ...standing, id, username, roles }
+}

@@ -1,0 +1,112 @@
+// Users as admins manage them: finding them, their roles, locking out, certificates of erasure.
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import { changeUser } from '../../../commands/customer/customer.ts'
+import { isRejection } from '../../../domain/kernel/rejection.ts'
+import { line } from '../../../domain/kernel/text.ts'
+import { Id, Role, strict } from '../../../domain/kernel/types.ts'
+import { findUser, listUsers } from '../../../projections/customer/customerQueries.ts'
+import { commandRoute } from '../../http/commandRoute.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { answerPart } from '../../http/paging.ts'
+import { HttpProblem, sendRejection } from '../../http/problems.ts'
+import { readRoute } from '../../http/readRoute.ts'
+import { isUnchanged } from '../../http/requests.ts'
+import { count, nullable, PageQuery, pageOf, text, time } from '../../http/schemas.ts'
+import { Certificate, certificateOf } from './erasure.ts'
+
+const tag = 'Admin'
+const readers = ['admin', 'auditor'] as const
+
+const User = Type.Object(
+  {
+    id: Id,
+    username: text(150),
+    email: nullable(text(254)),
+    firstName: nullable(text(100)),
+    lastName: nullable(text(100)),
+    roles: Type.Array(Role, { maxItems: 10 }),
+    disabled: Type.Boolean(),
+    erased: Type.Boolean(),
+    revision: count,
+    registeredAt: time,
+    updatedAt: time,
+  },
+  strict,
+)
+const UserQuery = Type.Object(
+  {
+    ...PageQuery,
+    search: Type.Optional(line(200)),
+    role: Type.Optional(Role),
+    disabled: Type.Optional(Type.Boolean()),
+  },
+  strict,
+)
+const UserParams = Type.Object({ customerId: Id }, strict)
+
+/** Publishes the management of users. */
+export function userRoutes(app: FastifyInstance, context: ApiContext): void {
+  listing(app, context)
+  showing(app, context)
+  commandRoute(app, context, {
+    tag,
+    method: 'PATCH',
+    url: '/admin/users/:customerId',
+    command: changeUser,
+    changes: true,
+    requireMatch: true,
+    summary: 'Give and take roles, lock out, let in again; effective at once',
+  })
+}
+
+function listing(app: FastifyInstance, context: ApiContext): void {
+  readRoute(app, context, {
+    tag,
+    from: ['customers'],
+    url: '/admin/users',
+    access: readers,
+    summary: 'Users by name, address or role, the newest first',
+    operationId: 'listUsers',
+    query: UserQuery,
+    answer: pageOf(User),
+    async handle(request, reply) {
+      const { search, role, disabled } = request.query
+      const filter = { search, role, disabled }
+      const list = { of: { users: filter }, kind: 'time' as const }
+      return answerPart({ request, reply }, list, part => listUsers(context.db, filter, part))
+    },
+  })
+}
+
+function showing(app: FastifyInstance, context: ApiContext): void {
+  readRoute(app, context, {
+    tag,
+    from: ['customers'],
+    url: '/admin/users/:customerId',
+    access: readers,
+    summary: 'One user',
+    operationId: 'getUser',
+    params: UserParams,
+    answer: User,
+    async handle(request, reply) {
+      const user = await findUser(context.db, request.params.customerId)
+      if (user === undefined) throw new HttpProblem('customer/not-found', 'No such customer.')
+      return isUnchanged(request, reply, user.revision) ? reply.status(304).send() : user
+    },
+  })
+  readRoute(app, context, {
+    tag,
+    from: [],
+    url: '/admin/users/:customerId/erasure',
+    access: readers,
+    summary: 'The certificate of an erasure, with every check made anew',
+    operationId: 'getErasure',
+    params: UserParams,
+    answer: Certificate,
+    async handle(request, reply) {
+      const certificate = await certificateOf(context, request, request.params.customerId)
+      return isRejection(certificate) ? sendRejection(reply, certificate) : certificate
+    },
+  })
+}

@@ -1,0 +1,96 @@
+// The cart over HTTP.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import {
+  addToCart,
+  changeCartItem,
+  clearCart,
+  removeFromCart,
+} from '../../../commands/cart/cart.ts'
+import { findCart } from '../../../projections/order/orderQueries.ts'
+import { commandRoute } from '../../http/commandRoute.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { guestCart } from '../../http/guestCart.ts'
+import { readRoute } from '../../http/readRoute.ts'
+import { isUnchanged } from '../../http/requests.ts'
+import { Cart, CartTotal } from './cartSchemas.ts'
+
+const tag = 'Cart'
+
+/** Publishes the cart of whoever is signed in, or has the token of a guest's cart. */
+export function cartRoutes(app: FastifyInstance, context: ApiContext): void {
+  reads(app, context)
+  changes(app, context)
+}
+
+function reads(app: FastifyInstance, context: ApiContext): void {
+  // Prices and availability of what is in it are the catalogue's.
+  const from = ['carts', 'catalogue']
+  const shared = { tag, access: 'public' as const, from, guests: true as const }
+  const read = async (request: FastifyRequest, reply: FastifyReply) => {
+    // The address is the same for everybody.
+    reply.header('cache-control', 'private, no-cache')
+    const { actor } = request
+    const guest = await guestCart(context, request)
+    const cartId = guest?.cartId ?? (actor.role === 'anonymous' ? '' : actor.id)
+    return findCart(context.db, cartId, context.config.currency)
+  }
+  readRoute(app, context, {
+    ...shared,
+    url: '/cart',
+    summary: 'What is in the cart, and what has changed since it was put in',
+    operationId: 'getCart',
+    answer: Cart,
+    async handle(request, reply) {
+      const { revision, cart } = await read(request, reply)
+      // Prices and availability change without the cart: only its emptiness can be cached.
+      const unchanged = revision < 0 && isUnchanged(request, reply, 0)
+      return unchanged ? reply.status(304).send() : cart
+    },
+  })
+  readRoute(app, context, {
+    ...shared,
+    url: '/cart/total',
+    summary: 'What the cart comes to',
+    operationId: 'getCartTotal',
+    answer: CartTotal,
+    async handle(request, reply) {
+      const { cart } = await read(request, reply)
+      return { total: cart.total, itemCount: cart.itemCount }
+    },
+  })
+}
+
+function changes(app: FastifyInstance, context: ApiContext): void {
+  const shared = { tag, guests: true as const }
+  commandRoute(app, context, {
+    ...shared,
+    method: 'POST',
+    url: '/cart/items',
+    command: addToCart,
+    summary: 'Put pieces of a product in; adding again adds up',
+    status: 201,
+  })
+  for (const method of ['PUT', 'PATCH'] as const) {
+    commandRoute(app, context, {
+      ...shared,
+      method,
+      url: '/cart/items/:productId',
+      command: changeCartItem,
+      summary: 'Set how many pieces of a product are in',
+    })
+  }
+  commandRoute(app, context, {
+    ...shared,
+    method: 'DELETE',
+    url: '/cart/items/:productId',
+    command: removeFromCart,
+    summary: 'Take a product out',
+  })
+  commandRoute(app, context, {
+    ...shared,
+    method: 'DELETE',
+    url: '/cart',
+    command: clearCart,
+    summary: 'Empty the cart',
+  })
+}

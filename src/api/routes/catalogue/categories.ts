@@ -1,0 +1,139 @@
+// Categories over HTTP.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Type, { type Static } from 'typebox'
+import {
+  changeCategory,
+  createCategory,
+  deleteCategory,
+} from '../../../commands/catalogue/categories.ts'
+import { Id, strict } from '../../../domain/kernel/types.ts'
+import {
+  countProducts,
+  findCategory,
+  listCategories,
+} from '../../../projections/catalogue/catalogueQueries.ts'
+import { isStaff } from '../../http/actor.ts'
+import {
+  findReady,
+  readyPart,
+  readyThing,
+  sendReady,
+  sendReadyPart,
+} from '../../http/cachedResponse.ts'
+import { commandRoute } from '../../http/commandRoute.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { partOf } from '../../http/paging.ts'
+import { HttpProblem } from '../../http/problems.ts'
+import { readRoute } from '../../http/readRoute.ts'
+import { awaitNow } from '../../http/requests.ts'
+import { PageQuery, pageOf } from '../../http/schemas.ts'
+import { Category, Product } from './catalogueSchemas.ts'
+import { ProductQuery, sendListing } from './listings.ts'
+
+const shared = { tag: 'Catalogue', from: ['catalogue'], access: 'public' as const }
+const Asked = Type.Object(PageQuery, strict)
+const params = Type.Object({ categoryId: Id }, strict)
+
+/** Publishes categories. */
+export function categoryRoutes(app: FastifyInstance, context: ApiContext): void {
+  reads(app, context)
+  const { tag } = shared
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/categories',
+    command: createCategory,
+    summary: 'Add a category',
+    status: 201,
+    location: id => `/api/categories/${id}`,
+  })
+  for (const method of ['PUT', 'PATCH'] as const) {
+    commandRoute(app, context, {
+      tag,
+      method,
+      url: '/categories/:categoryId',
+      command: changeCategory,
+      changes: true,
+      summary: 'Change a category: the fields that are sent',
+      requireMatch: true,
+    })
+  }
+  commandRoute(app, context, {
+    tag,
+    method: 'DELETE',
+    url: '/categories/:categoryId',
+    command: deleteCategory(async categoryId => {
+      await awaitNow(context, 'catalogue')
+      return countProducts(context.db, categoryId)
+    }),
+    summary: 'Delete a category that no product belongs to',
+    requireMatch: true,
+  })
+}
+
+function reads(app: FastifyInstance, context: ApiContext): void {
+  const { db } = context
+  readRoute(app, context, {
+    ...shared,
+    url: '/categories',
+    summary: 'Categories by name; staff also see those that are not active',
+    operationId: 'listCategories',
+    query: Asked,
+    answer: pageOf(Category),
+    handle: (request, reply) => sendCategories(context, request, reply, request.query),
+  })
+  readRoute(app, context, {
+    ...shared,
+    url: '/categories/:categoryId',
+    summary: 'One category',
+    operationId: 'getCategory',
+    params,
+    answer: Category,
+    async handle(request, reply) {
+      const { categoryId } = request.params
+      const found = await findReady(context, request, {
+        kind: 'category',
+        key: categoryId,
+        async compute() {
+          const read = await findCategory(db, categoryId)
+          return read && readyThing(read.category, read.revision)
+        },
+      })
+      if (found === undefined) throw notFound()
+      return sendReady(request, reply, found)
+    },
+  })
+  readRoute(app, context, {
+    ...shared,
+    url: '/categories/:categoryId/products',
+    summary: 'The products of a category',
+    operationId: 'listCategoryProducts',
+    params,
+    query: ProductQuery,
+    answer: pageOf(Product),
+    async handle(request, reply) {
+      const { categoryId: category } = request.params
+      if ((await findCategory(db, category)) === undefined) throw notFound()
+      return sendListing(context, request, reply, { ...request.query, category })
+    },
+  })
+}
+
+async function sendCategories(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  query: Static<typeof Asked>,
+) {
+  const forStaff = isStaff(request.actor)
+  const list = { of: { categories: forStaff ? 'all' : 'active' }, kind: 'text' as const }
+  const part = partOf(query, list)
+  const compute = async () =>
+    readyPart(part, list, await listCategories(context.db, forStaff, part))
+  const key = JSON.stringify([list.of, part])
+  return sendReadyPart(context, { request, reply, part }, { kind: 'categories', key, compute })
+}
+
+function notFound() {
+  return new HttpProblem('category/not-found', 'There is no such category.')
+}

@@ -1,0 +1,164 @@
+// Images over HTTP: uploads for products and categories, and the files themselves.
+import multipart from '@fastify/multipart'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Type from 'typebox'
+import {
+  addProductImage,
+  removeCategoryImage,
+  removeProductImage,
+  setCategoryImage,
+} from '../../../commands/catalogue/images.ts'
+import { type Answer, execute } from '../../../commands/core/command.ts'
+import { derivedId } from '../../../commands/core/ids.ts'
+import { type Image, ImageHash, renditions } from '../../../domain/catalogue/image.ts'
+import { isRejection } from '../../../domain/kernel/rejection.ts'
+import { Id, strict } from '../../../domain/kernel/types.ts'
+import type { FairTurns } from '../../../kit/fairQueue.ts'
+import type { Envelope } from '../../../ports/envelope.ts'
+import { renditionName } from '../../../ports/images.ts'
+import { publicImage } from '../../../projections/catalogue/images.ts'
+import { hasETag } from '../../http/caching.ts'
+import { acceptedBody, commandRoute } from '../../http/commandRoute.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { HttpProblem, sendRejection } from '../../http/problems.ts'
+import { commandHeaders, envelopeOf } from '../../http/requests.ts'
+import { problemResponses } from '../../http/schemas.ts'
+import { UploadedImage } from './catalogueSchemas.ts'
+import { imageTurns, receiveImage, UploadForm, uploadLimits } from './imageUpload.ts'
+
+type Uploading = ApiContext & { turns: FairTurns }
+
+const tag = 'Catalogue'
+const productParams = Type.Object({ productId: Id }, strict)
+const categoryParams = Type.Object({ categoryId: Id }, strict)
+const fileParams = Type.Object({ hash: ImageHash, rendition: Type.Enum([...renditions]) }, strict)
+
+/** Publishes images. */
+export function imageRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.register(async scope => {
+    await scope.register(multipart, { limits: uploadLimits })
+    // What the schema says of the form is documentation: it is checked where it is read.
+    const compile = scope.validatorCompiler
+    scope.setValidatorCompiler(route =>
+      route.httpPart === 'body' || compile === undefined ? () => true : compile(route),
+    )
+    uploads(scope, context)
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'DELETE',
+    url: '/products/:productId/images/:imageId',
+    command: removeProductImage,
+    summary: 'Take an image from a product',
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'DELETE',
+    url: '/categories/:categoryId/image',
+    command: removeCategoryImage,
+    summary: 'Take the image from a category',
+  })
+  files(app, context)
+}
+
+function uploads(app: FastifyInstance, context: ApiContext): void {
+  const { shop } = context
+  const stores = { ...context, turns: imageTurns() }
+  app.post<{ Params: { productId: string } }>(
+    '/products/:productId/images',
+    uploadOptions('AddProductImage', 'Add an image to a product', productParams),
+    (request, reply) =>
+      app.gate(request, () =>
+        receive(stores, request, reply, (image, envelope) =>
+          execute(shop, addProductImage, { ...request.params, ...image }, envelope),
+        ),
+      ),
+  )
+  app.put<{ Params: { categoryId: string } }>(
+    '/categories/:categoryId/image',
+    uploadOptions('SetCategoryImage', 'Set the image of a category', categoryParams),
+    (request, reply) =>
+      app.gate(request, () =>
+        receive(stores, request, reply, (image, envelope) =>
+          execute(shop, setCategoryImage, { ...request.params, ...image }, envelope),
+        ),
+      ),
+  )
+}
+
+function uploadOptions(operationId: string, summary: string, params: Type.TObject) {
+  return {
+    config: { access: addProductImage.who === 'anyone' ? [] : addProductImage.who },
+    schema: {
+      summary,
+      tags: [tag],
+      operationId,
+      consumes: ['multipart/form-data'],
+      headers: commandHeaders({}),
+      params,
+      body: UploadForm,
+      response: { 201: UploadedImage, ...problemResponses },
+    },
+  }
+}
+
+async function receive(
+  context: Uploading,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  command: (image: Image, envelope: Envelope) => Promise<Answer>,
+) {
+  const received = await receiveImage(context, request)
+  const envelope = envelopeOf(context, request, { ...received, params: request.params })
+  const image = { ...received, imageId: derivedId(envelope.commandId, 'image') }
+  const outcome = await command(image, envelope)
+  if (isRejection(outcome)) return sendRejection(reply, outcome)
+  return reply.status(201).send({ ...acceptedBody(reply, outcome), image: publicImage(image) })
+}
+
+/** A year: the address has the hash of the file in it. */
+const forGood = 'public, max-age=31536000, immutable'
+const forNow = 'public, max-age=5'
+
+function files(app: FastifyInstance, context: ApiContext): void {
+  app.get<{ Params: { hash: string; rendition: string } }>(
+    '/images/:hash/:rendition',
+    {
+      config: { access: 'public' },
+      schema: {
+        summary: 'An image in one of its sizes; at its own size until that one is made',
+        tags: [tag],
+        operationId: 'getImage',
+        params: fileParams,
+        response: {
+          200: {
+            description: 'The image',
+            content: { 'image/webp': { schema: Type.String({ format: 'binary' }) } },
+          },
+          ...problemResponses,
+        },
+      },
+    },
+    (request, reply) => app.readGate(request, () => sendFile(context, request, reply)),
+  )
+}
+
+async function sendFile(
+  { files }: ApiContext,
+  request: FastifyRequest<{ Params: { hash: string; rendition: string } }>,
+  reply: FastifyReply,
+) {
+  const { hash, rendition } = request.params
+  // Shops on other origins show these images.
+  reply.header('cross-origin-resource-policy', 'cross-origin')
+  const made = await files.get(renditionName(hash, rendition))
+  const content = made ?? (await files.get(renditionName(hash, 'full')))
+  if (content === undefined) throw new HttpProblem('request/not-found', 'There is no such image.')
+  const etag = `"${hash.slice(0, 32)}-${made === undefined ? 'full' : rendition}"`
+  reply
+    .header('etag', etag)
+    .header('cache-control', made === undefined ? forNow : forGood)
+    .header('x-content-type-options', 'nosniff')
+  if (hasETag(request, etag)) return reply.status(304).send()
+  return reply.type('image/webp').send(content)
+}

@@ -1,0 +1,270 @@
+// Bulk imports of products over HTTP: upload, progress, cancel, undo.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { derivedId } from '../../../commands/core/ids.ts'
+import { Id, strict } from '../../../domain/kernel/types.ts'
+import {
+  hasEnded,
+  type ImportStatus,
+  importProgress,
+  importReport,
+  importStatuses,
+  listImports,
+} from '../../../projections/catalogue/productImportQueries.ts'
+import { signedIn } from '../../http/actor.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { HttpProblem } from '../../http/problems.ts'
+import { readRoute } from '../../http/readRoute.ts'
+import { commandHeaders, envelopeOf, requireKey } from '../../http/requests.ts'
+import { count, nullable, problemResponses, text, time } from '../../http/schemas.ts'
+import { pieces, uploadBytesMax, uploadTimeoutMs, useUploads } from '../../http/uploads.ts'
+import { createProgressStreams, wantsEvents } from '../../realtime/progressStream.ts'
+
+const tag = 'Catalogue'
+const access = ['admin'] as const
+const params = Type.Object({ importId: Id }, strict)
+const columns =
+  'sku, name, description, price (such as 12.50), currency (that of the shop), ' +
+  'category (its name; made when missing), stock (as counted), featured, active'
+/** A large file over a slow line takes its time. */
+
+const progress = {
+  id: Id,
+  status: Type.Enum([...importStatuses]),
+  format: Type.Enum(['csv', 'ndjson']),
+  dryRun: Type.Boolean(),
+  bytes: count,
+  problem: nullable(text(1_000)),
+  rows: nullable(count),
+  created: count,
+  changed: count,
+  unchanged: count,
+  refused: count,
+  errorCount: count,
+  progress: Type.Number({ minimum: 0, maximum: 1 }),
+  correlationId: Id,
+  requestedBy: text(100),
+  requestedAt: time,
+  startedAt: nullable(time),
+  finishedAt: nullable(time),
+  undoneAt: nullable(time),
+}
+const Progress = Type.Object(progress, strict)
+const Fault = Type.Object({ line: count, pointer: text(200), detail: text(500) }, strict)
+const KeptRow = Type.Object({ line: count, productId: Id, sku: text(64), why: text(500) }, strict)
+const Report = Type.Object(
+  {
+    ...progress,
+    errors: Type.Array(Fault, { maxItems: 1_000 }),
+    undone: count,
+    kept: count,
+    keptRows: Type.Array(KeptRow, { maxItems: 1_000 }),
+    page: count,
+    pageSize: count,
+  },
+  strict,
+)
+const Pages = Type.Object(
+  {
+    page: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 1 })),
+    pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 100 })),
+  },
+  strict,
+)
+const Imports = Type.Object(
+  { data: Type.Array(Progress, { maxItems: 1_000 }), page: count, pageSize: count, total: count },
+  strict,
+)
+
+/** Publishes bulk imports. */
+export function productImportRoutes(app: FastifyInstance, context: ApiContext): void {
+  // In a scope of its own: only here is a body a stream.
+  app.register(async scope => {
+    useUploads(scope)
+    upload(scope, context)
+  })
+  reads(app, context)
+  steps(app, context)
+}
+
+const UploadQuery = Type.Object({ dryRun: Type.Optional(Type.Boolean({ default: false })) }, strict)
+
+function upload(app: FastifyInstance, context: ApiContext): void {
+  const file = (description: string) => ({
+    schema: Type.String({ description, maxLength: uploadBytesMax }),
+  })
+  app.post<{ Querystring: Static<typeof UploadQuery> }>(
+    '/products/imports',
+    {
+      config: { access, patienceMs: uploadTimeoutMs },
+      bodyLimit: uploadBytesMax,
+      schema: {
+        summary: 'Upload products in bulk; with dryRun only to see what would happen',
+        tags: [tag],
+        operationId: 'importProducts',
+        headers: commandHeaders({ requireKey: true }),
+        querystring: UploadQuery,
+        body: {
+          content: {
+            'text/csv': file(`UTF-8, separated by commas, behind a header of some of: ${columns}`),
+            'application/x-ndjson': file(`UTF-8, one JSON object a line, of some of: ${columns}`),
+          },
+        },
+        response: { 202: Report, ...problemResponses },
+      },
+      async preValidation(request) {
+        requireKey(request)
+      },
+    },
+    (request, reply) => app.gate(request, () => receive(context, request, reply)),
+  )
+}
+
+async function receive(
+  context: ApiContext,
+  request: FastifyRequest<{ Querystring: Static<typeof UploadQuery> }>,
+  reply: FastifyReply,
+) {
+  const { commandId, correlationId } = envelopeOf(context, request, {})
+  const importId = derivedId(commandId, 'import')
+  const { format, content } = pieces(request)
+  const received = await context.productImports.receive({
+    importId,
+    correlationId,
+    requestedBy: signedIn(request),
+    format,
+    dryRun: request.query.dryRun ?? false,
+    content,
+  })
+  if (received === 'too-large') {
+    reply.header('connection', 'close')
+    throw new HttpProblem('request/too-large', `A file may have ${uploadBytesMax} bytes.`)
+  }
+  if (received === 'other') {
+    throw new HttpProblem('command/key-reused', 'This key was used for another file.')
+  }
+  if (received === 'replayed') reply.header('idempotent-replayed', 'true')
+  return accepted(context, reply, importId)
+}
+
+async function accepted(context: ApiContext, reply: FastifyReply, importId: string) {
+  const report = await reportOf(context, importId, {})
+  return reply.status(202).header('location', `/api/products/imports/${importId}`).send(report)
+}
+
+async function reportOf(
+  { db }: ApiContext,
+  importId: string,
+  { page = 1, pageSize = 100 }: Static<typeof Pages>,
+) {
+  const report = await importReport(db, importId, { page, pageSize })
+  if (report === undefined) throw new HttpProblem('import/not-found', 'There is no such import.')
+  return report
+}
+
+function reads(app: FastifyInstance, context: ApiContext): void {
+  const streams = createProgressStreams(app)
+  readRoute(app, context, {
+    tag,
+    access,
+    from: [],
+    url: '/products/imports',
+    summary: 'Bulk imports, the newest first',
+    operationId: 'listImports',
+    query: Pages,
+    answer: Imports,
+    handle: ({ query: { page = 1, pageSize = 100 } }) =>
+      listImports(context.db, { page, pageSize }),
+  })
+  app.get<{ Params: Static<typeof params>; Querystring: Static<typeof Pages> }>(
+    '/products/imports/:importId',
+    {
+      config: { access },
+      schema: {
+        summary: 'How far an import is and what was wrong; as text/event-stream, live',
+        tags: [tag],
+        operationId: 'getImport',
+        params,
+        querystring: Pages,
+        response: {
+          200: {
+            description: 'The import; as a stream, progress events and the last one called done',
+            content: {
+              'application/json': { schema: Report },
+              'text/event-stream': { schema: Type.String() },
+            },
+          },
+          ...problemResponses,
+        },
+      },
+    },
+    async (request, reply) => {
+      const report = await app.readGate(request, () =>
+        reportOf(context, request.params.importId, request.query),
+      )
+      if (!wantsEvents(request)) {
+        return reply.type('application/json; charset=utf-8').send(report)
+      }
+      return streams.follow(request, reply, async () => {
+        const state = await importProgress(context.db, request.params.importId)
+        return state && { state, isDone: hasEnded(state) }
+      })
+    },
+  )
+}
+
+/** What may be asked of an import, and the statuses that it leads to. */
+function steps(app: FastifyInstance, context: ApiContext): void {
+  const { productImports } = context
+  const shared = { tags: [tag], params, headers: commandHeaders({}) }
+  const response = { 202: Report, ...problemResponses }
+  app.delete<{ Params: Static<typeof params> }>(
+    '/products/imports/:importId',
+    {
+      config: { access },
+      schema: {
+        ...shared,
+        response,
+        summary: 'Stop an import behind the rows that are under way; what is done stays',
+        operationId: 'cancelImport',
+      },
+    },
+    async (request, reply) => {
+      const { importId } = request.params
+      await productImports.cancel(importId)
+      await expectStatus(context, importId, ['cancelling', 'cancelled'])
+      return accepted(context, reply, importId)
+    },
+  )
+  app.post<{ Params: Static<typeof params> }>(
+    '/products/imports/:importId/undo',
+    {
+      config: { access },
+      schema: {
+        ...shared,
+        response,
+        summary: 'Undo an import, but for what others have changed since',
+        operationId: 'undoImport',
+      },
+    },
+    async (request, reply) => {
+      const { importId } = request.params
+      await productImports.undo(importId, signedIn(request))
+      await expectStatus(context, importId, ['undoing', 'undone'])
+      return accepted(context, reply, importId)
+    },
+  )
+}
+
+async function expectStatus(
+  context: ApiContext,
+  importId: string,
+  expected: readonly ImportStatus[],
+): Promise<void> {
+  const { status, dryRun } = await reportOf(context, importId, { pageSize: 1 })
+  if (expected.includes(status)) return
+  const kind = dryRun ? 'a dry run that is' : 'an import that is'
+  throw new HttpProblem('import/illegal-status', `This is not possible for ${kind} ${status}.`, {
+    status,
+  })
+}

@@ -1,0 +1,225 @@
+// Products and their stock over HTTP.
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import {
+  adjustStock,
+  changeProduct,
+  countStock,
+  createProduct,
+  deleteProduct,
+  restoreProduct,
+} from '../../../commands/catalogue/products.ts'
+import { digestOf } from '../../../commands/core/ids.ts'
+import { Id, strict } from '../../../domain/kernel/types.ts'
+import {
+  findProduct,
+  lowStock,
+  stockLedger,
+} from '../../../projections/catalogue/catalogueQueries.ts'
+import { findPrices } from '../../../projections/catalogue/priceHistory.ts'
+import { isStaff } from '../../http/actor.ts'
+import { findReady, readyThing, sendReady } from '../../http/cachedResponse.ts'
+import { commandRoute } from '../../http/commandRoute.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { answerPart, linkParts, pageBody, partOf } from '../../http/paging.ts'
+import { HttpProblem } from '../../http/problems.ts'
+import { readRoute } from '../../http/readRoute.ts'
+import { PageQuery, pageOf } from '../../http/schemas.ts'
+import {
+  ListedProduct,
+  PriceHistory,
+  Product,
+  ProductDetail,
+  ScarceProduct,
+  StockLedger,
+} from './catalogueSchemas.ts'
+import { StaffProductQuery, sendListing } from './listings.ts'
+
+const tag = 'Catalogue'
+const params = Type.Object({ productId: Id }, strict)
+const LowStockQuery = Type.Object(
+  {
+    ...PageQuery,
+    threshold: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+  },
+  strict,
+)
+
+/** Publishes products. */
+export function productRoutes(app: FastifyInstance, context: ApiContext): void {
+  listings(app, context)
+  details(app, context)
+  prices(app, context)
+  changes(app, context)
+}
+
+function listings(app: FastifyInstance, context: ApiContext): void {
+  const shared = { tag, from: ['catalogue'] }
+  readRoute(app, context, {
+    ...shared,
+    url: '/products',
+    access: 'public',
+    summary: 'Products by filter, a page at a time; the staff finds deleted and inactive ones',
+    operationId: 'listProducts',
+    query: StaffProductQuery,
+    answer: pageOf(ListedProduct),
+    handle: (request, reply) => sendListing(context, request, reply, request.query),
+  })
+  readRoute(app, context, {
+    ...shared,
+    url: '/products/featured',
+    access: 'public',
+    summary: 'Featured products',
+    operationId: 'listFeatured',
+    query: Type.Object(PageQuery, strict),
+    answer: pageOf(Product),
+    handle: (request, reply) =>
+      sendListing(context, request, reply, { ...request.query, featured: true }),
+  })
+  readRoute(app, context, {
+    ...shared,
+    url: '/products/low-stock',
+    access: ['admin', 'warehouse'],
+    summary: 'Products that are about to run out',
+    operationId: 'listLowStock',
+    query: LowStockQuery,
+    answer: pageOf(ScarceProduct),
+    async handle(request, reply) {
+      const { threshold } = request.query
+      const list = { of: { lowStock: threshold }, kind: 'number' as const }
+      return answerPart({ request, reply }, list, part => lowStock(context.db, part, threshold))
+    },
+  })
+}
+
+function details(app: FastifyInstance, context: ApiContext): void {
+  const { db } = context
+  readRoute(app, context, {
+    tag,
+    from: ['catalogue'],
+    url: '/products/:productId',
+    access: 'public',
+    summary: 'One product; staff also see how many pieces there are',
+    operationId: 'getProduct',
+    params,
+    answer: ProductDetail,
+    async handle(request, reply) {
+      const { productId } = request.params
+      const forStaff = isStaff(request.actor)
+      const compute = async () => {
+        const found = await findProduct(db, productId, forStaff)
+        // What is shown also depends on other streams: pieces come and go, categories are renamed.
+        return found && readyThing(found.product, found.revision, digestOf(found.product))
+      }
+      // Staff see every piece that comes or goes: for them it is never the same for long.
+      const wanted = { kind: 'product', key: productId, compute }
+      const answer = await (forStaff ? compute() : findReady(context, request, wanted))
+      if (answer === undefined) throw notFound()
+      return sendReady(request, reply, answer)
+    },
+  })
+  readRoute(app, context, {
+    tag,
+    from: ['catalogue', 'stock'],
+    url: '/products/:productId/stock',
+    access: ['admin', 'warehouse', 'support', 'auditor'],
+    summary: 'How many pieces there are, and the movements that explain it',
+    operationId: 'getStock',
+    params,
+    query: Type.Object(PageQuery, strict),
+    answer: StockLedger,
+    async handle(request, reply) {
+      const { productId } = request.params
+      const list = { of: { movements: productId }, kind: 'number' as const }
+      const part = partOf(request.query, list)
+      const found = await stockLedger(db, productId, part)
+      if (found === undefined) throw notFound()
+      const { data: movements, ...page } = pageBody(part, list, found.movements)
+      linkParts(request, reply, part, page)
+      return { ...found.stock, movements, ...page }
+    },
+  })
+}
+
+function prices(app: FastifyInstance, context: ApiContext): void {
+  readRoute(app, context, {
+    tag,
+    from: ['catalogue', 'priceHistory'],
+    url: '/products/:productId/price-history',
+    access: 'public',
+    summary:
+      'The price, the lowest of the 30 days before it was reduced, and for staff all changes',
+    operationId: 'getPriceHistory',
+    params,
+    answer: PriceHistory,
+    async handle(request) {
+      const { productId } = request.params
+      const forStaff = isStaff(request.actor)
+      const isShown = (await findProduct(context.db, productId, forStaff)) !== undefined
+      const found = isShown ? await findPrices(context.db, productId) : undefined
+      if (found === undefined) throw notFound()
+      const { changes: all, ...shown } = found
+      return forStaff ? { ...shown, changes: all } : shown
+    },
+  })
+}
+
+function notFound() {
+  return new HttpProblem('product/not-found', 'There is no such product.')
+}
+
+function changes(app: FastifyInstance, context: ApiContext): void {
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/products',
+    command: createProduct,
+    summary: 'List a new product',
+    status: 201,
+    location: id => `/api/products/${id}`,
+  })
+  for (const method of ['PUT', 'PATCH'] as const) {
+    commandRoute(app, context, {
+      tag,
+      method,
+      url: '/products/:productId',
+      command: changeProduct,
+      changes: true,
+      summary: 'Change a product: the fields that are sent',
+      requireMatch: true,
+    })
+  }
+  commandRoute(app, context, {
+    tag,
+    method: 'DELETE',
+    url: '/products/:productId',
+    command: deleteProduct,
+    summary: 'Take a product out of the shop; its history stays',
+    requireMatch: true,
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/products/:productId/restore',
+    command: restoreProduct,
+    summary: 'Put a deleted product back, unless another one has its SKU by now',
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/products/:productId/stock-adjustments',
+    command: adjustStock,
+    summary: 'Book pieces in or out',
+    requireKey: true,
+    status: 201,
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/products/:productId/stock-counts',
+    command: countStock,
+    summary: 'Set the pieces on hand to what was counted',
+    requireKey: true,
+    status: 201,
+  })
+}

@@ -1,0 +1,90 @@
+// The queue of mails: what is due, what could not be delivered, and trying it again.
+import type { FastifyInstance } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { Id, strict } from '../../../domain/kernel/types.ts'
+import type { MailVerdict } from '../../../ports/mailBox.ts'
+import { findMail, listMails } from '../../../projections/notifications/mailQueries.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { answerPart } from '../../http/paging.ts'
+import { HttpProblem } from '../../http/problems.ts'
+import { readRoute } from '../../http/readRoute.ts'
+import { commandHeaders } from '../../http/requests.ts'
+import { PageQuery, pageOf, problemResponses } from '../../http/schemas.ts'
+import { Mail, MailState } from './mailSchemas.ts'
+
+const tag = 'Mails'
+
+const MailQuery = Type.Object({ ...PageQuery, state: Type.Optional(MailState) }, strict)
+const MailParams = Type.Object({ mailId: Id }, strict)
+/** Publishes the queue of mails. */
+export function mailRoutes(app: FastifyInstance, context: ApiContext): void {
+  listing(app, context)
+  deciding(app, context, {
+    verb: 'retry',
+    summary: 'Try a mail again now, as if it had never been tried',
+    operationId: 'retryMail',
+  })
+  deciding(app, context, {
+    verb: 'drop',
+    summary: 'Give a mail up: it is not sent any more',
+    operationId: 'dropMail',
+  })
+}
+
+function listing(app: FastifyInstance, context: ApiContext): void {
+  readRoute(app, context, {
+    tag,
+    access: ['admin', 'auditor'],
+    from: ['mailOutbox'],
+    url: '/admin/mails',
+    summary: 'Mails by state, the newest first',
+    operationId: 'listMails',
+    query: MailQuery,
+    answer: pageOf(Mail),
+    async handle(request, reply) {
+      const { state } = request.query
+      const list = { of: { mails: state }, kind: 'time' as const }
+      return answerPart({ request, reply }, list, part => listMails(context.db, { state, part }))
+    },
+  })
+}
+
+interface Decision {
+  verb: 'retry' | 'drop'
+  summary: string
+  operationId: string
+}
+
+function deciding(app: FastifyInstance, context: ApiContext, decision: Decision): void {
+  const { verb, summary, operationId } = decision
+  app.post<{ Params: Static<typeof MailParams> }>(
+    `/admin/mails/:mailId/${verb}`,
+    {
+      config: { access: ['admin'] },
+      schema: {
+        summary,
+        tags: [tag],
+        operationId,
+        headers: commandHeaders({}),
+        params: MailParams,
+        response: { 200: Mail, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { mailId } = request.params
+      assertChanged(await context.mailBox[verb](mailId))
+      request.log.info({ event: `mail-${verb}`, mailId }, 'mail decided')
+      if (verb === 'retry') context.wakeMailers()
+      const mail = await findMail(context.db, mailId)
+      if (mail === undefined) throw noMail()
+      return reply.send(mail)
+    },
+  )
+}
+
+function assertChanged(verdict: MailVerdict): void {
+  if (verdict === 'not-found') throw noMail()
+  if (verdict === 'sent') throw new HttpProblem('mail/sent', 'This mail has been sent already.')
+}
+
+const noMail = () => new HttpProblem('mail/not-found', 'There is no mail with this id.')

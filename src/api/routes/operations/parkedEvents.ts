@@ -1,0 +1,136 @@
+// Events that a projection could not handle, and what admins decide about them.
+
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { decodeAt } from '../../../commands/core/decoding.ts'
+import { line, multiline } from '../../../domain/kernel/text.ts'
+import { strict } from '../../../domain/kernel/types.ts'
+import { parsePosition } from '../../../kit/position.ts'
+import { type Decided, decideParked, parkedEvents } from '../../../projections/core/parking.ts'
+import { signedIn } from '../../http/actor.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { HttpProblem } from '../../http/problems.ts'
+import { readRoute } from '../../http/readRoute.ts'
+import { many, nullable, Position, problemResponses, text, time } from '../../http/schemas.ts'
+import { followerNamed, named } from './projections.ts'
+import { count } from './rebuildShape.ts'
+
+const tag = 'Admin'
+const ParkedEvent = Type.Object(
+  {
+    position: Position,
+    stream: text(200),
+    type: text(100),
+    error: text(2_000),
+    awaits: {
+      ...nullable(text(200)),
+      description: 'Type@version that a newer release can read, which tries it again by itself',
+    },
+    parkedAt: time,
+  },
+  strict,
+)
+
+const parkedOne = Type.Object({ name: line(100), position: Position }, strict)
+const ParkedQuery = Type.Object(
+  {
+    after: Type.Optional(Position),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+  },
+  strict,
+)
+const defaultLimit = 10
+
+/** Publishes them. */
+export function parkedEventRoutes(app: FastifyInstance, context: ApiContext): void {
+  readRoute(app, context, {
+    tag,
+    access: ['admin', 'auditor'],
+    from: [],
+    url: '/admin/projections/:name/parked',
+    summary: 'Events that a projection could not handle, and what waits behind them',
+    operationId: 'listParked',
+    params: named,
+    query: ParkedQuery,
+    answer: Type.Object(
+      { data: many(ParkedEvent, 100), nextCursor: Type.Optional(Position) },
+      strict,
+    ),
+    async handle({ params: { name }, query: { after = '0', limit = defaultLimit } }) {
+      const found = await parkedEvents(context.db, name, { after: parsePosition(after), limit })
+      const data = found.map(({ position, parkedAt, ...rest }) => ({
+        ...rest,
+        position: String(position),
+        parkedAt: parkedAt.toISOString(),
+      }))
+      const last = data.length < limit ? undefined : data.at(-1)?.position
+      return last === undefined ? { data } : { data, nextCursor: last }
+    },
+  })
+  decision(app, context, 'retry')
+  decision(app, context, 'skip')
+}
+
+const Reason = Type.Object({ reason: multiline(500) }, strict)
+const OptionalReason = Type.Partial(Reason, strict)
+
+function decision(app: FastifyInstance, context: ApiContext, what: 'retry' | 'skip'): void {
+  const body = what === 'skip' ? Reason : OptionalReason
+  app.post<{ Params: Static<typeof parkedOne>; Body: Static<typeof OptionalReason> }>(
+    `/admin/projections/:name/parked/:position/${what}`,
+    {
+      config: { access: ['admin'] },
+      schema: {
+        summary:
+          what === 'skip'
+            ? 'Leave an event out for good, and apply what waits behind it'
+            : 'Try an event again, and what waits behind it',
+        tags: [tag],
+        operationId: `${what}Parked`,
+        params: parkedOne,
+        body,
+        response: {
+          200: Type.Object({ applied: count, left: count }, strict),
+          ...problemResponses,
+        },
+      },
+      async preValidation(request) {
+        if (what === 'retry') request.body ??= {}
+      },
+    },
+    async (request, reply) => {
+      const { name, position } = request.params
+      const decided = await decideParked(context.db, followerNamed(context, name), {
+        position: parsePosition(position),
+        decision: {
+          decision: what,
+          reason: request.body.reason ?? null,
+          decidedBy: signedIn(request),
+        },
+        read: (stream, positions) => decodeAt(context, stream, positions),
+      })
+      return sendDecided(reply, decided)
+    },
+  )
+}
+
+function sendDecided(reply: FastifyReply, decided: Decided) {
+  switch (decided.outcome) {
+    case 'applied':
+      return reply.send({ applied: decided.events, left: decided.left })
+    case 'not-parked':
+      throw new HttpProblem('projection/not-parked', 'This event is not parked for it.')
+    case 'not-first':
+      throw new HttpProblem(
+        'projection/earlier-parked',
+        'Events of a stream are handled in order: decide about the first of them.',
+        { first: String(decided.first) },
+      )
+    case 'still-parked':
+      throw new HttpProblem(
+        'projection/still-parked',
+        'It still cannot be applied: mend the projection first, or skip the event.',
+        { error: decided.error },
+      )
+  }
+}

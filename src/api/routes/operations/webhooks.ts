@@ -1,0 +1,206 @@
+// Outgoing webhooks for admins: who is told, with which secret, and what became of each telling.
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { Static } from 'typebox'
+import { derivedId } from '../../../commands/core/ids.ts'
+import type { WithSecret } from '../../../ports/webhooks.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { HttpProblem } from '../../http/problems.ts'
+import { readRoute } from '../../http/readRoute.ts'
+import { commandHeaders, envelopeOf, isUnchanged, requireMatch } from '../../http/requests.ts'
+import { nothing, problemResponses } from '../../http/schemas.ts'
+import { deliveryRoutes, noEndpoint } from './webhookDeliveries.ts'
+import {
+  Endpoint,
+  EndpointChange,
+  EndpointList,
+  EndpointWithSecret,
+  endpointBody,
+  NewEndpoint,
+  WebhookParams,
+} from './webhookSchemas.ts'
+
+const tag = 'Webhooks'
+const access = ['admin'] as const
+
+/** Publishes the management of webhooks. */
+export function webhookRoutes(app: FastifyInstance, context: ApiContext): void {
+  reads(app, context)
+  creating(app, context)
+  changing(app, context)
+  removing(app, context)
+  rotating(app, context)
+  deliveryRoutes(app, context)
+}
+
+function stale(): HttpProblem {
+  return new HttpProblem('command/stale', 'It has changed since you looked.')
+}
+
+function reads(app: FastifyInstance, context: ApiContext): void {
+  readRoute(app, context, {
+    tag,
+    access,
+    from: [],
+    url: '/admin/webhooks',
+    summary: 'Who is told about events',
+    operationId: 'listWebhooks',
+    answer: EndpointList,
+    handle: async () => ({ data: (await context.webhooks.list()).map(endpointBody) }),
+  })
+  readRoute(app, context, {
+    tag,
+    access,
+    from: [],
+    url: '/admin/webhooks/:webhookId',
+    summary: 'One webhook',
+    operationId: 'getWebhook',
+    params: WebhookParams,
+    answer: Endpoint,
+    async handle(request, reply) {
+      const endpoint = await context.webhooks.find(request.params.webhookId)
+      if (endpoint === undefined) throw noEndpoint()
+      const isKnown = isUnchanged(request, reply, endpoint.revision)
+      return isKnown ? reply.status(304).send() : endpointBody(endpoint)
+    },
+  })
+}
+
+function refuseClosed({ sender }: ApiContext, url: string | undefined): void {
+  const refusal = url === undefined ? undefined : sender.refusalOf(url)
+  if (refusal === undefined) return
+  throw new HttpProblem('request/invalid', 'Some fields are not as they have to be.', {
+    errors: [{ pointer: '/url', detail: refusal, in: 'body' }],
+  })
+}
+
+function creating(app: FastifyInstance, context: ApiContext): void {
+  app.post<{ Body: Static<typeof NewEndpoint> }>(
+    '/admin/webhooks',
+    {
+      config: { access },
+      schema: {
+        summary: 'Have an address told about events from now on; its secret is shown once, here',
+        description:
+          'Sent as in Standard Webhooks 1.0: webhook-id, webhook-timestamp, webhook-signature. ' +
+          'Each event comes at least once, under one id; order is told by data.aggregateRevision.',
+        tags: [tag],
+        operationId: 'createWebhook',
+        headers: commandHeaders({}),
+        body: NewEndpoint,
+        response: { 201: EndpointWithSecret, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { url, description = '', events } = request.body
+      refuseClosed(context, url)
+      const { commandId } = envelopeOf(context, request, request.body)
+      const made = await context.webhooks.create({
+        id: derivedId(commandId, 'webhook'),
+        commandId,
+        url,
+        description,
+        events: [...new Set(events)],
+        startsAfter: await context.eventStore.head(),
+      })
+      if (made === 'other') throw reused()
+      if (made === 'full') throw new HttpProblem('webhook/limit', 'There are 100 webhooks already.')
+      request.log.info({ event: 'webhook-created', webhookId: made.endpoint.id }, 'webhook')
+      reply.status(201).header('location', `/api/admin/webhooks/${made.endpoint.id}`)
+      return secretBody(reply, made)
+    },
+  )
+}
+
+function reused(): HttpProblem {
+  return new HttpProblem('command/key-reused', 'This key was used for another webhook.')
+}
+
+function secretBody(reply: FastifyReply, { endpoint, secret, replayed }: WithSecret) {
+  reply.header('cache-control', 'private, no-store').header('etag', `"${endpoint.revision}"`)
+  if (replayed) reply.header('idempotent-replayed', 'true')
+  return reply.send({ ...endpointBody(endpoint), secret })
+}
+
+function changing(app: FastifyInstance, context: ApiContext): void {
+  app.patch<{ Params: Static<typeof WebhookParams>; Body: Static<typeof EndpointChange> }>(
+    '/admin/webhooks/:webhookId',
+    {
+      config: { access },
+      schema: {
+        summary: 'Change a webhook, stop it, or start it again',
+        description: 'What happened while it was stopped can be had by a replay.',
+        tags: [tag],
+        operationId: 'changeWebhook',
+        headers: commandHeaders({ requireMatch: true }),
+        params: WebhookParams,
+        body: EndpointChange,
+        response: { 200: Endpoint, ...problemResponses },
+      },
+      preValidation: async request => requireMatch(request),
+    },
+    async (request, reply) => {
+      const { webhookId } = request.params
+      refuseClosed(context, request.body.url)
+      const { expectedRevision } = envelopeOf(context, request, request.body)
+      const change = { ...request.body, head: await context.eventStore.head() }
+      const changed = await context.webhooks.change(webhookId, change, expectedRevision)
+      if (changed === undefined) throw noEndpoint()
+      if (changed === 'stale') throw stale()
+      request.log.info({ event: 'webhook-changed', webhookId }, 'webhook')
+      reply.header('etag', `"${changed.revision}"`)
+      return endpointBody(changed)
+    },
+  )
+}
+
+function removing(app: FastifyInstance, context: ApiContext): void {
+  app.delete<{ Params: Static<typeof WebhookParams> }>(
+    '/admin/webhooks/:webhookId',
+    {
+      config: { access },
+      schema: {
+        summary: 'Remove a webhook with the log of its deliveries',
+        tags: [tag],
+        operationId: 'removeWebhook',
+        headers: commandHeaders({ requireMatch: true }),
+        params: WebhookParams,
+        response: { 204: nothing('Removed'), ...problemResponses },
+      },
+      preValidation: async request => requireMatch(request),
+    },
+    async (request, reply) => {
+      const { webhookId } = request.params
+      const { expectedRevision } = envelopeOf(context, request, {})
+      const removed = await context.webhooks.remove(webhookId, expectedRevision)
+      if (removed === undefined) throw noEndpoint()
+      if (removed === 'stale') throw stale()
+      request.log.info({ event: 'webhook-removed', webhookId }, 'webhook')
+      return reply.status(204).send()
+    },
+  )
+}
+
+function rotating(app: FastifyInstance, context: ApiContext): void {
+  app.post<{ Params: Static<typeof WebhookParams> }>(
+    '/admin/webhooks/:webhookId/secret',
+    {
+      config: { access },
+      schema: {
+        summary: 'A new secret, shown once; for a day the one before signs as well',
+        tags: [tag],
+        operationId: 'rotateWebhookSecret',
+        headers: commandHeaders({}),
+        params: WebhookParams,
+        response: { 200: EndpointWithSecret, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { webhookId } = request.params
+      const { commandId } = envelopeOf(context, request, {})
+      const rotated = await context.webhooks.rotate(webhookId, commandId)
+      if (rotated === undefined) throw noEndpoint()
+      request.log.info({ event: 'webhook-secret-rotated', webhookId }, 'webhook')
+      return secretBody(reply, rotated)
+    },
+  )
+}

@@ -1,0 +1,200 @@
+// Orders over HTTP.
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import { readHistory } from '../../../audit/history.ts'
+import { actorId } from '../../../commands/core/command.ts'
+import {
+  archiveOrder,
+  cancelOrder,
+  changeOrderDelivery,
+  payOrder,
+  updateOrderStatus,
+} from '../../../commands/order/order.ts'
+import { placeOrder } from '../../../commands/order/placeOrder.ts'
+import { refundOrder } from '../../../commands/order/refundOrder.ts'
+import { line } from '../../../domain/kernel/text.ts'
+import { type Actor, Id, roles, strict } from '../../../domain/kernel/types.ts'
+import { newestFirst } from '../../../projections/core/keyset.ts'
+import { disputesOf } from '../../../projections/order/disputeQueries.ts'
+import { findOrder, listOrders, peopleOf } from '../../../projections/order/orderQueries.ts'
+import { isStaff } from '../../http/actor.ts'
+import { commandRoute } from '../../http/commandRoute.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { answerPart } from '../../http/paging.ts'
+import { HttpProblem } from '../../http/problems.ts'
+import { readRoute } from '../../http/readRoute.ts'
+import { isUnchanged } from '../../http/requests.ts'
+import { PageQuery, pageOf, time } from '../../http/schemas.ts'
+import { Status } from '../../http/shapes.ts'
+import { OrderDetail, OrderHistory, OrderSummary } from './orderSchemas.ts'
+
+const tag = 'Orders'
+const OrderQuery = Type.Object(
+  {
+    ...PageQuery,
+    status: Type.Optional(Status),
+    from: Type.Optional(time),
+    to: Type.Optional(time),
+    customerId: Type.Optional(Id),
+    search: Type.Optional(
+      line(200, {
+        description:
+          'Number, SKU, address, phone or tracking number; for the staff also customer or e-mail',
+      }),
+    ),
+  },
+  strict,
+)
+const params = Type.Object({ orderId: Id }, strict)
+
+/** Publishes orders. */
+export function orderRoutes(app: FastifyInstance, context: ApiContext): void {
+  orderReads(app, context)
+  for (const [url, operationId] of [
+    ['/orders', 'PlaceOrder'],
+    ['/orders/checkout', 'CheckOut'],
+  ] as const) {
+    commandRoute(app, context, {
+      tag,
+      method: 'POST',
+      url,
+      operationId,
+      command: placeOrder,
+      summary: 'Order what is in the cart, or the items that are sent',
+      status: 201,
+      location: id => `/api/orders/${id}`,
+      requireKey: true,
+    })
+  }
+  changes(app, context)
+  staffChanges(app, context)
+}
+
+function changes(app: FastifyInstance, context: ApiContext): void {
+  commandRoute(app, context, {
+    tag,
+    method: 'PATCH',
+    url: '/orders/:orderId',
+    command: changeOrderDelivery,
+    changes: true,
+    summary: 'Change where an order goes, until it is shipped; the staff says why',
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/orders/:orderId/pay',
+    command: payOrder,
+    summary: 'Pay a pending order',
+    requireKey: true,
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/orders/:orderId/cancel',
+    command: cancelOrder,
+    summary: 'Cancel an order that is not shipped: stock and money go back',
+  })
+}
+
+function staffChanges(app: FastifyInstance, context: ApiContext): void {
+  commandRoute(app, context, {
+    tag,
+    method: 'PATCH',
+    url: '/orders/:orderId/status',
+    command: updateOrderStatus,
+    summary: 'Move an order along',
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/orders/:orderId/refunds',
+    command: refundOrder,
+    summary: 'Pay back a part, or everything that is left',
+    status: 201,
+    requireKey: true,
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'DELETE',
+    url: '/orders/:orderId',
+    command: archiveOrder,
+    summary: 'Take a finished order out of the lists; it stays in the log',
+  })
+}
+
+function orderReads(app: FastifyInstance, context: ApiContext): void {
+  const shared = { tag, access: roles, from: ['orders'] }
+  readRoute(app, context, {
+    ...shared,
+    url: '/orders',
+    summary: 'Your orders; staff see all of them',
+    operationId: 'listOrders',
+    query: OrderQuery,
+    answer: pageOf(OrderSummary),
+    async handle(request, reply) {
+      const { status, from, to, customerId: wanted, search } = request.query
+      const byCustomer = isStaff(request.actor)
+      const customerId = byCustomer ? wanted : actorId(request.actor)
+      const filter = { customerId, status, from, to, search, byCustomer }
+      const list = { of: { orders: filter }, kind: newestFirst.kind }
+      const body = await answerPart({ request, reply }, list, part =>
+        listOrders(context.db, filter, part),
+      )
+      return { ...body, data: await withPeople(context, request.actor, body.data) }
+    },
+  })
+  readRoute(app, context, {
+    ...shared,
+    url: '/orders/:orderId',
+    summary: 'One order with its lines and timeline',
+    operationId: 'getOrder',
+    params,
+    answer: OrderDetail,
+    async handle(request, reply) {
+      const { revision, order } = await ownOrder(context, request.actor, request.params.orderId)
+      if (isUnchanged(request, reply, revision)) return reply.status(304).send()
+      const [[shown], disputes] = await Promise.all([
+        withPeople(context, request.actor, [order]),
+        isStaff(request.actor) ? disputesOf(context.db, order.id) : undefined,
+      ])
+      return disputes === undefined ? shown : { ...shown, disputes }
+    },
+  })
+  readRoute(app, context, {
+    ...shared,
+    url: '/orders/:orderId/history',
+    summary: 'The events of an order in plain words',
+    operationId: 'getOrderHistory',
+    params,
+    answer: OrderHistory,
+    async handle(request) {
+      const { orderId } = request.params
+      await ownOrder(context, request.actor, orderId)
+      const { eventStore, codec } = context
+      return { data: await readHistory(eventStore, codec, `order-${orderId}`) }
+    },
+  })
+}
+
+/** The staff sees people instead of ids; customers know who they are. */
+async function withPeople<Shown extends { id: string }>(
+  { db }: ApiContext,
+  actor: Actor,
+  orders: readonly Shown[],
+): Promise<readonly Shown[]> {
+  if (!isStaff(actor)) return orders
+  const ids = orders.map(({ id }) => id)
+  const people = await peopleOf(db, ids)
+  return orders.map(order => ({ ...order, ...people.get(order.id) }))
+}
+
+/** An order that whoever asks may see; somebody else's is not found, like one that is missing. */
+async function ownOrder({ db }: ApiContext, actor: Actor, orderId: string) {
+  const found = await findOrder(db, orderId)
+  const isOwn = found?.order.customerId === actorId(actor) && found?.archived === false
+  const mayRead = isStaff(actor) || isOwn
+  if (found === undefined || !mayRead) {
+    throw new HttpProblem('order/not-found', 'There is no such order.')
+  }
+  return found
+}

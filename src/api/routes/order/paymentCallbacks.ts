@@ -1,0 +1,54 @@
+// Where payment providers call: signed, acted upon once, never dropped.
+import type { FastifyInstance } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { takeCallback } from '../../../commands/order/paymentCallback.ts'
+import { code } from '../../../domain/kernel/text.ts'
+import { strict } from '../../../domain/kernel/types.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { HttpProblem } from '../../http/problems.ts'
+import { problemResponses } from '../../http/schemas.ts'
+
+const params = Type.Object(
+  { provider: code('^[a-z]{1,30}$', 30, 'The name of a payment provider in lower case') },
+  strict,
+)
+const Answer = Type.Object({ outcome: Type.Enum(['recorded', 'unknown', 'review']) }, strict)
+
+/** Publishes the callbacks of the provider that this shop uses. */
+export function paymentCallbackRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { shop, callbacks } = context
+  app.register(async own => {
+    // The signature is over the bytes as they came.
+    own.removeAllContentTypeParsers()
+    own.addContentTypeParser('application/json', { parseAs: 'string' }, (_, body, done) =>
+      done(null, body),
+    )
+    own.post<{ Params: Static<typeof params> }>(
+      '/webhooks/payments/:provider',
+      {
+        config: { access: 'public' },
+        schema: {
+          summary: 'Callbacks of the payment provider, signed by it',
+          tags: ['Payments'],
+          operationId: 'receivePaymentCallback',
+          params,
+          response: { 200: Answer, ...problemResponses },
+        },
+      },
+      async request => {
+        if (request.params.provider !== shop.payments.name) {
+          throw new HttpProblem('request/not-found', 'This shop has no such provider.')
+        }
+        const signature = request.headers[shop.payments.signatureHeader]
+        const body = typeof request.body === 'string' ? request.body : ''
+        const text = typeof signature === 'string' ? signature : ''
+        const callback = await shop.payments.readCallback(body, text, shop.clock.now())
+        if (callback === undefined) {
+          throw new HttpProblem('request/invalid', 'The signature is not right, or too old.')
+        }
+        const outcome = await callbacks.once(callback, () => takeCallback(shop, callback))
+        return { outcome }
+      },
+    )
+  })
+}

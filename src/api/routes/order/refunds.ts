@@ -1,0 +1,68 @@
+// Refunds that are open, and the word of whoever has paid one back by hand.
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import { confirmRefund, openRefundsOf } from '../../../commands/order/manualRefunds.ts'
+import { Id, Money, strict } from '../../../domain/kernel/types.ts'
+import { newestFirst } from '../../../projections/core/keyset.ts'
+import { listOpenMoney } from '../../../projections/order/orderProcessQueries.ts'
+import { commandRoute } from '../../http/commandRoute.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { answerPart } from '../../http/paging.ts'
+import { readRoute } from '../../http/readRoute.ts'
+import { many, PageQuery, pageOf, text, time } from '../../http/schemas.ts'
+
+const tag = 'Orders'
+const OpenRefunds = Type.Object(
+  {
+    orderId: Id,
+    orderNumber: text(40),
+    customerId: Id,
+    since: time,
+    refunds: many(
+      Type.Object(
+        {
+          refundId: Id,
+          amount: Money,
+          provider: text(200),
+          byHand: Type.Boolean({
+            description: 'Whether somebody has to pay it back, and to say so here',
+          }),
+        },
+        strict,
+      ),
+    ),
+  },
+  strict,
+)
+
+/** Publishes open refunds. */
+export function refundRoutes(app: FastifyInstance, context: ApiContext): void {
+  readRoute(app, context, {
+    tag,
+    access: ['admin', 'auditor'],
+    from: ['orderProcesses'],
+    url: '/admin/refunds',
+    summary: 'Orders with money that is on its way back, or waits to be paid back by hand',
+    operationId: 'listOpenRefunds',
+    query: Type.Object(PageQuery, strict),
+    answer: pageOf(OpenRefunds),
+    async handle(request, reply) {
+      const list = { of: { refunds: 'open' }, kind: newestFirst.kind }
+      return answerPart({ request, reply }, list, async part => {
+        const { rows, next, total } = await listOpenMoney(context.db, part)
+        const orderIds = rows.map(row => row.orderId)
+        const orders = await openRefundsOf(context.shop, orderIds)
+        const since = new Map(rows.map(row => [row.orderId, row.since]))
+        const data = orders.map(order => ({ ...order, since: since.get(order.orderId) ?? '' }))
+        return { data, next, total }
+      })
+    },
+  })
+  commandRoute(app, context, {
+    tag,
+    method: 'POST',
+    url: '/orders/:orderId/refunds/:refundId/confirm',
+    command: confirmRefund,
+    summary: 'Say that a refund has been paid back by hand',
+  })
+}

@@ -1,0 +1,84 @@
+// The auditor: holds a shop to its promises. It knows the events of the log and what they mean, and
+// nothing of the code that writes them: everything is folded here once more, by its own rules.
+import { cartChecks } from './carts.ts'
+import { claimChecks, keepTenures, type Tenure } from './claims.ts'
+import { commandChecks } from './commands.ts'
+import { effectChecks } from './effects.ts'
+import {
+  type Beside,
+  type Check,
+  type Evidence,
+  type Finding,
+  type LogEvent,
+  type Place,
+  type Report,
+  type Scope,
+  wholeShop,
+} from './evidence.ts'
+import { liveChecks } from './live.ts'
+import { toldChecks } from './messages.ts'
+import { moneyChecks } from './money.ts'
+import { createOrderBook, orderChecks } from './orders.ts'
+import { stockChecks } from './stock.ts'
+import { positionChecks, streamChecks } from './streams.ts'
+
+export { claimChecks } from './claims.ts'
+export { positionChecks } from './streams.ts'
+
+/** Every promise that was broken; none when all were kept. */
+export async function audit(evidence: Evidence): Promise<Finding[]> {
+  const findings: Finding[] = []
+  const report: Report = (promise, says) => findings.push({ promise, says })
+  const tenures: Tenure[] = []
+  const auditor = createAuditor(report, wholeShop, each => tenures.push(each))
+  // These remember all events, and are of use to who has asked clients and followers alone.
+  const checks: Check[] = [
+    positionChecks(report),
+    auditor,
+    ...(evidence.told === undefined ? [] : [toldChecks(report)]),
+    ...(evidence.live === undefined ? [] : [liveChecks(auditor.book, report)]),
+  ]
+  for await (const event of evidence.log) for (const check of checks) check.see(event)
+  for (const check of checks) check.conclude?.(evidence)
+  claimChecks(tenures, report)
+  for (const { where, what } of evidence.mishaps ?? []) {
+    report('nothing fails that is not meant to', `${where}: ${what}.`)
+  }
+  return findings
+}
+
+/**
+ * An auditor for what belongs to a part of a shop: it is shown at least the events that are about
+ * that, in the order of the log. Who holds which name is compared over all parts, by `claimChecks`.
+ */
+export function createAuditor(report: Report, scope: Scope, keep: (tenure: Tenure) => void) {
+  const book = createOrderBook(scope)
+  const checks: Check[] = [
+    streamChecks(report, scope),
+    commandChecks(report, scope),
+    // Before those that ask it how orders are.
+    book,
+    orderChecks(book, report, scope),
+    stockChecks(book, report, scope),
+    cartChecks(book, report, scope),
+    keepTenures(keep, report, scope),
+    moneyChecks(book, report, scope),
+    effectChecks(book, report, scope),
+  ]
+  const unreadable = new Set<string>()
+  return {
+    book,
+    see(event: LogEvent) {
+      for (const check of checks) check.see(event)
+    },
+    pass(place: Place, isUnreadable = false) {
+      if (isUnreadable) unreadable.add(place.stream)
+      for (const check of checks) check.pass?.(place, isUnreadable)
+    },
+    conclude(beside: Beside) {
+      const all = { ...beside, unreadable: beside.unreadable ?? unreadable }
+      for (const check of checks) check.conclude?.(all)
+    },
+    examined: () => Object.assign({}, ...checks.map(check => check.examined())),
+  } satisfies Check & { book: typeof book }
+}

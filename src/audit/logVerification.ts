@@ -1,0 +1,81 @@
+// Verifies the log as far as one answer holds: the chain, what is not signed yet, the high-water
+// mark, and what commands rest on beside the log.
+import { type Position, startOfLog } from '../kit/position.ts'
+import type { StateFinding } from '../ports/audit.ts'
+import { type ChainParts, type CheckedPart, checkChain } from './chainCheck.ts'
+import type { Fault } from './chainFault.ts'
+import { checkMark, checkTail } from './sealCheck.ts'
+import { limitFindings } from './streamCheck.ts'
+
+/** How far a verification has come. */
+export interface Tally {
+  after: Position
+  upTo: Position
+  events: number
+  checkpoints: number
+  fault: Fault | undefined
+}
+
+/** Before the first part. */
+export const nothingChecked: Tally = {
+  after: startOfLog,
+  upTo: startOfLog,
+  events: 0,
+  checkpoints: 0,
+  fault: undefined,
+}
+
+/** Verifies in steps: a tally after each part, the last one with a fault where there is one. */
+export async function* verifyParts(parts: ChainParts, from: Position): AsyncGenerator<Tally> {
+  let tally = nothingChecked
+  for await (const checked of checkChain(parts, from)) {
+    tally = checked.fault === undefined ? withPart(tally, checked) : { ...tally, ...checked }
+    yield tally
+  }
+}
+
+function withPart(before: Tally, { checkpoint, events }: CheckedPart): Tally {
+  return {
+    after: before.checkpoints === 0 ? checkpoint.after : before.after,
+    upTo: checkpoint.position,
+    events: before.events + events,
+    checkpoints: before.checkpoints + 1,
+    fault: undefined,
+  }
+}
+
+/** What is not the chain. */
+export interface Conclusion {
+  /** The first fault of what is not signed yet or is signed no more. */
+  fault: Fault | undefined
+  unsignedEvents: number
+  /** The first of them, and how many there are. */
+  findings: readonly StateFinding[]
+  findingsCount: number
+}
+
+const findingsMax = 20
+/** Seals of events that wait for their signature, checked in one answer: a second of work. */
+const tailMax = 50_000
+
+/** Checks what stands behind the last checkpoint and beside the log. */
+export async function conclude(parts: ChainParts, max = tailMax): Promise<Conclusion> {
+  const last = await parts.book.last()
+  const tail = await checkTail(parts, last, max)
+  const mark = await checkMark(parts)
+  const counted = await parts.guard?.countBehind(last?.position ?? startOfLog)
+  const findings: StateFinding[] = []
+  let findingsCount = 0
+  for (const found of [limitFindings(parts.eventStore), parts.guard?.findings(parts.eventStore)]) {
+    for await (const finding of found ?? []) {
+      findingsCount += 1
+      if (findings.length < findingsMax) findings.push(finding)
+    }
+  }
+  return {
+    fault: tail.fault ?? mark,
+    unsignedEvents: counted ?? tail.events,
+    findings,
+    findingsCount,
+  }
+}

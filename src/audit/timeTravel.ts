@@ -1,0 +1,125 @@
+// What something was like at a time or a revision: its own aggregate, folded up to there.
+
+import { cart } from '../domain/cart/cart.ts'
+import { product } from '../domain/catalogue/product.ts'
+import { customer } from '../domain/customer/customer.ts'
+import type { Aggregate, DomainEvent } from '../domain/kernel/aggregate.ts'
+import { PersistentMap } from '../domain/kernel/persistentMap.ts'
+import type { RejectionCode } from '../domain/kernel/rejection.ts'
+import { order } from '../domain/order/order.ts'
+import { stock } from '../domain/stock/stock.ts'
+import { isTransient } from '../kit/transient.ts'
+import type { Codec, Stored } from '../ports/codec.ts'
+import type { EventStore, RecordedEvent } from '../ports/eventStore.ts'
+
+/** The last revision that counts, or the last moment. */
+export type Until = { revision: number } | { at: Date }
+
+export interface StateThen {
+  stream: string
+  /** The last event that is in it. */
+  revision: number
+  position: string
+  at: string
+  state: unknown
+  /** The revision at which reading ended because the event there cannot be understood. */
+  unreadable: number | null
+  /** False where the stream has events that happened before others which it recorded earlier. */
+  inTimeOrder: boolean
+}
+
+interface Parts {
+  eventStore: Pick<EventStore, 'readStream'>
+  codec: Pick<Codec, 'decodeFor'>
+}
+
+export interface Kind {
+  notFound: RejectionCode
+  stream(id: string): string
+  /** Undefined when there is nothing yet, or nothing at all. */
+  asOf(parts: Parts, id: string, until: Until): Promise<StateThen | undefined>
+}
+
+/** What auditors can look at as it was. */
+export const kinds = {
+  orders: kindOf(order, 'order/not-found'),
+  carts: kindOf(cart, 'cart/not-found'),
+  products: kindOf(product, 'product/not-found'),
+  stock: kindOf(stock, 'product/not-found'),
+  customers: kindOf(customer, 'customer/not-found'),
+} as const
+
+function kindOf<State, Event extends DomainEvent>(
+  aggregate: Aggregate<State, Event>,
+  notFound: RejectionCode,
+): Kind {
+  const stream = (id: string) => `${aggregate.category}-${id}`
+  return {
+    notFound,
+    stream,
+    asOf: (parts, id, until) => foldUntil(aggregate, parts, { stream: stream(id), until }),
+  }
+}
+
+/** Whether an event counts: by its place in the stream, or by when it happened. */
+export function counts(until: Until, event: { revision: number; at: string }): boolean {
+  return 'revision' in until ? event.revision <= until.revision : new Date(event.at) <= until.at
+}
+
+/**
+ * Folds every event that counts. Brought-in history can be recorded after what happened later, so
+ * a time is looked for in the whole stream.
+ */
+async function foldUntil<State, Event extends DomainEvent>(
+  aggregate: Aggregate<State, Event>,
+  { eventStore, codec }: Parts,
+  { stream, until }: { stream: string; until: Until },
+): Promise<StateThen | undefined> {
+  let state = aggregate.initial
+  let last: Stored<Event> | undefined
+  let unreadable: number | null = null
+  let newest = 0
+  let inTimeOrder = true
+  const range = 'revision' in until ? { to: until.revision } : {}
+  for await (const recorded of eventStore.readStream(stream, range)) {
+    const event = await decoded<Event>(codec, aggregate, recorded)
+    if (event === undefined) {
+      unreadable = recorded.revision
+      break
+    }
+    const happened = new Date(event.at).getTime()
+    inTimeOrder = inTimeOrder && happened >= newest
+    newest = Math.max(newest, happened)
+    if (!counts(until, event)) continue
+    state = aggregate.evolve(state, event)
+    last = event
+  }
+  if (last === undefined) return undefined
+  const { revision, position, at } = last
+  const place = { stream, revision, position: String(position), at }
+  return { ...place, state: plain(state), unreadable, inTimeOrder }
+}
+
+async function decoded<Event extends DomainEvent>(
+  codec: Parts['codec'],
+  aggregate: { events: Record<string, unknown> },
+  recorded: RecordedEvent,
+): Promise<Stored<Event> | undefined> {
+  try {
+    return await codec.decodeFor<Event>(aggregate, recorded)
+  } catch (error) {
+    if (isTransient(error)) throw error
+    return undefined
+  }
+}
+
+/** A state as JSON has it: maps become objects, sets become lists. */
+export function plain(value: unknown): unknown {
+  if (value instanceof Map || value instanceof PersistentMap) {
+    return plain(Object.fromEntries(value))
+  }
+  if (value instanceof Set) return plain([...value])
+  if (Array.isArray(value)) return value.map(plain)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, plain(field)]))
+}

@@ -1,0 +1,58 @@
+// Commands on the images of products and categories; the files are stored before they are named.
+import Type from 'typebox'
+import * as category from '../../domain/catalogue/category.ts'
+import { imageFields } from '../../domain/catalogue/image.ts'
+import * as product from '../../domain/catalogue/product.ts'
+import { Id, strict } from '../../domain/kernel/types.ts'
+import { command } from '../core/command.ts'
+
+const everyone = () => true
+const nothing = async () => undefined
+
+export const addProductImage = command({
+  name: 'AddProductImage',
+  who: ['admin'],
+  input: Type.Object({ productId: Id, ...imageFields }, strict),
+  repository: shop => shop.products,
+  id: input => input.productId,
+  allowed: everyone,
+  notFound: 'product/not-found',
+  gather: nothing,
+  decide: (state, input) => product.addImage(state, input),
+})
+
+export const removeProductImage = command({
+  name: 'RemoveProductImage',
+  who: ['admin'],
+  input: Type.Object({ productId: Id, imageId: Id }, strict),
+  repository: shop => shop.products,
+  id: input => input.productId,
+  allowed: everyone,
+  notFound: 'product/not-found',
+  gather: nothing,
+  decide: (state, input) => product.removeImage(state, input.productId, input.imageId),
+})
+
+export const setCategoryImage = command({
+  name: 'SetCategoryImage',
+  who: ['admin'],
+  input: Type.Object({ categoryId: Id, ...imageFields }, strict),
+  repository: shop => shop.categories,
+  id: input => input.categoryId,
+  allowed: everyone,
+  notFound: 'category/not-found',
+  gather: nothing,
+  decide: (state, input) => category.setImage(state, input),
+})
+
+export const removeCategoryImage = command({
+  name: 'RemoveCategoryImage',
+  who: ['admin'],
+  input: Type.Object({ categoryId: Id }, strict),
+  repository: shop => shop.categories,
+  id: input => input.categoryId,
+  allowed: everyone,
+  notFound: 'category/not-found',
+  gather: nothing,
+  decide: (state, input) => category.removeImage(state, input.categoryId),
+})

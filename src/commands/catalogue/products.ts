@@ -1,0 +1,211 @@
+// Commands on products and stock.
+import Type from 'typebox'
+import * as product from '../../domain/catalogue/product.ts'
+import { normalizeSku } from '../../domain/catalogue/skuClaim.ts'
+import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.ts'
+import { multiline, Name, SkuText } from '../../domain/kernel/text.ts'
+import { Id, Money, strict } from '../../domain/kernel/types.ts'
+import * as stock from '../../domain/stock/stock.ts'
+import type { Envelope } from '../../ports/envelope.ts'
+import type { Shop } from '../core/app.ts'
+import { accepted, type Command, command } from '../core/command.ts'
+import { step } from '../core/envelope.ts'
+import { derivedId } from '../core/ids.ts'
+import { claimCategory, claimSku } from './claims.ts'
+
+const everyone = () => true
+const nothing = async () => undefined
+
+const CreateProduct = Type.Object(
+  {
+    name: Name,
+    description: Type.Optional(multiline(10_000, { minLength: 0 })),
+    sku: Type.Optional(SkuText),
+    price: Money,
+    categoryId: Type.Optional(Type.Union([Id, Type.Null()])),
+    featured: Type.Optional(Type.Boolean()),
+    active: Type.Optional(Type.Boolean()),
+    stock: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000_000 })),
+  },
+  strict,
+)
+
+/** Lists a product: its SKU is claimed first, then it is created, then its first stock booked. */
+export const createProduct: Command<typeof CreateProduct> = {
+  name: 'CreateProduct',
+  who: ['admin'],
+  input: CreateProduct,
+  async run(shop, input, envelope) {
+    const productId = derivedId(envelope.commandId, 'product')
+    const sku = normalizeSku(input.sku ?? `P-${productId.replaceAll('-', '').slice(-12)}`)
+    const refusal =
+      refuseCurrency(shop, input.price) ??
+      (await claimCategory(shop, { categoryId: input.categoryId, productId }, envelope)) ??
+      (await claimUnlessListed(shop, { sku, productId }, envelope))
+    if (refusal !== undefined) return refusal
+    const created = await shop.products.decide(productId, envelope, state =>
+      product.create(state, {
+        productId,
+        sku,
+        name: input.name,
+        description: input.description ?? '',
+        price: input.price,
+        categoryId: input.categoryId ?? null,
+        featured: input.featured ?? false,
+        active: input.active ?? true,
+      }),
+    )
+    if (isRejection(created)) return created
+    if (input.stock === undefined || input.stock === 0) return accepted(productId, created)
+    const delta = input.stock
+    const stocked = await shop.stock.decide(productId, step(envelope, 'stock'), state =>
+      stock.adjust(state, { productId, delta, reason: 'opening' }),
+    )
+    if (isRejection(stocked)) return stocked
+    return accepted(productId, { ...created, position: stocked.position })
+  },
+}
+
+/** A repeat has its SKU; another request under the same key must not take one. */
+async function claimUnlessListed(
+  shop: Shop,
+  naming: { sku: string; productId: string },
+  envelope: Envelope,
+) {
+  const { state } = await shop.products.load(naming.productId)
+  return state.status === 'none' ? claimSku(shop, naming, envelope) : undefined
+}
+
+/** Carts and orders sum up what is in them: one shop, one currency. */
+function refuseCurrency({ currency }: Shop, price: Money | undefined): Rejection | undefined {
+  if (price === undefined || price.currency === currency) return undefined
+  return reject('product/wrong-currency', `Prices of this shop are in ${currency}.`, {
+    errors: [{ pointer: '/price/currency', detail: `Expected ${currency}.` }],
+  })
+}
+
+interface Change {
+  productId: string
+  price?: Money
+  categoryId?: string | null
+}
+
+/** What a change needs of other streams; `voided` tells whether it still has it in the end. */
+async function prepareChange(shop: Shop, { price, ...input }: Change, envelope: Envelope) {
+  const { state } = await shop.products.load(input.productId)
+  const voided = product.voidedOf(state)
+  // One that is there only now, or again, is in a category that this change has not seen.
+  if (state.status === 'none') return reject('product/not-found', 'There is no such product.')
+  const isMove = state.status === 'deleted' || state.categoryId !== input.categoryId
+  const refusal =
+    refuseCurrency(shop, price) ??
+    (isMove ? await claimCategory(shop, { categoryId: undefined, ...input }, envelope) : undefined)
+  return refusal ?? { voided }
+}
+
+export const changeProduct = command({
+  name: 'ChangeProduct',
+  who: ['admin'],
+  input: Type.Object(
+    {
+      productId: Id,
+      name: Type.Optional(Name),
+      description: Type.Optional(multiline(10_000, { minLength: 0 })),
+      price: Type.Optional(Money),
+      categoryId: Type.Optional(Type.Union([Id, Type.Null()])),
+      featured: Type.Optional(Type.Boolean()),
+      active: Type.Optional(Type.Boolean()),
+    },
+    strict,
+  ),
+  repository: shop => shop.products,
+  id: input => input.productId,
+  allowed: everyone,
+  notFound: 'product/not-found',
+  gather: prepareChange,
+  decide: (state, input, { voided }) => product.change(state, input, voided),
+})
+
+export const deleteProduct = command({
+  name: 'DeleteProduct',
+  who: ['admin'],
+  input: Type.Object({ productId: Id }, strict),
+  repository: shop => shop.products,
+  id: input => input.productId,
+  allowed: everyone,
+  notFound: 'product/not-found',
+  gather: nothing,
+  decide: (state, input) => product.remove(state, input.productId),
+})
+
+async function missingProduct(shop: Shop, { productId }: { productId: string }) {
+  const { state } = await shop.products.load(productId)
+  if (state.status !== 'none') return undefined
+  return reject('product/not-found', 'There is no such product.')
+}
+
+export const countStock = command({
+  name: 'CountStock',
+  who: ['admin', 'warehouse'],
+  input: Type.Object(
+    {
+      productId: Id,
+      counted: Type.Integer({ minimum: 0, maximum: 10_000_000 }),
+      note: Type.Optional(multiline(500)),
+    },
+    strict,
+  ),
+  repository: shop => shop.stock,
+  id: input => input.productId,
+  allowed: everyone,
+  notFound: 'product/not-found',
+  gather: missingProduct,
+  decide: (state, input) => stock.countPieces(state, input),
+})
+
+const RestoreProduct = Type.Object({ productId: Id }, strict)
+
+/** Puts a deleted product back: under its SKU, and in its category where that is still there. */
+export const restoreProduct: Command<typeof RestoreProduct> = {
+  name: 'RestoreProduct',
+  who: ['admin'],
+  input: RestoreProduct,
+  async run(shop, { productId }, envelope) {
+    const { state } = await shop.products.load(productId)
+    const voided = product.voidedOf(state)
+    const taken = state.status === 'deleted' ? await claimSku(shop, state, envelope) : undefined
+    if (taken !== undefined) return taken
+    const wanted = state.status === 'deleted' ? state.categoryId : null
+    const gone = await claimCategory(shop, { categoryId: wanted, productId }, envelope)
+    const context = { voided, categoryId: gone === undefined ? wanted : null }
+    const restored = await shop.products.decide(productId, envelope, now =>
+      product.restore(now, productId, context),
+    )
+    return isRejection(restored) ? restored : accepted(productId, restored)
+  },
+}
+
+export const adjustStock = command({
+  name: 'AdjustStock',
+  who: ['admin', 'warehouse'],
+  input: Type.Object(
+    {
+      productId: Id,
+      delta: Type.Integer({
+        minimum: -10_000_000,
+        maximum: 10_000_000,
+        not: { const: 0 },
+        description: 'Pieces in, or below zero out; 0 would book nothing',
+      }),
+      reason: stock.AdjustmentReason,
+      note: Type.Optional(multiline(500)),
+    },
+    strict,
+  ),
+  repository: shop => shop.stock,
+  id: input => input.productId,
+  allowed: everyone,
+  notFound: 'product/not-found',
+  gather: missingProduct,
+  decide: (state, input) => stock.adjust(state, input),
+})

@@ -1,0 +1,73 @@
+// Commands of a stream that are too old to be remembered: they are looked up in the stream itself.
+import type { Aggregate, DomainEvent } from '../../domain/kernel/aggregate.ts'
+import type { Codec } from '../../ports/codec.ts'
+import type { EventStore } from '../../ports/eventStore.ts'
+import type { Archive, Handled, HandledCommands } from './processedCommands.ts'
+
+interface Reading<State, Event extends DomainEvent> {
+  aggregate: Aggregate<State, Event>
+  eventStore: Pick<EventStore, 'readStream'>
+  codec: Codec
+}
+
+interface Asked {
+  commandId: string
+  /** No repeat of it can come. */
+  once?: true
+}
+
+/** Of a command that is given once there may be a trace behind a first try of this process. */
+export function sought({ commandId, once }: Asked, attempt: number): Asked {
+  return once && attempt === 1 ? { commandId, once } : { commandId }
+}
+
+/**
+ * What a stream says of commands that are archived: mostly no command is, and nothing is read.
+ * Throws Unavailable.
+ */
+export async function findArchived<State, Event extends DomainEvent>(
+  reading: Reading<State, Event>,
+  stream: string,
+  on: { handled: HandledCommands; commands: readonly Asked[] },
+): Promise<ReadonlyMap<string, Handled>> {
+  const { aggregate, eventStore, codec } = reading
+  const found = new Map<string, Handled>()
+  if (on.handled.archives.length === 0) return found
+  for (const [{ from, to }, wanted] of archivesToSearch(on.handled, on.commands)) {
+    for await (const recorded of eventStore.readStream(stream, { from, to })) {
+      const event = await codec.decodeFor<Event>(aggregate, recorded)
+      if (wanted.has(event.commandId)) found.set(event.commandId, event)
+    }
+  }
+  return found
+}
+
+/** What a stream says of some commands, however old. Throws Unavailable. */
+export async function findHandled<State, Event extends DomainEvent>(
+  reading: Reading<State, Event>,
+  stream: string,
+  { handled, commandIds }: { handled: HandledCommands; commandIds: readonly string[] },
+): Promise<ReadonlyMap<string, Handled>> {
+  const commands = commandIds.map(commandId => ({ commandId }))
+  const found = new Map(await findArchived(reading, stream, { handled, commands }))
+  for (const commandId of commandIds) {
+    const known = handled.get(commandId)
+    if (known !== undefined) found.set(commandId, known)
+  }
+  return found
+}
+
+/** Each archive once, with the commands that may be in it. */
+function archivesToSearch(
+  handled: HandledCommands,
+  commands: readonly Asked[],
+): Map<Archive, Set<string>> {
+  const searches = new Map<Archive, Set<string>>()
+  for (const { commandId, once } of commands) {
+    if (once) continue
+    for (const archive of handled.archivesOf(commandId)) {
+      searches.set(archive, (searches.get(archive) ?? new Set()).add(commandId))
+    }
+  }
+  return searches
+}

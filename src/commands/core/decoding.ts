@@ -1,0 +1,97 @@
+// Recorded events as domain events, or as what is known of those that cannot be decoded.
+
+import type { ShopEvent } from '../../domain/index.ts'
+import type { Position } from '../../kit/position.ts'
+import { holdable, isHoldable } from '../../kit/storableText.ts'
+import { isTransient } from '../../kit/transient.ts'
+import { type Codec, type Stored, UnknownEvent } from '../../ports/codec.ts'
+import type { EventStore, RecordedEvent } from '../../ports/eventStore.ts'
+
+/** An event of the log that could not be decoded. */
+export interface Poison {
+  type: string
+  stream: string
+  position: Position
+  error: string
+  /** `Type@version` that a newer release can read; null for what no release is expected to. */
+  awaits: string | null
+  /** What its metadata says, as far as that can be read. */
+  place: {
+    position: Position
+    stream: string
+    revision: number
+    type: string
+    actor: string
+    correlationId: string
+    at: string
+  }
+}
+
+export type Decoded = { event: Stored<ShopEvent> & { isReplaced?: true } } | { poison: Poison }
+
+/**
+ * Decodes events for those who write them to PostgreSQL; what cannot be decoded is poison. Text
+ * that PostgreSQL cannot hold is replaced here and nowhere else: what a log holds must neither stop
+ * a reader nor depend on the statement that it uses. Throws Unavailable.
+ */
+export async function decodeAll(
+  codec: Codec,
+  events: readonly RecordedEvent[],
+): Promise<Decoded[]> {
+  const items: Decoded[] = []
+  for (const recorded of events) {
+    try {
+      // Nine of ten events are about nobody: they need not wait for each other.
+      const event = codec.decodeNow(recorded) ?? (await codec.decode(recorded))
+      items.push({ event: isHoldable(event) ? event : { ...holdable(event), isReplaced: true } })
+    } catch (error) {
+      // A key that cannot be fetched now can be later; a seal that does not open never will.
+      if (isTransient(error)) throw error
+      items.push({ poison: holdable(poisonOf(recorded, error)) })
+    }
+  }
+  return items
+}
+
+/** The events of a stream at these positions, decoded. Throws Unavailable. */
+export async function decodeAt(
+  { eventStore, codec }: { eventStore: Pick<EventStore, 'readStream'>; codec: Codec },
+  stream: string,
+  positions: readonly Position[],
+): Promise<Decoded[]> {
+  const wanted = new Set(positions)
+  const found: RecordedEvent[] = []
+  for await (const event of eventStore.readStream(stream)) {
+    if (wanted.has(event.position)) found.push(event)
+  }
+  return decodeAll(codec, found)
+}
+
+function poisonOf(recorded: RecordedEvent, error: unknown): Poison {
+  const { type, stream, position, revision, metadata, recordedAt } = recorded
+  const { actor, correlationId, at } = metadata
+  const place = {
+    position,
+    stream,
+    revision,
+    type,
+    actor: actorOf(actor),
+    correlationId: typeof correlationId === 'string' ? correlationId : '',
+    at: momentOf(at) ?? recordedAt.toISOString(),
+  }
+  const awaits = error instanceof UnknownEvent ? error.awaits : null
+  return { type, stream, position, error: String(error), awaits, place }
+}
+
+function actorOf(actor: unknown): string {
+  if (typeof actor !== 'object' || actor === null) return 'unknown'
+  const { role, id } = { role: undefined, id: undefined, ...actor }
+  if (role === 'anonymous') return 'anonymous'
+  return typeof id === 'string' ? id : 'unknown'
+}
+
+/** A time as events have it; undefined for anything else. */
+function momentOf(at: unknown): string | undefined {
+  const isTime = typeof at === 'string' && /^\d{4}-\d\d-\d\dT/.test(at)
+  return isTime && !Number.isNaN(Date.parse(at)) ? new Date(at).toISOString() : undefined
+}

@@ -1,0 +1,265 @@
+// Aggregates by stream: folded from the log, kept warm, decided one after the other.
+import type { Aggregate, DomainEvent } from '../../domain/kernel/aggregate.ts'
+import { isRejection } from '../../domain/kernel/rejection.ts'
+import { Lookup } from '../../kit/shortLived.ts'
+import { isTransient } from '../../kit/transient.ts'
+import type { Cache, Snapshots } from '../../ports/caches.ts'
+import type { Codec } from '../../ports/codec.ts'
+import {
+  type EventStore,
+  type NewEvent,
+  Unavailable,
+  WrongRevision,
+} from '../../ports/eventStore.ts'
+import type { Fingerprint } from '../../ports/requests.ts'
+import { findArchived, findHandled, sought } from './archivedCommands.ts'
+import { readOn } from './catchUp.ts'
+import { afterWrite, emptyStream, type Loaded, type Plan, planBatch, type Waiting } from './plan.ts'
+import type { Repository, RepositoryParts } from './repositoryTypes.ts'
+import { isSnapshotDue, recall, snapshotEvery, takeSnapshot } from './snapshots.ts'
+
+const batchMax = 256
+const attemptsMax = 8
+
+/** What the functions below work on: a kind of aggregate, its cache, who waits on a stream. */
+interface Kind<State, Event extends DomainEvent> {
+  aggregate: Aggregate<State, Event>
+  eventStore: EventStore
+  codec: Codec
+  fingerprint: Fingerprint
+  cache: Cache<Loaded<State>>
+  snapshots: Snapshots | undefined
+  commandsMax: number | undefined
+  queues: Lookup<Waiting<State, Event>[]>
+  reads: Lookup<Reading<State>>
+}
+
+/** A read of a stream, and the one that follows for those who have asked since it began. */
+interface Reading<State> {
+  running: Promise<Loaded<State>>
+  next: Promise<Loaded<State>> | undefined
+}
+
+/** The repository of one kind of aggregate. */
+export function createRepository<State, Event extends DomainEvent>(
+  aggregate: Aggregate<State, Event>,
+  { eventStore, codec, cache, fingerprint, snapshots, commandsMax }: RepositoryParts,
+): Repository<State, Event> {
+  const kind: Kind<State, Event> = {
+    aggregate,
+    eventStore,
+    codec,
+    fingerprint,
+    cache: cache<Loaded<State>>(),
+    snapshots,
+    commandsMax,
+    queues: new Lookup(),
+    reads: new Lookup(),
+  }
+  return {
+    load: id => refresh(kind, `${aggregate.category}-${id}`),
+    async handled(id, commandIds) {
+      const stream = `${aggregate.category}-${id}`
+      return findHandled(kind, stream, { ...(await refresh(kind, stream)), commandIds })
+    },
+    remembered: id => kind.cache.get(`${aggregate.category}-${id}`)?.state,
+    forget: id => kind.cache.delete(`${aggregate.category}-${id}`),
+    decide: (id, envelope, decide, belief) =>
+      new Promise((resolve, reject) => {
+        const isNew = belief === 'isNew'
+        const waiting = { envelope, decide, isNew, resolve, reject }
+        enqueue(kind, `${aggregate.category}-${id}`, waiting)
+      }),
+  }
+}
+
+/** The state at the end of a stream: what is cached, where the log has nothing behind it. */
+async function refresh<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+  read = readTogether<State, Event>,
+): Promise<Loaded<State>> {
+  const cached = kind.cache.get(stream)
+  const isCurrent = cached !== undefined && (await kind.eventStore.endsAt(stream, cached.revision))
+  return isCurrent ? cached : read(kind, stream)
+}
+
+/**
+ * Reads what the cache does not have yet. What is being read already was asked for too early; the
+ * read behind it is for all who ask meanwhile, so that a stream in great demand is not read for
+ * each.
+ */
+function readTogether<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+): Promise<Loaded<State>> {
+  const underWay = kind.reads.get(stream)
+  if (underWay === undefined) return startRead(kind, stream, readEnd(kind, stream))
+  const start = () => startRead(kind, stream, refresh(kind, stream, readEnd))
+  underWay.next ??= underWay.running.then(start, start)
+  return underWay.next
+}
+
+function startRead<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+  running: Promise<Loaded<State>>,
+): Promise<Loaded<State>> {
+  const read: Reading<State> = { running, next: undefined }
+  kind.reads.set(stream, read)
+  const done = () => {
+    if (read.next === undefined) kind.reads.delete(stream)
+  }
+  running.then(done, done)
+  return running
+}
+
+async function readEnd<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+): Promise<Loaded<State>> {
+  const { aggregate, cache, commandsMax } = kind
+  const known = cache.get(stream) ?? emptyStream(aggregate, commandsMax)
+  const isNew = known.revision < 0 && aggregate.snapshot !== undefined
+  const begun = await readOn(kind, stream, known, isNew ? snapshotEvery : undefined)
+  const isLong = isNew && begun.revision + 1 >= snapshotEvery
+  const loaded = isLong ? await readOn(kind, stream, (await recall(kind, stream)) ?? begun) : begun
+  // A slow read must not put an older state in the place of a newer one. That there is nothing yet
+  // is worth knowing, too: whoever writes next need not look again.
+  const before = cache.get(stream)
+  if (before === undefined || before.revision < loaded.revision) {
+    remembered(kind, stream, { before: before?.revision ?? -1, loaded })
+  }
+  return loaded
+}
+
+/** Caches what a stream has come to; a long one leaves a snapshot behind now and then. */
+function remembered<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+  { before, loaded }: { before: number; loaded: Loaded<State> },
+): void {
+  kind.cache.set(stream, loaded)
+  if (!isSnapshotDue(before, loaded.revision)) return
+  // Without it the next process reads more, and nothing else is lost.
+  takeSnapshot(kind, stream, loaded).catch(() => undefined)
+}
+
+function enqueue<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+  waiting: Waiting<State, Event>,
+): void {
+  const queue = kind.queues.get(stream)
+  if (queue !== undefined) {
+    queue.push(waiting)
+    return
+  }
+  const fresh = [waiting]
+  kind.queues.set(stream, fresh)
+  void work(kind, stream, fresh)
+}
+
+async function work<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+  queue: Waiting<State, Event>[],
+): Promise<void> {
+  while (queue.length > 0) {
+    const batch = queue.splice(0, batchMax)
+    try {
+      await settle(kind, stream, batch)
+    } catch (error) {
+      await settleFailed(kind, stream, batch, error)
+    }
+  }
+  kind.queues.delete(stream)
+}
+
+/** Settles every member of a batch that could not be settled together. */
+async function settleFailed<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+  batch: readonly Waiting<State, Event>[],
+  error: unknown,
+): Promise<void> {
+  kind.cache.delete(stream)
+  if (batch.length === 1 || isTransient(error)) {
+    for (const waiting of batch) waiting.reject(error)
+    return
+  }
+  // A command that breaks a rule of the storage format must not take its neighbours with it.
+  for (const waiting of batch) {
+    await settle(kind, stream, [waiting]).catch(cause =>
+      settleFailed(kind, stream, [waiting], cause),
+    )
+  }
+}
+
+async function settle<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+  batch: Waiting<State, Event>[],
+): Promise<void> {
+  const believed = kind.cache.get(stream) ?? newStream(kind, batch)
+  let current = believed ?? (await refresh(kind, stream))
+  let isCertain = believed === undefined
+  for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
+    const commands = batch.map(({ envelope }) => sought(envelope, attempt))
+    const archived = await findArchived(kind, stream, { handled: current.handled, commands })
+    const plan = planBatch(kind, current, batch, archived)
+    if (plan.events.length > 0) {
+      if (await write(kind, stream, current, plan)) return
+    } else if (isCertain) {
+      for (const { waiting, outcome } of plan.commands) waiting.resolve(outcome)
+      return
+    }
+    // A refusal must rest on the newest state, not on what this process remembers.
+    current = await refresh(kind, stream)
+    isCertain = true
+  }
+  throw new Unavailable(`too many writers on ${stream}`)
+}
+
+/** A stream that all who wait for it believe to be empty. */
+function newStream<State, Event extends DomainEvent>(
+  { aggregate, commandsMax }: Kind<State, Event>,
+  batch: readonly Waiting<State, Event>[],
+): Loaded<State> | undefined {
+  return batch.every(({ isNew }) => isNew) ? emptyStream(aggregate, commandsMax) : undefined
+}
+
+/**
+ * Appends what was planned; false when another process was there first. A state is only cached when
+ * it was folded from every event up to its revision: after a repeated append, others may have
+ * written since, so the stream is read again, which also finds the first answer of its commands.
+ */
+async function write<State, Event extends DomainEvent>(
+  kind: Kind<State, Event>,
+  stream: string,
+  current: Loaded<State>,
+  plan: Plan<State, Event>,
+): Promise<boolean> {
+  const { eventStore, codec, aggregate } = kind
+  const owner = aggregate.owner?.(plan.state)
+  const asked = plan.events.map(each => codec.encode(each.event, each.id, each.envelope, owner))
+  const ready = asked.filter((event): event is NewEvent => !(event instanceof Promise))
+  const encoded = ready.length === asked.length ? ready : await Promise.all(asked)
+  const expected = current.revision < 0 ? 'no-stream' : current.revision
+  try {
+    const { revision, position, repeated } = await eventStore.append(stream, expected, encoded)
+    if (repeated || revision !== current.revision + encoded.length) {
+      kind.cache.delete(stream)
+      return false
+    }
+    const loaded = afterWrite(current, plan, position)
+    remembered(kind, stream, { before: current.revision, loaded })
+    for (const { waiting, outcome, lastEvent } of plan.commands) {
+      waiting.resolve(lastEvent < 0 || isRejection(outcome) ? outcome : { ...outcome, position })
+    }
+    return true
+  } catch (error) {
+    if (error instanceof WrongRevision) return false
+    throw error
+  }
+}

@@ -1,0 +1,43 @@
+// What a repository of aggregates offers to commands, and what it is made from.
+import type { Decision, DomainEvent } from '../../domain/kernel/aggregate.ts'
+import type { CacheFactory, Snapshots } from '../../ports/caches.ts'
+import type { Codec } from '../../ports/codec.ts'
+import type { Envelope } from '../../ports/envelope.ts'
+import type { EventStore } from '../../ports/eventStore.ts'
+import type { Fingerprint } from '../../ports/requests.ts'
+import type { Loaded, Outcome } from './plan.ts'
+import type { Handled } from './processedCommands.ts'
+
+export interface Repository<State, Event extends DomainEvent> {
+  /** The state at the end of the stream as the log has it now. */
+  load(id: string): Promise<Loaded<State>>
+  /** What the log has of commands to this stream, however long ago they were. */
+  handled(id: string, commandIds: readonly string[]): Promise<ReadonlyMap<string, Handled>>
+  /** What this process remembers of it, however old: for guessing what will be asked for next. */
+  remembered(id: string): State | undefined
+  /** Forgets it: for what is not asked for again soon, and would only make others be forgotten. */
+  forget(id: string): void
+  /**
+   * Decides against the newest state and appends what was decided. Decisions on one stream in one
+   * process queue and are written together; a conflict with another process is decided anew.
+   * One that `isNew` is believed to have no events yet: it is only read where that was wrong.
+   * Throws Unavailable when the store cannot be reached.
+   */
+  decide(
+    id: string,
+    envelope: Envelope,
+    decide: (state: State, revision: number) => Decision<Event>,
+    belief?: 'isNew',
+  ): Promise<Outcome<State>>
+}
+
+export interface RepositoryParts {
+  eventStore: EventStore
+  codec: Codec
+  cache: CacheFactory
+  fingerprint: Fingerprint
+  /** Without them long streams are read from their beginning. */
+  snapshots?: Snapshots
+  /** The most commands of a stream that are remembered; older ones are looked up in it. */
+  commandsMax?: number
+}

@@ -1,0 +1,111 @@
+// Snapshots: what a long stream had come to at one of its events, so that it need not be read from
+// its beginning. They are a shortcut: whatever is wrong with one, the log is read instead.
+
+import type { Aggregate, DomainEvent } from '../../domain/kernel/aggregate.ts'
+import { parsePosition } from '../../kit/position.ts'
+import type { Snapshot, Snapshots } from '../../ports/caches.ts'
+import type { EventStore } from '../../ports/eventStore.ts'
+import type { Loaded } from './plan.ts'
+import { type Archive, commandsMax, HandledCommands } from './processedCommands.ts'
+
+/** A stream that is read from its beginning gets one after so many events, and then again. */
+export const snapshotEvery = 2_000
+
+interface Written {
+  state: unknown
+  position: string
+  correlationId: string | null
+  handled: [id: string, digest: string | null, revision: number, position: string][]
+  /** Older commands, in base64; releases that forgot them wrote none. */
+  archives?: [from: number, to: number, marks: string][]
+}
+
+interface Kept<State, Event extends DomainEvent> {
+  aggregate: Aggregate<State, Event>
+  eventStore: EventStore
+  snapshots: Snapshots | undefined
+  /** The most commands of a stream that are remembered. */
+  commandsMax?: number | undefined
+}
+
+/** What a stream had come to, if somebody has written it down and the log still has that event. */
+export async function recall<State, Event extends DomainEvent>(
+  { aggregate, eventStore, snapshots, commandsMax: max = commandsMax }: Kept<State, Event>,
+  stream: string,
+): Promise<Loaded<State> | undefined> {
+  const form = aggregate.snapshot
+  if (snapshots === undefined || form === undefined) return undefined
+  const found = await snapshots.find(stream)
+  if (found === undefined || found.version !== form.version) return undefined
+  if ((await eventAt(eventStore, stream, found.revision))?.id !== found.eventId) return undefined
+  const written: Written = JSON.parse(found.written)
+  const { state: text, position, correlationId, handled, archives } = written
+  if (archives === undefined && found.revision + 1 >= max) return undefined
+  const state = form.read(text)
+  if (state === undefined) return undefined
+  const seen = new HandledCommands(max, archives?.map(readArchive))
+  for (const [id, digest, revision, at] of handled) {
+    seen.add(id, { digest: digest ?? undefined, revision, position: parsePosition(at) })
+  }
+  return {
+    state,
+    revision: found.revision,
+    position: parsePosition(position),
+    correlationId: correlationId ?? undefined,
+    handled: seen,
+  }
+}
+
+function readArchive([from, to, marks]: [number, number, string]): Archive {
+  const bytes = Uint8Array.from(Buffer.from(marks, 'base64'))
+  return { from, to, marks: new Uint32Array(bytes.buffer) }
+}
+
+/** Whether a stream has got far enough since it was last looked at. */
+export function isSnapshotDue(before: number, after: number): boolean {
+  return Math.floor((after + 1) / snapshotEvery) > Math.floor((before + 1) / snapshotEvery)
+}
+
+/** Writes down what a stream has come to. Nobody waits for it, and it may fail. */
+export async function takeSnapshot<State, Event extends DomainEvent>(
+  { aggregate, eventStore, snapshots }: Kept<State, Event>,
+  stream: string,
+  loaded: Loaded<State>,
+): Promise<void> {
+  const form = aggregate.snapshot
+  if (snapshots === undefined || form === undefined) return
+  const { state, revision, position, correlationId, handled } = loaded
+  const seen = [...handled].filter(([, command]) => command.revision <= revision)
+  const written: Written = {
+    state: form.write(state),
+    position: String(position),
+    correlationId: correlationId ?? null,
+    handled: seen.map(([id, { digest, revision: at, position: where }]) => [
+      id,
+      digest ?? null,
+      at,
+      String(where),
+    ]),
+    archives: handled.archives.map(({ from, to, marks }) => [
+      from,
+      to,
+      Buffer.from(marks.buffer).toString('base64'),
+    ]),
+  }
+  const event = await eventAt(eventStore, stream, revision)
+  if (event === undefined) return
+  const snapshot: Snapshot = {
+    revision,
+    eventId: event.id,
+    version: form.version,
+    written: JSON.stringify(written),
+  }
+  await snapshots.keep(stream, snapshot)
+}
+
+async function eventAt(eventStore: EventStore, stream: string, revision: number) {
+  for await (const event of eventStore.readStream(stream, { from: revision, to: revision })) {
+    return event
+  }
+  return undefined
+}

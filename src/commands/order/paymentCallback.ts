@@ -1,0 +1,177 @@
+// What a payment provider tells us without having been asked: recorded, and acted upon once.
+import type { Decision } from '../../domain/kernel/aggregate.ts'
+import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.ts'
+import type { Order, OrderEvent } from '../../domain/order/order.ts'
+import { failPayment } from '../../domain/order/orderDecisions.ts'
+import { receivePayment } from '../../domain/order/orderPayments.ts'
+import { recordDispute, recordRefund } from '../../domain/order/providerMoney.ts'
+import type { Envelope } from '../../ports/envelope.ts'
+import type {
+  Acted,
+  Finding,
+  PaymentCallback,
+  ToldDispute,
+  ToldRefund,
+} from '../../ports/payments.ts'
+import type { Shop } from '../core/app.ts'
+import { systemEnvelope } from '../core/envelope.ts'
+import { disputeIdOf, idOf, providerRefundId } from '../core/ids.ts'
+import { advanceOrder } from './runOrderProcess.ts'
+
+/**
+ * Acts on a callback. Command ids follow from what it is about, so that what comes twice is one.
+ * What cannot be booked is a finding, never an error. Throws Unavailable.
+ */
+export async function takeCallback(shop: Shop, callback: PaymentCallback): Promise<Acted> {
+  const { findings, ...acted } = await act(shop, callback)
+  const named = findings.map(each => {
+    const { kind, reference, problem } = each
+    return { ...each, findingId: idOf('finding', shop.payments.name, kind, reference, problem) }
+  })
+  return { ...acted, findings: named }
+}
+
+type Found = Omit<Finding, 'findingId'>
+type Outcome = Omit<Acted, 'findings'> & { findings: readonly Found[] }
+
+async function act(shop: Shop, callback: PaymentCallback): Promise<Outcome> {
+  switch (callback.kind) {
+    case 'payment.captured':
+    case 'payment.declined':
+      return takePayment(shop, callback)
+    case 'refund':
+      return sumUp(
+        await Promise.all((callback.refunds ?? []).map(each => refundOf(shop, callback, each))),
+      )
+    case 'dispute':
+      return callback.dispute === undefined
+        ? unread(callback)
+        : disputeOf(shop, callback, callback.dispute)
+    case 'unreadable':
+      return unread(callback)
+    case 'other':
+      return nothing
+  }
+}
+
+const nothing: Outcome = { outcome: 'unknown', findings: [], booked: [] }
+
+function sumUp(parts: readonly Outcome[]): Outcome {
+  if (parts.length === 0) return nothing
+  const outcome = parts.some(each => each.outcome === 'review') ? 'review' : 'recorded'
+  return {
+    outcome,
+    findings: parts.flatMap(each => each.findings),
+    booked: parts.flatMap(each => each.booked),
+  }
+}
+
+function unread({ orderId, paymentId, reference, reason }: PaymentCallback): Outcome {
+  const problem = 'callback/unreadable'
+  const detail = `This release cannot read it: ${reason}.`
+  const found = { kind: 'unreadable' as const, reference, orderId, paymentId, amount: null }
+  return { outcome: 'review', findings: [{ ...found, problem, detail }], booked: [] }
+}
+
+async function takePayment(shop: Shop, callback: PaymentCallback): Promise<Outcome> {
+  const { callbackId, kind, orderId, paymentId, reference, reason } = callback
+  const isCaptured = kind === 'payment.captured'
+  const provider = shop.payments.name
+  const about = { kind: 'payment' as const, reference, orderId, paymentId, amount: null }
+  if (orderId !== null && paymentId !== null) {
+    const envelope = envelopeOf(shop, idOf('callback', provider, callbackId))
+    const outcome = await shop.orders.decide(orderId, envelope, state =>
+      isCaptured
+        ? receivePayment(state, { paymentId, provider, reference })
+        : failPayment(state, paymentId, reason),
+    )
+    if (!isRejection(outcome)) {
+      await advanceOrder(shop, orderId, envelope)
+      return { outcome: 'recorded', findings: [], booked: [about] }
+    }
+  }
+  // Money that nobody expects is somebody's; that nothing was paid concerns nobody.
+  if (!isCaptured) return nothing
+  const detail = 'Money came for an order that this shop does not have.'
+  return { ...nothing, findings: [{ ...about, problem: 'payment/unknown', detail }] }
+}
+
+async function refundOf(shop: Shop, callback: PaymentCallback, told: ToldRefund): Promise<Outcome> {
+  const { reference, amount, hasFailed } = told
+  const provider = shop.payments.name
+  const refundId = told.refundId ?? providerRefundId(provider, reference)
+  const about = { kind: 'refund' as const, reference, amount }
+  const word = hasFailed ? 'failed' : 'made'
+  const booked = await book(shop, callback, {
+    commandId: idOf('provider-refund', provider, reference, word),
+    decide: (state, paymentId) =>
+      recordRefund(state, { refundId, paymentId, provider, reference, amount, hasFailed }),
+  })
+  const acted = actedOn(callback, about, booked)
+  if (isRejection(booked) || !hasFailed) return acted
+  const detail = 'The customer has not got this refund: pay it back another way.'
+  const finding = findingOf(callback, about, { rejected: 'refund/failed', detail })
+  return { outcome: 'review', findings: [finding], booked: acted.booked }
+}
+
+async function disputeOf(
+  shop: Shop,
+  callback: PaymentCallback,
+  told: ToldDispute,
+): Promise<Outcome> {
+  const { reference, amount } = told
+  const provider = shop.payments.name
+  const disputeId = disputeIdOf(provider, reference)
+  const word = [told.outcome ?? told.stage, String(told.asOf), String(told.dueBy)]
+  const booked = await book(shop, callback, {
+    commandId: idOf('dispute', provider, reference, ...word),
+    decide: (state, paymentId) => recordDispute(state, { ...told, disputeId, paymentId, provider }),
+  })
+  return actedOn(callback, { kind: 'dispute', reference, amount }, booked)
+}
+
+interface Booking {
+  commandId: string
+  decide(state: Order, paymentId: string): Decision<OrderEvent>
+}
+
+const unknownOrder = () =>
+  reject('payment/unknown', 'No order of this shop has the payment that it is about.')
+
+/** Decides on the order that a callback is about, and lets its process do what follows. */
+async function book(
+  shop: Shop,
+  { orderId, paymentId }: PaymentCallback,
+  { commandId, decide }: Booking,
+): Promise<Rejection | 'booked'> {
+  if (orderId === null || paymentId === null) return unknownOrder()
+  const envelope = envelopeOf(shop, commandId)
+  const before = (await shop.orders.load(orderId)).state
+  if (before.status === 'none') return unknownOrder()
+  // The answer to the charge may be on its way still, or what is owed not announced yet.
+  const isUnderWay = before.openPayment?.paymentId === paymentId || before.refundDue > 0
+  if (isUnderWay) await advanceOrder(shop, orderId, envelope)
+  const outcome = await shop.orders.decide(orderId, envelope, state => decide(state, paymentId))
+  if (isRejection(outcome)) return outcome
+  await advanceOrder(shop, orderId, envelope)
+  return 'booked'
+}
+
+function envelopeOf(shop: Shop, commandId: string): Envelope {
+  return systemEnvelope(`payments/${shop.payments.name}`, shop.clock.now(), commandId)
+}
+
+type About = Pick<Finding, 'kind' | 'reference' | 'amount'>
+
+function actedOn(callback: PaymentCallback, about: About, booked: Rejection | 'booked'): Outcome {
+  if (!isRejection(booked)) return { outcome: 'recorded', findings: [], booked: [about] }
+  return { outcome: 'review', findings: [findingOf(callback, about, booked)], booked: [] }
+}
+
+function findingOf(
+  { orderId, paymentId }: PaymentCallback,
+  about: About,
+  { rejected: problem, detail }: { rejected: Finding['problem']; detail: string },
+): Found {
+  return { ...about, orderId, paymentId, problem, detail }
+}

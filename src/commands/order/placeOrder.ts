@@ -1,0 +1,279 @@
+// PlaceOrder: from a cart, or from items named in the request, to an order that is pending.
+import Type, { type Static } from 'typebox'
+import { type CartLine, cart, claimLines, linesOf } from '../../domain/cart/cart.ts'
+import type { Product } from '../../domain/catalogue/product.ts'
+import { compare, sum, times } from '../../domain/kernel/money.ts'
+import { refuseMixed } from '../../domain/kernel/oneCurrency.ts'
+import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.ts'
+import { CountryCode, line, multiline } from '../../domain/kernel/text.ts'
+import { Id, Quantity, strict } from '../../domain/kernel/types.ts'
+import {
+  demand,
+  isFree,
+  type Order,
+  type OrderLine,
+  type PlacedOrder,
+  type Submission,
+} from '../../domain/order/order.ts'
+import { submit } from '../../domain/order/orderDecisions.ts'
+import { defaultMethod, refuseNotOffered } from '../../domain/order/paymentMethods.ts'
+import type { Stock } from '../../domain/stock/stock.ts'
+import type { Envelope } from '../../ports/envelope.ts'
+import type { Shop } from '../core/app.ts'
+import { type Accepted, actorId, type Command } from '../core/command.ts'
+import { step } from '../core/envelope.ts'
+import { derivedId } from '../core/ids.ts'
+import { refuseClosed } from '../core/openAccount.ts'
+import type { Outcome } from '../core/plan.ts'
+import { freeStock } from './availableStock.ts'
+import { type Advanced, advanceOrder } from './runOrderProcess.ts'
+import {
+  openOrdersOf,
+  piecesMax,
+  refuseTooManyPieces,
+  refuseUncountable,
+  refuseUnpaid,
+} from './unpaidLimits.ts'
+
+const Item = Type.Object({ productId: Id, quantity: Quantity }, strict)
+
+const PlaceOrder = Type.Object(
+  {
+    items: Type.Optional(Type.Array(Item, { minItems: 1, maxItems: 200 })),
+    shippingAddress: multiline(1_000),
+    phoneNumber: line(40),
+    country: Type.Optional(CountryCode),
+    paymentMethod: Type.Optional(line(40)),
+    acceptPrices: Type.Optional(Type.Boolean()),
+  },
+  strict,
+)
+type Input = Static<typeof PlaceOrder>
+
+/** Records what is wanted, promises the stock, and answers when the order stands or falls. */
+export const placeOrder: Command<typeof PlaceOrder> = {
+  name: 'PlaceOrder',
+  who: ['customer'],
+  input: PlaceOrder,
+  async run(shop, input, envelope) {
+    const customerId = actorId(envelope.actor) ?? ''
+    const orderId = derivedId(envelope.commandId, 'order')
+    const submitted = await submitOnce(shop, input, { orderId, customerId, envelope })
+    if (isRejection(submitted)) return submitted
+    const seen = 'state' in submitted && !submitted.replayed ? submitted : undefined
+    const advanced = await advanceOrder(shop, orderId, envelope, seen)
+    // Until it is paid minutes pass: kept until then, each would be garbage of the expensive kind.
+    shop.orders.forget(orderId)
+    return advanced === undefined
+      ? reject('order/not-found', 'There is no such order.')
+      : answer(shop, { ...advanced, envelope }, submitted.replayed)
+  },
+}
+
+interface Placing {
+  orderId: string
+  customerId: string
+  envelope: Envelope
+}
+
+async function submitOnce(
+  shop: Shop,
+  input: Input,
+  placing: Placing,
+): Promise<Outcome<Order> | { replayed: true }> {
+  const { orderId, customerId, envelope } = placing
+  const method = input.paymentMethod ?? defaultMethod(shop.paymentMethods) ?? ''
+  const refused = refuseNotOffered(shop.paymentMethods, method)
+  // Asked for beside what is loaded, so that it costs no round trip of its own.
+  const takeNumber = shop.orderNumbers.request()
+  const [gathered, open] = await Promise.all([
+    refused ?? gatherLines(shop, input, placing),
+    openOrdersOf(shop, envelope),
+  ])
+  const lines = isRejection(gathered)
+    ? gathered
+    : (refuseTooManyPieces(piecesMax(shop, envelope.actor), demand({ lines: gathered })) ??
+      (await refuseUnpaid(shop, { orderId, customerId, lines: gathered, open }, envelope)) ??
+      gathered)
+  // What is missing now may be what this request took when it came first: then that is the order.
+  if (isRejection(lines)) return (await submittedBefore(shop, placing)) ?? lines
+  const submission = compose({ ...input, paymentMethod: method }, lines, {
+    orderId,
+    orderNumber: await takeNumber(),
+    customerId,
+    currency: shop.currency,
+  })
+  const decide = (state: Order) => submit(state, submission)
+  return shop.orders.decide(orderId, step(envelope, 'submit'), decide, 'isNew')
+}
+
+async function submittedBefore(shop: Shop, { orderId, envelope }: Placing) {
+  const { commandId } = step(envelope, 'submit')
+  const known = (await shop.orders.handled(orderId, [commandId])).get(commandId)
+  if (known === undefined || known.digest === envelope.digest)
+    return known && { replayed: true as const }
+  return reject('command/key-reused', 'This key was used for another request.')
+}
+
+/** What is to be ordered, at today's prices, or why it cannot be. */
+async function gatherLines(
+  shop: Shop,
+  input: Input,
+  { customerId, envelope }: Placing,
+): Promise<OrderLine[] | Rejection> {
+  // What is in the cart is most likely what was in it last: then all is asked for at once.
+  const guess = input.items ?? linesOf(shop.carts.remembered(customerId) ?? cart.initial)
+  const [closed, loaded, guessed] = await Promise.all([
+    refuseClosed(shop, envelope),
+    shop.carts.load(customerId),
+    loadGoods(shop, guess),
+  ])
+  if (closed !== undefined) return closed
+  const inCart = linesOf(loaded.state)
+  const items = input.items ?? inCart
+  if (items.length === 0) return reject('cart/empty', 'The cart is empty.')
+  const isRight = items.every(({ productId }) => guessed.has(productId))
+  const goods = isRight ? guessed : await loadGoods(shop, items)
+  const lines: OrderLine[] = []
+  const missing: string[] = []
+  for (const { productId, quantity } of items) {
+    const state = goods.get(productId)?.product
+    if (state?.status !== 'listed' || !state.active) missing.push(productId)
+    else {
+      const { sku, name, price } = state
+      const total = times(price, quantity)
+      lines.push({ productId, sku, name, quantity, unitPrice: price, total })
+    }
+  }
+  if (missing.length > 0) {
+    return reject('product/not-found', 'Some of these products are no longer sold.', {
+      productIds: missing,
+    })
+  }
+  const risen = input.items === undefined ? risenPrices(inCart, lines) : []
+  if (risen.length > 0 && input.acceptPrices !== true) {
+    return reject('cart/price-changed', 'Prices have risen: say acceptPrices to go on.', {
+      changes: risen,
+    })
+  }
+  const totals = lines.map(line => line.total)
+  return (
+    refuseMixed(totals, shop.currency) ??
+    refuseUncountable(totals) ??
+    (await refuseShort(shop, lines, envelope, goods)) ??
+    lines
+  )
+}
+
+interface Goods {
+  product: Product
+  stock: Stock
+}
+
+/** Products and their stock; asked for together they are one round trip. */
+async function loadGoods(
+  shop: Shop,
+  items: readonly { productId: string }[],
+): Promise<ReadonlyMap<string, Goods>> {
+  const found = items.map(async ({ productId }): Promise<[string, Goods]> => {
+    const [product, stock] = await Promise.all([
+      shop.products.load(productId),
+      shop.stock.load(productId),
+    ])
+    return [productId, { product: product.state, stock: stock.state }]
+  })
+  return new Map(await Promise.all(found))
+}
+
+/** Drops are passed on, rises are asked about. */
+function risenPrices(inCart: readonly CartLine[], lines: readonly OrderLine[]) {
+  return lines.flatMap(({ productId, unitPrice }) => {
+    const seen = inCart.find(line => line.productId === productId)?.unitPrice
+    if (seen === undefined) return []
+    // A price in another currency is another price: whether it has risen nobody can say.
+    const isSame = seen.currency === unitPrice.currency
+    if (isSame && compare(seen, unitPrice) >= 0) return []
+    return [{ productId, before: seen, now: unitPrice }]
+  })
+}
+
+/** Who comes too late for the last piece is told at once, without an order that must be undone. */
+async function refuseShort(
+  shop: Shop,
+  lines: OrderLine[],
+  envelope: Envelope,
+  goods?: ReadonlyMap<string, Goods>,
+): Promise<Rejection | undefined> {
+  const short = await Promise.all(
+    [...demand({ lines })].map(async ([productId, wanted]) => {
+      const free = await freeStock(
+        shop,
+        { productId, wanted },
+        envelope,
+        goods?.get(productId)?.stock,
+      )
+      return free < wanted ? [{ productId, wanted, available: free }] : []
+    }),
+  )
+  return short.flat().length > 0 ? outOfStock(short.flat()) : undefined
+}
+
+function outOfStock(short: { productId: string; wanted: number; available: number }[]) {
+  return reject('order/out-of-stock', 'There are not enough pieces left.', { short })
+}
+
+function compose(
+  input: Input & { paymentMethod: string },
+  lines: OrderLine[],
+  keys: { orderId: string; orderNumber: string; customerId: string; currency: string },
+): Submission {
+  const { orderId, orderNumber, customerId, currency } = keys
+  return {
+    orderId,
+    orderNumber,
+    customerId,
+    cartId: input.items === undefined ? customerId : null,
+    lines,
+    charges: [],
+    total: sum(
+      lines.map(line => line.total),
+      currency,
+    ),
+    country: input.country ?? null,
+    delivery: { shippingAddress: input.shippingAddress, phoneNumber: input.phoneNumber },
+    paymentMethod: input.paymentMethod,
+  }
+}
+
+/** Where the placing ended: submitted, placed, and paid or waiting for that until some time. */
+function asPlaced(order: PlacedOrder) {
+  if (isFree(order)) return { status: 'paid', revision: 2 }
+  return { status: 'pending', revision: order.expiresAt === null ? 1 : 2 }
+}
+
+/** Why an order from a cart was rejected whose lines were not in it any more. */
+async function refuseChanged(shop: Shop, { cartId, orderId, lines }: PlacedOrder) {
+  if (cartId === null) return undefined
+  const claimed = claimLines((await shop.carts.load(cartId)).state, cartId, orderId, lines)
+  return isRejection(claimed) ? claimed : undefined
+}
+
+async function answer(
+  shop: Shop,
+  { order, revision, position, envelope }: Advanced & { envelope: Envelope },
+  replayed: boolean,
+): Promise<Accepted | Rejection> {
+  if (order.status === 'rejected') {
+    const closed = await refuseClosed(shop, envelope)
+    const unpaid = { ...order, open: await openOrdersOf(shop, envelope) }
+    const tooMany = await refuseUnpaid(shop, unpaid, envelope)
+    const changed = await refuseChanged(shop, order)
+    const short = await refuseShort(shop, order.lines, envelope)
+    return closed ?? tooMany ?? changed ?? short ?? outOfStock([])
+  }
+  const { orderId, orderNumber, total, lines } = order
+  // Whatever has become of the order since: a retry gets what the first answer was.
+  const first = replayed ? asPlaced(order) : { ...order, revision }
+  const result = { orderId, orderNumber, status: first.status, total, lines }
+  return { id: orderId, revision: first.revision, position, replayed, result }
+}

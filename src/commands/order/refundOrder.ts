@@ -1,0 +1,53 @@
+// The command by which an admin pays money back, and what has become of that when it answers.
+import Type from 'typebox'
+import { isRejection, reject } from '../../domain/kernel/rejection.ts'
+import { multiline } from '../../domain/kernel/text.ts'
+import { Id, PositiveMoney, strict } from '../../domain/kernel/types.ts'
+import { owedRefunds, requestRefund } from '../../domain/order/orderPayments.ts'
+import type { Shop } from '../core/app.ts'
+import { type Accepted, type Answer, type Command, hasRole } from '../core/command.ts'
+import { derivedId } from '../core/ids.ts'
+import { changeOrder } from './order.ts'
+
+const RefundOrder = Type.Object(
+  { orderId: Id, amount: Type.Optional(PositiveMoney), reason: multiline(500) },
+  strict,
+)
+
+/**
+ * Pays money back, in part or in whole: announced first, finished by a worker if need be. Refused
+ * where the provider has declined it by the time of the answer.
+ */
+export const refundOrder: Command<typeof RefundOrder> = {
+  name: 'RefundOrder',
+  who: ['admin'],
+  input: RefundOrder,
+  async run(shop, { orderId, amount, reason }, envelope) {
+    const refundId = derivedId(envelope.commandId, 'refund')
+    const answer = await changeOrder(shop, envelope, {
+      orderId,
+      allowed: actor => hasRole(actor, 'admin'),
+      decide: state => requestRefund(state, { refundId, amount, reason }),
+    })
+    return isRejection(answer) ? answer : withOutcome(shop, { orderId, refundId }, answer)
+  },
+}
+
+async function withOutcome(
+  shop: Shop,
+  { orderId, refundId }: { orderId: string; refundId: string },
+  answer: Accepted,
+): Promise<Answer> {
+  const { state } = await shop.orders.load(orderId)
+  if (state.status === 'none') return answer
+  if (state.failedRefunds.includes(refundId)) {
+    const detail =
+      `${shop.payments.name} has declined this refund; the history of the order says why. ` +
+      'Nothing was paid back, and the amount can be asked for again.'
+    return reject('order/refund-declined', detail, { refundId })
+  }
+  const owed = owedRefunds(state).find(each => each.refundId === refundId)
+  const byHand = owed !== undefined && owed.provider !== shop.payments.name
+  const refund = { state: owed === undefined ? 'paid' : 'open', byHand }
+  return { ...answer, result: { ...answer.result, refundId, refund } }
+}

@@ -1,0 +1,155 @@
+// The process of an order: from what its stream says to what other streams must know of it.
+
+import { checkOut, claimLines } from '../../domain/cart/cart.ts'
+import { isRejection } from '../../domain/kernel/rejection.ts'
+import { isDue, type Order, type PlacedOrder } from '../../domain/order/order.ts'
+import { conclude } from '../../domain/order/orderDecisions.ts'
+import { deadlineOf, expire, undecidedLate } from '../../domain/order/orderPayments.ts'
+import { latest, type Position, startOfLog } from '../../kit/position.ts'
+import type { Envelope } from '../../ports/envelope.ts'
+import type { ChargeAnswer } from '../../ports/payments.ts'
+import type { Shop } from '../core/app.ts'
+import { isClosed } from '../core/openAccount.ts'
+import type { Done, Outcome } from '../core/plan.ts'
+import { completePayment, completeRefunds, oweRefund, settleLate } from './orderMoney.ts'
+import { positionsOf, type Step, stepOf } from './orderStep.ts'
+import { promiseStock, settleStock } from './orderStock.ts'
+import { claimOpen } from './unpaidLimits.ts'
+
+/** Where an order has got to, and the last position that its process has written. */
+export interface Advanced {
+  order: PlacedOrder
+  revision: number
+  position: Position
+  /** What the provider said of a payment that is still open. */
+  payment: ChargeAnswer | undefined
+}
+
+/** Due → expired → late money → reserved anew → paid, and refunds: no order needs more rounds. */
+const roundsMax = 24
+
+/** The state of an order and where its stream was then. */
+type Seen = Pick<Done<Order>, 'state' | 'revision' | 'position'>
+
+/**
+ * Drives an order to where its stream says it has to be: reserves and concludes a submitted one,
+ * expires one that was not paid in its time, ends an open payment, releases, commits or pays back
+ * what an ended one owes, takes its lines out of the cart. Every step has an id of its own and is
+ * recorded once, so whoever finds an order half-way — the request that placed it, or a worker after
+ * a crash — calls this, as often as they like and at the same time. It begins with what was `seen`
+ * last, or with what the log has. A provider that does not answer leaves its step open. Throws
+ * Unavailable when the store cannot be reached.
+ */
+export async function advanceOrder(
+  shop: Shop,
+  orderId: string,
+  cause: Envelope,
+  seen?: Seen,
+): Promise<Advanced | undefined> {
+  let position = startOfLog
+  let now = seen ?? (await shop.orders.load(orderId))
+  let met: readonly Position[] | undefined
+  for (let round = 1; round <= roundsMax; round += 1) {
+    const { state, revision } = now
+    if (state.status === 'none') return undefined
+    const at: Step = { shop, order: state, cause }
+    position = latest(position, now.position, ...(met ?? (await meetObligations(at))))
+    const step = await takeNextStep(at)
+    if (!step.goesOn) return { order: state, revision, position, payment: step.payment }
+    now = step.now ?? (await shop.orders.load(orderId))
+    met = step.met
+  }
+  throw new Error(`order ${orderId} does not come to rest`)
+}
+
+/** What the order owes to other streams in the state it is in. */
+async function meetObligations(at: Step): Promise<Position[]> {
+  const { order } = at
+  if (order.handedOver) return settleStock(at, 'commit')
+  switch (order.status) {
+    case 'expired':
+      // Late money may still get the goods.
+      return undecidedLate(order).length > 0 ? [] : settleStock(at, 'release')
+    case 'rejected':
+    case 'cancelled':
+    case 'refunded':
+      return settleStock(at, 'release')
+    case 'pending':
+    case 'paid':
+      // Releases before this one placed an order before they emptied its cart.
+      return (await leaveCart(at, checkOut)) ?? []
+    default:
+      return []
+  }
+}
+
+interface Taken {
+  goesOn: boolean
+  /** Where the order is now, if the step has seen it. */
+  now?: Seen
+  /** What it owes there has been met already; where that has ended. */
+  met?: readonly Position[]
+  payment?: ChargeAnswer
+}
+
+/** Moves the order itself, or says that it is where it can stay. */
+async function takeNextStep(at: Step): Promise<Taken> {
+  const { order, cause } = at
+  if (order.status === 'submitted') return place(at)
+  if (isDue(order, cause.at.getTime())) return runOut(at)
+  if (await settleLate(at)) return { goesOn: true }
+  if (await completeRefunds(at)) return { goesOn: true }
+  if (order.status === 'cancelled' && order.refundDue > 0) return { goesOn: await oweRefund(at) }
+  if (order.openPayment === null) return { goesOn: false }
+  const payment = await completePayment(at, order.openPayment)
+  return { goesOn: payment.status === 'captured' || payment.status === 'declined', payment }
+}
+
+async function place(at: Step): Promise<Taken> {
+  const { shop, order, cause } = at
+  // Looked at once the order is in the log: an erasure that it has missed finds it there.
+  const isImported = cause.source !== undefined
+  const [promised, isGone, isClaimed] = await Promise.all([
+    promiseStock(at),
+    isImported ? false : isClosed(shop, order.customerId),
+    claimOpen(at),
+  ])
+  const everything = new Set(order.lines.map(line => line.productId))
+  const short = isGone || !isClaimed ? everything : promised
+  // Of two orders from one cart only the first gets its lines: decided before either stands.
+  const met = short.size === 0 ? await leaveCart(at, claimLines) : undefined
+  const refused = short.size === 0 && met === undefined ? everything : short
+  const concluded = await shop.orders.decide(order.orderId, stepOf(at, 'conclude'), state => {
+    const deadline = deadlineOf(state, cause.at.getTime(), shop)
+    return conclude(state, refused, deadline)
+  })
+  const taken = takenBy(concluded)
+  return met !== undefined && isPlaced(taken.now?.state.status) ? { ...taken, met } : taken
+}
+
+/** Where an order is whose stock is promised: nobody else has moved it on yet. */
+function isPlaced(status: Order['status'] | undefined): boolean {
+  return status === 'pending' || status === 'paid'
+}
+
+async function runOut(at: Step): Promise<Taken> {
+  const { shop, order, cause } = at
+  const outcome = await shop.orders.decide(order.orderId, stepOf(at, 'expire'), state =>
+    expire(state, cause.at.getTime()),
+  )
+  return takenBy(outcome)
+}
+
+function takenBy(outcome: Outcome<Order>): Taken {
+  return isRejection(outcome) ? { goesOn: false } : { goesOn: true, now: outcome }
+}
+
+/** Takes the lines of an order out of its cart; undefined where that refuses. */
+async function leaveCart(at: Step, leave: typeof checkOut): Promise<Position[] | undefined> {
+  const { cartId, orderId, lines } = at.order
+  if (cartId === null) return []
+  const outcome = await at.shop.carts.decide(cartId, stepOf(at, 'check-out'), state =>
+    leave(state, cartId, orderId, lines),
+  )
+  return isRejection(outcome) ? undefined : positionsOf([outcome])
+}

@@ -1,0 +1,52 @@
+// The order's state machine as data: who may move an order from where to where.
+import type { Actor } from '../kernel/types.ts'
+
+export const orderStatuses = [
+  'submitted',
+  'rejected',
+  'pending',
+  'paid',
+  'shipped',
+  'delivered',
+  'cancelled',
+  'expired',
+  'refunded',
+] as const
+export type OrderStatus = (typeof orderStatuses)[number]
+
+export interface Transition {
+  from: OrderStatus
+  to: OrderStatus
+  /** The kinds of actor that may ask for it; `system` may ask for all of them. */
+  who: readonly Actor['role'][]
+}
+
+/** Everything that may happen to the status of an order; what is not here is refused. */
+export const transitions: readonly Transition[] = [
+  { from: 'submitted', to: 'pending', who: ['system'] },
+  { from: 'submitted', to: 'rejected', who: ['system'] },
+  { from: 'pending', to: 'paid', who: ['customer', 'admin'] },
+  { from: 'pending', to: 'expired', who: ['system'] },
+  // Money that arrives too late, for goods that can still be had.
+  { from: 'expired', to: 'paid', who: ['system'] },
+  { from: 'pending', to: 'cancelled', who: ['customer', 'support', 'admin'] },
+  { from: 'paid', to: 'cancelled', who: ['customer', 'support', 'admin'] },
+  { from: 'paid', to: 'shipped', who: ['warehouse', 'support', 'admin'] },
+  { from: 'shipped', to: 'delivered', who: ['warehouse', 'support', 'admin'] },
+  { from: 'paid', to: 'refunded', who: ['admin'] },
+  { from: 'shipped', to: 'refunded', who: ['admin'] },
+  { from: 'delivered', to: 'refunded', who: ['admin'] },
+]
+
+/** Where an order may go from here, asked by this kind of actor (or by anyone). */
+export function allowedTransitions(from: OrderStatus, role?: Actor['role']): OrderStatus[] {
+  return transitions
+    .filter(step => step.from === from)
+    .filter(step => role === undefined || role === 'system' || step.who.includes(role))
+    .map(step => step.to)
+}
+
+/** Whether the table has this step, whoever asks. */
+export function mayMove(from: OrderStatus, to: OrderStatus): boolean {
+  return transitions.some(step => step.from === from && step.to === to)
+}

@@ -1,0 +1,57 @@
+// Wakes those who follow the log: at once when there is something for them, and a little later when
+// there is not, so that they can say how far they are.
+import type { EventFilter } from '../../ports/eventStore.ts'
+import { createPulse, type Pulse } from './signal.ts'
+
+export interface WakeUps {
+  /** Something was appended; of these types, where they are known. */
+  call(types?: readonly string[]): void
+  /** A pulse for one who wants what a filter lets through. `leave` ends it. */
+  join(filter: EventFilter | undefined): { pulse: Pulse; leave(): void }
+}
+
+/** Whoever waits for a position waits so much longer where it is not that of an event for them. */
+const laterMs = 20
+
+/** Nobody is woken yet. */
+export function createWakeUps(): WakeUps {
+  const sleepers = new Set<(types: readonly string[] | undefined) => void>()
+  return {
+    call(types) {
+      for (const wake of sleepers) wake(types)
+    },
+    join(filter) {
+      const pulse = createPulse()
+      const wants = typesWanted(filter)
+      let later: NodeJS.Timeout | undefined
+      const beat = () => {
+        clearTimeout(later)
+        later = undefined
+        pulse.beat()
+      }
+      const wake = (types: readonly string[] | undefined) => {
+        const isForThem = !types || types.some(wants)
+        if (isForThem) beat()
+        else later ??= setTimeout(beat, laterMs)
+      }
+      sleepers.add(wake)
+      return {
+        pulse,
+        leave() {
+          clearTimeout(later)
+          sleepers.delete(wake)
+        },
+      }
+    },
+  }
+}
+
+function typesWanted(filter: EventFilter | undefined): (type: string) => boolean {
+  if (filter === undefined || 'streamPrefixes' in filter) return () => true
+  if ('types' in filter) {
+    const wanted = new Set(filter.types)
+    return type => wanted.has(type)
+  }
+  const unwanted = new Set(filter.exceptTypes)
+  return type => !unwanted.has(type)
+}

@@ -1,0 +1,288 @@
+// Sessions and pools of the PostgreSQL driver that are watched: what is silent is dropped, and what
+// failed for a transient reason is told as Unavailable.
+import { Socket } from 'node:net'
+import pg from 'pg'
+import { stateOf } from '../../kit/transient.ts'
+import { Unavailable } from '../../ports/eventStore.ts'
+import { translated, unanswered, unreachable } from './errors.ts'
+import { unwatch, type Watched, watch } from './silentConnections.ts'
+
+/** What a statement has led to. */
+export type Result<Row extends pg.QueryResultRow = pg.QueryResultRow> = pg.QueryResult<Row>
+
+/** What the driver gives where nobody says what a row is like. */
+type AnyRow = pg.QueryResult['rows'][number]
+
+export interface Queryable {
+  query<Row extends pg.QueryResultRow = AnyRow>(
+    query: string | pg.QueryConfig,
+    values?: readonly unknown[],
+  ): Promise<Result<Row>>
+}
+
+/** A session taken out of a pool. Everything throws Unavailable when the server does not answer. */
+export interface Session extends Queryable {
+  /** Whether it sends statements without waiting for the answers to those before. */
+  readonly isPipelined: boolean
+  /** Resolves when the connection is lost. */
+  readonly lost: Promise<void>
+  /** Runs `send`; what it sends leaves in one packet. */
+  inOnePacket<T>(send: () => T): T
+  /** Sends a COPY statement and its rows, in the text format of COPY. */
+  copyIn(text: string, lines: string): Promise<Result>
+  onNotification(listener: (payload: string | undefined) => void): void
+  /** Gives it back; one that is broken, or is to be destroyed, is not used again. */
+  release(destroy?: boolean | Error): void
+}
+
+export interface Pool extends Queryable {
+  readonly options: pg.PoolConfig
+  /** Takes a session out; throws Unavailable when there is none in time. */
+  connect(): Promise<Session>
+  /** Waits for the sessions that are taken out, and closes all. */
+  end(): Promise<void>
+}
+
+export interface WatchOptions {
+  /** How long the server may be silent while it owes an answer. */
+  limitMs: number
+  /** Whether its statements may take as long as they like: then silence alone is no fault. */
+  isPatient: boolean
+  /** Told of everything that the server could not do for a transient reason. */
+  onFailure(error: unknown): void
+}
+
+/** A statement that changes how long those after it may take, until the session is given back. */
+const setsTimeout = /^[^']*\bset\s+(local\s+|session\s+)?statement_timeout\b/i
+/** Longer texts without values set nothing. */
+const settingBytesMax = 400
+/** Beyond what the pool keeps idle sessions for. */
+const leaveMs = 3_000
+const checkMs = 3_000
+
+class WatchedSession implements Session, Watched {
+  readonly server: string
+  readonly limitMs: number
+  readonly lost: Promise<void>
+  askedAt = 0
+  isHeld = false
+  isBroken = false
+  readonly #client: pg.PoolClient
+  readonly #options: pg.PoolConfig
+  readonly #isPatient: boolean
+  readonly #onFailure: (error: unknown) => void
+  #waiting = 0
+  #mayTakeLong = false
+  #idleSince = Number.POSITIVE_INFINITY
+  #pinging: Promise<unknown> | undefined
+
+  constructor(client: pg.PoolClient, options: pg.PoolConfig, watching: WatchOptions) {
+    const { limitMs, isPatient, onFailure } = watching
+    this.#onFailure = onFailure
+    this.#client = client
+    this.#options = options
+    this.#isPatient = isPatient
+    this.limitMs = limitMs
+    this.server = `${client.host}:${client.port}`
+    this.lost = new Promise(resolve => {
+      const lose = () => {
+        this.isBroken = true
+        unwatch(this)
+        resolve()
+      }
+      // Without a listener a lost connection would end the process.
+      client.on('error', lose)
+      client.on('end', lose)
+    })
+    watch(this)
+  }
+
+  get isPipelined(): boolean {
+    return this.#client.pipeline
+  }
+
+  get isWorking(): (() => Promise<boolean>) | undefined {
+    return this.#isPatient || this.#mayTakeLong ? () => this.#isActive() : undefined
+  }
+
+  received(): number {
+    const { stream } = this.#client.connection
+    return stream instanceof Socket ? stream.bytesRead : 0
+  }
+
+  state(): 'asking' | 'held' | 'idle' | 'left' {
+    if (this.#waiting > 0) return 'asking'
+    if (this.isHeld) return 'held'
+    const idleMax = (this.#options.idleTimeoutMillis ?? 0) + leaveMs
+    return performance.now() - this.#idleSince > idleMax ? 'left' : 'idle'
+  }
+
+  ping(): void {
+    // A transaction that stands still is for the server to end.
+    if (this.#client.getTransactionStatus() !== 'I' || this.#pinging !== undefined) return
+    this.#pinging = this.#send('select 1')
+      .catch(() => undefined)
+      .finally(() => {
+        this.#pinging = undefined
+      })
+  }
+
+  drop(why: string): void {
+    this.isBroken = true
+    this.#client.connection.stream.destroy(
+      Object.assign(new Error(`the connection to PostgreSQL was dropped: ${why}`), {
+        code: 'ETIMEDOUT',
+      }),
+    )
+  }
+
+  query<Row extends pg.QueryResultRow = pg.QueryResultRow>(
+    query: string | pg.QueryConfig,
+    values?: readonly unknown[],
+  ): Promise<Result<Row>> {
+    const mayBeSetting = typeof query === 'string' && query.length < settingBytesMax
+    if (mayBeSetting && setsTimeout.test(query)) this.#mayTakeLong = true
+    // The driver is to take one statement after the other, unless it is made for more.
+    if (this.#pinging !== undefined && !this.isPipelined) {
+      return this.#pinging.then(() => this.#send<Row>(query, values))
+    }
+    return this.#send<Row>(query, values)
+  }
+
+  #send<Row extends pg.QueryResultRow>(
+    query: string | pg.QueryConfig,
+    values?: readonly unknown[],
+  ): Promise<Result<Row>> {
+    this.#ask()
+    return this.#client
+      .query<Row>(query, values === undefined ? undefined : [...values])
+      .then(this.#answered, this.#failed)
+  }
+
+  #ask(): void {
+    if (this.#waiting === 0) this.askedAt = performance.now()
+    this.#waiting += 1
+  }
+
+  readonly #answered = <T>(result: T): T => {
+    this.#waiting -= 1
+    return result
+  }
+
+  readonly #failed = (error: unknown): never => {
+    this.#waiting -= 1
+    const failure = this.isBroken ? unanswered(error) : translated(error)
+    if (failure instanceof Unavailable) this.#onFailure(failure)
+    throw failure
+  }
+
+  inOnePacket<T>(send: () => T): T {
+    const { stream } = this.#client.connection
+    stream.cork()
+    try {
+      return send()
+    } finally {
+      stream.uncork()
+    }
+  }
+
+  /**
+   * The driver knows the protocol and leaves the sending to others: data is a message "d" of a
+   * length and bytes, and its end a message "c" without any. They are not kept back until the
+   * server asks for them: where the statement fails it passes them over.
+   */
+  copyIn(text: string, lines: string): Promise<Result> {
+    this.#ask()
+    const copied = new Promise<Result>((resolve, reject) => {
+      const query = new pg.Query(text, (error, result) => {
+        if (error) reject(error)
+        else resolve(result)
+      })
+      const submit = (connection: pg.Connection) => {
+        const data = Buffer.from(lines)
+        const head = Buffer.from('d\0\0\0\0', 'latin1')
+        head.writeUInt32BE(data.length + 4, 1)
+        const { stream } = connection
+        stream.cork()
+        connection.query(text)
+        for (const part of [head, data, Buffer.from('c\0\0\0\u0004', 'latin1')]) stream.write(part)
+        stream.uncork()
+      }
+      this.#client.query(Object.assign(query, { submit, handleCopyInResponse: () => undefined }))
+    })
+    return copied.then(this.#answered, this.#failed)
+  }
+
+  onNotification(listener: (payload: string | undefined) => void): void {
+    this.#client.on('notification', ({ payload }) => listener(payload))
+  }
+
+  release(destroy: boolean | Error = false): void {
+    this.isHeld = false
+    this.#mayTakeLong = false
+    this.#idleSince = performance.now()
+    const isOver = destroy !== false || this.isBroken
+    this.#client.release(isOver)
+    // The driver says goodbye and waits for the server to close, which a silent one never does.
+    if (isOver) this.#client.connection.stream.destroy()
+  }
+
+  take(): void {
+    this.isHeld = true
+    this.#idleSince = Number.POSITIVE_INFINITY
+  }
+
+  /** Whether the server still works on what this session has asked. */
+  async #isActive(): Promise<boolean> {
+    const pid: unknown = Reflect.get(this.#client, 'processID')
+    const options = { ...this.#options, connectionTimeoutMillis: checkMs, query_timeout: checkMs }
+    const client = new pg.Client(options)
+    client.on('error', () => undefined)
+    try {
+      await client.connect()
+      const { rows } = await client.query<{ state: string }>(
+        'select state from pg_stat_activity where pid = $1',
+        [pid],
+      )
+      return rows[0]?.state === 'active'
+    } catch (error) {
+      // One that has an answer for us, such as that it has too many connections, is there.
+      return stateOf(error) !== undefined
+    } finally {
+      client.connection.stream.destroy()
+    }
+  }
+}
+
+/** Makes a pool of watched sessions. */
+export function watchedPool(config: pg.PoolConfig, options: WatchOptions): Pool {
+  const pool = new pg.Pool(config)
+  const sessions = new WeakMap<pg.PoolClient, WatchedSession>()
+  // Without a listener a lost idle connection would end the process; the pool replaces it.
+  pool.on('error', () => undefined)
+  pool.on('connect', client => {
+    sessions.set(client, new WatchedSession(client, config, options))
+  })
+  const connect = async () => {
+    const client = await pool.connect().catch(error => {
+      throw unreachable(error)
+    })
+    const session = sessions.get(client)
+    if (session === undefined) throw new Error('the pool gave a session that it never opened')
+    session.take()
+    return session
+  }
+  return {
+    options: pool.options,
+    connect,
+    async query(query, values) {
+      const session = await connect()
+      try {
+        return await session.query(query, values)
+      } finally {
+        session.release()
+      }
+    },
+    end: () => pool.end(),
+  }
+}

@@ -1,0 +1,84 @@
+// Work on threads of their own: jobs go there, and the answer to each comes back.
+import { parentPort, Worker } from 'node:worker_threads'
+import { Unavailable } from '../../ports/eventStore.ts'
+
+export interface Thread<Job, Reply> {
+  /** Throws Unavailable when too many wait already, or when the thread ends meanwhile. */
+  ask(job: Job): Promise<Reply>
+  /** Ends the thread; whoever still waits gets Unavailable. */
+  close(): Promise<void>
+}
+
+/** A job or its reply, with the number that tells which belongs to which. */
+interface Numbered<Message> {
+  number: number
+  message: Message
+}
+
+export interface ThreadOptions {
+  /** What it works on, for what is said when it cannot: such as "passwords". */
+  of: string
+  /** Jobs under way and waiting together. */
+  waitingMax: number
+  /** What the module finds as `workerData`. */
+  workerData?: unknown
+}
+
+/**
+ * A thread for a module that calls `answerJobs`. It starts with the first job, anew when it has
+ * ended, and does not keep the process alive.
+ */
+export function createThread<Job, Reply>(
+  module: URL,
+  { of, waitingMax, workerData }: ThreadOptions,
+): Thread<Job, Reply> {
+  const waiting = new Map<number, PromiseWithResolvers<Reply>>()
+  let thread: Worker | undefined
+  let last = 0
+
+  /** Fails everybody who waits for a thread that is gone; the next job starts another. */
+  function onGone(gone: Worker) {
+    if (thread !== gone) return
+    thread = undefined
+    for (const { reject } of waiting.values())
+      reject(new Unavailable(`the thread of ${of} has ended`))
+    waiting.clear()
+  }
+
+  function start(): Worker {
+    const started = new Worker(module, { workerData })
+    started.on('message', ({ number, message }: Numbered<Reply>) => {
+      waiting.get(number)?.resolve(message)
+      waiting.delete(number)
+      if (waiting.size === 0) started.unref()
+    })
+    started.on('error', () => onGone(started))
+    started.on('exit', () => onGone(started))
+    return started
+  }
+
+  return {
+    async ask(job) {
+      if (waiting.size >= waitingMax) throw new Unavailable(`too many ${of} are waiting`)
+      thread ??= start()
+      last += 1
+      const answer: PromiseWithResolvers<Reply> = Promise.withResolvers()
+      waiting.set(last, answer)
+      thread.ref()
+      const numbered: Numbered<Job> = { number: last, message: job }
+      thread.postMessage(numbered)
+      return answer.promise
+    },
+    async close() {
+      await thread?.terminate()
+    },
+  }
+}
+
+/** Answers the jobs of the thread that this runs on. `answer` does not throw. */
+export function answerJobs<Job, Reply>(answer: (job: Job) => Reply | Promise<Reply>): void {
+  parentPort?.on('message', async ({ number, message }: Numbered<Job>) => {
+    const reply: Numbered<Reply> = { number, message: await answer(message) }
+    parentPort?.postMessage(reply)
+  })
+}

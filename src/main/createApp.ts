@@ -1,0 +1,286 @@
+// Puts the shop together from its settings: the store, the codec, the aggregates, the accounts.
+
+import type { Shop } from '../commands/core/app.ts'
+import { createShop } from '../commands/createApp.ts'
+import { type Config, ConfigError } from '../config/config.ts'
+import { eventSchemas } from '../domain/index.ts'
+import { createCodec } from '../eventstore/core/codec.ts'
+import { createEventSeals, type EventSeals, sealedStore } from '../eventstore/core/eventSeals.ts'
+import { countedStore, tracedStore, watchedStore } from '../eventstore/core/observed.ts'
+import { upcasters } from '../eventstore/core/upcasters.ts'
+import { postgresEventStore } from '../eventstore/postgres/postgres.ts'
+import { createAccounts } from '../infra/accounts/accounts.ts'
+import { bindHashes } from '../infra/accounts/bindHashes.ts'
+import { createAddresses } from '../infra/accounts/emailAddresses.ts'
+import { createPasswords } from '../infra/accounts/passwords.ts'
+import { createRecovery } from '../infra/accounts/recovery.ts'
+import { createSessions } from '../infra/accounts/sessions.ts'
+import { createTokens, issuerOf } from '../infra/accounts/tokens.ts'
+import { createCheckpointSigner } from '../infra/audit/auditKeys.ts'
+import { createCheckpointBook } from '../infra/audit/checkpointBook.ts'
+import { createErasureList } from '../infra/audit/erasureList.ts'
+import {
+  createHighWaterMarks,
+  filePlace,
+  redisPlace,
+  tablePlace,
+} from '../infra/audit/highWaterMarks.ts'
+import { createStateGuard } from '../infra/audit/stateGuard.ts'
+import { createStreamCaches } from '../infra/caching/caches.ts'
+import { createImportSeals } from '../infra/crypto/importSeals.ts'
+import { createSeals, type PersonKeys } from '../infra/crypto/personKeys.ts'
+import { createSecrets, type Secrets } from '../infra/crypto/secrets.ts'
+import { createLogIdentity, type LogIdentity } from '../infra/log/logIdentity.ts'
+import { ownLogStore } from '../infra/log/ownLog.ts'
+import { assertSettingsFit, rememberSettings } from '../infra/log/shopIdentity.ts'
+import { createSnapshots } from '../infra/log/snapshots.ts'
+import { createStreamOwners } from '../infra/log/streamOwners.ts'
+import { observedPayments } from '../infra/payments/observedPayments.ts'
+import { callbackBook } from '../infra/payments/paymentCallbacks.ts'
+import { createFingerprint, createRequestKeys } from '../infra/payments/requestKeys.ts'
+import { simulatedPayments } from '../infra/payments/simulatedPayments.ts'
+import {
+  assertDurable,
+  createDatabase,
+  createPool,
+  type Database,
+  type Pool,
+} from '../infra/postgres/database.ts'
+import { migrate } from '../infra/postgres/migrate.ts'
+import { createRedis, type Redis } from '../infra/redis/redis.ts'
+import { systemClock } from '../infra/system/clock.ts'
+import { createWebhooks } from '../infra/webhooks/webhooks.ts'
+import { within } from '../kit/deadline.ts'
+import type { AccountServices, SharedPasswords } from '../ports/accounts.ts'
+import type { AuditServices } from '../ports/audit.ts'
+import type { Codec } from '../ports/codec.ts'
+import { type EventStore, ForeignLog } from '../ports/eventStore.ts'
+import type { ImportSeals } from '../ports/imports.ts'
+import type { CallbackBook, PaymentProvider } from '../ports/payments.ts'
+import type { Fingerprint, RequestKeys } from '../ports/requests.ts'
+import { type Observing, unobserved } from '../ports/tracing.ts'
+import type { Webhooks } from '../ports/webhooks.ts'
+import { openEventStoreDb } from './openEventStore.ts'
+
+/** Everything that works on the log and the database, without servers or workers. */
+export interface OpenShop {
+  shop: Shop
+  accounts: AccountServices & { passwords: SharedPasswords }
+  audit: AuditServices
+  eventStore: EventStore
+  /** Tells this shop from every other one. */
+  shopId: string
+  /** Whether the event log is the one that the database knows. */
+  logIdentity: LogIdentity
+  codec: Codec
+  callbacks: CallbackBook
+  requestKeys: RequestKeys
+  fingerprint: Fingerprint
+  webhooks: Webhooks
+  importSeals: ImportSeals
+  pool: Pool
+  db: Database
+  close(): Promise<void>
+}
+
+/** A restore and an adoption open a log that the database does not know yet. */
+export type Purpose = 'serve' | 'restore' | 'adopt'
+
+const farewellMs = 1_000
+/** Of each kind, the last ones that were worked on: a command for another one reads its stream. */
+const cachedStreamsUsual = 2_000
+
+/**
+ * Opens the shop that the settings describe, after bringing its database to the newest schema.
+ * Throws when the database cannot be reached or would lose acknowledged writes. Only `npm run
+ * restore` opens one whose restore has not ended.
+ */
+export async function openShop(
+  config: Config,
+  observing: Observing = unobserved,
+  purpose: Purpose = 'serve',
+  cachedStreams = cachedStreamsUsual,
+): Promise<OpenShop> {
+  const secrets = createSecrets(config.secretKey)
+  const seals = createEventSeals(secrets.key('event-seals'))
+  const sealing = { secrets, seals, purpose }
+  const data = await openData(config, sealing, observing)
+  const { pool, eventStore, shopId, proof, logIdentity } = data
+  const { metrics } = observing
+  const personKeys = createSeals(pool, secrets)
+  const codec = createCodec(eventSchemas, personKeys, upcasters, createStreamOwners(eventStore))
+  const fingerprint = createFingerprint(secrets)
+  const caches = createStreamCaches(cachedStreams)
+  const forgetNow = () => dropErased(personKeys, caches.clear)
+  // While the database is away nothing can be erased either; the next look finds it.
+  const forgetting = setInterval(() => forgetNow().catch(() => undefined), lookForErasedMs).unref()
+  const passwords = createPasswords(secrets)
+  const db = createDatabase(pool)
+  const payments = observedPayments(await paymentsOf(config, pool, secrets), metrics)
+  return {
+    shop: createShop({
+      eventStore,
+      codec,
+      cache: caches.factory,
+      fingerprint,
+      snapshots: createSnapshots(pool, secrets),
+      clock: systemClock,
+      payments,
+      currency: config.currency,
+      ...config.ordering,
+    }),
+    accounts: { ...accountsOf(config, { pool, secrets, shopId, forgetNow }), passwords },
+    audit: proof.services,
+    eventStore,
+    shopId,
+    logIdentity,
+    codec,
+    callbacks: callbackBook(pool, payments.name),
+    requestKeys: createRequestKeys(secrets),
+    fingerprint,
+    webhooks: createWebhooks(pool, secrets),
+    importSeals: createImportSeals(secrets),
+    pool,
+    db,
+    async close() {
+      clearInterval(forgetting)
+      proof.close()
+      await passwords.close()
+      // What was seen last; a server that is away does not hold up the end.
+      await within(farewellMs, 'the log', logIdentity.remember()).catch(() => undefined)
+      await eventStore.close()
+      await pool.end()
+    },
+  }
+}
+
+interface Sealing {
+  secrets: Secrets
+  seals: EventSeals
+}
+
+/** Opens database and log, when the settings are the ones that belong to them. */
+async function openData(
+  config: Config,
+  { secrets, seals, purpose }: Sealing & { purpose: Purpose },
+  observing: Observing,
+) {
+  const { metrics, tracing, health } = observing
+  const url = config.databaseUrl.reveal()
+  const pool = createPool(url, { size: config.databasePoolSize, onFailure: health.failed })
+  const settings = {
+    currency: config.currency,
+    secrets,
+    storeKind: config.eventStoreUrl === undefined ? 'postgres' : 'eventstoredb',
+    streamPrefix: config.streamPrefix,
+  } as const
+  const proof = proofOf(config, pool, { secrets, seals })
+  let store: EventStore | undefined
+  let look: LogIdentity['check'] | undefined
+  const confirm = async () => {
+    const fault = await look?.()
+    if (fault !== undefined) throw new ForeignLog(fault)
+  }
+  try {
+    await assertSettingsFit(pool, settings, purpose === 'restore')
+    await migrate(url)
+    await assertDurable(pool)
+    await bindHashes(pool, secrets, proof.marks)
+    store =
+      config.eventStoreUrl === undefined
+        ? postgresEventStore(pool, metrics)
+        : countedStore(
+            await openEventStoreDb(config, config.eventStoreUrl.reveal(), {
+              storeIsAway: observing.storeIsAway,
+              confirm,
+            }),
+            metrics,
+          )
+    const logSetting = config.eventStoreUrl === undefined ? 'DATABASE_URL' : 'EVENTSTORE_URL'
+    const logIdentity = createLogIdentity(pool, store, logSetting)
+    const isOwnLog = async () => {
+      const fault = purpose === 'serve' ? await logIdentity.start() : undefined
+      if (fault !== undefined) throw new ConfigError(fault)
+      return purpose !== 'adopt'
+    }
+    const shopId = await rememberSettings(pool, settings, { eventStore: store, isOwnLog })
+    if (purpose === 'serve') look = logIdentity.check
+    const own = purpose === 'serve' ? ownLogStore(store, logIdentity) : store
+    const eventStore = tracedStore(sealedStore(watchedStore(own, metrics), seals), tracing)
+    return { pool, eventStore, shopId, proof, logIdentity }
+  } catch (error) {
+    proof.close()
+    await store?.close()
+    await pool.end()
+    throw error
+  }
+}
+
+interface AccountParts {
+  pool: Pool
+  secrets: Secrets
+  shopId: string
+  /** Makes this process forget whoever has been erased. */
+  forgetNow(): Promise<void>
+}
+
+function accountsOf(config: Config, { pool, secrets, shopId, forgetNow }: AccountParts) {
+  const accounts = createAccounts(pool, secrets)
+  return {
+    accounts: {
+      ...accounts,
+      async forget(customerId: string) {
+        await accounts.forget(customerId)
+        await forgetNow()
+      },
+    },
+    tokens: createTokens(pool, secrets, {
+      issuer: issuerOf(shopId),
+      accessTtlSeconds: config.accessTokenTtlSeconds,
+    }),
+    sessions: createSessions(pool, secrets, { ttlSeconds: config.refreshTokenTtlSeconds }),
+    recovery: createRecovery(pool, secrets),
+    addresses: createAddresses(pool, secrets),
+    erasures: createErasureList(config.audit.directory, secrets),
+  }
+}
+
+/** What proves the log; Redis is connected to when its copy of the high-water mark is wanted. */
+function proofOf(
+  { audit, redisUrl, eventStoreUrl, currency }: Config,
+  pool: Pool,
+  { secrets, seals }: Sealing,
+) {
+  let redis: Redis | undefined
+  const connect = () => {
+    redis ??= createRedis(redisUrl.reveal())
+    return redis
+  }
+  const places = [tablePlace(pool), filePlace(audit.directory), redisPlace(connect)]
+  const marks = createHighWaterMarks(pool, secrets, places)
+  const services: AuditServices = {
+    book: createCheckpointBook(pool),
+    signer: createCheckpointSigner(pool, secrets),
+    seals,
+    marks,
+    guard: createStateGuard(pool, secrets, { holdsLog: eventStoreUrl === undefined, currency }),
+  }
+  return { services, marks, close: () => redis?.disconnect() }
+}
+
+async function paymentsOf(
+  { stripe }: Config,
+  pool: Pool,
+  secrets: Secrets,
+): Promise<PaymentProvider> {
+  if (stripe === undefined) return simulatedPayments(pool, secrets.key('payment-callbacks'))
+  const { stripePayments } = await import('../infra/payments/stripePayments.ts')
+  return stripePayments(pool, stripe)
+}
+
+const lookForErasedMs = 1_000
+
+/** Makes this process forget whom another one has erased: looked for every second. */
+async function dropErased(seals: PersonKeys, clearCaches: () => void): Promise<void> {
+  if (await seals.dropErased()) clearCaches()
+}

@@ -1,0 +1,183 @@
+// Starts the workers. A file of its own, so that an API need not load what only they do: mails,
+// imports and all that they stand on take 20 MB.
+import { hostname } from 'node:os'
+import type { Logger } from 'pino'
+import type { Config } from '../config/config.ts'
+import { createCheckpointBook } from '../infra/audit/checkpointBook.ts'
+import {
+  filePublisher,
+  publicationBook,
+  remotePublishers,
+} from '../infra/audit/checkpointPublishers.ts'
+import type { createAnswerCache } from '../infra/caching/responseCache.ts'
+import { createSecrets } from '../infra/crypto/secrets.ts'
+import { createMailer } from '../infra/mail/mailer.ts'
+import { createDatabase, createPool, type Pool } from '../infra/postgres/database.ts'
+import type { createOwnWrites } from '../infra/redis/ownWrites.ts'
+import { type createRedis, type createSignals, redisOptions } from '../infra/redis/redis.ts'
+import type { createWebhookSender } from '../infra/webhooks/webhookSender.ts'
+import type { Health } from '../ports/health.ts'
+import type { FileStore, Imaging } from '../ports/images.ts'
+import type { Metrics } from '../ports/metrics.ts'
+import type { Tracing } from '../ports/tracing.ts'
+import { projections } from '../projections/index.ts'
+import { startProductImports } from '../workers/imports/products/jobs.ts'
+import { startAccountSweep } from '../workers/jobs/accountUpkeep.ts'
+import { startAuditChain } from '../workers/jobs/auditChain.ts'
+import {
+  mailAlarm,
+  mailPublisher,
+  publishCheckpoints,
+} from '../workers/jobs/checkpointPublishing.ts'
+import type { openQueues } from '../workers/jobs/jobQueue.ts'
+import { startOrderProcesses } from '../workers/jobs/orderProcesses.ts'
+import { observed } from '../workers/projector/observed.ts'
+import type { createProgress } from '../workers/projector/progress.ts'
+import { startProjector } from '../workers/projector/projector.ts'
+import { startImageJobs } from '../workers/reactions/image/jobs.ts'
+import { reactions } from '../workers/reactions/index.ts'
+import { mailLimits } from '../workers/reactions/mail/limits.ts'
+import { type MailParts, startMails } from '../workers/reactions/mail/start.ts'
+import { orderTeller } from '../workers/reactions/orderMessages.ts'
+import { startWebhookJobs } from '../workers/reactions/webhook/jobs.ts'
+import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
+import type { openShop } from './createApp.ts'
+
+// Sessions of the workers beside one for each projection: mails, imports, order processes, the hash
+// chain.
+const workerSessions = 7
+
+/**
+ * A process that has a port to itself has a name that survives its death, so that it goes on at
+ * once when it comes back; worker processes can be many, and wait for a dead one's lease to end.
+ */
+function runnerName({ port }: Config, hasPort: boolean): string {
+  return hasPort && port !== 0 ? `${hostname()}:${port}` : `${hostname()}/${process.pid}`
+}
+
+/** Starts them all; they stop with what is added to `closers`. */
+export async function startWorkers(
+  config: Config,
+  parts: WorkerParts,
+  closers: Starting['closers'],
+): Promise<void> {
+  const { shop, eventStore, codec, answers, signals, progress, log } = parts
+  // Projections keep sessions busy all the time: they have a pool of their own, so that no command
+  // waits for them.
+  const pool = createPool(config.databaseUrl.reveal(), {
+    size: projections.length + workerSessions,
+    applicationName: 'orderstream-workers',
+    pipeline: true,
+    onFailure: parts.health.failed,
+  })
+  closers.push(() => pool.end())
+  const db = createDatabase(pool)
+  const connection = redisOptions(config.redisUrl.reveal())
+  const mails = startMailWork(config, { ...parts, db, connection }, closers)
+  const images = startImageJobs({ ...parts, db, connection })
+  closers.push(() => images.close())
+  const accountSweep = startAccountSweep({ ...parts, db })
+  closers.push(() => accountSweep.stop())
+  const webhooks = startWebhookJobs({ ...parts, db, connection, patience: config.webhookPatience })
+  signals.on(webhooksWanted, webhooks.wake)
+  closers.push(() => webhooks.close())
+  const imports = startProductImports({ ...parts, db, connection })
+  signals.on(importsChanged, imports.wake)
+  closers.push(() => imports.close())
+  startProof(config, { ...parts, pool }, closers)
+  const processes = startOrderProcesses({ db, shop, log })
+  closers.push(() => processes.stop())
+  const tell = orderTeller(text => signals.send(notified, text))
+  const projector = startProjector({
+    db,
+    eventStore,
+    codec,
+    projections: projections.map(each => observed(each, parts)),
+    reactions: reactions.map(each => observed(each, parts)),
+    runner: runnerName(config, parts.hasPort),
+    progress,
+    log,
+    async onCommitted(committed) {
+      if (committed.listingsChanged) await answers.invalidate()
+      if (committed.notified) tell(committed.notifications)
+      if (committed.mailsQueued) mails.wake()
+      if (committed.imagesQueued) images.wake()
+      if (committed.webhooksQueued) webhooks.wake()
+    },
+  })
+  closers.push(() => projector.stop())
+}
+
+/** Signs the log, sends checkpoints away, and tells somebody when there is an alarm. */
+function startProof(
+  config: Config,
+  parts: WorkerParts & { pool: Pool },
+  closers: Starting['closers'],
+) {
+  const { audit: settings, shopName } = config
+  const { pool, log, shop } = parts
+  // The thread of a mailer starts with its first mail.
+  const mailer = createMailer(config.smtpUrl.reveal(), config.mailFrom)
+  closers.push(() => mailer.close())
+  const audit = { ...parts.audit, book: createCheckpointBook(pool) }
+  const { mailTo: to } = settings
+  const mails = to === undefined ? [] : [mailPublisher(mailer, to, shopName)]
+  const publishing = {
+    audit,
+    file: filePublisher(settings.directory),
+    publishers: [...remotePublishers(settings), ...mails],
+    published: publicationBook(pool, createSecrets(config.secretKey)),
+    everySeconds: settings.publishSeconds,
+    log,
+  }
+  const chain = startAuditChain({
+    ...parts,
+    audit,
+    onSigned: () => publishCheckpoints(publishing, shop.clock.now()),
+    async onAlarm(fault) {
+      if (to !== undefined) await mailAlarm(mailer, { to, shopName }, fault)
+    },
+  })
+  closers.push(() => chain.stop())
+}
+
+function startMailWork(
+  config: Config,
+  parts: WorkerParts & Pick<MailParts, 'connection' | 'db'>,
+  closers: Starting['closers'],
+) {
+  const mailer = createMailer(config.smtpUrl.reveal(), config.mailFrom)
+  closers.push(() => mailer.close())
+  const { shopName, publicUrl, resetPageUrl, timeZone, mailLanguage: language } = config
+  const resetPage = resetPageUrl ?? `${publicUrl}/reset-password`
+  const limits = config.rateLimits === 'off' ? undefined : mailLimits
+  const confirmPage = `${publicUrl}/confirm-email`
+  const words = { shopName, language, timeZone, publicUrl }
+  const mails = startMails({ ...parts, ...words, mailer, resetPage, confirmPage, limits })
+  parts.signals.on(accountMailsQueued, mails.wake)
+  closers.push(() => mails.close())
+  return mails
+}
+
+export interface Starting {
+  closers: (() => Promise<unknown> | unknown)[]
+  say(line: string): void
+}
+
+/** What the parts of a shop share in a process. */
+export type WorkerParts = Awaited<ReturnType<typeof openShop>> & {
+  files: FileStore
+  imaging: Imaging
+  redis: ReturnType<typeof createRedis>
+  signals: ReturnType<typeof createSignals>
+  answers: ReturnType<typeof createAnswerCache>
+  progress: ReturnType<typeof createProgress>
+  queues: ReturnType<typeof openQueues>['queues']
+  metrics: Metrics
+  tracing: Tracing
+  health: Health
+  log: Logger
+  ownWrites: ReturnType<typeof createOwnWrites>
+  sender: ReturnType<typeof createWebhookSender>
+  hasPort: boolean
+}

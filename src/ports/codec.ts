@@ -1,0 +1,97 @@
+// Between domain events and the log: what the codec promises, and what it needs to encrypt.
+
+import type { ShopEvent } from '../domain/index.ts'
+import type { DomainEvent } from '../domain/kernel/aggregate.ts'
+import type { Actor } from '../domain/kernel/types.ts'
+import type { Position } from '../kit/position.ts'
+import type { Envelope } from './envelope.ts'
+import type { NewEvent, RecordedEvent } from './eventStore.ts'
+
+/** An event of the log that cannot be understood. */
+export class PoisonEvent extends Error {
+  readonly stream: string
+
+  constructor(recorded: { type: string; position: Position; stream: string }, why: string) {
+    super(`${recorded.type} at ${recorded.position} in ${recorded.stream}: ${why}`)
+    this.name = 'PoisonEvent'
+    this.stream = recorded.stream
+  }
+}
+
+/** An event of a type or a version that a newer release has written: this one has to wait. */
+export class UnknownEvent extends PoisonEvent {
+  /** `Type@version` that the release must know that reads it. */
+  readonly awaits: string
+
+  constructor(
+    recorded: { type: string; position: Position; stream: string; metadata: { v?: unknown } },
+    why: string,
+  ) {
+    super(recorded, why)
+    this.name = 'UnknownEvent'
+    this.awaits = `${recorded.type}@${recorded.metadata.v}`
+  }
+}
+
+/** An event as decoded from the log, with where and when it happened. */
+export type Stored<Event extends DomainEvent> = Event & {
+  id: string
+  stream: string
+  revision: number
+  position: Position
+  /** ISO 8601, in UTC, to the millisecond. */
+  at: string
+  commandId: string
+  correlationId: string
+  causationId: string
+  actor: Actor
+  source: string | undefined
+  digest: string | undefined
+}
+
+/** Between domain events and the log: schemas, versions, encryption of personal fields. */
+export interface Codec {
+  /**
+   * At once, unless what it says about somebody has to be sealed first; `owner` is whom its stream
+   * is about. Throws when the event does not match its schema, or when nobody is known with whose
+   * key its personal text could be sealed: a bug, never bad input.
+   */
+  encode(
+    event: DomainEvent,
+    id: string,
+    envelope: Envelope,
+    owner?: string,
+  ): NewEvent | Promise<NewEvent>
+  /** Whether events of this `Type@version` can be read. */
+  knows(name: string): boolean
+  /** Throws PoisonEvent when the type is unknown or the payload does not fit. */
+  decode(recorded: RecordedEvent): Promise<Stored<ShopEvent>>
+  /** The same at once; undefined where that takes somebody's key. */
+  decodeNow(recorded: RecordedEvent): Stored<ShopEvent> | undefined
+  /** The same for the reader of one aggregate's streams. */
+  decodeFor<Event extends DomainEvent>(
+    aggregate: { events: Record<string, unknown> },
+    recorded: RecordedEvent,
+  ): Promise<Stored<Event>>
+  /** That at once; undefined where it takes somebody's key. */
+  decodeForNow<Event extends DomainEvent>(
+    aggregate: { events: Record<string, unknown> },
+    recorded: RecordedEvent,
+  ): Stored<Event> | undefined
+}
+
+/** Seals and opens text with the key of a person. `open` gives undefined once the key is erased. */
+export interface Seals {
+  seal(subject: string, text: string): Promise<string>
+  open(subject: string, sealed: string): Promise<string | undefined>
+  /** Whether the key of a person has been erased. */
+  isErased(subject: string): Promise<boolean>
+  /**
+   * The log says that a person is erased: from now on nothing is opened with their key, also where
+   * it is still known, or has not been destroyed yet.
+   */
+  forget(subject: string): void
+}
+
+/** Whom a stream is about, as its first event says. */
+export type OwnerOf = (stream: string) => Promise<string | undefined>

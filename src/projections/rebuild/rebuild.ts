@@ -1,0 +1,245 @@
+// Rebuilds projections from the beginning of the log beside the tables that go on serving.
+
+import { type Kysely, sql } from 'kysely'
+import { type Position, startOfLog } from '../../kit/position.ts'
+import { createSlots, type Slots } from '../../kit/semaphore.ts'
+import { allDone } from '../../kit/settleAll.ts'
+import { isTransient } from '../../kit/transient.ts'
+import { ensureCheckpoints, isLeaseLost, outdated, positionOf } from '../core/checkpoints.ts'
+import { parkedStreams } from '../core/engine.ts'
+import type { Projection } from '../core/projection.ts'
+import type { Tables } from '../core/tables.ts'
+import { findBroken } from './brokenStreams.ts'
+import {
+  compare,
+  findDifferences,
+  type Live,
+  lookAtLive,
+  nearEnough,
+  patiently,
+} from './compare.ts'
+import type { Member, Rebuilding, Rebuilt } from './context.ts'
+import { fill, turnOf, writersMax } from './fill.ts'
+import { begin, fail, finish, holdTurn, type Resumed, savePosition } from './rebuildStates.ts'
+import {
+  addKeys,
+  analyze,
+  createShadow,
+  dropSchema,
+  hasTables,
+  keepCleanersOut,
+  missingIndexes,
+  shadowOf,
+  sizeOf,
+} from './shadow.ts'
+import { checkMember, isRefused, stop, stopBroken } from './stop.ts'
+import { swap } from './swap.ts'
+
+type Db = Kysely<Tables>
+
+/** Somebody else is at it. */
+export class BeingRebuilt extends Error {
+  constructor(name: string) {
+    super(`${name} is being rebuilt already`)
+    this.name = 'BeingRebuilt'
+  }
+}
+
+/** One at a time beside the indexes of others: it takes two sessions of a pool that is shared. */
+const concludersMax = 1
+
+/**
+ * Fills shadow tables from the first event, catches up, compares them with the live ones where both
+ * are of one version, and puts them in their place in one transaction: readers see the old rows or
+ * the new ones, never half of them. Several projections share one reading of the log. A rebuild
+ * that was interrupted goes on where it was. The runner of a projection loses its lease and goes on
+ * from where the new tables are. Throws BeingRebuilt, or what the database throws: then the old
+ * tables stay. They also stay where events of streams that a projection reads are missing, unless
+ * that is accepted or its serving tables are of another version: an old gap must not keep a shop
+ * from its next release.
+ */
+export async function rebuild(
+  db: Db,
+  projections: readonly Projection[],
+  on: Rebuilding,
+): Promise<Rebuilt[]> {
+  return db.connection().execute(async session => {
+    const names = projections.map(({ name }) => name)
+    await lock(session, names)
+    try {
+      // Another process may have ended just before.
+      const due = (await on.stillDue?.(projections)) ?? projections
+      return due.length === 0 ? [] : await rebuildAlone(db, due, on)
+    } catch (error) {
+      // Somebody has begun after this one, whose lock was lost with its session.
+      if (isLeaseLost(error)) throw new BeingRebuilt(names.join(', '))
+      // What passes by itself has cut it, as a death does: the next process goes on with it.
+      const isCut = on.signal?.aborted === true || isTransient(error)
+      if (!isCut) await fail(db, names, String(error)).catch(() => undefined)
+      throw error
+    } finally {
+      // A session that is gone holds nothing any more.
+      await sql`select pg_advisory_unlock_all()`.execute(session).catch(() => undefined)
+    }
+  })
+}
+
+/** Held by the session, so the locks end with the process that rebuilds, however that ends. */
+async function lock(session: Db, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const { rows } = await sql<{ taken: boolean }>`
+      select pg_try_advisory_lock(hashtext(${`rebuild ${name}`})) as taken
+    `.execute(session)
+    if (rows[0]?.taken !== true) {
+      await sql`select pg_advisory_unlock_all()`.execute(session)
+      throw new BeingRebuilt(name)
+    }
+  }
+}
+
+async function rebuildAlone(
+  db: Db,
+  projections: readonly Projection[],
+  on: Rebuilding,
+): Promise<Rebuilt[]> {
+  const target = await on.head()
+  // Where no worker has ever run: it must not begin at the first event when these tables are full.
+  await ensureCheckpoints(db, projections)
+  const upgraded = await outdated(db, projections)
+  const members = await Promise.all(
+    projections.map(async each => {
+      const acceptsBroken = on.acceptsBroken === true || upgraded.includes(each.name)
+      return enlist(db, each, await begin(db, each, { target, acceptsBroken }))
+    }),
+  )
+  const live = await lookAtLive(db, members, { target, on })
+  try {
+    return await fillAndReplace(db, members, { on, live, target })
+  } finally {
+    // Nothing of a rebuild goes on behind its end, whatever that is.
+    await live.digests.catch(() => undefined)
+  }
+}
+
+interface Course {
+  on: Rebuilding
+  live: Live
+  /** Where the log ended at the beginning. */
+  target: Position
+}
+
+async function fillAndReplace(
+  db: Db,
+  members: readonly Member[],
+  { on, live, target }: Course,
+): Promise<Rebuilt[]> {
+  const wanted = members.map(member => ({
+    member,
+    upTo: live.positions.get(member.projection.name) ?? target,
+  }))
+  await fill(db, wanted, on)
+  const turns = { tables: createSlots(writersMax), ends: createSlots(concludersMax) }
+  const found = await findBroken(db, target, on)
+  const { going, stopped } = await stopBroken(db, members, { found, on })
+  // What takes longest begins first, so that it is not what all wait for at the end.
+  const sized = await largestFirst(db, going)
+  const replaced = await allDone(
+    sized.map(async member => {
+      await turns.tables.take(() => completeKeys(db, member))
+      const [matches] = await allDone([
+        turns.tables.take(() => compare(db, member, live)),
+        prepare(db, member, turns.tables),
+        // Who cleans up the old tables gives way now, and not when these are ready.
+        turns.tables.take(() => patiently(db, trx => keepCleanersOut(trx, member.projection))),
+      ])
+      return turns.ends.take(() => conclude(db, member, { on, target, matches, found }))
+    }),
+  )
+  return [...replaced, ...stopped]
+}
+
+async function largestFirst(db: Db, members: readonly Member[]): Promise<Member[]> {
+  const sizes = await Promise.all(
+    members.map(({ projection, shadow }) => sizeOf(db, projection, shadow)),
+  )
+  const all = members.map((member, at) => ({ member, size: sizes[at] ?? 0 }))
+  return all.toSorted((a, b) => b.size - a.size).map(({ member }) => member)
+}
+
+/** Goes on with what an interrupted rebuild has left, or begins. */
+async function enlist(db: Db, projection: Projection, before: Resumed): Promise<Member> {
+  const { name } = projection
+  const shadow = shadowOf(name)
+  const parkedAs = `${name}~rebuild`
+  const isLeft = before.position > startOfLog && (await hasTables(db, projection, shadow))
+  const { epoch, acceptsBroken } = before
+  if (!isLeft) {
+    await db.transaction().execute(async trx => {
+      await holdTurn(trx, { name, epoch })
+      await createShadow(trx, projection, shadow)
+      await sql`delete from shop.parked_events where name = ${parkedAs}`.execute(trx)
+      await savePosition(trx, { name, epoch }, startOfLog)
+    })
+  }
+  const streams = isLeft ? await parkedStreams(db, parkedAs) : new Set<string>()
+  const parking = { name: parkedAs, streams, onParked: () => undefined }
+  const position = isLeft ? before.position : startOfLog
+  return { projection, shadow, epoch, acceptsBroken, position, parking }
+}
+
+/** Rows that are there twice are nothing to go on with: the next rebuild begins anew. */
+async function completeKeys(db: Db, member: Member): Promise<void> {
+  const { projection, shadow } = member
+  try {
+    await patiently(db, trx => addKeys(trx, projection, shadow))
+  } catch (error) {
+    if (isTransient(error)) throw error
+    await db.transaction().execute(async trx => {
+      await holdTurn(trx, turnOf(member))
+      await dropSchema(trx, shadow)
+    })
+    throw error
+  }
+}
+
+/** Indexes and statistics of full tables; the indexes of one are made by several sessions. */
+async function prepare(db: Db, { projection, shadow }: Member, turns: Slots): Promise<void> {
+  const missing = await missingIndexes(db, projection, shadow)
+  await allDone(
+    missing.map(statement =>
+      turns.take(() => patiently(db, trx => sql.raw(statement).execute(trx))),
+    ),
+  )
+  await turns.take(() => patiently(db, trx => analyze(trx, projection, shadow)))
+}
+
+interface Conclusion extends Omit<Course, 'live'> {
+  matches: boolean | undefined
+  /** Streams that were broken when its tables were filled. */
+  found: ReadonlyMap<string, string>
+}
+
+async function conclude(
+  db: Db,
+  member: Member,
+  { on, target, matches, found }: Conclusion,
+): Promise<Rebuilt> {
+  const { projection } = member
+  const differences = matches === false ? await findDifferences(db, member, on) : []
+  // Somebody was forgotten between the two readings: what is equal now is equal.
+  const isEqual = matches === undefined ? undefined : differences.length === 0
+  await fill(db, [{ member, upTo: target }], on)
+  for (;;) {
+    const upTo = await positionOf(db, projection.name)
+    // The next round takes about as long as this one at most: what was written meanwhile.
+    if ((await fill(db, [{ member, upTo }], on)) <= nearEnough) break
+  }
+  // By now more of the log has been read.
+  const checked = await checkMember(member, { found, on })
+  if (isRefused(checked)) return stop(db, checked)
+  const { broken } = checked
+  const position = await swap(db, member, on)
+  const outcome = { matches: isEqual, differences, broken }
+  await finish(db, turnOf(member), outcome)
+  return { name: projection.name, serves: true, position, ...outcome }
+}

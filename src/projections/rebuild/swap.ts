@@ -1,0 +1,105 @@
+// Puts rebuilt tables in the place of those that serve, and takes that back.
+
+import { type Kysely, sql } from 'kysely'
+import { type Position, startOfLog } from '../../kit/position.ts'
+import { leaseSeconds } from '../core/checkpoints.ts'
+import { applyItems, itemsFor } from '../core/engine.ts'
+import { type Projection, previousOf } from '../core/projection.ts'
+import type { Tables } from '../core/tables.ts'
+import type { Member, Rebuilding } from './context.ts'
+import { turnOf } from './fill.ts'
+import { holdTurn, previousTables, putAside } from './rebuildStates.ts'
+import { hasTables, keepCleanersOut, replaceTables, writeToShadow } from './shadow.ts'
+
+type Db = Kysely<Tables>
+
+/**
+ * Brings new tables to where the live ones are and puts them in their place, in one transaction.
+ * Gives the position at which they are.
+ */
+export async function swap(db: Db, member: Member, on: Rebuilding): Promise<Position> {
+  const { projection, shadow, parking } = member
+  const { name, version } = projection
+  return db.transaction().execute(async trx => {
+    await holdTurn(trx, turnOf(member))
+    // From here on the runner waits; what it has done and the shadow has not is little.
+    const live = await holdStill(trx, projection)
+    const range = { after: member.position, upTo: live.position }
+    for await (const batch of on.read([projection], range)) {
+      await writeToShadow(trx, shadow)
+      await applyItems(trx, projection, itemsFor(projection, member.position, batch), parking)
+      member.position = batch.position
+    }
+    await replaceTables(trx, projection, { by: shadow, keptIn: previousOf(name) })
+    await putAside(trx, name, live)
+    await sql`delete from shop.parked_events where name = ${name}`.execute(trx)
+    await sql`
+      update shop.parked_events set name = ${name} where name = ${parking.name}
+    `.execute(trx)
+    await moveCheckpoint(trx, { name, version, position: member.position })
+    return member.position
+  })
+}
+
+/**
+ * Has nobody change the serving tables until the transaction ends, and says where they are. Who
+ * cleans them up comes first: while that is waited for, the runner can still go on.
+ */
+async function holdStill(
+  db: Db,
+  projection: Projection,
+): Promise<{ position: Position; version: number }> {
+  await keepCleanersOut(db, projection)
+  const { rows } = await sql<{ position: Position; version: number }>`
+    select position, version from shop.checkpoints where name = ${projection.name} for update
+  `.execute(db)
+  return rows[0] ?? { position: startOfLog, version: projection.version }
+}
+
+/**
+ * Says where the tables are now that were put in place; whoever runs the projection starts anew.
+ */
+async function moveCheckpoint(
+  db: Db,
+  { name, version, position }: { name: string; version: number; position: Position },
+): Promise<void> {
+  await sql`
+    update shop.checkpoints
+    set position = ${position},
+      version = ${version},
+      epoch = epoch + 1,
+      leased_until = case
+        when runner is null then null
+        else now() + make_interval(secs => ${leaseSeconds})
+      end,
+      updated_at = now()
+    where name = ${name}
+  `.execute(db)
+}
+
+/**
+ * Puts the tables back that the last rebuild has replaced; those that served until now are kept in
+ * their place. False when there are none, or none of the `wanted` version. What has happened since
+ * is caught up with by the runner.
+ */
+export async function rollBack(
+  db: Db,
+  projection: Projection,
+  wanted?: number,
+): Promise<{ version: number; position: Position } | undefined> {
+  const { name } = projection
+  const previous = previousOf(name)
+  return db.transaction().execute(async trx => {
+    const live = await holdStill(trx, projection)
+    const kept = await previousTables(trx, name)
+    const isThere = kept !== undefined && (await hasTables(trx, projection, previous))
+    if (!isThere || (wanted !== undefined && kept.version !== wanted)) return undefined
+    await replaceTables(trx, projection, { by: previous, keptIn: `${previous}_newer` })
+    await sql`
+      alter schema ${sql.id(`${previous}_newer`)} rename to ${sql.id(previous)}
+    `.execute(trx)
+    await putAside(trx, name, live)
+    await moveCheckpoint(trx, { name, ...kept })
+    return kept
+  })
+}

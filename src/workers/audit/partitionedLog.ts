@@ -1,0 +1,86 @@
+// The log, divided into parts: what checks have to remember of an event goes to the parts of the
+// order, product, stream and id that it is about. Personal text is not written.
+
+import { eventSchemas } from '../../domain/index.ts'
+import { personalPaths, personalTexts, withTexts } from '../../domain/kernel/personal.ts'
+import { erasedText } from '../../domain/kernel/types.ts'
+import { parsePosition } from '../../kit/position.ts'
+import type { RecordedEvent } from '../../ports/eventStore.ts'
+import type { ReadEvent } from '../../projections/core/projection.ts'
+import { hasTemplate } from '../reactions/mail/outbox.ts'
+import { keyOfStream, partOf } from './parts.ts'
+import type { Spill } from './spill.ts'
+
+/** Where an event is: all that checks see of one that cannot be decoded. */
+export type Seen = Pick<RecordedEvent, 'id' | 'position' | 'stream' | 'revision' | 'type'> & {
+  /** Not only its data are of no interest here: nobody can decode it. */
+  isUnreadable?: boolean
+}
+
+/** What `see` of a check takes. */
+export interface SeenEvent {
+  recorded: Seen
+  event: ReadEvent | undefined
+}
+
+/** Its place, or the event itself beside its position. */
+type Line = [position: string, ...place: [string, number, string, string, boolean] | [ReadEvent]]
+
+const personalOf = new Map(
+  Object.entries(eventSchemas).map(([type, schema]) => [type, personalPaths(schema)]),
+)
+
+/** Writes an event to the parts that look at it: as a whole where they look at its data. */
+export async function divide(
+  spill: Spill,
+  parts: number,
+  { recorded, event }: SeenEvent,
+): Promise<void> {
+  const whole = new Set<number>()
+  if (event !== undefined) {
+    for (const key of keysOf(event)) whole.add(partOf(key, parts))
+    const text = JSON.stringify([`${event.position}`, withoutPersonal(event)])
+    for (const part of whole) await spill.add(part, text)
+  }
+  const { position, stream, revision, id, type, isUnreadable = false } = recorded
+  const place: Line = [`${position}`, stream, revision, id, type, isUnreadable]
+  const places = new Set([partOf(keyOfStream(stream), parts), partOf(id, parts)])
+  for (const part of places) {
+    if (whole.has(part)) continue
+    await spill.add(part, JSON.stringify(place))
+  }
+}
+
+/** What an event is about; and its id where a mail belongs to it. */
+function* keysOf(event: ReadEvent): Generator<string> {
+  const { data } = event
+  yield keyOfStream(event.stream)
+  if ('orderId' in data && typeof data.orderId === 'string') yield data.orderId
+  if (event.type === 'OrderSubmitted') yield event.data.orderNumber
+  if (event.type === 'CartMerged') yield event.data.from
+  if (hasTemplate(event)) yield event.id
+}
+
+function withoutPersonal(event: ReadEvent): object {
+  const { position: _, ...rest } = event
+  const paths = personalOf.get(event.type) ?? []
+  if (paths.length === 0) return rest
+  const texts = Object.keys(personalTexts(event.data, paths))
+  const erased = Object.fromEntries(texts.map(path => [path, erasedText]))
+  return { ...rest, data: withTexts(event.data, erased) }
+}
+
+/** What `divide` has written to a part, in the order of the log. */
+export async function* readPart(spill: Spill, part: number): AsyncGenerator<SeenEvent> {
+  for await (const text of spill.read(part)) {
+    const line: Line = JSON.parse(text)
+    const position = parsePosition(line[0])
+    if (line.length === 2) {
+      const event = { ...line[1], position }
+      yield { recorded: event, event }
+    } else {
+      const [, stream, revision, id, type, isUnreadable] = line
+      yield { recorded: { position, stream, revision, id, type, isUnreadable }, event: undefined }
+    }
+  }
+}

@@ -1,0 +1,227 @@
+// Carries out an import plan: documents side by side, each repeatable until it is recorded as done.
+
+import { adjustStock } from '../../../commands/catalogue/products.ts'
+import type { Shop } from '../../../commands/core/app.ts'
+import { type Answer, execute } from '../../../commands/core/command.ts'
+import {
+  importCreditNote,
+  importOrder,
+  importReturn,
+  recordDocument,
+} from '../../../commands/ledger/importLedger.ts'
+import { isRejection } from '../../../domain/kernel/rejection.ts'
+import { cutText } from '../../../domain/kernel/text.ts'
+import type { OrderLine } from '../../../domain/order/order.ts'
+import type { Position } from '../../../kit/position.ts'
+import type { Envelope } from '../../../ports/envelope.ts'
+import { importEnvelope } from './importEnvelope.ts'
+import { ledgerCurrency } from './ledgerEntry.ts'
+import type {
+  LedgerPlan,
+  LedgerRefusal,
+  PlannedCredit,
+  PlannedDocument,
+  PlannedLine,
+  PlannedMovement,
+  PlannedOrder,
+  PlannedReturn,
+} from './ledgerPlan.ts'
+import { createParties, type Parties } from './productsAndCustomers.ts'
+
+export interface ImportedNow {
+  document: PlannedDocument
+  refusals: readonly LedgerRefusal[]
+  /** Where in the log the document ended. */
+  position: Position
+}
+
+export interface RunOptions {
+  isDone(document: string): boolean
+  /** Told about each document once it is recorded. */
+  onDocument(done: ImportedNow): void
+  /** Starts no further documents once it aborts; those under way are finished. */
+  signal?: AbortSignal
+  /** Documents under way at a time; the store writes what is under way together. */
+  concurrency?: number
+}
+
+const concurrencyDefault = 64
+
+/** Imports what is not done yet. Throws what a document threw, when those beside it have ended. */
+export async function runImport(shop: Shop, plan: LedgerPlan, on: RunOptions): Promise<void> {
+  const open = plan.documents.filter(({ key }) => !on.isDone(key))
+  const run: Run = {
+    shop,
+    parties: createParties(shop, plan, open),
+    orders: new Map(),
+  }
+  const queue = open.values()
+  const failures: unknown[] = []
+  const work = async () => {
+    for (const document of queue) {
+      if (on.signal?.aborted || failures.length > 0) return
+      try {
+        on.onDocument(await importDocument(run, document))
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: on.concurrency ?? concurrencyDefault }, work))
+  if (failures.length > 0) throw failures[0]
+}
+
+interface Run {
+  shop: Shop
+  parties: Parties
+  /** Orders under way: what comes back to one waits for it. */
+  orders: Map<string, Promise<void>>
+}
+
+interface Part extends Run {
+  document: PlannedDocument
+  at: Date
+  refusals: LedgerRefusal[]
+}
+
+async function importDocument(run: Run, document: PlannedDocument): Promise<ImportedNow> {
+  const at = document.at ?? run.shop.clock.now()
+  const part: Part = { ...run, document, at, refusals: [...document.refusals] }
+  const ordered = importOrders(part)
+  for (const { orderId } of document.orders) run.orders.set(orderId, ordered)
+  try {
+    await ordered
+  } finally {
+    for (const { orderId } of document.orders) run.orders.delete(orderId)
+  }
+  await Promise.all([
+    ...document.returns.map(each => takeGoodsBack(part, each)),
+    ...document.credits.map(each => credit(part, each)),
+    ...document.movements.map(each => move(part, each)),
+  ])
+  const refusals = part.refusals.toSorted((a, b) => a.row - b.row)
+  const input = { documentId: document.id, document: document.key, rows: document.ends.size }
+  const recorded = await execute(
+    run.shop,
+    recordDocument,
+    { ...input, refusals },
+    envelopeOf(part, document.id),
+  )
+  if (isRejection(recorded)) throw new Error(`${document.key}: ${recorded.detail}`)
+  return { document, refusals, position: recorded.position }
+}
+
+function envelopeOf({ document, at }: Part, commandId: string): Envelope {
+  return importEnvelope({ commandId, correlationId: document.id, at })
+}
+
+/** A refusal of the shop is an end of these rows like any other: counted and explained. */
+function settle(part: Part, rows: readonly { row: number }[], answer: Answer): void {
+  if (!isRejection(answer)) return
+  const reason = cutText(`${answer.rejected}: ${answer.detail}`, 500)
+  const refused = new Set(part.refusals.map(({ row }) => row))
+  for (const row of new Set(rows.map(each => each.row))) {
+    if (!refused.has(row)) part.refusals.push({ row, reason })
+  }
+}
+
+async function importOrders(part: Part): Promise<void> {
+  await part.parties.customer(part.document.customerId)
+  await Promise.all(part.document.orders.map(each => sell(part, each)))
+}
+
+async function sell(part: Part, { orderId, lines, charges }: PlannedOrder): Promise<void> {
+  const { document, shop } = part
+  const answer = await execute(
+    shop,
+    importOrder,
+    {
+      orderId,
+      orderNumber: document.invoice,
+      customerId: document.customerId,
+      lines: await orderLines(part, lines),
+      charges: charges.map(({ code, name, amountMinor }) => ({
+        code,
+        name,
+        amount: money(amountMinor),
+      })),
+      currency: ledgerCurrency,
+      country: document.country || null,
+    },
+    envelopeOf(part, orderId),
+  )
+  settle(part, [...lines, ...charges], answer)
+}
+
+async function takeGoodsBack(part: Part, planned: PlannedReturn): Promise<void> {
+  const { orderId, returnId } = planned
+  await part.orders.get(orderId)
+  const lines = await orderLines(part, planned.lines)
+  const reference = part.document.invoice
+  const answer = await execute(
+    part.shop,
+    importReturn,
+    { orderId, returnId, reference, lines },
+    envelopeOf(part, returnId),
+  )
+  settle(part, planned.lines, answer)
+}
+
+async function credit(part: Part, { creditNoteId, reason, lines }: PlannedCredit): Promise<void> {
+  const { document, shop, parties } = part
+  const credited = await Promise.all(
+    lines.map(async ({ product, sku, name, quantity, totalMinor }) => {
+      const productId = product === null ? null : await parties.product(product)
+      return { productId, sku, name, quantity, total: money(totalMinor) }
+    }),
+  )
+  const answer = await execute(
+    shop,
+    importCreditNote,
+    {
+      creditNoteId,
+      reference: document.invoice,
+      customerId: document.customerId,
+      country: document.country || null,
+      reason,
+      lines: credited,
+      total: money(lines.reduce((sum, { totalMinor }) => sum + totalMinor, 0)),
+    },
+    envelopeOf(part, creditNoteId),
+  )
+  settle(part, lines, answer)
+}
+
+async function move(part: Part, planned: PlannedMovement): Promise<void> {
+  const { commandId, product, delta, reason, note } = planned
+  const productId = await part.parties.product(product)
+  const input = { productId, delta, reason }
+  const answer = await execute(
+    part.shop,
+    adjustStock,
+    note === undefined ? input : { ...input, note },
+    envelopeOf(part, commandId),
+  )
+  settle(
+    part,
+    planned.rows.map(row => ({ row })),
+    answer,
+  )
+}
+
+function orderLines(part: Part, lines: readonly PlannedLine[]): Promise<OrderLine[]> {
+  return Promise.all(
+    lines.map(async ({ product, sku, name, quantity, unitMinor, totalMinor }) => ({
+      productId: await part.parties.product(product),
+      sku,
+      name,
+      quantity,
+      unitPrice: money(unitMinor),
+      total: money(totalMinor),
+    })),
+  )
+}
+
+function money(amount: number) {
+  return { amount, currency: ledgerCurrency }
+}

@@ -1,0 +1,50 @@
+// Undoes a bulk import row by row; what others have changed since stays, with the reason.
+import type { Kysely } from 'kysely'
+import { type UndoParts, undoProduct } from '../../../commands/catalogue/undoProduct.ts'
+import { within } from '../../../kit/deadline.ts'
+import type { Tables } from '../../../projections/core/tables.ts'
+import {
+  type ImportJob,
+  markUndone,
+  type RowToUndo,
+  recordUndone,
+  rowsToUndo,
+} from './importTables.ts'
+import { type NoteWrites, rowEnvelope, undoEnvelope } from './runImport.ts'
+
+export interface UndoImportParts extends UndoParts {
+  db: Kysely<Tables>
+  noteWrites: NoteWrites
+  signal: AbortSignal
+}
+
+const batchRows = 64
+/** A batch that takes longer hangs: the run ends, and another goes on from there. */
+const batchMsMax = 120_000
+
+/** Runs an undo to its end, from where the last run has left it. */
+export async function undoImport(parts: UndoImportParts, job: ImportJob): Promise<void> {
+  const { db, signal } = parts
+  for (;;) {
+    if (signal.aborted) return
+    const rows = await rowsToUndo(db, job.import_id, batchRows)
+    if (rows.length === 0) {
+      await parts.noteWrites(job.undo_requested_by ?? job.requested_by)
+      return markUndone(db, job.import_id)
+    }
+    const undoing = Promise.allSettled(rows.map(row => undoRow(parts, job, row)))
+    const ends = await within(batchMsMax, 'a batch of rows', undoing)
+    const failed = ends.find(end => end.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+    const kept = ends.flatMap(end => (end.status === 'fulfilled' ? [end.value] : []))
+    await recordUndone(db, job.import_id, kept)
+  }
+}
+
+async function undoRow(parts: UndoImportParts, job: ImportJob, row: RowToUndo) {
+  const kept = await undoProduct(parts, row, {
+    row: rowEnvelope(parts.shop, job, row.line),
+    undo: undoEnvelope(parts.shop, job, row.line),
+  })
+  return { line: row.line, kept: kept ?? null }
+}

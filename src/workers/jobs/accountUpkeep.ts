@@ -1,0 +1,132 @@
+// Keeps what lies beside the log in step with it, and clears away what has ended.
+import { type Kysely, sql } from 'kysely'
+import { settleAddress } from '../../commands/account/emailAddresses.ts'
+import type { Shop } from '../../commands/core/app.ts'
+import { within } from '../../kit/deadline.ts'
+import { codeOf } from '../../kit/errorCode.ts'
+import type { AccountServices } from '../../ports/accounts.ts'
+import type { Log } from '../../ports/log.ts'
+import { forgetEverywhere } from '../../projections/core/personal.ts'
+import type { Reaction, ReadEvent } from '../../projections/core/projection.ts'
+import type { Tables } from '../../projections/core/tables.ts'
+import { forgetAgain, listErased } from './erasedPeople.ts'
+import { onceAtATime } from './jobQueue.ts'
+
+/**
+ * Whoever is locked out loses their sessions; whoever is erased is forgotten, even if the process
+ * that recorded it died before it could.
+ */
+export const accountUpkeep: Reaction = {
+  name: 'accountUpkeep',
+  on: ['CustomerDisabled', 'CustomerEnabled', 'CustomerErased'],
+  async apply(events, db) {
+    await lock(db, events)
+    for (const event of events) {
+      if (event.type !== 'CustomerErased') continue
+      const { customerId } = event.data
+      await sql`select shop.forget_person(${customerId})`.execute(db)
+      await forgetEverywhere(db, customerId)
+    }
+    return {}
+  },
+}
+
+async function lock(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<void> {
+  const latest = new Map<string, boolean>()
+  const locked = new Set<string>()
+  for (const { type, data } of events) {
+    if (type !== 'CustomerDisabled' && type !== 'CustomerEnabled') continue
+    latest.set(data.customerId, type === 'CustomerDisabled')
+    if (type === 'CustomerDisabled') locked.add(data.customerId)
+  }
+  if (latest.size === 0) return
+  await sql`
+    update shop.accounts a
+    set disabled = l.disabled
+    from unnest(${[...latest.keys()]}::uuid[], ${[...latest.values()]}::boolean[])
+      as l(customer_id, disabled)
+    where a.customer_id = l.customer_id
+  `.execute(db)
+  await sql`
+    update shop.sessions
+    set revoked_at = now()
+    where customer_id = any(${[...locked]}::uuid[]) and revoked_at is null
+  `.execute(db)
+}
+
+const sweepMs = 3_600_000
+const sweepMsMax = 60_000
+/** Signing keys are replaced after this long; the one before verifies until its last tokens end. */
+const keyLifeSeconds = 30 * 86_400
+
+const settleMs = 2_000
+/** A request that is under way settles its own change. */
+const settleAfterSeconds = 10
+
+const listMs = 60_000
+/** Looked at once more: what has been committed meanwhile may have begun before. */
+const listAgainMs = 600_000
+
+export interface AccountSweepParts {
+  db: Kysely<Tables>
+  shop: Shop
+  accounts: AccountServices
+  log: Log
+}
+
+/**
+ * Starts clearing away ended sessions and tokens, replacing old signing keys, and settling changes
+ * of addresses whose process has died: the log decides. Whoever is erased is put on the list, and
+ * loses what is put back of them.
+ */
+export function startAccountSweep(parts: AccountSweepParts) {
+  const { shop, accounts, log } = parts
+  let listedUntil = new Date(0)
+  const listing = onceAtATime(async () => {
+    const begun = Date.now()
+    try {
+      await listErased(parts, listedUntil)
+      listedUntil = new Date(begun - listAgainMs)
+      const count = await forgetAgain(parts)
+      if (count > 0) {
+        const fields = { event: 'erased-again', count }
+        log.warn(fields, 'keys or accounts of erased people were there again, and are destroyed')
+      }
+    } catch (error) {
+      log.warn({ error: codeOf(error) }, 'not all who are erased are on the list yet')
+    }
+  })
+  const listTimer = setInterval(listing.wake, listMs)
+  listing.wake()
+  const settling = onceAtATime(async () => {
+    try {
+      const moving = await accounts.accounts.moving(settleAfterSeconds)
+      await Promise.all(moving.map(id => settleAddress(shop, accounts, id)))
+    } catch (error) {
+      log.warn({ error: codeOf(error) }, 'addresses not settled yet')
+    }
+  })
+  const settleTimer = setInterval(settling.wake, settleMs)
+  async function sweep(): Promise<void> {
+    await accounts.sessions.purge()
+    if (await accounts.tokens.rotateKeys(keyLifeSeconds)) log.info({}, 'signing key replaced')
+  }
+  let sweeping: Promise<void> = Promise.resolve()
+  const wake = () => {
+    sweeping = sweeping
+      .then(() => within(sweepMsMax, 'sweeping accounts', sweep()))
+      .catch(error => log.warn({ error: String(error) }, 'accounts not swept yet'))
+  }
+  const timer = setInterval(wake, sweepMs)
+  wake()
+  return {
+    async stop(): Promise<void> {
+      clearInterval(timer)
+      clearInterval(settleTimer)
+      clearInterval(listTimer)
+      await listing.settled()
+      await settling.settled()
+      await sweeping
+    },
+  }
+}

@@ -1,0 +1,205 @@
+// Extends the hash chain over the log behind everybody's back: appends know nothing of it.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Fault } from '../../audit/chainFault.ts'
+import { beginning, nextLink } from '../../audit/hashChain.ts'
+import { checkMark, watchFrom } from '../../audit/sealCheck.ts'
+import { eachWithin, within } from '../../kit/deadline.ts'
+import type { Position } from '../../kit/position.ts'
+import type { AuditServices, Kept, Link, Mark } from '../../ports/audit.ts'
+import type { Clock } from '../../ports/envelope.ts'
+import { type EventStore, Unavailable } from '../../ports/eventStore.ts'
+import type { Log } from '../../ports/log.ts'
+import type { Metrics } from '../../ports/metrics.ts'
+
+export interface ChainKeeping {
+  audit: AuditServices
+  eventStore: Pick<EventStore, 'readAll'> & Partial<Pick<EventStore, 'head'>>
+  shop: { clock: Clock }
+}
+
+/** Events under one signature: 50 µs of signing and one row for so many. */
+const eventsMax = 1_000
+/** Who waits longer for the log or the book hangs, and gives up the right to sign. */
+const patienceMs = 30_000
+/** How long an event waits for its signature. */
+const everyMs = 10_000
+/** It rests so many times as long as it works: a twentieth of a core it may take of appends. */
+const restFactor = 19
+/** Nobody appends: after an import the log is signed with half a core. */
+const idleRestFactor = 1
+
+/** The log is not what was signed, or not what the shop has appended: it is not signed. */
+export class LogTampered extends Error {
+  readonly fault: Fault
+
+  constructor(fault: Fault) {
+    super(`${fault.problem} at position ${fault.position}: ${fault.detail}`)
+    this.name = 'LogTampered'
+    this.fault = fault
+  }
+}
+
+export interface ChainWatch {
+  log: Log
+  metrics?: Pick<Metrics, 'auditAlarm'>
+  /** Everything is signed: publishers may look. */
+  onSigned?(): Promise<void>
+  /** Called once for each alarm that is not the one before. */
+  onAlarm?(fault: Fault): Promise<void>
+  everyMs?: number
+}
+
+/** Starts signing what is new; `stop` waits for the part under way. */
+export function startAuditChain(parts: ChainKeeping & ChainWatch): { stop(): Promise<void> } {
+  const stopping = new AbortController()
+  let extending: Promise<unknown> = Promise.resolve()
+  let isBusy = false
+  const report = createReport(parts)
+  const look = () => {
+    if (isBusy) return
+    isBusy = true
+    extending = extendChain(parts, { restFactor, signal: stopping.signal })
+      .then(async () => {
+        await report(undefined)
+        await parts.onSigned?.()
+      })
+      .catch(report)
+      .finally(() => {
+        isBusy = false
+      })
+  }
+  const timer = setInterval(look, parts.everyMs ?? everyMs)
+  look()
+  return {
+    async stop() {
+      clearInterval(timer)
+      stopping.abort()
+      await extending
+    },
+  }
+}
+
+/** Says in the log, in the metric and to whoever is to be told that the log was tampered with. */
+function createReport({ log, metrics, onAlarm }: ChainWatch) {
+  let last = ''
+  return async (error: unknown) => {
+    if (error !== undefined && !(error instanceof LogTampered)) {
+      log.error({ error: String(error) }, 'the log is not signed yet')
+      return
+    }
+    metrics?.auditAlarm(error !== undefined)
+    if (error === undefined) {
+      last = ''
+      return
+    }
+    const { problem, position, detail } = error.fault
+    log.error(
+      { event: 'audit-alarm', problem, position: String(position), detail },
+      'AUDIT ALARM: the log was tampered with; nothing is signed until this is resolved',
+    )
+    if (last === error.message) return
+    last = error.message
+    await onAlarm?.(error.fault).catch(cause => {
+      last = ''
+      log.error({ error: String(cause) }, 'nobody could be told of the audit alarm')
+    })
+  }
+}
+
+/**
+ * Signs everything up to the head of now; false when another process is at it. What is signed
+ * follows from the log alone, so that two who do it nevertheless get the same. Throws Unavailable;
+ * LogTampered when the log does not continue what was signed, or has events that the shop has not
+ * appended: nothing is built on a forgery.
+ */
+export async function extendChain(parts: ChainKeeping, pace: Pace = {}): Promise<boolean> {
+  return parts.audit.book.alone(() => extend(parts, pace))
+}
+
+interface Pace {
+  /** How many times as long as its work it rests; default: not at all. */
+  restFactor?: number
+  signal?: AbortSignal
+}
+
+async function extend(parts: ChainKeeping, pace: Pace): Promise<void> {
+  const { audit, eventStore } = parts
+  const fault = await checkMark(audit)
+  if (fault !== undefined) throw new LogTampered(fault)
+  const last = await audit.book.last()
+  let before = await linkOf(audit, last)
+  const sealFault = await watchFrom({ ...audit, eventStore }, last)
+  const rest = createRest(parts, pace)
+  let link = before
+  let marks: Mark[] = []
+  const behind = eventStore.readAll({ after: before.position })
+  for await (const event of eachWithin(patienceMs, 'the log', behind)) {
+    const forgery = sealFault(event)
+    if (forgery !== undefined) {
+      // What stands before it is the shop's.
+      if (marks.length > 0) await seal(parts, before, { link, marks })
+      throw new LogTampered(forgery)
+    }
+    link = nextLink(link, event)
+    marks.push({ position: link.position, hash: link.hash })
+    if (marks.length < eventsMax) continue
+    if (!(await seal(parts, before, { link, marks }))) return
+    before = link
+    marks = []
+    await rest()
+    if (pace.signal?.aborted) return
+  }
+  if (marks.length > 0) await seal(parts, before, { link, marks })
+}
+
+/** Rests after a part, longer while others append. */
+function createRest({ eventStore }: ChainKeeping, { restFactor: rest = 0, signal }: Pace) {
+  let startedAt = performance.now()
+  let head: Position | undefined
+  return async () => {
+    const tookMs = performance.now() - startedAt
+    if (rest > 0) {
+      const before = head
+      head = await eventStore.head?.()
+      const isIdle = head !== undefined && head === before
+      await pause(tookMs * (isIdle ? Math.min(rest, idleRestFactor) : rest), signal)
+    }
+    startedAt = performance.now()
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  const options = signal === undefined ? {} : { signal }
+  if (ms > 0) await sleep(ms, undefined, options).catch(() => undefined)
+}
+
+async function linkOf({ signer }: AuditServices, last: Kept | undefined): Promise<Link> {
+  if (last === undefined) return beginning
+  const checkpoint = await signer.open(last.signed)
+  if (checkpoint?.position === last.position) return checkpoint
+  const detail = 'The newest checkpoint is not signed by a key of this shop.'
+  throw new LogTampered({ position: last.position, problem: 'forged-checkpoint', detail })
+}
+
+async function seal(
+  { audit, shop }: ChainKeeping,
+  before: Link,
+  { link, marks }: { link: Link; marks: readonly Mark[] },
+): Promise<boolean> {
+  const after = before.position
+  const at = shop.clock.now()
+  const signed = await audit.signer.sign({ ...link, after, at })
+  const adding = audit.book.add({ position: link.position, after, signed, marks })
+  const isAdded = await within(patienceMs, 'the book of checkpoints', adding)
+  if (isAdded) await raiseMark(audit, { ...link, at })
+  return isAdded
+}
+
+/** One place that holds the mark is enough; the others get it with the next part. */
+async function raiseMark({ marks }: AuditServices, mark: Link & { at: Date }): Promise<void> {
+  const missed = await marks?.raise(mark)
+  if (missed?.includes('file') && missed.includes('redis')) {
+    throw new Unavailable('the high-water mark could be written to no place but the database')
+  }
+}

@@ -1,0 +1,145 @@
+// Finds orders that were left half-way, by a crash or by a provider that did not answer, and drives
+// them to their end.
+import { type Kysely, sql } from 'kysely'
+import type { Shop } from '../../commands/core/app.ts'
+import { systemEnvelope } from '../../commands/core/envelope.ts'
+import { endOrderOfErased } from '../../commands/order/openOrders.ts'
+import { advanceOrder } from '../../commands/order/runOrderProcess.ts'
+import { within } from '../../kit/deadline.ts'
+import { isTransient } from '../../kit/transient.ts'
+import type { Log } from '../../ports/log.ts'
+import type { Tables } from '../../projections/core/tables.ts'
+
+export interface OrderProcessParts {
+  db: Kysely<Tables>
+  shop: Shop
+  log: Log
+}
+
+const sweepMs = 1_000
+/** A request drives its order itself; only what stands still for longer is looked after. */
+const graceSeconds = 2
+const sweepMax = 200
+/** What waits for somebody outside, such as a refund by hand: one look a minute at most. */
+const pauseMaxMs = 60_000
+/** A sweep that takes longer hangs: the next one begins without it, since steps may be repeated. */
+const sweepMsMax = 60_000
+
+/** Starts looking; `stop` waits for the orders under way. */
+export function startOrderProcesses(parts: OrderProcessParts): { stop(): Promise<void> } {
+  let sweeping: Promise<void> = Promise.resolve()
+  let isBusy = false
+  let isFirst = true
+  const resting: Resting = new Map()
+  const timer = setInterval(() => {
+    if (isBusy) return
+    isBusy = true
+    const look = async () => {
+      await sweep(parts, resting)
+      await endOrdersOfErased(parts, isFirst)
+      isFirst = false
+    }
+    sweeping = within(sweepMsMax, 'looking after orders', look())
+      .catch(error => parts.log.warn({ error: String(error) }, 'orders not looked after yet'))
+      .finally(() => {
+        isBusy = false
+      })
+  }, sweepMs)
+  return {
+    async stop() {
+      clearInterval(timer)
+      await sweeping
+    },
+  }
+}
+
+/**
+ * Orders that did not get on, and when to look at each of them again. One whose deadline is over is
+ * looked at before that, unless it has failed: of a stream that is not whole nothing can be read.
+ */
+type Resting = Map<string, { pauseMs: number; until: number; hasFailed: boolean }>
+
+async function sweep(parts: OrderProcessParts, resting: Resting): Promise<void> {
+  const { db, shop, log } = parts
+  const asleep = [...resting].filter(([, { until }]) => until > Date.now())
+  const [ids, failing] = [asleep, asleep.filter(([, each]) => each.hasFailed)].map(some =>
+    some.map(([id]) => id),
+  )
+  const { rows } = await sql<{ order_id: string; paying: boolean; now: Date }>`
+    select order_id, paying, now() as now
+    from order_processes
+    where (
+        (submitted or paying or refund_due or cart_open or settling or open_money <> '{}')
+          and since < now() - make_interval(secs => ${graceSeconds})
+          and order_id <> all(${ids}::uuid[])
+        or expires_at <= now()
+      )
+      and order_id <> all(${failing}::uuid[])
+    order by paying, random()
+    limit ${sweepMax}
+  `.execute(db)
+  // By the clock of the database: those of the workers may differ.
+  for (const { order_id: orderId, paying, now } of rows) {
+    let hasFailed = false
+    const hasMoved = await driveOn(shop, orderId, { log, now }).catch(error => {
+      log.warn({ orderId, error: String(error) }, 'order not driven on yet')
+      hasFailed = !isTransient(error)
+      return false
+    })
+    // A provider may answer at any time, and somebody waits for it.
+    if (hasMoved || (paying && !hasFailed)) resting.delete(orderId)
+    else rest(resting, orderId, hasFailed)
+  }
+}
+
+/** The erasures that are looked at all the time; the others once, when a worker starts. */
+const erasedSeconds = 30 * 86_400
+/** A payment that was under way when its customer was erased may have begun before. */
+const raceSeconds = 60
+
+/**
+ * Cancels orders whose customer was erased at the very moment at which they were placed or paid.
+ * Orders that were paid long before, as a restored backup may have them, are somebody's to look at.
+ */
+async function endOrdersOfErased(
+  { db, shop, log }: OrderProcessParts,
+  isFirst: boolean,
+): Promise<void> {
+  const { rows } = await sql<{ orderId: string; now: Date }>`
+    select o.order_id as "orderId", now() as now
+    from shop.person_keys k
+    join customers c on c.customer_id = k.subject and c.erased
+    join orders o on o.customer_id = k.subject
+    where k.erased_at > now() - make_interval(secs => ${isFirst ? 1e9 : erasedSeconds})
+      and (
+        o.status = 'pending'
+        or o.status = 'paid' and o.updated_at > c.updated_at - make_interval(secs => ${raceSeconds})
+      )
+    limit ${sweepMax}
+  `.execute(db)
+  for (const { orderId, now } of rows) {
+    await endOrderOfErased(shop, systemEnvelope('order-process', now), orderId).then(
+      isEnded => isEnded && log.info({ orderId }, 'order of an erased customer ended'),
+      error => log.warn({ orderId, error: String(error) }, 'order of an erased customer not ended'),
+    )
+  }
+}
+
+/** Twice as long each time; what has been done since the last look is forgotten. */
+function rest(resting: Resting, orderId: string, hasFailed: boolean): void {
+  const pauseMs = Math.min(pauseMaxMs, 2 * (resting.get(orderId)?.pauseMs ?? sweepMs))
+  resting.set(orderId, { pauseMs, until: Date.now() + pauseMs, hasFailed })
+  for (const [id, { until }] of resting) if (until < Date.now() - pauseMaxMs) resting.delete(id)
+}
+
+/** Whether the order has got on. */
+async function driveOn(shop: Shop, orderId: string, by: { log: Log; now: Date }): Promise<boolean> {
+  const { log, now } = by
+  const envelope = systemEnvelope('order-process', now)
+  const before = await shop.orders.load(orderId)
+  const { correlationId = envelope.correlationId } = before
+  const advanced = await advanceOrder(shop, orderId, { ...envelope, correlationId })
+  const hasMoved = advanced !== undefined && advanced.position > before.position
+  if (hasMoved) log.info({ orderId, correlationId }, 'order driven on')
+  return hasMoved
+}

@@ -1,0 +1,45 @@
+// What a projector works with: the log, the projections and reactions, and the pace of batches.
+import type { Kysely } from 'kysely'
+import type { Codec } from '../../ports/codec.ts'
+import type { EventStore } from '../../ports/eventStore.ts'
+import type { Log } from '../../ports/log.ts'
+import type {
+  Committed,
+  Follower,
+  Projection,
+  Reaction,
+} from '../../projections/core/projection.ts'
+import type { Tables } from '../../projections/core/tables.ts'
+import type { Progress } from './progress.ts'
+
+export interface ProjectorParts {
+  db: Kysely<Tables>
+  eventStore: EventStore
+  codec: Codec
+  projections: readonly Projection[]
+  reactions?: readonly Reaction[]
+  /** The name under which this process holds leases. */
+  runner: string
+  progress: Progress
+  /** Runs before the next batch: what it does is done when the projections go on. */
+  onCommitted(committed: Committed): Promise<void>
+  log: Log
+}
+
+/**
+ * At the head a batch is left to grow for so long, and for some times as long as the one before
+ * took: many small ones would cost more than they bring, and take the processor from who writes the
+ * events. Whoever follows an order live waits for the one, and everybody for the other.
+ */
+export const paces = {
+  urgent: { leastMs: 2, mostMs: 50, times: 1 },
+  usual: { leastMs: 10, mostMs: 50, times: 8 },
+}
+
+export type Pace = (typeof paces)[keyof typeof paces]
+
+/** Followers that read the log together, and how long their batches may grow. */
+export interface FollowerGroup extends ProjectorParts {
+  followers: readonly Follower[]
+  pace: Pace
+}

@@ -1,0 +1,77 @@
+// Mails about orders: to whom they go, and what they are written from.
+
+import type { Shop } from '../../../commands/core/app.ts'
+import { type OrderEvent, order } from '../../../domain/order/order.ts'
+import type { AccountServices } from '../../../ports/accounts.ts'
+import type { Codec } from '../../../ports/codec.ts'
+import type { EventStore } from '../../../ports/eventStore.ts'
+import { compose } from './compose.ts'
+import type { DraftFor } from './draft.ts'
+import type { OrderThen } from './orderFacts.ts'
+import { isOrderTemplate } from './outbox.ts'
+import { type Language, languageOf } from './words.ts'
+
+export interface OrderDraftParts {
+  shop: Shop
+  eventStore: EventStore
+  codec: Codec
+  shopName: string
+  /** Where the customer's is not known. */
+  language: Language
+  timeZone: string
+  /** Under which customers reach the shop. */
+  publicUrl: string
+  accounts: Pick<AccountServices, 'accounts' | 'addresses'>
+}
+
+/** Drafts of mails about orders. Throws Unavailable. */
+export function orderDrafts(parts: OrderDraftParts): DraftFor {
+  const { shop, shopName, accounts, timeZone, publicUrl } = parts
+  return async ({ event_id, template, order_id }) => {
+    if (order_id === null || !isOrderTemplate(template)) return undefined
+    const then = await orderAt(parts, order_id, event_id)
+    const { state: customer } = await shop.customers.load(then.order.customerId)
+    if (customer.status !== 'registered') return undefined
+    const { profile, username } = customer
+    const to = profile.email
+    if (to?.includes('@') !== true) return undefined
+    const isConfirmed = await accounts.addresses.isConfirmed(then.order.customerId, to)
+    // Whoever has entered somebody else's address would have us mail them any text.
+    const name = isConfirmed ? (profile.firstName ?? username) : undefined
+    const letter = {
+      ...{ id: `${event_id}.${template}`, template, to, shopName, timeZone, ...then },
+      language: languageOf(then.order.country ?? profile.country, parts.language),
+      link: `${publicUrl}/orders/${order_id}`,
+    }
+    return {
+      recipient: accounts.accounts.digestOf(to),
+      isConfirmed,
+      finish: async () => ({ mail: compose({ ...letter, name }) }),
+    }
+  }
+}
+
+/**
+ * An order as it was right after an event, with what was recorded together with it: the deadline
+ * of an order that was placed. Throws an error with a code where there is no such event.
+ */
+async function orderAt(
+  { eventStore, codec }: OrderDraftParts,
+  orderId: string,
+  eventId: string,
+): Promise<OrderThen> {
+  let state = order.initial
+  let found: { event: OrderEvent; revision: number } | undefined
+  for await (const recorded of eventStore.readStream(`${order.category}-${orderId}`)) {
+    const event = await codec.decodeFor<OrderEvent>(order, recorded)
+    const isDeadline = event.type === 'PaymentDeadlineSet'
+    if (found !== undefined && !(isDeadline && recorded.revision === found.revision + 1)) break
+    state = order.evolve(state, event)
+    if (recorded.id === eventId) found = { event, revision: recorded.revision }
+  }
+  if (found === undefined || state.status === 'none') {
+    const text = 'a mail is due about an event that is not in the log'
+    throw Object.assign(new Error(text), { code: 'NO_EVENT' })
+  }
+  return { order: state, event: found.event }
+}

@@ -1,0 +1,80 @@
+// What a mail about an order states: the amounts, dates and numbers of the event it is about.
+import { formatMoney } from '../../../domain/kernel/money.ts'
+import type { Money } from '../../../domain/kernel/types.ts'
+import type { OrderEvent, PlacedOrder } from '../../../domain/order/order.ts'
+import type { Language, Words } from './words.ts'
+
+/** An order as it was right after the event. */
+export interface OrderThen {
+  order: PlacedOrder
+  event: OrderEvent
+}
+
+export interface FactOptions {
+  words: Words
+  language: Language
+  timeZone: string
+  /** Free text may be the sender's own: it goes to addresses alone that are known to be theirs. */
+  withFreeText: boolean
+}
+
+/** One line for each fact. */
+export function factsOf({ order, event }: OrderThen, options: FactOptions): string[] {
+  const { words, language, withFreeText } = options
+  const amount = (money: Money) => amountText(money, language)
+  const minor = (value: number) => amount({ amount: value, currency: order.total.currency })
+  const reason = (text: string) => (withFreeText ? [`${words.reason}: ${oneLine(text)}`] : [])
+  const address = withFreeText && order.delivery ? oneLine(order.delivery.shippingAddress) : null
+  const delivery = address === null ? [] : [`${words.deliveredTo}: ${address}`]
+  switch (event.type) {
+    case 'OrderPlaced': {
+      const { expiresAt } = order
+      const deadline =
+        expiresAt === null ? [] : [`${words.payBy}: ${momentText(expiresAt, options)}`]
+      return [...deadline, ...delivery]
+    }
+    case 'OrderPaid':
+      return [`${words.paid}: ${amount(event.data.amount)}`, ...delivery]
+    case 'OrderShipped': {
+      const { tracking } = event.data
+      return [
+        ...(tracking === null ? [] : [`${words.tracking}: ${oneLine(tracking)}`]),
+        ...delivery,
+      ]
+    }
+    case 'OrderCancelled': {
+      const { reason: why, refund } = event.data
+      return [...reason(why), ...(refund ? [`${words.refundDue}: ${amount(refund)}`] : [])]
+    }
+    case 'OrderRefunded':
+      return [
+        `${words.refundedNow}: ${amount(event.data.amount)}`,
+        ...reason(event.data.reason),
+        `${words.refundedInAll}: ${minor(order.refunded)}`,
+        `${words.remaining}: ${minor(order.captured - order.refunded)}`,
+      ]
+    default:
+      return delivery
+  }
+}
+
+/** An amount as it is written in a language: `12.50 GBP`, `12,50 EUR`. */
+export function amountText(money: Money, language: Language): string {
+  const text = formatMoney(money)
+  return language === 'de' ? text.replace('.', ',') : text
+}
+
+/** With the name of the time zone: the customer may be in another one. */
+function momentText(at: number, { language, timeZone }: FactOptions): string {
+  const form = new Intl.DateTimeFormat(language === 'de' ? 'de-DE' : 'en-GB', {
+    dateStyle: 'long',
+    timeStyle: 'short',
+    timeZone,
+  })
+  return `${form.format(at)} ${timeZone}`
+}
+
+/** A line break in a header would let its writer add headers of their own. */
+export function oneLine(text: string) {
+  return text.replace(/[\r\n]+/g, ' ')
+}

@@ -1,0 +1,50 @@
+// Starts the sending of mails: a lane for those about orders and one for those about accounts.
+
+import type { ConnectionOptions } from 'bullmq'
+import type { Kysely } from 'kysely'
+import type { Health } from '../../../ports/health.ts'
+import type { Log } from '../../../ports/log.ts'
+import type { Mailer } from '../../../ports/mail.ts'
+import type { Metrics } from '../../../ports/metrics.ts'
+import type { Tracing } from '../../../ports/tracing.ts'
+import type { Tables } from '../../../projections/core/tables.ts'
+import { type AccountDraftParts, accountDrafts } from './accountDrafts.ts'
+import type { MailLimits } from './limits.ts'
+import { startMailLane } from './mailWorker.ts'
+import { orderDrafts } from './orderDrafts.ts'
+import { createOutage } from './outage.ts'
+import { createMailQueue } from './queue.ts'
+
+export interface MailParts extends AccountDraftParts {
+  timeZone: string
+  /** Under which customers reach the shop. */
+  publicUrl: string
+  /** Told whether the mail server can be used. */
+  health?: Health
+  db: Kysely<Tables>
+  mailer: Mailer
+  connection: ConnectionOptions
+  limits: MailLimits | undefined
+  metrics: Metrics
+  tracing: Tracing
+  log: Log
+}
+
+/** Starts both lanes; `wake` is for whoever has queued a mail. */
+export function startMails(parts: MailParts) {
+  const outage = createOutage(parts.log, parts.health)
+  const shared = { ...parts, outage }
+  const lanes = [
+    { account: true, draftFor: accountDrafts(parts) },
+    { account: false, draftFor: orderDrafts(parts) },
+  ].map(lane => startMailLane({ ...shared, ...lane, queue: createMailQueue(parts.db) }))
+  return {
+    wake() {
+      for (const lane of lanes) lane.wake()
+    },
+    async close() {
+      await Promise.all(lanes.map(lane => lane.close()))
+      outage.stop()
+    },
+  }
+}
