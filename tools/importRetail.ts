@@ -37,7 +37,7 @@ import { startProjector } from '../src/workers/projector/projector.ts'
 import { showCatchUp, showImport } from './importProgress.ts'
 import { LocalServerError } from './local/localServer.ts'
 import { type Services, withServices } from './local/services.ts'
-import { patiently } from './withShop.ts'
+import { waiting } from './withShop.ts'
 
 const usage = `Usage: npm run import:retail -- FILE [--json REPORT]
 
@@ -131,7 +131,7 @@ async function withShop(
     const append = (_: number, events: number) => {
       written += events
     }
-    const observing = { ...patiently, metrics: { ...noMetrics, append } }
+    const observing = { ...waiting, metrics: { ...noMetrics, append } }
     const shop = await openShop(config, observing, 'serve', cachedStreams)
     closers.push(shop.close)
     const redis = createRedis(config.redisUrl.reveal())

@@ -37,7 +37,7 @@ given.
 
 Exit codes: 0 the books agree, 1 they differ, 2 wrong usage.`
 
-interface Wish {
+interface Options {
   from: Date
   to: Date
   json: string | undefined
@@ -47,7 +47,7 @@ await main(async () => {
   if (process.argv[2] === 'simulate' && !process.argv.includes('--help')) {
     return simulate(process.argv.slice(3))
   }
-  const wish = readWish()
+  const wish = readOptions()
   if (wish === undefined) {
     console.log(usage)
     return
@@ -60,7 +60,7 @@ await main(async () => {
   report(found)
 })
 
-function readWish(): Wish | undefined {
+function readOptions(): Options | undefined {
   const text = { type: 'string' } as const
   try {
     const { values, positionals } = parseArgs({

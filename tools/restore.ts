@@ -48,12 +48,12 @@ await main(async () => {
   }
 })
 
-interface Wanted {
+interface RestoreOptions {
   directory: string
   isCheck: boolean
 }
 
-function readArguments(): Wanted | undefined {
+function readArguments(): RestoreOptions | undefined {
   try {
     const { positionals, values } = parseArgs({
       allowPositionals: true,
@@ -70,7 +70,7 @@ function readArguments(): Wanted | undefined {
   }
 }
 
-async function run({ directory, isCheck }: Wanted, bars: Bars): Promise<void> {
+async function run({ directory, isCheck }: RestoreOptions, bars: Bars): Promise<void> {
   const given = await withSecret(readEnvironment())
   const secrets = createSecrets(loadConfig(withoutServers(given)).secretKey)
   const manifest = await readManifest(directory, createManifestSeal(secrets))

@@ -9,7 +9,7 @@ import { createRestoreTarget } from '../src/infra/backup/tableCopies.ts'
 import { createSecrets } from '../src/infra/crypto/secrets.ts'
 import { createDatabase, createPool } from '../src/infra/postgres/database.ts'
 import { type Position, shareOfWay, startOfLog } from '../src/kit/position.ts'
-import { allDone } from '../src/kit/settleAll.ts'
+import { settleAll } from '../src/kit/settleAll.ts'
 import { type OpenShop, openShop } from '../src/main/createApp.ts'
 import { ownOptions } from '../src/main/openEventStore.ts'
 import { unobserved } from '../src/ports/tracing.ts'
@@ -103,7 +103,7 @@ async function finish(
       onProgress: (name, position) => show(name, 100 * shareOfWay(startOfLog, position, head), 100),
     })
     // Of the two one waits for the database while the other one calculates.
-    const [signed, rebuilt] = await allDone([verify(open, manifest, show), building])
+    const [signed, rebuilt] = await settleAll([verify(open, manifest, show), building])
     const index = rebuilt.find(({ name }) => name === eventIndex.name)
     const broken = index && index.broken.count > 0 ? describeBroken(index.broken) : undefined
     return { erased, signed, broken }

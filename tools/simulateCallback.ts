@@ -18,7 +18,7 @@ const acts: Readonly<Record<string, object>> = {
   lost: { type: 'dispute.closed', outcome: 'lost' },
 }
 
-interface Wish {
+interface Options {
   what: string
   act: object
   orderId: string
@@ -32,7 +32,7 @@ const dayMs = 86_400_000
 
 /** Signs a callback like the provider and has the shop take it; it may be running or not. */
 export async function simulate(args: string[]): Promise<void> {
-  const { what, act, orderId, amount, ...more } = readWish(args)
+  const { what, act, orderId, amount, ...more } = readOptions(args)
   await withShop('npm run payments', async ({ shop, callbacks }, env) => {
     if (shop.payments.name !== 'simulated') {
       throw new Refusal(`The payments of this shop go through ${shop.payments.name}.`)
@@ -60,7 +60,7 @@ export async function simulate(args: string[]): Promise<void> {
   })
 }
 
-function readWish(args: string[]): Wish {
+function readOptions(args: string[]): Options {
   const text = { type: 'string' } as const
   const options = { order: text, amount: text, reference: text, reason: text, due: text }
   let parsed: ReturnType<typeof parse>

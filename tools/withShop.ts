@@ -14,7 +14,7 @@ export class UsageError extends Error {}
 export class Refusal extends Error {}
 
 /** For jobs that take long: who has read half a log waits for the rest, and says so. */
-export const patiently: Observing = {
+export const waiting: Observing = {
   ...unobserved,
   storeIsAway: seconds => {
     console.error(`EventStoreDB does not answer; waiting, ${seconds} s so far`)
@@ -42,7 +42,7 @@ export async function withShop<T>(
     log: line => console.error(line),
   })
   try {
-    const open = await openShop(loadConfig(services.env), patiently, purpose)
+    const open = await openShop(loadConfig(services.env), waiting, purpose)
     try {
       return await work(open, services.env)
     } finally {

@@ -8,9 +8,9 @@ import type { Config } from '../config/config.ts'
 import { authenticate } from './http/actor.ts'
 import { usePrivateAnswers } from './http/caching.ts'
 import { endSilentWhenClosing, refuseWhenClosing } from './http/closing.ts'
-import { useGate } from './http/concurrencyLimit.ts'
+import { useConcurrencyLimit } from './http/concurrencyLimit.ts'
 import type { ApiContext } from './http/context.ts'
-import { withStanding } from './http/currentRoles.ts'
+import { withCurrentRoles } from './http/currentRoles.ts'
 import { drainBeforeClosing } from './http/draining.ts'
 import { createLimits } from './http/limits.ts'
 import { createClientErrors, createFrameworkErrors } from './http/malformed.ts'
@@ -19,8 +19,8 @@ import { useOwnWrites } from './http/ownWrites.ts'
 import { refusePositionsBeyondHead } from './http/positionFields.ts'
 import { handleError, sendProblem } from './http/problems.ts'
 import { observeRequests, traceRequests } from './http/requestTelemetry.ts'
-import { usePatience } from './http/requestTimeout.ts'
-import { useFastLane } from './http/responseCache.ts'
+import { useRequestTimeout } from './http/requestTimeout.ts'
+import { useResponseCache } from './http/responseCache.ts'
 import { useSecureHeaders } from './http/secureHeaders.ts'
 import { useSerializers } from './http/serializing.ts'
 import { answerStrays, useStrictHttp } from './http/strictHttp.ts'
@@ -134,7 +134,7 @@ const rootRoutes = [
 export async function buildServer(
   given: ApiContext & { log: FastifyBaseLogger },
 ): Promise<FastifyInstance> {
-  const context = withStanding(given)
+  const context = withCurrentRoles(given)
   const app = bareServer(context)
   useValidators(app)
   useSerializers(app)
@@ -155,10 +155,10 @@ export async function buildServer(
   usePrivateAnswers(app)
   refuseWhenClosing(app)
   endSilentWhenClosing(app)
-  usePatience(app, patienceMs)
+  useRequestTimeout(app, patienceMs)
   drainBeforeClosing(app)
   warnOfUntrustedProxies(app)
-  useGate(app, context.config.commandsMax)
+  useConcurrencyLimit(app, context.config.commandsMax)
   watchRoutes(app, context.config)
   const methods = watchMethods(app)
   traceRequests(app, context)
@@ -178,7 +178,7 @@ export async function buildServer(
   refusePositionsBeyondHead(app, context)
   useConnections(app, context)
   observeRequests(app, context)
-  if (!context.tracing.isOn) useFastLane(app, context, limits)
+  if (!context.tracing.isOn) useResponseCache(app, context, limits)
   for (const publish of rootRoutes) publish(app, context)
   await queueBoard(app, context)
   await app.register(

@@ -1,7 +1,14 @@
 // Checks the log against the hash chain: what was signed, link by link, and where it first differs.
 
 import { justBefore, type Position, startOfLog } from '../kit/position.ts'
-import type { AuditServices, Checkpoint, Kept, KeptPart, Link, Mark } from '../ports/audit.ts'
+import type {
+  AuditServices,
+  Checkpoint,
+  Link,
+  Mark,
+  StoredCheckpoint,
+  StoredPart,
+} from '../ports/audit.ts'
 import type { EventStore, RecordedEvent } from '../ports/eventStore.ts'
 import type { Fault } from './chainFault.ts'
 import { beginning, nextLink } from './hashChain.ts'
@@ -51,7 +58,7 @@ export async function* checkChain(parts: ChainParts, from = startOfLog): AsyncGe
   }
 }
 
-async function anchor({ signer }: ChainParts, kept: Kept | undefined) {
+async function anchor({ signer }: ChainParts, kept: StoredCheckpoint | undefined) {
   if (kept === undefined) return { link: beginning }
   const link = await signer.open(kept.signed)
   return link?.position === kept.position ? { link } : { fault: forged(kept.position) }
@@ -60,7 +67,7 @@ async function anchor({ signer }: ChainParts, kept: Kept | undefined) {
 async function checkPart(
   { eventStore, signer, streams, sealFault }: ChainParts & { sealFault: SealFault },
   before: Link,
-  part: KeptPart,
+  part: StoredPart,
 ): Promise<Checked> {
   const checkpoint = await signer.open(part.signed)
   if (checkpoint === undefined || checkpoint.position !== part.position) {
@@ -84,7 +91,7 @@ interface Walking {
 async function walk(
   { eventStore, streams, sealFault }: Walking,
   before: Link,
-  { after, position, marks }: KeptPart,
+  { after, position, marks }: StoredPart,
 ): Promise<Link | Fault> {
   let link = before
   let seen = 0

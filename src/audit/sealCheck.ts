@@ -2,7 +2,7 @@
 // the high-water mark. Neither can be made without SECRET_KEY.
 
 import { startOfLog } from '../kit/position.ts'
-import type { AuditServices, Authenticity, Kept } from '../ports/audit.ts'
+import type { AuditServices, Authenticity, StoredCheckpoint } from '../ports/audit.ts'
 import type { EventStore, RecordedEvent } from '../ports/eventStore.ts'
 import type { Fault } from './chainFault.ts'
 
@@ -64,7 +64,7 @@ export interface Tail {
 /** Checks the seals of events that are not signed yet, at most `max` of them. */
 export async function checkTail(
   parts: SealParts,
-  last: Kept | undefined,
+  last: StoredCheckpoint | undefined,
   max = Number.POSITIVE_INFINITY,
 ): Promise<Tail> {
   const sealFault = await watchFrom(parts, last)
@@ -80,7 +80,7 @@ export async function checkTail(
 /** A watch for what stands behind a checkpoint: it knows whether events had seals by then. */
 export async function watchFrom(
   { eventStore, seals }: SealParts,
-  last: Kept | undefined,
+  last: StoredCheckpoint | undefined,
 ): Promise<SealFault> {
   if (seals === undefined || last === undefined) return watchSeals(seals)
   for await (const event of eventStore.readAll({ after: last.after })) {

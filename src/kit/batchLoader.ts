@@ -5,7 +5,7 @@
 // others would wait for its answer.
 import { setImmediate as endOfTurn } from 'node:timers/promises'
 
-interface Waiting<Question, Answer> {
+interface PendingQuestion<Question, Answer> {
   question: Question
   resolve(answer: Answer): void
   reject(error: unknown): void
@@ -16,11 +16,11 @@ interface Waiting<Question, Answer> {
  * in the order of the questions; when it throws, each of them has failed. A question is never asked
  * before it was put, so its answer is as new as if it had been asked alone.
  */
-export function gather<Question, Answer>(
+export function createBatchLoader<Question, Answer>(
   askAll: (questions: readonly Question[]) => Promise<readonly Answer[]>,
   max = 500,
 ): (question: Question) => Promise<Answer> {
-  const waiting: Waiting<Question, Answer>[] = []
+  const waiting: PendingQuestion<Question, Answer>[] = []
   let isFlying = false
 
   async function fly() {
@@ -32,7 +32,7 @@ export function gather<Question, Answer>(
     isFlying = false
   }
 
-  async function settle(batch: Waiting<Question, Answer>[]) {
+  async function settle(batch: PendingQuestion<Question, Answer>[]) {
     try {
       const answers = await askAll(batch.map(({ question }) => question))
       if (answers.length !== batch.length) throw new Error('not every question was answered')
@@ -53,7 +53,7 @@ export function gather<Question, Answer>(
  * A function that asks what is the same for everybody: who asks while it is being asked shares the
  * next time, so that nobody gets an answer to what was asked before they came.
  */
-export function askTogether<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
+export function createSingleFlight<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
   let last: Promise<unknown> = Promise.resolve()
   let next: Promise<Answer> | undefined
   return () => {

@@ -12,7 +12,7 @@ export class Overdue extends Error {
 }
 
 /** Settles as `work` does, or throws Overdue after `ms`. What comes later is ignored. */
-export function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+export function withDeadline<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Overdue(what, ms)), ms)
     work.then(resolve, reject).finally(() => clearTimeout(timer))
@@ -28,7 +28,7 @@ export async function* eachWithin<T>(
   const items = source[Symbol.asyncIterator]()
   try {
     for (;;) {
-      const { done, value } = await within(ms, what, items.next())
+      const { done, value } = await withDeadline(ms, what, items.next())
       if (done) return
       yield value
     }

@@ -6,14 +6,14 @@ export interface Turn {
   by: string
 }
 
-export interface FairTurns {
+export interface FairQueue {
   /** Runs `work` when its turn has come. Throws `crowded()` when too many wait already. */
   take<T>(turn: Turn, work: () => Promise<T>): Promise<T>
   /** Fails everybody who still waits. */
   clear(error: Error): void
 }
 
-export interface FairTurnsOptions {
+export interface FairQueueOptions {
   /** How much runs at once. */
   atOnce: number
   /** Running and waiting for one caller. */
@@ -24,29 +24,29 @@ export interface FairTurnsOptions {
   crowded: () => Error
 }
 
-interface Waiting {
+interface QueuedCall {
   start(): void
   refuse(error: Error): void
 }
 
 /** Callers by kind, in the order in which their turns come. */
-type Lanes = Map<string, Map<string, Waiting[]>>
+type CallersByKind = Map<string, Map<string, QueuedCall[]>>
 
 /**
  * One caller cannot keep the others waiting for longer than one piece of work each: whose turn has
  * been goes to the end. Where a kind is full, the newest wait of whoever has the most makes room.
  */
-export function createFairTurns({ atOnce, each, all, crowded }: FairTurnsOptions): FairTurns {
-  const lanes: Lanes = new Map()
+export function createFairQueue({ atOnce, each, all, crowded }: FairQueueOptions): FairQueue {
+  const lanes: CallersByKind = new Map()
   const running = new Map<string, number>()
   let free = atOnce
 
-  function enter({ kind, by }: Turn, waiting: Waiting): void {
-    const callers = lanes.get(kind) ?? new Map<string, Waiting[]>()
+  function enter({ kind, by }: Turn, waiting: QueuedCall): void {
+    const callers = lanes.get(kind) ?? new Map<string, QueuedCall[]>()
     const own = callers.get(by) ?? []
     const under = running.get(nameOf({ kind, by })) ?? 0
     if (own.length + under >= each) throw crowded()
-    if (countOf(callers) >= all) makeRoom(callers, own.length, crowded)
+    if (countOf(callers) >= all) evictLongestQueue(callers, own.length, crowded)
     own.push(waiting)
     callers.set(by, own)
     lanes.set(kind, callers)
@@ -91,15 +91,19 @@ export function createFairTurns({ atOnce, each, all, crowded }: FairTurnsOptions
 
 const nameOf = ({ kind, by }: Turn) => `${kind} ${by}`
 
-function countOf(callers: ReadonlyMap<string, Waiting[]>): number {
+function countOf(callers: ReadonlyMap<string, QueuedCall[]>): number {
   let count = 0
   for (const waiting of callers.values()) count += waiting.length
   return count
 }
 
 /** Refuses the newest wait of whoever has the most; throws where nobody has more than `own`. */
-function makeRoom(callers: Map<string, Waiting[]>, own: number, crowded: () => Error): void {
-  const greediest = [...callers.values()].reduce<Waiting[]>(
+function evictLongestQueue(
+  callers: Map<string, QueuedCall[]>,
+  own: number,
+  crowded: () => Error,
+): void {
+  const greediest = [...callers.values()].reduce<QueuedCall[]>(
     (most, waiting) => (waiting.length > most.length ? waiting : most),
     [],
   )
@@ -108,7 +112,7 @@ function makeRoom(callers: Map<string, Waiting[]>, own: number, crowded: () => E
 }
 
 /** The first of the caller whose turn it is, of the kind whose turn it is; both go to the end. */
-function takeNext(lanes: Lanes): Waiting | undefined {
+function takeNext(lanes: CallersByKind): QueuedCall | undefined {
   const [kind, callers] = firstOf(lanes) ?? []
   const [by, waiting] = firstOf(callers) ?? []
   if (kind === undefined || callers === undefined || by === undefined) return undefined

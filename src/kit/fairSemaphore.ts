@@ -11,7 +11,7 @@ export interface Claimant {
   level: number
 }
 
-export interface FairPlaces {
+export interface FairSemaphore {
   /** Takes a place; gives what frees it again, undefined where there is none for this caller. */
   take(claimant: Claimant): (() => void) | undefined
 }
@@ -34,10 +34,10 @@ interface Held {
  * finds one, also behind an address that others flood, up to nine tenths of the places. Nobody gets
  * more than `each`.
  */
-export function createFairPlaces(
+export function createFairSemaphore(
   most: readonly number[],
   each = Number.POSITIVE_INFINITY,
-): FairPlaces {
+): FairSemaphore {
   const inside = most.map(() => 0)
   const callers = new Lookup<Held>()
   const addresses = new Lookup<Held>()

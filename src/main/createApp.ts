@@ -50,7 +50,7 @@ import { migrate } from '../infra/postgres/migrate.ts'
 import { createRedis, type Redis } from '../infra/redis/redis.ts'
 import { systemClock } from '../infra/system/clock.ts'
 import { createWebhooks } from '../infra/webhooks/webhooks.ts'
-import { within } from '../kit/deadline.ts'
+import { withDeadline } from '../kit/deadline.ts'
 import type { AccountServices, SharedPasswords } from '../ports/accounts.ts'
 import type { AuditServices } from '../ports/audit.ts'
 import type { Codec } from '../ports/codec.ts'
@@ -147,7 +147,7 @@ export async function openShop(
       proof.close()
       await passwords.close()
       // What was seen last; a server that is away does not hold up the end.
-      await within(farewellMs, 'the log', logIdentity.remember()).catch(() => undefined)
+      await withDeadline(farewellMs, 'the log', logIdentity.remember()).catch(() => undefined)
       await eventStore.close()
       await pool.end()
     },

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogIdentity } from '../infra/log/logIdentity.ts'
 import type { Database, Pool } from '../infra/postgres/database.ts'
 import { type Redis, redisCode } from '../infra/redis/redis.ts'
-import { Overdue, within } from '../kit/deadline.ts'
+import { Overdue, withDeadline } from '../kit/deadline.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
 import { codesOf, stateOf } from '../kit/transient.ts'
 import type { EventStore } from '../ports/eventStore.ts'
@@ -43,6 +43,7 @@ const lasting: Readonly<Record<string, { dependency: 'disk' | 'postgres'; reason
   '58030': { dependency: 'disk', reason: 'input/output error' },
   '25006': { dependency: 'postgres', reason: 'read-only' },
 }
+
 const words: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'refuses connections',
   ECONNRESET: 'closes connections',
@@ -155,7 +156,7 @@ async function checkStore({ eventStore, isStoreApart }: Checked, health: Health)
 
 /** Whether the log is the one of this shop; a server that does not answer is reported elsewhere. */
 async function checkLog({ logIdentity }: Checked, health: Health): Promise<void> {
-  const asked = within(deadlineMs, 'the log', logIdentity.check())
+  const asked = withDeadline(deadlineMs, 'the log', logIdentity.check())
   await asked.then(
     fault => health.report('log', fault),
     () => undefined,
@@ -165,7 +166,7 @@ async function checkLog({ logIdentity }: Checked, health: Health): Promise<void>
 /** What keeps Redis from being written to; undefined where nothing does. */
 async function redisTrouble(redis: Redis): Promise<string | undefined> {
   const written = redis.set('health', '1', 'EX', 60)
-  return within(deadlineMs, 'Redis', written).then(
+  return withDeadline(deadlineMs, 'Redis', written).then(
     () => undefined,
     (error: unknown) => redisCode(error) ?? 'away',
   )
@@ -187,7 +188,7 @@ async function checkCache({ cache }: Checked, health: Health): Promise<void> {
 /** Which read models have waited too long for their next event. */
 async function checkProjections({ db, eventStore }: Checked, health: Health): Promise<void> {
   try {
-    const { states, head } = await within(deadlineMs, 'the read models', whereTheyAre())
+    const { states, head } = await withDeadline(deadlineMs, 'the read models', whereTheyAre())
     const behind = states.filter(({ position }) => position < head)
     const last = behind.map(({ position }) => position).reduce((a, b) => (a < b ? a : b), head)
     const isLate = last < head && (await waitedMs(eventStore, last)) > behindMaxMs
@@ -221,11 +222,11 @@ async function waitedMs(eventStore: EventStore, after: Position): Promise<number
 async function answered<T>(asked: Promise<T>): Promise<T> {
   const began = performance.now()
   try {
-    return await within(deadlineMs, 'PostgreSQL', asked)
+    return await withDeadline(deadlineMs, 'PostgreSQL', asked)
   } catch (error) {
     const lateMs = performance.now() - began - deadlineMs
     if (!(error instanceof Overdue) || lateMs < stoodStillMs) throw error
-    return within(deadlineMs, 'PostgreSQL', asked)
+    return withDeadline(deadlineMs, 'PostgreSQL', asked)
   }
 }
 

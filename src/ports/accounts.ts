@@ -128,7 +128,7 @@ export interface Recovery {
   subjectOf(eventId: string, template: string): Promise<MailSubject | undefined>
 }
 
-export interface AddressStanding {
+export interface AddressState {
   /** Whether the address of the account has been confirmed by its owner. */
   isConfirmed: boolean
   /** Another address that waits to be confirmed. */
@@ -161,7 +161,7 @@ export interface Addresses {
   withdraw(token: string): Promise<void>
   /** Uses a token, once: its address is confirmed, and belongs to the account. */
   use(token: string): Promise<ConfirmedAddress | 'expired' | 'taken'>
-  standing(customerId: string): Promise<AddressStanding | undefined>
+  standing(customerId: string): Promise<AddressState | undefined>
   /** Whether somebody has confirmed this very address. */
   isConfirmed(customerId: string, email: string): Promise<boolean>
 }

@@ -17,28 +17,28 @@ export interface Mark {
 }
 
 /** A checkpoint as it is kept. */
-export interface Kept {
+export interface StoredCheckpoint {
   position: Position
   after: Position
   /** A JWS: RFC 7515, compact. */
   signed: string
 }
 
-export interface KeptPart extends Kept {
+export interface StoredPart extends StoredCheckpoint {
   marks: readonly Mark[]
 }
 
 export interface CheckpointBook {
   /** The checkpoint with the highest position. */
-  last(): Promise<Kept | undefined>
+  last(): Promise<StoredCheckpoint | undefined>
   /** The newest checkpoint at or before a position. */
-  upTo(position: Position): Promise<Kept | undefined>
+  upTo(position: Position): Promise<StoredCheckpoint | undefined>
   /** Checkpoints behind a position, in order. */
-  behind(position: Position, limit: number): Promise<Kept[]>
+  behind(position: Position, limit: number): Promise<StoredCheckpoint[]>
   /** The same with their marks: 40 kB each. */
-  partsBehind(position: Position, limit: number): Promise<KeptPart[]>
+  partsBehind(position: Position, limit: number): Promise<StoredPart[]>
   /** Adds a part; false when somebody else has taken its place in the chain. */
-  add(part: KeptPart): Promise<boolean>
+  add(part: StoredPart): Promise<boolean>
   /** Runs `work` unless another process is at it; false when one is. */
   alone(work: () => Promise<void>): Promise<boolean>
 }
@@ -87,7 +87,7 @@ export interface Authenticity {
 }
 
 /** A checkpoint on its way out. */
-export type Publication = Pick<Kept, 'position' | 'signed'>
+export type Publication = Pick<StoredCheckpoint, 'position' | 'signed'>
 
 /** One way by which checkpoints leave the machine. */
 export interface Publisher {

@@ -40,11 +40,11 @@ export interface PaymentCallback {
   reference: string
   reason: string
   /** Refunds as the provider has them now. */
-  refunds?: readonly ToldRefund[]
-  dispute?: ToldDispute
+  refunds?: readonly ReportedRefund[]
+  dispute?: ReportedDispute
 }
 
-export interface ToldRefund {
+export interface ReportedRefund {
   /** The shop's own id, for a refund that the shop has asked for. */
   refundId: string | null
   reference: string
@@ -53,7 +53,7 @@ export interface ToldRefund {
 }
 
 /** A dispute as the provider has it; times in milliseconds. */
-export type ToldDispute = Omit<Dispute, 'paymentId'>
+export type ReportedDispute = Omit<Dispute, 'paymentId'>
 
 /** Money that the provider has moved, as its own books have it. */
 export interface MoneyMoved {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { kinds } from '../../src/audit/timeTravel.ts'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { newId } from '../../src/commands/core/ids.ts'
-import { takeBack } from '../../src/domain/order/orderDecisions.ts'
+import { returnItems } from '../../src/domain/order/orderDecisions.ts'
 import type { Answer } from '../support/apiClient.ts'
 import { atRest } from '../support/auditing.ts'
 import { expectProblem, gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
@@ -210,7 +210,9 @@ describe('what something was like', () => {
     const { state } = await orders.load(orderId)
     const line = { ...Object(state).lines[0], quantity: 1, total: gbp(425) }
     const back = { returnId, reference: 'R-1', lines: [line], charges: [] }
-    await orders.decide(orderId, systemEnvelope('test', new Date()), each => takeBack(each, back))
+    await orders.decide(orderId, systemEnvelope('test', new Date()), each =>
+      returnItems(each, back),
+    )
     const wanted = { amount: gbp(100), reason: 'A scratch' }
     const { status, body } = await shop.admin.client.post(`/orders/${orderId}/refunds`, wanted)
     expect(status, JSON.stringify(body)).toBe(201)

@@ -2,7 +2,7 @@
 import { connect } from 'node:net'
 import { type FastifyRequest, fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { useGate } from '../../src/api/http/concurrencyLimit.ts'
+import { useConcurrencyLimit } from '../../src/api/http/concurrencyLimit.ts'
 import type { Role } from '../../src/domain/kernel/types.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { expectProblem, newProduct } from '../support/goods.ts'
@@ -94,7 +94,7 @@ describe('one caller who sends all at once', () => {
   /** A gate of twenty places whose work ends when it is told to; who is inside. */
   function openGate() {
     const app = fastify()
-    useGate(app, 20)
+    useConcurrencyLimit(app, 20)
     const inside: string[] = []
     const enters = async (id: string, role: Role | 'anonymous', ip: string) => {
       const actor = role === 'anonymous' ? { role } : { role, id, roles: [role] }

@@ -1,7 +1,7 @@
 // Accounts that have been closed take no more commands, whatever a process still believes of them.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createStanding } from '../../src/api/http/currentRoles.ts'
+import { createCurrentRoles } from '../../src/api/http/currentRoles.ts'
 import { addToCart } from '../../src/commands/cart/cart.ts'
 import { type Command, execute } from '../../src/commands/core/command.ts'
 import { changeUser, eraseCustomer } from '../../src/commands/customer/customer.ts'
@@ -127,7 +127,7 @@ it('a closed account is noticed at once, an ended session when looked at', async
   let isOpen = true
   // It needs no more of a shop than this.
   const customers = { load: async () => ({ state: states.inLog }), remembered: () => states.here }
-  const { standing } = createStanding({ customers } as never, { isGood: async () => isOpen })
+  const { standing } = createCurrentRoles({ customers } as never, { isGood: async () => isOpen })
   const look = (sessionId: string) => {
     const roles = ['customer'] as const
     return standing({ customerId: sampleId(5), sessionId, roles })

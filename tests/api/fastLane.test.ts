@@ -4,8 +4,8 @@ import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { createCredit } from '../../src/api/http/localQuota.ts'
-import { useFastLane } from '../../src/api/http/responseCache.ts'
+import { createLocalQuota } from '../../src/api/http/localQuota.ts'
+import { useResponseCache } from '../../src/api/http/responseCache.ts'
 import { noMetrics } from '../../src/ports/metrics.ts'
 import { gbp, newProduct } from '../support/goods.ts'
 import { startTestShop, type TestShop } from '../support/testShop.ts'
@@ -32,7 +32,7 @@ async function page(credit: () => string[] | undefined = () => []) {
   const context = { answers, metrics: noMetrics }
   // It needs no more of its context than this.
   Object.assign(context, { log: app.log })
-  useFastLane(app, context as never, { take: async () => undefined, credit })
+  useResponseCache(app, context as never, { take: async () => undefined, credit })
   app.get('/page', async (request, reply) => {
     now.made += 1
     request.sharedAs = 'page'
@@ -187,7 +187,7 @@ it('an answer of one’s own is made each time', async () => {
 describe('credit', () => {
   it('lasts until what is left by all that is known, and is told to the counter', async () => {
     const told: number[] = []
-    const credit = createCredit({
+    const credit = createLocalQuota({
       async count(_, times = 1) {
         told.push(times)
         return { allowed: true, remaining: 0, resetSeconds: 60 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { execute } from '../../src/commands/core/command.ts'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { placeOrder } from '../../src/commands/order/placeOrder.ts'
-import { advanceOrder } from '../../src/commands/order/runOrderProcess.ts'
+import { runOrderProcess } from '../../src/commands/order/runOrderProcess.ts'
 import { isRejection } from '../../src/domain/kernel/rejection.ts'
 import type { Envelope } from '../../src/ports/envelope.ts'
 import { atOnce, delivery, expectProblem, gbp, newOrder, newProduct } from '../support/goods.ts'
@@ -100,7 +100,7 @@ describe('payment', () => {
     const paymentId = (await orderOf(shop, orderId)).openPayment?.paymentId ?? 'none'
     await letRunOut(shop, orderId)
     // As the sweep of a worker does: the reservation itself says that it has time left.
-    await advanceOrder(shop.back.shop, orderId, systemEnvelope('sweep', new Date()))
+    await runOrderProcess(shop.back.shop, orderId, systemEnvelope('sweep', new Date()))
     await newOrder(bob, id)
     await callBack(shop, { type: 'payment.captured', orderId, paymentId })
     const { status, late } = await orderOf(shop, orderId)

@@ -1,7 +1,7 @@
 // News of orders between processes: told with what came before, looked up where that is unsure.
 
 import { describe, expect, it } from 'vitest'
-import { readOrderNews } from '../../src/api/realtime/orderMessages.ts'
+import { readOrderMessages } from '../../src/api/realtime/orderMessages.ts'
 import type { Position } from '../../src/kit/position.ts'
 import { orderTeller } from '../../src/workers/reactions/orderMessages.ts'
 import { positionAt } from '../support/positions.ts'
@@ -19,7 +19,7 @@ describe('telling news', () => {
     const { told, tell } = teller()
     tell(news(positionAt(7)))
     expect(told).toEqual([''])
-    expect(readOrderNews('')).toBeUndefined()
+    expect(readOrderMessages('')).toBeUndefined()
   })
 
   it('says all of it from then on, and behind what it comes', () => {
@@ -27,7 +27,7 @@ describe('telling news', () => {
     tell(news(positionAt(3), positionAt(7)))
     tell(news(positionAt(8), positionAt(12)))
     tell(news(positionAt(13)))
-    expect(told.slice(1).map(readOrderNews)).toEqual([
+    expect(told.slice(1).map(readOrderMessages)).toEqual([
       { after: positionAt(7), notifications: news(positionAt(8), positionAt(12)) },
       { after: positionAt(12), notifications: news(positionAt(13)) },
     ])
@@ -40,7 +40,7 @@ describe('telling news', () => {
     tell(news(positionAt(8)))
     tell(news(positionAt(9)))
     expect(told.slice(0, 3)).toEqual(['', '', ''])
-    expect(readOrderNews(told[3] ?? '')?.after).toBe(positionAt(8))
+    expect(readOrderMessages(told[3] ?? '')?.after).toBe(positionAt(8))
   })
 
   it('only calls where there is much, and goes on behind it', () => {
@@ -49,7 +49,7 @@ describe('telling news', () => {
     tell(news(...Array.from({ length: 201 }, (_, n) => positionAt(n + 2))))
     tell(news(positionAt(300)))
     expect(told[1]).toBe('')
-    expect(readOrderNews(told[2] ?? '')).toEqual({
+    expect(readOrderMessages(told[2] ?? '')).toEqual({
       after: positionAt(202),
       notifications: news(positionAt(300)),
     })
@@ -63,6 +63,6 @@ describe('news that are not in this form', () => {
     ['a status that does not exist', '{"after":"1","notifications":[{"status":"lost"}]}'],
     ['no JSON', 'hello'],
   ])('are looked up like those of a mere call: %s', (_, text) => {
-    expect(readOrderNews(text)).toBeUndefined()
+    expect(readOrderMessages(text)).toBeUndefined()
   })
 })

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/config.ts'
-import { within } from '../../src/kit/deadline.ts'
+import { withDeadline } from '../../src/kit/deadline.ts'
 import { createSlots } from '../../src/kit/semaphore.ts'
 import { type Running, startApp } from '../../src/main/start.ts'
 import { type Client, createClient } from '../support/apiClient.ts'
@@ -165,11 +165,13 @@ describe('whoever has written sees it, by any route', () => {
   async function heldRows(some: readonly { name: string; turn: Turn }[]): Promise<Outcome[]> {
     const letGo = await holdReadModels()
     const writes = await Promise.allSettled(
-      some.map(({ name, turn }) => within(rowMs, `writing: ${name}`, written(turn))),
+      some.map(({ name, turn }) => withDeadline(rowMs, `writing: ${name}`, written(turn))),
     )
     const reads = writes.map((each, index) => {
       if (each.status === 'rejected') return String(each.reason)
-      return within(rowMs, `reading: ${some[index]?.name}`, patiently(each.value)).catch(String)
+      return withDeadline(rowMs, `reading: ${some[index]?.name}`, patiently(each.value)).catch(
+        String,
+      )
     })
     await pause(heldMs)
     await letGo()
@@ -185,7 +187,7 @@ describe('whoever has written sees it, by any route', () => {
         ? []
         : [
             making
-              .take(() => within(rowMs, `making: ${name}`, row(scene)))
+              .take(() => withDeadline(rowMs, `making: ${name}`, row(scene)))
               .then(turn => ({ name, turn })),
           ],
     )

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { handleError } from '../../src/api/http/problems.ts'
-import { usePatience } from '../../src/api/http/requestTimeout.ts'
+import { useRequestTimeout } from '../../src/api/http/requestTimeout.ts'
 
 describe('a route that takes too long', () => {
   let app: FastifyInstance
@@ -14,7 +14,7 @@ describe('a route that takes too long', () => {
   beforeAll(async () => {
     app = fastify()
     app.setErrorHandler(handleError)
-    usePatience(app, 50)
+    useRequestTimeout(app, 50)
     app.get('/never', () => new Promise(() => undefined))
     app.get('/at-once', async () => ({ ok: true }))
     app.get('/patient', { config: { patienceMs: 60_000 } }, async () => {

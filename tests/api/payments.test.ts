@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { derivedId } from '../../src/commands/core/ids.ts'
 import { reconcile } from '../../src/commands/order/reconciliation.ts'
-import { advanceOrder } from '../../src/commands/order/runOrderProcess.ts'
+import { runOrderProcess } from '../../src/commands/order/runOrderProcess.ts'
 import { release } from '../../src/domain/stock/stock.ts'
 import { expectProblem, gbp, moveOrder, newKey, newOrder, newProduct } from '../support/goods.ts'
 import { callBack, letRunOut, orderOf } from '../support/payments.ts'
@@ -136,11 +136,11 @@ describe('a card', () => {
     await shop.back.shop.orders.decide(orderId, envelope, () => [
       { type: 'PaymentRequested', data },
     ])
-    await advanceOrder(shop.back.shop, orderId, envelope)
+    await runOrderProcess(shop.back.shop, orderId, envelope)
     expectProblem(await pay(orderId, 'card'), 409, 'order/payment-in-progress')
     await letRunOut(shop, orderId)
     await reaches(orderId, 'expired')
-    await advanceOrder(shop.back.shop, orderId, envelope)
+    await runOrderProcess(shop.back.shop, orderId, envelope)
     const { rows } = await shop.back.pool.query(
       'select payment_id from shop.simulated_payments where order_id = $1',
       [orderId],

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { execute } from '../../src/commands/core/command.ts'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { revokeRole } from '../../src/commands/customer/customer.ts'
-import { within } from '../../src/kit/deadline.ts'
+import { withDeadline } from '../../src/kit/deadline.ts'
 import {
   type Follower,
   followEvents,
@@ -167,7 +167,7 @@ describe('a connection ends', () => {
     const input = { customerId: support.id, role: 'support' as const }
     await execute(shop.back.shop, revokeRole, input, systemEnvelope('test', new Date()))
     const ended = Promise.all([socket.closed, socket.why])
-    const why = await within(15_000, 'the end of the connection', ended)
+    const why = await withDeadline(15_000, 'the end of the connection', ended)
     expect(why).toEqual([4401, 'roles have changed'])
     stays.say({ type: 'ping' })
     await stays.hears('the pong', ({ type }) => type === 'pong')

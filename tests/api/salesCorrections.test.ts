@@ -3,7 +3,7 @@ import { parse } from 'csv-parse/sync'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { newId } from '../../src/commands/core/ids.ts'
-import { submit, takeBack } from '../../src/domain/order/orderDecisions.ts'
+import { returnItems, submit } from '../../src/domain/order/orderDecisions.ts'
 import { delivery, gbp, moveOrder, newProduct } from '../support/goods.ts'
 import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 
@@ -85,7 +85,7 @@ describe('an order of two products', () => {
       order,
       systemEnvelope('test', new Date()),
       current =>
-        takeBack(current, {
+        returnItems(current, {
           returnId: newId(),
           reference: 'R-1',
           lines: [{ ...line, quantity: 1, total: gbp(1_000) }],

@@ -1,7 +1,7 @@
 // The auditor finds what is planted, each promise by itself, and nothing in a log that is in order.
 import { describe, expect, it } from 'vitest'
 import { audit } from '../../src/audit/auditor/auditor.ts'
-import type { Evidence, LogEvent, Told } from '../../src/audit/auditor/evidence.ts'
+import type { Evidence, LogEvent, Message } from '../../src/audit/auditor/evidence.ts'
 
 type Planted = Partial<LogEvent> & { stream: string; type: string }
 
@@ -24,6 +24,7 @@ const order = (type: string, data: Record<string, unknown> = {}, orderId = 'o'):
   type,
   data: { orderId, ...data },
 })
+
 const submitted = (orderId = 'o', more: object = {}) =>
   order(
     'OrderSubmitted',
@@ -42,6 +43,7 @@ const stock = (type: string, data: Record<string, unknown>): Planted => ({
   type,
   data,
 })
+
 const received = stock('StockAdjusted', { productId: 'p', delta: 5 })
 const reserved = (orderId = 'o') => stock('StockReserved', { orderId, quantity: 2 })
 const cart = (type: string, data: object = {}): Planted => ({
@@ -49,6 +51,7 @@ const cart = (type: string, data: object = {}): Planted => ({
   type,
   data: { cartId: 'c', ...data },
 })
+
 const added = cart('ItemAddedToCart', line)
 const checkedOut = (orderId: string) => cart('CartCheckedOut', { orderId, lines: [line] })
 const paid = order('OrderPaid', { paymentId: 'y', provider: 'simulated', amount: gbp(500) })
@@ -59,6 +62,7 @@ const product = (id: string, type: string, data: object): Planted => ({
   type,
   data: { productId: id, ...data },
 })
+
 const category = (id: string, type: string, data: object = {}): Planted => ({
   stream: `category-${id}`,
   type,
@@ -67,7 +71,7 @@ const category = (id: string, type: string, data: object = {}): Planted => ({
 
 /** A paid order in all its parts. */
 const inOrder = [received, submitted(), reserved(), placed, requested, paid]
-const told = (more: Partial<Told>): Told => ({
+const told = (more: Partial<Message>): Message => ({
   name: 'PlaceOrder',
   commandId: 'command-2',
   by: 'c',
@@ -82,6 +86,7 @@ const told = (more: Partial<Told>): Told => ({
   shown: undefined,
   ...more,
 })
+
 const whole: Omit<Evidence, 'log'> = {
   isAtRest: true,
   told: [told({})],
@@ -97,6 +102,7 @@ const whole: Omit<Evidence, 'log'> = {
   orders: [{ orderId: 'o', status: 'paid' }],
   live: [{ name: 'ann', customerId: 'c', since: 0, heard: [{ position: 6, orderId: 'o' }] }],
 }
+
 const following = (...heard: [position: number, orderId: string][]) => ({
   live: [
     {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { emptyStream, planBatch } from '../../src/commands/core/plan.ts'
-import { HandledCommands } from '../../src/commands/core/processedCommands.ts'
+import { ProcessedCommands } from '../../src/commands/core/processedCommands.ts'
 import { stock } from '../../src/domain/stock/stock.ts'
 import { positionAt } from '../support/positions.ts'
 import { sampleId } from '../support/samples.ts'
@@ -12,14 +12,14 @@ const step = { digest: undefined, revision: 5, position: positionAt(18) }
 
 describe('handled commands', () => {
   it('are known by what was asked, and where that has led', () => {
-    const handled = new HandledCommands()
+    const handled = new ProcessedCommands()
     handled.add('asked', asked)
     expect(handled.get('asked')).toEqual(asked)
     expect(handled.get('other')).toBeUndefined()
   })
 
   it('come back as they were, the oldest first', () => {
-    const handled = new HandledCommands()
+    const handled = new ProcessedCommands()
     handled.add('step', step)
     handled.add('asked', asked)
     expect([...handled]).toEqual([
@@ -29,7 +29,7 @@ describe('handled commands', () => {
   })
 
   it('go to an archive when there are too many, the older half', () => {
-    const handled = new HandledCommands()
+    const handled = new ProcessedCommands()
     for (let n = 0; n < 10_003; n += 1) handled.add(sampleId(n), { ...step, revision: n })
     expect(handled.size).toBe(5_003)
     expect(handled.get(sampleId(4_999))).toBeUndefined()
@@ -39,7 +39,7 @@ describe('handled commands', () => {
   })
 
   it('are not looked for in the archives where they are new', () => {
-    const handled = new HandledCommands(2)
+    const handled = new ProcessedCommands(2)
     for (let n = 0; n < 9; n += 1) handled.add(sampleId(n), { ...step, revision: n })
     expect(handled.archives.map(({ from, to }) => [from, to])).toEqual(
       Array.from({ length: 7 }, (_, n) => [n, n]),
@@ -49,7 +49,7 @@ describe('handled commands', () => {
 })
 
 it('a command is not answered from a state that is older than what it led to', () => {
-  const handled = new HandledCommands()
+  const handled = new ProcessedCommands()
   const envelope = { ...systemEnvelope('test', new Date(0)), digest: 'd' }
   handled.add(envelope.commandId, { digest: 'd', revision: 5, position: positionAt(9) })
   const outcomeAt = (revision: number) => {

@@ -130,11 +130,11 @@ describe('an imported ledger', () => {
 describe('what a process remembers of a stream', () => {
   it('can be asked for without the log, and forgotten', async () => {
     const process = newProcess(memoryEventStore())
-    expect(process.remembered(productId)).toBeUndefined()
+    expect(process.cached(productId)).toBeUndefined()
     await process.decide(productId, command(1), receive(3), 'isNew')
-    expect(process.remembered(productId)?.onHand).toBe(3)
-    process.forget(productId)
-    expect(process.remembered(productId)).toBeUndefined()
+    expect(process.cached(productId)?.onHand).toBe(3)
+    process.evict(productId)
+    expect(process.cached(productId)).toBeUndefined()
     expect((await process.load(productId)).state.onHand).toBe(3)
   })
 })

@@ -8,7 +8,7 @@ import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { derivedId, digestOf, newId } from '../../src/commands/core/ids.ts'
 import { createShop } from '../../src/commands/createApp.ts'
 import { placeOrder } from '../../src/commands/order/placeOrder.ts'
-import { advanceOrder } from '../../src/commands/order/runOrderProcess.ts'
+import { runOrderProcess } from '../../src/commands/order/runOrderProcess.ts'
 import { eventSchemas } from '../../src/domain/index.ts'
 import { isRejection } from '../../src/domain/kernel/rejection.ts'
 import { createCodec } from '../../src/eventstore/core/codec.ts'
@@ -101,7 +101,11 @@ describe('two orders of one cart', () => {
     const second = await placeOrder.run(startProcess(log), delivery, asCustomer())
     expect(second).toMatchObject({ rejected: 'cart/empty' })
     const orderId = derivedId(envelope.commandId, 'order')
-    const done = await advanceOrder(startProcess(log), orderId, systemEnvelope('sweep', new Date()))
+    const done = await runOrderProcess(
+      startProcess(log),
+      orderId,
+      systemEnvelope('sweep', new Date()),
+    )
     expect(done?.order.status).toBe('pending')
     expect(await piecesSold(log)).toBe(2)
   })

@@ -4,7 +4,7 @@ import { createProduct } from '../../src/commands/catalogue/products.ts'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { digestOf, newId } from '../../src/commands/core/ids.ts'
 import { createShop } from '../../src/commands/createApp.ts'
-import { freeStock } from '../../src/commands/order/availableStock.ts'
+import { availableStock } from '../../src/commands/order/availableStock.ts'
 import { placeOrder } from '../../src/commands/order/placeOrder.ts'
 import { eventSchemas } from '../../src/domain/index.ts'
 import { isRejection } from '../../src/domain/kernel/rejection.ts'
@@ -56,7 +56,8 @@ async function soldOut() {
     if (isRejection(placed)) throw new Error(placed.detail)
   }
   reads.orders = 0
-  const ask = (at: Date) => freeStock(shop, { productId, wanted: 1 }, systemEnvelope('test', at))
+  const ask = (at: Date) =>
+    availableStock(shop, { productId, wanted: 1 }, systemEnvelope('test', at))
   return { reads, ask, log, shop, productId }
 }
 

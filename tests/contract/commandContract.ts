@@ -108,7 +108,7 @@ export function commandContract(current: Current): void {
     it('is named to those who ask which commands there have been', async () => {
       const { productId, keys, process } = await tenDeliveries(current().store)
       const asked = [keys[0] ?? '', newId(), keys[9] ?? '']
-      const found = await process.handled(productId, asked)
+      const found = await process.processed(productId, asked)
       expect([...found.keys()].toSorted()).toEqual([keys[0], keys[9]].toSorted())
       expect(found.get(keys[0] ?? '')).toMatchObject({ revision: 0, digest: 'as first sent' })
     })

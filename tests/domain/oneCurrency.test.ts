@@ -6,7 +6,7 @@ import { merge } from '../../src/domain/cart/cartMerge.ts'
 import { add, compare, MixedCurrencies, sum } from '../../src/domain/kernel/money.ts'
 import type { Money } from '../../src/domain/kernel/types.ts'
 import { order } from '../../src/domain/order/order.ts'
-import { refund, submit, takeBack } from '../../src/domain/order/orderDecisions.ts'
+import { refund, returnItems, submit } from '../../src/domain/order/orderDecisions.ts'
 import { requestRefund } from '../../src/domain/order/orderPayments.ts'
 import { forAll } from '../support/property.ts'
 import {
@@ -112,7 +112,7 @@ describe('an order', () => {
     ['a charge', { lines: [], charges: [charge] }],
   ])('takes nothing back when %s is in another currency', (_, parts) =>
     given(order)(submitted, placed, paid, shipped)
-      .when(state => takeBack(state, { returnId: sampleId(71), reference: 'R-1', ...parts }))
+      .when(state => returnItems(state, { returnId: sampleId(71), reference: 'R-1', ...parts }))
       .thenRejected(code),
   )
 

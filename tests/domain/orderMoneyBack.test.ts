@@ -1,7 +1,7 @@
 // Money and goods that go back: never more than was captured, never more than was sold.
 import { describe, expect, it } from 'vitest'
 import { type OrderEvent, order } from '../../src/domain/order/order.ts'
-import { refund, takeBack } from '../../src/domain/order/orderDecisions.ts'
+import { refund, returnItems } from '../../src/domain/order/orderDecisions.ts'
 import {
   gbp,
   orderEvents,
@@ -20,6 +20,7 @@ const back = (amount: number, refundId = sampleId(62)) => ({
   amount: gbp(amount),
   reason: 'Broken',
 })
+
 const refunded = (amount: number, refundId = sampleId(62)): OrderEvent => ({
   type: 'OrderRefunded',
   data: { orderId, ...back(amount, refundId) },
@@ -31,10 +32,12 @@ const goods = (quantity: number, returnId = sampleId(81)) => ({
   lines: [orderLine({ quantity })],
   charges: [],
 })
+
 const returned = (quantity: number, returnId = sampleId(81)): OrderEvent => ({
   type: 'ItemsReturned',
   data: { orderId, ...goods(quantity, returnId), amount: gbp(425 * quantity) },
 })
+
 const sold = [submitted, placed, paid, shipped]
 
 describe('refunding', () => {
@@ -131,13 +134,13 @@ describe('a refund that was asked for', () => {
 describe('taking goods back', () => {
   it('owes the price they were sold for', () =>
     givenOrder(...sold)
-      .when(state => takeBack(state, goods(1)))
+      .when(state => returnItems(state, goods(1)))
       .then([returned(1)]))
 
   it('counts charges that are given back in', () => {
     const charges = [{ code: 'POST', name: 'Postage', amount: gbp(100) }]
     givenOrder(...sold)
-      .when(state => takeBack(state, { ...goods(1), charges }))
+      .when(state => returnItems(state, { ...goods(1), charges }))
       .then([{ type: 'ItemsReturned', data: { orderId, ...goods(1), charges, amount: gbp(525) } }])
   })
 
@@ -150,25 +153,25 @@ describe('taking goods back', () => {
 describe('the limit of returns', () => {
   it('is refused above what was sold', () =>
     givenOrder(...sold)
-      .when(state => takeBack(state, goods(3)))
+      .when(state => returnItems(state, goods(3)))
       .thenRejected('order/refund-exceeds-capture'))
 
   it('is refused above what was sold by two returns, whatever they cost', () => {
     const cheap = { ...goods(2, sampleId(82)), lines: [{ ...orderLine(), total: gbp(1) }] }
     givenOrder(...sold, returned(1))
-      .when(state => takeBack(state, cheap))
+      .when(state => returnItems(state, cheap))
       .thenRejected('order/refund-exceeds-capture')
   })
 
   it('sums the lines of one product before it compares', () =>
     givenOrder(...sold)
-      .when(state => takeBack(state, { ...goods(1), lines: [orderLine(), orderLine()] }))
+      .when(state => returnItems(state, { ...goods(1), lines: [orderLine(), orderLine()] }))
       .thenRejected('order/refund-exceeds-capture'))
 
   it('is refused for goods that the order never had', () => {
     const lines = [orderLine({ productId: otherProductId, quantity: 1 })]
     givenOrder(...sold)
-      .when(state => takeBack(state, { ...goods(1), lines }))
+      .when(state => returnItems(state, { ...goods(1), lines }))
       .thenRejected('order/refund-exceeds-capture')
   })
 
@@ -177,18 +180,18 @@ describe('the limit of returns', () => {
       type: 'OrderRefunded',
       data: { orderId, refundId: sampleId(62), amount: gbp(426), reason: 'Late' },
     })
-      .when(state => takeBack(state, goods(1)))
+      .when(state => returnItems(state, goods(1)))
       .thenRejected('order/refund-exceeds-capture', { refundable: gbp(424) }))
 })
 
 describe('a return that was asked for', () => {
   it('is refused for an order that never was', () =>
     givenOrder()
-      .when(state => takeBack(state, goods(1)))
+      .when(state => returnItems(state, goods(1)))
       .thenRejected('order/not-found'))
 
   it('happens once for a return', () =>
     givenOrder(...sold, returned(1))
-      .when(state => takeBack(state, goods(1)))
+      .when(state => returnItems(state, goods(1)))
       .thenNothing())
 })

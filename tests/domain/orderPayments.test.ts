@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { type OrderEvent, order } from '../../src/domain/order/order.ts'
 import { archive, cancel, refund, requestPayment } from '../../src/domain/order/orderDecisions.ts'
 import {
+  acceptLatePayment,
   confirmRefund,
   deadlineOf,
   expire,
@@ -10,7 +11,6 @@ import {
   lateReturned,
   receivePayment,
   refuseLate,
-  reinstate,
   requestRefund,
 } from '../../src/domain/order/orderPayments.ts'
 import { gbp, orderEvents, orderId, sampleId, submission } from '../support/samples.ts'
@@ -86,7 +86,7 @@ describe('money that comes late', () => {
 
   it('pays the order after all when its goods can be had', () => {
     givenOrder(...late)
-      .when(state => reinstate(state, paymentId))
+      .when(state => acceptLatePayment(state, paymentId))
       .then([paid])
     expect(givenOrder(...late, paid).state).toMatchObject({ status: 'paid', captured: 850 })
   })
@@ -101,7 +101,7 @@ describe('money that comes late', () => {
       .when(state => refuseLate(state, back))
       .then([refused])
     givenOrder(...late, refused)
-      .when(state => reinstate(state, paymentId))
+      .when(state => acceptLatePayment(state, paymentId))
       .thenNothing()
     const { reason: _, ...returned } = refused.data
     givenOrder(...late, refused)

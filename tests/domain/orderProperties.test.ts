@@ -21,18 +21,18 @@ import {
   failPayment,
   refund,
   requestPayment,
+  returnItems,
   ship,
   submit,
-  takeBack,
 } from '../../src/domain/order/orderDecisions.ts'
 import { disputeOutcomes, disputeStages } from '../../src/domain/order/orderEvents.ts'
 import {
+  acceptLatePayment,
   expire,
   failRefund,
   lateReturned,
   receivePayment,
   refuseLate,
-  reinstate,
   requestRefund,
 } from '../../src/domain/order/orderPayments.ts'
 import { allowedTransitions } from '../../src/domain/order/orderStates.ts'
@@ -79,11 +79,13 @@ const deliveries = fc.record({
   shippingAddress: fc.constantFrom('1 High Street', '2 Low Street'),
   phoneNumber: fc.constantFrom('1', '2'),
 })
+
 const refunds = fc.record({
   refundId: refundIds,
   amount: fc.record({ amount: amounts, currency: fc.constantFrom('GBP', 'GBP', 'GBP', 'EUR') }),
   reason: fc.constant('Broken'),
 })
+
 const returns = fc.record({ returnId: returnIds, reference: fc.constant('C1'), lines, charges })
 
 const told = fc
@@ -133,7 +135,7 @@ const steps = {
   receive: ask('receive', paymentIds, (state, paymentId) =>
     receivePayment(state, { paymentId, provider: 'simulated', reference: 'CH-1' }),
   ),
-  reinstate: ask('reinstate', paymentIds, reinstate),
+  reinstate: ask('reinstate', paymentIds, acceptLatePayment),
   refuseLate: ask('refuse late', paymentIds, (state, paymentId) =>
     refuseLate(state, { paymentId, refundId: sampleId(71), reason: 'Late' }),
   ),
@@ -142,7 +144,7 @@ const steps = {
   recordRefund: ask('record refund', told, recordRefund),
   recordDispute: ask('record dispute', disputes, recordDispute),
   recordNews: ask('record news', disputes, recordDispute),
-  takeBack: ask('take back', returns, takeBack),
+  takeBack: ask('take back', returns, returnItems),
 }
 
 /** Orders that have got some way, so that the later steps are met as often as the first. */

@@ -10,10 +10,10 @@ import {
   conclude,
   deliver,
   refund,
+  returnItems,
   ship,
-  takeBack,
 } from '../../src/domain/order/orderDecisions.ts'
-import { expire, reinstate } from '../../src/domain/order/orderPayments.ts'
+import { acceptLatePayment, expire } from '../../src/domain/order/orderPayments.ts'
 import {
   allowedTransitions,
   mayMove,
@@ -62,7 +62,8 @@ const whole = { refundId: sampleId(62), amount: gbp(850), reason: 'Broken' }
 const steps: Record<Exclude<OrderStatus, 'submitted'>, (state: Order) => Decision<OrderEvent>> = {
   pending: state => conclude(state, new Set()),
   rejected: state => conclude(state, new Set([productId])),
-  paid: state => (state.status === 'expired' ? reinstate(state, lateId) : capture(state, payment)),
+  paid: state =>
+    state.status === 'expired' ? acceptLatePayment(state, lateId) : capture(state, payment),
   expired: state => expire(state, 10),
   shipped: state => ship(state, undefined),
   delivered: state => deliver(state),
@@ -138,7 +139,9 @@ describe('an order that nobody has paid', () => {
   it.each(unpaid)('takes nothing back when it is %s', from => {
     for (const lines of [[], free]) {
       const input = { returnId: sampleId(81), reference: 'R-1', lines, charges: [] }
-      expect(takeBack(stateOf(from), input)).toMatchObject({ rejected: 'order/illegal-transition' })
+      expect(returnItems(stateOf(from), input)).toMatchObject({
+        rejected: 'order/illegal-transition',
+      })
     }
   })
 })

@@ -1,13 +1,13 @@
 // Turns: nobody is kept waiting by how much somebody else asks for.
 import { describe, expect, it } from 'vitest'
-import { createFairTurns } from '../../src/kit/fairQueue.ts'
-import { createFairPlaces } from '../../src/kit/fairSemaphore.ts'
+import { createFairQueue } from '../../src/kit/fairQueue.ts'
+import { createFairSemaphore } from '../../src/kit/fairSemaphore.ts'
 
 const crowded = () => new Error('crowded')
 
 /** Turns whose work ends when the test says so, and the order in which it began. */
 function openTurns({ atOnce = 1, each = 10, all = 10 } = {}) {
-  const turns = createFairTurns({ atOnce, each, all, crowded })
+  const turns = createFairQueue({ atOnce, each, all, crowded })
   const begun: string[] = []
   const running: (() => void)[] = []
   const take = (kind: string, by: string) => {
@@ -107,14 +107,14 @@ describe('turns', () => {
 describe('places', () => {
   /** How many of those who ask one after the other get one. */
   const taken = (
-    places: ReturnType<typeof createFairPlaces>,
+    places: ReturnType<typeof createFairSemaphore>,
     asking: { by: string; from: string; level?: number }[],
   ) => asking.map(each => places.take({ level: 0, ...each })).filter(Boolean).length
   const times = <T>(count: number, each: (n: number) => T) =>
     Array.from({ length: count }, (_, n) => each(n))
 
   it('are half for one caller alone, so that another finds one', () => {
-    const places = createFairPlaces([10])
+    const places = createFairSemaphore([10])
     expect(
       taken(
         places,
@@ -131,7 +131,7 @@ describe('places', () => {
   })
 
   it('are not all for one address, however many callers it has', () => {
-    const places = createFairPlaces([10])
+    const places = createFairSemaphore([10])
     expect(
       taken(
         places,
@@ -142,7 +142,7 @@ describe('places', () => {
   })
 
   it('are kept for those of a higher level', () => {
-    const places = createFairPlaces([2, 5])
+    const places = createFairSemaphore([2, 5])
     const strangers = times(9, n => ({ by: `a${n}`, from: `a${n}` }))
     expect(taken(places, strangers)).toBe(2)
     const customers = times(9, n => ({ by: `b${n}`, from: `b${n}`, level: 1 }))
@@ -150,7 +150,7 @@ describe('places', () => {
   })
 
   it('are so many for each at most, and free again once', () => {
-    const places = createFairPlaces([100], 2)
+    const places = createFairSemaphore([100], 2)
     const ask = () => places.take({ by: 'a', from: 'here', level: 0 })
     const [first] = [ask(), ask()]
     expect(ask()).toBeUndefined()

@@ -1,6 +1,6 @@
 // Questions that share a round trip: each gets its own answer, and no answer is older than it.
 import { describe, expect, it, vi } from 'vitest'
-import { askTogether, gather } from '../../src/kit/batchLoader.ts'
+import { createBatchLoader, createSingleFlight } from '../../src/kit/batchLoader.ts'
 
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
@@ -14,7 +14,7 @@ function inOneTurn<Result>(parts: readonly (() => Promise<Result>)[]): Promise<R
 /** Answers twice the number, and notes what was asked together. */
 function doubling(max?: number) {
   const asked: number[][] = []
-  const ask = gather<number, number | undefined>(async questions => {
+  const ask = createBatchLoader<number, number | undefined>(async questions => {
     asked.push([...questions])
     await Promise.resolve()
     return questions.map(question => (question === 13 ? undefined : question * 2))
@@ -57,7 +57,7 @@ describe('questions that come while others are under way', () => {
 describe('a round trip that fails', () => {
   it('fails each of its questions, and none of the next', async () => {
     let isBroken = true
-    const ask = gather<number, number>(async questions => {
+    const ask = createBatchLoader<number, number>(async questions => {
       if (isBroken) throw new Error('gone')
       return [...questions]
     })
@@ -68,7 +68,7 @@ describe('a round trip that fails', () => {
   })
 
   it('is one that does not answer every question', async () => {
-    const ask = gather<number, number>(async () => [1])
+    const ask = createBatchLoader<number, number>(async () => [1])
     const failed = await Promise.allSettled([ask(1), ask(2)])
     expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   })
@@ -78,7 +78,7 @@ describe('what is the same for everybody', () => {
   /** Answers how often it has been asked, once it is told to. */
   function counting() {
     const answers: (() => void)[] = []
-    const ask = askTogether(
+    const ask = createSingleFlight(
       () => new Promise<number>(resolve => answers.push(() => resolve(answers.length))),
     )
     return {
@@ -90,7 +90,7 @@ describe('what is the same for everybody', () => {
 
   it('is asked once for all of the same turn, in whichever part of it they come', async () => {
     let times = 0
-    const ask = askTogether(async () => {
+    const ask = createSingleFlight(async () => {
       times += 1
       await turn()
       return times
@@ -113,7 +113,7 @@ describe('what is the same for everybody', () => {
 
   it('fails for those who shared it, and not for the next', async () => {
     let isBroken = true
-    const ask = askTogether(async () => {
+    const ask = createSingleFlight(async () => {
       if (isBroken) throw new Error('gone')
       return 'there'
     })

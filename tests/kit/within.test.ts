@@ -1,18 +1,20 @@
 // What never settles is waited for so long and no longer.
 import { describe, expect, it } from 'vitest'
-import { eachWithin, Overdue, within } from '../../src/kit/deadline.ts'
+import { eachWithin, Overdue, withDeadline } from '../../src/kit/deadline.ts'
 
 const never = new Promise<never>(() => undefined)
 
 describe('within', () => {
   it('settles as the work does', async () => {
-    expect(await within(10_000, 'it', Promise.resolve(7))).toBe(7)
-    await expect(within(10_000, 'it', Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(await withDeadline(10_000, 'it', Promise.resolve(7))).toBe(7)
+    await expect(withDeadline(10_000, 'it', Promise.reject(new Error('no')))).rejects.toThrow('no')
   })
 
   it('gives up what never settles, and says what that was', async () => {
-    await expect(within(5, 'the log', never)).rejects.toThrow(Overdue)
-    await expect(within(5, 'the log', never)).rejects.toThrow('the log: no answer within 5 ms')
+    await expect(withDeadline(5, 'the log', never)).rejects.toThrow(Overdue)
+    await expect(withDeadline(5, 'the log', never)).rejects.toThrow(
+      'the log: no answer within 5 ms',
+    )
   })
 })
 

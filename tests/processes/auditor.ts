@@ -8,8 +8,8 @@ import type {
   Evidence,
   LogEvent,
   Mail,
+  Message,
   MovedMoney,
-  Told,
 } from '../../src/audit/auditor/evidence.ts'
 import type { Traffic } from '../support/orderTraffic.ts'
 import { readStore } from './eventStoreNodes.ts'
@@ -102,7 +102,7 @@ const eventOf: Readonly<Record<string, string>> = {
 }
 
 /** What was acknowledged of an order: that it was placed, and each step since. */
-function toldOf({ orderId, customerId, done }: Traffic['placed'][number]): Told[] {
+function toldOf({ orderId, customerId, done }: Traffic['placed'][number]): Message[] {
   const nothing = { revision: undefined, position: undefined, code: undefined, shown: undefined }
   const told = {
     ...nothing,

@@ -7,7 +7,7 @@ import {
   type Ordering,
   type ProductFilter,
 } from '../../src/projections/catalogue/productListing.ts'
-import type { Part } from '../../src/projections/core/keyset.ts'
+import type { PageRequest } from '../../src/projections/core/keyset.ts'
 import type { Tables } from '../../src/projections/core/tables.ts'
 import { listOrders } from '../../src/projections/order/orderQueries.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
@@ -54,7 +54,7 @@ afterAll(async () => {
 const firstTen = { after: undefined, limit: 10 }
 
 /** The plans of all that the database is asked for a listing. */
-async function plansOf(filter: ProductFilter, by: Ordering, part: Part = firstTen) {
+async function plansOf(filter: ProductFilter, by: Ordering, part: PageRequest = firstTen) {
   asked.length = 0
   const { data } = await listProducts(db, filter, part, by)
   const plans: string[] = []

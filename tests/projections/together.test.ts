@@ -13,7 +13,7 @@ import { acquire, advancing, ensureCheckpoints } from '../../src/projections/cor
 import { copyFrom } from '../../src/projections/core/copyIn.ts'
 import { commitBatch } from '../../src/projections/core/engine.ts'
 import { insertOf } from '../../src/projections/core/keyedTable.ts'
-import { runTogether } from '../../src/projections/core/pipeline.ts'
+import { runPipeline } from '../../src/projections/core/pipeline.ts'
 import type { Projection } from '../../src/projections/core/projection.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { positionAt } from '../support/positions.ts'
@@ -28,10 +28,12 @@ const categories = {
   name: 'sale_categories',
   columns: { product_id: 'uuid', category_id: 'uuid' },
 }
+
 const row = (number: number) => ({
   product_id: `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`,
   category_id: null,
 })
+
 const rowsFrom = (first: number, count: number) =>
   Array.from({ length: count }, (_, index) => row(first + index))
 
@@ -56,8 +58,8 @@ describe.each([
   it('say how much each has written', async () => {
     const few = insertOf(categories, rowsFrom(0, 3))
     const many = insertOf(categories, rowsFrom(100, copyFrom))
-    expect(await runTogether(db, [...few, ...few])).toEqual([3, 0])
-    expect(await runTogether(db, [...few, ...many, ...few])).toEqual([0, copyFrom, 0])
+    expect(await runPipeline(db, [...few, ...few])).toEqual([3, 0])
+    expect(await runPipeline(db, [...few, ...many, ...few])).toEqual([0, copyFrom, 0])
     expect(await count()).toBe(3 + copyFrom)
   })
 
@@ -71,9 +73,9 @@ describe.each([
       const added = insertOf(categories, rowsFrom(1_000, of[1]))
       const failing = CompiledQuery.raw('select 1 / $1::integer', [0])
       const others = insertOf(categories, rowsFrom(2_000, 2))
-      await expect(runTogether(db, [...added, failing, ...others])).rejects.toThrow('by zero')
+      await expect(runPipeline(db, [...added, failing, ...others])).rejects.toThrow('by zero')
       expect(await count()).toBe(before)
-      expect(await runTogether(db, others)).toEqual([2])
+      expect(await runPipeline(db, others)).toEqual([2])
       await pool.query('delete from sale_categories where product_id = any($1)', [
         rowsFrom(2_000, 2).map(each => each.product_id),
       ])
@@ -82,15 +84,15 @@ describe.each([
 
   it('pass over the rows of a COPY that fails, or that comes behind what fails', async () => {
     const there = insertOf(categories, rowsFrom(4_000, 1))
-    await runTogether(db, there)
+    await runPipeline(db, there)
     const before = await count()
     const copied = insertOf(categories, rowsFrom(4_000, copyFrom))
     const failing = CompiledQuery.raw('select 1 / $1::integer', [0])
-    await expect(runTogether(db, [...copied, ...there])).rejects.toMatchObject({ code: '23505' })
-    await expect(runTogether(db, [failing, ...copied])).rejects.toThrow('by zero')
+    await expect(runPipeline(db, [...copied, ...there])).rejects.toMatchObject({ code: '23505' })
+    await expect(runPipeline(db, [failing, ...copied])).rejects.toThrow('by zero')
     await expect(Promise.all(copied.map(each => db.executeQuery(each)))).rejects.toThrow()
     expect(await count()).toBe(before)
-    expect(await runTogether(db, there)).toEqual([0])
+    expect(await runPipeline(db, there)).toEqual([0])
   })
 
   it('write nothing for who has lost its lease meanwhile', async () => {
@@ -101,7 +103,7 @@ describe.each([
     const added = insertOf(categories, rowsFrom(3_000, 1))
     const before = await count()
     await acquire(db, [named], 'one')
-    const late = runTogether(db, [advancing(db, [lease], positionAt(7)), ...added])
+    const late = runPipeline(db, [advancing(db, [lease], positionAt(7)), ...added])
     await expect(late).rejects.toMatchObject({ code: 'OS001' })
     expect(await count()).toBe(before)
     const projection: Projection = {
@@ -117,7 +119,7 @@ describe.each([
     await expect(outcome).rejects.toMatchObject({ name: 'LeaseLost' })
     const [current] = await acquire(db, [named], 'one')
     if (current === undefined) throw new Error('somebody has the lease')
-    expect(await runTogether(db, [advancing(db, [current], positionAt(7)), ...added])).toEqual([
+    expect(await runPipeline(db, [advancing(db, [current], positionAt(7)), ...added])).toEqual([
       1, 1,
     ])
   })

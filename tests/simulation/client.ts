@@ -1,6 +1,6 @@
 // Clients of the simulated world: they keep the key of each request, ask again on another node
 // until they are answered, and remember what they were told.
-import type { Told } from '../../src/audit/auditor/evidence.ts'
+import type { Message } from '../../src/audit/auditor/evidence.ts'
 import { takeCallback } from '../../src/commands/order/paymentCallback.ts'
 import type { PaymentCallback } from '../../src/ports/payments.ts'
 import type { Random } from '../support/random.ts'
@@ -12,7 +12,7 @@ import type { Request } from './workload/plan.ts'
 import type { SimulatedNode } from './world.ts'
 
 /** How often it was begun with is known in the end. */
-type Remembered = Omit<Told, 'begun'>
+type Remembered = Omit<Message, 'begun'>
 
 export interface Clients {
   told: readonly Remembered[]

@@ -74,7 +74,7 @@ describe('the workload', () => {
     const files = all.filter(name => name.endsWith('.ts'))
     const texts = await Promise.all(files.map(name => readFile(join(folder, name), 'utf8')))
     const names = texts.flatMap(text =>
-      [...text.matchAll(/name: '([A-Z]\w+)',\n\s+who:/g)].map(([, name]) => name),
+      [...text.matchAll(/name: '([A-Z]\w+)',\n\s+roles:/g)].map(([, name]) => name),
     )
     expect(names.length).toBeGreaterThan(30)
     // What the shop notes by itself of an account, whose table is not simulated, nobody asks for.

@@ -13,7 +13,11 @@ import {
   LeaseLost,
   renew,
 } from '../../src/projections/core/checkpoints.ts'
-import { commitBatch, type Member, parkedStreams } from '../../src/projections/core/engine.ts'
+import {
+  type ActiveProjection,
+  commitBatch,
+  parkedStreams,
+} from '../../src/projections/core/engine.ts'
 import type { Follower, Projection } from '../../src/projections/core/projection.ts'
 import { customersProjection } from '../../src/projections/customer/customers.ts'
 import { orderProcesses } from '../../src/projections/order/orderProcesses.ts'
@@ -130,9 +134,9 @@ async function followWhileHeld(
   }
 }
 
-async function take({ process, db }: Following): Promise<Member[]> {
+async function take({ process, db }: Following): Promise<ActiveProjection[]> {
   const leases = await acquire(db, followers, process.node.name)
-  const members: Member[] = []
+  const members: ActiveProjection[] = []
   for (const lease of leases) {
     const projection = followers.find(({ name }) => name === lease.name)
     if (projection === undefined) continue

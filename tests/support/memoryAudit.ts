@@ -1,11 +1,11 @@
 // A book of checkpoints in memory, with a signature that is only a text.
 
 import type { Position } from '../../src/kit/position.ts'
-import type { Checkpoint, KeptPart } from '../../src/ports/audit.ts'
+import type { Checkpoint, StoredPart } from '../../src/ports/audit.ts'
 
 /** An empty book, and a signer who remembers what it has signed. */
 export function memoryAudit() {
-  const parts: KeptPart[] = []
+  const parts: StoredPart[] = []
   const signed = new Map<string, Checkpoint>()
   const behind = async (position: Position, limit: number) =>
     parts.filter(part => part.position > position).slice(0, limit)
@@ -18,7 +18,7 @@ export function memoryAudit() {
         upTo: async (position: Position) => parts.findLast(part => part.position <= position),
         behind,
         partsBehind: behind,
-        async add(part: KeptPart) {
+        async add(part: StoredPart) {
           parts.push(part)
           return true
         },

@@ -17,7 +17,7 @@ import { noMetrics } from '../../src/ports/metrics.ts'
 import { noTracing } from '../../src/ports/tracing.ts'
 import type { DraftFor } from '../../src/workers/reactions/mail/draft.ts'
 import type { MailLimits } from '../../src/workers/reactions/mail/limits.ts'
-import { startMailLane } from '../../src/workers/reactions/mail/mailWorker.ts'
+import { startMailWorker } from '../../src/workers/reactions/mail/mailWorker.ts'
 import { createOutage } from '../../src/workers/reactions/mail/outage.ts'
 import { createMailQueue, type MailQueue } from '../../src/workers/reactions/mail/queue.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
@@ -57,6 +57,7 @@ async function queueTo(...addresses: string[]): Promise<string[]> {
   }
   return ids
 }
+
 const addressOf = new Map<string, string>()
 
 const draftFor: DraftFor = async ({ event_id }) => {
@@ -79,7 +80,7 @@ function startLane(url: string, { queue = same => same, limits }: Options = {}) 
   const log = { info: write('info'), warn: write('warn'), error: write('error') }
   const mailer = createMailer(url, 'shop@example.com')
   const outage = createOutage(log)
-  const lane = startMailLane({
+  const lane = startMailWorker({
     account: false,
     queue: queue(createMailQueue(db)),
     draftFor,
@@ -121,6 +122,7 @@ async function sending(
     await server.stop()
   }
 }
+
 type Server = Awaited<ReturnType<typeof scriptedMailServer>>
 
 const isDead = (address: string) => address.startsWith('dead')

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify'
 import { type Actor, type Role, roles } from '../../domain/kernel/types.ts'
 import type { Sessions, Tokens, VerifiedClaims } from '../../ports/accounts.ts'
-import type { Standing } from './currentRoles.ts'
+import type { CurrentRoles } from './currentRoles.ts'
 import { HttpProblem } from './problems.ts'
 
 declare module 'fastify' {
@@ -29,7 +29,7 @@ const ranking: readonly Role[] = ['admin', 'support', 'warehouse', 'auditor', 'c
 export interface Identity {
   tokens: Tokens
   sessions: Sessions
-  standing: Standing
+  standing: CurrentRoles
   /** How long a connection may last that was opened with a ticket: as long as with a token. */
   ticketLifeSeconds: number
 }

@@ -1,12 +1,12 @@
 // Answers from the cache: sent as the text that they are kept as, or not again to who has them.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { digestOf } from '../../commands/core/ids.ts'
-import type { Part } from '../../projections/core/keyset.ts'
+import type { PageRequest } from '../../projections/core/keyset.ts'
 import { hasETag } from './caching.ts'
 import type { ApiContext, ReadyAnswer } from './context.ts'
 import { type Found, type List, linkOf, pageBody } from './paging.ts'
 
-interface Wanted {
+interface CachedListRequest {
   /** What hits and misses are counted by: one of a few words. */
   kind: string
   key: string
@@ -17,7 +17,7 @@ interface Wanted {
 export async function findReady(
   { answers, positions }: ApiContext,
   request: FastifyRequest,
-  { kind, key, compute }: Wanted,
+  { kind, key, compute }: CachedListRequest,
 ): Promise<ReadyAnswer | undefined> {
   const asOf = positions.known('catalogue')
   const wanted = { kind, key, after: request.shows, asOf }
@@ -44,7 +44,7 @@ export function readyThing(thing: object, revision: number, variant?: string): R
 }
 
 /** A part of a list as it is sent. */
-export function readyPart<Item>(part: Part, list: List, found: Found<Item>): ReadyAnswer {
+export function cachedPage<Item>(part: PageRequest, list: List, found: Found<Item>): ReadyAnswer {
   const page = pageBody(part, list, found)
   return {
     etag: `"${digestOf(page)}"`,
@@ -55,10 +55,10 @@ export function readyPart<Item>(part: Part, list: List, found: Found<Item>): Rea
 }
 
 /** Finds and sends a part of a list, with links to the others. */
-export async function sendReadyPart(
+export async function sendCachedPage(
   context: ApiContext,
-  on: { request: FastifyRequest; reply: FastifyReply; part: Part },
-  wanted: Wanted,
+  on: { request: FastifyRequest; reply: FastifyReply; part: PageRequest },
+  wanted: CachedListRequest,
 ) {
   const { request, reply, part } = on
   const answer = await findReady(context, request, wanted)
@@ -70,7 +70,7 @@ export async function sendReadyPart(
 /** The links of each answer for the address that it was last asked by: mostly it is the same. */
 const links = new WeakMap<ReadyAnswer, { url: string; link: string }>()
 
-function linkFor(url: string, part: Part, answer: ReadyAnswer): string {
+function linkFor(url: string, part: PageRequest, answer: ReadyAnswer): string {
   const last = links.get(answer)
   if (last?.url === url) return last.link
   const link = linkOf(url, part, answer)

@@ -51,7 +51,7 @@ export function commandRoute<Schema extends TObject>(
   app.route({
     method,
     url,
-    config: { access: command.who === 'anyone' ? 'public' : accessOf(command) },
+    config: { access: command.roles === 'anyone' ? 'public' : accessOf(command) },
     schema: {
       summary,
       tags: [tag],
@@ -85,7 +85,7 @@ function strictObject(properties: [string, TSchema][], minProperties = 0) {
 }
 
 function accessOf(command: Command<TObject>) {
-  return command.who === 'anyone' ? roles : command.who
+  return command.roles === 'anyone' ? roles : command.roles
 }
 
 function record(value: unknown): object {

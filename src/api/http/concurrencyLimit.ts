@@ -1,6 +1,6 @@
 // A bound on what is under way: beyond it the answer is "later", not a queue that grows.
 import type { FastifyInstance } from 'fastify'
-import { createFairPlaces } from '../../kit/fairSemaphore.ts'
+import { createFairSemaphore } from '../../kit/fairSemaphore.ts'
 import { type Asking, claimantOf, forCustomers, mostOf } from './limitKeys.ts'
 import { HttpProblem } from './problems.ts'
 
@@ -8,13 +8,13 @@ import { HttpProblem } from './problems.ts'
  * Runs work for whoever asks, as long as there is room for them. Throws a 503 problem with
  * Retry-After where there is none.
  */
-export type Gate = <T>(asking: Asking, work: () => Promise<T>) => Promise<T>
+export type ConcurrencyLimit = <T>(asking: Asking, work: () => Promise<T>) => Promise<T>
 
 declare module 'fastify' {
   interface FastifyInstance {
-    gate: Gate
+    gate: ConcurrencyLimit
     /** The same for reads of the database. */
-    readGate: Gate
+    readGate: ConcurrencyLimit
   }
 }
 
@@ -28,14 +28,14 @@ const readsMax = 1_000
  * caller gets a share of what is free, and a tenth is kept for the staff. An answer that is sent
  * within keeps its place until it has been read.
  */
-export function useGate(app: FastifyInstance, max: number): void {
+export function useConcurrencyLimit(app: FastifyInstance, max: number): void {
   app.decorate('gate', gateFor(max))
   app.decorate('readGate', gateFor(readsMax))
 }
 
-function gateFor(all: number): Gate {
+function gateFor(all: number): ConcurrencyLimit {
   const customers = forCustomers(all)
-  const places = createFairPlaces(mostOf({ strangers: customers, customers, all }))
+  const places = createFairSemaphore(mostOf({ strangers: customers, customers, all }))
   return async (asking, work) => {
     const leave = places.take(claimantOf(asking))
     if (leave === undefined) {

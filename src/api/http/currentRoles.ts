@@ -7,7 +7,7 @@ import { isTransient } from '../../kit/transient.ts'
 import type { AccessClaims, SessionServices, Sessions } from '../../ports/accounts.ts'
 
 /** The roles that are left of those in a token; undefined when its bearer may do nothing. */
-export type Standing = (claims: AccessClaims) => Promise<readonly Role[] | undefined>
+export type CurrentRoles = (claims: AccessClaims) => Promise<readonly Role[] | undefined>
 
 /** What another process has done to a shopper is noticed within a second. */
 const rememberedMs = 800
@@ -24,7 +24,7 @@ function rolesOf(state: Customer): readonly Role[] | undefined {
  * session it has ended. What others have done to shoppers, or to their sessions, is noticed within
  * a second; when the log cannot be read their token is good until it ends.
  */
-export function createStanding(shop: Shop, sessions: Pick<Sessions, 'isGood'>) {
+export function createCurrentRoles(shop: Shop, sessions: Pick<Sessions, 'isGood'>) {
   const known = new LRUCache<string, Known>({
     max: rememberedMax,
     ttl: rememberedMs,
@@ -37,7 +37,7 @@ export function createStanding(shop: Shop, sessions: Pick<Sessions, 'isGood'>) {
 
   async function shopper({ customerId, sessionId }: AccessClaims) {
     const before = known.get(sessionId)
-    const here = shop.customers.remembered(customerId)
+    const here = shop.customers.cached(customerId)
     const isOut = here !== undefined && rolesOf(here) === undefined
     if (before !== undefined && !isOut) return before.roles
     const [current, isOpen] = await Promise.all([
@@ -49,7 +49,7 @@ export function createStanding(shop: Shop, sessions: Pick<Sessions, 'isGood'>) {
     return roles
   }
 
-  const standing: Standing = async claims => {
+  const standing: CurrentRoles = async claims => {
     const { customerId, roles } = claims
     const isShopper = roles.every(role => role === 'customer')
     try {
@@ -77,11 +77,11 @@ interface Known {
 }
 
 /** The context with what tokens are still good for; whoever ends a session here ends it at once. */
-export function withStanding<Context extends { shop: Shop; accounts: SessionServices }>(
+export function withCurrentRoles<Context extends { shop: Shop; accounts: SessionServices }>(
   context: Context,
-): Context & { standing: Standing } {
+): Context & { standing: CurrentRoles } {
   const { sessions, accounts, recovery } = context.accounts
-  const { standing, forgetSession, forgetPerson } = createStanding(context.shop, sessions)
+  const { standing, forgetSession, forgetPerson } = createCurrentRoles(context.shop, sessions)
   const services: Context['accounts'] = {
     ...context.accounts,
     sessions: {

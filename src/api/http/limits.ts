@@ -3,9 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Counted } from '../../ports/requests.ts'
 import { addressOf } from './addresses.ts'
 import type { ApiContext } from './context.ts'
-import { createCredit } from './localQuota.ts'
+import { createLocalQuota } from './localQuota.ts'
 import { limitPasswordTries, loginRoute, type PasswordPolicies } from './passwordAttempts.ts'
-import { type Policy, spend, standing, tell } from './policies.ts'
+import { type Policy, rateLimitOf, setRateLimitHeaders, spend } from './policies.ts'
 import { makeProblem } from './problems.ts'
 
 declare module 'fastify' {
@@ -51,7 +51,7 @@ export interface Limits {
 export function createLimits(app: FastifyInstance, context: ApiContext): Limits {
   if (context.config.rateLimits === 'off') return { credit: () => [] }
   const policies = policiesOf(context)
-  const credit = createCredit(policies.anonymous)
+  const credit = createLocalQuota(policies.anonymous)
   limitPasswordTries(app, context, policies)
   limitRefreshes(app, context, policies.refreshes)
   limitMisses(app, policies.misses)
@@ -77,7 +77,7 @@ export function createLimits(app: FastifyInstance, context: ApiContext): Limits 
       const left = credit.use(address)
       if (left === undefined) return undefined
       const { anonymous } = policies
-      return ['ratelimit-policy', anonymous.text, 'ratelimit', standing(anonymous, left)]
+      return ['ratelimit-policy', anonymous.text, 'ratelimit', rateLimitOf(anonymous, left)]
     },
   }
 }
@@ -130,7 +130,7 @@ function limitMisses(app: FastifyInstance, policy: Policy): void {
     if (reply.statusCode !== 404) return payload
     const { actor, ip } = request
     const by = actor.role === 'anonymous' ? addressOf(ip) : actor.id
-    const { allowed, resetSeconds } = await tell(policy, by, reply)
+    const { allowed, resetSeconds } = await setRateLimitHeaders(policy, by, reply)
     if (allowed) return payload
     const detail = 'You have asked for too much that is not there.'
     const extra = { policy: policy.name, retryAfterSeconds: resetSeconds }

@@ -1,7 +1,7 @@
 // Counting without waiting for it, as long as much is left: what was used is told a little later.
 import type { Counted, Counter } from '../../ports/requests.ts'
 
-export interface Credit {
+export interface LocalQuota {
   /** Uses one of what is left by all that is known; undefined where it has to be counted first. */
   use(key: string): Pick<Counted, 'remaining' | 'resetSeconds'> | undefined
   /** How much was used and is not told yet: who counts now tells it, too. */
@@ -24,7 +24,7 @@ const keysMax = 10_000
  * Credit at a counter that others use, too: with several processes more may get through than the
  * quota by what they use in a twentieth of a second.
  */
-export function createCredit(counter: Counter): Credit {
+export function createLocalQuota(counter: Counter): LocalQuota {
   const accounts = new Map<string, Account>()
   let isTelling = false
 

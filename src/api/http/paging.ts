@@ -8,7 +8,7 @@ import { parseJson } from '../../kit/parseJson.ts'
 import {
   countMax,
   isSortKey,
-  type Part,
+  type PageRequest,
   type Place,
   type SortKind,
 } from '../../projections/core/keyset.ts'
@@ -40,7 +40,7 @@ const Cursor = Compile(
 const defaultSize = 10
 
 /** The part that a query asks for. Throws a 400 problem for a cursor that is not of this list. */
-export function partOf(query: Static<typeof Asked>, list: List): Part {
+export function partOf(query: Static<typeof Asked>, list: List): PageRequest {
   const { page, pageSize, cursor, limit } = query
   if (cursor === undefined && limit === undefined) {
     return { page: page ?? 1, pageSize: pageSize ?? defaultSize }
@@ -76,7 +76,7 @@ function placeOf(cursor: string, list: List): Place {
 }
 
 /** The body of an answer with a part of a list. */
-export function pageBody<Item>(part: Part, list: List, { data, next, total }: Found<Item>) {
+export function pageBody<Item>(part: PageRequest, list: List, { data, next, total }: Found<Item>) {
   return {
     data,
     ...('page' in part ? { ...part, ...counted(total ?? 0) } : {}),
@@ -94,9 +94,9 @@ function cursorOf(list: List, { key, id }: Place): string {
 }
 
 /** A part of a list, newest first, that is short enough to be at hand as a whole. */
-export function cutPart<Item>(
+export function cutPage<Item>(
   all: readonly Item[],
-  part: Part,
+  part: PageRequest,
   placeOfItem: (item: Item) => Place,
 ): Found<Item> {
   const start = 'page' in part ? (part.page - 1) * part.pageSize : behind(all, part, placeOfItem)
@@ -124,10 +124,10 @@ function behind<Item>(
  * Answers with the part of a list that the query asks for, and names the other parts in the Link
  * header. Throws as partOf does.
  */
-export async function answerPart<Item>(
+export async function answerPage<Item>(
   { request, reply }: { request: ListRequest; reply: FastifyReply },
   list: List,
-  read: (part: Part) => Promise<Found<Item>>,
+  read: (part: PageRequest) => Promise<Found<Item>>,
 ) {
   const part = partOf(request.query, list)
   const body = pageBody(part, list, await read(part))
@@ -137,7 +137,7 @@ export async function answerPart<Item>(
 
 type ListRequest = Pick<FastifyRequest, 'url'> & { query: Static<typeof Asked> }
 
-interface Ends {
+interface PageEnds {
   nextCursor?: string | undefined
   total?: number | undefined
   totalIsAtLeast?: boolean | undefined
@@ -147,14 +147,14 @@ interface Ends {
 export function linkParts(
   request: Pick<FastifyRequest, 'url'>,
   reply: FastifyReply,
-  part: Part,
-  ends: Ends,
+  part: PageRequest,
+  ends: PageEnds,
 ): void {
   reply.header('link', linkOf(request.url, part, ends))
 }
 
 /** What the Link header says of a list at an address. */
-export function linkOf(url: string, part: Part, ends: Ends): string {
+export function linkOf(url: string, part: PageRequest, ends: PageEnds): string {
   const links = 'page' in part ? pageLinks(part, ends) : cursorLinks(part, ends.nextCursor)
   const { pathname, searchParams } = new URL(url, 'http://shop.invalid')
   for (const name of ['page', 'cursor', 'limit']) searchParams.delete(name)
@@ -172,7 +172,10 @@ interface NumberedPage {
   pageSize: number
 }
 
-function pageLinks({ page, pageSize }: NumberedPage, { total = 0, totalIsAtLeast }: Ends): Link[] {
+function pageLinks(
+  { page, pageSize }: NumberedPage,
+  { total = 0, totalIsAtLeast }: PageEnds,
+): Link[] {
   const last = Math.max(1, Math.ceil(total / pageSize))
   const isLastKnown = totalIsAtLeast !== true
   const to = (rel: string, number: number): Link => [rel, { page: String(number) }]

@@ -17,7 +17,7 @@ export async function spend(
   reply: FastifyReply,
   { times = 1, learn }: { times?: number; learn?: (counted: Counted) => void } = {},
 ): Promise<void> {
-  const counted = await tell(policy, key, reply, times)
+  const counted = await setRateLimitHeaders(policy, key, reply, times)
   learn?.(counted)
   const { allowed, resetSeconds } = counted
   if (allowed) return
@@ -28,7 +28,7 @@ export async function spend(
 }
 
 /** Counts, and says where one stands. */
-export async function tell(
+export async function setRateLimitHeaders(
   policy: Policy,
   key: string,
   reply: FastifyReply,
@@ -37,7 +37,7 @@ export async function tell(
   const counted = await policy.count(key, times)
   const { allowed, remaining, resetSeconds } = counted
   appendTo(reply, 'ratelimit-policy', policy.text)
-  appendTo(reply, 'ratelimit', standing(policy, { remaining, resetSeconds }))
+  appendTo(reply, 'ratelimit', rateLimitOf(policy, { remaining, resetSeconds }))
   if (!allowed) {
     reply.request.log.warn({ event: 'rate-limited', policy: policy.name }, 'rate limit reached')
   }
@@ -45,7 +45,7 @@ export async function tell(
 }
 
 /** Where one stands, as in the RateLimit header. */
-export function standing(
+export function rateLimitOf(
   { name }: Policy,
   { remaining, resetSeconds }: Pick<Counted, 'remaining' | 'resetSeconds'>,
 ): string {

@@ -1,7 +1,7 @@
 // Waits until read models have reached a position: bounded, with one shared poll for all waits.
 
-import { askTogether } from '../../kit/batchLoader.ts'
-import { type Claimant, createFairPlaces } from '../../kit/fairSemaphore.ts'
+import { createSingleFlight } from '../../kit/batchLoader.ts'
+import { type Claimant, createFairSemaphore } from '../../kit/fairSemaphore.ts'
 import { type Position, startOfLog } from '../../kit/position.ts'
 import { forCustomers, mostOf } from './limitKeys.ts'
 
@@ -60,7 +60,7 @@ class WaitingList {
   readonly #waiters = new Set<Waiter>()
   readonly #progress: Reached
   readonly #look: () => Promise<ReadonlyMap<string, Position>>
-  readonly #places = createFairPlaces(
+  readonly #places = createFairSemaphore(
     mostOf({ strangers: anonymousMax, customers: forCustomers(waitersMax), all: waitersMax }),
   )
   #isPolling = false
@@ -128,13 +128,13 @@ class WaitingList {
 export function createPositions(sources: PositionSources): Positions {
   const { progress } = sources
   let last = { positions: new Map<string, Position>(), at: 0 }
-  const look = askTogether(async () => {
+  const look = createSingleFlight(async () => {
     const at = performance.now()
     const positions = new Map(await sources.readPositions())
     last = { positions, at }
     return positions
   })
-  const askHead = askTogether(() => sources.readHead())
+  const askHead = createSingleFlight(() => sources.readHead())
   const waiting = new WaitingList(progress, look)
   let knownHead = startOfLog
 

@@ -23,7 +23,7 @@ const lookEveryMs = 500
  * answer off that does not end, and a request that is answered and still does not end. What was
  * begun goes on: whoever asks again with the same Idempotency-Key learns how it has ended.
  */
-export function usePatience(app: FastifyInstance, patienceMs: number): void {
+export function useRequestTimeout(app: FastifyInstance, patienceMs: number): void {
   const waiting = new Places<FastifyReply>()
   app.decorateReply('place', -1)
   app.decorateReply('deadline', 0)
@@ -49,14 +49,14 @@ export function usePatience(app: FastifyInstance, patienceMs: number): void {
       if (reply.deadline > now) continue
       // Some have no response that ends: live connections took the socket with them.
       leave(reply)
-      giveUp(reply)
+      answerTimeout(reply)
     }
   }
   const timer = setInterval(look, lookEveryMs).unref()
   app.addHook('onClose', async () => clearInterval(timer))
 }
 
-function giveUp(reply: FastifyReply): void {
+function answerTimeout(reply: FastifyReply): void {
   if (reply.raw.writableFinished) {
     if (!reply.request.raw.complete) reply.request.raw.destroy()
     return

@@ -17,9 +17,9 @@ declare module 'fastify' {
   }
 }
 
-type LaneContext = ApiContext & { log: FastifyBaseLogger }
+type CacheContext = ApiContext & { log: FastifyBaseLogger }
 
-interface Kept {
+interface CachedResponse {
   generation: string
   /** The status and all headers that are the same for everybody, as lines. */
   head: string
@@ -33,7 +33,7 @@ interface Kept {
 interface Exchange {
   request: IncomingMessage
   response: ServerResponse
-  answer: Kept
+  answer: CachedResponse
 }
 
 /** Sends an answer again; false where that is not for the lane to do. */
@@ -47,6 +47,7 @@ const special = new Set([
   ...['authorization', 'cookie', 'expect', 'if-none-match', 'if-modified-since', 'origin'],
   ...['range', 'traceparent', 'x-cart-token', 'x-forwarded-for', 'x-min-position', 'x-request-id'],
 ])
+
 /** Headers that are of one request alone. */
 const ofOne = /^(x-request-id|ratelimit|ratelimit-policy|date|connection|keep-alive)$/
 /** What may stand in a header without being looked at again. */
@@ -57,9 +58,13 @@ const plainText = /^[\t\x20-\x7e]*$/
  * goes out again to plain requests for the same address as long as the catalogue has not changed.
  * Such requests are counted and limited like all others.
  */
-export function useFastLane(app: FastifyInstance, context: LaneContext, limits: Limits): void {
+export function useResponseCache(
+  app: FastifyInstance,
+  context: CacheContext,
+  limits: Limits,
+): void {
   const { answers } = context
-  const kept = new LRUCache<string, Kept>({
+  const kept = new LRUCache<string, CachedResponse>({
     maxSize: bytesMax,
     sizeCalculation: ({ head, body }, url) => head.length + body.length + url.length + 500,
     ttl: keptMs,
@@ -116,7 +121,11 @@ function isPlain({ method, rawHeaders }: IncomingMessage): boolean {
   return true
 }
 
-function toKeep(request: FastifyRequest, reply: FastifyReply, payload: unknown): Kept | undefined {
+function toKeep(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+): CachedResponse | undefined {
   const { generation, sharedAs: kind } = request
   const { statusCode } = reply
   // What was computed while the catalogue changed is newer than its generation says: that is fine.
@@ -136,7 +145,7 @@ function toKeep(request: FastifyRequest, reply: FastifyReply, payload: unknown):
  * What is the same for all requests is worked out once, and an answer is written as one text: to
  * have it put together again of twelve headers takes a third of the time of all the rest.
  */
-function createSend(app: FastifyInstance, { metrics, log }: LaneContext, limits: Limits): Send {
+function createSend(app: FastifyInstance, { metrics, log }: CacheContext, limits: Limits): Send {
   const ownHeaders = createOwnHeaders(app.server.keepAliveTimeout)
   const addresses = new WeakMap<Socket, string>()
   const countHit = createHits(metrics)

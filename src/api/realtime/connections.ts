@@ -16,11 +16,11 @@ const lookMs = 900
 export const closing = { goingAway: 1001, tooMuch: 1008, tooSlow: 1013, signedOut: 4401 } as const
 
 /** What a connection is for: each kind is counted by itself for each person. */
-export type SeatKind = 'orders' | 'progress' | 'export'
+export type ConnectionKind = 'orders' | 'progress' | 'export'
 
 /** One connection that is open, or is about to be. */
-export interface Seat {
-  kind: SeatKind
+export interface LiveConnection {
+  kind: ConnectionKind
   customerId: string
   sessionId: string
   roles: readonly Role[]
@@ -38,12 +38,12 @@ export interface Connections {
   /** For routes that follow orders: refuses foreign pages and whoever has enough connections. */
   enter(request: FastifyRequest, reply: FastifyReply): Promise<void>
   /** The seat that a request has been given. */
-  seatOf(request: FastifyRequest): Seat
+  seatOf(request: FastifyRequest): LiveConnection
   /**
    * A seat for an answer that lasts: it is ended with the session, the account or a role of whoever
    * reads it. Throws a problem where there is no room.
    */
-  sit(request: FastifyRequest, reply: FastifyReply, kind: SeatKind): Seat
+  sit(request: FastifyRequest, reply: FastifyReply, kind: ConnectionKind): LiveConnection
 }
 
 declare module 'fastify' {
@@ -54,11 +54,11 @@ declare module 'fastify' {
 
 /** Keeps the book of this process, and ends what may not go on. */
 export function useConnections(app: FastifyInstance, context: ApiContext): void {
-  const seats = new Set<Seat>()
-  const given = new WeakMap<FastifyRequest, Seat>()
+  const seats = new Set<LiveConnection>()
+  const given = new WeakMap<FastifyRequest, LiveConnection>()
   endThoseWhoMayNot(app, context, seats)
 
-  function sit(request: FastifyRequest, reply: FastifyReply, kind: SeatKind): Seat {
+  function sit(request: FastifyRequest, reply: FastifyReply, kind: ConnectionKind): LiveConnection {
     const seat = seatFor(request, kind, () => seats.delete(seat))
     noted(request, () => refuseMore(context.config, seats, seat))
     seats.add(seat)
@@ -95,10 +95,15 @@ function noted(request: FastifyRequest, look: () => void): void {
 }
 
 /** So many places for one person, for one address, for all customers, and for everybody. */
-function refuseMore(config: Config, seats: ReadonlySet<Seat>, asking: Seat): void {
+function refuseMore(
+  config: Config,
+  seats: ReadonlySet<LiveConnection>,
+  asking: LiveConnection,
+): void {
   const { liveConnectionsEach: each, liveConnectionsMax: max } = config
-  const count = (isCounted: (seat: Seat) => boolean) => [...seats].filter(isCounted).length
-  const isOwn = ({ customerId, kind }: Seat) =>
+  const count = (isCounted: (seat: LiveConnection) => boolean) =>
+    [...seats].filter(isCounted).length
+  const isOwn = ({ customerId, kind }: LiveConnection) =>
     customerId === asking.customerId && kind === asking.kind
   if (count(isOwn) >= each) {
     throw enough('You have enough connections: close one first.', 'live-connections')
@@ -111,7 +116,8 @@ function refuseMore(config: Config, seats: ReadonlySet<Seat>, asking: Seat): voi
     throw new HttpProblem('request/unavailable', 'Too many connections are open already.')
   }
   if (asking.isStaff) return
-  const isNeighbour = ({ address, isStaff: staff }: Seat) => !staff && address === asking.address
+  const isNeighbour = ({ address, isStaff: staff }: LiveConnection) =>
+    !staff && address === asking.address
   if (count(isNeighbour) >= Math.max(each, Math.ceil(customersMax / 2))) {
     throw enough('Too many connections come from your address.', 'live-connections-address')
   }
@@ -121,7 +127,7 @@ function enough(detail: string, policy: string) {
   return new HttpProblem('request/too-many', detail, { policy, retryAfterSeconds: 10 })
 }
 
-function seatFor(request: FastifyRequest, kind: SeatKind, leave: () => void): Seat {
+function seatFor(request: FastifyRequest, kind: ConnectionKind, leave: () => void): LiveConnection {
   const { actor, sessionId = '' } = request
   return {
     kind,
@@ -160,7 +166,7 @@ function ownOrigins(publicUrl: string): string[] {
 function endThoseWhoMayNot(
   app: FastifyInstance,
   context: ApiContext,
-  seats: ReadonlySet<Seat>,
+  seats: ReadonlySet<LiveConnection>,
 ): void {
   const ended = expiring(seats)
   const looking = setInterval(() => {
@@ -173,7 +179,7 @@ function endThoseWhoMayNot(
   })
 }
 
-function expiring(seats: ReadonlySet<Seat>) {
+function expiring(seats: ReadonlySet<LiveConnection>) {
   return setInterval(() => {
     const now = new Date()
     for (const seat of seats) {
@@ -184,7 +190,10 @@ function expiring(seats: ReadonlySet<Seat>) {
   }, 500)
 }
 
-async function endSignedOut(context: ApiContext, seats: ReadonlySet<Seat>): Promise<void> {
+async function endSignedOut(
+  context: ApiContext,
+  seats: ReadonlySet<LiveConnection>,
+): Promise<void> {
   const open = [...seats]
   if (open.length === 0) return
   const { sessions } = context.accounts

@@ -6,7 +6,7 @@ import type { Notification } from '../../projections/core/notification.ts'
 import type { Tables } from '../../projections/core/tables.ts'
 import { newestNotification, notificationsAfter } from '../../projections/order/orderQueries.ts'
 import type { LiveSubscriber, NotificationFeed } from '../http/context.ts'
-import { readOrderNews } from './orderMessages.ts'
+import { readOrderMessages } from './orderMessages.ts'
 
 const pollMs = 500
 const batchMax = 500
@@ -40,7 +40,7 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
   }
 
   function hear(told: string) {
-    const news = readOrderNews(told)
+    const news = readOrderMessages(told)
     if (news !== undefined && news.after <= position) return passOn(news.notifications)
     hinted = true
     nap.abort()

@@ -8,7 +8,7 @@ import { type Position as LogPosition, parsePosition } from '../../kit/position.
 import type { Notification } from '../../projections/core/notification.ts'
 
 /** Notifications one after the other: between `after` and the first of them there are none. */
-export interface OrderNews {
+export interface OrderMessages {
   after: LogPosition
   notifications: readonly Notification[]
 }
@@ -33,7 +33,7 @@ const Written = Compile(
 )
 
 /** News as they were told; undefined for a call that only says that there are some. */
-export function readOrderNews(text: string): OrderNews | undefined {
+export function readOrderMessages(text: string): OrderMessages | undefined {
   const written = parseJson(text)
   if (!Written.Check(written)) return undefined
   const notifications = written.notifications.map(each => ({

@@ -13,7 +13,7 @@ import type { ApiContext } from '../http/context.ts'
 import { mayFollow } from '../http/currentRoles.ts'
 import { isPosition } from '../http/positions.ts'
 import { problemResponses } from '../http/schemas.ts'
-import { closing, type Seat } from './connections.ts'
+import { closing, type LiveConnection } from './connections.ts'
 import { type Listener, type OrderStream, openStream } from './orderStream.ts'
 
 /** A client that reads slower than we write is closed with the position to resume from. */
@@ -96,7 +96,7 @@ export function realtimeRoutes(app: FastifyInstance, context: ApiContext): void 
 
 interface Live {
   context: ApiContext
-  seat: Seat
+  seat: LiveConnection
 }
 
 /** A client with its seat: it is ended once they may not follow any more, or nobody can tell. */
@@ -156,7 +156,7 @@ function serveSocket({ context, seat }: Live, socket: WebSocket, request: Fastif
       socket.close(closing.tooMuch, 'too many messages')
       return
     }
-    hear(stream, { context, seat }, isBinary ? '' : String(data)).catch(() => socket.close(1011))
+    receive(stream, { context, seat }, isBinary ? '' : String(data)).catch(() => socket.close(1011))
   })
   socket.on('error', () => socket.terminate())
   socket.on('close', () => {
@@ -186,7 +186,7 @@ export function sendAway(clients: Iterable<WebSocket>): void {
   }
 }
 
-async function hear(stream: OrderStream, { context, seat }: Live, text: string): Promise<void> {
+async function receive(stream: OrderStream, { context, seat }: Live, text: string): Promise<void> {
   const message = parseJson(text)
   if (!Message.Check(message)) {
     stream.send({

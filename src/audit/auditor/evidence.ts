@@ -23,7 +23,7 @@ export interface LogEvent extends Place {
 }
 
 /** What a client was told of something that it asked for. */
-export interface Told {
+export interface Message {
   /** The command, or `read`. */
   name: string
   /** Its id in the log; of reads none. */
@@ -120,7 +120,7 @@ export interface Reached {
 
 /** What there is beside the log. */
 export interface Beside {
-  told?: Iterable<Told>
+  told?: Iterable<Message>
   mails?: Iterable<Mail>
   webhooks?: Iterable<Delivery>
   /** Unless it is said, somebody is told of every event of orders that partners hear of. */

@@ -1,6 +1,6 @@
 // What clients were told: acknowledged is in the log, once; refused is not; and who reads after a
 // write sees it.
-import { type Check, type LogEvent, named, type Report, type Told, text } from './evidence.ts'
+import { type Check, type LogEvent, type Message, named, type Report, text } from './evidence.ts'
 
 /** Commands on one stream alone: refused, they have written nothing. */
 const single = new Set([
@@ -49,7 +49,7 @@ export function toldChecks(report: Report): Check {
 const kept = 'what was acknowledged is in the log'
 
 function acknowledged(
-  told: Told,
+  told: Message,
   byStream: ReadonlyMap<string, readonly LogEvent[]>,
   report: Report,
 ): void {
@@ -67,7 +67,7 @@ function acknowledged(
 }
 
 function refused(
-  { name, commandId = '', code, begun }: Told,
+  { name, commandId = '', code, begun }: Message,
   byCommand: ReadonlyMap<string, readonly LogEvent[]>,
   report: Report,
 ): void {
@@ -78,7 +78,7 @@ function refused(
 
 /** A read that begins after an answer shows at least what that answer told. */
 function reads(
-  told: readonly Told[],
+  told: readonly Message[],
   byStream: ReadonlyMap<string, readonly LogEvent[]>,
   report: Report,
 ): void {
@@ -101,7 +101,7 @@ function reads(
 }
 
 /** What is shown otherwise than the events say, of stock and carts. */
-function differenceFrom(shown: Told['shown'], events: readonly LogEvent[]): string | undefined {
+function differenceFrom(shown: Message['shown'], events: readonly LogEvent[]): string | undefined {
   if (shown === undefined) return undefined
   const expected = foldStock(events)
   for (const [field, value] of Object.entries(expected)) {

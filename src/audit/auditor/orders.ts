@@ -150,7 +150,7 @@ export function orderChecks(book: OrderBook, report: Report, scope: Scope): Chec
 }
 
 /** Paid back as a whole, an order is over, unless it was cancelled before. */
-function payBack(order: Order, event: LogEvent): void {
+function refund(order: Order, event: LogEvent): void {
   order.paidBack += amount(event, 'amount')
   if (order.paidBack >= order.captured && order.status !== 'cancelled') order.status = 'refunded'
 }
@@ -158,7 +158,7 @@ function payBack(order: Order, event: LogEvent): void {
 const legal = 'orders take legal steps'
 
 function move(order: Order, event: LogEvent, report: Report): void {
-  if (event.type === 'OrderRefunded' || event.type === 'ItemsReturned') payBack(order, event)
+  if (event.type === 'OrderRefunded' || event.type === 'ItemsReturned') refund(order, event)
   if (event.type === 'RefundReversed') order.paidBack -= amount(event, 'amount')
   const step = steps[event.type]
   if (step === undefined) return

@@ -12,7 +12,7 @@ import {
 } from './evidence.ts'
 import { isSettled, type Order, type OrderBook } from './orders.ts'
 
-interface Shelf {
+interface ProductStock {
   onHand: number
   /** Pieces by the order that they are kept for. */
   held: Map<string, number>
@@ -22,7 +22,7 @@ interface Shelf {
 }
 
 /** By order and product: pieces that are kept. */
-type Kept = ReadonlyMap<string, ReadonlyMap<string, number>>
+type HeldPieces = ReadonlyMap<string, ReadonlyMap<string, number>>
 
 const neverShort = 'stock is never below zero nor promised twice'
 const openOnly = 'pieces are kept for open orders only'
@@ -30,7 +30,7 @@ const kept = 'what is ordered is kept'
 const asShown = 'read models equal the log'
 
 export function stockChecks(book: OrderBook, report: Report, scope: Scope): Check {
-  const shelves = new Map<string, Shelf>()
+  const shelves = new Map<string, ProductStock>()
   const reservations = new Map<string, Map<string, number>>()
   return {
     see(event) {
@@ -38,7 +38,7 @@ export function stockChecks(book: OrderBook, report: Report, scope: Scope): Chec
       const productId = event.stream.slice('stock-'.length)
       if (scope.has(text(event, 'orderId'))) reserve(reservations, productId, event)
       if (!scope.has(productId)) return
-      const shelf = shelves.get(productId) ?? emptyShelf()
+      const shelf = shelves.get(productId) ?? emptyStock()
       shelves.set(productId, shelf)
       const misfit = moveStock(shelf, event)
       if (misfit !== undefined) report(neverShort, `${named(event)} ${misfit}.`)
@@ -60,7 +60,7 @@ export function stockChecks(book: OrderBook, report: Report, scope: Scope): Chec
   }
 }
 
-function emptyShelf(): Shelf {
+function emptyStock(): ProductStock {
   return { onHand: 0, held: new Map(), heldTotal: 0, position: 0 }
 }
 
@@ -77,7 +77,7 @@ function reserve(
   else reservations.delete(orderId)
 }
 
-function* keptForNobody(reservations: Kept, { orders }: OrderBook, beside: Beside) {
+function* keptForNobody(reservations: HeldPieces, { orders }: OrderBook, beside: Beside) {
   for (const [orderId, held] of reservations) {
     const order = orders.get(orderId)
     if (order !== undefined && !isSettled(beside, order)) continue
@@ -90,7 +90,7 @@ function* keptForNobody(reservations: Kept, { orders }: OrderBook, beside: Besid
   }
 }
 
-function* notKept(reservations: Kept, { orders }: OrderBook, beside: Beside) {
+function* notKept(reservations: HeldPieces, { orders }: OrderBook, beside: Beside) {
   for (const order of orders.values()) {
     if (!isSettled(beside, order)) continue
     const { orderId, status } = order
@@ -110,7 +110,7 @@ function demandOf(order: Order | undefined): ReadonlyMap<string, number> {
 }
 
 /** Moves the stock; gives what does not fit about it. */
-function moveStock(shelf: Shelf, event: LogEvent): string | undefined {
+function moveStock(shelf: ProductStock, event: LogEvent): string | undefined {
   const orderId = text(event, 'orderId')
   const quantity = amount(event, 'quantity')
   const held = shelf.held.get(orderId)
@@ -142,10 +142,10 @@ function moveStock(shelf: Shelf, event: LogEvent): string | undefined {
 }
 
 /** Figures of a read model that the events up to where it has come do not come to. */
-function* shownOtherwise(shelves: ReadonlyMap<string, Shelf>, beside: Beside) {
+function* shownOtherwise(shelves: ReadonlyMap<string, ProductStock>, beside: Beside) {
   const { stock, reached, unreadable } = beside
   for (const { productId, onHand, reserved } of stock ?? []) {
-    const shelf = shelves.get(productId) ?? emptyShelf()
+    const shelf = shelves.get(productId) ?? emptyStock()
     if (unreadable?.has(`stock-${productId}`)) continue
     if (shelf.position > (reached?.stock ?? Number.POSITIVE_INFINITY)) continue
     if (shelf.onHand === onHand && shelf.heldTotal === reserved) continue

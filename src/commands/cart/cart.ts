@@ -10,7 +10,7 @@ import { type Actor, Id, Quantity, strict } from '../../domain/kernel/types.ts'
 import type { Envelope } from '../../ports/envelope.ts'
 import type { Shop } from '../core/app.ts'
 import { actorId, command } from '../core/command.ts'
-import { freeStock } from '../order/availableStock.ts'
+import { availableStock } from '../order/availableStock.ts'
 import { piecesMax, refuseTooManyPieces, refuseUncountable } from '../order/unpaidLimits.ts'
 
 /** The cart of whoever asks. */
@@ -47,7 +47,7 @@ async function offer(
   if (mixed !== undefined) return mixed
   const held = cart.linesOf(inCart.state).find(line => line.productId === productId)?.quantity ?? 0
   const wish = { productId, wanted: held + quantity }
-  return { product: state, available: await freeStock(shop, wish, envelope, stock.state) }
+  return { product: state, available: await availableStock(shop, wish, envelope, stock.state) }
 }
 
 /** Refuses what comes to too much, in money or in pieces of what was added. */
@@ -70,13 +70,13 @@ type Offer = Exclude<Awaited<ReturnType<typeof offer>>, Rejection>
 
 export const addToCart = command({
   name: 'AddToCart',
-  who: 'anyone',
+  roles: 'anyone',
   input: Type.Object({ productId: Id, quantity: Quantity }, strict),
   repository: shop => shop.carts,
   id: ownCart,
   allowed: mayTouch,
   notFound: 'product/not-found',
-  gather: async (shop, input, envelope) => {
+  load: async (shop, input, envelope) => {
     const found = await offer(shop, input, envelope)
     const cartId = ownCart(undefined, envelope)
     const key = { cartId, customerId: actorId(envelope.actor) ?? null }
@@ -93,14 +93,14 @@ export const addToCart = command({
 
 export const changeCartItem = command({
   name: 'ChangeCartItem',
-  who: 'anyone',
+  roles: 'anyone',
   input: Type.Object({ productId: Id, quantity: Quantity }, strict),
   repository: shop => shop.carts,
   id: ownCart,
   allowed: mayTouch,
   notFound: 'cart/item-not-found',
-  gather: async (shop, { productId, quantity }, envelope) => ({
-    available: await freeStock(shop, { productId, wanted: quantity }, envelope),
+  load: async (shop, { productId, quantity }, envelope) => ({
+    available: await availableStock(shop, { productId, wanted: quantity }, envelope),
     isSold: isSold((await shop.products.load(productId)).state),
     cartId: ownCart(undefined, envelope),
     most: piecesMax(shop, envelope.actor),
@@ -118,24 +118,24 @@ const cartId = async (_: Shop, __: unknown, envelope: Envelope) => ownCart(undef
 
 export const removeFromCart = command({
   name: 'RemoveFromCart',
-  who: 'anyone',
+  roles: 'anyone',
   input: Type.Object({ productId: Id }, strict),
   repository: shop => shop.carts,
   id: ownCart,
   allowed: mayTouch,
   notFound: 'cart/item-not-found',
-  gather: cartId,
+  load: cartId,
   decide: (state, input, id) => cart.removeItem(state, id, input.productId),
 })
 
 export const clearCart = command({
   name: 'ClearCart',
-  who: 'anyone',
+  roles: 'anyone',
   input: Type.Object({}, strict),
   repository: shop => shop.carts,
   id: ownCart,
   allowed: mayTouch,
   notFound: 'cart/item-not-found',
-  gather: cartId,
+  load: cartId,
   decide: (state, _, id) => cart.clear(state, id),
 })

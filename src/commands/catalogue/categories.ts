@@ -34,7 +34,7 @@ const CreateCategory = Type.Object(
 
 export const createCategory: Command<typeof CreateCategory> = {
   name: 'CreateCategory',
-  who: ['admin'],
+  roles: ['admin'],
   input: CreateCategory,
   async run(shop, input, envelope) {
     const categoryId = derivedId(envelope.commandId, 'category')
@@ -64,14 +64,14 @@ const ChangeCategory = Type.Object(
 
 export const changeCategory: Command<typeof ChangeCategory> = {
   name: 'ChangeCategory',
-  who: ['admin'],
+  roles: ['admin'],
   input: ChangeCategory,
   async run(shop, input, envelope) {
     const { categoryId, name } = input
     const { commandId } = envelope
     const [{ state }, handled] = await Promise.all([
       shop.categories.load(categoryId),
-      shop.categories.handled(categoryId, [commandId]),
+      shop.categories.processed(categoryId, [commandId]),
     ])
     if (name === undefined || handled.has(commandId) || !isRename(state, name)) {
       let needsClaim = false
@@ -126,7 +126,7 @@ export function deleteCategory(
 ): Command<typeof DeleteCategory> {
   return {
     name: 'DeleteCategory',
-    who: ['admin'],
+    roles: ['admin'],
     input: DeleteCategory,
     async run(shop, { categoryId }, envelope) {
       const products = await productsIn(categoryId)

@@ -11,48 +11,48 @@ const nothing = async () => undefined
 
 export const addProductImage = command({
   name: 'AddProductImage',
-  who: ['admin'],
+  roles: ['admin'],
   input: Type.Object({ productId: Id, ...imageFields }, strict),
   repository: shop => shop.products,
   id: input => input.productId,
   allowed: everyone,
   notFound: 'product/not-found',
-  gather: nothing,
+  load: nothing,
   decide: (state, input) => product.addImage(state, input),
 })
 
 export const removeProductImage = command({
   name: 'RemoveProductImage',
-  who: ['admin'],
+  roles: ['admin'],
   input: Type.Object({ productId: Id, imageId: Id }, strict),
   repository: shop => shop.products,
   id: input => input.productId,
   allowed: everyone,
   notFound: 'product/not-found',
-  gather: nothing,
+  load: nothing,
   decide: (state, input) => product.removeImage(state, input.productId, input.imageId),
 })
 
 export const setCategoryImage = command({
   name: 'SetCategoryImage',
-  who: ['admin'],
+  roles: ['admin'],
   input: Type.Object({ categoryId: Id, ...imageFields }, strict),
   repository: shop => shop.categories,
   id: input => input.categoryId,
   allowed: everyone,
   notFound: 'category/not-found',
-  gather: nothing,
+  load: nothing,
   decide: (state, input) => category.setImage(state, input),
 })
 
 export const removeCategoryImage = command({
   name: 'RemoveCategoryImage',
-  who: ['admin'],
+  roles: ['admin'],
   input: Type.Object({ categoryId: Id }, strict),
   repository: shop => shop.categories,
   id: input => input.categoryId,
   allowed: everyone,
   notFound: 'category/not-found',
-  gather: nothing,
+  load: nothing,
   decide: (state, input) => category.removeImage(state, input.categoryId),
 })

@@ -33,7 +33,7 @@ const CreateProduct = Type.Object(
 /** Lists a product: its SKU is claimed first, then it is created, then its first stock booked. */
 export const createProduct: Command<typeof CreateProduct> = {
   name: 'CreateProduct',
-  who: ['admin'],
+  roles: ['admin'],
   input: CreateProduct,
   async run(shop, input, envelope) {
     const productId = derivedId(envelope.commandId, 'product')
@@ -105,7 +105,7 @@ async function prepareChange(shop: Shop, { price, ...input }: Change, envelope: 
 
 export const changeProduct = command({
   name: 'ChangeProduct',
-  who: ['admin'],
+  roles: ['admin'],
   input: Type.Object(
     {
       productId: Id,
@@ -122,19 +122,19 @@ export const changeProduct = command({
   id: input => input.productId,
   allowed: everyone,
   notFound: 'product/not-found',
-  gather: prepareChange,
+  load: prepareChange,
   decide: (state, input, { voided }) => product.change(state, input, voided),
 })
 
 export const deleteProduct = command({
   name: 'DeleteProduct',
-  who: ['admin'],
+  roles: ['admin'],
   input: Type.Object({ productId: Id }, strict),
   repository: shop => shop.products,
   id: input => input.productId,
   allowed: everyone,
   notFound: 'product/not-found',
-  gather: nothing,
+  load: nothing,
   decide: (state, input) => product.remove(state, input.productId),
 })
 
@@ -146,7 +146,7 @@ async function missingProduct(shop: Shop, { productId }: { productId: string }) 
 
 export const countStock = command({
   name: 'CountStock',
-  who: ['admin', 'warehouse'],
+  roles: ['admin', 'warehouse'],
   input: Type.Object(
     {
       productId: Id,
@@ -159,7 +159,7 @@ export const countStock = command({
   id: input => input.productId,
   allowed: everyone,
   notFound: 'product/not-found',
-  gather: missingProduct,
+  load: missingProduct,
   decide: (state, input) => stock.countPieces(state, input),
 })
 
@@ -168,7 +168,7 @@ const RestoreProduct = Type.Object({ productId: Id }, strict)
 /** Puts a deleted product back: under its SKU, and in its category where that is still there. */
 export const restoreProduct: Command<typeof RestoreProduct> = {
   name: 'RestoreProduct',
-  who: ['admin'],
+  roles: ['admin'],
   input: RestoreProduct,
   async run(shop, { productId }, envelope) {
     const { state } = await shop.products.load(productId)
@@ -187,7 +187,7 @@ export const restoreProduct: Command<typeof RestoreProduct> = {
 
 export const adjustStock = command({
   name: 'AdjustStock',
-  who: ['admin', 'warehouse'],
+  roles: ['admin', 'warehouse'],
   input: Type.Object(
     {
       productId: Id,
@@ -206,6 +206,6 @@ export const adjustStock = command({
   id: input => input.productId,
   allowed: everyone,
   notFound: 'product/not-found',
-  gather: missingProduct,
+  load: missingProduct,
   decide: (state, input) => stock.adjust(state, input),
 })

@@ -72,12 +72,12 @@ async function isOfRow(
   row: Envelope,
 ): Promise<boolean> {
   if (action === 'created') {
-    const made = await shop.products.handled(productId, [row.commandId])
+    const made = await shop.products.processed(productId, [row.commandId])
     return made.get(row.commandId)?.revision === revision
   }
   if (stockRevision === null) return true
   const { commandId } = step(row, 'count')
-  const counted = await shop.stock.handled(productId, [commandId])
+  const counted = await shop.stock.processed(productId, [commandId])
   return counted.get(commandId)?.revision === stockRevision
 }
 
@@ -141,7 +141,7 @@ async function unlist(shop: Shop, undone: UndoneRow, envelope: Envelope) {
   const now = await shop.products.load(productId)
   if (now.revision !== revision) {
     const { commandId } = envelope
-    if (!(await shop.products.handled(productId, [commandId])).has(commandId)) return changedSince
+    if (!(await shop.products.processed(productId, [commandId])).has(commandId)) return changedSince
   }
   const emptied = await shop.stock.decide(
     productId,

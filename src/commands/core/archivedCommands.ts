@@ -2,7 +2,7 @@
 import type { Aggregate, DomainEvent } from '../../domain/kernel/aggregate.ts'
 import type { Codec } from '../../ports/codec.ts'
 import type { EventStore } from '../../ports/eventStore.ts'
-import type { Archive, Handled, HandledCommands } from './processedCommands.ts'
+import type { Archive, ProcessedCommand, ProcessedCommands } from './processedCommands.ts'
 
 interface Reading<State, Event extends DomainEvent> {
   aggregate: Aggregate<State, Event>
@@ -28,10 +28,10 @@ export function sought({ commandId, once }: Asked, attempt: number): Asked {
 export async function findArchived<State, Event extends DomainEvent>(
   reading: Reading<State, Event>,
   stream: string,
-  on: { handled: HandledCommands; commands: readonly Asked[] },
-): Promise<ReadonlyMap<string, Handled>> {
+  on: { handled: ProcessedCommands; commands: readonly Asked[] },
+): Promise<ReadonlyMap<string, ProcessedCommand>> {
   const { aggregate, eventStore, codec } = reading
-  const found = new Map<string, Handled>()
+  const found = new Map<string, ProcessedCommand>()
   if (on.handled.archives.length === 0) return found
   for (const [{ from, to }, wanted] of archivesToSearch(on.handled, on.commands)) {
     for await (const recorded of eventStore.readStream(stream, { from, to })) {
@@ -43,11 +43,11 @@ export async function findArchived<State, Event extends DomainEvent>(
 }
 
 /** What a stream says of some commands, however old. Throws Unavailable. */
-export async function findHandled<State, Event extends DomainEvent>(
+export async function findProcessed<State, Event extends DomainEvent>(
   reading: Reading<State, Event>,
   stream: string,
-  { handled, commandIds }: { handled: HandledCommands; commandIds: readonly string[] },
-): Promise<ReadonlyMap<string, Handled>> {
+  { handled, commandIds }: { handled: ProcessedCommands; commandIds: readonly string[] },
+): Promise<ReadonlyMap<string, ProcessedCommand>> {
   const commands = commandIds.map(commandId => ({ commandId }))
   const found = new Map(await findArchived(reading, stream, { handled, commands }))
   for (const commandId of commandIds) {
@@ -59,7 +59,7 @@ export async function findHandled<State, Event extends DomainEvent>(
 
 /** Each archive once, with the commands that may be in it. */
 function archivesToSearch(
-  handled: HandledCommands,
+  handled: ProcessedCommands,
   commands: readonly Asked[],
 ): Map<Archive, Set<string>> {
   const searches = new Map<Archive, Set<string>>()

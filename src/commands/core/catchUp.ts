@@ -14,7 +14,7 @@ interface Reading<State, Event extends DomainEvent> {
  * Folds all that is behind a state, or at least the next `max` events of it. Throws Unavailable,
  * and PoisonEvent where the stream holds what cannot be read.
  */
-export async function readOn<State, Event extends DomainEvent>(
+export async function catchUp<State, Event extends DomainEvent>(
   reading: Reading<State, Event>,
   stream: string,
   known: Loaded<State>,

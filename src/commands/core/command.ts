@@ -33,7 +33,7 @@ export type Answer = Accepted | Rejection
 export interface Command<Schema extends TObject> {
   name: string
   /** Who may ask at all; whether they may ask this of this object is decided with its state. */
-  who: readonly Role[] | 'anyone'
+  roles: readonly Role[] | 'anyone'
   input: Schema
   run(shop: Shop, input: Static<Schema>, envelope: Envelope): Promise<Answer>
 }
@@ -45,7 +45,7 @@ export interface SingleStreamCommand<
   Context,
 > {
   name: string
-  who: readonly Role[] | 'anyone'
+  roles: readonly Role[] | 'anyone'
   input: Schema
   repository(shop: Shop): Repository<State, Event>
   /** The aggregate that is meant. */
@@ -54,7 +54,7 @@ export interface SingleStreamCommand<
   allowed(actor: Actor, state: State, input: Static<Schema>): boolean
   notFound: RejectionCode
   /** Gathers what the decision needs to know of the rest of the world. */
-  gather(shop: Shop, input: Static<Schema>, envelope: Envelope): Promise<Context | Rejection>
+  load(shop: Shop, input: Static<Schema>, envelope: Envelope): Promise<Context | Rejection>
   decide(state: State, input: Static<Schema>, context: Context): Decision<Event>
   /** It begins a stream: that is read only where there turns out to be something in it. */
   begins?: true
@@ -64,10 +64,10 @@ export interface SingleStreamCommand<
 export function command<Schema extends TObject, State, Event extends DomainEvent, Context>(
   definition: SingleStreamCommand<Schema, State, Event, Context>,
 ): Command<Schema> {
-  const { name, who, input: schema } = definition
+  const { name, roles: who, input: schema } = definition
   return {
     name,
-    who,
+    roles: who,
     input: schema,
     async run(shop, input, envelope) {
       const id = definition.id(input, envelope)
@@ -76,7 +76,7 @@ export function command<Schema extends TObject, State, Event extends DomainEvent
       const isCustomer = Object.is(repository, shop.customers)
       const [closed, context] = await Promise.all([
         isCustomer ? undefined : refuseClosed(shop, envelope),
-        definition.gather(shop, input, envelope),
+        definition.load(shop, input, envelope),
       ])
       if (closed !== undefined) return closed
       if (isRejection(context)) return context
@@ -109,16 +109,16 @@ export async function execute<Schema extends TObject>(
   input: Static<Schema>,
   envelope: Envelope,
 ): Promise<Answer> {
-  if (!mayAsk(asked.who, envelope.actor)) {
-    return reject('command/forbidden', `${asked.name} needs one of the roles ${asked.who}.`)
+  if (!mayAsk(asked.roles, envelope.actor)) {
+    return reject('command/forbidden', `${asked.name} needs one of the roles ${asked.roles}.`)
   }
   return asked.run(shop, input, envelope)
 }
 
 /** Whether an actor has one of the roles; the shop itself may ask for everything. */
-export function mayAsk(who: Command<TObject>['who'], actor: Actor): boolean {
-  if (who === 'anyone' || actor.role === 'system') return true
-  return actor.role !== 'anonymous' && actor.roles.some(role => who.includes(role))
+export function mayAsk(roles: Command<TObject>['roles'], actor: Actor): boolean {
+  if (roles === 'anyone' || actor.role === 'system') return true
+  return actor.role !== 'anonymous' && actor.roles.some(role => roles.includes(role))
 }
 
 /** Whether an actor has a role, or is the shop itself. */

@@ -12,7 +12,7 @@ import { type Position, startOfLog } from '../../kit/position.ts'
 import type { Envelope } from '../../ports/envelope.ts'
 import type { Fingerprint } from '../../ports/requests.ts'
 import { derivedId, newId } from './ids.ts'
-import { type Handled, HandledCommands } from './processedCommands.ts'
+import { type ProcessedCommand, ProcessedCommands } from './processedCommands.ts'
 
 export interface Loaded<State> {
   state: State
@@ -22,7 +22,7 @@ export interface Loaded<State> {
   position: Position
   /** Of the command that began the stream. */
   correlationId: string | undefined
-  handled: HandledCommands
+  handled: ProcessedCommands
 }
 
 export interface Done<State> {
@@ -35,7 +35,7 @@ export interface Done<State> {
 
 export type Outcome<State> = Done<State> | Rejection
 
-export interface Waiting<State, Event extends DomainEvent> {
+export interface PendingCommand<State, Event extends DomainEvent> {
   envelope: Envelope
   decide(state: State, revision: number): Decision<Event>
   /** The stream is believed to be empty, so that it need not be read first. */
@@ -45,7 +45,7 @@ export interface Waiting<State, Event extends DomainEvent> {
 }
 
 interface Planned<State, Event extends DomainEvent> {
-  waiting: Waiting<State, Event>
+  waiting: PendingCommand<State, Event>
   outcome: Done<State> | Rejection
   /** Position in the batch of the last event of this command, -1 when it has none. */
   lastEvent: number
@@ -69,8 +69,8 @@ export interface Deciding<State, Event extends DomainEvent> {
 export function planBatch<State, Event extends DomainEvent>(
   { aggregate, fingerprint }: Deciding<State, Event>,
   current: Loaded<State>,
-  batch: readonly Waiting<State, Event>[],
-  archived: ReadonlyMap<string, Handled> = new Map(),
+  batch: readonly PendingCommand<State, Event>[],
+  archived: ReadonlyMap<string, ProcessedCommand> = new Map(),
 ): Plan<State, Event> {
   const plan: Plan<State, Event> = { commands: [], events: [], state: current.state }
   const inBatch = batch.length > 1 ? new Map<string, Planned<State, Event>>() : undefined
@@ -91,7 +91,7 @@ export function planBatch<State, Event extends DomainEvent>(
 
 function decideOne<State, Event extends DomainEvent>(
   { aggregate, fingerprint }: Deciding<State, Event>,
-  on: { current: Loaded<State>; plan: Plan<State, Event>; waiting: Waiting<State, Event> },
+  on: { current: Loaded<State>; plan: Plan<State, Event>; waiting: PendingCommand<State, Event> },
 ): Outcome<State> {
   const { current, plan, waiting } = on
   const { commandId, expectedRevision, once } = waiting.envelope
@@ -141,7 +141,10 @@ function idOfRepeat(
  * Whether the state has what the command led to. `handled` may be ahead of a state: a faster read
  * of the same stream adds to it.
  */
-function isFolded(before: Handled | undefined, current: { revision: number }): before is Handled {
+function isFolded(
+  before: ProcessedCommand | undefined,
+  current: { revision: number },
+): before is ProcessedCommand {
   return before !== undefined && before.revision <= current.revision
 }
 
@@ -158,7 +161,7 @@ function keyReused() {
   return reject('command/key-reused', 'This key was used for another request.')
 }
 
-function replay<State>(before: Handled, envelope: Envelope, state: State): Outcome<State> {
+function replay<State>(before: ProcessedCommand, envelope: Envelope, state: State): Outcome<State> {
   if (before.digest !== envelope.digest) return keyReused()
   return { state, revision: before.revision, position: before.position, replayed: true }
 }
@@ -194,6 +197,6 @@ export function emptyStream<State>(
     revision: -1,
     position: startOfLog,
     correlationId: undefined,
-    handled: new HandledCommands(commandsMax),
+    handled: new ProcessedCommands(commandsMax),
   }
 }

@@ -2,7 +2,7 @@
 import type { Position } from '../../kit/position.ts'
 
 /** Where a command has led to. */
-export interface Handled {
+export interface ProcessedCommand {
   /** Of what was asked for; steps that the shop takes by itself have none. */
   digest: string | undefined
   revision: number
@@ -10,7 +10,7 @@ export interface Handled {
 }
 
 /** The same in half the room: hot streams have thousands of them. Positions are below 2^53. */
-interface Kept {
+interface CommandRecord {
   revision: number
   position: Position
   digest?: string
@@ -33,9 +33,9 @@ export interface Archive {
  * It grows in place: it is what the log has, whichever state is looked at, and copying it for every
  * append would make hot streams slow.
  */
-export class HandledCommands {
+export class ProcessedCommands {
   readonly #max: number
-  readonly #byId = new Map<string, Kept>()
+  readonly #byId = new Map<string, CommandRecord>()
   readonly #archives: Archive[]
 
   constructor(max = commandsMax, archives: readonly Archive[] = []) {
@@ -44,13 +44,13 @@ export class HandledCommands {
   }
 
   /** The answer to a command, where it is remembered. */
-  get(commandId: string): Handled | undefined {
+  get(commandId: string): ProcessedCommand | undefined {
     const kept = this.#byId.get(commandId)
     return kept && opened(kept)
   }
 
   /** Remembers a command. Where there are too many, the older half goes to an archive. */
-  add(commandId: string, handled: Handled): void {
+  add(commandId: string, handled: ProcessedCommand): void {
     this.#byId.set(commandId, closed(handled))
     if (this.#byId.size > this.#max) this.#archive(Math.ceil(this.#max / 2))
   }
@@ -82,17 +82,17 @@ export class HandledCommands {
   }
 
   /** All that are remembered, the oldest first. */
-  *[Symbol.iterator](): Generator<[commandId: string, Handled]> {
+  *[Symbol.iterator](): Generator<[commandId: string, ProcessedCommand]> {
     for (const [commandId, kept] of this.#byId) yield [commandId, opened(kept)]
   }
 }
 
-function opened({ digest, revision, position }: Kept): Handled {
+function opened({ digest, revision, position }: CommandRecord): ProcessedCommand {
   return { digest, revision, position }
 }
 
-function closed({ digest, revision, position }: Handled): Kept {
-  const kept: Kept = { revision, position }
+function closed({ digest, revision, position }: ProcessedCommand): CommandRecord {
+  const kept: CommandRecord = { revision, position }
   if (digest !== undefined) kept.digest = digest
   return kept
 }

@@ -12,11 +12,18 @@ import {
   WrongRevision,
 } from '../../ports/eventStore.ts'
 import type { Fingerprint } from '../../ports/requests.ts'
-import { findArchived, findHandled, sought } from './archivedCommands.ts'
-import { readOn } from './catchUp.ts'
-import { afterWrite, emptyStream, type Loaded, type Plan, planBatch, type Waiting } from './plan.ts'
+import { findArchived, findProcessed, sought } from './archivedCommands.ts'
+import { catchUp } from './catchUp.ts'
+import {
+  afterWrite,
+  emptyStream,
+  type Loaded,
+  type PendingCommand,
+  type Plan,
+  planBatch,
+} from './plan.ts'
 import type { Repository, RepositoryParts } from './repositoryTypes.ts'
-import { isSnapshotDue, recall, snapshotEvery, takeSnapshot } from './snapshots.ts'
+import { isSnapshotDue, loadSnapshot, snapshotEvery, takeSnapshot } from './snapshots.ts'
 
 const batchMax = 256
 const attemptsMax = 8
@@ -30,7 +37,7 @@ interface Kind<State, Event extends DomainEvent> {
   cache: Cache<Loaded<State>>
   snapshots: Snapshots | undefined
   commandsMax: number | undefined
-  queues: Lookup<Waiting<State, Event>[]>
+  queues: Lookup<PendingCommand<State, Event>[]>
   reads: Lookup<Reading<State>>
 }
 
@@ -58,12 +65,12 @@ export function createRepository<State, Event extends DomainEvent>(
   }
   return {
     load: id => refresh(kind, `${aggregate.category}-${id}`),
-    async handled(id, commandIds) {
+    async processed(id, commandIds) {
       const stream = `${aggregate.category}-${id}`
-      return findHandled(kind, stream, { ...(await refresh(kind, stream)), commandIds })
+      return findProcessed(kind, stream, { ...(await refresh(kind, stream)), commandIds })
     },
-    remembered: id => kind.cache.get(`${aggregate.category}-${id}`)?.state,
-    forget: id => kind.cache.delete(`${aggregate.category}-${id}`),
+    cached: id => kind.cache.get(`${aggregate.category}-${id}`)?.state,
+    evict: id => kind.cache.delete(`${aggregate.category}-${id}`),
     decide: (id, envelope, decide, belief) =>
       new Promise((resolve, reject) => {
         const isNew = belief === 'isNew'
@@ -77,7 +84,7 @@ export function createRepository<State, Event extends DomainEvent>(
 async function refresh<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
-  read = readTogether<State, Event>,
+  read = readBatched<State, Event>,
 ): Promise<Loaded<State>> {
   const cached = kind.cache.get(stream)
   const isCurrent = cached !== undefined && (await kind.eventStore.endsAt(stream, cached.revision))
@@ -89,7 +96,7 @@ async function refresh<State, Event extends DomainEvent>(
  * read behind it is for all who ask meanwhile, so that a stream in great demand is not read for
  * each.
  */
-function readTogether<State, Event extends DomainEvent>(
+function readBatched<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
 ): Promise<Loaded<State>> {
@@ -121,9 +128,11 @@ async function readEnd<State, Event extends DomainEvent>(
   const { aggregate, cache, commandsMax } = kind
   const known = cache.get(stream) ?? emptyStream(aggregate, commandsMax)
   const isNew = known.revision < 0 && aggregate.snapshot !== undefined
-  const begun = await readOn(kind, stream, known, isNew ? snapshotEvery : undefined)
+  const begun = await catchUp(kind, stream, known, isNew ? snapshotEvery : undefined)
   const isLong = isNew && begun.revision + 1 >= snapshotEvery
-  const loaded = isLong ? await readOn(kind, stream, (await recall(kind, stream)) ?? begun) : begun
+  const loaded = isLong
+    ? await catchUp(kind, stream, (await loadSnapshot(kind, stream)) ?? begun)
+    : begun
   // A slow read must not put an older state in the place of a newer one. That there is nothing yet
   // is worth knowing, too: whoever writes next need not look again.
   const before = cache.get(stream)
@@ -148,7 +157,7 @@ function remembered<State, Event extends DomainEvent>(
 function enqueue<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
-  waiting: Waiting<State, Event>,
+  waiting: PendingCommand<State, Event>,
 ): void {
   const queue = kind.queues.get(stream)
   if (queue !== undefined) {
@@ -163,7 +172,7 @@ function enqueue<State, Event extends DomainEvent>(
 async function work<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
-  queue: Waiting<State, Event>[],
+  queue: PendingCommand<State, Event>[],
 ): Promise<void> {
   while (queue.length > 0) {
     const batch = queue.splice(0, batchMax)
@@ -180,7 +189,7 @@ async function work<State, Event extends DomainEvent>(
 async function settleFailed<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
-  batch: readonly Waiting<State, Event>[],
+  batch: readonly PendingCommand<State, Event>[],
   error: unknown,
 ): Promise<void> {
   kind.cache.delete(stream)
@@ -199,7 +208,7 @@ async function settleFailed<State, Event extends DomainEvent>(
 async function settle<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
-  batch: Waiting<State, Event>[],
+  batch: PendingCommand<State, Event>[],
 ): Promise<void> {
   const believed = kind.cache.get(stream) ?? newStream(kind, batch)
   let current = believed ?? (await refresh(kind, stream))
@@ -224,7 +233,7 @@ async function settle<State, Event extends DomainEvent>(
 /** A stream that all who wait for it believe to be empty. */
 function newStream<State, Event extends DomainEvent>(
   { aggregate, commandsMax }: Kind<State, Event>,
-  batch: readonly Waiting<State, Event>[],
+  batch: readonly PendingCommand<State, Event>[],
 ): Loaded<State> | undefined {
   return batch.every(({ isNew }) => isNew) ? emptyStream(aggregate, commandsMax) : undefined
 }

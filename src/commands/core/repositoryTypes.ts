@@ -6,17 +6,20 @@ import type { Envelope } from '../../ports/envelope.ts'
 import type { EventStore } from '../../ports/eventStore.ts'
 import type { Fingerprint } from '../../ports/requests.ts'
 import type { Loaded, Outcome } from './plan.ts'
-import type { Handled } from './processedCommands.ts'
+import type { ProcessedCommand } from './processedCommands.ts'
 
 export interface Repository<State, Event extends DomainEvent> {
   /** The state at the end of the stream as the log has it now. */
   load(id: string): Promise<Loaded<State>>
   /** What the log has of commands to this stream, however long ago they were. */
-  handled(id: string, commandIds: readonly string[]): Promise<ReadonlyMap<string, Handled>>
+  processed(
+    id: string,
+    commandIds: readonly string[],
+  ): Promise<ReadonlyMap<string, ProcessedCommand>>
   /** What this process remembers of it, however old: for guessing what will be asked for next. */
-  remembered(id: string): State | undefined
+  cached(id: string): State | undefined
   /** Forgets it: for what is not asked for again soon, and would only make others be forgotten. */
-  forget(id: string): void
+  evict(id: string): void
   /**
    * Decides against the newest state and appends what was decided. Decisions on one stream in one
    * process queue and are written together; a conflict with another process is decided anew.

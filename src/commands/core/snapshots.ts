@@ -6,7 +6,7 @@ import { parsePosition } from '../../kit/position.ts'
 import type { Snapshot, Snapshots } from '../../ports/caches.ts'
 import type { EventStore } from '../../ports/eventStore.ts'
 import type { Loaded } from './plan.ts'
-import { type Archive, commandsMax, HandledCommands } from './processedCommands.ts'
+import { type Archive, commandsMax, ProcessedCommands } from './processedCommands.ts'
 
 /** A stream that is read from its beginning gets one after so many events, and then again. */
 export const snapshotEvery = 2_000
@@ -20,7 +20,7 @@ interface Written {
   archives?: [from: number, to: number, marks: string][]
 }
 
-interface Kept<State, Event extends DomainEvent> {
+interface SnapshotState<State, Event extends DomainEvent> {
   aggregate: Aggregate<State, Event>
   eventStore: EventStore
   snapshots: Snapshots | undefined
@@ -29,8 +29,8 @@ interface Kept<State, Event extends DomainEvent> {
 }
 
 /** What a stream had come to, if somebody has written it down and the log still has that event. */
-export async function recall<State, Event extends DomainEvent>(
-  { aggregate, eventStore, snapshots, commandsMax: max = commandsMax }: Kept<State, Event>,
+export async function loadSnapshot<State, Event extends DomainEvent>(
+  { aggregate, eventStore, snapshots, commandsMax: max = commandsMax }: SnapshotState<State, Event>,
   stream: string,
 ): Promise<Loaded<State> | undefined> {
   const form = aggregate.snapshot
@@ -43,7 +43,7 @@ export async function recall<State, Event extends DomainEvent>(
   if (archives === undefined && found.revision + 1 >= max) return undefined
   const state = form.read(text)
   if (state === undefined) return undefined
-  const seen = new HandledCommands(max, archives?.map(readArchive))
+  const seen = new ProcessedCommands(max, archives?.map(readArchive))
   for (const [id, digest, revision, at] of handled) {
     seen.add(id, { digest: digest ?? undefined, revision, position: parsePosition(at) })
   }
@@ -68,7 +68,7 @@ export function isSnapshotDue(before: number, after: number): boolean {
 
 /** Writes down what a stream has come to. Nobody waits for it, and it may fail. */
 export async function takeSnapshot<State, Event extends DomainEvent>(
-  { aggregate, eventStore, snapshots }: Kept<State, Event>,
+  { aggregate, eventStore, snapshots }: SnapshotState<State, Event>,
   stream: string,
   loaded: Loaded<State>,
 ): Promise<void> {

@@ -12,7 +12,7 @@ const nullable = (maxLength: number) => Type.Optional(Type.Union([line(maxLength
 /** Run by the shop itself once the credentials are stored. */
 export const registerCustomer = command({
   name: 'RegisterCustomer',
-  who: [],
+  roles: [],
   input: Type.Object(
     {
       customerId: Id,
@@ -28,14 +28,14 @@ export const registerCustomer = command({
   id: input => input.customerId,
   allowed: () => true,
   notFound: 'customer/not-found',
-  gather: nothing,
+  load: nothing,
   decide: (state, input) => customer.register(state, input),
   begins: true,
 })
 
 export const changeProfile = command({
   name: 'ChangeProfile',
-  who: ['customer'],
+  roles: ['customer'],
   input: Type.Object(
     {
       email: Type.Optional(line(254, { minLength: 3 })),
@@ -56,20 +56,20 @@ export const changeProfile = command({
   id: (_, { actor }) => actorId(actor) ?? '',
   allowed: (actor, state) => state.status === 'registered' && state.customerId === actorId(actor),
   notFound: 'customer/not-found',
-  gather: nothing,
+  load: nothing,
   decide: (state, input) => customer.changeProfile(state, input),
 })
 
 /** Run by the shop itself once the owner of the address has confirmed it. */
 export const moveAddress = command({
   name: 'MoveAddress',
-  who: [],
+  roles: [],
   input: Type.Object({ customerId: Id, email: line(254, { minLength: 3 }) }, strict),
   repository: shop => shop.customers,
   id: input => input.customerId,
   allowed: () => true,
   notFound: 'customer/not-found',
-  gather: nothing,
+  load: nothing,
   decide: (state, { email }) => customer.changeProfile(state, { email }),
 })
 
@@ -77,31 +77,31 @@ const roleInput = Type.Object({ customerId: Id, role: Role }, strict)
 
 export const grantRole = command({
   name: 'GrantRole',
-  who: ['admin'],
+  roles: ['admin'],
   input: roleInput,
   repository: shop => shop.customers,
   id: input => input.customerId,
   allowed: actor => hasRole(actor, 'admin'),
   notFound: 'customer/not-found',
-  gather: nothing,
+  load: nothing,
   decide: (state, input) => customer.grantRole(state, input.role),
 })
 
 export const revokeRole = command({
   name: 'RevokeRole',
-  who: ['admin'],
+  roles: ['admin'],
   input: roleInput,
   repository: shop => shop.customers,
   id: input => input.customerId,
   allowed: actor => hasRole(actor, 'admin'),
   notFound: 'customer/not-found',
-  gather: nothing,
+  load: nothing,
   decide: (state, input) => customer.revokeRole(state, input.role),
 })
 
 export const changeUser = command({
   name: 'ChangeUser',
-  who: ['admin'],
+  roles: ['admin'],
   input: Type.Object(
     {
       customerId: Id,
@@ -114,14 +114,14 @@ export const changeUser = command({
   id: input => input.customerId,
   allowed: actor => hasRole(actor, 'admin'),
   notFound: 'customer/not-found',
-  gather: async (_, __, { actor }) => ({ by: actorId(actor) }),
+  load: async (_, __, { actor }) => ({ by: actorId(actor) }),
   decide: (state, { customerId: _, ...change }, { by }) => customer.changeUser(state, change, by),
 })
 
 /** Run by the shop itself once the account has another password. */
 export const notePassword = command({
   name: 'NotePassword',
-  who: [],
+  roles: [],
   input: Type.Object(
     { customerId: Id, number: Type.Integer({ minimum: 1, maximum: 999_999_999 }) },
     strict,
@@ -130,20 +130,20 @@ export const notePassword = command({
   id: input => input.customerId,
   allowed: () => true,
   notFound: 'customer/not-found',
-  gather: nothing,
+  load: nothing,
   decide: (state, { number }) => customer.notePassword(state, number),
 })
 
 /** Published by commands/erasure.ts, which settles what is open and destroys the key. */
 export const eraseCustomer = command({
   name: 'EraseCustomer',
-  who: roles,
+  roles: roles,
   input: Type.Object({ customerId: Id, requestReference: Type.Optional(line(200)) }, strict),
   repository: shop => shop.customers,
   id: input => input.customerId,
   allowed: (actor, _, { customerId, requestReference }) =>
     actorId(actor) === customerId || (requestReference !== undefined && hasRole(actor, 'admin')),
   notFound: 'customer/not-found',
-  gather: nothing,
+  load: nothing,
   decide: (state, { requestReference }) => customer.erase(state, requestReference),
 })

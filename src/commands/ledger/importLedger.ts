@@ -8,7 +8,7 @@ import { Country, Id, Money, Quantity, ShortText, Sku, strict } from '../../doma
 import * as ledgerImport from '../../domain/ledger/ledgerImport.ts'
 import * as creditNote from '../../domain/order/creditNote.ts'
 import { Charge, type Order, OrderLine, type Submission } from '../../domain/order/order.ts'
-import { capture, deliver, ship, submit, takeBack } from '../../domain/order/orderDecisions.ts'
+import { capture, deliver, returnItems, ship, submit } from '../../domain/order/orderDecisions.ts'
 import { isOrderNumber } from '../../domain/order/orderNumbers.ts'
 import { importedMethod } from '../../domain/order/paymentMethods.ts'
 import { available, type Stock, type StockEvent } from '../../domain/stock/stock.ts'
@@ -18,7 +18,7 @@ import { type Accepted, accepted, type Command, command } from '../core/command.
 import { step } from '../core/envelope.ts'
 import { derivedId, idOf } from '../core/ids.ts'
 import type { Done } from '../core/plan.ts'
-import { advanceOrder } from '../order/runOrderProcess.ts'
+import { runOrderProcess } from '../order/runOrderProcess.ts'
 
 const systemOnly: [] = []
 const nothing = async () => undefined
@@ -31,7 +31,7 @@ const ImportProduct = Type.Object(
 /** Lists a product under its SKU; answers with the product that has this SKU already, if any. */
 export const importProduct: Command<typeof ImportProduct> = {
   name: 'ImportProduct',
-  who: systemOnly,
+  roles: systemOnly,
   input: ImportProduct,
   async run(shop, { name, price, active, ...input }, envelope) {
     const refusal = refuseForeign(shop, [price])
@@ -78,14 +78,14 @@ const deltaMax = 10_000_000
  */
 export const bookOpeningStock: Command<typeof StockForLedger> = {
   name: 'BookOpeningStock',
-  who: systemOnly,
+  roles: systemOnly,
   input: StockForLedger,
   async run(shop, input, envelope) {
     const { productId } = input
     const commandIds = input.writeOffs.map(({ commandId }) => commandId)
     // Most products have none, and no stream yet in which they could be looked for.
     const handled =
-      commandIds.length === 0 ? new Set() : await shop.stock.handled(productId, commandIds)
+      commandIds.length === 0 ? new Set() : await shop.stock.processed(productId, commandIds)
     const writeOffs = input.writeOffs.filter(({ commandId }) => !handled.has(commandId))
     const need = { ...input, writeOffs }
     const open = (state: Stock) => (input.isFirst ? opening(productId, needed(state, need)) : [])
@@ -135,7 +135,7 @@ const ImportOrder = Type.Object(
 /** An order that ran its whole course long ago: submitted, paid, shipped and delivered. */
 export const importOrder: Command<typeof ImportOrder> = {
   name: 'ImportOrder',
-  who: systemOnly,
+  roles: systemOnly,
   input: ImportOrder,
   async run(shop, input, envelope) {
     const { orderId, orderNumber } = input
@@ -164,7 +164,7 @@ export const importOrder: Command<typeof ImportOrder> = {
     if (isRejection(handedOver)) return handedOver
     const delivered = await orders.decide(orderId, step(envelope, 'deliver'), deliver)
     // What comes back to it comes months later in the ledger.
-    orders.forget(orderId)
+    orders.evict(orderId)
     return isRejection(delivered) ? delivered : accepted(orderId, delivered)
   },
 }
@@ -198,7 +198,7 @@ async function advance(
 ): Promise<Accepted | Rejection> {
   // What was done in an earlier import need not be where the order is now.
   const seen = done.replayed ? undefined : done
-  const advanced = await advanceOrder(shop, orderId, envelope, seen)
+  const advanced = await runOrderProcess(shop, orderId, envelope, seen)
   if (advanced === undefined) return reject('order/not-found', 'There is no such order.')
   if (advanced.order.status === 'rejected') {
     return reject('order/out-of-stock', 'There were not enough pieces in stock.')
@@ -209,7 +209,7 @@ async function advance(
 /** Goods of an order that came back. */
 export const importReturn = command({
   name: 'ImportReturn',
-  who: systemOnly,
+  roles: systemOnly,
   input: Type.Object(
     {
       orderId: Id,
@@ -223,20 +223,20 @@ export const importReturn = command({
   id: input => input.orderId,
   allowed: () => true,
   notFound: 'order/not-found',
-  gather: nothing,
-  decide: (state, { orderId: _, ...input }) => takeBack(state, { ...input, charges: [] }),
+  load: nothing,
+  decide: (state, { orderId: _, ...input }) => returnItems(state, { ...input, charges: [] }),
 })
 
 /** Money that went back without an order of this log. */
 export const importCreditNote = command({
   name: 'ImportCreditNote',
-  who: systemOnly,
+  roles: systemOnly,
   input: creditNote.CreditNoteEvents.CreditNoteIssued,
   repository: shop => shop.creditNotes,
   id: input => input.creditNoteId,
   allowed: () => true,
   notFound: 'order/not-found',
-  gather: nothing,
+  load: nothing,
   decide: (state, input) => creditNote.issue(state, input),
   begins: true,
 })
@@ -249,13 +249,13 @@ const RecordDocument = Type.Object(
 /** Says that a document is in: the last thing that is written of it. */
 export const recordDocument = command({
   name: 'RecordLedgerDocument',
-  who: systemOnly,
+  roles: systemOnly,
   input: RecordDocument,
   repository: shop => shop.ledgerImports,
   id: input => input.documentId,
   allowed: () => true,
   notFound: 'order/not-found',
-  gather: nothing,
+  load: nothing,
   decide: (state, { documentId: _, ...input }) => ledgerImport.recordDocument(state, input),
   begins: true,
 })

@@ -4,9 +4,9 @@ import { available, type Stock } from '../../domain/stock/stock.ts'
 import type { Envelope } from '../../ports/envelope.ts'
 import type { Shop } from '../core/app.ts'
 import { readableOrder } from './readableOrder.ts'
-import { advanceOrder } from './runOrderProcess.ts'
+import { runOrderProcess } from './runOrderProcess.ts'
 
-export interface Wish {
+export interface StockRequest {
   productId: string
   wanted: number
 }
@@ -16,9 +16,9 @@ export interface Wish {
  * too few are free, orders that have not been paid in their time and still hold some are expired
  * first, whether the sweep has come by or not.
  */
-export async function freeStock(
+export async function availableStock(
   shop: Shop,
-  wish: Wish,
+  wish: StockRequest,
   envelope: Envelope,
   seen?: Stock,
 ): Promise<number> {
@@ -27,10 +27,10 @@ export async function freeStock(
   const free = Math.max(0, available(state))
   if (free >= wanted || state.reservedTotal === 0) return free
   const now = envelope.at.getTime()
-  if ((firstDeadlines.get(state.reserved) ?? 0) > now) return free
+  if ((earliestDeadlines.get(state.reserved) ?? 0) > now) return free
   const known = knownDeadlines(shop, productId, state)
   const { due, first } = overdue(state, known, now)
-  if (due.length === 0) firstDeadlines.set(state.reserved, first)
+  if (due.length === 0) earliestDeadlines.set(state.reserved, first)
   // Those that were due last have most likely not been swept yet; the others are looked at by the
   // next ones that ask. Asked for together they are one round trip.
   const looked = due.slice(-looksMax)
@@ -55,7 +55,7 @@ const looksMax = 200
  * When the first of those who hold pieces has to have paid, as long as the same ones hold them: of
  * a product that is sold out nobody need look at each of them again.
  */
-const firstDeadlines = new WeakMap<Stock['reserved'], number>()
+const earliestDeadlines = new WeakMap<Stock['reserved'], number>()
 
 /**
  * Of orders that were looked at, by product: until when they hold their pieces. Orders that are
@@ -101,7 +101,7 @@ function overdue({ reserved, deadlines }: Stock, known: Map<string, number>, now
 export async function expireIfDue(shop: Shop, orderId: string, cause: Envelope): Promise<void> {
   const { state } = await shop.orders.load(orderId)
   if (!isDue(state, cause.at.getTime())) return
-  await advanceOrder(shop, orderId, {
+  await runOrderProcess(shop, orderId, {
     commandId: cause.commandId,
     correlationId: cause.correlationId,
     causationId: cause.causationId,

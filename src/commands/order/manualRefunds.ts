@@ -16,7 +16,7 @@ const ConfirmRefund = Type.Object(
 /** Records that an open refund has been paid back by hand; its customer gets the mail now. */
 export const confirmRefund: Command<typeof ConfirmRefund> = {
   name: 'ConfirmRefund',
-  who: ['admin'],
+  roles: ['admin'],
   input: ConfirmRefund,
   run: (shop, { orderId, refundId, reference }, envelope) =>
     changeOrder(shop, envelope, {

@@ -10,7 +10,7 @@ import type { Envelope } from '../../ports/envelope.ts'
 import type { Shop } from '../core/app.ts'
 import { step } from '../core/envelope.ts'
 import { changeOrder, loadOrders } from './order.ts'
-import { callOffWaiting } from './orderMoney.ts'
+import { cancelPendingPayment } from './orderMoney.ts'
 
 /** Whether goods or money of an order are still owed, or a bank has to decide to whom they are. */
 function isOwing(order: PlacedOrder): boolean {
@@ -65,7 +65,7 @@ async function endOrder(
   order: PlacedOrder,
 ): Promise<Rejection | undefined> {
   const { orderId } = order
-  if (order.status === 'pending') await callOffWaiting({ shop, order, cause: envelope })
+  if (order.status === 'pending') await cancelPendingPayment({ shop, order, cause: envelope })
   const ended = await changeOrder(shop, step(envelope, 'cancel', orderId), {
     orderId,
     allowed: () => true,

@@ -33,8 +33,8 @@ import {
 import { derivedId } from '../core/ids.ts'
 import { refuseClosed } from '../core/openAccount.ts'
 import { expireIfDue } from './availableStock.ts'
-import { callOffWaiting } from './orderMoney.ts'
-import { type Advanced, advanceOrder } from './runOrderProcess.ts'
+import { cancelPendingPayment } from './orderMoney.ts'
+import { type Advanced, runOrderProcess } from './runOrderProcess.ts'
 
 function isOwner(actor: Actor, order: Order) {
   return order.status !== 'none' && order.customerId === actorId(actor)
@@ -75,7 +75,7 @@ export async function changeOrder(shop: Shop, envelope: Envelope, change: Change
       : reject('order/not-found', 'There is no such order.'),
   )
   if (isRejection(outcome)) return outcome
-  const advanced = await advanceOrder(shop, orderId, envelope)
+  const advanced = await runOrderProcess(shop, orderId, envelope)
   if (advanced === undefined) return accepted(orderId, outcome)
   const { revision, position } = advanced
   return accepted(orderId, { ...outcome, revision, position }, summary(advanced))
@@ -92,7 +92,7 @@ const PayOrder = Type.Object({ orderId: Id, paymentMethod: Type.Optional(line(40
 /** Announces the payment, asks the provider, and records what it said. */
 export const payOrder: Command<typeof PayOrder> = {
   name: 'PayOrder',
-  who: ['customer'],
+  roles: ['customer'],
   input: PayOrder,
   async run(shop, { orderId, paymentMethod }, envelope) {
     const paymentId = derivedId(envelope.commandId, 'payment')
@@ -110,7 +110,7 @@ export const payOrder: Command<typeof PayOrder> = {
     let answer = await changeOrder(shop, envelope, request)
     // Only now, since the same request may come again, when the payment is this one's own.
     const isBlocked = isRejection(answer) && answer.rejected === 'order/payment-in-progress'
-    if (isBlocked && (await makeRoom(shop, orderId, envelope))) {
+    if (isBlocked && (await retryPayment(shop, orderId, envelope))) {
       answer = await changeOrder(shop, envelope, request)
     }
     return isRejection(answer) ? answer : refuseUnpaid(shop, orderId, answer)
@@ -128,9 +128,9 @@ function refuseMethod(offered: OfferedMethods, method: string, chosen: string | 
 }
 
 /** Whoever did not act on the payment before may try another. */
-async function makeRoom(shop: Shop, orderId: string, cause: Envelope): Promise<boolean> {
+async function retryPayment(shop: Shop, orderId: string, cause: Envelope): Promise<boolean> {
   const { state } = await shop.orders.load(orderId)
-  return state.status !== 'none' && callOffWaiting({ shop, order: state, cause })
+  return state.status !== 'none' && cancelPendingPayment({ shop, order: state, cause })
 }
 
 async function refuseUnpaid(shop: Shop, orderId: string, answer: Accepted): Promise<Answer> {
@@ -148,7 +148,7 @@ const CancelOrder = Type.Object({ orderId: Id, reason: Type.Optional(multiline(5
 /** Ends an order that is not shipped yet: its stock comes back, and what was paid is paid back. */
 export const cancelOrder: Command<typeof CancelOrder> = {
   name: 'CancelOrder',
-  who: ['customer', 'support', 'admin'],
+  roles: ['customer', 'support', 'admin'],
   input: CancelOrder,
   run: (shop, { orderId, reason }, envelope) =>
     changeOrder(shop, envelope, {
@@ -163,7 +163,7 @@ const ArchiveOrder = Type.Object({ orderId: Id }, strict)
 /** Takes a finished order out of the lists. */
 export const archiveOrder: Command<typeof ArchiveOrder> = {
   name: 'ArchiveOrder',
-  who: ['customer', 'admin'],
+  roles: ['customer', 'admin'],
   input: ArchiveOrder,
   run: (shop, { orderId }, envelope) =>
     changeOrder(shop, envelope, { orderId, allowed: ownerOrAdmin, decide: archive }),
@@ -183,7 +183,7 @@ const ChangeDelivery = Type.Object(
 /** Changes where an order goes, until it is shipped; the staff says why. */
 export const changeOrderDelivery: Command<typeof ChangeDelivery> = {
   name: 'ChangeDelivery',
-  who: ['customer', 'support', 'warehouse', 'admin'],
+  roles: ['customer', 'support', 'warehouse', 'admin'],
   input: ChangeDelivery,
   run: (shop, { orderId, shippingAddress, phoneNumber, country, reason }, envelope) =>
     changeOrder(shop, envelope, {
@@ -239,7 +239,7 @@ function refuseMisplaced(input: Static<typeof UpdateOrderStatus>): Rejection | u
 /** Moves an order along the transition table, for staff. */
 export const updateOrderStatus: Command<typeof UpdateOrderStatus> = {
   name: 'UpdateOrderStatus',
-  who: ['admin', 'support', 'warehouse'],
+  roles: ['admin', 'support', 'warehouse'],
   input: UpdateOrderStatus,
   run: (shop, input, envelope) =>
     changeOrder(shop, envelope, {

@@ -5,11 +5,11 @@ import { disputesInFavour } from '../../domain/order/disputes.ts'
 import type { Payment, PlacedOrder } from '../../domain/order/order.ts'
 import { failPayment, refund } from '../../domain/order/orderDecisions.ts'
 import {
+  acceptLatePayment,
   failRefund,
   lateReturned,
   receivePayment,
   refuseLate,
-  reinstate,
   requestRefund,
   undecidedLate,
 } from '../../domain/order/orderPayments.ts'
@@ -39,7 +39,7 @@ export function completePayment(at: Step, payment: Payment): Promise<ChargeAnswe
  * what the provider has called off makes room, so that nothing is paid twice. False when the
  * payment is under way.
  */
-export async function callOffWaiting(at: Step): Promise<boolean> {
+export async function cancelPendingPayment(at: Step): Promise<boolean> {
   const payment = at.order.openPayment
   if (payment === null) return true
   // Somebody may have acted just now.
@@ -79,7 +79,7 @@ export async function settleLate(at: Step): Promise<boolean> {
   if (undecided !== undefined) return decideLate(at, undecided[0])
   for (const [paymentId, { refundId, amount, provider, returned }] of order.late) {
     if (refundId === null || returned) continue
-    const answer = await payBack(at, { refundId, paymentId, provider, amount })
+    const answer = await refundAtProvider(at, { refundId, paymentId, provider, amount })
     if (answer?.status !== 'refunded') continue
     const step = stepOf(at, `late-returned/${paymentId}`)
     await shop.orders.decide(order.orderId, step, state => lateReturned(state, paymentId))
@@ -100,7 +100,9 @@ async function decideLate(at: Step, paymentId: string): Promise<boolean> {
   const reason = 'The payment came when the order could not take it any more.'
   const step = stepOf(at, `late/${paymentId}/${isPromised ? 'taken' : 'refused'}`)
   const outcome = await shop.orders.decide(order.orderId, step, state =>
-    isPromised ? reinstate(state, paymentId) : refuseLate(state, { paymentId, refundId, reason }),
+    isPromised
+      ? acceptLatePayment(state, paymentId)
+      : refuseLate(state, { paymentId, refundId, reason }),
   )
   return !isRejection(outcome)
 }
@@ -111,7 +113,7 @@ export async function completeRefunds(at: Step): Promise<boolean> {
   const { orderId, paidBy } = order
   for (const [refundId, { amount, reason }] of order.openRefunds) {
     const { paymentId, provider } = paidBy ?? { paymentId: orderId, provider: 'none' }
-    const answer = await payBack(at, { refundId, paymentId, provider, amount })
+    const answer = await refundAtProvider(at, { refundId, paymentId, provider, amount })
     if (answer === undefined) continue
     const step = stepOf(at, `refund/${refundId}`)
     const outcome = await shop.orders.decide(orderId, step, state =>
@@ -133,7 +135,7 @@ interface Back {
 }
 
 /** What came through another provider stays open until somebody says that it is paid back. */
-async function payBack({ shop }: Step, { provider, ...refund }: Back) {
+async function refundAtProvider({ shop }: Step, { provider, ...refund }: Back) {
   if (provider !== shop.payments.name) return undefined
   return answerOf(shop.payments.refund(refund))
 }

@@ -10,13 +10,13 @@ import type {
   Acted,
   Finding,
   PaymentCallback,
-  ToldDispute,
-  ToldRefund,
+  ReportedDispute,
+  ReportedRefund,
 } from '../../ports/payments.ts'
 import type { Shop } from '../core/app.ts'
 import { systemEnvelope } from '../core/envelope.ts'
 import { disputeIdOf, idOf, providerRefundId } from '../core/ids.ts'
-import { advanceOrder } from './runOrderProcess.ts'
+import { runOrderProcess } from './runOrderProcess.ts'
 
 /**
  * Acts on a callback. Command ids follow from what it is about, so that what comes twice is one.
@@ -86,7 +86,7 @@ async function takePayment(shop: Shop, callback: PaymentCallback): Promise<Outco
         : failPayment(state, paymentId, reason),
     )
     if (!isRejection(outcome)) {
-      await advanceOrder(shop, orderId, envelope)
+      await runOrderProcess(shop, orderId, envelope)
       return { outcome: 'recorded', findings: [], booked: [about] }
     }
   }
@@ -96,7 +96,11 @@ async function takePayment(shop: Shop, callback: PaymentCallback): Promise<Outco
   return { ...nothing, findings: [{ ...about, problem: 'payment/unknown', detail }] }
 }
 
-async function refundOf(shop: Shop, callback: PaymentCallback, told: ToldRefund): Promise<Outcome> {
+async function refundOf(
+  shop: Shop,
+  callback: PaymentCallback,
+  told: ReportedRefund,
+): Promise<Outcome> {
   const { reference, amount, hasFailed } = told
   const provider = shop.payments.name
   const refundId = told.refundId ?? providerRefundId(provider, reference)
@@ -117,7 +121,7 @@ async function refundOf(shop: Shop, callback: PaymentCallback, told: ToldRefund)
 async function disputeOf(
   shop: Shop,
   callback: PaymentCallback,
-  told: ToldDispute,
+  told: ReportedDispute,
 ): Promise<Outcome> {
   const { reference, amount } = told
   const provider = shop.payments.name
@@ -150,10 +154,10 @@ async function book(
   if (before.status === 'none') return unknownOrder()
   // The answer to the charge may be on its way still, or what is owed not announced yet.
   const isUnderWay = before.openPayment?.paymentId === paymentId || before.refundDue > 0
-  if (isUnderWay) await advanceOrder(shop, orderId, envelope)
+  if (isUnderWay) await runOrderProcess(shop, orderId, envelope)
   const outcome = await shop.orders.decide(orderId, envelope, state => decide(state, paymentId))
   if (isRejection(outcome)) return outcome
-  await advanceOrder(shop, orderId, envelope)
+  await runOrderProcess(shop, orderId, envelope)
   return 'booked'
 }
 

@@ -25,8 +25,8 @@ import { step } from '../core/envelope.ts'
 import { derivedId } from '../core/ids.ts'
 import { refuseClosed } from '../core/openAccount.ts'
 import type { Outcome } from '../core/plan.ts'
-import { freeStock } from './availableStock.ts'
-import { type Advanced, advanceOrder } from './runOrderProcess.ts'
+import { availableStock } from './availableStock.ts'
+import { type Advanced, runOrderProcess } from './runOrderProcess.ts'
 import {
   openOrdersOf,
   piecesMax,
@@ -53,7 +53,7 @@ type Input = Static<typeof PlaceOrder>
 /** Records what is wanted, promises the stock, and answers when the order stands or falls. */
 export const placeOrder: Command<typeof PlaceOrder> = {
   name: 'PlaceOrder',
-  who: ['customer'],
+  roles: ['customer'],
   input: PlaceOrder,
   async run(shop, input, envelope) {
     const customerId = actorId(envelope.actor) ?? ''
@@ -61,9 +61,9 @@ export const placeOrder: Command<typeof PlaceOrder> = {
     const submitted = await submitOnce(shop, input, { orderId, customerId, envelope })
     if (isRejection(submitted)) return submitted
     const seen = 'state' in submitted && !submitted.replayed ? submitted : undefined
-    const advanced = await advanceOrder(shop, orderId, envelope, seen)
+    const advanced = await runOrderProcess(shop, orderId, envelope, seen)
     // Until it is paid minutes pass: kept until then, each would be garbage of the expensive kind.
-    shop.orders.forget(orderId)
+    shop.orders.evict(orderId)
     return advanced === undefined
       ? reject('order/not-found', 'There is no such order.')
       : answer(shop, { ...advanced, envelope }, submitted.replayed)
@@ -109,7 +109,7 @@ async function submitOnce(
 
 async function submittedBefore(shop: Shop, { orderId, envelope }: Placing) {
   const { commandId } = step(envelope, 'submit')
-  const known = (await shop.orders.handled(orderId, [commandId])).get(commandId)
+  const known = (await shop.orders.processed(orderId, [commandId])).get(commandId)
   if (known === undefined || known.digest === envelope.digest)
     return known && { replayed: true as const }
   return reject('command/key-reused', 'This key was used for another request.')
@@ -122,7 +122,7 @@ async function gatherLines(
   { customerId, envelope }: Placing,
 ): Promise<OrderLine[] | Rejection> {
   // What is in the cart is most likely what was in it last: then all is asked for at once.
-  const guess = input.items ?? linesOf(shop.carts.remembered(customerId) ?? cart.initial)
+  const guess = input.items ?? linesOf(shop.carts.cached(customerId) ?? cart.initial)
   const [closed, loaded, guessed] = await Promise.all([
     refuseClosed(shop, envelope),
     shop.carts.load(customerId),
@@ -206,7 +206,7 @@ async function refuseShort(
 ): Promise<Rejection | undefined> {
   const short = await Promise.all(
     [...demand({ lines })].map(async ([productId, wanted]) => {
-      const free = await freeStock(
+      const free = await availableStock(
         shop,
         { productId, wanted },
         envelope,

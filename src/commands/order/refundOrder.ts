@@ -20,7 +20,7 @@ const RefundOrder = Type.Object(
  */
 export const refundOrder: Command<typeof RefundOrder> = {
   name: 'RefundOrder',
-  who: ['admin'],
+  roles: ['admin'],
   input: RefundOrder,
   async run(shop, { orderId, amount, reason }, envelope) {
     const refundId = derivedId(envelope.commandId, 'refund')

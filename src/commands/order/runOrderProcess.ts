@@ -40,7 +40,7 @@ type Seen = Pick<Done<Order>, 'state' | 'revision' | 'position'>
  * last, or with what the log has. A provider that does not answer leaves its step open. Throws
  * Unavailable when the store cannot be reached.
  */
-export async function advanceOrder(
+export async function runOrderProcess(
   shop: Shop,
   orderId: string,
   cause: Envelope,
@@ -53,8 +53,8 @@ export async function advanceOrder(
     const { state, revision } = now
     if (state.status === 'none') return undefined
     const at: Step = { shop, order: state, cause }
-    position = latest(position, now.position, ...(met ?? (await meetObligations(at))))
-    const step = await takeNextStep(at)
+    position = latest(position, now.position, ...(met ?? (await runDueSteps(at))))
+    const step = await runStep(at)
     if (!step.goesOn) return { order: state, revision, position, payment: step.payment }
     now = step.now ?? (await shop.orders.load(orderId))
     met = step.met
@@ -63,7 +63,7 @@ export async function advanceOrder(
 }
 
 /** What the order owes to other streams in the state it is in. */
-async function meetObligations(at: Step): Promise<Position[]> {
+async function runDueSteps(at: Step): Promise<Position[]> {
   const { order } = at
   if (order.handedOver) return settleStock(at, 'commit')
   switch (order.status) {
@@ -93,7 +93,7 @@ interface Taken {
 }
 
 /** Moves the order itself, or says that it is where it can stay. */
-async function takeNextStep(at: Step): Promise<Taken> {
+async function runStep(at: Step): Promise<Taken> {
   const { order, cause } = at
   if (order.status === 'submitted') return place(at)
   if (isDue(order, cause.at.getTime())) return runOut(at)

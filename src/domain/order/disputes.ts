@@ -21,6 +21,7 @@ export interface Dispute {
   /** When the provider knew this, in milliseconds. */
   asOf: number
 }
+
 export type Disputes = ReadonlyMap<string, Dispute>
 
 export type DisputeEvent = Extract<EventOf<typeof OrderEvents>, { type: `Dispute${string}` }>
@@ -84,10 +85,10 @@ export function disputesInFavour(disputes: Disputes): number {
     .length
 }
 
-type News = Pick<Dispute, 'stage' | 'asOf'>
+type DisputeUpdate = Pick<Dispute, 'stage' | 'asOf'>
 
 /** Whether news of an open dispute is newer; of the same moment, what comes later in its course. */
-export function isNewer(news: News, known: News): boolean {
+export function isNewer(news: DisputeUpdate, known: DisputeUpdate): boolean {
   if (news.asOf !== known.asOf) return news.asOf > known.asOf
   return disputeStages.indexOf(news.stage) > disputeStages.indexOf(known.stage)
 }

@@ -251,7 +251,7 @@ export interface Return {
 }
 
 /** Takes goods back and owes their price; never more pieces or money than were sold. */
-export function takeBack(state: Order, input: Return): Decision<OrderEvent> {
+export function returnItems(state: Order, input: Return): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   if (state.returns.includes(input.returnId)) return []
   if (!state.handedOver) return illegal(state, 'refunded')

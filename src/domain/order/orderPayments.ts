@@ -53,7 +53,7 @@ export function undecidedLate(state: PlacedOrder): [string, Money][] {
 }
 
 /** Takes late money after all: its goods have been promised anew. */
-export function reinstate(state: Order, paymentId: string): Decision<OrderEvent> {
+export function acceptLatePayment(state: Order, paymentId: string): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   const late = state.late.get(paymentId)
   if (state.status !== 'expired' || late === undefined || late.refundId !== null) return []
@@ -84,13 +84,13 @@ export function lateReturned(state: Order, paymentId: string): Decision<OrderEve
   return [{ type: 'LatePaymentReturned', data: { orderId, paymentId, refundId, amount } }]
 }
 
-export type RefundWish = Omit<Refund, 'amount'> & {
+export type RefundRequest = Omit<Refund, 'amount'> & {
   /** Everything that is left when it is not said. */
   amount?: Money | undefined
 }
 
 /** Announces a refund before the provider is asked: from now on nobody else can pay it back. */
-export function requestRefund(state: Order, input: RefundWish): Decision<OrderEvent> {
+export function requestRefund(state: Order, input: RefundRequest): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   const { refundId, reason } = input
   if (state.refunds.includes(refundId) || state.openRefunds.has(refundId)) return []

@@ -12,37 +12,38 @@ export const orderStatuses = [
   'expired',
   'refunded',
 ] as const
+
 export type OrderStatus = (typeof orderStatuses)[number]
 
 export interface Transition {
   from: OrderStatus
   to: OrderStatus
   /** The kinds of actor that may ask for it; `system` may ask for all of them. */
-  who: readonly Actor['role'][]
+  roles: readonly Actor['role'][]
 }
 
 /** Everything that may happen to the status of an order; what is not here is refused. */
 export const transitions: readonly Transition[] = [
-  { from: 'submitted', to: 'pending', who: ['system'] },
-  { from: 'submitted', to: 'rejected', who: ['system'] },
-  { from: 'pending', to: 'paid', who: ['customer', 'admin'] },
-  { from: 'pending', to: 'expired', who: ['system'] },
+  { from: 'submitted', to: 'pending', roles: ['system'] },
+  { from: 'submitted', to: 'rejected', roles: ['system'] },
+  { from: 'pending', to: 'paid', roles: ['customer', 'admin'] },
+  { from: 'pending', to: 'expired', roles: ['system'] },
   // Money that arrives too late, for goods that can still be had.
-  { from: 'expired', to: 'paid', who: ['system'] },
-  { from: 'pending', to: 'cancelled', who: ['customer', 'support', 'admin'] },
-  { from: 'paid', to: 'cancelled', who: ['customer', 'support', 'admin'] },
-  { from: 'paid', to: 'shipped', who: ['warehouse', 'support', 'admin'] },
-  { from: 'shipped', to: 'delivered', who: ['warehouse', 'support', 'admin'] },
-  { from: 'paid', to: 'refunded', who: ['admin'] },
-  { from: 'shipped', to: 'refunded', who: ['admin'] },
-  { from: 'delivered', to: 'refunded', who: ['admin'] },
+  { from: 'expired', to: 'paid', roles: ['system'] },
+  { from: 'pending', to: 'cancelled', roles: ['customer', 'support', 'admin'] },
+  { from: 'paid', to: 'cancelled', roles: ['customer', 'support', 'admin'] },
+  { from: 'paid', to: 'shipped', roles: ['warehouse', 'support', 'admin'] },
+  { from: 'shipped', to: 'delivered', roles: ['warehouse', 'support', 'admin'] },
+  { from: 'paid', to: 'refunded', roles: ['admin'] },
+  { from: 'shipped', to: 'refunded', roles: ['admin'] },
+  { from: 'delivered', to: 'refunded', roles: ['admin'] },
 ]
 
 /** Where an order may go from here, asked by this kind of actor (or by anyone). */
 export function allowedTransitions(from: OrderStatus, role?: Actor['role']): OrderStatus[] {
   return transitions
     .filter(step => step.from === from)
-    .filter(step => role === undefined || role === 'system' || step.who.includes(role))
+    .filter(step => role === undefined || role === 'system' || step.roles.includes(role))
     .map(step => step.to)
 }
 

@@ -11,7 +11,7 @@ export interface Bounds {
   maxWaitingMs: number
 }
 
-export interface Waiting<Request, Result> {
+export interface PendingRequest<Request, Result> {
   stream: string
   bytes: number
   /** When it was asked for, by performance.now(). */
@@ -21,7 +21,7 @@ export interface Waiting<Request, Result> {
   reject(error: unknown): void
 }
 
-export type Flush<Request, Result> = (batch: Waiting<Request, Result>[]) => Promise<void>
+export type Flush<Request, Result> = (batch: PendingRequest<Request, Result>[]) => Promise<void>
 
 /**
  * Collects appends into batches: one when idle, more by itself under load. A batch holds one append
@@ -29,7 +29,7 @@ export type Flush<Request, Result> = (batch: Waiting<Request, Result>[]) => Prom
  * every member of its batch and never throws.
  */
 export function groupCommit<Request, Result>(flush: Flush<Request, Result>, bounds: Bounds) {
-  let waiting: Waiting<Request, Result>[] = []
+  let waiting: PendingRequest<Request, Result>[] = []
   let running: Promise<void> | undefined
 
   async function drain() {
@@ -74,11 +74,11 @@ export function groupCommit<Request, Result>(flush: Flush<Request, Result>, boun
 
 /** The next batch, and what is left behind it in the order of asking. */
 function split<Request, Result>(
-  waiting: readonly Waiting<Request, Result>[],
+  waiting: readonly PendingRequest<Request, Result>[],
   bounds: Bounds,
-): { batch: Waiting<Request, Result>[]; left: Waiting<Request, Result>[] } {
-  const batch: Waiting<Request, Result>[] = []
-  const left: Waiting<Request, Result>[] = []
+): { batch: PendingRequest<Request, Result>[]; left: PendingRequest<Request, Result>[] } {
+  const batch: PendingRequest<Request, Result>[] = []
+  const left: PendingRequest<Request, Result>[] = []
   const streams = new Set<string>()
   let bytes = 0
   for (const item of waiting) {

@@ -1,6 +1,6 @@
 // A wake-up call for loops that otherwise poll: a hint that something is new, never the truth.
 
-export interface Pulse {
+export interface Signal {
   /** Wakes every waiter; a waiter that comes right after sees it too. */
   beat(): void
   /** Resolves at the next beat, after `timeoutMs`, or when the signal aborts. */
@@ -10,7 +10,7 @@ export interface Pulse {
 }
 
 /** Creates a pulse that nobody has beaten yet. */
-export function createPulse(): Pulse {
+export function createSignal(): Signal {
   let beats = 0
   const waiters = new Set<() => void>()
   return {

@@ -1,13 +1,13 @@
 // Wakes those who follow the log: at once when there is something for them, and a little later when
 // there is not, so that they can say how far they are.
 import type { EventFilter } from '../../ports/eventStore.ts'
-import { createPulse, type Pulse } from './signal.ts'
+import { createSignal, type Signal } from './signal.ts'
 
 export interface WakeUps {
   /** Something was appended; of these types, where they are known. */
   call(types?: readonly string[]): void
   /** A pulse for one who wants what a filter lets through. `leave` ends it. */
-  join(filter: EventFilter | undefined): { pulse: Pulse; leave(): void }
+  join(filter: EventFilter | undefined): { pulse: Signal; leave(): void }
 }
 
 /** Whoever waits for a position waits so much longer where it is not that of an event for them. */
@@ -21,7 +21,7 @@ export function createWakeUps(): WakeUps {
       for (const wake of sleepers) wake(types)
     },
     join(filter) {
-      const pulse = createPulse()
+      const pulse = createSignal()
       const wants = typesWanted(filter)
       let later: NodeJS.Timeout | undefined
       const beat = () => {

@@ -33,7 +33,7 @@ export interface BatchAppends {
   close(): void
 }
 
-interface Waiting {
+interface PendingAppend {
   append: BatchedAppend
   askedAt: number
   dueAt: number
@@ -83,7 +83,7 @@ export function batchAppends(client: EventStoreDBClient, confirm: Confirm): Batc
 /** One call and what waits for its answers; over for good at its first error. */
 interface Line {
   client: EventStoreDBClient
-  waiting: Map<string, Waiting>
+  waiting: Map<string, PendingAppend>
   /** What has not been written to the call yet. */
   unsent: string[]
   nextId: () => string
@@ -120,7 +120,7 @@ function connect(line: Line, confirm: Confirm): void {
     call.on('error', error => fail(line, brokenBy(error)))
     if (line.isOver) return call.cancel()
     line.open = opened
-    call.on('data', response => hear(line, response))
+    call.on('data', response => receive(line, response))
     call.on('drain', () => {
       line.hasRoom = true
       send(line)
@@ -156,7 +156,7 @@ function send(line: Line): void {
   }
 }
 
-function hear(line: Line, response: streamsPb.BatchAppendResp): void {
+function receive(line: Line, response: streamsPb.BatchAppendResp): void {
   line.heardAt = performance.now()
   const id = correlationOf(response)
   const asked = line.waiting.get(id)

@@ -18,7 +18,7 @@ export interface Connection {
   headMemory: HeadMemory
   timeoutMs: number
   /** Of a job that would rather wait than fail; without it `timeoutMs` is all that it waits. */
-  patience: Patience | undefined
+  patience: RetryPolicy | undefined
   /** How long a subscription may be silent before it compares itself with the head. */
   idleMs: number
   /** Aborts when the store is closed. */
@@ -38,7 +38,7 @@ export interface HeadMemory {
 }
 
 /** How long a server that does not answer is waited for, and who is told that it is. */
-export interface Patience {
+export interface RetryPolicy {
   ms: number
   /** Told each time as long as an append may take has passed again. */
   tell(seconds: number): void
@@ -161,7 +161,7 @@ export async function repeating<T>(
   attempt: (failures: number, ms: number) => Promise<T>,
 ): Promise<T> {
   const { timeoutMs, closing } = connection
-  const wait = startWaiting(connection)
+  const wait = startRetries(connection)
   for (let failures = 0; ; failures++) {
     try {
       closed(closing)
@@ -177,7 +177,7 @@ export async function repeating<T>(
 }
 
 /** How long is waited from now on, and that it is said now and then. */
-export function startWaiting({ timeoutMs, patience }: Connection) {
+export function startRetries({ timeoutMs, patience }: Connection) {
   let startedAt = performance.now()
   let toldAt = startedAt
   return {

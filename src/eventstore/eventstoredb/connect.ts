@@ -6,7 +6,7 @@ import {
   type EventStoreAddress,
   readEventStoreAddress,
 } from '../../config/eventstoredbAddress.ts'
-import { within } from '../../kit/deadline.ts'
+import { withDeadline } from '../../kit/deadline.ts'
 import { optional } from '../../kit/optional.ts'
 
 type ClientArguments = ConstructorParameters<typeof EventStoreDBClient>
@@ -24,7 +24,7 @@ export function connect(url: string): EventStoreDBClient {
 
 /** Ends a client. It waits for its calls to end and has been seen to wait for ever. */
 export async function disposeOf(client: EventStoreDBClient, ms: number): Promise<void> {
-  await within(ms, 'closing the connection', client.dispose()).catch(() => undefined)
+  await withDeadline(ms, 'closing the connection', client.dispose()).catch(() => undefined)
 }
 
 function clientFor(address: EventStoreAddress, { hosts, isCluster }: Settings): EventStoreDBClient {

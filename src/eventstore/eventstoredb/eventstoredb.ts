@@ -13,14 +13,14 @@ import { toPosition } from '../core/positionNumbers.ts'
 import { missing } from '../core/wholeStream.ts'
 import { batchAppends, type Confirm } from './batchAppend.ts'
 import { type EncodedEvent, SendAlone } from './batchMessages.ts'
-import { type Connection, createClient, type Patience, repeating, within } from './client.ts'
+import { type Connection, createClient, type RetryPolicy, repeating, within } from './client.ts'
 import { disposeOf } from './connect.ts'
 import { type ClientEvent, positionOf } from './events.ts'
 import { end, head } from './head.ts'
 import { deleted, endsOf, limits } from './hiddenEvents.ts'
 import { type OwnOptions, ownStreams } from './ownStreams.ts'
 import { eventAt, readAll, readPage, readStream, tail } from './reads.ts'
-import { followStreamEnds } from './streamHeads.ts'
+import { followStreamHeads } from './streamHeads.ts'
 import { subscribe } from './subscription.ts'
 
 const closeMs = 2_000
@@ -33,7 +33,7 @@ export interface EventStoreDbOptions extends OwnOptions {
   url: string
   timeoutMs?: number
   /** For jobs that would rather wait for minutes than fail. */
-  patience?: Patience | undefined
+  patience?: RetryPolicy | undefined
   idleMs?: number
   /** Asked before anything is sent over a new connection: another server may be at its end. */
   confirm?: Confirm
@@ -69,7 +69,7 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
     closing: closing.signal,
   }
   const seen: Seen = { position: undefined }
-  const ends = followStreamEnds(connection)
+  const ends = followStreamHeads(connection)
   /** Refuses a stream whose beginning was hidden since this process knows it. */
   async function assertWhole(stream: string): Promise<void> {
     if (!ends.isLimited(stream)) return

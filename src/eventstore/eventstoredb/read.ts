@@ -7,7 +7,7 @@ import {
   isTransientHere,
   pauseMs,
   rest,
-  startWaiting,
+  startRetries,
   unavailable,
 } from './client.ts'
 import type { Sent } from './messages.ts'
@@ -71,7 +71,7 @@ export async function* resuming<E>(
   open: (last: E | undefined) => AsyncIterable<E>,
 ): AsyncGenerator<E> {
   const { closing } = connection
-  const wait = startWaiting(connection)
+  const wait = startRetries(connection)
   let last: E | undefined
   let failures = 0
   for (;;) {

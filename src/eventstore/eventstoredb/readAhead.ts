@@ -23,7 +23,7 @@ export interface Inbox<Item> {
 const most = { items: 4_000, bytes: 8 * 1_024 * 1_024 }
 const few = { items: most.items / 2, bytes: most.bytes / 2 }
 
-interface Waiting<Item> {
+interface PendingRead<Item> {
   item: Item
   bytes: number
 }
@@ -133,11 +133,11 @@ function cancel(call: Call): void {
 }
 
 function createQueue<Item>() {
-  let waiting: (Waiting<Item> | undefined)[] = []
+  let waiting: (PendingRead<Item> | undefined)[] = []
   let first = 0
   let bytes = 0
   return {
-    push(added: Waiting<Item>) {
+    push(added: PendingRead<Item>) {
       waiting.push(added)
       bytes += added.bytes
     },

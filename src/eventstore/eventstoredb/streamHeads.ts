@@ -1,6 +1,6 @@
 // Where streams in EventStoreDB end, learned from the end of the log: most reads ask whether a
 // stream has got any further, and one read of what was appended answers that for all of them.
-import { askTogether } from '../../kit/batchLoader.ts'
+import { createSingleFlight } from '../../kit/batchLoader.ts'
 import { type Position, startOfLog } from '../../kit/position.ts'
 import { toPosition } from '../core/positionNumbers.ts'
 import { type Connection, repeating } from './client.ts'
@@ -20,7 +20,7 @@ type Appended = Last & { position: Position }
 /** What was appended to a stream, or that its metadata was changed: some of it may be hidden. */
 type Change = Appended | { limited: string; position: Position }
 
-export interface StreamEnds {
+export interface StreamHeads {
   /** Whether by now a stream has nothing behind this revision; also false where it is not known. */
   endsAt(stream: string, revision: number): Promise<boolean>
   /** Learns of what this process has written itself. */
@@ -46,8 +46,8 @@ const streamsMax = 20_000
  * it reads of the whole log, in the order of positions: so a read from `seen` up to the end of the
  * log that begins after the question has everything that was acknowledged before it.
  */
-export function followStreamEnds(connection: Connection): StreamEnds {
-  const ends = createEnds(connection)
+export function followStreamHeads(connection: Connection): StreamHeads {
+  const ends = createHeads(connection)
   const limited = new Set<string>()
   let seen: Position | undefined
   /** Counts how often everything was forgotten: what a read found that began before is too old. */
@@ -59,7 +59,7 @@ export function followStreamEnds(connection: Connection): StreamEnds {
     era += 1
   }
 
-  const refresh = askTogether(async () => {
+  const refresh = createSingleFlight(async () => {
     if (seen === undefined) return false
     const [after, began] = [seen, era]
     const tail = await readBehind(connection, after)
@@ -76,7 +76,7 @@ export function followStreamEnds(connection: Connection): StreamEnds {
     if (limited.size > streamsMax) limited.clear()
     return true
   })
-  const findHead = askTogether(() => head(connection))
+  const findHead = createSingleFlight(() => head(connection))
 
   return {
     async endsAt(stream, revision) {
@@ -108,7 +108,7 @@ export function followStreamEnds(connection: Connection): StreamEnds {
 }
 
 /** Where streams end as far as is known. */
-function createEnds({ own }: Connection) {
+function createHeads({ own }: Connection) {
   const ends = new Map<string, number>()
   return {
     clear: () => ends.clear(),

@@ -198,13 +198,13 @@ async function* subscribe(
       saidLive = live
       yield { events, position, live }
     } else {
-      await news(log, position, signal)
+      await nextAppend(log, position, signal)
     }
   }
 }
 
 /** Resolves when the log is longer than `position`, or when the signal aborts. */
-function news(log: Log, position: Position, signal: AbortSignal): Promise<void> {
+function nextAppend(log: Log, position: Position, signal: AbortSignal): Promise<void> {
   if (headOf(log) > position || signal.aborted) return Promise.resolve()
   return new Promise(resolve => {
     const wake = () => {

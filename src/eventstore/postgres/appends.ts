@@ -11,7 +11,7 @@ import {
   Unavailable,
   WrongRevision,
 } from '../../ports/eventStore.ts'
-import type { Waiting } from '../core/groupCommit.ts'
+import type { PendingRequest } from '../core/groupCommit.ts'
 import { advanced } from '../core/positionNumbers.ts'
 import { jsonArray, plainArray, textArray } from './arrays.ts'
 import type { Written } from './streamHeads.ts'
@@ -33,7 +33,7 @@ interface PackedEvent {
   metadata: string
 }
 
-type Item = Waiting<AppendRequest, AppendResult>
+type Item = PendingRequest<AppendRequest, AppendResult>
 
 interface AppendRow {
   request: number
@@ -46,10 +46,12 @@ const appendBatch = {
   name: 'eventstore_append',
   text: 'select * from eventstore.append($1, $2)',
 }
+
 const appendPlain = {
   name: 'eventstore_append_plain',
   text: 'select eventstore.append_plain($1, $2, $3, $4, $5, $6, $7) as head',
 }
+
 const retryDelaysMs = [20, 100, 400, 1_000]
 /** No further try begins so long after the first: those behind this batch wait, too. */
 const triesMs = 8_000

@@ -16,11 +16,11 @@ import {
 import { type Metrics, noMetrics } from '../../ports/metrics.ts'
 import { groupCommit } from '../core/groupCommit.ts'
 import { advanced, eventsBetween } from '../core/positionNumbers.ts'
-import type { Pulse } from '../core/signal.ts'
+import type { Signal } from '../core/signal.ts'
 import { createWakeUps, type WakeUps } from '../core/subscriberSignals.ts'
 import { type AppendRequest, flush, pack } from './appends.ts'
 import { endOfEmptyPage, head, pageSize, readAll, readBehind, readBetween } from './logReads.ts'
-import { followStreamEnds } from './streamHeads.ts'
+import { followStreamHeads } from './streamHeads.ts'
 import { createStreamReads } from './streamReads.ts'
 
 /** Polling is the truth, notifications are the hint; this is how long a lost hint costs. */
@@ -40,7 +40,7 @@ const bounds = {
 export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): EventStore {
   const wakeUps = createWakeUps()
   const closing = new AbortController()
-  const streamEnds = followStreamEnds(pool)
+  const streamEnds = followStreamHeads(pool)
   const witness = { onWritten: streamEnds.appended, onConflict: metrics.conflict }
   const appends = groupCommit<AppendRequest, AppendResult>(async batch => {
     const began = performance.now()
@@ -108,7 +108,7 @@ async function* subscribe(
 
 async function* stepsOf(
   pool: Pool,
-  pulse: Pulse,
+  pulse: Signal,
   options: SubscribeOptions & { signal: AbortSignal },
 ): AsyncGenerator<SubscriptionBatch> {
   const { signal } = options

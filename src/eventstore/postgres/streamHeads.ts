@@ -6,7 +6,7 @@ import { type Position, startOfLog } from '../../kit/position.ts'
 import { advanced } from '../core/positionNumbers.ts'
 import { ask, head } from './logReads.ts'
 
-export interface StreamEnds {
+export interface StreamHeads {
   /** Whether as far as is known nothing stands in a stream behind this revision. */
   seemsToEnd(stream: string, revision: number): boolean
   /** Learns of what this process has written itself, so that it is not read again. */
@@ -59,7 +59,7 @@ async function readBehind(pool: Pool, after: Position): Promise<TailRow[] | unde
  * everything up to `seen` is known: a stream that is in `ends` has no event behind its end at or
  * before `seen`.
  */
-export function followStreamEnds(pool: Pool): StreamEnds {
+export function followStreamHeads(pool: Pool): StreamHeads {
   const ends = new Map<string, number>()
   let seen: Position | undefined
   /** Counts how often everything was forgotten: what a read found that began before is too old. */

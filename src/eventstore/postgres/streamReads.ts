@@ -1,6 +1,6 @@
 // Reads of streams in PostgreSQL, which share round trips.
 import type { Pool } from '../../infra/postgres/database.ts'
-import { askTogether, gather } from '../../kit/batchLoader.ts'
+import { createBatchLoader, createSingleFlight } from '../../kit/batchLoader.ts'
 import type {
   EventStore,
   ReadStreamOptions,
@@ -11,7 +11,7 @@ import type {
 import { gone, missing, watchRevisions, wholeStream } from '../core/wholeStream.ts'
 import { plainArray, textArray } from './arrays.ts'
 import { ask, columns, type EventRow, order, pageSize, recorded } from './logReads.ts'
-import type { StreamEnds } from './streamHeads.ts'
+import type { StreamHeads } from './streamHeads.ts'
 
 interface NumberedRow extends EventRow {
   n: number
@@ -22,11 +22,13 @@ const readForwards = {
   text: `select ${columns} ${order} stream = $1 and revision between $2 and $3
     order by revision limit $4`,
 }
+
 const readBackwards = {
   name: 'eventstore_read_backwards',
   text: `select ${columns} ${order} stream = $1 and revision between $2 and $3
     order by revision desc limit $4`,
 }
+
 /** Streams of a shared read, and events of each; what has more goes on by itself. */
 const streamsMax = 100
 const gatheredMax = 200
@@ -39,15 +41,18 @@ const readManyStreams = {
       order by revision limit ${gatheredMax}
     ) e order by r.n, e.revision`,
 }
+
 const readAny = {
   name: 'eventstore_read_any',
   text: `select 1 ${order} stream = $1 limit 1`,
 }
-const readEnds = {
+
+const readHeads = {
   name: 'eventstore_read_ends',
   text: `select stream, max(revision) as last, count(*) as events
     from eventstore.events where stream = any($1::text[]) group by stream`,
 }
+
 const maxRevision = 2n ** 62n
 
 type Reads = Pick<EventStore, 'readStream' | 'readPage' | 'endsAt' | 'endsOf' | 'limits'>
@@ -56,15 +61,16 @@ type Reads = Pick<EventStore, 'readStream' | 'readPage' | 'endsAt' | 'endsOf' | 
  * Reads of streams that share round trips: those asked for while others are under way. Whether a
  * stream that is known has got any further is asked of the end of the log, once for all of them.
  */
-export function createStreamReads(pool: Pool, ends: StreamEnds): Reads {
-  const readTogether = gather<Wanted, EventRow[]>(async wanted => {
+export function createStreamReads(pool: Pool, ends: StreamHeads): Reads {
+  const readTogether = createBatchLoader<StreamRequest, EventRow[]>(async wanted => {
     const tell = await ends.begin()
     const pages = await readMany(pool, wanted)
     tell(endsFound(wanted, pages))
     return pages
   }, streamsMax)
-  const firstPage = async (wanted: Wanted) => wholePage(pool, wanted, await readTogether(wanted))
-  const refresh = askTogether(ends.refresh)
+  const firstPage = async (wanted: StreamRequest) =>
+    wholePage(pool, wanted, await readTogether(wanted))
+  const refresh = createSingleFlight(ends.refresh)
   return {
     readStream: (stream, options = {}) =>
       wholeStream(stream, options, readStream(pool, firstPage, { stream, ...options })),
@@ -86,7 +92,7 @@ export function createStreamReads(pool: Pool, ends: StreamEnds): Reads {
 /** The events of a stream; a missing stream is an empty one. */
 async function* readStream(
   pool: Pool,
-  firstPage: (wanted: Wanted) => Promise<StreamPage>,
+  firstPage: (wanted: StreamRequest) => Promise<StreamPage>,
   { stream, direction, from, to }: ReadStreamOptions & { stream: string },
 ): AsyncGenerator<RecordedEvent> {
   const backwards = direction === 'backwards'
@@ -102,7 +108,7 @@ async function* readStream(
   yield* readPages(pool, stream, { low, high, backwards })
 }
 
-interface Wanted {
+interface StreamRequest {
   stream: string
   low: bigint
   high: bigint
@@ -114,7 +120,7 @@ interface Wanted {
  */
 async function wholePage(
   pool: Pool,
-  { stream, low, high }: Wanted,
+  { stream, low, high }: StreamRequest,
   rows: readonly EventRow[],
 ): Promise<StreamPage> {
   const isLast = rows.length < gatheredMax
@@ -131,7 +137,7 @@ async function wholePage(
 
 /** Where streams end; see the port. */
 async function endsOf(pool: Pool, streams: readonly string[]): Promise<StreamEnd[]> {
-  const found = await ask<EndRow>(pool, readEnds, [[...streams]])
+  const found = await ask<EndRow>(pool, readHeads, [[...streams]])
   const byName = new Map(found.map(row => [row.stream, row]))
   return streams.map(stream => {
     const row = byName.get(stream)
@@ -153,7 +159,7 @@ function lacking(events: number): string {
 }
 
 /** The first page of each of the reads. */
-async function readMany(pool: Pool, wanted: readonly Wanted[]): Promise<EventRow[][]> {
+async function readMany(pool: Pool, wanted: readonly StreamRequest[]): Promise<EventRow[][]> {
   const found = await ask<NumberedRow>(pool, readManyStreams, [
     textArray(wanted.map(({ stream }) => stream)),
     plainArray(wanted.map(({ low }) => firstRead(low))),
@@ -171,7 +177,7 @@ function firstRead(low: bigint): bigint {
 
 /** Where streams end that have been read up to their end, as far as that was asked for. */
 function* endsFound(
-  wanted: readonly Wanted[],
+  wanted: readonly StreamRequest[],
   pages: readonly EventRow[][],
 ): Generator<[string, number]> {
   for (const [index, { stream, low, high }] of wanted.entries()) {

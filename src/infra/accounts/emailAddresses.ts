@@ -1,11 +1,11 @@
 // Which addresses are confirmed, which are wanted, and the tokens with which they are confirmed.
-import type { Addresses, AddressStanding, ConfirmedAddress } from '../../ports/accounts.ts'
+import type { Addresses, AddressState, ConfirmedAddress } from '../../ports/accounts.ts'
 import { authenticated, digestOf, isAuthentic, newSecret } from '../crypto/randomSecrets.ts'
 import type { Secrets } from '../crypto/secrets.ts'
 import { batched } from '../postgres/batchLoader.ts'
 import { type Pool, rows, type Statement, violatedConstraint } from '../postgres/database.ts'
 import { emailDigest } from './accounts.ts'
-import { endOf, endsAt, issueAlone } from './mailedTokens.ts'
+import { endOf, expiryColumn, issueAlone } from './mailedTokens.ts'
 
 const ttlSeconds = 86_400
 const perHourMax = 5
@@ -49,6 +49,7 @@ const askForAddress: Statement = {
     )
     select customer_id from changed`,
 }
+
 const askAgain: Statement = {
   name: 'email_tokens_ask_again',
   text: `with changed as (
@@ -67,6 +68,7 @@ const askAgain: Statement = {
     )
     select customer_id from changed`,
 }
+
 const issueToken: Statement = {
   name: 'email_tokens_issue',
   text: `with changed as (
@@ -86,13 +88,15 @@ const issueToken: Statement = {
     from changed
     returning customer_id`,
 }
+
 const withdrawToken: Statement = {
   name: 'email_tokens_withdraw',
   text: 'delete from shop.email_tokens where token_digest = $1',
 }
+
 const findToken: Statement = {
   name: 'email_tokens_find',
-  text: `select t.customer_id, t.email_digest, ${endsAt('t.expires_at')},
+  text: `select t.customer_id, t.email_digest, ${expiryColumn('t.expires_at')},
       exists (
         select from shop.accounts b
         where b.email_digest = t.email_digest and b.customer_id <> t.customer_id
@@ -135,7 +139,8 @@ const useToken: Statement = {
     )
     select customer_id, moves from used`,
 }
-const findStanding: Statement = {
+
+const findState: Statement = {
   name: 'email_changes_standing',
   text: `select a.customer_id, e.sealed_email,
       a.confirmed_digest is not distinct from a.email_digest as is_confirmed,
@@ -144,6 +149,7 @@ const findStanding: Statement = {
     left join shop.email_changes e using (customer_id)
     where a.customer_id = $1`,
 }
+
 const findConfirmed: Statement = {
   name: 'accounts_confirmed_digests',
   text: `select customer_id, confirmed_digest
@@ -154,7 +160,8 @@ const findConfirmed: Statement = {
 interface CustomerRow {
   customer_id: string
 }
-interface StandingRow extends CustomerRow {
+
+interface AddressRow extends CustomerRow {
   sealed_email: string | null
   is_confirmed: boolean
   moves: boolean | null
@@ -181,7 +188,7 @@ export function createAddresses(pool: Pool, secrets: Secrets): Addresses {
     },
     use: token => use(pool, secrets, token),
     async standing(customerId) {
-      const [row] = await rows<StandingRow>(pool, findStanding, [customerId])
+      const [row] = await rows<AddressRow>(pool, findState, [customerId])
       return row && standingOf(secrets, row)
     },
     async isConfirmed(customerId, email) {
@@ -190,7 +197,7 @@ export function createAddresses(pool: Pool, secrets: Secrets): Addresses {
   }
 }
 
-function standingOf(secrets: Secrets, row: StandingRow): AddressStanding {
+function standingOf(secrets: Secrets, row: AddressRow): AddressState {
   const { customer_id: id, sealed_email: sealed, is_confirmed: isConfirmed, moves } = row
   const wanted = sealed === null ? undefined : secrets.open('pending-emails', sealed, id)
   return { isConfirmed, wanted, moves: moves === true }

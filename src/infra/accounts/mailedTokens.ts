@@ -8,7 +8,8 @@ export function endOf(ttlSeconds: number): number {
 }
 
 /** The same of a row; one that was written there is not the one of the token. */
-export const endsAt = (column: string) => `trunc(extract(epoch from ${column}))::text as ends_at`
+export const expiryColumn = (column: string) =>
+  `trunc(extract(epoch from ${column}))::text as ends_at`
 
 /**
  * Runs the statement that issues a token, while nobody else can issue one for the account: those

@@ -1,6 +1,6 @@
 // Password hashes: peppered, then bcrypt, on one thread of their own, where callers take turns.
 import { createHmac } from 'node:crypto'
-import { createFairTurns, type Turn } from '../../kit/fairQueue.ts'
+import { createFairQueue, type Turn } from '../../kit/fairQueue.ts'
 import type { Passwords, SharedPasswords } from '../../ports/accounts.ts'
 import { Unavailable } from '../../ports/eventStore.ts'
 import type { Secrets } from '../crypto/secrets.ts'
@@ -38,7 +38,7 @@ export function createPasswords(
   { cost = 10, queueMax = 20 }: PasswordsOptions = {},
 ): PasswordHasher {
   const thread = createThread<Job, Reply>(module, { of: 'passwords', waitingMax: atOnce })
-  const turns = createFairTurns({
+  const turns = createFairQueue({
     atOnce,
     each: queueMax,
     all: Math.max(waitingMax, queueMax),

@@ -6,7 +6,7 @@ import { boundHash } from '../crypto/rowSeals.ts'
 import type { Secrets } from '../crypto/secrets.ts'
 import { type Pool, rows, type Statement, transaction } from '../postgres/database.ts'
 import { emailDigest } from './accounts.ts'
-import { endOf, endsAt, issueAlone } from './mailedTokens.ts'
+import { endOf, expiryColumn, issueAlone } from './mailedTokens.ts'
 import { afterPassword, lockAccount } from './passwordChanges.ts'
 
 /** The longest that OWASP ASVS 6.5.5 allows for what is sent out of band. */
@@ -19,6 +19,7 @@ const queueMail: Statement = {
       (event_id, template, account, email_digest)
     values ($1, $2, true, $3)`,
 }
+
 const findSubject: Statement = {
   name: 'account_mails_subject',
   text: `select a.customer_id, m.revision
@@ -29,6 +30,7 @@ const findSubject: Statement = {
       and a.confirmed
       and not a.disabled`,
 }
+
 const issueToken: Statement = {
   name: 'password_resets_issue',
   text: `with account as (
@@ -51,13 +53,15 @@ const issueToken: Statement = {
     from account
     returning customer_id`,
 }
+
 const withdrawToken: Statement = {
   name: 'password_resets_withdraw',
   text: 'delete from shop.password_resets where token_digest = $1',
 }
+
 const findToken: Statement = {
   name: 'password_resets_find',
-  text: `select r.customer_id, ${endsAt('r.expires_at')}
+  text: `select r.customer_id, ${expiryColumn('r.expires_at')}
     from shop.password_resets r
     join shop.accounts a using (customer_id)
     where r.token_digest = $2
@@ -95,6 +99,7 @@ const useToken: Statement = {
 interface CustomerRow {
   customer_id: string
 }
+
 interface SubjectRow extends CustomerRow {
   revision: number | null
 }

@@ -1,8 +1,8 @@
 // The book of checkpoints in PostgreSQL, wherever the log is.
 
-import { within } from '../../kit/deadline.ts'
+import { withDeadline } from '../../kit/deadline.ts'
 import { readPosition, writePosition } from '../../kit/position.ts'
-import type { CheckpointBook, Kept, KeptPart, Mark } from '../../ports/audit.ts'
+import type { CheckpointBook, Mark, StoredCheckpoint, StoredPart } from '../../ports/audit.ts'
 import { type Pool, rows, type Statement, violatedConstraint } from '../postgres/database.ts'
 
 const last: Statement = {
@@ -12,6 +12,7 @@ const last: Statement = {
     order by position desc
     limit 1`,
 }
+
 const upTo: Statement = {
   name: 'audit_checkpoints_up_to',
   text: `select position, after, signed
@@ -20,6 +21,7 @@ const upTo: Statement = {
     order by position desc
     limit 1`,
 }
+
 const behind: Statement = {
   name: 'audit_checkpoints_behind',
   text: `select position, after, signed
@@ -28,6 +30,7 @@ const behind: Statement = {
     order by position
     limit $2`,
 }
+
 const partsBehind: Statement = {
   name: 'audit_checkpoints_parts',
   text: `select position, after, signed, marks
@@ -36,15 +39,18 @@ const partsBehind: Statement = {
     order by position
     limit $2`,
 }
+
 const add: Statement = {
   name: 'audit_checkpoints_add',
   text: `insert into shop.audit_checkpoints (position, after, signed, marks)
     values ($1, $2, $3, $4)`,
 }
+
 const lock: Statement = {
   name: 'audit_lock',
   text: `select pg_try_advisory_lock(hashtext('shop.audit_checkpoints')) as taken`,
 }
+
 const unlock: Statement = {
   name: 'audit_unlock',
   text: `select pg_advisory_unlock(hashtext('shop.audit_checkpoints'))`,
@@ -58,13 +64,16 @@ const markBytes = positionBytes + 32
 /** Checkpoints in shop.audit_checkpoints. Throws Unavailable. */
 export function createCheckpointBook(pool: Pool): CheckpointBook {
   const ask = (statement: Statement, values: unknown[] = []) =>
-    rows<Kept & { [column: string]: unknown }>(pool, statement, values)
+    rows<StoredCheckpoint & { [column: string]: unknown }>(pool, statement, values)
   return {
     last: async () => (await ask(last))[0],
     upTo: async position => (await ask(upTo, [position]))[0],
     behind: (position, limit) => ask(behind, [position, limit]),
     async partsBehind(position, limit) {
-      const found = await rows<Kept & { marks: Buffer }>(pool, partsBehind, [position, limit])
+      const found = await rows<StoredCheckpoint & { marks: Buffer }>(pool, partsBehind, [
+        position,
+        limit,
+      ])
       return found.map(part => ({ ...part, marks: unpacked(part.marks) }))
     },
     add: part => addPart(pool, part),
@@ -72,7 +81,7 @@ export function createCheckpointBook(pool: Pool): CheckpointBook {
   }
 }
 
-async function addPart(pool: Pool, part: KeptPart): Promise<boolean> {
+async function addPart(pool: Pool, part: StoredPart): Promise<boolean> {
   const { position, after, signed, marks } = part
   try {
     await rows(pool, add, [position, after, signed, packed(marks)])
@@ -88,7 +97,7 @@ async function workAlone(pool: Pool, work: () => Promise<void>): Promise<boolean
   const session = await pool.connect()
   let broken: Error | undefined
   const release = () =>
-    within(unlockMs, 'giving back the right to sign', rows(session, unlock)).catch(
+    withDeadline(unlockMs, 'giving back the right to sign', rows(session, unlock)).catch(
       (cause: Error) => {
         broken = cause
       },

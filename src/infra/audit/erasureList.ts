@@ -32,7 +32,7 @@ export function createErasureList(directory: string, secrets: Secrets): ErasureL
   let reading: Promise<unknown> = Promise.resolve()
   const current = () => {
     const next = reading.then(async () => {
-      seen = await readOn(path, secrets, seen)
+      seen = await readNewLines(path, secrets, seen)
       return seen
     })
     reading = next.catch(() => undefined)
@@ -94,7 +94,7 @@ function linesOf(secrets: Secrets, erasures: readonly ListedErasure[]): string {
 }
 
 /** Reads what has been added; all of it anew where the file has been replaced by a shorter one. */
-async function readOn(path: string, secrets: Secrets, before: Seen): Promise<Seen> {
+async function readNewLines(path: string, secrets: Secrets, before: Seen): Promise<Seen> {
   const file = await openToRead(path)
   if (file === undefined) return nothingSeen()
   try {

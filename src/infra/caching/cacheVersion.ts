@@ -1,7 +1,7 @@
 // The version under which answers about the catalogue are cached: a new one with every change.
 import { randomUUID } from 'node:crypto'
-import { within } from '../../kit/deadline.ts'
-import { createPatience, type Patiently, patienceMs } from '../redis/boundedWait.ts'
+import { withDeadline } from '../../kit/deadline.ts'
+import { type BoundedWait, createBoundedWait, redisTimeoutMs } from '../redis/boundedWait.ts'
 import type { Redis } from '../redis/redis.ts'
 
 export const versionKey = 'answers:version'
@@ -58,7 +58,7 @@ export function createAnswerVersion(redis: Redis, readVersion?: ReadVersion): An
     isBehind: false,
   }
   const stored = followStored(readVersion)
-  const patiently = createPatience()
+  const patiently = createBoundedWait()
 
   async function ask(): Promise<string | undefined> {
     const { raises } = state
@@ -80,7 +80,7 @@ export function createAnswerVersion(redis: Redis, readVersion?: ReadVersion): An
 
   async function raise(): Promise<void> {
     disbelieve()
-    const isRaised = await within(patienceMs, 'Redis', endVersion(redis)).then(
+    const isRaised = await withDeadline(redisTimeoutMs, 'Redis', endVersion(redis)).then(
       () => true,
       () => false,
     )
@@ -110,7 +110,7 @@ export function createAnswerVersion(redis: Redis, readVersion?: ReadVersion): An
   }
 }
 
-async function sharedVersion(redis: Redis, patiently: Patiently): Promise<string | undefined> {
+async function sharedVersion(redis: Redis, patiently: BoundedWait): Promise<string | undefined> {
   try {
     const known = await patiently(() => redis.get(versionKey))
     if (known !== null) return known

@@ -1,7 +1,7 @@
 // Takes Redis for this shop at the start, also where Redis cannot be written to yet.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigError } from '../../config/config.ts'
-import { within } from '../../kit/deadline.ts'
+import { withDeadline } from '../../kit/deadline.ts'
 import { assertKeepsJobs, assertOwnRedis, type Redis, redisCode } from '../redis/redis.ts'
 import { isOutOfMemory } from './responseStore.ts'
 
@@ -30,7 +30,7 @@ export async function claimRedis(redis: Redis, shopId: string, log: ClaimLog) {
   }
   let trying = Promise.resolve()
   try {
-    await within(firstTryMs, 'Redis', claim())
+    await withDeadline(firstTryMs, 'Redis', claim())
   } catch (error) {
     refuseForGood(error)
     const reason = reasonOf(error)
@@ -64,7 +64,7 @@ async function goOn(claim: () => Promise<void>, log: ClaimLog, signal: AbortSign
     await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined)
     if (signal.aborted) return
     try {
-      await within(firstTryMs, 'Redis', claim())
+      await withDeadline(firstTryMs, 'Redis', claim())
       log.info({}, 'Redis is taken for this shop')
       return
     } catch (error) {

@@ -19,7 +19,7 @@ export interface ReadyAnswer {
 type Answer = ReadyAnswer | undefined
 type Compute = () => Promise<Answer>
 
-export interface Wanted {
+export interface CacheRequest {
   kind: string
   key: string
   /** The position that the answer has to show at least. */
@@ -37,7 +37,7 @@ export interface Found {
 /** Answers by kind and key, valid as long as the catalogue does not change. */
 export interface AnswerCache {
   /** The cached answer, or what `compute` gives; one flight for each missing key. */
-  get(wanted: Wanted, compute: Compute): Promise<Found>
+  get(wanted: CacheRequest, compute: Compute): Promise<Found>
   /** Which answers are true as far as this process knows; undefined where it has to ask. */
   generation(): string | undefined
   /** The same after asking; undefined where that cannot be known. */
@@ -60,7 +60,7 @@ const memoryMs = 10_000
 const defaultBytesMax = 32 * 1024 * 1024
 
 /** A cached answer, and the position of the catalogue that it shows at least. */
-interface Kept {
+interface CachedEntry {
   answer: ReadyAnswer
   asOf: Position
   isShared: boolean
@@ -72,7 +72,7 @@ interface Flight {
 }
 
 interface Parts {
-  memory: LRUCache<string, Kept>
+  memory: LRUCache<string, CachedEntry>
   store: AnswerStore
   metrics: Metrics
 }
@@ -87,7 +87,7 @@ export function createAnswerCache(redis: Redis, options: AnswerCacheOptions = {}
   const { metrics = noMetrics, bytesMax = defaultBytesMax } = options
   const version = createAnswerVersion(redis, options.readVersion)
   const flights = new Map<string, Flight>()
-  const memory = new LRUCache<string, Kept>({
+  const memory = new LRUCache<string, CachedEntry>({
     maxSize: memoryMax,
     sizeCalculation: ({ answer }, key) => 2 * (answer.body.length + key.length),
     ttl: memoryMs,
@@ -95,7 +95,7 @@ export function createAnswerCache(redis: Redis, options: AnswerCacheOptions = {}
   })
   const parts = { memory, store: createAnswerStore(redis, bytesMax), metrics }
 
-  async function get(wanted: Wanted, compute: Compute): Promise<Found> {
+  async function get(wanted: CacheRequest, compute: Compute): Promise<Found> {
     const { kind, key, after, asOf } = wanted
     const now = await version.current()
     if (now === undefined) return { answer: await compute(), isRepeated: false }
@@ -131,7 +131,7 @@ export function createAnswerCache(redis: Redis, options: AnswerCacheOptions = {}
 
 async function find(
   { memory, store, metrics }: Parts,
-  { now, full, kind, after, asOf }: Wanted & { now: string; full: string },
+  { now, full, kind, after, asOf }: CacheRequest & { now: string; full: string },
   compute: Compute,
 ): Promise<Found> {
   const text = await store.find(now, full)
@@ -148,18 +148,21 @@ async function find(
 }
 
 /** Puts an answer into Redis for other processes, without anybody waiting for it. */
-function share({ store, metrics }: Parts, on: { now: string; full: string; kept: Kept }): void {
+function share(
+  { store, metrics }: Parts,
+  on: { now: string; full: string; kept: CachedEntry },
+): void {
   const { now, full, kept } = on
   kept.isShared = true
   void store.keep(now, full, write(kept)).then(written => metrics.cacheWrite(written))
 }
 
 /** In Redis an answer is lines of text: JSON has no line breaks in it, so nothing is parsed. */
-function write({ answer: { etag, nextCursor = '', total, body }, asOf }: Kept): string {
+function write({ answer: { etag, nextCursor = '', total, body }, asOf }: CachedEntry): string {
   return [asOf, etag, nextCursor, total ?? '', body].join('\n')
 }
 
-function read(text: string): Kept {
+function read(text: string): CachedEntry {
   const [asOf = '0', etag = '', nextCursor = '', total = ''] = text.split('\n', 4)
   const head = asOf.length + etag.length + nextCursor.length + total.length + 4
   const answer = {

@@ -1,6 +1,6 @@
 // Cached answers in Redis: those of one version together, bounded in number and in bytes.
 
-import { createPatience } from '../redis/boundedWait.ts'
+import { createBoundedWait } from '../redis/boundedWait.ts'
 import type { Redis } from '../redis/redis.ts'
 import { answersKey, versionKey } from './cacheVersion.ts'
 
@@ -35,7 +35,7 @@ const keepScript = `
 
 /** Answers in at most `bytesMax` of Redis, less what Redis needs to keep them in order. */
 export function createAnswerStore(redis: Redis, bytesMax: number): AnswerStore {
-  const patiently = createPatience()
+  const patiently = createBoundedWait()
   return {
     find: (version, field) =>
       patiently(() => redis.hget(answersKey(version), field)).catch(() => null),

@@ -43,6 +43,7 @@ const findKnown: Statement = {
     left join shop.identity i on true
     left join shop.seen_log s on true`,
 }
+
 const rememberSeen: Statement = {
   name: 'log_identity_remember',
   text: `insert into shop.seen_log as s (position, event_id, stream, revision)
@@ -52,6 +53,7 @@ const rememberSeen: Statement = {
       revision = excluded.revision, seen_at = now()
     where s.adoptions = $5 and coalesce(s.position, 0) < excluded.position`,
 }
+
 const setFirst: Statement = {
   name: 'log_identity_first',
   text: 'update shop.identity set first_event_id = $1 where first_event_id is null',
@@ -117,7 +119,7 @@ export function createLogIdentity(
       const fault = await firstFault(log, known)
       state.knowsFirst = fault === undefined && known.first_event_id !== null
       if (setting === 'EVENTSTORE_URL' && (await isOfAnother(pool, log))) return taken
-      return told(fault, setting) ?? identity.check()
+      return faultText(fault, setting) ?? identity.check()
     },
   }
 }
@@ -157,7 +159,7 @@ async function lookOnce({ pool, log, setting, state }: Parts) {
   const adoptions = known.adoptions ?? 0
   state.adoptions ??= adoptions
   if (adoptions !== state.adoptions) return { began, fault: restart }
-  return { began, fault: told(await faultOf(log, known), setting) }
+  return { began, fault: faultText(await faultOf(log, known), setting) }
 }
 
 async function readKnown(pool: Pool): Promise<KnownRow> {
@@ -244,7 +246,7 @@ function firstEvent(log: Log): Promise<RecordedEvent | undefined> {
   return firstOf(log.readAll({ filter: { streamPrefixes } }))
 }
 
-function told(fault: string | undefined, setting: string): string | undefined {
+function faultText(fault: string | undefined, setting: string): string | undefined {
   if (fault === undefined) return undefined
   const subject =
     setting === 'EVENTSTORE_URL'

@@ -1,5 +1,5 @@
 // The book of the simulated provider about what it has moved without the shop: refunds, disputes.
-import type { PaymentCallback, ToldDispute, ToldRefund } from '../../ports/payments.ts'
+import type { PaymentCallback, ReportedDispute, ReportedRefund } from '../../ports/payments.ts'
 import { type Pool, rows } from '../postgres/database.ts'
 
 const find = {
@@ -22,7 +22,7 @@ const refund = {
     on conflict (reference) do nothing`,
 }
 
-const takeBack = {
+const recordRefund = {
   name: 'simulated_told_failure',
   text: 'delete from shop.simulated_refunds where refund_id = $1 or reference = $2',
 }
@@ -47,15 +47,15 @@ export async function noteMoved(pool: Pool, callback: PaymentCallback): Promise<
   return { ...callback, paymentId, orderId: found.order_id }
 }
 
-async function noteRefund(pool: Pool, paymentId: string, told: ToldRefund): Promise<void> {
+async function noteRefund(pool: Pool, paymentId: string, told: ReportedRefund): Promise<void> {
   const { refundId, reference, amount, hasFailed } = told
-  if (hasFailed) await rows(pool, takeBack, [refundId, reference])
+  if (hasFailed) await rows(pool, recordRefund, [refundId, reference])
   else if (refundId === null) {
     await rows(pool, refund, [reference, paymentId, amount.amount, amount.currency])
   }
 }
 
-async function noteDispute(pool: Pool, paymentId: string, told: ToldDispute): Promise<void> {
+async function noteDispute(pool: Pool, paymentId: string, told: ReportedDispute): Promise<void> {
   const { reference, amount, outcome } = told
   const values = [amount.amount, amount.currency, outcome]
   await rows(pool, dispute, [reference, paymentId, ...values])

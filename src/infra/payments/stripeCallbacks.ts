@@ -4,7 +4,7 @@ import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { cutText } from '../../domain/kernel/text.ts'
 import type { DisputeStage } from '../../domain/order/disputes.ts'
-import type { PaymentCallback, ToldDispute, ToldRefund } from '../../ports/payments.ts'
+import type { PaymentCallback, ReportedDispute, ReportedRefund } from '../../ports/payments.ts'
 import { fromStripe } from './stripeAmounts.ts'
 import { hasRefundFailed, idIn, outcomeOf, paymentCallbackOf } from './stripeReading.ts'
 
@@ -95,7 +95,7 @@ async function aboutRefunds(
     const refund = { id, amount: amount_refunded, currency, status: null }
     return { ...about, kind: 'refund', refunds: [toldRefund(refund)] }
   }
-  const refunds: ToldRefund[] = []
+  const refunds: ReportedRefund[] = []
   for await (const refund of stripe.refunds.list({ payment_intent, limit: 100 })) {
     refunds.push(toldRefund(refund))
   }
@@ -129,7 +129,7 @@ async function metadataOf(stripe: Stripe, intentId: string): Promise<Stripe.Meta
   }
 }
 
-function toldRefund(refund: Static<typeof Refund> | Stripe.Refund): ToldRefund {
+function toldRefund(refund: Static<typeof Refund> | Stripe.Refund): ReportedRefund {
   return {
     refundId: idIn(refund.metadata ?? null, 'refundId'),
     reference: cutText(refund.id, 200),
@@ -138,7 +138,7 @@ function toldRefund(refund: Static<typeof Refund> | Stripe.Refund): ToldRefund {
   }
 }
 
-function toldDispute(dispute: Static<typeof Dispute>, asOf: number): ToldDispute {
+function toldDispute(dispute: Static<typeof Dispute>, asOf: number): ReportedDispute {
   const dueBy = dispute.evidence_details?.due_by ?? null
   return {
     reference: cutText(dispute.id, 200),

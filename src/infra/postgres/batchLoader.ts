@@ -1,5 +1,5 @@
 // Look-ups by key that share round trips: those asked while one is under way leave in the next.
-import { gather } from '../../kit/batchLoader.ts'
+import { createBatchLoader } from '../../kit/batchLoader.ts'
 import { Lookup } from '../../kit/shortLived.ts'
 
 /** `load` is asked for each key once at a time and for at most `countMax` keys together. */
@@ -8,7 +8,7 @@ export function batched<Value>(
   countMax?: number,
 ): (key: string) => Promise<Value | undefined> {
   const underWay = new Lookup<Promise<Value | undefined>>()
-  const ask = gather<string, Value | undefined>(async keys => {
+  const ask = createBatchLoader<string, Value | undefined>(async keys => {
     const found = await load(keys)
     return keys.map(key => found.get(key))
   }, countMax)

@@ -1,22 +1,22 @@
 // Bounded waits for a server that others can do without: after a failure it is left alone a while.
 
-import { within } from '../../kit/deadline.ts'
+import { withDeadline } from '../../kit/deadline.ts'
 
 /** Asks, and throws where there is no answer in time. */
-export type Patiently = <T>(ask: () => Promise<T>) => Promise<T>
+export type BoundedWait = <T>(ask: () => Promise<T>) => Promise<T>
 
 /** Longer than Redis takes to answer, and short enough to go on without it. */
-export const patienceMs = 250
+export const redisTimeoutMs = 250
 /** After a failure the server is not asked for so long. */
 const silenceMs = 1_000
 
 /** The patience of one user of a server. */
-export function createPatience(): Patiently {
+export function createBoundedWait(): BoundedWait {
   let silentUntil = 0
   return async ask => {
     if (performance.now() < silentUntil) throw new Error('there was no answer a moment ago')
     try {
-      return await within(patienceMs, 'Redis', ask())
+      return await withDeadline(redisTimeoutMs, 'Redis', ask())
     } catch (error) {
       silentUntil = performance.now() + silenceMs
       throw error

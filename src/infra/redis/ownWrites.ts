@@ -1,9 +1,9 @@
 // How far everybody has written, so that on every process they see at least that.
 
 import { LRUCache } from 'lru-cache'
-import { askTogether, gather } from '../../kit/batchLoader.ts'
+import { createBatchLoader, createSingleFlight } from '../../kit/batchLoader.ts'
 import { type Position, parsePosition, startOfLog } from '../../kit/position.ts'
-import { createPatience, type Patiently } from './boundedWait.ts'
+import { type BoundedWait, createBoundedWait } from './boundedWait.ts'
 import type { Redis } from './redis.ts'
 
 /** How far somebody has written. */
@@ -53,8 +53,8 @@ const noteScript = `
  */
 export function createOwnWrites(redis: Redis, readHead: () => Promise<Position>): OwnWrites {
   const local = new LRUCache<string, Position>({ max: callersMax })
-  const head = askTogether(readHead)
-  const patiently = createPatience()
+  const head = createSingleFlight(readHead)
+  const patiently = createBoundedWait()
   // A server that comes back may have forgotten the last second before it went.
   let connections = 1
   let trusted = 0
@@ -87,9 +87,11 @@ export function createOwnWrites(redis: Redis, readHead: () => Promise<Position>)
     const possible = shared > localFloor ? shared : localFloor
     return own.map(text => ({ known: parsePosition(text ?? '0'), possible }))
   }
-  const ask = gather(look)
+  const ask = createBatchLoader(look)
 
-  const tell = gather((notes: readonly Note[]) => writeNotes(notes, { redis, patiently }))
+  const tell = createBatchLoader((notes: readonly Note[]) =>
+    writeNotes(notes, { redis, patiently }),
+  )
 
   return {
     async note(caller, position) {
@@ -117,7 +119,7 @@ const textOf = (position: Position) => String(position).padStart(width, '0')
 /** Writes what callers have come to in one round trip; false for all of them where that failed. */
 async function writeNotes(
   notes: readonly Note[],
-  { redis, patiently }: { redis: Redis; patiently: Patiently },
+  { redis, patiently }: { redis: Redis; patiently: BoundedWait },
 ): Promise<boolean[]> {
   const keys = notes.map(({ caller }) => keyOf(caller))
   const positions = notes.map(({ position }) => textOf(position))

@@ -1,6 +1,6 @@
 // Questions to the catalogue: one product, what is scarce, categories, the stock ledger.
 import { type Kysely, type Selectable, sql } from 'kysely'
-import { type Part, readPart } from '../core/keyset.ts'
+import { type PageRequest, readPage } from '../core/keyset.ts'
 import type { Tables } from '../core/tables.ts'
 import { availabilityOf, lowStockBelow } from './catalogue.ts'
 import { publicImage } from './images.ts'
@@ -78,7 +78,7 @@ function stockOf(row: ProductRecord) {
  * Products of which there are fewer than `below` pieces, the scarcest first. Without an index: one
  * on pieces would have to be kept with each order, for a list that is looked at now and then.
  */
-export async function lowStock(db: Db, part: Part, below = lowStockBelow) {
+export async function lowStock(db: Db, part: PageRequest, below = lowStockBelow) {
   const query = db
     .selectFrom('products')
     .select(productColumns)
@@ -86,7 +86,7 @@ export async function lowStock(db: Db, part: Part, below = lowStockBelow) {
     .where(sql<boolean>`on_hand - reserved < ${below}`)
   const key = sql`(on_hand - reserved)`
   const scarcest = { key, kind: 'number', id: sql`product_id`, descending: false } as const
-  const { rows, next, total } = await readPart(db, query, scarcest, part)
+  const { rows, next, total } = await readPage(db, query, scarcest, part)
   return { data: rows.map(row => ({ ...publicProduct(row), stock: stockOf(row) })), next, total }
 }
 
@@ -110,11 +110,11 @@ function offerOf(row: ProductRecord) {
 }
 
 /** A part of the categories by name. */
-export async function listCategories(db: Db, includeInactive: boolean, part: Part) {
+export async function listCategories(db: Db, includeInactive: boolean, part: PageRequest) {
   let query = db.selectFrom('categories').selectAll().where('deleted', '=', false)
   if (!includeInactive) query = query.where('active', '=', true)
   const byName = { key: sql`name`, kind: 'text', id: sql`category_id`, descending: false } as const
-  const { rows, next, total } = await readPart(db, query, byName, part)
+  const { rows, next, total } = await readPage(db, query, byName, part)
   return { data: rows.map(publicCategory), next, total }
 }
 
@@ -154,7 +154,7 @@ const latestFirst = {
 } as const
 
 /** How many pieces there are of a product, and a part of the movements that explain it. */
-export async function stockLedger(db: Db, productId: string, part: Part) {
+export async function stockLedger(db: Db, productId: string, part: PageRequest) {
   const product = await db
     .selectFrom('products')
     .select(productColumns)
@@ -162,7 +162,7 @@ export async function stockLedger(db: Db, productId: string, part: Part) {
     .executeTakeFirst()
   if (product === undefined) return undefined
   const query = db.selectFrom('stock_movements').selectAll().where('product_id', '=', productId)
-  const { rows, next, total } = await readPart(db, query, latestFirst, part)
+  const { rows, next, total } = await readPage(db, query, latestFirst, part)
   return { stock: stockOf(product), movements: { data: rows.map(publicMovement), next, total } }
 }
 

@@ -1,6 +1,6 @@
 // Products as shoppers look for them: filters, words, and every order they can be sorted by.
 import { type Kysely, sql } from 'kysely'
-import { type Part, readPart, type Sorting, type SortKind } from '../core/keyset.ts'
+import { type PageRequest, readPage, type Sorting, type SortKind } from '../core/keyset.ts'
 import type { Tables } from '../core/tables.ts'
 import { productColumns, publicProduct, staffProduct } from './catalogueQueries.ts'
 
@@ -15,6 +15,7 @@ export const orderings = [
   '-createdAt',
   'relevance',
 ] as const
+
 export type Ordering = (typeof orderings)[number]
 
 export interface ProductFilter {
@@ -60,15 +61,20 @@ export function usualOrdering({ search }: ProductFilter): Ordering {
 }
 
 /** A part of the products as shoppers see them, or as the staff does where the filter is theirs. */
-export async function listProducts(db: Db, filter: ProductFilter, wanted: Part, by: Ordering) {
+export async function listProducts(
+  db: Db,
+  filter: ProductFilter,
+  wanted: PageRequest,
+  by: Ordering,
+) {
   const words = wordsOf(filter.search)
   const sought = words === undefined ? undefined : await seek(db, words, scopeOf(filter))
   const query = filtered(db, filter, sought).select(productColumns)
-  const { rows, next, total } = await readPart(db, query, sortingOf(by, sought, wanted), wanted)
+  const { rows, next, total } = await readPage(db, query, sortingOf(by, sought, wanted), wanted)
   return { data: rows.map(isForStaff(filter) ? staffProduct : publicProduct), next, total }
 }
 
-function sortingOf(ordering: Ordering, sought: Sought | undefined, wanted: Part): Sorting {
+function sortingOf(ordering: Ordering, sought: Sought | undefined, wanted: PageRequest): Sorting {
   const id = sql`product_id`
   switch (ordering) {
     case 'relevance':
@@ -112,7 +118,7 @@ const weighedMax = 1_000
 const timesFrom = 1e12
 
 /** Whether what is found comes by age; a cursor goes on as its first part has begun. */
-function isByAge({ isCommon }: Sought, wanted: Part): boolean {
+function isByAge({ isCommon }: Sought, wanted: PageRequest): boolean {
   const after = 'page' in wanted ? undefined : wanted.after
   return after === undefined ? isCommon : Number(after.key) >= timesFrom
 }

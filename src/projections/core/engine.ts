@@ -22,7 +22,7 @@ import {
   type Work,
   workOf,
 } from './items.ts'
-import { runTogether } from './pipeline.ts'
+import { runPipeline } from './pipeline.ts'
 import type { Committed, Follower, Plan } from './projection.ts'
 import type { Tables } from './tables.ts'
 
@@ -58,7 +58,7 @@ export async function parkedStreams(db: Db, name: string): Promise<Set<string>> 
 }
 
 /** A projection that is run here: its lease, and what it could not follow. */
-export interface Member {
+export interface ActiveProjection {
   projection: Follower
   lease: Lease
   parking: Parking
@@ -73,7 +73,7 @@ export interface Member {
  */
 export async function commitBatch(
   db: Db,
-  members: readonly Member[],
+  members: readonly ActiveProjection[],
   batch: Batch,
 ): Promise<Committed> {
   const due = members.filter(({ lease }) => lease.position < batch.position)
@@ -85,7 +85,7 @@ export async function commitBatch(
   const clean = parts.filter(isClean)
   const all: Committed = {}
   try {
-    await commitTogether(db, clean, batch.position, all)
+    await commitInOneTransaction(db, clean, batch.position, all)
   } catch (error) {
     if (error instanceof LeaseLost) throw error
     await commitEach(db, clean, batch.position, all)
@@ -95,7 +95,7 @@ export async function commitBatch(
   return all
 }
 
-interface Part extends Member {
+interface ProjectionBatch extends ActiveProjection {
   items: readonly Item[]
 }
 
@@ -105,7 +105,7 @@ export function itemsFor(projection: Follower, after: Position, { items }: Batch
 }
 
 /** Whether a part holds nothing that has to be parked for all that is known. */
-function isClean({ projection, items, parking }: Omit<Part, 'lease'>): boolean {
+function isClean({ projection, items, parking }: Omit<ProjectionBatch, 'lease'>): boolean {
   return items.every(item => isReadable(projection, item) && isFree(parking, item))
 }
 
@@ -114,9 +114,9 @@ function isFree({ streams }: Parking, item: Item): boolean {
   return streams.size === 0 || !streams.has(placeOf(item).stream)
 }
 
-async function commitTogether(
+async function commitInOneTransaction(
   db: Db,
-  parts: readonly Part[],
+  parts: readonly ProjectionBatch[],
   position: Position,
   all: Committed,
 ): Promise<void> {
@@ -178,7 +178,7 @@ async function commitPlanned(
     }
     const writes = plans.flatMap(plan => plan.writes)
     const first = advancing(session, leases, position)
-    const [, ...written] = await runTogether(session, [first, ...writes]).catch(error => {
+    const [, ...written] = await runPipeline(session, [first, ...writes]).catch(error => {
       throw isLeaseLost(error) ? leaseLost(leases) : error
     })
     const found: Committed = {}
@@ -189,7 +189,7 @@ async function commitPlanned(
 
 async function commitEach(
   db: Db,
-  parts: readonly Part[],
+  parts: readonly ProjectionBatch[],
   position: Position,
   all: Committed,
 ): Promise<void> {

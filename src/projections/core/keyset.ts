@@ -23,7 +23,9 @@ export interface Place {
 }
 
 /** The part that is wanted. */
-export type Part = { page: number; pageSize: number } | { after: Place | undefined; limit: number }
+export type PageRequest =
+  | { page: number; pageSize: number }
+  | { after: Place | undefined; limit: number }
 
 export interface PartOf<Row> {
   rows: Row[]
@@ -39,11 +41,13 @@ const texts = {
   number: (key: Expression) => sql<string>`(${key})::text`,
   time: (key: Expression) => sql<string>`(extract(epoch from ${key}) * 1000000)::bigint::text`,
 }
+
 const values = {
   text: (key: string) => sql`${key}::text`,
   number: (key: string) => sql`${key}::bigint`,
   time: (key: string) => sql`('epoch'::timestamptz + ${key}::bigint * interval '1 microsecond')`,
 }
+
 const patterns = {
   text: /^[^\0]{0,1000}$/,
   number: /^-?\d{1,18}$/,
@@ -56,11 +60,11 @@ export function isSortKey(kind: SortKind, key: string): boolean {
 }
 
 /** Reads a part of what a query finds. A place has to hold values of the right kind. */
-export async function readPart<From extends keyof Tables, Row>(
+export async function readPage<From extends keyof Tables, Row>(
   db: Kysely<Tables>,
   query: SelectQueryBuilder<Tables, From, Row>,
   sorting: Sorting,
-  part: Part,
+  part: PageRequest,
 ): Promise<PartOf<Row>> {
   const size = 'page' in part ? part.pageSize : part.limit
   const [found, total] = await Promise.all([
@@ -81,7 +85,7 @@ function place({ key, kind, id }: Sorting) {
 function sorted<From extends keyof Tables, Row>(
   query: SelectQueryBuilder<Tables, From, Row>,
   { key, kind, id, descending }: Sorting,
-  part: Part,
+  part: PageRequest,
 ) {
   const direction = descending ? 'desc' : 'asc'
   const inOrder = query.orderBy(key, direction).orderBy(id, direction)

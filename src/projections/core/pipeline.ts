@@ -8,12 +8,12 @@ const begin = CompiledQuery.raw('begin')
 const commit = CompiledQuery.raw('commit')
 
 /** Runs statements in one transaction. How many rows each has written; throws what any throws. */
-export async function runTogether(db: Db, statements: readonly CompiledQuery[]): Promise<number[]> {
+export async function runPipeline(db: Db, statements: readonly CompiledQuery[]): Promise<number[]> {
   return (await send(db, [begin, ...statements, commit])).slice(1, -1)
 }
 
 /** Runs statements at the end of a transaction that this session is in, and commits it. */
-export async function endTogether(db: Db, statements: readonly CompiledQuery[]): Promise<void> {
+export async function commitPipeline(db: Db, statements: readonly CompiledQuery[]): Promise<void> {
   await send(db, [...statements, commit])
 }
 

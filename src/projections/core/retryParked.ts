@@ -3,7 +3,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Position } from '../../kit/position.ts'
 import { advance } from './checkpoints.ts'
-import type { Member } from './engine.ts'
+import type { ActiveProjection } from './engine.ts'
 import type { Item } from './items.ts'
 import { applyParked, positionsOf } from './parking.ts'
 import type { Tables } from './tables.ts'
@@ -39,7 +39,7 @@ export async function readableByNow(
  */
 export async function catchUp(
   db: Db,
-  { projection, lease, parking }: Member,
+  { projection, lease, parking }: ActiveProjection,
   { stream, read }: { stream: string } & Pick<Awaiting, 'read'>,
 ): Promise<void> {
   const { name } = projection

@@ -1,7 +1,7 @@
 // Questions to the customers: who they are, for admins.
 import { type Kysely, type Selectable, type SelectQueryBuilder, sql } from 'kysely'
 import type { Role } from '../../domain/kernel/types.ts'
-import { type Part, readPart } from '../core/keyset.ts'
+import { type PageRequest, readPage } from '../core/keyset.ts'
 import type { Tables } from '../core/tables.ts'
 
 type Db = Kysely<Tables>
@@ -22,9 +22,9 @@ const newestFirst = {
 } as const
 
 /** A part of the users, the newest first. */
-export async function listUsers(db: Db, filter: UserFilter, part: Part) {
+export async function listUsers(db: Db, filter: UserFilter, part: PageRequest) {
   const query = narrowed(db.selectFrom('customers').selectAll(), filter)
-  const { rows, next, total } = await readPart(db, query, newestFirst, part)
+  const { rows, next, total } = await readPage(db, query, newestFirst, part)
   return { data: rows.map(userOf), next, total }
 }
 

@@ -1,6 +1,6 @@
 // What staff see of mails: which are sent, which wait, and which could not be delivered.
 import { type Kysely, type Selectable, sql } from 'kysely'
-import { newestFirst, type Part, readPart } from '../core/keyset.ts'
+import { newestFirst, type PageRequest, readPage } from '../core/keyset.ts'
 import type { Tables } from '../core/tables.ts'
 import { ordersOfRows } from '../order/rowOrders.ts'
 
@@ -14,11 +14,11 @@ const byAge = { ...newestFirst, key: sql`queued_at`, id: sql`mail_id` }
 /** A part of the mails, the newest first. */
 export async function listMails(
   db: Db,
-  { state, part }: { state: MailState | undefined; part: Part },
+  { state, part }: { state: MailState | undefined; part: PageRequest },
 ) {
   let query = db.selectFrom('shop.mails').selectAll()
   if (state !== undefined) query = query.where('state', '=', state)
-  const { rows, next, total } = await readPart(db, query, byAge, part)
+  const { rows, next, total } = await readPage(db, query, byAge, part)
   return { data: await mailsOf(db, rows), next, total }
 }
 

@@ -1,6 +1,6 @@
 // What admins see of webhooks that were sent, and of those that were not taken.
 import { type Kysely, type Selectable, sql } from 'kysely'
-import { newestFirst, type Part, readPart } from '../core/keyset.ts'
+import { newestFirst, type PageRequest, readPage } from '../core/keyset.ts'
 import type { Tables } from '../core/tables.ts'
 
 type Db = Kysely<Tables>
@@ -12,14 +12,14 @@ const byAge = { ...newestFirst, key: sql`created_at`, id: sql`delivery_id` }
 export async function listDeliveries(
   db: Db,
   endpointId: string,
-  { status, part }: { status: DeliveryRecord['status'] | undefined; part: Part },
+  { status, part }: { status: DeliveryRecord['status'] | undefined; part: PageRequest },
 ) {
   let query = db
     .selectFrom('shop.webhook_deliveries')
     .selectAll()
     .where('endpoint_id', '=', endpointId)
   if (status !== undefined) query = query.where('status', '=', status)
-  const { rows, next, total } = await readPart(db, query, byAge, part)
+  const { rows, next, total } = await readPage(db, query, byAge, part)
   return { data: rows.map(deliveryOf), next, total }
 }
 

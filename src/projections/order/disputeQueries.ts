@@ -1,7 +1,7 @@
 // What staff see of disputes, and of what the payment provider told that could not be booked.
 import { type Kysely, type Selectable, sql } from 'kysely'
 import { disputeStages } from '../../domain/order/orderEvents.ts'
-import { newestFirst, type Part, readPart } from '../core/keyset.ts'
+import { newestFirst, type PageRequest, readPage } from '../core/keyset.ts'
 import type { DisputeState, Tables } from '../core/tables.ts'
 import { ordersOfRows } from './rowOrders.ts'
 
@@ -10,13 +10,13 @@ type Db = Kysely<Tables>
 /** A part of the disputes, the newest first: those in a state, or all that are `open`. */
 export async function listDisputes(
   db: Db,
-  { state, part }: { state: DisputeState | 'open' | undefined; part: Part },
+  { state, part }: { state: DisputeState | 'open' | undefined; part: PageRequest },
 ) {
   let query = db.selectFrom('disputes').selectAll()
   if (state === 'open') query = query.where('state', 'in', disputeStages)
   else if (state !== undefined) query = query.where('state', '=', state)
   const sorting = { ...newestFirst, key: sql`opened_at`, id: sql`dispute_id` }
-  const { rows, next, total } = await readPart(db, query, sorting, part)
+  const { rows, next, total } = await readPage(db, query, sorting, part)
   const numbers = await numbersOf(db, rows)
   const data = rows.map(row => ({ ...disputeOf(row), ...numbers(row) }))
   return { data, next, total }
@@ -66,13 +66,13 @@ function disputeOf(row: Selectable<Tables['disputes']>) {
 /** A part of the findings, the newest first. */
 export async function listFindings(
   db: Db,
-  { state, part }: { state: 'open' | 'resolved' | undefined; part: Part },
+  { state, part }: { state: 'open' | 'resolved' | undefined; part: PageRequest },
 ) {
   let query = db.selectFrom('shop.payment_findings').selectAll()
   if (state === 'open') query = query.where('resolved_at', 'is', null)
   if (state === 'resolved') query = query.where('resolved_at', 'is not', null)
   const sorting = { ...newestFirst, key: sql`found_at`, id: sql`finding_id` }
-  const { rows, next, total } = await readPart(db, query, sorting, part)
+  const { rows, next, total } = await readPage(db, query, sorting, part)
   const numbers = await numbersOf(db, rows)
   const data = rows.map(row => ({ ...findingOf(row), ...numbers(row) }))
   return { data, next, total }

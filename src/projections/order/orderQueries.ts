@@ -7,7 +7,7 @@ import type { OrderStatus } from '../../domain/order/orderStates.ts'
 import { allowedTransitions } from '../../domain/order/orderStates.ts'
 import { type Position, startOfLog } from '../../kit/position.ts'
 import { offersOf } from '../catalogue/catalogueQueries.ts'
-import { newestFirst, type Part, readPart } from '../core/keyset.ts'
+import { newestFirst, type PageRequest, readPage } from '../core/keyset.ts'
 import type { Notification } from '../core/notification.ts'
 import type { Tables } from '../core/tables.ts'
 
@@ -27,7 +27,7 @@ export interface OrderFilter {
 }
 
 /** A part of the orders, the newest first. */
-export async function listOrders(db: Db, filter: OrderFilter, part: Part) {
+export async function listOrders(db: Db, filter: OrderFilter, part: PageRequest) {
   const { customerId, status, from, to, search, byCustomer } = filter
   let query = db.selectFrom('orders').selectAll()
   if (search !== undefined) query = query.where(await found(db, search, byCustomer === true))
@@ -37,7 +37,7 @@ export async function listOrders(db: Db, filter: OrderFilter, part: Part) {
   if (from !== undefined) query = query.where('placed_at', '>=', new Date(from))
   if (to !== undefined) query = query.where('placed_at', '<', new Date(to))
   const sorting = { ...newestFirst, key: sql`placed_at`, id: sql`order_id` }
-  const { rows, next, total } = await readPart(db, query, sorting, part)
+  const { rows, next, total } = await readPage(db, query, sorting, part)
   return { data: rows.map(summary), next, total }
 }
 

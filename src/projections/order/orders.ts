@@ -114,7 +114,7 @@ export const ordersProjection = planned({
       evolve(row, event) {
         const next = evolveOrder(row, event)
         // History that was brought in is nobody's news.
-        if (row && next && isNews(row, next) && event.source === undefined) {
+        if (row && next && isNotable(row, next) && event.source === undefined) {
           news.push(notification(row, next, event))
         }
         return next
@@ -128,7 +128,7 @@ export const ordersProjection = planned({
   },
 })
 
-function isNews(before: OrderRow, after: OrderRow): boolean {
+function isNotable(before: OrderRow, after: OrderRow): boolean {
   return before.status !== after.status || before.tracking !== after.tracking
 }
 

@@ -5,7 +5,7 @@ import { eventTypesIn } from '../../domain/index.ts'
 import type { Position } from '../../kit/position.ts'
 import type { Projection } from '../core/projection.ts'
 import type { Tables } from '../core/tables.ts'
-import { patiently } from './compare.ts'
+import { withoutTimeout } from './compare.ts'
 import type { BrokenStreams, LogStreams, StreamEnd } from './context.ts'
 import type { StreamCensus } from './streamCensus.ts'
 
@@ -59,7 +59,7 @@ async function* unseen(db: Db, census: StreamCensus): AsyncGenerator<KnownStream
   // The usual case.
   if (index.position >= upTo && Number(index.events) === census.events()) return
   for (let after = ''; ; ) {
-    const known = await patiently(db, trx => knownStreams(trx, { after, upTo }))
+    const known = await withoutTimeout(db, trx => knownStreams(trx, { after, upTo }))
     const less = known.filter(({ stream, revision }) => (census.lastOf(stream) ?? -1) < revision)
     if (less.length > 0) yield less
     const last = known.at(-1)
@@ -70,7 +70,7 @@ async function* unseen(db: Db, census: StreamCensus): AsyncGenerator<KnownStream
 
 /** How many events the serving index has up to a position, and how far it is. */
 async function indexUpTo(db: Db, upTo: Position) {
-  return patiently(db, async trx => {
+  return withoutTimeout(db, async trx => {
     const { rows } = await sql<{ events: bigint; position: Position | null }>`
       select count(*) as events,
         (select position from shop.checkpoints where name = 'eventIndex') as position

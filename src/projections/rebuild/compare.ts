@@ -4,7 +4,7 @@ import { type Kysely, sql } from 'kysely'
 import { type Position, startOfLog } from '../../kit/position.ts'
 import { positionOf } from '../core/checkpoints.ts'
 import type { Tables } from '../core/tables.ts'
-import type { Member, Rebuilding } from './context.ts'
+import type { RebuildContext, RebuildMember } from './context.ts'
 import { fill } from './fill.ts'
 import { differingTables, keepHashes, type TableDifferences } from './rowDifferences.ts'
 import { digestOf } from './shadow.ts'
@@ -15,7 +15,7 @@ type Db = Kysely<Tables>
 export const nearEnough = 2_000
 
 /** Runs `work` in a transaction whose statements may take and wait as long as whole tables do. */
-export function patiently<T>(db: Db, work: (trx: Db) => Promise<T>): Promise<T> {
+export function withoutTimeout<T>(db: Db, work: (trx: Db) => Promise<T>): Promise<T> {
   return db.transaction().execute(async trx => {
     await sql`set local statement_timeout = 0; set local lock_timeout = 0`.execute(trx)
     return work(trx)
@@ -37,8 +37,8 @@ export interface Live {
  */
 export async function lookAtLive(
   db: Db,
-  members: readonly Member[],
-  { target, on }: { target: Position; on: Rebuilding },
+  members: readonly RebuildMember[],
+  { target, on }: { target: Position; on: RebuildContext },
 ): Promise<Live> {
   const trx = await db.startTransaction().setIsolationLevel('repeatable read').execute()
   const end = () => trx.rollback().execute()
@@ -61,7 +61,10 @@ export async function lookAtLive(
 }
 
 /** Tables of the same version that have begun, and of which nothing is missing. */
-async function comparable(db: Db, members: readonly Member[]): Promise<Map<string, Position>> {
+async function comparable(
+  db: Db,
+  members: readonly RebuildMember[],
+): Promise<Map<string, Position>> {
   const { rows } = await sql<{ name: string; position: Position; version: number; parked: bigint }>`
     select name, position, version,
       (select count(*) from shop.parked_events p where p.name = c.name) as parked
@@ -80,7 +83,11 @@ async function comparable(db: Db, members: readonly Member[]): Promise<Map<strin
 /** Those of the positions that few events are behind: read, since a difference does not tell. */
 async function nearby(
   positions: ReadonlyMap<string, Position>,
-  { members, target, on }: { members: readonly Member[]; target: Position; on: Rebuilding },
+  {
+    members,
+    target,
+    on,
+  }: { members: readonly RebuildMember[]; target: Position; on: RebuildContext },
 ): Promise<Map<string, Position>> {
   const near = new Map<string, Position>()
   for (const { projection } of members) {
@@ -100,7 +107,7 @@ async function nearby(
   return near
 }
 
-async function digestsOf(db: Db, members: readonly Member[]): Promise<Map<string, string>> {
+async function digestsOf(db: Db, members: readonly RebuildMember[]): Promise<Map<string, string>> {
   const digests = new Map<string, string>()
   for (const { projection } of members) {
     digests.set(projection.name, await digestOf(db, projection, 'readmodel'))
@@ -111,11 +118,11 @@ async function digestsOf(db: Db, members: readonly Member[]): Promise<Map<string
 /** Whether new tables are equal to the live ones at the position up to which they were filled. */
 export async function compare(
   db: Db,
-  { projection, shadow }: Member,
+  { projection, shadow }: RebuildMember,
   { positions, digests }: Live,
 ): Promise<boolean | undefined> {
   if (!positions.has(projection.name)) return undefined
-  const digest = await patiently(db, trx => digestOf(trx, projection, shadow))
+  const digest = await withoutTimeout(db, trx => digestOf(trx, projection, shadow))
   return (await digests).get(projection.name) === digest
 }
 
@@ -125,8 +132,8 @@ export async function compare(
  */
 export async function findDifferences(
   db: Db,
-  member: Member,
-  on: Rebuilding,
+  member: RebuildMember,
+  on: RebuildContext,
 ): Promise<TableDifferences[]> {
   const { projection, shadow } = member
   const upTo = await db
@@ -138,5 +145,5 @@ export async function findDifferences(
       return positionOf(trx, projection.name)
     })
   await fill(db, [{ member, upTo }], on)
-  return patiently(db, trx => differingTables(trx, projection.tables, shadow))
+  return withoutTimeout(db, trx => differingTables(trx, projection.tables, shadow))
 }

@@ -5,7 +5,7 @@ import type { Projection } from '../core/projection.ts'
 import type { TableDifferences } from './rowDifferences.ts'
 import type { StreamCensus } from './streamCensus.ts'
 
-export interface Rebuilding {
+export interface RebuildContext {
   head(): Promise<Position>
   /** Reads what these projections read, behind a position and up to another. */
   read(
@@ -24,7 +24,7 @@ export interface Rebuilding {
 }
 
 /** A projection that is being rebuilt, and how far its new tables are. */
-export interface Member {
+export interface RebuildMember {
   projection: Projection
   shadow: string
   /** Which beginning of its rebuild this is; one that comes after it makes this one worthless. */
@@ -37,7 +37,7 @@ export interface Member {
 
 /** How far a member's tables are wanted. */
 export interface Target {
-  member: Member
+  member: RebuildMember
   upTo: Position
 }
 

@@ -6,10 +6,10 @@ import { createSlots } from '../../kit/semaphore.ts'
 import { isTransient } from '../../kit/transient.ts'
 import { applyItems, wholeWork } from '../core/engine.ts'
 import { concerns, type Item, placeOf } from '../core/items.ts'
-import { endTogether } from '../core/pipeline.ts'
+import { commitPipeline } from '../core/pipeline.ts'
 import type { Tables } from '../core/tables.ts'
-import type { Member, Rebuilding, Target } from './context.ts'
-import { savePosition, savingPosition, type Turn } from './rebuildStates.ts'
+import type { RebuildContext, RebuildMember, Target } from './context.ts'
+import { type RebuildEpoch, savePosition, savingPosition } from './rebuildStates.ts'
 import { beginOnShadow, writeToShadow } from './shadow.ts'
 
 type Db = Kysely<Tables>
@@ -22,7 +22,7 @@ const eventsEnough = 2_500
 const passedMax = 20_000
 
 /** What was read for a projection and is not being written yet, and what is. */
-interface Lane extends Target {
+interface TableFill extends Target {
   items: Item[]
   /** Up to where its items have been read. */
   readTo: Position
@@ -38,7 +38,11 @@ interface Lane extends Target {
  * log in transactions of its own: who is quick does not wait for who is slow, up to a bound.
  * Returns how many events were read.
  */
-export async function fill(db: Db, targets: readonly Target[], on: Rebuilding): Promise<number> {
+export async function fill(
+  db: Db,
+  targets: readonly Target[],
+  on: RebuildContext,
+): Promise<number> {
   const due = targets.filter(({ member, upTo }) => member.position < upTo)
   if (due.length === 0) return 0
   const range = {
@@ -49,7 +53,7 @@ export async function fill(db: Db, targets: readonly Target[], on: Rebuilding): 
   const lanes = due.map(laneOf)
   const readers = readersOf(lanes)
   const slots = createSlots(writersMax)
-  const hand = (lane: Lane) => {
+  const hand = (lane: TableFill) => {
     const { member, items, readTo } = lane
     lane.items = []
     lane.handedTo = readTo
@@ -89,8 +93,8 @@ export async function fill(db: Db, targets: readonly Target[], on: Rebuilding): 
 }
 
 /** Who reads which type of event: each event is looked at once, and not by everybody. */
-function readersOf(lanes: readonly Lane[]): Map<string, Lane[]> {
-  const readers = new Map<string, Lane[]>()
+function readersOf(lanes: readonly TableFill[]): Map<string, TableFill[]> {
+  const readers = new Map<string, TableFill[]>()
   for (const lane of lanes) {
     for (const type of lane.member.projection.on) {
       readers.set(type, [...(readers.get(type) ?? []), lane])
@@ -102,8 +106,8 @@ function readersOf(lanes: readonly Lane[]): Map<string, Lane[]> {
 /** Gives items to those who read them and do not have them yet. */
 function give(
   items: readonly Item[],
-  readers: ReadonlyMap<string, readonly Lane[]>,
-  lanes: readonly Lane[],
+  readers: ReadonlyMap<string, readonly TableFill[]>,
+  lanes: readonly TableFill[],
 ): void {
   for (const item of items) {
     const { type, position } = placeOf(item)
@@ -116,23 +120,23 @@ function give(
   }
 }
 
-function laneOf({ member, upTo }: Target): Lane {
+function laneOf({ member, upTo }: Target): TableFill {
   const { position } = member
   const done = Promise.resolve()
   return { member, upTo, items: [], readTo: position, handedTo: position, passed: 0, done }
 }
 
-function isEnough({ items, passed }: Lane): boolean {
+function isEnough({ items, passed }: TableFill): boolean {
   return items.length >= eventsEnough || passed >= passedMax
 }
 
-interface Part {
+interface FillBatch {
   items: readonly Item[]
   /** Where the tables are with these. */
   position: Position
 }
 
-async function apply(db: Db, member: Member, part: Part): Promise<void> {
+async function apply(db: Db, member: RebuildMember, part: FillBatch): Promise<void> {
   if (!(await applyAtOnce(db, member, part))) await applyWithCare(db, member, part)
   member.position = part.position
 }
@@ -141,7 +145,11 @@ async function apply(db: Db, member: Member, part: Part): Promise<void> {
  * Reads what a part needs and sends all that it writes. False where that cannot be said beforehand,
  * or does not work: nothing has been written then.
  */
-async function applyAtOnce(db: Db, member: Member, { items, position }: Part): Promise<boolean> {
+async function applyAtOnce(
+  db: Db,
+  member: RebuildMember,
+  { items, position }: FillBatch,
+): Promise<boolean> {
   const { projection, shadow, parking } = member
   const work = wholeWork(projection, items, parking)
   if (work === undefined) return false
@@ -151,7 +159,7 @@ async function applyAtOnce(db: Db, member: Member, { items, position }: Part): P
       const plan = await work.plan(session)
       if (plan !== undefined) {
         const moving = savingPosition(session, turnOf(member), position)
-        await endTogether(session, [...plan.writes, moving])
+        await commitPipeline(session, [...plan.writes, moving])
         return true
       }
     } catch (error) {
@@ -166,7 +174,7 @@ async function applyAtOnce(db: Db, member: Member, { items, position }: Part): P
 }
 
 /** What its writes are fenced by. */
-export function turnOf({ projection: { name }, epoch }: Member): Turn {
+export function turnOf({ projection: { name }, epoch }: RebuildMember): RebuildEpoch {
   return { name, epoch }
 }
 
@@ -175,7 +183,11 @@ async function rollBack(session: Db): Promise<void> {
 }
 
 /** An event that cannot be applied is found and parked. */
-async function applyWithCare(db: Db, member: Member, { items, position }: Part): Promise<void> {
+async function applyWithCare(
+  db: Db,
+  member: RebuildMember,
+  { items, position }: FillBatch,
+): Promise<void> {
   const { projection, shadow, parking } = member
   await db.transaction().execute(async trx => {
     await writeToShadow(trx, shadow)

@@ -3,7 +3,7 @@
 import { type Kysely, sql } from 'kysely'
 import { type Position, startOfLog } from '../../kit/position.ts'
 import { createSlots, type Slots } from '../../kit/semaphore.ts'
-import { allDone } from '../../kit/settleAll.ts'
+import { settleAll } from '../../kit/settleAll.ts'
 import { isTransient } from '../../kit/transient.ts'
 import { ensureCheckpoints, isLeaseLost, outdated, positionOf } from '../core/checkpoints.ts'
 import { parkedStreams } from '../core/engine.ts'
@@ -16,18 +16,18 @@ import {
   type Live,
   lookAtLive,
   nearEnough,
-  patiently,
+  withoutTimeout,
 } from './compare.ts'
-import type { Member, Rebuilding, Rebuilt } from './context.ts'
+import type { RebuildContext, RebuildMember, Rebuilt } from './context.ts'
 import { fill, turnOf, writersMax } from './fill.ts'
-import { begin, fail, finish, holdTurn, type Resumed, savePosition } from './rebuildStates.ts'
+import { begin, fail, finish, lockEpoch, type Resumed, savePosition } from './rebuildStates.ts'
 import {
   addKeys,
   analyze,
+  blockAutovacuum,
   createShadow,
   dropSchema,
   hasTables,
-  keepCleanersOut,
   missingIndexes,
   shadowOf,
   sizeOf,
@@ -61,7 +61,7 @@ const concludersMax = 1
 export async function rebuild(
   db: Db,
   projections: readonly Projection[],
-  on: Rebuilding,
+  on: RebuildContext,
 ): Promise<Rebuilt[]> {
   return db.connection().execute(async session => {
     const names = projections.map(({ name }) => name)
@@ -100,7 +100,7 @@ async function lock(session: Db, names: readonly string[]): Promise<void> {
 async function rebuildAlone(
   db: Db,
   projections: readonly Projection[],
-  on: Rebuilding,
+  on: RebuildContext,
 ): Promise<Rebuilt[]> {
   const target = await on.head()
   // Where no worker has ever run: it must not begin at the first event when these tables are full.
@@ -121,8 +121,8 @@ async function rebuildAlone(
   }
 }
 
-interface Course {
-  on: Rebuilding
+interface RebuildPlan {
+  on: RebuildContext
   live: Live
   /** Where the log ended at the beginning. */
   target: Position
@@ -130,8 +130,8 @@ interface Course {
 
 async function fillAndReplace(
   db: Db,
-  members: readonly Member[],
-  { on, live, target }: Course,
+  members: readonly RebuildMember[],
+  { on, live, target }: RebuildPlan,
 ): Promise<Rebuilt[]> {
   const wanted = members.map(member => ({
     member,
@@ -143,14 +143,14 @@ async function fillAndReplace(
   const { going, stopped } = await stopBroken(db, members, { found, on })
   // What takes longest begins first, so that it is not what all wait for at the end.
   const sized = await largestFirst(db, going)
-  const replaced = await allDone(
+  const replaced = await settleAll(
     sized.map(async member => {
       await turns.tables.take(() => completeKeys(db, member))
-      const [matches] = await allDone([
+      const [matches] = await settleAll([
         turns.tables.take(() => compare(db, member, live)),
         prepare(db, member, turns.tables),
         // Who cleans up the old tables gives way now, and not when these are ready.
-        turns.tables.take(() => patiently(db, trx => keepCleanersOut(trx, member.projection))),
+        turns.tables.take(() => withoutTimeout(db, trx => blockAutovacuum(trx, member.projection))),
       ])
       return turns.ends.take(() => conclude(db, member, { on, target, matches, found }))
     }),
@@ -158,7 +158,7 @@ async function fillAndReplace(
   return [...replaced, ...stopped]
 }
 
-async function largestFirst(db: Db, members: readonly Member[]): Promise<Member[]> {
+async function largestFirst(db: Db, members: readonly RebuildMember[]): Promise<RebuildMember[]> {
   const sizes = await Promise.all(
     members.map(({ projection, shadow }) => sizeOf(db, projection, shadow)),
   )
@@ -167,7 +167,7 @@ async function largestFirst(db: Db, members: readonly Member[]): Promise<Member[
 }
 
 /** Goes on with what an interrupted rebuild has left, or begins. */
-async function enlist(db: Db, projection: Projection, before: Resumed): Promise<Member> {
+async function enlist(db: Db, projection: Projection, before: Resumed): Promise<RebuildMember> {
   const { name } = projection
   const shadow = shadowOf(name)
   const parkedAs = `${name}~rebuild`
@@ -175,7 +175,7 @@ async function enlist(db: Db, projection: Projection, before: Resumed): Promise<
   const { epoch, acceptsBroken } = before
   if (!isLeft) {
     await db.transaction().execute(async trx => {
-      await holdTurn(trx, { name, epoch })
+      await lockEpoch(trx, { name, epoch })
       await createShadow(trx, projection, shadow)
       await sql`delete from shop.parked_events where name = ${parkedAs}`.execute(trx)
       await savePosition(trx, { name, epoch }, startOfLog)
@@ -188,14 +188,14 @@ async function enlist(db: Db, projection: Projection, before: Resumed): Promise<
 }
 
 /** Rows that are there twice are nothing to go on with: the next rebuild begins anew. */
-async function completeKeys(db: Db, member: Member): Promise<void> {
+async function completeKeys(db: Db, member: RebuildMember): Promise<void> {
   const { projection, shadow } = member
   try {
-    await patiently(db, trx => addKeys(trx, projection, shadow))
+    await withoutTimeout(db, trx => addKeys(trx, projection, shadow))
   } catch (error) {
     if (isTransient(error)) throw error
     await db.transaction().execute(async trx => {
-      await holdTurn(trx, turnOf(member))
+      await lockEpoch(trx, turnOf(member))
       await dropSchema(trx, shadow)
     })
     throw error
@@ -203,17 +203,17 @@ async function completeKeys(db: Db, member: Member): Promise<void> {
 }
 
 /** Indexes and statistics of full tables; the indexes of one are made by several sessions. */
-async function prepare(db: Db, { projection, shadow }: Member, turns: Slots): Promise<void> {
+async function prepare(db: Db, { projection, shadow }: RebuildMember, turns: Slots): Promise<void> {
   const missing = await missingIndexes(db, projection, shadow)
-  await allDone(
+  await settleAll(
     missing.map(statement =>
-      turns.take(() => patiently(db, trx => sql.raw(statement).execute(trx))),
+      turns.take(() => withoutTimeout(db, trx => sql.raw(statement).execute(trx))),
     ),
   )
-  await turns.take(() => patiently(db, trx => analyze(trx, projection, shadow)))
+  await turns.take(() => withoutTimeout(db, trx => analyze(trx, projection, shadow)))
 }
 
-interface Conclusion extends Omit<Course, 'live'> {
+interface Conclusion extends Omit<RebuildPlan, 'live'> {
   matches: boolean | undefined
   /** Streams that were broken when its tables were filled. */
   found: ReadonlyMap<string, string>
@@ -221,7 +221,7 @@ interface Conclusion extends Omit<Course, 'live'> {
 
 async function conclude(
   db: Db,
-  member: Member,
+  member: RebuildMember,
   { on, target, matches, found }: Conclusion,
 ): Promise<Rebuilt> {
   const { projection } = member

@@ -105,13 +105,13 @@ export async function waitingRebuilds(db: Db): Promise<string[]> {
 }
 
 /** One beginning of a rebuild. */
-export interface Turn {
+export interface RebuildEpoch {
   name: string
   epoch: bigint
 }
 
 /** Writes down how far shadow tables are filled, in the transaction that fills them. */
-export async function savePosition(db: Db, turn: Turn, position: Position): Promise<void> {
+export async function savePosition(db: Db, turn: RebuildEpoch, position: Position): Promise<void> {
   await db.executeQuery(savingPosition(db, turn, position))
 }
 
@@ -119,7 +119,11 @@ export async function savePosition(db: Db, turn: Turn, position: Position): Prom
  * The statement that does it. It fails where somebody else has begun since: what was written in
  * front of it is then not written. `isLeaseLost` tells that.
  */
-export function savingPosition(db: Db, { name, epoch }: Turn, position: Position): CompiledQuery {
+export function savingPosition(
+  db: Db,
+  { name, epoch }: RebuildEpoch,
+  position: Position,
+): CompiledQuery {
   return sql`
     with moved as (
       update shop.rebuilds
@@ -132,7 +136,7 @@ export function savingPosition(db: Db, { name, epoch }: Turn, position: Position
 }
 
 /** Keeps everybody else from beginning until the transaction ends; fails where somebody has. */
-export async function holdTurn(db: Db, { name, epoch }: Turn): Promise<void> {
+export async function lockEpoch(db: Db, { name, epoch }: RebuildEpoch): Promise<void> {
   await sql`
     with held as (
       select name from shop.rebuilds where name = ${name} and epoch = ${epoch} for update
@@ -149,7 +153,7 @@ export interface Outcome {
 }
 
 /** The new tables serve. */
-export async function finish(db: Db, turn: Turn, outcome: Outcome): Promise<void> {
+export async function finish(db: Db, turn: RebuildEpoch, outcome: Outcome): Promise<void> {
   const { matches = null, differences, broken } = outcome
   const told = matches === false ? holdableText(JSON.stringify(differences)) : null
   await sql`
@@ -163,7 +167,7 @@ export async function finish(db: Db, turn: Turn, outcome: Outcome): Promise<void
 /** The old tables go on serving because of streams of which events are missing. */
 export async function refuse(
   db: Db,
-  turn: Turn,
+  turn: RebuildEpoch,
   { error, broken }: { error: string; broken: BrokenStreams },
 ): Promise<void> {
   await sql`
@@ -212,7 +216,7 @@ export async function previousTables(
 }
 
 /** Writes down what the tables were that are kept. */
-export async function putAside(
+export async function keepPrevious(
   db: Db,
   name: string,
   { version, position }: { version: number; position: Position },

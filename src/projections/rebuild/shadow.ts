@@ -23,7 +23,7 @@ export async function createShadow(db: Db, projection: Projection, shadow: strin
         like ${sql.id(serving, table)} including all excluding indexes
       )
     `.execute(db)
-    await leaveAlone(db, shadow, table)
+    await skipAutovacuum(db, shadow, table)
   }
   if (!projection.onlyAdds) await addKeys(db, projection, shadow)
 }
@@ -94,7 +94,7 @@ export async function hasTables(db: Db, projection: Projection, schema: string):
  * Keeps the database from cleaning up a table by itself, which holds up for a second who indexes or
  * moves it: it is being filled, or not used any more.
  */
-async function leaveAlone(db: Db, schema: string, table: string): Promise<void> {
+async function skipAutovacuum(db: Db, schema: string, table: string): Promise<void> {
   await sql`alter table ${sql.id(schema, table)} set (autovacuum_enabled = false)`.execute(db)
 }
 
@@ -118,7 +118,7 @@ export async function analyze(db: Db, projection: Projection, schema: string): P
  * the database itself gives way within a second. Readers and writers go on meanwhile; behind who
  * waits to move a table they would all wait, too.
  */
-export async function keepCleanersOut(db: Db, projection: Projection): Promise<void> {
+export async function blockAutovacuum(db: Db, projection: Projection): Promise<void> {
   const tables = projection.tables.map(table => sql.id(serving, table))
   await sql`lock table ${sql.join(tables)} in share update exclusive mode`.execute(db)
 }
@@ -141,7 +141,7 @@ export async function replaceTables(
   await move(db, projection, serving, aside)
   await move(db, projection, by, serving)
   for (const table of projection.tables) {
-    await leaveAlone(db, aside, table)
+    await skipAutovacuum(db, aside, table)
     await sql`alter table ${sql.id(serving, table)} reset (autovacuum_enabled)`.execute(db)
   }
   await dropSchema(db, by)

@@ -3,26 +3,29 @@
 import type { Kysely } from 'kysely'
 import type { Tables } from '../core/tables.ts'
 import { brokenFor, describeBroken } from './brokenStreams.ts'
-import type { BrokenStreams, Member, Rebuilding, Rebuilt } from './context.ts'
+import type { BrokenStreams, RebuildContext, RebuildMember, Rebuilt } from './context.ts'
 import { turnOf } from './fill.ts'
-import { holdTurn, refuse } from './rebuildStates.ts'
+import { lockEpoch, refuse } from './rebuildStates.ts'
 import { dropSchema } from './shadow.ts'
 
 type Db = Kysely<Tables>
 
 /** A projection that is being rebuilt, with the broken streams that it reads. */
 export interface Checked {
-  member: Member
+  member: RebuildMember
   broken: BrokenStreams
 }
 
 interface Checking {
   found: ReadonlyMap<string, string>
-  on: Rebuilding
+  on: RebuildContext
 }
 
 /** Which of the broken streams that are known by now a projection reads. */
-export async function checkMember(member: Member, { found, on }: Checking): Promise<Checked> {
+export async function checkMember(
+  member: RebuildMember,
+  { found, on }: Checking,
+): Promise<Checked> {
   const all = new Map([...found, ...on.streams.census.broken()])
   return { member, broken: await brokenFor(member.projection, all, on.streams) }
 }
@@ -35,9 +38,9 @@ export function isRefused({ member, broken }: Checked): boolean {
 /** Stops those that may not go into service. */
 export async function stopBroken(
   db: Db,
-  members: readonly Member[],
+  members: readonly RebuildMember[],
   checking: Checking,
-): Promise<{ going: Member[]; stopped: Rebuilt[] }> {
+): Promise<{ going: RebuildMember[]; stopped: Rebuilt[] }> {
   const checked = await Promise.all(members.map(each => checkMember(each, checking)))
   const refused = checked.filter(isRefused)
   const stopped = await Promise.all(refused.map(each => stop(db, each)))
@@ -53,7 +56,7 @@ export async function stop(db: Db, { member, broken }: Checked): Promise<Rebuilt
     'Bring the events back, or accept that they are missing ' +
     '(--accept-broken-streams, acceptBrokenStreams)'
   await db.transaction().execute(async trx => {
-    await holdTurn(trx, turnOf(member))
+    await lockEpoch(trx, turnOf(member))
     await dropSchema(trx, shadow)
     await refuse(trx, turnOf(member), { error, broken })
   })

@@ -6,10 +6,10 @@ import { leaseSeconds } from '../core/checkpoints.ts'
 import { applyItems, itemsFor } from '../core/engine.ts'
 import { type Projection, previousOf } from '../core/projection.ts'
 import type { Tables } from '../core/tables.ts'
-import type { Member, Rebuilding } from './context.ts'
+import type { RebuildContext, RebuildMember } from './context.ts'
 import { turnOf } from './fill.ts'
-import { holdTurn, previousTables, putAside } from './rebuildStates.ts'
-import { hasTables, keepCleanersOut, replaceTables, writeToShadow } from './shadow.ts'
+import { keepPrevious, lockEpoch, previousTables } from './rebuildStates.ts'
+import { blockAutovacuum, hasTables, replaceTables, writeToShadow } from './shadow.ts'
 
 type Db = Kysely<Tables>
 
@@ -17,13 +17,13 @@ type Db = Kysely<Tables>
  * Brings new tables to where the live ones are and puts them in their place, in one transaction.
  * Gives the position at which they are.
  */
-export async function swap(db: Db, member: Member, on: Rebuilding): Promise<Position> {
+export async function swap(db: Db, member: RebuildMember, on: RebuildContext): Promise<Position> {
   const { projection, shadow, parking } = member
   const { name, version } = projection
   return db.transaction().execute(async trx => {
-    await holdTurn(trx, turnOf(member))
+    await lockEpoch(trx, turnOf(member))
     // From here on the runner waits; what it has done and the shadow has not is little.
-    const live = await holdStill(trx, projection)
+    const live = await lockForSwap(trx, projection)
     const range = { after: member.position, upTo: live.position }
     for await (const batch of on.read([projection], range)) {
       await writeToShadow(trx, shadow)
@@ -31,7 +31,7 @@ export async function swap(db: Db, member: Member, on: Rebuilding): Promise<Posi
       member.position = batch.position
     }
     await replaceTables(trx, projection, { by: shadow, keptIn: previousOf(name) })
-    await putAside(trx, name, live)
+    await keepPrevious(trx, name, live)
     await sql`delete from shop.parked_events where name = ${name}`.execute(trx)
     await sql`
       update shop.parked_events set name = ${name} where name = ${parking.name}
@@ -45,11 +45,11 @@ export async function swap(db: Db, member: Member, on: Rebuilding): Promise<Posi
  * Has nobody change the serving tables until the transaction ends, and says where they are. Who
  * cleans them up comes first: while that is waited for, the runner can still go on.
  */
-async function holdStill(
+async function lockForSwap(
   db: Db,
   projection: Projection,
 ): Promise<{ position: Position; version: number }> {
-  await keepCleanersOut(db, projection)
+  await blockAutovacuum(db, projection)
   const { rows } = await sql<{ position: Position; version: number }>`
     select position, version from shop.checkpoints where name = ${projection.name} for update
   `.execute(db)
@@ -90,7 +90,7 @@ export async function rollBack(
   const { name } = projection
   const previous = previousOf(name)
   return db.transaction().execute(async trx => {
-    const live = await holdStill(trx, projection)
+    const live = await lockForSwap(trx, projection)
     const kept = await previousTables(trx, name)
     const isThere = kept !== undefined && (await hasTables(trx, projection, previous))
     if (!isThere || (wanted !== undefined && kept.version !== wanted)) return undefined
@@ -98,7 +98,7 @@ export async function rollBack(
     await sql`
       alter schema ${sql.id(`${previous}_newer`)} rename to ${sql.id(previous)}
     `.execute(trx)
-    await putAside(trx, name, live)
+    await keepPrevious(trx, name, live)
     await moveCheckpoint(trx, { name, ...kept })
     return kept
   })

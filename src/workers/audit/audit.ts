@@ -14,8 +14,8 @@ import {
   checkLog,
   type LogCheck,
   type LogReader,
+  mergeResults,
   type OnProgress,
-  together,
 } from './logCheck.ts'
 import { partsFor } from './parts.ts'
 import { checkProjection } from './projectionCheck.ts'
@@ -53,7 +53,7 @@ export async function auditLog(
       whole: wholeLogChecks,
       ofPart: async part => [promisesAreKept(part, beside, tenures)],
     })
-    return together([...results, ...(await tenures.compare())])
+    return mergeResults([...results, ...(await tenures.compare())])
   })
 }
 
@@ -110,7 +110,7 @@ async function checkPromises(
           onPart: done => onProgress?.('promises', done, count),
         },
       )
-      return together([...results, ...(await tenures.compare()), beside.notes()])
+      return mergeResults([...results, ...(await tenures.compare()), beside.notes()])
     }),
   )
 }

@@ -18,17 +18,17 @@ import { webhookTypeOf } from '../reactions/webhook/messages.ts'
 import { webhookOutbox } from '../reactions/webhook/outbox.ts'
 import {
   type BesideRows,
+  isPending,
   mailRows,
   movementOf,
   type Row,
   shownRows,
   steadyEndpoints,
-  stillWaiting,
   webhookRows,
   workersOf,
 } from './besideRows.ts'
 import type { CheckResult } from './logCheck.ts'
-import { type Part, partOf } from './parts.ts'
+import { type LogPart, partOf } from './parts.ts'
 import { plain } from './promises.ts'
 import { createSpill, memorySpill, type Spill, withTemporary } from './spill.ts'
 
@@ -42,7 +42,7 @@ export interface BesideParts {
 
 /** All that there is beside a log, part by part. */
 export interface BesideLog {
-  of(part: Part): Promise<Beside>
+  of(part: LogPart): Promise<Beside>
   /** What waits, and is no fault. */
   notes(): CheckResult
 }
@@ -59,13 +59,13 @@ export async function withBeside<T>(
   parts: number,
   work: (beside: BesideLog) => Promise<T>,
 ): Promise<T> {
-  if (parts === 1) return work(await gather(on, memorySpill(1), 1))
+  if (parts === 1) return work(await collect(on, memorySpill(1), 1))
   return withTemporary(async directory =>
-    work(await gather(on, createSpill(directory, 'beside', parts), parts)),
+    work(await collect(on, createSpill(directory, 'beside', parts), parts)),
   )
 }
 
-async function gather(on: BesideParts, spill: Spill, parts: number): Promise<BesideLog> {
+async function collect(on: BesideParts, spill: Spill, parts: number): Promise<BesideLog> {
   const { db } = on
   const { hasRun, isAtWork } = await workersOf(db)
   // Before the log: whatever is queued meanwhile is more than is asked for, never less.
@@ -164,7 +164,7 @@ function createLooks({ db, settledBefore, beforeLook }: BesideParts) {
   /** What `movementOf` gave when nothing had moved between two looks. */
   let stoodStillAt: string | undefined
   let left = 0
-  const look = (waiting: Waiting) => stillWaiting(db, settledBefore, waiting)
+  const look = (waiting: Waiting) => isPending(db, settledBefore, waiting)
   return {
     left: () => left,
     async stuck(waiting: Waiting): Promise<ReadonlySet<string>> {

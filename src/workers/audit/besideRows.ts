@@ -14,6 +14,7 @@ export interface BesideRows {
   order: { order_id: string; status: string }
   stock: { product_id: string; on_hand: string; reserved: string }
 }
+
 export type Kind = keyof BesideRows
 export type Row = { [Each in Kind]: [kind: Each, row: BesideRows[Each]] }[Kind]
 
@@ -119,7 +120,7 @@ export async function steadyEndpoints(db: Db) {
 }
 
 /** Of some mails and deliveries those that wait still. */
-export async function stillWaiting(
+export async function isPending(
   db: Db,
   settledBefore: Date,
   waiting: { mails: readonly BesideRows['mail'][]; webhooks: readonly BesideRows['webhook'][] },

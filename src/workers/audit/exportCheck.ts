@@ -207,7 +207,7 @@ function close(walk: Walk, checkpoints: readonly Checkpoint[], part: ExportedEve
   if (due === undefined) return
   walk.next += 1
   if (part.length === 0) {
-    if (walk.gap !== undefined) takeBack(walk, walk.gap.fault)
+    if (walk.gap !== undefined) undo(walk, walk.gap.fault)
     const start = walk.gap?.start ?? walk.before
     walk.gap = { start, fault: missingEvents(start, due) }
     note(walk, [walk.gap.fault])
@@ -221,7 +221,7 @@ function close(walk: Walk, checkpoints: readonly Checkpoint[], part: ExportedEve
   walk.before = due
 }
 
-function takeBack(walk: Walk, fault: Fault): void {
+function undo(walk: Walk, fault: Fault): void {
   walk.count -= 1
   if (walk.faults.at(-1) === fault) walk.faults.pop()
 }

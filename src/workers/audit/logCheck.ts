@@ -5,7 +5,7 @@ import { isTransient } from '../../kit/transient.ts'
 import type { EventStore, RecordedEvent } from '../../ports/eventStore.ts'
 import type { ReadEvent } from '../../projections/core/projection.ts'
 import { divide, readPart, type Seen, type SeenEvent } from './partitionedLog.ts'
-import { type Part, partsOf } from './parts.ts'
+import { type LogPart, partsOf } from './parts.ts'
 import { createSpill, type Spill, withTemporary } from './spill.ts'
 
 export interface CheckResult {
@@ -74,7 +74,7 @@ export interface LogPlan {
   /** Checks that remember nothing of single events. */
   whole: readonly LogCheck[]
   /** Checks that remember what belongs to a part. */
-  ofPart(part: Part): Promise<readonly LogCheck[]>
+  ofPart(part: LogPart): Promise<readonly LogCheck[]>
   /** Told the position of every event that is read, and then each part that is checked. */
   onRead?: ((position: Position) => void) | undefined
   onPart?: ((done: number) => void) | undefined
@@ -92,7 +92,7 @@ export async function checkLog(reader: LogReader, plan: LogPlan): Promise<CheckR
     const checks = [...plan.whole, ...(await plan.ofPart(part))]
     results.push(...(await runChecks(checks, readDecoded(reader, plan))))
   }
-  return together(results)
+  return mergeResults(results)
 }
 
 async function checkDivided(
@@ -108,7 +108,7 @@ async function checkDivided(
     results.push(...(await runChecks(await plan.ofPart(part), readPart(spill, part.index))))
     plan.onPart?.(part.index + 1)
   }
-  return together(results)
+  return mergeResults(results)
 }
 
 async function* readDecoded(
@@ -169,7 +169,7 @@ async function decoded(codec: LogReader['codec'], recorded: RecordedEvent) {
 }
 
 /** What checks of the same name have found in all parts. */
-export function together(results: readonly CheckResult[]): CheckResult[] {
+export function mergeResults(results: readonly CheckResult[]): CheckResult[] {
   const byName = new Map<string, CheckResult>()
   for (const result of results) {
     const before = byName.get(result.check) ?? nothingIn(result.check)

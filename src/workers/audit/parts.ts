@@ -1,7 +1,7 @@
 // Parts of what a log tells about: checks that remember each order, stream or id run on one part
 // after another, so that what they remember at a time is bounded however long the log is.
 
-export interface Part {
+export interface LogPart {
   /** Whether an order, a product or an event belongs to this part; each is in one. */
   has(key: string): boolean
   /** The same of a stream, which is where what it is about is. */
@@ -19,7 +19,7 @@ export function partsFor(events: number): number {
 }
 
 /** All parts, of which each thing of the log belongs to one. */
-export function partsOf(count: number): Part[] {
+export function partsOf(count: number): LogPart[] {
   return Array.from({ length: count }, (_, index) => ({
     has: key => partOf(key, count) === index,
     hasStream: stream => partOf(keyOfStream(stream), count) === index,

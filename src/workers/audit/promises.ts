@@ -7,7 +7,7 @@ import type { Position } from '../../kit/position.ts'
 import type { ReadEvent } from '../../projections/core/projection.ts'
 import { type CheckResult, createReport, type LogCheck } from './logCheck.ts'
 import type { Seen } from './partitionedLog.ts'
-import { type Part, partOf } from './parts.ts'
+import { type LogPart, partOf } from './parts.ts'
 import { createSpill, memorySpill, type Spill, withTemporary } from './spill.ts'
 
 /** Positions rise over the log as a whole. */
@@ -17,7 +17,7 @@ export const positionsRise: LogCheck = report => {
 }
 
 /** The promises about what belongs to a part. */
-export function promisesAreKept(part: Part, beside: Beside, tenures: Tenures): LogCheck {
+export function promisesAreKept(part: LogPart, beside: Beside, tenures: Tenures): LogCheck {
   return report => {
     const auditor = createAuditor(report, part, tenures.keep)
     return shown(auditor, () => auditor.conclude(beside))

@@ -28,7 +28,7 @@ async function checkLogIsSigned(
   const findings = createFindings()
   let examined = 0
   for await (const checked of checkChain(parts)) {
-    if (checked.fault !== undefined) findings.add(told(checked.fault))
+    if (checked.fault !== undefined) findings.add(faultText(checked.fault))
     else {
       examined += checked.events
       onChecked?.(checked.checkpoint.position)
@@ -36,7 +36,7 @@ async function checkLogIsSigned(
   }
   const tail = await checkTail(parts, await parts.book.last())
   const mark = await checkMark(parts)
-  for (const fault of [tail.fault, mark]) if (fault !== undefined) findings.add(told(fault))
+  for (const fault of [tail.fault, mark]) if (fault !== undefined) findings.add(faultText(fault))
   return {
     check: 'the log is as it was signed',
     examined: examined + tail.events,
@@ -44,7 +44,7 @@ async function checkLogIsSigned(
   }
 }
 
-function told({ position, problem, detail }: Fault): string {
+function faultText({ position, problem, detail }: Fault): string {
   return `position ${position}: ${problem}: ${detail}`
 }
 

@@ -2,7 +2,7 @@
 import { type Kysely, sql } from 'kysely'
 import { settleAddress } from '../../commands/account/emailAddresses.ts'
 import type { Shop } from '../../commands/core/app.ts'
-import { within } from '../../kit/deadline.ts'
+import { withDeadline } from '../../kit/deadline.ts'
 import { codeOf } from '../../kit/errorCode.ts'
 import type { AccountServices } from '../../ports/accounts.ts'
 import type { Log } from '../../ports/log.ts'
@@ -114,7 +114,7 @@ export function startAccountSweep(parts: AccountSweepParts) {
   let sweeping: Promise<void> = Promise.resolve()
   const wake = () => {
     sweeping = sweeping
-      .then(() => within(sweepMsMax, 'sweeping accounts', sweep()))
+      .then(() => withDeadline(sweepMsMax, 'sweeping accounts', sweep()))
       .catch(error => log.warn({ error: String(error) }, 'accounts not swept yet'))
   }
   const timer = setInterval(wake, sweepMs)

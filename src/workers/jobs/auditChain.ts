@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fault } from '../../audit/chainFault.ts'
 import { beginning, nextLink } from '../../audit/hashChain.ts'
 import { checkMark, watchFrom } from '../../audit/sealCheck.ts'
-import { eachWithin, within } from '../../kit/deadline.ts'
+import { eachWithin, withDeadline } from '../../kit/deadline.ts'
 import type { Position } from '../../kit/position.ts'
-import type { AuditServices, Kept, Link, Mark } from '../../ports/audit.ts'
+import type { AuditServices, Link, Mark, StoredCheckpoint } from '../../ports/audit.ts'
 import type { Clock } from '../../ports/envelope.ts'
 import { type EventStore, Unavailable } from '../../ports/eventStore.ts'
 import type { Log } from '../../ports/log.ts'
@@ -138,19 +138,19 @@ async function extend(parts: ChainKeeping, pace: Pace): Promise<void> {
     const forgery = sealFault(event)
     if (forgery !== undefined) {
       // What stands before it is the shop's.
-      if (marks.length > 0) await seal(parts, before, { link, marks })
+      if (marks.length > 0) await signCheckpoint(parts, before, { link, marks })
       throw new LogTampered(forgery)
     }
     link = nextLink(link, event)
     marks.push({ position: link.position, hash: link.hash })
     if (marks.length < eventsMax) continue
-    if (!(await seal(parts, before, { link, marks }))) return
+    if (!(await signCheckpoint(parts, before, { link, marks }))) return
     before = link
     marks = []
     await rest()
     if (pace.signal?.aborted) return
   }
-  if (marks.length > 0) await seal(parts, before, { link, marks })
+  if (marks.length > 0) await signCheckpoint(parts, before, { link, marks })
 }
 
 /** Rests after a part, longer while others append. */
@@ -174,7 +174,10 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
   if (ms > 0) await sleep(ms, undefined, options).catch(() => undefined)
 }
 
-async function linkOf({ signer }: AuditServices, last: Kept | undefined): Promise<Link> {
+async function linkOf(
+  { signer }: AuditServices,
+  last: StoredCheckpoint | undefined,
+): Promise<Link> {
   if (last === undefined) return beginning
   const checkpoint = await signer.open(last.signed)
   if (checkpoint?.position === last.position) return checkpoint
@@ -182,7 +185,7 @@ async function linkOf({ signer }: AuditServices, last: Kept | undefined): Promis
   throw new LogTampered({ position: last.position, problem: 'forged-checkpoint', detail })
 }
 
-async function seal(
+async function signCheckpoint(
   { audit, shop }: ChainKeeping,
   before: Link,
   { link, marks }: { link: Link; marks: readonly Mark[] },
@@ -191,7 +194,7 @@ async function seal(
   const at = shop.clock.now()
   const signed = await audit.signer.sign({ ...link, after, at })
   const adding = audit.book.add({ position: link.position, after, signed, marks })
-  const isAdded = await within(patienceMs, 'the book of checkpoints', adding)
+  const isAdded = await withDeadline(patienceMs, 'the book of checkpoints', adding)
   if (isAdded) await raiseMark(audit, { ...link, at })
   return isAdded
 }

@@ -1,7 +1,7 @@
 // A queue of jobs in Redis and the worker that does them: the same patience for every kind.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConnectionOptions, DelayedError, Queue, type Job as QueuedJob, Worker } from 'bullmq'
-import { Overdue, within } from '../../kit/deadline.ts'
+import { Overdue, withDeadline } from '../../kit/deadline.ts'
 import { codeOf } from '../../kit/errorCode.ts'
 import type { Log } from '../../ports/log.ts'
 
@@ -48,7 +48,7 @@ export interface Job<Data> {
   data: Data
 }
 
-export interface Patience {
+export interface RetryPolicy {
   /** How often it is tried before the tables have to bring it again. Default: once. */
   attempts?: number
   /** How many ended jobs stay to be looked at; while one does, its id is no new job. */
@@ -57,7 +57,7 @@ export interface Patience {
 }
 
 export interface JobQueue<Data> {
-  add(jobs: readonly Job<Data>[], patience?: Patience): Promise<void>
+  add(jobs: readonly Job<Data>[], patience?: RetryPolicy): Promise<void>
   /** How many jobs wait for a worker. */
   waiting(): Promise<number>
   /** Told whenever nothing waits any more. */
@@ -71,7 +71,8 @@ export interface JobQueue<Data> {
 export function startJobQueue<Data>(parts: JobQueueParts<Data>): JobQueue<Data> {
   const { name, connection, concurrency, log } = parts
   const queue = new Queue<Data, void, string, Data, void, string>(name, { connection })
-  const work = (data: Data) => within(parts.jobMs ?? jobMsMax, `a job of ${name}`, parts.work(data))
+  const work = (data: Data) =>
+    withDeadline(parts.jobMs ?? jobMsMax, `a job of ${name}`, parts.work(data))
   const process = async (job: QueuedJob<Data, void, string>, token?: string) => {
     try {
       await work(job.data)
@@ -138,7 +139,8 @@ export function endOf(worker: Pick<Worker, 'waitUntilReady' | 'close'>): () => P
   )
   return async () => {
     const ending = worker.close().catch(() => undefined)
-    if (isReached) await within(endMsMax, 'the end of a worker', ending).catch(() => undefined)
+    if (isReached)
+      await withDeadline(endMsMax, 'the end of a worker', ending).catch(() => undefined)
   }
 }
 
@@ -147,7 +149,9 @@ const settleMsMax = 1_500
 
 /** Waits for what is under way, but not for long: what it has not done is found again. */
 export async function soon(underWay: Promise<unknown> | undefined): Promise<void> {
-  await within(settleMsMax, 'the end of a look', Promise.resolve(underWay)).catch(() => undefined)
+  await withDeadline(settleMsMax, 'the end of a look', Promise.resolve(underWay)).catch(
+    () => undefined,
+  )
 }
 
 /** All queues, to look at; they work on nothing. A client of Redis given here is shared. */
@@ -180,7 +184,7 @@ export function onceAtATime(work: () => Promise<void>, mostMs = lookMsMax) {
       if (rest > 0) await sleep(rest)
       again = false
       // What hangs must not keep it from ever running again.
-      await within(mostMs, 'a look', work()).catch(error => {
+      await withDeadline(mostMs, 'a look', work()).catch(error => {
         if (!(error instanceof Overdue)) throw error
       })
       restsUntil = performance.now() + restMs

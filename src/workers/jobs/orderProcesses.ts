@@ -4,8 +4,8 @@ import { type Kysely, sql } from 'kysely'
 import type { Shop } from '../../commands/core/app.ts'
 import { systemEnvelope } from '../../commands/core/envelope.ts'
 import { endOrderOfErased } from '../../commands/order/openOrders.ts'
-import { advanceOrder } from '../../commands/order/runOrderProcess.ts'
-import { within } from '../../kit/deadline.ts'
+import { runOrderProcess } from '../../commands/order/runOrderProcess.ts'
+import { withDeadline } from '../../kit/deadline.ts'
 import { isTransient } from '../../kit/transient.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Tables } from '../../projections/core/tables.ts'
@@ -39,7 +39,7 @@ export function startOrderProcesses(parts: OrderProcessParts): { stop(): Promise
       await endOrdersOfErased(parts, isFirst)
       isFirst = false
     }
-    sweeping = within(sweepMsMax, 'looking after orders', look())
+    sweeping = withDeadline(sweepMsMax, 'looking after orders', look())
       .catch(error => parts.log.warn({ error: String(error) }, 'orders not looked after yet'))
       .finally(() => {
         isBusy = false
@@ -138,7 +138,7 @@ async function driveOn(shop: Shop, orderId: string, by: { log: Log; now: Date })
   const envelope = systemEnvelope('order-process', now)
   const before = await shop.orders.load(orderId)
   const { correlationId = envelope.correlationId } = before
-  const advanced = await advanceOrder(shop, orderId, { ...envelope, correlationId })
+  const advanced = await runOrderProcess(shop, orderId, { ...envelope, correlationId })
   const hasMoved = advanced !== undefined && advanced.position > before.position
   if (hasMoved) log.info({ orderId, correlationId }, 'order driven on')
   return hasMoved

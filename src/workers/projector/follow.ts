@@ -4,12 +4,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeAll, decodeAt } from '../../commands/core/decoding.ts'
-import { within } from '../../kit/deadline.ts'
+import { withDeadline } from '../../kit/deadline.ts'
 import type { Position } from '../../kit/position.ts'
 import { createSlots, type Slots } from '../../kit/semaphore.ts'
 import type { EventFilter } from '../../ports/eventStore.ts'
 import { advance, leaseSeconds, release, renew } from '../../projections/core/checkpoints.ts'
-import { commitBatch, type Member } from '../../projections/core/engine.ts'
+import { type ActiveProjection, commitBatch } from '../../projections/core/engine.ts'
 import { filterFor } from '../../projections/core/items.ts'
 import type { Committed, Follower } from '../../projections/core/projection.ts'
 import { catchUp, readableByNow } from '../../projections/core/retryParked.ts'
@@ -39,10 +39,10 @@ const everything: Committed = {
 }
 
 export interface Following {
-  members: Member[]
+  members: ActiveProjection[]
   signal: AbortSignal
   /** Takes the leases of others that can be had by now. */
-  enlist(others: readonly Follower[]): Promise<Member[]>
+  enlist(others: readonly Follower[]): Promise<ActiveProjection[]>
 }
 
 /** There was something to do, or that could not be ruled out, and nothing has been done. */
@@ -54,8 +54,8 @@ export class Stalled extends Error {
 }
 
 interface Group {
-  members: Member[]
-  leases: Member['lease'][]
+  members: ActiveProjection[]
+  leases: ActiveProjection['lease'][]
   filter: EventFilter
   /** One at a time: batches, heartbeats, and how far they have looked. */
   turns: Slots
@@ -95,7 +95,7 @@ export async function follow(parts: FollowerGroup, following: Following): Promis
     // Both are awaited here; how they end has been said above by the first to do so.
     const ended = Promise.allSettled([...loops, stalled])
     const patience = group.isAbandoned ? 0 : lastBatchMs
-    await within(patience, 'the last batch', ended).catch(() => {
+    await withDeadline(patience, 'the last batch', ended).catch(() => {
       group.isAbandoned = true
     })
     await sayFarewell(parts, group, signal)
@@ -128,7 +128,7 @@ async function sayFarewell(
     await persist(parts, group).catch(() => undefined)
     if (stopping.aborted) await release(parts.db, group.leases).catch(() => undefined)
   }
-  await within(farewellMs, 'giving leases back', words()).catch(() => undefined)
+  await withDeadline(farewellMs, 'giving leases back', words()).catch(() => undefined)
 }
 
 async function pause(ms: number, signal: AbortSignal) {
@@ -227,7 +227,7 @@ async function keepLeases(parts: FollowerGroup, group: Group) {
 }
 
 /** Ends when there is a projection more that this process may run. */
-async function findMore({ signal }: Group, enlist: () => Promise<Member[]>) {
+async function findMore({ signal }: Group, enlist: () => Promise<ActiveProjection[]>) {
   while (!signal.aborted) {
     await pause(lookMs, signal)
     if (!signal.aborted && (await enlist()).length > 0) return
@@ -237,7 +237,9 @@ async function findMore({ signal }: Group, enlist: () => Promise<Member[]>) {
 /** When it was looked, if there was nothing to do; undefined where that cannot be said. */
 async function provenAt(parts: FollowerGroup, group: Group): Promise<number | undefined> {
   const at = performance.now()
-  const isIdle = await within(proofMs, 'the log', hasNothingToDo(parts, group)).catch(() => false)
+  const isIdle = await withDeadline(proofMs, 'the log', hasNothingToDo(parts, group)).catch(
+    () => false,
+  )
   return isIdle ? at : undefined
 }
 

@@ -12,7 +12,7 @@ import {
 import type { Batch } from '../../projections/core/engine.ts'
 import { filterFor } from '../../projections/core/items.ts'
 import type { Projection } from '../../projections/core/projection.ts'
-import type { LogStreams, Rebuilding } from '../../projections/rebuild/context.ts'
+import type { LogStreams, RebuildContext } from '../../projections/rebuild/context.ts'
 import { createStreamCensus, type StreamCensus } from '../../projections/rebuild/streamCensus.ts'
 import { readAhead } from './readAhead.ts'
 
@@ -28,7 +28,7 @@ export interface LogParts {
 const batchSize = 3_000
 
 /** The log for those who rebuild projections. */
-export function logFor(parts: LogParts): Pick<Rebuilding, 'head' | 'read' | 'streams'> {
+export function logFor(parts: LogParts): Pick<RebuildContext, 'head' | 'read' | 'streams'> {
   const census = createStreamCensus()
   return {
     head: () => parts.eventStore.head(),

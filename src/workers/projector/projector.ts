@@ -1,8 +1,8 @@
 // Runs projections: takes their leases, has them follow the log, takes over and gives up.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { within } from '../../kit/deadline.ts'
+import { withDeadline } from '../../kit/deadline.ts'
 import { acquire, ensureCheckpoints, LeaseLost } from '../../projections/core/checkpoints.ts'
-import { type Member, parkedStreams } from '../../projections/core/engine.ts'
+import { type ActiveProjection, parkedStreams } from '../../projections/core/engine.ts'
 import type { Follower } from '../../projections/core/projection.ts'
 import { follow, lookMs, Stalled } from './follow.ts'
 import { type FollowerGroup, type ProjectorParts, paces } from './parts.ts'
@@ -41,10 +41,10 @@ export function startProjector(parts: ProjectorParts): { stop(): Promise<void> }
 
 async function run(parts: FollowerGroup, signal: AbortSignal) {
   const { db, log, followers } = parts
-  const told = createTold()
+  const told = createLogThrottle()
   while (!signal.aborted) {
     try {
-      await within(enlistMs, 'the checkpoints', ensureCheckpoints(db, followers))
+      await withDeadline(enlistMs, 'the checkpoints', ensureCheckpoints(db, followers))
       const members = await enlist(parts, followers)
       if (members.length === 0) await pause(lookMs, signal)
       else await follow(parts, { members, signal, enlist: others => enlist(parts, others) })
@@ -58,7 +58,7 @@ async function run(parts: FollowerGroup, signal: AbortSignal) {
 }
 
 /** The same again and again is said once a minute. */
-function createTold() {
+function createLogThrottle() {
   let last = { text: '', at: Number.NEGATIVE_INFINITY }
   return {
     isDue(text: string): boolean {
@@ -75,21 +75,21 @@ async function pause(ms: number, signal: AbortSignal) {
 }
 
 /** Takes the leases that can be had. Throws Overdue. */
-function enlist(parts: ProjectorParts, wanted: readonly Follower[]): Promise<Member[]> {
-  return within(enlistMs, 'the leases', takeLeases(parts, wanted))
+function enlist(parts: ProjectorParts, wanted: readonly Follower[]): Promise<ActiveProjection[]> {
+  return withDeadline(enlistMs, 'the leases', takeLeases(parts, wanted))
 }
 
 async function takeLeases(
   { db, log, runner }: ProjectorParts,
   wanted: readonly Follower[],
-): Promise<Member[]> {
+): Promise<ActiveProjection[]> {
   const byName = new Map(wanted.map(each => [each.name, each]))
-  const members: Member[] = []
+  const members: ActiveProjection[] = []
   for (const lease of await acquire(db, wanted, runner)) {
     const { name } = lease
     const projection = byName.get(name)
     if (projection === undefined) continue
-    const onParked: Member['parking']['onParked'] = poison =>
+    const onParked: ActiveProjection['parking']['onParked'] = poison =>
       log.error({ projection: name, ...poison, position: String(poison.position) }, 'event parked')
     const streams = await parkedStreams(db, name)
     members.push({ projection, lease, parking: { name, streams, onParked } })

@@ -26,7 +26,7 @@ export async function runRebuilds(parts: RebuildParts, signal: AbortSignal): Pro
   const { log } = parts
   while (!signal.aborted) {
     try {
-      await rebuildWaiting(parts, signal)
+      await rebuildRequested(parts, signal)
     } catch (error) {
       if (signal.aborted) return
       log.error({ error: String(error) }, 'rebuilding failed, trying again')
@@ -35,7 +35,7 @@ export async function runRebuilds(parts: RebuildParts, signal: AbortSignal): Pro
   }
 }
 
-async function rebuildWaiting(parts: RebuildParts, signal: AbortSignal): Promise<void> {
+async function rebuildRequested(parts: RebuildParts, signal: AbortSignal): Promise<void> {
   const { db, projections, log } = parts
   const found = await stillDue(db, projections)
   if (found.length === 0) return
@@ -63,12 +63,12 @@ export async function rebuildDue(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await rebuildTogether(parts, due, signal)
+    await rebuildAll(parts, due, signal)
   } catch (error) {
     if (!(error instanceof BeingRebuilt)) throw error
     // Another process is at one of them, and not at all of them.
     for (const each of due.length > 1 ? due : []) {
-      await rebuildTogether(parts, [each], signal).catch(ignoreBeingRebuilt)
+      await rebuildAll(parts, [each], signal).catch(ignoreBeingRebuilt)
     }
   }
 }
@@ -78,7 +78,7 @@ function ignoreBeingRebuilt(error: unknown): void {
 }
 
 /** From one reading of the log. */
-async function rebuildTogether(
+async function rebuildAll(
   parts: RebuildParts,
   due: readonly Projection[],
   signal: AbortSignal,

@@ -75,7 +75,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     name: 'roles-of-commands',
     promise: 'a command refuses whoever has none of its roles',
     file: 'src/commands/core/command.ts',
-    find: "return actor.role !== 'anonymous' && actor.roles.some(role => who.includes(role))",
+    find: "return actor.role !== 'anonymous' && actor.roles.some(role => roles.includes(role))",
     replace: "return actor.role !== 'anonymous'",
     test: 'tests/api/orders.test.ts',
     named: 'is not found, exactly as a missing one',

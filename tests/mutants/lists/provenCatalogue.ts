@@ -15,8 +15,8 @@ const oldAnswers: Change & { also: readonly Change[] } = {
   also: [
     {
       file: 'src/infra/caching/cacheVersion.ts',
-      find: "within(patienceMs, 'Redis', endVersion(redis)).then(",
-      replace: "within(patienceMs, 'Redis', Promise.resolve()).then(",
+      find: "withDeadline(redisTimeoutMs, 'Redis', endVersion(redis)).then(",
+      replace: "withDeadline(redisTimeoutMs, 'Redis', Promise.resolve()).then(",
     },
     {
       file: 'src/projections/catalogue/catalogue.ts',
@@ -55,8 +55,8 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     name: 'products-made-by-admins',
     promise: 'only admins make products',
     file: 'src/commands/catalogue/products.ts',
-    find: "  name: 'CreateProduct',\n  who: ['admin'],\n",
-    replace: "  name: 'CreateProduct',\n  who: ['admin', 'warehouse', 'customer'],\n",
+    find: "  name: 'CreateProduct',\n  roles: ['admin'],\n",
+    replace: "  name: 'CreateProduct',\n  roles: ['admin', 'warehouse', 'customer'],\n",
     named: 'is not for customers to make',
   },
   {
@@ -111,8 +111,8 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     name: 'categories-made-by-admins',
     promise: 'only admins make categories',
     file: 'src/commands/catalogue/categories.ts',
-    find: "  name: 'CreateCategory',\n  who: ['admin'],\n",
-    replace: "  name: 'CreateCategory',\n  who: ['admin', 'customer'],\n",
+    find: "  name: 'CreateCategory',\n  roles: ['admin'],\n",
+    replace: "  name: 'CreateCategory',\n  roles: ['admin', 'customer'],\n",
     named: 'refuse customers, unknown fields and missing ones',
   },
   {

@@ -390,20 +390,20 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...states,
     name: 'steps-that-are-taken',
     promise: 'every step of the table of order states is one that orders take',
-    find: "  { from: 'pending', to: 'expired', who: ['system'] },\n",
+    find: "  { from: 'pending', to: 'expired', roles: ['system'] },\n",
     replace:
-      "  { from: 'pending', to: 'expired', who: ['system'] },\n" +
-      "  { from: 'shipped', to: 'submitted', who: ['system'] },\n",
+      "  { from: 'pending', to: 'expired', roles: ['system'] },\n" +
+      "  { from: 'shipped', to: 'submitted', roles: ['system'] },\n",
     named: 'is every step of the table',
   },
   {
     ...states,
     name: 'steps-once',
     promise: 'the table of order states says of each step once who may take it',
-    find: "  { from: 'shipped', to: 'delivered', who: ['warehouse', 'support', 'admin'] },\n",
+    find: "  { from: 'shipped', to: 'delivered', roles: ['warehouse', 'support', 'admin'] },\n",
     replace:
-      "  { from: 'shipped', to: 'delivered', who: ['warehouse', 'support', 'admin'] },\n" +
-      "  { from: 'paid', to: 'shipped', who: ['customer'] },\n",
+      "  { from: 'shipped', to: 'delivered', roles: ['warehouse', 'support', 'admin'] },\n" +
+      "  { from: 'paid', to: 'shipped', roles: ['customer'] },\n",
     named: 'holds every step once',
   },
   {

@@ -15,7 +15,7 @@ import { Event as EventShape } from '../audit/auditSchemas.ts'
 import { Cart } from '../cart/cartSchemas.ts'
 import { OrderDetail } from '../order/orderSchemas.ts'
 import { Profile } from './accountSchemas.ts'
-import { addressStanding, shownProfile } from './shownProfile.ts'
+import { addressState, shownProfile } from './shownProfile.ts'
 
 const PersonalData = Type.Object(
   {
@@ -85,7 +85,7 @@ async function personalData(context: ApiContext, customerId: string, reply: Fast
   reply.header('content-disposition', 'attachment; filename="personal-data.json"')
   return {
     exportedAt: context.shop.clock.now().toISOString(),
-    profile: shownProfile(state, await addressStanding(context, customerId)),
+    profile: shownProfile(state, await addressState(context, customerId)),
     ...(await belongings(context, customerId)),
   }
 }

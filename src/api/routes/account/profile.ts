@@ -12,7 +12,7 @@ import { readRoute } from '../../http/readRoute.ts'
 import { isUnchanged } from '../../http/requests.ts'
 import { Profile } from './accountSchemas.ts'
 import { accountsFor } from './passwordQueue.ts'
-import { addressStanding, shownProfile } from './shownProfile.ts'
+import { addressState, shownProfile } from './shownProfile.ts'
 
 const tag = 'Accounts'
 
@@ -31,7 +31,7 @@ export function profileRoutes(app: FastifyInstance, context: ApiContext): void {
       const { state, revision } = await context.shop.customers.load(signedIn(request))
       if (state.status !== 'registered')
         throw new HttpProblem('customer/not-found', 'No such customer.')
-      const standing = await addressStanding(context, state.customerId)
+      const standing = await addressState(context, state.customerId)
       const variant = digestOf(standing).slice(0, 8)
       if (isUnchanged(request, reply, revision, variant)) return reply.status(304).send()
       return shownProfile(state, standing)

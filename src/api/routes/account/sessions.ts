@@ -5,7 +5,7 @@ import { Id, roles, strict } from '../../../domain/kernel/types.ts'
 import type { OpenSession as Listed } from '../../../ports/accounts.ts'
 import { signedIn } from '../../http/actor.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPart, cutPart } from '../../http/paging.ts'
+import { answerPage, cutPage } from '../../http/paging.ts'
 import { HttpProblem } from '../../http/problems.ts'
 import { nothing, PageQuery, pageOf, problemResponses, time } from '../../http/schemas.ts'
 
@@ -58,8 +58,8 @@ function listing(app: FastifyInstance, { accounts }: ApiContext): void {
       const customerId = signedIn(request)
       const list = { of: { sessions: customerId }, kind: 'number' as const }
       return app.readGate(request, () =>
-        answerPart({ request, reply }, list, async part => {
-          const { data, next, total } = cutPart(
+        answerPage({ request, reply }, list, async part => {
+          const { data, next, total } = cutPage(
             await accounts.sessions.list(customerId),
             part,
             ({ family: id, lastUsedAt }) => ({ key: String(lastUsedAt.getTime()), id }),

@@ -17,7 +17,7 @@ const emptyProfile = {
 type Registered = Extract<Customer, { status: 'registered' }>
 
 /** Whether a person's address is confirmed, and which other one waits for that. */
-export async function addressStanding({ accounts }: ApiContext, customerId: string) {
+export async function addressState({ accounts }: ApiContext, customerId: string) {
   const { isConfirmed = false, wanted } = (await accounts.addresses.standing(customerId)) ?? {}
   return { emailConfirmed: isConfirmed, pendingEmail: wanted ?? null }
 }
@@ -25,7 +25,7 @@ export async function addressStanding({ accounts }: ApiContext, customerId: stri
 /** The profile with what stands of its address. */
 export function shownProfile(
   { customerId: id, username, roles, profile }: Registered,
-  standing: Awaited<ReturnType<typeof addressStanding>>,
+  standing: Awaited<ReturnType<typeof addressState>>,
 ) {
   return { ...emptyProfile, ...profile, ...standing, id, username, roles }
 }

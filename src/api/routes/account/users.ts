@@ -8,7 +8,7 @@ import { Id, Role, strict } from '../../../domain/kernel/types.ts'
 import { findUser, listUsers } from '../../../projections/customer/customerQueries.ts'
 import { commandRoute } from '../../http/commandRoute.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPart } from '../../http/paging.ts'
+import { answerPage } from '../../http/paging.ts'
 import { HttpProblem, sendRejection } from '../../http/problems.ts'
 import { readRoute } from '../../http/readRoute.ts'
 import { isUnchanged } from '../../http/requests.ts'
@@ -74,7 +74,7 @@ function listing(app: FastifyInstance, context: ApiContext): void {
       const { search, role, disabled } = request.query
       const filter = { search, role, disabled }
       const list = { of: { users: filter }, kind: 'time' as const }
-      return answerPart({ request, reply }, list, part => listUsers(context.db, filter, part))
+      return answerPage({ request, reply }, list, part => listUsers(context.db, filter, part))
     },
   })
 }

@@ -12,7 +12,7 @@ import {
 import { type StreamWatch, watchStreams } from '../../../audit/streamCheck.ts'
 import { strict } from '../../../domain/kernel/types.ts'
 import { justAfter, type Position as LogPosition, startOfLog } from '../../../kit/position.ts'
-import type { Kept } from '../../../ports/audit.ts'
+import type { StoredCheckpoint } from '../../../ports/audit.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { streamedRoute } from '../../http/ndjson.ts'
 import { Position } from '../../http/schemas.ts'
@@ -64,7 +64,7 @@ export function auditKeyRoutes(app: FastifyInstance, { audit }: ApiContext): voi
   app.get('/.well-known/audit-jwks.json', options, () => audit.signer.jwks())
 }
 
-async function shown({ audit }: ApiContext, { position, after, signed }: Kept) {
+async function shown({ audit }: ApiContext, { position, after, signed }: StoredCheckpoint) {
   const checkpoint = await audit.signer.open(signed)
   const isValid = checkpoint?.position === position && checkpoint.after === after
   return {

@@ -14,11 +14,11 @@ import {
 } from '../../../projections/catalogue/catalogueQueries.ts'
 import { isStaff } from '../../http/actor.ts'
 import {
+  cachedPage,
   findReady,
-  readyPart,
   readyThing,
+  sendCachedPage,
   sendReady,
-  sendReadyPart,
 } from '../../http/cachedResponse.ts'
 import { commandRoute } from '../../http/commandRoute.ts'
 import type { ApiContext } from '../../http/context.ts'
@@ -129,9 +129,9 @@ async function sendCategories(
   const list = { of: { categories: forStaff ? 'all' : 'active' }, kind: 'text' as const }
   const part = partOf(query, list)
   const compute = async () =>
-    readyPart(part, list, await listCategories(context.db, forStaff, part))
+    cachedPage(part, list, await listCategories(context.db, forStaff, part))
   const key = JSON.stringify([list.of, part])
-  return sendReadyPart(context, { request, reply, part }, { kind: 'categories', key, compute })
+  return sendCachedPage(context, { request, reply, part }, { kind: 'categories', key, compute })
 }
 
 function notFound() {

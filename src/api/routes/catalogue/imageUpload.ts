@@ -8,7 +8,7 @@ import { createValidator } from '../../../commands/core/validator.ts'
 import type { Image } from '../../../domain/catalogue/image.ts'
 import { line } from '../../../domain/kernel/text.ts'
 import { strict } from '../../../domain/kernel/types.ts'
-import { createFairTurns, type FairTurns } from '../../../kit/fairQueue.ts'
+import { createFairQueue, type FairQueue } from '../../../kit/fairQueue.ts'
 import { type FileStore, type Imaging, originalName, renditionName } from '../../../ports/images.ts'
 import { claimantOf } from '../../http/limitKeys.ts'
 import { HttpProblem } from '../../http/problems.ts'
@@ -41,13 +41,13 @@ interface Stores {
 }
 
 /** Scaling takes all cores for seconds, and memory: few at once, and people take turns. */
-const turns = { atOnce: 2, each: 12, all: 24 }
+const uploadQueue = { atOnce: 2, each: 12, all: 24 }
 
 /** Turns at looking at images and scaling them, in one process. */
-export function imageTurns(): FairTurns {
+export function imageTurns(): FairQueue {
   const detail = 'Too many images are being uploaded: try again in a moment.'
   const crowded = () => new HttpProblem('request/unavailable', detail, { retryAfterSeconds: 2 })
-  return createFairTurns({ ...turns, crowded })
+  return createFairQueue({ ...uploadQueue, crowded })
 }
 
 /**
@@ -55,7 +55,7 @@ export function imageTurns(): FairTurns {
  * to be shown. Throws 400, 413, 415 and 503 problems.
  */
 export async function receiveImage(
-  stores: Stores & { turns: FairTurns },
+  stores: Stores & { turns: FairQueue },
   request: FastifyRequest,
 ): Promise<Omit<Image, 'imageId'>> {
   const form = await readForm(request).catch(refuseBroken)

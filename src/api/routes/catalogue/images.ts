@@ -13,7 +13,7 @@ import { derivedId } from '../../../commands/core/ids.ts'
 import { type Image, ImageHash, renditions } from '../../../domain/catalogue/image.ts'
 import { isRejection } from '../../../domain/kernel/rejection.ts'
 import { Id, strict } from '../../../domain/kernel/types.ts'
-import type { FairTurns } from '../../../kit/fairQueue.ts'
+import type { FairQueue } from '../../../kit/fairQueue.ts'
 import type { Envelope } from '../../../ports/envelope.ts'
 import { renditionName } from '../../../ports/images.ts'
 import { publicImage } from '../../../projections/catalogue/images.ts'
@@ -26,7 +26,7 @@ import { problemResponses } from '../../http/schemas.ts'
 import { UploadedImage } from './catalogueSchemas.ts'
 import { imageTurns, receiveImage, UploadForm, uploadLimits } from './imageUpload.ts'
 
-type Uploading = ApiContext & { turns: FairTurns }
+type Uploading = ApiContext & { turns: FairQueue }
 
 const tag = 'Catalogue'
 const productParams = Type.Object({ productId: Id }, strict)
@@ -88,7 +88,7 @@ function uploads(app: FastifyInstance, context: ApiContext): void {
 
 function uploadOptions(operationId: string, summary: string, params: Type.TObject) {
   return {
-    config: { access: addProductImage.who === 'anyone' ? [] : addProductImage.who },
+    config: { access: addProductImage.roles === 'anyone' ? [] : addProductImage.roles },
     schema: {
       summary,
       tags: [tag],

@@ -11,9 +11,9 @@ import {
   usualOrdering,
 } from '../../../projections/catalogue/productListing.ts'
 import { assertStaff } from '../../http/actor.ts'
-import { readyPart, sendReadyPart } from '../../http/cachedResponse.ts'
+import { cachedPage, sendCachedPage } from '../../http/cachedResponse.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPart, partOf } from '../../http/paging.ts'
+import { answerPage, partOf } from '../../http/paging.ts'
 import { PageQuery } from '../../http/schemas.ts'
 
 const price = Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 })
@@ -30,6 +30,7 @@ const filters = {
   search: Type.Optional(line(200, { minLength: 0 })),
   ordering: Type.Optional(Type.Enum([...orderings])),
 }
+
 const ofStaff = (description: string) => Type.Optional(Type.Boolean({ description }))
 
 /** What products can be filtered by; the price range has two spellings. */
@@ -69,16 +70,16 @@ export async function sendListing(
   if (isForStaff(filter)) {
     assertStaff(request, 'The filters active and deleted are for the staff')
     const { url } = request
-    return answerPart({ request: { url, query }, reply }, list, part =>
+    return answerPage({ request: { url, query }, reply }, list, part =>
       listProducts(context.db, filter, part, ordering),
     )
   }
   const part = partOf(query, list)
   const on = { request, reply, part }
-  return sendReadyPart(context, on, {
+  return sendCachedPage(context, on, {
     kind: 'listing',
     key: JSON.stringify([list.of, part]),
     compute: async () =>
-      readyPart(part, list, await listProducts(context.db, filter, part, ordering)),
+      cachedPage(part, list, await listProducts(context.db, filter, part, ordering)),
   })
 }

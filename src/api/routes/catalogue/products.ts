@@ -21,7 +21,7 @@ import { isStaff } from '../../http/actor.ts'
 import { findReady, readyThing, sendReady } from '../../http/cachedResponse.ts'
 import { commandRoute } from '../../http/commandRoute.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPart, linkParts, pageBody, partOf } from '../../http/paging.ts'
+import { answerPage, linkParts, pageBody, partOf } from '../../http/paging.ts'
 import { HttpProblem } from '../../http/problems.ts'
 import { readRoute } from '../../http/readRoute.ts'
 import { PageQuery, pageOf } from '../../http/schemas.ts'
@@ -87,7 +87,7 @@ function listings(app: FastifyInstance, context: ApiContext): void {
     async handle(request, reply) {
       const { threshold } = request.query
       const list = { of: { lowStock: threshold }, kind: 'number' as const }
-      return answerPart({ request, reply }, list, part => lowStock(context.db, part, threshold))
+      return answerPage({ request, reply }, list, part => lowStock(context.db, part, threshold))
     },
   })
 }

@@ -5,7 +5,7 @@ import { Id, strict } from '../../../domain/kernel/types.ts'
 import type { MailVerdict } from '../../../ports/mailBox.ts'
 import { findMail, listMails } from '../../../projections/notifications/mailQueries.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPart } from '../../http/paging.ts'
+import { answerPage } from '../../http/paging.ts'
 import { HttpProblem } from '../../http/problems.ts'
 import { readRoute } from '../../http/readRoute.ts'
 import { commandHeaders } from '../../http/requests.ts'
@@ -44,7 +44,7 @@ function listing(app: FastifyInstance, context: ApiContext): void {
     async handle(request, reply) {
       const { state } = request.query
       const list = { of: { mails: state }, kind: 'time' as const }
-      return answerPart({ request, reply }, list, part => listMails(context.db, { state, part }))
+      return answerPage({ request, reply }, list, part => listMails(context.db, { state, part }))
     },
   })
 }

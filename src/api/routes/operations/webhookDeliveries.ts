@@ -5,7 +5,7 @@ import type { Static } from 'typebox'
 import { justBefore, parsePosition, startOfLog } from '../../../kit/position.ts'
 import { findDelivery, listDeliveries } from '../../../projections/notifications/webhookQueries.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPart } from '../../http/paging.ts'
+import { answerPage } from '../../http/paging.ts'
 import { HttpProblem } from '../../http/problems.ts'
 import { readRoute } from '../../http/readRoute.ts'
 import { commandHeaders } from '../../http/requests.ts'
@@ -46,7 +46,7 @@ function listing(app: FastifyInstance, context: ApiContext): void {
       const { status } = request.query
       if ((await context.webhooks.find(webhookId)) === undefined) throw noEndpoint()
       const list = { of: { deliveries: webhookId, status }, kind: 'time' as const }
-      return answerPart({ request, reply }, list, part =>
+      return answerPage({ request, reply }, list, part =>
         listDeliveries(context.db, webhookId, { status, part }),
       )
     },

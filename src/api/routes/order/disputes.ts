@@ -10,7 +10,7 @@ import {
   listFindings,
 } from '../../../projections/order/disputeQueries.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPart } from '../../http/paging.ts'
+import { answerPage } from '../../http/paging.ts'
 import { HttpProblem } from '../../http/problems.ts'
 import { readRoute } from '../../http/readRoute.ts'
 import { commandHeaders } from '../../http/requests.ts'
@@ -45,7 +45,7 @@ export function disputeRoutes(app: FastifyInstance, context: ApiContext): void {
     async handle(request, reply) {
       const { state } = request.query
       const list = { of: { disputes: state }, kind: 'time' as const }
-      return answerPart({ request, reply }, list, part => listDisputes(context.db, { state, part }))
+      return answerPage({ request, reply }, list, part => listDisputes(context.db, { state, part }))
     },
   })
   readRoute(app, context, {
@@ -60,7 +60,7 @@ export function disputeRoutes(app: FastifyInstance, context: ApiContext): void {
     async handle(request, reply) {
       const { state } = request.query
       const list = { of: { findings: state }, kind: 'time' as const }
-      return answerPart({ request, reply }, list, part => listFindings(context.db, { state, part }))
+      return answerPage({ request, reply }, list, part => listFindings(context.db, { state, part }))
     },
   })
   resolving(app, context)

@@ -20,7 +20,7 @@ import { findOrder, listOrders, peopleOf } from '../../../projections/order/orde
 import { isStaff } from '../../http/actor.ts'
 import { commandRoute } from '../../http/commandRoute.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPart } from '../../http/paging.ts'
+import { answerPage } from '../../http/paging.ts'
 import { HttpProblem } from '../../http/problems.ts'
 import { readRoute } from '../../http/readRoute.ts'
 import { isUnchanged } from '../../http/requests.ts'
@@ -137,7 +137,7 @@ function orderReads(app: FastifyInstance, context: ApiContext): void {
       const customerId = byCustomer ? wanted : actorId(request.actor)
       const filter = { customerId, status, from, to, search, byCustomer }
       const list = { of: { orders: filter }, kind: newestFirst.kind }
-      const body = await answerPart({ request, reply }, list, part =>
+      const body = await answerPage({ request, reply }, list, part =>
         listOrders(context.db, filter, part),
       )
       return { ...body, data: await withPeople(context, request.actor, body.data) }

@@ -7,7 +7,7 @@ import { newestFirst } from '../../../projections/core/keyset.ts'
 import { listOpenMoney } from '../../../projections/order/orderProcessQueries.ts'
 import { commandRoute } from '../../http/commandRoute.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPart } from '../../http/paging.ts'
+import { answerPage } from '../../http/paging.ts'
 import { readRoute } from '../../http/readRoute.ts'
 import { many, PageQuery, pageOf, text, time } from '../../http/schemas.ts'
 
@@ -48,7 +48,7 @@ export function refundRoutes(app: FastifyInstance, context: ApiContext): void {
     answer: pageOf(OpenRefunds),
     async handle(request, reply) {
       const list = { of: { refunds: 'open' }, kind: newestFirst.kind }
-      return answerPart({ request, reply }, list, async part => {
+      return answerPage({ request, reply }, list, async part => {
         const { rows, next, total } = await listOpenMoney(context.db, part)
         const orderIds = rows.map(row => row.orderId)
         const orders = await openRefundsOf(context.shop, orderIds)

@@ -1,7 +1,7 @@
 // What is said at the end of an import: where the rows are, and whether the money agrees.
 import { formatMoney } from '../../../domain/kernel/money.ts'
 import { ledgerCurrency } from './ledgerEntry.ts'
-import { rowEnds } from './ledgerPlan.ts'
+import { rowOutcomes } from './ledgerPlan.ts'
 import type { Comparison, Difference, Reconciliation } from './reconcile.ts'
 import type { RowCounts } from './rowOutcomes.ts'
 
@@ -26,7 +26,7 @@ export function createReport(
   },
 ): ImportReport {
   const { counts, ...rest } = on
-  const ends = rowEnds.map(end => ({ end, rows: counts.byEnd.get(end) ?? 0 }))
+  const ends = rowOutcomes.map(end => ({ end, rows: counts.byEnd.get(end) ?? 0 }))
   const ended = ends.reduce((sum, { rows }) => sum + rows, 0)
   const agrees =
     ended === counts.read && on.money.comparisons.every(each => each.differences.length === 0)

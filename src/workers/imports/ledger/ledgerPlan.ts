@@ -59,7 +59,7 @@ export interface PlannedMovement {
   note: string | undefined
 }
 
-export const rowEnds = [
+export const rowOutcomes = [
   'order lines',
   'charges of orders',
   'returns',
@@ -70,7 +70,7 @@ export const rowEnds = [
 ] as const
 
 /** Where a row ends; every row has exactly one end. */
-export type RowEnd = (typeof rowEnds)[number]
+export type RowEnd = (typeof rowOutcomes)[number]
 
 export interface LedgerRefusal {
   row: number

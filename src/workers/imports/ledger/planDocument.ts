@@ -131,7 +131,7 @@ function planBack(work: Work, entries: readonly Entry[]) {
   const byOrder = new Map<string, PlannedReturn>()
   const creditLines: PlannedCreditLine[] = []
   for (const entry of entries) {
-    const taken = takeBack(work, entry)
+    const taken = matchReturns(work, entry)
     for (const { orderId, quantity } of taken) {
       const returnId = returnIdOf(work.key, orderId)
       const planned = byOrder.get(orderId) ?? { returnId, orderId, lines: [] }
@@ -154,7 +154,7 @@ function mayMatch({ isGoods, customer, isWholePennies }: Entry): boolean {
   return isGoods && customer !== '' && isWholePennies
 }
 
-function takeBack({ sold, customerId, returned }: Work, entry: Entry): Taken[] {
+function matchReturns({ sold, customerId, returned }: Work, entry: Entry): Taken[] {
   const { product, unitMinor } = entry
   const wanted = { customerId, product, unitMinor, quantity: -entry.quantity }
   if (returned === undefined) return mayMatch(entry) ? sold.takeBack(wanted) : []

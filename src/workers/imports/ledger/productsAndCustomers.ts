@@ -10,7 +10,7 @@ import { importEnvelope } from './importEnvelope.ts'
 import { ledgerCurrency } from './ledgerEntry.ts'
 import type { LedgerPlan, PlannedDocument, PlannedProduct } from './ledgerPlan.ts'
 
-export interface Parties {
+export interface ImportEntities {
   /** The id of the product with this SKU, once it is listed and has its stock. */
   product(sku: string): Promise<string>
   /** Resolves once the customer is registered. */
@@ -25,11 +25,11 @@ interface Outflow {
 }
 
 /** `open` are the documents that are not done yet. */
-export function createParties(
+export function createImportEntities(
   shop: Shop,
   plan: LedgerPlan,
   open: readonly PlannedDocument[],
-): Parties {
+): ImportEntities {
   const outflows = collectOutflows(open)
   const isOpen = new Set(open)
   const touched = collectOutflows(plan.documents.filter(document => !isOpen.has(document)))

@@ -5,7 +5,7 @@ import {
   type LedgerRefusal,
   type PlannedDocument,
   type RowEnd,
-  rowEnds,
+  rowOutcomes,
 } from './ledgerPlan.ts'
 
 export interface RowCounts {
@@ -23,7 +23,7 @@ export function countRows(
   plan: LedgerPlan,
   recorded: ReadonlyMap<string, ImportedDocument>,
 ): RowCounts {
-  const byEnd = new Map<RowEnd, number>(rowEnds.map(end => [end, 0]))
+  const byEnd = new Map<RowEnd, number>(rowOutcomes.map(end => [end, 0]))
   const reasons = new Map<string, { rows: number; firstRow: number }>()
   const refusedRows = new Set<number>()
   const documents: PlannedDocument[] = []

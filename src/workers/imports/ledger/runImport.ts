@@ -26,7 +26,7 @@ import type {
   PlannedOrder,
   PlannedReturn,
 } from './ledgerPlan.ts'
-import { createParties, type Parties } from './productsAndCustomers.ts'
+import { createImportEntities, type ImportEntities } from './productsAndCustomers.ts'
 
 export interface ImportedNow {
   document: PlannedDocument
@@ -52,7 +52,7 @@ export async function runImport(shop: Shop, plan: LedgerPlan, on: RunOptions): P
   const open = plan.documents.filter(({ key }) => !on.isDone(key))
   const run: Run = {
     shop,
-    parties: createParties(shop, plan, open),
+    parties: createImportEntities(shop, plan, open),
     orders: new Map(),
   }
   const queue = open.values()
@@ -73,12 +73,12 @@ export async function runImport(shop: Shop, plan: LedgerPlan, on: RunOptions): P
 
 interface Run {
   shop: Shop
-  parties: Parties
+  parties: ImportEntities
   /** Orders under way: what comes back to one waits for it. */
   orders: Map<string, Promise<void>>
 }
 
-interface Part extends Run {
+interface DocumentImport extends Run {
   document: PlannedDocument
   at: Date
   refusals: LedgerRefusal[]
@@ -86,7 +86,7 @@ interface Part extends Run {
 
 async function importDocument(run: Run, document: PlannedDocument): Promise<ImportedNow> {
   const at = document.at ?? run.shop.clock.now()
-  const part: Part = { ...run, document, at, refusals: [...document.refusals] }
+  const part: DocumentImport = { ...run, document, at, refusals: [...document.refusals] }
   const ordered = importOrders(part)
   for (const { orderId } of document.orders) run.orders.set(orderId, ordered)
   try {
@@ -111,12 +111,12 @@ async function importDocument(run: Run, document: PlannedDocument): Promise<Impo
   return { document, refusals, position: recorded.position }
 }
 
-function envelopeOf({ document, at }: Part, commandId: string): Envelope {
+function envelopeOf({ document, at }: DocumentImport, commandId: string): Envelope {
   return importEnvelope({ commandId, correlationId: document.id, at })
 }
 
 /** A refusal of the shop is an end of these rows like any other: counted and explained. */
-function settle(part: Part, rows: readonly { row: number }[], answer: Answer): void {
+function settle(part: DocumentImport, rows: readonly { row: number }[], answer: Answer): void {
   if (!isRejection(answer)) return
   const reason = cutText(`${answer.rejected}: ${answer.detail}`, 500)
   const refused = new Set(part.refusals.map(({ row }) => row))
@@ -125,12 +125,15 @@ function settle(part: Part, rows: readonly { row: number }[], answer: Answer): v
   }
 }
 
-async function importOrders(part: Part): Promise<void> {
+async function importOrders(part: DocumentImport): Promise<void> {
   await part.parties.customer(part.document.customerId)
   await Promise.all(part.document.orders.map(each => sell(part, each)))
 }
 
-async function sell(part: Part, { orderId, lines, charges }: PlannedOrder): Promise<void> {
+async function sell(
+  part: DocumentImport,
+  { orderId, lines, charges }: PlannedOrder,
+): Promise<void> {
   const { document, shop } = part
   const answer = await execute(
     shop,
@@ -153,7 +156,7 @@ async function sell(part: Part, { orderId, lines, charges }: PlannedOrder): Prom
   settle(part, [...lines, ...charges], answer)
 }
 
-async function takeGoodsBack(part: Part, planned: PlannedReturn): Promise<void> {
+async function takeGoodsBack(part: DocumentImport, planned: PlannedReturn): Promise<void> {
   const { orderId, returnId } = planned
   await part.orders.get(orderId)
   const lines = await orderLines(part, planned.lines)
@@ -167,7 +170,10 @@ async function takeGoodsBack(part: Part, planned: PlannedReturn): Promise<void> 
   settle(part, planned.lines, answer)
 }
 
-async function credit(part: Part, { creditNoteId, reason, lines }: PlannedCredit): Promise<void> {
+async function credit(
+  part: DocumentImport,
+  { creditNoteId, reason, lines }: PlannedCredit,
+): Promise<void> {
   const { document, shop, parties } = part
   const credited = await Promise.all(
     lines.map(async ({ product, sku, name, quantity, totalMinor }) => {
@@ -192,7 +198,7 @@ async function credit(part: Part, { creditNoteId, reason, lines }: PlannedCredit
   settle(part, lines, answer)
 }
 
-async function move(part: Part, planned: PlannedMovement): Promise<void> {
+async function move(part: DocumentImport, planned: PlannedMovement): Promise<void> {
   const { commandId, product, delta, reason, note } = planned
   const productId = await part.parties.product(product)
   const input = { productId, delta, reason }
@@ -209,7 +215,7 @@ async function move(part: Part, planned: PlannedMovement): Promise<void> {
   )
 }
 
-function orderLines(part: Part, lines: readonly PlannedLine[]): Promise<OrderLine[]> {
+function orderLines(part: DocumentImport, lines: readonly PlannedLine[]): Promise<OrderLine[]> {
   return Promise.all(
     lines.map(async ({ product, sku, name, quantity, unitMinor, totalMinor }) => ({
       productId: await part.parties.product(product),

@@ -14,12 +14,12 @@ export interface Taken {
 }
 
 /** What shall come back; of one order alone where it is named. */
-export type Wanted = Omit<Sale, 'orderId'> & { orderId?: string }
+export type ReturnRequest = Omit<Sale, 'orderId'> & { orderId?: string }
 
 export interface SoldGoods {
   sell(sale: Sale): void
   /** Takes back up to `quantity` pieces, from the newest purchase first; may take fewer. */
-  takeBack(wanted: Wanted): Taken[]
+  takeBack(wanted: ReturnRequest): Taken[]
 }
 
 /** An empty book of sales. */

@@ -8,10 +8,10 @@ import type { Envelope } from '../../../ports/envelope.ts'
 import type { Tables } from '../../../projections/core/tables.ts'
 
 /** The id of a category, by a name however it is written; undefined where there is none. */
-export type FindShelf = (name: string) => Promise<string | undefined>
+export type FindCategory = (name: string) => Promise<string | undefined>
 
 /** Makes what is missing; the envelope of a category follows from its name. */
-export function createShelves(shop: Shop, envelopeFor: (name: string) => Envelope): FindShelf {
+export function createShelves(shop: Shop, envelopeFor: (name: string) => Envelope): FindCategory {
   return each(async name => {
     const made = await createCategory.run(shop, { name }, envelopeFor(normalizeName(name)))
     if (!isRejection(made)) return made.id
@@ -21,7 +21,7 @@ export function createShelves(shop: Shop, envelopeFor: (name: string) => Envelop
 }
 
 /** Finds what there is, and makes nothing. */
-export function readShelves(db: Kysely<Tables>): FindShelf {
+export function readShelves(db: Kysely<Tables>): FindCategory {
   return each(async name => {
     const { rows } = await sql<{ category_id: string }>`
       select category_id
@@ -34,7 +34,7 @@ export function readShelves(db: Kysely<Tables>): FindShelf {
 }
 
 /** Asks once for each name. */
-function each(find: FindShelf): FindShelf {
+function each(find: FindCategory): FindCategory {
   const known = new Map<string, Promise<string | undefined>>()
   return name => {
     const key = normalizeName(name)

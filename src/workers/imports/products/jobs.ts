@@ -3,7 +3,7 @@
 import { type ConnectionOptions, Queue, Worker } from 'bullmq'
 import type { Kysely } from 'kysely'
 import type { UndoParts } from '../../../commands/catalogue/undoProduct.ts'
-import { within } from '../../../kit/deadline.ts'
+import { withDeadline } from '../../../kit/deadline.ts'
 import type { Position } from '../../../kit/position.ts'
 import type { ImportSeals } from '../../../ports/imports.ts'
 import type { Log } from '../../../ports/log.ts'
@@ -68,7 +68,7 @@ export function startProductImports(parts: ProductImportParts) {
   let enqueuing: Promise<void> = Promise.resolve()
   const wake = () => {
     enqueuing = enqueuing
-      .then(() => within(lookMsMax, 'the imports that wait', enqueue(db, queue)))
+      .then(() => withDeadline(lookMsMax, 'the imports that wait', enqueue(db, queue)))
       .catch(error => log.warn({ error: String(error) }, 'imports not queued yet'))
   }
   // The next import of the same person.

@@ -4,13 +4,13 @@ import { importProduct, tryProduct } from '../../../commands/catalogue/importPro
 import type { Shop } from '../../../commands/core/app.ts'
 import { derivedId } from '../../../commands/core/ids.ts'
 import { isRejection, type Rejection } from '../../../domain/kernel/rejection.ts'
-import { within } from '../../../kit/deadline.ts'
+import { withDeadline } from '../../../kit/deadline.ts'
 import { isTransient } from '../../../kit/transient.ts'
 import type { Envelope } from '../../../ports/envelope.ts'
 import type { ImportSeals } from '../../../ports/imports.ts'
 import type { Log } from '../../../ports/log.ts'
 import type { Tables } from '../../../projections/core/tables.ts'
-import { createShelves, type FindShelf, readShelves } from './categories.ts'
+import { createShelves, type FindCategory, readShelves } from './categories.ts'
 import { type CheckedRow, checkRow, type FaultyRow } from './checkRow.ts'
 import {
   contentOf,
@@ -69,7 +69,7 @@ async function runRows(parts: ImportParts, job: ImportJob): Promise<void> {
       const ends = await carryOut(parts, job, batch)
       return { ends, status: await recordBatch(db, { ...job, done }, ends) }
     }
-    const { ends, status } = await within(batchMsMax, 'a batch of rows', doing())
+    const { ends, status } = await withDeadline(batchMsMax, 'a batch of rows', doing())
     done += ends.length
     if (status === 'cancelling') return endNoted(parts, job, 'cancelled')
   }
@@ -82,7 +82,7 @@ async function endNoted(parts: ImportParts, job: ImportJob, status: 'finished' |
 }
 
 async function start(parts: ImportParts, job: ImportJob): Promise<void> {
-  const rows = await within(batchMsMax, 'looking through the file', countRows(parts, job))
+  const rows = await withDeadline(batchMsMax, 'looking through the file', countRows(parts, job))
   await markStarted(parts.db, job.import_id, rows)
 }
 
@@ -161,7 +161,7 @@ async function carryOut(
 
 interface Run extends ImportParts {
   job: ImportJob
-  findShelf: FindShelf
+  findShelf: FindCategory
 }
 
 async function endOf(

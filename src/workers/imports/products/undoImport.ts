@@ -1,7 +1,7 @@
 // Undoes a bulk import row by row; what others have changed since stays, with the reason.
 import type { Kysely } from 'kysely'
 import { type UndoParts, undoProduct } from '../../../commands/catalogue/undoProduct.ts'
-import { within } from '../../../kit/deadline.ts'
+import { withDeadline } from '../../../kit/deadline.ts'
 import type { Tables } from '../../../projections/core/tables.ts'
 import {
   type ImportJob,
@@ -33,7 +33,7 @@ export async function undoImport(parts: UndoImportParts, job: ImportJob): Promis
       return markUndone(db, job.import_id)
     }
     const undoing = Promise.allSettled(rows.map(row => undoRow(parts, job, row)))
-    const ends = await within(batchMsMax, 'a batch of rows', undoing)
+    const ends = await withDeadline(batchMsMax, 'a batch of rows', undoing)
     const failed = ends.find(end => end.status === 'rejected')
     if (failed !== undefined) throw failed.reason
     const kept = ends.flatMap(end => (end.status === 'fulfilled' ? [end.value] : []))

@@ -14,7 +14,7 @@ import type { Outage } from './outage.ts'
 import { type Addressed, type MailKey, type MailQueue, nameOf, type Outcome } from './queue.ts'
 import { type Looked, type Sending, sendWave } from './send.ts'
 
-export interface LaneParts {
+export interface MailWorkerParts {
   /** Mails about accounts have a lane of their own: mails about orders never delay them. */
   account: boolean
   queue: MailQueue
@@ -47,7 +47,7 @@ interface MailJob {
  * Starts a lane. `wake` looks at what is due; so does a sweep every second, which also brings back
  * what waits for its next attempt and what a lost Redis has forgotten.
  */
-export function startMailLane(parts: LaneParts) {
+export function startMailWorker(parts: MailWorkerParts) {
   const { account, log, outage } = parts
   const closing = new AbortController()
   const sending: Sending = { ...parts, signal: closing.signal, unrecorded: new Set() }
@@ -86,7 +86,7 @@ export function startMailLane(parts: LaneParts) {
 }
 
 /** Sends mails, a few at once. What is left stays due. */
-async function deliver(parts: LaneParts, sending: Sending, keys: readonly MailKey[]) {
+async function deliver(parts: MailWorkerParts, sending: Sending, keys: readonly MailKey[]) {
   const { draftFor, outage, queue } = parts
   if (outage.isPaused()) return
   // Looked up together they share round trips. What one of them throws is that one's trouble.
@@ -139,7 +139,10 @@ function isOneAfterTheOther(mail: Addressed, other: Addressed): boolean {
 }
 
 /** A server that takes its time does not cost the claim, as long as this process lives. */
-function keepClaims({ queue, log }: LaneParts, claimed: readonly { key: MailKey }[]): () => void {
+function keepClaims(
+  { queue, log }: MailWorkerParts,
+  claimed: readonly { key: MailKey }[],
+): () => void {
   const renewing = setInterval(
     () => {
       queue

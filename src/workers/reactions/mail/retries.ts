@@ -5,8 +5,8 @@ import type { ClaimedMail, Outcome } from './queue.ts'
 const day = 86_400
 const waitMax = day
 /** Whoever asked for a link an hour ago does not wait for it any more. */
-const linkPatience = day
-const patience = 3 * day
+const linkRetryFor = day
+const retryFor = 3 * day
 const linkTemplates: ReadonlySet<string> = new Set(['password-reset', 'email-confirm'])
 
 /** The wait after the first failure; it doubles with each further one, up to a day. */
@@ -23,7 +23,7 @@ export function afterFailure(
 ): Outcome {
   // It says nothing about this mail: it is the next again, after those that wait already.
   if (kind === 'server') return { key, waitSeconds: 0, why: code }
-  const most = linkTemplates.has(key.template) ? linkPatience : patience
+  const most = linkTemplates.has(key.template) ? linkRetryFor : retryFor
   if (kind === 'refused' || failingSeconds >= most) {
     return { key, state: 'undeliverable', failed: true, why: code }
   }

@@ -10,7 +10,7 @@ import type { Tracing } from '../../../ports/tracing.ts'
 import type { Tables } from '../../../projections/core/tables.ts'
 import { type AccountDraftParts, accountDrafts } from './accountDrafts.ts'
 import type { MailLimits } from './limits.ts'
-import { startMailLane } from './mailWorker.ts'
+import { startMailWorker } from './mailWorker.ts'
 import { orderDrafts } from './orderDrafts.ts'
 import { createOutage } from './outage.ts'
 import { createMailQueue } from './queue.ts'
@@ -37,7 +37,7 @@ export function startMails(parts: MailParts) {
   const lanes = [
     { account: true, draftFor: accountDrafts(parts) },
     { account: false, draftFor: orderDrafts(parts) },
-  ].map(lane => startMailLane({ ...shared, ...lane, queue: createMailQueue(parts.db) }))
+  ].map(lane => startMailWorker({ ...shared, ...lane, queue: createMailQueue(parts.db) }))
   return {
     wake() {
       for (const lane of lanes) lane.wake()

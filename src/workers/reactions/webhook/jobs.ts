@@ -1,7 +1,7 @@
 // Sends the webhooks that are due as BullMQ jobs. The deliveries are the truth, not the queue.
 import type { ConnectionOptions } from 'bullmq'
 import type { Shop } from '../../../commands/core/app.ts'
-import { createFairPlaces } from '../../../kit/fairSemaphore.ts'
+import { createFairSemaphore } from '../../../kit/fairSemaphore.ts'
 import type { Log } from '../../../ports/log.ts'
 import type { Metrics } from '../../../ports/metrics.ts'
 import { type Tracing, traceOf } from '../../../ports/tracing.ts'
@@ -26,7 +26,7 @@ import { messageInLog } from './messageInLog.ts'
 import { type ReplayParts, replayOn } from './replay.ts'
 import { signatures } from './signature.ts'
 
-export interface WebhookPatience {
+export interface WebhookRetryPolicy {
   /** The wait behind the first failed attempt; each further one is four times as long. */
   retrySeconds: number
   attemptsMax: number
@@ -38,7 +38,7 @@ export interface WebhookJobParts extends ReplayParts {
   webhooks: Webhooks
   sender: WebhookSender
   connection: ConnectionOptions
-  patience: WebhookPatience
+  patience: WebhookRetryPolicy
   metrics: Metrics
   tracing: Tracing
   log: Log
@@ -112,7 +112,7 @@ const jobIdOf = ({ delivery_id, attempts }: Attempt) => `${delivery_id}_${attemp
  * of the places, so that those of all others go on.
  */
 function inShares(work: (attempt: Attempt) => Promise<void>) {
-  const places = createFairPlaces([placesMax], placesEach)
+  const places = createFairSemaphore([placesMax], placesEach)
   return async (attempt: Attempt) => {
     const { endpoint_id: by } = attempt
     const leave = places.take({ by, from: by, level: 0 })
@@ -199,7 +199,7 @@ async function giveUpOrWait(
 }
 
 /** With jitter, so that what failed together does not come back together. */
-function waitMs({ retrySeconds }: WebhookPatience, tries: number): number {
+function waitMs({ retrySeconds }: WebhookRetryPolicy, tries: number): number {
   const full = Math.min(waitMaxMs, retrySeconds * 1_000 * 4 ** (tries - 1))
   return Math.round(full * (0.5 + Math.random() / 2))
 }

@@ -36,7 +36,7 @@ export function replayOn(parts: ReplayParts): Promise<boolean> {
     `.execute(trx)
     const [replay] = rows
     if (replay === undefined) return false
-    const { events, reached } = await readOn(parts, replay)
+    const { events, reached } = await readRange(parts, replay)
     await queueAgain(trx, replay.endpoint_id, events)
     const isDone = reached >= replay.replay_to
     await sql`
@@ -48,7 +48,7 @@ export function replayOn(parts: ReplayParts): Promise<boolean> {
   })
 }
 
-async function readOn({ eventStore, codec }: ReplayParts, replay: Replay) {
+async function readRange({ eventStore, codec }: ReplayParts, replay: Replay) {
   const events: SentEvent[] = []
   const filter = { types: sentTypes }
   for await (const recorded of eventStore.readAll({ after: replay.replay_after, filter })) {
