@@ -126,8 +126,6 @@ const checks = new Map(
   Object.entries(schema.properties).map(([name, property]) => [name, Compile(property)]),
 )
 
-export type LogLevel = Static<typeof LogLevel>
-
 export type Config = ReturnType<typeof fromEnvironment>
 
 /** What an operator can set: the variable, what it must be, and its default as text. */

@@ -48,11 +48,6 @@ export function readEventStoreAddress(text: string): EventStoreAddress {
   }
 }
 
-/** The hosts of an address as a person reads them. */
-export function hostsOf({ hosts }: EventStoreAddress): string {
-  return hosts.map(({ address, port }) => `${address}:${port}`).join(', ')
-}
-
 function readHost(text: string): { address: string; port: number } {
   const parts = hostShape.exec(text.trim())?.groups
   if (parts?.address === undefined) throw new AddressFault('a host is missing or no host')

@@ -33,8 +33,6 @@ export interface WebhookMessage {
   data: Readonly<Record<string, unknown>>
 }
 
-export type DeliveryStatus = 'pending' | 'delivered' | 'dead'
-
 export type DisabledBecause = 'admin' | 'failures' | 'gone'
 
 export interface WebhookEndpoint {

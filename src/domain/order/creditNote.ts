@@ -23,7 +23,6 @@ const CreditLine = Type.Object(
   },
   strict,
 )
-export type CreditLine = Static<typeof CreditLine>
 
 // Names and payloads are the storage format: they are versioned, never renamed.
 export const CreditNoteEvents = {
