@@ -68,7 +68,8 @@ const setPrefix: Statement = {
 const findTables: Statement = {
   name: 'identity_tables',
   text: `select name from unnest($1::text[]) as name
-    where to_regclass(name) is not null or to_regnamespace(name) is not null`,
+    where to_regclass(name) is not null
+      or exists (select from pg_namespace where nspname = name)`,
 }
 const findEvent: Statement = {
   name: 'identity_event',
