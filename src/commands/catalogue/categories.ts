@@ -7,6 +7,7 @@ import { multiline, Name, normalizeName } from '../../domain/kernel/text.ts'
 import { Id, strict } from '../../domain/kernel/types.ts'
 import type { Envelope } from '../../ports/envelope.ts'
 import type { Shop } from '../core/app.ts'
+import { unlessUnreadable } from '../core/brokenStream.ts'
 import { accepted, type Command } from '../core/command.ts'
 import { step } from '../core/envelope.ts'
 import { derivedId } from '../core/ids.ts'
@@ -139,7 +140,8 @@ export function deleteCategory(
       if (isRejection(deleted)) return deleted
       const { state } = deleted
       if (state.status === 'deleted') {
-        await giveBack(shop, envelope, { name: state.name, categoryId })
+        // A name that could not be given back is free for whoever asks for it next.
+        await unlessUnreadable(giveBack(shop, envelope, { name: state.name, categoryId }))
       }
       return accepted(categoryId, deleted)
     },

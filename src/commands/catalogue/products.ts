@@ -8,6 +8,7 @@ import { Id, Money, strict } from '../../domain/kernel/types.ts'
 import * as stock from '../../domain/stock/stock.ts'
 import type { Envelope } from '../../ports/envelope.ts'
 import type { Shop } from '../core/app.ts'
+import { isUnreadable, unlessUnreadable } from '../core/brokenStream.ts'
 import { accepted, type Command, command } from '../core/command.ts'
 import { step } from '../core/envelope.ts'
 import { derivedId } from '../core/ids.ts'
@@ -58,9 +59,12 @@ export const createProduct: Command<typeof CreateProduct> = {
     if (isRejection(created)) return created
     if (input.stock === undefined || input.stock === 0) return accepted(productId, created)
     const delta = input.stock
-    const stocked = await shop.stock.decide(productId, step(envelope, 'stock'), state =>
+    const stocking = shop.stock.decide(productId, step(envelope, 'stock'), state =>
       stock.adjust(state, { productId, delta, reason: 'opening' }),
     )
+    const stocked = await unlessUnreadable(stocking)
+    // A repeat: of what cannot be read any more the first event was the opening stock.
+    if (isUnreadable(stocked)) return accepted(productId, created)
     if (isRejection(stocked)) return stocked
     return accepted(productId, { ...created, position: stocked.position })
   },

@@ -10,6 +10,7 @@ import type { Codec } from '../../ports/codec.ts'
 import type { Envelope } from '../../ports/envelope.ts'
 import type { EventStore } from '../../ports/eventStore.ts'
 import type { Shop } from '../core/app.ts'
+import { unlessUnreadable } from '../core/brokenStream.ts'
 import { step } from '../core/envelope.ts'
 import { claimCategory } from './claims.ts'
 import { changed } from './importProduct.ts'
@@ -159,8 +160,10 @@ async function unlist(shop: Shop, undone: UndoneRow, envelope: Envelope) {
     )
     return changedSince
   }
-  await shop.skuClaims.decide(encodeURIComponent(sku), step(envelope, 'sku'), state =>
+  // Where it cannot be given back it is free nevertheless: its product is deleted.
+  const given = shop.skuClaims.decide(encodeURIComponent(sku), step(envelope, 'sku'), state =>
     release(state, sku, productId),
   )
+  await unlessUnreadable(given)
   return undefined
 }

@@ -200,6 +200,8 @@ async function advance(
   const seen = done.replayed ? undefined : done
   const advanced = await runOrderProcess(shop, orderId, envelope, seen)
   if (advanced === undefined) return reject('order/not-found', 'There is no such order.')
+  // An import stops at a stream that cannot be read, and goes on from there when it is repeated.
+  if (advanced.blockedBy !== undefined) throw advanced.blockedBy
   if (advanced.order.status === 'rejected') {
     return reject('order/out-of-stock', 'There were not enough pieces in stock.')
   }

@@ -14,6 +14,7 @@ import {
   type StockEvent,
 } from '../../domain/stock/stock.ts'
 import type { Position } from '../../kit/position.ts'
+import { settleAll } from '../../kit/settleAll.ts'
 import { positionsOf, type Step, stepOf } from './orderStep.ts'
 
 /** Promises what the order wants. Answers the products of which there are too few. */
@@ -24,7 +25,7 @@ export async function promiseStock(at: Step): Promise<ReadonlySet<string>> {
   const deadline = deadlineOf(order, at.cause.at.getTime(), at.shop)
   // What is promised anew has been paid already.
   const until = isFirst && deadline !== null ? { deadline } : {}
-  const answers = await Promise.all(
+  const answers = await settleAll(
     [...demand(order)].map(async ([productId, quantity]) => {
       const input = { productId, orderId: order.orderId, quantity, ...until }
       const outcome = await onStock(at, `reserve${roundOf(order.round)}/${productId}`, {
@@ -51,7 +52,7 @@ export async function settleStock(
 ): Promise<Position[]> {
   const { orderId } = at.order
   const settle = what === 'release' ? release : commit
-  const outcomes = await Promise.all(
+  const outcomes = await settleAll(
     [...demand(at.order).keys()].map(productId =>
       onStock(at, `${what}${roundOf(round)}/${productId}`, {
         productId,

@@ -247,6 +247,7 @@ function compose(
 
 /** Where the placing ended: submitted, placed, and paid or waiting for that until some time. */
 function asPlaced(order: PlacedOrder) {
+  if (order.status === 'submitted') return { status: order.status, revision: 0 }
   if (isFree(order)) return { status: 'paid', revision: 2 }
   return { status: 'pending', revision: order.expiresAt === null ? 1 : 2 }
 }

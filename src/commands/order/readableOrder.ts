@@ -1,17 +1,17 @@
-// An order, where this release can read it.
+// An order, where it can be read.
 import type { Order } from '../../domain/order/order.ts'
-import { UnknownEvent } from '../../ports/codec.ts'
 import type { Shop } from '../core/app.ts'
+import { isUnreadable } from '../core/brokenStream.ts'
 
 /**
- * The state of an order; undefined where a newer release has written to it. That one looks after
- * it: nobody else is kept from their own orders by it, and what it holds stays held.
+ * The state of an order; undefined where a newer release has written to it or its stream is
+ * broken. Nobody else is kept from their own orders by it, and what it holds stays held.
  */
 export async function readableOrder(shop: Shop, orderId: string): Promise<Order | undefined> {
   try {
     return (await shop.orders.load(orderId)).state
   } catch (error) {
-    if (error instanceof UnknownEvent) return undefined
+    if (isUnreadable(error)) return undefined
     throw error
   }
 }

@@ -9,6 +9,7 @@ import { latest, type Position, startOfLog } from '../../kit/position.ts'
 import type { Envelope } from '../../ports/envelope.ts'
 import type { ChargeAnswer } from '../../ports/payments.ts'
 import type { Shop } from '../core/app.ts'
+import { isUnreadable, type Unreadable, unlessUnreadable } from '../core/brokenStream.ts'
 import { isClosed } from '../core/openAccount.ts'
 import type { Done, Outcome } from '../core/plan.ts'
 import { completePayment, completeRefunds, oweRefund, settleLate } from './orderMoney.ts'
@@ -23,6 +24,13 @@ export interface Advanced {
   position: Position
   /** What the provider said of a payment that is still open. */
   payment: ChargeAnswer | undefined
+  /** Why a step waits whose stream cannot be read; the others have been taken. */
+  blockedBy: Unreadable | undefined
+}
+
+interface Process extends Step {
+  /** Takes a step; where a stream of it cannot be read, it waits and has come to `otherwise`. */
+  attempt<T>(step: Promise<T>, otherwise: T): Promise<T>
 }
 
 /** Due → expired → late money → reserved anew → paid, and refunds: no order needs more rounds. */
@@ -37,8 +45,8 @@ type Seen = Pick<Done<Order>, 'state' | 'revision' | 'position'>
  * what an ended one owes, takes its lines out of the cart. Every step has an id of its own and is
  * recorded once, so whoever finds an order half-way — the request that placed it, or a worker after
  * a crash — calls this, as often as they like and at the same time. It begins with what was `seen`
- * last, or with what the log has. A provider that does not answer leaves its step open. Throws
- * Unavailable when the store cannot be reached.
+ * last, or with what the log has. A provider that does not answer leaves its step open, and so does
+ * another stream that cannot be read. Throws Unavailable when the store cannot be reached.
  */
 export async function runOrderProcess(
   shop: Shop,
@@ -49,13 +57,21 @@ export async function runOrderProcess(
   let position = startOfLog
   let now = seen ?? (await shop.orders.load(orderId))
   let met: readonly Position[] | undefined
+  let blockedBy: Unreadable | undefined
+  const attempt: Process['attempt'] = async (step, otherwise) => {
+    const taken = await unlessUnreadable(step)
+    if (!isUnreadable(taken)) return taken
+    blockedBy = taken
+    return otherwise
+  }
   for (let round = 1; round <= roundsMax; round += 1) {
     const { state, revision } = now
     if (state.status === 'none') return undefined
-    const at: Step = { shop, order: state, cause }
-    position = latest(position, now.position, ...(met ?? (await runDueSteps(at))))
-    const step = await runStep(at)
-    if (!step.goesOn) return { order: state, revision, position, payment: step.payment }
+    const at: Process = { shop, order: state, cause, attempt }
+    position = latest(position, now.position, ...(met ?? (await attempt(runDueSteps(at), []))))
+    const step = await attempt(runStep(at), { goesOn: false })
+    const { payment } = step
+    if (!step.goesOn) return { order: state, revision, position, payment, blockedBy }
     now = step.now ?? (await shop.orders.load(orderId))
     met = step.met
   }
@@ -93,11 +109,12 @@ interface Taken {
 }
 
 /** Moves the order itself, or says that it is where it can stay. */
-async function runStep(at: Step): Promise<Taken> {
+async function runStep(at: Process): Promise<Taken> {
   const { order, cause } = at
   if (order.status === 'submitted') return place(at)
   if (isDue(order, cause.at.getTime())) return runOut(at)
-  if (await settleLate(at)) return { goesOn: true }
+  // Late money may need goods; what is owed beside it does not wait for those.
+  if (await at.attempt(settleLate(at), false)) return { goesOn: true }
   if (await completeRefunds(at)) return { goesOn: true }
   if (order.status === 'cancelled' && order.refundDue > 0) return { goesOn: await oweRefund(at) }
   if (order.openPayment === null) return { goesOn: false }

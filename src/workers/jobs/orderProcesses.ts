@@ -141,5 +141,7 @@ async function driveOn(shop: Shop, orderId: string, by: { log: Log; now: Date })
   const advanced = await runOrderProcess(shop, orderId, { ...envelope, correlationId })
   const hasMoved = advanced !== undefined && advanced.position > before.position
   if (hasMoved) log.info({ orderId, correlationId }, 'order driven on')
+  // What can be done is done: the rest waits, longer each time, until that stream can be read.
+  if (advanced?.blockedBy !== undefined) throw advanced.blockedBy
   return hasMoved
 }

@@ -16,7 +16,7 @@ const oversold: Change = {
 }
 const lateForgotten: Change = {
   file: 'src/commands/order/runOrderProcess.ts',
-  find: '  if (await settleLate(at)) return { goesOn: true }\n',
+  find: '  if (await at.attempt(settleLate(at), false)) return { goesOn: true }\n',
   replace: '',
 }
 /** Workers finish only orders that are not placed yet. */
