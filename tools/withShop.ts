@@ -19,6 +19,9 @@ export const waiting: Observing = {
   storeIsAway: seconds => {
     console.error(`EventStoreDB does not answer; waiting, ${seconds} s so far`)
   },
+  storeIsSearched: () => {
+    console.error('searching EventStoreDB for the events of this shop: others have written much')
+  },
 }
 
 /** Runs a command and tells what went wrong in one line; bugs keep their stack. */

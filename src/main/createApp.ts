@@ -191,7 +191,7 @@ async function openData(
         ? postgresEventStore(pool, metrics)
         : countedStore(
             await openEventStoreDb(config, config.eventStoreUrl.reveal(), {
-              storeIsAway: observing.storeIsAway,
+              observing,
               confirm,
             }),
             metrics,

@@ -46,6 +46,10 @@ export async function createWatching(
     metrics,
     tracing: tracing ?? noTracing,
     health,
+    storeIsSearched: seconds => {
+      const message = 'searching EventStoreDB for the events of this shop: others have written much'
+      log.warn({ event: 'store-searched', seconds }, message)
+    },
     async serve(shop, { queues }, { redis, cacheRedis }) {
       const isStoreApart = config.eventStoreUrl !== undefined
       const { cacheRedisUrl } = config

@@ -14,14 +14,15 @@ const longestWaitMs = 5 * 60_000
 export async function openEventStoreDb(
   config: Config,
   url: string,
-  { storeIsAway, confirm }: { storeIsAway: Observing['storeIsAway'] | undefined; confirm: Confirm },
+  { observing, confirm }: { observing: Observing; confirm: Confirm },
 ): Promise<EventStore> {
   const { eventStoreDb } = await import('../eventstore/eventstoredb/eventstoredb.ts')
   const { eventStoreProblem } = await import('../eventstore/eventstoredb/connect.ts')
   const problem = await eventStoreProblem(url)
   if (problem !== undefined) throw new ConfigError(problem)
+  const { storeIsAway, storeIsSearched: tellSearch } = observing
   const patience = storeIsAway && { ms: longestWaitMs, tell: storeIsAway }
-  return eventStoreDb({ ...ownOptions(config, url), patience, confirm })
+  return eventStoreDb({ ...ownOptions(config, url), patience, tellSearch, confirm })
 }
 
 /** Of a server, the streams of this shop, and what this release writes into them. */

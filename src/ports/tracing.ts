@@ -45,6 +45,8 @@ export interface Observing {
   health: Health
   /** Told while a long job waits for an event store that does not answer; it waits for minutes. */
   storeIsAway?: (seconds: number) => void
+  /** Told once of a search of the event store for the own log that takes some seconds already. */
+  storeIsSearched?: (seconds: number) => void
 }
 
 /** For scripts: nobody looks. */

@@ -1,11 +1,20 @@
 // Whether a stream in EventStoreDB has got further is asked of the end of the log only: that must
 // miss nothing that anybody had appended before it was asked for.
 import { EventStoreDBClient } from '@eventstore/db-client'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { eventStoreDb } from '../../src/eventstore/eventstoredb/eventstoredb.ts'
+import { startOfLog } from '../../src/kit/position.ts'
 import { BrokenStream, type EventStore } from '../../src/ports/eventStore.ts'
-import { anEvent, newStream, seed, someEvents, upTo } from '../contract/eventStoreSubject.ts'
+import {
+  anEvent,
+  follow,
+  newStream,
+  seed,
+  someEvents,
+  upTo,
+} from '../contract/eventStoreSubject.ts'
 import { type EventStoreDbStub, eventStoreDbStub } from '../support/eventStoreDbStub.ts'
+import { waitFor } from '../support/waitFor.ts'
 
 describe.each(['', 'shop.'])('reads of streams that are known, with the prefix "%s"', prefix => {
   let stub: EventStoreDbStub
@@ -146,4 +155,107 @@ describe.each(['', 'shop.'])('reads of streams that are known, with the prefix "
     }
     await Promise.all(upTo(6).map(() => lane(newStream())))
   }, 60_000)
+})
+
+describe('a server on which others have written much', { timeout: 30_000 }, () => {
+  const timeoutMs = 300
+
+  /** On it a search of everything takes several times as long as an append may. */
+  async function busyServer() {
+    const stub = await eventStoreDbStub()
+    const told: number[] = []
+    const store = eventStoreDb({
+      url: stub.url,
+      prefix: 'shop.',
+      streamPrefixes: ['thing-'],
+      timeoutMs,
+      tellSearch: seconds => told.push(seconds),
+    })
+    onTestFinished(async () => {
+      await store.close()
+      await stub.close()
+    })
+    const writeMuch = () => {
+      const event = { type: 'Measured', contentType: 'application/json', ...nothing }
+      const events = upTo(12_000).map(n => ({ ...event, id: `measured-${n}` }))
+      stub.log.append(newStream('sensor'), 'no-stream', events)
+      stub.faults.searchMs = 0.1
+    }
+    return { stub, store, told, writeMuch }
+  }
+
+  const nothing = { data: Buffer.from('{}'), metadata: Buffer.from('{}') }
+
+  it('is searched to its end by a log that has no event yet, and once', async () => {
+    const { store, stub, told, writeMuch } = await busyServer()
+    writeMuch()
+    expect(await Promise.all([store.head(), store.head()])).toEqual([startOfLog, startOfLog])
+    expect(told.length).toBeLessThan(2)
+    const before = stub.reads()
+    expect(await store.head()).toBe(startOfLog)
+    // The newest record, and what is behind the one that was the newest.
+    expect(stub.reads() - before).toBeLessThanOrEqual(2)
+    const { position } = await seed(store, newStream(), 1)
+    expect(await store.head()).toBe(position)
+  })
+
+  it('is searched for the newest event of a log behind which all that was written', async () => {
+    const { store, stub, writeMuch } = await busyServer()
+    const { position } = await seed(store, newStream(), 700)
+    writeMuch()
+    expect(await store.head()).toBe(position)
+    const second = eventStoreDb({ url: stub.url, prefix: 'shop.', timeoutMs })
+    expect(await second.head()).toBe(position)
+    await second.close()
+  })
+
+  it('is searched on from where a lost connection has left it', async () => {
+    const { store, stub, writeMuch } = await busyServer()
+    const { position } = await seed(store, newStream(), 1)
+    writeMuch()
+    const asked = store.head()
+    // A third of the way, several times.
+    for (const _ of upTo(3)) {
+      const from = stub.searched()
+      await waitFor('the search', () => stub.searched() > from + 4_000)
+      await stub.dropConnections()
+    }
+    expect(await asked).toBe(position)
+  })
+
+  it('is searched for all who ask, though the one that began it has left', async () => {
+    const { store, stub, writeMuch } = await busyServer()
+    writeMuch()
+    const follower = follow(store, {})
+    await waitFor('the search', () => stub.reads() > 1)
+    const asked = store.head()
+    await follower.stop()
+    expect(await asked).toBe(startOfLog)
+  })
+
+  it('is left at once when the store is closed', async () => {
+    const { store, stub, writeMuch } = await busyServer()
+    writeMuch()
+    stub.faults.searchMs = 1
+    const asked = store.head()
+    await waitFor('the search', () => stub.reads() > 1)
+    await Promise.all([store.close(), expect(asked).rejects.toThrow('closed')])
+  })
+
+  it('does not hold up reads of streams that are known', async () => {
+    const { store, stub, writeMuch } = await busyServer()
+    const stream = newStream()
+    await seed(store, stream, 1)
+    await store.readPage(stream, 0)
+    expect(await store.endsAt(stream, 0)).toBe(true)
+    const operator = EventStoreDBClient.connectionString(stub.url)
+    await operator.setStreamMetadata(`shop.${stream}`, { truncateBefore: 1 })
+    await operator.dispose()
+    writeMuch()
+    expect(await store.endsAt(stream, 0)).toBe(false)
+    await expect(store.readPage(stream, 1)).rejects.toThrow(BrokenStream)
+    const other = newStream()
+    await store.readPage(other, 0)
+    expect(await store.endsAt(other, -1)).toBe(true)
+  })
 })

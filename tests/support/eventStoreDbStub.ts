@@ -1,7 +1,7 @@
 // An EventStoreDB server in this process, on the client package's own service definitions.
 import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js'
 import gossipPb from '@eventstore/db-client/generated/gossip_pb.js'
 import featuresGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js'
@@ -32,6 +32,8 @@ const maxAppendSize = 1_048_576
 export interface StubFaults extends BatchFaults {
   /** Calls that are answered with RESOURCE_EXHAUSTED: the server asks for calm. */
   refusedForCalm: number
+  /** What it takes to look at a record that does not pass a filter, as on a server with many. */
+  searchMs: number
 }
 
 export interface StubOptions {
@@ -53,6 +55,10 @@ export interface EventStoreDbStub {
   faults: StubFaults
   /** How many appends have reached the server. */
   appends(): number
+  /** How many reads and subscriptions have been asked for. */
+  reads(): number
+  /** How many records subscriptions with a filter have looked at. */
+  searched(): number
   /** Cuts every connection of every client. */
   dropConnections(): Promise<void>
   close(): Promise<void>
@@ -62,13 +68,13 @@ export interface EventStoreDbStub {
 export async function eventStoreDbStub(options: StubOptions = {}): Promise<EventStoreDbStub> {
   const { tellsCaughtUp = true, hasBatchAppend = true } = options
   const log = serverLog(options)
-  const faults: StubFaults = { lostAnswers: 0, ignoredAppends: 0, refusedForCalm: 0 }
+  const faults: StubFaults = { lostAnswers: 0, ignoredAppends: 0, refusedForCalm: 0, searchMs: 0 }
   const door = doorOf(faults, options)
   const server = new grpc.Server({ 'grpc.max_receive_message_length': 17 * 1_048_576 })
-  let appends = 0
+  const counts = { appends: 0, reads: 0, searched: 0 }
   server.addService(streamsGrpc.StreamsService, {
     append: (call: AppendCall, answer: AppendAnswer) => {
-      appends += 1
+      counts.appends += 1
       const refusal = door(call)
       if (refusal !== undefined) return answer(refusal)
       const serve = { log, faults, cut: () => proxy.cut() }
@@ -81,8 +87,10 @@ export async function eventStoreDbStub(options: StubOptions = {}): Promise<Event
     delete: deletion(name => log.softDelete(name), streamsPb.DeleteResp),
     tombstone: deletion(name => log.tombstone(name), streamsPb.TombstoneResp),
     read: (call: ReadCall) => {
+      counts.reads += 1
       const refusal = door(call)
-      const served = refusal ? Promise.reject(refusal) : read(call, log, tellsCaughtUp)
+      const serving = { tellsCaughtUp, faults, counts }
+      const served = refusal ? Promise.reject(refusal) : read(call, log, serving)
       served.catch(error => call.emit('error', error))
     },
   })
@@ -96,25 +104,31 @@ export async function eventStoreDbStub(options: StubOptions = {}): Promise<Event
       answer(null, oneLeader(proxy.port))
     },
   })
-  const credentials = grpc.ServerCredentials.createInsecure()
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', credentials, (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    )
-  })
-  const proxy = await cuttableProxy('127.0.0.1', port)
+  const proxy = await cuttableProxy('127.0.0.1', await bound(server))
   return {
     url: `esdb://127.0.0.1:${proxy.port}?tls=false`,
     clusterUrl: `esdb://127.0.0.1:${proxy.port},127.0.0.1:${proxy.port}?tls=false`,
     log,
     faults,
-    appends: () => appends,
+    appends: () => counts.appends,
+    reads: () => counts.reads,
+    searched: () => counts.searched,
     dropConnections: proxy.cut,
     close: async () => {
       await proxy.close()
       server.forceShutdown()
     },
   }
+}
+
+/** The port that a server is given. */
+function bound(server: Grpc.Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const credentials = grpc.ServerCredentials.createInsecure()
+    server.bindAsync('127.0.0.1:0', credentials, (error, port) =>
+      error === null ? resolve(port) : reject(error),
+    )
+  })
 }
 
 type Call = { metadata: Grpc.Metadata }
@@ -269,17 +283,25 @@ function wrongVersion(current: number, expected: Expected) {
 type ReadCall = Grpc.ServerWritableStream<streamsPb.ReadReq, streamsPb.ReadResp>
 type ReadOptions = streamsPb.ReadReq.Options
 
-async function read(call: ReadCall, log: ServerLog, tellsCaughtUp: boolean): Promise<void> {
+interface Serving {
+  tellsCaughtUp: boolean
+  faults: StubFaults
+  counts: { searched: number }
+}
+
+async function read(call: ReadCall, log: ServerLog, serving: Serving): Promise<void> {
   const options = call.request.getOptions()
   if (options === undefined) throw new Error('a read without options')
   const stream = options.getStream()
-  if (options.hasSubscription()) return subscription(call, options, { log, tellsCaughtUp })
+  if (options.hasSubscription()) return subscription(call, options, { ...serving, log })
   if (stream === undefined) {
     if (isInvalid(log, options)) {
       const text = 'Unexpected FilteredReadAllResult: InvalidPosition'
       throw refused(grpc.status.UNKNOWN, text)
     }
-    for (const record of fromAll(log, options)) await send(call, eventMessage(record))
+    const found = fromAll(log, options)
+    if (options.hasFilter()) await sleep(serving.faults.searchMs * skipped(log, options, found))
+    for (const record of found) await send(call, eventMessage(record))
     call.end()
     return
   }
@@ -329,10 +351,22 @@ function fromAll(log: ServerLog, options: ReadOptions): LogRecord[] {
   return behind.filter(wanted).slice(0, count)
 }
 
+/** How many records a read passes over that ends with what it has found, or at its end. */
+function skipped({ records }: ServerLog, options: ReadOptions, found: LogRecord[]): number {
+  const at = options.getAll()?.getPosition()?.getCommitPosition()
+  const isFull = found.length === Number(options.getCount())
+  const last = isFull ? found.at(-1)?.position : undefined
+  const [from, to] = [at === undefined ? undefined : BigInt(at), last]
+  const [low, high] = isBackwards(options) ? [to, from] : [from, to]
+  const isPassed = ({ position }: LogRecord) =>
+    (low === undefined || position >= low) && (high === undefined || position <= high)
+  return records.filter(isPassed).length - found.length
+}
+
 async function subscription(
   call: ReadCall,
   options: ReadOptions,
-  { log, tellsCaughtUp }: { log: ServerLog; tellsCaughtUp: boolean },
+  { log, tellsCaughtUp, faults, counts }: Serving & { log: ServerLog },
 ): Promise<void> {
   const after = options.getAll()?.getPosition()?.getCommitPosition()
   if (isInvalid(log, options)) {
@@ -364,7 +398,10 @@ async function subscription(
     reached = record.position
     considered += 1
     if (wanted(record)) await send(call, eventMessage(record))
-    if (filter !== undefined && considered % window === 0) await send(call, checkpoint(record))
+    if (filter === undefined || considered % window > 0) continue
+    await sleep(faults.searchMs * window)
+    counts.searched += window
+    await send(call, checkpoint(record))
   }
 }
 

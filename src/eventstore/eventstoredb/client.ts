@@ -31,10 +31,14 @@ export interface KnownHead {
   upTo: Position
 }
 
-/** What is known of the head, and the search for it that is under way. */
+/** What is known of the head, and the search for it that is under way: one for all who wait. */
 export interface HeadMemory {
   known: KnownHead | undefined
-  search: Promise<KnownHead> | undefined
+  search: Promise<void> | undefined
+  /** Aborts when the store is closed; the search outlives a subscription that has begun it. */
+  closing: AbortSignal
+  /** Told once of a search that takes long: others have written much on the same server. */
+  tell(seconds: number): void
 }
 
 /** How long a server that does not answer is waited for, and who is told that it is. */
@@ -106,6 +110,11 @@ export function isTransientHere(error: unknown): boolean {
   if (isTransient(error) || error instanceof NotLeaderError) return true
   if (!(error instanceof Error)) return false
   return isTransientAnswer(isCommandError(error) ? error.code : Reflect.get(error, 'code'))
+}
+
+/** Whether no record begins at the position of a read; only the text of the error says so. */
+export function isNoRecord(error: unknown): boolean {
+  return error instanceof Error && /invalid ?position/i.test(error.message)
 }
 
 /** How long to wait before try number `failures`: doubles, with jitter, up to two seconds. */

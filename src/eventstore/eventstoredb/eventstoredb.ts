@@ -35,6 +35,8 @@ export interface EventStoreDbOptions extends OwnOptions {
   /** For jobs that would rather wait for minutes than fail. */
   patience?: RetryPolicy | undefined
   idleMs?: number
+  /** Told once of a search of the server for events of this log that takes some seconds already. */
+  tellSearch?: ((seconds: number) => void) | undefined
   /** Asked before anything is sent over a new connection: another server may be at its end. */
   confirm?: Confirm
 }
@@ -62,7 +64,12 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
     batch,
     confirm,
     own: ownStreams(options),
-    headMemory: { known: undefined, search: undefined },
+    headMemory: {
+      known: undefined,
+      search: undefined,
+      closing: closing.signal,
+      tell: options.tellSearch ?? (() => undefined),
+    },
     timeoutMs,
     patience,
     idleMs,

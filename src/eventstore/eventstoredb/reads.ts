@@ -18,7 +18,7 @@ import {
   type StreamPage,
 } from '../../ports/eventStore.ts'
 import { gone, wholeStream } from '../core/wholeStream.ts'
-import { type Connection, retrying } from './client.ts'
+import { type Connection, isNoRecord, retrying } from './client.ts'
 import { type ClientEvent, eventOf } from './events.ts'
 import { head } from './head.ts'
 import { deleted, hidden } from './hiddenEvents.ts'
@@ -202,11 +202,6 @@ async function* between(
     if (events.length > 0) yield events
     if (isOver) return
   }
-}
-
-/** Whether no record begins at the position of a read; only the text of the error says so. */
-function isNoRecord(error: unknown): boolean {
-  return error instanceof Error && /invalid ?position/i.test(error.message)
 }
 
 /** Up to `count` events of a stream, the newest first; none for a missing stream. */

@@ -1,10 +1,12 @@
 // Where streams in EventStoreDB end, learned from the end of the log: most reads ask whether a
 // stream has got any further, and one read of what was appended answers that for all of them.
+import type { Filter } from '@eventstore/db-client'
 import { createSingleFlight } from '../../kit/batchLoader.ts'
 import { type Position, startOfLog } from '../../kit/position.ts'
 import { toPosition } from '../core/positionNumbers.ts'
-import { type Connection, repeating } from './client.ts'
-import { head } from './head.ts'
+import { type Connection, isNoRecord } from './client.ts'
+import { knownHead } from './head.ts'
+import { quickMs, unlessSlow } from './headSearch.ts'
 import type { Sent } from './messages.ts'
 import { allOf, openInbox } from './readAhead.ts'
 import { readRequest } from './requests.ts'
@@ -39,6 +41,8 @@ export interface StreamHeads {
 /** Events to look through at most: beyond that it costs more than reading streams anew. */
 const tailMax = 500
 const streamsMax = 20_000
+/** What took longer would take ever longer: others write much behind the last event of this log. */
+const slowMs = 500
 
 /**
  * Follows the ends of streams. Everything up to `seen` is known: a stream that is in `ends` has no
@@ -48,7 +52,6 @@ const streamsMax = 20_000
  */
 export function followStreamHeads(connection: Connection): StreamHeads {
   const ends = createHeads(connection)
-  const limited = new Set<string>()
   let seen: Position | undefined
   /** Counts how often everything was forgotten: what a read found that began before is too old. */
   let era = 0
@@ -61,26 +64,27 @@ export function followStreamHeads(connection: Connection): StreamHeads {
 
   const refresh = createSingleFlight(async () => {
     if (seen === undefined) return false
-    const [after, began] = [seen, era]
+    const [after, began, beganAt] = [seen, era, performance.now()]
     const tail = await readBehind(connection, after)
     if (era !== began) return false
-    if (tail === undefined) {
+    if (tail === undefined || tail === 'late') {
+      if (tail === 'late') ends.doubt()
       forget()
       return false
     }
     for (const change of tail) {
-      if ('limited' in change) limited.add(change.limited)
-      else ends.extend(change)
+      ends.learn(change)
       if (change.position > seen) seen = change.position
     }
-    if (limited.size > streamsMax) limited.clear()
+    // The next one begins at the end of the server, and not at the last event of this log.
+    if (performance.now() - beganAt > slowMs) forget()
     return true
   })
-  const findHead = createSingleFlight(() => head(connection))
+  const findHead = createSingleFlight(() => knownHead(connection))
 
   return {
     async endsAt(stream, revision) {
-      const seemsAt = () => ends.seemsAt(stream, revision) && !limited.has(stream)
+      const seemsAt = () => ends.seemsAt(stream, revision)
       return seemsAt() && (await refresh()) && seemsAt()
     },
     appended(written) {
@@ -92,9 +96,9 @@ export function followStreamHeads(connection: Connection): StreamHeads {
     async begin() {
       if (ends.size() > streamsMax) forget()
       if (seen === undefined) {
-        const newest = await findHead()
-        // Not where somebody else was quicker: what they know goes no further than their head.
-        seen ??= newest
+        const { upTo } = await findHead()
+        // Not where somebody else was quicker: what they know goes no further than theirs.
+        seen ??= upTo
       }
       const began = era
       return found => {
@@ -102,41 +106,56 @@ export function followStreamHeads(connection: Connection): StreamHeads {
         if (era === began) ends.extend(found)
       }
     },
-    isLimited: stream => limited.has(stream),
-    isWhole: stream => void limited.delete(stream),
+    isLimited: ends.isLimited,
+    isWhole: ends.isWhole,
   }
 }
 
 /** Where streams end as far as is known. */
 function createHeads({ own }: Connection) {
   const ends = new Map<string, number>()
+  /** Of these something may have been hidden. */
+  const limited = new Set<string>()
+  function extend({ stream, revision }: Last) {
+    const before = ends.get(stream)
+    if (before === undefined || revision > before) ends.set(stream, revision)
+  }
   return {
     clear: () => ends.clear(),
     size: () => ends.size,
-    extend({ stream, revision }: Last) {
-      const before = ends.get(stream)
-      if (before === undefined || revision > before) ends.set(stream, revision)
+    extend,
+    learn(change: Change) {
+      if (limited.size > streamsMax) limited.clear()
+      if ('limited' in change) limited.add(change.limited)
+      else extend(change)
     },
+    /** What was hidden meanwhile was not seen: each stream that is known is looked at again. */
+    doubt() {
+      for (const stream of ends.keys()) limited.add(stream)
+    },
+    isLimited: (stream: string) => limited.has(stream),
+    isWhole: (stream: string) => void limited.delete(stream),
     seemsAt(stream: string, revision: number): boolean {
       // The end of the log says nothing of a stream that does not belong to it.
       const isOurs = own.nameOf(own.nameOnServer(stream)) !== undefined
       const last = isOurs ? ends.get(stream) : undefined
-      return last !== undefined && last <= revision
+      return last !== undefined && last <= revision && !limited.has(stream)
     },
   }
 }
 
 /**
- * What was appended behind a position; undefined where that is too much, and where the log does not
- * have that position any more: it would seem to have nothing new for long.
+ * What was appended behind a position; 'late' where that takes too long, undefined where it is too
+ * much, and where the log does not have that position any more: it would seem to have nothing new.
  */
-async function readBehind(connection: Connection, after: Position): Promise<Change[] | undefined> {
-  const { client, own, closing } = connection
-  const request = readRequest(after, own.changesFilter(), tailMax + 2)
-  const found = await repeating(connection, (_, ms) =>
-    allOf(openInbox(client, request, placeOf), { ms, signal: closing }),
-  )
-  const isThere = after === startOfLog || found[0]?.position === after
+async function readBehind(
+  connection: Connection,
+  after: Position,
+): Promise<Change[] | 'late' | undefined> {
+  const { own } = connection
+  const found = await placesFrom(connection, after, own.changesFilter(), tailMax + 2)
+  if (found === undefined) return 'late'
+  const isThere = found[0]?.position === after || (await isRecord(connection, after))
   const tail = found.filter(({ position }) => position > after)
   if (!isThere || tail.length > tailMax) return undefined
   return tail.flatMap(({ name, revision, position }): Change[] => {
@@ -147,7 +166,37 @@ async function readBehind(connection: Connection, after: Position): Promise<Chan
   })
 }
 
-function placeOf(sent: Sent) {
+/** Where records are from a position on; undefined where that is not known soon. */
+function placesFrom(
+  connection: Connection,
+  from: Position,
+  filter: Filter | undefined,
+  count: number,
+): Promise<Place[] | undefined> {
+  const { client, closing } = connection
+  const inbox = openInbox(client, readRequest(from, filter, count), placeOf)
+  return unlessSlow(allOf(inbox, { ms: quickMs(connection), signal: closing }))
+}
+
+/** Whether the server has a record at a position, which may be one of others. */
+async function isRecord(connection: Connection, position: Position): Promise<boolean> {
+  if (position === startOfLog) return true
+  try {
+    const [record] = (await placesFrom(connection, position, undefined, 1)) ?? []
+    return record?.position === position
+  } catch (error) {
+    if (!isNoRecord(error)) throw error
+    return false
+  }
+}
+
+interface Place {
+  name: string
+  revision: number
+  position: Position
+}
+
+function placeOf(sent: Sent): Place | undefined {
   if (!('event' in sent)) return undefined
   const { stream: name, revision, commit } = sent.event
   return { name, revision: Number(revision), position: toPosition(commit) }
