@@ -1,4 +1,4 @@
-// What is new about orders, as workers/orderTeller.ts tells it.
+// Order messages as workers/reactions/orderMessages.ts publishes them.
 
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'

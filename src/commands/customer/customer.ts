@@ -1,4 +1,4 @@
-// Commands on customers. Credentials are kept elsewhere: see infra/accounts.ts.
+// Commands on customers. Credentials are stored apart: see infra/accounts/accounts.ts.
 import Type from 'typebox'
 import * as customer from '../../domain/customer/customer.ts'
 import { CountryCode, line, multiline } from '../../domain/kernel/text.ts'
@@ -134,7 +134,7 @@ export const notePassword = command({
   decide: (state, { number }) => customer.notePassword(state, number),
 })
 
-/** Published by commands/erasure.ts, which settles what is open and destroys the key. */
+/** Published by commands/account/erasure.ts, which settles what is open and destroys the key. */
 export const eraseCustomer = command({
   name: 'EraseCustomer',
   roles: roles,

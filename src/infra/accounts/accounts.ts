@@ -217,7 +217,7 @@ async function reserve(
   return holder === undefined ? 'email-taken' : 'username-taken'
 }
 
-// As commands/credentials.ts leaves what is registered.
+// As commands/account/credentials.ts leaves what is registered.
 function plain(login: string): string {
   return login.trim().normalize('NFKC')
 }

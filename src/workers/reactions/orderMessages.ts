@@ -1,5 +1,5 @@
 // Tells the API what is new about orders: with what has to be known already, so that whoever knows
-// it need not look anything up. What reads it is api/orderNews.ts.
+// it need not look anything up. What reads it is api/realtime/orderMessages.ts.
 import type { Position } from '../../kit/position.ts'
 import type { Notification } from '../../projections/core/notification.ts'
 
