@@ -163,8 +163,8 @@ export async function buildServer(
   const methods = watchMethods(app)
   traceRequests(app, context)
   await plugins(app, context)
-  const { accounts, standing, config } = context
-  const identity = { ...accounts, standing, ticketLifeSeconds: config.accessTokenTtlSeconds }
+  const { accounts, currentRoles, config } = context
+  const identity = { ...accounts, currentRoles, ticketLifeSeconds: config.accessTokenTtlSeconds }
   const limits = createLimits(app, context)
   app.addHook('onRequest', async (request, reply) => {
     try {

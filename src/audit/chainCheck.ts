@@ -58,10 +58,10 @@ export async function* checkChain(parts: ChainParts, from = startOfLog): AsyncGe
   }
 }
 
-async function anchor({ signer }: ChainParts, kept: StoredCheckpoint | undefined) {
-  if (kept === undefined) return { link: beginning }
-  const link = await signer.open(kept.signed)
-  return link?.position === kept.position ? { link } : { fault: forged(kept.position) }
+async function anchor({ signer }: ChainParts, stored: StoredCheckpoint | undefined) {
+  if (stored === undefined) return { link: beginning }
+  const link = await signer.open(stored.signed)
+  return link?.position === stored.position ? { link } : { fault: forged(stored.position) }
 }
 
 async function checkPart(

@@ -51,7 +51,7 @@ async function show(codec: LogReader['codec'], recorded: RecordedEvent): Promise
   const when = { recordedAt: recordedAt.toISOString() }
   return event === undefined
     ? { ...place, ...when, ...unreadable, data: recorded.data }
-    : { ...place, ...when, ...told(event), readable: true }
+    : { ...place, ...when, ...eventText(event), readable: true }
 }
 
 const unreadable = {
@@ -64,7 +64,7 @@ const unreadable = {
   readable: false,
 }
 
-function told({ data, at, actor, ...event }: Stored<ShopEvent>) {
+function eventText({ data, at, actor, ...event }: Stored<ShopEvent>) {
   return {
     data,
     at,

@@ -46,8 +46,9 @@ export async function checkMark({
 }: Pick<AuditServices, 'book' | 'signer' | 'marks'>): Promise<Fault | undefined> {
   const mark = await marks?.newest()
   if (mark === undefined) return undefined
-  const kept = await book.upTo(mark.position)
-  const checkpoint = kept?.position === mark.position ? await signer.open(kept.signed) : undefined
+  const stored = await book.upTo(mark.position)
+  const checkpoint =
+    stored?.position === mark.position ? await signer.open(stored.signed) : undefined
   if (checkpoint?.hash === mark.hash && checkpoint.count === mark.count) return undefined
   const { position } = mark
   const when = mark.at.toISOString()

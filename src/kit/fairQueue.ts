@@ -8,7 +8,7 @@ export interface Turn {
 
 export interface FairQueue {
   /** Runs `work` when its turn has come. Throws `crowded()` when too many wait already. */
-  take<T>(turn: Turn, work: () => Promise<T>): Promise<T>
+  take<T>(request: Turn, work: () => Promise<T>): Promise<T>
   /** Fails everybody who still waits. */
   clear(error: Error): void
 }
@@ -37,24 +37,24 @@ type CallersByKind = Map<string, Map<string, QueuedCall[]>>
  * been goes to the end. Where a kind is full, the newest wait of whoever has the most makes room.
  */
 export function createFairQueue({ atOnce, each, all, crowded }: FairQueueOptions): FairQueue {
-  const lanes: CallersByKind = new Map()
+  const callersByKind: CallersByKind = new Map()
   const running = new Map<string, number>()
   let free = atOnce
 
   function enter({ kind, by }: Turn, waiting: QueuedCall): void {
-    const callers = lanes.get(kind) ?? new Map<string, QueuedCall[]>()
+    const callers = callersByKind.get(kind) ?? new Map<string, QueuedCall[]>()
     const own = callers.get(by) ?? []
     const under = running.get(nameOf({ kind, by })) ?? 0
     if (own.length + under >= each) throw crowded()
     if (countOf(callers) >= all) evictLongestQueue(callers, own.length, crowded)
     own.push(waiting)
     callers.set(by, own)
-    lanes.set(kind, callers)
+    callersByKind.set(kind, callers)
   }
 
   function startNext(): void {
     while (free > 0) {
-      const next = takeNext(lanes)
+      const next = takeNext(callersByKind)
       if (next === undefined) return
       free -= 1
       next.start()
@@ -75,15 +75,15 @@ export function createFairQueue({ atOnce, each, all, crowded }: FairQueueOptions
   }
 
   return {
-    take: (turn, work) =>
+    take: (request, work) =>
       new Promise((resolve, reject) => {
-        const start = () => run(nameOf(turn), work).then(resolve, reject)
-        enter(turn, { start, refuse: reject })
+        const start = () => run(nameOf(request), work).then(resolve, reject)
+        enter(request, { start, refuse: reject })
         startNext()
       }),
     clear(error) {
-      const waiting = [...lanes.values()].flatMap(callers => [...callers.values()].flat())
-      lanes.clear()
+      const waiting = [...callersByKind.values()].flatMap(callers => [...callers.values()].flat())
+      callersByKind.clear()
       for (const { refuse } of waiting) refuse(error)
     },
   }
@@ -112,15 +112,15 @@ function evictLongestQueue(
 }
 
 /** The first of the caller whose turn it is, of the kind whose turn it is; both go to the end. */
-function takeNext(lanes: CallersByKind): QueuedCall | undefined {
-  const [kind, callers] = firstOf(lanes) ?? []
+function takeNext(callersByKind: CallersByKind): QueuedCall | undefined {
+  const [kind, callers] = firstOf(callersByKind) ?? []
   const [by, waiting] = firstOf(callers) ?? []
   if (kind === undefined || callers === undefined || by === undefined) return undefined
   const next = waiting?.shift()
   callers.delete(by)
   if (waiting !== undefined && waiting.length > 0) callers.set(by, waiting)
-  lanes.delete(kind)
-  if (callers.size > 0) lanes.set(kind, callers)
+  callersByKind.delete(kind)
+  if (callers.size > 0) callersByKind.set(kind, callers)
   return next
 }
 

@@ -21,8 +21,8 @@ export async function openEventStoreDb(
   const problem = await eventStoreProblem(url)
   if (problem !== undefined) throw new ConfigError(problem)
   const { storeIsAway, storeIsSearched: tellSearch } = observing
-  const patience = storeIsAway && { ms: longestWaitMs, tell: storeIsAway }
-  return eventStoreDb({ ...ownOptions(config, url), patience, tellSearch, confirm })
+  const retryPolicy = storeIsAway && { ms: longestWaitMs, tell: storeIsAway }
+  return eventStoreDb({ ...ownOptions(config, url), retryPolicy, tellSearch, confirm })
 }
 
 /** Of a server, the streams of this shop, and what this release writes into them. */

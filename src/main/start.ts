@@ -154,7 +154,7 @@ async function keepErased(parts: ErasedPeopleParts): Promise<void> {
 async function serve(config: Config, parts: WorkerParts, closers: Starting['closers']) {
   const { pool, db, redis, signals } = parts
   const feed = await createNotificationFeed(db)
-  signals.on(notified, feed.hear)
+  signals.on(notified, feed.receive)
   closers.push(feed.close)
   const server = await buildServer({
     ...parts,

@@ -78,7 +78,12 @@ export async function startWorkers(
   closers.push(() => images.close())
   const accountSweep = startAccountSweep({ ...parts, db })
   closers.push(() => accountSweep.stop())
-  const webhooks = startWebhookJobs({ ...parts, db, connection, patience: config.webhookPatience })
+  const webhooks = startWebhookJobs({
+    ...parts,
+    db,
+    connection,
+    retryPolicy: config.webhookPatience,
+  })
   signals.on(webhooksWanted, webhooks.wake)
   closers.push(() => webhooks.close())
   const imports = startProductImports({ ...parts, db, connection })

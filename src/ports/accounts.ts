@@ -161,7 +161,7 @@ export interface Addresses {
   withdraw(token: string): Promise<void>
   /** Uses a token, once: its address is confirmed, and belongs to the account. */
   use(token: string): Promise<ConfirmedAddress | 'expired' | 'taken'>
-  standing(customerId: string): Promise<AddressState | undefined>
+  stateOf(customerId: string): Promise<AddressState | undefined>
   /** Whether somebody has confirmed this very address. */
   isConfirmed(customerId: string, email: string): Promise<boolean>
 }

@@ -101,7 +101,7 @@ describe('one caller who sends all at once', () => {
       const request: Pick<FastifyRequest, 'actor' | 'ip'> = { actor, ip }
       const entered = inside.length
       const { promise, resolve } = Promise.withResolvers<void>()
-      const end = app.gate(request, async () => {
+      const end = app.limit(request, async () => {
         inside.push(id)
         await promise
       })

@@ -22,6 +22,7 @@ const lockedOf = async ({ id }: Person) => {
   const found = 'select disabled from shop.accounts where customer_id = $1'
   return (await shop.back.pool.query<{ disabled: boolean }>(found, [id])).rows[0]?.disabled
 }
+
 const confirm = (token: string) => shop.anyone.post('/auth/email/confirm', { token })
 
 describe('a new account', () => {
@@ -186,7 +187,7 @@ describe('links', () => {
     const { addresses } = shop.back.accounts
     await waitFor('the account to be locked', async () => (await lockedOf(person)) === true)
     expect((await confirm(token)).status).toBe(400)
-    expect((await addresses.standing(person.id))?.isConfirmed).toBe(false)
+    expect((await addresses.stateOf(person.id))?.isConfirmed).toBe(false)
   })
 
   it('are five an hour at most, however often somebody asks', async () => {

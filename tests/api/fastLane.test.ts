@@ -32,7 +32,7 @@ async function page(credit: () => string[] | undefined = () => []) {
   const context = { answers, metrics: noMetrics }
   // It needs no more of its context than this.
   Object.assign(context, { log: app.log })
-  useResponseCache(app, context as never, { take: async () => undefined, credit })
+  useResponseCache(app, context as never, { take: async () => undefined, quota: credit })
   app.get('/page', async (request, reply) => {
     now.made += 1
     request.sharedAs = 'page'

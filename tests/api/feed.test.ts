@@ -56,7 +56,7 @@ async function start() {
   feed = await createNotificationFeed(db)
   const heard: Notification[] = []
   feed.follow({ customerId: sampleId(5), deliver: each => heard.push(each) })
-  const tell = orderTeller(text => feed.hear(text))
+  const tell = orderTeller(text => feed.receive(text))
   return { heard, tell }
 }
 
@@ -106,7 +106,7 @@ describe('news that a projector tells', () => {
     const { heard } = await start()
     const only = notification()
     await write(only)
-    feed.hear('hello')
+    feed.receive('hello')
     await waitFor('what is new', () => heard.length === 1)
     expect(heard).toEqual([only])
   })

@@ -148,7 +148,7 @@ describe('a command that the state itself tells has been done', () => {
     await process.decide(productId, step, keep)
     const again = await process.decide(productId, step, keep)
     expect(again).toMatchObject({ revision: 1, state: { reservedTotal: 2 } })
-    const { handled } = await process.load(productId)
+    const { processed: handled } = await process.load(productId)
     expect([...handled].map(([id]) => id)).toEqual([sampleId(1)])
   })
 })

@@ -235,8 +235,8 @@ describe('a command that nobody can repeat', () => {
     accepted(await here.decide(productId, once, receive(1)))
     const cached = await here.load(productId)
     expect(cached.revision).toBe(0)
-    expect(cached.handled.size).toBe(0)
-    expect((await there.load(productId)).handled.get(commandId)).toMatchObject({ revision: 0 })
+    expect(cached.processed.size).toBe(0)
+    expect((await there.load(productId)).processed.get(commandId)).toMatchObject({ revision: 0 })
   })
 
   it('is done once when others get there first, again and again', async () => {

@@ -223,7 +223,12 @@ describe('appends over one call', { timeout: 30_000 }, () => {
       stub.faults.ignoredAppends = 0
     }
     const patience = { ms: 60_000, tell }
-    const store = eventStoreDb({ url: stub.url, timeoutMs: 200, patience, idleMs: 100 })
+    const store = eventStoreDb({
+      url: stub.url,
+      timeoutMs: 200,
+      retryPolicy: patience,
+      idleMs: 100,
+    })
     onTestFinished(() => store.close())
     stub.faults.ignoredAppends = 1_000
     expect(await store.append('a', 'no-stream', [anEvent()])).toMatchObject({ repeated: true })

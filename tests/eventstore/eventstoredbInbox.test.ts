@@ -79,7 +79,7 @@ describe('what a read sends', { timeout: 30_000 }, () => {
     for (let n = 2_200; n < 12_000; n += 1) {
       const item = inbox.next()
       if (item === undefined) {
-        await inbox.news(10_000, never)
+        await inbox.arrived(10_000, never)
         expect(inbox.next()).toBe(n % 7)
       } else {
         expect(item).toBe(n % 7)

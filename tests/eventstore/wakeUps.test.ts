@@ -1,7 +1,7 @@
 // Who follows the log is woken for what they want; the database says what there is.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createWakeUps } from '../../src/eventstore/core/subscriberSignals.ts'
+import { createSubscriberSignals } from '../../src/eventstore/core/subscriberSignals.ts'
 import { postgresEventStore } from '../../src/eventstore/postgres/postgres.ts'
 import { createPool, type Pool } from '../../src/infra/postgres/database.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
@@ -11,8 +11,8 @@ const soon = 60_000
 
 describe('whoever wants some types', () => {
   it('is woken at once by one of them, and by what nobody knows the types of', () => {
-    const wakeUps = createWakeUps()
-    const { pulse } = wakeUps.join({ types: ['OrderPaid', 'OrderShipped'] })
+    const wakeUps = createSubscriberSignals()
+    const { signal: pulse } = wakeUps.join({ types: ['OrderPaid', 'OrderShipped'] })
     wakeUps.call(['ItemAddedToCart', 'OrderShipped'])
     expect(pulse.count()).toBe(1)
     wakeUps.call()
@@ -20,8 +20,8 @@ describe('whoever wants some types', () => {
   })
 
   it('is woken a little later by others, once for all of them', async () => {
-    const wakeUps = createWakeUps()
-    const { pulse } = wakeUps.join({ types: ['OrderPaid'] })
+    const wakeUps = createSubscriberSignals()
+    const { signal: pulse } = wakeUps.join({ types: ['OrderPaid'] })
     for (let call = 0; call < 10; call += 1) wakeUps.call(['ItemAddedToCart'])
     expect(pulse.count()).toBe(0)
     await pulse.wait(0, soon)
@@ -29,19 +29,19 @@ describe('whoever wants some types', () => {
   })
 
   it('is not woken once more when it has been woken meanwhile', async () => {
-    const wakeUps = createWakeUps()
-    const { pulse } = wakeUps.join({ types: ['OrderPaid'] })
+    const wakeUps = createSubscriberSignals()
+    const { signal: pulse } = wakeUps.join({ types: ['OrderPaid'] })
     wakeUps.call(['ItemAddedToCart'])
     wakeUps.call(['OrderPaid'])
-    const other = wakeUps.join({ types: ['OrderPaid'] }).pulse
+    const other = wakeUps.join({ types: ['OrderPaid'] }).signal
     wakeUps.call(['ItemAddedToCart'])
     await other.wait(0, soon)
     expect(pulse.count()).toBe(2)
   })
 
   it('is not woken any more when it has left', () => {
-    const wakeUps = createWakeUps()
-    const { pulse, leave } = wakeUps.join({ types: ['OrderPaid'] })
+    const wakeUps = createSubscriberSignals()
+    const { signal: pulse, leave } = wakeUps.join({ types: ['OrderPaid'] })
     leave()
     wakeUps.call(['OrderPaid'])
     expect(pulse.count()).toBe(0)
@@ -50,8 +50,8 @@ describe('whoever wants some types', () => {
 
 describe('whoever wants everything, or streams', () => {
   it.each([undefined, { streamPrefixes: ['order-'] }])('is woken at once: %j', filter => {
-    const wakeUps = createWakeUps()
-    const { pulse } = wakeUps.join(filter)
+    const wakeUps = createSubscriberSignals()
+    const { signal: pulse } = wakeUps.join(filter)
     wakeUps.call(['ItemAddedToCart'])
     expect(pulse.count()).toBe(1)
   })

@@ -29,7 +29,7 @@ const ranking: readonly Role[] = ['admin', 'support', 'warehouse', 'auditor', 'c
 export interface Identity {
   tokens: Tokens
   sessions: Sessions
-  standing: CurrentRoles
+  currentRoles: CurrentRoles
   /** How long a connection may last that was opened with a ticket: as long as with a token. */
   ticketLifeSeconds: number
 }
@@ -54,11 +54,11 @@ async function holderOf(identity: Identity, ticket: string) {
 async function inRolesOfNow(identity: Identity, claims: VerifiedClaims, fresh: boolean) {
   const { customerId: id, sessionId } = claims
   const isShopper = claims.roles.every(role => role === 'customer')
-  const standing = identity.standing(claims)
+  const currentRoles = identity.currentRoles(claims)
   const [current, isOpen] =
     isShopper && !fresh
-      ? [await standing, true]
-      : await Promise.all([standing, identity.sessions.isGood(id, sessionId)])
+      ? [await currentRoles, true]
+      : await Promise.all([currentRoles, identity.sessions.isGood(id, sessionId)])
   if (current === undefined || !isOpen) throw invalid()
   const role = ranking.find(each => current.includes(each)) ?? 'customer'
   const actor: Actor = { role, id, roles: current }

@@ -74,7 +74,7 @@ export function commandRoute<Schema extends TObject>(
       if (!checked.Check(input)) {
         throw new HttpProblem('request/invalid', 'Some fields are not as they have to be.')
       }
-      return app.gate(request, () => answer(context, route, { request, reply, input }))
+      return app.limit(request, () => answer(context, route, { request, reply, input }))
     },
   })
 }

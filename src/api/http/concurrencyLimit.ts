@@ -12,9 +12,9 @@ export type ConcurrencyLimit = <T>(asking: Asking, work: () => Promise<T>) => Pr
 
 declare module 'fastify' {
   interface FastifyInstance {
-    gate: ConcurrencyLimit
+    limit: ConcurrencyLimit
     /** The same for reads of the database. */
-    readGate: ConcurrencyLimit
+    readLimit: ConcurrencyLimit
   }
 }
 
@@ -24,20 +24,20 @@ const retryAfterSeconds = 1
 const readsMax = 1_000
 
 /**
- * Gives a server a gate for so many commands at once, and one for reads. Nobody can fill them: one
+ * Limits how many commands run at once, and how many reads. Nobody can take the limits alone: one
  * caller gets a share of what is free, and a tenth is kept for the staff. An answer that is sent
  * within keeps its place until it has been read.
  */
 export function useConcurrencyLimit(app: FastifyInstance, max: number): void {
-  app.decorate('gate', gateFor(max))
-  app.decorate('readGate', gateFor(readsMax))
+  app.decorate('limit', limitFor(max))
+  app.decorate('readLimit', limitFor(readsMax))
 }
 
-function gateFor(all: number): ConcurrencyLimit {
+function limitFor(all: number): ConcurrencyLimit {
   const customers = forCustomers(all)
-  const places = createFairSemaphore(mostOf({ strangers: customers, customers, all }))
+  const semaphore = createFairSemaphore(mostOf({ strangers: customers, customers, all }))
   return async (asking, work) => {
-    const leave = places.take(claimantOf(asking))
+    const leave = semaphore.take(claimantOf(asking))
     if (leave === undefined) {
       const detail = 'Too much is under way: try again in a moment.'
       throw new HttpProblem('request/unavailable', detail, { retryAfterSeconds })

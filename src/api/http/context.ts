@@ -32,7 +32,7 @@ export interface LiveSubscriber {
    * that right away before a notification's position is in the log by then. Where it is missing,
    * they always may.
    */
-  mayHear?(): Promise<boolean>
+  mayReceive?(): Promise<boolean>
 }
 
 export interface NotificationFeed {
@@ -40,7 +40,7 @@ export interface NotificationFeed {
    * Hears what a projector tells: news are passed on at once where they follow on what is known,
    * else looked for. Polling finds what a lost call has missed.
    */
-  hear(told: string): void
+  receive(told: string): void
   /** Live from now on; the function ends it. */
   follow(subscriber: LiveSubscriber): () => void
   /** What somebody has missed, oldest first, at most `limit`. */

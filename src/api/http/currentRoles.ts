@@ -49,7 +49,7 @@ export function createCurrentRoles(shop: Shop, sessions: Pick<Sessions, 'isGood'
     return roles
   }
 
-  const standing: CurrentRoles = async claims => {
+  const currentRoles: CurrentRoles = async claims => {
     const { customerId, roles } = claims
     const isShopper = roles.every(role => role === 'customer')
     try {
@@ -61,7 +61,7 @@ export function createCurrentRoles(shop: Shop, sessions: Pick<Sessions, 'isGood'
     }
   }
   return {
-    standing,
+    standing: currentRoles,
     forgetSession: (sessionId: string) => known.delete(sessionId),
     forgetPerson(customerId: string) {
       for (const [sessionId, each] of known.entries()) {
@@ -79,9 +79,13 @@ interface Known {
 /** The context with what tokens are still good for; whoever ends a session here ends it at once. */
 export function withCurrentRoles<Context extends { shop: Shop; accounts: SessionServices }>(
   context: Context,
-): Context & { standing: CurrentRoles } {
+): Context & { currentRoles: CurrentRoles } {
   const { sessions, accounts, recovery } = context.accounts
-  const { standing, forgetSession, forgetPerson } = createCurrentRoles(context.shop, sessions)
+  const {
+    standing: currentRoles,
+    forgetSession,
+    forgetPerson,
+  } = createCurrentRoles(context.shop, sessions)
   const services: Context['accounts'] = {
     ...context.accounts,
     sessions: {
@@ -100,7 +104,7 @@ export function withCurrentRoles<Context extends { shop: Shop; accounts: Session
       use: (reset, next) => recovery.use(reset, next).finally(() => forgetPerson(reset.customerId)),
     },
   }
-  return { ...context, accounts: services, standing }
+  return { ...context, accounts: services, currentRoles: currentRoles }
 }
 
 /** The roles that somebody has as the log is now; undefined when they may do nothing. */

@@ -44,14 +44,14 @@ export interface Limits {
    * Counts a request of somebody who is not signed in without waiting for it: the headers that say
    * where they stand, undefined where `take` has to decide.
    */
-  credit(address: string): string[] | undefined
+  quota(address: string): string[] | undefined
 }
 
 /** Sets the limits up; with RATE_LIMITS=off there are none. */
 export function createLimits(app: FastifyInstance, context: ApiContext): Limits {
-  if (context.config.rateLimits === 'off') return { credit: () => [] }
+  if (context.config.rateLimits === 'off') return { quota: () => [] }
   const policies = policiesOf(context)
-  const credit = createLocalQuota(policies.anonymous)
+  const quota = createLocalQuota(policies.anonymous)
   limitPasswordTries(app, context, policies)
   limitRefreshes(app, context, policies.refreshes)
   limitMisses(app, policies.misses)
@@ -61,8 +61,8 @@ export function createLimits(app: FastifyInstance, context: ApiContext): Limits 
     const address = addressOf(request.ip)
     const { actor } = request
     if (actor.role === 'anonymous') {
-      const times = 1 + credit.settle(address)
-      const learn = (counted: Counted) => credit.learn(address, counted)
+      const times = 1 + quota.settle(address)
+      const learn = (counted: Counted) => quota.learn(address, counted)
       await spend(policies.anonymous, address, reply, { times, learn })
     } else await spend(isRead(request) ? policies.reads : policies.writes, actor.id, reply)
     if (request.routeOptions.config.bulk?.(request) && actor.role !== 'anonymous') {
@@ -73,8 +73,8 @@ export function createLimits(app: FastifyInstance, context: ApiContext): Limits 
   }
   return {
     take,
-    credit(address) {
-      const left = credit.use(address)
+    quota(address) {
+      const left = quota.use(address)
       if (left === undefined) return undefined
       const { anonymous } = policies
       return ['ratelimit-policy', anonymous.text, 'ratelimit', rateLimitOf(anonymous, left)]

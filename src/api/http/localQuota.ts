@@ -17,7 +17,7 @@ interface Account {
   used: number
 }
 
-const tellAfterMs = 50
+const reportAfterMs = 50
 const keysMax = 10_000
 
 /**
@@ -46,7 +46,7 @@ export function createLocalQuota(counter: Counter): LocalQuota {
     return used
   }
 
-  function tell() {
+  function report() {
     isTelling = false
     for (const key of accounts.keys()) {
       const used = settle(key)
@@ -68,7 +68,7 @@ export function createLocalQuota(counter: Counter): LocalQuota {
       const remaining = account.remaining - account.used - 1
       if (remaining < 0) return undefined
       account.used += 1
-      if (!isTelling) setTimeout(tell, tellAfterMs).unref()
+      if (!isTelling) setTimeout(report, reportAfterMs).unref()
       isTelling = true
       return { remaining, resetSeconds: Math.max(1, Math.ceil((account.endsAt - now) / 1_000)) }
     },

@@ -80,15 +80,15 @@ export function streamedRoute<Query extends TObject>(
       },
     },
     (request, reply) =>
-      app.readGate(request, async () => {
+      app.readLimit(request, async () => {
         if (!isFromLog(request)) await awaitPosition(context, request, ...from)
         if (!wantsLines(request)) {
           reply.type('application/json; charset=utf-8')
           return route.handle(request, reply)
         }
-        const seat = app.connections.sit(request, reply, 'export')
+        const connection = app.connections.sit(request, reply, 'export')
         const stream = Readable.from(chunks(route.lines(request)))
-        seat.end = () => stream.destroy()
+        connection.end = () => stream.destroy()
         open.add(stream)
         stream.on('close', () => open.delete(stream))
         return reply.type(ndjson).header('cache-control', 'private, no-store').send(stream)

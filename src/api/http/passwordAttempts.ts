@@ -93,9 +93,9 @@ async function accountTried(
 function keysOf(
   { failedLogins, ownTries }: PasswordPolicies,
   request: FastifyRequest,
-  who: string,
+  account: string,
 ) {
-  const key = digestOf({ login: who, address: addressOf(request.ip) })
+  const key = digestOf({ login: account, address: addressOf(request.ip) })
   const { sessionId, routeOptions } = request
   const own = sessionId === undefined || routeOptions.url === loginRoute ? [] : [sessionId]
   return [

@@ -56,7 +56,7 @@ const anonymousMax = 100
 const believedMs = 1_000
 
 /** Callers that wait for read models, with one poll for all of them. */
-class WaitingList {
+class PositionWaits {
   readonly #waiters = new Set<Waiter>()
   readonly #progress: Reached
   readonly #look: () => Promise<ReadonlyMap<string, Position>>
@@ -135,7 +135,7 @@ export function createPositions(sources: PositionSources): Positions {
     return positions
   })
   const askHead = createSingleFlight(() => sources.readHead())
-  const waiting = new WaitingList(progress, look)
+  const waiting = new PositionWaits(progress, look)
   let knownHead = startOfLog
 
   function known(projection: string): Position {

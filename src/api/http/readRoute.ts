@@ -51,7 +51,7 @@ export function readRoute<
       },
     },
     (request, reply) =>
-      app.readGate(request, async () => {
+      app.readLimit(request, async () => {
         await awaitPosition(context, request, ...from)
         return route.handle(request, reply)
       }),

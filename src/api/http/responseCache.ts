@@ -41,7 +41,7 @@ type Send = (exchange: Exchange) => boolean
 
 const bytesMax = 8 * 1024 * 1024
 /** However sure a process is of its version, it looks again after so long. */
-const keptMs = 10_000
+const cachedMs = 10_000
 /** With one of these a request wants something of its own. */
 const special = new Set([
   ...['authorization', 'cookie', 'expect', 'if-none-match', 'if-modified-since', 'origin'],
@@ -64,10 +64,10 @@ export function useResponseCache(
   limits: Limits,
 ): void {
   const { answers } = context
-  const kept = new LRUCache<string, CachedResponse>({
+  const cached = new LRUCache<string, CachedResponse>({
     maxSize: bytesMax,
     sizeCalculation: ({ head, body }, url) => head.length + body.length + url.length + 500,
-    ttl: keptMs,
+    ttl: cachedMs,
     ttlResolution: 100,
   })
   const send = createSend(app, context, limits)
@@ -80,7 +80,7 @@ export function useResponseCache(
   })
   app.addHook('onSend', (request, reply, payload, done) => {
     const answer = toKeep(request, reply, payload)
-    if (answer !== undefined) kept.set(request.url, answer)
+    if (answer !== undefined) cached.set(request.url, answer)
     done(null, payload)
   })
   app.addHook('preClose', async () => {
@@ -90,7 +90,7 @@ export function useResponseCache(
   function serve(exchange: Exchange, generation: string | undefined) {
     const { request, response, answer } = exchange
     const isCurrent = answer.generation === generation
-    if (!isCurrent) kept.delete(request.url ?? '')
+    if (!isCurrent) cached.delete(request.url ?? '')
     if (!isCurrent || isClosing || !send(exchange)) app.routing(request, response)
   }
 
@@ -98,7 +98,7 @@ export function useResponseCache(
     // The router is given what the lane does not serve.
     app.server.removeAllListeners('request')
     app.server.on('request', (request, response) => {
-      const answer = kept.get(request.url ?? '')
+      const answer = cached.get(request.url ?? '')
       if (answer === undefined || !isPlain(request)) {
         app.routing(request, response)
         return
@@ -153,10 +153,10 @@ function createSend(app: FastifyInstance, { metrics, log }: CacheContext, limits
 
   function credit(socket: Socket): string[] | undefined {
     const known = addresses.get(socket)
-    if (known !== undefined) return limits.credit(known)
+    if (known !== undefined) return limits.quota(known)
     const address = addressOf(socket.remoteAddress ?? '')
     addresses.set(socket, address)
-    return limits.credit(address)
+    return limits.quota(address)
   }
 
   return ({ response, answer }) => {
@@ -167,10 +167,10 @@ function createSend(app: FastifyInstance, { metrics, log }: CacheContext, limits
     if (counted === undefined) return false
     const { head, body, as, kind } = answer
     const began = performance.now()
-    const standing = counted.length === 0 ? '' : linesOf(counted)
+    const limitHeaders = counted.length === 0 ? '' : linesOf(counted)
     // Node's own responses end in this way, too.
     const finish = () => response.emit('finish')
-    socket.write(head + standing + ownHeaders(began) + body, 'latin1', finish)
+    socket.write(head + limitHeaders + ownHeaders(began) + body, 'latin1', finish)
     const seconds = (performance.now() - began) / 1_000
     metrics.request(as, seconds)
     countHit(kind)
@@ -208,17 +208,17 @@ function createOwnHeaders(keepAliveMs: number): (nowMs: number) => string {
   }
 }
 
-const tellAfterMs = 50
+const reportAfterMs = 50
 
 /** Counts hits of the caches, and tells them together. */
 function createHits(metrics: ApiContext['metrics']): (kind: string) => void {
   const hits = new Map<string, number>()
-  const tell = () => {
+  const report = () => {
     for (const [kind, times] of hits) metrics.cache(kind, true, times)
     hits.clear()
   }
   return kind => {
-    if (hits.size === 0) setTimeout(tell, tellAfterMs).unref()
+    if (hits.size === 0) setTimeout(report, reportAfterMs).unref()
     hits.set(kind, (hits.get(kind) ?? 0) + 1)
   }
 }

@@ -38,7 +38,7 @@ export interface Connections {
   /** For routes that follow orders: refuses foreign pages and whoever has enough connections. */
   enter(request: FastifyRequest, reply: FastifyReply): Promise<void>
   /** The seat that a request has been given. */
-  seatOf(request: FastifyRequest): LiveConnection
+  connectionOf(request: FastifyRequest): LiveConnection
   /**
    * A seat for an answer that lasts: it is ended with the session, the account or a role of whoever
    * reads it. Throws a problem where there is no room.
@@ -54,32 +54,32 @@ declare module 'fastify' {
 
 /** Keeps the book of this process, and ends what may not go on. */
 export function useConnections(app: FastifyInstance, context: ApiContext): void {
-  const seats = new Set<LiveConnection>()
+  const connections = new Set<LiveConnection>()
   const given = new WeakMap<FastifyRequest, LiveConnection>()
-  endThoseWhoMayNot(app, context, seats)
+  endThoseWhoMayNot(app, context, connections)
 
   function sit(request: FastifyRequest, reply: FastifyReply, kind: ConnectionKind): LiveConnection {
-    const seat = seatFor(request, kind, () => seats.delete(seat))
-    noted(request, () => refuseMore(context.config, seats, seat))
-    seats.add(seat)
+    const connection = createConnection(request, kind, () => connections.delete(connection))
+    noted(request, () => refuseMore(context.config, connections, connection))
+    connections.add(connection)
     // An upgrade leaves its response behind at once; its socket is what lasts.
-    if (request.ws) request.raw.socket.once('close', seat.leave)
-    else reply.raw.once('close', seat.leave)
-    return seat
+    if (request.ws) request.raw.socket.once('close', connection.leave)
+    else reply.raw.once('close', connection.leave)
+    return connection
   }
 
   app.decorate('connections', {
     sit,
     async enter(request, reply) {
       noted(request, () => refuseForeign(request, context))
-      const seat = sit(request, reply, 'orders')
-      seat.endsAt = request.tokenEndsAt ?? new Date()
-      given.set(request, seat)
+      const connection = sit(request, reply, 'orders')
+      connection.endsAt = request.tokenEndsAt ?? new Date()
+      given.set(request, connection)
     },
-    seatOf(request) {
-      const seat = given.get(request)
-      if (seat === undefined) throw new Error('a connection without a seat')
-      return seat
+    connectionOf(request) {
+      const connection = given.get(request)
+      if (connection === undefined) throw new Error('a connection without a seat')
+      return connection
     },
   })
 }
@@ -97,12 +97,12 @@ function noted(request: FastifyRequest, look: () => void): void {
 /** So many places for one person, for one address, for all customers, and for everybody. */
 function refuseMore(
   config: Config,
-  seats: ReadonlySet<LiveConnection>,
+  connections: ReadonlySet<LiveConnection>,
   asking: LiveConnection,
 ): void {
   const { liveConnectionsEach: each, liveConnectionsMax: max } = config
-  const count = (isCounted: (seat: LiveConnection) => boolean) =>
-    [...seats].filter(isCounted).length
+  const count = (isCounted: (connection: LiveConnection) => boolean) =>
+    [...connections].filter(isCounted).length
   const isOwn = ({ customerId, kind }: LiveConnection) =>
     customerId === asking.customerId && kind === asking.kind
   if (count(isOwn) >= each) {
@@ -111,7 +111,8 @@ function refuseMore(
   // At least one member of the staff finds as many as anybody may have.
   const customersMax = forCustomers(max, each)
   const isFull =
-    seats.size >= max || (!asking.isStaff && count(seat => !seat.isStaff) >= customersMax)
+    connections.size >= max ||
+    (!asking.isStaff && count(connection => !connection.isStaff) >= customersMax)
   if (isFull) {
     throw new HttpProblem('request/unavailable', 'Too many connections are open already.')
   }
@@ -127,7 +128,11 @@ function enough(detail: string, policy: string) {
   return new HttpProblem('request/too-many', detail, { policy, retryAfterSeconds: 10 })
 }
 
-function seatFor(request: FastifyRequest, kind: ConnectionKind, leave: () => void): LiveConnection {
+function createConnection(
+  request: FastifyRequest,
+  kind: ConnectionKind,
+  leave: () => void,
+): LiveConnection {
   const { actor, sessionId = '' } = request
   return {
     kind,
@@ -166,12 +171,12 @@ function ownOrigins(publicUrl: string): string[] {
 function endThoseWhoMayNot(
   app: FastifyInstance,
   context: ApiContext,
-  seats: ReadonlySet<LiveConnection>,
+  connections: ReadonlySet<LiveConnection>,
 ): void {
-  const ended = expiring(seats)
+  const ended = expiring(connections)
   const looking = setInterval(() => {
     // While the database is away nobody can be locked out either; the next look finds it.
-    endSignedOut(context, seats).catch(() => undefined)
+    endSignedOut(context, connections).catch(() => undefined)
   }, lookMs)
   app.addHook('onClose', async () => {
     clearInterval(looking)
@@ -179,12 +184,12 @@ function endThoseWhoMayNot(
   })
 }
 
-function expiring(seats: ReadonlySet<LiveConnection>) {
+function expiring(connections: ReadonlySet<LiveConnection>) {
   return setInterval(() => {
     const now = new Date()
-    for (const seat of seats) {
-      if (seat.endsAt !== undefined && seat.endsAt <= now) {
-        seat.end(closing.signedOut, 'token expired')
+    for (const connection of connections) {
+      if (connection.endsAt !== undefined && connection.endsAt <= now) {
+        connection.end(closing.signedOut, 'token expired')
       }
     }
   }, 500)
@@ -192,22 +197,22 @@ function expiring(seats: ReadonlySet<LiveConnection>) {
 
 async function endSignedOut(
   context: ApiContext,
-  seats: ReadonlySet<LiveConnection>,
+  connections: ReadonlySet<LiveConnection>,
 ): Promise<void> {
-  const open = [...seats]
+  const open = [...connections]
   if (open.length === 0) return
   const { sessions } = context.accounts
   const good = await sessions.goodOf(open.map(({ sessionId }) => sessionId))
-  for (const seat of open) {
-    if (!good.has(seat.sessionId)) seat.end(closing.signedOut, 'signed out')
+  for (const connection of open) {
+    if (!good.has(connection.sessionId)) connection.end(closing.signedOut, 'signed out')
   }
   await Promise.all(
     open
-      .filter(seat => seat.isStaff)
-      .map(async seat => {
-        const current = (await rolesNow(context.shop, seat.customerId)) ?? []
-        if (seat.roles.some(role => !current.includes(role))) {
-          seat.end(closing.signedOut, 'roles have changed')
+      .filter(connection => connection.isStaff)
+      .map(async connection => {
+        const current = (await rolesNow(context.shop, connection.customerId)) ?? []
+        if (connection.roles.some(role => !current.includes(role))) {
+          connection.end(closing.signedOut, 'roles have changed')
         }
       }),
   )

@@ -18,37 +18,38 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
   let position = await newestNotification(db)
   let hinted = false
   let delivered: Promise<void> = Promise.resolve()
-  let nap = new AbortController()
+  let pause = new AbortController()
 
   async function run() {
     while (!ending.signal.aborted) {
       hinted = false
-      const news = await notificationsAfter(db, position, batchMax).catch(() => [])
-      passOn(news)
-      if (news.length === batchMax || hinted) continue
-      nap = new AbortController()
-      const until = AbortSignal.any([nap.signal, ending.signal])
+      const notifications = await notificationsAfter(db, position, batchMax).catch(() => [])
+      passOn(notifications)
+      if (notifications.length === batchMax || hinted) continue
+      pause = new AbortController()
+      const until = AbortSignal.any([pause.signal, ending.signal])
       await sleep(pollMs, undefined, { signal: until }).catch(() => undefined)
     }
   }
 
-  function passOn(news: readonly Notification[]) {
+  function passOn(notifications: readonly Notification[]) {
     // What was heard while it was looked up has been passed on.
-    const fresh = news.filter(notification => notification.position > position)
+    const fresh = notifications.filter(notification => notification.position > position)
     position = fresh.at(-1)?.position ?? position
     if (fresh.length > 0) delivered = delivered.then(() => spread(followers, fresh))
   }
 
-  function hear(told: string) {
-    const news = readOrderMessages(told)
-    if (news !== undefined && news.after <= position) return passOn(news.notifications)
+  function receive(text: string) {
+    const notifications = readOrderMessages(text)
+    if (notifications !== undefined && notifications.after <= position)
+      return passOn(notifications.notifications)
     hinted = true
-    nap.abort()
+    pause.abort()
   }
   const running = run()
 
   return {
-    hear,
+    receive: receive,
     follow(follower) {
       followers.add(follower)
       return () => followers.delete(follower)
@@ -63,12 +64,17 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
 }
 
 /** Hands news to those whom they are for, and who may still hear them. */
-async function spread(followers: ReadonlySet<LiveSubscriber>, news: readonly Notification[]) {
+async function spread(
+  followers: ReadonlySet<LiveSubscriber>,
+  notifications: readonly Notification[],
+) {
   await Promise.all(
     [...followers].map(async follower => {
       const { customerId } = follower
-      const own = news.filter(each => customerId === undefined || customerId === each.customerId)
-      if (own.length === 0 || (await follower.mayHear?.()) === false) return
+      const own = notifications.filter(
+        each => customerId === undefined || customerId === each.customerId,
+      )
+      if (own.length === 0 || (await follower.mayReceive?.()) === false) return
       if (followers.has(follower)) for (const each of own) follower.deliver(each)
     }),
   )

@@ -57,7 +57,7 @@ export function openStream(context: ApiContext, listener: Listener): OrderStream
   const follow = () =>
     context.feed.follow({
       customerId: at.scope,
-      mayHear: at.mayHear,
+      mayReceive: at.mayHear,
       deliver: notification => {
         if (at.held === undefined) pass(at, notification)
         else at.held.push(notification)

@@ -32,8 +32,8 @@ export function createProgressStreams(app: FastifyInstance): ProgressStreams {
   })
   return {
     follow(request, reply, look) {
-      const seat = app.connections.sit(request, reply, 'progress')
-      seat.end = () => reply.raw.destroy()
+      const connection = app.connections.sit(request, reply, 'progress')
+      connection.end = () => reply.raw.destroy()
       reply.hijack()
       open.add(reply.raw)
       reply.raw.on('close', () => open.delete(reply.raw))

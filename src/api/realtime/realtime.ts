@@ -52,7 +52,7 @@ export function realtimeRoutes(app: FastifyInstance, context: ApiContext): void 
       schema: { hide: true },
     },
     (socket, request) =>
-      serveSocket({ context, seat: connections.seatOf(request) }, socket, request),
+      serveSocket({ context, connection: connections.connectionOf(request) }, socket, request),
   )
   app.get(
     '/api/orders/notifications',
@@ -87,21 +87,21 @@ export function realtimeRoutes(app: FastifyInstance, context: ApiContext): void 
       })
       open.add(reply.raw)
       reply.raw.on('close', () => open.delete(reply.raw))
-      const seat = connections.seatOf(request)
-      seat.end = () => reply.raw.end()
-      serveEvents({ context, seat }, request, reply.raw)
+      const connection = connections.connectionOf(request)
+      connection.end = () => reply.raw.end()
+      serveEvents({ context, connection: connection }, request, reply.raw)
     },
   )
 }
 
 interface Live {
   context: ApiContext
-  seat: LiveConnection
+  connection: LiveConnection
 }
 
 /** A client with its seat: it is ended once they may not follow any more, or nobody can tell. */
 function listenerOf(
-  { context, seat }: Live,
+  { context, connection }: Live,
   request: FastifyRequest,
   write: (message: object) => void,
 ): Listener {
@@ -110,20 +110,24 @@ function listenerOf(
     write,
     async mayHear(isForAll) {
       try {
-        const mayHear = await mayFollow(context.shop, seat, isForAll)
-        if (!mayHear) seat.end(closing.signedOut, 'roles have changed')
+        const mayHear = await mayFollow(context.shop, connection, isForAll)
+        if (!mayHear) connection.end(closing.signedOut, 'roles have changed')
         return mayHear
       } catch (error) {
         request.log.warn({ event: 'live-unchecked', err: error }, 'rights cannot be checked')
-        seat.end(closing.tooSlow, 'come back in a moment')
+        connection.end(closing.tooSlow, 'come back in a moment')
         return false
       }
     },
   }
 }
 
-function serveSocket({ context, seat }: Live, socket: WebSocket, request: FastifyRequest): void {
-  seat.end = (code, why) => socket.close(code, why)
+function serveSocket(
+  { context, connection }: Live,
+  socket: WebSocket,
+  request: FastifyRequest,
+): void {
+  connection.end = (code, why) => socket.close(code, why)
   let last = ''
   const write = (message: object) => {
     if (socket.bufferedAmount > bufferedBytesMax) {
@@ -136,7 +140,10 @@ function serveSocket({ context, seat }: Live, socket: WebSocket, request: Fastif
     if ('position' in message) last = String(message.position)
     if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message))
   }
-  const stream = openStream(context, listenerOf({ context, seat }, request, write))
+  const stream = openStream(
+    context,
+    listenerOf({ context, connection: connection }, request, write),
+  )
   stream.hold()
   const grace = setTimeout(stream.release, resumeGraceMs)
   let isAlive = true
@@ -156,7 +163,9 @@ function serveSocket({ context, seat }: Live, socket: WebSocket, request: Fastif
       socket.close(closing.tooMuch, 'too many messages')
       return
     }
-    receive(stream, { context, seat }, isBinary ? '' : String(data)).catch(() => socket.close(1011))
+    receive(stream, { context, connection: connection }, isBinary ? '' : String(data)).catch(() =>
+      socket.close(1011),
+    )
   })
   socket.on('error', () => socket.terminate())
   socket.on('close', () => {
@@ -186,7 +195,11 @@ export function sendAway(clients: Iterable<WebSocket>): void {
   }
 }
 
-async function receive(stream: OrderStream, { context, seat }: Live, text: string): Promise<void> {
+async function receive(
+  stream: OrderStream,
+  { context, connection }: Live,
+  text: string,
+): Promise<void> {
   const message = parseJson(text)
   if (!Message.Check(message)) {
     stream.send({
@@ -196,7 +209,7 @@ async function receive(stream: OrderStream, { context, seat }: Live, text: strin
   } else if ('resume' in message) {
     await resumeFrom(stream, message.resume)
   } else if ('subscribe' in message) {
-    if (!(await mayFollow(context.shop, seat, true)))
+    if (!(await mayFollow(context.shop, connection, true)))
       stream.send({ type: 'error', detail: 'That is for staff.' })
     else {
       stream.widen()
@@ -214,7 +227,7 @@ async function resumeFrom(stream: OrderStream, position: string): Promise<void> 
 }
 
 function serveEvents(
-  { context, seat }: Live,
+  { context, connection }: Live,
   request: FastifyRequest,
   response: ServerResponse,
 ): void {
@@ -229,7 +242,10 @@ function serveEvents(
       response.write(`${id}${type}data: ${JSON.stringify(message)}\n\n`)
     }
   }
-  const stream = openStream(context, listenerOf({ context, seat }, request, write))
+  const stream = openStream(
+    context,
+    listenerOf({ context, connection: connection }, request, write),
+  )
   const heartbeat = setInterval(() => response.write(':\n\n'), heartbeatMs)
   request.raw.on('close', () => {
     clearInterval(heartbeat)

@@ -16,7 +16,7 @@ import {
   wholeShop,
 } from './evidence.ts'
 import { liveChecks } from './live.ts'
-import { toldChecks } from './messages.ts'
+import { messageChecks } from './messages.ts'
 import { moneyChecks } from './money.ts'
 import { createOrderBook, orderChecks } from './orders.ts'
 import { stockChecks } from './stock.ts'
@@ -35,7 +35,7 @@ export async function audit(evidence: Evidence): Promise<Finding[]> {
   const checks: Check[] = [
     positionChecks(report),
     auditor,
-    ...(evidence.told === undefined ? [] : [toldChecks(report)]),
+    ...(evidence.told === undefined ? [] : [messageChecks(report)]),
     ...(evidence.live === undefined ? [] : [liveChecks(auditor.book, report)]),
   ]
   for await (const event of evidence.log) for (const check of checks) check.see(event)

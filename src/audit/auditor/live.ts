@@ -2,14 +2,14 @@
 import { type Check, type Follower, type LogEvent, named, type Report } from './evidence.ts'
 import type { OrderBook } from './orders.ts'
 
-const told = new Set(['OrderPaid', 'OrderShipped', 'OrderCancelled'])
+const notifiedTypes = new Set(['OrderPaid', 'OrderShipped', 'OrderCancelled'])
 
 export function liveChecks(book: OrderBook, report: Report): Check {
   const due: LogEvent[] = []
   return {
     see(event) {
       if (event.source !== undefined) return
-      if (told.has(event.type) && event.stream.startsWith('order-')) due.push(event)
+      if (notifiedTypes.has(event.type) && event.stream.startsWith('order-')) due.push(event)
     },
     examined: () => ({}),
     conclude({ live = [], isAtRest, unreadable }) {

@@ -22,7 +22,7 @@ const eventOf: Readonly<Record<string, string>> = {
   ArchiveOrder: 'OrderArchived',
 }
 
-export function toldChecks(report: Report): Check {
+export function messageChecks(report: Report): Check {
   const byCommand = new Map<string, LogEvent[]>()
   const byStream = new Map<string, LogEvent[]>()
   return {
@@ -35,8 +35,8 @@ export function toldChecks(report: Report): Check {
       stream.push(event)
     },
     examined: () => ({}),
-    conclude({ told }) {
-      const all = [...(told ?? [])]
+    conclude({ told: messages }) {
+      const all = [...(messages ?? [])]
       for (const each of all) {
         if (each.outcome === 'ok' && each.name !== 'read') acknowledged(each, byStream, report)
         if (each.outcome === 'refused') refused(each, byCommand, report)
@@ -49,18 +49,18 @@ export function toldChecks(report: Report): Check {
 const kept = 'what was acknowledged is in the log'
 
 function acknowledged(
-  told: Message,
+  messages: Message,
   byStream: ReadonlyMap<string, readonly LogEvent[]>,
   report: Report,
 ): void {
-  const { name, stream, revision = -1, commandId } = told
+  const { name, stream, revision = -1, commandId } = messages
   if (stream === undefined) return
   const events = byStream.get(stream) ?? []
   const what = `${name} ${commandId} on ${stream}`
   if (revision >= 0 && events[revision] === undefined) {
     report(kept, `${what} was told revision ${revision}, and there are ${events.length} events.`)
   }
-  const type = told.leads ?? eventOf[name]
+  const type = messages.leads ?? eventOf[name]
   if (type === undefined) return
   const times = events.filter(event => event.type === type).length
   if (times !== 1) report(kept, `${what} was acknowledged, and there are ${times} ${type}.`)
@@ -78,14 +78,14 @@ function refused(
 
 /** A read that begins after an answer shows at least what that answer told. */
 function reads(
-  told: readonly Message[],
+  messages: readonly Message[],
   byStream: ReadonlyMap<string, readonly LogEvent[]>,
   report: Report,
 ): void {
-  for (const read of told) {
+  for (const read of messages) {
     const { name, outcome, stream = '', revision = -1, shown } = read
     if (name !== 'read' || outcome !== 'ok') continue
-    for (const write of told) {
+    for (const write of messages) {
       const isBefore = write.toldAt <= read.askedAt && write.outcome === 'ok'
       if (!isBefore || write.stream !== stream || (write.revision ?? -1) <= revision) continue
       report(

@@ -30,7 +30,7 @@ const kept = 'what is ordered is kept'
 const asShown = 'read models equal the log'
 
 export function stockChecks(book: OrderBook, report: Report, scope: Scope): Check {
-  const shelves = new Map<string, ProductStock>()
+  const stocks = new Map<string, ProductStock>()
   const reservations = new Map<string, Map<string, number>>()
   return {
     see(event) {
@@ -38,24 +38,24 @@ export function stockChecks(book: OrderBook, report: Report, scope: Scope): Chec
       const productId = event.stream.slice('stock-'.length)
       if (scope.has(text(event, 'orderId'))) reserve(reservations, productId, event)
       if (!scope.has(productId)) return
-      const shelf = shelves.get(productId) ?? emptyStock()
-      shelves.set(productId, shelf)
-      const misfit = moveStock(shelf, event)
+      const stock = stocks.get(productId) ?? emptyStock()
+      stocks.set(productId, stock)
+      const misfit = moveStock(stock, event)
       if (misfit !== undefined) report(neverShort, `${named(event)} ${misfit}.`)
-      const { onHand, heldTotal } = shelf
+      const { onHand, heldTotal } = stock
       if (onHand < 0 || heldTotal > onHand) {
         report(neverShort, `${named(event)} leaves ${onHand} pieces and ${heldTotal} promised.`)
       }
     },
     conclude(beside) {
-      for (const says of shownOtherwise(shelves, beside)) report(asShown, says)
+      for (const says of shownOtherwise(stocks, beside)) report(asShown, says)
       if (!beside.isAtRest) return
       for (const says of keptForNobody(reservations, book, beside)) report(openOnly, says)
       for (const says of notKept(reservations, book, beside)) report(kept, says)
     },
     examined() {
       const { size } = book.orders
-      return { [neverShort]: shelves.size, [openOnly]: size, [kept]: size }
+      return { [neverShort]: stocks.size, [openOnly]: size, [kept]: size }
     },
   }
 }
@@ -110,30 +110,30 @@ function demandOf(order: Order | undefined): ReadonlyMap<string, number> {
 }
 
 /** Moves the stock; gives what does not fit about it. */
-function moveStock(shelf: ProductStock, event: LogEvent): string | undefined {
+function moveStock(stock: ProductStock, event: LogEvent): string | undefined {
   const orderId = text(event, 'orderId')
   const quantity = amount(event, 'quantity')
-  const held = shelf.held.get(orderId)
-  shelf.position = event.position
+  const held = stock.held.get(orderId)
+  stock.position = event.position
   switch (event.type) {
     case 'StockAdjusted':
-      shelf.onHand += amount(event, 'delta')
+      stock.onHand += amount(event, 'delta')
       return undefined
     case 'StockCounted': {
-      shelf.onHand += amount(event, 'delta')
+      stock.onHand += amount(event, 'delta')
       const counted = amount(event, 'counted')
-      if (shelf.onHand === counted) return undefined
-      return `says that ${counted} were counted, and makes it ${shelf.onHand}`
+      if (stock.onHand === counted) return undefined
+      return `says that ${counted} were counted, and makes it ${stock.onHand}`
     }
     case 'StockReserved':
-      shelf.held.set(orderId, quantity)
-      shelf.heldTotal += quantity - (held ?? 0)
+      stock.held.set(orderId, quantity)
+      stock.heldTotal += quantity - (held ?? 0)
       return held === undefined ? undefined : `keeps pieces again for order ${orderId}`
     case 'ReservationReleased':
     case 'ReservationCommitted':
-      shelf.held.delete(orderId)
-      shelf.heldTotal -= held ?? 0
-      if (event.type === 'ReservationCommitted') shelf.onHand -= quantity
+      stock.held.delete(orderId)
+      stock.heldTotal -= held ?? 0
+      if (event.type === 'ReservationCommitted') stock.onHand -= quantity
       if (held === quantity) return undefined
       return `settles ${quantity} where ${held ?? 0} are kept for order ${orderId}`
     default:
@@ -142,14 +142,14 @@ function moveStock(shelf: ProductStock, event: LogEvent): string | undefined {
 }
 
 /** Figures of a read model that the events up to where it has come do not come to. */
-function* shownOtherwise(shelves: ReadonlyMap<string, ProductStock>, beside: Beside) {
+function* shownOtherwise(stocks: ReadonlyMap<string, ProductStock>, beside: Beside) {
   const { stock, reached, unreadable } = beside
   for (const { productId, onHand, reserved } of stock ?? []) {
-    const shelf = shelves.get(productId) ?? emptyStock()
+    const stock = stocks.get(productId) ?? emptyStock()
     if (unreadable?.has(`stock-${productId}`)) continue
-    if (shelf.position > (reached?.stock ?? Number.POSITIVE_INFINITY)) continue
-    if (shelf.onHand === onHand && shelf.heldTotal === reserved) continue
-    const is = `Product ${productId} has ${shelf.onHand} pieces, ${shelf.heldTotal} of them kept`
+    if (stock.position > (reached?.stock ?? Number.POSITIVE_INFINITY)) continue
+    if (stock.onHand === onHand && stock.heldTotal === reserved) continue
+    const is = `Product ${productId} has ${stock.onHand} pieces, ${stock.heldTotal} of them kept`
     yield `${is}, and is shown with ${onHand}, ${reserved} of them kept.`
   }
 }

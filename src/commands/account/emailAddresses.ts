@@ -50,10 +50,10 @@ export async function settleAddress(
   { accounts, addresses }: AddressServices,
   customerId: string,
 ): Promise<void> {
-  const standing = await addresses.standing(customerId)
-  if (standing?.moves && standing.wanted !== undefined) {
+  const state = await addresses.stateOf(customerId)
+  if (state?.moves && state.wanted !== undefined) {
     const envelope = systemEnvelope('accounts', shop.clock.now())
-    await execute(shop, moveAddress, { customerId, email: standing.wanted }, envelope)
+    await execute(shop, moveAddress, { customerId, email: state.wanted }, envelope)
   }
   const email = await emailOf(shop, customerId)
   if (email !== undefined) await accounts.settleEmail(customerId, email)

@@ -44,9 +44,9 @@ export function profileChange(services: SessionServices): Command<typeof input> 
       if (isRejection(answer)) return answer
       const asked = { customerId, email, commandId: envelope.commandId }
       if (await addresses.ask(asked)) return answer
-      const standing = await addresses.standing(customerId)
-      if (standing?.wanted === email) return answer
-      if (standing?.moves) throw new Unavailable('another address has just been confirmed')
+      const address = await addresses.stateOf(customerId)
+      if (address?.wanted === email) return answer
+      if (address?.moves) throw new Unavailable('another address has just been confirmed')
       return emailTaken()
     },
   }

@@ -46,8 +46,8 @@ async function offer(
   const mixed = refuseMixed([state.price], shop.currency)
   if (mixed !== undefined) return mixed
   const held = cart.linesOf(inCart.state).find(line => line.productId === productId)?.quantity ?? 0
-  const wish = { productId, wanted: held + quantity }
-  return { product: state, available: await availableStock(shop, wish, envelope, stock.state) }
+  const request = { productId, wanted: held + quantity }
+  return { product: state, available: await availableStock(shop, request, envelope, stock.state) }
 }
 
 /** Refuses what comes to too much, in money or in pieces of what was added. */

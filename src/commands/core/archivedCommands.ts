@@ -28,12 +28,12 @@ export function sought({ commandId, once }: Asked, attempt: number): Asked {
 export async function findArchived<State, Event extends DomainEvent>(
   reading: Reading<State, Event>,
   stream: string,
-  on: { handled: ProcessedCommands; commands: readonly Asked[] },
+  on: { processed: ProcessedCommands; commands: readonly Asked[] },
 ): Promise<ReadonlyMap<string, ProcessedCommand>> {
   const { aggregate, eventStore, codec } = reading
   const found = new Map<string, ProcessedCommand>()
-  if (on.handled.archives.length === 0) return found
-  for (const [{ from, to }, wanted] of archivesToSearch(on.handled, on.commands)) {
+  if (on.processed.archives.length === 0) return found
+  for (const [{ from, to }, wanted] of archivesToSearch(on.processed, on.commands)) {
     for await (const recorded of eventStore.readStream(stream, { from, to })) {
       const event = await codec.decodeFor<Event>(aggregate, recorded)
       if (wanted.has(event.commandId)) found.set(event.commandId, event)
@@ -46,12 +46,12 @@ export async function findArchived<State, Event extends DomainEvent>(
 export async function findProcessed<State, Event extends DomainEvent>(
   reading: Reading<State, Event>,
   stream: string,
-  { handled, commandIds }: { handled: ProcessedCommands; commandIds: readonly string[] },
+  { processed, commandIds }: { processed: ProcessedCommands; commandIds: readonly string[] },
 ): Promise<ReadonlyMap<string, ProcessedCommand>> {
   const commands = commandIds.map(commandId => ({ commandId }))
-  const found = new Map(await findArchived(reading, stream, { handled, commands }))
+  const found = new Map(await findArchived(reading, stream, { processed: processed, commands }))
   for (const commandId of commandIds) {
-    const known = handled.get(commandId)
+    const known = processed.get(commandId)
     if (known !== undefined) found.set(commandId, known)
   }
   return found
@@ -59,13 +59,13 @@ export async function findProcessed<State, Event extends DomainEvent>(
 
 /** Each archive once, with the commands that may be in it. */
 function archivesToSearch(
-  handled: ProcessedCommands,
+  processed: ProcessedCommands,
   commands: readonly Asked[],
 ): Map<Archive, Set<string>> {
   const searches = new Map<Archive, Set<string>>()
   for (const { commandId, once } of commands) {
     if (once) continue
-    for (const archive of handled.archivesOf(commandId)) {
+    for (const archive of processed.archivesOf(commandId)) {
       searches.set(archive, (searches.get(archive) ?? new Set()).add(commandId))
     }
   }

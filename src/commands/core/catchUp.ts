@@ -36,13 +36,13 @@ export async function catchUp<State, Event extends DomainEvent>(
   }
   const last = events.at(-1)
   if (last === undefined) return known
-  const { handled } = known
-  for (const event of events) handled.add(event.commandId, event)
+  const { processed } = known
+  for (const event of events) processed.add(event.commandId, event)
   return {
     state: fold(aggregate, events, known.state),
     revision: last.revision,
     position: last.position,
     correlationId: known.correlationId ?? events[0]?.correlationId,
-    handled,
+    processed: processed,
   }
 }

@@ -86,8 +86,8 @@ export function command<Schema extends TObject, State, Event extends DomainEvent
         }
         return definition.decide(state, input, context)
       }
-      const belief = definition.begins && 'isNew'
-      const outcome = await repository.decide(id, envelope, decide, belief)
+      const expectation = definition.begins && 'isNew'
+      const outcome = await repository.decide(id, envelope, decide, expectation)
       return isRejection(outcome) ? outcome : accepted(id, outcome)
     },
   }

@@ -22,7 +22,7 @@ export interface Loaded<State> {
   position: Position
   /** Of the command that began the stream. */
   correlationId: string | undefined
-  handled: ProcessedCommands
+  processed: ProcessedCommands
 }
 
 export interface Done<State> {
@@ -77,7 +77,7 @@ export function planBatch<State, Event extends DomainEvent>(
   for (const waiting of batch) {
     const { commandId } = waiting.envelope
     const twin = inBatch?.get(commandId)
-    const before = current.handled.get(commandId) ?? archived.get(commandId)
+    const before = current.processed.get(commandId) ?? archived.get(commandId)
     let outcome: Outcome<State>
     if (isFolded(before, current)) outcome = replay(before, waiting.envelope, current.state)
     else if (twin !== undefined) outcome = repeat(twin, waiting.envelope)
@@ -172,18 +172,18 @@ export function afterWrite<State, Event extends DomainEvent>(
   plan: Plan<State, Event>,
   position: Position,
 ): Loaded<State> {
-  const { handled } = current
+  const { processed } = current
   for (const [index, { envelope }] of plan.events.entries()) {
     const { commandId, digest, once, evident } = envelope
     if (once || evident) continue
-    handled.add(commandId, { digest, revision: current.revision + 1 + index, position })
+    processed.add(commandId, { digest, revision: current.revision + 1 + index, position })
   }
   return {
     state: plan.state,
     revision: current.revision + plan.events.length,
     position,
     correlationId: current.correlationId ?? plan.events[0]?.envelope.correlationId,
-    handled,
+    processed: processed,
   }
 }
 
@@ -197,6 +197,6 @@ export function emptyStream<State>(
     revision: -1,
     position: startOfLog,
     correlationId: undefined,
-    handled: new ProcessedCommands(commandsMax),
+    processed: new ProcessedCommands(commandsMax),
   }
 }

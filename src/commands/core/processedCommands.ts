@@ -45,13 +45,13 @@ export class ProcessedCommands {
 
   /** The answer to a command, where it is remembered. */
   get(commandId: string): ProcessedCommand | undefined {
-    const kept = this.#byId.get(commandId)
-    return kept && opened(kept)
+    const record = this.#byId.get(commandId)
+    return record && opened(record)
   }
 
   /** Remembers a command. Where there are too many, the older half goes to an archive. */
-  add(commandId: string, handled: ProcessedCommand): void {
-    this.#byId.set(commandId, closed(handled))
+  add(commandId: string, processed: ProcessedCommand): void {
+    this.#byId.set(commandId, closed(processed))
     if (this.#byId.size > this.#max) this.#archive(Math.ceil(this.#max / 2))
   }
 
@@ -83,7 +83,7 @@ export class ProcessedCommands {
 
   /** All that are remembered, the oldest first. */
   *[Symbol.iterator](): Generator<[commandId: string, ProcessedCommand]> {
-    for (const [commandId, kept] of this.#byId) yield [commandId, opened(kept)]
+    for (const [commandId, record] of this.#byId) yield [commandId, opened(record)]
   }
 }
 
@@ -92,9 +92,9 @@ function opened({ digest, revision, position }: CommandRecord): ProcessedCommand
 }
 
 function closed({ digest, revision, position }: ProcessedCommand): CommandRecord {
-  const kept: CommandRecord = { revision, position }
-  if (digest !== undefined) kept.digest = digest
-  return kept
+  const record: CommandRecord = { revision, position }
+  if (digest !== undefined) record.digest = digest
+  return record
 }
 
 /** The last 32 bits of a UUID: random in new ones, of a hash in derived ones. */

@@ -71,9 +71,9 @@ export function createRepository<State, Event extends DomainEvent>(
     },
     cached: id => kind.cache.get(`${aggregate.category}-${id}`)?.state,
     evict: id => kind.cache.delete(`${aggregate.category}-${id}`),
-    decide: (id, envelope, decide, belief) =>
+    decide: (id, envelope, decide, expectation) =>
       new Promise((resolve, reject) => {
-        const isNew = belief === 'isNew'
+        const isNew = expectation === 'isNew'
         const waiting = { envelope, decide, isNew, resolve, reject }
         enqueue(kind, `${aggregate.category}-${id}`, waiting)
       }),
@@ -179,14 +179,14 @@ async function work<State, Event extends DomainEvent>(
     try {
       await settle(kind, stream, batch)
     } catch (error) {
-      await settleFailed(kind, stream, batch, error)
+      await failPending(kind, stream, batch, error)
     }
   }
   kind.queues.delete(stream)
 }
 
 /** Settles every member of a batch that could not be settled together. */
-async function settleFailed<State, Event extends DomainEvent>(
+async function failPending<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
   batch: readonly PendingCommand<State, Event>[],
@@ -200,7 +200,7 @@ async function settleFailed<State, Event extends DomainEvent>(
   // A command that breaks a rule of the storage format must not take its neighbours with it.
   for (const waiting of batch) {
     await settle(kind, stream, [waiting]).catch(cause =>
-      settleFailed(kind, stream, [waiting], cause),
+      failPending(kind, stream, [waiting], cause),
     )
   }
 }
@@ -215,7 +215,7 @@ async function settle<State, Event extends DomainEvent>(
   let isCertain = believed === undefined
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     const commands = batch.map(({ envelope }) => sought(envelope, attempt))
-    const archived = await findArchived(kind, stream, { handled: current.handled, commands })
+    const archived = await findArchived(kind, stream, { processed: current.processed, commands })
     const plan = planBatch(kind, current, batch, archived)
     if (plan.events.length > 0) {
       if (await write(kind, stream, current, plan)) return

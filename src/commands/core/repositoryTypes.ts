@@ -30,7 +30,7 @@ export interface Repository<State, Event extends DomainEvent> {
     id: string,
     envelope: Envelope,
     decide: (state: State, revision: number) => Decision<Event>,
-    belief?: 'isNew',
+    expectation?: 'isNew',
   ): Promise<Outcome<State>>
 }
 

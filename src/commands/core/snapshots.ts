@@ -52,7 +52,7 @@ export async function loadSnapshot<State, Event extends DomainEvent>(
     revision: found.revision,
     position: parsePosition(position),
     correlationId: correlationId ?? undefined,
-    handled: seen,
+    processed: seen,
   }
 }
 
@@ -74,7 +74,7 @@ export async function takeSnapshot<State, Event extends DomainEvent>(
 ): Promise<void> {
   const form = aggregate.snapshot
   if (snapshots === undefined || form === undefined) return
-  const { state, revision, position, correlationId, handled } = loaded
+  const { state, revision, position, correlationId, processed: handled } = loaded
   const seen = [...handled].filter(([, command]) => command.revision <= revision)
   const written: Written = {
     state: form.write(state),

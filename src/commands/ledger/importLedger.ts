@@ -89,8 +89,8 @@ export const bookOpeningStock: Command<typeof StockForLedger> = {
     const writeOffs = input.writeOffs.filter(({ commandId }) => !handled.has(commandId))
     const need = { ...input, writeOffs }
     const open = (state: Stock) => (input.isFirst ? opening(productId, needed(state, need)) : [])
-    const belief = input.isFirst ? 'isNew' : undefined
-    const opened = await shop.stock.decide(productId, step(envelope, 'opening'), open, belief)
+    const expectation = input.isFirst ? 'isNew' : undefined
+    const opened = await shop.stock.decide(productId, step(envelope, 'opening'), open, expectation)
     if (isRejection(opened)) return opened
     // Nobody has written since: it need not be read again to see that nothing is missing.
     const isFilled = needed(opened.state, need) <= available(opened.state)

@@ -18,11 +18,11 @@ export interface StockRequest {
  */
 export async function availableStock(
   shop: Shop,
-  wish: StockRequest,
+  request: StockRequest,
   envelope: Envelope,
   seen?: Stock,
 ): Promise<number> {
-  const { productId, wanted } = wish
+  const { productId, wanted } = request
   const state = seen ?? (await shop.stock.load(productId)).state
   const free = Math.max(0, available(state))
   if (free >= wanted || state.reservedTotal === 0) return free
@@ -33,9 +33,9 @@ export async function availableStock(
   if (due.length === 0) earliestDeadlines.set(state.reserved, first)
   // Those that were due last have most likely not been swept yet; the others are looked at by the
   // next ones that ask. Asked for together they are one round trip.
-  const looked = due.slice(-looksMax)
+  const result = due.slice(-looksMax)
   const expired = await Promise.all(
-    looked.map(async orderId => {
+    result.map(async orderId => {
       const order = await readableOrder(shop, orderId)
       if (order === undefined) return []
       const isUnpaid = isDue(order, now)
@@ -61,14 +61,14 @@ const earliestDeadlines = new WeakMap<Stock['reserved'], number>()
  * Of orders that were looked at, by product: until when they hold their pieces. Orders that are
  * paid hold them for good. Each is looked at once, after the deadline of its reservation.
  */
-const lookedAt = new WeakMap<Shop, LookedAt>()
-type LookedAt = Map<string, Map<string, number>>
+const lookedAt = new WeakMap<Shop, CheckedStock>()
+type CheckedStock = Map<string, Map<string, number>>
 
 /** Products with orders that outlive their deadline; one that is dropped is looked at anew. */
 const productsMax = 1_000
 
 function knownDeadlines(shop: Shop, productId: string, { reserved }: Stock): Map<string, number> {
-  const products: LookedAt = lookedAt.get(shop) ?? new Map()
+  const products: CheckedStock = lookedAt.get(shop) ?? new Map()
   lookedAt.set(shop, products)
   const known = products.get(productId) ?? new Map<string, number>()
   if (!products.has(productId) && products.size >= productsMax) products.clear()

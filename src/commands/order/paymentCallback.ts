@@ -99,11 +99,11 @@ async function takePayment(shop: Shop, callback: PaymentCallback): Promise<Outco
 async function refundOf(
   shop: Shop,
   callback: PaymentCallback,
-  told: ReportedRefund,
+  reported: ReportedRefund,
 ): Promise<Outcome> {
-  const { reference, amount, hasFailed } = told
+  const { reference, amount, hasFailed } = reported
   const provider = shop.payments.name
-  const refundId = told.refundId ?? providerRefundId(provider, reference)
+  const refundId = reported.refundId ?? providerRefundId(provider, reference)
   const about = { kind: 'refund' as const, reference, amount }
   const word = hasFailed ? 'failed' : 'made'
   const booked = await book(shop, callback, {
@@ -121,15 +121,16 @@ async function refundOf(
 async function disputeOf(
   shop: Shop,
   callback: PaymentCallback,
-  told: ReportedDispute,
+  reported: ReportedDispute,
 ): Promise<Outcome> {
-  const { reference, amount } = told
+  const { reference, amount } = reported
   const provider = shop.payments.name
   const disputeId = disputeIdOf(provider, reference)
-  const word = [told.outcome ?? told.stage, String(told.asOf), String(told.dueBy)]
+  const word = [reported.outcome ?? reported.stage, String(reported.asOf), String(reported.dueBy)]
   const booked = await book(shop, callback, {
     commandId: idOf('dispute', provider, reference, ...word),
-    decide: (state, paymentId) => recordDispute(state, { ...told, disputeId, paymentId, provider }),
+    decide: (state, paymentId) =>
+      recordDispute(state, { ...reported, disputeId, paymentId, provider }),
   })
   return actedOn(callback, { kind: 'dispute', reference, amount }, booked)
 }

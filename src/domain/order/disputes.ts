@@ -88,7 +88,7 @@ export function disputesInFavour(disputes: Disputes): number {
 type DisputeUpdate = Pick<Dispute, 'stage' | 'asOf'>
 
 /** Whether news of an open dispute is newer; of the same moment, what comes later in its course. */
-export function isNewer(news: DisputeUpdate, known: DisputeUpdate): boolean {
-  if (news.asOf !== known.asOf) return news.asOf > known.asOf
-  return disputeStages.indexOf(news.stage) > disputeStages.indexOf(known.stage)
+export function isNewer(update: DisputeUpdate, known: DisputeUpdate): boolean {
+  if (update.asOf !== known.asOf) return update.asOf > known.asOf
+  return disputeStages.indexOf(update.stage) > disputeStages.indexOf(known.stage)
 }

@@ -16,21 +16,21 @@ export function createSignal(): Signal {
   return {
     beat() {
       beats += 1
-      for (const wake of [...waiters]) wake()
+      for (const resume of [...waiters]) resume()
     },
     count: () => beats,
     wait(since, timeoutMs, signal) {
       if (since !== beats || signal?.aborted) return Promise.resolve()
       return new Promise(resolve => {
-        const wake = () => {
+        const resume = () => {
           clearTimeout(timer)
-          waiters.delete(wake)
-          signal?.removeEventListener('abort', wake)
+          waiters.delete(resume)
+          signal?.removeEventListener('abort', resume)
           resolve()
         }
-        const timer = setTimeout(wake, timeoutMs)
-        waiters.add(wake)
-        signal?.addEventListener('abort', wake, { once: true })
+        const timer = setTimeout(resume, timeoutMs)
+        waiters.add(resume)
+        signal?.addEventListener('abort', resume, { once: true })
       })
     },
   }

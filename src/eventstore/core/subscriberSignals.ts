@@ -3,50 +3,50 @@
 import type { EventFilter } from '../../ports/eventStore.ts'
 import { createSignal, type Signal } from './signal.ts'
 
-export interface WakeUps {
+export interface SubscriberSignals {
   /** Something was appended; of these types, where they are known. */
   call(types?: readonly string[]): void
   /** A pulse for one who wants what a filter lets through. `leave` ends it. */
-  join(filter: EventFilter | undefined): { pulse: Signal; leave(): void }
+  join(filter: EventFilter | undefined): { signal: Signal; leave(): void }
 }
 
 /** Whoever waits for a position waits so much longer where it is not that of an event for them. */
 const laterMs = 20
 
 /** Nobody is woken yet. */
-export function createWakeUps(): WakeUps {
+export function createSubscriberSignals(): SubscriberSignals {
   const sleepers = new Set<(types: readonly string[] | undefined) => void>()
   return {
     call(types) {
-      for (const wake of sleepers) wake(types)
+      for (const notify of sleepers) notify(types)
     },
     join(filter) {
-      const pulse = createSignal()
-      const wants = typesWanted(filter)
+      const signal = createSignal()
+      const wants = filteredTypes(filter)
       let later: NodeJS.Timeout | undefined
-      const beat = () => {
+      const poll = () => {
         clearTimeout(later)
         later = undefined
-        pulse.beat()
+        signal.beat()
       }
-      const wake = (types: readonly string[] | undefined) => {
+      const notify = (types: readonly string[] | undefined) => {
         const isForThem = !types || types.some(wants)
-        if (isForThem) beat()
-        else later ??= setTimeout(beat, laterMs)
+        if (isForThem) poll()
+        else later ??= setTimeout(poll, laterMs)
       }
-      sleepers.add(wake)
+      sleepers.add(notify)
       return {
-        pulse,
+        signal: signal,
         leave() {
           clearTimeout(later)
-          sleepers.delete(wake)
+          sleepers.delete(notify)
         },
       }
     },
   }
 }
 
-function typesWanted(filter: EventFilter | undefined): (type: string) => boolean {
+function filteredTypes(filter: EventFilter | undefined): (type: string) => boolean {
   if (filter === undefined || 'streamPrefixes' in filter) return () => true
   if ('types' in filter) {
     const wanted = new Set(filter.types)

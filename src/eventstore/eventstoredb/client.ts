@@ -18,7 +18,7 @@ export interface Connection {
   headMemory: HeadMemory
   timeoutMs: number
   /** Of a job that would rather wait than fail; without it `timeoutMs` is all that it waits. */
-  patience: RetryPolicy | undefined
+  retryPolicy: RetryPolicy | undefined
   /** How long a subscription may be silent before it compares itself with the head. */
   idleMs: number
   /** Aborts when the store is closed. */
@@ -186,16 +186,16 @@ export async function repeating<T>(
 }
 
 /** How long is waited from now on, and that it is said now and then. */
-export function startRetries({ timeoutMs, patience }: Connection) {
+export function startRetries({ timeoutMs, retryPolicy }: Connection) {
   let startedAt = performance.now()
   let toldAt = startedAt
   return {
-    leftMs: () => startedAt + (patience?.ms ?? timeoutMs) - performance.now(),
+    leftMs: () => startedAt + (retryPolicy?.ms ?? timeoutMs) - performance.now(),
     tell() {
       const now = performance.now()
-      if (patience === undefined || now - toldAt < timeoutMs) return
+      if (retryPolicy === undefined || now - toldAt < timeoutMs) return
       toldAt = now
-      patience.tell(Math.round((now - startedAt) / 1_000))
+      retryPolicy.tell(Math.round((now - startedAt) / 1_000))
     },
     /** Something has come: the next wait begins now. */
     again() {

@@ -33,7 +33,7 @@ export interface EventStoreDbOptions extends OwnOptions {
   url: string
   timeoutMs?: number
   /** For jobs that would rather wait for minutes than fail. */
-  patience?: RetryPolicy | undefined
+  retryPolicy?: RetryPolicy | undefined
   idleMs?: number
   /** Told once of a search of the server for events of this log that takes some seconds already. */
   tellSearch?: ((seconds: number) => void) | undefined
@@ -54,7 +54,7 @@ export interface EventStoreDbOptions extends OwnOptions {
  * 'any' after both have moved on writes its events twice.
  */
 export function eventStoreDb(options: EventStoreDbOptions): EventStore {
-  const { url, timeoutMs = 10_000, patience, idleMs = 1_000 } = options
+  const { url, timeoutMs = 10_000, retryPolicy, idleMs = 1_000 } = options
   const closing = new AbortController()
   const client = createClient(url)
   const confirm = options.confirm ?? (async () => undefined)
@@ -71,7 +71,7 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
       tell: options.tellSearch ?? (() => undefined),
     },
     timeoutMs,
-    patience,
+    retryPolicy: retryPolicy,
     idleMs,
     closing: closing.signal,
   }

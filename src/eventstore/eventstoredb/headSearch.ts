@@ -158,7 +158,7 @@ async function followed(connection: Connection, target: Position): Promise<Known
 async function isGoingOn(feed: Feed, { timeoutMs, closing }: Connection): Promise<boolean> {
   const end = feed.end()
   if (end !== undefined) throw end.reason ?? new Unavailable('EventStoreDB ended a search')
-  const isNew = await feed.news(timeoutMs / 2, closing)
+  const isNew = await feed.arrived(timeoutMs / 2, closing)
   if (closing.aborted) throw new Unavailable('the event store is closed')
   return isNew
 }

@@ -32,7 +32,7 @@ export async function* arriving<Item>(
       if (items.length > 0) yield items
       else if (end?.reason !== undefined) throw end.reason
       else if (end !== undefined) return
-      else if (!(await inbox.news(lookMs, closing)) && closing.aborted) {
+      else if (!(await inbox.arrived(lookMs, closing)) && closing.aborted) {
         throw new Unavailable('the event store is closed')
       }
     }

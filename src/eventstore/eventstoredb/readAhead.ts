@@ -12,8 +12,8 @@ export interface Inbox<Item> {
   /** The next item, or undefined when none has arrived yet. */
   next(): Item | undefined
   /** Waits for something to arrive; false when nothing did within `ms` or the signal aborted. */
-  news(ms: number, signal: AbortSignal): Promise<boolean>
-  hasNews(): boolean
+  arrived(ms: number, signal: AbortSignal): Promise<boolean>
+  hasArrived(): boolean
   /** Set once nothing more will arrive: with the reason, unless the server just ended it. */
   end(): { reason?: Error } | undefined
   close(): void
@@ -37,14 +37,14 @@ export function openInbox<Item>(
   itemOf: (sent: Sent) => Item | undefined,
 ): Inbox<Item> {
   const queue = createQueue<Item>()
-  const bell = createBell()
+  const arrival = createArrivalSignal()
   let isClosed = false
   let call: Call | undefined
   let ending: { reason?: Error } | undefined
 
   const end = (reason?: Error) => {
     ending ??= reason === undefined ? {} : { reason: convertToCommandError(reason) ?? reason }
-    bell.ring()
+    arrival.ring()
   }
   const arrived = (message: Buffer) => {
     // Behind what could not be read, nothing may be delivered either.
@@ -53,7 +53,7 @@ export function openInbox<Item>(
     if (item === undefined) return
     queue.push({ item, bytes: message.length })
     if (queue.holds(most)) call?.pause()
-    bell.ring()
+    arrival.ring()
   }
   openCall(client, (stub, ...args) => openRead(stub, request, args)).then(opened => {
     // Stays for good: an error that comes after the end must not end the process.
@@ -78,8 +78,8 @@ export function openInbox<Item>(
       if (call?.isPaused() && !queue.holds(few)) call.resume()
       return item
     },
-    news: bell.wait,
-    hasNews: bell.hasRung,
+    arrived: arrival.wait,
+    hasArrived: arrival.hasRung,
     // What has arrived comes before the end of it.
     end: () => (queue.isEmpty() ? ending : undefined),
     close() {
@@ -114,7 +114,7 @@ export async function allOf<Item>(
       if (item !== undefined) items.push(item)
       else if (end?.reason !== undefined) throw end.reason
       else if (end !== undefined) return items
-      else if (!(await inbox.news(ms, signal))) {
+      else if (!(await inbox.arrived(ms, signal))) {
         throw new Unavailable('EventStoreDB did not answer in time')
       }
     }
@@ -159,7 +159,7 @@ function createQueue<Item>() {
   }
 }
 
-function createBell() {
+function createArrivalSignal() {
   let rung = false
   let answer: (() => void) | undefined
   return {

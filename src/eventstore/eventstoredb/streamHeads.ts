@@ -54,19 +54,19 @@ export function followStreamHeads(connection: Connection): StreamHeads {
   const ends = createHeads(connection)
   let seen: Position | undefined
   /** Counts how often everything was forgotten: what a read found that began before is too old. */
-  let era = 0
+  let epoch = 0
 
   function forget() {
     ends.clear()
     seen = undefined
-    era += 1
+    epoch += 1
   }
 
   const refresh = createSingleFlight(async () => {
     if (seen === undefined) return false
-    const [after, began, beganAt] = [seen, era, performance.now()]
+    const [after, began, beganAt] = [seen, epoch, performance.now()]
     const tail = await readBehind(connection, after)
-    if (era !== began) return false
+    if (epoch !== began) return false
     if (tail === undefined || tail === 'late') {
       if (tail === 'late') ends.doubt()
       forget()
@@ -100,10 +100,10 @@ export function followStreamHeads(connection: Connection): StreamHeads {
         // Not where somebody else was quicker: what they know goes no further than theirs.
         seen ??= upTo
       }
-      const began = era
+      const began = epoch
       return found => {
         // What was appended meanwhile is in `ends` already, and further on than what was found.
-        if (era === began) ends.extend(found)
+        if (epoch === began) ends.extend(found)
       }
     },
     isLimited: ends.isLimited,

@@ -25,7 +25,7 @@ interface Progress {
 
 const defaultBatchSize = 500
 /** Silences in a row after which a server is taken not to tell when it has caught up (< 23.10). */
-const patience = 5
+const attemptsMax = 5
 
 /** Follows the log from a position until the signal aborts or the store closes; see the port. */
 export async function* subscribe(
@@ -76,8 +76,8 @@ async function* follow(
         progress.live = false
         if (end.reason !== undefined) throw end.reason
         return
-      } else if (!(await feed.news(connection.idleMs, connection.closing))) {
-        if ((await isStuck(connection, progress)) && !feed.hasNews()) return
+      } else if (!(await feed.arrived(connection.idleMs, connection.closing))) {
+        if ((await isStuck(connection, progress)) && !feed.hasArrived()) return
       }
     }
   } finally {
@@ -131,6 +131,6 @@ async function isStuck(connection: Connection, progress: Progress): Promise<bool
   }
   if (!progress.filtered) return false
   progress.silences += 1
-  if (progress.silences >= patience) progress.filtered = false
+  if (progress.silences >= attemptsMax) progress.filtered = false
   return progress.live || !progress.filtered
 }

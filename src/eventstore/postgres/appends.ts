@@ -63,17 +63,17 @@ export function pack({ id, type, data, metadata, text }: NewEvent): PackedEvent 
 }
 
 /** Is told what became of the members of a batch. */
-export interface Witness {
+export interface AppendObserver {
   onWritten(written: Written): void
   /** One met another revision than it expected. */
   onConflict(): void
 }
 
 /** Writes a batch and settles each of its members; never throws. */
-export async function flush(pool: Pool, batch: Item[], witness: Witness): Promise<void> {
+export async function flush(pool: Pool, batch: Item[], observer: AppendObserver): Promise<void> {
   try {
     const answers = await sendWithRetries(pool, batch)
-    for (const [index, item] of batch.entries()) settle(item, answers.get(index), witness)
+    for (const [index, item] of batch.entries()) settle(item, answers.get(index), observer)
   } catch (error) {
     if (batch.length === 1) {
       for (const item of batch) item.reject(translate(error))
@@ -81,7 +81,7 @@ export async function flush(pool: Pool, batch: Item[], witness: Witness): Promis
       for (const item of batch) item.reject(translate(error))
     } else {
       // One append that the database refuses outright must not fail its neighbours.
-      for (const item of batch) await flush(pool, [item], witness)
+      for (const item of batch) await flush(pool, [item], observer)
     }
   }
 }
@@ -161,7 +161,7 @@ function expectation(expected: ExpectedRevision): number {
   return expected
 }
 
-function settle(item: Item, answer: AppendRow | undefined, witness: Witness): void {
+function settle(item: Item, answer: AppendRow | undefined, observer: AppendObserver): void {
   if (answer === undefined) {
     item.reject(new Unavailable('the event store gave no answer'))
     return
@@ -170,11 +170,11 @@ function settle(item: Item, answer: AppendRow | undefined, witness: Witness): vo
   const { outcome, position } = answer
   const revision = Number(answer.revision)
   if (outcome === 'wrong-revision') {
-    witness.onConflict()
+    observer.onConflict()
     item.reject(new WrongRevision(stream, expected, revision < 0 ? 'no-stream' : revision))
     return
   }
-  if (outcome === 'ok') witness.onWritten({ stream, revision, position, count: events.length })
+  if (outcome === 'ok') observer.onWritten({ stream, revision, position, count: events.length })
   item.resolve({ revision, position, repeated: outcome === 'duplicate' })
 }
 

@@ -17,7 +17,7 @@ import { type Metrics, noMetrics } from '../../ports/metrics.ts'
 import { groupCommit } from '../core/groupCommit.ts'
 import { advanced, eventsBetween } from '../core/positionNumbers.ts'
 import type { Signal } from '../core/signal.ts'
-import { createWakeUps, type WakeUps } from '../core/subscriberSignals.ts'
+import { createSubscriberSignals, type SubscriberSignals } from '../core/subscriberSignals.ts'
 import { type AppendRequest, flush, pack } from './appends.ts'
 import { endOfEmptyPage, head, pageSize, readAll, readBehind, readBetween } from './logReads.ts'
 import { followStreamHeads } from './streamHeads.ts'
@@ -38,16 +38,16 @@ const bounds = {
  * and does not end it; `close` waits for appends under way and ends its subscriptions.
  */
 export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): EventStore {
-  const wakeUps = createWakeUps()
+  const subscribers = createSubscriberSignals()
   const closing = new AbortController()
   const streamEnds = followStreamHeads(pool)
-  const witness = { onWritten: streamEnds.appended, onConflict: metrics.conflict }
+  const observer = { onWritten: streamEnds.appended, onConflict: metrics.conflict }
   const appends = groupCommit<AppendRequest, AppendResult>(async batch => {
     const began = performance.now()
-    await flush(pool, batch, witness)
+    await flush(pool, batch, observer)
     const events = batch.reduce((sum, { request }) => sum + request.events.length, 0)
     metrics.append((performance.now() - began) / 1_000, events, batch.length)
-    wakeUps.call()
+    subscribers.call()
   }, bounds)
   const refuse = (events: readonly NewEvent[]): Error | undefined => {
     if (closing.signal.aborted) return new Unavailable('the event store is closed')
@@ -80,8 +80,8 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
       const ends = options.signal
         ? AbortSignal.any([options.signal, closing.signal])
         : closing.signal
-      listening ??= listen(pool, wakeUps.call, closing.signal)
-      return subscribe(pool, wakeUps, { ...options, signal: ends })
+      listening ??= listen(pool, subscribers.call, closing.signal)
+      return subscribe(pool, subscribers, { ...options, signal: ends })
     },
     head: () => head(pool),
     distance: eventsBetween,
@@ -95,12 +95,12 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
 
 async function* subscribe(
   pool: Pool,
-  wakeUps: WakeUps,
+  subscribers: SubscriberSignals,
   options: SubscribeOptions & { signal: AbortSignal },
 ): AsyncGenerator<SubscriptionBatch> {
-  const { pulse, leave } = wakeUps.join(options.filter)
+  const { signal: appendSignal, leave } = subscribers.join(options.filter)
   try {
-    yield* stepsOf(pool, pulse, options)
+    yield* stepsOf(pool, appendSignal, options)
   } finally {
     leave()
   }
@@ -108,7 +108,7 @@ async function* subscribe(
 
 async function* stepsOf(
   pool: Pool,
-  pulse: Signal,
+  appendSignal: Signal,
   options: SubscribeOptions & { signal: AbortSignal },
 ): AsyncGenerator<SubscriptionBatch> {
   const { signal } = options
@@ -116,7 +116,7 @@ async function* stepsOf(
   let wasLive = false
   let failures = 0
   while (!signal.aborted) {
-    const beats = pulse.count()
+    const beats = appendSignal.count()
     try {
       const batch: SubscriptionBatch = await (wasLive ? follow : catchUp)(pool, after, options)
       failures = 0
@@ -125,11 +125,11 @@ async function* stepsOf(
       if (signal.aborted) return
       if (moved || !wasLive) yield batch
       wasLive = batch.live
-      if (batch.live) await pulse.wait(beats, pollMs, signal)
+      if (batch.live) await appendSignal.wait(beats, pollMs, signal)
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error
       failures += 1
-      await pulse.wait(pulse.count(), Math.min(2_000, 50 * 2 ** failures), signal)
+      await appendSignal.wait(appendSignal.count(), Math.min(2_000, 50 * 2 ** failures), signal)
     }
   }
 }
@@ -162,7 +162,7 @@ async function follow(
   }
 }
 
-type Call = WakeUps['call']
+type Call = SubscriberSignals['call']
 
 /** Keeps one session listening for appends of other processes until the signal aborts. */
 async function listen(pool: Pool, call: Call, signal: AbortSignal): Promise<void> {

@@ -63,12 +63,12 @@ export function followStreamHeads(pool: Pool): StreamHeads {
   const ends = new Map<string, number>()
   let seen: Position | undefined
   /** Counts how often everything was forgotten: what a read found that began before is too old. */
-  let era = 0
+  let epoch = 0
 
   function forget() {
     ends.clear()
     seen = undefined
-    era += 1
+    epoch += 1
   }
 
   function extend(stream: string, last: number) {
@@ -91,9 +91,9 @@ export function followStreamHeads(pool: Pool): StreamHeads {
     },
     async refresh() {
       if (seen === undefined) return false
-      const [after, began] = [seen, era]
+      const [after, began] = [seen, epoch]
       const tail = await readBehind(pool, after)
-      if (era !== began) return false
+      if (epoch !== began) return false
       if (tail === undefined) {
         forget()
         return false
@@ -111,10 +111,10 @@ export function followStreamHeads(pool: Pool): StreamHeads {
         // Not where somebody else was quicker: what they know goes no further than their head.
         seen ??= newest
       }
-      const began = era
+      const began = epoch
       return found => {
         // What was appended meanwhile is in `ends` already, and further on than what was found.
-        if (era === began) for (const [stream, last] of found) extend(stream, last)
+        if (epoch === began) for (const [stream, last] of found) extend(stream, last)
       }
     },
   }

@@ -187,7 +187,7 @@ export function createAddresses(pool: Pool, secrets: Secrets): Addresses {
       await rows(pool, withdrawToken, [digestOf(token)])
     },
     use: token => use(pool, secrets, token),
-    async standing(customerId) {
+    async stateOf(customerId) {
       const [row] = await rows<AddressRow>(pool, findState, [customerId])
       return row && standingOf(secrets, row)
     },

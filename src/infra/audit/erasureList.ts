@@ -42,8 +42,8 @@ export function createErasureList(directory: string, secrets: Secrets): ErasureL
     assertWritable: () => available(tryWriting(directory)),
     async add(erasures) {
       const { people } = await current()
-      const news = erasures.filter(({ customerId }) => !people.has(customerId))
-      if (news.length > 0) await available(append(directory, linesOf(secrets, news)))
+      const added = erasures.filter(({ customerId }) => !people.has(customerId))
+      if (added.length > 0) await available(append(directory, linesOf(secrets, added)))
     },
     has: async customerId => (await current()).people.has(customerId),
     all: async () => [...(await current()).people.values()],

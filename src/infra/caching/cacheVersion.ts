@@ -58,12 +58,12 @@ export function createAnswerVersion(redis: Redis, readVersion?: ReadVersion): An
     isBehind: false,
   }
   const stored = followStored(readVersion)
-  const patiently = createBoundedWait()
+  const bounded = createBoundedWait()
 
   async function ask(): Promise<string | undefined> {
     const { raises } = state
     const until = performance.now() + believedMs
-    const [shared, version] = await Promise.all([sharedVersion(redis, patiently), stored.version()])
+    const [shared, version] = await Promise.all([sharedVersion(redis, bounded), stored.version()])
     const found = shared === undefined ? undefined : `${shared}.${version}`
     if (raises !== state.raises) return found
     state.asking = undefined
@@ -110,9 +110,9 @@ export function createAnswerVersion(redis: Redis, readVersion?: ReadVersion): An
   }
 }
 
-async function sharedVersion(redis: Redis, patiently: BoundedWait): Promise<string | undefined> {
+async function sharedVersion(redis: Redis, bounded: BoundedWait): Promise<string | undefined> {
   try {
-    const known = await patiently(() => redis.get(versionKey))
+    const known = await bounded(() => redis.get(versionKey))
     if (known !== null) return known
     const drawn = randomUUID()
     const isOurs = (await redis.set(versionKey, drawn, 'NX')) === 'OK'

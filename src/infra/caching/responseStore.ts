@@ -35,10 +35,10 @@ const keepScript = `
 
 /** Answers in at most `bytesMax` of Redis, less what Redis needs to keep them in order. */
 export function createAnswerStore(redis: Redis, bytesMax: number): AnswerStore {
-  const patiently = createBoundedWait()
+  const boundedWait = createBoundedWait()
   return {
     find: (version, field) =>
-      patiently(() => redis.hget(answersKey(version), field)).catch(() => null),
+      boundedWait(() => redis.hget(answersKey(version), field)).catch(() => null),
     async keep(version, field, text) {
       const shared = version.split('.')[0] ?? ''
       const keys = [versionKey, answersKey(version)]

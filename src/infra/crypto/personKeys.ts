@@ -104,9 +104,9 @@ export function createSeals(
     },
     async dropErased() {
       const found = await rows<KeyRow>(pool, findErased)
-      const news = found.filter(({ subject }) => known.get(subject) !== 'erased')
-      for (const { subject } of news) known.set(subject, 'erased')
-      return news.length > 0
+      const changed = found.filter(({ subject }) => known.get(subject) !== 'erased')
+      for (const { subject } of changed) known.set(subject, 'erased')
+      return changed.length > 0
     },
   }
 }

@@ -54,7 +54,7 @@ const noteScript = `
 export function createOwnWrites(redis: Redis, readHead: () => Promise<Position>): OwnWrites {
   const local = new LRUCache<string, Position>({ max: callersMax })
   const head = createSingleFlight(readHead)
-  const patiently = createBoundedWait()
+  const boundedWait = createBoundedWait()
   // A server that comes back may have forgotten the last second before it went.
   let connections = 1
   let trusted = 0
@@ -72,7 +72,7 @@ export function createOwnWrites(redis: Redis, readHead: () => Promise<Position>)
 
   async function look(callers: readonly string[]): Promise<OwnPosition[]> {
     const connection = connections
-    const found = await patiently(() => redis.mget(floorKey, ...callers.map(keyOf))).catch(
+    const found = await boundedWait(() => redis.mget(floorKey, ...callers.map(keyOf))).catch(
       () => undefined,
     )
     if (found === undefined) {
@@ -89,15 +89,15 @@ export function createOwnWrites(redis: Redis, readHead: () => Promise<Position>)
   }
   const ask = createBatchLoader(look)
 
-  const tell = createBatchLoader((notes: readonly Note[]) =>
-    writeNotes(notes, { redis, patiently }),
+  const noteWrites = createBatchLoader((notes: readonly Note[]) =>
+    writeNotes(notes, { redis, boundedWait: boundedWait }),
   )
 
   return {
     async note(caller, position) {
       const before = local.get(caller)
       if (before === undefined || before < position) local.set(caller, position)
-      return tell({ caller, position })
+      return noteWrites({ caller, position })
     },
     async of(caller) {
       const { known, possible } = await ask(caller)
@@ -119,12 +119,12 @@ const textOf = (position: Position) => String(position).padStart(width, '0')
 /** Writes what callers have come to in one round trip; false for all of them where that failed. */
 async function writeNotes(
   notes: readonly Note[],
-  { redis, patiently }: { redis: Redis; patiently: BoundedWait },
+  { redis, boundedWait }: { redis: Redis; boundedWait: BoundedWait },
 ): Promise<boolean[]> {
   const keys = notes.map(({ caller }) => keyOf(caller))
   const positions = notes.map(({ position }) => textOf(position))
   const write = () => redis.eval(noteScript, keys.length, ...keys, ttlSeconds, ...positions)
-  const isWritten = await patiently(write).then(
+  const isWritten = await boundedWait(write).then(
     () => true,
     () => false,
   )

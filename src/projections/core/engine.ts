@@ -272,8 +272,8 @@ async function applyOneByOne(
 /** Adds what a batch has brought about to what others have. */
 function merge(all: Committed, committed: Committed): void {
   const { notifications = [], ...rest } = committed
-  const news = Object.entries(rest).filter(([, value]) => value === true)
-  Object.assign(all, Object.fromEntries(news))
+  const signals = Object.entries(rest).filter(([, value]) => value === true)
+  Object.assign(all, Object.fromEntries(signals))
   if (notifications.length > 0) {
     all.notifications = [...(all.notifications ?? []), ...notifications]
   }

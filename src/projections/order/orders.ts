@@ -107,7 +107,7 @@ export const ordersProjection = planned({
   ],
   isUrgent: true,
   async plan(events, db) {
-    const news: Notification[] = []
+    const raised: Notification[] = []
     const folded = await fold(db, orders, events, {
       keyOf: event => (event.stream.startsWith('order-') ? event.stream.slice(6) : undefined),
       creation: 'OrderSubmitted',
@@ -115,16 +115,16 @@ export const ordersProjection = planned({
         const next = evolveOrder(row, event)
         // History that was brought in is nobody's news.
         if (row && next && isNotable(row, next) && event.source === undefined) {
-          news.push(notification(row, next, event))
+          raised.push(notification(row, next, event))
         }
         return next
       },
     })
     // They were folded order by order.
-    news.sort((a, b) => (a.position < b.position ? -1 : 1))
+    raised.sort((a, b) => (a.position < b.position ? -1 : 1))
     const disputes = await foldDisputes(db, events)
-    const writes = [...folded, ...disputes, ...insertOf(notifications, news.map(rowOf))]
-    return { writes, committed: () => ({ notified: news.length > 0, notifications: news }) }
+    const writes = [...folded, ...disputes, ...insertOf(notifications, raised.map(rowOf))]
+    return { writes, committed: () => ({ notified: raised.length > 0, notifications: raised }) }
   },
 })
 

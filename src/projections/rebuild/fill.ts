@@ -50,15 +50,15 @@ export async function fill(
     upTo: due.map(({ upTo }) => upTo).reduce((a, b) => (a > b ? a : b)),
   }
   const projections = due.map(({ member }) => member.projection)
-  const lanes = due.map(laneOf)
-  const readers = readersOf(lanes)
+  const tableFills = due.map(tableFillOf)
+  const readers = readersOf(tableFills)
   const slots = createSlots(writersMax)
-  const hand = (lane: TableFill) => {
-    const { member, items, readTo } = lane
-    lane.items = []
-    lane.handedTo = readTo
-    lane.passed = 0
-    lane.done = lane.done
+  const hand = (tableFill: TableFill) => {
+    const { member, items, readTo } = tableFill
+    tableFill.items = []
+    tableFill.handedTo = readTo
+    tableFill.passed = 0
+    tableFill.done = tableFill.done
       .then(() => slots.take(() => apply(db, member, { items, position: readTo })))
       .then(() => on.onProgress(member.projection.name, readTo))
   }
@@ -68,14 +68,14 @@ export async function fill(
     for await (const batch of on.read(projections, range)) {
       on.signal?.throwIfAborted()
       read += batch.items.length
-      give(batch.items, readers, lanes)
-      for (const lane of lanes) {
-        const readTo = batch.position < lane.upTo ? batch.position : lane.upTo
-        if (readTo > lane.readTo) lane.readTo = readTo
-        lane.passed += batch.items.length
-        if (isEnough(lane)) hand(lane)
+      give(batch.items, readers, tableFills)
+      for (const tableFill of tableFills) {
+        const readTo = batch.position < tableFill.upTo ? batch.position : tableFill.upTo
+        if (readTo > tableFill.readTo) tableFill.readTo = readTo
+        tableFill.passed += batch.items.length
+        if (isEnough(tableFill)) hand(tableFill)
       }
-      const all = Promise.all(lanes.map(({ done }) => done))
+      const all = Promise.all(tableFills.map(({ done }) => done))
       // It is awaited in its turn; a failure meanwhile must not count as unhandled.
       all.catch(() => undefined)
       // While this batch is being written one more is read, and no further one.
@@ -84,20 +84,20 @@ export async function fill(
     }
   } finally {
     // What has been read is worth keeping, even if no more can be read.
-    for (const lane of lanes) if (lane.readTo > lane.handedTo) hand(lane)
+    for (const tableFill of tableFills) if (tableFill.readTo > tableFill.handedTo) hand(tableFill)
     // All have to be done before anyone hears of the trouble of one.
-    await Promise.allSettled(lanes.map(({ done }) => done))
+    await Promise.allSettled(tableFills.map(({ done }) => done))
   }
-  await Promise.all(lanes.map(({ done }) => done))
+  await Promise.all(tableFills.map(({ done }) => done))
   return read
 }
 
 /** Who reads which type of event: each event is looked at once, and not by everybody. */
-function readersOf(lanes: readonly TableFill[]): Map<string, TableFill[]> {
+function readersOf(tableFills: readonly TableFill[]): Map<string, TableFill[]> {
   const readers = new Map<string, TableFill[]>()
-  for (const lane of lanes) {
-    for (const type of lane.member.projection.on) {
-      readers.set(type, [...(readers.get(type) ?? []), lane])
+  for (const tableFill of tableFills) {
+    for (const type of tableFill.member.projection.on) {
+      readers.set(type, [...(readers.get(type) ?? []), tableFill])
     }
   }
   return readers
@@ -107,20 +107,20 @@ function readersOf(lanes: readonly TableFill[]): Map<string, TableFill[]> {
 function give(
   items: readonly Item[],
   readers: ReadonlyMap<string, readonly TableFill[]>,
-  lanes: readonly TableFill[],
+  tableFills: readonly TableFill[],
 ): void {
   for (const item of items) {
     const { type, position } = placeOf(item)
     // A type that this release does not know: everybody whom its stream concerns.
     const known = readers.get(type)
-    const some = known ?? lanes.filter(({ member }) => concerns(member.projection, item))
-    for (const lane of some) {
-      if (position > lane.readTo && position <= lane.upTo) lane.items.push(item)
+    const some = known ?? tableFills.filter(({ member }) => concerns(member.projection, item))
+    for (const tableFill of some) {
+      if (position > tableFill.readTo && position <= tableFill.upTo) tableFill.items.push(item)
     }
   }
 }
 
-function laneOf({ member, upTo }: Target): TableFill {
+function tableFillOf({ member, upTo }: Target): TableFill {
   const { position } = member
   const done = Promise.resolve()
   return { member, upTo, items: [], readTo: position, handedTo: position, passed: 0, done }

@@ -111,8 +111,12 @@ export interface RebuildEpoch {
 }
 
 /** Writes down how far shadow tables are filled, in the transaction that fills them. */
-export async function savePosition(db: Db, turn: RebuildEpoch, position: Position): Promise<void> {
-  await db.executeQuery(savingPosition(db, turn, position))
+export async function savePosition(
+  db: Db,
+  rebuild: RebuildEpoch,
+  position: Position,
+): Promise<void> {
+  await db.executeQuery(savingPosition(db, rebuild, position))
 }
 
 /**
@@ -153,28 +157,28 @@ export interface Outcome {
 }
 
 /** The new tables serve. */
-export async function finish(db: Db, turn: RebuildEpoch, outcome: Outcome): Promise<void> {
+export async function finish(db: Db, rebuild: RebuildEpoch, outcome: Outcome): Promise<void> {
   const { matches = null, differences, broken } = outcome
   const told = matches === false ? holdableText(JSON.stringify(differences)) : null
   await sql`
     update shop.rebuilds
     set state = 'done', matches = ${matches}, differences = ${told}::json,
       broken_streams = ${jsonOf(broken)}::json, updated_at = now()
-    where name = ${turn.name} and epoch = ${turn.epoch}
+    where name = ${rebuild.name} and epoch = ${rebuild.epoch}
   `.execute(db)
 }
 
 /** The old tables go on serving because of streams of which events are missing. */
 export async function refuse(
   db: Db,
-  turn: RebuildEpoch,
+  rebuild: RebuildEpoch,
   { error, broken }: { error: string; broken: BrokenStreams },
 ): Promise<void> {
   await sql`
     update shop.rebuilds
     set state = 'failed', error = ${holdableText(error.slice(0, 2_000))}, position = 0,
       broken_streams = ${jsonOf(broken)}::json, updated_at = now()
-    where name = ${turn.name} and epoch = ${turn.epoch}
+    where name = ${rebuild.name} and epoch = ${rebuild.epoch}
   `.execute(db)
 }
 

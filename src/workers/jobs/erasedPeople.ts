@@ -94,9 +94,9 @@ export async function listErased(
     order by erased_at
   `.execute(db)
   const listed = new Set((await accounts.erasures.all()).map(({ customerId }) => customerId))
-  const news = rows.filter(({ customerId }) => !listed.has(customerId))
-  for (let from = 0; from < news.length; from += atOnce) {
-    const some = news.slice(from, from + atOnce)
+  const unlisted = rows.filter(({ customerId }) => !listed.has(customerId))
+  for (let from = 0; from < unlisted.length; from += atOnce) {
+    const some = unlisted.slice(from, from + atOnce)
     const isErased = await Promise.all(some.map(({ customerId }) => wasErased(shop, customerId)))
     await accounts.erasures.add(some.filter((_, index) => isErased[index]))
   }

@@ -57,7 +57,7 @@ export interface RetryPolicy {
 }
 
 export interface JobQueue<Data> {
-  add(jobs: readonly Job<Data>[], patience?: RetryPolicy): Promise<void>
+  add(jobs: readonly Job<Data>[], retryPolicy?: RetryPolicy): Promise<void>
   /** How many jobs wait for a worker. */
   waiting(): Promise<number>
   /** Told whenever nothing waits any more. */

@@ -94,8 +94,8 @@ export async function follow(parts: FollowerGroup, following: Following): Promis
     ending.abort()
     // Both are awaited here; how they end has been said above by the first to do so.
     const ended = Promise.allSettled([...loops, stalled])
-    const patience = group.isAbandoned ? 0 : lastBatchMs
-    await withDeadline(patience, 'the last batch', ended).catch(() => {
+    const waitMs = group.isAbandoned ? 0 : lastBatchMs
+    await withDeadline(waitMs, 'the last batch', ended).catch(() => {
       group.isAbandoned = true
     })
     await sayFarewell(parts, group, signal)

@@ -23,12 +23,12 @@ const sameAgainMs = 60_000
 export function startProjector(parts: ProjectorParts): { stop(): Promise<void> } {
   const stopping = new AbortController()
   const all: readonly Follower[] = [...parts.projections, ...(parts.reactions ?? [])]
-  const lanes = [
+  const groups = [
     { ...parts, followers: all.filter(each => each.isUrgent), pace: paces.urgent },
     { ...parts, followers: all.filter(each => !each.isUrgent), pace: paces.usual },
   ].filter(({ followers }) => followers.length > 0)
   const loops = [
-    ...lanes.map(lane => run(lane, stopping.signal)),
+    ...groups.map(group => run(group, stopping.signal)),
     runRebuilds(parts, stopping.signal),
   ]
   return {

@@ -178,7 +178,7 @@ export const accountGuards: readonly TestedMutant[] = [
     name: 'everybodys-orders-for-staff',
     promise: 'the orders of everybody are followed by the staff, and by nobody else',
     file: 'src/api/realtime/realtime.ts',
-    find: 'if (!(await mayFollow(context.shop, seat, true)))',
+    find: 'if (!(await mayFollow(context.shop, connection, true)))',
     replace: 'if (context.shop === undefined)',
     also: [
       {

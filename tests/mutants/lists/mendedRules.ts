@@ -235,7 +235,7 @@ export const mendedRules: readonly TestedMutant[] = [
     name: 'live-seats-for-staff',
     promise: 'customers cannot take the live connections that are kept for the staff',
     file: 'src/api/realtime/connections.ts',
-    find: ' || (!asking.isStaff && count(seat => !seat.isStaff) >= customersMax)',
+    find: ' ||\n    (!asking.isStaff && count(connection => !connection.isStaff) >= customersMax)',
     replace: '',
     test: 'tests/api/liveSeats.test.ts',
     named: 'the staff still follows orders, both ways, and progress; no customer does',

@@ -179,8 +179,8 @@ export const provenOfApi: readonly TestedMutant[] = [
     name: 'connections-all-at-once',
     promise: 'nobody has more live connections for asking for all of them at once',
     file: 'src/api/realtime/connections.ts',
-    find: '    seats.add(seat)\n',
-    replace: '    setTimeout(() => seats.add(seat), 500)\n',
+    find: '    connections.add(connection)\n',
+    replace: '    setTimeout(() => connections.add(connection), 500)\n',
     named: 'that come all at once are no more than that',
   },
   {
@@ -188,8 +188,8 @@ export const provenOfApi: readonly TestedMutant[] = [
     name: 'live-ends-with-role',
     promise: 'a live connection ends when a role is taken away that it was opened with',
     file: 'src/api/realtime/connections.ts',
-    find: 'if (seat.roles.some(role => !current.includes(role))) {',
-    replace: 'if (seat.roles.length === 0) {',
+    find: 'if (connection.roles.some(role => !current.includes(role))) {',
+    replace: 'if (connection.roles.length === 0) {',
     named: 'when a role is taken away that it was opened with',
   },
   {

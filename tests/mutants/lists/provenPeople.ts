@@ -201,8 +201,8 @@ export const provenOfPeople: readonly TestedMutant[] = [
     name: 'rights-taken-at-once',
     promise: 'rights that are taken away are gone at once, whatever a token says',
     file: 'src/api/http/actor.ts',
-    find: 'const standing = identity.standing(claims)',
-    replace: 'const standing = Promise.resolve(claims.roles)',
+    find: 'const currentRoles = identity.currentRoles(claims)',
+    replace: 'const currentRoles = Promise.resolve(claims.roles)',
     named: 'takes staff rights away at once, whatever the token says',
   },
   {

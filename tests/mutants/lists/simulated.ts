@@ -46,7 +46,7 @@ export const simulatedGuards: readonly Mutant[] = [
     name: 'key-forgotten-at-restart',
     promise: 'a key is good for one effect, also on a process that has just started',
     file: 'src/commands/core/catchUp.ts',
-    find: '  for (const event of events) handled.add(event.commandId, event)\n',
+    find: '  for (const event of events) processed.add(event.commandId, event)\n',
     replace: '',
   },
   {

@@ -31,10 +31,10 @@ export function profileRoutes(app: FastifyInstance, context: ApiContext): void {
       const { state, revision } = await context.shop.customers.load(signedIn(request))
       if (state.status !== 'registered')
         throw new HttpProblem('customer/not-found', 'No such customer.')
-      const standing = await addressState(context, state.customerId)
-      const variant = digestOf(standing).slice(0, 8)
+      const address = await addressState(context, state.customerId)
+      const variant = digestOf(address).slice(0, 8)
       if (isUnchanged(request, reply, revision, variant)) return reply.status(304).send()
-      return shownProfile(state, standing)
+      return shownProfile(state, address)
     },
   })
   app.register(async changing => {

@@ -57,7 +57,7 @@ function listing(app: FastifyInstance, { accounts }: ApiContext): void {
     (request, reply) => {
       const customerId = signedIn(request)
       const list = { of: { sessions: customerId }, kind: 'number' as const }
-      return app.readGate(request, () =>
+      return app.readLimit(request, () =>
         answerPage({ request, reply }, list, async part => {
           const { data, next, total } = cutPage(
             await accounts.sessions.list(customerId),

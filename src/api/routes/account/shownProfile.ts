@@ -18,14 +18,14 @@ type Registered = Extract<Customer, { status: 'registered' }>
 
 /** Whether a person's address is confirmed, and which other one waits for that. */
 export async function addressState({ accounts }: ApiContext, customerId: string) {
-  const { isConfirmed = false, wanted } = (await accounts.addresses.standing(customerId)) ?? {}
+  const { isConfirmed = false, wanted } = (await accounts.addresses.stateOf(customerId)) ?? {}
   return { emailConfirmed: isConfirmed, pendingEmail: wanted ?? null }
 }
 
 /** The profile with what stands of its address. */
 export function shownProfile(
   { customerId: id, username, roles, profile }: Registered,
-  standing: Awaited<ReturnType<typeof addressState>>,
+  address: Awaited<ReturnType<typeof addressState>>,
 ) {
-  return { ...emptyProfile, ...profile, ...standing, id, username, roles }
+  return { ...emptyProfile, ...profile, ...address, id, username, roles }
 }

@@ -68,7 +68,7 @@ function uploads(app: FastifyInstance, context: ApiContext): void {
     '/products/:productId/images',
     uploadOptions('AddProductImage', 'Add an image to a product', productParams),
     (request, reply) =>
-      app.gate(request, () =>
+      app.limit(request, () =>
         receive(stores, request, reply, (image, envelope) =>
           execute(shop, addProductImage, { ...request.params, ...image }, envelope),
         ),
@@ -78,7 +78,7 @@ function uploads(app: FastifyInstance, context: ApiContext): void {
     '/categories/:categoryId/image',
     uploadOptions('SetCategoryImage', 'Set the image of a category', categoryParams),
     (request, reply) =>
-      app.gate(request, () =>
+      app.limit(request, () =>
         receive(stores, request, reply, (image, envelope) =>
           execute(shop, setCategoryImage, { ...request.params, ...image }, envelope),
         ),
@@ -139,7 +139,7 @@ function files(app: FastifyInstance, context: ApiContext): void {
         },
       },
     },
-    (request, reply) => app.readGate(request, () => sendFile(context, request, reply)),
+    (request, reply) => app.readLimit(request, () => sendFile(context, request, reply)),
   )
 }
 

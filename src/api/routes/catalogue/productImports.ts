@@ -27,7 +27,6 @@ const columns =
   'sku, name, description, price (such as 12.50), currency (that of the shop), ' +
   'category (its name; made when missing), stock (as counted), featured, active'
 /** A large file over a slow line takes its time. */
-
 const progress = {
   id: Id,
   status: Type.Enum([...importStatuses]),
@@ -49,6 +48,7 @@ const progress = {
   finishedAt: nullable(time),
   undoneAt: nullable(time),
 }
+
 const Progress = Type.Object(progress, strict)
 const Fault = Type.Object({ line: count, pointer: text(200), detail: text(500) }, strict)
 const KeptRow = Type.Object({ line: count, productId: Id, sku: text(64), why: text(500) }, strict)
@@ -116,7 +116,7 @@ function upload(app: FastifyInstance, context: ApiContext): void {
         requireKey(request)
       },
     },
-    (request, reply) => app.gate(request, () => receive(context, request, reply)),
+    (request, reply) => app.limit(request, () => receive(context, request, reply)),
   )
 }
 
@@ -199,7 +199,7 @@ function reads(app: FastifyInstance, context: ApiContext): void {
       },
     },
     async (request, reply) => {
-      const report = await app.readGate(request, () =>
+      const report = await app.readLimit(request, () =>
         reportOf(context, request.params.importId, request.query),
       )
       if (!wantsEvents(request)) {

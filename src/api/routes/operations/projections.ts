@@ -50,11 +50,13 @@ const state = {
   runner: nullable(text(200)),
   parked: count,
 }
+
 const rebuildable = {
   /** Reactions are listed, too, and have nothing that could be made anew. */
   rebuildable: Type.Boolean(),
   rebuild: nullable(Rebuild),
 }
+
 const ProjectionSummary = Type.Object({ ...state, ...rebuildable }, strict)
 const ProjectionDetail = Type.Object(
   {
@@ -242,7 +244,7 @@ function rebuilding(app: FastifyInstance, context: ApiContext, streams: Progress
     },
     async (request, reply) => {
       const look = () => lastRebuild(context, request.params.name)
-      const last = await app.readGate(request, look)
+      const last = await app.readLimit(request, look)
       if (last === undefined) {
         throw new HttpProblem('request/not-found', 'It has not been rebuilt yet.')
       }

@@ -89,7 +89,7 @@ export function reportRoutes(app: FastifyInstance, context: ApiContext): void {
         },
       },
     },
-    (request, reply) => app.readGate(request, () => answer(context, request, reply)),
+    (request, reply) => app.readLimit(request, () => answer(context, request, reply)),
   )
 }
 

@@ -52,7 +52,7 @@ export async function runImport(shop: Shop, plan: LedgerPlan, on: RunOptions): P
   const open = plan.documents.filter(({ key }) => !on.isDone(key))
   const run: Run = {
     shop,
-    parties: createImportEntities(shop, plan, open),
+    entities: createImportEntities(shop, plan, open),
     orders: new Map(),
   }
   const queue = open.values()
@@ -73,7 +73,7 @@ export async function runImport(shop: Shop, plan: LedgerPlan, on: RunOptions): P
 
 interface Run {
   shop: Shop
-  parties: ImportEntities
+  entities: ImportEntities
   /** Orders under way: what comes back to one waits for it. */
   orders: Map<string, Promise<void>>
 }
@@ -126,7 +126,7 @@ function settle(part: DocumentImport, rows: readonly { row: number }[], answer: 
 }
 
 async function importOrders(part: DocumentImport): Promise<void> {
-  await part.parties.customer(part.document.customerId)
+  await part.entities.customer(part.document.customerId)
   await Promise.all(part.document.orders.map(each => sell(part, each)))
 }
 
@@ -174,10 +174,10 @@ async function credit(
   part: DocumentImport,
   { creditNoteId, reason, lines }: PlannedCredit,
 ): Promise<void> {
-  const { document, shop, parties } = part
+  const { document, shop, entities } = part
   const credited = await Promise.all(
     lines.map(async ({ product, sku, name, quantity, totalMinor }) => {
-      const productId = product === null ? null : await parties.product(product)
+      const productId = product === null ? null : await entities.product(product)
       return { productId, sku, name, quantity, total: money(totalMinor) }
     }),
   )
@@ -200,7 +200,7 @@ async function credit(
 
 async function move(part: DocumentImport, planned: PlannedMovement): Promise<void> {
   const { commandId, product, delta, reason, note } = planned
-  const productId = await part.parties.product(product)
+  const productId = await part.entities.product(product)
   const input = { productId, delta, reason }
   const answer = await execute(
     part.shop,
@@ -218,7 +218,7 @@ async function move(part: DocumentImport, planned: PlannedMovement): Promise<voi
 function orderLines(part: DocumentImport, lines: readonly PlannedLine[]): Promise<OrderLine[]> {
   return Promise.all(
     lines.map(async ({ product, sku, name, quantity, unitMinor, totalMinor }) => ({
-      productId: await part.parties.product(product),
+      productId: await part.entities.product(product),
       sku,
       name,
       quantity,

@@ -139,7 +139,7 @@ async function carryOut(
 ): Promise<RowEnd[]> {
   const ends: RowEnd[] = []
   const queue = batch.values()
-  const findShelf = job.dry_run
+  const findCategory = job.dry_run
     ? readShelves(parts.db)
     : createShelves(parts.shop, name => envelopeOf(parts.shop, job, `category/${name}`))
   const failures: unknown[] = []
@@ -148,7 +148,7 @@ async function carryOut(
       if (failures.length > 0) return
       try {
         const checked = checkRow(raw, parts.shop.currency)
-        ends.push(await endOf({ ...parts, job, findShelf }, checked, earlier))
+        ends.push(await endOf({ ...parts, job, findCategory: findCategory }, checked, earlier))
       } catch (error) {
         failures.push(error)
       }
@@ -161,7 +161,7 @@ async function carryOut(
 
 interface Run extends ImportParts {
   job: ImportJob
-  findShelf: FindCategory
+  findCategory: FindCategory
 }
 
 async function endOf(
@@ -182,8 +182,8 @@ async function endOf(
   return { line, sku, stock, faults: [], imported: outcome }
 }
 
-async function decide({ shop, log, job, findShelf }: Run, { line, row, category }: CheckedRow) {
-  const categoryId = category === undefined ? undefined : await findShelf(category)
+async function decide({ shop, log, job, findCategory }: Run, { line, row, category }: CheckedRow) {
+  const categoryId = category === undefined ? undefined : await findCategory(category)
   const whole = categoryId === undefined ? row : { ...row, categoryId }
   if (!job.dry_run) {
     const carriedOut = importProduct(shop, whole, rowEnvelope(shop, job, line))

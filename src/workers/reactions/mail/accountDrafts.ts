@@ -68,10 +68,10 @@ async function addressFor(
     return before === after ? undefined : before
   }
   if (template !== 'email-confirm' && template !== 'email-requested') return email
-  const standing = await parts.accounts.addresses.standing(customerId)
-  if (standing === undefined || standing.moves) return undefined
-  if (template === 'email-requested') return standing.wanted && email
-  return standing.wanted ?? (standing.isConfirmed ? undefined : email)
+  const address = await parts.accounts.addresses.stateOf(customerId)
+  if (address === undefined || address.moves) return undefined
+  if (template === 'email-requested') return address.wanted && email
+  return address.wanted ?? (address.isConfirmed ? undefined : email)
 }
 
 async function finish(

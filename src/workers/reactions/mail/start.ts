@@ -34,16 +34,16 @@ export interface MailParts extends AccountDraftParts {
 export function startMails(parts: MailParts) {
   const outage = createOutage(parts.log, parts.health)
   const shared = { ...parts, outage }
-  const lanes = [
+  const workers = [
     { account: true, draftFor: accountDrafts(parts) },
     { account: false, draftFor: orderDrafts(parts) },
-  ].map(lane => startMailWorker({ ...shared, ...lane, queue: createMailQueue(parts.db) }))
+  ].map(worker => startMailWorker({ ...shared, ...worker, queue: createMailQueue(parts.db) }))
   return {
     wake() {
-      for (const lane of lanes) lane.wake()
+      for (const worker of workers) worker.wake()
     },
     async close() {
-      await Promise.all(lanes.map(lane => lane.close()))
+      await Promise.all(workers.map(worker => worker.close()))
       outage.stop()
     },
   }

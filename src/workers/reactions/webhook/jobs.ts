@@ -38,7 +38,7 @@ export interface WebhookJobParts extends ReplayParts {
   webhooks: Webhooks
   sender: WebhookSender
   connection: ConnectionOptions
-  patience: WebhookRetryPolicy
+  retryPolicy: WebhookRetryPolicy
   metrics: Metrics
   tracing: Tracing
   log: Log
@@ -178,18 +178,18 @@ async function bodyOf({ shop }: WebhookJobParts, message: WebhookMessage): Promi
 }
 
 async function giveUpOrWait(
-  { db, patience, log }: WebhookJobParts,
+  { db, retryPolicy, log }: WebhookJobParts,
   deliveryId: string,
   { answer, claimed }: { answer: WebhookAnswer; claimed: Claimed },
 ) {
-  const isLast = claimed.tries >= patience.attemptsMax
+  const isLast = claimed.tries >= retryPolicy.attemptsMax
   const status = 'status' in answer ? answer.status : null
   const error = 'error' in answer ? answer.error : null
   const isDisabled = await failed(db, deliveryId, {
     status,
     error,
-    waitMs: isLast ? null : waitMs(patience, claimed.tries),
-    failuresMax: patience.failuresMax,
+    waitMs: isLast ? null : waitMs(retryPolicy, claimed.tries),
+    failuresMax: retryPolicy.failuresMax,
   })
   const about = { deliveryId, endpointId: claimed.endpoint_id, status, error }
   if (isLast) log.error({ event: 'webhook-dead', ...about }, 'webhook given up')
