@@ -63,7 +63,7 @@ export async function* limitFindings(
   eventStore: Partial<Pick<EventStore, 'limits'>>,
 ): AsyncGenerator<StateFinding> {
   for await (const { stream, detail } of eventStore.limits?.() ?? []) {
-    const remedy = 'set its metadata to {} again'
+    const remedy = 'set its metadata to {} again, twice where it was deleted'
     yield { check: 'streams are kept whole', key: stream, detail: `${detail}: ${remedy}.` }
   }
 }

@@ -111,12 +111,21 @@ function includes(names: readonly string[], name: string): boolean {
 
 function readText(name: string, value: string): string {
   try {
-    const text = decodeURIComponent(value)
-    if (text !== '') return text
-  } catch {
-    // Said below.
+    return checked(name, decodeURIComponent(value))
+  } catch (error) {
+    if (error instanceof AddressFault) throw error
+    throw new AddressFault(`${name} has no value`)
   }
-  throw new AddressFault(`${name} has no value`)
+}
+
+/** It is sent in a header, or names a file: neither can hold every text. */
+function checked(name: string, text: string): string {
+  if (text === '') throw new AddressFault(`${name} has no value`)
+  if (name === 'connectionName' && !/^[ -~]+$/.test(text)) {
+    throw new AddressFault('connectionName is plain ASCII')
+  }
+  if (text.includes('\0')) throw new AddressFault(`${name} is no path of a file`)
+  return text
 }
 
 function toNumber(name: string, value: string): number {

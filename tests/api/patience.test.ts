@@ -2,17 +2,23 @@
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { handleError } from '../../src/api/http/problems.ts'
+import { handleError, sendProblem } from '../../src/api/http/problems.ts'
 import { useRequestTimeout } from '../../src/api/http/requestTimeout.ts'
 
 describe('a route that takes too long', () => {
   let app: FastifyInstance
   let url: string
+  /** What the server has logged. */
+  const logged: { level: number; msg: string }[] = []
+  /** Ends the handler that waits. */
+  let end: { [how in 'resolve' | 'reject']: (value: unknown) => void }
 
   beforeAll(async () => {
-    app = fastify()
+    const stream = { write: (line: string) => logged.push(JSON.parse(line)) }
+    app = fastify({ logger: { level: 'info', stream } })
     app.setErrorHandler(handleError)
     useRequestTimeout(app, 50)
     app.get('/never', () => new Promise(() => undefined))
@@ -24,6 +30,18 @@ describe('a route that takes too long', () => {
     app.get<{ Querystring: { code: string } }>('/fails', async ({ query }) => {
       throw Object.assign(new Error('went wrong'), { code: query.code })
     })
+    const held = () => {
+      const { promise, ...ends } = Promise.withResolvers<unknown>()
+      end = ends
+      return promise
+    }
+    app.get('/returns', held)
+    app.get('/sends', async (_, reply) => reply.code(201).send(await held()))
+    app.get('/refuses', async (_, reply) => {
+      sendProblem(reply, 'request/invalid', String(await held()))
+      return reply
+    })
+    app.get('/hooked', { preHandler: async () => void (await held()) }, async () => ({ ok: 1 }))
     app.get('/half', (_, reply) => {
       const body = new Readable({ read: () => undefined })
       body.push('half of it')
@@ -44,6 +62,28 @@ describe('a route that takes too long', () => {
     expect(response.status).toBe(503)
     expect(response.headers.get('retry-after')).toBe('1')
     expect(await response.json()).toMatchObject({ type: '/problems/request/unavailable' })
+  })
+
+  it.each([
+    ['/returns', 'resolve'],
+    ['/returns', 'reject'],
+    ['/sends', 'resolve'],
+    ['/sends', 'reject'],
+    ['/refuses', 'resolve'],
+    ['/hooked', 'resolve'],
+    ['/hooked', 'reject'],
+  ] as const)('is answered once where it ends later: %s, %s', async (path, how) => {
+    logged.length = 0
+    const response = await fetch(`${url}${path}`)
+    expect(await response.json()).toMatchObject({ status: 503 })
+    end[how](how === 'reject' ? new Error('too late') : { ok: true })
+    await nextTurn()
+    await nextTurn()
+    const isLate = how === 'reject' && path !== '/hooked'
+    const loud = logged.filter(({ level }) => level > 30)
+    const line = { level: 40, msg: 'failed after its answer', error: 'Error: too late' }
+    expect(loud).toEqual(isLate ? [expect.objectContaining(line)] : [])
+    expect(JSON.stringify(loud)).not.toContain(' at ')
   })
 
   it.each([

@@ -146,6 +146,18 @@ function gone(current: Current): void {
     await broken(all(store.readStream(stream)), stream, /events 0 to 2 are missing/)
   })
 
+  it('comes back when its limits are taken back twice', async context => {
+    const { softDelete, limit } = ability(context, current(), 'hide')
+    const { store } = current()
+    const stream = newStream()
+    await seed(store, stream, 3)
+    await softDelete(stream)
+    await limit(stream, {})
+    await broken(all(store.readStream(stream)), stream, /\$tb|missing/)
+    await limit(stream, {})
+    expect(await all(store.readStream(stream))).toHaveLength(3)
+  })
+
   it('is refused once it has a tombstone, to readers and to writers', async context => {
     const { tombstone } = ability(context, current(), 'hide')
     const { store } = current()

@@ -139,8 +139,12 @@ class StubLog implements ServerLog {
     const from = isRevived && expected === 'no-stream' ? BigInt(last.revision) : expected
     const decision = decide(this.stream(name), this.#recent, from, events)
     if (decision !== 'write') return decision
-    if (isRevived) this.setLimits(name, JSON.stringify({ $tb: last.revision + 1 }))
+    if (isRevived) this.#revive(name, last.revision)
+    const about = name.startsWith('$$') ? name.slice(2) : ''
+    const wasDeleted = this.#limits(about).$tb === deletedBefore
     for (const event of events) this.keep(name, event)
+    // Metadata for a deleted stream begin it anew: the server hides what was deleted itself.
+    if (wasDeleted) this.#revive(about, this.stream(about).at(-1)?.revision ?? -1)
     const outcome = asWritten(this.stream(name).at(-1))
     this.#appends += 1
     if (this.#appends % appendsPerSystemEvent === 0) {
@@ -151,6 +155,11 @@ class StubLog implements ServerLog {
     }
     this.#grow()
     return outcome
+  }
+
+  #revive(name: string, last: number): void {
+    const kept = this.#limits(name)
+    this.setLimits(name, JSON.stringify({ ...kept, $tb: last + 1 }))
   }
 
   softDelete(name: string): void {

@@ -69,4 +69,20 @@ function answerTimeout(reply: FastifyReply): void {
     const detail = 'The request did not arrive in time.'
     reply.header('connection', 'close').send(new HttpProblem('request/timeout', detail))
   } else reply.send(new HttpProblem('request/unavailable', 'This took too long: try again.'))
+  quieten(reply)
+}
+
+/**
+ * What its handler comes to behind the answer in its place is no fault of the program: Fastify
+ * tells it as an error with a stack. Of a failure one line is left.
+ */
+function quieten(reply: FastifyReply): void {
+  const { request, log } = reply
+  const quiet = log.child({})
+  quiet.warn = () => undefined
+  quiet.error = (said: unknown) => {
+    const error = Object(said).err
+    request.log.warn({ event: 'failed-late', error: String(error) }, 'failed after its answer')
+  }
+  reply.log = quiet
 }
