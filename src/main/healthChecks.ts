@@ -1,13 +1,14 @@
 // Looks all the time whether the servers answer, over the connections that commands use.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { streamPrefixes } from '../domain/index.ts'
 import type { LogIdentity } from '../infra/log/logIdentity.ts'
 import type { Database, Pool } from '../infra/postgres/database.ts'
 import { type Redis, redisCode } from '../infra/redis/redis.ts'
 import { Overdue, withDeadline } from '../kit/deadline.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
 import { codesOf, stateOf } from '../kit/transient.ts'
-import type { EventStore } from '../ports/eventStore.ts'
+import { type EventStore, ForeignLog } from '../ports/eventStore.ts'
 import { createHealth, type Health, type HealthLog } from '../ports/health.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import { projections } from '../projections/index.ts'
@@ -50,6 +51,7 @@ const words: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'silent',
   UNAVAILABLE: 'no session to be had',
   ENOTFOUND: 'unknown host',
+  USER_REFUSED: 'refuses the user',
   '53300': 'too many connections',
   '57P01': 'shutting down',
   '57P02': 'restarting after a crash',
@@ -148,9 +150,19 @@ async function tryToWrite(pool: Pool): Promise<{ rows: never[] }> {
   return { rows: [] }
 }
 
+const probedStream = `${streamPrefixes[0]}readiness`
+
 async function checkStore({ eventStore, isStoreApart }: Checked, health: Health): Promise<void> {
   if (!isStoreApart) return
-  const asked = eventStore.head().then(() => ({ rows: [] }))
+  // The log and its streams are read with rights of their own; this one need not be there.
+  const readOne = async () => {
+    for await (const _ of eventStore.readStream(probedStream)) break
+  }
+  const stream = readOne().catch((error: unknown) => {
+    // That the log is another one is reported as such.
+    if (!(error instanceof ForeignLog)) throw error
+  })
+  const asked = Promise.all([eventStore.head(), stream]).then(() => ({ rows: [] }))
   health.report('event-store', await troubleOf(asked, () => undefined))
 }
 

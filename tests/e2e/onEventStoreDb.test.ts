@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
+import statusPb from '@eventstore/db-client/generated/status_pb.js'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { connect } from '../../src/eventstore/eventstoredb/connect.ts'
 import { checkProof } from '../../src/workers/audit/proofCheck.ts'
@@ -50,6 +51,24 @@ describe('a log in EventStoreDB that somebody changes', () => {
     await shop?.close()
     await stub?.close()
   }, 60_000)
+
+  it('is unavailable while the user may not read or write its streams', async () => {
+    const { client } = shop.admin
+    const reason = async () => {
+      const said = JSON.parse(await (await fetch(`${shop.url}/readyz`)).text())
+      return said.reasons?.['event-store']
+    }
+    stub.faults.deniesStreams = true
+    stub.faults.refusal = () => new statusPb.Status().setCode(7)
+    const product = { name: 'Refused', price: { amount: 425, currency: 'GBP' }, stock: 1 }
+    const refused = await client.post('/products', product, { expects: 503 })
+    expectProblem(refused, 503, 'request/unavailable')
+    await waitFor('its reason', async () => (await reason()) === 'refuses the user')
+    stub.faults.deniesStreams = false
+    delete stub.faults.refusal
+    await waitFor('the end of it', async () => (await reason()) === undefined)
+    expect((await client.post('/products', product)).status).toBe(201)
+  })
 
   it('has the event named', async () => {
     const { client } = await shop.person('auditor')

@@ -1,11 +1,11 @@
 // Many appends over one call to EventStoreDB: whatever becomes of it, each has its own answer.
 import { randomUUID } from 'node:crypto'
-import { AccessDeniedError } from '@eventstore/db-client'
 import sharedPb from '@eventstore/db-client/generated/shared_pb.js'
 import statusPb from '@eventstore/db-client/generated/status_pb.js'
 import streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import anyPb from 'google-protobuf/google/protobuf/any_pb.js'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { RefusedUser } from '../../src/eventstore/eventstoredb/client.ts'
 import { eventStoreDb } from '../../src/eventstore/eventstoredb/eventstoredb.ts'
 import { type NewEvent, Unavailable, WrongRevision } from '../../src/ports/eventStore.ts'
 import { breakCall, type Call } from '../support/eventStoreDbBatch.ts'
@@ -212,7 +212,7 @@ describe('appends over one call', { timeout: 30_000 }, () => {
     const { stub, store } = await given()
     stub.faults.deliver = call => breakCall(call, 16)
     const outcome = store.append('a', 'no-stream', [anEvent()])
-    await expect(outcome).rejects.toBeInstanceOf(AccessDeniedError)
+    await expect(outcome).rejects.toBeInstanceOf(RefusedUser)
   })
 
   it('of a job with patience wait for a server that does not answer, and say so', async () => {

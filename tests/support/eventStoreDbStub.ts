@@ -34,6 +34,10 @@ export interface StubFaults extends BatchFaults {
   refusedForCalm: number
   /** What it takes to look at a record that does not pass a filter, as on a server with many. */
   searchMs: number
+  /** The user may read $all, and neither read nor write a stream. */
+  deniesStreams?: boolean
+  /** Each node that is asked says that none of them leads. */
+  hasNoLeader?: boolean
 }
 
 export interface StubOptions {
@@ -75,7 +79,7 @@ export async function eventStoreDbStub(options: StubOptions = {}): Promise<Event
   server.addService(streamsGrpc.StreamsService, {
     append: (call: AppendCall, answer: AppendAnswer) => {
       counts.appends += 1
-      const refusal = door(call)
+      const refusal = door(call) ?? denied(faults)
       if (refusal !== undefined) return answer(refusal)
       const serve = { log, faults, cut: () => proxy.cut() }
       // A call that is cut while it is received ends in an error that nobody waits for.
@@ -88,7 +92,8 @@ export async function eventStoreDbStub(options: StubOptions = {}): Promise<Event
     tombstone: deletion(name => log.tombstone(name), streamsPb.TombstoneResp),
     read: (call: ReadCall) => {
       counts.reads += 1
-      const refusal = door(call)
+      const isOfStream = call.request.getOptions()?.hasStream() === true
+      const refusal = door(call) ?? (isOfStream ? denied(faults) : undefined)
       const serving = { tellsCaughtUp, faults, counts }
       const served = refusal ? Promise.reject(refusal) : read(call, log, serving)
       served.catch(error => call.emit('error', error))
@@ -101,7 +106,7 @@ export async function eventStoreDbStub(options: StubOptions = {}): Promise<Event
   })
   server.addService(gossipGrpc.GossipService, {
     read: (_: unknown, answer: Grpc.sendUnaryData<gossipPb.ClusterInfo>) => {
-      answer(null, oneLeader(proxy.port))
+      answer(null, oneNode(proxy.port, faults))
     },
   })
   const proxy = await cuttableProxy('127.0.0.1', await bound(server))
@@ -147,6 +152,11 @@ function doorOf(faults: StubFaults, { credentials }: StubOptions) {
   }
 }
 
+function denied({ deniesStreams }: StubFaults): Error | undefined {
+  if (deniesStreams !== true) return undefined
+  return refused(grpc.status.PERMISSION_DENIED, 'Access Denied', { exception: 'access-denied' })
+}
+
 function refused(code: number, message: string, details: Record<string, string> = {}) {
   const metadata = new grpc.Metadata()
   for (const [name, value] of Object.entries(details)) metadata.set(name, value)
@@ -169,14 +179,15 @@ function deletion<Answer>(work: (stream: string) => void, Answer: new () => Answ
   }
 }
 
-function oneLeader(port: number): gossipPb.ClusterInfo {
-  const leader = new gossipPb.MemberInfo()
-  leader.setInstanceId(new sharedPb.UUID().setString(randomUUID()))
-  leader.setState(gossipPb.MemberInfo.VNodeState.LEADER)
-  leader.setIsAlive(true)
-  leader.setHttpEndPoint(new gossipPb.EndPoint().setAddress('127.0.0.1').setPort(port))
+function oneNode(port: number, { hasNoLeader }: StubFaults): gossipPb.ClusterInfo {
+  const node = new gossipPb.MemberInfo()
+  node.setInstanceId(new sharedPb.UUID().setString(randomUUID()))
+  const { LEADER, UNKNOWN } = gossipPb.MemberInfo.VNodeState
+  node.setState(hasNoLeader === true ? UNKNOWN : LEADER)
+  node.setIsAlive(true)
+  node.setHttpEndPoint(new gossipPb.EndPoint().setAddress('127.0.0.1').setPort(port))
   const cluster = new gossipPb.ClusterInfo()
-  cluster.addMembers(leader)
+  cluster.addMembers(node)
   return cluster
 }
 

@@ -1,7 +1,7 @@
 // Errors as problem+json (RFC 9457): every refusal has a status, a title and a stable type.
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Rejection, RejectionCode } from '../../domain/kernel/rejection.ts'
-import { isTransient } from '../../kit/transient.ts'
+import { codesOf, isTransient } from '../../kit/transient.ts'
 import { PoisonEvent, UnknownEvent } from '../../ports/codec.ts'
 import { BrokenStream, ForeignLog } from '../../ports/eventStore.ts'
 import { faultsOfRequest } from './validation.ts'
@@ -221,6 +221,9 @@ export function handleError(error: FastifyError, request: FastifyRequest, reply:
     return sendBroken(request, reply, error)
   }
   if (isTransient(error)) {
+    if (codesOf(error).includes('USER_REFUSED')) {
+      request.log.error({ event: 'user-refused' }, `${error.message}: see docs/eventstoredb.md`)
+    }
     return sendProblem(reply, 'request/unavailable', 'The shop is busy or restarting: try again.')
   }
   if (error.validation !== undefined) {

@@ -1,6 +1,11 @@
 // One EventStoreDB client with its known traps closed, and which of its errors pass by themselves.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type EventStoreDBClient, isCommandError, NotLeaderError } from '@eventstore/db-client'
+import {
+  AccessDeniedError,
+  type EventStoreDBClient,
+  isCommandError,
+  NotLeaderError,
+} from '@eventstore/db-client'
 import type { Position } from '../../kit/position.ts'
 import { isTransient, isTransientAnswer } from '../../kit/transient.ts'
 import { ForeignLog, Unavailable } from '../../ports/eventStore.ts'
@@ -106,10 +111,35 @@ function guardDiscovery(client: EventStoreDBClient): void {
  * has no code for a cluster that it cannot discover: `guardDiscovery` gives it one.
  */
 export function isTransientHere(error: unknown): boolean {
-  if (error instanceof ForeignLog) return false
+  if (error instanceof ForeignLog || error instanceof RefusedUser) return false
   if (isTransient(error) || error instanceof NotLeaderError) return true
-  if (!(error instanceof Error)) return false
-  return isTransientAnswer(isCommandError(error) ? error.code : Reflect.get(error, 'code'))
+  return isTransientAnswer(statusOf(error))
+}
+
+/**
+ * The server does not let the user in, or not do what was asked for: somebody has to change its
+ * rights or EVENTSTORE_URL. Nothing was written, and the same may work then.
+ */
+export class RefusedUser extends Unavailable {
+  constructor(error: unknown) {
+    const reason = Object.assign(new Error('refused', { cause: error }), { code: 'USER_REFUSED' })
+    super('EventStoreDB refuses the user', { cause: reason })
+  }
+}
+
+/** gRPC: permission denied, unauthenticated. */
+const refusals: ReadonlySet<unknown> = new Set([7, 16])
+
+/** An error that is not tried again, as callers of the port know it. */
+export function asLasting(error: unknown): unknown {
+  if (error instanceof Unavailable) return error
+  const isRefused = error instanceof AccessDeniedError || refusals.has(statusOf(error))
+  return isRefused ? new RefusedUser(error) : error
+}
+
+function statusOf(error: unknown): unknown {
+  if (!(error instanceof Error)) return undefined
+  return isCommandError(error) ? error.code : Reflect.get(error, 'code')
 }
 
 /** Whether no record begins at the position of a read; only the text of the error says so. */
@@ -176,7 +206,7 @@ export async function repeating<T>(
       closed(closing)
       return await attempt(failures, Math.max(1, Math.min(wait.leftMs(), timeoutMs / 2)))
     } catch (error) {
-      if (!isTransientHere(error)) throw error
+      if (!isTransientHere(error)) throw asLasting(error)
       const pause = pauseMs(failures)
       if (closing.aborted || wait.leftMs() <= pause) throw unavailable(error)
       wait.tell()

@@ -3,6 +3,7 @@ import type { StreamingRead } from '@eventstore/db-client'
 import type streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import { Unavailable } from '../../ports/eventStore.ts'
 import {
+  asLasting,
   type Connection,
   isTransientHere,
   pauseMs,
@@ -84,7 +85,7 @@ export async function* resuming<E>(
       }
       return
     } catch (error) {
-      if (!isTransientHere(error)) throw error
+      if (!isTransientHere(error)) throw asLasting(error)
       if (closing.aborted || wait.leftMs() < 0) throw unavailable(error)
       wait.tell()
       await rest(pauseMs(failures++), closing)

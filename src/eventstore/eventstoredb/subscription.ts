@@ -6,7 +6,14 @@ import {
   type SubscribeOptions,
   type SubscriptionBatch,
 } from '../../ports/eventStore.ts'
-import { type Connection, isTransientHere, pauseMs, rest } from './client.ts'
+import {
+  asLasting,
+  type Connection,
+  isTransientHere,
+  pauseMs,
+  RefusedUser,
+  rest,
+} from './client.ts'
 import { head } from './head.ts'
 import type { OwnStreams } from './ownStreams.ts'
 import { type Feed, openFeed } from './subscriptionQueue.ts'
@@ -47,7 +54,8 @@ export async function* subscribe(
       yield* follow({ ...connection, closing: signal }, options, progress)
     } catch (error) {
       if (signal.aborted) return
-      if (!isTransientHere(error)) throw error
+      const isRefused = asLasting(error) instanceof RefusedUser
+      if (!isTransientHere(error) && !isRefused) throw error
       progress.live = false
     }
     await rest(pauseMs(progress.failures++), signal)
