@@ -126,11 +126,13 @@ it('a closed account is noticed at once, an ended session when looked at', async
   const states = { here: registered, inLog: registered }
   let isOpen = true
   // It needs no more of a shop than this.
-  const customers = { load: async () => ({ state: states.inLog }), remembered: () => states.here }
-  const { standing } = createCurrentRoles({ customers } as never, { isGood: async () => isOpen })
+  const customers = { load: async () => ({ state: states.inLog }), cached: () => states.here }
+  const { currentRoles } = createCurrentRoles({ customers } as never, {
+    isGood: async () => isOpen,
+  })
   const look = (sessionId: string) => {
     const roles = ['customer'] as const
-    return standing({ customerId: sampleId(5), sessionId, roles })
+    return currentRoles({ customerId: sampleId(5), sessionId, roles })
   }
   expect(await look('one')).toEqual(['customer'])
   Object.assign(states, { here: closed, inLog: closed })

@@ -61,7 +61,7 @@ export function createCurrentRoles(shop: Shop, sessions: Pick<Sessions, 'isGood'
     }
   }
   return {
-    standing: currentRoles,
+    currentRoles,
     forgetSession: (sessionId: string) => known.delete(sessionId),
     forgetPerson(customerId: string) {
       for (const [sessionId, each] of known.entries()) {
@@ -81,11 +81,7 @@ export function withCurrentRoles<Context extends { shop: Shop; accounts: Session
   context: Context,
 ): Context & { currentRoles: CurrentRoles } {
   const { sessions, accounts, recovery } = context.accounts
-  const {
-    standing: currentRoles,
-    forgetSession,
-    forgetPerson,
-  } = createCurrentRoles(context.shop, sessions)
+  const { currentRoles, forgetSession, forgetPerson } = createCurrentRoles(context.shop, sessions)
   const services: Context['accounts'] = {
     ...context.accounts,
     sessions: {
@@ -104,7 +100,7 @@ export function withCurrentRoles<Context extends { shop: Shop; accounts: Session
       use: (reset, next) => recovery.use(reset, next).finally(() => forgetPerson(reset.customerId)),
     },
   }
-  return { ...context, accounts: services, currentRoles: currentRoles }
+  return { ...context, accounts: services, currentRoles }
 }
 
 /** The roles that somebody has as the log is now; undefined when they may do nothing. */

@@ -49,7 +49,7 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
   const running = run()
 
   return {
-    receive: receive,
+    receive,
     follow(follower) {
       followers.add(follower)
       return () => followers.delete(follower)

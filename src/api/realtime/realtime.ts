@@ -89,7 +89,7 @@ export function realtimeRoutes(app: FastifyInstance, context: ApiContext): void 
       reply.raw.on('close', () => open.delete(reply.raw))
       const connection = connections.connectionOf(request)
       connection.end = () => reply.raw.end()
-      serveEvents({ context, connection: connection }, request, reply.raw)
+      serveEvents({ context, connection }, request, reply.raw)
     },
   )
 }
@@ -140,10 +140,7 @@ function serveSocket(
     if ('position' in message) last = String(message.position)
     if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message))
   }
-  const stream = openStream(
-    context,
-    listenerOf({ context, connection: connection }, request, write),
-  )
+  const stream = openStream(context, listenerOf({ context, connection }, request, write))
   stream.hold()
   const grace = setTimeout(stream.release, resumeGraceMs)
   let isAlive = true
@@ -163,7 +160,7 @@ function serveSocket(
       socket.close(closing.tooMuch, 'too many messages')
       return
     }
-    receive(stream, { context, connection: connection }, isBinary ? '' : String(data)).catch(() =>
+    receive(stream, { context, connection }, isBinary ? '' : String(data)).catch(() =>
       socket.close(1011),
     )
   })
@@ -242,10 +239,7 @@ function serveEvents(
       response.write(`${id}${type}data: ${JSON.stringify(message)}\n\n`)
     }
   }
-  const stream = openStream(
-    context,
-    listenerOf({ context, connection: connection }, request, write),
-  )
+  const stream = openStream(context, listenerOf({ context, connection }, request, write))
   const heartbeat = setInterval(() => response.write(':\n\n'), heartbeatMs)
   request.raw.on('close', () => {
     clearInterval(heartbeat)

@@ -49,7 +49,7 @@ export async function findProcessed<State, Event extends DomainEvent>(
   { processed, commandIds }: { processed: ProcessedCommands; commandIds: readonly string[] },
 ): Promise<ReadonlyMap<string, ProcessedCommand>> {
   const commands = commandIds.map(commandId => ({ commandId }))
-  const found = new Map(await findArchived(reading, stream, { processed: processed, commands }))
+  const found = new Map(await findArchived(reading, stream, { processed, commands }))
   for (const commandId of commandIds) {
     const known = processed.get(commandId)
     if (known !== undefined) found.set(commandId, known)

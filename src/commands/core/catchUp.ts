@@ -43,6 +43,6 @@ export async function catchUp<State, Event extends DomainEvent>(
     revision: last.revision,
     position: last.position,
     correlationId: known.correlationId ?? events[0]?.correlationId,
-    processed: processed,
+    processed,
   }
 }

@@ -183,7 +183,7 @@ export function afterWrite<State, Event extends DomainEvent>(
     revision: current.revision + plan.events.length,
     position,
     correlationId: current.correlationId ?? plan.events[0]?.envelope.correlationId,
-    processed: processed,
+    processed,
   }
 }
 

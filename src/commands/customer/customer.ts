@@ -137,7 +137,7 @@ export const notePassword = command({
 /** Published by commands/account/erasure.ts, which settles what is open and destroys the key. */
 export const eraseCustomer = command({
   name: 'EraseCustomer',
-  roles: roles,
+  roles,
   input: Type.Object({ customerId: Id, requestReference: Type.Optional(line(200)) }, strict),
   repository: shop => shop.customers,
   id: input => input.customerId,

@@ -36,7 +36,7 @@ export function createSubscriberSignals(): SubscriberSignals {
       }
       sleepers.add(notify)
       return {
-        signal: signal,
+        signal,
         leave() {
           clearTimeout(later)
           sleepers.delete(notify)

@@ -71,7 +71,7 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
       tell: options.tellSearch ?? (() => undefined),
     },
     timeoutMs,
-    retryPolicy: retryPolicy,
+    retryPolicy,
     idleMs,
     closing: closing.signal,
   }

@@ -90,7 +90,7 @@ export function createOwnWrites(redis: Redis, readHead: () => Promise<Position>)
   const ask = createBatchLoader(look)
 
   const noteWrites = createBatchLoader((notes: readonly Note[]) =>
-    writeNotes(notes, { redis, boundedWait: boundedWait }),
+    writeNotes(notes, { redis, boundedWait }),
   )
 
   return {

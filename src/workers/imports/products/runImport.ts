@@ -148,7 +148,7 @@ async function carryOut(
       if (failures.length > 0) return
       try {
         const checked = checkRow(raw, parts.shop.currency)
-        ends.push(await endOf({ ...parts, job, findCategory: findCategory }, checked, earlier))
+        ends.push(await endOf({ ...parts, job, findCategory }, checked, earlier))
       } catch (error) {
         failures.push(error)
       }
