@@ -106,7 +106,7 @@ export async function shopOnce(traffic: Traffic, customer: Customer): Promise<vo
   count(order)
   const { orderId } = order.body
   if (order.status !== 201 || orderId === undefined) {
-    expect(JSON.stringify(order.body)).toMatch(/out-of-stock|cart\/empty/)
+    expect(JSON.stringify(order.body)).toMatch(/out-of-stock|cart\/(empty|changed)/)
     traffic.refused += 1
     if (fromCart) count(await customer.decide('DELETE', '/cart', undefined))
     return

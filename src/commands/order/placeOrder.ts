@@ -64,6 +64,9 @@ export const placeOrder: Command<typeof PlaceOrder> = {
     const advanced = await runOrderProcess(shop, orderId, envelope, seen)
     // Until it is paid minutes pass: kept until then, each would be garbage of the expensive kind.
     shop.orders.evict(orderId)
+    // Not placed and not rejected yet: a worker goes on, and the same key gets what it comes to.
+    const { order, blockedBy } = advanced ?? {}
+    if (order?.status === 'submitted' && blockedBy !== undefined) throw blockedBy
     return advanced === undefined
       ? reject('order/not-found', 'There is no such order.')
       : answer(shop, { ...advanced, envelope }, submitted.replayed)
@@ -245,9 +248,8 @@ function compose(
   }
 }
 
-/** Where the placing ended: submitted, placed, and paid or waiting for that until some time. */
+/** Where the placing ended: placed, and paid or waiting for that until some time. */
 function asPlaced(order: PlacedOrder) {
-  if (order.status === 'submitted') return { status: order.status, revision: 0 }
   if (isFree(order)) return { status: 'paid', revision: 2 }
   return { status: 'pending', revision: order.expiresAt === null ? 1 : 2 }
 }
