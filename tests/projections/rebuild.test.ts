@@ -316,7 +316,14 @@ describe('a rebuild of a log that lacks events', () => {
   const copies = 'shop.lost_events'
   const events = 'eventstore.events'
   beforeAll(async () => {
-    await atRest(traffic.shop.back)
+    const { back } = traffic.shop
+    await atRest(back)
+    // Else the signer could come by while they are out, and would find them added later.
+    await waitFor('the log to be signed', async () => {
+      const { rows } = await back.pool.query(`select coalesce(max(position), 0) >=
+        (select max(position) from eventstore.events) as done from shop.audit_checkpoints`)
+      return rows[0]?.done === true
+    })
     stream = `stock-${traffic.productId}`
   })
 
