@@ -1,6 +1,6 @@
 // Row 3. Path: AddToCart over HTTP, 64 connections, each with a customer whose cart is warm. Limit:
 // a POST that is validated and echoed. Bar: at least 35 % of it, and p99 within 25 ms.
-import type { OpenShop } from '../src/main/createApp.ts'
+import type { OpenShop } from '../src/main/openShop.ts'
 import type { Bench } from './benchmark.ts'
 import { interleave, judge, type Report, roundsFor } from './harness.ts'
 import { withHttp } from './httpBench.ts'

@@ -1,6 +1,6 @@
 // Signs the log as a worker does, when it is told to: nothing else of a worker runs.
 import { loadConfig } from '../src/config/config.ts'
-import { openShop } from '../src/main/createApp.ts'
+import { openShop } from '../src/main/openShop.ts'
 import { startAuditChain } from '../src/workers/jobs/auditChain.ts'
 import { isChainOrder } from './chain.ts'
 

@@ -3,7 +3,7 @@
 // larger. What has a limit of its own is compared by its ratio to it, so that the minutes between
 // the two runs do not count. Takes some 20 GB of disk and the better part of an hour.
 import { loadConfig } from '../src/config/config.ts'
-import { openShop } from '../src/main/createApp.ts'
+import { openShop } from '../src/main/openShop.ts'
 import { addToCart } from './addToCart.ts'
 import { apiMemory } from './apiMemory.ts'
 import { append } from './append.ts'

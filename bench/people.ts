@@ -7,7 +7,7 @@ import { newId } from '../src/commands/core/ids.ts'
 import { registerCustomer } from '../src/commands/customer/customer.ts'
 import { placeOrder } from '../src/commands/order/placeOrder.ts'
 import { isRejection } from '../src/domain/kernel/rejection.ts'
-import type { OpenShop } from '../src/main/createApp.ts'
+import type { OpenShop } from '../src/main/openShop.ts'
 import { rate } from './harness.ts'
 
 export interface Shopper {

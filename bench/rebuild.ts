@@ -4,7 +4,7 @@
 // times the slowest alone. Row 15: the process has at most 400 MB.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig } from '../src/config/config.ts'
-import { openShop } from '../src/main/createApp.ts'
+import { openShop } from '../src/main/openShop.ts'
 import { projections } from '../src/projections/index.ts'
 import type { Bench } from './benchmark.ts'
 import { startScript } from './child.ts'

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig } from '../src/config/config.ts'
 import { freePort } from '../src/infra/system/tcpPorts.ts'
-import { type OpenShop, openShop } from '../src/main/createApp.ts'
+import { type OpenShop, openShop } from '../src/main/openShop.ts'
 import { projectionStates } from '../src/projections/order/orderQueries.ts'
 import { type Child, startScript } from './child.ts'
 import type { BenchDatabase } from './database.ts'

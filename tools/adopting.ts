@@ -3,13 +3,13 @@ import { checkChain } from '../src/audit/chainCheck.ts'
 import { loadConfig } from '../src/config/config.ts'
 import type { Secret } from '../src/config/secret.ts'
 import { streamPrefixes } from '../src/domain/index.ts'
-import { createAnswerCache } from '../src/infra/caching/responseCache.ts'
+import { createResponseCache } from '../src/infra/caching/responseCache.ts'
 import { adoptLog, type LogSummary, summarize } from '../src/infra/log/adoptLog.ts'
 import { createLogIdentity } from '../src/infra/log/logIdentity.ts'
 import { forgetOwnWrites } from '../src/infra/redis/ownWrites.ts'
 import { createRedis } from '../src/infra/redis/redis.ts'
 import { type Position, startOfLog } from '../src/kit/position.ts'
-import type { OpenShop } from '../src/main/createApp.ts'
+import type { OpenShop } from '../src/main/openShop.ts'
 import type { ReadAllOptions, RecordedEvent } from '../src/ports/eventStore.ts'
 import { previousOf } from '../src/projections/core/projection.ts'
 import { projections } from '../src/projections/index.ts'
@@ -108,7 +108,7 @@ async function accept({ pool, audit, eventStore }: OpenShop, found: LogSummary):
 async function forgetCached(cacheUrl: Secret, url: Secret): Promise<void> {
   const [cache, redis] = [createRedis(cacheUrl.reveal()), createRedis(url.reveal())]
   try {
-    await createAnswerCache(cache).invalidate()
+    await createResponseCache(cache).invalidate()
     await forgetOwnWrites(redis)
   } finally {
     cache.disconnect()

@@ -5,10 +5,10 @@ import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { ConfigError, loadConfig, readEnvironment } from '../src/config/config.ts'
-import { createAnswerCache } from '../src/infra/caching/responseCache.ts'
+import { createResponseCache } from '../src/infra/caching/responseCache.ts'
 import { createRedis } from '../src/infra/redis/redis.ts'
 import { type Position, startOfLog } from '../src/kit/position.ts'
-import { type OpenShop, openShop } from '../src/main/createApp.ts'
+import { type OpenShop, openShop } from '../src/main/openShop.ts'
 import { noMetrics } from '../src/ports/metrics.ts'
 import { positionOf } from '../src/projections/core/checkpoints.ts'
 import { projections } from '../src/projections/index.ts'
@@ -136,7 +136,7 @@ async function withShop(
     closers.push(shop.close)
     const redis = createRedis(config.redisUrl.reveal())
     closers.push(() => redis.disconnect())
-    closers.push(runProjections(shop, createAnswerCache(redis)).stop)
+    closers.push(runProjections(shop, createResponseCache(redis)).stop)
     return await work({ ...shop, signal, written: () => written })
   } finally {
     for (const close of closers.reverse()) await close()
@@ -144,7 +144,7 @@ async function withShop(
 }
 
 /** Where a worker runs them already it holds their leases, and these wait in vain. */
-function runProjections(shop: OpenShop, answers: ReturnType<typeof createAnswerCache>) {
+function runProjections(shop: OpenShop, answers: ReturnType<typeof createResponseCache>) {
   const warn = (fields: object, message: string) => console.error(message, fields)
   return startProjector({
     ...shop,

@@ -1,7 +1,7 @@
 // What commands of the command line share: the servers, the open shop, errors in one line.
 
 import { ConfigError, loadConfig, readEnvironment } from '../src/config/config.ts'
-import { type OpenShop, openShop, type Purpose } from '../src/main/createApp.ts'
+import { type OpenShop, openShop, type Purpose } from '../src/main/openShop.ts'
 import { ListUnavailable } from '../src/ports/erasure.ts'
 import { Unavailable } from '../src/ports/eventStore.ts'
 import { type Observing, unobserved } from '../src/ports/tracing.ts'

@@ -1,12 +1,12 @@
 // So many at once, and no more; the others wait in the order of asking.
 
-export interface Slots {
+export interface Semaphore {
   /** Runs `work` once there is room for it. */
   take<T>(work: () => Promise<T>): Promise<T>
 }
 
 /** Room for so many at once: one makes turns of it. */
-export function createSlots(count: number): Slots {
+export function createSemaphore(count: number): Semaphore {
   const waiting: (() => void)[] = []
   let free = count
   return {

@@ -5,20 +5,20 @@ const unholdable = /[\0\p{Surrogate}]/gu
 export const replacement = '\uFFFD'
 
 /** A text as PostgreSQL can hold it. */
-export function holdableText(text: string): string {
-  return isHoldable(text) ? text : text.replace(unholdable, replacement)
+export function storableText(text: string): string {
+  return isStorableValue(text) ? text : text.replace(unholdable, replacement)
 }
 
 /** Whether PostgreSQL can hold every text in a value. Names of fields are ours. */
-export function isHoldable(value: unknown): boolean {
+export function isStorableValue(value: unknown): boolean {
   if (typeof value === 'string') return !value.includes('\0') && value.isWellFormed()
   if (typeof value !== 'object' || value === null) return true
-  for (const inner of Object.values(value)) if (!isHoldable(inner)) return false
+  for (const inner of Object.values(value)) if (!isStorableValue(inner)) return false
   return true
 }
 
 /** A copy of plain data with every text as PostgreSQL can hold it. */
-export function holdable<T extends object>(value: T): T {
+export function storableValue<T extends object>(value: T): T {
   const copy = structuredClone(value)
   replaceIn(copy)
   return copy
@@ -26,7 +26,7 @@ export function holdable<T extends object>(value: T): T {
 
 function replaceIn(within: object): void {
   for (const [key, inner] of Object.entries(within)) {
-    if (typeof inner === 'string') Reflect.set(within, key, holdableText(inner))
+    if (typeof inner === 'string') Reflect.set(within, key, storableText(inner))
     else if (typeof inner === 'object' && inner !== null) replaceIn(inner)
   }
 }

@@ -6,6 +6,7 @@ import type { LogIdentity } from '../infra/log/logIdentity.ts'
 import type { Database, Pool } from '../infra/postgres/database.ts'
 import { type Redis, redisCode } from '../infra/redis/redis.ts'
 import { Overdue, withDeadline } from '../kit/deadline.ts'
+import { firstOf } from '../kit/firstOf.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
 import { codesOf, stateOf } from '../kit/transient.ts'
 import { type EventStore, ForeignLog } from '../ports/eventStore.ts'
@@ -155,10 +156,7 @@ const probedStream = `${streamPrefixes[0]}readiness`
 async function checkStore({ eventStore, isStoreApart }: Checked, health: Health): Promise<void> {
   if (!isStoreApart) return
   // The log and its streams are read with rights of their own; this one need not be there.
-  const readOne = async () => {
-    for await (const _ of eventStore.readStream(probedStream)) break
-  }
-  const stream = readOne().catch((error: unknown) => {
+  const stream = firstOf(eventStore.readStream(probedStream)).catch((error: unknown) => {
     // That the log is another one is reported as such.
     if (!(error instanceof ForeignLog)) throw error
   })

@@ -12,8 +12,8 @@ import { countOpenMails } from '../projections/notifications/mailQueries.ts'
 import { countOpenCases } from '../projections/order/disputeQueries.ts'
 import { projectionStates } from '../projections/order/orderQueries.ts'
 import type { openQueues } from '../workers/jobs/jobQueue.ts'
-import type { OpenShop } from './createApp.ts'
 import { createChecks } from './healthChecks.ts'
+import type { OpenShop } from './openShop.ts'
 
 type Queues = ReturnType<typeof openQueues>
 

@@ -8,7 +8,7 @@ import { derivedId, idOf } from '../commands/core/ids.ts'
 import { exponentOf } from '../domain/kernel/money.ts'
 import { isRejection } from '../domain/kernel/rejection.ts'
 import { startOfLog } from '../kit/position.ts'
-import type { OpenShop } from './createApp.ts'
+import type { OpenShop } from './openShop.ts'
 
 type Sample = readonly [name: string, price: number, stock: number, description: string]
 

@@ -5,7 +5,7 @@ import { createNotificationFeed } from '../api/realtime/feed.ts'
 import { buildServer } from '../api/server.ts'
 import { type Config, ConfigError, localUrl } from '../config/config.ts'
 import { claimRedis } from '../infra/caching/claimRedis.ts'
-import { createAnswerCache } from '../infra/caching/responseCache.ts'
+import { createResponseCache } from '../infra/caching/responseCache.ts'
 import { assertWritable, createFileStore } from '../infra/files/fileStore.ts'
 import { createImaging } from '../infra/files/imaging.ts'
 import { createProductImports } from '../infra/imports/productImports.ts'
@@ -23,8 +23,8 @@ import { openQueues } from '../workers/jobs/jobQueue.ts'
 import { createProgress } from '../workers/projector/progress.ts'
 import { reactions } from '../workers/reactions/index.ts'
 import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
-import { openShop } from './createApp.ts'
 import { createWatching } from './observe.ts'
+import { openShop } from './openShop.ts'
 import { seedCatalogue } from './sampleCatalogue.ts'
 import type { Starting, WorkerParts } from './startWorkers.ts'
 
@@ -78,7 +78,7 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
   const { metrics, tracing, health } = watching
   const cacheRedis = createRedis((config.cacheRedisUrl ?? config.redisUrl).reveal())
   closers.push(() => cacheRedis.disconnect())
-  const answers = createAnswerCache(cacheRedis, {
+  const answers = createResponseCache(cacheRedis, {
     metrics,
     readVersion: () => listingVersion(open.db),
     bytesMax: config.cacheRedisMegabytes * 1024 * 1024,

@@ -9,7 +9,7 @@ import {
   publicationBook,
   remotePublishers,
 } from '../infra/audit/checkpointPublishers.ts'
-import type { createAnswerCache } from '../infra/caching/responseCache.ts'
+import type { createResponseCache } from '../infra/caching/responseCache.ts'
 import { createSecrets } from '../infra/crypto/secrets.ts'
 import { createMailer } from '../infra/mail/mailer.ts'
 import { createDatabase, createPool, type Pool } from '../infra/postgres/database.ts'
@@ -41,7 +41,7 @@ import { type MailParts, startMails } from '../workers/reactions/mail/start.ts'
 import { orderTeller } from '../workers/reactions/orderMessages.ts'
 import { startWebhookJobs } from '../workers/reactions/webhook/jobs.ts'
 import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
-import type { openShop } from './createApp.ts'
+import type { openShop } from './openShop.ts'
 
 // Sessions of the workers beside one for each projection: mails, imports, order processes, the hash
 // chain.
@@ -175,7 +175,7 @@ export type WorkerParts = Awaited<ReturnType<typeof openShop>> & {
   imaging: Imaging
   redis: ReturnType<typeof createRedis>
   signals: ReturnType<typeof createSignals>
-  answers: ReturnType<typeof createAnswerCache>
+  answers: ReturnType<typeof createResponseCache>
   progress: ReturnType<typeof createProgress>
   queues: ReturnType<typeof openQueues>['queues']
   metrics: Metrics

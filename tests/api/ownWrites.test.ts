@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/config.ts'
 import { withDeadline } from '../../src/kit/deadline.ts'
-import { createSlots } from '../../src/kit/semaphore.ts'
+import { createSemaphore } from '../../src/kit/semaphore.ts'
 import { type Running, startApp } from '../../src/main/start.ts'
 import { type Client, createClient } from '../support/apiClient.ts'
 import { type CuttableProxy, cuttableProxy } from '../support/cuttableProxy.ts'
@@ -62,7 +62,7 @@ const heldMs = 200
 /** Rows for which they stay behind together: for all of them it would be too long. */
 const atOnce = 8
 /** Rows that are made at a time. */
-const making = createSlots(6)
+const making = createSemaphore(6)
 /** Far more than any row takes. */
 const rowMs = 60_000
 

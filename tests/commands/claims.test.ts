@@ -11,11 +11,11 @@ import {
   deleteProduct,
   restoreProduct,
 } from '../../src/commands/catalogue/products.ts'
-import type { Shop } from '../../src/commands/core/app.ts'
 import type { Answer } from '../../src/commands/core/command.ts'
 import { step, systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { derivedId, digestOf } from '../../src/commands/core/ids.ts'
-import { createShop } from '../../src/commands/createApp.ts'
+import type { Shop } from '../../src/commands/core/shop.ts'
+import { createShop } from '../../src/commands/createShop.ts'
 import type { Category } from '../../src/domain/catalogue/category.ts'
 import type { Product } from '../../src/domain/catalogue/product.ts'
 import { eventSchemas } from '../../src/domain/index.ts'

@@ -17,7 +17,7 @@ import {
 import { createSecrets } from '../../src/infra/crypto/secrets.ts'
 import { createFileStore } from '../../src/infra/files/fileStore.ts'
 import { createPool } from '../../src/infra/postgres/database.ts'
-import { type OpenShop, openShop } from '../../src/main/createApp.ts'
+import { type OpenShop, openShop } from '../../src/main/openShop.ts'
 import { startApp } from '../../src/main/start.ts'
 import type { RecordedEvent } from '../../src/ports/eventStore.ts'
 import { backUp } from '../../src/workers/backup/backUp.ts'

@@ -2,10 +2,10 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
-  type AnswerCacheOptions,
-  createAnswerCache,
+  createResponseCache,
+  type ResponseCacheOptions,
 } from '../../src/infra/caching/responseCache.ts'
-import { createAnswerStore } from '../../src/infra/caching/responseStore.ts'
+import { createResponseStore } from '../../src/infra/caching/responseStore.ts'
 import { createRedis, type Redis } from '../../src/infra/redis/redis.ts'
 import { type Position, startOfLog } from '../../src/kit/position.ts'
 import { noMetrics } from '../../src/ports/metrics.ts'
@@ -33,8 +33,8 @@ beforeEach(async () => {
 })
 
 /** A process with its own cache, and what it is asked for here. */
-function process(options?: AnswerCacheOptions, on: Redis = redis) {
-  const cache = createAnswerCache(on, options)
+function process(options?: ResponseCacheOptions, on: Redis = redis) {
+  const cache = createResponseCache(on, options)
   const ask = async (
     compute: Table['compute'],
     wanted: { after?: Position; asOf?: Position } = {},
@@ -188,7 +188,7 @@ describe('an answer in the cache', () => {
       ...noMetrics,
       cache: (kind: string, hit: boolean) => counted.push([kind, hit]),
     }
-    const cache = createAnswerCache(redis, { metrics })
+    const cache = createResponseCache(redis, { metrics })
     const { compute } = table('x')
     const wanted = { key, after: startOfLog, asOf: positionAt(0) }
     await cache.get({ ...wanted, kind: 'listing' }, compute)
@@ -246,7 +246,7 @@ describe('what the cache takes in Redis', () => {
   })
 
   it('stays below its bound in number, and is nothing of a version that has ended', async () => {
-    const store = createAnswerStore(redis, 1e9)
+    const store = createResponseStore(redis, 1e9)
     await redis.set('answers:version', 'now')
     const many = Array.from({ length: 10_001 }, (_, n) => [`field-${n}`, 'x']).flat()
     await redis.hset('answers:now', ...many)
@@ -288,7 +288,7 @@ describe('what this process believes of the catalogue', () => {
     let asked = 0
     const get = () => answers[asked++]
     // It needs no more of Redis than this.
-    const cache = createAnswerCache({ get } as never)
+    const cache = createResponseCache({ get } as never)
     expect(cache.generation()).toBeUndefined()
     expect(await cache.current()).toBe('7.')
     vi.advanceTimersByTime(9)

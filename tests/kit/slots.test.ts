@@ -1,6 +1,6 @@
 // So many at once, in the order of asking, whatever becomes of each.
 import { describe, expect, it } from 'vitest'
-import { createSlots } from '../../src/kit/semaphore.ts'
+import { createSemaphore } from '../../src/kit/semaphore.ts'
 
 /** Work that ends when it is told to. */
 function held() {
@@ -10,7 +10,7 @@ function held() {
 
 describe('slots', () => {
   it('let so many in at once, and the others in the order of asking', async () => {
-    const slots = createSlots(2)
+    const slots = createSemaphore(2)
     const works = [held(), held(), held(), held()]
     const begun: number[] = []
     const done = works.map((work, nth) =>
@@ -32,7 +32,7 @@ describe('slots', () => {
   })
 
   it('are free again when work has failed, and tell whose it was', async () => {
-    const slots = createSlots(1)
+    const slots = createSemaphore(1)
     const failing = slots.take(() => Promise.reject(new Error('no')))
     const next = slots.take(async () => 'done')
     await expect(failing).rejects.toThrow('no')

@@ -4,7 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { afterEach, expect, it } from 'vitest'
-import { openShop } from '../../src/main/createApp.ts'
+import { openShop } from '../../src/main/openShop.ts'
 import { atRest } from '../support/auditing.ts'
 import { shopOnce, startTraffic, type Traffic } from '../support/orderTraffic.ts'
 import { type Random, randomFrom } from '../support/random.ts'

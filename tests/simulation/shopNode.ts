@@ -1,9 +1,9 @@
 // A process of the shop as it runs on a simulated node: the real commands, repositories and store
 // adapter, with caches of its own that begin empty.
 
-import type { Shop } from '../../src/commands/core/app.ts'
 import { digestOf } from '../../src/commands/core/ids.ts'
-import { createShop } from '../../src/commands/createApp.ts'
+import type { Shop } from '../../src/commands/core/shop.ts'
+import { createShop } from '../../src/commands/createShop.ts'
 import { eventSchemas } from '../../src/domain/index.ts'
 import { createCodec } from '../../src/eventstore/core/codec.ts'
 import { postgresEventStore } from '../../src/eventstore/postgres/postgres.ts'

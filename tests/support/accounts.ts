@@ -1,9 +1,9 @@
 // A shop with real accounts on a database of its own, and its log in memory.
 
 import { rm } from 'node:fs/promises'
-import type { Shop } from '../../src/commands/core/app.ts'
 import { digestOf } from '../../src/commands/core/ids.ts'
-import { createShop } from '../../src/commands/createApp.ts'
+import type { Shop } from '../../src/commands/core/shop.ts'
+import { createShop } from '../../src/commands/createShop.ts'
 import { Secret } from '../../src/config/secret.ts'
 import { eventSchemas } from '../../src/domain/index.ts'
 import { createCodec } from '../../src/eventstore/core/codec.ts'

@@ -1,6 +1,6 @@
 // Holding a test shop to its books.
 
-import type { OpenShop } from '../../src/main/createApp.ts'
+import type { OpenShop } from '../../src/main/openShop.ts'
 import type { RecordedEvent } from '../../src/ports/eventStore.ts'
 import { positionOf } from '../../src/projections/core/checkpoints.ts'
 import { projections } from '../../src/projections/index.ts'

@@ -19,7 +19,7 @@ import { orderNumbers } from '../../src/domain/order/orderNumbers.ts'
 import { stock } from '../../src/domain/stock/stock.ts'
 import { createSeals, type PersonKeys } from '../../src/infra/crypto/personKeys.ts'
 import { createSecrets } from '../../src/infra/crypto/secrets.ts'
-import type { OpenShop } from '../../src/main/createApp.ts'
+import type { OpenShop } from '../../src/main/openShop.ts'
 import type { JsonObject, NewEvent } from '../../src/ports/eventStore.ts'
 import { exampleOf } from './arbitrary.ts'
 

@@ -1,6 +1,6 @@
 // Small made-up ledgers, and a shop on a database of its own to import them into.
 import { loadConfig } from '../../src/config/config.ts'
-import { type OpenShop, openShop } from '../../src/main/createApp.ts'
+import { type OpenShop, openShop } from '../../src/main/openShop.ts'
 import { projections } from '../../src/projections/index.ts'
 import { readEarlierImports } from '../../src/workers/imports/ledger/earlierImports.ts'
 import type { LedgerPlan } from '../../src/workers/imports/ledger/ledgerPlan.ts'

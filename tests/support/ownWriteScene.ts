@@ -1,7 +1,7 @@
 // What a round of "whoever has written sees it" needs: people at one process and at another one.
 import { randomUUID } from 'node:crypto'
 import sharp from 'sharp'
-import { createSlots } from '../../src/kit/semaphore.ts'
+import { createSemaphore } from '../../src/kit/semaphore.ts'
 import type { Answer, Client } from './apiClient.ts'
 import { delivery, gbp } from './goods.ts'
 import { type Person, password, type TestShop } from './testShop.ts'
@@ -47,7 +47,7 @@ export interface Unread {
 }
 
 /** Passwords are hashed one after the other, and few may wait. */
-const registering = createSlots(4)
+const registering = createSemaphore(4)
 const known = new Map<string, Promise<Person>>()
 
 function register(shop: TestShop, name?: string): Promise<Person> {

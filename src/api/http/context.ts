@@ -2,7 +2,7 @@
 
 import type { Queue } from 'bullmq'
 import type { Kysely } from 'kysely'
-import type { Shop } from '../../commands/core/app.ts'
+import type { Shop } from '../../commands/core/shop.ts'
 import type { Config } from '../../config/config.ts'
 import type { Position } from '../../kit/position.ts'
 import type { SessionServices, SharedPasswords } from '../../ports/accounts.ts'

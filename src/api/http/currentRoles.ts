@@ -1,6 +1,6 @@
 // What a token's bearer may still do: tokens live for minutes, and rights end sooner than that.
 import { LRUCache } from 'lru-cache'
-import type { Shop } from '../../commands/core/app.ts'
+import type { Shop } from '../../commands/core/shop.ts'
 import type { Customer } from '../../domain/customer/customer.ts'
 import type { Role } from '../../domain/kernel/types.ts'
 import { isTransient } from '../../kit/transient.ts'

@@ -1,9 +1,11 @@
 // Errors as problem+json (RFC 9457): every refusal has a status, a title and a stable type.
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { isUnreadable, type Unreadable } from '../../commands/core/brokenStream.ts'
 import type { Rejection, RejectionCode } from '../../domain/kernel/rejection.ts'
+import { categoryOf, idIn } from '../../domain/kernel/streamNames.ts'
 import { codesOf, isTransient } from '../../kit/transient.ts'
 import { PoisonEvent, UnknownEvent } from '../../ports/codec.ts'
-import { BrokenStream, ForeignLog } from '../../ports/eventStore.ts'
+import { ForeignLog } from '../../ports/eventStore.ts'
 import { faultsOfRequest } from './validation.ts'
 
 declare module 'fastify' {
@@ -171,11 +173,7 @@ export function sendRejection(reply: FastifyReply, { rejected, detail, extra }: 
 }
 
 /** A stream that cannot be folded, because of what is missing or of what cannot be read. */
-function sendBroken(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { stream }: BrokenStream | PoisonEvent,
-) {
+function sendBroken(request: FastifyRequest, reply: FastifyReply, { stream }: Unreadable) {
   const about = aboutStream(request, stream)
   const [name = '', id] = Object.entries(about)[0] ?? []
   const whose = id === undefined ? 'this' : `the ${name.replace('Id', '')} ${id}`
@@ -190,8 +188,7 @@ function sendBroken(
  * those alone that were named or ordered; of an order the id is told to who has sent it.
  */
 function aboutStream(request: FastifyRequest, stream: string): { [key: string]: string } {
-  const end = stream.indexOf('-')
-  const [category, id] = [stream.slice(0, end), stream.slice(end + 1)]
+  const [category, id] = [categoryOf(stream), idIn(stream)]
   if (category === 'stock' || category === 'product') return { productId: id }
   const sent = JSON.stringify([request.params, request.body])
   return category === 'order' && sent.includes(id) ? { orderId: id } : {}
@@ -217,7 +214,7 @@ export function handleError(error: FastifyError, request: FastifyRequest, reply:
   if (error instanceof PoisonEvent) {
     request.log.error({ event: 'unreadable-event', error: error.message }, 'an event is unreadable')
   }
-  if (error instanceof BrokenStream || error instanceof PoisonEvent) {
+  if (isUnreadable(error)) {
     return sendBroken(request, reply, error)
   }
   if (isTransient(error)) {

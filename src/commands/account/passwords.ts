@@ -2,9 +2,9 @@
 import { type Rejection, reject } from '../../domain/kernel/rejection.ts'
 import { isTransient } from '../../kit/transient.ts'
 import type { Account, AccountServices, SessionServices } from '../../ports/accounts.ts'
-import type { Shop } from '../core/app.ts'
 import { execute } from '../core/command.ts'
 import { systemEnvelope } from '../core/envelope.ts'
+import type { Shop } from '../core/shop.ts'
 import { notePassword } from '../customer/customer.ts'
 import { checkPassword } from './credentials.ts'
 

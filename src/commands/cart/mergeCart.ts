@@ -5,8 +5,8 @@ import { close, merge } from '../../domain/cart/cartMerge.ts'
 import { isRejection } from '../../domain/kernel/rejection.ts'
 import type { Position } from '../../kit/position.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import type { Shop } from '../core/app.ts'
 import { step } from '../core/envelope.ts'
+import type { Shop } from '../core/shop.ts'
 
 /** Whoever goes on filling the cart while signing in is followed this often. */
 const roundsMax = 5

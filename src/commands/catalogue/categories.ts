@@ -6,11 +6,11 @@ import { isRejection, reject } from '../../domain/kernel/rejection.ts'
 import { multiline, Name, normalizeName } from '../../domain/kernel/text.ts'
 import { Id, strict } from '../../domain/kernel/types.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import type { Shop } from '../core/app.ts'
 import { unlessUnreadable } from '../core/brokenStream.ts'
 import { accepted, type Command } from '../core/command.ts'
 import { step } from '../core/envelope.ts'
 import { derivedId } from '../core/ids.ts'
+import type { Shop } from '../core/shop.ts'
 import { claimCategoryName, nameStream, unusedClaims } from './claims.ts'
 
 interface Naming {

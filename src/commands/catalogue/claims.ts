@@ -18,10 +18,10 @@ import {
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.ts'
 import { normalizeName } from '../../domain/kernel/text.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import type { Shop } from '../core/app.ts'
 import { step } from '../core/envelope.ts'
 import { idOf, newId } from '../core/ids.ts'
 import type { Outcome } from '../core/plan.ts'
+import type { Shop } from '../core/shop.ts'
 
 /** A claim that others keep taking over is given up after so many tries. */
 const triesMax = 4

@@ -4,8 +4,8 @@ import { isRejection, type Rejection, reject } from '../../domain/kernel/rejecti
 import type { Money } from '../../domain/kernel/types.ts'
 import * as stock from '../../domain/stock/stock.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import type { Shop } from '../core/app.ts'
 import { step } from '../core/envelope.ts'
+import type { Shop } from '../core/shop.ts'
 import { claimCategory } from './claims.ts'
 import { createProduct } from './products.ts'
 

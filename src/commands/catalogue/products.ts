@@ -7,11 +7,11 @@ import { multiline, Name, SkuText } from '../../domain/kernel/text.ts'
 import { Id, Money, strict } from '../../domain/kernel/types.ts'
 import * as stock from '../../domain/stock/stock.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import type { Shop } from '../core/app.ts'
 import { isUnreadable, unlessUnreadable } from '../core/brokenStream.ts'
 import { accepted, type Command, command } from '../core/command.ts'
 import { step } from '../core/envelope.ts'
 import { derivedId } from '../core/ids.ts'
+import type { Shop } from '../core/shop.ts'
 import { claimCategory, claimSku } from './claims.ts'
 
 const everyone = () => true

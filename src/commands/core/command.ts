@@ -11,9 +11,9 @@ import {
 import type { Actor, Role } from '../../domain/kernel/types.ts'
 import type { Position } from '../../kit/position.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import type { Shop } from './app.ts'
 import { refuseClosed } from './openAccount.ts'
 import type { Repository } from './repositoryTypes.ts'
+import type { Shop } from './shop.ts'
 
 /** What a command that was carried out answers. */
 export interface Accepted {

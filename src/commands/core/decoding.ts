@@ -2,7 +2,7 @@
 
 import type { ShopEvent } from '../../domain/index.ts'
 import type { Position } from '../../kit/position.ts'
-import { holdable, isHoldable } from '../../kit/storableText.ts'
+import { isStorableValue, storableValue } from '../../kit/storableText.ts'
 import { isTransient } from '../../kit/transient.ts'
 import { type Codec, type Stored, UnknownEvent } from '../../ports/codec.ts'
 import type { EventStore, RecordedEvent } from '../../ports/eventStore.ts'
@@ -43,11 +43,13 @@ export async function decodeAll(
     try {
       // Nine of ten events are about nobody: they need not wait for each other.
       const event = codec.decodeNow(recorded) ?? (await codec.decode(recorded))
-      items.push({ event: isHoldable(event) ? event : { ...holdable(event), isReplaced: true } })
+      items.push({
+        event: isStorableValue(event) ? event : { ...storableValue(event), isReplaced: true },
+      })
     } catch (error) {
       // A key that cannot be fetched now can be later; a seal that does not open never will.
       if (isTransient(error)) throw error
-      items.push({ poison: holdable(poisonOf(recorded, error)) })
+      items.push({ poison: storableValue(poisonOf(recorded, error)) })
     }
   }
   return items

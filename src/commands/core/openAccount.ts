@@ -1,7 +1,7 @@
 // Whether whoever asks still has an account: what they were told of it may be a moment old.
 import { type Rejection, reject } from '../../domain/kernel/rejection.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import type { Shop } from './app.ts'
+import type { Shop } from './shop.ts'
 
 /** Whether a person has been erased or locked out, by the log as it is now. */
 export async function isClosed(shop: Shop, customerId: string): Promise<boolean> {

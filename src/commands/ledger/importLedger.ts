@@ -13,11 +13,11 @@ import { isOrderNumber } from '../../domain/order/orderNumbers.ts'
 import { importedMethod } from '../../domain/order/paymentMethods.ts'
 import { available, type Stock, type StockEvent } from '../../domain/stock/stock.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import type { Shop } from '../core/app.ts'
 import { type Accepted, accepted, type Command, command } from '../core/command.ts'
 import { step } from '../core/envelope.ts'
 import { derivedId, idOf } from '../core/ids.ts'
 import type { Done } from '../core/plan.ts'
+import type { Shop } from '../core/shop.ts'
 import { runOrderProcess } from '../order/runOrderProcess.ts'
 
 const systemOnly: [] = []

@@ -2,7 +2,7 @@
 import { isDue, type Order } from '../../domain/order/order.ts'
 import { available, type Stock } from '../../domain/stock/stock.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import type { Shop } from '../core/app.ts'
+import type { Shop } from '../core/shop.ts'
 import { readableOrder } from './readableOrder.ts'
 import { runOrderProcess } from './runOrderProcess.ts'
 

@@ -4,8 +4,8 @@ import { line } from '../../domain/kernel/text.ts'
 import { Id, strict } from '../../domain/kernel/types.ts'
 import type { PlacedOrder } from '../../domain/order/order.ts'
 import { confirmRefund as confirm, owedRefunds } from '../../domain/order/orderPayments.ts'
-import type { Shop } from '../core/app.ts'
 import { type Command, hasRole } from '../core/command.ts'
+import type { Shop } from '../core/shop.ts'
 import { changeOrder, loadOrders } from './order.ts'
 
 const ConfirmRefund = Type.Object(

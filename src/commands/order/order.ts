@@ -21,7 +21,6 @@ import {
   refuseNotOffered,
 } from '../../domain/order/paymentMethods.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import type { Shop } from '../core/app.ts'
 import {
   type Accepted,
   type Answer,
@@ -32,6 +31,7 @@ import {
 } from '../core/command.ts'
 import { derivedId } from '../core/ids.ts'
 import { refuseClosed } from '../core/openAccount.ts'
+import type { Shop } from '../core/shop.ts'
 import { expireIfDue } from './availableStock.ts'
 import { cancelPendingPayment } from './orderMoney.ts'
 import { type Advanced, runOrderProcess } from './runOrderProcess.ts'

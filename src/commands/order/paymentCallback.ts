@@ -13,9 +13,9 @@ import type {
   ReportedDispute,
   ReportedRefund,
 } from '../../ports/payments.ts'
-import type { Shop } from '../core/app.ts'
 import { systemEnvelope } from '../core/envelope.ts'
 import { disputeIdOf, idOf, providerRefundId } from '../core/ids.ts'
+import type { Shop } from '../core/shop.ts'
 import { runOrderProcess } from './runOrderProcess.ts'
 
 /**

@@ -1,7 +1,7 @@
 // An order, where it can be read.
 import type { Order } from '../../domain/order/order.ts'
-import type { Shop } from '../core/app.ts'
 import { isUnreadable } from '../core/brokenStream.ts'
+import type { Shop } from '../core/shop.ts'
 
 /**
  * The state of an order; undefined where a newer release has written to it or its stream is

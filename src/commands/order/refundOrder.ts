@@ -4,9 +4,9 @@ import { isRejection, reject } from '../../domain/kernel/rejection.ts'
 import { multiline } from '../../domain/kernel/text.ts'
 import { Id, PositiveMoney, strict } from '../../domain/kernel/types.ts'
 import { owedRefunds, requestRefund } from '../../domain/order/orderPayments.ts'
-import type { Shop } from '../core/app.ts'
 import { type Accepted, type Answer, type Command, hasRole } from '../core/command.ts'
 import { derivedId } from '../core/ids.ts'
+import type { Shop } from '../core/shop.ts'
 import { changeOrder } from './order.ts'
 
 const RefundOrder = Type.Object(

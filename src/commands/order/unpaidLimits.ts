@@ -10,7 +10,7 @@ import {
 } from '../../domain/order/openOrders.ts'
 import { demand, isDue, isFree, type OrderLine } from '../../domain/order/order.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import type { Shop } from '../core/app.ts'
+import type { Shop } from '../core/shop.ts'
 import { type Step, stepOf } from './orderStep.ts'
 import { readableOrder } from './readableOrder.ts'
 

@@ -16,6 +16,7 @@ import {
   readEventStoreAddress,
 } from '../../config/eventstoredbAddress.ts'
 import { eachWithin, Overdue, withDeadline } from '../../kit/deadline.ts'
+import { firstOf } from '../../kit/firstOf.ts'
 import { optional } from '../../kit/optional.ts'
 
 type Settings = Pick<EventStoreAddress, 'hosts' | 'isCluster'>
@@ -99,7 +100,7 @@ function read(option: string, file: string | undefined): Buffer | undefined {
 }
 
 /** An address, and the names of the streams that are to be read and written there. */
-export interface Wanted {
+export interface ProbedServer {
   url: string
   prefix?: string
   streamPrefixes?: readonly string[]
@@ -109,7 +110,10 @@ export interface Wanted {
  * Why the servers of an address cannot be used, as one line without a secret: each of them is asked
  * by itself. Undefined as soon as one of them answers.
  */
-export async function eventStoreProblem({ url, ...names }: Wanted): Promise<string | undefined> {
+export async function eventStoreProblem({
+  url,
+  ...names
+}: ProbedServer): Promise<string | undefined> {
   try {
     const address = readEventStoreAddress(url)
     const clients = address.hosts.map(host => ({
@@ -134,7 +138,7 @@ export async function eventStoreProblem({ url, ...names }: Wanted): Promise<stri
 async function probe(
   client: EventStoreDBClient,
   address: EventStoreAddress,
-  { prefix = '', streamPrefixes = [''] }: Omit<Wanted, 'url'>,
+  { prefix = '', streamPrefixes = [''] }: Omit<ProbedServer, 'url'>,
 ): Promise<string | undefined> {
   const options = { direction: BACKWARDS, maxCount: 1, deadline: probeMs } as const
   const name = `${prefix}${streamPrefixes[0] ?? ''}${randomUUID()}`
@@ -157,7 +161,7 @@ async function answers(open: () => StreamingRead<unknown>): Promise<void> {
   const events = open()
   events.on('error', () => undefined)
   try {
-    for await (const _ of eachWithin(probeMs, 'asking the server', events)) break
+    await firstOf(eachWithin(probeMs, 'asking the server', events))
   } catch (error) {
     if (!(error instanceof StreamNotFoundError)) throw error
   }

@@ -1,7 +1,7 @@
 // Where the newest event of this log is, found without looking through what others have written.
 import { type Position, startOfLog } from '../../kit/position.ts'
 import { type Connection, type KnownHead, retrying, within } from './client.ts'
-import { behindKnown, type Newest, newestRecord, quickMs, search } from './headSearch.ts'
+import { behindKnown, newestRecord, quickMs, search } from './headSearch.ts'
 
 /** The search has no deadline, each of its steps has one. The longest that a timer takes. */
 const noDeadlineMs = 2 ** 31 - 1
@@ -44,7 +44,7 @@ export async function knownHead(connection: Connection): Promise<KnownHead> {
 /** The position of the newest record of the server, whoever has written it. */
 export function end(connection: Connection): Promise<Position> {
   return retrying(connection, async (_, ms) => {
-    const newest: Newest | undefined = await newestRecord(connection, ms)
+    const newest = await newestRecord(connection, ms)
     return newest?.position ?? startOfLog
   })
 }

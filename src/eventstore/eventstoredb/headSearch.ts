@@ -3,6 +3,7 @@ import type streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import { latest, type Position, startOfLog } from '../../kit/position.ts'
 import { Unavailable } from '../../ports/eventStore.ts'
 import {
+  asLasting,
   type Connection,
   isTransientHere,
   type KnownHead,
@@ -87,7 +88,7 @@ export async function search(subscriber: Connection): Promise<void> {
       try {
         return await step(connection, isFirst)
       } catch (error) {
-        if (!isTransientHere(error)) throw error
+        if (!isTransientHere(error)) throw asLasting(error)
         if (headMemory.known?.upTo !== before) {
           wait.again()
           failures = 0

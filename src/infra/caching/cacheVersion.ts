@@ -11,7 +11,7 @@ export function answersKey(version: string): string {
   return `answers:${version.split('.')[0]}`
 }
 
-export interface AnswerVersion {
+export interface CacheVersion {
   /** The version as far as this process knows without asking; undefined where it has to ask. */
   believed(): string | undefined
   /** The version after asking; undefined where it cannot be known, so that nothing is cached. */
@@ -49,7 +49,7 @@ interface Belief {
  * repeats, whatever Redis loses, and it can be deleted when Redis is full. The version of the
  * database is part of it, so that a change is seen within a second whose deletion was lost.
  */
-export function createAnswerVersion(redis: Redis, readVersion?: ReadVersion): AnswerVersion {
+export function createCacheVersion(redis: Redis, readVersion?: ReadVersion): CacheVersion {
   const state: Belief = {
     known: undefined,
     believedUntil: 0,

@@ -4,8 +4,8 @@ import { LRUCache } from 'lru-cache'
 import { type Position, parsePosition } from '../../kit/position.ts'
 import { type Metrics, noMetrics } from '../../ports/metrics.ts'
 import type { Redis } from '../redis/redis.ts'
-import { createAnswerVersion, type ReadVersion } from './cacheVersion.ts'
-import { type AnswerStore, createAnswerStore } from './responseStore.ts'
+import { createCacheVersion, type ReadVersion } from './cacheVersion.ts'
+import { createResponseStore, type ResponseStore } from './responseStore.ts'
 
 /** An answer that only has to be sent. */
 export interface ReadyAnswer {
@@ -35,7 +35,7 @@ export interface Found {
 }
 
 /** Answers by kind and key, valid as long as the catalogue does not change. */
-export interface AnswerCache {
+export interface ResponseCache {
   /** The cached answer, or what `compute` gives; one flight for each missing key. */
   get(wanted: CacheRequest, compute: Compute): Promise<Found>
   /** Which answers are true as far as this process knows; undefined where it has to ask. */
@@ -46,7 +46,7 @@ export interface AnswerCache {
   invalidate(): Promise<void>
 }
 
-export interface AnswerCacheOptions {
+export interface ResponseCacheOptions {
   metrics?: Metrics
   readVersion?: ReadVersion
   /** What the answers may take in Redis. */
@@ -73,7 +73,7 @@ interface Flight {
 
 interface Parts {
   memory: LRUCache<string, CachedEntry>
-  store: AnswerStore
+  store: ResponseStore
   metrics: Metrics
 }
 
@@ -83,9 +83,12 @@ interface Parts {
  * Redis gets what is asked for twice: what is asked for once would only fill it. Without Redis
  * everything is computed.
  */
-export function createAnswerCache(redis: Redis, options: AnswerCacheOptions = {}): AnswerCache {
+export function createResponseCache(
+  redis: Redis,
+  options: ResponseCacheOptions = {},
+): ResponseCache {
   const { metrics = noMetrics, bytesMax = defaultBytesMax } = options
-  const version = createAnswerVersion(redis, options.readVersion)
+  const version = createCacheVersion(redis, options.readVersion)
   const flights = new Map<string, Flight>()
   const memory = new LRUCache<string, CachedEntry>({
     maxSize: memoryMax,
@@ -93,7 +96,7 @@ export function createAnswerCache(redis: Redis, options: AnswerCacheOptions = {}
     ttl: memoryMs,
     ttlResolution: 100,
   })
-  const parts = { memory, store: createAnswerStore(redis, bytesMax), metrics }
+  const parts = { memory, store: createResponseStore(redis, bytesMax), metrics }
 
   async function get(wanted: CacheRequest, compute: Compute): Promise<Found> {
     const { kind, key, after, asOf } = wanted

@@ -10,7 +10,7 @@ export const entriesMax = 10_000
 
 export type Written = 'stored' | 'outdated' | 'full' | 'failed'
 
-export interface AnswerStore {
+export interface ResponseStore {
   find(version: string, field: string): Promise<string | null>
   /** Keeps a text, unless its version has ended. Never fails. */
   keep(version: string, field: string, text: string): Promise<Written>
@@ -34,7 +34,7 @@ const keepScript = `
 `
 
 /** Answers in at most `bytesMax` of Redis, less what Redis needs to keep them in order. */
-export function createAnswerStore(redis: Redis, bytesMax: number): AnswerStore {
+export function createResponseStore(redis: Redis, bytesMax: number): ResponseStore {
   const boundedWait = createBoundedWait()
   return {
     find: (version, field) =>

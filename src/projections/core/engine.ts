@@ -2,7 +2,7 @@
 
 import { type Kysely, sql } from 'kysely'
 import type { Position } from '../../kit/position.ts'
-import { holdableText } from '../../kit/storableText.ts'
+import { storableText } from '../../kit/storableText.ts'
 import { isTransient } from '../../kit/transient.ts'
 import {
   advance,
@@ -286,7 +286,7 @@ function troubleOf(item: Item, error: string): Trouble {
 
 async function park(db: Db, trouble: Trouble, parking: Parking): Promise<void> {
   const { position, stream, type, awaits } = trouble
-  const error = holdableText(trouble.error.slice(0, 2_000))
+  const error = storableText(trouble.error.slice(0, 2_000))
   await sql`
     insert into shop.parked_events (name, position, stream, type, error, awaits)
     values (${parking.name}, ${position}, ${stream}, ${type}, ${error}, ${awaits})

@@ -3,6 +3,7 @@
 
 import type { Kysely } from 'kysely'
 import { categories, eventSchemas, eventTypesIn, type ShopEvent } from '../../domain/index.ts'
+import { categoryOf } from '../../domain/kernel/streamNames.ts'
 import type { Position } from '../../kit/position.ts'
 import {
   applyPlan,
@@ -60,7 +61,7 @@ export function concerns(follower: Follower, item: Item): boolean {
   const types = typesOf(follower)
   if (known.has(type)) return types.has(type)
   if (follower.version !== undefined) return false
-  const category = stream.slice(0, stream.indexOf('-'))
+  const category = categoryOf(stream)
   if (!knownCategories.has(category)) return true
   return eventTypesIn(category).some(each => types.has(each))
 }

@@ -2,6 +2,7 @@
 
 import { type Kysely, sql } from 'kysely'
 import { eventTypesIn } from '../../domain/index.ts'
+import { categoryOf } from '../../domain/kernel/streamNames.ts'
 import type { Position } from '../../kit/position.ts'
 import type { Projection } from '../core/projection.ts'
 import type { Tables } from '../core/tables.ts'
@@ -101,8 +102,7 @@ export async function brokenFor(
 ): Promise<BrokenStreams> {
   const types = new Set<string>(on)
   const isRead = (stream: string) =>
-    planPlaces !== undefined ||
-    eventTypesIn(stream.slice(0, stream.indexOf('-'))).some(type => types.has(type))
+    planPlaces !== undefined || eventTypesIn(categoryOf(stream)).some(type => types.has(type))
   return summaryOf(new Map([...broken].filter(([stream]) => isRead(stream))), streams)
 }
 

@@ -2,7 +2,7 @@
 
 import { type Kysely, sql } from 'kysely'
 import type { Position } from '../../kit/position.ts'
-import { createSlots } from '../../kit/semaphore.ts'
+import { createSemaphore } from '../../kit/semaphore.ts'
 import { isTransient } from '../../kit/transient.ts'
 import { applyItems, wholeWork } from '../core/engine.ts'
 import { concerns, type Item, placeOf } from '../core/items.ts'
@@ -52,7 +52,7 @@ export async function fill(
   const projections = due.map(({ member }) => member.projection)
   const tableFills = due.map(tableFillOf)
   const readers = readersOf(tableFills)
-  const slots = createSlots(writersMax)
+  const slots = createSemaphore(writersMax)
   const hand = (tableFill: TableFill) => {
     const { member, items, readTo } = tableFill
     tableFill.items = []

@@ -2,7 +2,7 @@
 
 import { type Kysely, sql } from 'kysely'
 import { type Position, startOfLog } from '../../kit/position.ts'
-import { createSlots, type Slots } from '../../kit/semaphore.ts'
+import { createSemaphore, type Semaphore } from '../../kit/semaphore.ts'
 import { settleAll } from '../../kit/settleAll.ts'
 import { isTransient } from '../../kit/transient.ts'
 import { ensureCheckpoints, isLeaseLost, outdated, positionOf } from '../core/checkpoints.ts'
@@ -138,7 +138,7 @@ async function fillAndReplace(
     upTo: live.positions.get(member.projection.name) ?? target,
   }))
   await fill(db, wanted, on)
-  const turns = { tables: createSlots(writersMax), ends: createSlots(concludersMax) }
+  const turns = { tables: createSemaphore(writersMax), ends: createSemaphore(concludersMax) }
   const found = await findBroken(db, target, on)
   const { going, stopped } = await stopBroken(db, members, { found, on })
   // What takes longest begins first, so that it is not what all wait for at the end.
@@ -203,7 +203,11 @@ async function completeKeys(db: Db, member: RebuildMember): Promise<void> {
 }
 
 /** Indexes and statistics of full tables; the indexes of one are made by several sessions. */
-async function prepare(db: Db, { projection, shadow }: RebuildMember, turns: Slots): Promise<void> {
+async function prepare(
+  db: Db,
+  { projection, shadow }: RebuildMember,
+  turns: Semaphore,
+): Promise<void> {
   const missing = await missingIndexes(db, projection, shadow)
   await settleAll(
     missing.map(statement =>

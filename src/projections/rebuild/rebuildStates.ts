@@ -2,7 +2,7 @@
 
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { type Position, startOfLog } from '../../kit/position.ts'
-import { holdableText } from '../../kit/storableText.ts'
+import { storableText } from '../../kit/storableText.ts'
 import type { Tables } from '../core/tables.ts'
 import type { BrokenStreams } from './context.ts'
 import type { TableDifferences } from './rowDifferences.ts'
@@ -159,7 +159,7 @@ export interface Outcome {
 /** The new tables serve. */
 export async function finish(db: Db, rebuild: RebuildEpoch, outcome: Outcome): Promise<void> {
   const { matches = null, differences, broken } = outcome
-  const told = matches === false ? holdableText(JSON.stringify(differences)) : null
+  const told = matches === false ? storableText(JSON.stringify(differences)) : null
   await sql`
     update shop.rebuilds
     set state = 'done', matches = ${matches}, differences = ${told}::json,
@@ -176,21 +176,21 @@ export async function refuse(
 ): Promise<void> {
   await sql`
     update shop.rebuilds
-    set state = 'failed', error = ${holdableText(error.slice(0, 2_000))}, position = 0,
+    set state = 'failed', error = ${storableText(error.slice(0, 2_000))}, position = 0,
       broken_streams = ${jsonOf(broken)}::json, updated_at = now()
     where name = ${rebuild.name} and epoch = ${rebuild.epoch}
   `.execute(db)
 }
 
 function jsonOf(broken: BrokenStreams): string | null {
-  return broken.count === 0 ? null : holdableText(JSON.stringify(broken))
+  return broken.count === 0 ? null : storableText(JSON.stringify(broken))
 }
 
 /** The old tables go on serving. */
 export async function fail(db: Db, names: readonly string[], error: string): Promise<void> {
   await sql`
     update shop.rebuilds
-    set state = 'failed', error = ${holdableText(error.slice(0, 2_000))}, updated_at = now()
+    set state = 'failed', error = ${storableText(error.slice(0, 2_000))}, updated_at = now()
     where name = any(${names}::text[]) and state = 'running'
   `.execute(db)
 }

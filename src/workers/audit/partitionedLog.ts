@@ -3,12 +3,13 @@
 
 import { eventSchemas } from '../../domain/index.ts'
 import { personalPaths, personalTexts, withTexts } from '../../domain/kernel/personal.ts'
+import { idIn } from '../../domain/kernel/streamNames.ts'
 import { erasedText } from '../../domain/kernel/types.ts'
 import { parsePosition } from '../../kit/position.ts'
 import type { RecordedEvent } from '../../ports/eventStore.ts'
 import type { ReadEvent } from '../../projections/core/projection.ts'
 import { hasTemplate } from '../reactions/mail/outbox.ts'
-import { keyOfStream, partOf } from './parts.ts'
+import { partOf } from './parts.ts'
 import type { Spill } from './spill.ts'
 
 /** Where an event is: all that checks see of one that cannot be decoded. */
@@ -44,7 +45,7 @@ export async function divide(
   }
   const { position, stream, revision, id, type, isUnreadable = false } = recorded
   const place: Line = [`${position}`, stream, revision, id, type, isUnreadable]
-  const places = new Set([partOf(keyOfStream(stream), parts), partOf(id, parts)])
+  const places = new Set([partOf(idIn(stream), parts), partOf(id, parts)])
   for (const part of places) {
     if (whole.has(part)) continue
     await spill.add(part, JSON.stringify(place))
@@ -54,7 +55,7 @@ export async function divide(
 /** What an event is about; and its id where a mail belongs to it. */
 function* keysOf(event: ReadEvent): Generator<string> {
   const { data } = event
-  yield keyOfStream(event.stream)
+  yield idIn(event.stream)
   if ('orderId' in data && typeof data.orderId === 'string') yield data.orderId
   if (event.type === 'OrderSubmitted') yield event.data.orderNumber
   if (event.type === 'CartMerged') yield event.data.from

@@ -1,5 +1,6 @@
 // Parts of what a log tells about: checks that remember each order, stream or id run on one part
 // after another, so that what they remember at a time is bounded however long the log is.
+import { idIn } from '../../domain/kernel/streamNames.ts'
 
 export interface LogPart {
   /** Whether an order, a product or an event belongs to this part; each is in one. */
@@ -22,7 +23,7 @@ export function partsFor(events: number): number {
 export function partsOf(count: number): LogPart[] {
   return Array.from({ length: count }, (_, index) => ({
     has: key => partOf(key, count) === index,
-    hasStream: stream => partOf(keyOfStream(stream), count) === index,
+    hasStream: stream => partOf(idIn(stream), count) === index,
     index,
   }))
 }
@@ -30,11 +31,6 @@ export function partsOf(count: number): LogPart[] {
 /** Which of so many parts a key belongs to. */
 export function partOf(key: string, count: number): number {
   return count === 1 ? 0 : hash(key) % count
-}
-
-/** What a stream is about: the id of an order behind `order-`. */
-export function keyOfStream(stream: string): string {
-  return stream.slice(stream.indexOf('-') + 1)
 }
 
 /** FNV-1a, which spreads identifiers evenly. */

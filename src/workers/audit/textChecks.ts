@@ -1,5 +1,5 @@
 // Checks of what is in the log: every event can be read, and shown as it is.
-import { isHoldable } from '../../kit/storableText.ts'
+import { isStorableValue } from '../../kit/storableText.ts'
 import type { LogCheck } from './logCheck.ts'
 
 const nothing = () => undefined
@@ -25,7 +25,7 @@ export const textsAreHoldable: LogCheck = report => {
   return {
     see({ type, position, stream }, event) {
       examined += 1
-      if (event === undefined || isHoldable(event)) return
+      if (event === undefined || isStorableValue(event)) return
       const where = `${type} at ${position} in ${stream}`
       report(name, `${where}: text with NUL or broken Unicode, for which read models show U+FFFD`)
     },

@@ -1,7 +1,7 @@
 // Keeps what lies beside the log in step with it, and clears away what has ended.
 import { type Kysely, sql } from 'kysely'
 import { settleAddress } from '../../commands/account/emailAddresses.ts'
-import type { Shop } from '../../commands/core/app.ts'
+import type { Shop } from '../../commands/core/shop.ts'
 import { withDeadline } from '../../kit/deadline.ts'
 import { codeOf } from '../../kit/errorCode.ts'
 import type { AccountServices } from '../../ports/accounts.ts'

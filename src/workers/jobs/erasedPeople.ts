@@ -1,9 +1,9 @@
 // Keeps the database and the list of erased people in step, in both directions: a restored backup
 // must not bring anybody back.
 import { type Kysely, sql } from 'kysely'
-import type { Shop } from '../../commands/core/app.ts'
 import { execute } from '../../commands/core/command.ts'
 import { systemEnvelope } from '../../commands/core/envelope.ts'
+import type { Shop } from '../../commands/core/shop.ts'
 import { eraseCustomer } from '../../commands/customer/customer.ts'
 import { isRejection } from '../../domain/kernel/rejection.ts'
 import type { AccountServices } from '../../ports/accounts.ts'

@@ -1,8 +1,8 @@
 // Finds orders that were left half-way, by a crash or by a provider that did not answer, and drives
 // them to their end.
 import { type Kysely, sql } from 'kysely'
-import type { Shop } from '../../commands/core/app.ts'
 import { systemEnvelope } from '../../commands/core/envelope.ts'
+import type { Shop } from '../../commands/core/shop.ts'
 import { endOrderOfErased } from '../../commands/order/openOrders.ts'
 import { runOrderProcess } from '../../commands/order/runOrderProcess.ts'
 import { withDeadline } from '../../kit/deadline.ts'

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeAll, decodeAt } from '../../commands/core/decoding.ts'
 import { withDeadline } from '../../kit/deadline.ts'
 import type { Position } from '../../kit/position.ts'
-import { createSlots, type Slots } from '../../kit/semaphore.ts'
+import { createSemaphore, type Semaphore } from '../../kit/semaphore.ts'
 import type { EventFilter } from '../../ports/eventStore.ts'
 import { advance, leaseSeconds, release, renew } from '../../projections/core/checkpoints.ts'
 import { type ActiveProjection, commitBatch } from '../../projections/core/engine.ts'
@@ -58,7 +58,7 @@ interface Group {
   leases: ActiveProjection['lease'][]
   filter: EventFilter
   /** One at a time: batches, heartbeats, and how far they have looked. */
-  turns: Slots
+  turns: Semaphore
   /** How far the log has been looked through for all of them. */
   reached: Position
   /** How often that, or a checkpoint, has moved. */
@@ -108,7 +108,7 @@ function groupOf({ members }: Following, signal: AbortSignal): Group {
     members,
     leases: members.map(({ lease }) => lease),
     filter: filterFor(members.map(({ projection }) => projection)),
-    turns: createSlots(1),
+    turns: createSemaphore(1),
     reached: positions.reduce((a, b) => (a < b ? a : b)),
     steps: 0,
     movedAt: performance.now(),

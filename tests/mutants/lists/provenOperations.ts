@@ -224,7 +224,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'log-in-eventstoredb',
     promise: 'EVENTSTORE_URL moves the log to EventStoreDB',
-    file: 'src/main/createApp.ts',
+    file: 'src/main/openShop.ts',
     find: '      config.eventStoreUrl === undefined\n        ? postgresEventStore',
     replace: "      config.eventStoreUrl !== ''\n        ? postgresEventStore",
     test: 'tests/e2e/onEventStoreDb.test.ts',
@@ -293,7 +293,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'every-start-migrates',
     promise: 'a start brings the database to the newest schema by itself',
-    file: 'src/main/createApp.ts',
+    file: 'src/main/openShop.ts',
     find: '    await migrate(url)\n',
     replace: '',
     test: 'tests/e2e/launcher.test.ts',

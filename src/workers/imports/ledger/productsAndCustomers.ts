@@ -1,8 +1,8 @@
 // Products and customers of an import: each created once, before whoever needs it first.
 
-import type { Shop } from '../../../commands/core/app.ts'
 import { execute } from '../../../commands/core/command.ts'
 import { idOf } from '../../../commands/core/ids.ts'
+import type { Shop } from '../../../commands/core/shop.ts'
 import { registerCustomer } from '../../../commands/customer/customer.ts'
 import { bookOpeningStock, importProduct } from '../../../commands/ledger/importLedger.ts'
 import { isRejection } from '../../../domain/kernel/rejection.ts'

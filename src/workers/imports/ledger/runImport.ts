@@ -1,8 +1,8 @@
 // Carries out an import plan: documents side by side, each repeatable until it is recorded as done.
 
 import { adjustStock } from '../../../commands/catalogue/products.ts'
-import type { Shop } from '../../../commands/core/app.ts'
 import { type Answer, execute } from '../../../commands/core/command.ts'
+import type { Shop } from '../../../commands/core/shop.ts'
 import {
   importCreditNote,
   importOrder,

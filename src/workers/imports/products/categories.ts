@@ -1,7 +1,7 @@
 // Categories by name, made when they are missing.
 import { type Kysely, sql } from 'kysely'
 import { createCategory } from '../../../commands/catalogue/categories.ts'
-import type { Shop } from '../../../commands/core/app.ts'
+import type { Shop } from '../../../commands/core/shop.ts'
 import { isRejection } from '../../../domain/kernel/rejection.ts'
 import { normalizeName } from '../../../domain/kernel/text.ts'
 import type { Envelope } from '../../../ports/envelope.ts'

@@ -1,8 +1,8 @@
 // Carries a bulk import out: looks the file through, then does its rows in batches, each recorded.
 import type { Kysely } from 'kysely'
 import { importProduct, tryProduct } from '../../../commands/catalogue/importProduct.ts'
-import type { Shop } from '../../../commands/core/app.ts'
 import { derivedId } from '../../../commands/core/ids.ts'
+import type { Shop } from '../../../commands/core/shop.ts'
 import { isRejection, type Rejection } from '../../../domain/kernel/rejection.ts'
 import { withDeadline } from '../../../kit/deadline.ts'
 import { isTransient } from '../../../kit/transient.ts'

@@ -1,7 +1,7 @@
 // Mails about accounts: to whom they go, and what they are written from.
 
 import { addressesAround } from '../../../commands/account/profile.ts'
-import type { Shop } from '../../../commands/core/app.ts'
+import type { Shop } from '../../../commands/core/shop.ts'
 import type { AccountMailTemplate, AccountServices, MailSubject } from '../../../ports/accounts.ts'
 import type { Codec } from '../../../ports/codec.ts'
 import type { EventStore } from '../../../ports/eventStore.ts'

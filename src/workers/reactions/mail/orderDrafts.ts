@@ -1,6 +1,6 @@
 // Mails about orders: to whom they go, and what they are written from.
 
-import type { Shop } from '../../../commands/core/app.ts'
+import type { Shop } from '../../../commands/core/shop.ts'
 import { type OrderEvent, order } from '../../../domain/order/order.ts'
 import type { AccountServices } from '../../../ports/accounts.ts'
 import type { Codec } from '../../../ports/codec.ts'

@@ -1,6 +1,6 @@
 // Sends the webhooks that are due as BullMQ jobs. The deliveries are the truth, not the queue.
 import type { ConnectionOptions } from 'bullmq'
-import type { Shop } from '../../../commands/core/app.ts'
+import type { Shop } from '../../../commands/core/shop.ts'
 import { createFairSemaphore } from '../../../kit/fairSemaphore.ts'
 import type { Log } from '../../../ports/log.ts'
 import type { Metrics } from '../../../ports/metrics.ts'

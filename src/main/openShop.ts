@@ -1,7 +1,7 @@
 // Puts the shop together from its settings: the store, the codec, the aggregates, the accounts.
 
-import type { Shop } from '../commands/core/app.ts'
-import { createShop } from '../commands/createApp.ts'
+import type { Shop } from '../commands/core/shop.ts'
+import { createShop } from '../commands/createShop.ts'
 import { type Config, ConfigError } from '../config/config.ts'
 import { eventSchemas } from '../domain/index.ts'
 import { createCodec } from '../eventstore/core/codec.ts'

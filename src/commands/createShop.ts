@@ -14,9 +14,9 @@ import type { OfferedMethods } from '../domain/order/paymentMethods.ts'
 import { stock } from '../domain/stock/stock.ts'
 import type { Clock } from '../ports/envelope.ts'
 import type { PaymentProvider } from '../ports/payments.ts'
-import type { Bounds, Shop } from './core/app.ts'
 import { createRepository } from './core/repository.ts'
 import type { RepositoryParts } from './core/repositoryTypes.ts'
+import type { Bounds, Shop } from './core/shop.ts'
 import { orderNumberSource } from './order/orderNumbers.ts'
 
 export interface ShopParts extends RepositoryParts {
