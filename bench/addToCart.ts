@@ -1,6 +1,6 @@
 // Row 3. Path: AddToCart over HTTP, 64 connections, each with a customer whose cart is warm. Limit:
 // a POST that is validated and echoed. Bar: at least 35 % of it, and p99 within 25 ms.
-import type { OpenShop } from '../src/main/openShop.ts'
+import type { AppServices } from '../src/main/openServices.ts'
 import type { Bench } from './benchmark.ts'
 import { interleave, judge, type Report, roundsFor } from './harness.ts'
 import { withHttp } from './httpBench.ts'
@@ -14,9 +14,9 @@ const path = 'AddToCart'
 const limit = 'validated POST, echoed'
 
 export function addToCart(bench: Bench): Promise<Report> {
-  return withHttp(bench, async ({ shop, loader, startLimits }) => {
+  return withHttp(bench, async ({ app, loader, startLimits }) => {
     const limits = await startLimits()
-    const lanes = await cartLanes(shop.back, connections)
+    const lanes = await cartLanes(app.back, connections)
     const echoes = lanes.map(calls => calls.map(call => ({ ...call, path: '/echo' })))
     const forMs = bench.quick ? 700 : 3_000
     const candidates = [
@@ -24,7 +24,7 @@ export function addToCart(bench: Bench): Promise<Report> {
         loader.run(limit, { url: limits.url, lanes: echoes, expects: [200], forMs }),
       ),
       ...loadCandidates(path, () =>
-        loader.run(path, { url: shop.url, lanes, expects: [201], forMs }),
+        loader.run(path, { url: app.url, lanes, expects: [201], forMs }),
       ),
     ]
     const measured = await interleave(candidates, roundsFor(bench.quick))
@@ -42,7 +42,7 @@ export function addToCart(bench: Bench): Promise<Report> {
 }
 
 /** For each connection, requests of one customer that fill a cart, over and over. */
-export async function cartLanes(back: OpenShop, count: number): Promise<Call[][]> {
+export async function cartLanes(back: AppServices, count: number): Promise<Call[][]> {
   const products = await newProducts(back, { count: 200, stock: 9_000_000 })
   const shoppers = await newShoppers(back, count)
   return shoppers.map((shopper, lane) => fill(shopper, products, { from: lane * linesMax }))

@@ -16,10 +16,10 @@ const path = 'memory of the API under load, at most'
 
 export async function apiMemory(bench: Bench): Promise<Report> {
   await compileAhead()
-  return withHttp(bench, async ({ shop, loader }) => {
-    const products = await newProducts(shop.back, { count: 500, stock: 9_000_000 })
-    const shoppers = await newShoppers(shop.back, connections * 10)
-    const idleMb = await residentMb(shop.api.pid)
+  return withHttp(bench, async ({ app, loader }) => {
+    const products = await newProducts(app.back, { count: 500, stock: 9_000_000 })
+    const shoppers = await newShoppers(app.back, connections * 10)
+    const idleMb = await residentMb(app.api.pid)
     const lanes = Array.from({ length: connections }, (_, lane) =>
       shoppers
         .filter((_shopper, at) => at % connections === lane)
@@ -39,10 +39,10 @@ export async function apiMemory(bench: Bench): Promise<Report> {
     const peaks: number[] = []
     const forMs = bench.quick ? 1_000 : 20_000
     for (let round = 0; round < rounds; round += 1) {
-      await loader.run('load', { url: shop.url, lanes, expects: [200, 201], forMs })
-      peaks.push(await peakMb(shop.api.pid))
+      await loader.run('load', { url: app.url, lanes, expects: [200, 201], forMs })
+      peaks.push(await peakMb(app.api.pid))
     }
-    const after = await residentMb(shop.api.pid)
+    const after = await residentMb(app.api.pid)
     const most = measuredAs(path, 'MB', peaks.slice(-1))
     return {
       name: 'apiMemory',

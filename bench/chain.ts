@@ -2,12 +2,12 @@
 // workers do. Limit: the same while nobody signs. Bar: at least 95 % of it.
 import { randomUUID } from 'node:crypto'
 import { postgresEventStore } from '../src/eventstore/postgres/postgres.ts'
+import { settingsOn } from './app.ts'
 import type { Bench } from './benchmark.ts'
 import { startHelper } from './child.ts'
 import { closing } from './closing.ts'
 import { interleave, judge, type Report, rate, roundsFor } from './harness.ts'
 import { sampleEvent } from './rawLog.ts'
-import { settingsOn } from './shop.ts'
 
 export interface ChainOrder {
   sign: boolean

@@ -2,9 +2,9 @@
 // Limits: what the client does by itself in the same run, and the same shop on PostgreSQL.
 import { randomBytes } from 'node:crypto'
 import { type BenchServers, onDatabase, onFreshDatabase } from './database.ts'
+import { checkouts, type Logs, ledgers } from './eventstoredbApp.ts'
 import { bareCheckouts } from './eventstoredbBare.ts'
 import { appendsAndCatchUp } from './eventstoredbLog.ts'
-import { checkouts, type Logs, ledgers } from './eventstoredbShop.ts'
 import type { Report } from './harness.ts'
 
 export interface EventStoreDbBench {

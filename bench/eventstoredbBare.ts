@@ -5,7 +5,7 @@ import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { eventStoreDb } from '../src/eventstore/eventstoredb/eventstoredb.ts'
 import { postgresEventStore } from '../src/eventstore/postgres/postgres.ts'
 import type { ExpectedRevision } from '../src/ports/eventStore.ts'
-import type { Logs } from './eventstoredbShop.ts'
+import type { Logs } from './eventstoredbApp.ts'
 import { interleave, judge, type Report, rate, roundsFor } from './harness.ts'
 import { sampleEvent } from './rawLog.ts'
 

@@ -13,11 +13,11 @@ const path = 'flash sale of one product'
 const limit = 'the same of 1,000 products'
 
 export function flashSale(bench: Bench): Promise<Report> {
-  return withHttp(bench, async ({ shop, loader }) => {
+  return withHttp(bench, async ({ app, loader }) => {
     const { warmups, rounds } = roundsFor(bench.quick)
-    const shoppers = await newShoppers(shop.back, buyers)
-    const own = await newProducts(shop.back, { count: buyers, stock: 1_000 })
-    const hot = await newProducts(shop.back, { count: warmups + rounds, stock: pieces })
+    const shoppers = await newShoppers(app.back, buyers)
+    const own = await newProducts(app.back, { count: buyers, stock: 1_000 })
+    const hot = await newProducts(app.back, { count: warmups + rounds, stock: pieces })
     const sold: number[] = []
     const lanes = (productOf: (buyer: number) => string) =>
       shoppers.map(({ token }, buyer) => {
@@ -28,13 +28,13 @@ export function flashSale(bench: Bench): Promise<Report> {
     const candidates = [
       ...loadCandidates(limit, () =>
         loader.run(limit, {
-          url: shop.url,
+          url: app.url,
           lanes: lanes(buyer => own[buyer] ?? ''),
           expects: [201],
         }),
       ),
       ...loadCandidates(path, async round => {
-        const plan = { url: shop.url, lanes: lanes(() => hot[round] ?? ''), expects: [201, 409] }
+        const plan = { url: app.url, lanes: lanes(() => hot[round] ?? ''), expects: [201, 409] }
         const result = await loader.run(path, plan)
         sold.push(result.statuses[201] ?? 0)
         return result

@@ -3,9 +3,10 @@
 // larger. What has a limit of its own is compared by its ratio to it, so that the minutes between
 // the two runs do not count. Takes some 20 GB of disk and the better part of an hour.
 import { loadConfig } from '../src/config/config.ts'
-import { openShop } from '../src/main/openShop.ts'
+import { openServices } from '../src/main/openServices.ts'
 import { addToCart } from './addToCart.ts'
 import { apiMemory } from './apiMemory.ts'
+import { settingsOn, startShop } from './app.ts'
 import { append } from './append.ts'
 import type { Benchmark } from './benchmark.ts'
 import { closing } from './closing.ts'
@@ -17,7 +18,6 @@ import { orderDetail } from './orderDetail.ts'
 import { placeOrder } from './placeOrder.ts'
 import { realtime } from './realtime.ts'
 import { peakMb } from './residentMemory.ts'
-import { settingsOn, startShop } from './shop.ts'
 import { spreadOf } from './statistics.ts'
 import { verdictTable } from './tables.ts'
 
@@ -62,14 +62,14 @@ export async function growth(
 /** Writes a log and waits until every read model is at its end; tells what that took. */
 function fill(database: BenchDatabase, events: number): Promise<string> {
   return closing(async closers => {
-    const back = await openShop(loadConfig(settingsOn(database)))
+    const back = await openServices(loadConfig(settingsOn(database)))
     closers.push(back.close)
     await writeHistory(back, { pool: database.pool, events })
-    const shop = await startShop(database)
-    closers.push(shop.close)
+    const app = await startShop(database)
+    closers.push(app.close)
     const startedAt = performance.now()
-    const worker = await shop.startWorker()
-    await shop.catchUp()
+    const worker = await app.startWorker()
+    await app.catchUp()
     const perSecond = events / ((performance.now() - startedAt) / 1_000)
     const memory = await peakMb(worker.pid)
     await database.pool.query('vacuum analyze')

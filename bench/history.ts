@@ -4,10 +4,10 @@
 import { hash } from 'node:crypto'
 import { addToCart } from '../src/commands/cart/cart.ts'
 import { createProduct } from '../src/commands/catalogue/products.ts'
+import type { App } from '../src/commands/core/app.ts'
 import type { Command, execute } from '../src/commands/core/command.ts'
 import { digestOf } from '../src/commands/core/ids.ts'
-import type { Shop } from '../src/commands/core/shop.ts'
-import { createShop } from '../src/commands/createShop.ts'
+import { createApp } from '../src/commands/createApp.ts'
 import { registerCustomer } from '../src/commands/customer/customer.ts'
 import { payOrder, updateOrderStatus } from '../src/commands/order/order.ts'
 import { placeOrder } from '../src/commands/order/placeOrder.ts'
@@ -16,7 +16,7 @@ import type { Actor } from '../src/domain/kernel/types.ts'
 import { memoryEventStore } from '../src/eventstore/memory/memory.ts'
 import { streamCaches } from '../src/infra/caching/caches.ts'
 import type { Pool } from '../src/infra/postgres/database.ts'
-import type { OpenShop } from '../src/main/openShop.ts'
+import type { AppServices } from '../src/main/openServices.ts'
 import type { Envelope } from '../src/ports/envelope.ts'
 import { rate } from './harness.ts'
 import { writeBlocks } from './historyBlocks.ts'
@@ -34,42 +34,42 @@ const firstDay = Date.UTC(2026, 0, 1)
  * delivered, an eighth is only shipped, the others are pending or paid.
  */
 export async function writeHistory(
-  back: OpenShop,
+  back: AppServices,
   { pool, events }: { pool: Pool; events: number },
 ): Promise<void> {
   const eventStore = memoryEventStore()
-  const shop = createShop({
+  const app = createApp({
     eventStore,
     codec: back.codec,
     cache: streamCaches(1_000_000),
     fingerprint: digestOf,
     clock: { now: () => new Date(firstDay) },
-    payments: back.shop.payments,
-    currency: back.shop.currency,
+    payments: back.app.payments,
+    currency: back.app.currency,
     orderExpiryMs: 365 * 86_400_000,
   })
   const stories = Math.ceil(Math.min(events, blockEvents) / eventsAStory)
   const people = Array.from({ length: customers }, (_, index) => idFor('customer', index))
-  await rate({ total: customers, inFlight }, index => registerOne(shop, people[index] ?? '', index))
+  await rate({ total: customers, inFlight }, index => registerOne(app, people[index] ?? '', index))
   const goods: string[] = []
   await rate({ total: products, inFlight }, async index => {
-    goods[index] = await listOne(shop, index)
+    goods[index] = await listOne(app, index)
   })
-  await rate({ total: stories, inFlight }, index => tellStory(shop, { people, goods, index }))
+  await rate({ total: stories, inFlight }, index => tellStory(app, { people, goods, index }))
   const block = []
   for await (const event of eventStore.readAll()) block.push(event)
   await writeBlocks(pool, { block, keep: new Set(people), events })
 }
 
-function registerOne(shop: Shop, customerId: string, index: number) {
+function registerOne(app: App, customerId: string, index: number) {
   const input = { customerId, username: `h-${index}`, email: `h-${index}@example.com` }
-  return ask(shop, registerCustomer, input, envelopeFor('register', index))
+  return ask(app, registerCustomer, input, envelopeFor('register', index))
 }
 
-async function listOne(shop: Shop, index: number): Promise<string> {
-  const price = { amount: 100 + index * 7, currency: shop.currency }
+async function listOne(app: App, index: number): Promise<string> {
+  const price = { amount: 100 + index * 7, currency: app.currency }
   const input = { name: `Lantern ${index}`, price, stock: 1_000_000 }
-  return (await ask(shop, createProduct, input, envelopeFor('product', index))).id
+  return (await ask(app, createProduct, input, envelopeFor('product', index))).id
 }
 
 interface Story {
@@ -79,31 +79,31 @@ interface Story {
 }
 
 /** Two products into the cart, an order, and what becomes of it. */
-async function tellStory(shop: Shop, { people, goods, index }: Story): Promise<void> {
+async function tellStory(app: App, { people, goods, index }: Story): Promise<void> {
   const id = people[index % people.length] ?? ''
   const actor: Actor = { role: 'customer', id, roles: ['customer'] }
   const own = (step: string) => ({ ...envelopeFor(`${step}`, index), actor })
   for (const line of [0, 1]) {
     const productId = goods[(index * 2 + line) % goods.length] ?? ''
-    await ask(shop, addToCart, { productId, quantity: 1 + line }, own(`add ${line}`))
+    await ask(app, addToCart, { productId, quantity: 1 + line }, own(`add ${line}`))
   }
-  const { id: orderId } = await ask(shop, placeOrder, delivery, own('place'))
+  const { id: orderId } = await ask(app, placeOrder, delivery, own('place'))
   if (index % 2 === 1) return
-  await ask(shop, payOrder, { orderId }, own('pay'))
+  await ask(app, payOrder, { orderId }, own('pay'))
   if (index % 4 === 2) return
   const moves = index % 8 === 0 ? (['shipped', 'delivered'] as const) : (['shipped'] as const)
   for (const status of moves) {
-    await ask(shop, updateOrderStatus, { orderId, status }, envelopeFor(status, index))
+    await ask(app, updateOrderStatus, { orderId, status }, envelopeFor(status, index))
   }
 }
 
 async function ask<Schema extends Parameters<typeof execute>[1]['input']>(
-  shop: Shop,
+  app: App,
   command: Command<Schema>,
   input: Parameters<typeof command.run>[1],
   envelope: Envelope,
 ) {
-  const answer = await command.run(shop, input, envelope)
+  const answer = await command.run(app, input, envelope)
   if (isRejection(answer)) throw new Error(`${command.name}: ${answer.detail}`)
   return answer
 }

@@ -1,13 +1,14 @@
 // What HTTP benchmarks share: a shop, a limit server and a load generator, in turns.
+
+import { type BenchApp, startShop } from './app.ts'
 import type { Bench } from './benchmark.ts'
 import { type Closers, closing } from './closing.ts'
 import type { Report } from './harness.ts'
 import { type LimitServer, type Limits, startLimits } from './limitServer.ts'
 import { type Loader, startLoader } from './loader.ts'
-import { type BenchShop, startShop } from './shop.ts'
 
 export interface HttpBench {
-  shop: BenchShop
+  app: BenchApp
   loader: Loader
   /** For what else is to end with it. */
   closers: Closers
@@ -20,12 +21,12 @@ export function withHttp(
   work: (http: HttpBench) => Promise<Report>,
 ): Promise<Report> {
   return closing(async closers => {
-    const shop = await startShop(database)
-    closers.push(shop.close)
+    const app = await startShop(database)
+    closers.push(app.close)
     const loader = startLoader()
     closers.push(loader.stop)
     return work({
-      shop,
+      app,
       loader,
       closers,
       async startLimits(options) {

@@ -24,13 +24,17 @@ async function serve(wanted: Limits): Promise<void> {
 
 function build({ databaseUrl, bytes, select }: Limits) {
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 })
-  const app = fastify()
-  checkWith(app)
-  app.post('/echo', { schema: { body: Body, response: { 200: Body } } }, async ({ body }) => body)
-  app.get('/static', (_, reply) => reply.type(json).send(bytes))
-  app.get<{ Params: { id: string } }>('/select/:id', async ({ params }) => {
+  const server = fastify()
+  checkWith(server)
+  server.post(
+    '/echo',
+    { schema: { body: Body, response: { 200: Body } } },
+    async ({ body }) => body,
+  )
+  server.get('/static', (_, reply) => reply.type(json).send(bytes))
+  server.get<{ Params: { id: string } }>('/select/:id', async ({ params }) => {
     const { rows } = await pool.query({ name: 'limit', text: select, values: [params.id] })
     return rows[0]
   })
-  return app
+  return server
 }

@@ -5,13 +5,13 @@ import { changeProduct } from '../src/commands/catalogue/products.ts'
 import { execute } from '../src/commands/core/command.ts'
 import { systemEnvelope } from '../src/commands/core/envelope.ts'
 import { isRejection } from '../src/domain/kernel/rejection.ts'
+import type { BenchApp } from './app.ts'
 import type { Bench } from './benchmark.ts'
 import { interleave, judge, measuredAs, type Report, roundsFor } from './harness.ts'
 import { withHttp } from './httpBench.ts'
 import { loadCandidates } from './loader.ts'
 import type { Call } from './loadPlan.ts'
 import { newProducts } from './people.ts'
-import type { BenchShop } from './shop.ts'
 
 const connections = 64
 const address = '/api/products?ordering=price'
@@ -21,13 +21,13 @@ const age = 'age of a listing after a change'
 const staleMs = 5_000
 
 export function listing(bench: Bench): Promise<Report> {
-  return withHttp(bench, async ({ shop, loader, startLimits }) => {
-    const products = await newProducts(shop.back, { count: 100, stock: 50 })
-    const worker = await shop.startWorker()
-    await shop.catchUp()
-    const ages = await agesOf(shop, products, bench.quick ? 10 : 50)
+  return withHttp(bench, async ({ app, loader, startLimits }) => {
+    const products = await newProducts(app.back, { count: 100, stock: 50 })
+    const worker = await app.startWorker()
+    await app.catchUp()
+    const ages = await agesOf(app, products, bench.quick ? 10 : 50)
     await worker.stop()
-    const bytes = await (await fetch(`${shop.url}${address}`)).text()
+    const bytes = await (await fetch(`${app.url}${address}`)).text()
     const limits = await startLimits({ bytes })
     const forMs = bench.quick ? 700 : 3_000
     const lanes = (route: string): Call[][] =>
@@ -36,7 +36,7 @@ export function listing(bench: Bench): Promise<Report> {
       loader.run(name, { url, lanes: lanes(route), expects: [200], forMs })
     const candidates = [
       ...loadCandidates(limit, () => send(limit, limits.url, '/static')),
-      ...loadCandidates(path, () => send(path, shop.url, address)),
+      ...loadCandidates(path, () => send(path, app.url, address)),
     ]
     const taken = await interleave(candidates, roundsFor(bench.quick))
     const measured = [...taken, measuredAs(age, 'ms', ages)]
@@ -54,19 +54,19 @@ export function listing(bench: Bench): Promise<Report> {
 }
 
 /** How long after a change was acknowledged the cached page still showed what was before. */
-async function agesOf(shop: BenchShop, products: readonly string[], times: number) {
+async function agesOf(app: BenchApp, products: readonly string[], times: number) {
   const ages: number[] = []
-  const first = await (await fetch(`${shop.url}${address}`)).text()
+  const first = await (await fetch(`${app.url}${address}`)).text()
   const cheapest = Number(/"amount":(\d+),/.exec(first)?.[1])
   for (let change = 0; change < times; change += 1) {
     // The cheapest is on the first page, in front of what was the cheapest before.
     const amount = cheapest - 1 - change
     const productId = products[change % products.length] ?? ''
-    const price = { amount, currency: shop.back.shop.currency }
+    const price = { amount, currency: app.back.app.currency }
     const envelope = systemEnvelope('bench', new Date())
-    const made = await execute(shop.back.shop, changeProduct, { productId, price }, envelope)
+    const made = await execute(app.back.app, changeProduct, { productId, price }, envelope)
     if (isRejection(made)) throw new Error(made.detail)
-    ages.push(await waitForPrice(shop.url, amount))
+    ages.push(await waitForPrice(app.url, amount))
   }
   return ages
 }

@@ -14,12 +14,12 @@ const limit = 'one prepared select'
 const select = 'select * from readmodel.orders where order_id = $1'
 
 export function orderDetail(bench: Bench): Promise<Report> {
-  return withHttp(bench, async ({ shop, loader, startLimits }) => {
-    const products = await newProducts(shop.back, { count: 50, stock: 1_000_000 })
-    const shoppers = await newShoppers(shop.back, connections)
-    const orders = await newOrders(shop.back, { shoppers, products, each: ordersEach })
-    const worker = await shop.startWorker()
-    await shop.catchUp()
+  return withHttp(bench, async ({ app, loader, startLimits }) => {
+    const products = await newProducts(app.back, { count: 50, stock: 1_000_000 })
+    const shoppers = await newShoppers(app.back, connections)
+    const orders = await newOrders(app.back, { shoppers, products, each: ordersEach })
+    const worker = await app.startWorker()
+    await app.catchUp()
     await worker.stop()
     const limits = await startLimits({ select })
     const lanesOn = (prefix: string) =>
@@ -33,7 +33,7 @@ export function orderDetail(bench: Bench): Promise<Report> {
     const plain = lanesOn('/select/')
     const candidates = [
       ...loadCandidates(limit, () => send(limit, limits.url, plain)),
-      ...loadCandidates(path, () => send(path, shop.url, asked)),
+      ...loadCandidates(path, () => send(path, app.url, asked)),
     ]
     const measured = await interleave(candidates, roundsFor(bench.quick))
     return {

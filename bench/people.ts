@@ -7,7 +7,7 @@ import { newId } from '../src/commands/core/ids.ts'
 import { registerCustomer } from '../src/commands/customer/customer.ts'
 import { placeOrder } from '../src/commands/order/placeOrder.ts'
 import { isRejection } from '../src/domain/kernel/rejection.ts'
-import type { OpenShop } from '../src/main/openShop.ts'
+import type { AppServices } from '../src/main/openServices.ts'
 import { rate } from './harness.ts'
 
 export interface Shopper {
@@ -22,14 +22,17 @@ const inFlight = 64
  * Customers who are signed in. Their passwords are none: hashing one takes as long as everything
  * else that a benchmark does for them.
  */
-export async function newShoppers({ shop, accounts }: OpenShop, count: number): Promise<Shopper[]> {
+export async function newShoppers(
+  { app, accounts }: AppServices,
+  count: number,
+): Promise<Shopper[]> {
   const shoppers: Shopper[] = []
   await rate({ total: count, inFlight }, async index => {
     const customerId = newId()
     const names = { username: `b-${customerId}`, email: `${customerId}@example.com` }
     await accounts.accounts.reserve({ customerId, ...names, passwordHash: 'none' })
     const envelope = systemEnvelope('bench', new Date())
-    const made = await execute(shop, registerCustomer, { customerId, ...names }, envelope)
+    const made = await execute(app, registerCustomer, { customerId, ...names }, envelope)
     if (isRejection(made)) throw new Error(made.detail)
     await accounts.accounts.confirm(customerId)
     const { family: sessionId } = await accounts.sessions.open(customerId)
@@ -41,14 +44,14 @@ export async function newShoppers({ shop, accounts }: OpenShop, count: number): 
 
 /** Products with so many pieces each; their ids. */
 export async function newProducts(
-  { shop }: OpenShop,
+  { app }: AppServices,
   { count, stock }: { count: number; stock: number },
 ): Promise<string[]> {
   const ids: string[] = []
   await rate({ total: count, inFlight }, async index => {
-    const price = { amount: 425 + (index % 1_000), currency: shop.currency }
+    const price = { amount: 425 + (index % 1_000), currency: app.currency }
     const input = { name: `Lantern ${index}`, description: 'Brass and glass.', price, stock }
-    const made = await execute(shop, createProduct, input, systemEnvelope('bench', new Date()))
+    const made = await execute(app, createProduct, input, systemEnvelope('bench', new Date()))
     if (isRejection(made)) throw new Error(made.detail)
     ids[index] = made.id
   })
@@ -57,7 +60,7 @@ export async function newProducts(
 
 /** Orders that are pending, two lines each: their ids by who placed them. */
 export async function newOrders(
-  { shop }: OpenShop,
+  { app }: AppServices,
   wanted: { shoppers: readonly Shopper[]; products: readonly string[]; each: number },
 ): Promise<string[][]> {
   const { shoppers, products, each } = wanted
@@ -73,7 +76,7 @@ export async function newOrders(
       ...systemEnvelope('bench', new Date()),
       actor: { role: 'customer' as const, id, roles: ['customer' as const] },
     }
-    const made = await execute(shop, placeOrder, { ...delivery, items }, envelope)
+    const made = await execute(app, placeOrder, { ...delivery, items }, envelope)
     if (isRejection(made)) throw new Error(made.detail)
     orders[owner]?.push(made.id)
   })
@@ -81,10 +84,10 @@ export async function newOrders(
 }
 
 /** The token of an admin who has signed in. */
-export async function newAdmin({ shop, accounts }: OpenShop, url: string): Promise<string> {
+export async function newAdmin({ app, accounts }: AppServices, url: string): Promise<string> {
   const password = 'correct horse battery staple'
   const who = { username: 'admin', email: 'admin@example.com', password: async () => password }
-  const made = await createAdmin(shop, accounts, who)
+  const made = await createAdmin(app, accounts, who)
   if (isRejection(made)) throw new Error(made.detail)
   const answer = await fetch(`${url}/api/auth/login`, {
     method: 'POST',

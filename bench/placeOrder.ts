@@ -19,10 +19,10 @@ const limit = 'validated POST, echoed'
 
 export function placeOrder(bench: Bench): Promise<Report> {
   return withHttp(bench, async http => {
-    const { shop, quick } = { ...http, ...bench }
+    const { app, quick } = { ...http, ...bench }
     const perConnection = quick ? 10 : 30
-    const products = await newProducts(shop.back, { count: 1_000, stock: 1_000_000 })
-    const shoppers = await newShoppers(shop.back, connections * perConnection)
+    const products = await newProducts(app.back, { count: 1_000, stock: 1_000_000 })
+    const shoppers = await newShoppers(app.back, connections * perConnection)
     const candidates = await candidatesOf(http, { products, shoppers, quick })
     const measured = await interleave(candidates, roundsFor(quick))
     const p99 = `${path}, p99`
@@ -49,7 +49,7 @@ interface Given {
 }
 
 async function candidatesOf(
-  { shop, loader, startLimits }: HttpBench,
+  { app, loader, startLimits }: HttpBench,
   { products, shoppers, quick }: Given,
 ): Promise<Candidate[]> {
   const limits = await startLimits()
@@ -61,7 +61,7 @@ async function candidatesOf(
   const echoes = filling.map(calls => calls.map(call => ({ ...call, path: '/echo' })))
   const forMs = quick ? 700 : 3_000
   const send = (name: string, lanes: Call[][]) =>
-    loader.run(name, { url: shop.url, lanes, expects: [201] })
+    loader.run(name, { url: app.url, lanes, expects: [201] })
   return [
     ...loadCandidates(limit, () =>
       loader.run(limit, { url: limits.url, lanes: echoes, expects: [200], forMs }),

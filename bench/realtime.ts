@@ -26,30 +26,30 @@ const memory = `memory of ${idle} idle clients`
 
 export function realtime(bench: Bench): Promise<Report> {
   return withHttp(bench, async http => {
-    const { shop, closers } = http
+    const { app, closers } = http
     const rounds = roundsFor(bench.quick)
     const seconds = bench.quick ? 1 : 5
-    const shoppers = await newShoppers(shop.back, active)
+    const shoppers = await newShoppers(app.back, active)
     const listeners = startListeners()
     closers.push(listeners.stop)
     const count = 2 * (rounds.warmups + rounds.rounds)
     const parts = await commandParts(http, shoppers, { count, perPart: seconds * perSecond })
-    await shop.startWorker()
-    await shop.catchUp()
+    await app.startWorker()
+    await app.catchUp()
     await listeners.connect(
-      shop.url,
+      app.url,
       shoppers.map(({ token }) => token),
     )
     const send = sender(bench, http, { listeners, parts })
     const before = await interleave(latencies(few, send), rounds)
-    const crowd = await newShoppers(shop.back, idle)
-    await shop.catchUp()
-    const memoryBefore = await residentMb(shop.api.pid)
+    const crowd = await newShoppers(app.back, idle)
+    await app.catchUp()
+    const memoryBefore = await residentMb(app.api.pid)
     await listeners.connect(
-      shop.url,
+      app.url,
       crowd.map(({ token }) => token),
     )
-    const used = measuredAs(memory, 'MB', [(await residentMb(shop.api.pid)) - memoryBefore])
+    const used = measuredAs(memory, 'MB', [(await residentMb(app.api.pid)) - memoryBefore])
     const after = await interleave(latencies(many, send), rounds)
     const measured = [...before, ...after, used]
     return {
@@ -93,12 +93,12 @@ function latencies(name: string, send: () => Promise<Round>): Candidate[] {
 /** Sends the next part of the commands and gives how long each message took to its client. */
 function sender(
   { database }: Bench,
-  { shop, loader }: HttpBench,
+  { app, loader }: HttpBench,
   { listeners, parts }: { listeners: Listeners; parts: Call[][][] },
 ): () => Promise<Round> {
   return async () => {
     const lanes = parts.shift() ?? []
-    const plan = { url: shop.url, lanes, expects: [200, 201], perSecond }
+    const plan = { url: app.url, lanes, expects: [200, 201], perSecond }
     const result = await loader.run('commands', plan)
     const arrivals = await listeners.collect(result.requests / commandsAMessage)
     const { rows } = await database.pool.query<{ position: Position; at: number }>(
@@ -117,16 +117,16 @@ function sender(
  * Commands in so many parts, each dealt out to the connections; an order stays with one of them.
  */
 async function commandParts(
-  { shop }: HttpBench,
+  { app }: HttpBench,
   shoppers: readonly Shopper[],
   { count, perPart }: { count: number; perPart: number },
 ): Promise<Call[][][]> {
-  const admin = await newAdmin(shop.back, shop.url)
-  const products = await newProducts(shop.back, { count: 500, stock: 1_000_000 })
+  const admin = await newAdmin(app.back, app.url)
+  const products = await newProducts(app.back, { count: 500, stock: 1_000_000 })
   // As many on each connection: where some end before others, less is sent than was asked for.
   const storiesEach = connections * Math.ceil(perPart / (3 * commandsAMessage) / connections)
   const each = Math.ceil((count * storiesEach) / shoppers.length)
-  const owned = await newOrders(shop.back, { shoppers, products, each })
+  const owned = await newOrders(app.back, { shoppers, products, each })
   const stories = shoppers.flatMap((shopper, owner) =>
     (owned[owner] ?? []).map(id =>
       commandsOn(id, { shopper, admin }).flatMap((move, step) => {

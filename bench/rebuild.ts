@@ -4,8 +4,9 @@
 // times the slowest alone. Row 15: the process has at most 400 MB.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig } from '../src/config/config.ts'
-import { openShop } from '../src/main/openShop.ts'
+import { openServices } from '../src/main/openServices.ts'
 import { projections } from '../src/projections/index.ts'
+import { settingsOn } from './app.ts'
 import type { Bench } from './benchmark.ts'
 import { startScript } from './child.ts'
 import { closing } from './closing.ts'
@@ -14,7 +15,6 @@ import { interleave, judge, measuredAs, type Report, roundsFor } from './harness
 import { writeHistory } from './history.ts'
 import { readRaw } from './read.ts'
 import { peakMb } from './residentMemory.ts'
-import { settingsOn } from './shop.ts'
 
 const limit = 'Node and pg, pages of 1,000, parsed'
 const orders = 'rebuild of the orders'
@@ -24,7 +24,7 @@ const memory = 'memory of a rebuild, at most'
 export async function rebuild({ database, quick }: Bench): Promise<Report> {
   const total = quick ? 50_000 : 1_000_000
   await closing(async closers => {
-    const back = await openShop(loadConfig(settingsOn(database)))
+    const back = await openServices(loadConfig(settingsOn(database)))
     closers.push(back.close)
     await writeHistory(back, { pool: database.pool, events: total })
   })

@@ -60,13 +60,13 @@ async function fill(pool: Pool): Promise<void> {
   await pool.query('vacuum analyze readmodel.product_words')
 }
 
-function candidatesOf({ shop, loader }: HttpBench, quick: boolean): Candidate[] {
+function candidatesOf({ app, loader }: HttpBench, quick: boolean): Candidate[] {
   const requests = quick ? 30 : 200
   const send = (name: string, paths: (index: number) => string) => (round: number) => {
     const lane = Array.from({ length: requests }, (_, index): Call => {
       return { method: 'GET', path: `/api/products?${paths(round * requests + index)}` }
     })
-    return loader.run(name, { url: shop.url, lanes: [lane], expects: [200] })
+    return loader.run(name, { url: app.url, lanes: [lane], expects: [200] })
   }
   return [
     ...loadCandidates(filters, send(filters, filterQuery)),

@@ -90,7 +90,7 @@ const imports: [what: string, path: string, bad: string, good: string][] = [
   ['an edge', 'src/workers/a.ts', '../api/server.ts', '../commands/cart.ts'],
   ['an entry point', 'src/main/start.ts', './api.ts', '../api/server.ts'],
   ['the shop', 'src/audit/auditor/a.ts', '../hashChain.ts', './streams.ts'],
-  ['a program', 'src/main/start.ts', '../../tools/start.ts', './openShop.ts'],
+  ['a program', 'src/main/start.ts', '../../tools/start.ts', './openServices.ts'],
   ['a library of another layer', 'src/api/a.ts', 'bullmq', 'fastify'],
   ['a part of a library of another layer', 'src/commands/a.ts', 'jose/jwt', 'typebox/value'],
   ['the value of a type-only library', 'src/api/a.ts', 'kysely', '@fastify/cors'],

@@ -9,7 +9,7 @@ import { createLogIdentity } from '../src/infra/log/logIdentity.ts'
 import { forgetOwnWrites } from '../src/infra/redis/ownWrites.ts'
 import { createRedis } from '../src/infra/redis/redis.ts'
 import { type Position, startOfLog } from '../src/kit/position.ts'
-import type { OpenShop } from '../src/main/openShop.ts'
+import type { AppServices } from '../src/main/openServices.ts'
 import type { ReadAllOptions, RecordedEvent } from '../src/ports/eventStore.ts'
 import { previousOf } from '../src/projections/core/projection.ts'
 import { projections } from '../src/projections/index.ts'
@@ -17,14 +17,14 @@ import { describeBroken, summaryOf } from '../src/projections/rebuild/brokenStre
 import type { BrokenStreams } from '../src/projections/rebuild/context.ts'
 import { shadowOf } from '../src/projections/rebuild/shadow.ts'
 import { logFor } from '../src/workers/projector/logReader.ts'
-import { Refusal } from './withShop.ts'
+import { Refusal } from './withApp.ts'
 
 /**
  * Says what the log holds and why it is not the one of this shop, and makes it that where this is
  * agreed to. False where there is nothing to do. Throws Refusal where nobody has agreed.
  */
 export async function adopting(
-  open: OpenShop,
+  open: AppServices,
   env: NodeJS.ProcessEnv,
   { yes, acceptsBroken }: { yes: boolean; acceptsBroken: boolean },
 ): Promise<boolean> {
@@ -63,7 +63,7 @@ export async function adopting(
 }
 
 /** What the log holds, and what it lacks. */
-async function readLog(open: OpenShop): Promise<{
+async function readLog(open: AppServices): Promise<{
   found: LogSummary
   broken: BrokenStreams
 }> {
@@ -91,7 +91,7 @@ function described({ type, stream, position, recordedAt, id }: RecordedEvent): s
   return `${type} of ${stream} at position ${position}, ${recordedAt.toISOString()}, id ${id}`
 }
 
-async function accept({ pool, audit, eventStore }: OpenShop, found: LogSummary): Promise<void> {
+async function accept({ pool, audit, eventStore }: AppServices, found: LogSummary): Promise<void> {
   let signed: { position: Position; count: number; hash: string } | undefined
   for await (const { checkpoint } of checkChain({ ...audit, eventStore })) {
     signed = checkpoint ?? signed

@@ -5,7 +5,7 @@ import { projections } from '../src/projections/index.ts'
 import { audit } from '../src/workers/audit/audit.ts'
 import type { CheckResult, OnProgress } from '../src/workers/audit/logCheck.ts'
 import { NoRoom } from '../src/workers/audit/spill.ts'
-import { main, Refusal, UsageError, withShop } from './withShop.ts'
+import { main, Refusal, UsageError, withApp } from './withApp.ts'
 
 const usage = `Usage: npm run audit [-- --grace SECONDS]
 
@@ -32,7 +32,7 @@ await main(async () => {
   }
   stopOnSignals()
   const bar = createBar()
-  const results = await withShop('npm run audit', open =>
+  const results = await withApp('npm run audit', open =>
     audit(
       { ...open, projections, onProgress: bar.show },
       new Date(Date.now() - graceSeconds * 1_000),

@@ -9,10 +9,10 @@ import { createTableCopies } from '../src/infra/backup/tableCopies.ts'
 import { createSecrets } from '../src/infra/crypto/secrets.ts'
 import { createPool } from '../src/infra/postgres/database.ts'
 import { shareOfWay, startOfLog } from '../src/kit/position.ts'
-import type { OpenShop } from '../src/main/openShop.ts'
+import type { AppServices } from '../src/main/openServices.ts'
 import { DamagedBackup } from '../src/workers/backup/archive.ts'
 import { backUp } from '../src/workers/backup/backUp.ts'
-import { main, Refusal, UsageError, withShop } from './withShop.ts'
+import { main, Refusal, UsageError, withApp } from './withApp.ts'
 
 const usage = `Usage: npm run backup -- DIRECTORY
 
@@ -29,7 +29,7 @@ Exit codes: 0 done, 1 not done, 2 wrong usage.`
 await main(async () => {
   const directory = readDirectory()
   if (directory === undefined) console.log(usage)
-  else await withShop('npm run backup', (open, env) => writeBackup(open, env, directory))
+  else await withApp('npm run backup', (open, env) => writeBackup(open, env, directory))
 })
 
 function readDirectory(): string | undefined {
@@ -47,7 +47,7 @@ function readDirectory(): string | undefined {
   }
 }
 
-async function writeBackup(open: OpenShop, env: NodeJS.ProcessEnv, directory: string) {
+async function writeBackup(open: AppServices, env: NodeJS.ProcessEnv, directory: string) {
   const config = loadConfig(env)
   const pool = createPool(config.databaseUrl.reveal(), { size: 2, statementTimeoutMs: 0 })
   const bar = new SingleBar({

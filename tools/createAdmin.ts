@@ -5,7 +5,7 @@ import { Writable } from 'node:stream'
 import { parseArgs } from 'node:util'
 import { type AdminRequest, createAdmin } from '../src/commands/account/accounts.ts'
 import { isRejection, type Rejection } from '../src/domain/kernel/rejection.ts'
-import { main, Refusal, UsageError, withShop } from './withShop.ts'
+import { main, Refusal, UsageError, withApp } from './withApp.ts'
 
 const usage = `Usage: npm run admin:create -- --username NAME --email ADDRESS [options]
 
@@ -63,8 +63,8 @@ function readArguments() {
 }
 
 function run(request: Request): Promise<string> {
-  return withShop('npm run admin:create', async ({ shop, accounts }) => {
-    const made = await createAdmin(shop, accounts, request)
+  return withApp('npm run admin:create', async ({ app, accounts }) => {
+    const made = await createAdmin(app, accounts, request)
     if (isRejection(made)) throw new Refusal(sentence(made))
     return success(request, made)
   })

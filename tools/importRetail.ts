@@ -8,7 +8,7 @@ import { ConfigError, loadConfig, readEnvironment } from '../src/config/config.t
 import { createResponseCache } from '../src/infra/caching/responseCache.ts'
 import { createRedis } from '../src/infra/redis/redis.ts'
 import { type Position, startOfLog } from '../src/kit/position.ts'
-import { type OpenShop, openShop } from '../src/main/openShop.ts'
+import { type AppServices, openServices } from '../src/main/openServices.ts'
 import { noMetrics } from '../src/ports/metrics.ts'
 import { positionOf } from '../src/projections/core/checkpoints.ts'
 import { projections } from '../src/projections/index.ts'
@@ -37,7 +37,7 @@ import { startProjector } from '../src/workers/projector/projector.ts'
 import { showCatchUp, showImport } from './importProgress.ts'
 import { LocalServerError } from './local/localServer.ts'
 import { type Services, withServices } from './local/services.ts'
-import { waiting } from './withShop.ts'
+import { waiting } from './withApp.ts'
 
 const usage = `Usage: npm run import:retail -- FILE [--json REPORT]
 
@@ -81,7 +81,7 @@ async function main(): Promise<number> {
     // Before any server is started: a wrong file name is said at once.
     const rows = await readLedger(asked.file)
     console.log(`Read ${rows.length.toLocaleString('en-GB')} rows of ${asked.file}`)
-    return await withShop(env, on => importRows(on, { ...asked, rows }))
+    return await withApp(env, on => importRows(on, { ...asked, rows }))
   } catch (error) {
     console.error(describe(error, env))
     return 1
@@ -108,14 +108,14 @@ function readArguments(): Asked | undefined {
   return { file, json: values.json }
 }
 
-interface Importing extends OpenShop {
+interface Importing extends AppServices {
   signal: AbortSignal
   /** Events written to the log by this process so far. */
   written(): number
 }
 
 /** With the servers, the shop and the projections running; they are stopped whatever happens. */
-async function withShop(
+async function withApp(
   env: NodeJS.ProcessEnv,
   work: (on: Importing) => Promise<number>,
 ): Promise<number> {
@@ -132,22 +132,22 @@ async function withShop(
       written += events
     }
     const observing = { ...waiting, metrics: { ...noMetrics, append } }
-    const shop = await openShop(config, observing, 'serve', cachedStreams)
-    closers.push(shop.close)
+    const app = await openServices(config, observing, 'serve', cachedStreams)
+    closers.push(app.close)
     const redis = createRedis(config.redisUrl.reveal())
     closers.push(() => redis.disconnect())
-    closers.push(runProjections(shop, createResponseCache(redis)).stop)
-    return await work({ ...shop, signal, written: () => written })
+    closers.push(runProjections(app, createResponseCache(redis)).stop)
+    return await work({ ...app, signal, written: () => written })
   } finally {
     for (const close of closers.reverse()) await close()
   }
 }
 
 /** Where a worker runs them already it holds their leases, and these wait in vain. */
-function runProjections(shop: OpenShop, answers: ReturnType<typeof createResponseCache>) {
+function runProjections(app: AppServices, answers: ReturnType<typeof createResponseCache>) {
   const warn = (fields: object, message: string) => console.error(message, fields)
   return startProjector({
-    ...shop,
+    ...app,
     projections,
     runner: randomUUID(),
     progress: createProgress(),
@@ -162,10 +162,10 @@ async function importRows(
   on: Importing,
   { file, json, rows }: Asked & { rows: LedgerRow[] },
 ): Promise<number> {
-  const { shop, eventStore, codec, db, signal } = on
-  if (shop.currency !== ledgerCurrency) {
+  const { app, eventStore, codec, db, signal } = on
+  if (app.currency !== ledgerCurrency) {
     throw new ConfigError(
-      `The ledger is in ${ledgerCurrency} and this shop sells in ${shop.currency}: ` +
+      `The ledger is in ${ledgerCurrency} and this shop sells in ${app.currency}: ` +
         `import it into a shop of its own (DATABASE_URL or DATA_DIR) in ${ledgerCurrency}`,
     )
   }
@@ -179,7 +179,7 @@ async function importRows(
     rows: { done: before.reduce((sum, { ends }) => sum + ends.size, 0), total: plan.rows },
   })
   try {
-    await runImport(shop, plan, {
+    await runImport(app, plan, {
       signal,
       isDone: key => earlier.documents.has(key),
       onDocument({ document, refusals }) {

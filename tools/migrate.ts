@@ -2,7 +2,7 @@
 import { readEnvironment } from '../src/config/config.ts'
 import { migrate } from '../src/infra/postgres/migrate.ts'
 import { databaseFault } from '../src/infra/system/reach.ts'
-import { main, Refusal, UsageError } from './withShop.ts'
+import { main, Refusal, UsageError } from './withApp.ts'
 
 const usage = `Usage: npm run migrate
 

@@ -10,7 +10,7 @@ import {
 import { formatMoney } from '../src/domain/kernel/money.ts'
 import type { Money } from '../src/domain/kernel/types.ts'
 import { simulate } from './simulateCallback.ts'
-import { main, UsageError, withShop } from './withShop.ts'
+import { main, UsageError, withApp } from './withApp.ts'
 
 const usage = `Usage: npm run payments -- reconcile [--from DATE] [--to DATE] [--json FILE]
        npm run payments -- simulate WHAT --order ID --amount AMOUNT [--reference NAME]
@@ -53,8 +53,8 @@ await main(async () => {
     return
   }
   const { from, to } = wish
-  const found = await withShop('npm run payments', ({ eventStore, codec, shop }) =>
-    reconcile({ eventStore, codec, payments: shop.payments }, { from, to, now: new Date() }),
+  const found = await withApp('npm run payments', ({ eventStore, codec, app }) =>
+    reconcile({ eventStore, codec, payments: app.payments }, { from, to, now: new Date() }),
   )
   if (wish.json !== undefined) await writeFile(wish.json, `${JSON.stringify(found, null, 2)}\n`)
   report(found)

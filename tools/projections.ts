@@ -6,7 +6,7 @@ import { type Lag, lagsAt } from '../src/audit/lag.ts'
 import { loadConfig } from '../src/config/config.ts'
 import { createDatabase, createPool } from '../src/infra/postgres/database.ts'
 import { shareOfWay, startOfLog } from '../src/kit/position.ts'
-import type { OpenShop } from '../src/main/openShop.ts'
+import type { AppServices } from '../src/main/openServices.ts'
 import type { Projection } from '../src/projections/core/projection.ts'
 import { projections } from '../src/projections/index.ts'
 import { projectionStates } from '../src/projections/order/orderQueries.ts'
@@ -19,7 +19,7 @@ import { rollBack } from '../src/projections/rebuild/swap.ts'
 import { logFor } from '../src/workers/projector/logReader.ts'
 import { reactions } from '../src/workers/reactions/index.ts'
 import { adopting } from './adopting.ts'
-import { main, Refusal, UsageError, withShop } from './withShop.ts'
+import { main, Refusal, UsageError, withApp } from './withApp.ts'
 
 const names = projections.map(each => each.name)
 const reactionNames = reactions.map(each => each.name)
@@ -51,17 +51,17 @@ await main(async () => {
   const { positionals, help, yes, acceptsBroken } = readArguments()
   const [action, ...wanted] = positionals
   if (help) console.log(usage)
-  else if (action === 'status' && wanted.length === 0) await withShop('projections', showStatus)
+  else if (action === 'status' && wanted.length === 0) await withApp('projections', showStatus)
   else if (action === 'rebuild') {
     const chosen = choose(wanted)
-    await withShop('npm run projections', (open, env) =>
+    await withApp('npm run projections', (open, env) =>
       rebuildAll(open, env, { chosen, acceptsBroken }),
     )
   } else if (action === 'rollback' && wanted.length === 1) {
     const [chosen] = choose(wanted)
-    await withShop('npm run projections', open => rollBackOne(open, chosen))
+    await withApp('npm run projections', open => rollBackOne(open, chosen))
   } else if (action === 'adopt' && wanted.length === 0) {
-    await withShop(
+    await withApp(
       'npm run projections',
       (open, env) => adopt(open, env, { yes, acceptsBroken }),
       'adopt',
@@ -104,7 +104,7 @@ function choose(wanted: readonly string[]): Projection[] {
 }
 
 async function adopt(
-  open: OpenShop,
+  open: AppServices,
   env: NodeJS.ProcessEnv,
   agreed: { yes: boolean; acceptsBroken: boolean },
 ): Promise<void> {
@@ -112,7 +112,7 @@ async function adopt(
   await rebuildAll(open, env, { chosen: projections, acceptsBroken: agreed.acceptsBroken })
 }
 
-async function showStatus({ db, eventStore }: OpenShop): Promise<void> {
+async function showStatus({ db, eventStore }: AppServices): Promise<void> {
   const [head, states, rebuilds] = await Promise.all([
     eventStore.head(),
     projectionStates(db),
@@ -141,7 +141,7 @@ function shownLag({ seconds, events }: Lag = { seconds: 0 }): string {
 }
 
 async function rebuildAll(
-  open: OpenShop,
+  open: AppServices,
   env: NodeJS.ProcessEnv,
   { chosen, acceptsBroken }: { chosen: readonly Projection[]; acceptsBroken: boolean },
 ): Promise<void> {
@@ -206,7 +206,7 @@ function comparison(matches: boolean | undefined): string {
   return matches ? 'equal to the old tables' : 'DIFFERENT from the old tables, which are kept'
 }
 
-async function rollBackOne({ db }: OpenShop, projection: Projection | undefined): Promise<void> {
+async function rollBackOne({ db }: AppServices, projection: Projection | undefined): Promise<void> {
   if (projection === undefined) throw new UsageError('name one projection')
   const back = await rollBack(db, projection)
   if (back === undefined) throw new Refusal(`${projection.name} has no tables that were replaced`)

@@ -13,7 +13,7 @@ import { checkBackup, NotEmpty } from '../src/workers/backup/restore.ts'
 import { writePrivate } from './local/privateFiles.ts'
 import { dataDirectoryOf, type Services, withServices } from './local/services.ts'
 import { restoreShop } from './restoreShop.ts'
-import { main, Refusal, UsageError } from './withShop.ts'
+import { main, Refusal, UsageError } from './withApp.ts'
 
 const usage = `Usage: npm run restore -- DIRECTORY [--check]
 

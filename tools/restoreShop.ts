@@ -11,7 +11,7 @@ import { createDatabase, createPool } from '../src/infra/postgres/database.ts'
 import { type Position, shareOfWay, startOfLog } from '../src/kit/position.ts'
 import { settleAll } from '../src/kit/settleAll.ts'
 import { ownOptions } from '../src/main/openEventStore.ts'
-import { type OpenShop, openShop } from '../src/main/openShop.ts'
+import { type AppServices, openServices } from '../src/main/openServices.ts'
 import { unobserved } from '../src/ports/tracing.ts'
 import { eventIndex } from '../src/projections/audit/eventIndex.ts'
 import { projections } from '../src/projections/index.ts'
@@ -21,7 +21,7 @@ import type { Manifest } from '../src/workers/backup/manifest.ts'
 import { restore, restoreErasures } from '../src/workers/backup/restore.ts'
 import { eraseAgain } from '../src/workers/jobs/erasedPeople.ts'
 import { logFor } from '../src/workers/projector/logReader.ts'
-import { Refusal } from './withShop.ts'
+import { Refusal } from './withApp.ts'
 
 /**
  * Orders that were lost with the shop have numbers, which customers have in their mails. An order
@@ -71,7 +71,7 @@ export async function restoreShop(
       filesDirectory: config.filesDirectory,
       onProgress: options.show,
     })
-    const open = await openShop(config, unobserved, 'restore')
+    const open = await openServices(config, unobserved, 'restore')
     const restored = await finish(manifest, options, open).finally(open.close)
     options.show('the end', 0, 1)
     await target.finish()
@@ -87,10 +87,10 @@ export async function restoreShop(
 async function finish(
   manifest: Manifest,
   { config, show }: RestoreOptions,
-  open: OpenShop,
+  open: AppServices,
 ): Promise<Restored> {
   show('erased people', 0, 1)
-  await open.shop.orderNumbers.skip(Math.max(lostOrdersMin, manifest.log.events))
+  await open.app.orderNumbers.skip(Math.max(lostOrdersMin, manifest.log.events))
   const erased = await eraseAgain({ ...open, log: silent })
   show('erased people', 1, 1)
   const head = await open.eventStore.head()
@@ -114,7 +114,7 @@ async function finish(
 
 /** Verifies what was signed, and has the high-water mark begin where that ends. */
 async function verify(
-  { audit, eventStore }: OpenShop,
+  { audit, eventStore }: AppServices,
   { log }: Manifest,
   show: RestoreOptions['show'],
 ): Promise<string> {

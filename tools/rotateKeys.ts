@@ -1,5 +1,5 @@
 // npm run keys:rotate: replaces the key that signs access tokens, at once.
-import { main, UsageError, withShop } from './withShop.ts'
+import { main, UsageError, withApp } from './withApp.ts'
 
 const usage = `Usage: npm run keys:rotate
 
@@ -10,6 +10,6 @@ await main(async () => {
   const [argument] = process.argv.slice(2)
   if (argument === '-h' || argument === '--help') return console.log(usage)
   if (argument !== undefined) throw new UsageError(`there is no argument ${argument}`)
-  await withShop('npm run keys:rotate', ({ accounts }) => accounts.tokens.rotateKeys(0))
+  await withApp('npm run keys:rotate', ({ accounts }) => accounts.tokens.rotateKeys(0))
   console.log('There is a new signing key.')
 })

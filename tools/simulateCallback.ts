@@ -6,7 +6,7 @@ import { loadConfig } from '../src/config/config.ts'
 import { formatMoney, parseMinor } from '../src/domain/kernel/money.ts'
 import { createSecrets } from '../src/infra/crypto/secrets.ts'
 import { signCallback } from '../src/infra/payments/simulatedCallbacks.ts'
-import { Refusal, UsageError, withShop } from './withShop.ts'
+import { Refusal, UsageError, withApp } from './withApp.ts'
 
 /** What can be simulated, and how the callback says it. */
 const acts: Readonly<Record<string, object>> = {
@@ -33,11 +33,11 @@ const dayMs = 86_400_000
 /** Signs a callback like the provider and has the shop take it; it may be running or not. */
 export async function simulate(args: string[]): Promise<void> {
   const { what, act, orderId, amount, ...more } = readOptions(args)
-  await withShop('npm run payments', async ({ shop, callbacks }, env) => {
-    if (shop.payments.name !== 'simulated') {
-      throw new Refusal(`The payments of this shop go through ${shop.payments.name}.`)
+  await withApp('npm run payments', async ({ app, callbacks }, env) => {
+    if (app.payments.name !== 'simulated') {
+      throw new Refusal(`The payments of this shop go through ${app.payments.name}.`)
     }
-    const { state } = await shop.orders.load(orderId)
+    const { state } = await app.orders.load(orderId)
     if (state.status === 'none') throw new Refusal(`There is no order ${orderId}.`)
     const { currency } = state.total
     const minor = parseMinor(amount, 1, currency)
@@ -51,10 +51,10 @@ export async function simulate(args: string[]): Promise<void> {
       ...more,
     })
     const key = createSecrets(loadConfig(env).secretKey).key('payment-callbacks')
-    const now = shop.clock.now()
-    const callback = await shop.payments.readCallback(body, signCallback(key, body, now), now)
+    const now = app.clock.now()
+    const callback = await app.payments.readCallback(body, signCallback(key, body, now), now)
     if (callback === undefined) throw new Error('the signature is not right')
-    const outcome = await callbacks.once(callback, () => takeCallback(shop, callback))
+    const outcome = await callbacks.once(callback, () => takeCallback(app, callback))
     const money = formatMoney({ amount: minor, currency })
     console.log(`${what} of ${money}, ${more.reference}: ${outcome}`)
   })

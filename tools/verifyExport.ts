@@ -10,7 +10,7 @@ import {
   faultLines,
   UnreadableExport,
 } from '../src/workers/audit/exportCheck.ts'
-import { main, Refusal, UsageError } from './withShop.ts'
+import { main, Refusal, UsageError } from './withApp.ts'
 
 const usage = `Usage: npm run verify-export -- --events FILE --checkpoints FILE --keys FILE
          [--outside FILE] [--after POSITION]

@@ -54,8 +54,8 @@ const tags = [
 ]
 
 /** Publishes the document under the root, as JSON and as YAML. */
-export async function openApi(app: FastifyInstance, config: Config): Promise<void> {
-  await app.register(swagger, {
+export async function openApi(server: FastifyInstance, config: Config): Promise<void> {
+  await server.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
@@ -78,9 +78,9 @@ export async function openApi(app: FastifyInstance, config: Config): Promise<voi
     },
   })
   const open = { config: { access: 'public' as const }, schema: { hide: true } }
-  app.get('/openapi.json', open, () => app.swagger())
-  app.get('/openapi.yaml', open, (_, reply) =>
-    reply.type('application/yaml').send(app.swagger({ yaml: true })),
+  server.get('/openapi.json', open, () => server.swagger())
+  server.get('/openapi.yaml', open, (_, reply) =>
+    reply.type('application/yaml').send(server.swagger({ yaml: true })),
   )
 }
 

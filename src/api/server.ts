@@ -135,38 +135,38 @@ export async function buildServer(
   given: ApiContext & { log: FastifyBaseLogger },
 ): Promise<FastifyInstance> {
   const context = withCurrentRoles(given)
-  const app = bareServer(context)
-  useValidators(app)
-  useSerializers(app)
-  app.setErrorHandler(handleError)
-  app.setNotFoundHandler((request, reply) =>
+  const server = bareServer(context)
+  useValidators(server)
+  useSerializers(server)
+  server.setErrorHandler(handleError)
+  server.setNotFoundHandler((request, reply) =>
     isUnspoken(request)
       ? refuseMethod(request, reply)
       : sendProblem(reply, 'request/not-found', 'There is nothing at this address.'),
   )
-  app.decorateReply('problem', undefined)
-  app.decorateRequest('sessionId', undefined)
-  app.decorateRequest('tokenEndsAt', undefined)
-  app.addHook('onRequest', (request, reply, done) => {
+  server.decorateReply('problem', undefined)
+  server.decorateRequest('sessionId', undefined)
+  server.decorateRequest('tokenEndsAt', undefined)
+  server.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
     request.actor ??= { role: 'anonymous' }
     done()
   })
-  usePrivateAnswers(app)
-  refuseWhenClosing(app)
-  endSilentWhenClosing(app)
-  useRequestTimeout(app, patienceMs)
-  drainBeforeClosing(app)
-  warnOfUntrustedProxies(app)
-  useConcurrencyLimit(app, context.config.commandsMax)
-  watchRoutes(app, context.config)
-  const methods = watchMethods(app)
-  traceRequests(app, context)
-  await plugins(app, context)
+  usePrivateAnswers(server)
+  refuseWhenClosing(server)
+  endSilentWhenClosing(server)
+  useRequestTimeout(server, patienceMs)
+  drainBeforeClosing(server)
+  warnOfUntrustedProxies(server)
+  useConcurrencyLimit(server, context.config.commandsMax)
+  watchRoutes(server, context.config)
+  const methods = watchMethods(server)
+  traceRequests(server, context)
+  await plugins(server, context)
   const { accounts, currentRoles, config } = context
   const identity = { ...accounts, currentRoles, ticketLifeSeconds: config.accessTokenTtlSeconds }
-  const limits = createLimits(app, context)
-  app.addHook('onRequest', async (request, reply) => {
+  const limits = createLimits(server, context)
+  server.addHook('onRequest', async (request, reply) => {
     try {
       if (request.actor.role === 'anonymous') await authenticate(identity, request)
     } finally {
@@ -174,22 +174,22 @@ export async function buildServer(
       await limits.take?.(request, reply)
     }
   })
-  useOwnWrites(app, context)
-  refusePositionsBeyondHead(app, context)
-  useConnections(app, context)
-  observeRequests(app, context)
-  if (!context.tracing.isOn) useResponseCache(app, context, limits)
-  for (const publish of rootRoutes) publish(app, context)
-  await queueBoard(app, context)
-  await app.register(
+  useOwnWrites(server, context)
+  refusePositionsBeyondHead(server, context)
+  useConnections(server, context)
+  observeRequests(server, context)
+  if (!context.tracing.isOn) useResponseCache(server, context, limits)
+  for (const publish of rootRoutes) publish(server, context)
+  await queueBoard(server, context)
+  await server.register(
     async api => {
       for (const publish of apiRoutes) publish(api, context)
     },
     { prefix: '/api' },
   )
   methods.refuseOthers()
-  await app.ready()
-  return app
+  await server.ready()
+  return server
 }
 
 function bareServer({ config, log }: { config: Config; log: FastifyBaseLogger }): FastifyInstance {
@@ -222,8 +222,8 @@ function requestId(header: string | string[] | undefined): string {
 }
 
 /** A route that does not say who may use it does not start. */
-function watchRoutes(app: FastifyInstance, { corsOrigins }: Config): void {
-  app.addHook('onRoute', route => {
+function watchRoutes(server: FastifyInstance, { corsOrigins }: Config): void {
+  server.addHook('onRoute', route => {
     // Where no other origin may read anything, nobody need work out which.
     if (corsOrigins.length === 0 && route.method !== 'OPTIONS') {
       route.config = { ...route.config, cors: false }
@@ -243,16 +243,16 @@ function watchRoutes(app: FastifyInstance, { corsOrigins }: Config): void {
   })
 }
 
-async function plugins(app: FastifyInstance, { config }: ApiContext): Promise<void> {
-  useSecureHeaders(app, { https: config.publicUrl.startsWith('https:') })
-  await app.register(cors, {
+async function plugins(server: FastifyInstance, { config }: ApiContext): Promise<void> {
+  useSecureHeaders(server, { https: config.publicUrl.startsWith('https:') })
+  await server.register(cors, {
     origin: [...config.corsOrigins],
     // OPTIONS without what a browser asks for is a question about methods, and no mistake.
     strictPreflight: false,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: exposed,
   })
-  await app.register(websocket, {
+  await server.register(websocket, {
     options: {
       maxPayload: frameBytesMax,
       handleProtocols: protocols => ['bearer', 'ticket'].find(each => protocols.has(each)) ?? false,
@@ -263,8 +263,8 @@ async function plugins(app: FastifyInstance, { config }: ApiContext): Promise<vo
       done()
     },
   })
-  useStrictHttp(app)
-  answerStrays(app, { https: config.publicUrl.startsWith('https:') })
-  await openApi(app, config)
-  await app.register(swaggerUi, { routePrefix: '/docs' })
+  useStrictHttp(server)
+  answerStrays(server, { https: config.publicUrl.startsWith('https:') })
+  await openApi(server, config)
+  await server.register(swaggerUi, { routePrefix: '/docs' })
 }

@@ -13,7 +13,7 @@ import { countOpenCases } from '../projections/order/disputeQueries.ts'
 import { projectionStates } from '../projections/order/orderQueries.ts'
 import type { openQueues } from '../workers/jobs/jobQueue.ts'
 import { createChecks } from './healthChecks.ts'
-import type { OpenShop } from './openShop.ts'
+import type { AppServices } from './openServices.ts'
 
 type Queues = ReturnType<typeof openQueues>
 
@@ -25,7 +25,7 @@ interface RedisServers {
 
 export interface Watching extends Observing {
   /** Checks the servers from now on, and serves the metrics where a port is set for them. */
-  serve(shop: OpenShop, queues: Queues, redis: RedisServers): Promise<void>
+  serve(app: AppServices, queues: Queues, redis: RedisServers): Promise<void>
   close(): Promise<void>
 }
 
@@ -50,20 +50,20 @@ export async function createWatching(
       const message = 'searching EventStoreDB for the events of this shop: others have written much'
       log.warn({ event: 'store-searched', seconds }, message)
     },
-    async serve(shop, { queues }, { redis, cacheRedis }) {
+    async serve(app, { queues }, { redis, cacheRedis }) {
       const isStoreApart = config.eventStoreUrl !== undefined
       const { cacheRedisUrl } = config
       const isCacheApart =
         cacheRedisUrl !== undefined && cacheRedisUrl.reveal() !== config.redisUrl.reveal()
       const cache = isCacheApart ? cacheRedis : undefined
-      closers.push((await start({ ...shop, isStoreApart, redis, cache })).stop)
+      closers.push((await start({ ...app, isStoreApart, redis, cache })).stop)
       const port = config.metricsPort
       if (port === undefined) return
       addSources(registry, {
-        projections: () => lagsOf(shop),
+        projections: () => lagsOf(app),
         queues: async () => (await Promise.all(queues.map(depthOf))).flat(),
-        mails: () => countOpenMails(shop.db),
-        paymentCases: () => countOpenCases(shop.db),
+        mails: () => countOpenMails(app.db),
+        paymentCases: () => countOpenCases(app.db),
       })
       const on = { host: config.host, port, readiness: health.readiness }
       const serving = serveMetrics(registry, on).catch((cause: unknown) => {
@@ -103,7 +103,7 @@ async function depthOf(queue: Queues['queues'][number]) {
   return Object.entries(counts).map(([state, jobs]) => ({ queue: queue.name, state, jobs }))
 }
 
-async function lagsOf({ db, eventStore }: OpenShop) {
+async function lagsOf({ db, eventStore }: AppServices) {
   const [states, head] = await Promise.all([projectionStates(db), eventStore.head()])
   const positions = states.map(({ position }) => position)
   const lags = await lagsAt(eventStore, { positions, head, now: new Date() })

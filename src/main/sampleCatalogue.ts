@@ -8,7 +8,7 @@ import { derivedId, idOf } from '../commands/core/ids.ts'
 import { exponentOf } from '../domain/kernel/money.ts'
 import { isRejection } from '../domain/kernel/rejection.ts'
 import { startOfLog } from '../kit/position.ts'
-import type { OpenShop } from './openShop.ts'
+import type { AppServices } from './openServices.ts'
 
 type Sample = readonly [name: string, price: number, stock: number, description: string]
 
@@ -79,17 +79,17 @@ const categories: Readonly<Record<string, { description: string; products: reado
  * Fills a shop that has never had an event with its sample catalogue, and says how many products
  * that were. The ids follow from the names, so two processes that start at once make one catalogue.
  */
-export async function seedCatalogue({ eventStore, shop }: OpenShop): Promise<number> {
+export async function seedCatalogue({ eventStore, app }: AppServices): Promise<number> {
   if ((await eventStore.head()) > startOfLog) return 0
   const named = Object.entries(categories)
   const counts = await Promise.all(
     named.map(async ([name, { description, products }]) => {
       const commandId = idOf('sample', 'category', name)
-      const envelope = systemEnvelope('sample-catalogue', shop.clock.now(), commandId)
-      const made = await execute(shop, createCategory, { name, description }, envelope)
+      const envelope = systemEnvelope('sample-catalogue', app.clock.now(), commandId)
+      const made = await execute(app, createCategory, { name, description }, envelope)
       if (isRejection(made)) throw new Error(made.detail)
       const categoryId = made.id
-      await Promise.all(products.map((sample, at) => list(shop, { sample, categoryId, at })))
+      await Promise.all(products.map((sample, at) => list(app, { sample, categoryId, at })))
       return products.length
     }),
   )
@@ -97,25 +97,25 @@ export async function seedCatalogue({ eventStore, shop }: OpenShop): Promise<num
 }
 
 async function list(
-  shop: OpenShop['shop'],
+  app: AppServices['app'],
   { sample, categoryId, at }: { sample: Sample; categoryId: string; at: number },
 ): Promise<void> {
   const [name, price, stock, description] = sample
-  const amount = price * 10 ** exponentOf(shop.currency)
+  const amount = price * 10 ** exponentOf(app.currency)
   const commandId = derivedId(categoryId, `sample/${name}`)
   const made = await execute(
-    shop,
+    app,
     createProduct,
     {
       name,
       description,
       sku: `SAMPLE-${categoryId.slice(0, 4)}-${at + 1}`,
-      price: { amount, currency: shop.currency },
+      price: { amount, currency: app.currency },
       categoryId,
       featured: at === 0,
       stock,
     },
-    systemEnvelope('sample-catalogue', shop.clock.now(), commandId),
+    systemEnvelope('sample-catalogue', app.clock.now(), commandId),
   )
   if (isRejection(made)) throw new Error(made.detail)
 }

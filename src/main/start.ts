@@ -24,7 +24,7 @@ import { createProgress } from '../workers/projector/progress.ts'
 import { reactions } from '../workers/reactions/index.ts'
 import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
 import { createWatching } from './observe.ts'
-import { openShop } from './openShop.ts'
+import { openServices } from './openServices.ts'
 import { seedCatalogue } from './sampleCatalogue.ts'
 import type { Starting, WorkerParts } from './startWorkers.ts'
 
@@ -67,7 +67,7 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
   const watching = await createWatching(config, parts.api ? 'api' : 'worker', log)
   closers.push(watching.close)
   await assertWritable(config.filesDirectory)
-  const open = await openShop(parts.api ? config : forWorker(config), watching)
+  const open = await openServices(parts.api ? config : forWorker(config), watching)
   closers.push(open.close)
   const redis = createRedis(config.redisUrl.reveal())
   closers.push(() => redis.disconnect())

@@ -41,7 +41,7 @@ import { type MailParts, startMails } from '../workers/reactions/mail/start.ts'
 import { orderTeller } from '../workers/reactions/orderMessages.ts'
 import { startWebhookJobs } from '../workers/reactions/webhook/jobs.ts'
 import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
-import type { openShop } from './openShop.ts'
+import type { openServices } from './openServices.ts'
 
 // Sessions of the workers beside one for each projection: mails, imports, order processes, the hash
 // chain.
@@ -61,7 +61,7 @@ export async function startWorkers(
   parts: WorkerParts,
   closers: Starting['closers'],
 ): Promise<void> {
-  const { shop, eventStore, codec, answers, signals, progress, log } = parts
+  const { app, eventStore, codec, answers, signals, progress, log } = parts
   // Projections keep sessions busy all the time: they have a pool of their own, so that no command
   // waits for them.
   const pool = createPool(config.databaseUrl.reveal(), {
@@ -90,7 +90,7 @@ export async function startWorkers(
   signals.on(importsChanged, imports.wake)
   closers.push(() => imports.close())
   startProof(config, { ...parts, pool }, closers)
-  const processes = startOrderProcesses({ db, shop, log })
+  const processes = startOrderProcesses({ db, app, log })
   closers.push(() => processes.stop())
   const tell = orderTeller(text => signals.send(notified, text))
   const projector = startProjector({
@@ -120,7 +120,7 @@ function startProof(
   closers: Starting['closers'],
 ) {
   const { audit: settings, shopName } = config
-  const { pool, log, shop } = parts
+  const { pool, log, app } = parts
   // The thread of a mailer starts with its first mail.
   const mailer = createMailer(config.smtpUrl.reveal(), config.mailFrom)
   closers.push(() => mailer.close())
@@ -138,7 +138,7 @@ function startProof(
   const chain = startAuditChain({
     ...parts,
     audit,
-    onSigned: () => publishCheckpoints(publishing, shop.clock.now()),
+    onSigned: () => publishCheckpoints(publishing, app.clock.now()),
     async onAlarm(fault) {
       if (to !== undefined) await mailAlarm(mailer, { to, shopName }, fault)
     },
@@ -170,7 +170,7 @@ export interface Starting {
 }
 
 /** What the parts of a shop share in a process. */
-export type WorkerParts = Awaited<ReturnType<typeof openShop>> & {
+export type WorkerParts = Awaited<ReturnType<typeof openServices>> & {
   files: FileStore
   imaging: Imaging
   redis: ReturnType<typeof createRedis>

@@ -9,37 +9,37 @@ import type { Body } from '../support/apiClient.ts'
 import { type Export, takeExport, verifyExport } from '../support/exports.ts'
 import { atOnce, newOrder, newProduct } from '../support/goods.ts'
 import { project } from '../support/ledger.ts'
-import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let auditor: Person
 /** An event that neither begins nor ends a part of the chain. */
 let target = 0n
 
 beforeAll(async () => {
   // Without workers nothing signs the log but the tests.
-  shop = await startTestShop({ workers: false })
-  auditor = await shop.person('auditor')
-  const { id } = await newProduct(shop, { stock: 100 })
-  const person = await shop.person()
+  app = await startTestApp({ workers: false })
+  auditor = await app.person('auditor')
+  const { id } = await newProduct(app, { stock: 100 })
+  const person = await app.person()
   const order = await newOrder(person, id)
-  await extendChain(shop.back)
+  await extendChain(app.back)
   await atOnce(5, () => newOrder(person, id))
-  await extendChain(shop.back)
+  await extendChain(app.back)
   await newOrder(person, id)
-  await extendChain(shop.back)
+  await extendChain(app.back)
   target = BigInt(order.body.position) - 2n
 }, 60_000)
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const verify = async (query = ''): Promise<Body> =>
   (await auditor.client.get(`/audit/verify${query}`)).body
 
-const exported = (query = ''): Promise<Export> => takeExport(shop.url, auditor.access, query)
+const exported = (query = ''): Promise<Export> => takeExport(app.url, auditor.access, query)
 
 /** Runs statements as a superuser for whom the trigger is no obstacle. */
 async function tamper(...statements: readonly string[]): Promise<void> {
-  const session = await shop.back.pool.connect()
+  const session = await app.back.pool.connect()
   try {
     await session.query('alter table eventstore.events disable trigger events_are_facts')
     for (const statement of statements) await session.query(statement)
@@ -51,7 +51,7 @@ async function tamper(...statements: readonly string[]): Promise<void> {
 
 describe('a log that nobody has touched', () => {
   it('agrees with what was signed, as a whole and in part', async () => {
-    const head = String(await shop.back.eventStore.head())
+    const head = String(await app.back.eventStore.head())
     const whole = await verify()
     expect(whole).toMatchObject({ ok: true, firstBad: null, checkpoints: 3, upTo: head, head })
     expect(whole).toMatchObject({ after: '0', signedUpTo: head, next: null, events: Number(head) })
@@ -95,13 +95,13 @@ describe('a log that nobody has touched', () => {
   })
 
   it('agrees after somebody has been erased: what was signed is what is sealed', async () => {
-    const person = await shop.person()
-    await extendChain(shop.back)
+    const person = await app.person()
+    await extendChain(app.back)
     const before = (await exported()).events
     // Whether orders are open is only known once the read models have them all.
-    await project(shop.back)
+    await project(app.back)
     await person.client.delete('/auth/profile', { password })
-    await extendChain(shop.back)
+    await extendChain(app.back)
     expect(await verify()).toMatchObject({ ok: true })
     const after = await exported()
     expect(after.events.startsWith(before)).toBe(true)
@@ -110,14 +110,14 @@ describe('a log that nobody has touched', () => {
   })
 
   it('has its end open until that is signed, too', async () => {
-    await newProduct(shop)
+    await newProduct(app)
     const open = await verify()
     expect(open).toMatchObject({ ok: true, complete: false })
     expect(open.unsignedEvents).toBeGreaterThan(0)
     expect(Number(open.head)).toBeGreaterThan(Number(open.upTo))
     const { output } = await verifyExport(await exported())
     expect(output).toMatch(/\d events behind them are not signed yet/)
-    await extendChain(shop.back)
+    await extendChain(app.back)
     expect((await verify()).upTo).toBe(open.head)
   })
 })
@@ -125,7 +125,7 @@ describe('a log that nobody has touched', () => {
 describe('the keys', () => {
   it('are published, and hold nothing private', async () => {
     const { keys } = JSON.parse(
-      JSON.stringify((await shop.anyone.get('//.well-known/audit-jwks.json')).body),
+      JSON.stringify((await app.anyone.get('//.well-known/audit-jwks.json')).body),
     )
     expect(keys).toHaveLength(1)
     expect(Object.keys(keys[0]).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x'])
@@ -138,7 +138,7 @@ describe('the keys', () => {
 
 describe('a log that was tampered with', () => {
   beforeEach(async () => {
-    await shop.back.pool.query(`
+    await app.back.pool.query(`
       create table if not exists public.events_before as select * from eventstore.events;
       create table if not exists public.checkpoints_before as
         select * from shop.audit_checkpoints`)
@@ -161,7 +161,7 @@ describe('a log that was tampered with', () => {
   }
 
   it('by one byte of one event is told with the position of that event', async () => {
-    const { rows } = await shop.back.pool.query<{ position: Position; data: string }>(
+    const { rows } = await app.back.pool.query<{ position: Position; data: string }>(
       `select position, data::text as data from eventstore.events where type = 'OrderSubmitted'
        order by position limit 1`,
     )
@@ -207,7 +207,7 @@ describe('a log that was tampered with', () => {
   })
 
   it('and checkpoints that were signed anew with another key are told apart', async () => {
-    const { audit, eventStore, shop: domain } = shop.back
+    const { audit, eventStore, app: domain } = app.back
     await tamper(
       `update eventstore.events set event_id = gen_random_uuid() where position = 2`,
       'delete from shop.audit_checkpoints',
@@ -215,7 +215,7 @@ describe('a log that was tampered with', () => {
     const { pool, secrets, close } = await openLodge()
     try {
       const forger = { book: audit.book, signer: createCheckpointSigner(pool, secrets) }
-      await extendChain({ audit: forger, eventStore, shop: domain })
+      await extendChain({ audit: forger, eventStore, app: domain })
     } finally {
       await close()
     }

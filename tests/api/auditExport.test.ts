@@ -11,7 +11,7 @@ import { logFor } from '../../src/workers/projector/logReader.ts'
 import { anEvent, newStream } from '../contract/eventStoreSubject.ts'
 import { expectProblem, newProduct } from '../support/goods.ts'
 import { positionAt } from '../support/positions.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const batches = 80
@@ -21,24 +21,24 @@ const mebibyte = 2 ** 20
 /** What may be on its way: pages of the log, lines, what the sockets hold. */
 const growthMax = 40 * mebibyte
 
-let shop: TestShop
+let app: TestApp
 let auditor: Person
 beforeAll(async () => {
   // Without workers: nothing but the log is read here.
-  shop = await startTestShop({ workers: false })
-  auditor = await shop.person('auditor')
+  app = await startTestApp({ workers: false })
+  auditor = await app.person('auditor')
   for (let batch = 0; batch < batches; batch += 1) {
     const events = Array.from({ length: batchSize }, (_, n) => anEvent({ n, padding }))
-    await shop.back.eventStore.append(newStream(), 'no-stream', events)
+    await app.back.eventStore.append(newStream(), 'no-stream', events)
   }
 }, 120_000)
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const accept = 'application/x-ndjson'
 
 async function request(query = '') {
   const headers = { authorization: `Bearer ${auditor.access}`, accept }
-  const response = await fetch(`${shop.url}/api/audit/events${query}`, { headers })
+  const response = await fetch(`${app.url}/api/audit/events${query}`, { headers })
   expect(response.status).toBe(200)
   expect(response.headers.get('content-type')).toBe(accept)
   return response.body ?? new ReadableStream<Uint8Array>()
@@ -67,16 +67,16 @@ describe('an export', () => {
       nextLook += 4 * mebibyte
       highest = Math.max(highest, memoryInUse())
     }
-    expect(lines).toBe(Number(await shop.back.eventStore.head()))
+    expect(lines).toBe(Number(await app.back.eventStore.head()))
     expect(lines).toBeGreaterThan(batches * batchSize)
     expect(bytes).toBeGreaterThan(growthMax)
     expect(highest - before).toBeLessThan(growthMax)
   }, 120_000)
 
   it('can be of what a filter lets through, whatever it has to pass over', async () => {
-    const { id, position: after } = await newProduct(shop)
-    const reading = { ...logFor(shop.back), onProgress: () => undefined }
-    await rebuild(shop.back.db, [eventIndex], reading)
+    const { id, position: after } = await newProduct(app)
+    const reading = { ...logFor(app.back), onProgress: () => undefined }
+    await rebuild(app.back.db, [eventIndex], reading)
     await auditor.client.get('/audit/events?limit=1', { after })
     const text = await new Response(await request(`?stream=product-${id}`)).text()
     const lines = text.trim().split('\n')
@@ -86,10 +86,10 @@ describe('an export', () => {
   })
 
   it('is of a log that is verified in bounded requests, each behind the one before', async () => {
-    const head = await shop.back.eventStore.head()
+    const head = await app.back.eventStore.head()
     const isSigned = async () => {
-      await extendChain(shop.back)
-      const last = await shop.back.audit.book.last()
+      await extendChain(app.back)
+      const last = await app.back.audit.book.last()
       return last !== undefined && last.position >= head
     }
     // The worker of the shop may be at it, and it takes its time.
@@ -111,7 +111,7 @@ describe('an export', () => {
   it('ends with the server that is to stop', async () => {
     const reader = (await request()).getReader()
     await reader.read()
-    await shop.restart()
+    await app.restart()
     const rest = async () => {
       for (;;) if ((await reader.read()).done) return 'whole'
     }
@@ -122,7 +122,7 @@ describe('an export', () => {
 describe('exports', () => {
   it('are few in an hour, whatever else is read', async () => {
     const settings = { RATE_LIMITS: 'on', RATE_LIMIT_BULK: '2' }
-    const limited = await startTestShop({ settings })
+    const limited = await startTestApp({ settings })
     try {
       const { client } = await limited.person('auditor')
       const all = { headers: { accept } }
@@ -154,7 +154,7 @@ describe('lines of an export', () => {
         }
       },
     }
-    const { audit, db, codec } = shop.back
+    const { audit, db, codec } = app.back
     const lines = exportLines({ audit, db, codec, eventStore: counting }, {}, positionAt(0))
     for (let taken = 1; taken <= 3; taken += 1) {
       await lines.next()

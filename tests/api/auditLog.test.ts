@@ -8,10 +8,10 @@ import { returnItems } from '../../src/domain/order/orderDecisions.ts'
 import type { Answer } from '../support/apiClient.ts'
 import { atRest } from '../support/auditing.ts'
 import { expectProblem, gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
-import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let auditor: Person
 let shopper: Person
 let productId: string
@@ -22,10 +22,10 @@ const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 const correlationId = '4bf92f35-77b3-4da6-a3ce-929d0e0e4736'
 
 beforeAll(async () => {
-  shop = await startTestShop()
-  auditor = await shop.person('auditor')
-  shopper = await shop.person()
-  productId = (await newProduct(shop, { name: 'Lantern', sku: 'AUDITED', stock: 20 })).id
+  app = await startTestApp()
+  auditor = await app.person('auditor')
+  shopper = await app.person()
+  productId = (await newProduct(app, { name: 'Lantern', sku: 'AUDITED', stock: 20 })).id
   placed = await shopper.client.post(
     '/orders',
     {
@@ -37,10 +37,10 @@ beforeAll(async () => {
   )
   orderId = placed.body.id
   await shopper.client.post(`/orders/${orderId}/pay`, {})
-  after = (await moveOrder(shop, orderId, 'shipped')).body.position
-  await atRest(shop.back)
+  after = (await moveOrder(app, orderId, 'shipped')).body.position
+  await atRest(app.back)
 }, 60_000)
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const events = (query = '') => auditor.client.get(`/audit/events${query}`, { after })
 
@@ -60,7 +60,7 @@ async function everyPart(query: string) {
 describe('the log', () => {
   it('is told in order, in parts that neither skip nor repeat', async () => {
     const data = await everyPart('limit=7')
-    const head = Number(String(await shop.back.eventStore.head()))
+    const head = Number(String(await app.back.eventStore.head()))
     expect(data.map(({ position }) => Number(position))).toEqual(
       Array.from({ length: head }, (_, index) => index + 1),
     )
@@ -130,10 +130,10 @@ describe('the log', () => {
   })
 
   it('is for auditors and admins alone', async () => {
-    expect((await shop.admin.client.get('/audit/events')).status).toBe(200)
-    const support = await shop.person('support')
+    expect((await app.admin.client.get('/audit/events')).status).toBe(200)
+    const support = await app.person('support')
     for (const path of ['/audit/events', `/audit/orders/${orderId}`, '/audit/verify']) {
-      expectProblem(await shop.anyone.get(path), 401, 'request/unauthenticated')
+      expectProblem(await app.anyone.get(path), 401, 'request/unauthenticated')
       expectProblem(await shopper.client.get(path), 403, 'command/forbidden')
       expectProblem(await support.client.get(path), 403, 'command/forbidden')
     }
@@ -177,7 +177,7 @@ describe('a trace', () => {
     const { events } = (await auditor.client.get(`/audit/trace/${correlationId}`)).body
     const [first] = JSON.parse(JSON.stringify(events))
     const endpointId = randomUUID()
-    await shop.back.pool.query(
+    await app.back.pool.query(
       `with endpoint as (
          insert into shop.webhook_endpoints
            (endpoint_id, url, description, events, secret, secret_by, starts_after)
@@ -206,7 +206,7 @@ describe('what something was like', () => {
   /** One piece comes back, and a pound of the rest. */
   async function giveBack() {
     const returnId = newId()
-    const { orders } = shop.back.shop
+    const { orders } = app.back.app
     const { state } = await orders.load(orderId)
     const line = { ...Object(state).lines[0], quantity: 1, total: gbp(425) }
     const back = { returnId, reference: 'R-1', lines: [line], charges: [] }
@@ -214,7 +214,7 @@ describe('what something was like', () => {
       returnItems(each, back),
     )
     const wanted = { amount: gbp(100), reason: 'A scratch' }
-    const { status, body } = await shop.admin.client.post(`/orders/${orderId}/refunds`, wanted)
+    const { status, body } = await app.admin.client.post(`/orders/${orderId}/refunds`, wanted)
     expect(status, JSON.stringify(body)).toBe(201)
     return { returnId, position: body.position }
   }
@@ -330,8 +330,8 @@ describe('what something was like', () => {
   })
 
   it('differs between two moments by these fields, because of these events', async () => {
-    const { id } = await newProduct(shop, { name: 'Lamp', price: gbp(425), stock: 1 })
-    await shop.admin.client.patch(`/products/${id}`, { price: gbp(500), featured: true })
+    const { id } = await newProduct(app, { name: 'Lamp', price: gbp(425), stock: 1 })
+    await app.admin.client.patch(`/products/${id}`, { price: gbp(500), featured: true })
     const path = `/audit/products/${id}/diff`
     const { body } = await auditor.client.get(`${path}?from=0`)
     expect(body).toMatchObject({
@@ -350,7 +350,7 @@ describe('what something was like', () => {
 
 describe('somebody who has been erased', () => {
   it('shows as erased in the log and in what was', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     await person.client.patch('/auth/profile', { firstName: 'Ottilie' })
     const own = await newOrder(person, productId)
     const before = await auditor.client.get(`/audit/customers/${person.id}`)

@@ -6,18 +6,18 @@ import { useConcurrencyLimit } from '../../src/api/http/concurrencyLimit.ts'
 import type { Role } from '../../src/domain/kernel/types.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { expectProblem, newProduct } from '../support/goods.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let person: Person
 let productId = ''
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { COMMANDS_MAX: '4', RATE_LIMITS: 'off' } })
-  person = await shop.person()
-  productId = (await newProduct(shop, { stock: 1_000 })).id
+  app = await startTestApp({ settings: { COMMANDS_MAX: '4', RATE_LIMITS: 'off' } })
+  person = await app.person()
+  productId = (await newProduct(app, { stock: 1_000 })).id
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const add = () => person.client.post('/cart/items', { productId, quantity: 1 }, { expects: 503 })
 
@@ -39,8 +39,8 @@ describe('more commands at once than there is room for', () => {
 
   it('are let in again once the others are done, and leave the books in order', async () => {
     expect((await add()).status).toBe(201)
-    await atRest(shop.back)
-    expect(await findings(shop.back)).toEqual([])
+    await atRest(app.back)
+    expect(await findings(app.back)).toEqual([])
   })
 
   it('do not keep anybody from reading', async () => {
@@ -53,7 +53,7 @@ describe('more commands at once than there is room for', () => {
 
 describe('one caller who sends all at once', () => {
   it('keeps nobody else from a single command', async () => {
-    const other = await shop.person()
+    const other = await app.person()
     let isOver = false
     const flood = Array.from({ length: 16 }, async () => {
       while (!isOver) await add()
@@ -73,8 +73,8 @@ describe('one caller who sends all at once', () => {
     ['lists', '/products?search=%d', ''],
     ['tables of sales', '/admin/reports/sales?limit=%d', 'Accept: text/csv\r\n'],
   ])('keeps nobody else from reading, with thousands of requests for %s', async (_, path, more) => {
-    const { hostname, port } = new URL(shop.url)
-    const token = path.startsWith('/products') ? '' : `Authorization: Bearer ${shop.admin.access}`
+    const { hostname, port } = new URL(app.url)
+    const token = path.startsWith('/products') ? '' : `Authorization: Bearer ${app.admin.access}`
     const socket = connect(Number(port), hostname)
     let answers = ''
     socket.on('data', text => {
@@ -93,15 +93,15 @@ describe('one caller who sends all at once', () => {
 
   /** A gate of twenty places whose work ends when it is told to; who is inside. */
   function openGate() {
-    const app = fastify()
-    useConcurrencyLimit(app, 20)
+    const server = fastify()
+    useConcurrencyLimit(server, 20)
     const inside: string[] = []
     const enters = async (id: string, role: Role | 'anonymous', ip: string) => {
       const actor = role === 'anonymous' ? { role } : { role, id, roles: [role] }
       const request: Pick<FastifyRequest, 'actor' | 'ip'> = { actor, ip }
       const entered = inside.length
       const { promise, resolve } = Promise.withResolvers<void>()
-      const end = app.limit(request, async () => {
+      const end = server.limit(request, async () => {
         inside.push(id)
         await promise
       })

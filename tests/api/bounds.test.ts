@@ -1,20 +1,20 @@
 // Nothing that goes in or comes out is without a bound: the OpenAPI document, walked to its ends.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Operation, Schema } from '../support/apiContract.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let operations: { name: string; operation: Operation }[] = []
 beforeAll(async () => {
-  shop = await startTestShop({ workers: false })
-  operations = Object.entries(shop.contract.document.paths).flatMap(([path, methods]) =>
+  app = await startTestApp({ workers: false })
+  operations = Object.entries(app.contract.document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       name: `${method.toUpperCase()} ${path}`,
       operation,
     })),
   )
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const has = (schema: Schema, ...keywords: string[]) =>
   keywords.some(keyword => schema[keyword] !== undefined)

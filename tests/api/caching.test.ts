@@ -1,32 +1,32 @@
 // What caches may keep: nothing that is about one caller; and ETags are compared as HTTP says.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newOrder, newProduct } from '../support/goods.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let ada: Person
 let productId = ''
 let orderId = ''
 beforeAll(async () => {
-  shop = await startTestShop()
-  ada = await shop.person()
-  const product = await newProduct(shop)
+  app = await startTestApp()
+  ada = await app.person()
+  const product = await newProduct(app)
   productId = product.id
   const order = await newOrder(ada, productId)
   orderId = order.body.id
   await ada.client.get(`/orders/${orderId}`, { after: order.body.position })
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 describe('an answer in which it mattered who asked', () => {
   it('is private and is not used again unasked, whatever its status', async () => {
-    const operations = Object.entries(shop.contract.document.paths).flatMap(([path, methods]) =>
+    const operations = Object.entries(app.contract.document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
     )
     const guarded = operations.filter(({ operation }) => operation['x-access'] !== 'public')
     expect(guarded.length).toBeGreaterThan(50)
     for (const { path, method } of guarded) {
-      const address = shop.url + path.replace(/\{\w+\}/g, 'x')
+      const address = app.url + path.replace(/\{\w+\}/g, 'x')
       const response = await fetch(address, { method: method.toUpperCase() })
       await response.body?.cancel()
       const where = `${method} ${path}`
@@ -44,23 +44,23 @@ describe('an answer in which it mattered who asked', () => {
     '/admin/users',
     '/audit/events',
   ])('is so for %s', async path => {
-    const { status, headers } = await shop.admin.client.get(path)
+    const { status, headers } = await app.admin.client.get(path)
     expect(status).toBe(200)
     expect(headers.get('cache-control')).toBe('private, no-cache')
   })
 
   it('is so for a guest’s cart, and for tokens that somebody has just been given', async () => {
-    const cart = await shop.anyone.post('/cart/items', { productId, quantity: 1 })
+    const cart = await app.anyone.post('/cart/items', { productId, quantity: 1 })
     expect(cart.headers.get('cache-control')).toBe('private, no-store')
     const token = cart.headers.get('x-cart-token') ?? ''
-    const read = await shop.anyone.get('/cart', { headers: { 'x-cart-token': token } })
+    const read = await app.anyone.get('/cart', { headers: { 'x-cart-token': token } })
     expect(read.headers.get('cache-control')).toBe('private, no-cache')
-    const refreshed = await shop.anyone.post('/auth/token/refresh', { refresh: ada.refresh })
+    const refreshed = await app.anyone.post('/auth/token/refresh', { refresh: ada.refresh })
     expect(refreshed.headers.get('cache-control')).toBe('private, no-store')
   })
 
   it('is not so for what is the same for everybody', async () => {
-    const { headers } = await shop.anyone.get('/products')
+    const { headers } = await app.anyone.get('/products')
     expect(headers.get('cache-control')).toBeNull()
   })
 })

@@ -1,27 +1,27 @@
 // The cart over HTTP: putting in, changing, taking out, and what has changed since.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { delivery, expectProblem, gbp, newProduct } from '../support/goods.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop()
+  app = await startTestApp()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const missing = '01980000-0000-7000-8000-00000000dead'
 
 describe('a cart', () => {
   it('is empty at first', async () => {
-    const { client } = await shop.person()
+    const { client } = await app.person()
     const { body } = await client.get('/cart')
     expect(body).toMatchObject({ items: [], itemCount: 0, total: gbp(0) })
   })
 
   it('adds up what is put in', async () => {
-    const { client, id: customerId } = await shop.person()
-    const lamp = await newProduct(shop, { price: gbp(250) })
-    const rug = await newProduct(shop, { price: gbp(1_000) })
+    const { client, id: customerId } = await app.person()
+    const lamp = await newProduct(app, { price: gbp(250) })
+    const rug = await newProduct(app, { price: gbp(1_000) })
     await client.post('/cart/items', { productId: lamp.id, quantity: 2 })
     await client.post('/cart/items', { productId: rug.id, quantity: 1 })
     const last = await client.post('/cart/items', { productId: lamp.id, quantity: 1 })
@@ -37,8 +37,8 @@ describe('a cart', () => {
   })
 
   it.each(['put', 'patch'] as const)('changes a quantity by %s', async method => {
-    const { client } = await shop.person()
-    const { id } = await newProduct(shop)
+    const { client } = await app.person()
+    const { id } = await newProduct(app)
     await client.post('/cart/items', { productId: id, quantity: 2 })
     const { body } = await client[method](`/cart/items/${id}`, { quantity: 5 })
     const cart = await client.get('/cart', { after: body.position })
@@ -46,8 +46,8 @@ describe('a cart', () => {
   })
 
   it('gives up an item, and all of them', async () => {
-    const { client } = await shop.person()
-    const [first, second] = [await newProduct(shop), await newProduct(shop)]
+    const { client } = await app.person()
+    const [first, second] = [await newProduct(app), await newProduct(app)]
     for (const { id } of [first, second]) {
       await client.post('/cart/items', { productId: id, quantity: 1 })
     }
@@ -62,8 +62,8 @@ describe('a cart', () => {
   })
 
   it('is its owner’s alone', async () => {
-    const [ada, bob] = [await shop.person(), await shop.person()]
-    const { id } = await newProduct(shop)
+    const [ada, bob] = [await app.person(), await app.person()]
+    const { id } = await newProduct(app)
     const { body } = await ada.client.post('/cart/items', { productId: id, quantity: 1 })
     const cart = await bob.client.get('/cart', { after: body.position })
     expect(cart.body.items).toEqual([])
@@ -75,8 +75,8 @@ describe('a cart', () => {
   })
 
   it('refuses what cannot be had', async () => {
-    const { client } = await shop.person()
-    const { id } = await newProduct(shop, { stock: 3 })
+    const { client } = await app.person()
+    const { id } = await newProduct(app, { stock: 3 })
     const add = (body: object) => client.post('/cart/items', body)
     const tooMany = await add({ productId: id, quantity: 4 })
     expect(expectProblem(tooMany, 409, 'stock/insufficient').available).toBe(3)
@@ -87,8 +87,8 @@ describe('a cart', () => {
   })
 
   it('refuses what is not a quantity', async () => {
-    const { client } = await shop.person()
-    const { id } = await newProduct(shop)
+    const { client } = await app.person()
+    const { id } = await newProduct(app)
     for (const quantity of [0, -1, 1.5, '1', null, 1e9]) {
       const answer = await client.post('/cart/items', { productId: id, quantity })
       expect(expectProblem(answer, 400, 'request/invalid').errors[0]?.pointer).toBe('/quantity')
@@ -102,13 +102,13 @@ describe('a cart', () => {
 
 describe('a price that changes while a product is in the cart', () => {
   const filled = async () => {
-    const person = await shop.person()
-    const { id } = await newProduct(shop, { price: gbp(500) })
+    const person = await app.person()
+    const { id } = await newProduct(app, { price: gbp(500) })
     await person.client.post('/cart/items', { productId: id, quantity: 2 })
     return { ...person, productId: id }
   }
   const setPrice = (id: string, amount: number) =>
-    shop.admin.client.patch(`/products/${id}`, { price: gbp(amount) })
+    app.admin.client.patch(`/products/${id}`, { price: gbp(amount) })
 
   it('is shown in the cart', async () => {
     const { client, productId } = await filled()
@@ -139,7 +139,7 @@ describe('a price that changes while a product is in the cart', () => {
 
   it('to out of the shop ends its sale', async () => {
     const { client, productId } = await filled()
-    const { body } = await shop.admin.client.delete(`/products/${productId}`)
+    const { body } = await app.admin.client.delete(`/products/${productId}`)
     const cart = await client.get('/cart', { after: body.position })
     expect(cart.body.items).toMatchObject([{ availability: 'out' }])
     expectProblem(await client.post('/orders', delivery), 404, 'product/not-found')
@@ -148,10 +148,10 @@ describe('a price that changes while a product is in the cart', () => {
 
 describe('a product that is not sold any more', () => {
   it('stays in the cart in as many pieces, or fewer, and can be taken out', async () => {
-    const { client } = await shop.person()
-    const { id } = await newProduct(shop, { stock: 10 })
+    const { client } = await app.person()
+    const { id } = await newProduct(app, { stock: 10 })
     await client.post('/cart/items', { productId: id, quantity: 2 })
-    await shop.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
+    await app.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
     const set = (quantity: number) => client.put(`/cart/items/${id}`, { quantity })
     expect(expectProblem(await set(3), 404, 'product/not-found').productId).toBe(id)
     expect((await set(2)).status).toBe(200)

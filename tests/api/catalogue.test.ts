@@ -2,28 +2,28 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Wanted } from '../support/apiClient.ts'
 import { expectProblem, gbp, newOrder, newProduct } from '../support/goods.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let shopper: Person
 beforeAll(async () => {
-  shop = await startTestShop()
-  shopper = await shop.person()
+  app = await startTestApp()
+  shopper = await app.person()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const missing = '01980000-0000-7000-8000-00000000dead'
 
 async function newCategory(name: string, more: object = {}) {
-  const { body } = await shop.admin.client.post('/categories', { name, ...more })
+  const { body } = await app.admin.client.post('/categories', { name, ...more })
   return body
 }
 
 describe('a new product', () => {
   it('can be read at once by whoever waits for its position', async () => {
-    const { id, position, answer } = await newProduct(shop, { name: 'Kettle', sku: 'kettle-1' })
+    const { id, position, answer } = await newProduct(app, { name: 'Kettle', sku: 'kettle-1' })
     expect(answer.headers.get('location')).toBe(`/api/products/${id}`)
-    const read = await shop.anyone.get(`/products/${id}`, { after: position })
+    const read = await app.anyone.get(`/products/${id}`, { after: position })
     expect(read.body).toMatchObject({
       id,
       name: 'Kettle',
@@ -33,14 +33,14 @@ describe('a new product', () => {
       category: null,
     })
     expect(read.body).not.toHaveProperty('stock')
-    const listed = await shop.anyone.get('/products?search=kettle', { after: position })
+    const listed = await app.anyone.get('/products?search=kettle', { after: position })
     expect(listed.body.data).toMatchObject([{ id }])
   })
 
   it('is refused when its SKU, category or price cannot be', async () => {
-    await newProduct(shop, { sku: 'TAKEN' })
+    await newProduct(app, { sku: 'TAKEN' })
     const create = (more: object) =>
-      shop.admin.client.post('/products', { name: 'Lamp', price: gbp(100), ...more })
+      app.admin.client.post('/products', { name: 'Lamp', price: gbp(100), ...more })
     expectProblem(await create({ sku: 'taken' }), 409, 'product/sku-taken')
     expectProblem(await create({ categoryId: missing }), 404, 'category/not-found')
     for (const [pointer, more] of [
@@ -60,15 +60,15 @@ describe('a new product', () => {
   it('is not for customers to make', async () => {
     const body = { name: 'Lamp', price: gbp(100) }
     expectProblem(await shopper.client.post('/products', body), 403, 'command/forbidden')
-    expectProblem(await shop.anyone.post('/products', body), 401, 'request/unauthenticated')
-    const warehouse = await shop.person('warehouse')
+    expectProblem(await app.anyone.post('/products', body), 401, 'request/unauthenticated')
+    const warehouse = await app.person('warehouse')
     expectProblem(await warehouse.client.post('/products', body), 403, 'command/forbidden')
   })
 
   it('in another currency than the shop’s is refused', async () => {
     const body = { name: 'Lampe', price: { amount: 100, currency: 'EUR' } }
     const { errors } = expectProblem(
-      await shop.admin.client.post('/products', body),
+      await app.admin.client.post('/products', body),
       400,
       'product/wrong-currency',
     )
@@ -78,38 +78,38 @@ describe('a new product', () => {
 
 describe('changing a product', () => {
   it.each(['put', 'patch'] as const)('by %s changes the fields that are sent', async method => {
-    const { id } = await newProduct(shop, { name: 'Old name', description: 'kept' })
-    const changed = await shop.admin.client[method](`/products/${id}`, {
+    const { id } = await newProduct(app, { name: 'Old name', description: 'kept' })
+    const changed = await app.admin.client[method](`/products/${id}`, {
       name: 'New name',
       price: gbp(500),
       featured: true,
     })
     expect(changed.status).toBe(200)
-    const { body } = await shop.anyone.get(`/products/${id}`, { after: changed.body.position })
+    const { body } = await app.anyone.get(`/products/${id}`, { after: changed.body.position })
     const expected = { name: 'New name', description: 'kept', price: gbp(500), featured: true }
     expect(body).toMatchObject(expected)
   })
 
   it('on a revision that is gone answers 412 with the one that is', async () => {
-    const { id, position } = await newProduct(shop)
-    const read = await shop.admin.client.get(`/products/${id}`, { after: position })
+    const { id, position } = await newProduct(app)
+    const read = await app.admin.client.get(`/products/${id}`, { after: position })
     const ifMatch = read.headers.get('etag') ?? ''
-    const first = await shop.admin.client.patch(`/products/${id}`, { name: 'First' }, { ifMatch })
+    const first = await app.admin.client.patch(`/products/${id}`, { name: 'First' }, { ifMatch })
     expect(first.status).toBe(200)
-    const second = await shop.admin.client.patch(`/products/${id}`, { name: 'Second' }, { ifMatch })
+    const second = await app.admin.client.patch(`/products/${id}`, { name: 'Second' }, { ifMatch })
     const problem = expectProblem(second, 412, 'command/stale')
     expect(problem.currentRevision).toBe(first.body.revision)
     expect(first.headers.get('etag')).toBe(`"${first.body.revision}"`)
   })
 
   it('or something else without a field is refused: nothing would change', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const { body } = await newOrder(shopper, id)
     const category = await newCategory('Nothing changes')
     for (const [client, path] of [
-      [shop.admin.client, `/products/${id}`],
-      [shop.admin.client, `/categories/${category.id}`],
-      [shop.admin.client, `/admin/users/${shopper.id}`],
+      [app.admin.client, `/products/${id}`],
+      [app.admin.client, `/categories/${category.id}`],
+      [app.admin.client, `/admin/users/${shopper.id}`],
       [shopper.client, `/orders/${body.orderId}`],
       [shopper.client, '/auth/profile'],
     ] as const) {
@@ -119,24 +119,24 @@ describe('changing a product', () => {
   })
 
   it('that is missing answers 404', async () => {
-    const patch = await shop.admin.client.patch(`/products/${missing}`, { name: 'Nothing' })
+    const patch = await app.admin.client.patch(`/products/${missing}`, { name: 'Nothing' })
     expectProblem(patch, 404, 'product/not-found')
-    expectProblem(await shop.admin.client.delete(`/products/${missing}`), 404, 'product/not-found')
-    expectProblem(await shop.anyone.get(`/products/${missing}`), 404, 'product/not-found')
-    expectProblem(await shop.anyone.get('/products/42'), 400, 'request/invalid')
+    expectProblem(await app.admin.client.delete(`/products/${missing}`), 404, 'product/not-found')
+    expectProblem(await app.anyone.get(`/products/${missing}`), 404, 'product/not-found')
+    expectProblem(await app.anyone.get('/products/42'), 400, 'request/invalid')
   })
 
   it('to inactive or deleted takes it from shoppers, not from the staff', async () => {
-    const { id } = await newProduct(shop, { name: 'Unobtainium' })
-    const hidden = await shop.admin.client.patch(`/products/${id}`, { active: false })
+    const { id } = await newProduct(app, { name: 'Unobtainium' })
+    const hidden = await app.admin.client.patch(`/products/${id}`, { active: false })
     const after = hidden.body.position
-    expectProblem(await shop.anyone.get(`/products/${id}`, { after }), 404, 'product/not-found')
-    const staff = await shop.admin.client.get(`/products/${id}`, { after })
+    expectProblem(await app.anyone.get(`/products/${id}`, { after }), 404, 'product/not-found')
+    const staff = await app.admin.client.get(`/products/${id}`, { after })
     expect(staff.body).toMatchObject({ active: false, deleted: false, stock: { onHand: 10 } })
-    const gone = await shop.admin.client.delete(`/products/${id}`)
-    const deleted = await shop.admin.client.get(`/products/${id}`, { after: gone.body.position })
+    const gone = await app.admin.client.delete(`/products/${id}`)
+    const deleted = await app.admin.client.get(`/products/${id}`, { after: gone.body.position })
     expect(deleted.body).toMatchObject({ deleted: true })
-    const listing = await shop.anyone.get('/products?search=unobtainium', {
+    const listing = await app.anyone.get('/products?search=unobtainium', {
       after: gone.body.position,
     })
     expect(listing.body.total).toBe(0)
@@ -147,16 +147,16 @@ describe('what is not sold any more', () => {
   const ids = (body: { data: { id?: unknown }[] }) => body.data.map(({ id }) => id)
 
   it('is listed for the staff by filters, and for nobody else', async () => {
-    const { id: sold } = await newProduct(shop, { name: 'Gramophone one' })
-    const { id: hidden } = await newProduct(shop, { name: 'Gramophone two', active: false })
-    const { id: gone } = await newProduct(shop, { name: 'Gramophone three' })
-    const { body } = await shop.admin.client.delete(`/products/${gone}`)
+    const { id: sold } = await newProduct(app, { name: 'Gramophone one' })
+    const { id: hidden } = await newProduct(app, { name: 'Gramophone two', active: false })
+    const { id: gone } = await newProduct(app, { name: 'Gramophone three' })
+    const { body } = await app.admin.client.delete(`/products/${gone}`)
     const after = body.position
-    const support = await shop.person('support')
+    const support = await app.person('support')
     const search = 'search=gramophone&ordering=createdAt'
     // Each also after the other has been asked, so that nothing of one is served as the other.
     for (const _ of ['first', 'again']) {
-      const shopped = await shop.anyone.get(`/products?${search}`, { after })
+      const shopped = await app.anyone.get(`/products?${search}`, { after })
       expect(ids(shopped.body)).toEqual([sold])
       expect(shopped.body.data[0]).not.toHaveProperty('stock')
       for (const [filter, found] of [
@@ -166,25 +166,25 @@ describe('what is not sold any more', () => {
         ['active=true', [sold]],
         ['active=true&deleted=true', [gone]],
       ] as const) {
-        const { client } = filter === 'deleted=true' ? support : shop.admin
+        const { client } = filter === 'deleted=true' ? support : app.admin
         const answer = await client.get(`/products?${search}&${filter}`, { after })
         expect([filter, ids(answer.body)]).toEqual([filter, found])
         expect(answer.headers.get('cache-control')).toContain('private')
         const path = `/products?${search}&${filter}`
-        expectProblem(await shop.anyone.get(path), 401, 'request/unauthenticated')
+        expectProblem(await app.anyone.get(path), 401, 'request/unauthenticated')
         expectProblem(await shopper.client.get(path), 403, 'command/forbidden')
       }
     }
-    const listed = await shop.admin.client.get('/products?deleted=true&limit=100', { after })
+    const listed = await app.admin.client.get('/products?deleted=true&limit=100', { after })
     const row = listed.body.data.find(each => each.id === gone)
     expect(row).toMatchObject({ deleted: true, active: true, stock: { onHand: 10 } })
     const path = `/products/${gone}/restore`
-    expect((await shop.admin.client.post(path)).status).toBe(200)
+    expect((await app.admin.client.post(path)).status).toBe(200)
   })
 
   it('is in no list of shoppers that takes other filters', async () => {
     for (const path of ['/products/featured', `/categories/${missing}/products`]) {
-      const { status } = await shop.anyone.get(`${path}?deleted=true`)
+      const { status } = await app.anyone.get(`${path}?deleted=true`)
       expect([path, status]).toEqual([path, 400])
     }
   })
@@ -192,24 +192,24 @@ describe('what is not sold any more', () => {
 
 describe('the same representation', () => {
   it('is not sent again', async () => {
-    const { id, position } = await newProduct(shop)
-    const { headers } = await shop.anyone.get(`/products/${id}`, { after: position })
+    const { id, position } = await newProduct(app)
+    const { headers } = await app.anyone.get(`/products/${id}`, { after: position })
     const ifNoneMatch = headers.get('etag') ?? ''
-    expect((await shop.anyone.get(`/products/${id}`, { ifNoneMatch })).status).toBe(304)
-    const changed = await shop.admin.client.patch(`/products/${id}`, { price: gbp(1) })
+    expect((await app.anyone.get(`/products/${id}`, { ifNoneMatch })).status).toBe(304)
+    const changed = await app.admin.client.patch(`/products/${id}`, { price: gbp(1) })
     const wanted: Wanted = { ifNoneMatch, after: changed.body.position }
-    expect((await shop.anyone.get(`/products/${id}`, wanted)).body.price).toEqual(gbp(1))
+    expect((await app.anyone.get(`/products/${id}`, wanted)).body.price).toEqual(gbp(1))
   })
 
   it('is another one once the last piece is gone', async () => {
-    const { id, position } = await newProduct(shop, { stock: 1 })
-    const { headers } = await shop.anyone.get(`/products/${id}`, { after: position })
-    const adjusted = await shop.admin.client.post(`/products/${id}/stock-adjustments`, {
+    const { id, position } = await newProduct(app, { stock: 1 })
+    const { headers } = await app.anyone.get(`/products/${id}`, { after: position })
+    const adjusted = await app.admin.client.post(`/products/${id}/stock-adjustments`, {
       delta: -1,
       reason: 'lost',
     })
     const wanted = { ifNoneMatch: headers.get('etag') ?? '', after: adjusted.body.position }
-    const again = await shop.anyone.get(`/products/${id}`, wanted)
+    const again = await app.anyone.get(`/products/${id}`, wanted)
     expect(again.body).toMatchObject({ availability: 'out' })
   })
 })
@@ -226,14 +226,14 @@ describe('a listing', () => {
       dear: { name: 'Filter machine', price: gbp(300), stock: 50 },
     }
     for (const [name, details] of Object.entries(shelf)) {
-      const made = await newProduct(shop, { ...details, categoryId: category })
+      const made = await newProduct(app, { ...details, categoryId: category })
       ids[name] = made.id
       after = made.position
     }
   })
 
   const find = async (query: string) => {
-    const { body } = await shop.anyone.get(`/products?category=${category}&${query}`, { after })
+    const { body } = await app.anyone.get(`/products?category=${category}&${query}`, { after })
     const names = Object.entries(ids)
     return body.data.map(({ id }) => names.find(([, other]) => other === id)?.[0])
   }
@@ -266,19 +266,19 @@ describe('a listing', () => {
     const seen: unknown[] = []
     for (const page of [1, 2, 3]) {
       const path = `/products?category=${category}&ordering=price&pageSize=1&page=${page}`
-      const { body } = await shop.anyone.get(path, { after })
+      const { body } = await app.anyone.get(path, { after })
       expect(body).toMatchObject({ page, pageSize: 1, total: 3 })
       seen.push(...body.data.map(({ id }) => id))
     }
     expect(seen).toEqual([ids.cheap, ids.middle, ids.dear])
-    const beyond = await shop.anyone.get(`/products?category=${category}&page=9`, { after })
+    const beyond = await app.anyone.get(`/products?category=${category}&page=9`, { after })
     expect(beyond.body.data).toEqual([])
   })
 
   it('of a category or of what is featured is the same with less to type', async () => {
-    const inCategory = await shop.anyone.get(`/categories/${category}/products`, { after })
+    const inCategory = await app.anyone.get(`/categories/${category}/products`, { after })
     expect(inCategory.body.total).toBe(3)
-    const featured = await shop.anyone.get('/products/featured?pageSize=100', { after })
+    const featured = await app.anyone.get('/products/featured?pageSize=100', { after })
     expect(featured.body.data).toContainEqual(expect.objectContaining({ id: ids.middle }))
     expect(featured.body.data.every(each => each.featured)).toBe(true)
   })
@@ -295,7 +295,7 @@ describe('a listing', () => {
     'minPosition=soon',
   ])('refuses %s', async query => {
     const { errors } = expectProblem(
-      await shop.anyone.get(`/products?${query}`),
+      await app.anyone.get(`/products?${query}`),
       400,
       'request/invalid',
     )
@@ -305,9 +305,9 @@ describe('a listing', () => {
   it('shows a price at once to whoever waits for its position, cached or not', async () => {
     for (let price = 101; price < 121; price += 1) {
       await find('ordering=price')
-      const changed = await shop.admin.client.patch(`/products/${ids.cheap}`, { price: gbp(price) })
+      const changed = await app.admin.client.patch(`/products/${ids.cheap}`, { price: gbp(price) })
       const path = `/products?category=${category}&ordering=price`
-      const { body } = await shop.anyone.get(path, { after: changed.body.position })
+      const { body } = await app.anyone.get(path, { after: changed.body.position })
       expect(body.data[0]?.price).toEqual(gbp(price))
     }
   })
@@ -315,7 +315,7 @@ describe('a listing', () => {
 
 describe('waiting for a position', () => {
   it('that is no number is refused', async () => {
-    expectProblem(await shop.anyone.get('/products', { after: '1e3' }), 400, 'request/invalid')
+    expectProblem(await app.anyone.get('/products', { after: '1e3' }), 400, 'request/invalid')
   })
 })
 
@@ -323,26 +323,26 @@ describe('categories', () => {
   it('are made and changed by admins and listed by name', async () => {
     const made = await newCategory('Bath', { description: 'For the bath.' })
     const path = `/categories/${made.id}`
-    const changed = await shop.admin.client.patch(path, { name: 'Bathroom' })
+    const changed = await app.admin.client.patch(path, { name: 'Bathroom' })
     const after = changed.body.position
-    const read = await shop.anyone.get(path, { after })
+    const read = await app.anyone.get(path, { after })
     expect(read.body).toMatchObject({ name: 'Bathroom', description: 'For the bath.' })
     const ifNoneMatch = read.headers.get('etag') ?? ''
-    expect((await shop.anyone.get(path, { ifNoneMatch })).status).toBe(304)
-    const { body } = await shop.anyone.get('/categories?pageSize=100', { after })
+    expect((await app.anyone.get(path, { ifNoneMatch })).status).toBe(304)
+    const { body } = await app.anyone.get('/categories?pageSize=100', { after })
     expect(body.data).toContainEqual(expect.objectContaining({ id: made.id, name: 'Bathroom' }))
-    const put = await shop.admin.client.put(path, { active: false }, { ifMatch: ifNoneMatch })
+    const put = await app.admin.client.put(path, { active: false }, { ifMatch: ifNoneMatch })
     expect(put.status).toBe(200)
-    const open = await shop.anyone.get('/categories?pageSize=100', { after: put.body.position })
+    const open = await app.anyone.get('/categories?pageSize=100', { after: put.body.position })
     expect(open.body.data).not.toContainEqual(expect.objectContaining({ id: made.id }))
   })
 
   it('refuse customers, unknown fields and missing ones', async () => {
     expectProblem(await shopper.client.post('/categories', { name: 'X' }), 403, 'command/forbidden')
-    const strange = await shop.admin.client.post('/categories', { name: 'X', colour: 'red' })
+    const strange = await app.admin.client.post('/categories', { name: 'X', colour: 'red' })
     expect(expectProblem(strange, 400, 'request/invalid').errors[0]?.pointer).toBe('/colour')
-    const patch = await shop.admin.client.patch(`/categories/${missing}`, { name: 'X' })
+    const patch = await app.admin.client.patch(`/categories/${missing}`, { name: 'X' })
     expectProblem(patch, 404, 'category/not-found')
-    expectProblem(await shop.anyone.get(`/categories/${missing}`), 404, 'category/not-found')
+    expectProblem(await app.anyone.get(`/categories/${missing}`), 404, 'category/not-found')
   })
 })

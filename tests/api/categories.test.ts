@@ -1,22 +1,22 @@
 // Categories over HTTP: names that are taken, deletion, and what is left of a deleted one.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { atOnce, expectProblem, gbp, newKey, newProduct } from '../support/goods.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let shopper: Person
 beforeAll(async () => {
-  shop = await startTestShop()
-  shopper = await shop.person()
+  app = await startTestApp()
+  shopper = await app.person()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const anyVersion = { ifMatch: '*' }
 const add = (name: string, key = newKey()) =>
-  shop.admin.client.post('/categories', { name }, { key })
+  app.admin.client.post('/categories', { name }, { key })
 const rename = (id: string, name: string) =>
-  shop.admin.client.patch(`/categories/${id}`, { name }, anyVersion)
-const remove = (id: string) => shop.admin.client.delete(`/categories/${id}`, undefined, anyVersion)
+  app.admin.client.patch(`/categories/${id}`, { name }, anyVersion)
+const remove = (id: string) => app.admin.client.delete(`/categories/${id}`, undefined, anyVersion)
 
 describe('the name of a category', () => {
   it('is its own, however it is written', async () => {
@@ -49,7 +49,7 @@ describe('the name of a category', () => {
     const { body } = await add('Kept')
     const stale = { ifMatch: '"99"' }
     const path = `/categories/${body.id}`
-    const refused = await shop.admin.client.patch(path, { name: 'Wanted' }, stale)
+    const refused = await app.admin.client.patch(path, { name: 'Wanted' }, stale)
     expectProblem(refused, 412, 'command/stale')
     expect((await add('Wanted')).status).toBe(201)
     expectProblem(await add('Kept'), 409, 'category/exists')
@@ -68,10 +68,10 @@ describe('the name of a category', () => {
 describe('a category', () => {
   it('is not deleted while a product that is not deleted belongs to it', async () => {
     const { body } = await add('Occupied')
-    const { id } = await newProduct(shop, { categoryId: body.id, active: false })
+    const { id } = await newProduct(app, { categoryId: body.id, active: false })
     const problem = expectProblem(await remove(body.id), 409, 'category/in-use')
     expect(problem.products).toBe(1)
-    await shop.admin.client.delete(`/products/${id}`, undefined, anyVersion)
+    await app.admin.client.delete(`/products/${id}`, undefined, anyVersion)
     expect((await remove(body.id)).status).toBe(200)
   })
 
@@ -80,7 +80,7 @@ describe('a category', () => {
     const path = `/categories/${body.id}`
     const gone = await remove(body.id)
     const after = gone.body.position
-    for (const client of [shop.anyone, shop.admin.client]) {
+    for (const client of [app.anyone, app.admin.client]) {
       expectProblem(await client.get(path, { after }), 404, 'category/not-found')
       expectProblem(await client.get(`${path}/products`, { after }), 404, 'category/not-found')
       const { body: all } = await client.get('/categories?pageSize=100', { after })
@@ -88,7 +88,7 @@ describe('a category', () => {
     }
     expectProblem(await rename(body.id, 'Risen'), 404, 'category/not-found')
     const product = { name: 'Late', price: gbp(1), categoryId: body.id }
-    const late = await shop.admin.client.post('/products', product)
+    const late = await app.admin.client.post('/products', product)
     expectProblem(late, 404, 'category/not-found')
     expect((await remove(body.id)).body.revision).toBe(gone.body.revision)
   })
@@ -98,7 +98,7 @@ describe('a category', () => {
     const path = `/categories/${body.id}`
     const asked = await shopper.client.delete(path, undefined, anyVersion)
     expectProblem(asked, 403, 'command/forbidden')
-    const blind = await shop.admin.client.delete(path, undefined, { ifMatch: null })
+    const blind = await app.admin.client.delete(path, undefined, { ifMatch: null })
     expectProblem(blind, 428, 'request/precondition-required')
     const missing = await remove('01980000-0000-7000-8000-00000000dead')
     expectProblem(missing, 404, 'category/not-found')
@@ -108,28 +108,28 @@ describe('a category', () => {
 describe('a change', () => {
   it('shows in every list and detail once its position is awaited, cached or not', async () => {
     const { body: shelf } = await add('Cached')
-    const { id } = await newProduct(shop, { categoryId: shelf.id, featured: true, price: gbp(1) })
+    const { id } = await newProduct(app, { categoryId: shelf.id, featured: true, price: gbp(1) })
     const lists = [
       `/products?category=${shelf.id}`,
       `/categories/${shelf.id}/products`,
       '/products/featured?pageSize=100',
     ]
     for (let amount = 2; amount < 12; amount += 1) {
-      for (const path of lists) await shop.anyone.get(path)
+      for (const path of lists) await app.anyone.get(path)
       const path = `/products/${id}`
-      const changed = await shop.admin.client.patch(path, { price: gbp(amount) }, anyVersion)
+      const changed = await app.admin.client.patch(path, { price: gbp(amount) }, anyVersion)
       const after = changed.body.position
       const shown = await Promise.all([
         ...lists.map(async list => {
-          const { body } = await shop.anyone.get(list, { after })
+          const { body } = await app.anyone.get(list, { after })
           return body.data.find(each => each.id === id)?.price
         }),
-        shop.anyone.get(path, { after }).then(({ body }) => body.price),
+        app.anyone.get(path, { after }).then(({ body }) => body.price),
       ])
       expect(shown).toEqual(shown.map(() => gbp(amount)))
     }
     const renamed = await rename(shelf.id, 'Cached no more')
-    const { body } = await shop.anyone.get(`/products/${id}`, { after: renamed.body.position })
+    const { body } = await app.anyone.get(`/products/${id}`, { after: renamed.body.position })
     expect(body.category).toEqual({ id: shelf.id, name: 'Cached no more' })
   })
 })

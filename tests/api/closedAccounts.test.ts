@@ -12,14 +12,14 @@ import type { Actor } from '../../src/domain/kernel/types.ts'
 import { submit } from '../../src/domain/order/orderDecisions.ts'
 import { newProduct } from '../support/goods.ts'
 import { sampleId } from '../support/samples.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop()
+  app = await startTestApp()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 function envelopeOf(actor: Actor) {
   const commandId = randomUUID()
@@ -35,18 +35,13 @@ const closings: [string, (person: Person) => Promise<unknown>][] = [
   [
     'erased',
     person =>
-      execute(
-        shop.back.shop,
-        eraseCustomer,
-        { customerId: person.id },
-        envelopeOf(actorOf(person)),
-      ),
+      execute(app.back.app, eraseCustomer, { customerId: person.id }, envelopeOf(actorOf(person))),
   ],
   [
     'locked out',
     ({ id: customerId }) =>
       execute(
-        shop.back.shop,
+        app.back.app,
         changeUser,
         { customerId, disabled: true },
         envelopeOf({ role: 'system', id: 'test' }),
@@ -57,13 +52,13 @@ const closings: [string, (person: Person) => Promise<unknown>][] = [
 it.each(closings)(
   'somebody who has been %s can do nothing to carts and orders',
   async (_, close) => {
-    const person = await shop.person()
-    const product = await newProduct(shop)
+    const person = await app.person()
+    const product = await newProduct(app)
     const items = [{ productId: product.id, quantity: 1 }]
     const placed = await person.client.post('/orders', { ...delivery, items })
     const orderId = placed.body.id
     await close(person)
-    const head = await shop.back.eventStore.head()
+    const head = await app.back.eventStore.head()
     const asked: [Command<never>, object][] = [
       [addToCart as never, { productId: product.id, quantity: 1 }],
       [placeOrder as never, { ...delivery, items }],
@@ -73,23 +68,23 @@ it.each(closings)(
     ]
     for (const [command, input] of asked) {
       const answer = await execute(
-        shop.back.shop,
+        app.back.app,
         command,
         input as never,
         envelopeOf(actorOf(person)),
       )
       expect(isRejection(answer) && answer.rejected).toBe('command/forbidden')
     }
-    for await (const event of shop.back.eventStore.readAll({ after: head })) {
+    for await (const event of app.back.eventStore.readAll({ after: head })) {
       expect(event.stream).not.toMatch(/^(cart|order)-/)
     }
   },
 )
 
 it('an order that was in the log before its buyer was erased is not placed after it', async () => {
-  const person = await shop.person()
-  const product = await newProduct(shop)
-  const { shop: open } = shop.back
+  const person = await app.person()
+  const product = await newProduct(app)
+  const { app: open } = app.back
   const orderId = randomUUID()
   const unitPrice = { amount: 100, currency: 'GBP' }
   const line = { productId: product.id, sku: 'X-1', name: 'X', quantity: 1, unitPrice }

@@ -1,13 +1,13 @@
 // A request that reaches a process which is about to end.
 import { connect } from 'node:net'
 import { expect, it } from 'vitest'
-import { startTestShop } from '../support/testShop.ts'
+import { startTestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 it('is answered 503 as a problem with Retry-After', async () => {
-  const shop = await startTestShop({ workers: false })
+  const app = await startTestApp({ workers: false })
   try {
-    const { hostname, port } = new URL(shop.url)
+    const { hostname, port } = new URL(app.url)
     const socket = connect(Number(port), hostname)
     let answer = ''
     socket.on('data', bytes => {
@@ -19,10 +19,10 @@ it('is answered 503 as a problem with Retry-After', async () => {
     // A request that has begun keeps its connection open while the server closes.
     socket.write(`GET /api/products HTTP/1.1\r\nhost: ${hostname}\r\n`)
     // By the time this is answered, what was written before has been read.
-    await fetch(`${shop.url}/healthz`)
-    const stopped = shop.stop()
+    await fetch(`${app.url}/healthz`)
+    const stopped = app.stop()
     const refuses = () =>
-      fetch(`${shop.url}/healthz`).then(
+      fetch(`${app.url}/healthz`).then(
         ({ status }) => status === 503,
         () => true,
       )
@@ -39,6 +39,6 @@ it('is answered 503 as a problem with Retry-After', async () => {
     expect(JSON.parse(body)).toMatchObject({ type: '/problems/request/unavailable', status: 503 })
     await stopped
   } finally {
-    await shop.close()
+    await app.close()
   }
 }, 60_000)

@@ -13,16 +13,16 @@ import { logFor } from '../../src/workers/projector/logReader.ts'
 import type { Answer } from '../support/apiClient.ts'
 import { wholeDatabase, wholeFiles, wholeRedis } from '../support/everything.ts'
 import { expectProblem, gbp, newOrder, newProduct } from '../support/goods.ts'
-import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let productId = ''
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1' } })
-  productId = (await newProduct(shop, { stock: 1_000 })).id
+  app = await startTestApp({ settings: { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1' } })
+  productId = (await newProduct(app, { stock: 1_000 })).id
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 let lived = 0
 
@@ -55,7 +55,7 @@ interface Life {
 async function livedIn(): Promise<Life> {
   lived += 1
   const { profile, delivery } = canariesOf(String(10 + lived))
-  const person = await shop.person()
+  const person = await app.person()
   const { username, email } = person
   await person.client.patch('/auth/profile', profile)
   const items = [{ productId, quantity: 2 }]
@@ -64,10 +64,10 @@ async function livedIn(): Promise<Life> {
   expect((await person.client.post(`/orders/${orderId}/pay`)).status).toBe(200)
   const tracking = `CanaryTrack${lived}`
   const sent = { status: 'shipped', tracking }
-  const { position } = (await shop.admin.client.patch(`/orders/${orderId}/status`, sent)).body
+  const { position } = (await app.admin.client.patch(`/orders/${orderId}/status`, sent)).body
   await person.client.post('/auth/tickets')
-  await shop.anyone.post('/auth/login', { username, password })
-  await shop.anyone.post('/auth/password/reset', { email })
+  await app.anyone.post('/auth/login', { username, password })
+  await app.anyone.post('/auth/password/reset', { email })
   const told = [...Object.values(profile), ...Object.values(delivery)]
   return { person, orderId, position, delivery, traces: [...told, tracking, username, email] }
 }
@@ -87,7 +87,7 @@ const unreachable = 'http://127.0.0.1:9/'
 
 /** Mails in every state, with what a server has said of them: it may quote whom they were for. */
 async function failMails({ orderId, person }: Life): Promise<void> {
-  await shop.back.pool.query(
+  await app.back.pool.query(
     `update shop.mails m
     set last_error = $2, state = s.state, due_at = now() + interval '1 hour'
     from (
@@ -103,9 +103,9 @@ async function failMails({ orderId, person }: Life): Promise<void> {
 /** What was put into a cart before signing in comes along. */
 async function mergeGuestCart({ username }: Person): Promise<void> {
   const item = { productId, quantity: 1 }
-  const { body } = await shop.anyone.post('/cart/items', item)
+  const { body } = await app.anyone.post('/cart/items', item)
   const headers = { 'x-cart-token': String(body.cartToken) }
-  const answer = await shop.anyone.post('/auth/login', { username, password }, { headers })
+  const answer = await app.anyone.post('/auth/login', { username, password }, { headers })
   expect(answer.status).toBe(200)
 }
 
@@ -121,7 +121,7 @@ function failedOf({ checks }: Answer['body']) {
 }
 
 function totals() {
-  return shop.back.pool.query(
+  return app.back.pool.query(
     `select order_id, status, lines, total_minor, captured_minor, refunded_minor, revision
     from orders order by order_id`,
   )
@@ -130,24 +130,24 @@ function totals() {
 describe('erasing somebody', () => {
   it('leaves nothing of them in any table, in Redis, or in what the log says', async () => {
     const life = await livedIn()
-    await shop.admin.client.get(`/orders/${life.orderId}`, { after: life.position })
+    await app.admin.client.get(`/orders/${life.orderId}`, { after: life.position })
     // The search does find what is there.
-    expect(found(life, await wholeDatabase(shop))).toHaveLength(life.traces.length)
+    expect(found(life, await wholeDatabase(app))).toHaveLength(life.traces.length)
     await erase(life.person)
     await waitFor('an empty queue of mails', async () => {
-      const { rows } = await shop.back.pool.query(
+      const { rows } = await app.back.pool.query(
         `select event_id from shop.mails where state in ('due', 'retrying')`,
       )
       return rows.length === 0
     })
-    expect(found(life, await wholeDatabase(shop))).toEqual([])
-    expect(found(life, await wholeRedis(shop))).toEqual([])
-    expect(found(life, await wholeFiles(shop))).toEqual([])
+    expect(found(life, await wholeDatabase(app))).toEqual([])
+    expect(found(life, await wholeRedis(app))).toEqual([])
+    expect(found(life, await wholeFiles(app))).toEqual([])
     const events: unknown[] = []
     await waitFor('the other process to forget', async () => {
       events.length = 0
-      for await (const event of shop.back.eventStore.readAll({ after: startOfLog })) {
-        events.push(await shop.back.codec.decode(event))
+      for await (const event of app.back.eventStore.readAll({ after: startOfLog })) {
+        events.push(await app.back.codec.decode(event))
       }
       const text = JSON.stringify(events, (_, value) => {
         return typeof value === 'bigint' ? String(value) : value
@@ -158,9 +158,9 @@ describe('erasing somebody', () => {
   })
 
   it('leaves nothing in any state of the shop: rebuilt, rolled back, filling, parked', async () => {
-    const { pool, db } = shop.back
+    const { pool, db } = app.back
     const events = ['order.placed', 'order.paid', 'order.shipped']
-    const endpoint = await shop.admin.client.post('/admin/webhooks', { url: unreachable, events })
+    const endpoint = await app.admin.client.post('/admin/webhooks', { url: unreachable, events })
     expect(endpoint.status, JSON.stringify(endpoint.body)).toBe(201)
     const life = await livedIn()
     const { person, orderId, position } = life
@@ -172,7 +172,7 @@ describe('erasing somebody', () => {
       )
       return rows.length >= events.length
     })
-    await shop.admin.client.get(`/orders/${orderId}`, { after: position })
+    await app.admin.client.get(`/orders/${orderId}`, { after: position })
     for (const name of ['customers', 'orders', 'stock']) await rebuilt(name)
     const orders = projections.find(each => each.name === 'orders')
     if (orders !== undefined) await rollBack(db, orders)
@@ -199,11 +199,11 @@ describe('erasing somebody', () => {
     await pool.query(`update shop.checkpoints set epoch = epoch + 1
       where name in ('customers', 'orders')`)
     await failMails(life)
-    await shop.admin.client.get(`/admin/users?q=${person.username}`)
+    await app.admin.client.get(`/admin/users?q=${person.username}`)
     const certificate = await erase(person)
-    expect(found(life, await wholeDatabase(shop))).toEqual([])
-    expect(found(life, await wholeRedis(shop))).toEqual([])
-    expect(found(life, await wholeFiles(shop))).toEqual([])
+    expect(found(life, await wholeDatabase(app))).toEqual([])
+    expect(found(life, await wholeRedis(app))).toEqual([])
+    expect(found(life, await wholeFiles(app))).toEqual([])
     expect(failedOf(certificate)).toEqual([])
     const { rows } = await pool.query('select state from shop.mails where order_id = $1', [orderId])
     expect(new Set(rows.map(({ state }) => state))).toEqual(new Set(['dropped']))
@@ -214,19 +214,19 @@ describe('erasing somebody', () => {
   it('says which table still shows something', async () => {
     const { person } = await livedIn()
     await erase(person)
-    await shop.back.pool.query('create schema forgotten_copy')
-    await shop.back.pool.query(`create table forgotten_copy.customers as
+    await app.back.pool.query('create schema forgotten_copy')
+    await app.back.pool.query(`create table forgotten_copy.customers as
       select customer_id, 'ada'::text as username from readmodel.customers`)
-    const { body } = await shop.admin.client.get(`/admin/users/${person.id}/erasure`)
+    const { body } = await app.admin.client.get(`/admin/users/${person.id}/erasure`)
     expect(failedOf(body)).toEqual([{ name: expect.stringContaining('customers'), passed: false }])
-    await shop.back.pool.query('drop schema forgotten_copy cascade')
+    await app.back.pool.query('drop schema forgotten_copy cascade')
   })
 
   it('makes reasons and tracking numbers unreadable in history and audit', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const { orderId } = (await newOrder(person, productId)).body
     await person.client.post(`/orders/${orderId}/pay`)
-    const { client } = shop.admin
+    const { client } = app.admin
     const tracking = `Trackmark${lived}`
     await client.patch(`/orders/${orderId}/status`, { status: 'shipped', tracking })
     const reason = `Refundmark${lived} of Ada`
@@ -247,7 +247,7 @@ describe('erasing somebody', () => {
     const marks = [tracking, reason, cancel.reason]
     const before = await shown()
     expect(marks.filter(mark => !before.includes(mark))).toEqual([])
-    const { rows } = await shop.back.pool.query('select data::text as data from eventstore.events')
+    const { rows } = await app.back.pool.query('select data::text as data from eventstore.events')
     const log = rows.map(({ data }) => data).join()
     expect(marks.filter(mark => log.includes(mark))).toEqual([])
     await erase(person)
@@ -266,8 +266,8 @@ describe('erasing somebody', () => {
     })
     expect(certificate.checks).toHaveLength(11)
     expect(failedOf(certificate)).toEqual([])
-    const auditor = await shop.person('auditor')
-    for (const { client } of [auditor, shop.admin]) {
+    const auditor = await app.person('auditor')
+    for (const { client } of [auditor, app.admin]) {
       const { body } = await client.get(`/admin/users/${person.id}/erasure`)
       expect(body).toEqual(certificate)
     }
@@ -277,21 +277,21 @@ describe('erasing somebody', () => {
     const { person } = await livedIn()
     await erase(person)
     const login = { username: person.username, password }
-    expectProblem(await shop.anyone.post('/auth/login', login), 401, 'account/invalid-credentials')
-    const spent = await shop.anyone.post('/auth/token/refresh', { refresh: person.refresh })
+    expectProblem(await app.anyone.post('/auth/login', login), 401, 'account/invalid-credentials')
+    const spent = await app.anyone.post('/auth/token/refresh', { refresh: person.refresh })
     expectProblem(spent, 401, 'account/invalid-token')
     const again = await person.client.delete('/auth/profile', { password })
     expectProblem(again, 401, 'request/unauthenticated')
     const change = { roles: ['admin'] }
     const path = `/admin/users/${person.id}`
-    const promoted = await shop.admin.client.patch(path, change, { ifMatch: '*' })
+    const promoted = await app.admin.client.patch(path, change, { ifMatch: '*' })
     expectProblem(promoted, 404, 'customer/not-found')
-    const { body } = await shop.admin.client.get(path)
+    const { body } = await app.admin.client.get(path)
     expect(body).toMatchObject({ username: '[erased]', email: null, erased: true, roles: [] })
   })
 
   it('needs their password', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const answer = await person.client.delete('/auth/profile', { password: 'not the one' })
     const { errors } = expectProblem(answer, 403, 'account/wrong-password')
     expect(errors[0]?.pointer).toBe('/password')
@@ -299,10 +299,10 @@ describe('erasing somebody', () => {
   })
 
   it('frees the name and the address for a new account', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     await erase(person)
     const { username, email } = person
-    const answer = await shop.anyone.post('/auth/register', { username, email, password })
+    const answer = await app.anyone.post('/auth/register', { username, email, password })
     expect(answer.status).toBe(201)
     expect(answer.body).not.toMatchObject({ user: { id: person.id } })
   })
@@ -310,13 +310,13 @@ describe('erasing somebody', () => {
   it('leaves orders and amounts as they were, and a rebuild finds the same', async () => {
     const { person, orderId, position } = await livedIn()
     const bystander = await livedIn()
-    await shop.admin.client.get('/orders', { after: bystander.position })
+    await app.admin.client.get('/orders', { after: bystander.position })
     const before = (await totals()).rows
     const { position: erased } = await erase(person)
     expect((await totals()).rows).toEqual(before)
-    const { body } = await shop.admin.client.get(`/orders/${orderId}`, { after: erased })
+    const { body } = await app.admin.client.get(`/orders/${orderId}`, { after: erased })
     expect(body).toMatchObject({ shippingAddress: '[erased]', phoneNumber: '[erased]' })
-    const other = await shop.admin.client.get(`/orders/${bystander.orderId}`)
+    const other = await app.admin.client.get(`/orders/${bystander.orderId}`)
     expect(other.body).toMatchObject(bystander.delivery)
     expect(BigInt(erased)).toBeGreaterThan(BigInt(position))
     const live = await dumpOf('customers', 'orders')
@@ -328,14 +328,14 @@ describe('erasing somebody', () => {
   it('is finished by the worker when the process that began it has died', async () => {
     const life = await livedIn()
     const { person } = life
-    const { shop: inner } = shop.back
+    const { app: inner } = app.back
     const envelope = { ...systemEnvelope('x', new Date()), actor: actorOf(person) }
     await execute(inner, eraseCustomer, { customerId: person.id }, envelope)
     await waitFor('nothing to be left', async () => {
-      const left = await shop.back.accounts.accounts.traces(person.id)
+      const left = await app.back.accounts.accounts.traces(person.id)
       return left.accounts === 0 && left.sessions === 0 && !left.hasKey
     })
-    expect(found(life, await wholeDatabase(shop))).toEqual([])
+    expect(found(life, await wholeDatabase(app))).toEqual([])
   })
 })
 
@@ -345,8 +345,8 @@ function actorOf({ id }: Person) {
 
 /** Whether the process of the tests has noticed that the key is gone. */
 async function isForgotten(person: Person): Promise<boolean> {
-  for await (const event of shop.back.eventStore.readStream(`customer-${person.id}`, {})) {
-    const decoded = await shop.back.codec.decode(event)
+  for await (const event of app.back.eventStore.readStream(`customer-${person.id}`, {})) {
+    const decoded = await app.back.codec.decode(event)
     if (JSON.stringify(decoded.data).includes(person.username)) return false
   }
   return true
@@ -354,14 +354,14 @@ async function isForgotten(person: Person): Promise<boolean> {
 
 async function dumpOf(...tables: string[]) {
   const dumps = await Promise.all(
-    tables.map(table => shop.back.pool.query(`select t::text from ${table} t order by 1`)),
+    tables.map(table => app.back.pool.query(`select t::text from ${table} t order by 1`)),
   )
   return dumps.map(({ rows }) => rows)
 }
 
 /** What is not as the migrations make it: tables that were rebuilt or put back are. */
 async function catalogueFaults(): Promise<string[]> {
-  const session = await shop.back.pool.connect()
+  const session = await app.back.pool.connect()
   const found: string[] = []
   await session.query('begin')
   for await (const { key, detail } of catalogFindings(session)) found.push(`${key}: ${detail}`)
@@ -372,5 +372,5 @@ async function catalogueFaults(): Promise<string[]> {
 async function rebuilt(name: string) {
   const projection = projections.find(each => each.name === name)
   if (projection === undefined) throw new Error(name)
-  await rebuild(shop.back.db, [projection], { ...logFor(shop.back), onProgress: () => undefined })
+  await rebuild(app.back.db, [projection], { ...logFor(app.back), onProgress: () => undefined })
 }

@@ -17,16 +17,16 @@ import { backUp } from '../support/backups.ts'
 import { wholeDatabase } from '../support/everything.ts'
 import { delivery, expectProblem, gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { type SecondNode, startSecondNode } from '../support/secondNode.ts'
-import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let productId = ''
 beforeAll(async () => {
-  shop = await startTestShop()
-  productId = (await newProduct(shop, { stock: 1_000 })).id
+  app = await startTestApp()
+  productId = (await newProduct(app, { stock: 1_000 })).id
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const requestReference = 'ticket 4711'
 
@@ -40,29 +40,29 @@ const failedOf = (checks: object) => Object.values(checks).filter(({ passed }) =
 
 describe('a person with an order that is paid and not sent', () => {
   it('is not erased, and told which it is', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const orderId = await paidOrder(person)
     const answer = await person.client.delete('/auth/profile', { password })
     const problem = expectProblem(answer, 409, 'customer/open-orders')
     expect(problem).toMatchObject({ orders: [{ orderId, status: 'paid' }] })
     const asked = { requestReference }
     const path = `/admin/users/${person.id}/erase`
-    expectProblem(await shop.admin.client.post(path, asked), 409, 'customer/open-orders')
+    expectProblem(await app.admin.client.post(path, asked), 409, 'customer/open-orders')
     expect((await person.client.get('/auth/profile')).body.email).toBe(person.email)
   })
 
   it('is erased once it is sent', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const orderId = await paidOrder(person)
-    expect((await moveOrder(shop, orderId, 'shipped')).status).toBe(200)
+    expect((await moveOrder(app, orderId, 'shipped')).status).toBe(200)
     expect((await person.client.delete('/auth/profile', { password })).status).toBe(200)
   })
 
   it('is not erased while a bank has to decide about one, though it is sent', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const orderId = await paidOrder(person)
-    expect((await moveOrder(shop, orderId, 'shipped')).status).toBe(200)
-    const { orders } = shop.back.shop
+    expect((await moveOrder(app, orderId, 'shipped')).status).toBe(200)
+    const { orders } = app.back.app
     const record = (outcome: 'lost' | null) =>
       orders.decide(orderId, systemEnvelope('test', new Date()), state => {
         if (state.status === 'none' || state.paidBy === null) throw new Error('not paid')
@@ -82,13 +82,13 @@ describe('a person with an order that is paid and not sent', () => {
   })
 
   it('is erased when asked for, once it is cancelled and paid back', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const paid = await paidOrder(person)
     const pending = (await newOrder(person, productId)).body.orderId
     const request = { password, cancelOpenOrders: true }
     const { status, body } = await person.client.delete('/auth/profile', request)
     expect(status, JSON.stringify(body)).toBe(200)
-    const { rows } = await shop.back.pool.query(
+    const { rows } = await app.back.pool.query(
       `select order_id, status, captured_minor - refunded_minor as kept
       from orders where order_id = any($1) order by placed_at`,
       [[paid, pending]],
@@ -100,9 +100,9 @@ describe('a person with an order that is paid and not sent', () => {
   })
 
   it('is not erased while money has to be paid back by hand', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const { orderId } = (await newOrder(person, productId)).body
-    expect((await moveOrder(shop, orderId, 'paid')).status).toBe(200)
+    expect((await moveOrder(app, orderId, 'paid')).status).toBe(200)
     const request = { password, cancelOpenOrders: true }
     const answer = await person.client.delete('/auth/profile', request)
     const problem = expectProblem(answer, 409, 'customer/open-orders')
@@ -116,61 +116,59 @@ describe('a person with an order that is paid and not sent', () => {
 
 describe('an admin', () => {
   it('erases somebody on a request that is recorded, and nobody else does', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const path = `/admin/users/${person.id}/erase`
     for (const role of ['support', 'auditor', 'warehouse'] as const) {
-      const { client } = await shop.person(role)
+      const { client } = await app.person(role)
       expectProblem(await client.post(path, { requestReference }), 403, 'command/forbidden')
     }
-    expectProblem(await shop.admin.client.post(path, {}), 400, 'request/invalid')
-    const { status, body } = await shop.admin.client.post(path, { requestReference })
+    expectProblem(await app.admin.client.post(path, {}), 400, 'request/invalid')
+    const { status, body } = await app.admin.client.post(path, { requestReference })
     expect(status, JSON.stringify(body)).toBe(200)
     expect(failedOf(body.checks ?? {})).toEqual([])
-    const audited = await shop.admin.client.get(`/audit/streams/customer-${person.id}`)
+    const audited = await app.admin.client.get(`/audit/streams/customer-${person.id}`)
     expect(JSON.stringify(audited.body)).toContain(requestReference)
     const login = { username: person.username, password }
-    expect((await shop.anyone.post('/auth/login', login)).status).toBe(401)
+    expect((await app.anyone.post('/auth/login', login)).status).toBe(401)
   })
 
   it('erases somebody who never had an account', async () => {
     const customerId = randomUUID()
     const input = { customerId, username: 'customer 17850', firstName: 'Imported' }
     const envelope = systemEnvelope('import', new Date())
-    expect(isRejection(await execute(shop.back.shop, registerCustomer, input, envelope))).toBe(
-      false,
-    )
+    expect(isRejection(await execute(app.back.app, registerCustomer, input, envelope))).toBe(false)
     const path = `/admin/users/${customerId}/erase`
-    const { status, body } = await shop.admin.client.post(path, { requestReference })
+    const { status, body } = await app.admin.client.post(path, { requestReference })
     expect(status, JSON.stringify(body)).toBe(200)
     expect(failedOf(body.checks ?? {})).toEqual([])
   })
 
   it('gets the data of somebody who has asked for it, until they are erased', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const path = `/admin/users/${person.id}/export`
-    const { status, body } = await shop.admin.client.get(path)
+    const { status, body } = await app.admin.client.get(path)
     expect(status).toBe(200)
     expect(body).toMatchObject({ profile: { id: person.id, email: person.email } })
-    const auditor = await shop.person('auditor')
+    const auditor = await app.person('auditor')
     expectProblem(await auditor.client.get(path), 403, 'command/forbidden')
-    await shop.admin.client.post(`/admin/users/${person.id}/erase`, { requestReference })
-    expectProblem(await shop.admin.client.get(path), 404, 'customer/not-found')
+    await app.admin.client.post(`/admin/users/${person.id}/erase`, { requestReference })
+    expectProblem(await app.admin.client.get(path), 404, 'customer/not-found')
   })
 
   it('is told that there is no such person', async () => {
     const path = `/admin/users/${randomUUID()}/erase`
-    const answer = await shop.admin.client.post(path, { requestReference })
+    const answer = await app.admin.client.post(path, { requestReference })
     expectProblem(answer, 404, 'customer/not-found')
   })
 })
 
 describe('what the shop knows about somebody', () => {
   it('is one file, with nothing of anybody else', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     await person.client.patch('/auth/profile', { city: 'Exporttown' })
     const { orderId } = (await newOrder(person, productId)).body
     await person.client.post('/cart/items', { productId, quantity: 3 })
-    const other = await shop.person()
+    const other = await app.person()
     const theirs = (await newOrder(other, productId)).body.orderId
     const { status, body, headers } = await person.client.get('/auth/export')
     expect(status, JSON.stringify(body)).toBe(200)
@@ -187,13 +185,13 @@ describe('what the shop knows about somebody', () => {
     )
     expect(JSON.stringify(body.events)).toContain(delivery.shippingAddress)
     expect(JSON.stringify(body)).not.toContain(theirs)
-    expect((await shop.anyone.get('/auth/export')).status).toBe(401)
+    expect((await app.anyone.get('/auth/export')).status).toBe(401)
   })
 })
 
 /** Somebody whose password nobody has hashed: twenty of them would take half a minute. */
 async function quickPerson() {
-  const { accounts: services, shop: open } = shop.back
+  const { accounts: services, app: open } = app.back
   const customerId = randomUUID()
   const username = `quick-${customerId}`
   const email = `${username}@example.com`
@@ -212,7 +210,7 @@ async function quickPerson() {
 describe('an erasure beside what another process does at the same moment', () => {
   let second: SecondNode
   beforeAll(async () => {
-    second = await startSecondNode(shop)
+    second = await startSecondNode(app)
   })
   afterAll(() => second?.close())
 
@@ -230,7 +228,7 @@ describe('an erasure beside what another process does at the same moment', () =>
   }
 
   it('leaves no open order, no money and nothing to read, in twenty rounds', async () => {
-    const goods = (await newProduct(shop, { stock: 1_000 })).id
+    const goods = (await newProduct(app, { stock: 1_000 })).id
     const people: string[] = []
     const race = async (round: number) => {
       const { id, access } = await quickPerson()
@@ -240,7 +238,7 @@ describe('an erasure beside what another process does at the same moment', () =>
       const { orderId } = (await newOrder({ client: there }, goods)).body
       const erase = () => {
         const asked = { requestReference, cancelOpenOrders: round % 3 === 0 }
-        return shop.admin.client.post(`/admin/users/${id}/erase`, asked, { expects: 503 })
+        return app.admin.client.post(`/admin/users/${id}/erase`, asked, { expects: 503 })
       }
       const isFirst = round % 2 === 0
       const first = isFirst ? [erase()] : []
@@ -253,7 +251,7 @@ describe('an erasure beside what another process does at the same moment', () =>
       await waitFor('the erasure', async () => {
         const path = `/admin/users/${id}/erase`
         const asked = { requestReference, cancelOpenOrders: true }
-        return (await shop.admin.client.post(path, asked, { expects: 503 })).status === 200
+        return (await app.admin.client.post(path, asked, { expects: 503 })).status === 200
       })
       const late = await Promise.all(actions(there, goods, mark, orderId))
       expect(late.filter(({ status }) => ![401, 403, 404].includes(status))).toEqual([])
@@ -262,16 +260,16 @@ describe('an erasure beside what another process does at the same moment', () =>
     // Five beside each other, which mixes their steps even more.
     while (rounds.length > 0) await Promise.all(rounds.splice(0, 5).map(race))
     await waitFor('the end of every order', async () => {
-      const { rows } = await shop.back.pool.query(
+      const { rows } = await app.back.pool.query(
         `select count(*)::integer as open from orders where customer_id = any($1)
           and (status in ('submitted', 'pending', 'paid') or captured_minor <> refunded_minor)`,
         [people],
       )
-      const { state } = await shop.back.shop.stock.load(goods)
+      const { state } = await app.back.app.stock.load(goods)
       return rows[0]?.open === 0 && state.reserved.size === 0
     })
     await waitFor('nothing to be readable', async () => {
-      const text = await wholeDatabase(shop)
+      const text = await wholeDatabase(app)
       const log = await decodedLog()
       return !/Racemark/i.test(text) && !/Racemark/i.test(log)
     })
@@ -279,10 +277,10 @@ describe('an erasure beside what another process does at the same moment', () =>
 
   it('cancels and pays back what a slow process places and charges after it', async () => {
     const { id } = await quickPerson()
-    const goods = (await newProduct(shop, { stock: 5 })).id
-    const { shop: open } = shop.back
+    const goods = (await newProduct(app, { stock: 5 })).id
+    const { app: open } = app.back
     const path = `/admin/users/${id}/erase`
-    expect((await shop.admin.client.post(path, { requestReference })).status).toBe(200)
+    expect((await app.admin.client.post(path, { requestReference })).status).toBe(200)
     const orderId = randomUUID()
     const envelope = (name: string) => systemEnvelope(name, new Date())
     const submission = submissionOf({ orderId, customerId: id, productId: goods })
@@ -296,7 +294,7 @@ describe('an erasure beside what another process does at the same moment', () =>
       return state.captured === state.refunded && state.openRefunds.size === 0
     })
     await waitFor('nothing to be readable', async () => {
-      return !(await wholeDatabase(shop)).includes(submission.delivery.shippingAddress)
+      return !(await wholeDatabase(app)).includes(submission.delivery.shippingAddress)
     })
   })
 })
@@ -304,8 +302,8 @@ describe('an erasure beside what another process does at the same moment', () =>
 /** All events as a process decodes them that has read the whole log. */
 async function decodedLog(): Promise<string> {
   const texts: string[] = []
-  for await (const event of shop.back.eventStore.readAll({ after: startOfLog })) {
-    const { data } = await shop.back.codec.decode(event)
+  for await (const event of app.back.eventStore.readAll({ after: startOfLog })) {
+    const { data } = await app.back.codec.decode(event)
     texts.push(JSON.stringify(data))
   }
   return texts.join('\n')
@@ -323,12 +321,12 @@ function submissionOf(ids: { orderId: string; customerId: string; productId: str
 }
 
 describe('the list of erased people', () => {
-  const listOf = () => join(shop.config.audit.directory, 'erasures')
+  const listOf = () => join(app.config.audit.directory, 'erasures')
   const eraseNow = ({ id }: Person) =>
-    shop.admin.client.post(`/admin/users/${id}/erase`, { requestReference })
+    app.admin.client.post(`/admin/users/${id}/erase`, { requestReference })
 
   it('has whoever was erased, by id, and nothing about them', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     expect((await eraseNow(person)).status).toBe(200)
     const list = await readFile(listOf(), 'utf8')
     expect(list).toContain(person.id)
@@ -337,15 +335,15 @@ describe('the list of erased people', () => {
   })
 
   it('is needed: where it cannot be written nobody is erased, and nothing is changed', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const pending = (await newOrder(person, productId)).body.orderId
-    const { directory } = shop.config.audit
+    const { directory } = app.config.audit
     await rename(directory, `${directory}-away`)
     // As good as a read-only or full disk, also for a user who may write everywhere.
     await appendFile(directory, 'not a directory')
     const asked = { requestReference, cancelOpenOrders: true }
     const path = `/admin/users/${person.id}/erase`
-    const answer = await shop.admin.client.post(path, asked, { expects: 503 })
+    const answer = await app.admin.client.post(path, asked, { expects: 503 })
     await rm(directory)
     await rename(`${directory}-away`, directory)
     const { detail } = expectProblem(answer, 503, 'request/unavailable')
@@ -357,45 +355,45 @@ describe('the list of erased people', () => {
   })
 
   it('erases them again once a backup is restored, and nobody else', async () => {
-    const person = await shop.person()
-    const other = await shop.person()
+    const person = await app.person()
+    const other = await app.person()
     await person.client.patch('/auth/profile', { city: 'Backuptown' })
     const { orderId, position } = (await newOrder(person, productId)).body
-    await shop.admin.client.get(`/orders/${orderId}`, { after: position })
-    await shop.stop()
-    const restore = await backUp(shop)
-    await shop.restart()
+    await app.admin.client.get(`/orders/${orderId}`, { after: position })
+    await app.stop()
+    const restore = await backUp(app)
+    await app.restart()
     expect((await eraseNow(person)).status).toBe(200)
     // What others write on it is not followed.
     await appendFile(
       listOf(),
       `\n${other.id} ${new Date().toISOString()} ${'A'.repeat(22)}\n${other.id}`,
     )
-    await shop.stop()
+    await app.stop()
     await restore()
     const keys = `select count(*)::integer as there from shop.person_keys
       where subject = $1 and sealed_key is not null`
     const rows = 'select username from readmodel.customers where customer_id = $1'
     await waitFor('the restored database', async () => {
-      const { rows } = await shop.back.pool.query(keys, [person.id]).catch(() => ({ rows: [] }))
+      const { rows } = await app.back.pool.query(keys, [person.id]).catch(() => ({ rows: [] }))
       return rows[0]?.there === 1
     })
-    expect((await shop.back.pool.query(rows, [person.id])).rows).toEqual([
+    expect((await app.back.pool.query(rows, [person.id])).rows).toEqual([
       { username: person.username },
     ])
-    await shop.restart()
-    expect((await shop.back.pool.query(keys, [person.id])).rows).toEqual([{ there: 0 }])
-    expect((await shop.back.pool.query(rows, [person.id])).rows).toEqual([{ username: '[erased]' }])
+    await app.restart()
+    expect((await app.back.pool.query(keys, [person.id])).rows).toEqual([{ there: 0 }])
+    expect((await app.back.pool.query(rows, [person.id])).rows).toEqual([{ username: '[erased]' }])
     const login = { username: person.username, password }
-    expect((await shop.anyone.post('/auth/login', login)).status).toBe(401)
+    expect((await app.anyone.post('/auth/login', login)).status).toBe(401)
     await waitFor('a certificate', async () => {
-      const { status, body } = await shop.admin.client.get(`/admin/users/${person.id}/erasure`)
+      const { status, body } = await app.admin.client.get(`/admin/users/${person.id}/erasure`)
       return status === 200 && failedOf(body.checks ?? {}).length === 0
     })
-    const audited = await shop.admin.client.get(`/audit/streams/customer-${person.id}`)
+    const audited = await app.admin.client.get(`/audit/streams/customer-${person.id}`)
     expect(JSON.stringify(audited.body)).toMatch(/restored backup: erased before, on 20/)
     expect(
-      (await shop.anyone.post('/auth/login', { ...login, username: other.username })).status,
+      (await app.anyone.post('/auth/login', { ...login, username: other.username })).status,
     ).toBe(200)
   })
 })

@@ -8,11 +8,11 @@ import { createLocalQuota } from '../../src/api/http/localQuota.ts'
 import { useResponseCache } from '../../src/api/http/responseCache.ts'
 import { noMetrics } from '../../src/ports/metrics.ts'
 import { gbp, newProduct } from '../support/goods.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
 const apps: FastifyInstance[] = []
 afterEach(async () => {
-  for (const app of apps.splice(0)) await app.close()
+  for (const server of apps.splice(0)) await server.close()
 })
 
 interface Now {
@@ -26,23 +26,23 @@ interface Now {
 /** A server with one page that says how often it was made. */
 async function page(credit: () => string[] | undefined = () => []) {
   const now: Now = { generation: 'a', asked: 'a', made: 0, text: () => `made ${now.made}` }
-  const app = fastify()
-  apps.push(app)
+  const server = fastify()
+  apps.push(server)
   const answers = { generation: () => now.generation, current: async () => now.asked }
   const context = { answers, metrics: noMetrics }
   // It needs no more of its context than this.
-  Object.assign(context, { log: app.log })
-  useResponseCache(app, context as never, { take: async () => undefined, quota: credit })
-  app.get('/page', async (request, reply) => {
+  Object.assign(context, { log: server.log })
+  useResponseCache(server, context as never, { take: async () => undefined, quota: credit })
+  server.get('/page', async (request, reply) => {
     now.made += 1
     request.sharedAs = 'page'
     return reply.header('etag', `"${now.made}"`).type('text/plain').send(now.text())
   })
-  app.get('/own', async () => {
+  server.get('/own', async () => {
     now.made += 1
     return `made ${now.made}`
   })
-  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const url = await server.listen({ host: '127.0.0.1', port: 0 })
   const get = async (path = '/page', headers: Record<string, string> = {}) => {
     const answer = await fetch(url + path, { headers })
     return { answer, text: await answer.text() }
@@ -208,20 +208,20 @@ describe('credit', () => {
 })
 
 describe('in the shop', () => {
-  let shop: TestShop
+  let app: TestApp
   beforeAll(async () => {
-    shop = await startTestShop({ settings: { RATE_LIMITS: 'on', RATE_LIMIT_ANONYMOUS: '40' } })
+    app = await startTestApp({ settings: { RATE_LIMITS: 'on', RATE_LIMIT_ANONYMOUS: '40' } })
   })
-  afterAll(() => shop?.close())
+  afterAll(() => app?.close())
 
   it('nobody is shown a price that was changed before they asked', async () => {
-    const { id } = await newProduct(shop, { price: gbp(100) })
-    const admin = shop.admin.client
+    const { id } = await newProduct(app, { price: gbp(100) })
+    const admin = app.admin.client
     for (let price = 101; price <= 105; price += 1) {
       const { body } = await admin.patch(`/products/${id}`, { price: gbp(price) })
       // Once its position has been seen, nobody may get what was before.
       await admin.get(`/products/${id}`, { after: body.position })
-      const shown = await Promise.all([1, 2, 3].map(() => shop.anyone.get(`/products/${id}`)))
+      const shown = await Promise.all([1, 2, 3].map(() => app.anyone.get(`/products/${id}`)))
       expect(shown.map(answer => answer.body.price)).toEqual([1, 2, 3].map(() => gbp(price)))
     }
   })
@@ -230,7 +230,7 @@ describe('in the shop', () => {
     const statuses: number[] = []
     const left: number[] = []
     for (let count = 0; count < 45; count += 1) {
-      const answer = await fetch(`${shop.url}/api/products`)
+      const answer = await fetch(`${app.url}/api/products`)
       await answer.text()
       statuses.push(answer.status)
       left.push(Number(/r=(\d+)/.exec(answer.headers.get('ratelimit') ?? '')?.[1]))

@@ -3,17 +3,17 @@ import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { browserPath, newTab, openBrowser } from '../support/browser.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { SHOP_NAME: 'Lamps & <b>Co</b> "Ltd"' } })
+  app = await startTestApp({ settings: { SHOP_NAME: 'Lamps & <b>Co</b> "Ltd"' } })
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 describe('GET /', () => {
   it('names the shop and links to its parts, all of which are there', async () => {
-    const response = await fetch(`${shop.url}/`)
+    const response = await fetch(`${app.url}/`)
     expect(response.status).toBe(200)
     expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8')
     const html = await response.text()
@@ -22,15 +22,15 @@ describe('GET /', () => {
     const links = [...html.matchAll(/<a href="([^"]*)"/g)].map(([, href]) => href)
     expect(links).toEqual(['/console', '/docs', '/redoc'])
     for (const path of ['/docs', '/redoc']) {
-      expect((await fetch(`${shop.url}${path}`)).status, path).toBe(200)
+      expect((await fetch(`${app.url}${path}`)).status, path).toBe(200)
     }
     // Without a build of the console its page is a 503 that says so, and never a 404.
-    expect((await fetch(`${shop.url}/console`)).status).not.toBe(404)
+    expect((await fetch(`${app.url}/console`)).status).not.toBe(404)
   })
 
   it('runs no script, loads nothing, and is cached briefly', async () => {
-    const response = await fetch(`${shop.url}/`, { headers: { authorization: 'Bearer x' } })
-    const other = await fetch(`${shop.url}/`)
+    const response = await fetch(`${app.url}/`, { headers: { authorization: 'Bearer x' } })
+    const other = await fetch(`${app.url}/`)
     // A token that is not valid is refused here as everywhere.
     expect([response.status, other.status]).toEqual([401, 200])
     const policy = other.headers.get('content-security-policy') ?? ''
@@ -44,15 +44,15 @@ describe('GET /', () => {
 
   it('answers HEAD like GET, without the page', async () => {
     const [got, head] = await Promise.all([
-      fetch(`${shop.url}/`),
-      fetch(`${shop.url}/`, { method: 'HEAD' }),
+      fetch(`${app.url}/`),
+      fetch(`${app.url}/`, { method: 'HEAD' }),
     ])
     expect(head.status).toBe(200)
     expect(await head.text()).toBe('')
     for (const name of ['content-type', 'content-length', 'content-security-policy']) {
       expect(head.headers.get(name), name).toBe(got.headers.get(name))
     }
-    const posted = await fetch(`${shop.url}/`, { method: 'POST' })
+    const posted = await fetch(`${app.url}/`, { method: 'POST' })
     expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS'])
   })
 })
@@ -68,7 +68,7 @@ describe.skipIf(executable === undefined)('in a browser', () => {
   it.each(['/', '/problems', '/problems/request/invalid'])('%s fits a telephone', async path => {
     const { page, complaints } = await newTab(browser)
     await page.setViewportSize({ width: 360, height: 700 })
-    await page.goto(`${shop.url}${path}`)
+    await page.goto(`${app.url}${path}`)
     expect(await page.locator('h1').isVisible()).toBe(true)
     const width = await page.evaluate('document.documentElement.scrollWidth')
     expect(Number(width)).toBeLessThanOrEqual(360)

@@ -1,13 +1,13 @@
 // One Idempotency-Key, one effect: the same answer again, whoever asks how often and when.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { atOnce, delivery, expectProblem, gbp, newKey, newProduct } from '../support/goods.ts'
-import { password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { password, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop()
+  app = await startTestApp()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const orderOf = (productId: string, quantity = 1) => ({
   ...delivery,
@@ -16,13 +16,13 @@ const orderOf = (productId: string, quantity = 1) => ({
 
 const ordersOf = async (customerId: string, after: string) => {
   const path = `/orders?customerId=${customerId}`
-  return (await shop.admin.client.get(path, { after })).body.total
+  return (await app.admin.client.get(path, { after })).body.total
 }
 
 describe('the same request again', () => {
   it('gets the first answer and says so', async () => {
-    const person = await shop.person()
-    const { id } = await newProduct(shop)
+    const person = await app.person()
+    const { id } = await newProduct(app)
     const key = newKey()
     const first = await person.client.post('/orders', orderOf(id), { key })
     expect(first.headers.get('idempotent-replayed')).toBeNull()
@@ -34,13 +34,13 @@ describe('the same request again', () => {
   })
 
   it('gets it even when the order has gone on meanwhile', async () => {
-    const person = await shop.person()
-    const { id } = await newProduct(shop)
+    const person = await app.person()
+    const { id } = await newProduct(app)
     const [placing, paying] = [newKey(), newKey()]
     const placed = await person.client.post('/orders', orderOf(id), { key: placing })
     const { orderId } = placed.body
     const paid = await person.client.post(`/orders/${orderId}/pay`, {}, { key: paying })
-    const shipped = await shop.admin.client.patch(`/orders/${orderId}/status`, {
+    const shipped = await app.admin.client.patch(`/orders/${orderId}/status`, {
       status: 'shipped',
     })
     expect(shipped.status).toBe(200)
@@ -52,8 +52,8 @@ describe('the same request again', () => {
   })
 
   it('gets it when the cart has been filled anew, and leaves that cart alone', async () => {
-    const person = await shop.person()
-    const { id } = await newProduct(shop)
+    const person = await app.person()
+    const { id } = await newProduct(app)
     const key = newKey()
     const fill = () => person.client.post('/cart/items', { productId: id, quantity: 2 })
     await fill()
@@ -68,8 +68,8 @@ describe('the same request again', () => {
   })
 
   it('with another body is refused', async () => {
-    const person = await shop.person()
-    const { id } = await newProduct(shop)
+    const person = await app.person()
+    const { id } = await newProduct(app)
     const key = newKey()
     await person.client.post('/orders', orderOf(id), { key })
     const other = await person.client.post('/orders', orderOf(id, 2), { key })
@@ -81,8 +81,8 @@ describe('the same request again', () => {
   })
 
   it('from somebody else is another request', async () => {
-    const [ada, bob] = [await shop.person(), await shop.person()]
-    const { id } = await newProduct(shop)
+    const [ada, bob] = [await app.person(), await app.person()]
+    const { id } = await newProduct(app)
     const key = newKey()
     const first = await ada.client.post('/orders', orderOf(id), { key })
     const other = await bob.client.post('/orders', orderOf(id, 2), { key })
@@ -93,8 +93,8 @@ describe('the same request again', () => {
   })
 
   it('of every other kind has one effect, too', async () => {
-    const person = await shop.person()
-    const { id, answer } = await newProduct(shop, { stock: 10 })
+    const person = await app.person()
+    const { id, answer } = await newProduct(app, { stock: 10 })
     expect(answer.status).toBe(201)
     const twice = async (ask: (key: string) => Promise<typeof answer>) => {
       const key = newKey()
@@ -104,14 +104,14 @@ describe('the same request again', () => {
       expect(again.body).toEqual(first.body)
       return again.body
     }
-    await twice(key => shop.admin.client.post('/products', { name: 'L', price: gbp(1) }, { key }))
-    await twice(key => shop.admin.client.post('/categories', { name: 'C' }, { key }))
-    await twice(key => shop.admin.client.patch(`/products/${id}`, { name: 'Other' }, { key }))
+    await twice(key => app.admin.client.post('/products', { name: 'L', price: gbp(1) }, { key }))
+    await twice(key => app.admin.client.post('/categories', { name: 'C' }, { key }))
+    await twice(key => app.admin.client.patch(`/products/${id}`, { name: 'Other' }, { key }))
     const body = { delta: 5, reason: 'received' }
     const path = `/products/${id}/stock-adjustments`
-    const adjusted = await twice(key => shop.admin.client.post(path, body, { key }))
+    const adjusted = await twice(key => app.admin.client.post(path, body, { key }))
     const after = adjusted.position
-    const stock = await shop.admin.client.get(`/products/${id}/stock`, { after })
+    const stock = await app.admin.client.get(`/products/${id}/stock`, { after })
     expect(stock.body.onHand).toBe(15)
     const item = { productId: id, quantity: 2 }
     const added = await twice(key => person.client.post('/cart/items', item, { key }))
@@ -120,7 +120,7 @@ describe('the same request again', () => {
   })
 
   it('is refused when the key is not one', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const answer = await person.client.post('/orders', delivery, { key: 'k'.repeat(256) })
     expectProblem(answer, 400, 'request/invalid')
   })
@@ -130,8 +130,8 @@ describe('32 at the same time', () => {
   it.each(['items', 'the cart'])(
     'place one order of %s, and every answer is that order',
     async from => {
-      const person = await shop.person()
-      const { id } = await newProduct(shop, { stock: 1 })
+      const person = await app.person()
+      const { id } = await newProduct(app, { stock: 1 })
       if (from === 'the cart') {
         await person.client.post('/cart/items', { productId: id, quantity: 1 })
       }
@@ -147,8 +147,8 @@ describe('32 at the same time', () => {
   )
 
   it('pay once', async () => {
-    const person = await shop.person()
-    const { id } = await newProduct(shop)
+    const person = await app.person()
+    const { id } = await newProduct(app)
     const placed = await person.client.post('/orders', orderOf(id))
     const path = `/orders/${placed.body.orderId}`
     const key = newKey()
@@ -160,8 +160,8 @@ describe('32 at the same time', () => {
   })
 
   it('with keys of their own pay once, too', async () => {
-    const person = await shop.person()
-    const { id } = await newProduct(shop)
+    const person = await app.person()
+    const { id } = await newProduct(app)
     const placed = await person.client.post('/orders', orderOf(id))
     const path = `/orders/${placed.body.orderId}`
     const answers = await atOnce(32, () => person.client.post(`${path}/pay`, {}, { key: newKey() }))
@@ -173,14 +173,14 @@ describe('32 at the same time', () => {
   })
 
   it('book pieces in once', async () => {
-    const { id } = await newProduct(shop, { stock: 0 })
+    const { id } = await newProduct(app, { stock: 0 })
     const path = `/products/${id}/stock-adjustments`
     const key = newKey()
     const body = { delta: 3, reason: 'received' }
-    const answers = await atOnce(32, () => shop.admin.client.post(path, body, { key }))
+    const answers = await atOnce(32, () => app.admin.client.post(path, body, { key }))
     expect(new Set(answers.map(answer => answer.status))).toEqual(new Set([201]))
     const after = answers[0]?.body.position ?? ''
-    const stock = await shop.admin.client.get(`/products/${id}/stock`, { after })
+    const stock = await app.admin.client.get(`/products/${id}/stock`, { after })
     expect(stock.body.onHand).toBe(3)
   })
 })
@@ -192,7 +192,7 @@ describe('registering again with the same key', () => {
     password,
     firstName: 'Ann',
   })
-  const register = (body: object, key: string) => shop.anyone.post('/auth/register', body, { key })
+  const register = (body: object, key: string) => app.anyone.post('/auth/register', body, { key })
 
   it('signs in to the account of the first time, with a session of its own', async () => {
     const key = newKey()
@@ -225,7 +225,7 @@ describe('registering again with the same key', () => {
     // On a busy machine six passwords take their time: whoever is told to asks again.
     const untilDone = async (): Promise<Awaited<ReturnType<typeof register>>> => {
       const once = { key, expects: 503 }
-      const answer = await shop.anyone.post('/auth/register', person('hasty'), once)
+      const answer = await app.anyone.post('/auth/register', person('hasty'), once)
       return answer.status === 503 ? untilDone() : answer
     }
     const answers = await atOnce(6, untilDone)
@@ -237,10 +237,10 @@ describe('registering again with the same key', () => {
 
 describe('a guest who tries to fill a cart again', () => {
   const add = (body: object, key: string | null, headers = {}) =>
-    shop.anyone.post('/cart/items', body, { key, headers })
+    app.anyone.post('/cart/items', body, { key, headers })
 
   it('with the same key has one cart, and is told its token each time', async () => {
-    const { id: productId } = await newProduct(shop)
+    const { id: productId } = await newProduct(app)
     const key = newKey()
     const answers = await atOnce(4, () => add({ productId, quantity: 2 }, key))
     const tokens = new Set(answers.map(({ body }) => body.cartToken))
@@ -248,13 +248,13 @@ describe('a guest who tries to fill a cart again', () => {
     const [token] = tokens
     const after = answers[0]?.body.position ?? ''
     const headers = { 'x-cart-token': String(token) }
-    const { body } = await shop.anyone.get('/cart', { after, headers })
+    const { body } = await app.anyone.get('/cart', { after, headers })
     expect(body.itemCount).toBe(2)
     expectProblem(await add({ productId, quantity: 3 }, key), 422, 'command/key-reused')
   })
 
   it('shares it with nobody who happens to send that key, or a short one', async () => {
-    const { id: productId } = await newProduct(shop)
+    const { id: productId } = await newProduct(app)
     const item = { productId, quantity: 1 }
     const key = newKey()
     const one = await add(item, key)
@@ -268,8 +268,8 @@ describe('a guest who tries to fill a cart again', () => {
 
 describe('a request without a key', () => {
   it('is a command of its own each time, with the id that logs and answers name', async () => {
-    const { client, id } = await shop.person()
-    const { id: productId } = await newProduct(shop)
+    const { client, id } = await app.person()
+    const { id: productId } = await newProduct(app)
     const item = { productId, quantity: 1 }
     const answers = [
       await client.post('/cart/items', item, { key: null }),
@@ -281,8 +281,8 @@ describe('a request without a key', () => {
   })
 
   it('is not named by who sends it', async () => {
-    const { client, id } = await shop.person()
-    const { id: productId } = await newProduct(shop)
+    const { client, id } = await app.person()
+    const { id: productId } = await newProduct(app)
     const headers = { 'x-request-id': 'of-the-client' }
     const item = { productId, quantity: 1 }
     for (const _ of ['one', 'another']) {
@@ -298,7 +298,7 @@ describe('a request without a key', () => {
 /** The ids of the commands that have written events of a type. */
 async function commandsOn(stream: string, wanted: string): Promise<unknown[]> {
   const commands: unknown[] = []
-  for await (const { type, metadata } of shop.back.eventStore.readStream(stream)) {
+  for await (const { type, metadata } of app.back.eventStore.readStream(stream)) {
     if (type === wanted) commands.push(metadata.commandId)
   }
   return commands

@@ -2,16 +2,16 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectProblem, newKey, newProduct } from '../support/goods.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let shopper: Person
 beforeAll(async () => {
-  shop = await startTestShop()
-  shopper = await shop.person()
+  app = await startTestApp()
+  shopper = await app.person()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 type Format = 'png' | 'jpeg' | 'webp' | 'avif'
 let colour = 0
@@ -50,11 +50,11 @@ async function send(path: string, sent: Sent) {
     const blob = new Blob([new Uint8Array(sent.file)], { type: sent.type ?? 'image/png' })
     form.append('file', blob, '../../etc/passwd.png')
   }
-  const response = await fetch(`${shop.url}/api${path}`, {
+  const response = await fetch(`${app.url}/api${path}`, {
     method: sent.method ?? 'POST',
     body: form,
     headers: {
-      authorization: `Bearer ${sent.token ?? shop.admin.access}`,
+      authorization: `Bearer ${sent.token ?? app.admin.access}`,
       ...(sent.key === undefined ? {} : { 'idempotency-key': sent.key }),
     },
   })
@@ -62,25 +62,25 @@ async function send(path: string, sent: Sent) {
   const body: Uploaded = JSON.parse(await response.text())
   const contentType = (headers.get('content-type') ?? '').split(';')[0] ?? ''
   const bare = `/api${path}`
-  shop.contract.check({ method: sent.method ?? 'POST', path: bare, status, contentType, body })
+  app.contract.check({ method: sent.method ?? 'POST', path: bare, status, contentType, body })
   return { status, headers, body }
 }
 
 const upload = (productId: string, sent: Sent) => send(`/products/${productId}/images`, sent)
 
 async function fetched(url: string, headers: Record<string, string> = {}) {
-  const response = await fetch(`${shop.url}${url}`, { headers })
+  const response = await fetch(`${app.url}${url}`, { headers })
   const content = Buffer.from(await response.arrayBuffer())
   return { status: response.status, headers: response.headers, content }
 }
 
 describe('an image of a product', () => {
   it.each(['png', 'jpeg', 'webp', 'avif'] as const)('can be %s', async format => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const file = await picture(format)
     const added = await upload(id, { file, type: `image/${format}`, alt: 'A lantern' })
     expect(added.status, JSON.stringify(added.body)).toBe(201)
-    const { body } = await shop.anyone.get(`/products/${id}`, { after: added.body.position })
+    const { body } = await app.anyone.get(`/products/${id}`, { after: added.body.position })
     expect(body.images).toEqual([added.body.image])
     expect(added.body.image).toMatchObject({ alt: 'A lantern', width: 800, height: 400 })
     const { status, headers, content } = await fetched(added.body.image.url)
@@ -89,7 +89,7 @@ describe('an image of a product', () => {
   })
 
   it('comes in sizes, for good, with an ETag, and is never sniffed', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const { body } = await upload(id, { file: await picture('png', 2_000, 1_000) })
     const url = body.image.variants.medium
     const isMade = async () => {
@@ -107,7 +107,7 @@ describe('an image of a product', () => {
   })
 
   it('is upright and has nothing left of what the camera wrote into it', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const exif = { IFD0: { Copyright: 'Jane Doe', Artist: 'Jane Doe' } }
     const file = await sharp(await picture('jpeg', 300, 100))
       .withMetadata({ orientation: 6, exif })
@@ -124,30 +124,30 @@ describe('an image of a product', () => {
   })
 
   it('is taken away again', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const { body } = await upload(id, { file: await picture('png') })
     const path = `/products/${id}/images/${body.image.id}`
     expectProblem(await shopper.client.delete(path), 403, 'command/forbidden')
-    const removed = await shop.admin.client.delete(path)
-    const read = await shop.anyone.get(`/products/${id}`, { after: removed.body.position })
+    const removed = await app.admin.client.delete(path)
+    const read = await app.anyone.get(`/products/${id}`, { after: removed.body.position })
     expect(read.body.images).toEqual([])
-    expectProblem(await shop.admin.client.delete(path), 404, 'product/image-not-found')
+    expectProblem(await app.admin.client.delete(path), 404, 'product/image-not-found')
   })
 
   it('is added once however often it is sent under one key', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const sent = { file: await picture('png'), key: newKey() }
     const first = await upload(id, sent)
     const again = await upload(id, sent)
     expect(again.headers.get('idempotent-replayed')).toBe('true')
     expect(again.body).toEqual(first.body)
-    const { body } = await shop.anyone.get(`/products/${id}`, { after: again.body.position })
+    const { body } = await app.anyone.get(`/products/${id}`, { after: again.body.position })
     expect(body.images).toHaveLength(1)
     expect((await upload(id, { ...sent, file: await picture('png') })).status).toBe(422)
   })
 
   it('is the eleventh and refused', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const file = await picture('png', 20, 20)
     for (let count = 0; count < 10; count += 1) {
       expect((await upload(id, { file })).status).toBe(201)
@@ -164,7 +164,7 @@ describe('a file that is no image to show', () => {
   const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
 
   it('is refused, whatever it says of itself', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const png = await picture('png')
     for (const [file, type] of [
       [html, 'image/png'],
@@ -178,12 +178,12 @@ describe('a file that is no image to show', () => {
       const { status, body } = await upload(id, { file, type })
       expect([status, body.type]).toEqual([415, '/problems/request/unsupported'])
     }
-    const { body } = await shop.admin.client.get(`/products/${id}`)
+    const { body } = await app.admin.client.get(`/products/${id}`)
     expect(body.images).toEqual([])
   })
 
   it('is refused when it is cut off, unfolds to too much, or is too large', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const whole = await picture('jpeg', 1_500, 1_500)
     const cut = await upload(id, { file: whole.subarray(0, whole.length / 2), type: 'image/jpeg' })
     expect([cut.status, cut.body.errors?.[0]?.pointer]).toEqual([400, '/file'])
@@ -195,7 +195,7 @@ describe('a file that is no image to show', () => {
   })
 
   it('is refused when the form is not as it has to be', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const file = await picture('png')
     const problems = [
       await upload(id, { alt: 'nothing to see' }),
@@ -207,12 +207,12 @@ describe('a file that is no image to show', () => {
       [400, '/alt'],
       [400, '/colour'],
     ])
-    const json = await shop.admin.client.post(`/products/${id}/images`, { file: 'x' })
+    const json = await app.admin.client.post(`/products/${id}/images`, { file: 'x' })
     expectProblem(json, 415, 'request/unsupported')
   })
 
   it('is refused from those who may not, and for what is not there', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const file = await picture('png')
     expect((await upload(id, { file, token: shopper.access })).status).toBe(403)
     expect((await upload('01980000-0000-7000-8000-00000000dead', { file })).status).toBe(404)
@@ -225,7 +225,7 @@ describe('a file that is no image to show', () => {
 
 describe('the image of a category', () => {
   it('is set, replaced and taken away', async () => {
-    const made = await shop.admin.client.post('/categories', { name: 'Pictures' })
+    const made = await app.admin.client.post('/categories', { name: 'Pictures' })
     const path = `/categories/${made.body.id}`
     await send(`${path}/image`, { method: 'PUT', file: await picture('png', 40, 40) })
     const second = await send(`${path}/image`, {
@@ -235,19 +235,19 @@ describe('the image of a category', () => {
       alt: 'Fifty',
     })
     expect(second.status).toBe(201)
-    const shown = await shop.anyone.get(path, { after: second.body.position })
+    const shown = await app.anyone.get(path, { after: second.body.position })
     expect(shown.body.image).toEqual(second.body.image)
-    const listed = await shop.anyone.get('/categories?pageSize=100')
+    const listed = await app.anyone.get('/categories?pageSize=100')
     expect(listed.body.data).toContainEqual(expect.objectContaining({ image: second.body.image }))
-    const removed = await shop.admin.client.delete(`${path}/image`)
-    const bare = await shop.anyone.get(path, { after: removed.body.position })
+    const removed = await app.admin.client.delete(`${path}/image`)
+    const bare = await app.anyone.get(path, { after: removed.body.position })
     expect(bare.body.image).toBeNull()
   })
 })
 
 describe('somebody who uploads many images at once', () => {
   it('is told to come later, and keeps nobody else waiting for all of them', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const file = await picture('png', 1_600, 1_200)
     let done = 0
     const many = Array.from({ length: 24 }, async () => {
@@ -257,9 +257,9 @@ describe('somebody who uploads many images at once', () => {
     })
     // Who is refused is refused at once: then the others wait.
     await Promise.race(many)
-    const other = await shop.person('admin')
+    const other = await app.person('admin')
     const doneBefore = done
-    const theirs = await upload((await newProduct(shop)).id, { file, token: other.access })
+    const theirs = await upload((await newProduct(app)).id, { file, token: other.access })
     expect(theirs.status).toBe(201)
     expect(done - doneBefore).toBeLessThan(8)
     const refused = (await Promise.all(many)).filter(({ status }) => status === 503)

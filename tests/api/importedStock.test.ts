@@ -2,22 +2,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { gbp, newOrder, newProduct } from '../support/goods.ts'
 import { importFile, ndjson, productBySku, undo } from '../support/productImports.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop()
+  app = await startTestApp()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const stocked = (sku: string, stock: number) =>
-  newProduct(shop, { sku, name: 'Kept', price: gbp(100), stock })
-const onHand = async (sku: string) => (await productBySku(shop, sku))?.onHand
+  newProduct(app, { sku, name: 'Kept', price: gbp(100), stock })
+const onHand = async (sku: string) => (await productBySku(app, sku))?.onHand
 
 /** The events of a product's stock behind its first, by type and difference. */
 async function movements(productId: string) {
   const found: unknown[] = []
-  for await (const { type, data } of shop.back.eventStore.readStream(`stock-${productId}`)) {
+  for await (const { type, data } of app.back.eventStore.readStream(`stock-${productId}`)) {
     found.push([type, data.delta])
   }
   return found.slice(1)
@@ -33,19 +33,19 @@ describe('the stock of a product that is there', () => {
     await stocked(`${sku}-same`, 5)
     const options = type === undefined ? {} : { type }
     const counts = { created: 0, changed: 1, unchanged: 1, refused: 0 }
-    expect((await importFile(shop, file, { ...options, dryRun: true })).body).toMatchObject(counts)
+    expect((await importFile(app, file, { ...options, dryRun: true })).body).toMatchObject(counts)
     expect(await onHand(sku)).toBe(7)
-    expect((await importFile(shop, file, options)).body).toMatchObject(counts)
+    expect((await importFile(app, file, options)).body).toMatchObject(counts)
     expect(await onHand(sku)).toBe(40)
     expect(await movements(id)).toEqual([['StockCounted', 33]])
     // Again it is what there is.
-    expect((await importFile(shop, file, options)).body).toMatchObject({ unchanged: 2 })
+    expect((await importFile(app, file, options)).body).toMatchObject({ unchanged: 2 })
     expect(await movements(id)).toHaveLength(1)
   })
 
   it('below what is promised is a fault of the row, and none of it is done', async () => {
     const { id } = await stocked('c-low', 9)
-    await newOrder(await shop.person(), id, 4)
+    await newOrder(await app.person(), id, 4)
     const file = 'sku,name,stock\nc-low,Renamed,3'
     const errors = [
       {
@@ -55,11 +55,11 @@ describe('the stock of a product that is there', () => {
       },
     ]
     for (const dryRun of [true, false]) {
-      const { body } = await importFile(shop, file, { dryRun })
+      const { body } = await importFile(app, file, { dryRun })
       expect(body).toMatchObject({ changed: 0, refused: 1, errors })
     }
-    expect(await productBySku(shop, 'c-low')).toMatchObject({ name: 'Kept', onHand: 9 })
-    expect((await importFile(shop, 'sku,stock\nc-low,4')).body).toMatchObject({ changed: 1 })
+    expect(await productBySku(app, 'c-low')).toMatchObject({ name: 'Kept', onHand: 9 })
+    expect((await importFile(app, 'sku,stock\nc-low,4')).body).toMatchObject({ changed: 1 })
   })
 
   it('is taken back by an undo where nobody has moved it since', async () => {
@@ -74,22 +74,22 @@ describe('the stock of a product that is there', () => {
       'c-sold,3.00,30',
       'c-mine,4.00,30',
     ]
-    const { body } = await importFile(shop, file.join('\n'))
+    const { body } = await importFile(app, file.join('\n'))
     expect(body).toMatchObject({ changed: 4 })
-    const { client } = shop.admin
+    const { client } = app.admin
     await client.patch(`/products/${left.id}`, { featured: true }, { ifMatch: '*' })
     await client.patch(`/products/${mine.id}`, { name: 'Mine now' }, { ifMatch: '*' })
-    await newOrder(await shop.person(), sold.id)
+    await newOrder(await app.person(), sold.id)
 
-    const undone = await undo(shop, body.id)
+    const undone = await undo(app, body.id)
     expect(undone.body).toMatchObject({ undone: 2, kept: 2 })
     expect(undone.body.keptRows).toMatchObject([
       { sku: 'C-SOLD', why: 'its stock has moved since the import' },
       { sku: 'C-MINE', why: 'the product has changed since the import' },
     ])
-    expect(await productBySku(shop, 'c-left')).toMatchObject({ onHand: 7, featured: true })
-    expect(await productBySku(shop, 'c-both')).toMatchObject({ onHand: 7, price: gbp(100) })
-    expect(await productBySku(shop, 'c-sold')).toMatchObject({ onHand: 30, price: gbp(300) })
-    expect(await productBySku(shop, 'c-mine')).toMatchObject({ onHand: 30, price: gbp(400) })
+    expect(await productBySku(app, 'c-left')).toMatchObject({ onHand: 7, featured: true })
+    expect(await productBySku(app, 'c-both')).toMatchObject({ onHand: 7, price: gbp(100) })
+    expect(await productBySku(app, 'c-sold')).toMatchObject({ onHand: 30, price: gbp(300) })
+    expect(await productBySku(app, 'c-mine')).toMatchObject({ onHand: 30, price: gbp(400) })
   })
 })

@@ -7,17 +7,17 @@ import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { revokeRole } from '../../src/commands/customer/customer.ts'
 import { anEvent, newStream } from '../contract/eventStoreSubject.ts'
 import { followSocket, handshakeStatus } from '../support/liveFeed.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 // Five of seventeen are for the staff; of the other twelve one address gets six.
 const settings = { LIVE_CONNECTIONS_MAX: '17', TRUST_PROXY: '127.0.0.1' }
 
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop({ settings, workers: false })
+  app = await startTestApp({ settings, workers: false })
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const open: { cut(): void; closed: Promise<unknown> }[] = []
 afterEach(async () => {
@@ -32,7 +32,7 @@ type Headers = Record<string, string>
 /** An answer that lasts; its status, and how it ends: whole, or broken off. */
 async function lasting(path: string, { access }: Person, headers: Headers = {}) {
   const leaving = new AbortController()
-  const response = await fetch(`${shop.url}/api${path}`, {
+  const response = await fetch(`${app.url}/api${path}`, {
     headers: { authorization: `Bearer ${access}`, ...headers },
     signal: leaving.signal,
   })
@@ -65,12 +65,12 @@ async function overSocket(person: Person, network: number): Promise<number> {
     authorization: `Bearer ${person.access}`,
     from: from(network)['x-forwarded-for'],
   }
-  const status = await handshakeStatus(shop.url, handshake)
-  if (status === 101) open.push(await followSocket(shop.url, handshake))
+  const status = await handshakeStatus(app.url, handshake)
+  if (status === 101) open.push(await followSocket(app.url, handshake))
   return status
 }
 
-const people = (count: number) => Promise.all(Array.from({ length: count }, () => shop.person()))
+const people = (count: number) => Promise.all(Array.from({ length: count }, () => app.person()))
 /** The server hears a moment later than we that those of the test before are gone. */
 const first = (person: Person, network: number) =>
   waitFor('a place', async () => (await overSse(person, network)) === 200)
@@ -93,8 +93,8 @@ const waitForPlace = (person: Person, network: number) =>
 
 /** An import that nobody works on. */
 async function startImport(): Promise<string> {
-  const { access } = shop.admin
-  const response = await fetch(`${shop.url}/api/products/imports`, {
+  const { access } = app.admin
+  const response = await fetch(`${app.url}/api/products/imports`, {
     method: 'POST',
     headers: {
       authorization: `Bearer ${access}`,
@@ -111,9 +111,9 @@ describe('when customers have taken all places that they can have', () => {
   it('the staff still follows orders, both ways, and progress; no customer does', async () => {
     await fill()
     const [late, support, manager] = [
-      await shop.person(),
-      await shop.person('support'),
-      await shop.person('admin'),
+      await app.person(),
+      await app.person('support'),
+      await app.person('admin'),
     ]
     expect(await overSse(late, 20)).toBe(503)
     expect(await overSocket(late, 20)).toBe(503)
@@ -124,7 +124,7 @@ describe('when customers have taken all places that they can have', () => {
 
   it('and the staff all others, nobody gets one', async () => {
     await fill()
-    const [support, other] = [await shop.person('support'), await shop.person('admin')]
+    const [support, other] = [await app.person('support'), await app.person('admin')]
     for (let time = 0; time < 5; time += 1) expect(await overSse(support, 20)).toBe(200)
     expect(await overSse(other, 20)).toBe(503)
     expect(await followed(await startImport(), other, events)).toBe(503)
@@ -142,13 +142,13 @@ describe('one address', () => {
     expect(await overSse(fourth, 30)).toBe(429)
     expect(await overSocket(fourth, 30)).toBe(429)
     expect(await overSse(fourth, 31)).toBe(200)
-    expect(await overSse(await shop.person('warehouse'), 30)).toBe(200)
+    expect(await overSse(await app.person('warehouse'), 30)).toBe(200)
   })
 })
 
 describe('progress and exports', () => {
   it('of one person are as many as other connections, counted by themselves', async () => {
-    const admin = await shop.person('admin')
+    const admin = await app.person('admin')
     const path = await startImport()
     await waitFor('a place', async () => (await followed(path, admin, events)) === 200)
     for (let time = 1; time < 5; time += 1) expect(await followed(path, admin, events)).toBe(200)
@@ -161,7 +161,7 @@ describe('progress and exports', () => {
     const padding = 'x'.repeat(20_000)
     for (let batch = 0; batch < 10; batch += 1) {
       const large = Array.from({ length: 200 }, (_, n) => anEvent({ n, padding }))
-      await shop.back.eventStore.append(newStream(), 'no-stream', large)
+      await app.back.eventStore.append(newStream(), 'no-stream', large)
     }
   }, 60_000)
   const ways: [string, (person: Person) => Promise<void>][] = [
@@ -169,13 +169,13 @@ describe('progress and exports', () => {
       'a role is taken away',
       async ({ id: customerId }) => {
         const input = { customerId, role: 'admin' as const }
-        await execute(shop.back.shop, revokeRole, input, systemEnvelope('test', new Date()))
+        await execute(app.back.app, revokeRole, input, systemEnvelope('test', new Date()))
       },
     ],
     [
       'the account is locked',
       async ({ id }) => {
-        await shop.admin.client.patch(`/admin/users/${id}`, { disabled: true })
+        await app.admin.client.patch(`/admin/users/${id}`, { disabled: true })
       },
     ],
     [
@@ -187,7 +187,7 @@ describe('progress and exports', () => {
   ]
 
   it.each(ways)('end when %s', { timeout: 60_000 }, async (_, happens) => {
-    const [admin, other] = [await shop.person('admin'), await shop.person('admin')]
+    const [admin, other] = [await app.person('admin'), await app.person('admin')]
     const lines = { accept: 'application/x-ndjson' }
     const path = await startImport()
     const progress = await lasting(path, admin, events)

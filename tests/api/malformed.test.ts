@@ -2,17 +2,17 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop({ workers: false })
+  app = await startTestApp({ workers: false })
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 /** Sends bytes as they are; what came back until the other side ended. */
 async function exchange(bytes: string | Buffer) {
-  const { hostname, port } = new URL(shop.url)
+  const { hostname, port } = new URL(app.url)
   const socket = connect(Number(port), hostname)
   socket.on('error', () => undefined)
   let text = ''
@@ -39,7 +39,7 @@ const upgrade = 'Connection: Upgrade'
 const ws = ['Upgrade: websocket', upgrade, 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: a']
 
 it('a WebSocket that is not well-formed is refused with a problem, too', async () => {
-  const headers = [`Authorization: Bearer ${shop.admin.access}`, ...ws]
+  const headers = [`Authorization: Bearer ${app.admin.access}`, ...ws]
   const answer = await exchange(request('GET /ws/orders/notifications HTTP/1.1', ...headers))
   expect(answer.status).toBe(400)
   expect(answer.problem.type).toBe('/problems/request/invalid')

@@ -2,16 +2,16 @@
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newProduct } from '../support/goods.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
 const origin = 'https://shop.example.com'
 const all = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { CORS_ORIGINS: origin } })
+  app = await startTestApp({ settings: { CORS_ORIGINS: origin } })
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 interface Plain {
   status: number | undefined
@@ -22,7 +22,7 @@ interface Plain {
 /** By any method at all: fetch refuses to send some of them. */
 function send(method: string, path: string, headers: Record<string, string> = {}): Promise<Plain> {
   return new Promise((resolve, reject) => {
-    const sent = request(`${shop.url}${path}`, { method, headers }, response => {
+    const sent = request(`${app.url}${path}`, { method, headers }, response => {
       let text = ''
       response.setEncoding('utf8').on('data', chunk => {
         text += chunk
@@ -40,7 +40,7 @@ const pathOf = (path: string) => path.replace(/\{\w+\}/g, id)
 
 /** The addresses of the document with the methods that they have. */
 function addresses() {
-  return Object.entries(shop.contract.document.paths).map(([path, methods]) => {
+  return Object.entries(app.contract.document.paths).map(([path, methods]) => {
     const known = Object.keys(methods).map(method => method.toUpperCase())
     // What never ends has no head either.
     const isEndless = path === '/api/orders/notifications'
@@ -76,7 +76,7 @@ describe('a method that an address does not have', () => {
   )
 
   it('says so whatever the body is', async () => {
-    const { body, headers } = await shop.anyone.put('/orders', '<a/>', {
+    const { body, headers } = await app.anyone.put('/orders', '<a/>', {
       headers: { 'content-type': 'application/xml' },
     })
     expect(headers.get('allow')).toBe('GET, HEAD, POST, OPTIONS')
@@ -103,7 +103,7 @@ describe('a method that an address does not have', () => {
 
 describe('HEAD', () => {
   it('answers as GET does, without the body', async () => {
-    const { id: productId, position } = await newProduct(shop)
+    const { id: productId, position } = await newProduct(app)
     const paths = [
       `/api/products/${productId}?minPosition=${position}`,
       '/api/products?pageSize=3',
@@ -123,7 +123,7 @@ describe('HEAD', () => {
 
   it('asks for a token where GET does, and hides what GET hides', async () => {
     expect((await send('HEAD', '/api/orders')).status).toBe(401)
-    const { access } = await shop.person()
+    const { access } = await app.person()
     const headers = { authorization: `Bearer ${access}` }
     expect((await send('HEAD', '/api/orders', headers)).status).toBe(200)
     expect((await send('HEAD', `/api/orders/${id}`, headers)).status).toBe(404)
@@ -131,7 +131,7 @@ describe('HEAD', () => {
   })
 
   it('does not wait for a stream that never ends', async () => {
-    const { access } = await shop.person()
+    const { access } = await app.person()
     const headers = { authorization: `Bearer ${access}` }
     const { status } = await send('HEAD', '/api/orders/notifications', headers)
     expect(status).toBe(405)

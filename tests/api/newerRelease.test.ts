@@ -3,20 +3,20 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { expectProblem, newOrder, newProduct } from '../support/goods.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let person: Person
 let productId = ''
 beforeAll(async () => {
-  shop = await startTestShop()
-  person = await shop.person()
-  productId = (await newProduct(shop, { stock: 1_000 })).id
+  app = await startTestApp()
+  person = await app.person()
+  productId = (await newProduct(app, { stock: 1_000 })).id
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 async function appendOdd(orderId: string, type: string, version: number, more: object) {
-  const { codec, eventStore } = shop.back
+  const { codec, eventStore } = app.back
   const plain = { type: 'OrderDelivered', data: { orderId } } as const
   const good = await codec.encode(plain, randomUUID(), systemEnvelope('x', new Date()))
   const metadata = { ...good.metadata, v: version }
@@ -40,7 +40,7 @@ it('a field that is not known is left out, and the order goes on', async () => {
   const { orderId } = (await newOrder(person, productId)).body
   await person.client.post(`/orders/${orderId}/pay`)
   await appendOdd(orderId, 'OrderDelivered', 1, { signedBy: 'a neighbour' })
-  const position = String(await shop.back.eventStore.head())
+  const position = String(await app.back.eventStore.head())
   const { body } = await person.client.get(`/orders/${orderId}`, { after: position })
   expect(body.status).toBe('delivered')
 })

@@ -2,14 +2,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Operation, Schema } from '../support/apiContract.ts'
 import { expectProblem } from '../support/goods.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let operations: { name: string; path: string; operation: Operation }[] = []
 beforeAll(async () => {
-  shop = await startTestShop()
-  operations = Object.entries(shop.contract.document.paths).flatMap(([path, methods]) =>
+  app = await startTestApp()
+  operations = Object.entries(app.contract.document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       name: `${method.toUpperCase()} ${path}`,
       path,
@@ -17,7 +17,7 @@ beforeAll(async () => {
     })),
   )
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const routes = [
   '/api/admin/projections',
@@ -92,14 +92,14 @@ function walk(value: unknown, where: string): { where: string; schema: Schema }[
 
 describe('the OpenAPI document', () => {
   it('is version 3.1 and names every route of the contract', () => {
-    const { openapi, info, paths } = shop.contract.document
+    const { openapi, info, paths } = app.contract.document
     expect(openapi).toMatch(/^3\.1\./)
     expect(info).toMatchObject({ title: 'Orderstream API', version: '1' })
     expect(Object.keys(paths)).toEqual(expect.arrayContaining(routes))
   })
 
   it('has one path for one address, however its parameters are called', () => {
-    const shapes = Object.keys(shop.contract.document.paths).map(path =>
+    const shapes = Object.keys(app.contract.document.paths).map(path =>
       path.replace(/\{\w+\}/g, '{}'),
     )
     expect(shapes.filter((shape, index) => shapes.indexOf(shape) !== index)).toEqual([])
@@ -177,47 +177,47 @@ describe('the OpenAPI document', () => {
   })
 
   it('can be had as YAML, and read in a browser', async () => {
-    const yaml = await shop.anyone.get('//openapi.yaml')
+    const yaml = await app.anyone.get('//openapi.yaml')
     expect(String(yaml.body)).toMatch(/^openapi: "?3\.1/)
-    const page = await shop.anyone.get('//docs')
+    const page = await app.anyone.get('//docs')
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8')
     const [script] =
       /\.\/static\/[\w-]+\.js|\/docs\/static\/[\w-]+\.js/.exec(String(page.body)) ?? []
     expect(script).toBeDefined()
-    const loaded = await shop.anyone.get(`//docs/static/${script?.split('/').at(-1)}`)
+    const loaded = await app.anyone.get(`//docs/static/${script?.split('/').at(-1)}`)
     expect(loaded.status).toBe(200)
   })
 })
 
 describe('every refusal', () => {
   it('has a page that says what it means', async () => {
-    const { status, body } = await shop.anyone.get('//problems/order/out-of-stock')
+    const { status, body } = await app.anyone.get('//problems/order/out-of-stock')
     expect(status).toBe(200)
     expect(body).toMatchObject({
       type: '/problems/order/out-of-stock',
       status: 409,
       title: 'Out of stock',
     })
-    expectProblem(await shop.anyone.get('//problems/order/unheard-of'), 404, 'request/not-found')
+    expectProblem(await app.anyone.get('//problems/order/unheard-of'), 404, 'request/not-found')
   })
 
   it.each([
     ['an unknown address', '//nowhere', 404, 'request/not-found'],
     ['an unknown address of the API', '/nowhere', 404, 'request/not-found'],
   ])('of %s is a problem, too', async (_, path, status, code) => {
-    expectProblem(await shop.anyone.get(path), status, code)
-    expectProblem(await shop.anyone.post(path, {}), status, code)
+    expectProblem(await app.anyone.get(path), status, code)
+    expectProblem(await app.anyone.post(path, {}), status, code)
   })
 
   it('of a body that is no JSON, not JSON, or too large says which', async () => {
     const login = '/auth/login'
-    expectProblem(await shop.anyone.post(login, '{"user'), 400, 'request/invalid')
+    expectProblem(await app.anyone.post(login, '{"user'), 400, 'request/invalid')
     const xml = { headers: { 'content-type': 'application/xml' } }
-    expectProblem(await shop.anyone.post(login, '<a/>', xml), 415, 'request/unsupported')
+    expectProblem(await app.anyone.post(login, '<a/>', xml), 415, 'request/unsupported')
     const large = { username: 'x'.repeat(70_000), password: 'y' }
-    expectProblem(await shop.anyone.post(login, large), 413, 'request/too-large')
+    expectProblem(await app.anyone.post(login, large), 413, 'request/too-large')
     for (const body of ['null', '[]', '7', '"x"']) {
-      expectProblem(await shop.anyone.post(login, body), 400, 'request/invalid')
+      expectProblem(await app.anyone.post(login, body), 400, 'request/invalid')
     }
   })
 
@@ -228,24 +228,24 @@ describe('every refusal', () => {
       `${'['.repeat(20_000)}`,
       `{"password":"x","username":${'9'.repeat(400)}}`,
     ]) {
-      const answer = await shop.anyone.post('/auth/login', body)
+      const answer = await app.anyone.post('/auth/login', body)
       expect([400, 401]).toContain(answer.status)
     }
   })
 
   it('carries the caller’s request id, if that is harmless', async () => {
-    const mine = await shop.anyone.get('/nowhere', { headers: { 'x-request-id': 'trace-7' } })
+    const mine = await app.anyone.get('/nowhere', { headers: { 'x-request-id': 'trace-7' } })
     expect(mine.body.requestId).toBe('trace-7')
-    const long = await shop.anyone.get('/nowhere', { headers: { 'x-request-id': 'x'.repeat(200) } })
+    const long = await app.anyone.get('/nowhere', { headers: { 'x-request-id': 'x'.repeat(200) } })
     expect(long.body.requestId).toMatch(/^[0-9a-f-]{36}$/)
   })
 })
 
 describe('operators', () => {
   it('see whether the shop lives and is ready', async () => {
-    expect((await shop.anyone.get('//healthz')).body).toEqual({ status: 'ok' })
+    expect((await app.anyone.get('//healthz')).body).toEqual({ status: 'ok' })
     // A machine that is busy with other tests may have kept a check waiting for too long.
-    const readiness = async () => (await shop.anyone.get('//readyz', { expects: 503 })).body
+    const readiness = async () => (await app.anyone.get('//readyz', { expects: 503 })).body
     const body = await waitFor('the shop', async () => {
       const said = await readiness()
       return said.status === 'ready' && said
@@ -254,7 +254,7 @@ describe('operators', () => {
   })
 
   it('see how far the projections are, if they may', async () => {
-    const { body } = await shop.admin.client.get('/admin/projections')
+    const { body } = await app.admin.client.get('/admin/projections')
     const names = [
       'accountUpkeep',
       'carts',
@@ -269,7 +269,7 @@ describe('operators', () => {
       'stock',
     ]
     expect(body.data.map(({ name }) => name)).toEqual(expect.arrayContaining(names))
-    const customer = await shop.person()
+    const customer = await app.person()
     expectProblem(await customer.client.get('/admin/projections'), 403, 'command/forbidden')
   })
 })

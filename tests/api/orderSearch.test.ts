@@ -2,30 +2,30 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { delivery, expectProblem, moveOrder, newKey, newProduct } from '../support/goods.ts'
 import { followSocket } from '../support/liveFeed.ts'
-import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let customer: Person
 let support: Person
 let warehouse: Person
 let id: string
 let number: string
 beforeAll(async () => {
-  shop = await startTestShop()
-  customer = await shop.person()
-  support = await shop.person('support')
-  warehouse = await shop.person('warehouse')
+  app = await startTestApp()
+  customer = await app.person()
+  support = await app.person('support')
+  warehouse = await app.person('warehouse')
   const profile = { firstName: 'Zoë', lastName: 'Ångström-Öz' }
   const { status } = await customer.client.patch('/auth/profile', profile)
   expect(status).toBe(200)
   const sku = 'XK-100-B/2'
-  const product = await newProduct(shop, { sku, stock: 100 })
+  const product = await newProduct(app, { sku, stock: 100 })
   const placed = await order(customer, product.id, 'Renée Dupont\n7 Rue Haute, Lyon')
   id = placed.id
   number = placed.number
-  await order(await shop.person(), (await newProduct(shop)).id, '1 Other Street', '5550199')
+  await order(await app.person(), (await newProduct(app)).id, '1 Other Street', '5550199')
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 async function order(
   person: Person,
@@ -86,7 +86,7 @@ describe('orders are found by', () => {
   })
 
   it('customers among their own alone', async () => {
-    const other = await shop.person()
+    const other = await app.person()
     expect(await find('dupont', other)).toEqual([])
     expect(await find('dupont', customer)).toEqual([id])
     expect(await find(`${customer.username}@example.com`, other)).toEqual([])
@@ -96,7 +96,7 @@ describe('orders are found by', () => {
 describe('people', () => {
   it('are shown to the staff by name, in lists and in details, and to customers not', async () => {
     const people = { customerName: 'Zoë Ångström-Öz', recipient: 'Renée Dupont' }
-    for (const staff of [support, warehouse, shop.admin]) {
+    for (const staff of [support, warehouse, app.admin]) {
       const { body } = await staff.client.get(`/orders?customerId=${customer.id}`)
       expect(body.data).toEqual([expect.objectContaining(people)])
       expect((await staff.client.get(`/orders/${id}`)).body).toMatchObject(people)
@@ -110,14 +110,14 @@ describe('a delivery', () => {
   it('of a paid order is corrected by the staff, who say why, and by the customer', async () => {
     const { body: first } = await customer.client.post('/orders', {
       ...delivery,
-      items: [{ productId: (await newProduct(shop)).id, quantity: 1 }],
+      items: [{ productId: (await newProduct(app)).id, quantity: 1 }],
     })
     await pay(first.id)
     const address = { shippingAddress: 'Renée Dupont\n9 Rue Basse, Lyon', country: 'FR' }
     const refused = await support.client.patch(`/orders/${first.id}`, address)
     const problem = expectProblem(refused, 400, 'order/reason-required')
     expect(problem.errors).toMatchObject([{ pointer: '/reason' }])
-    for (const staff of [support, warehouse, shop.admin]) {
+    for (const staff of [support, warehouse, app.admin]) {
       const change = { ...address, phoneNumber: `+33 ${staff.id}`, reason: 'A typo, by phone' }
       const { status, body } = await staff.client.patch(`/orders/${first.id}`, change)
       expect([status, body.detail]).toEqual([200, undefined])
@@ -130,18 +130,18 @@ describe('a delivery', () => {
     const sentences = history.data.map(each => each.sentence)
     expect(sentences).toContain('The delivery details were changed, to FR: A typo, by phone')
     expect(sentences).toContain('The delivery details were changed, to BE.')
-    const log = await shop.back.pool.query(
+    const log = await app.back.pool.query(
       `select data::text as text from eventstore.events where type = 'DeliveryDetailsChanged'`,
     )
     for (const { text } of log.rows) expect(text).not.toContain('typo')
-    await moveOrder(shop, first.id, 'shipped')
+    await moveOrder(app, first.id, 'shipped')
     const late = await support.client.patch(`/orders/${first.id}`, { ...address, reason: 'Late' })
     expectProblem(late, 409, 'order/illegal-transition')
   })
 
   it('of somebody else is nobody else’s to change', async () => {
     for (const role of ['customer', 'auditor'] as const) {
-      const stranger = await shop.person(role)
+      const stranger = await app.person(role)
       const change = { shippingAddress: 'Mine', reason: 'Mine' }
       const { status } = await stranger.client.patch(`/orders/${id}`, change)
       expect([role, status]).toEqual([role, 404])
@@ -151,10 +151,10 @@ describe('a delivery', () => {
 
 describe('a tracking number', () => {
   it('is told with the shipping, shown, corrected, found and told again', async () => {
-    const socket = await followSocket(shop.url, { authorization: `Bearer ${customer.access}` })
+    const socket = await followSocket(app.url, { authorization: `Bearer ${customer.access}` })
     await pay()
     const ship = (tracking: string) =>
-      shop.admin.client.patch(`/orders/${id}/status`, { status: 'shipped', tracking })
+      app.admin.client.patch(`/orders/${id}/status`, { status: 'shipped', tracking })
     await ship('RM 1 GB')
     const told = await socket.hears('the shipping', update => update.status === 'shipped')
     expect(told).toMatchObject({ trackingNumber: 'RM 1 GB' })
@@ -196,7 +196,7 @@ describe('somebody who was erased', () => {
     ]) {
       expect([words, await find(words)]).toEqual([words, []])
     }
-    const kept = await shop.back.pool.query(
+    const kept = await app.back.pool.query(
       `select o.words || c.words as words from readmodel.orders o
        join readmodel.customers c using (customer_id) where order_id = $1`,
       [id],

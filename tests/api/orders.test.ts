@@ -1,24 +1,24 @@
 // Orders over HTTP: placing, paying, cancelling, shipping, and who may see what.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { delivery, expectProblem, gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let ada: Person
 let bob: Person
 beforeAll(async () => {
-  shop = await startTestShop()
-  ada = await shop.person()
-  bob = await shop.person()
+  app = await startTestApp()
+  ada = await app.person()
+  bob = await app.person()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const missing = '01980000-0000-7000-8000-00000000dead'
 
 describe('an order from the cart', () => {
   it.each(['/orders', '/orders/checkout'])('is placed by POST %s and empties it', async path => {
-    const { client } = await shop.person()
-    const { id } = await newProduct(shop)
+    const { client } = await app.person()
+    const { id } = await newProduct(app)
     await client.post('/cart/items', { productId: id, quantity: 3 })
     const { status, headers, body } = await client.post(path, delivery)
     expect(status).toBe(201)
@@ -30,18 +30,18 @@ describe('an order from the cart', () => {
   })
 
   it('is refused when there is nothing in it', async () => {
-    const { client } = await shop.person()
+    const { client } = await app.person()
     expectProblem(await client.post('/orders', delivery), 409, 'cart/empty')
   })
 
   it('keeps the prices and names of its day', async () => {
-    const { id } = await newProduct(shop, { name: 'Teapot', price: gbp(999) })
+    const { id } = await newProduct(app, { name: 'Teapot', price: gbp(999) })
     const { body } = await newOrder(ada, id, 2)
     const path = `/products/${id}`
-    const changed = await shop.admin.client.patch(path, { name: 'Pot', price: gbp(1) })
+    const changed = await app.admin.client.patch(path, { name: 'Pot', price: gbp(1) })
     const after = changed.body.position
     // The order is looked at once the catalogue shows the new price.
-    expect((await shop.anyone.get(path, { after })).body.price).toEqual(gbp(1))
+    expect((await app.anyone.get(path, { after })).body.price).toEqual(gbp(1))
     const order = await ada.client.get(`/orders/${body.orderId}`, { after })
     expect(order.body.lines).toMatchObject([
       { name: 'Teapot', unitPrice: gbp(999), quantity: 2, total: gbp(1_998) },
@@ -51,8 +51,8 @@ describe('an order from the cart', () => {
 
 describe('an order of named items', () => {
   it('leaves the cart alone', async () => {
-    const { client } = await shop.person()
-    const [inCart, named] = [await newProduct(shop), await newProduct(shop)]
+    const { client } = await app.person()
+    const [inCart, named] = [await newProduct(app), await newProduct(app)]
     await client.post('/cart/items', { productId: inCart.id, quantity: 1 })
     const items = [{ productId: named.id, quantity: 1 }]
     const { body } = await client.post('/orders', { ...delivery, items })
@@ -61,7 +61,7 @@ describe('an order of named items', () => {
   })
 
   it('is refused with what is short', async () => {
-    const { id } = await newProduct(shop, { stock: 2 })
+    const { id } = await newProduct(app, { stock: 2 })
     const items = [
       { productId: id, quantity: 2 },
       { productId: id, quantity: 1 },
@@ -78,7 +78,7 @@ describe('an order of named items', () => {
   })
 
   it('is refused with the fields that are wrong', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const item = { productId: id, quantity: 1 }
     for (const [pointer, body] of [
       ['/shippingAddress', { phoneNumber: '1', items: [item] }],
@@ -93,11 +93,11 @@ describe('an order of named items', () => {
       const { errors } = expectProblem(answer, 400, 'request/invalid')
       expect(errors.map(each => each.pointer)).toContain(pointer)
     }
-    expectProblem(await shop.anyone.post('/orders', delivery), 401, 'request/unauthenticated')
+    expectProblem(await app.anyone.post('/orders', delivery), 401, 'request/unauthenticated')
   })
 
   it('that would cost more than can be counted is refused', async () => {
-    const { id } = await newProduct(shop, { price: gbp(9_007_199_254_740_991) })
+    const { id } = await newProduct(app, { price: gbp(9_007_199_254_740_991) })
     const items = [{ productId: id, quantity: 2 }]
     const answer = await ada.client.post('/orders', { ...delivery, items })
     expectProblem(answer, 409, 'cart/quantity-limit')
@@ -108,12 +108,12 @@ describe('an order of named items', () => {
 
 describe('the life of an order', () => {
   it('is told in its timeline and in plain words', async () => {
-    const { id } = await newProduct(shop, { price: gbp(250) })
+    const { id } = await newProduct(app, { price: gbp(250) })
     const { orderId, orderNumber } = (await newOrder(ada, id, 2)).body
     const paid = await ada.client.post(`/orders/${orderId}/pay`, {})
     expect(paid.body).toMatchObject({ orderId, status: 'paid' })
-    expect((await moveOrder(shop, orderId, 'shipped')).body.status).toBe('shipped')
-    const last = await moveOrder(shop, orderId, 'delivered')
+    expect((await moveOrder(app, orderId, 'shipped')).body.status).toBe('shipped')
+    const last = await moveOrder(app, orderId, 'delivered')
     const after = last.body.position
     const { body } = await ada.client.get(`/orders/${orderId}`, { after })
     expect(body).toMatchObject({
@@ -146,7 +146,7 @@ describe('the life of an order', () => {
   })
 
   it('ends with its stock and money back when it is cancelled', async () => {
-    const { id } = await newProduct(shop, { stock: 4 })
+    const { id } = await newProduct(app, { stock: 4 })
     const { orderId } = (await newOrder(ada, id, 3)).body
     await ada.client.post(`/orders/${orderId}/pay`, {})
     const cancelled = await ada.client.post(`/orders/${orderId}/cancel`, { reason: 'Too late' })
@@ -154,18 +154,18 @@ describe('the life of an order', () => {
     const after = cancelled.body.position
     const order = await ada.client.get(`/orders/${orderId}`, { after })
     expect(order.body).toMatchObject({ captured: gbp(1_275), refunded: gbp(1_275) })
-    const stock = await shop.admin.client.get(`/products/${id}/stock`, { after })
+    const stock = await app.admin.client.get(`/products/${id}/stock`, { after })
     expect(stock.body).toMatchObject({ onHand: 4, reserved: 0 })
     const again = await ada.client.post(`/orders/${orderId}/cancel`, {})
     expect(again.status).toBe(200)
   })
 
   it('goes only where the table lets it', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const { orderId } = (await newOrder(ada, id)).body
     for (const status of ['shipped', 'delivered']) {
       const problem = expectProblem(
-        await moveOrder(shop, orderId, status),
+        await moveOrder(app, orderId, status),
         409,
         'order/illegal-transition',
       )
@@ -173,17 +173,17 @@ describe('the life of an order', () => {
       expect(problem.currentStatus).toBe('pending')
     }
     await ada.client.post(`/orders/${orderId}/pay`, {})
-    await moveOrder(shop, orderId, 'shipped')
+    await moveOrder(app, orderId, 'shipped')
     const tooLate = await ada.client.post(`/orders/${orderId}/cancel`, {})
     expectProblem(tooLate, 409, 'order/illegal-transition')
     const twice = await ada.client.post(`/orders/${orderId}/pay`, {})
     expectProblem(twice, 409, 'order/illegal-transition')
-    const strange = await moveOrder(shop, orderId, 'lost')
+    const strange = await moveOrder(app, orderId, 'lost')
     expect(expectProblem(strange, 400, 'request/invalid').errors[0]?.pointer).toBe('/status')
   })
 
   it('goes on after a card that was declined', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const { orderId } = (await newOrder(ada, id)).body
     const declined = await ada.client.post(`/orders/${orderId}/pay`, {
       paymentMethod: 'card_declined',
@@ -194,7 +194,7 @@ describe('the life of an order', () => {
   })
 
   it('takes commands without a body where nothing has to be said', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const { orderId } = (await newOrder(ada, id)).body
     expect((await ada.client.post(`/orders/${orderId}/pay`)).status).toBe(200)
     expect((await ada.client.post(`/orders/${orderId}/cancel`)).status).toBe(200)
@@ -203,7 +203,7 @@ describe('the life of an order', () => {
 
 describe('delivery details', () => {
   it('change until the order is shipped', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const { orderId } = (await newOrder(ada, id)).body
     const path = `/orders/${orderId}`
     const changed = await ada.client.patch(path, { shippingAddress: '2 Low Street' })
@@ -215,13 +215,13 @@ describe('delivery details', () => {
     await ada.client.post(`${path}/pay`, {})
     const paid = await ada.client.patch(path, { shippingAddress: '3 Side Street' })
     expect(paid.status).toBe(200)
-    await moveOrder(shop, String(orderId), 'shipped')
+    await moveOrder(app, String(orderId), 'shipped')
     const late = await ada.client.patch(path, { shippingAddress: '4 Side Street' })
     expectProblem(late, 409, 'order/illegal-transition')
   })
 
   it('are not changed on a revision that is gone', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const { orderId, position } = (await newOrder(ada, id)).body
     const read = await ada.client.get(`/orders/${orderId}`, { after: position })
     const ifMatch = read.headers.get('etag') ?? ''
@@ -240,7 +240,7 @@ describe('delivery details', () => {
 
 describe('somebody else’s order', () => {
   it('is not found, exactly as a missing one', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const { orderId, position: after } = (await newOrder(ada, id)).body
     for (const [method, suffix, body] of [
       ['get', '', undefined],
@@ -263,7 +263,7 @@ describe('somebody else’s order', () => {
   })
 
   it('is not in a customer’s list, whatever they ask for', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const { orderId, position: after } = (await newOrder(ada, id)).body
     const list = await bob.client.get(`/orders?customerId=${ada.id}&pageSize=100`, { after })
     expect(list.body.data.map(order => order.id)).not.toContain(orderId)
@@ -272,8 +272,8 @@ describe('somebody else’s order', () => {
 
 describe('the staff', () => {
   it('sees everybody’s orders, by status, customer and time', async () => {
-    const eve = await shop.person()
-    const { id } = await newProduct(shop)
+    const eve = await app.person()
+    const { id } = await newProduct(app)
     const first = await newOrder(eve, id)
     const second = await newOrder(eve, id)
     await eve.client.post(`/orders/${first.body.orderId}/pay`, {})
@@ -281,7 +281,7 @@ describe('the staff', () => {
     const after = third.body.position
     const list = async (query: string) => {
       const path = `/orders?customerId=${eve.id}&${query}`
-      const { body } = await shop.admin.client.get(path, { after })
+      const { body } = await app.admin.client.get(path, { after })
       return body.data.map(order => order.id)
     }
     const [one, two, three] = [first, second, third].map(order => order.body.orderId)
@@ -290,17 +290,17 @@ describe('the staff', () => {
     expect(await list('status=shipped')).toEqual([])
     expect(await list('from=2000-01-01T00:00:00Z&to=2001-01-01T00:00:00Z')).toEqual([])
     expect(await list('pageSize=1&page=2')).toEqual([two])
-    const strange = await shop.admin.client.get('/orders?status=lost')
+    const strange = await app.admin.client.get('/orders?status=lost')
     expectProblem(strange, 400, 'request/invalid')
   })
 
   it('moves orders, as far as each role may', async () => {
     const [warehouse, support, auditor] = await Promise.all([
-      shop.person('warehouse'),
-      shop.person('support'),
-      shop.person('auditor'),
+      app.person('warehouse'),
+      app.person('support'),
+      app.person('auditor'),
     ])
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const { orderId, position: after } = (await newOrder(ada, id)).body
     const path = `/orders/${orderId}/status`
     const paid = await warehouse.client.patch(path, { status: 'paid' })

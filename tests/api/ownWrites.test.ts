@@ -16,35 +16,35 @@ import {
   type Turn,
   type Unread,
 } from '../support/ownWriteScene.ts'
+import { ownWritesOfShop } from '../support/ownWritesOfApp.ts'
 import { costly, ownWritesOfPeople } from '../support/ownWritesOfPeople.ts'
-import { ownWritesOfShop } from '../support/ownWritesOfShop.ts'
-import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 /** Two more APIs of the shop, without projections of their own; the first can lose Redis. */
 const others: Running[] = []
 let toRedis: CuttableProxy
 beforeAll(async () => {
-  shop = await startTestShop()
-  const redis = new URL(shop.config.redisUrl.reveal())
+  app = await startTestApp()
+  const redis = new URL(app.config.redisUrl.reveal())
   toRedis = await cuttableProxy(redis.hostname, Number(redis.port))
   redis.port = String(toRedis.port)
-  const proxied = loadConfig({ ...shop.env, REDIS_URL: redis.href })
-  for (const config of [proxied, shop.config]) {
+  const proxied = loadConfig({ ...app.env, REDIS_URL: redis.href })
+  for (const config of [proxied, app.config]) {
     others.push(await startApp({ ...config, port: 0 }, { api: true, workers: false }))
   }
 })
 afterAll(async () => {
   for (const other of others) await other.close()
   await toRedis?.close()
-  await shop?.close()
+  await app?.close()
 })
 
-const address = (node: number) => [shop.url, ...others.map(({ url }) => url)][node % 3] ?? ''
+const address = (node: number) => [app.url, ...others.map(({ url }) => url)][node % 3] ?? ''
 /** Somebody at one of the three processes. */
 const at = (node: number, token?: string): Client =>
-  createClient(address(node), shop.contract, token)
+  createClient(address(node), app.contract, token)
 
 /** Every pair of a process to write to and another one to read from. */
 const pairs = [0, 1, 2].flatMap(one => [1, 2].map(step => [one, (one + step) % 3] as const))
@@ -53,7 +53,7 @@ const rounds = Array.from({ length: 42 }, (_, round) => pairs[round % pairs.leng
 async function listed(stock = 500): Promise<{ productId: string; position: string }> {
   const sku = `OWN-${randomUUID()}`
   const price = { amount: 500, currency: 'GBP' }
-  const { body } = await shop.admin.client.post('/products', { name: 'Pen', sku, price, stock })
+  const { body } = await app.admin.client.post('/products', { name: 'Pen', sku, price, stock })
   return { productId: body.id, position: body.position }
 }
 
@@ -79,7 +79,7 @@ describe('whoever has written on one process sees it on another', () => {
   let ann: Person
   let productId: string
   beforeAll(async () => {
-    ann = await shop.person()
+    ann = await app.person()
     productId = (await listed()).productId
   })
 
@@ -133,7 +133,7 @@ describe('whoever has written on one process sees it on another', () => {
 
 /** Keeps every read model where it is, so that a read that does not wait for it is found out. */
 async function holdReadModels(): Promise<() => Promise<void>> {
-  const session = await shop.back.pool.connect()
+  const session = await app.back.pool.connect()
   await session.query('begin')
   await session.query('lock table shop.checkpoints in exclusive mode')
   // The server ends a transaction that nothing is heard of for a while.
@@ -206,7 +206,7 @@ describe('whoever has written sees it, by any route', () => {
   }
 
   it('has a row for each route that writes, and each row a route', () => {
-    const { paths } = shop.contract.document
+    const { paths } = app.contract.document
     const routes = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`),
     )
@@ -218,7 +218,7 @@ describe('whoever has written sees it, by any route', () => {
     'however far the read models are: round %i',
     async round => {
       const pair = pairs[(round * 2 + Math.floor(round / 3)) % pairs.length] ?? [0, 1]
-      const outcomes = await roundOf(sceneOf(shop, at, pair), isLong || round === 0)
+      const outcomes = await roundOf(sceneOf(app, at, pair), isLong || round === 0)
       expect(outcomes.length).toBeGreaterThan(40)
       expect(outcomes.map(({ name, seen }) => ({ name, seen }))).toEqual(
         outcomes.map(({ name, expected }) => ({ name, seen: expected })),
@@ -229,7 +229,7 @@ describe('whoever has written sees it, by any route', () => {
 })
 
 it('a buyer of the last piece sees a listing without it, and so does everybody soon', async () => {
-  const ann = await shop.person()
+  const ann = await app.person()
   for (const [writes, reads] of pairs) {
     const { productId, position } = await listed(1)
     for (const node of [0, 1, 2]) {
@@ -245,7 +245,7 @@ it('a buyer of the last piece sees a listing without it, and so does everybody s
 })
 
 it('without Redis an answer waits until every process shows what was written', async () => {
-  const ann = await shop.person()
+  const ann = await app.person()
   const { productId } = await listed()
   await at(2, ann.access).get('/cart')
   await toRedis.refuse(true)
@@ -259,7 +259,7 @@ it('without Redis an answer waits until every process shows what was written', a
   const isHeld = `select 1 from pg_locks
     where relation = 'shop.checkpoints'::regclass and not granted`
   await waitFor('the read models to wait', async () => {
-    return (await shop.back.pool.query(isHeld)).rows.length > 0
+    return (await app.back.pool.query(isHeld)).rows.length > 0
   })
   // By now it would have been answered.
   for (let time = 0; time < 5; time += 1) await at(1).get('/products?pageSize=1')

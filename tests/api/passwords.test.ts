@@ -5,29 +5,29 @@ import { logIn as signIn } from '../../src/commands/account/accounts.ts'
 import { isRejection } from '../../src/domain/kernel/rejection.ts'
 import { mailsTo, resetLink } from '../support/accountMails.ts'
 import { atOnce, expectProblem } from '../support/goods.ts'
-import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const newPassword = 'a staple for the horse'
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { PUBLIC_URL: 'https://shop.example.com/' } })
+  app = await startTestApp({ settings: { PUBLIC_URL: 'https://shop.example.com/' } })
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const logIn = (person: Person, using: string) =>
-  shop.anyone.post('/auth/login', { username: person.username, password: using })
+  app.anyone.post('/auth/login', { username: person.username, password: using })
 
 async function secondSession(person: Person) {
   const { body } = await logIn(person, password)
   return Object.assign({ tokens: { access: '', refresh: '' } }, body).tokens
 }
 
-const refresh = (token: string) => shop.anyone.post('/auth/token/refresh', { refresh: token })
+const refresh = (token: string) => app.anyone.post('/auth/token/refresh', { refresh: token })
 
 describe('changing a password', () => {
   it('ends the other sessions, keeps this one, and tells the owner by mail', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const other = await secondSession(person)
     const answer = await person.client.post('/auth/password/change', {
       oldPassword: password,
@@ -39,13 +39,13 @@ describe('changing a password', () => {
     expectProblem(await refresh(other.refresh), 401, 'account/invalid-token')
     expect((await refresh(person.refresh)).status).toBe(200)
     await waitFor('the news', async () => {
-      return (await mailsTo(shop, person, 'Your password was changed')).length === 1
+      return (await mailsTo(app, person, 'Your password was changed')).length === 1
     })
   })
 
   it('ends sign-ins that were under way with the one of before', async () => {
-    const person = await shop.person()
-    const { accounts, passwords, sessions, ...more } = shop.back.accounts
+    const person = await app.person()
+    const { accounts, passwords, sessions, ...more } = app.back.accounts
     const change = () =>
       person.client.post('/auth/password/change', { oldPassword: password, newPassword })
     const slow = {
@@ -59,19 +59,19 @@ describe('changing a password', () => {
     }
     const services = { ...more, accounts, sessions, passwords: slow }
     const login = { login: person.username, password }
-    expect(isRejection(await signIn(shop.back.shop, services, login))).toBe(true)
+    expect(isRejection(await signIn(app.back.app, services, login))).toBe(true)
     expect(await sessions.list(person.id)).toHaveLength(1)
   })
 
   it.each(['a change', 'a reset'])('ends sessions that begin while it waits: %s', async how => {
-    const person = await shop.person()
-    const { accounts, recovery, sessions } = shop.back.accounts
+    const person = await app.person()
+    const { accounts, recovery, sessions } = app.back.accounts
     const token = (await recovery.issue(person.id, 0)) ?? ''
     const { passwordHash: hash = '' } = (await accounts.findById(person.id)) ?? {}
     const next = { hash, number: 1 }
     const customerId = person.id
     // As a sign-in does it that has found the password of before.
-    const signingIn = await shop.back.pool.connect()
+    const signingIn = await app.back.pool.connect()
     await signingIn.query('begin')
     await signingIn.query('select from shop.accounts where customer_id = $1 for share', [person.id])
     const keep = randomUUID()
@@ -80,7 +80,7 @@ describe('changing a password', () => {
         ? accounts.changePassword({ customerId, old: { hash, number: 0 }, next, keep })
         : recovery.use({ customerId, token, number: 0 }, next)
     await waitFor('whoever changes it to wait', async () => {
-      const { rows } = await shop.back.pool.query(`select from pg_stat_activity
+      const { rows } = await app.back.pool.query(`select from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'`)
       return rows.length > 0
     })
@@ -92,20 +92,20 @@ describe('changing a password', () => {
   })
 
   it('needs the password that is there now', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const wrong = { oldPassword: 'not the one', newPassword }
     const answer = await person.client.post('/auth/password/change', wrong)
     const { errors } = expectProblem(answer, 403, 'account/wrong-password')
     expect(errors[0]?.pointer).toBe('/oldPassword')
     expectProblem(
-      await shop.anyone.post('/auth/password/change', wrong),
+      await app.anyone.post('/auth/password/change', wrong),
       401,
       'request/unauthenticated',
     )
   })
 
   it('refuses what is weak: common, short, one’s own name or address', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     for (const weak of ['password123', person.username, person.email.toUpperCase()]) {
       const answer = await person.client.post('/auth/password/change', {
         oldPassword: password,
@@ -120,7 +120,7 @@ describe('changing a password', () => {
   })
 
   it('is not for a session that has ended', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     await person.client.post('/auth/logout')
     const change = { oldPassword: password, newPassword }
     const answer = await person.client.post('/auth/password/change', change)
@@ -130,12 +130,12 @@ describe('changing a password', () => {
 
 describe('a password that was forgotten', () => {
   it('is set anew with the link of a mail; all sessions end, nobody is signed in', async () => {
-    const person = await shop.person()
-    const { link, uid, token } = await resetLink(shop, person)
+    const person = await app.person()
+    const { link, uid, token } = await resetLink(app, person)
     expect(link.href).toContain('https://shop.example.com/reset-password#')
     expect(link.search).toBe('')
     expect(uid).toBe(person.id)
-    const answer = await shop.anyone.post('/auth/password/reset/confirm', {
+    const answer = await app.anyone.post('/auth/password/reset/confirm', {
       uid,
       token,
       newPassword,
@@ -144,29 +144,29 @@ describe('a password that was forgotten', () => {
     expect((await logIn(person, newPassword)).status).toBe(200)
     expectProblem(await refresh(person.refresh), 401, 'account/invalid-token')
     await waitFor('the news', async () => {
-      return (await mailsTo(shop, person, 'Your password was changed')).length === 1
+      return (await mailsTo(app, person, 'Your password was changed')).length === 1
     })
   })
 
   it('is set by one of fifty who use a link at the same time', async () => {
-    const person = await shop.person()
-    const { uid, token } = await resetLink(shop, person)
-    const { recovery } = shop.back.accounts
+    const person = await app.person()
+    const { uid, token } = await resetLink(app, person)
+    const { recovery } = app.back.accounts
     const reset = { customerId: uid, token, number: 0 }
     const used = await atOnce(50, index =>
       recovery.use(reset, { hash: `hash ${index}`, number: 1 }),
     )
     expect(used.filter(Boolean)).toHaveLength(1)
-    const late = await shop.anyone.post('/auth/password/reset/confirm', { uid, token, newPassword })
+    const late = await app.anyone.post('/auth/password/reset/confirm', { uid, token, newPassword })
     expectProblem(late, 400, 'account/reset-expired')
   })
 
   it('is not set with a link that is void, old, or somebody else’s', async () => {
-    const [person, other] = [await shop.person(), await shop.person()]
-    const first = await resetLink(shop, person)
-    const second = await resetLink(shop, person, 2)
+    const [person, other] = [await app.person(), await app.person()]
+    const first = await resetLink(app, person)
+    const second = await resetLink(app, person, 2)
     const confirm = (uid: string, token: string) =>
-      shop.anyone.post('/auth/password/reset/confirm', { uid, token, newPassword })
+      app.anyone.post('/auth/password/reset/confirm', { uid, token, newPassword })
     for (const [uid, token] of [
       [first.uid, first.token],
       [other.id, second.token],
@@ -175,7 +175,7 @@ describe('a password that was forgotten', () => {
     ] as const) {
       expectProblem(await confirm(uid, token), 400, 'account/reset-expired')
     }
-    await shop.back.pool.query(
+    await app.back.pool.query(
       `update shop.password_resets set expires_at = now() - interval '1 second'
       where customer_id = $1 and ended_at is null`,
       [person.id],
@@ -185,24 +185,24 @@ describe('a password that was forgotten', () => {
   })
 
   it('keeps its link when the new password is refused', async () => {
-    const person = await shop.person()
-    const { uid, token } = await resetLink(shop, person)
+    const person = await app.person()
+    const { uid, token } = await resetLink(app, person)
     const confirm = (given: string) =>
-      shop.anyone.post('/auth/password/reset/confirm', { uid, token, newPassword: given })
+      app.anyone.post('/auth/password/reset/confirm', { uid, token, newPassword: given })
     expectProblem(await confirm('password123'), 400, 'account/weak-password')
     expect((await confirm(newPassword)).status).toBe(204)
   })
 
   it('asked for again and again is mailed about three times an hour', async () => {
-    const person = await shop.person()
-    for (let count = 1; count <= 3; count += 1) await resetLink(shop, person, count)
-    await shop.anyone.post('/auth/password/reset', { email: person.email })
+    const person = await app.person()
+    for (let count = 1; count <= 3; count += 1) await resetLink(app, person, count)
+    await app.anyone.post('/auth/password/reset', { email: person.email })
     await waitFor('an empty queue', async () => (await waiting()).length === 0)
-    expect(await mailsTo(shop, person, 'Set a new password')).toHaveLength(3)
+    expect(await mailsTo(app, person, 'Set a new password')).toHaveLength(3)
   })
 
   it('is answered alike for an unknown address, by the same one row', async () => {
-    const stopped = await startTestShop({ workers: false })
+    const stopped = await startTestApp({ workers: false })
     try {
       const known = await stopped.person()
       const ask = (email: string) => stopped.anyone.post('/auth/password/reset', { email })
@@ -222,23 +222,23 @@ describe('a password that was forgotten', () => {
   })
 
   it('leads to the shop, whatever host a request names', async () => {
-    const person = await shop.person()
-    await shop.anyone.post(
+    const person = await app.person()
+    await app.anyone.post(
       '/auth/password/reset',
       { email: person.email.toUpperCase() },
       { headers: { 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' } },
     )
     const mail = await waitFor('the mail', async () => {
-      return (await mailsTo(shop, person, 'Set a new password'))[0]
+      return (await mailsTo(app, person, 'Set a new password'))[0]
     })
     expect(mail.text).toContain('https://shop.example.com/reset-password#')
     expect(mail.raw).not.toContain('evil.example')
   })
 
   it('has a token of which only a digest is kept', async () => {
-    const person = await shop.person()
-    const { token } = await resetLink(shop, person)
-    const { rows } = await shop.back.pool.query('select * from shop.password_resets')
+    const person = await app.person()
+    const { token } = await resetLink(app, person)
+    const { rows } = await app.back.pool.query('select * from shop.password_resets')
     expect(JSON.stringify(rows)).toContain(person.id)
     expect(JSON.stringify(rows)).not.toContain(token)
   })
@@ -246,7 +246,7 @@ describe('a password that was forgotten', () => {
 
 async function waiting() {
   return (
-    await shop.back.pool.query(
+    await app.back.pool.query(
       `select mail_id from shop.mails where account and state in ('due', 'retrying')`,
     )
   ).rows
@@ -255,13 +255,13 @@ async function waiting() {
 describe('a shop that is published over https', () => {
   it('tells browsers to come by https alone, whatever they ask for', async () => {
     for (const path of ['//healthz', '/products', '/orders', '/nowhere', '//reset-password']) {
-      const { headers } = await shop.anyone.get(path)
+      const { headers } = await app.anyone.get(path)
       expect(headers.get('strict-transport-security')).toMatch(/^max-age=31536000\b/)
     }
   })
 
   it('and one that is not does not', async () => {
-    const plain = await startTestShop({ workers: false })
+    const plain = await startTestApp({ workers: false })
     try {
       const { headers } = await plain.anyone.get('/products')
       expect(headers.get('strict-transport-security')).toBeNull()

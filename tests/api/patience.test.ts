@@ -9,7 +9,7 @@ import { handleError, sendProblem } from '../../src/api/http/problems.ts'
 import { useRequestTimeout } from '../../src/api/http/requestTimeout.ts'
 
 describe('a route that takes too long', () => {
-  let app: FastifyInstance
+  let server: FastifyInstance
   let url: string
   /** What the server has logged. */
   const logged: { level: number; msg: string }[] = []
@@ -18,16 +18,16 @@ describe('a route that takes too long', () => {
 
   beforeAll(async () => {
     const stream = { write: (line: string) => logged.push(JSON.parse(line)) }
-    app = fastify({ logger: { level: 'info', stream } })
-    app.setErrorHandler(handleError)
-    useRequestTimeout(app, 50)
-    app.get('/never', () => new Promise(() => undefined))
-    app.get('/at-once', async () => ({ ok: true }))
-    app.get('/patient', { config: { patienceMs: 60_000 } }, async () => {
+    server = fastify({ logger: { level: 'info', stream } })
+    server.setErrorHandler(handleError)
+    useRequestTimeout(server, 50)
+    server.get('/never', () => new Promise(() => undefined))
+    server.get('/at-once', async () => ({ ok: true }))
+    server.get('/patient', { config: { patienceMs: 60_000 } }, async () => {
       await new Promise(resolve => setTimeout(resolve, 1_200))
       return { ok: true }
     })
-    app.get<{ Querystring: { code: string } }>('/fails', async ({ query }) => {
+    server.get<{ Querystring: { code: string } }>('/fails', async ({ query }) => {
       throw Object.assign(new Error('went wrong'), { code: query.code })
     })
     const held = () => {
@@ -35,27 +35,27 @@ describe('a route that takes too long', () => {
       end = ends
       return promise
     }
-    app.get('/returns', held)
-    app.get('/sends', async (_, reply) => reply.code(201).send(await held()))
-    app.get('/refuses', async (_, reply) => {
+    server.get('/returns', held)
+    server.get('/sends', async (_, reply) => reply.code(201).send(await held()))
+    server.get('/refuses', async (_, reply) => {
       sendProblem(reply, 'request/invalid', String(await held()))
       return reply
     })
-    app.get('/hooked', { preHandler: async () => void (await held()) }, async () => ({ ok: 1 }))
-    app.get('/half', (_, reply) => {
+    server.get('/hooked', { preHandler: async () => void (await held()) }, async () => ({ ok: 1 }))
+    server.get('/half', (_, reply) => {
       const body = new Readable({ read: () => undefined })
       body.push('half of it')
       return reply.send(body)
     })
-    app.post('/takes', async () => ({ ok: true }))
-    app.post('/patient', { config: { patienceMs: 60_000 } }, async () => ({ ok: true }))
+    server.post('/takes', async () => ({ ok: true }))
+    server.post('/patient', { config: { patienceMs: 60_000 } }, async () => ({ ok: true }))
     const refuse = async (_: unknown, reply: FastifyReply) => reply.code(401).send({})
-    app.post('/refuses', { config: { patienceMs: 60_000 }, onRequest: refuse }, async () => ({
+    server.post('/refuses', { config: { patienceMs: 60_000 }, onRequest: refuse }, async () => ({
       ok: true,
     }))
-    url = await app.listen({ host: '127.0.0.1', port: 0 })
+    url = await server.listen({ host: '127.0.0.1', port: 0 })
   })
-  afterAll(() => app.close())
+  afterAll(() => server.close())
 
   it('is answered with 503, and when to try again', async () => {
     const response = await fetch(`${url}/never`)

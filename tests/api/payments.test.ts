@@ -9,21 +9,21 @@ import { runOrderProcess } from '../../src/commands/order/runOrderProcess.ts'
 import { release } from '../../src/domain/stock/stock.ts'
 import { expectProblem, gbp, moveOrder, newKey, newOrder, newProduct } from '../support/goods.ts'
 import { callBack, letRunOut, orderOf } from '../support/payments.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let ada: Person
 let bob: Person
 beforeAll(async () => {
-  shop = await startTestShop()
-  ada = await shop.person()
-  bob = await shop.person()
+  app = await startTestApp()
+  ada = await app.person()
+  bob = await app.person()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 async function ordered(stock = 10) {
-  const product = await newProduct(shop, { stock })
+  const product = await newProduct(app, { stock })
   const { orderId } = (await newOrder(ada, product.id)).body
   return { productId: product.id, orderId }
 }
@@ -32,25 +32,25 @@ const pay = (orderId: string, paymentMethod?: string) =>
   ada.client.post(`/orders/${orderId}/pay`, paymentMethod === undefined ? {} : { paymentMethod })
 
 const reaches = (orderId: string, status: string) =>
-  waitFor(`order ${status}`, async () => (await orderOf(shop, orderId)).status === status)
+  waitFor(`order ${status}`, async () => (await orderOf(app, orderId)).status === status)
 
 async function stockOf(productId: string) {
-  const { state } = await shop.back.shop.stock.load(productId)
+  const { state } = await app.back.app.stock.load(productId)
   return { onHand: state.onHand, reserved: state.reservedTotal }
 }
 
 async function openPaymentOf(orderId: string): Promise<string> {
-  return (await orderOf(shop, orderId)).openPayment?.paymentId ?? 'none'
+  return (await orderOf(app, orderId)).openPayment?.paymentId ?? 'none'
 }
 
 describe('an order that is not paid in its time', () => {
   it('says until when it waits, expires by itself and gives its stock back', async () => {
     const { orderId, productId } = await ordered()
-    const { expiresAt } = await orderOf(shop, orderId)
-    const after = await shop.back.eventStore.head()
+    const { expiresAt } = await orderOf(app, orderId)
+    const after = await app.back.eventStore.head()
     const read = await ada.client.get(`/orders/${orderId}`, { after })
     expect(read.body.expiresAt).toBe(new Date(expiresAt ?? 0).toISOString())
-    await letRunOut(shop, orderId)
+    await letRunOut(app, orderId)
     await reaches(orderId, 'expired')
     await waitFor('stock back', async () => (await stockOf(productId)).reserved === 0)
     expectProblem(await pay(orderId), 409, 'order/expired')
@@ -66,14 +66,10 @@ describe('a card', () => {
       payment: { status: 'requires_action', nextAction: { type: 'confirm' } },
     })
     const content = { type: 'payment.captured', orderId, paymentId: await openPaymentOf(orderId) }
-    expect((await callBack(shop, content, { id: `twice-${orderId}` })).body.outcome).toBe(
-      'recorded',
-    )
-    expect((await callBack(shop, content, { id: `twice-${orderId}` })).body.outcome).toBe(
-      'recorded',
-    )
-    expect((await callBack(shop, content)).body.outcome).toBe('recorded')
-    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'paid', captured: 425 })
+    expect((await callBack(app, content, { id: `twice-${orderId}` })).body.outcome).toBe('recorded')
+    expect((await callBack(app, content, { id: `twice-${orderId}` })).body.outcome).toBe('recorded')
+    expect((await callBack(app, content)).body.outcome).toBe('recorded')
+    expect(await orderOf(app, orderId)).toMatchObject({ status: 'paid', captured: 425 })
     const { body } = await ada.client.get(`/orders/${orderId}/history`)
     expect(body.data.filter(({ event }) => event === 'OrderPaid')).toHaveLength(1)
   })
@@ -85,9 +81,9 @@ describe('a card', () => {
     const answer = await pay(orderId, 'card')
     expect(answer.body.status).toBe('paid')
     const late = { type: 'payment.captured', orderId, paymentId: abandoned }
-    expect((await callBack(shop, late)).body.outcome).toBe('unknown')
-    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'paid', captured: 425 })
-    const { rows } = await shop.back.pool.query(
+    expect((await callBack(app, late)).body.outcome).toBe('unknown')
+    expect(await orderOf(app, orderId)).toMatchObject({ status: 'paid', captured: 425 })
+    const { rows } = await app.back.pool.query(
       'select payment_id, status from shop.simulated_payments where order_id = $1 order by status',
       [orderId],
     )
@@ -103,16 +99,16 @@ describe('a card', () => {
       await pay(orderId, 'card_needs_action')
       const content = { type: 'payment.captured', orderId, paymentId: await openPaymentOf(orderId) }
       await Promise.all([
-        callBack(shop, content),
+        callBack(app, content),
         ...['card', 'card', 'card_needs_action'].map(method => pay(orderId, method)),
       ])
-      const { rows } = await shop.back.pool.query(
+      const { rows } = await app.back.pool.query(
         `select payment_id from shop.simulated_payments
          where order_id = $1 and status = 'captured'`,
         [orderId],
       )
       expect(rows.length).toBeLessThanOrEqual(1)
-      expect((await orderOf(shop, orderId)).captured).toBe(425 * rows.length)
+      expect((await orderOf(app, orderId)).captured).toBe(425 * rows.length)
     }
   })
 
@@ -133,15 +129,13 @@ describe('a card', () => {
     const paymentId = '01980000-0000-7000-8000-0000000000bb'
     const data = { orderId, paymentId, provider: 'stripe', method: 'card', amount: gbp(425) }
     const envelope = systemEnvelope('test', new Date())
-    await shop.back.shop.orders.decide(orderId, envelope, () => [
-      { type: 'PaymentRequested', data },
-    ])
-    await runOrderProcess(shop.back.shop, orderId, envelope)
+    await app.back.app.orders.decide(orderId, envelope, () => [{ type: 'PaymentRequested', data }])
+    await runOrderProcess(app.back.app, orderId, envelope)
     expectProblem(await pay(orderId, 'card'), 409, 'order/payment-in-progress')
-    await letRunOut(shop, orderId)
+    await letRunOut(app, orderId)
     await reaches(orderId, 'expired')
-    await runOrderProcess(shop.back.shop, orderId, envelope)
-    const { rows } = await shop.back.pool.query(
+    await runOrderProcess(app.back.app, orderId, envelope)
+    const { rows } = await app.back.pool.query(
       'select payment_id from shop.simulated_payments where order_id = $1',
       [orderId],
     )
@@ -159,9 +153,9 @@ describe('a card', () => {
   it('that answers after expiry pays when the goods can be had again', async () => {
     const { orderId, productId } = await ordered(1)
     await pay(orderId, 'card_late')
-    await letRunOut(shop, orderId)
+    await letRunOut(app, orderId)
     await reaches(orderId, 'expired')
-    await shop.back.pool.query(
+    await app.back.pool.query(
       'update shop.simulated_payments set answers_at = now() where order_id = $1',
       [orderId],
     )
@@ -173,18 +167,18 @@ describe('a card', () => {
     const { orderId, productId } = await ordered(1)
     await pay(orderId, 'card_needs_action')
     const paymentId = await openPaymentOf(orderId)
-    const { orders, stock } = shop.back.shop
+    const { orders, stock } = app.back.app
     const cause = systemEnvelope('test', new Date())
     // It stands still where the order has expired, and its pieces are not given back yet.
     const expired = { type: 'OrderExpired' as const, data: { orderId } }
     await orders.decide(orderId, cause, () => [expired])
-    const late = await callBack(shop, { type: 'payment.captured', orderId, paymentId })
+    const late = await callBack(app, { type: 'payment.captured', orderId, paymentId })
     expect(late.body.outcome).toBe('recorded')
     const commandId = derivedId(orderId, `release/${productId}`)
     await stock.decide(productId, { ...cause, commandId }, state =>
       release(state, productId, orderId),
     )
-    expect((await orderOf(shop, orderId)).status).toBe('paid')
+    expect((await orderOf(app, orderId)).status).toBe('paid')
     expect(await stockOf(productId)).toEqual({ onHand: 1, reserved: 1 })
   })
 
@@ -192,20 +186,20 @@ describe('a card', () => {
     const { orderId, productId } = await ordered(1)
     await pay(orderId, 'card_needs_action')
     const paymentId = await openPaymentOf(orderId)
-    await letRunOut(shop, orderId)
+    await letRunOut(app, orderId)
     await reaches(orderId, 'expired')
     await newOrder(bob, productId)
-    await shop.back.pool.query(
+    await app.back.pool.query(
       `update shop.simulated_payments set status = 'processing' where payment_id = $1`,
       [paymentId],
     )
-    await callBack(shop, { type: 'payment.captured', orderId, paymentId })
+    await callBack(app, { type: 'payment.captured', orderId, paymentId })
     await waitFor('money back', async () => {
-      return (await orderOf(shop, orderId)).late.get(paymentId)?.returned
+      return (await orderOf(app, orderId)).late.get(paymentId)?.returned
     })
-    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'expired', captured: 0 })
+    expect(await orderOf(app, orderId)).toMatchObject({ status: 'expired', captured: 0 })
     expect(await stockOf(productId)).toEqual({ onHand: 1, reserved: 1 })
-    const { rows } = await shop.back.pool.query(
+    const { rows } = await app.back.pool.query(
       'select amount_minor from shop.simulated_refunds where payment_id = $1',
       [paymentId],
     )
@@ -225,19 +219,19 @@ describe('a callback', () => {
       { signature: `t=${Math.floor(Date.now() / 1_000)},v1=${'0'.repeat(64)}` },
       { signedAt: old },
     ]) {
-      expectProblem(await callBack(shop, content, options), 400, 'request/invalid')
+      expectProblem(await callBack(app, content, options), 400, 'request/invalid')
     }
-    expect((await orderOf(shop, orderId)).status).toBe('pending')
-    const other = await shop.anyone.post('/webhooks/payments/other', '{}')
+    expect((await orderOf(app, orderId)).status).toBe('pending')
+    const other = await app.anyone.post('/webhooks/payments/other', '{}')
     expectProblem(other, 404, 'request/not-found')
   })
 
   it('about nothing of ours is recorded, not dropped', async () => {
     const orderId = '01980000-0000-7000-8000-00000000dead'
     const content = { type: 'payment.captured', orderId, paymentId: orderId }
-    const answer = await callBack(shop, content, { id: 'stray' })
+    const answer = await callBack(app, content, { id: 'stray' })
     expect(answer.body.outcome).toBe('unknown')
-    const { rows } = await shop.back.pool.query(
+    const { rows } = await app.back.pool.query(
       `select outcome from shop.payment_callbacks where callback_id = 'stray'`,
     )
     expect(rows).toEqual([{ outcome: 'unknown' }])
@@ -246,7 +240,7 @@ describe('a callback', () => {
 
 describe('a refund', () => {
   const refund = (orderId: string, body: object) =>
-    shop.admin.client.post(`/orders/${orderId}/refunds`, body)
+    app.admin.client.post(`/orders/${orderId}/refunds`, body)
 
   it('of a part leaves the order as it is, of the rest ends it with its stock back', async () => {
     const { orderId, productId } = await ordered()
@@ -256,7 +250,7 @@ describe('a refund', () => {
     expect(part.body).toMatchObject({ status: 'paid', orderId })
     const rest = await refund(orderId, { reason: 'Never mind' })
     expect(rest.body.status).toBe('refunded')
-    expect(await orderOf(shop, orderId)).toMatchObject({ refunded: 425, captured: 425 })
+    expect(await orderOf(app, orderId)).toMatchObject({ refunded: 425, captured: 425 })
     expect(await stockOf(productId)).toEqual({ onHand: 10, reserved: 0 })
     const more = await refund(orderId, { reason: 'More' })
     expect(expectProblem(more, 409, 'order/refund-exceeds-capture').refundable).toEqual(gbp(0))
@@ -276,17 +270,17 @@ describe('a refund', () => {
     await pay(orderId)
     const refundId = '01980000-0000-7000-8000-0000000000aa'
     const data = { orderId, refundId, amount: gbp(25), reason: 'Late' }
-    const { orders } = shop.back.shop
+    const { orders } = app.back.app
     const envelope = systemEnvelope('test', new Date())
     await orders.decide(orderId, envelope, () => [{ type: 'RefundRequested', data }])
-    await waitFor('refund', async () => (await orderOf(shop, orderId)).refunded === 25)
+    await waitFor('refund', async () => (await orderOf(app, orderId)).refunded === 25)
   })
 
   it('of all money whose process then died leaves no pieces promised', async () => {
     const { productId, orderId } = await ordered()
     await pay(orderId)
     const refund = { orderId, refundId: newKey(), amount: gbp(425), reason: 'All of it' }
-    await shop.back.shop.orders.decide(orderId, systemEnvelope('test', new Date()), () => [
+    await app.back.app.orders.decide(orderId, systemEnvelope('test', new Date()), () => [
       { type: 'RefundRequested', data: refund },
       { type: 'OrderRefunded', data: refund },
     ])
@@ -305,10 +299,10 @@ describe('money that the simulated provider moves without the shop', () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ['tools/payments.ts', ...wanted, '--reference', 'by-hand-1'],
-      { env: { ...process.env, ...shop.env } },
+      { env: { ...process.env, ...app.env } },
     )
     expect(stdout).toBe('refund of 1.50 GBP, by-hand-1: recorded\n')
-    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'paid', refunded: 150 })
+    expect(await orderOf(app, orderId)).toMatchObject({ status: 'paid', refunded: 150 })
   })
 
   it('is in its books and in those of the shop, refunds and disputes', async () => {
@@ -323,15 +317,15 @@ describe('money that the simulated provider moves without the shop', () => {
       { type: 'dispute.opened', ...dispute },
       { type: 'dispute.closed', ...dispute, outcome: 'lost' },
     ]) {
-      const { outcome } = (await callBack(shop, content)).body
+      const { outcome } = (await callBack(app, content)).body
       expect(outcome).toBe(content.type === 'refund.failed' ? 'review' : 'recorded')
     }
-    const state = await orderOf(shop, orderId)
+    const state = await orderOf(app, orderId)
     expect(state).toMatchObject({ refunded: 25 })
     expect([...state.disputes.values()]).toMatchObject([{ outcome: 'lost', amount: gbp(400) }])
-    const { eventStore, codec, shop: app } = shop.back
+    const { eventStore, codec, app: commands } = app.back
     const to = new Date(Date.now() + 60_000)
-    const books = { eventStore, codec, payments: app.payments }
+    const books = { eventStore, codec, payments: commands.payments }
     const { differences } = await reconcile(books, { from: new Date(0), to, now: to })
     expect(differences.filter(each => each.orderId === orderId)).toEqual([])
   })
@@ -343,9 +337,9 @@ describe('money that the simulated provider moves without the shop', () => {
       { type: 'refund.made', orderId, ...moved, amount: 426 },
       { type: 'refund.made', orderId, ...moved, currency: 'pounds' },
     ]) {
-      expect((await callBack(shop, content)).body.outcome).toBe('review')
+      expect((await callBack(app, content)).body.outcome).toBe('review')
     }
-    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'paid', refunded: 0 })
+    expect(await orderOf(app, orderId)).toMatchObject({ status: 'paid', refunded: 0 })
   })
 })
 
@@ -354,14 +348,14 @@ describe('archiving an order', () => {
     const { orderId } = await ordered()
     const early = await ada.client.delete(`/orders/${orderId}`)
     expectProblem(early, 409, 'order/not-finished')
-    await moveOrder(shop, orderId, 'cancelled')
+    await moveOrder(app, orderId, 'cancelled')
     expectProblem(await bob.client.delete(`/orders/${orderId}`), 404, 'order/not-found')
     const done = await ada.client.delete(`/orders/${orderId}`)
     const after = done.body.position
     const list = await ada.client.get('/orders?pageSize=100', { after })
     expect(list.body.data.map(({ id }) => id)).not.toContain(orderId)
     expectProblem(await ada.client.get(`/orders/${orderId}`, { after }), 404, 'order/not-found')
-    const forStaff = await shop.admin.client.get(`/orders/${orderId}`, { after })
+    const forStaff = await app.admin.client.get(`/orders/${orderId}`, { after })
     expect(forStaff.body.status).toBe('cancelled')
   })
 })

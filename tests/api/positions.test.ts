@@ -13,7 +13,7 @@ import type { OpenApi } from '../support/apiContract.ts'
 import { atOnce, expectProblem, newOrder, newProduct } from '../support/goods.ts'
 import { type Follower, followEvents, followSocket } from '../support/liveFeed.ts'
 import { positionAt } from '../support/positions.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 /** A process whose projections run elsewhere; `at` is what its queries answer. */
@@ -184,7 +184,7 @@ describe('a request that needs several read models', () => {
     }
     const context = {
       eventStore: memoryEventStore(),
-      shop: { clock: { now: () => new Date() } },
+      app: { clock: { now: () => new Date() } },
       positions: { reached, known: () => positionAt(0), headBefore: async () => undefined },
       ownWrites: { of: async () => ({ known: positionAt(7), possible: positionAt(9) }) },
     } as unknown as ApiContext
@@ -230,19 +230,19 @@ describe('a request that needs several read models', () => {
 })
 
 describe('a position', () => {
-  let shop: TestShop
+  let app: TestApp
   let ada: Person
   let productId = ''
   const followers: Follower[] = []
   beforeAll(async () => {
-    shop = await startTestShop()
-    ada = await shop.person()
-    productId = (await newProduct(shop, { stock: 1_000 })).id
+    app = await startTestApp()
+    ada = await app.person()
+    productId = (await newProduct(app, { stock: 1_000 })).id
   })
   afterEach(() => {
     for (const follower of followers.splice(0)) follower.cut()
   })
-  afterAll(() => shop?.close())
+  afterAll(() => app?.close())
 
   const beyond = ['999999999', '999999999999999999']
   const malformed = ['9223372036854775808', '1'.repeat(40), '-1', '1e3', 'soon', '0x10', '1.0']
@@ -258,7 +258,7 @@ describe('a position', () => {
     '/admin/webhooks',
   ])('beyond the head is refused at once at %s, in header and query', async path => {
     for (const position of beyond) {
-      const inHeader = await shop.admin.client.get(path, { after: position })
+      const inHeader = await app.admin.client.get(path, { after: position })
       const { errors, detail } = expectProblem(inHeader, 400, 'request/invalid')
       expect(errors).toEqual([
         {
@@ -269,7 +269,7 @@ describe('a position', () => {
       expect(detail).toMatch(/ends at position \d+/)
     }
     for (const position of malformed) {
-      const answer = await shop.admin.client.get(path, { after: position })
+      const answer = await app.admin.client.get(path, { after: position })
       expectProblem(answer, 400, 'request/invalid')
     }
   })
@@ -278,7 +278,7 @@ describe('a position', () => {
     const path = '/products?minPosition='
     for (const position of [...beyond, ...malformed]) {
       const { errors } = expectProblem(
-        await shop.anyone.get(path + position),
+        await app.anyone.get(path + position),
         400,
         'request/invalid',
       )
@@ -288,13 +288,13 @@ describe('a position', () => {
 
   it('beyond the head does not pass for the end of the audit log', async () => {
     for (const position of beyond) {
-      const answer = await shop.admin.client.get(`/audit/events?after=${position}`)
+      const answer = await app.admin.client.get(`/audit/events?after=${position}`)
       expect(expectProblem(answer, 400, 'request/invalid').errors[0]?.pointer).toBe('/after')
     }
   })
 
   it('beyond the head is refused in every field that is one by the document', async () => {
-    const all = positionsAskedFor(shop.contract.document)
+    const all = positionsAskedFor(app.contract.document)
     expect(all.map(({ name }) => name)).toEqual(
       expect.arrayContaining([
         'GET /api/audit/checkpoints after',
@@ -308,7 +308,7 @@ describe('a position', () => {
     const accepted: string[] = []
     for (const each of all) {
       for (const position of beyond) {
-        const answer = await ask(shop.admin.client, each, position)
+        const answer = await ask(app.admin.client, each, position)
         const isNamed = answer.body.errors?.[0]?.pointer === `/${each.field}`
         const isRefused = each.where === 'path' ? answer.status === 404 : isNamed
         if (!isRefused) accepted.push(`${each.name}=${position}: ${answer.status}`)
@@ -318,7 +318,7 @@ describe('a position', () => {
   })
 
   it('is told from other numbers in every field with a name like one', () => {
-    const names = fieldsOf(shop.contract.document).filter(({ field }) => likePosition.test(field))
+    const names = fieldsOf(app.contract.document).filter(({ field }) => likePosition.test(field))
     const other = names.filter(
       ({ schema }) => !/^(A position in the log|A revision)$/.test(String(schema.description)),
     )
@@ -329,11 +329,11 @@ describe('a position', () => {
   it.each([...beyond, ...malformed, 'a\ud7ffb'])(
     'such as %s to resume from leads to a resync, and to live messages then',
     async position => {
-      const socket = await followSocket(shop.url, { authorization: `Bearer ${ada.access}` })
+      const socket = await followSocket(app.url, { authorization: `Bearer ${ada.access}` })
       followers.push(socket)
       socket.say({ resume: position })
       const header = encodeURIComponent(position)
-      const events = await followEvents(shop.url, ada.access, header)
+      const events = await followEvents(app.url, ada.access, header)
       followers.push(events)
       for (const each of [socket, events]) {
         await each.hears('the resync', ({ type }) => type === 'resync')

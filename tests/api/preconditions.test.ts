@@ -1,15 +1,15 @@
 // What a request has to say beforehand: a key where a repeat costs, a version where others edit.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { delivery, expectProblem, gbp, newKey, newOrder, newProduct } from '../support/goods.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let shopper: Person
 beforeAll(async () => {
-  shop = await startTestShop()
-  shopper = await shop.person()
+  app = await startTestApp()
+  shopper = await app.person()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const keyless = { key: null }
 
@@ -27,7 +27,7 @@ describe('without an Idempotency-Key', () => {
   }
 
   it('no order is placed', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const body = { ...delivery, items: [{ productId: id, quantity: 1 }] }
     await refused('/orders', body)
     await refused('/orders/checkout', body)
@@ -35,21 +35,21 @@ describe('without an Idempotency-Key', () => {
   })
 
   it('nothing is paid, and no stock is booked', async () => {
-    const person = await shop.person()
-    const { id } = await newProduct(shop)
+    const person = await app.person()
+    const { id } = await newProduct(app)
     const { body } = await newOrder(person, id)
     await refused(`/orders/${body.id}/pay`, {}, person)
-    await refused(`/products/${id}/stock-adjustments`, { delta: 1, reason: 'received' }, shop.admin)
+    await refused(`/products/${id}/stock-adjustments`, { delta: 1, reason: 'received' }, app.admin)
   })
 
   it('everything else works', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const added = await shopper.client.post('/cart/items', { productId: id, quantity: 1 }, keyless)
     expect(added.status).toBe(201)
   })
 
   it('the document says so', () => {
-    const { requires } = shop.contract
+    const { requires } = app.contract
     expect(requires('POST', '/api/orders', 'idempotency-key')).toBe(true)
     expect(requires('POST', '/api/cart/items', 'idempotency-key')).toBe(false)
   })
@@ -57,7 +57,7 @@ describe('without an Idempotency-Key', () => {
 
 describe('an Idempotency-Key', () => {
   it('is the same with quotes and without', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const body = { ...delivery, items: [{ productId: id, quantity: 1 }] }
     const key = newKey()
     const first = await shopper.client.post('/orders', body, { key })
@@ -73,18 +73,18 @@ describe('an Idempotency-Key', () => {
       400,
       'request/key-required',
     )
-    const { anyone } = shop
+    const { anyone } = app
     expectProblem(await anyone.post('/orders', nonsense, keyless), 401, 'request/unauthenticated')
   })
 
   it('of a request that was refused can be used again: nothing has happened', async () => {
-    const person = await shop.person()
-    const { id } = await newProduct(shop, { stock: 0 })
+    const person = await app.person()
+    const { id } = await newProduct(app, { stock: 0 })
     const body = { ...delivery, items: [{ productId: id, quantity: 1 }] }
     const key = newKey()
     const short = await person.client.post('/orders', body, { key })
     expectProblem(short, 409, 'order/out-of-stock')
-    await shop.admin.client.post(`/products/${id}/stock-adjustments`, {
+    await app.admin.client.post(`/products/${id}/stock-adjustments`, {
       delta: 1,
       reason: 'received',
     })
@@ -96,9 +96,9 @@ describe('an edit by the staff', () => {
   const edits = ['put', 'patch'] as const
 
   it.each(edits)('of a product by %s needs the version that was seen', async method => {
-    const { id, answer } = await newProduct(shop)
+    const { id, answer } = await newProduct(app)
     const path = `/products/${id}`
-    const { client } = shop.admin
+    const { client } = app.admin
     const blind = await client[method](path, { name: 'Blind' }, { ifMatch: null })
     expect(expectProblem(blind, 428, 'request/precondition-required')).toMatchObject({
       header: 'If-Match',
@@ -113,7 +113,7 @@ describe('an edit by the staff', () => {
   })
 
   it.each(edits)('of a category by %s does, too', async method => {
-    const { client } = shop.admin
+    const { client } = app.admin
     const made = await client.post('/categories', { name: `Lamps ${newKey()}` })
     const path = `/categories/${made.body.id}`
     const blind = await client[method](path, { name: 'Blind' }, { ifMatch: null })
@@ -125,8 +125,8 @@ describe('an edit by the staff', () => {
   })
 
   it('that takes a product away does, too', async () => {
-    const { id, answer } = await newProduct(shop)
-    const { client } = shop.admin
+    const { id, answer } = await newProduct(app)
+    const { client } = app.admin
     const path = `/products/${id}`
     const blind = await client.delete(path, undefined, { ifMatch: null })
     expectProblem(blind, 428, 'request/precondition-required')
@@ -137,8 +137,8 @@ describe('an edit by the staff', () => {
   })
 
   it('may say that any version will do', async () => {
-    const { id } = await newProduct(shop)
-    const { client } = shop.admin
+    const { id } = await newProduct(app)
+    const { client } = app.admin
     const any = await client.patch(`/products/${id}`, { name: 'Any' }, { ifMatch: '*' })
     expect(any.status).toBe(200)
     const nonsense = { ifMatch: 'the newest' }
@@ -149,7 +149,7 @@ describe('an edit by the staff', () => {
 
 describe('an edit by a shopper', () => {
   it('needs no version, and is held to one that is sent', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const placed = await newOrder(shopper, id)
     const path = `/orders/${placed.body.id}`
     const ifMatch = placed.headers.get('etag')
@@ -162,9 +162,9 @@ describe('an edit by a shopper', () => {
 
 describe('a precondition on what somebody else has', () => {
   it('tells no more than a missing object does, neither revision nor existence', async () => {
-    const { id } = await newProduct(shop)
-    const placed = await newOrder(await shop.person(), id)
-    const stranger = (await shop.person()).client
+    const { id } = await newProduct(app)
+    const placed = await newOrder(await app.person(), id)
+    const stranger = (await app.person()).client
     const missing = '01980000-0000-7000-8000-000000000000'
     const right = placed.headers.get('etag') ?? ''
     for (const ifMatch of ['"999999"', '"0"', right, '*']) {
@@ -189,8 +189,8 @@ describe('a precondition on what somebody else has', () => {
   })
 
   it('is looked at for the owner, before what the business says', async () => {
-    const owner = await shop.person()
-    const { id } = await newProduct(shop)
+    const owner = await app.person()
+    const { id } = await newProduct(app)
     const { body } = await newOrder(owner, id)
     await owner.client.post(`/orders/${body.id}/cancel`, {})
     const again = await owner.client.post(`/orders/${body.id}/pay`, {}, { ifMatch: '"999999"' })

@@ -5,19 +5,19 @@ import { execute } from '../../src/commands/core/command.ts'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { isRejection } from '../../src/domain/kernel/rejection.ts'
 import { delivery, expectProblem, gbp, newKey, newProduct } from '../support/goods.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let shopper: Person
 beforeAll(async () => {
-  shop = await startTestShop()
-  shopper = await shop.person()
+  app = await startTestApp()
+  shopper = await app.person()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 /** A product with prices from so many days ago. */
 async function priced(...prices: [daysAgo: number, amount: number][]) {
-  const { shop: inside } = shop.back
+  const { app: inside } = app.back
   let id = ''
   let after = ''
   for (const [daysAgo, amount] of prices) {
@@ -31,7 +31,7 @@ async function priced(...prices: [daysAgo: number, amount: number][]) {
     id = outcome.id
     after = String(outcome.position)
   }
-  const { body } = await shop.anyone.get(`/products/${id}/price-history`, { after })
+  const { body } = await app.anyone.get(`/products/${id}/price-history`, { after })
   return { id, after, body }
 }
 
@@ -119,7 +119,7 @@ describe('the price of a product', () => {
   it('has all its changes for the staff, the newest first', async () => {
     const { id, after } = await priced([3, 100], [2, 80], [1, 90])
     const path = `/products/${id}/price-history`
-    const { body } = await shop.admin.client.get(path, { after })
+    const { body } = await app.admin.client.get(path, { after })
     expect(body.changes).toMatchObject(
       [90, 80, 100].map(amount => ({ price: gbp(amount), actor: 'system:test' })),
     )
@@ -128,22 +128,22 @@ describe('the price of a product', () => {
   })
 
   it('is shown as long as the product is', async () => {
-    const { id } = await newProduct(shop)
-    const gone = await shop.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
+    const { id } = await newProduct(app)
+    const gone = await app.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
     const path = `/products/${id}/price-history`
     const after = gone.body.position
-    expectProblem(await shop.anyone.get(path, { after }), 404, 'product/not-found')
-    expect((await shop.admin.client.get(path, { after })).status).toBe(200)
+    expectProblem(await app.anyone.get(path, { after }), 404, 'product/not-found')
+    expect((await app.admin.client.get(path, { after })).status).toBe(200)
   })
 })
 
 describe('a deleted product', () => {
   it('cannot be put into a cart or ordered, from a cart that has it either', async () => {
-    const { id } = await newProduct(shop, { sku: 'ONCE' })
+    const { id } = await newProduct(app, { sku: 'ONCE' })
     const item = { productId: id, quantity: 1 }
     await shopper.client.post('/cart/items', item)
-    await shop.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
-    const client = (await shop.person()).client
+    await app.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
+    const client = (await app.person()).client
     expectProblem(await client.post('/cart/items', item), 404, 'product/not-found')
     const order = { ...delivery, items: [item] }
     const inline = await client.post('/orders', order, { key: newKey() })
@@ -153,27 +153,27 @@ describe('a deleted product', () => {
   })
 
   it('gives its SKU up to another one, and cannot come back beside it', async () => {
-    const { id } = await newProduct(shop, { sku: 'FOREVER' })
-    await shop.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
+    const { id } = await newProduct(app, { sku: 'FOREVER' })
+    await app.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
     const body = { name: 'Another', price: gbp(1), sku: 'forever' }
-    expect((await shop.admin.client.post('/products', body)).status).toBe(201)
-    const back = await shop.admin.client.post(`/products/${id}/restore`, {})
+    expect((await app.admin.client.post('/products', body)).status).toBe(201)
+    const back = await app.admin.client.post(`/products/${id}/restore`, {})
     expectProblem(back, 409, 'product/sku-taken')
   })
 })
 
 describe('what runs low', () => {
   it('is counted from a threshold of one’s own', async () => {
-    const { id, position: after } = await newProduct(shop, { stock: 15 })
+    const { id, position: after } = await newProduct(app, { stock: 15 })
     const find = async (query: string) => {
       const path = `/products/low-stock?pageSize=100${query}`
-      const { body } = await shop.admin.client.get(path, { after })
+      const { body } = await app.admin.client.get(path, { after })
       return body.data.find(each => each.id === id)
     }
     expect(await find('')).toBeUndefined()
     expect(await find('&threshold=15')).toBeUndefined()
     expect(await find('&threshold=16')).toMatchObject({ stock: { available: 15 } })
-    const asked = await shop.admin.client.get('/products/low-stock?threshold=0')
+    const asked = await app.admin.client.get('/products/low-stock?threshold=0')
     expectProblem(asked, 400, 'request/invalid')
     const shopping = await shopper.client.get('/products/low-stock?threshold=5')
     expectProblem(shopping, 403, 'command/forbidden')

@@ -1,13 +1,13 @@
 // The address in a problem leads to a page that says what to do.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { problemTypes } from '../../src/api/http/problems.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop({ workers: false })
+  app = await startTestApp({ workers: false })
 }, 60_000)
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 interface Page {
   type: string
@@ -16,7 +16,7 @@ interface Page {
 }
 const json = async (path: string): Promise<Page> =>
   JSON.parse(await (await page(path, 'application/json')).text())
-const page = (path: string, accept: string) => fetch(`${shop.url}${path}`, { headers: { accept } })
+const page = (path: string, accept: string) => fetch(`${app.url}${path}`, { headers: { accept } })
 
 describe('the type of a problem', () => {
   it.each(Object.keys(problemTypes))('%s has a page and says what to do', async code => {

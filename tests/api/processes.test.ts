@@ -10,33 +10,33 @@ import { positionOf } from '../../src/projections/core/checkpoints.ts'
 import { startOrderProcesses } from '../../src/workers/jobs/orderProcesses.ts'
 import { type Client, createClient } from '../support/apiClient.ts'
 import { type Follower, followEvents, followSocket } from '../support/liveFeed.ts'
-import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 /** Another API, which knows neither the first one nor a public address that they share. */
 let other: Running
 let redis: Redis
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { RATE_LIMITS: 'on', RATE_LIMIT_RESETS: '4' } })
-  const config = { ...shop.config, port: 0, publicUrl: 'http://127.0.0.1:1' }
+  app = await startTestApp({ settings: { RATE_LIMITS: 'on', RATE_LIMIT_RESETS: '4' } })
+  const config = { ...app.config, port: 0, publicUrl: 'http://127.0.0.1:1' }
   other = await startApp(config, { api: true, workers: false })
-  redis = new Redis(shop.config.redisUrl.reveal())
+  redis = new Redis(app.config.redisUrl.reveal())
 })
 afterAll(async () => {
   redis?.disconnect()
   await other?.close()
-  await shop?.close()
+  await app?.close()
 })
 
-const there = (token?: string): Client => createClient(other.url, shop.contract, token)
+const there = (token?: string): Client => createClient(other.url, app.contract, token)
 
 const price = (amount: number) => ({ amount, currency: 'GBP' })
 
 async function listed(stock = 1_000): Promise<{ id: string; position: string }> {
   const sku = `P-${randomUUID()}`
   const made = { name: 'Lamp', sku, price: price(500), stock }
-  return (await shop.admin.client.post('/products', made)).body
+  return (await app.admin.client.post('/products', made)).body
 }
 
 const orderOf = (productId: string) => ({
@@ -53,7 +53,7 @@ async function placed({ client }: Person, productId: string): Promise<string> {
 
 describe('a key that reaches two processes at once', () => {
   it('places one order, and both know it', async () => {
-    const ann = await shop.person()
+    const ann = await app.person()
     const product = await listed()
     for (let round = 0; round < 8; round += 1) {
       const send = (client: Client) =>
@@ -65,14 +65,14 @@ describe('a key that reaches two processes at once', () => {
       const ids = [...first.filter(({ status }) => status === 201), ...again]
       expect(new Set(ids.map(({ body }) => body.id)).size).toBe(1)
     }
-    const { body } = await shop.admin.client.get(`/products/${product.id}/stock`)
+    const { body } = await app.admin.client.get(`/products/${product.id}/stock`)
     expect([body.onHand, body.reserved]).toEqual([1_000, 8])
   })
 })
 
 describe('an order that cannot be driven on', () => {
   it('rests for longer each time, also when its deadline is over', async () => {
-    const { db, shop: own, pool } = shop.back
+    const { db, app: own, pool } = app.back
     const orderId = randomUUID()
     const attempts: number[] = []
     const orders: typeof own.orders = {
@@ -103,7 +103,7 @@ describe('an order that cannot be driven on', () => {
       [orderId],
     )
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
-    const processes = startOrderProcesses({ db: counted, shop: { ...own, orders }, log })
+    const processes = startOrderProcesses({ db: counted, app: { ...own, orders }, log })
     try {
       for (; seconds < 20; seconds += 1) {
         vi.advanceTimersByTime(1_000)
@@ -125,22 +125,22 @@ describe('a listing that another process has cached', () => {
     const product = await listed()
     // What earlier tests have left under way does not concern the catalogue.
     await waitFor('the catalogue', async () => {
-      const at = await positionOf(shop.back.db, 'catalogue')
-      return at === (await shop.back.eventStore.head())
+      const at = await positionOf(app.back.db, 'catalogue')
+      return at === (await app.back.eventStore.head())
     })
     const path = '/products?ordering=-createdAt&pageSize=1'
     const newest = async (client: Client) => (await client.get(path)).body.data[0]
-    expect((await newest(shop.admin.client))?.id).toBe(product.id)
-    await newest(shop.anyone)
+    expect((await newest(app.admin.client))?.id).toBe(product.id)
+    await newest(app.anyone)
     await waitFor('Redis to have it', async () => (await redis.keys('answers:*')).length > 1)
     // Behind the back of the events: whoever computes it shows it.
-    await shop.back.pool.query(`update products set name = 'Other' where product_id = $1`, [
+    await app.back.pool.query(`update products set name = 'Other' where product_id = $1`, [
       product.id,
     ])
-    for (const client of [shop.anyone, there(), shop.anyone, there(), there()]) {
+    for (const client of [app.anyone, there(), app.anyone, there(), there()]) {
       expect((await newest(client))?.name).toBe('Lamp')
     }
-    await shop.admin.client.patch(`/products/${product.id}`, { name: 'Lantern' })
+    await app.admin.client.patch(`/products/${product.id}`, { name: 'Lantern' })
     await waitFor('the name', async () => (await newest(there()))?.name === 'Lantern')
   }, 60_000)
 
@@ -152,7 +152,7 @@ describe('a listing that another process has cached', () => {
     for (let amount = 501; amount < 506; amount += 1) {
       for (let time = 0; time < 3; time += 1) await shown()
       if (amount % 2 === 0) await redis.flushdb()
-      await shop.admin.client.patch(path, { price: price(amount) })
+      await app.admin.client.patch(path, { price: price(amount) })
       await waitFor('the price', async () => {
         const { price: current } = await shown()
         return JSON.stringify(current) === JSON.stringify(price(amount))
@@ -171,7 +171,7 @@ describe('a listing that another process has cached', () => {
       const answers = await redis.hgetall(`answers:${version}`)
       return Object.keys(answers).length > 0 ? { version, answers } : undefined
     })
-    await shop.admin.client.patch(path, { price: price(777) })
+    await app.admin.client.patch(path, { price: price(777) })
     await waitFor('the signal', async () => (await redis.get('answers:version')) !== version)
     // As if the process that projected it had died between its commit and the signal.
     await redis.multi().hset(`answers:${version}`, answers).set('answers:version', version).exec()
@@ -184,7 +184,7 @@ describe('a listing that another process has cached', () => {
 
 describe('whoever follows orders at another process', () => {
   it('is told by Redis, and hears what is told there', async () => {
-    const ann = await shop.person()
+    const ann = await app.person()
     const { id: productId } = await listed()
     const channel = `orderstream:notified@${redis.options.db}`
     const listening = redis.duplicate()
@@ -213,7 +213,7 @@ describe('whoever follows orders at another process', () => {
 describe('a right that is taken away at one process', () => {
   /** What somebody hears at the other process while they lose the right to, and what they may. */
   async function loses(follower: Follower, lose: () => Promise<string>, orders: string[]) {
-    const cancel = (id: string) => shop.admin.client.post(`/orders/${id}/cancel`, {})
+    const cancel = (id: string) => app.admin.client.post(`/orders/${id}/cancel`, {})
     const [before = '', during = '', ...after] = orders
     await cancel(before)
     await follower.hears('the first', each => each.orderId === before)
@@ -236,27 +236,27 @@ describe('a right that is taken away at one process', () => {
     followSocket(other.url, { authorization: `Bearer ${access}` })
 
   it('lets nobody hear of what comes after it in the log: a role', async () => {
-    const buyer = await shop.person()
+    const buyer = await app.person()
     for (let round = 0; round < 3; round += 1) {
-      const support = await shop.person('support')
+      const support = await app.person('support')
       const follower = await socket(support)
       follower.say({ subscribe: 'orders:all' })
       await waitFor('all', () => follower.messages.some(({ type }) => type === 'subscribed'))
       const revoke = { roles: ['customer'] }
       const path = `/admin/users/${support.id}`
-      const lose = async () => (await shop.admin.client.patch(path, revoke)).body.position
+      const lose = async () => (await app.admin.client.patch(path, revoke)).body.position
       await loses(follower, lose, await ordersOf(buyer))
     }
   })
 
   it('lets nobody hear of what comes after it in the log: an account', async () => {
     for (const isSocket of [true, false]) {
-      const buyer = await shop.person()
+      const buyer = await app.person()
       const orders = await ordersOf(buyer)
       const follower = await (isSocket ? socket(buyer) : followEvents(other.url, buyer.access))
       const path = `/admin/users/${buyer.id}`
       const lock = { disabled: true }
-      const lose = async () => (await shop.admin.client.patch(path, lock)).body.position
+      const lose = async () => (await app.admin.client.patch(path, lock)).body.position
       await loses(follower, lose, orders)
     }
   })
@@ -264,11 +264,11 @@ describe('a right that is taken away at one process', () => {
   it('is gone there at once, and elsewhere within a second or so', async () => {
     const ends: [string, (person: Person) => Promise<{ status: number }>][] = [
       ['erased', ({ client }) => client.delete('/auth/profile', { password })],
-      ['locked out', ({ id }) => shop.admin.client.patch(`/admin/users/${id}`, { disabled: true })],
+      ['locked out', ({ id }) => app.admin.client.patch(`/admin/users/${id}`, { disabled: true })],
     ]
     const { id: productId } = await listed()
     for (const [what, end] of ends) {
-      const person = await shop.person()
+      const person = await app.person()
       const elsewhere = there(person.access)
       await elsewhere.get('/cart')
       await person.client.get('/cart')
@@ -281,7 +281,7 @@ describe('a right that is taken away at one process', () => {
   })
 
   it('is gone within a second or so: a session', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     await there(person.access).get('/cart')
     await person.client.post('/auth/logout')
     for (const client of [person.client, there(person.access)]) {
@@ -290,12 +290,12 @@ describe('a right that is taken away at one process', () => {
   })
 
   it('is not gone with the address: either takes the tokens of the other', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     expect((await there(person.access).get('/auth/profile')).status).toBe(200)
     const { username } = person
     const { body } = await there().post('/auth/login', { username, password })
     const { tokens } = Object.assign({ tokens: { access: '' } }, body)
-    expect((await shop.as(tokens.access).get('/auth/profile')).body.username).toBe(username)
+    expect((await app.as(tokens.access).get('/auth/profile')).body.username).toBe(username)
   })
 })
 
@@ -304,7 +304,7 @@ describe('limits', () => {
     const ask = (client: Client) => client.post('/auth/password/reset', { email: 'x@example.com' })
     const statuses: number[] = []
     for (let time = 0; time < 3; time += 1) {
-      for (const client of [shop.anyone, there()]) statuses.push((await ask(client)).status)
+      for (const client of [app.anyone, there()]) statuses.push((await ask(client)).status)
     }
     expect(statuses).toEqual([202, 202, 202, 202, 429, 429])
   })

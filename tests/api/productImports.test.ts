@@ -14,23 +14,23 @@ import {
   until,
   upload,
 } from '../support/productImports.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const many = Number(process.env.IMPORT_ROWS ?? 3_000)
 
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop()
+  app = await startTestApp()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 describe('an import of products', () => {
   it('lists new ones, changes those whose SKU is there, counts what stays as it is', async () => {
-    await newProduct(shop, { sku: 'there', name: 'Old', price: gbp(100), stock: 3 })
-    await newProduct(shop, { sku: 'same', name: 'Same', price: gbp(500) })
+    await newProduct(app, { sku: 'there', name: 'Old', price: gbp(100), stock: 3 })
+    await newProduct(app, { sku: 'same', name: 'Same', price: gbp(500) })
     const { body } = await importFile(
-      shop,
+      app,
       [
         'sku,name,description,price,currency,category,stock,featured,active',
         'new-1,New,Shines,12.5,GBP,Garden,7,true,yes',
@@ -49,27 +49,27 @@ describe('an import of products', () => {
       errors: [],
       progress: 1,
     })
-    const made = await productBySku(shop, 'new-1')
+    const made = await productBySku(app, 'new-1')
     const details = { name: 'New', description: 'Shines', price: gbp(1250), onHand: 7 }
     expect(made).toMatchObject({ ...details, featured: true, active: true })
-    const changed = await productBySku(shop, 'there')
+    const changed = await productBySku(app, 'there')
     expect(changed).toMatchObject({ name: 'Old', price: gbp(200), active: false, onHand: 99 })
     expect(changed).toHaveProperty('categoryId', Object(made).categoryId)
   })
 
   it('answers at once with the address of its progress, and is in the list', async () => {
-    const answer = await upload(shop, 'sku,name,price\nwhere,Where,1')
+    const answer = await upload(app, 'sku,name,price\nwhere,Where,1')
     expect(answer.status).toBe(202)
     expect(answer.headers.get('location')).toBe(`/api/products/imports/${answer.body.id}`)
-    await until(shop, answer.body.id, 'finished')
-    const list = await shop.admin.client.get('/products/imports?pageSize=1')
+    await until(app, answer.body.id, 'finished')
+    const list = await app.admin.client.get('/products/imports?pageSize=1')
     expect(list.body.data).toMatchObject([{ id: answer.body.id, status: 'finished' }])
   })
 
   it('puts its correlation id on every event, and on no other', async () => {
-    const { body } = await importFile(shop, 'sku,name,price,category,stock\nc-1,C,1,Corr,2')
+    const { body } = await importFile(app, 'sku,name,price,category,stock\nc-1,C,1,Corr,2')
     const types: string[] = []
-    for await (const event of shop.back.eventStore.readAll()) {
+    for await (const event of app.back.eventStore.readAll()) {
       if (event.metadata.correlationId === body.correlationId) types.push(event.type)
     }
     const expected = [
@@ -85,7 +85,7 @@ describe('an import of products', () => {
 
   it('tells of every row that is wrong, by line, and carries the others out', async () => {
     const { body } = await importFile(
-      shop,
+      app,
       [
         'sku,name,price,stock,currency,featured',
         'f-1,"Two\nlines",1.00,1,,',
@@ -119,24 +119,24 @@ describe('an import of products', () => {
         { line: 14, pointer: '', detail: 'has 3 cells, the header has 6' },
       ].map(({ detail, ...rest }) => (typeof detail === 'string' ? { ...rest, detail } : rest)),
     )
-    const page = await shop.admin.client.get(`/products/imports/${body.id}?page=2&pageSize=5`)
+    const page = await app.admin.client.get(`/products/imports/${body.id}?page=2&pageSize=5`)
     expect(page.body.errors).toHaveLength(5)
     expect(page.body.errors[0]).toMatchObject({ line: 10 })
   })
 
   it('keeps a thousand faults and counts the others', async () => {
     const file = `sku,price\n${'few,nothing\n'.repeat(1_200)}`
-    const { body } = await importFile(shop, file)
+    const { body } = await importFile(app, file)
     expect(body).toMatchObject({ rows: 1_200, refused: 1_200, errorCount: 1_200 })
-    const all = await shop.admin.client.get(`/products/imports/${body.id}?pageSize=1000`)
+    const all = await app.admin.client.get(`/products/imports/${body.id}?pageSize=1000`)
     expect(all.body.errors).toHaveLength(1_000)
-    const more = await shop.admin.client.get(`/products/imports/${body.id}?pageSize=1000&page=2`)
+    const more = await app.admin.client.get(`/products/imports/${body.id}?pageSize=1000&page=2`)
     expect(more.body.errors).toEqual([])
   })
 
   it('takes NDJSON, whose prices are decimal text or numbers', async () => {
     const { body } = await importFile(
-      shop,
+      app,
       [
         '{"sku":"j-1","name":"Jar","price":"0.10","stock":4}',
         '{"sku":"j-2","name":"Jug","price":19.99,"featured":true,"category":null}',
@@ -154,23 +154,23 @@ describe('an import of products', () => {
       { line: 5, pointer: '' },
       { line: 6, pointer: '/name' },
     ])
-    expect(await productBySku(shop, 'j-2')).toMatchObject({ price: gbp(1999), featured: true })
+    expect(await productBySku(app, 'j-2')).toMatchObject({ price: gbp(1999), featured: true })
   })
 
   it('only says what would happen in a dry run', async () => {
-    const head = await shop.back.eventStore.head()
+    const head = await app.back.eventStore.head()
     const file = 'sku,name,price,category\nd-1,Dry,1,Nowhere\nthere,,3.00,\nd-2,,1,'
-    const { body } = await importFile(shop, file, { dryRun: true })
+    const { body } = await importFile(app, file, { dryRun: true })
     expect(body).toMatchObject({ dryRun: true, created: 1, changed: 1, refused: 1 })
-    expect(await shop.back.eventStore.head()).toBe(head)
-    const answer = await shop.admin.client.post(`/products/imports/${body.id}/undo`)
+    expect(await app.back.eventStore.head()).toBe(head)
+    const answer = await app.admin.client.post(`/products/imports/${body.id}/undo`)
     expectProblem(answer, 409, 'import/illegal-status')
   })
 
   it('shows its progress live until it is done', { timeout: 60_000 + many * 3 }, async () => {
-    const { body } = await upload(shop, manyProducts(many))
-    const response = await fetch(`${shop.url}/api/products/imports/${body.id}`, {
-      headers: { authorization: `Bearer ${shop.admin.access}`, accept: 'text/event-stream' },
+    const { body } = await upload(app, manyProducts(many))
+    const response = await fetch(`${app.url}/api/products/imports/${body.id}`, {
+      headers: { authorization: `Bearer ${app.admin.access}`, accept: 'text/event-stream' },
     })
     expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
     const events = (await response.text()).trim().split('\n\n')
@@ -185,20 +185,20 @@ describe('an import of products', () => {
   })
 
   it('stops when it is cancelled, and keeps what is done', { timeout: 60_000 }, async () => {
-    const { body } = await upload(shop, manyProducts(20_000, 'STOP'))
+    const { body } = await upload(app, manyProducts(20_000, 'STOP'))
     await waitFor('the first batch', async () => {
-      const now = await shop.admin.client.get(`/products/imports/${body.id}`)
+      const now = await app.admin.client.get(`/products/imports/${body.id}`)
       return Number(now.body.created) > 0
     })
-    const answer = await shop.admin.client.delete(`/products/imports/${body.id}`)
+    const answer = await app.admin.client.delete(`/products/imports/${body.id}`)
     expect(answer.status).toBe(202)
-    const ended = await until(shop, body.id, 'cancelled')
+    const ended = await until(app, body.id, 'cancelled')
     expect(ended.body.created).toBeLessThan(20_000)
-    const again = await shop.admin.client.delete(`/products/imports/${body.id}`)
+    const again = await app.admin.client.delete(`/products/imports/${body.id}`)
     expect(again.status).toBe(202)
-    expect((await undo(shop, body.id)).body).toMatchObject({ kept: 0, undone: ended.body.created })
+    expect((await undo(app, body.id)).body).toMatchObject({ kept: 0, undone: ended.body.created })
     expectProblem(
-      await shop.admin.client.delete(`/products/imports/${body.id}`),
+      await app.admin.client.delete(`/products/imports/${body.id}`),
       409,
       'import/illegal-status',
     )
@@ -217,20 +217,20 @@ describe('a file that is no use', () => {
     ['a stray quote beside a NUL', 'sku,na\0"me', 'Line 1: this is not CSV'],
     ['too many rows', `sku\n${'a\n'.repeat(100_001)}`, 'The file has more than 100000 rows.'],
   ])('is refused as a whole for %s', async (_, file, problem) => {
-    const { body } = await importFile(shop, file)
+    const { body } = await importFile(app, file)
     expect(body).toMatchObject({ status: 'failed', created: 0, refused: 0 })
     expect(body.problem).toContain(problem)
-    expect(await productBySku(shop, 'x-1')).toBeUndefined()
+    expect(await productBySku(app, 'x-1')).toBeUndefined()
   })
 
   it('is refused at the door when it is empty, too large or of another type', async () => {
-    const { body } = await importFile(shop, '\ufeff')
+    const { body } = await importFile(app, '\ufeff')
     expect(body).toMatchObject({ status: 'failed', problem: 'The file is empty.' })
-    const json = await upload(shop, '{}', { type: 'application/json' })
+    const json = await upload(app, '{}', { type: 'application/json' })
     expectProblem(json, 415, 'request/unsupported')
-    const latin = await upload(shop, 'sku', { type: 'text/csv; charset=iso-8859-1' })
+    const latin = await upload(app, 'sku', { type: 'text/csv; charset=iso-8859-1' })
     expectProblem(latin, 415, 'request/unsupported')
-    const large = await upload(shop, Buffer.alloc(64 * 1024 * 1024 + 1, 'a'))
+    const large = await upload(app, Buffer.alloc(64 * 1024 * 1024 + 1, 'a'))
     expectProblem(large, 413, 'request/too-large')
     expect(await uploadTooMuch()).toMatch(/^HTTP\/1.1 413 /)
   })
@@ -240,12 +240,12 @@ const piece = `100000\r\n${'a'.repeat(0x100000)}\r\n`
 
 /** The beginning of an upload that does not say how much it will be. */
 function beginUpload() {
-  const { hostname, port } = new URL(shop.url)
+  const { hostname, port } = new URL(app.url)
   const socket = connect(Number(port), hostname)
   socket.on('error', () => undefined)
   socket.write(
     'POST /api/products/imports HTTP/1.1\r\nHost: shop\r\nContent-Type: text/csv\r\n' +
-      `Idempotency-Key: ${newKey()}\r\nAuthorization: Bearer ${shop.admin.access}\r\n` +
+      `Idempotency-Key: ${newKey()}\r\nAuthorization: Bearer ${app.admin.access}\r\n` +
       'Transfer-Encoding: chunked\r\n\r\n',
   )
   return socket
@@ -268,16 +268,16 @@ async function uploadTooMuch(): Promise<string> {
 
 describe('the pieces of a file', () => {
   const chunks = async () => {
-    const { rows } = await shop.back.pool.query('select from shop.product_import_chunks')
+    const { rows } = await app.back.pool.query('select from shop.product_import_chunks')
     return rows.length
   }
 
   it('are kept as long as they are needed', async () => {
-    await importFile(shop, 'sku,name,price\np-1,Piece,1')
+    await importFile(app, 'sku,name,price\np-1,Piece,1')
     expect(await chunks()).toBe(0)
     const key = newKey()
-    await importFile(shop, 'sku\np-1', { key })
-    await upload(shop, 'sku\np-2', { key })
+    await importFile(app, 'sku\np-1', { key })
+    await upload(app, 'sku\np-2', { key })
     expect(await chunks()).toBe(0)
   })
 
@@ -290,19 +290,19 @@ describe('the pieces of a file', () => {
   })
 
   it('are swept when nobody was left to drop them, unless they are young', async () => {
-    await shop.back.pool.query(
+    await app.back.pool.query(
       `insert into shop.product_import_chunks (upload_id, sequence, content, uploaded_at) values
        ($1, 0, '', now() - interval '25 hours'), ($1, 1, '', now()), ($2, 0, '', now())`,
       [newKey(), newKey()],
     )
-    await dropStrayChunks(shop.back.db)
+    await dropStrayChunks(app.back.db)
     expect(await chunks()).toBe(1)
-    await shop.back.pool.query('delete from shop.product_import_chunks')
+    await app.back.pool.query('delete from shop.product_import_chunks')
   })
 })
 
 describe('what somebody has written into the database', () => {
-  const run = (text: string, ...values: unknown[]) => shop.back.pool.query(text, values)
+  const run = (text: string, ...values: unknown[]) => app.back.pool.query(text, values)
   /** An import in the queue, of this file, as somebody writes it who has read another row. */
   async function forge(content: string, like: string) {
     const [importId, uploadId] = [newKey(), newKey()]
@@ -322,23 +322,23 @@ describe('what somebody has written into the database', () => {
   }
 
   it('is not imported: a file of their own', async () => {
-    const { body } = await importFile(shop, 'sku,name,price\nforged-1,Forged,9')
+    const { body } = await importFile(app, 'sku,name,price\nforged-1,Forged,9')
     const id = await forge('sku,price\nforged-1,0.01', body.id)
-    const ended = await until(shop, id, 'failed', 'finished')
+    const ended = await until(app, id, 'failed', 'finished')
     expect(ended.body).toMatchObject({ status: 'failed', rows: null, changed: 0 })
     expect(ended.body.problem).toMatch(/was written into the database/)
-    expect(await productBySku(shop, 'forged-1')).toMatchObject({ price: gbp(900) })
+    expect(await productBySku(app, 'forged-1')).toMatchObject({ price: gbp(900) })
   })
 
   it('is not undone: an import whose undo nobody has asked for', async () => {
-    const { body } = await importFile(shop, 'sku,name,price\nforged-2,Forged,9')
+    const { body } = await importFile(app, 'sku,name,price\nforged-2,Forged,9')
     await run(
       `update shop.product_imports set status = 'undoing', undo_requested_by = requested_by
        where import_id = $1`,
       body.id,
     )
-    await until(shop, body.id, 'finished', 'undone')
-    expect(await productBySku(shop, 'forged-2')).toMatchObject({ status: 'listed' })
+    await until(app, body.id, 'finished', 'undone')
+    expect(await productBySku(app, 'forged-2')).toMatchObject({ status: 'listed' })
   })
 
   it.each([
@@ -353,13 +353,13 @@ describe('what somebody has written into the database', () => {
       await run(
         `insert into shop.product_import_chunks (upload_id, sequence, content, seal)
          values ($1, $2, $3, $4)`,
-        ...[uploadId, n, piece, shop.back.importSeals.ofPiece(uploadId, n, piece)],
+        ...[uploadId, n, piece, app.back.importSeals.ofPiece(uploadId, n, piece)],
       )
     }
     // The key is checked row by row.
     await run('alter table shop.product_import_chunks drop constraint product_import_chunks_pkey')
     await run(change)
-    const parts = { db: shop.back.db, seals: shop.back.importSeals }
+    const parts = { db: app.back.db, seals: app.back.importSeals }
     const read = async () => {
       const whole: Buffer[] = []
       const job = { upload_id: uploadId, bytes: 13n }
@@ -377,14 +377,14 @@ describe('text in a file', () => {
   it('may begin with a byte order mark and hold what spreadsheets take for formulas', async () => {
     const name = '=HYPERLINK("http://x.example","@+-")'
     const cell = `"${name.replaceAll('"', '""')}"`
-    await importFile(shop, `\ufeffSKU,Name,Price,Description\r\nq-1,${cell},1,"a ""b"", c"\r\n`)
-    expect(await productBySku(shop, 'q-1')).toMatchObject({ name, description: 'a "b", c' })
+    await importFile(app, `\ufeffSKU,Name,Price,Description\r\nq-1,${cell},1,"a ""b"", c"\r\n`)
+    expect(await productBySku(app, 'q-1')).toMatchObject({ name, description: 'a "b", c' })
   })
 
   it('that is not UTF-8 is a fault of its row', async () => {
     const bytes = (text: string) => Buffer.from(text, 'latin1')
     const rows = bytes('sku,name,price\nl-1,Caf\xe9,1\nl-2,Cafe,1\nl-3,NUL\0,1\n')
-    const { body } = await importFile(shop, rows)
+    const { body } = await importFile(app, rows)
     const fault = { pointer: '/name', detail: 'holds bytes that are not UTF-8 text' }
     expect(body).toMatchObject({ created: 1, refused: 2 })
     expect(body.errors).toEqual([
@@ -392,7 +392,7 @@ describe('text in a file', () => {
       { line: 4, ...fault },
     ])
     const lines = bytes('{"sku":"l-4","name":"Caf\xe9","price":1}\n')
-    expect((await importFile(shop, lines, { type: ndjson })).body).toMatchObject({ refused: 1 })
+    expect((await importFile(app, lines, { type: ndjson })).body).toMatchObject({ refused: 1 })
   })
 })
 
@@ -400,14 +400,14 @@ describe('the same key', () => {
   it('with the same file is the same import; with another file it is refused', async () => {
     const key = newKey()
     const file = 'sku,name,price\nk-1,Key,1'
-    const first = await upload(shop, file, { key })
-    await until(shop, first.body.id, 'finished')
-    const again = await upload(shop, file, { key })
+    const first = await upload(app, file, { key })
+    await until(app, first.body.id, 'finished')
+    const again = await upload(app, file, { key })
     expect(again.body.id).toBe(first.body.id)
     expect(again.headers.get('idempotent-replayed')).toBe('true')
-    const other = await upload(shop, `${file}0`, { key })
+    const other = await upload(app, `${file}0`, { key })
     expectProblem(other, 422, 'command/key-reused')
-    const none = await shop.admin.client.post('/products/imports', file, {
+    const none = await app.admin.client.post('/products/imports', file, {
       key: null,
       headers: { 'content-type': 'text/csv' },
     })
@@ -417,8 +417,8 @@ describe('the same key', () => {
 
 describe('undoing an import', () => {
   it('reverses what nobody has changed since, and says what it has left alone', async () => {
-    await newProduct(shop, { sku: 'u-old', name: 'Before', price: gbp(100), stock: 1 })
-    await newProduct(shop, { sku: 'u-mine', name: 'Before', price: gbp(100), stock: 1 })
+    await newProduct(app, { sku: 'u-old', name: 'Before', price: gbp(100), stock: 1 })
+    await newProduct(app, { sku: 'u-mine', name: 'Before', price: gbp(100), stock: 1 })
     const file = [
       'sku,name,price,stock',
       'u-old,After,2.00,',
@@ -427,18 +427,18 @@ describe('undoing an import', () => {
       'u-kept,New,1.00,5',
       'u-sold,New,1.00,5',
     ].join('\n')
-    const { body } = await importFile(shop, file)
+    const { body } = await importFile(app, file)
     const [mine, kept, sold] = [
-      await productBySku(shop, 'u-mine'),
-      await productBySku(shop, 'u-kept'),
-      await productBySku(shop, 'u-sold'),
+      await productBySku(app, 'u-mine'),
+      await productBySku(app, 'u-kept'),
+      await productBySku(app, 'u-sold'),
     ]
-    const { client } = shop.admin
+    const { client } = app.admin
     await client.patch(`/products/${mine?.productId}`, { name: 'Mine now' }, { ifMatch: '*' })
     await client.patch(`/products/${kept?.productId}`, { featured: true }, { ifMatch: '*' })
-    await newOrder(await shop.person(), String(sold?.productId))
+    await newOrder(await app.person(), String(sold?.productId))
 
-    const undone = await undo(shop, body.id)
+    const undone = await undo(app, body.id)
     expect(undone.body).toMatchObject({ undone: 2, kept: 3 })
     const changed = 'the product has changed since the import'
     expect(undone.body.keptRows).toEqual([
@@ -446,53 +446,53 @@ describe('undoing an import', () => {
       { line: 5, productId: kept?.productId, sku: 'U-KEPT', why: changed },
       { line: 6, productId: sold?.productId, sku: 'U-SOLD', why: expect.stringMatching('stock') },
     ])
-    expect(await productBySku(shop, 'u-old')).toMatchObject({ name: 'Before', price: gbp(100) })
-    expect(await productBySku(shop, 'u-mine')).toMatchObject({ name: 'Mine now' })
-    expect(await productBySku(shop, 'u-gone')).toBeUndefined()
-    expect(await productBySku(shop, 'u-kept')).toMatchObject({ status: 'listed', onHand: 5 })
-    expect(await productBySku(shop, 'u-sold')).toMatchObject({ status: 'listed', onHand: 5 })
+    expect(await productBySku(app, 'u-old')).toMatchObject({ name: 'Before', price: gbp(100) })
+    expect(await productBySku(app, 'u-mine')).toMatchObject({ name: 'Mine now' })
+    expect(await productBySku(app, 'u-gone')).toBeUndefined()
+    expect(await productBySku(app, 'u-kept')).toMatchObject({ status: 'listed', onHand: 5 })
+    expect(await productBySku(app, 'u-sold')).toMatchObject({ status: 'listed', onHand: 5 })
 
     // What was undone can be imported again, under the same SKU; undoing twice changes nothing.
-    const head = await shop.back.eventStore.head()
-    expect((await undo(shop, body.id)).body).toMatchObject({ undone: 2, kept: 3 })
-    expect(await shop.back.eventStore.head()).toBe(head)
-    expect((await importFile(shop, file)).body).toMatchObject({ created: 1, refused: 0 })
-    expect(await productBySku(shop, 'u-gone')).toMatchObject({ status: 'listed', onHand: 5 })
+    const head = await app.back.eventStore.head()
+    expect((await undo(app, body.id)).body).toMatchObject({ undone: 2, kept: 3 })
+    expect(await app.back.eventStore.head()).toBe(head)
+    expect((await importFile(app, file)).body).toMatchObject({ created: 1, refused: 0 })
+    expect(await productBySku(app, 'u-gone')).toMatchObject({ status: 'listed', onHand: 5 })
   })
 
   it('leaves alone what somebody has written into the table of its rows', async () => {
-    const other = await newProduct(shop, { sku: 'u-other', price: gbp(100), stock: 0 })
+    const other = await newProduct(app, { sku: 'u-other', price: gbp(100), stock: 0 })
     const { body } = await importFile(
-      shop,
+      app,
       'sku,name,price,stock\nu-new,New,1.00,5\nu-two,New,1.00,',
     )
-    await shop.back.pool.query(
+    await app.back.pool.query(
       `update shop.product_import_rows set product_id = $2, sku = 'U-OTHER', stock = 0
        where import_id = $1 and sku = 'U-NEW'`,
       [body.id, other.id],
     )
-    expect((await undo(shop, body.id)).body).toMatchObject({
+    expect((await undo(app, body.id)).body).toMatchObject({
       undone: 1,
       kept: 1,
       keptRows: [{ sku: 'U-OTHER', why: expect.stringContaining('the log does not say') }],
     })
-    expect(await productBySku(shop, 'u-other')).toMatchObject({ status: 'listed' })
-    expect(await productBySku(shop, 'u-new')).toMatchObject({ status: 'listed' })
+    expect(await productBySku(app, 'u-other')).toMatchObject({ status: 'listed' })
+    expect(await productBySku(app, 'u-new')).toMatchObject({ status: 'listed' })
   })
 
   it('is refused for an import that failed or is not there', async () => {
-    const { body } = await importFile(shop, 'colour\nred')
-    const failed = await shop.admin.client.post(`/products/imports/${body.id}/undo`)
+    const { body } = await importFile(app, 'colour\nred')
+    const failed = await app.admin.client.post(`/products/imports/${body.id}/undo`)
     expect(expectProblem(failed, 409, 'import/illegal-status').currentStatus).toBe('failed')
-    const missing = await shop.admin.client.post(`/products/imports/${newKey()}/undo`)
+    const missing = await app.admin.client.post(`/products/imports/${newKey()}/undo`)
     expectProblem(missing, 404, 'import/not-found')
   })
 })
 
 it('is for admins', async () => {
-  const { client } = await shop.person('warehouse')
+  const { client } = await app.person('warehouse')
   const headers = { 'content-type': 'text/csv' }
   const refused = await client.post('/products/imports', 'sku', { key: newKey(), headers })
   expectProblem(refused, 403, 'command/forbidden')
-  expectProblem(await shop.anyone.get('/products/imports'), 401, 'request/unauthenticated')
+  expectProblem(await app.anyone.get('/products/imports'), 401, 'request/unauthenticated')
 })

@@ -13,36 +13,36 @@ import {
   startStripeDouble,
   stripeWebhook,
 } from '../support/stripeDouble.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const secret = 'whsec_0123456789'
 const keys = { STRIPE_SECRET_KEY: 'sk_test_0123456789', STRIPE_WEBHOOK_SECRET: secret }
 let double: StripeDouble
-let shop: TestShop
+let app: TestApp
 let second: SecondNode
 let ada: Person
 beforeAll(async () => {
   double = await startStripeDouble()
   const settings = { PAYMENT_PROVIDER: 'stripe', ...keys, STRIPE_API_BASE: double.url }
-  shop = await startTestShop({ settings })
-  second = await startSecondNode(shop)
-  ada = await shop.person()
+  app = await startTestApp({ settings })
+  second = await startSecondNode(app)
+  ada = await app.person()
 })
 afterAll(async () => {
   await second?.close()
-  await shop?.close()
+  await app?.close()
   await double?.close()
 })
 
 /** An order of two lanterns, 8.50, that is paid through Stripe. */
 async function bought() {
-  const product = await newProduct(shop)
+  const product = await newProduct(app)
   const { orderId } = (await newOrder(ada, product.id, 2)).body
   const paid = await ada.client.post(`/orders/${orderId}/pay`, { paymentMethod: 'pm_card_visa' })
   expect(paid.body.status, JSON.stringify(paid.body)).toBe('paid')
   const intent = [...double.intents.values()].find(each => each.metadata.orderId === orderId)
-  const sku = (await orderOf(shop, orderId)).lines[0]?.sku ?? ''
+  const sku = (await orderOf(app, orderId)).lines[0]?.sku ?? ''
   return { orderId, intentId: intent?.id ?? '', productId: product.id, sku }
 }
 
@@ -54,7 +54,7 @@ interface Telling {
   node?: Pick<SecondNode, 'anyone'>
 }
 
-function tell(type: string, object: object, { node = shop, ...options }: Telling = {}) {
+function tell(type: string, object: object, { node = app, ...options }: Telling = {}) {
   const { body, signature } = stripeWebhook(type, object, { secret, ...options })
   const headers = { 'stripe-signature': signature }
   return node.anyone.post('/webhooks/payments/stripe', body, { headers })
@@ -66,11 +66,11 @@ async function told(type: string, object: object, options: Telling = {}): Promis
   return answer.body.outcome
 }
 
-const head = async () => String(await shop.back.eventStore.head())
+const head = async () => String(await app.back.eventStore.head())
 const shown = async (orderId: string) =>
-  (await shop.admin.client.get(`/orders/${orderId}`, { after: await head() })).body
+  (await app.admin.client.get(`/orders/${orderId}`, { after: await head() })).body
 const eventsOf = async (orderId: string) => {
-  const { body } = await shop.admin.client.get(`/orders/${orderId}/history`)
+  const { body } = await app.admin.client.get(`/orders/${orderId}/history`)
   return body.data.map(({ event }) => String(event))
 }
 const count = (events: readonly string[], type: string) =>
@@ -81,7 +81,7 @@ async function salesOf(sku: string) {
   const after = await head()
   const report = async (by: string) => {
     const path = `/admin/reports/sales?by=${by}&limit=1000`
-    return (await shop.admin.client.get(path, { after })).body.data
+    return (await app.admin.client.get(path, { after })).body.data
   }
   const [products, days] = await Promise.all([report('product'), report('day')])
   const amountOf = (line: unknown, name: string) => Number(Object(Object(line)[name]).amount)
@@ -93,14 +93,14 @@ async function salesOf(sku: string) {
 }
 
 const findings = async (query = 'state=open') =>
-  (await shop.admin.client.get(`/admin/payment-findings?pageSize=100&${query}`)).body.data
+  (await app.admin.client.get(`/admin/payment-findings?pageSize=100&${query}`)).body.data
 const findingAbout = async (reference: string) =>
   (await findings('')).filter(each => each.reference === reference)
 
 function booksDiffer() {
-  const { eventStore, codec, shop: app } = shop.back
+  const { eventStore, codec, app: commands } = app.back
   const to = new Date(Date.now() + 60_000)
-  const parts = { eventStore, codec, payments: app.payments }
+  const parts = { eventStore, codec, payments: commands.payments }
   return reconcile(parts, { from: new Date(0), to, now: to })
 }
 const differencesAbout = async (reference: string) =>
@@ -131,7 +131,7 @@ describe('a refund made in the dashboard', () => {
     expect(await told('refund.updated', rest)).toBe('recorded')
     expect(await shown(orderId)).toMatchObject({ status: 'refunded', refunded: gbp(850) })
     expect(await salesOf(sku)).toEqual([850, 850, 0])
-    const { body } = await shop.admin.client.get(`/orders/${orderId}/history`)
+    const { body } = await app.admin.client.get(`/orders/${orderId}/history`)
     const refunded = body.data.filter(({ event }) => event === 'OrderRefunded')
     expect(refunded).toMatchObject([
       {
@@ -143,7 +143,7 @@ describe('a refund made in the dashboard', () => {
     expect(await differencesAbout(part.id)).toEqual([])
     expect(await differencesAbout(rest.id)).toEqual([])
     await waitFor('both mails', async () => {
-      const { rows } = await shop.back.pool.query(
+      const { rows } = await app.back.pool.query(
         `select 1 from shop.mails where order_id = $1 and template = 'order-refunded'`,
         [orderId],
       )
@@ -154,29 +154,29 @@ describe('a refund made in the dashboard', () => {
   it('is booked once when two API processes are told three times each at once', async () => {
     const { orderId, intentId, productId } = await bought()
     const refund = double.refundByHand(intentId, 850)
-    const nodes = [shop, second, shop, second, shop, second]
+    const nodes = [app, second, app, second, app, second]
     const id = `evt_${randomUUID()}`
     const outcomes = await Promise.all([
       ...nodes.map(node => told('refund.created', refund, { id, node })),
-      ...[shop, second].map(node => told('charge.refunded', chargeOf(intentId, 850), { node })),
+      ...[app, second].map(node => told('charge.refunded', chargeOf(intentId, 850), { node })),
     ])
     expect(new Set(outcomes)).toEqual(new Set(['recorded']))
     expect(count(await eventsOf(orderId), 'OrderRefunded')).toBe(1)
-    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'refunded', refunded: 850 })
+    expect(await orderOf(app, orderId)).toMatchObject({ status: 'refunded', refunded: 850 })
     await waitFor('the stock back', async () => {
-      return (await shop.back.shop.stock.load(productId)).state.reservedTotal === 0
+      return (await app.back.app.stock.load(productId)).state.reservedTotal === 0
     })
   })
 
   it('that came before the shop knew of the payment is booked after it', async () => {
-    const product = await newProduct(shop)
+    const product = await newProduct(app)
     const { orderId } = (await newOrder(ada, product.id, 2)).body
     await ada.client.post(`/orders/${orderId}/pay`, { paymentMethod: 'pm_card_slow' })
     const intent = [...double.intents.values()].find(each => each.metadata.orderId === orderId)
     const { id = '' } = intent ?? {}
     double.settle(id, 'succeeded')
     expect(await told('refund.created', double.refundByHand(id, 100))).toBe('recorded')
-    expect(await orderOf(shop, orderId)).toMatchObject({
+    expect(await orderOf(app, orderId)).toMatchObject({
       status: 'paid',
       captured: 850,
       refunded: 100,
@@ -202,7 +202,7 @@ describe('a refund made in the dashboard', () => {
     for (const type of ['refund.created', 'refund.updated', 'charge.refund.updated']) {
       expect(await told(type, refund)).toBe('review')
     }
-    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'paid', refunded: 300 })
+    expect(await orderOf(app, orderId)).toMatchObject({ status: 'paid', refunded: 300 })
     expect(await findingAbout(id)).toMatchObject([
       { kind: 'refund', problem, amount, provider: 'stripe', resolvedAt: null },
     ])
@@ -237,7 +237,7 @@ describe('a refund made in the dashboard', () => {
 
 describe('a refund that the shop has asked for', () => {
   const refund = (orderId: string, amount: number) =>
-    shop.admin.client.post(`/orders/${orderId}/refunds`, { amount: gbp(amount), reason: 'Torn' })
+    app.admin.client.post(`/orders/${orderId}/refunds`, { amount: gbp(amount), reason: 'Torn' })
   const madeFor = (intentId: string) =>
     [...double.refunds.values()].find(each => each.payment_intent === intentId)
 
@@ -263,11 +263,11 @@ describe('a refund that the shop has asked for', () => {
       double.failNext({ path: /^\/v1\/refunds$/, method: 'POST', when: 'after', how })
     }
     await refund(orderId, 300)
-    expect((await orderOf(shop, orderId)).openRefunds.size).toBe(1)
+    expect((await orderOf(app, orderId)).openRefunds.size).toBe(1)
     expect(await told('refund.created', madeFor(intentId) ?? {})).toBe('recorded')
-    expect((await orderOf(shop, orderId)).openRefunds.size).toBe(0)
+    expect((await orderOf(app, orderId)).openRefunds.size).toBe(0)
     expect(count(await eventsOf(orderId), 'OrderRefunded')).toBe(1)
-    expect(await orderOf(shop, orderId)).toMatchObject({ refunded: 300 })
+    expect(await orderOf(app, orderId)).toMatchObject({ refunded: 300 })
     expect(
       [...double.refunds.values()].filter(each => each.payment_intent === intentId),
     ).toHaveLength(1)
@@ -305,17 +305,17 @@ describe('a finding', () => {
     await told('refund.created', refund)
     const [found] = await findingAbout(id)
     const path = `/admin/payment-findings/${found?.id}/resolve`
-    const auditor = await shop.person('auditor')
+    const auditor = await app.person('auditor')
     expectProblem(await auditor.client.post(path), 403, 'command/forbidden')
-    const done = await shop.admin.client.post(path)
-    expect(done.body).toMatchObject({ resolvedBy: shop.admin.id })
+    const done = await app.admin.client.post(path)
+    expect(done.body).toMatchObject({ resolvedBy: app.admin.id })
     const { resolvedAt } = done.body
-    expect((await shop.admin.client.post(path)).body).toMatchObject({ resolvedAt })
+    expect((await app.admin.client.post(path)).body).toMatchObject({ resolvedAt })
     expect((await findings()).map(({ reference }) => reference)).not.toContain(id)
     await told('refund.updated', refund)
     expect(await findingAbout(id)).toMatchObject([{ resolvedAt }])
     const unknown = `/admin/payment-findings/${randomUUID()}/resolve`
-    expectProblem(await shop.admin.client.post(unknown), 404, 'payment/finding-not-found')
+    expectProblem(await app.admin.client.post(unknown), 404, 'payment/finding-not-found')
   })
 })
 
@@ -340,12 +340,12 @@ describe('a dispute', () => {
       disputes: [{ ...facts, provider: 'stripe', reference: dispute.id }],
     })
     expect((await ada.client.get(`/orders/${orderId}`)).body.disputes).toBeUndefined()
-    const support = await shop.person('support')
+    const support = await app.person('support')
     const { body } = await support.client.get('/admin/disputes?state=open&pageSize=100')
     expect(body.data.find(each => each.orderId === orderId)).toMatchObject(facts)
     expectProblem(await ada.client.get('/admin/disputes'), 403, 'command/forbidden')
     const refund = { amount: gbp(1), reason: 'Torn' }
-    const refused = await shop.admin.client.post(`/orders/${orderId}/refunds`, refund)
+    const refused = await app.admin.client.post(`/orders/${orderId}/refunds`, refund)
     expect(expectProblem(refused, 409, 'order/refund-exceeds-capture').refundable).toEqual(gbp(0))
     expect(count(await eventsOf(orderId), 'DisputeOpened')).toBe(1)
     expect(await salesOf(sku)).toEqual([850, 0, 850])
@@ -362,7 +362,7 @@ describe('a dispute', () => {
     expect(await salesOf(sku)).toEqual([850, 0, 850])
     expect(await differencesAbout(dispute.id)).toEqual([])
     const refund = { amount: gbp(850), reason: 'Torn' }
-    expect((await shop.admin.client.post(`/orders/${orderId}/refunds`, refund)).status).toBe(201)
+    expect((await app.admin.client.post(`/orders/${orderId}/refunds`, refund)).status).toBe(201)
   })
 
   it('that is lost is money gone, once, however often it is told', async () => {
@@ -372,7 +372,7 @@ describe('a dispute', () => {
     const lost = become(dispute, 'lost')
     const at = Math.floor(Date.now() / 1_000)
     const outcomes = await Promise.all(
-      [shop, second, shop, second, shop, second].map(node =>
+      [app, second, app, second, app, second].map(node =>
         told('charge.dispute.closed', lost, { node, created: at, id: `evt_${randomUUID()}` }),
       ),
     )
@@ -389,7 +389,7 @@ describe('a dispute', () => {
     expect(await salesOf(sku)).toEqual([850, 500, 350])
     expect(await differencesAbout(dispute.id)).toEqual([])
     // Only what the bank has left can go back.
-    const rest = await shop.admin.client.post(`/orders/${orderId}/refunds`, { reason: 'Torn' })
+    const rest = await app.admin.client.post(`/orders/${orderId}/refunds`, { reason: 'Torn' })
     expect(rest.status, JSON.stringify(rest.body)).toBe(201)
     expect(await shown(orderId)).toMatchObject({ refunded: gbp(350) })
     expect(await salesOf(sku)).toEqual([850, 850, 0])
@@ -428,10 +428,10 @@ describe('a dispute', () => {
 
   it('of a cancelled order that is won is paid back', async () => {
     const { orderId, dispute } = await disputed(500)
-    expect((await moveOrder(shop, orderId, 'cancelled')).status).toBe(200)
-    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'cancelled', refunded: 350 })
+    expect((await moveOrder(app, orderId, 'cancelled')).status).toBe(200)
+    expect(await orderOf(app, orderId)).toMatchObject({ status: 'cancelled', refunded: 350 })
     await told('charge.dispute.closed', become(dispute, 'won'))
-    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'cancelled', refunded: 850 })
+    expect(await orderOf(app, orderId)).toMatchObject({ status: 'cancelled', refunded: 850 })
   })
 
   it('of an unknown order or in another currency is a finding', async () => {

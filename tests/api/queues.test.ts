@@ -2,18 +2,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { queueNames } from '../../src/workers/jobs/jobQueue.ts'
 import { expectProblem } from '../support/goods.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let cookie = ''
 beforeAll(async () => {
-  shop = await startTestShop()
-  const answer = await shop.admin.client.post('/admin/queues/session')
+  app = await startTestApp()
+  const answer = await app.admin.client.post('/admin/queues/session')
   cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? ''
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
-const open = (path: string, init: RequestInit = {}) => fetch(`${shop.url}${path}`, init)
+const open = (path: string, init: RequestInit = {}) => fetch(`${app.url}${path}`, init)
 const withCookie = { headers: { cookie: '' } }
 beforeAll(() => {
   withCookie.headers.cookie = cookie
@@ -21,7 +21,7 @@ beforeAll(() => {
 
 describe('an admin', () => {
   it('gets a short-lived cookie that neither scripts nor other sites can use', async () => {
-    const answer = await shop.admin.client.post('/admin/queues/session')
+    const answer = await app.admin.client.post('/admin/queues/session')
     expect(answer.status).toBe(204)
     const [pair, ...attributes] = (answer.headers.get('set-cookie') ?? '').split('; ')
     expect(pair).toMatch(/^orderstream-queues=[\w.-]+$/)
@@ -101,7 +101,7 @@ describe('a page of the dashboard', () => {
   it.each(['customer', 'support', 'warehouse', 'auditor'] as const)(
     'is not for somebody who is %s',
     async role => {
-      const person = await shop.person(...(role === 'customer' ? [] : [role]))
+      const person = await app.person(...(role === 'customer' ? [] : [role]))
       expectProblem(await person.client.post('/admin/queues/session'), 403, 'command/forbidden')
       const headers = { cookie: `orderstream-queues=${person.access}` }
       expect((await open('/admin/queues/api/queues', { headers })).status).toBe(403)
@@ -109,7 +109,7 @@ describe('a page of the dashboard', () => {
   )
 
   it('is closed as soon as the admin signs out', async () => {
-    const admin = await shop.person('admin')
+    const admin = await app.person('admin')
     const headers = { cookie: `orderstream-queues=${admin.access}` }
     expect((await open('/admin/queues/api/queues', { headers })).status).toBe(200)
     await admin.client.post('/auth/logout')

@@ -9,36 +9,36 @@ import {
   handshakeStatus,
   sendFrames,
 } from '../support/liveFeed.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let ada: Person
 let bob: Person
 let productId = ''
 const followers: Follower[] = []
 
 beforeAll(async () => {
-  shop = await startTestShop()
-  ada = await shop.person()
-  bob = await shop.person()
-  productId = (await newProduct(shop, { stock: 100_000 })).id
+  app = await startTestApp()
+  ada = await app.person()
+  bob = await app.person()
+  productId = (await newProduct(app, { stock: 100_000 })).id
 })
 afterEach(() => {
   for (const follower of followers.splice(0)) follower.cut()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const bearer = (person: Person) => ({ authorization: `Bearer ${person.access}` })
 
 async function socketOf(person: Person) {
-  const follower = await followSocket(shop.url, bearer(person))
+  const follower = await followSocket(app.url, bearer(person))
   followers.push(follower)
   return follower
 }
 
 async function eventsOf(person: Person, lastEventId?: string) {
-  const follower = await followEvents(shop.url, person.access, lastEventId)
+  const follower = await followEvents(app.url, person.access, lastEventId)
   followers.push(follower)
   return follower
 }
@@ -47,7 +47,7 @@ async function eventsOf(person: Person, lastEventId?: string) {
 async function shippedOrder(person: Person) {
   const { orderId } = (await newOrder(person, productId)).body
   await person.client.post(`/orders/${orderId}/pay`, {})
-  await moveOrder(shop, orderId, 'shipped')
+  await moveOrder(app, orderId, 'shipped')
   return orderId
 }
 
@@ -62,20 +62,20 @@ describe('a handshake', () => {
     ['an invalid subprotocol token', () => ({ protocols: ['bearer', 'nonsense'] })],
     ['a subprotocol without a token', () => ({ protocols: ['bearer'] })],
   ])('with %s is refused before the upgrade', async (_, handshake) => {
-    expect(await handshakeStatus(shop.url, handshake())).toBe(401)
+    expect(await handshakeStatus(app.url, handshake())).toBe(401)
   })
 
   it.each([
     ['the Authorization header', () => bearer(ada)],
     ['the subprotocol of browsers', () => ({ protocols: ['bearer', ada.access] })],
   ])('with a token in %s is taken', async (_, handshake) => {
-    const follower = await followSocket(shop.url, handshake())
+    const follower = await followSocket(app.url, handshake())
     followers.push(follower)
     await follower.hears('the greeting', ({ type }) => type === 'connected')
   })
 
   it('for server-sent events needs a token, too', async () => {
-    expect((await fetch(`${shop.url}/api/orders/notifications`)).status).toBe(401)
+    expect((await fetch(`${app.url}/api/orders/notifications`)).status).toBe(401)
   })
 })
 
@@ -123,7 +123,7 @@ describe('a connection', () => {
 
 describe('the staff', () => {
   it('hears of everybody’s orders once it has asked', async () => {
-    const support = await shop.person('support')
+    const support = await app.person('support')
     const follower = await socketOf(support)
     follower.say({ subscribe: 'orders:all' })
     await follower.hears('the answer', ({ type }) => type === 'subscribed')
@@ -158,7 +158,7 @@ describe('resuming', () => {
   it.each(ways)(
     'over %s after 20 cuts leaves no gap and repeats nothing',
     async (_, follow) => {
-      const person = await shop.person()
+      const person = await app.person()
       const begun = await newOrder(person, productId)
       let after = begun.body.position
       const heard: string[] = []
@@ -189,7 +189,7 @@ describe('resuming', () => {
   )
 
   it('asked for late does not lose what was missed before the first live update', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const before = await newOrder(person, productId)
     const missed = await shippedOrder(person)
     const follower = await socketOf(person)
@@ -236,7 +236,7 @@ describe('what makes no sense', () => {
       Buffer.from([0xff, 0xfe, 0x00]),
       Buffer.alloc(16 * 1024),
     ]
-    const junk = await sendFrames(shop.url, bearer(ada), frames)
+    const junk = await sendFrames(app.url, bearer(ada), frames)
     await waitFor('an answer to each', () => junk.answers() >= frames.length)
     junk.cut()
     const orderId = await shippedOrder(ada)
@@ -245,7 +245,7 @@ describe('what makes no sense', () => {
   })
 
   it('and is too long ends the connection', async () => {
-    const { closed } = await sendFrames(shop.url, bearer(ada), ['x'.repeat(16 * 1024 + 1)])
+    const { closed } = await sendFrames(app.url, bearer(ada), ['x'.repeat(16 * 1024 + 1)])
     expect(await closed).toBe(1009)
   })
 
@@ -264,7 +264,7 @@ describe('what makes no sense', () => {
 describe('stopping', () => {
   it('ends every connection and does not wait for their clients', async () => {
     const [socket, events] = [await socketOf(ada), await eventsOf(ada)]
-    await shop.restart()
+    await app.restart()
     expect(await socket.closed).toBeGreaterThan(1000)
     await events.closed
   }, 15_000)

@@ -11,17 +11,17 @@ import {
   type Handshake,
   handshakeStatus,
 } from '../support/liveFeed.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const friend = 'https://friend.example.com'
-let shop: TestShop
+let app: TestApp
 let ada: Person
 const followers: Follower[] = []
 
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { CORS_ORIGINS: friend } })
-  ada = await shop.person()
+  app = await startTestApp({ settings: { CORS_ORIGINS: friend } })
+  ada = await app.person()
 })
 afterEach(async () => {
   for (const follower of followers.splice(0)) {
@@ -29,17 +29,17 @@ afterEach(async () => {
     await follower.closed
   }
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const bearer = (person: Person) => ({ authorization: `Bearer ${person.access}` })
 
-async function follow(person: Person, handshake: Handshake = {}, url = shop.url) {
+async function follow(person: Person, handshake: Handshake = {}, url = app.url) {
   const follower = await followSocket(url, { ...bearer(person), ...handshake })
   followers.push(follower)
   return follower
 }
 
-async function followBySse(person: Person, origin?: string, url = shop.url) {
+async function followBySse(person: Person, origin?: string, url = app.url) {
   const follower = await followEvents(url, person.access, undefined, origin)
   followers.push(follower)
   return follower
@@ -54,16 +54,16 @@ const seated = (person: Person, times: number) =>
   )
 
 describe('the Origin of a page', () => {
-  const own = () => shop.url
+  const own = () => app.url
   it.each([
     ['that is not said, as by curl and wscat,', () => undefined],
     ['of the shop itself', own],
-    ['of this machine by its other name', () => shop.url.replace('127.0.0.1', 'localhost')],
+    ['of this machine by its other name', () => app.url.replace('127.0.0.1', 'localhost')],
     ['in CORS_ORIGINS', () => friend],
   ])('%s may follow', async (_, origin) => {
     const said = origin()
     const handshake = said === undefined ? {} : { origin: said }
-    expect(await handshakeStatus(shop.url, { ...bearer(ada), ...handshake })).toBe(101)
+    expect(await handshakeStatus(app.url, { ...bearer(ada), ...handshake })).toBe(101)
     await followBySse(ada, said)
   })
 
@@ -71,19 +71,19 @@ describe('the Origin of a page', () => {
     ['null', () => 'null'],
     ['of a stranger', () => 'https://evil.example.com'],
     ['that looks alike', () => `${friend}.evil.example.com`],
-    ['that begins alike', () => `${shop.url}0`],
+    ['that begins alike', () => `${app.url}0`],
     ['with another scheme', () => 'http://friend.example.com'],
     ['with another port', () => `${friend}:8443`],
     ['that is a list', () => `${friend}, https://evil.example.com`],
     ['that is empty', () => ''],
   ])('%s is refused before the upgrade', async (_, origin) => {
     const refused = { ...bearer(ada), origin: origin() }
-    expect(await handshakeStatus(shop.url, refused)).toBe(403)
+    expect(await handshakeStatus(app.url, refused)).toBe(403)
     await expect(followBySse(ada, origin())).rejects.toThrow('403')
   })
 
   it('lets a page of a friend read the events, and says so', async () => {
-    const events = await followEvents(shop.url, ada.access, undefined, friend)
+    const events = await followEvents(app.url, ada.access, undefined, friend)
     followers.push(events)
     expect(events.headers.get('access-control-allow-origin')).toBe(friend)
   })
@@ -91,22 +91,22 @@ describe('the Origin of a page', () => {
 
 describe('connections', () => {
   it('of one person are five, over both ways together, and free again when one ends', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const first = await follow(person)
     for (let time = 0; time < 3; time += 1) await follow(person)
     const events = await followBySse(person)
-    expect(await handshakeStatus(shop.url, bearer(person))).toBe(429)
+    expect(await handshakeStatus(app.url, bearer(person))).toBe(429)
     await expect(followBySse(person)).rejects.toThrow('429')
     first.cut()
     await waitFor('a free one', async () => {
-      return (await handshakeStatus(shop.url, bearer(person))) === 101
+      return (await handshakeStatus(app.url, bearer(person))) === 101
     })
     events.cut()
     await seated(person, 2)
   })
 
   it('that come all at once are no more than that', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const asked = await Promise.allSettled(Array.from({ length: 12 }, () => follow(person)))
     expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(5)
   })
@@ -114,7 +114,7 @@ describe('connections', () => {
 
 describe('somebody who says too much', () => {
   it('is heard twenty times in ten seconds and no more', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const polite = await follow(person)
     for (let time = 0; time < 20; time += 1) polite.say({ type: 'ping' })
     const pongs = () => polite.messages.filter(({ type }) => type === 'pong').length
@@ -127,7 +127,7 @@ describe('somebody who says too much', () => {
 
 describe('a connection ends', () => {
   it('when its token does', async () => {
-    const brief = await startTestShop({
+    const brief = await startTestApp({
       settings: { ACCESS_TOKEN_TTL_SECONDS: '3' },
       workers: false,
     })
@@ -146,7 +146,7 @@ describe('a connection ends', () => {
   }, 30_000)
 
   it('when its session does', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const [socket, events] = [await follow(person), await followBySse(person)]
     await person.client.post('/auth/logout')
     expect([await socket.closed, await socket.why]).toEqual([4401, 'signed out'])
@@ -154,18 +154,18 @@ describe('a connection ends', () => {
   }, 30_000)
 
   it('when its owner is locked out', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const socket = await follow(person)
-    await shop.admin.client.patch(`/admin/users/${person.id}`, { disabled: true })
+    await app.admin.client.patch(`/admin/users/${person.id}`, { disabled: true })
     expect(await socket.closed).toBe(4401)
   }, 30_000)
 
   it('when a role is taken away that it was opened with; that of others goes on', async () => {
-    const [support, other] = [await shop.person('support'), await shop.person('support')]
+    const [support, other] = [await app.person('support'), await app.person('support')]
     const [socket, stays] = [await follow(support), await follow(other)]
     socket.say({ subscribe: 'orders:all' })
     const input = { customerId: support.id, role: 'support' as const }
-    await execute(shop.back.shop, revokeRole, input, systemEnvelope('test', new Date()))
+    await execute(app.back.app, revokeRole, input, systemEnvelope('test', new Date()))
     const ended = Promise.all([socket.closed, socket.why])
     const why = await withDeadline(15_000, 'the end of the connection', ended)
     expect(why).toEqual([4401, 'roles have changed'])
@@ -176,7 +176,7 @@ describe('a connection ends', () => {
 
 describe('a client that does not read', () => {
   it('is sent away with where to go on, while the others hear everything', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const [slow, fast] = [await follow(person), await follow(person)]
     for (const each of [slow, fast]) {
       await each.hears('the greeting', ({ type }) => type === 'connected')
@@ -197,7 +197,7 @@ describe('a client that does not read', () => {
 
   /** News as the projection would leave it, but large: twelve are more than any socket holds. */
   const notify = (customerId: string, round: number) =>
-    shop.back.pool.query(
+    app.back.pool.query(
       `insert into readmodel.notifications
          (position, order_id, order_number, customer_id, status, previous_status, at)
        values ($2, $1, repeat('x', 2000000), $1, 'paid', 'pending', now())`,
@@ -207,7 +207,7 @@ describe('a client that does not read', () => {
 
 describe('a server that stops', () => {
   it('says so to everybody and waits for nobody', async () => {
-    const people = await Promise.all([1, 2].map(() => shop.person()))
+    const people = await Promise.all([1, 2].map(() => app.person()))
     const sockets = []
     for (const person of people) {
       for (let time = 0; time < 5; time += 1) sockets.push(await follow(person))
@@ -215,7 +215,7 @@ describe('a server that stops', () => {
     // One of them will never answer the goodbye.
     const mute = sockets.pop()
     mute?.stopReading()
-    await shop.restart()
+    await app.restart()
     for (const socket of sockets) expect(await socket.closed).toBe(1001)
   }, 30_000)
 })

@@ -1,15 +1,15 @@
 // The reference at /redoc: for any browser, from this host alone, under the policy of all pages.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop({ workers: false })
+  app = await startTestApp({ workers: false })
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 async function fetchText(path: string) {
-  const response = await fetch(`${shop.url}${path}`)
+  const response = await fetch(`${app.url}${path}`)
   return { status: response.status, headers: response.headers, text: await response.text() }
 }
 
@@ -49,7 +49,7 @@ describe('the reference', () => {
     expect(headers.get('content-encoding')).toBe('gzip')
     expect(text).toContain('spec-url')
     expect(text).not.toMatch(/https?:\/\/(cdn\.|fonts\.|[\w.]*googleapis|[\w.]*gstatic)/)
-    const plain = await fetch(`${shop.url}/redoc/redoc.js`, {
+    const plain = await fetch(`${app.url}/redoc/redoc.js`, {
       headers: { 'accept-encoding': 'identity' },
     })
     expect(plain.headers.get('content-encoding')).toBeNull()

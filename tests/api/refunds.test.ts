@@ -11,46 +11,46 @@ import {
   newProduct,
 } from '../support/goods.ts'
 import { callBack } from '../support/payments.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let ada: Person
 beforeAll(async () => {
-  shop = await startTestShop()
-  ada = await shop.person()
+  app = await startTestApp()
+  ada = await app.person()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 /** An order over 8.50 that the staff has marked as paid: the money came by bank transfer. */
 async function paidByHand() {
-  const { id } = await newProduct(shop)
+  const { id } = await newProduct(app)
   const { orderId } = (await newOrder(ada, id, 2)).body
-  expect((await moveOrder(shop, orderId, 'paid')).status).toBe(200)
+  expect((await moveOrder(app, orderId, 'paid')).status).toBe(200)
   return orderId
 }
 
 const orderOf = async (orderId: string, after?: string) =>
   (await ada.client.get(`/orders/${orderId}`, after === undefined ? {} : { after })).body
 const mailsTo = async (template: string) => {
-  const { rows } = await shop.back.pool.query<{ order_id: string }>(
+  const { rows } = await app.back.pool.query<{ order_id: string }>(
     'select order_id from shop.mails where template = $1',
     [template],
   )
   return rows.map(row => row.order_id)
 }
 const openRefunds = async (after: string) =>
-  (await shop.admin.client.get('/admin/refunds?pageSize=100', { after })).body.data
+  (await app.admin.client.get('/admin/refunds?pageSize=100', { after })).body.data
 const confirm = (orderId: string, refundId: string) =>
-  shop.admin.client.post(`/orders/${orderId}/refunds/${refundId}/confirm`, { reference: 'BANK 7' })
+  app.admin.client.post(`/orders/${orderId}/refunds/${refundId}/confirm`, { reference: 'BANK 7' })
 
 describe('a refund', () => {
   it.each([0, -1])('of %s is refused by the name of the field', async amount => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const { orderId } = (await newOrder(ada, id)).body
     await ada.client.post(`/orders/${orderId}/pay`)
     const refund = { amount: gbp(amount), reason: 'nothing' }
-    const answer = await shop.admin.client.post(`/orders/${orderId}/refunds`, refund)
+    const answer = await app.admin.client.post(`/orders/${orderId}/refunds`, refund)
     const { errors } = expectProblem(answer, 400, 'request/invalid')
     expect(errors[0]?.pointer).toBe('/amount/amount')
     expect((await orderOf(orderId)).refunded).toEqual(gbp(0))
@@ -59,13 +59,13 @@ describe('a refund', () => {
 
 describe('a refund that the provider declines at once', () => {
   it('is refused, also when it is asked again, and can be asked for anew', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const { orderId } = (await newOrder(ada, id)).body
     await ada.client.post(`/orders/${orderId}/pay`)
     const path = `/orders/${orderId}/refunds`
     const refund = { amount: gbp(425), reason: 'scratched' }
     // Of these 4.25, the provider has paid back 4.00 that the shop knows nothing of.
-    const { pool } = shop.back
+    const { pool } = app.back
     const gone = newKey()
     await pool.query(
       `insert into shop.simulated_refunds (refund_id, payment_id, amount_minor, currency)
@@ -74,28 +74,28 @@ describe('a refund that the provider declines at once', () => {
     )
     const key = newKey()
     for (const _ of ['first', 'again']) {
-      const declined = await shop.admin.client.post(path, refund, { key })
+      const declined = await app.admin.client.post(path, refund, { key })
       expectProblem(declined, 409, 'order/refund-declined')
     }
     expect((await orderOf(orderId)).refunded).toEqual(gbp(0))
     await pool.query('delete from shop.simulated_refunds where refund_id = $1', [gone])
-    const done = await shop.admin.client.post(path, refund)
+    const done = await app.admin.client.post(path, refund)
     expect(done.body).toMatchObject({ refund: { state: 'paid', byHand: false } })
   })
 })
 
 describe('an order whose payment is disputed', () => {
   it('is shipped only when that is accepted, open or lost', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const ship = (orderId: string, more: object = {}) =>
-      shop.admin.client.patch(`/orders/${orderId}/status`, { status: 'shipped', ...more })
+      app.admin.client.patch(`/orders/${orderId}/status`, { status: 'shipped', ...more })
     const disputed = async (outcomes: readonly string[]) => {
       const { orderId } = (await newOrder(ada, id)).body
       await ada.client.post(`/orders/${orderId}/pay`)
       const about = { orderId, amount: 425, currency: 'GBP', reference: `du-${orderId}` }
-      await callBack(shop, { type: 'dispute.opened', ...about })
+      await callBack(app, { type: 'dispute.opened', ...about })
       for (const outcome of outcomes) {
-        await callBack(shop, { type: 'dispute.closed', outcome, ...about })
+        await callBack(app, { type: 'dispute.closed', outcome, ...about })
       }
       return orderId
     }
@@ -117,7 +117,7 @@ describe('an order whose payment is disputed', () => {
     const path = `/orders/${orderId}/status`
     const sent = { status: 'delivered', tracking: 'RM 1', reason: 'late', acceptDispute: true }
     const { errors } = expectProblem(
-      await shop.admin.client.patch(path, sent),
+      await app.admin.client.patch(path, sent),
       400,
       'command/invalid',
     )
@@ -129,7 +129,7 @@ describe('a refund of money that came another way', () => {
   it('is open, listed and not mailed until somebody has paid it back', async () => {
     const orderId = await paidByHand()
     const refund = { amount: gbp(350), reason: 'scratched' }
-    const asked = await shop.admin.client.post(`/orders/${orderId}/refunds`, refund)
+    const asked = await app.admin.client.post(`/orders/${orderId}/refunds`, refund)
     const { refundId, position } = asked.body
     expect(asked.body).toMatchObject({ refund: { state: 'open', byHand: true } })
     expect((await orderOf(orderId, position)).refunded).toEqual(gbp(0))
@@ -166,17 +166,17 @@ describe('a refund of money that came another way', () => {
   it('cannot be confirmed where there is none, or by those who are not admins', async () => {
     const orderId = await paidByHand()
     expectProblem(await confirm(orderId, newKey()), 404, 'order/refund-not-found')
-    const support = await shop.person('support')
+    const support = await app.person('support')
     const path = `/orders/${orderId}/refunds/${newKey()}/confirm`
     expectProblem(await support.client.post(path, {}), 403, 'command/forbidden')
   })
 
   it('is not for a person where the provider pays back by itself', async () => {
-    const { id } = await newProduct(shop)
+    const { id } = await newProduct(app)
     const { orderId } = (await newOrder(ada, id)).body
     await ada.client.post(`/orders/${orderId}/pay`)
     const refund = { amount: gbp(100), reason: 'scratched' }
-    const { body } = await shop.admin.client.post(`/orders/${orderId}/refunds`, refund)
+    const { body } = await app.admin.client.post(`/orders/${orderId}/refunds`, refund)
     expect((await confirm(orderId, String(body.refundId))).status).toBe(200)
     expect((await orderOf(orderId, body.position)).refunded).toEqual(gbp(100))
   })
@@ -184,7 +184,7 @@ describe('a refund of money that came another way', () => {
 
 describe('an order of free goods', () => {
   it('is paid as soon as it is placed, and paying it again is no fault', async () => {
-    const { id } = await newProduct(shop, { price: gbp(0) })
+    const { id } = await newProduct(app, { price: gbp(0) })
     const key = newKey()
     const wanted = { ...delivery, items: [{ productId: id, quantity: 1 }] }
     const placed = await ada.client.post('/orders', wanted, { key })
@@ -194,6 +194,6 @@ describe('an order of free goods', () => {
     const { orderId } = placed.body
     const paid = await ada.client.post(`/orders/${orderId}/pay`, {})
     expect(paid.status, JSON.stringify(paid.body)).toBe(200)
-    expect((await moveOrder(shop, orderId, 'shipped')).status).toBe(200)
+    expect((await moveOrder(app, orderId, 'shipped')).status).toBe(200)
   })
 })

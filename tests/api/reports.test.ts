@@ -3,39 +3,39 @@ import { parse } from 'csv-parse/sync'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { csvLines } from '../../src/api/http/csv.ts'
 import { delivery, expectProblem, gbp, newOrder, newProduct } from '../support/goods.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let position = ''
 const ids = { lamps: '', garden: '', lantern: '', spade: '' }
 const today = () => new Date().toISOString().slice(0, 10)
 
 beforeAll(async () => {
-  shop = await startTestShop()
-  ids.lamps = (await shop.admin.client.post('/categories', { name: 'Lamps' })).body.id
-  ids.garden = (await shop.admin.client.post('/categories', { name: 'Iron tools' })).body.id
+  app = await startTestApp()
+  ids.lamps = (await app.admin.client.post('/categories', { name: 'Lamps' })).body.id
+  ids.garden = (await app.admin.client.post('/categories', { name: 'Iron tools' })).body.id
   const named = { name: '=HYPERLINK("http://evil.example")', sku: 'LANTERN' }
-  ids.lantern = (await newProduct(shop, { ...named, price: gbp(400), categoryId: ids.lamps })).id
-  ids.spade = (await newProduct(shop, { sku: 'SPADE', price: gbp(1_000) })).id
+  ids.lantern = (await newProduct(app, { ...named, price: gbp(400), categoryId: ids.lamps })).id
+  ids.spade = (await newProduct(app, { sku: 'SPADE', price: gbp(1_000) })).id
   await sell('GB', ids.lantern, 3)
   const scratched = await sell('DE', ids.spade, 2)
   const refund = { amount: gbp(500), reason: 'A scratch' }
-  const refunded = await shop.admin.client.post(`/orders/${scratched}/refunds`, refund)
+  const refunded = await app.admin.client.post(`/orders/${scratched}/refunds`, refund)
   expect(refunded.status, JSON.stringify(refunded.body)).toBeLessThan(300)
   // It has changed its place since: what was sold of it has not.
-  await shop.admin.client.patch(`/products/${ids.lantern}`, { categoryId: ids.garden })
+  await app.admin.client.patch(`/products/${ids.lantern}`, { categoryId: ids.garden })
   await sell('GB', ids.lantern, 1)
   const calledOff = await sell('FR', ids.lantern, 5)
   const reason = 'Ann Lee of 1 High Street changed her mind'
-  const cancelled = await shop.admin.client.post(`/orders/${calledOff}/cancel`, { reason })
+  const cancelled = await app.admin.client.post(`/orders/${calledOff}/cancel`, { reason })
   expect(cancelled.status, JSON.stringify(cancelled.body)).toBe(200)
-  position = (await newOrder(await shop.person(), ids.spade, 5)).body.position
+  position = (await newOrder(await app.person(), ids.spade, 5)).body.position
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 /** An order that is paid, and goes there; its id. */
 async function sell(country: string, productId: string, quantity: number): Promise<string> {
-  const { client } = await shop.person()
+  const { client } = await app.person()
   const items = [{ productId, quantity }]
   const { orderId } = (await client.post('/orders', { ...delivery, country, items })).body
   await client.post(`/orders/${orderId}/pay`)
@@ -43,7 +43,7 @@ async function sell(country: string, productId: string, quantity: number): Promi
 }
 
 const report = (query: string, wanted = {}) =>
-  shop.admin.client.get(`/admin/reports/sales?${query}`, { after: position, ...wanted })
+  app.admin.client.get(`/admin/reports/sales?${query}`, { after: position, ...wanted })
 
 const line = (key: unknown, gross: number, returned = 0) =>
   expect.objectContaining({
@@ -91,7 +91,7 @@ describe('sales', () => {
       ],
     )
     for (const { key, name } of data) {
-      const { rows } = await shop.back.pool.query(
+      const { rows } = await app.back.pool.query(
         'select username from customers where customer_id = $1',
         [key],
       )
@@ -167,9 +167,9 @@ describe('a report as CSV', () => {
     const totals = `insert into readmodel.sale_totals
       select 'product', 'OTHER-' || n, 'GBP', '2026-01-01Z', 1, 1, 1, 100, 0
       from generate_series(1, 1200) n`
-    await shop.back.pool.query(totals)
+    await app.back.pool.query(totals)
     const answer = await report('by=product', { headers: { accept: 'text/csv' } })
-    await shop.back.pool.query(`delete from readmodel.sale_totals where key like 'OTHER-%'`)
+    await app.back.pool.query(`delete from readmodel.sale_totals where key like 'OTHER-%'`)
     expect(parse(String(answer.body), { columns: true })).toHaveLength(1_202)
   })
 

@@ -5,21 +5,21 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mailsTo, resetLink } from '../support/accountMails.ts'
 import { browserPath, newTab, openBrowser } from '../support/browser.ts'
 import { expectProblem } from '../support/goods.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 
 const newPassword = 'a staple for the horse'
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { SHOP_NAME: 'Lamps & <b>Co</b>' } })
+  app = await startTestApp({ settings: { SHOP_NAME: 'Lamps & <b>Co</b>' } })
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const logIn = (person: Person, using: string) =>
-  shop.anyone.post('/auth/login', { username: person.username, password: using })
+  app.anyone.post('/auth/login', { username: person.username, password: using })
 
 describe('the page', () => {
   it('runs nothing but our own script, sends no Referer, and says whose it is', async () => {
-    const response = await fetch(`${shop.url}/reset-password`)
+    const response = await fetch(`${app.url}/reset-password`)
     expect(response.status).toBe(200)
     expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8')
     expect(response.headers.get('referrer-policy')).toBe('no-referrer')
@@ -33,16 +33,16 @@ describe('the page', () => {
     ['page.js', 'text/javascript; charset=utf-8'],
     ['page.css', 'text/css; charset=utf-8'],
   ])('has its %s beside it', async (file, type) => {
-    const response = await fetch(`${shop.url}/reset-password/${file}`)
+    const response = await fetch(`${app.url}/reset-password/${file}`)
     expect([response.status, response.headers.get('content-type')]).toEqual([200, type])
   })
 
   it('is where the mail leads; a shop’s own page takes its place when it is named', async () => {
-    const person = await shop.person()
-    const { link } = await resetLink(shop, person)
-    expect(link.href.startsWith(`${shop.url}/reset-password#uid=`)).toBe(true)
+    const person = await app.person()
+    const { link } = await resetLink(app, person)
+    expect(link.href.startsWith(`${app.url}/reset-password#uid=`)).toBe(true)
     const page = 'https://front.example.com/account/new-password'
-    const other = await startTestShop({ settings: { RESET_PAGE_URL: page } })
+    const other = await startTestApp({ settings: { RESET_PAGE_URL: page } })
     try {
       const mailed = await resetLink(other, await other.person())
       expect(mailed.link.href.startsWith(`${page}#uid=`)).toBe(true)
@@ -62,15 +62,15 @@ describe.skipIf(executable === undefined)('in a browser', () => {
   afterAll(() => browser?.close())
 
   it('sets the password, on a telephone, and leaves the secret nowhere', async () => {
-    const person = await shop.person()
-    const { link, token } = await resetLink(shop, person)
+    const person = await app.person()
+    const { link, token } = await resetLink(app, person)
     const { page, complaints } = await newTab(browser)
     await page.setViewportSize({ width: 390, height: 780 })
     const asked: string[] = []
     page.on('request', request => asked.push(request.url()))
     await page.goto(link.href)
     await page.getByLabel('New password').fill('password123')
-    expect(page.url()).toBe(`${shop.url}/reset-password`)
+    expect(page.url()).toBe(`${app.url}/reset-password`)
     await shoot(page, 'form')
     await page.getByRole('button').click()
     await page.getByText('among the first that others would try').waitFor()
@@ -85,18 +85,18 @@ describe.skipIf(executable === undefined)('in a browser', () => {
     expect(Number(width)).toBeLessThanOrEqual(390)
     expect(complaints).toEqual([])
     expect((await logIn(person, newPassword)).status).toBe(200)
-    expect(await mailsTo(shop, person, 'Set a new password')).toHaveLength(1)
+    expect(await mailsTo(app, person, 'Set a new password')).toHaveLength(1)
     await page.close()
   }, 60_000)
 
   it('says so when the link is cut short, or has been used', async () => {
-    const person = await shop.person()
-    const { link, uid, token } = await resetLink(shop, person)
+    const person = await app.person()
+    const { link, uid, token } = await resetLink(app, person)
     const { page } = await newTab(browser)
-    await page.goto(`${shop.url}/reset-password#uid=${uid}`)
+    await page.goto(`${app.url}/reset-password#uid=${uid}`)
     await page.getByText('This link is not complete').waitFor()
     expect(await page.getByLabel('New password').isVisible()).toBe(false)
-    await shop.anyone.post('/auth/password/reset/confirm', { uid, token, newPassword })
+    await app.anyone.post('/auth/password/reset/confirm', { uid, token, newPassword })
     await page.goto(link.href)
     await page.getByLabel('New password').fill(newPassword)
     await page.getByRole('button').click()

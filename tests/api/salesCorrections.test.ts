@@ -5,16 +5,16 @@ import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { newId } from '../../src/commands/core/ids.ts'
 import { returnItems, submit } from '../../src/domain/order/orderDecisions.ts'
 import { delivery, gbp, moveOrder, newProduct } from '../support/goods.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let ann: Person
 let position = '0'
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { TIME_ZONE: 'Asia/Tokyo' } })
-  ann = await shop.person()
+  app = await startTestApp({ settings: { TIME_ZONE: 'Asia/Tokyo' } })
+  ann = await app.person()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 /** A paid order of these products. */
 async function sold(...items: { productId: string; quantity: number }[]): Promise<string> {
@@ -27,14 +27,14 @@ async function sold(...items: { productId: string; quantity: number }[]): Promis
 
 async function refund(orderId: string, amount: number) {
   const wanted = { amount: gbp(amount), reason: 'Mrs Smith is not happy' }
-  const answer = await shop.admin.client.post(`/orders/${orderId}/refunds`, wanted)
+  const answer = await app.admin.client.post(`/orders/${orderId}/refunds`, wanted)
   expect(answer.status, JSON.stringify(answer.body)).toBe(201)
   position = answer.body.position
 }
 
 async function linesOf(...skus: string[]) {
   const path = '/admin/reports/sales?by=product&limit=10000'
-  const { body } = await shop.admin.client.get(path, { after: position })
+  const { body } = await app.admin.client.get(path, { after: position })
   return skus.map(sku => {
     const line = body.data.find(({ key }) => key === sku)
     const amount = (name: string) => Object(Object(line)[name]).amount
@@ -43,7 +43,7 @@ async function linesOf(...skus: string[]) {
 }
 
 const product = async (sku: string, price: number) =>
-  (await newProduct(shop, { sku, price: gbp(price), stock: 50 })).id
+  (await newProduct(app, { sku, price: gbp(price), stock: 50 })).id
 
 describe('an order of two products', () => {
   it('shares a refund out over them by what each of them cost, to the penny', async () => {
@@ -78,10 +78,10 @@ describe('an order of two products', () => {
   it('takes goods that come back off their product, and the rest off what is left', async () => {
     const [a, b] = [await product('BACK-A', 1_000), await product('BACK-B', 500)]
     const order = await sold({ productId: a, quantity: 2 }, { productId: b, quantity: 2 })
-    await moveOrder(shop, order, 'shipped')
-    const { state } = await shop.back.shop.orders.load(order)
+    await moveOrder(app, order, 'shipped')
+    const { state } = await app.back.app.orders.load(order)
     const line = Object(state).lines[0]
-    const outcome = await shop.back.shop.orders.decide(
+    const outcome = await app.back.app.orders.decide(
       order,
       systemEnvelope('test', new Date()),
       current =>
@@ -117,7 +117,7 @@ describe('a day of sales', () => {
     ]
     // 23:30 on New Year's Eve in London is half past eight on New Year's Day in Tokyo.
     const envelope = systemEnvelope('test', new Date('2019-12-31T23:30:00Z'))
-    const { orders } = shop.back.shop
+    const { orders } = app.back.app
     await orders.decide(orderId, envelope, state =>
       submit(state, {
         orderId,
@@ -147,7 +147,7 @@ describe('a day of sales', () => {
 
   async function pay(orderId: string) {
     const at = systemEnvelope('test', new Date('2019-12-31T23:31:00Z'))
-    const done = await shop.back.shop.orders.decide(orderId, at, () => [
+    const done = await app.back.app.orders.decide(orderId, at, () => [
       { type: 'OrderPlaced', data: { orderId } },
       {
         type: 'OrderPaid',
@@ -158,5 +158,5 @@ describe('a day of sales', () => {
   }
 
   const report = (query: string, accept = 'application/json') =>
-    shop.admin.client.get(`/admin/reports/sales?${query}`, { after: position, headers: { accept } })
+    app.admin.client.get(`/admin/reports/sales?${query}`, { after: position, headers: { accept } })
 })

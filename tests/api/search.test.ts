@@ -4,9 +4,9 @@ import { catalogue } from '../../src/projections/catalogue/catalogue.ts'
 import { rebuild } from '../../src/projections/rebuild/rebuild.ts'
 import { logFor } from '../../src/workers/projector/logReader.ts'
 import { gbp, newProduct } from '../support/goods.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let after = ''
 const names = new Map<string, string>()
 
@@ -32,21 +32,21 @@ const shelf: Record<string, object> = {
   chai: { name: 'Чайник', sku: 'RU-1', description: 'Медный.' },
 }
 beforeAll(async () => {
-  shop = await startTestShop()
-  const games = await shop.admin.client.post('/categories', { name: 'Games & Pastimes' })
+  app = await startTestApp()
+  const games = await app.admin.client.post('/categories', { name: 'Games & Pastimes' })
   for (const [key, details] of Object.entries(shelf)) {
     const more = key === 'cards' ? { categoryId: games.body.id } : {}
-    const { id, position } = await newProduct(shop, { ...details, ...more, price: gbp(100) })
+    const { id, position } = await newProduct(app, { ...details, ...more, price: gbp(100) })
     names.set(id, key)
     after = position
   }
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 /** Of the products above those that are found; the sample catalogue is there too. */
 async function find(search: string) {
   const path = `/products?pageSize=100&search=${encodeURIComponent(search)}`
-  const { body } = await shop.anyone.get(path, { after })
+  const { body } = await app.anyone.get(path, { after })
   return body.data.flatMap(({ id }) => names.get(String(id)) ?? [])
 }
 
@@ -107,11 +107,11 @@ describe('a search for', () => {
 
 describe('a rebuilt catalogue', () => {
   it('is searched like the one before', async () => {
-    const { db, eventStore, codec } = shop.back
+    const { db, eventStore, codec } = app.back
     const log = logFor({ eventStore, codec })
     await rebuild(db, [catalogue], { ...log, onProgress: () => undefined })
     for (const [search, expected] of findings) expect(await find(search), search).toEqual(expected)
-    const { body } = await shop.anyone.get('/products?search=cafe&ordering=name', { after })
+    const { body } = await app.anyone.get('/products?search=cafe&ordering=name', { after })
     expect(body.total).toBe(1)
   })
 })

@@ -15,28 +15,28 @@ import {
   startStripeDouble,
   stripeWebhook,
 } from '../support/stripeDouble.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const secret = 'whsec_0123456789'
 const keys = { STRIPE_SECRET_KEY: 'sk_test_0123456789', STRIPE_WEBHOOK_SECRET: secret }
 let double: StripeDouble
-let shop: TestShop
+let app: TestApp
 let ada: Person
 let settings: Record<string, string>
 beforeAll(async () => {
   double = await startStripeDouble()
   settings = { PAYMENT_PROVIDER: 'stripe', ...keys, STRIPE_API_BASE: double.url }
-  shop = await startTestShop({ settings })
-  ada = await shop.person()
+  app = await startTestApp({ settings })
+  ada = await app.person()
 })
 afterAll(async () => {
-  await shop?.close()
+  await app?.close()
   await double?.close()
 })
 
 async function ordered(stock = 10) {
-  const product = await newProduct(shop, { stock })
+  const product = await newProduct(app, { stock })
   const { orderId } = (await newOrder(ada, product.id)).body
   return { productId: product.id, orderId }
 }
@@ -45,7 +45,7 @@ const pay = (orderId: string, paymentMethod = 'pm_card_visa') =>
   ada.client.post(`/orders/${orderId}/pay`, { paymentMethod })
 
 const reaches = (orderId: string, status: string) =>
-  waitFor(`order ${status}`, async () => (await orderOf(shop, orderId)).status === status)
+  waitFor(`order ${status}`, async () => (await orderOf(app, orderId)).status === status)
 
 function intentOf(orderId: string): Intent {
   const found = [...double.intents.values()].find(each => each.metadata.orderId === orderId)
@@ -56,7 +56,7 @@ function intentOf(orderId: string): Intent {
 function tell(intent: Intent, options: { id?: string; at?: Date; secret?: string } = {}) {
   const told = stripeWebhook('payment_intent.succeeded', intent, { secret, ...options })
   const headers = { 'stripe-signature': told.signature }
-  return shop.anyone.post('/webhooks/payments/stripe', told.body, { headers })
+  return app.anyone.post('/webhooks/payments/stripe', told.body, { headers })
 }
 
 describe('an order paid through Stripe', () => {
@@ -65,7 +65,7 @@ describe('an order paid through Stripe', () => {
     expect((await pay(orderId)).body.status).toBe('paid')
     expect(intentOf(orderId)).toMatchObject({ amount_received: 425, currency: 'gbp' })
     const refunds = `/orders/${orderId}/refunds`
-    const back = await shop.admin.client.post(refunds, { amount: gbp(25), reason: 'A scratch' })
+    const back = await app.admin.client.post(refunds, { amount: gbp(25), reason: 'A scratch' })
     expect(back.status).toBe(201)
     expect([...double.refunds.values()]).toMatchObject([{ amount: 25, currency: 'gbp' }])
   })
@@ -88,7 +88,7 @@ describe('an order paid through Stripe', () => {
       expect(answer.body.outcome).toBe('recorded')
     }
     expect((await tell(intent)).body.outcome).toBe('recorded')
-    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'paid', captured: 425 })
+    expect(await orderOf(app, orderId)).toMatchObject({ status: 'paid', captured: 425 })
     const { body } = await ada.client.get(`/orders/${orderId}/history`)
     expect(body.data.filter(({ event }) => event === 'OrderPaid')).toHaveLength(1)
   })
@@ -109,7 +109,7 @@ describe('an order paid through Stripe', () => {
     for (const options of [{ secret: 'whsec_another1' }, { at: new Date(Date.now() - 302_000) }]) {
       expectProblem(await tell(intent, options), 400, 'request/invalid')
     }
-    expect((await orderOf(shop, orderId)).status).toBe('pending')
+    expect((await orderOf(app, orderId)).status).toBe('pending')
   })
 })
 
@@ -117,7 +117,7 @@ describe('money that Stripe has after the order has expired', () => {
   async function late(stock: number) {
     const { orderId, productId } = await ordered(stock)
     await pay(orderId, 'pm_card_slow')
-    await letRunOut(shop, orderId)
+    await letRunOut(app, orderId)
     await reaches(orderId, 'expired')
     return { orderId, productId, intent: intentOf(orderId) }
   }
@@ -131,7 +131,7 @@ describe('money that Stripe has after the order has expired', () => {
   it('goes back when they are gone', async () => {
     const { orderId, productId, intent } = await late(1)
     await waitFor('stock back', async () => {
-      return (await shop.back.shop.stock.load(productId)).state.reservedTotal === 0
+      return (await app.back.app.stock.load(productId)).state.reservedTotal === 0
     })
     await newOrder(ada, productId)
     await tell(double.settle(intent.id, 'succeeded'))
@@ -139,16 +139,16 @@ describe('money that Stripe has after the order has expired', () => {
       [...double.refunds.values()].some(each => each.payment_intent === intent.id)
     await waitFor('money back', async () => isBack())
     await waitFor('it recorded', async () => {
-      return [...(await orderOf(shop, orderId)).late.values()].every(({ returned }) => returned)
+      return [...(await orderOf(app, orderId)).late.values()].every(({ returned }) => returned)
     })
-    expect(await orderOf(shop, orderId)).toMatchObject({ status: 'expired', captured: 0 })
+    expect(await orderOf(app, orderId)).toMatchObject({ status: 'expired', captured: 0 })
   })
 })
 
 // Each comparison is a process of its own, whose start takes seconds on a busy machine.
 describe('npm run payments -- reconcile', () => {
   async function compared(...more: string[]) {
-    const { databaseUrl, redisUrl, smtpUrl, secretKey } = shop.config
+    const { databaseUrl, redisUrl, smtpUrl, secretKey } = app.config
     const directory = await temporaryDirectory()
     const file = join(directory, 'found.json')
     const run = promisify(execFile)(
@@ -188,7 +188,7 @@ describe('npm run payments -- reconcile', () => {
     await pay(paid.orderId)
     await pay(other.orderId)
     const back = { amount: gbp(25), reason: 'A scratch' }
-    await shop.admin.client.post(`/orders/${other.orderId}/refunds`, back)
+    await app.admin.client.post(`/orders/${other.orderId}/refunds`, back)
     const before = await compared()
     expect(before).toMatchObject({ code: 0, found: { differences: [] } })
     expect(before.found.charges).toBeGreaterThanOrEqual(2)

@@ -2,18 +2,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { delivery, expectProblem, gbp, newKey, newOrder, newProduct } from '../support/goods.ts'
 import { looseText } from '../support/looseText.ts'
-import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let ada: Person
 let productId = ''
 beforeAll(async () => {
-  shop = await startTestShop()
-  ada = await shop.person()
-  productId = (await newProduct(shop, { stock: 1_000 })).id
+  app = await startTestApp()
+  ada = await app.person()
+  productId = (await newProduct(app, { stock: 1_000 })).id
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const items = () => [{ productId, quantity: 1 }]
 const poison = [
@@ -28,9 +28,7 @@ const poison = [
 
 /** No read model has an event that it could not handle. */
 async function nothingIsParked() {
-  const { rows } = await shop.back.pool.query(
-    'select name, position, error from shop.parked_events',
-  )
+  const { rows } = await app.back.pool.query('select name, position, error from shop.parked_events')
   expect(rows).toEqual([])
 }
 
@@ -41,16 +39,16 @@ describe.each(poison)('the text %j', text => {
     const pointers = placed.errors.map(({ pointer }) => pointer).sort()
     expect(pointers).toEqual(['/paymentMethod', '/phoneNumber', '/shippingAddress'])
     const product = { name: text, description: `x${text}\u0000`, sku: text, price: gbp(1) }
-    const made = await shop.admin.client.post('/products', product)
+    const made = await app.admin.client.post('/products', product)
     expect(expectProblem(made, 400, 'request/invalid').errors).toHaveLength(3)
   })
 
   it('is refused before anybody is registered', async () => {
     const username = `text-${newKey().slice(0, 8)}`
     const body = { username, email: `${username}@example.com`, password, lastName: `${text}\ud800` }
-    const answer = await shop.anyone.post('/auth/register', body)
+    const answer = await app.anyone.post('/auth/register', body)
     expect(expectProblem(answer, 400, 'request/invalid').errors[0]?.pointer).toBe('/lastName')
-    const login = await shop.anyone.post('/auth/login', { username, password })
+    const login = await app.anyone.post('/auth/login', { username, password })
     expectProblem(login, 401, 'account/invalid-credentials')
   })
 })
@@ -100,7 +98,7 @@ describe('text', () => {
     const long = `e${'\u0301'.repeat(20_000)}`
     for (const field of ['name', 'sku']) {
       const body = { name: 'Lamp', price: gbp(1), [field]: long }
-      const answer = await shop.admin.client.post('/products', body)
+      const answer = await app.admin.client.post('/products', body)
       const { errors } = expectProblem(answer, 400, 'request/invalid')
       expect(errors[0]?.pointer).toBe(`/${field}`)
     }
@@ -108,27 +106,27 @@ describe('text', () => {
 
   it('that grows when it is compared is refused where it is sent', async () => {
     // U+FDFA is one character, and eighteen in its compatibility form; ß becomes SS.
-    const category = await shop.admin.client.post('/categories', { name: '\ufdfa'.repeat(200) })
+    const category = await app.admin.client.post('/categories', { name: '\ufdfa'.repeat(200) })
     expectProblem(category, 400, 'request/invalid')
     const sku = { name: 'Lamp', price: gbp(1), sku: 'ß'.repeat(64) }
-    expectProblem(await shop.admin.client.post('/products', sku), 400, 'request/invalid')
+    expectProblem(await app.admin.client.post('/products', sku), 400, 'request/invalid')
   })
 
   it('that is a password keeps its spaces', async () => {
     const username = `space-${newKey().slice(0, 8)}`
     const spaced = '  correct horse battery  '
     const body = { username, email: `${username}@example.com`, password: spaced }
-    expect((await shop.anyone.post('/auth/register', body)).status).toBe(201)
+    expect((await app.anyone.post('/auth/register', body)).status).toBe(201)
     const bare = { username, password: spaced.trim() }
-    expectProblem(await shop.anyone.post('/auth/login', bare), 401, 'account/invalid-credentials')
-    const login = await shop.anyone.post('/auth/login', {
+    expectProblem(await app.anyone.post('/auth/login', bare), 401, 'account/invalid-credentials')
+    const login = await app.anyone.post('/auth/login', {
       username: ` ${username} `,
       password: spaced,
     })
     expect(login.status).toBe(200)
     const nul = { username, password: `${spaced}\u0000` }
     const { errors } = expectProblem(
-      await shop.anyone.post('/auth/login', nul),
+      await app.anyone.post('/auth/login', nul),
       400,
       'request/invalid',
     )
@@ -136,7 +134,7 @@ describe('text', () => {
   })
 
   it('in query, path and form is held to the same', async () => {
-    const { client } = shop.admin
+    const { client } = app.admin
     for (const path of [
       '/products?search=a%00b',
       '/admin/users?search=%00',
@@ -152,7 +150,7 @@ describe('text', () => {
 
 describe('every route', () => {
   it('takes text of the shared types alone', () => {
-    const taken = Object.entries(shop.contract.document.paths).flatMap(([path, methods]) =>
+    const taken = Object.entries(app.contract.document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).flatMap(([method, { parameters = [], requestBody }]) => [
         ...parameters.flatMap(({ name, schema = {} }) =>
           looseText(schema, `${method} ${path} ${name}`),
@@ -223,7 +221,7 @@ describe('the faults of a request', () => {
 
   it('are told of path and body together, and name the values of a choice', async () => {
     const body = { status: 'lost' }
-    const answer = await shop.admin.client.patch('/orders/seven/status', body)
+    const answer = await app.admin.client.patch('/orders/seven/status', body)
     const { errors } = expectProblem(answer, 400, 'request/invalid')
     expect(errors.map(({ pointer, detail }) => [pointer, detail])).toEqual([
       ['/orderId', expect.stringMatching(/^must be a UUID/)],
@@ -249,7 +247,7 @@ describe('the faults of a request', () => {
     'yesterday',
   ])('name the time %s in plain words', async time => {
     for (const path of ['/orders?from=', '/orders?to=', '/audit/events?from=']) {
-      const answer = await shop.admin.client.get(path + encodeURIComponent(time))
+      const answer = await app.admin.client.get(path + encodeURIComponent(time))
       const { errors } = expectProblem(answer, 400, 'request/invalid')
       expect(errors[0]?.detail).toMatch(/^must be a time as in RFC 3339/)
     }
@@ -257,7 +255,7 @@ describe('the faults of a request', () => {
 
   it('of numbers in a query are not rounded away', async () => {
     for (const page of ['1.5', '', '0x10', '1e1', '9007199254740993', '1e309', '-0.5']) {
-      const answer = await shop.anyone.get(`/products?page=${page}`)
+      const answer = await app.anyone.get(`/products?page=${page}`)
       expect(expectProblem(answer, 400, 'request/invalid').errors[0]?.pointer).toBe('/page')
     }
   })

@@ -4,15 +4,15 @@ import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { newId } from '../../src/commands/core/ids.ts'
 import { adjust } from '../../src/domain/stock/stock.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let auditor: Person
 beforeAll(async () => {
-  shop = await startTestShop({ workers: false })
-  auditor = await shop.person('auditor')
+  app = await startTestApp({ workers: false })
+  auditor = await app.person('auditor')
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const stockAt = async (productId: string, asOf = '') => {
   const query = asOf === '' ? '' : `?asOf=${asOf}`
@@ -21,8 +21,8 @@ const stockAt = async (productId: string, asOf = '') => {
 
 describe('the stock of a product as it was', () => {
   it('names the orders that pieces are kept for, and how many', async () => {
-    const { id } = await newProduct(shop, { stock: 9 })
-    const shopper = await shop.person()
+    const { id } = await newProduct(app, { stock: 9 })
+    const shopper = await app.person()
     const [one, two] = [await newOrder(shopper, id, 2), await newOrder(shopper, id, 3)]
     const { state, inTimeOrder } = await stockAt(id)
     expect(state).toEqual({
@@ -39,8 +39,8 @@ describe('the stock of a product as it was', () => {
   })
 
   it('shows the difference of one reservation', async () => {
-    const { id } = await newProduct(shop, { stock: 9 })
-    const { body } = await newOrder(await shop.person(), id, 2)
+    const { id } = await newProduct(app, { stock: 9 })
+    const { body } = await newOrder(await app.person(), id, 2)
     const diff = await auditor.client.get(`/audit/stock/${id}/diff?from=0`)
     expect(diff.body.differences).toEqual([
       { pointer: `/reserved/${body.orderId}`, to: 2 },
@@ -63,7 +63,7 @@ describe('a stream whose events were not recorded in the order in which they hap
     ]
     for (const [day, delta] of days) {
       const envelope = systemEnvelope('test', new Date(`${day}T12:00:00Z`))
-      await shop.back.shop.stock.decide(productId, envelope, state =>
+      await app.back.app.stock.decide(productId, envelope, state =>
         adjust(state, { productId, delta, reason: 'correction' }),
       )
     }

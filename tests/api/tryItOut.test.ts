@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Operation } from '../support/apiContract.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 import { project } from '../support/tidy/sources.ts'
 
 interface Trial {
@@ -26,22 +26,22 @@ const unmakeable: Readonly<Record<string, number>> = {
 const unknownId = '01980000-0000-7000-8000-000000000001'
 const png = await readFile(join(project, 'examples/lantern.png'))
 
-let shop: TestShop
+let app: TestApp
 let trials: Trial[] = []
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { ACCESS_TOKEN_TTL_SECONDS: '3600' } })
-  trials = Object.entries(shop.contract.document.paths)
+  app = await startTestApp({ settings: { ACCESS_TOKEN_TTL_SECONDS: '3600' } })
+  trials = Object.entries(app.contract.document.paths)
     .flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => {
         return { name: `${method.toUpperCase()} ${path}`, method, path, operation }
       }),
     )
     .sort((one, other) => order.indexOf(one.method) - order.indexOf(other.method))
-  const after = await shop.back.eventStore.head()
-  await shop.anyone.get('/products', { after })
-  await shop.admin.client.get('/admin/users', { after })
+  const after = await app.back.eventStore.head()
+  await app.anyone.get('/products', { after })
+  await app.admin.client.get('/admin/users', { after })
 }, 60_000)
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 /** As the page sends it: what has an example or a default. */
 function addressOf({ path, operation }: Trial): { address: string; headers: [string, string][] } {
@@ -76,8 +76,8 @@ function bodyOf({ operation }: Trial): { type?: string; body?: string | FormData
 async function tokenFor({ operation }: Trial): Promise<string | undefined> {
   if (!operation.security?.some(each => 'bearer' in each)) return undefined
   const isDisposable = /^(logOut|changePassword|eraseProfile)$/.test(operation.operationId ?? '')
-  if (isDisposable) return (await shop.person()).access
-  return shop.admin.access
+  if (isDisposable) return (await app.person()).access
+  return app.admin.access
 }
 
 async function tried(trial: Trial): Promise<{ status: number; text: string }> {
@@ -85,7 +85,7 @@ async function tried(trial: Trial): Promise<{ status: number; text: string }> {
   const { type, body } = bodyOf(trial)
   const token = await tokenFor(trial)
   const aborting = new AbortController()
-  const response = await fetch(shop.url + address, {
+  const response = await fetch(app.url + address, {
     method: trial.method.toUpperCase(),
     headers: [
       ...headers,
@@ -162,12 +162,12 @@ describe('every operation', () => {
 
   it('names the values of a list that a value is not in', async () => {
     const values = ['name', 'price', 'createdAt', 'relevance']
-    const { body } = await shop.anyone.get('/products?ordering=colour')
+    const { body } = await app.anyone.get('/products?ordering=colour')
     for (const value of values) expect(JSON.stringify(body.errors)).toContain(value)
-    const role = await shop.admin.client.get('/admin/users?role=chef')
+    const role = await app.admin.client.get('/admin/users?role=chef')
     expect(JSON.stringify(role.body.errors)).toContain('warehouse')
     const path = `/products/${unknownId}/stock-adjustments`
-    const reason = await shop.admin.client.post(path, { delta: 1, reason: 'magic' })
+    const reason = await app.admin.client.post(path, { delta: 1, reason: 'magic' })
     expect(JSON.stringify(reason.body.errors)).toContain('received')
   })
 })

@@ -3,20 +3,20 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Client } from '../support/apiClient.ts'
 import { delivery, expectProblem, newKey, newProduct } from '../support/goods.ts'
 import { type SecondNode, startSecondNode } from '../support/secondNode.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let second: SecondNode
 let ann: Person
 beforeAll(async () => {
-  shop = await startTestShop({ workers: false })
-  second = await startSecondNode(shop)
-  ann = await shop.person()
+  app = await startTestApp({ workers: false })
+  second = await startSecondNode(app)
+  ann = await app.person()
 })
 afterAll(async () => {
   await second?.close()
-  await shop?.close()
+  await app?.close()
 })
 
 async function order(client: Client, productId: string, quantity: number) {
@@ -34,15 +34,15 @@ async function move(client: Client, orderId: string, status: string) {
 
 /** The client of each node, and of whoever moves orders there. */
 function nodes() {
-  const a = { shopper: ann.client, staff: shop.admin.client }
-  const b = { shopper: second.as(ann), staff: second.as(shop.admin) }
+  const a = { shopper: ann.client, staff: app.admin.client }
+  const b = { shopper: second.as(ann), staff: second.as(app.admin) }
   return { a, b }
 }
 
 describe('stock that both processes sell', () => {
   it('is not oversold after a step that the other process has taken before', async () => {
     const { a, b } = nodes()
-    const { id } = await newProduct(shop, { stock: 3 })
+    const { id } = await newProduct(app, { stock: 3 })
     const first = await order(a.shopper, id, 1)
     expect(first.status).toBe(201)
     expect((await order(b.shopper, id, 2)).status).toBe(201)
@@ -54,7 +54,7 @@ describe('stock that both processes sell', () => {
 
   it.each(['cancelled', 'refunded'])('is right again after an order is %s', async end => {
     const { a, b } = nodes()
-    const { id } = await newProduct(shop, { stock: 3 })
+    const { id } = await newProduct(app, { stock: 3 })
     const first = await order(a.shopper, id, 2)
     await pay(b.shopper, first.body.id)
     if (end === 'cancelled') {
@@ -87,7 +87,7 @@ describe('order numbers that both processes give', () => {
   }
 
   it('are all different, and higher a second after the last answer', async () => {
-    const { id } = await newProduct(shop, { stock: 200 })
+    const { id } = await newProduct(app, { stock: 200 })
     const early = await rush(id, 100)
     const answeredAt = performance.now()
     await waitFor('the next second', () => performance.now() - answeredAt > 1_000)
@@ -98,7 +98,7 @@ describe('order numbers that both processes give', () => {
   })
 
   it('ascend with the log: none is higher than one that was asked for a second later', async () => {
-    const { rows } = await shop.back.pool.query<{ number: string; other: string }>(`
+    const { rows } = await app.back.pool.query<{ number: string; other: string }>(`
       with numbered as (
         select data ->> 'orderNumber' as number, recorded_at,
           (metadata ->> 'at')::timestamptz as asked_at,
@@ -115,7 +115,7 @@ describe('order numbers that both processes give', () => {
 
   it('are the same for the same key, at each of them', async () => {
     const { a, b } = nodes()
-    const { id } = await newProduct(shop, { stock: 1 })
+    const { id } = await newProduct(app, { stock: 1 })
     const wanted = { ...delivery, items: [{ productId: id, quantity: 1 }] }
     const key = newKey()
     const both = [a.shopper, b.shopper].map(each => each.post('/orders', wanted, { key }))

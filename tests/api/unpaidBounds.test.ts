@@ -4,13 +4,13 @@ import type { Client } from '../support/apiClient.ts'
 import { atOnce, delivery, expectProblem, newKey, newProduct } from '../support/goods.ts'
 import { letRunOut } from '../support/payments.ts'
 import { type SecondNode, startSecondNode } from '../support/secondNode.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let second: SecondNode
 let productId: string
 beforeAll(async () => {
-  shop = await startTestShop({
+  app = await startTestApp({
     workers: false,
     settings: {
       RATE_LIMITS: 'on',
@@ -19,21 +19,21 @@ beforeAll(async () => {
       UNPAID_PIECES_MAX: '10',
     },
   })
-  second = await startSecondNode(shop)
-  productId = (await newProduct(shop, { stock: 1_000 })).id
+  second = await startSecondNode(app)
+  productId = (await newProduct(app, { stock: 1_000 })).id
 }, 120_000)
 afterAll(async () => {
   await second?.close()
-  await shop?.close()
+  await app?.close()
 })
 
 const order = (client: Client, quantity = 1, key = newKey()) =>
   client.post('/orders', { ...delivery, items: [{ productId, quantity }] }, { key })
-const held = async () => (await shop.back.shop.stock.load(productId)).state.reservedTotal
+const held = async () => (await app.back.app.stock.load(productId)).state.reservedTotal
 
 describe('pieces of one product', () => {
   it('are bounded in the cart, added at once or one after the other', async () => {
-    const { client } = await shop.person()
+    const { client } = await app.person()
     expectProblem(
       await client.post('/cart/items', { productId, quantity: 7 }),
       409,
@@ -48,7 +48,7 @@ describe('pieces of one product', () => {
   })
 
   it('are bounded in an order, over all of its lines', async () => {
-    const { client } = await shop.person()
+    const { client } = await app.person()
     const before = await held()
     const line = { productId, quantity: 4 }
     const answer = await client.post('/orders', { ...delivery, items: [line, line] })
@@ -60,7 +60,7 @@ describe('pieces of one product', () => {
 
 describe('unpaid orders', () => {
   it('are never more than the bound, whichever nodes are asked at the same time', async () => {
-    const ann = await shop.person()
+    const ann = await app.person()
     const before = await held()
     const clients = [ann.client, second.as(ann)]
     const answers = await atOnce(12, index => order(clients[index % 2] ?? ann.client))
@@ -76,14 +76,14 @@ describe('unpaid orders', () => {
   })
 
   it('hold no more pieces than the bound together', async () => {
-    const { client } = await shop.person()
+    const { client } = await app.person()
     expect((await order(client, 6)).status).toBe(201)
     expectProblem(await order(client, 5), 409, 'order/too-many-unpaid')
     expect((await order(client, 4)).status).toBe(201)
   })
 
   it.each(['paid', 'cancelled', 'expired'])('make room once one is %s', async end => {
-    const { client } = await shop.person()
+    const { client } = await app.person()
     const key = newKey()
     const first = await order(client, 1, key)
     for (const _ of [2, 3]) expect((await order(client)).status).toBe(201)
@@ -92,15 +92,15 @@ describe('unpaid orders', () => {
     expect((await order(client, 1, key)).body.id).toBe(first.body.id)
     if (end === 'paid') await client.post(`/orders/${first.body.id}/pay`, {})
     else if (end === 'cancelled') await client.post(`/orders/${first.body.id}/cancel`, {})
-    else await letRunOut(shop, first.body.id)
+    else await letRunOut(app, first.body.id)
     expect((await order(client)).status).toBe(201)
     expectProblem(await order(client), 409, 'order/too-many-unpaid')
   })
 
   it('of one customer are no matter of another, and the staff has no bounds', async () => {
-    const staff: Person = await shop.person('support')
+    const staff: Person = await app.person('support')
     for (const _ of [1, 2, 3, 4, 5]) expect((await order(staff.client, 7)).status).toBe(201)
-    const other = await shop.person()
+    const other = await app.person()
     expect((await order(other.client)).status).toBe(201)
   })
 })

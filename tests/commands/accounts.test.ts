@@ -36,10 +36,10 @@ function accepted<T>(outcome: T | Rejection): T {
 }
 
 const registered = async (username: string) =>
-  accepted(await register(open.shop, open.services, credentials(username)))
+  accepted(await register(open.app, open.services, credentials(username)))
 const loggedIn = (login: string, word = password) =>
-  logIn(open.shop, open.services, { login, password: word })
-const refreshed = (token: string) => refresh(open.shop, open.services, { refresh: token })
+  logIn(open.app, open.services, { login, password: word })
+const refreshed = (token: string) => refresh(open.app, open.services, { refresh: token })
 
 async function speaksFor(access: string) {
   return open.services.tokens.verifyAccess(access)
@@ -47,9 +47,9 @@ async function speaksFor(access: string) {
 
 describe('registering', () => {
   it('makes a customer and signs them in', async () => {
-    const { shop, services, eventStore } = open
+    const { app, services, eventStore } = open
     const names = { firstName: 'Ada', lastName: '' }
-    const made = accepted(await register(shop, services, { ...credentials('ada'), ...names }))
+    const made = accepted(await register(app, services, { ...credentials('ada'), ...names }))
     expect(made.user).toEqual({
       id: made.user.id,
       username: 'ada',
@@ -66,22 +66,22 @@ describe('registering', () => {
   })
 
   it('refuses a name or an address that is taken, and records nothing', async () => {
-    const { shop, services, eventStore } = open
+    const { app, services, eventStore } = open
     await registered('bob')
     const head = await eventStore.head()
     const sameName = { ...credentials('Bob'), email: 'robert@example.com' }
     const sameAddress = { ...credentials('robert'), email: 'BOB@example.com' }
-    expect(await register(shop, services, sameName)).toMatchObject({
+    expect(await register(app, services, sameName)).toMatchObject({
       rejected: 'account/username-taken',
     })
-    expect(await register(shop, services, sameAddress)).toMatchObject({
+    expect(await register(app, services, sameAddress)).toMatchObject({
       rejected: 'account/email-taken',
     })
     expect(await eventStore.head()).toBe(head)
   })
 
   it('refuses what cannot be used before anything is stored', async () => {
-    const outcome = await register(open.shop, open.services, {
+    const outcome = await register(open.app, open.services, {
       ...credentials('weakling'),
       password: 'password123',
     })
@@ -91,9 +91,7 @@ describe('registering', () => {
 
   it('lets one of ten at once have the name', async () => {
     const outcomes = await Promise.all(
-      Array.from({ length: 10 }, () =>
-        register(open.shop, open.services, credentials('contended')),
-      ),
+      Array.from({ length: 10 }, () => register(open.app, open.services, credentials('contended'))),
     )
     expect(outcomes.filter(outcome => !isRejection(outcome))).toHaveLength(1)
     expect(await loggedIn('contended')).toHaveProperty('tokens')
@@ -101,8 +99,8 @@ describe('registering', () => {
 
   it('can be tried again at once when the log was away', async () => {
     const away = new Unavailable('the event store cannot be reached')
-    const customers = { ...open.shop.customers, decide: () => Promise.reject(away) }
-    const broken = register({ ...open.shop, customers }, open.services, credentials('unlucky'))
+    const customers = { ...open.app.customers, decide: () => Promise.reject(away) }
+    const broken = register({ ...open.app, customers }, open.services, credentials('unlucky'))
     await expect(broken).rejects.toBe(away)
     expect(await registered('unlucky')).toHaveProperty('tokens')
   })
@@ -122,7 +120,7 @@ describe('registering', () => {
 describe('a registration that died half-way', () => {
   /** The process ends between two steps: whatever comes after never happens. */
   async function die(username: string, at: 'introduce' | 'confirm') {
-    const { shop, services } = open
+    const { app, services } = open
     const dead = new Promise<never>(() => undefined)
     const reached = Promise.withResolvers<void>()
     const stop = () => {
@@ -130,8 +128,8 @@ describe('a registration that died half-way', () => {
       return dead
     }
     const accounts = { ...services.accounts, ...(at === 'confirm' && { confirm: stop }) }
-    const customers = { ...shop.customers, ...(at === 'introduce' && { decide: stop }) }
-    void register({ ...shop, customers }, { ...services, accounts }, credentials(username))
+    const customers = { ...app.customers, ...(at === 'introduce' && { decide: stop }) }
+    void register({ ...app, customers }, { ...services, accounts }, credentials(username))
     await reached.promise
   }
 
@@ -149,7 +147,7 @@ describe('a registration that died half-way', () => {
 
   it('gives its name to the next one after a minute', async () => {
     await die('phoenix', 'confirm')
-    const again = () => register(open.shop, open.services, credentials('phoenix'))
+    const again = () => register(open.app, open.services, credentials('phoenix'))
     expect(await again()).toMatchObject({ rejected: 'account/username-taken' })
     await open.pool.query(
       `update shop.accounts set created_at = now() - interval '61 seconds' where username = $1`,
@@ -184,8 +182,8 @@ describe('logging in', () => {
       },
     })
     const services = { ...open.services, passwords }
-    await logIn(open.shop, services, { login: 'erin', password: 'wrong' })
-    await logIn(open.shop, services, { login: 'nobody', password: 'wrong' })
+    await logIn(open.app, services, { login: 'erin', password: 'wrong' })
+    await logIn(open.app, services, { login: 'nobody', password: 'wrong' })
     expect(work).toEqual(['verify', 'verifyNothing'])
   })
 
@@ -238,7 +236,7 @@ describe('a session', () => {
 
 describe('creating an admin', () => {
   const asked = (username: string, email = `${username}@example.com`) =>
-    createAdmin(open.shop, open.services, {
+    createAdmin(open.app, open.services, {
       username,
       email,
       password: async () => password,
@@ -252,7 +250,7 @@ describe('creating an admin', () => {
   it('gives the role to an existing account without a password, from its next tokens', async () => {
     const { tokens } = await registered('kate')
     const request = { username: 'KATE', email: 'kate@example.com' }
-    const outcome = await createAdmin(open.shop, open.services, {
+    const outcome = await createAdmin(open.app, open.services, {
       ...request,
       password: () => Promise.reject(new Error('asked for a password')),
     })
@@ -276,7 +274,7 @@ describe('creating an admin', () => {
   it('takes no name that looks like the address for it', async () => {
     const boss = 'boss@example.org'
     const impostor = { username: boss, email: 'evil@example.org', password }
-    accepted(await register(open.shop, open.services, impostor))
+    accepted(await register(open.app, open.services, impostor))
     expect(await asked(boss, boss)).toMatchObject({ rejected: 'account/username-taken' })
   })
 })
@@ -289,10 +287,10 @@ describe('a database that is away', () => {
     const sessions = createSessions(away, secrets, { ttlSeconds: 60 })
     const token = newRefreshToken(secrets, { family: randomUUID(), customerId: randomUUID() })
     const failures = await Promise.allSettled([
-      register(open.shop, { ...services, accounts }, credentials('logged')),
-      logIn(open.shop, { ...services, accounts }, { login: 'logged@example.com', password }),
-      register(open.shop, { ...services, sessions }, credentials('noted')),
-      refresh(open.shop, { ...services, sessions }, { refresh: token }),
+      register(open.app, { ...services, accounts }, credentials('logged')),
+      logIn(open.app, { ...services, accounts }, { login: 'logged@example.com', password }),
+      register(open.app, { ...services, sessions }, credentials('noted')),
+      refresh(open.app, { ...services, sessions }, { refresh: token }),
     ])
     for (const failure of failures) {
       expect(failure).toMatchObject({ reason: expect.any(Unavailable) })

@@ -3,12 +3,12 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { addToCart } from '../../src/commands/cart/cart.ts'
 import { createCategory, deleteCategory } from '../../src/commands/catalogue/categories.ts'
 import { createProduct } from '../../src/commands/catalogue/products.ts'
+import type { App } from '../../src/commands/core/app.ts'
 import { isUnreadable } from '../../src/commands/core/brokenStream.ts'
 import { type Accepted, type Answer, execute } from '../../src/commands/core/command.ts'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { derivedId, digestOf, newId } from '../../src/commands/core/ids.ts'
-import type { Shop } from '../../src/commands/core/shop.ts'
-import { createShop } from '../../src/commands/createShop.ts'
+import { createApp } from '../../src/commands/createApp.ts'
 import { importOrder } from '../../src/commands/ledger/importLedger.ts'
 import { cancelOrder, payOrder, updateOrderStatus } from '../../src/commands/order/order.ts'
 import { takeCallback } from '../../src/commands/order/paymentCallback.ts'
@@ -48,7 +48,7 @@ const kinds: [string, (stream: string) => Error][] = [
 ]
 
 let log: EventStore
-let shop: Shop
+let app: App
 let refunds = 0
 let charges: 'captured' | 'processing' = 'captured'
 /** Streams that begin so are broken, now or once an event of a type is in the log. */
@@ -56,7 +56,7 @@ let broken: string[] = []
 let breaksAfter: [type: string, stream: string] | undefined
 let faultOf = kinds[0]?.[1] ?? (() => new Error())
 
-function startShop(): Shop {
+function startShop(): App {
   const check = (stream: string) => {
     if (broken.some(start => stream.startsWith(start))) throw faultOf(stream)
   }
@@ -73,7 +73,7 @@ function startShop(): Shop {
       return done
     },
   }
-  return createShop({
+  return createApp({
     eventStore: guarded,
     codec: createCodec(eventSchemas, testSeals()),
     cache: streamCaches(100),
@@ -89,7 +89,7 @@ function startShop(): Shop {
       },
     },
     currency: 'GBP',
-  } as unknown as Parameters<typeof createShop>[0])
+  } as unknown as Parameters<typeof createApp>[0])
 }
 
 beforeEach(() => {
@@ -98,7 +98,7 @@ beforeEach(() => {
   charges = 'captured'
   broken = []
   breaksAfter = undefined
-  shop = startShop()
+  app = startShop()
 })
 
 async function accepted(answer: Promise<Answer>): Promise<Accepted> {
@@ -109,33 +109,33 @@ async function accepted(answer: Promise<Answer>): Promise<Accepted> {
 
 async function product(): Promise<string> {
   const input = { name: `Lantern ${newId()}`, price: gbp(425), stock: 50 }
-  return (await accepted(createProduct.run(shop, input, asSystem()))).id
+  return (await accepted(createProduct.run(app, input, asSystem()))).id
 }
 
 /** An order of two products; the stock of the first breaks later. */
 async function ordered() {
   const productIds = [await product(), await product()]
   const items = productIds.map(productId => ({ productId, quantity: 1 }))
-  const { id } = await accepted(placeOrder.run(shop, { items, ...delivery }, envelope()))
+  const { id } = await accepted(placeOrder.run(app, { items, ...delivery }, envelope()))
   return { orderId: id, productIds }
 }
 
 async function paid() {
   const order = await ordered()
-  await accepted(payOrder.run(shop, { orderId: order.orderId }, envelope()))
+  await accepted(payOrder.run(app, { orderId: order.orderId }, envelope()))
   return order
 }
 
 /** From now on, for processes that remember nothing. */
 function breakStream(start: string): void {
   broken.push(start)
-  shop = startShop()
+  app = startShop()
 }
 
 function mend(): void {
   broken = []
   breaksAfter = undefined
-  shop = startShop()
+  app = startShop()
 }
 
 async function typesOf(stream: string): Promise<string[]> {
@@ -153,12 +153,12 @@ describe.each(kinds)('where another stream %s', (_, fault) => {
     const { orderId, productIds } = await paid()
     const [first, second] = productIds.map(id => `stock-${id}`)
     breakStream(`${first}`)
-    const answer = await accepted(cancelOrder.run(shop, { orderId }, envelope()))
+    const answer = await accepted(cancelOrder.run(app, { orderId }, envelope()))
     expect(answer.result).toMatchObject({ status: 'cancelled' })
     expect(refunds).toBe(1)
     expect(await typesOf(`${second}`)).toContain('ReservationReleased')
     mend()
-    await runOrderProcess(shop, orderId, asSystem())
+    await runOrderProcess(app, orderId, asSystem())
     expect((await typesOf(`${first}`)).filter(type => type === 'ReservationReleased')).toHaveLength(
       1,
     )
@@ -168,20 +168,20 @@ describe.each(kinds)('where another stream %s', (_, fault) => {
     const { orderId, productIds } = await paid()
     breakStream(`stock-${productIds[0]}`)
     for (const status of ['shipped', 'delivered'] as const) {
-      const moved = updateOrderStatus.run(shop, { orderId, status }, envelope('admin'))
+      const moved = updateOrderStatus.run(app, { orderId, status }, envelope('admin'))
       expect((await accepted(moved)).result).toMatchObject({ status })
     }
     mend()
-    await runOrderProcess(shop, orderId, asSystem())
+    await runOrderProcess(app, orderId, asSystem())
     expect((await typesOf(`stock-${productIds[0]}`)).at(-1)).toBe('ReservationCommitted')
   })
 
   it('an order is paid although its cart cannot be read', async () => {
     const item = { productId: await product(), quantity: 2 }
-    await accepted(execute(shop, addToCart, item, envelope()))
-    const { id: orderId } = await accepted(placeOrder.run(shop, delivery, envelope()))
+    await accepted(execute(app, addToCart, item, envelope()))
+    const { id: orderId } = await accepted(placeOrder.run(app, delivery, envelope()))
     breakStream('cart-')
-    const answer = await accepted(payOrder.run(shop, { orderId }, envelope()))
+    const answer = await accepted(payOrder.run(app, { orderId }, envelope()))
     expect(answer.result).toMatchObject({ status: 'paid' })
   })
 
@@ -189,21 +189,21 @@ describe.each(kinds)('where another stream %s', (_, fault) => {
     const { orderId, productIds } = await paid()
     breakStream(`stock-${productIds[0]}`)
     const input = { orderId, reason: 'Broken in transit' }
-    const answer = await accepted(refundOrder.run(shop, input, envelope('admin')))
+    const answer = await accepted(refundOrder.run(app, input, envelope('admin')))
     expect(answer.result).toMatchObject({ refund: { state: 'paid' } })
   })
 
   it('what a provider reports of a payment is recorded', async () => {
     charges = 'processing'
     const item = { productId: await product(), quantity: 2 }
-    await accepted(execute(shop, addToCart, item, envelope()))
-    const { id: orderId } = await accepted(placeOrder.run(shop, delivery, envelope()))
-    await accepted(payOrder.run(shop, { orderId }, envelope()))
-    const { state } = await shop.orders.load(orderId)
+    await accepted(execute(app, addToCart, item, envelope()))
+    const { id: orderId } = await accepted(placeOrder.run(app, delivery, envelope()))
+    await accepted(payOrder.run(app, { orderId }, envelope()))
+    const { state } = await app.orders.load(orderId)
     const paymentId = state.status === 'none' ? null : (state.openPayment?.paymentId ?? null)
     breakStream('cart-')
     const about = { callbackId: newId(), orderId, paymentId, reference: 'r', reason: '' }
-    const acted = await takeCallback(shop, { ...about, kind: 'payment.captured' })
+    const acted = await takeCallback(app, { ...about, kind: 'payment.captured' })
     expect(acted).toMatchObject({ outcome: 'recorded', findings: [] })
   })
 
@@ -211,16 +211,16 @@ describe.each(kinds)('where another stream %s', (_, fault) => {
     const productId = await product()
     const asked = envelope()
     const place = () =>
-      accepted(placeOrder.run(shop, { items: [{ productId, quantity: 1 }], ...delivery }, asked))
+      accepted(placeOrder.run(app, { items: [{ productId, quantity: 1 }], ...delivery }, asked))
     breaksAfter = ['OrderSubmitted', `stock-${productId}`]
     const orderId = derivedId(asked.commandId, 'order')
     await expect(place()).rejects.toSatisfy(isUnreadable)
     await expect(place()).rejects.toSatisfy(isUnreadable)
-    const driven = await runOrderProcess(shop, orderId, asSystem())
+    const driven = await runOrderProcess(app, orderId, asSystem())
     expect(driven).toMatchObject({ order: { status: 'submitted' } })
     expect(driven?.blockedBy).toBeInstanceOf(Error)
     mend()
-    const done = await runOrderProcess(shop, orderId, asSystem())
+    const done = await runOrderProcess(app, orderId, asSystem())
     expect(done).toMatchObject({ order: { status: 'pending' }, blockedBy: undefined })
     expect(await place()).toMatchObject({ id: orderId, result: { status: 'pending' } })
   })
@@ -231,10 +231,10 @@ describe.each(kinds)('where another stream %s', (_, fault) => {
     breakStream(`stock-${productIds[0]}`)
     const items = [{ productId: `${productIds[1]}`, quantity: 50 }]
     const asked = { ...envelope(), at }
-    const bought = await accepted(placeOrder.run(shop, { items, ...delivery }, asked))
+    const bought = await accepted(placeOrder.run(app, { items, ...delivery }, asked))
     expect(bought.result).toMatchObject({ status: 'pending' })
-    expect((await shop.orders.load(orderId)).state).toMatchObject({ status: 'expired' })
-    const late = cancelOrder.run(shop, { orderId }, asked)
+    expect((await app.orders.load(orderId)).state).toMatchObject({ status: 'expired' })
+    const late = cancelOrder.run(app, { orderId }, asked)
     expect(await late).toMatchObject({ rejected: expect.stringMatching(/^order\//) })
   })
 
@@ -244,7 +244,7 @@ describe.each(kinds)('where another stream %s', (_, fault) => {
     breakStream(`order-${orderId}`)
     const buy = (quantity: number) => {
       const items = [{ productId: `${productIds[0]}`, quantity }]
-      return placeOrder.run(shop, { items, ...delivery }, { ...envelope(), at })
+      return placeOrder.run(app, { items, ...delivery }, { ...envelope(), at })
     }
     expect(await buy(50)).toMatchObject({ rejected: 'order/out-of-stock' })
     expect((await accepted(buy(49))).result).toMatchObject({ status: 'pending' })
@@ -252,18 +252,18 @@ describe.each(kinds)('where another stream %s', (_, fault) => {
 
   it('a category is deleted, and a product created once', async () => {
     const naming = { name: 'Lamps' }
-    const { id } = await accepted(createCategory.run(shop, naming, asSystem()))
+    const { id } = await accepted(createCategory.run(app, naming, asSystem()))
     breaksAfter = ['CategoryDeleted', 'categoryName-']
     const remove = deleteCategory(async () => 0)
-    expect((await accepted(remove.run(shop, { categoryId: id }, asSystem()))).id).toBe(id)
+    expect((await accepted(remove.run(app, { categoryId: id }, asSystem()))).id).toBe(id)
     mend()
-    await accepted(createCategory.run(shop, naming, asSystem()))
+    await accepted(createCategory.run(app, naming, asSystem()))
 
     const made = asSystem()
     const input = { name: 'Lamp', price: gbp(425), stock: 5 }
-    const first = await accepted(createProduct.run(shop, input, made))
+    const first = await accepted(createProduct.run(app, input, made))
     breakStream('stock-')
-    expect((await accepted(createProduct.run(shop, input, made))).id).toBe(first.id)
+    expect((await accepted(createProduct.run(app, input, made))).id).toBe(first.id)
   })
 
   it('an import stops rather than call an order done', async () => {
@@ -279,11 +279,11 @@ describe.each(kinds)('where another stream %s', (_, fault) => {
     const order = { orderId: newId(), orderNumber: '536365', customerId, currency: 'GBP' }
     const input = { ...order, lines: [line], charges: [], country: null }
     const importing = () =>
-      importOrder.run(shop, input, { ...asSystem(), commandId: order.orderId, source: 'ledger' })
+      importOrder.run(app, input, { ...asSystem(), commandId: order.orderId, source: 'ledger' })
     breakStream(`stock-${productId}`)
     await expect(importing()).rejects.toThrow(`stock-${productId}`)
     mend()
     expect((await accepted(importing())).id).toBe(order.orderId)
-    expect((await shop.orders.load(order.orderId)).state).toMatchObject({ status: 'delivered' })
+    expect((await app.orders.load(order.orderId)).state).toMatchObject({ status: 'delivered' })
   })
 })

@@ -11,11 +11,11 @@ import {
   deleteProduct,
   restoreProduct,
 } from '../../src/commands/catalogue/products.ts'
+import type { App } from '../../src/commands/core/app.ts'
 import type { Answer } from '../../src/commands/core/command.ts'
 import { step, systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { derivedId, digestOf } from '../../src/commands/core/ids.ts'
-import type { Shop } from '../../src/commands/core/shop.ts'
-import { createShop } from '../../src/commands/createShop.ts'
+import { createApp } from '../../src/commands/createApp.ts'
 import type { Category } from '../../src/domain/catalogue/category.ts'
 import type { Product } from '../../src/domain/catalogue/product.ts'
 import { eventSchemas } from '../../src/domain/index.ts'
@@ -37,8 +37,8 @@ const removal = deleteCategory(async () => 0)
 const codec = createCodec(eventSchemas, testSeals())
 
 /** One process: what it remembers is its own, the log is everybody's. */
-function startProcess(eventStore: EventStore): Shop {
-  return createShop({
+function startProcess(eventStore: EventStore): App {
+  return createApp({
     eventStore,
     codec,
     cache: streamCaches(100),
@@ -46,7 +46,7 @@ function startProcess(eventStore: EventStore): Shop {
     clock: () => new Date(),
     payments: { name: 'none', charge: unpaid, refund: unpaid, find: unpaid, moved: unpaid },
     currency: 'GBP',
-  } as unknown as Parameters<typeof createShop>[0])
+  } as unknown as Parameters<typeof createApp>[0])
 }
 
 /** A log that stops before or after an append: there `pause` decides what happens. */
@@ -76,7 +76,7 @@ const dies = async () => {
 
 interface World {
   log: EventStore
-  shop: Shop
+  app: App
   categoryId: string
   productId: string
 }
@@ -89,46 +89,46 @@ function idOf(answer: Answer): string {
 /** A category without products, and a deleted product with the SKU OLD. */
 async function world(): Promise<World> {
   const log = memoryEventStore()
-  const shop = startProcess(log)
-  const categoryId = idOf(await createCategory.run(shop, { name: 'Lamps' }, now()))
-  const made = await createProduct.run(shop, { name: 'Old', sku: 'OLD', price: gbp(1) }, now())
+  const app = startProcess(log)
+  const categoryId = idOf(await createCategory.run(app, { name: 'Lamps' }, now()))
+  const made = await createProduct.run(app, { name: 'Old', sku: 'OLD', price: gbp(1) }, now())
   const productId = idOf(made)
-  await deleteProduct.run(shop, { productId }, now())
-  return { log, shop, categoryId, productId }
+  await deleteProduct.run(app, { productId }, now())
+  return { log, app, categoryId, productId }
 }
 
-type Act = (shop: Shop, world: World, envelope?: Envelope) => Promise<Answer>
-const creates: Act = (shop, { categoryId }, envelope = now()) =>
-  createProduct.run(shop, { name: 'New', sku: 'OLD', price: gbp(2), categoryId }, envelope)
-const createsElsewhere: Act = (shop, _, envelope = now()) =>
-  createProduct.run(shop, { name: 'Else', sku: 'OLD', price: gbp(3) }, envelope)
-const restores: Act = (shop, { productId }, envelope = now()) =>
-  restoreProduct.run(shop, { productId }, envelope)
-const removes: Act = (shop, { categoryId }, envelope = now()) =>
-  removal.run(shop, { categoryId }, envelope)
-const names: Act = (shop, _, envelope = now()) =>
-  createCategory.run(shop, { name: 'Chairs' }, envelope)
-const renames: Act = (shop, { categoryId }, envelope = now()) =>
-  changeCategory.run(shop, { categoryId, name: 'Chairs' }, envelope)
-const moves: Act = async (shop, { categoryId }, envelope = now()) => {
+type Act = (app: App, world: World, envelope?: Envelope) => Promise<Answer>
+const creates: Act = (app, { categoryId }, envelope = now()) =>
+  createProduct.run(app, { name: 'New', sku: 'OLD', price: gbp(2), categoryId }, envelope)
+const createsElsewhere: Act = (app, _, envelope = now()) =>
+  createProduct.run(app, { name: 'Else', sku: 'OLD', price: gbp(3) }, envelope)
+const restores: Act = (app, { productId }, envelope = now()) =>
+  restoreProduct.run(app, { productId }, envelope)
+const removes: Act = (app, { categoryId }, envelope = now()) =>
+  removal.run(app, { categoryId }, envelope)
+const names: Act = (app, _, envelope = now()) =>
+  createCategory.run(app, { name: 'Chairs' }, envelope)
+const renames: Act = (app, { categoryId }, envelope = now()) =>
+  changeCategory.run(app, { categoryId, name: 'Chairs' }, envelope)
+const moves: Act = async (app, { categoryId }, envelope = now()) => {
   const making = step(envelope, 'making')
-  const made = await createProduct.run(shop, { name: 'Moved', sku: 'M', price: gbp(4) }, making)
+  const made = await createProduct.run(app, { name: 'Moved', sku: 'M', price: gbp(4) }, making)
   return isRejection(made)
     ? made
-    : changeProduct.run(shop, { productId: made.id, categoryId }, envelope)
+    : changeProduct.run(app, { productId: made.id, categoryId }, envelope)
 }
 
 /** The products and categories that are in the shop now, read anew from the log. */
-async function listedIn(log: EventStore, shop: Shop) {
+async function listedIn(log: EventStore, app: App) {
   const products: Extract<Product, { status: 'listed' }>[] = []
   const categories: Extract<Category, { status: 'listed' }>[] = []
   for await (const { type, data } of log.readAll()) {
     if (type === 'ProductCreated') {
-      const { state } = await shop.products.load(String(data.productId))
+      const { state } = await app.products.load(String(data.productId))
       if (state.status === 'listed') products.push(state)
     }
     if (type === 'CategoryCreated') {
-      const { state } = await shop.categories.load(String(data.categoryId))
+      const { state } = await app.categories.load(String(data.categoryId))
       if (state.status === 'listed') categories.push(state)
     }
   }
@@ -137,11 +137,11 @@ async function listedIn(log: EventStore, shop: Shop) {
 
 /** What must hold whatever has happened. */
 async function findings(log: EventStore): Promise<string[]> {
-  const shop = startProcess(log)
-  const { products, categories } = await listedIn(log, shop)
+  const app = startProcess(log)
+  const { products, categories } = await listedIn(log, app)
   const found: string[] = []
   for (const { sku, productId, categoryId } of products) {
-    const claim = await shop.skuClaims.load(encodeURIComponent(sku))
+    const claim = await app.skuClaims.load(encodeURIComponent(sku))
     if (claim.state.productId !== productId) found.push(`${sku} is not its own`)
     const isThere = categories.some(each => each.categoryId === categoryId)
     if (categoryId !== null && !isThere) found.push(`${sku} is in a deleted category`)
@@ -186,7 +186,7 @@ describe.each(pairs)('while %s, %s', (_, __, slow, quick) => {
 describe('a category that gets its name back while it is renamed', () => {
   it.each(moments)('keeps it, the rename being held up at append %i, %s it', async (nth, when) => {
     const at = await world()
-    const { state } = await at.shop.categories.load(at.categoryId)
+    const { state } = await at.app.categories.load(at.categoryId)
     const name = state.status === 'listed' ? state.name : ''
     const pause = async () => {
       await changeCategory.run(startProcess(at.log), { categoryId: at.categoryId, name }, now())
@@ -232,10 +232,10 @@ describe.each<[string, Act]>([
 
 /** Whether what died had come to its end all the same. */
 async function isInUse({ log, categoryId, productId }: World, act: Act): Promise<boolean> {
-  const shop = startProcess(log)
-  if (act === restores) return (await shop.products.load(productId)).state.status === 'listed'
+  const app = startProcess(log)
+  if (act === restores) return (await app.products.load(productId)).state.status === 'listed'
   if (act === renames) {
-    const { state } = await shop.categories.load(categoryId)
+    const { state } = await app.categories.load(categoryId)
     return state.status === 'listed' && state.name === 'Chairs'
   }
   const wanted = act === creates ? ['ProductCreated', 'New'] : ['CategoryCreated', 'Chairs']
@@ -248,11 +248,11 @@ async function isInUse({ log, categoryId, productId }: World, act: Act): Promise
 describe('a deleted product', () => {
   it('gives its SKU to the next one, and is restored only while nobody has it', async () => {
     const at = await world()
-    expect(await restores(at.shop, at)).toMatchObject({ id: at.productId })
-    expect(await createsElsewhere(at.shop, at)).toMatchObject({ rejected: 'product/sku-taken' })
-    await deleteProduct.run(at.shop, { productId: at.productId }, now())
-    expect(isRejection(await createsElsewhere(at.shop, at))).toBe(false)
-    expect(await restores(at.shop, at)).toMatchObject({ rejected: 'product/sku-taken' })
+    expect(await restores(at.app, at)).toMatchObject({ id: at.productId })
+    expect(await createsElsewhere(at.app, at)).toMatchObject({ rejected: 'product/sku-taken' })
+    await deleteProduct.run(at.app, { productId: at.productId }, now())
+    expect(isRejection(await createsElsewhere(at.app, at))).toBe(false)
+    expect(await restores(at.app, at)).toMatchObject({ rejected: 'product/sku-taken' })
   })
 })
 
@@ -289,8 +289,8 @@ describe('what is changed at the moment at which it comes to be', () => {
       await createCategory.run(startProcess(at.log), { name: 'Desks' }, envelope)
       await names(startProcess(at.log), at)
     }
-    const shop = interrupted(at.log, nth, `category-${categoryId}`, make)
-    expect(await changeCategory.run(shop, { categoryId, name: 'Chairs' }, now())).toBeDefined()
+    const app = interrupted(at.log, nth, `category-${categoryId}`, make)
+    expect(await changeCategory.run(app, { categoryId, name: 'Chairs' }, now())).toBeDefined()
     expect(await findings(at.log)).toEqual([])
   })
 
@@ -300,9 +300,9 @@ describe('what is changed at the moment at which it comes to be', () => {
     const productId = derivedId(envelope.commandId, 'product')
     const product = { name: 'New', sku: 'N', price: gbp(5) }
     const make = () => createProduct.run(startProcess(at.log), product, envelope)
-    const shop = interrupted(at.log, nth, `product-${productId}`, make)
+    const app = interrupted(at.log, nth, `product-${productId}`, make)
     const move = { productId, categoryId: at.categoryId }
-    expect(await changeProduct.run(shop, move, now())).toBeDefined()
+    expect(await changeProduct.run(app, move, now())).toBeDefined()
     await removes(startProcess(at.log), at)
     expect(await findings(at.log)).toEqual([])
   })
@@ -311,10 +311,10 @@ describe('what is changed at the moment at which it comes to be', () => {
 describe('a category', () => {
   it('can be deleted once its products are gone, moved or deleted', async () => {
     const at = await world()
-    const productId = idOf(await creates(at.shop, at))
-    expect(await removes(at.shop, at)).toMatchObject({ rejected: 'category/in-use' })
-    await changeProduct.run(at.shop, { productId, categoryId: null }, now())
-    expect(isRejection(await removes(at.shop, at))).toBe(false)
-    expect(await moves(at.shop, at)).toMatchObject({ rejected: 'category/not-found' })
+    const productId = idOf(await creates(at.app, at))
+    expect(await removes(at.app, at)).toMatchObject({ rejected: 'category/in-use' })
+    await changeProduct.run(at.app, { productId, categoryId: null }, now())
+    expect(isRejection(await removes(at.app, at))).toBe(false)
+    expect(await moves(at.app, at)).toMatchObject({ rejected: 'category/not-found' })
   })
 })

@@ -73,7 +73,7 @@ describe('a link of the chain', () => {
 })
 
 describe('checking a chain', () => {
-  const shop = { clock: { now: () => new Date() } }
+  const app = { clock: { now: () => new Date() } }
   let kept: ReturnType<typeof memoryAudit>
   let eventStore: EventStore
   let events: RecordedEvent[]
@@ -87,7 +87,7 @@ describe('checking a chain', () => {
         'any',
         Array.from({ length: size }, () => anEvent()),
       )
-      await extendChain({ audit: kept.audit, eventStore, shop })
+      await extendChain({ audit: kept.audit, eventStore, app })
     }
     events = await all(eventStore.readAll())
   })
@@ -151,7 +151,7 @@ describe('checking a chain', () => {
   it('finds a part whose marks were made to fit', async () => {
     const other = memoryAudit()
     const forgedLog = events.with(3, { ...recorded, ...events[3], data: { n: 'other' } })
-    await extendChain({ audit: other.audit, eventStore: logOf(forgedLog), shop })
+    await extendChain({ audit: other.audit, eventStore: logOf(forgedLog), app })
     const [first] = kept.parts
     if (first === undefined) throw new Error('nothing was signed')
     kept.parts[0] = { ...first, marks: other.parts[0]?.marks ?? [] }
@@ -180,7 +180,7 @@ describe('checking a chain', () => {
     const last = kept.parts.pop()
     if (last === undefined) throw new Error('nothing was signed')
     kept.parts.push({ ...last, signed: 'made up' })
-    const extending = extendChain({ audit: kept.audit, eventStore, shop })
+    const extending = extendChain({ audit: kept.audit, eventStore, app })
     await expect(extending).rejects.toThrow('not signed by a key of this shop')
   })
 })

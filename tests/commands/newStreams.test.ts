@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { digestOf } from '../../src/commands/core/ids.ts'
 import { createRepository } from '../../src/commands/core/repository.ts'
-import { createShop } from '../../src/commands/createShop.ts'
+import { createApp } from '../../src/commands/createApp.ts'
 import { eventSchemas } from '../../src/domain/index.ts'
 import { adjust, reserve, type Stock, stock } from '../../src/domain/stock/stock.ts'
 import { createCodec } from '../../src/eventstore/core/codec.ts'
@@ -88,7 +88,7 @@ describe('an imported ledger', () => {
       }
     }
     const { readPage, readStream, endsAt } = store
-    const shop = createShop({
+    const app = createApp({
       eventStore: {
         ...store,
         readPage: noted(readPage),
@@ -108,7 +108,7 @@ describe('an imported ledger', () => {
       { InvoiceNo: 'C2', StockCode: 'D', Quantity: '-1', UnitPrice: '5' },
     )
     const documents: string[] = []
-    await runImport(shop, planLedger(rows), {
+    await runImport(app, planLedger(rows), {
       isDone: () => false,
       onDocument: ({ document }) => documents.push(document.key),
     })

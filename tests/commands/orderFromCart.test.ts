@@ -2,11 +2,11 @@
 import { describe, expect, it } from 'vitest'
 import { addToCart } from '../../src/commands/cart/cart.ts'
 import { createProduct } from '../../src/commands/catalogue/products.ts'
+import type { App } from '../../src/commands/core/app.ts'
 import { execute } from '../../src/commands/core/command.ts'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { derivedId, digestOf, newId } from '../../src/commands/core/ids.ts'
-import type { Shop } from '../../src/commands/core/shop.ts'
-import { createShop } from '../../src/commands/createShop.ts'
+import { createApp } from '../../src/commands/createApp.ts'
 import { placeOrder } from '../../src/commands/order/placeOrder.ts'
 import { runOrderProcess } from '../../src/commands/order/runOrderProcess.ts'
 import { eventSchemas } from '../../src/domain/index.ts'
@@ -23,8 +23,8 @@ const codec = createCodec(eventSchemas, testSeals())
 const customerId = newId()
 const delivery = { shippingAddress: 'Leeds 1', phoneNumber: '1' }
 
-function startProcess(eventStore: EventStore): Shop {
-  return createShop({
+function startProcess(eventStore: EventStore): App {
+  return createApp({
     eventStore,
     codec,
     cache: streamCaches(100),
@@ -32,7 +32,7 @@ function startProcess(eventStore: EventStore): Shop {
     clock: { now: () => new Date() },
     payments: { name: 'none' },
     currency: 'GBP',
-  } as unknown as Parameters<typeof createShop>[0])
+  } as unknown as Parameters<typeof createApp>[0])
 }
 
 const asCustomer = (): Envelope => ({
@@ -43,12 +43,12 @@ const asCustomer = (): Envelope => ({
 /** A cart with two pieces of a product of which there are many. */
 async function filledCart() {
   const log = memoryEventStore()
-  const shop = startProcess(log)
+  const app = startProcess(log)
   const input = { name: 'Lantern', price: gbp(425), stock: 50 }
-  const made = await createProduct.run(shop, input, systemEnvelope('test', new Date()))
+  const made = await createProduct.run(app, input, systemEnvelope('test', new Date()))
   if (isRejection(made)) throw new Error(made.detail)
   const item = { productId: made.id, quantity: 2 }
-  const added = await execute(shop, addToCart, item, asCustomer())
+  const added = await execute(app, addToCart, item, asCustomer())
   if (isRejection(added)) throw new Error(added.detail)
   return { log, productId: made.id }
 }
@@ -82,8 +82,8 @@ describe('two orders of one cart', () => {
   it.each(appends)('buy what is in it once, where they meet at append %i', async nth => {
     const { log } = await filledCart()
     const other = () => placeOrder.run(startProcess(log), delivery, asCustomer())
-    const shop = startProcess(interrupted(log, nth, other))
-    const answer = await placeOrder.run(shop, delivery, asCustomer())
+    const app = startProcess(interrupted(log, nth, other))
+    const answer = await placeOrder.run(app, delivery, asCustomer())
     expect(await piecesSold(log)).toBe(2)
     // The cart is claimed by the fourth append: whoever comes after that finds it empty.
     if (nth <= 4) expect(answer).toMatchObject({ rejected: 'cart/changed' })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { digestOf } from '../../src/commands/core/ids.ts'
 import { createRepository } from '../../src/commands/core/repository.ts'
-import { createShop } from '../../src/commands/createShop.ts'
+import { createApp } from '../../src/commands/createApp.ts'
 import { importOrder } from '../../src/commands/ledger/importLedger.ts'
 import { orderNumberSource } from '../../src/commands/order/orderNumbers.ts'
 import { eventSchemas } from '../../src/domain/index.ts'
@@ -104,16 +104,16 @@ describe('an order of an imported ledger', () => {
   })
 
   it('is refused with a number that an order of the shop may get', async () => {
-    const shop = createShop({
+    const app = createApp({
       ...partsOf(memoryEventStore()),
       ...{ clock, payments: Object(null), currency: 'GBP' },
     })
     const envelope = { ...systemEnvelope('import', clock.now()), source: 'test' }
-    expect(await importOrder.run(shop, ordered('100-0015'), envelope)).toMatchObject({
+    expect(await importOrder.run(app, ordered('100-0015'), envelope)).toMatchObject({
       rejected: 'order/number-taken',
     })
-    const kept = await importOrder.run(shop, ordered('100-0016'), envelope)
+    const kept = await importOrder.run(app, ordered('100-0016'), envelope)
     expect(kept).toMatchObject({ id: orderId })
-    expect((await shop.orders.load(orderId)).state).toMatchObject({ orderNumber: '100-0016' })
+    expect((await app.orders.load(orderId)).state).toMatchObject({ orderNumber: '100-0016' })
   })
 })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { createProduct } from '../../src/commands/catalogue/products.ts'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { digestOf, newId } from '../../src/commands/core/ids.ts'
-import { createShop } from '../../src/commands/createShop.ts'
+import { createApp } from '../../src/commands/createApp.ts'
 import { availableStock } from '../../src/commands/order/availableStock.ts'
 import { placeOrder } from '../../src/commands/order/placeOrder.ts'
 import { eventSchemas } from '../../src/domain/index.ts'
@@ -31,7 +31,7 @@ async function soldOut() {
       return log.readPage(stream, from)
     },
   }
-  const shop = createShop({
+  const app = createApp({
     eventStore: counted,
     codec: createCodec(eventSchemas, testSeals()),
     cache: streamCaches(20),
@@ -40,16 +40,16 @@ async function soldOut() {
     payments: { name: 'none' },
     currency: 'GBP',
     orderExpiryMs: expiryMs,
-  } as unknown as Parameters<typeof createShop>[0])
+  } as unknown as Parameters<typeof createApp>[0])
   const input = { name: 'Lantern', price: gbp(425), stock: orders }
-  const made = await createProduct.run(shop, input, systemEnvelope('test', placedAt))
+  const made = await createProduct.run(app, input, systemEnvelope('test', placedAt))
   if (isRejection(made)) throw new Error(made.detail)
   const productId = made.id
   for (let number = 0; number < orders; number += 1) {
     const id = newId()
     const actor = { role: 'customer', id, roles: ['customer'] } as const
     const placed = await placeOrder.run(
-      shop,
+      app,
       { items: [{ productId, quantity: 1 }], shippingAddress: 'Leeds 1', phoneNumber: '1' },
       { ...systemEnvelope('test', placedAt), actor },
     )
@@ -57,8 +57,8 @@ async function soldOut() {
   }
   reads.orders = 0
   const ask = (at: Date) =>
-    availableStock(shop, { productId, wanted: 1 }, systemEnvelope('test', at))
-  return { reads, ask, log, shop, productId }
+    availableStock(app, { productId, wanted: 1 }, systemEnvelope('test', at))
+  return { reads, ask, log, app, productId }
 }
 
 describe('a product that is sold out to unpaid orders', () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, it } from 'vitest'
 import { atRest, findings } from '../support/auditing.ts'
-import { type CrashingShop, crashingShop } from '../support/crashingShop.ts'
+import { type CrashingApp, crashingShop } from '../support/crashingApp.ts'
 import { shopOnce, startTraffic, type Traffic } from '../support/orderTraffic.ts'
 import { randomFrom } from '../support/random.ts'
 import { waitFor } from '../support/waitFor.ts'
@@ -15,11 +15,11 @@ const ordersARound = 25
 const shoppers = 8
 const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000_000)
 
-let shop: CrashingShop | undefined
-afterEach(() => shop?.close(), 60_000)
+let app: CrashingApp | undefined
+afterEach(() => app?.close(), 60_000)
 
 /** A round of orders by all customers at once, in the middle of which the process is killed. */
-async function crashRound(shop: CrashingShop, scene: Traffic): Promise<{ kills: number }> {
+async function crashRound(app: CrashingApp, scene: Traffic): Promise<{ kills: number }> {
   const { random } = scene
   let left = ordersARound
   const shopping = scene.customers.map(async customer => {
@@ -30,15 +30,15 @@ async function crashRound(shop: CrashingShop, scene: Traffic): Promise<{ kills: 
   })
   let kills = 1
   await pause(random.between(5, 700))
-  await shop.kill()
+  await app.kill()
   // Now and then it is killed again while it starts.
   if (random.next() < 0.3) {
-    shop.begin()
+    app.begin()
     await pause(random.between(50, 2_000))
-    await shop.kill()
+    await app.kill()
     kills += 1
   }
-  await shop.start()
+  await app.start()
   await Promise.all(shopping)
   return { kills }
 }
@@ -62,14 +62,14 @@ it(
   async () => {
     const random = randomFrom(seed)
     console.log(`CRASH_SEED=${seed}`)
-    shop = await crashingShop()
-    await shop.start()
-    const { url, directory } = shop
-    const back = await shop.back()
+    app = await crashingShop()
+    await app.start()
+    const { url, directory } = app
+    const back = await app.back()
     const reach = { url: () => url, back, directory }
     const scene = await startTraffic(reach, random, { customers: shoppers, scarce: rounds * 2 })
     let kills = 0
-    for (let round = 0; round < rounds; round += 1) kills += (await crashRound(shop, scene)).kills
+    for (let round = 0; round < rounds; round += 1) kills += (await crashRound(app, scene)).kills
 
     await atRest(back, 60_000)
     expect(await findings(back)).toEqual([])

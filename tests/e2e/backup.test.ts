@@ -17,7 +17,7 @@ import {
 import { createSecrets } from '../../src/infra/crypto/secrets.ts'
 import { createFileStore } from '../../src/infra/files/fileStore.ts'
 import { createPool } from '../../src/infra/postgres/database.ts'
-import { type OpenShop, openShop } from '../../src/main/openShop.ts'
+import { type AppServices, openServices } from '../../src/main/openServices.ts'
 import { startApp } from '../../src/main/start.ts'
 import type { RecordedEvent } from '../../src/ports/eventStore.ts'
 import { backUp } from '../../src/workers/backup/backUp.ts'
@@ -33,7 +33,7 @@ import { upload } from '../support/productImports.ts'
 import { testRedis } from '../support/redis.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
-import { type Person, password } from '../support/testShop.ts'
+import { type Person, password } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const runMs = 120_000
@@ -77,7 +77,7 @@ async function elsewhere(more: Record<string, string> = {}): Promise<Record<stri
   closers.push(database.drop, redis.release)
   const home = join(directory, `elsewhere-${closers.length}`)
   return {
-    ...traffic.shop.env,
+    ...traffic.app.env,
     DATABASE_URL: database.url,
     REDIS_URL: redis.url,
     FILES_DIR: join(home, 'files'),
@@ -86,8 +86,8 @@ async function elsewhere(more: Record<string, string> = {}): Promise<Record<stri
   }
 }
 
-async function open(env: Record<string, string>): Promise<OpenShop> {
-  const opened = await openShop(loadConfig(env))
+async function open(env: Record<string, string>): Promise<AppServices> {
+  const opened = await openServices(loadConfig(env))
   closers.push(opened.close)
   return opened
 }
@@ -96,25 +96,25 @@ beforeAll(async () => {
   directory = await temporaryDirectory()
   closers.push(() => rm(directory, { recursive: true, force: true }))
   traffic = await shopWithTraffic()
-  const { shop, productId } = traffic
-  closers.push(shop.close)
+  const { app, productId } = traffic
+  closers.push(app.close)
   await doBusiness(traffic)
-  erased = await shop.person()
+  erased = await app.person()
   await erased.client.delete('/auth/profile', { password })
-  await atRest(shop.back)
-  await extendChain({ ...shop.back, ...shop.back.audit })
-  await createFileStore(shop.config.filesDirectory).put('aa/image', Buffer.from('an image'))
-  late = await shop.person()
-  await shop.back.pool.query(decide)
+  await atRest(app.back)
+  await extendChain({ ...app.back, ...app.back.audit })
+  await createFileStore(app.config.filesDirectory).put('aa/image', Buffer.from('an image'))
+  late = await app.person()
+  await app.back.pool.query(decide)
   backup = join(directory, 'backup')
   const holding = await importHalf()
-  before = await wholeLog(shop.back)
+  before = await wholeLog(app.back)
   const selling = newOrder(traffic.person, productId)
-  const ran = await run('backup', [backup], shop.env)
+  const ran = await run('backup', [backup], app.env)
   expect(ran, ran.stderr).toMatchObject({ code: 0 })
   await holding.end()
   expect((await selling).status).toBe(201)
-  after = await wholeLog(shop.back)
+  after = await wholeLog(app.back)
   await late.client.delete('/auth/profile', { password })
 }, runMs)
 afterAll(async () => {
@@ -131,15 +131,15 @@ const importedRows = 700
 
 /** Uploads products, and keeps the importer from getting any further than some of them. */
 async function importHalf(): Promise<pg.Client> {
-  const { shop } = traffic
+  const { app } = traffic
   const products = Array.from({ length: importedRows }, (_, n) => `HALF-${n},Half ${n},1.00,1`)
-  const { status } = await upload(shop, ['sku,name,price,stock', ...products].join('\n'))
+  const { status } = await upload(app, ['sku,name,price,stock', ...products].join('\n'))
   expect(status).toBe(202)
   const under = "select done from shop.product_imports where status = 'running' and done > 0"
   await waitFor('an import that is under way', async () => {
-    return (await shop.back.pool.query(under)).rowCount === 1
+    return (await app.back.pool.query(under)).rowCount === 1
   })
-  const holding = new pg.Client({ connectionString: shop.config.databaseUrl.reveal() })
+  const holding = new pg.Client({ connectionString: app.config.databaseUrl.reveal() })
   await holding.connect()
   await holding.query('begin; set local idle_in_transaction_session_timeout = 0')
   const { rows } = await holding.query<{ done: number }>(`${under} for update`)
@@ -170,7 +170,7 @@ describe('a backup of a shop that serves meanwhile', () => {
   })
 
   it('has no key of anybody who was erased, and no token', async () => {
-    const { rows } = await traffic.shop.back.pool.query<{ sealed: string }>(
+    const { rows } = await traffic.app.back.pool.query<{ sealed: string }>(
       'select sealed_key as sealed from shop.person_keys where subject = $1',
       [erased.id],
     )
@@ -186,7 +186,7 @@ describe('a backup of a shop that serves meanwhile', () => {
   })
 
   it('has every table of the shop, or leaves it out for a reason', async () => {
-    const { rows } = await traffic.shop.back.pool.query<{ name: string }>(
+    const { rows } = await traffic.app.back.pool.query<{ name: string }>(
       `select 'shop.' || relname as name from pg_class
         where relnamespace = 'shop'::regnamespace and relkind in ('r', 'p')`,
     )
@@ -195,12 +195,12 @@ describe('a backup of a shop that serves meanwhile', () => {
   })
 
   it('is refused a directory that holds something', async () => {
-    const ran = await run('backup', [backup], traffic.shop.env)
+    const ran = await run('backup', [backup], traffic.app.env)
     expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining('is not empty') })
   })
 
   it('is refused where the images cannot be read, are elsewhere, or would hold it', async () => {
-    const { back, config } = traffic.shop
+    const { back, config } = traffic.app
     const backUpFrom = (filesDirectory: string, type = 'ProductImageAdded', to = directory) => {
       const target = join(to, `without-images-${crypto.randomUUID()}`)
       const readAll = async function* () {
@@ -226,11 +226,11 @@ describe('a backup of a shop that serves meanwhile', () => {
 
 describe('restored into an empty database', () => {
   let env: Record<string, string>
-  let restored: OpenShop
+  let restored: AppServices
   beforeAll(async () => {
     env = await elsewhere()
     // The list of erased people outlives the shop that is lost.
-    await cp(traffic.shop.config.audit.directory, env.AUDIT_DIR ?? '', { recursive: true })
+    await cp(traffic.app.config.audit.directory, env.AUDIT_DIR ?? '', { recursive: true })
     const ran = await run('restore', [backup], env)
     expect(ran, ran.stderr).toMatchObject({ code: 0 })
     expect(ran.stdout).toContain('The signatures are good up to position')
@@ -280,7 +280,7 @@ describe('restored into an empty database', () => {
     const config = loadConfig(env)
     const app = await startApp({ ...config, port: 0 }, { api: true, workers: true })
     try {
-      const { contract } = traffic.shop
+      const { contract } = traffic.app
       const anyone = createClient(app.url, contract)
       const { username } = traffic.person
       const { status, body } = await anyone.post('/auth/login', { username, password })
@@ -329,7 +329,7 @@ describe('a restore that was broken off', () => {
       filesDirectory: config.filesDirectory,
     })
     await expect(restoring).rejects.toThrow('killed')
-    await expect(openShop(config)).rejects.toThrow('was not to its end')
+    await expect(openServices(config)).rejects.toThrow('was not to its end')
   })
 
   it('is refused by every start, whatever it was killed at', async () => {
@@ -337,7 +337,7 @@ describe('a restore that was broken off', () => {
       const env = await elsewhere()
       const killed = await run('../tests/support/restoreChild', [backup, step], env)
       expect(killed.code, step).not.toBe(0)
-      await expect(openShop(loadConfig(env)), step).rejects.toThrow('was not to its end')
+      await expect(openServices(loadConfig(env)), step).rejects.toThrow('was not to its end')
       return env
     }
     const steps = ['log', 'erased people', 'orders', 'high-water mark', 'the end']
@@ -356,7 +356,7 @@ describe('a restore that was broken off', () => {
     closers.push(() => pool.end())
     const target = createRestoreTarget(pool, url)
     await expect(target.migrateTo(['0001_event_store', 'unknown'])).rejects.toThrow('newer release')
-    await expect(openShop(config)).rejects.toThrow('was not to its end')
+    await expect(openServices(config)).rejects.toThrow('was not to its end')
     expect(await target.occupied()).toContain('drop it')
   })
 })
@@ -397,7 +397,7 @@ describe('what is no backup of this shop', () => {
     const table = join(backup, 'tables/shop.accounts.ndjson.gz')
     const manifest = join(backup, 'manifest.json')
     const [rows, sealed] = [await readFile(table), await readFile(manifest)]
-    const seal = createManifestSeal(createSecrets(traffic.shop.config.secretKey))
+    const seal = createManifestSeal(createSecrets(traffic.app.config.secretKey))
     const check = async () => checkBackup(backup, await readManifest(backup, seal))
     await check()
     const flipped = Buffer.from(rows)
@@ -412,7 +412,7 @@ describe('what is no backup of this shop', () => {
     await rm(manifest)
     await expect(check()).rejects.toThrow('is no backup')
     await writeFile(manifest, sealed)
-    const ran = await run('restore', [backup, '--check'], traffic.shop.env)
+    const ran = await run('restore', [backup, '--check'], traffic.app.env)
     expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('is whole') })
   })
 })

@@ -6,16 +6,16 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newProduct } from '../support/goods.ts'
 import { temporaryDirectory } from '../support/servers.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 import { project } from '../support/tidy/sources.ts'
 
 const run = promisify(execFile)
 const tsc = join(project, 'node_modules/typescript/bin/tsc')
 
-let shop: TestShop
+let app: TestApp
 let directory: string
 beforeAll(async () => {
-  shop = await startTestShop()
+  app = await startTestApp()
   directory = await temporaryDirectory()
   const examples = join(directory, 'examples')
   await mkdir(examples)
@@ -24,11 +24,11 @@ beforeAll(async () => {
   for (const name of ['firstOrder.ts', 'tsconfig.json']) {
     await cp(join(project, 'examples', name), join(examples, name))
   }
-  const wanted = ['--from', `${shop.url}/openapi.json`, '--to', join(examples, 'api.d.ts')]
+  const wanted = ['--from', `${app.url}/openapi.json`, '--to', join(examples, 'api.d.ts')]
   await node(join(project, 'examples/writeClient.ts'), ...wanted)
 }, 120_000)
 afterAll(async () => {
-  await shop?.close()
+  await app?.close()
   if (directory !== undefined) await rm(directory, { recursive: true, force: true })
 })
 
@@ -90,9 +90,9 @@ describe('the generated client', () => {
   }, 120_000)
 
   it('registers, lists, fills a cart, orders, pays and reads the order', async () => {
-    const { position } = await newProduct(shop, { name: 'Only Lantern', price: price(425) })
-    await shop.anyone.get('/products', { after: position })
-    const { stdout } = await node('examples/firstOrder.ts', shop.url)
+    const { position } = await newProduct(app, { name: 'Only Lantern', price: price(425) })
+    await app.anyone.get('/products', { after: position })
+    const { stdout } = await node('examples/firstOrder.ts', app.url)
     expect(stdout).toMatch(/^\S+ paid 8\.50 GBP\n {2}2 × Only Lantern\n$/)
   })
 

@@ -9,11 +9,11 @@ import { browserPath, newTab, openBrowser } from '../support/browser.ts'
 import { gbp, moveOrder, newKey, newOrder, newProduct } from '../support/goods.ts'
 import { followSocket } from '../support/liveFeed.ts'
 import { callBack } from '../support/payments.ts'
-import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const chromium = browserPath()
-let shop: TestShop
+let app: TestApp
 let browser: Browser
 let context: BrowserContext
 let page: Page
@@ -25,19 +25,19 @@ const inBrowser = (what: string, facts: () => void) =>
 const patience = { timeout: 15_000 }
 
 async function signIn(tab: Page, username: string): Promise<void> {
-  await tab.goto(`${shop.url}/console`)
+  await tab.goto(`${app.url}/console`)
   await tab.getByLabel('Username').fill(username)
   await tab.getByLabel(/^Password/).fill(password)
   await tab.getByRole('button', { name: 'Sign in' }).click()
 }
 
-const go = (path: string, tab = page) => tab.goto(`${shop.url}/console#${path}`)
+const go = (path: string, tab = page) => tab.goto(`${app.url}/console#${path}`)
 const press = (name: string | RegExp, tab = page) => tab.getByRole('button', { name }).click()
-const stockOf = async (id: string) => (await shop.admin.client.get(`/products/${id}/stock`)).body
-const orderOf = async (id: string) => (await shop.admin.client.get(`/orders/${id}`)).body
+const stockOf = async (id: string) => (await app.admin.client.get(`/products/${id}/stock`)).body
+const orderOf = async (id: string) => (await app.admin.client.get(`/orders/${id}`)).body
 
 async function paidOrder(customer: Person, price = 425): Promise<{ id: string; number: string }> {
-  const { id } = await newProduct(shop, { price: gbp(price) })
+  const { id } = await newProduct(app, { price: gbp(price) })
   const { body } = await newOrder(customer, id, 2)
   const paid = await customer.client.post(`/orders/${body.id}/pay`, {}, { key: newKey() })
   await customer.client.get(`/orders/${body.id}`, { after: paid.body.position })
@@ -47,7 +47,7 @@ async function paidOrder(customer: Person, price = 425): Promise<{ id: string; n
 beforeAll(async () => {
   if (chromium === undefined) return
   if (!(await isBuilt())) await buildConsole()
-  shop = await startTestShop()
+  app = await startTestApp()
   browser = await openBrowser(chromium)
   context = await browser.newContext()
   const tab = await newTab(context)
@@ -59,7 +59,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await browser?.close()
-  await shop?.close()
+  await app?.close()
 })
 
 /** What is cut off at the right: beyond the screen, and in nothing that can be scrolled. */
@@ -78,9 +78,9 @@ const cutOff = `[...document.querySelectorAll('main *')]
 
 inBrowser('an order', () => {
   it('whose status is changed here is heard of over WebSocket, here and elsewhere', async () => {
-    const customer = await shop.person()
+    const customer = await app.person()
     const { id, number } = await paidOrder(customer)
-    const outside = await followSocket(shop.url, { authorization: `Bearer ${customer.access}` })
+    const outside = await followSocket(app.url, { authorization: `Bearer ${customer.access}` })
     const { page: other } = await newTab(context)
     await go('/feed', other)
     await other.getByLabel(/^Live: /).waitFor()
@@ -99,7 +99,7 @@ inBrowser('an order', () => {
   })
 
   it('is paid back in part, and never above what was captured', async () => {
-    const { id } = await paidOrder(await shop.person(), 1_000)
+    const { id } = await paidOrder(await app.person(), 1_000)
     await go(`/orders/${id}/show`)
     await press('Refund')
     await page.getByLabel(/^Amount/).fill('20.01')
@@ -114,9 +114,9 @@ inBrowser('an order', () => {
   })
 
   it('can be seen as it was behind each of its events', async () => {
-    const { id } = await paidOrder(await shop.person())
-    const { body } = await moveOrder(shop, id, 'shipped')
-    await shop.admin.client.get(`/orders/${id}`, { after: body.position })
+    const { id } = await paidOrder(await app.person())
+    const { body } = await moveOrder(app, id, 'shipped')
+    await app.admin.client.get(`/orders/${id}`, { after: body.position })
     await go(`/orders/${id}/show`)
     const moment = page.getByRole('slider', { name: 'Moment' })
     const then = page.getByRole('table', { name: 'The order at this moment' })
@@ -135,27 +135,27 @@ inBrowser('an order', () => {
 
 inBrowser('a product', () => {
   it('that somebody else changed meanwhile is shown side by side before it is saved', async () => {
-    const { id } = await newProduct(shop, { name: 'Lantern of two' })
+    const { id } = await newProduct(app, { name: 'Lantern of two' })
     await go(`/products/${id}`)
     const name = page.getByLabel(/^Name/)
     await expect.poll(() => name.inputValue(), patience).toBe('Lantern of two')
     await page.getByLabel('Description').fill('Bright')
     const theirs = { name: 'Lantern of somebody else', price: gbp(999) }
-    await shop.admin.client.patch(`/products/${id}`, theirs)
+    await app.admin.client.patch(`/products/${id}`, theirs)
     await press('Save')
     await page.getByText('Somebody else changed this meanwhile').waitFor()
     await page.getByRole('cell', { name: 'Lantern of somebody else' }).waitFor()
-    const before = await shop.admin.client.get(`/products/${id}`)
+    const before = await app.admin.client.get(`/products/${id}`)
     expect(before.body).toMatchObject({ ...theirs, description: '' })
     await press('Save mine')
     await page.getByText('Your changes are saved').waitFor()
-    const after = await shop.admin.client.get(`/products/${id}`)
+    const after = await app.admin.client.get(`/products/${id}`)
     expect(after.body).toMatchObject({ ...theirs, description: 'Bright' })
     await expect.poll(() => name.inputValue(), patience).toBe(theirs.name)
   })
 
   it('keeps what is typed when its stock or images change, and overwrites nobody', async () => {
-    const { id } = await newProduct(shop, { name: 'Lantern untouched', stock: 5 })
+    const { id } = await newProduct(app, { name: 'Lantern untouched', stock: 5 })
     await go(`/products/${id}`)
     const name = page.getByLabel(/^Name/)
     await name.fill('Lantern typed')
@@ -170,10 +170,10 @@ inBrowser('a product', () => {
     await press('Save')
     await page.getByText('Element updated').waitFor()
     await expect.poll(() => page.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true)
-    const { body } = await shop.admin.client.get(`/products/${id}`)
+    const { body } = await app.admin.client.get(`/products/${id}`)
     expect(body).toMatchObject({ name: 'Lantern typed', stock: { onHand: 12 } })
     await name.fill('Lantern typed again')
-    await shop.admin.client.patch(`/products/${id}`, { name: 'Lantern of theirs', featured: true })
+    await app.admin.client.patch(`/products/${id}`, { name: 'Lantern of theirs', featured: true })
     await press('Refresh')
     await page.waitForLoadState('networkidle')
     await press('Save')
@@ -183,7 +183,7 @@ inBrowser('a product', () => {
   })
 
   it('gets its stock adjusted, once for however often the button is pressed', async () => {
-    const { id } = await newProduct(shop, { stock: 5 })
+    const { id } = await newProduct(app, { stock: 5 })
     await go(`/products/${id}`)
     await press('Adjust stock')
     await page.getByLabel(/^Pieces/).fill('-6')
@@ -209,7 +209,7 @@ inBrowser('a product', () => {
 
 inBrowser('the staff', () => {
   it('counts stock, which sets it', async () => {
-    const { id } = await newProduct(shop, { stock: 30 })
+    const { id } = await newProduct(app, { stock: 30 })
     await go(`/products/${id}`)
     await press('Count stock')
     await page.getByLabel(/^Pieces counted/).fill('7')
@@ -219,12 +219,12 @@ inBrowser('the staff', () => {
   })
 
   it('says that money which came another way has been paid back', async () => {
-    const { id: productId } = await newProduct(shop)
-    const { orderId } = (await newOrder(await shop.person(), productId, 2)).body
-    await moveOrder(shop, orderId, 'paid')
+    const { id: productId } = await newProduct(app)
+    const { orderId } = (await newOrder(await app.person(), productId, 2)).body
+    await moveOrder(app, orderId, 'paid')
     const refund = { amount: gbp(350), reason: 'scratched' }
-    const { body } = await shop.admin.client.post(`/orders/${orderId}/refunds`, refund)
-    await shop.admin.client.get('/admin/refunds', { after: body.position })
+    const { body } = await app.admin.client.post(`/orders/${orderId}/refunds`, refund)
+    await app.admin.client.get('/admin/refunds', { after: body.position })
     await go('/refunds')
     await page.getByText('You: it came through manual').waitFor()
     await press('I have paid it')
@@ -235,15 +235,15 @@ inBrowser('the staff', () => {
   })
 
   it('shows a dispute with its deadline, and what could not be booked', async () => {
-    const { id: orderId } = await paidOrder(await shop.person())
+    const { id: orderId } = await paidOrder(await app.person())
     const money = { amount: 425, currency: 'GBP' }
     const dueBy = Date.parse('2030-03-17T12:00:00Z')
     const dispute = { type: 'dispute.opened', orderId, ...money, reference: 'du-console', dueBy }
-    expect((await callBack(shop, dispute)).body.outcome).toBe('recorded')
+    expect((await callBack(app, dispute)).body.outcome).toBe('recorded')
     const refund = { type: 'refund.made', orderId: randomUUID(), ...money, reference: 're-console' }
-    expect((await callBack(shop, refund)).body.outcome).toBe('review')
-    const after = String(await shop.back.eventStore.head())
-    await shop.admin.client.get('/admin/disputes', { after })
+    expect((await callBack(app, refund)).body.outcome).toBe('review')
+    const after = String(await app.back.eventStore.head())
+    await app.admin.client.get('/admin/disputes', { after })
     await go('/disputes')
     await page.getByText('simulated du-console').waitFor()
     await page.getByText('needs response').waitFor()
@@ -257,9 +257,9 @@ inBrowser('the staff', () => {
   })
 
   it('tries a mail again that could not be delivered, and gives another up', async () => {
-    const { id: productId } = await newProduct(shop)
-    await newOrder(await shop.person(), productId)
-    const { pool } = shop.back
+    const { id: productId } = await newProduct(app)
+    await newOrder(await app.person(), productId)
+    const { pool } = app.back
     await waitFor('a mail', async () => {
       const { rowCount } = await pool.query(
         `update shop.mails set state = 'undeliverable', last_error = 'SMTP 550 5.1.1'
@@ -278,12 +278,12 @@ inBrowser('the staff', () => {
   })
 
   it('finds an order from any page, corrects its address and its tracking number', async () => {
-    const customer = await shop.person()
+    const customer = await app.person()
     await customer.client.patch('/auth/profile', { firstName: 'Ada', lastName: 'Quist' })
     const { id, number } = await paidOrder(customer)
     // Names come from another read model than the order: what is searched for has to be there.
     await waitFor('the order among those found', async () => {
-      const { body } = await shop.admin.client.get('/orders?search=ada%20quist')
+      const { body } = await app.admin.client.get('/orders?search=ada%20quist')
       return body.total === 1
     })
     await go('/sales')
@@ -310,7 +310,7 @@ inBrowser('the staff', () => {
   })
 
   it('gives a customer their data, and erases them once what is open is paid back', async () => {
-    const customer = await shop.person()
+    const customer = await app.person()
     const { id, number } = await paidOrder(customer)
     await go(`/users/${customer.id}`)
     const file = page.waitForEvent('download')
@@ -335,8 +335,8 @@ inBrowser('the staff', () => {
   })
 
   it('puts a deleted product back, and nothing that was typed is saved by that', async () => {
-    const { id } = await newProduct(shop, { name: 'Lantern of before' })
-    await shop.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
+    const { id } = await newProduct(app, { name: 'Lantern of before' })
+    await app.admin.client.delete(`/products/${id}`, undefined, { ifMatch: '*' })
     await go('/products')
     await page.getByRole('combobox', { name: 'Shown' }).click()
     await page.getByRole('option', { name: 'deleted', exact: true }).click()
@@ -347,7 +347,7 @@ inBrowser('the staff', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Restore' }).click()
     await page.getByText('The product is back in the shop').waitFor()
     await page.getByRole('button', { name: 'Delete' }).waitFor()
-    const { body } = await shop.anyone.get(`/products/${id}`)
+    const { body } = await app.anyone.get(`/products/${id}`)
     expect(body).toMatchObject({ name: 'Lantern of before' })
     expect(await name.inputValue()).toBe('Lantern of nobody')
     // A page with something unsaved is not left without a question.
@@ -406,10 +406,10 @@ inBrowser('signing in', () => {
   it('shows each role what it may do, and turns customers away', async () => {
     const alone = await browser.newContext()
     const { page: tab } = await newTab(alone)
-    const customer = await shop.person()
+    const customer = await app.person()
     await signIn(tab, customer.username)
     await tab.getByText('This console is for the staff of the shop').waitFor()
-    const auditor = await shop.person('auditor')
+    const auditor = await app.person('auditor')
     const { id } = await paidOrder(customer)
     await signIn(tab, auditor.username)
     await tab.getByRole('menuitem', { name: 'Read models' }).waitFor()
@@ -430,8 +430,8 @@ inBrowser('every page', () => {
   ]
 
   it('fits a phone, and breaks no rule of the policy for content', async () => {
-    const customer = await shop.person()
-    const { id: productId } = await newProduct(shop, {
+    const customer = await app.person()
+    const { id: productId } = await newProduct(app, {
       name: 'Lantern with a very long name'.repeat(4),
     })
     const { id: orderId } = await paidOrder(customer)
@@ -448,7 +448,7 @@ inBrowser('every page', () => {
       expect.soft([path, wide, await page.evaluate(cutOff)]).toEqual([path, 390, []])
     }
     await page.setViewportSize({ width: 1_280, height: 900 })
-    const { headers } = await fetch(`${shop.url}/console`)
+    const { headers } = await fetch(`${app.url}/console`)
     expect(headers.get('content-security-policy')).toMatch(/script-src 'self'(;|$)/)
     expect(complaints).toEqual([])
     // What would have been heard, had there been any.
@@ -477,7 +477,7 @@ inBrowser('every page', () => {
 
 describe('the files of the console', () => {
   it('are served from one folder, and nothing else is', async () => {
-    const some = shop ?? (await startTestShop())
+    const some = app ?? (await startTestApp())
     try {
       for (const name of ['..%2Findex.html', '%2e%2e%2f%2e%2e%2fpackage.json', 'none.js']) {
         const { status } = await fetch(`${some.url}/console/assets/${name}`)
@@ -486,7 +486,7 @@ describe('the files of the console', () => {
       const page = await fetch(`${some.url}/console`)
       await waitFor('the page', () => [200, 503].includes(page.status))
     } finally {
-      if (shop === undefined) await some.close()
+      if (app === undefined) await some.close()
     }
   })
 })

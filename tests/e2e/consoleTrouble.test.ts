@@ -4,10 +4,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { buildConsole, isBuilt } from '../../console/building.ts'
 import { browserPath, newTab, openBrowser } from '../support/browser.ts'
 import { gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
-import { password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { password, startTestApp, type TestApp } from '../support/testApp.ts'
 
 const chromium = browserPath()
-let shop: TestShop
+let app: TestApp
 let browser: Browser
 let context: BrowserContext
 let page: Page
@@ -15,12 +15,12 @@ let page: Page
 const inBrowser = (what: string, facts: () => void) =>
   describe.skipIf(chromium === undefined)(what, { timeout: 90_000 }, facts)
 const patience = { timeout: 15_000 }
-const go = (path: string) => page.goto(`${shop.url}/console#${path}`)
+const go = (path: string) => page.goto(`${app.url}/console#${path}`)
 const press = (name: string | RegExp) => page.getByRole('button', { name }).click()
-const productOf = async (id: string) => (await shop.admin.client.get(`/products/${id}`)).body
+const productOf = async (id: string) => (await app.admin.client.get(`/products/${id}`)).body
 
 async function signIn(): Promise<void> {
-  await page.goto(`${shop.url}/console`)
+  await page.goto(`${app.url}/console`)
   await page.getByLabel('Username').fill('admin')
   await page.getByLabel(/^Password/).fill(password)
   await press('Sign in')
@@ -47,12 +47,12 @@ async function signInAgain(): Promise<void> {
 beforeAll(async () => {
   if (chromium === undefined) return
   if (!(await isBuilt())) await buildConsole()
-  shop = await startTestShop()
+  app = await startTestApp()
   browser = await openBrowser(chromium)
 }, 120_000)
 afterAll(async () => {
   await browser?.close()
-  await shop?.close()
+  await app?.close()
 })
 beforeEach(async () => {
   if (chromium === undefined) return
@@ -64,7 +64,7 @@ beforeEach(async () => {
 
 inBrowser('a session that has ended', () => {
   it('keeps what was typed into a form, and saves it after signing in on the page', async () => {
-    const { id } = await newProduct(shop, { name: 'Lamp of before' })
+    const { id } = await newProduct(app, { name: 'Lamp of before' })
     await go(`/products/${id}`)
     const name = page.getByLabel(/^Name/)
     await expect.poll(() => name.inputValue(), patience).toBe('Lamp of before')
@@ -90,7 +90,7 @@ inBrowser('a session that has ended', () => {
     await press('Save')
     await signInAgain()
     await page.getByRole('link', { name: 'Lamps' }).waitFor()
-    const { id } = await newProduct(shop, { stock: 5 })
+    const { id } = await newProduct(app, { stock: 5 })
     await go(`/products/${id}`)
     await press('Adjust stock')
     await page.getByLabel(/^Pieces/).fill('3')
@@ -119,7 +119,7 @@ inBrowser('a save that the shop does not take', () => {
   })
 
   it('says why, keeps the input, and can be repeated', async () => {
-    const { id } = await newProduct(shop, { name: 'Lamp of calm' })
+    const { id } = await newProduct(app, { name: 'Lamp of calm' })
     await go(`/products/${id}`)
     const name = page.getByLabel(/^Name/)
     await expect.poll(() => name.inputValue(), patience).toBe('Lamp of calm')
@@ -163,7 +163,7 @@ inBrowser('a save that the shop does not take', () => {
     await page.unroute('**/api/products')
     await press('Save')
     await page.getByTestId('stock-On hand').waitFor()
-    const { body } = await shop.admin.client.get('/products?search=Lamp+made+once')
+    const { body } = await app.admin.client.get('/products?search=Lamp+made+once')
     expect(body.data.map(({ name }) => name)).toEqual(['Lamp made once'])
   })
 })
@@ -187,7 +187,7 @@ inBrowser('an outage', () => {
   })
 
   it('neither leaves the page of a record nor says that there is none', async () => {
-    const { id } = await newProduct(shop, { name: 'Lamp in a storm' })
+    const { id } = await newProduct(app, { name: 'Lamp in a storm' })
     await page.route(`**/api/products/${id}`, route => route.abort())
     for (const path of [`/products/${id}`, `/products/${id}/show`]) {
       await go(path)
@@ -206,10 +206,10 @@ inBrowser('an outage', () => {
 
 inBrowser('a list', () => {
   it.each([1_280, 390])('is opened row by row with the keyboard at %i pixels', async width => {
-    const customer = await shop.person()
-    const { id } = await newProduct(shop, { name: '0 Lamp of keys', price: gbp(100) })
+    const customer = await app.person()
+    const { id } = await newProduct(app, { name: '0 Lamp of keys', price: gbp(100) })
     await newOrder(customer, id, 1)
-    await shop.admin.client.post('/categories', { name: `0 Keys ${width}` })
+    await app.admin.client.post('/categories', { name: `0 Keys ${width}` })
     await page.setViewportSize({ width, height: 844 })
     for (const list of ['orders', 'products', 'categories', 'users']) {
       await go(`/${list}`)
@@ -247,7 +247,7 @@ inBrowser('what the staff enters', () => {
   })
 
   it('is a whole number of pieces, or nothing is booked', async () => {
-    const { id } = await newProduct(shop, { stock: 5 })
+    const { id } = await newProduct(app, { stock: 5 })
     await go(`/products/${id}`)
     await press('Adjust stock')
     const pieces = page.getByLabel(/^Pieces/)
@@ -263,9 +263,9 @@ inBrowser('what the staff enters', () => {
   })
 
   it('does not empty a delivery, and pays nothing back that is on its way', async () => {
-    const { id: productId } = await newProduct(shop)
-    const { body: order } = await newOrder(await shop.person(), productId)
-    await moveOrder(shop, order.id, 'paid')
+    const { id: productId } = await newProduct(app)
+    const { body: order } = await newOrder(await app.person(), productId)
+    await moveOrder(app, order.id, 'paid')
     await go(`/orders/${order.id}/show`)
     await press('Change delivery')
     await page.getByLabel(/^Phone/).fill('')
@@ -274,8 +274,8 @@ inBrowser('what the staff enters', () => {
     expect(await page.getByLabel(/^Phone/).evaluate(field => field.matches(':invalid'))).toBe(true)
     await press('Not now')
     const refund = { amount: gbp(400), reason: 'scratched' }
-    const { body } = await shop.admin.client.post(`/orders/${order.id}/refunds`, refund)
-    await shop.admin.client.get(`/orders/${order.id}`, { after: body.position })
+    const { body } = await app.admin.client.post(`/orders/${order.id}/refunds`, refund)
+    await app.admin.client.get(`/orders/${order.id}`, { after: body.position })
     await press('Refresh')
     await page.getByRole('region', { name: 'Refunds and disputes' }).waitFor()
     await press('Refund')
@@ -311,7 +311,7 @@ inBrowser('a report', () => {
 
 inBrowser('the console', () => {
   it('deletes a product once, however quickly the button is pressed again', async () => {
-    const { id } = await newProduct(shop, { name: 'Lantern of once' })
+    const { id } = await newProduct(app, { name: 'Lantern of once' })
     await go(`/products/${id}`)
     const deletions: string[] = []
     page.on('request', request => {
@@ -335,7 +335,7 @@ inBrowser('the console', () => {
   })
 
   it('of the log shows events by filter, and that they are as signed', async () => {
-    const { id } = await newProduct(shop, { name: 'Lantern of the log' })
+    const { id } = await newProduct(app, { name: 'Lantern of the log' })
     await go('/audit')
     await page.getByLabel('Stream').fill(`product-${id}`)
     await press('Show')
@@ -343,7 +343,7 @@ inBrowser('the console', () => {
     expect(await page.getByRole('rowheader').count()).toBe(1)
     await press('Verify the log')
     await page.getByText(/events are as signed\./).waitFor()
-    await shop.admin.client.patch(`/products/${id}`, { name: 'Lantern of later' })
+    await app.admin.client.patch(`/products/${id}`, { name: 'Lantern of later' })
     await page.getByRole('combobox', { name: /^Of/ }).click()
     await page.getByRole('option', { name: 'products' }).click()
     await page.getByLabel(/^Id/).fill(id)

@@ -9,22 +9,22 @@ import {
   type HttpRequest,
   parseHttpFile,
 } from '../support/httpFile.ts'
-import { password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { password, startTestApp, type TestApp } from '../support/testApp.ts'
 import { project } from '../support/tidy/sources.ts'
 
 const path = join(project, 'examples/orders.http')
 const file = parseHttpFile(await readFile(path, 'utf8'))
 
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop()
+  app = await startTestApp()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 /** What a user would write into the head of the file, and what the editor knows by itself. */
 const variables = () => ({
   ...file.variables,
-  host: shop.url,
+  host: app.url,
   adminPassword: password,
   $timestamp: `${Math.floor(Date.now() / 1_000)}`,
 })
@@ -48,13 +48,13 @@ async function send(request: HttpRequest, answers: ReadonlyMap<string, HttpAnswe
   const answer = contentType.endsWith('json') ? JSON.parse(text) : text
   const { status } = response
   const received = { method: request.method, path: url.pathname, status, contentType }
-  shop.contract.check({ ...received, body: answer })
+  app.contract.check({ ...received, body: answer })
   return { status, body: answer, headers: response.headers }
 }
 
 /** The operations that the file asks for, by their tag. */
 function tagsOf(requests: readonly HttpRequest[]): Set<string | undefined> {
-  const { paths } = shop.contract.document
+  const { paths } = app.contract.document
   const shape = (text: string) => text.replace(/\?.*/, '').replace(/[^/]*\{+[^}]+\}+[^/]*/g, '{}')
   const operations = requests.map(({ method, url }) => {
     const wanted = shape(url.replace('{{host}}', ''))
@@ -73,7 +73,7 @@ describe('examples/orders.http', () => {
 
   it('has a request of every part of the API', () => {
     const tags = new Set(
-      Object.values(shop.contract.document.paths).flatMap(methods =>
+      Object.values(app.contract.document.paths).flatMap(methods =>
         Object.values(methods).flatMap(operation => operation.tags ?? []),
       ),
     )

@@ -15,7 +15,7 @@ import { delivery, expectProblem, moveOrder, newOrder, newProduct } from '../sup
 import { followSocket } from '../support/liveFeed.ts'
 import { bustle, foreignType } from '../support/otherApplication.ts'
 import { startSecondNode } from '../support/secondNode.ts'
-import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 shopOnEventStoreDb('EventStoreDB (stub)', async () => {
@@ -42,20 +42,20 @@ if (typeof source === 'string') {
 
 describe('a log in EventStoreDB that somebody changes', () => {
   let stub: EventStoreDbStub
-  let shop: TestShop
+  let app: TestApp
   beforeAll(async () => {
     stub = await eventStoreDbStub()
-    shop = await startTestShop({ settings: { EVENTSTORE_URL: stub.url } })
+    app = await startTestApp({ settings: { EVENTSTORE_URL: stub.url } })
   }, 60_000)
   afterAll(async () => {
-    await shop?.close()
+    await app?.close()
     await stub?.close()
   }, 60_000)
 
   it('is unavailable while the user may not read or write its streams', async () => {
-    const { client } = shop.admin
+    const { client } = app.admin
     const reason = async () => {
-      const said = JSON.parse(await (await fetch(`${shop.url}/readyz`)).text())
+      const said = JSON.parse(await (await fetch(`${app.url}/readyz`)).text())
       return said.reasons?.['event-store']
     }
     stub.faults.deniesStreams = true
@@ -71,15 +71,15 @@ describe('a log in EventStoreDB that somebody changes', () => {
   })
 
   it('has the event named', async () => {
-    const { client } = await shop.person('auditor')
-    const { id: product } = await newProduct(shop)
-    await newOrder(await shop.person(), product)
+    const { client } = await app.person('auditor')
+    const { id: product } = await newProduct(app)
+    await newOrder(await app.person(), product)
     const record = stub.log.records.findLast(
       ({ stream, type }) => type === 'OrderSubmitted' && stream.startsWith('order-'),
     )
     if (record === undefined) throw new Error('nothing was ordered')
     await waitFor('its signature', async () => {
-      await extendChain(shop.back)
+      await extendChain(app.back)
       const { signedUpTo } = (await client.get('/audit/verify')).body
       return BigInt(String(signedUpTo)) >= record.position
     })
@@ -92,16 +92,16 @@ describe('a log in EventStoreDB that somebody changes', () => {
   })
 
   it('refuses a stream with hidden events, names it, and goes on once they are back', async () => {
-    const { client: auditor } = await shop.person('auditor')
-    const { id: product } = await newProduct(shop, { stock: 50 })
-    const first = await shop.person()
+    const { client: auditor } = await app.person('auditor')
+    const { id: product } = await newProduct(app, { stock: 50 })
+    const first = await app.person()
     const { body: before } = await newOrder(first, product)
     const stream = `stock-${product}`
     const operator = EventStoreDBClient.connectionString(stub.url)
     onTestFinished(() => operator.dispose())
     await operator.setStreamMetadata(stream, { truncateBefore: 1 })
-    await shop.restart()
-    const buyer = await shop.person()
+    await app.restart()
+    const buyer = await app.person()
     const items = [{ productId: product, quantity: 1 }]
     const address = { shippingAddress: 'Somewhere 1', phoneNumber: '123' }
     const order = await buyer.client.post('/orders', { items, ...address }, { key: randomUUID() })
@@ -115,7 +115,7 @@ describe('a log in EventStoreDB that somebody changes', () => {
     const hidden = { key: stream, detail: expect.stringMatching(/\$tb hides .*twice where/) }
     const { body } = await auditor.get('/audit/verify')
     expect(body).toMatchObject({ ok: false, findings: [hidden], findingsCount: 1 })
-    const proof = await checkProof({ ...shop.back.audit, eventStore: shop.back.eventStore })
+    const proof = await checkProof({ ...app.back.audit, eventStore: app.back.eventStore })
     const whole = proof.find(({ check }) => check === 'streams are whole')
     expect(whole).toMatchObject({ count: 1, findings: [expect.stringContaining(stream)] })
     await operator.setStreamMetadata(stream, {})
@@ -123,14 +123,14 @@ describe('a log in EventStoreDB that somebody changes', () => {
     expect((await newOrder(buyer, product)).status).toBe(201)
     // What was cancelled half-way meanwhile goes on by itself: one piece is reserved, not two.
     await waitFor('the piece to be released', async () => {
-      return (await shop.admin.client.get(`/products/${product}/stock`)).body.reserved === 1
+      return (await app.admin.client.get(`/products/${product}/stock`)).body.reserved === 1
     })
   })
 
   it('names a stream that was deleted although the log had it', async () => {
-    const { client: auditor } = await shop.person('auditor')
-    const { id: product } = await newProduct(shop, { stock: 5 })
-    await extendChain(shop.back)
+    const { client: auditor } = await app.person('auditor')
+    const { id: product } = await newProduct(app, { stock: 5 })
+    await extendChain(app.back)
     stub.log.tombstone(`stock-${product}`)
     const { body } = await auditor.get('/audit/verify')
     const finding = { key: `stock-${product}`, detail: expect.stringContaining('tombstone') }
@@ -138,9 +138,9 @@ describe('a log in EventStoreDB that somebody changes', () => {
   })
 
   it('keeps read models whose stream a scavenge has cut, until that is accepted', async () => {
-    const { client } = shop.admin
-    const { id: product } = await newProduct(shop, { stock: 50 })
-    const placed = await newOrder(await shop.person(), product)
+    const { client } = app.admin
+    const { id: product } = await newProduct(app, { stock: 50 })
+    const placed = await newOrder(await app.person(), product)
     const stream = `stock-${product}`
     await client.get(`/products/${product}`, { after: placed.body.position })
     const operator = EventStoreDBClient.connectionString(stub.url)
@@ -148,7 +148,7 @@ describe('a log in EventStoreDB that somebody changes', () => {
     await operator.setStreamMetadata(stream, { truncateBefore: 1 })
     // The event by which the shop knows its log must not be among those that go.
     await waitFor('the shop to have seen its order', async () => {
-      const { rows } = await shop.back.pool.query<{ position: bigint }>(
+      const { rows } = await app.back.pool.query<{ position: bigint }>(
         'select position from shop.seen_log',
       )
       return (rows[0]?.position ?? 0n) >= BigInt(String(placed.body.position))
@@ -178,7 +178,7 @@ describe('a log in EventStoreDB that somebody changes', () => {
       brokenStreams: broken,
       error: expect.stringContaining(stream),
     })
-    const all = await command(shop, 'projections', 'rebuild', 'all')
+    const all = await command(app, 'projections', 'rebuild', 'all')
     expect(all.code).toBe(1)
     expect(all.output).toMatch(/stock .* NOT REBUILT/)
     expect(all.output).toMatch(/customers .*equal/)
@@ -189,14 +189,14 @@ describe('a log in EventStoreDB that somebody changes', () => {
     await client.post(path, { acceptBrokenStreams: true })
     expect(await ended('done')).toMatchObject({ brokenStreams: broken, matches: false })
     expect(await movements()).toBe(1)
-    const told = await command(shop, 'projections', 'rebuild', 'stock', '--accept-broken-streams')
+    const told = await command(app, 'projections', 'rebuild', 'stock', '--accept-broken-streams')
     expect(told.output).toMatch(/stock .*at \d+, equal/)
   }, 120_000)
 
   it('refuses what another application has written into its streams', async () => {
     const operator = EventStoreDBClient.connectionString(stub.url)
     onTestFinished(() => operator.dispose())
-    const { client: auditor } = await shop.person('auditor')
+    const { client: auditor } = await app.person('auditor')
     const strange = [
       { type: 'Reading', data: { celsius: 4 }, metadata: { mac: '00:1b:44:11:3a:b7' } },
       { type: 'OrderShipped', data: {}, metadata: {} },
@@ -204,13 +204,13 @@ describe('a log in EventStoreDB that somebody changes', () => {
       { type: 'OrderCancelled', data: { reason: 1 }, metadata: { v: 'x', actor: 7, mac: {} } },
     ]
     for (const event of strange) {
-      const buyer = await shop.person()
-      const { body } = await newOrder(buyer, (await newProduct(shop)).id)
+      const buyer = await app.person()
+      const { body } = await newOrder(buyer, (await newProduct(app)).id)
       await operator.appendToStream(`order-${body.id}`, jsonEvent(event as never))
       const refused = await buyer.client.post(`/orders/${body.id}/cancel`, {})
       expectProblem(refused, 409, 'stream/broken')
       expect(refused.body).toMatchObject({ orderId: body.id, retryable: false })
-      const { id, position } = await newProduct(shop)
+      const { id, position } = await newProduct(app)
       const shown = await auditor.get(`/products/${id}`, { after: position })
       expect(shown.status, `read models behind ${event.type}`).toBe(200)
     }
@@ -221,14 +221,14 @@ describe('a log in EventStoreDB that somebody changes', () => {
     const operator = EventStoreDBClient.connectionString(stub.url)
     onTestFinished(() => operator.dispose())
     const made = { name: 'Lamp', sku: `L-${randomUUID()}`, price: { amount: 500, currency: 'GBP' } }
-    const { status } = await shop.admin.client.post('/products', made)
+    const { status } = await app.admin.client.post('/products', made)
     expect(status).toBe(201)
     const claim = stub.log.records.findLast(({ type }) => type === 'SkuClaimed')
     if (claim === undefined) throw new Error('nothing was claimed')
     await operator.deleteStream(claim.stream)
     for (const isFresh of [false, true]) {
-      if (isFresh) await shop.restart()
-      const again = await shop.admin.client.post('/products', made)
+      if (isFresh) await app.restart()
+      const again = await app.admin.client.post('/products', made)
       expectProblem(again, 409, 'stream/broken')
       expect(stub.log.stream(claim.stream)).toHaveLength(1)
     }
@@ -253,31 +253,31 @@ const commandMs = 120_000
 function shopOnEventStoreDb(name: string, start: () => Promise<SharedServer>): void {
   describe(`a shop whose log is in ${name}`, () => {
     let server: SharedServer
-    let shop: TestShop
+    let app: TestApp
 
     beforeAll(async () => {
       server = await start()
       await bustle(server.url, server.scavenge)
-      shop = await startTestShop({ settings: { EVENTSTORE_URL: server.url, ...server.settings } })
+      app = await startTestApp({ settings: { EVENTSTORE_URL: server.url, ...server.settings } })
     }, 120_000)
     afterAll(async () => {
-      await shop?.close()
+      await app?.close()
       await server?.stop()
     }, 60_000)
 
     async function order(orderId: string, after: string) {
-      return (await shop.admin.client.get(`/orders/${orderId}`, { after })).body
+      return (await app.admin.client.get(`/orders/${orderId}`, { after })).body
     }
     const buy = (person: Person, productId: string, key: string) =>
       person.client.post('/orders', { ...delivery, items: [{ productId, quantity: 1 }] }, { key })
 
     it('sells, ships and keeps its books, and tells its customer live and by mail', async () => {
-      const person = await shop.person()
-      const follower = await followSocket(shop.url, { authorization: `Bearer ${person.access}` })
-      const { id: product } = await newProduct(shop, { stock: 2 })
+      const person = await app.person()
+      const follower = await followSocket(app.url, { authorization: `Bearer ${person.access}` })
+      const { id: product } = await newProduct(app, { stock: 2 })
       const { body: placed } = await newOrder(person, product, 2)
       await person.client.post(`/orders/${placed.id}/pay`, {})
-      const shipped = await moveOrder(shop, placed.id, 'shipped')
+      const shipped = await moveOrder(app, placed.id, 'shipped')
       expect(await order(placed.id, shipped.body.position)).toMatchObject({ status: 'shipped' })
       const late = await person.client.post('/cart/items', { productId: product, quantity: 1 })
       expectProblem(late, 409, 'stock/insufficient')
@@ -287,24 +287,24 @@ function shopOnEventStoreDb(name: string, start: () => Promise<SharedServer>): v
       await follower.hears('that it is shipped', ({ status }) => status === 'shipped')
       follower.cut()
       await waitFor('its mails', async () => {
-        const mails = await caughtMails(shop.mailFolder)
+        const mails = await caughtMails(app.mailFolder)
         const own = mails.filter(({ to }) => to.includes(person.email))
         return own.filter(({ subject }) => /order/i.test(subject)).length >= 3
       })
     })
 
     it('sells the last piece once', async () => {
-      const { id: product } = await newProduct(shop, { stock: 1 })
-      const buyers = await Promise.all([shop.person(), shop.person(), shop.person()])
+      const { id: product } = await newProduct(app, { stock: 1 })
+      const buyers = await Promise.all([app.person(), app.person(), app.person()])
       const answers = await Promise.all(buyers.map(buyer => buy(buyer, product, randomUUID())))
       expect(answers.map(answer => answer.status).sort()).toEqual([201, 409, 409])
     })
 
     it('shows everybody their own writes on every process', async () => {
-      const other = await startSecondNode(shop)
+      const other = await startSecondNode(app)
       try {
-        const person = await shop.person()
-        const { id: product } = await newProduct(shop, { stock: 100 })
+        const person = await app.person()
+        const { id: product } = await newProduct(app, { stock: 100 })
         for (let pieces = 1; pieces <= 10; pieces += 1) {
           const here = pieces % 2 === 0 ? person.client : other.as(person)
           const there = pieces % 2 === 0 ? other.as(person) : person.client
@@ -317,8 +317,8 @@ function shopOnEventStoreDb(name: string, start: () => Promise<SharedServer>): v
     })
 
     it('goes on after its connections were cut', async () => {
-      const person = await shop.person()
-      const { id: product } = await newProduct(shop, { stock: 5 })
+      const person = await app.person()
+      const { id: product } = await newProduct(app, { stock: 5 })
       await server.cutConnections?.()
       const placed = await newOrder(person, product)
       expect(await order(placed.body.id, placed.body.position)).toMatchObject({ status: 'pending' })
@@ -326,31 +326,31 @@ function shopOnEventStoreDb(name: string, start: () => Promise<SharedServer>): v
 
     it('shows nothing of the application beside it, which deletes what it likes', async () => {
       await bustle(server.url, server.scavenge)
-      const { client } = await shop.person('auditor')
-      const { id, position } = await newProduct(shop)
-      await shop.admin.client.get(`/products/${id}`, { after: position })
+      const { client } = await app.person('auditor')
+      const { id, position } = await newProduct(app)
+      await app.admin.client.get(`/products/${id}`, { after: position })
       const { body } = await client.get(`/audit/events?type=${foreignType}`, { after: position })
       expect(body.data).toEqual([])
       expect((await client.get(`/audit/events?stream=product-${id}`)).body.data).toHaveLength(1)
     })
 
     it('rebuilds its read models from that log, equal to those before, and goes back', async () => {
-      const rebuilt = await command(shop, 'projections', 'rebuild', 'all')
+      const rebuilt = await command(app, 'projections', 'rebuild', 'all')
       expect(rebuilt).toMatchObject({ code: 0, output: expect.not.stringContaining('DIFFERENT') })
-      expect(await command(shop, 'projections', 'rollback', 'orders')).toMatchObject({ code: 0 })
-      const person = await shop.person()
-      const { id: product } = await newProduct(shop)
+      expect(await command(app, 'projections', 'rollback', 'orders')).toMatchObject({ code: 0 })
+      const person = await app.person()
+      const { id: product } = await newProduct(app)
       const { body } = await newOrder(person, product)
       expect(await order(body.id, body.position)).toMatchObject({ status: 'pending' })
     }, 180_000)
 
     it('carries out once what was in flight when it ended, and is asked for again', async () => {
-      const person = await shop.person()
-      const { id: product } = await newProduct(shop, { stock: 100 })
+      const person = await app.person()
+      const { id: product } = await newProduct(app, { stock: 100 })
       const keys = Array.from({ length: 20 }, () => randomUUID())
       const buyAll = () => Promise.allSettled(keys.map(key => buy(person, product, key)))
       const inFlight = buyAll()
-      await shop.restart()
+      await app.restart()
       await inFlight
       const answers = await buyAll()
       const ids = answers.map(answer => {
@@ -364,24 +364,24 @@ function shopOnEventStoreDb(name: string, start: () => Promise<SharedServer>): v
     }, 120_000)
 
     it('forgets whom it has to forget', async () => {
-      const { access } = await shop.person('auditor')
-      const person = await shop.person()
-      const { id: product } = await newProduct(shop)
+      const { access } = await app.person('auditor')
+      const person = await app.person()
+      const { id: product } = await newProduct(app)
       const { body } = await newOrder(person, product)
-      await moveOrder(shop, body.id, 'cancelled')
+      await moveOrder(app, body.id, 'cancelled')
       const erased = await person.client.delete('/auth/profile', { password })
       expect(erased.status, JSON.stringify(erased.body)).toBe(200)
-      const { events } = await takeExport(shop.url, access, `?stream=order-${body.id}`)
+      const { events } = await takeExport(app.url, access, `?stream=order-${body.id}`)
       expect(events).toContain('[erased]')
       expect(events).not.toContain(delivery.phoneNumber)
     })
 
     it('shows its log to auditors, and proves that it is as it was', async () => {
-      const { client, access } = await shop.person('auditor')
-      const buyer = await shop.person()
-      const { id: product } = await newProduct(shop, { stock: 1 })
+      const { client, access } = await app.person('auditor')
+      const buyer = await app.person()
+      const { id: product } = await newProduct(app, { stock: 1 })
       const { body: placed } = await newOrder(buyer, product)
-      await extendChain(shop.back)
+      await extendChain(app.back)
       const path = `/audit/events?stream=order-${placed.id}`
       const { data } = (await client.get(path, { after: placed.position })).body
       expect(data[0]).toMatchObject({ type: 'OrderSubmitted', actor: { id: buyer.id } })
@@ -391,13 +391,13 @@ function shopOnEventStoreDb(name: string, start: () => Promise<SharedServer>): v
       expect(then.body).toMatchObject({ revision: 0, state: { onHand: 1, reservedTotal: 0 } })
       const { body } = await client.get('/audit/verify')
       expect(body).toMatchObject({ ok: true, upTo: body.signedUpTo })
-      const { output, code } = await verifyExport(await takeExport(shop.url, access))
+      const { output, code } = await verifyExport(await takeExport(app.url, access))
       expect(output).toMatch(/^OK: \d+ events/)
       expect(code).toBe(0)
     })
 
     it('is found in order by an audit', async () => {
-      expect(await command(shop, 'audit')).toMatchObject({ code: 0 })
+      expect(await command(app, 'audit')).toMatchObject({ code: 0 })
     }, 180_000)
   })
 }
@@ -412,9 +412,9 @@ async function typesOn(url: string): Promise<Set<string>> {
 }
 
 /** A command of the command line on a shop that runs. */
-function command(shop: TestShop, script: string, ...args: string[]) {
+function command(app: TestApp, script: string, ...args: string[]) {
   const { PATH = '', HOME = '' } = process.env
-  const options = { env: { PATH, HOME, ...shop.env }, timeout: commandMs }
+  const options = { env: { PATH, HOME, ...app.env }, timeout: commandMs }
   return new Promise<{ code: number; output: string }>(resolve => {
     execFile(process.execPath, [`tools/${script}.ts`, ...args], options, (error, ...said) => {
       const code = typeof error?.code === 'number' ? error.code : error === null ? 0 : 1

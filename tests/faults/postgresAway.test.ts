@@ -1,19 +1,19 @@
 // PostgreSQL away: whatever is read answers 503 with Retry-After, and works again by itself.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type ProxiedShop, startProxiedShop } from '../support/proxiedShop.ts'
+import { type ProxiedApp, startProxiedApp } from '../support/proxiedApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let proxied: ProxiedShop
+let proxied: ProxiedApp
 beforeAll(async () => {
-  proxied = await startProxiedShop({ workers: false })
+  proxied = await startProxiedApp({ workers: false })
 }, 60_000)
 afterAll(() => proxied?.close(), 60_000)
 
 async function get(path: string) {
-  const { shop } = proxied
-  const response = await fetch(shop.url + path, {
-    headers: { authorization: `Bearer ${shop.admin.access}` },
+  const { app } = proxied
+  const response = await fetch(app.url + path, {
+    headers: { authorization: `Bearer ${app.admin.access}` },
     signal: AbortSignal.timeout(15_000),
   })
   const { status, headers } = response

@@ -6,25 +6,25 @@ import { positionOf } from '../../src/projections/core/checkpoints.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { delivery, newProduct } from '../support/goods.ts'
 import { type PersistentClient, persistentClient } from '../support/persistentClient.ts'
-import { type ProxiedShop, startProxiedShop } from '../support/proxiedShop.ts'
+import { type ProxiedApp, startProxiedApp } from '../support/proxiedApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 /** The shop has to be back in fifteen seconds; the rest is for a slow machine. */
 const backWithinMs = 25_000
 
-let proxied: ProxiedShop
+let proxied: ProxiedApp
 let productId: string
 let shoppers: PersistentClient[]
 /** The order of each key that was answered. */
 const placed = new Map<string, string>()
 
 beforeAll(async () => {
-  proxied = await startProxiedShop()
-  const { shop } = proxied
-  productId = (await newProduct(shop, { stock: 100_000 })).id
-  const people = await Promise.all(Array.from({ length: 6 }, () => shop.person()))
-  const history = join(shop.config.filesDirectory, '..', 'history.ndjson')
-  shoppers = people.map(({ access }) => persistentClient(() => shop.url, access, history))
+  proxied = await startProxiedApp()
+  const { app } = proxied
+  productId = (await newProduct(app, { stock: 100_000 })).id
+  const people = await Promise.all(Array.from({ length: 6 }, () => app.person()))
+  const history = join(app.config.filesDirectory, '..', 'history.ndjson')
+  shoppers = people.map(({ access }) => persistentClient(() => app.url, access, history))
 }, 60_000)
 afterAll(() => proxied?.close(), 60_000)
 
@@ -46,7 +46,7 @@ async function orderUntil(isOver: () => boolean): Promise<void> {
 
 /** Every answered order is in the read models, under one key each. */
 async function expectNothingLost(): Promise<void> {
-  const { db, eventStore, pool } = proxied.shop.back
+  const { db, eventStore, pool } = proxied.app.back
   await waitFor('the read models', async () => {
     const [head, position] = [await eventStore.head(), await positionOf(db, 'orders')]
     return position === head
@@ -108,7 +108,7 @@ describe('connections that go silent', () => {
   )
 
   it('leave books that are in order', async () => {
-    await atRest(proxied.shop.back, 60_000)
-    expect(await findings(proxied.shop.back)).toEqual([])
+    await atRest(proxied.app.back, 60_000)
+    expect(await findings(proxied.app.back)).toEqual([])
   }, 90_000)
 })

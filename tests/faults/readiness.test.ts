@@ -7,19 +7,19 @@ import { createChecks } from '../../src/main/healthChecks.ts'
 import { startLocalRedis } from '../../tools/local/redis.ts'
 import { delivery, newProduct } from '../support/goods.ts'
 import { moved } from '../support/positions.ts'
-import { type ProxiedShop, startProxiedShop } from '../support/proxiedShop.ts'
+import { type ProxiedApp, startProxiedApp } from '../support/proxiedApp.ts'
 import { temporaryDirectory } from '../support/servers.ts'
-import { startTestShop } from '../support/testShop.ts'
+import { startTestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let proxied: ProxiedShop
+let proxied: ProxiedApp
 let redis: Awaited<ReturnType<typeof startLocalRedis>>
 let directory: string
 
 beforeAll(async () => {
   directory = await temporaryDirectory()
   redis = await startLocalRedis({ directory, path: process.env.PATH })
-  proxied = await startProxiedShop({ settings: { REDIS_URL: redis.url } })
+  proxied = await startProxiedApp({ settings: { REDIS_URL: redis.url } })
 }, 60_000)
 afterAll(async () => {
   await proxied?.close()
@@ -28,7 +28,7 @@ afterAll(async () => {
 }, 60_000)
 
 async function readyz() {
-  const response = await fetch(`${proxied.shop.url}/readyz`)
+  const response = await fetch(`${proxied.app.url}/readyz`)
   return { status: response.status, body: JSON.parse(await response.text()) }
 }
 
@@ -46,13 +46,13 @@ async function expectReadiness(wanted: { status: number; body: object }) {
 
 const order = (productId: string, expects: 201 | 503) => {
   const body = { ...delivery, items: [{ productId, quantity: 1 }] }
-  return proxied.shop.admin.client.post('/orders', body, { expects })
+  return proxied.app.admin.client.post('/orders', body, { expects })
 }
 
 it('is ready', () => expectReadiness(ready))
 
 it('is ready, but degraded, without Redis', async () => {
-  const product = await newProduct(proxied.shop)
+  const product = await newProduct(proxied.app)
   await proxied.redis.refuse(true)
   const reasons = { redis: 'away' }
   await expectReadiness({ status: 200, body: { status: 'degraded', degraded: ['redis'], reasons } })
@@ -87,8 +87,8 @@ it.each([
 ])(
   'is not ready while PostgreSQL cannot write (%s)',
   async (state, name, reason) => {
-    const { pool } = proxied.shop.back
-    const product = await newProduct(proxied.shop)
+    const { pool } = proxied.app.back
+    const product = await newProduct(proxied.app)
     const tables = ['eventstore.events', 'shop.write_probes']
     await pool.query(`create function public.full_disk() returns trigger language plpgsql
     as $$ begin raise exception 'no room' using errcode = '${state}'; end $$`)
@@ -131,10 +131,10 @@ it('is not ready while PostgreSQL is silent, and is again by itself', async () =
 }, 60_000)
 
 it('is degraded while no worker has begun, not ready with one ahead of the log', async () => {
-  const shop = await startTestShop({ workers: false })
+  const app = await startTestApp({ workers: false })
   const client = new Redis(redis.url)
   const nothing = () => undefined
-  const { pool, db, eventStore } = shop.back
+  const { pool, db, eventStore } = app.back
   async function* longAgo(...options: Parameters<typeof eventStore.readAll>) {
     for await (const event of eventStore.readAll(...options)) {
       yield { ...event, recordedAt: new Date(0) }
@@ -164,6 +164,6 @@ it('is degraded while no worker has begun, not ready with one ahead of the log',
     expect(await readiness()).toEqual({ ...broken, reasons: { ...behind, ...ahead } })
   } finally {
     client.disconnect()
-    await shop.close()
+    await app.close()
   }
 }, 60_000)

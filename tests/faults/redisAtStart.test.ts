@@ -11,7 +11,7 @@ import { type Running, startApp } from '../../src/main/start.ts'
 import { startLocalRedis } from '../../tools/local/redis.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { temporaryDirectory } from '../support/servers.ts'
-import { password } from '../support/testShop.ts'
+import { password } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 let redis: Awaited<ReturnType<typeof startLocalRedis>>

@@ -10,7 +10,7 @@ import { loadConfig } from '../../src/config/config.ts'
 import { isRejection } from '../../src/domain/kernel/rejection.ts'
 import { postgresEventStore } from '../../src/eventstore/postgres/postgres.ts'
 import { createPool, type Pool } from '../../src/infra/postgres/database.ts'
-import { openShop } from '../../src/main/openShop.ts'
+import { openServices } from '../../src/main/openServices.ts'
 import { startApp } from '../../src/main/start.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { eventStoreDbStub } from '../support/eventStoreDbStub.ts'
@@ -56,16 +56,16 @@ const environment = (database: string, settings: Record<string, string> = {}) =>
 
 /** Opens a shop as every start does, makes products, and ends as every process does. */
 async function open(env: Record<string, string>, ...products: string[]): Promise<void> {
-  const shop = await openShop(loadConfig(env))
+  const app = await openServices(loadConfig(env))
   try {
     for (const name of products) {
       const price = { amount: 599, currency: 'GBP' }
       const envelope = systemEnvelope('test', new Date())
-      const made = await execute(shop.shop, createProduct, { name, price }, envelope)
+      const made = await execute(app.app, createProduct, { name, price }, envelope)
       if (isRejection(made)) throw new Error(made.detail)
     }
   } finally {
-    await shop.close()
+    await app.close()
   }
 }
 
@@ -323,10 +323,12 @@ describe('another log', () => {
       const created = other.log.records.findLast(({ type }) => type === 'ProductCreated')
       if (created === undefined) throw new Error('nothing is sold')
       const { stream } = created
-      const shop = await openShop(loadConfig(environment(elsewhere, { EVENTSTORE_URL: other.url })))
+      const app = await openServices(
+        loadConfig(environment(elsewhere, { EVENTSTORE_URL: other.url })),
+      )
       const productId = stream.slice('product-'.length)
       const envelope = systemEnvelope('test', new Date())
-      await execute(shop.shop, deleteProduct, { productId }, envelope).finally(shop.close)
+      await execute(app.app, deleteProduct, { productId }, envelope).finally(app.close)
       const names = async () => {
         const { rows } = await pool.query<{ name: string }>('select name from products order by 1')
         return rows.map(({ name }) => name)

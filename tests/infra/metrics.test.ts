@@ -11,7 +11,7 @@ import { queueNames } from '../../src/workers/jobs/jobQueue.ts'
 import { atRest } from '../support/auditing.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
 import { callBack } from '../support/payments.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const Panel = Type.Object({
@@ -33,20 +33,20 @@ const asked = [
   ...new Set(queries.flatMap(expr => expr.match(/\b(orderstream|nodejs)_\w+/g) ?? [])),
 ].sort()
 
-let shop: TestShop
+let app: TestApp
 let url = ''
 beforeAll(async () => {
   const port = await freePort()
-  shop = await startTestShop({ settings: { METRICS_PORT: String(port) } })
+  app = await startTestApp({ settings: { METRICS_PORT: String(port) } })
   url = `http://127.0.0.1:${port}/metrics`
-  const product = await newProduct(shop, { name: 'Counted lantern' })
-  const person = await shop.person()
+  const product = await newProduct(app, { name: 'Counted lantern' })
+  const person = await app.person()
   const order = await newOrder(person, product.id)
   await person.client.post(`/orders/${order.body.id}/pay`)
-  await atRest(shop.back)
-  for (let time = 0; time < 2; time += 1) await shop.anyone.get('/products?search=counted')
+  await atRest(app.back)
+  for (let time = 0; time < 2; time += 1) await app.anyone.get('/products?search=counted')
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 /** Every sample by name, with its labels and its value. */
 async function samples() {
@@ -94,7 +94,7 @@ describe('a shop at work', () => {
     expect(await sampled('orderstream_append_seconds_count')).toBeGreaterThan(3)
     const events = await sampled('orderstream_append_batch_events_sum')
     expect(events).toBeGreaterThan(await sampled('orderstream_append_batch_events_count'))
-    expect(events).toBeLessThanOrEqual(Number(String(await shop.back.eventStore.head())))
+    expect(events).toBeLessThanOrEqual(Number(String(await app.back.eventStore.head())))
   })
 
   it('counts hits and misses of the cached listings', async () => {
@@ -115,10 +115,10 @@ describe('a shop at work', () => {
     const open = async (kind: string) => sampled(name, `kind="${kind}"`)
     expect([await open('dispute'), await open('finding')]).toEqual([0, 0])
     const about = { orderId: randomUUID(), amount: 425, currency: 'GBP', reference: 're-1' }
-    await callBack(shop, { type: 'refund.made', ...about })
-    const { rows } = await shop.back.pool.query('select order_id from shop.simulated_payments')
+    await callBack(app, { type: 'refund.made', ...about })
+    const { rows } = await app.back.pool.query('select order_id from shop.simulated_payments')
     const orderId = String(rows[0]?.order_id)
-    await callBack(shop, { type: 'dispute.opened', ...about, orderId, reference: 'du-1' })
+    await callBack(app, { type: 'dispute.opened', ...about, orderId, reference: 'du-1' })
     await waitFor(
       'both',
       async () => (await open('dispute')) === 1 && (await open('finding')) === 1,
@@ -132,7 +132,7 @@ describe('a shop at work', () => {
   })
 
   it('says how many mails wait, whatever the jobs are that send them', async () => {
-    const { pool } = shop.back
+    const { pool } = app.back
     const mail = ['01980000-0000-7000-8000-000000000001', '01980000-0000-7000-8000-000000000002']
     // Claimed for an hour, so that nobody sends it meanwhile.
     await pool.query(
@@ -147,7 +147,7 @@ describe('a shop at work', () => {
   })
 
   it('is watched on a port of its own alone', async () => {
-    expect((await fetch(`${shop.url}/metrics`)).status).toBe(404)
+    expect((await fetch(`${app.url}/metrics`)).status).toBe(404)
     expect((await fetch(url.replace('/metrics', '/healthz'))).status).toBe(404)
   })
 })

@@ -9,7 +9,7 @@ import { run, spawnServer, stopProcess } from '../../tools/local/processes.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
 import { runProgram } from '../support/programs.ts'
 import { temporaryDirectory } from '../support/servers.ts'
-import { startTestShop } from '../support/testShop.ts'
+import { startTestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 /** Where Debian and Ubuntu have them, the oldest version first. */
@@ -37,18 +37,18 @@ function isInstalled(place: string): boolean {
 
 async function startAndSell(place: string) {
   const { directory, url } = await serverOf(place)
-  const shop = await startTestShop({ settings: { DATABASE_URL: url } })
-  closers.push(shop.close)
-  const { id: product } = await newProduct(shop)
-  const { body: order } = await newOrder(await shop.person(), product)
-  await shop.restart()
+  const app = await startTestApp({ settings: { DATABASE_URL: url } })
+  closers.push(app.close)
+  const { id: product } = await newProduct(app)
+  const { body: order } = await newOrder(await app.person(), product)
+  await app.restart()
   await waitFor('the order', async () => {
-    const found = await shop.admin.client.get(`/orders/${order.id}`)
+    const found = await app.admin.client.get(`/orders/${order.id}`)
     return found.status === 200
   })
-  const backup = await runProgram(['tools/backup.ts', join(directory, 'copy')], shop.env)
+  const backup = await runProgram(['tools/backup.ts', join(directory, 'copy')], app.env)
   expect(backup, backup.stderr).toMatchObject({ code: 0 })
-  const audit = await runProgram(['tools/audit.ts'], shop.env)
+  const audit = await runProgram(['tools/audit.ts'], app.env)
   expect(audit, audit.stdout + audit.stderr).toMatchObject({ code: 0 })
 }
 

@@ -11,7 +11,7 @@ import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { isRejection } from '../../src/domain/kernel/rejection.ts'
 import { migrate } from '../../src/infra/postgres/migrate.ts'
-import { openShop } from '../../src/main/openShop.ts'
+import { openServices } from '../../src/main/openServices.ts'
 import { seedCatalogue } from '../../src/main/sampleCatalogue.ts'
 import { startApp } from '../../src/main/start.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
@@ -56,9 +56,9 @@ const environment = (database: string, settings: Record<string, string> = {}) =>
 })
 
 async function open(database: string, settings: Record<string, string> = {}) {
-  const shop = await openShop(loadConfig(environment(database, settings)))
-  await shop.close()
-  return shop
+  const app = await openServices(loadConfig(environment(database, settings)))
+  await app.close()
+  return app
 }
 
 async function sql<Row extends pg.QueryResultRow>(url: string, text: string): Promise<Row[]> {
@@ -74,18 +74,18 @@ async function sql<Row extends pg.QueryResultRow>(url: string, text: string): Pr
 /** A shop that has sold in GBP, with everything that is encrypted. */
 async function sellingShop(settings: Record<string, string> = {}): Promise<string> {
   const database = await newDatabase()
-  const shop = await openShop(loadConfig(environment(database, settings)))
+  const app = await openServices(loadConfig(environment(database, settings)))
   const price = { amount: 599, currency: settings.CURRENCY ?? 'GBP' }
   const envelope = systemEnvelope('test', new Date())
-  const made = await execute(shop.shop, createProduct, { name: 'Kettle', price }, envelope)
+  const made = await execute(app.app, createProduct, { name: 'Kettle', price }, envelope)
   if (isRejection(made)) throw new Error(made.detail)
-  await createAdmin(shop.shop, shop.accounts, {
+  await createAdmin(app.app, app.accounts, {
     username: 'admin',
     email: 'admin@example.com',
     password: async () => 'correct horse battery staple',
   })
-  await Promise.all([shop.accounts.tokens.jwks(), shop.audit.signer.jwks()])
-  await shop.close()
+  await Promise.all([app.accounts.tokens.jwks(), app.audit.signer.jwks()])
+  await app.close()
   return database
 }
 
@@ -280,7 +280,7 @@ describe('the prefix of streams', () => {
     try {
       // Others have been there before: the shop is a new one nevertheless.
       expect(stub.log.records.map(({ type }) => type)).toContain('ProductCreated')
-      const first = await openShop(loadConfig(environment(await newDatabase(), under('zero.'))))
+      const first = await openServices(loadConfig(environment(await newDatabase(), under('zero.'))))
       expect([await seedCatalogue(first), await seedCatalogue(first)]).toEqual([30, 0])
       await first.close()
       const [plain, one, two] = await Promise.all([
@@ -317,7 +317,7 @@ describe('the prefix of streams', () => {
         await expect(refused).rejects.toThrow('give a new shop an EVENTSTORE_STREAM_PREFIX')
       }
       // Nobody takes it by a look at it.
-      const looking = await openShop(loadConfig(environment(own, server)), undefined, 'adopt')
+      const looking = await openServices(loadConfig(environment(own, server)), undefined, 'adopt')
       await looking.close()
       for (const _ of ['first', 'second']) {
         await expect(open(own, server)).rejects.toThrow('the DATABASE_URL of that shop')

@@ -4,19 +4,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { atRest } from '../support/auditing.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
 import { otlpCollector, type Span } from '../support/otlpCollector.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 let collector: Awaited<ReturnType<typeof otlpCollector>>
-let shop: TestShop
+let app: TestApp
 let productId = ''
 beforeAll(async () => {
   collector = await otlpCollector()
-  shop = await startTestShop({ settings: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } })
-  productId = (await newProduct(shop)).id
+  app = await startTestApp({ settings: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } })
+  productId = (await newProduct(app)).id
 })
 afterAll(async () => {
-  await shop?.close()
+  await app?.close()
   await collector?.close()
 })
 
@@ -48,7 +48,7 @@ const command = [`command PayOrder`, route]
 
 describe('a command that comes with a traceparent', () => {
   it('is followed through its append into projections and the mail, in one trace', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const { orderId } = (await newOrder(person, productId)).body
     const traceId = newTrace()
     await person.client.post(`/orders/${orderId}/pay`, undefined, {
@@ -67,9 +67,9 @@ describe('a command that comes with a traceparent', () => {
   })
 
   it('says nothing about people in any of its spans', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     await newOrder(person, productId)
-    await atRest(shop.back)
+    await atRest(app.back)
     await waitFor('the spans', () => collector.spans.some(({ name }) => /^mail /.test(name)))
     const said = JSON.stringify(collector.spans)
     expect(said).not.toMatch(/High Street|example\.com|\+44/)
@@ -79,10 +79,10 @@ describe('a command that comes with a traceparent', () => {
 
 describe('a command without a traceparent', () => {
   it('begins a trace, whose id is the correlation of its events', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const { orderId } = (await newOrder(person, productId)).body
     let correlationId = ''
-    for await (const event of shop.back.eventStore.readStream(`order-${orderId}`)) {
+    for await (const event of app.back.eventStore.readStream(`order-${orderId}`)) {
       correlationId = String(event.metadata.correlationId)
       break
     }
@@ -95,7 +95,7 @@ describe('a command without a traceparent', () => {
 
   it('answers as if nobody looked while the collector is away', async () => {
     await collector.close()
-    const person = await shop.person()
+    const person = await app.person()
     const order = await newOrder(person, productId)
     expect(order.status).toBe(201)
   })

@@ -4,11 +4,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { afterEach, expect, it } from 'vitest'
-import { openShop } from '../../src/main/openShop.ts'
+import { openServices } from '../../src/main/openServices.ts'
 import { atRest } from '../support/auditing.ts'
 import { shopOnce, startTraffic, type Traffic } from '../support/orderTraffic.ts'
 import { type Random, randomFrom } from '../support/random.ts'
-import { password } from '../support/testShop.ts'
+import { password } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 import { auditFromOutside } from './auditor.ts'
 import { eventStoreFaults } from './eventStoreNodes.ts'
@@ -183,7 +183,7 @@ it(
     const running = await startPlatform({ apis: size, workers: size })
     platform = running
     const node = () => running.apis[random.between(0, running.apis.length - 1)]?.url ?? ''
-    const back = await openShop(running.config)
+    const back = await openServices(running.config)
     try {
       const reach = { url: node, back, directory: running.directory }
       const traffic = await startTraffic(reach, random, { customers: 9, scarce: 40 })

@@ -19,23 +19,23 @@ import { logFor, readBatches } from '../../src/workers/projector/logReader.ts'
 import { createProgress } from '../../src/workers/projector/progress.ts'
 import { startProjector } from '../../src/workers/projector/projector.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { testSeals } from '../support/testSeals.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let person: Person
 let productId = ''
 const stops: (() => Promise<void>)[] = []
 beforeAll(async () => {
-  shop = await startTestShop()
-  person = await shop.person()
-  productId = (await newProduct(shop, { stock: 1_000 })).id
+  app = await startTestApp()
+  person = await app.person()
+  productId = (await newProduct(app, { stock: 1_000 })).id
 })
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 /** Version 1 of OrderShipped, as the release before had it. */
 const shippedBefore = Payload({ orderId: Id, tracking: Type.Optional(ShortText) })
@@ -51,7 +51,7 @@ async function append(stream: string, type: string, event: { v: unknown; data: J
   const good = await newer.encode(plain, randomUUID(), envelope)
   const metadata = { ...good.metadata, v: event.v }
   const written = { ...good, type, data: event.data, metadata }
-  return shop.back.eventStore.append(stream, 'any', [written])
+  return app.back.eventStore.append(stream, 'any', [written])
 }
 
 /** A reaction that notes what it is told of one order; the newer release reads gift wrapping. */
@@ -72,7 +72,7 @@ function noting(name: string, orderId: string, types: readonly string[]) {
 }
 
 async function following(codec: Codec, reaction: Reaction, upTo: Position) {
-  const { db, eventStore } = shop.back
+  const { db, eventStore } = app.back
   const projector = startProjector({
     db,
     eventStore,
@@ -86,7 +86,7 @@ async function following(codec: Codec, reaction: Reaction, upTo: Position) {
   })
   stops.push(projector.stop)
   await waitFor('the reaction to be there', async () => {
-    const { rows } = await shop.back.pool.query<{ position: Position }>(
+    const { rows } = await app.back.pool.query<{ position: Position }>(
       'select position from shop.checkpoints where name = $1',
       [reaction.name],
     )
@@ -96,7 +96,7 @@ async function following(codec: Codec, reaction: Reaction, upTo: Position) {
 }
 
 const parked = async (name: string) => {
-  const { rows } = await shop.back.pool.query<{ type: string; awaits: string | null }>(
+  const { rows } = await app.back.pool.query<{ type: string; awaits: string | null }>(
     'select type, awaits from shop.parked_events where name = $1 order by position',
     [name],
   )
@@ -154,7 +154,7 @@ describe('two releases of OrderShipped on one log', () => {
     await append(stream, 'OrderShipped', { v: 2, data: { orderId, tracking: null } })
     const read: unknown[] = []
     const said: unknown[] = []
-    for await (const recorded of shop.back.eventStore.readStream(stream)) {
+    for await (const recorded of app.back.eventStore.readStream(stream)) {
       read.push((await newer.decode(recorded)).data)
       said.push(await older.decode(recorded).then(({ data }) => data, String))
     }
@@ -178,20 +178,20 @@ describe('an event that nobody can read', () => {
     const { orderId } = (await newOrder(person, productId)).body
     const { position } = await append(`order-${orderId}`, type, { v, data: dataOf(orderId) })
     await waitFor('the index to be there', async () => {
-      const { rows } = await shop.back.pool.query<{ position: Position }>(
+      const { rows } = await app.back.pool.query<{ position: Position }>(
         `select position from shop.checkpoints where name = 'eventIndex'`,
       )
       return (rows[0]?.position ?? startOfLog) >= position
     })
     const second = 'from=2026-01-02T03:04:05Z&to=2026-01-02T03:04:06Z'
     const query = `stream=order-${orderId}&type=${type}&${second}`
-    const { body } = await shop.admin.client.get(`/audit/events?${query}`)
+    const { body } = await app.admin.client.get(`/audit/events?${query}`)
     expect(body.data).toMatchObject([{ position: String(position), type, readable: false }])
     expect(await parked('eventIndex')).toEqual([])
   })
 
   it('is in an index that is built anew, which is equal', async () => {
-    const { db, eventStore, codec } = shop.back
+    const { db, eventStore, codec } = app.back
     const parts = { eventStore, codec }
     const checked = await checkProjection(
       {
@@ -202,11 +202,11 @@ describe('an event that nobody can read', () => {
       eventIndex,
     )
     expect(checked).toMatchObject({ findings: [] })
-    await shop.stop()
+    await app.stop()
     const log = logFor(parts)
     const [rebuilt] = await rebuild(db, [eventIndex], { ...log, onProgress: () => undefined })
     expect(rebuilt).toMatchObject({ matches: true })
-    const { rows } = await shop.back.pool.query<{ missing: string }>(
+    const { rows } = await app.back.pool.query<{ missing: string }>(
       `select e.type as missing from eventstore.events e
        where not exists (select 1 from event_index i where i.position = e.position)`,
     )

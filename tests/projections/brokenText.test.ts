@@ -11,27 +11,27 @@ import { rebuild } from '../../src/projections/rebuild/rebuild.ts'
 import { logFor } from '../../src/workers/projector/logReader.ts'
 import { findings, wholeLog } from '../support/auditing.ts'
 import { aggregates, appendBrokenLog, brokenText, shownText } from '../support/brokenText.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let streams: string[]
 let log: RecordedEvent[]
 const orderId = '01980000-0000-7000-8000-6f7264657249'
 
 beforeAll(async () => {
-  shop = await startTestShop()
-  streams = await appendBrokenLog(shop.back, shop.config)
-  log = await wholeLog(shop.back)
+  app = await startTestApp()
+  streams = await appendBrokenLog(app.back, app.config)
+  log = await wholeLog(app.back)
   await waitFor('all that follow the log', async () => {
-    const { rows } = await shop.back.pool.query<{ late: bigint }>(
+    const { rows } = await app.back.pool.query<{ late: bigint }>(
       'select count(*) as late from shop.checkpoints where position < $1',
-      [await shop.back.eventStore.head()],
+      [await app.back.eventStore.head()],
     )
     return rows[0]?.late === 0n
   })
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 describe('broken text in every field of every event', () => {
   it('is in the log as it was written', () => {
@@ -47,12 +47,12 @@ describe('broken text in every field of every event', () => {
   })
 
   it('parks nothing, for no projection and no reaction', async () => {
-    const { rows } = await shop.back.pool.query('select name, type, error from shop.parked_events')
+    const { rows } = await app.back.pool.query('select name, type, error from shop.parked_events')
     expect(rows).toEqual([])
   })
 
   it('is shown with the sign for what cannot be shown', async () => {
-    const { rows } = await shop.back.pool.query(
+    const { rows } = await app.back.pool.query(
       `select payment_method, delivery->>'shippingAddress' as address, lines->0->>'name' as line
        from orders where order_id = $1`,
       [orderId],
@@ -61,7 +61,7 @@ describe('broken text in every field of every event', () => {
     expect(rows).toEqual([
       { payment_method: short, address: shownText.slice(0, 10), line: shownText },
     ])
-    const { rows: index } = await shop.back.pool.query(
+    const { rows: index } = await app.back.pool.query(
       'select distinct actor, correlation_id from event_index where stream = any($1)',
       [streams],
     )
@@ -69,7 +69,7 @@ describe('broken text in every field of every event', () => {
   })
 
   it('is rebuilt to equal tables', async () => {
-    const { back } = shop
+    const { back } = app
     const parts = { ...logFor(back), onProgress: () => undefined }
     const rebuilt = await rebuild(back.db, projections, parts)
     expect(rebuilt.map(({ name, matches }) => [name, matches])).toEqual(
@@ -78,7 +78,7 @@ describe('broken text in every field of every event', () => {
   })
 
   it('is found by the audit, and keeps it from finding nothing else', async () => {
-    const found = await findings(shop.back)
+    const found = await findings(app.back)
     const texts = found.filter(each => each.startsWith('every text can be shown'))
     expect(texts.length).toBeGreaterThanOrEqual(20)
     expect(texts.join('\n')).toContain(`in ${streams[0]}: text with NUL or broken Unicode`)
@@ -96,12 +96,12 @@ describe('broken text in every field of every event', () => {
     `/audit/orders/${orderId}`,
     `/audit/streams/order-${orderId}`,
   ])('is served: %s', async path => {
-    expect((await shop.admin.client.get(path)).status).toBe(200)
+    expect((await app.admin.client.get(path)).status).toBe(200)
   })
 
   it('is exported', async () => {
-    const answer = await fetch(`${shop.url}/api/audit/events`, {
-      headers: { authorization: `Bearer ${shop.admin.access}`, accept: 'application/x-ndjson' },
+    const answer = await fetch(`${app.url}/api/audit/events`, {
+      headers: { authorization: `Bearer ${app.admin.access}`, accept: 'application/x-ndjson' },
     })
     expect(answer.status).toBe(200)
     const lines = (await answer.text()).trim().split('\n')
@@ -109,14 +109,14 @@ describe('broken text in every field of every event', () => {
   })
 
   it('is counted', async () => {
-    const items = await decodeAll(shop.back.codec, log)
+    const items = await decodeAll(app.back.codec, log)
     const replaced = items.filter(item => 'event' in item && item.event.isReplaced)
     expect(replaced).toHaveLength(Object.keys(eventSchemas).length)
   })
 })
 
 it('a stream that was parked because of such text can be retried', async () => {
-  const { back } = shop
+  const { back } = app
   const [orders] = projections.filter(({ name }) => name === 'orders')
   if (orders === undefined) throw new Error('no orders')
   const stream = streams.find(each => each.startsWith('order-')) ?? ''
@@ -134,9 +134,9 @@ it('a stream that was parked because of such text can be retried', async () => {
   }
   const decided = await decideParked(back.db, orders, {
     position: events[0]?.position ?? startOfLog,
-    decision: { decision: 'retry', reason: null, decidedBy: shop.admin.id },
+    decision: { decision: 'retry', reason: null, decidedBy: app.admin.id },
     read: async () => decodeAll(back.codec, events),
   })
   expect(decided).toEqual({ outcome: 'applied', events: events.length, left: 0 })
-  expect((await shop.admin.client.get(`/orders/${orderId}`)).status).toBe(200)
+  expect((await app.admin.client.get(`/orders/${orderId}`)).status).toBe(200)
 })

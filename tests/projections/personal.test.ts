@@ -13,7 +13,7 @@ import { logFor } from '../../src/workers/projector/logReader.ts'
 import { exampleOf } from '../support/arbitrary.ts'
 import { atRest } from '../support/auditing.ts'
 import { aggregates } from '../support/brokenText.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 /** `Type path` for everything that a table of paths by event type names. */
@@ -41,17 +41,17 @@ describe('the list of personal columns', () => {
 })
 
 describe('a log with something unmistakable in every personal field', () => {
-  let shop: TestShop
+  let app: TestApp
   let person = ''
   /** By the field that has it. */
   const canaries = new Map<string, string>()
   beforeAll(async () => {
-    shop = await startTestShop()
-    person = (await shop.person('warehouse')).id
+    app = await startTestApp()
+    person = (await app.person('warehouse')).id
     await appendCanaries()
-    await atRest(shop.back)
+    await atRest(app.back)
   })
-  afterAll(() => shop?.close())
+  afterAll(() => app?.close())
 
   function marked(type: string, schema: (typeof eventSchemas)[string]) {
     const example: Record<string, unknown> = { ...exampleOf(schema) }
@@ -65,7 +65,7 @@ describe('a log with something unmistakable in every personal field', () => {
   }
 
   async function appendCanaries() {
-    const { codec, eventStore } = shop.back
+    const { codec, eventStore } = app.back
     const actor = { role: 'warehouse', id: person, roles: ['warehouse'] } as const
     const envelope = { ...systemEnvelope('test', new Date()), actor }
     for (const { category, events } of aggregates) {
@@ -82,7 +82,7 @@ describe('a log with something unmistakable in every personal field', () => {
 
   /** The columns of all tables that are written to, as `schema.table.column`, and their text. */
   async function columnTexts() {
-    const { pool } = shop.back
+    const { pool } = app.back
     const { rows } = await pool.query<{ place: string; schema: string; name: string; col: string }>(
       `select n.nspname || '.' || c.relname || '.' || a.attname as place,
         n.nspname as schema, c.relname as name, a.attname as col
@@ -126,7 +126,7 @@ describe('a log with something unmistakable in every personal field', () => {
   })
 
   it('is found nowhere once its person is erased, also where a rebuild has kept it', async () => {
-    const { back } = shop
+    const { back } = app
     const tables = personalColumns.map(({ table }) => table)
     const about = projections.filter(each => each.tables.some(table => tables.includes(table)))
     await rebuild(back.db, about, { ...logFor(back), onProgress: () => undefined })
@@ -134,7 +134,7 @@ describe('a log with something unmistakable in every personal field', () => {
     expect(before.some(place => place.startsWith('previous_'))).toBe(true)
     const actor = { role: 'customer', id: person, roles: ['customer'] } as const
     const envelope = { ...systemEnvelope('erase', new Date()), actor }
-    await execute(back.shop, eraseCustomer, { customerId: person }, envelope)
+    await execute(back.app, eraseCustomer, { customerId: person }, envelope)
     await waitFor('nothing to be readable', async () => (await readablePlaces()).size === 0)
   })
 })

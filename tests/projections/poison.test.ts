@@ -8,30 +8,30 @@ import { ordersProjection } from '../../src/projections/order/orders.ts'
 import { createProgress } from '../../src/workers/projector/progress.ts'
 import { startProjector } from '../../src/workers/projector/projector.ts'
 import { moveOrder, newOrder, newProduct } from '../support/goods.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let person: Person
 let productId = ''
 const stops: (() => Promise<void>)[] = []
 beforeAll(async () => {
-  shop = await startTestShop()
-  person = await shop.person()
-  productId = (await newProduct(shop, { stock: 1_000 })).id
+  app = await startTestApp()
+  person = await app.person()
+  productId = (await newProduct(app, { stock: 1_000 })).id
 })
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 async function event(plain: ShopEvent, change: Partial<NewEvent> = {}): Promise<NewEvent> {
   const envelope = systemEnvelope('test', new Date())
-  return { ...(await shop.back.codec.encode(plain, randomUUID(), envelope, person.id)), ...change }
+  return { ...(await app.back.codec.encode(plain, randomUUID(), envelope, person.id)), ...change }
 }
 
 const parked = async (name: string, stream: string) => {
-  const { rows } = await shop.back.pool.query<{ type: string; error: string }>(
+  const { rows } = await app.back.pool.query<{ type: string; error: string }>(
     'select type, error from shop.parked_events where name = $1 and stream = $2 order by position',
     [name, stream],
   )
@@ -45,7 +45,7 @@ const typesParked = async (name: string, stream: string) =>
 async function expectLifeGoesOn() {
   const { orderId } = (await newOrder(person, productId)).body
   await person.client.post(`/orders/${orderId}/pay`)
-  const shipped = await moveOrder(shop, orderId, 'shipped')
+  const shipped = await moveOrder(app, orderId, 'shipped')
   const { body } = await person.client.get(`/orders/${orderId}`, { after: shipped.body.position })
   expect(body.status).toBe('shipped')
 }
@@ -96,14 +96,14 @@ describe('poison in the log', () => {
       type: 'OrderCancelled',
       data: { orderId, reason: 'x', refund: null },
     })
-    await shop.back.eventStore.append(stream, 'any', [bad])
-    await shop.back.eventStore.append(stream, 'any', [good])
+    await app.back.eventStore.append(stream, 'any', [bad])
+    await app.back.eventStore.append(stream, 'any', [good])
     await waitFor('both to be parked', async () => (await parked('orders', stream)).length === 2)
     expect(await typesParked('orders', stream)).toEqual([bad.type, 'OrderCancelled'])
     const [first, second] = await parked('orders', stream)
     expect(first?.error).toMatch(/\S/)
     expect(second?.error).toBe('an earlier event is parked')
-    const { rows } = await shop.back.pool.query('select status from orders where order_id = $1', [
+    const { rows } = await app.back.pool.query('select status from orders where order_id = $1', [
       orderId,
     ])
     expect(rows).toEqual([{ status: 'pending' }])
@@ -116,13 +116,13 @@ describe('poison in the log', () => {
       { type: 'OrderShipped', data: { orderId, tracking: null } },
       { type: 'OrderEaten' },
     )
-    await shop.back.eventStore.append(`order-${orderId}`, 'any', [strange])
+    await app.back.eventStore.append(`order-${orderId}`, 'any', [strange])
     await expectLifeGoesOn()
     expect(await parked('orders', `order-${orderId}`)).toEqual([])
   })
 
   it('is shown to those who run the shop', async () => {
-    const { body } = await shop.admin.client.get('/admin/projections')
+    const { body } = await app.admin.client.get('/admin/projections')
     const orders = body.data.find(({ name }) => name === 'orders')
     expect(Number(orders?.parked)).toBeGreaterThanOrEqual(2)
   })
@@ -130,7 +130,7 @@ describe('poison in the log', () => {
 
 describe('a handler that throws', () => {
   const follow = (apply: typeof ordersProjection.apply, name: string) => {
-    const { db, eventStore, codec } = shop.back
+    const { db, eventStore, codec } = app.back
     const { plan: _, ...applied } = ordersProjection
     const projector = startProjector({
       db,

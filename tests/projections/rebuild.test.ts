@@ -22,9 +22,9 @@ let traffic: Traffic
 beforeAll(async () => {
   traffic = await shopWithTraffic()
   for (let round = 0; round < 3; round += 1) await doBusiness(traffic)
-  await atRest(traffic.shop.back)
+  await atRest(traffic.app.back)
 })
-afterAll(() => traffic?.shop.close())
+afterAll(() => traffic?.app.close())
 
 /** The worker of the shop looks at times whether a rebuild was left half done, and is at it. */
 async function rebuildNow(projection: Projection): Promise<Rebuilt[]> {
@@ -37,13 +37,13 @@ async function rebuildNow(projection: Projection): Promise<Rebuilt[]> {
 }
 
 function rebuildOnce(projection: Projection) {
-  const { back } = traffic.shop
+  const { back } = traffic.app
   return rebuild(back.db, [projection], { ...logFor(back), onProgress: () => undefined })
 }
 
 /** Whether somebody waits for a lock on a table. */
 async function waitingFor(table: string): Promise<boolean> {
-  const { rows } = await traffic.shop.back.pool.query(
+  const { rows } = await traffic.app.back.pool.query(
     'select 1 from pg_locks where relation = $1::regclass and not granted',
     [table],
   )
@@ -52,7 +52,7 @@ async function waitingFor(table: string): Promise<boolean> {
 
 describe.each(projections.map(each => [each.name, each] as const))('rebuilding %s', (_, each) => {
   it('leaves every table equal', async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     const before = await snapshot(back.db, each, 'readmodel')
     await rebuildNow(each)
     const after = await snapshot(back.db, each, 'readmodel')
@@ -61,7 +61,7 @@ describe.each(projections.map(each => [each.name, each] as const))('rebuilding %
   })
 
   it('leaves indexes and constraints as they were, however often', async () => {
-    const { pool } = traffic.shop.back
+    const { pool } = traffic.app.back
     const shape = async () => {
       const { rows } = await pool.query<{ definition: string }>(
         `select indexdef as definition from pg_indexes
@@ -86,7 +86,7 @@ const numbered = (name: string) => {
 
 describe('a rebuild', () => {
   it('says that the new tables are equal to the old ones, and where they are not', async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     const orders = numbered('orders')
     expect(await rebuildNow(orders)).toMatchObject([{ name: 'orders', matches: true }])
     await back.pool.query(`update readmodel.orders set country = 'Nowhere'`)
@@ -96,8 +96,8 @@ describe('a rebuild', () => {
   })
 
   it('can be taken back, and what happened since is caught up with', async () => {
-    const { shop, person, productId } = traffic
-    const { back } = shop
+    const { app, person, productId } = traffic
+    const { back } = app
     const orders = numbered('orders')
     await rebuildNow(orders)
     const { orderId } = (await newOrder(person, productId)).body
@@ -116,7 +116,7 @@ describe('a rebuild', () => {
   })
 
   it('has the database clean up the tables that serve, and leave the others alone', async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     const orders = numbered('orders')
     /** Whether it cleans up by itself, and whether it knows what is there, by schema. */
     const looked = async () => {
@@ -137,7 +137,7 @@ describe('a rebuild', () => {
   })
 
   it('lets everybody read while it waits for who cleans up the old tables', async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     const cleaner = await back.pool.connect()
     await cleaner.query('begin; lock table readmodel.orders in share update exclusive mode')
     const rebuilding = rebuildNow(numbered('orders'))
@@ -155,7 +155,7 @@ describe('a rebuild', () => {
   })
 
   it('parks what it cannot apply, and writes everything else', async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     const stock = numbered('stock')
     const movements = async () => {
       const { rows } = await back.pool.query<{ position: Position; stream: string }>(
@@ -189,7 +189,7 @@ describe('a rebuild', () => {
   })
 
   it('of rows that are added twice leaves the old tables, and the next begins anew', async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     const stock = numbered('stock')
     const before = await snapshot(back.db, stock, 'readmodel')
     const twice = planned({
@@ -207,7 +207,7 @@ describe('a rebuild', () => {
   })
 
   it('that was interrupted goes on where it was', async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     const orders = numbered('orders')
     const before = await snapshot(back.db, orders, 'readmodel')
     const log = logFor(back)
@@ -238,7 +238,7 @@ describe('a rebuild', () => {
   })
 
   it('finds tables equal whose rows had only been forgotten in another order', async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     const customers = numbered('customers')
     const log = logFor(back)
     const name = sql<{ username: string }>`
@@ -265,7 +265,7 @@ describe('a rebuild', () => {
   })
 
   it('that the database has cut is gone on with by a worker, unasked', async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     const orders = numbered('orders')
     const cut = rebuild(back.db, [orders], {
       ...logFor(back),
@@ -283,7 +283,7 @@ describe('a rebuild', () => {
   })
 
   it('of several at once reads the log once and leaves all of them equal', async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     const log = logFor(back)
     let reads = 0
     const rebuilt = await rebuild(back.db, projections, {
@@ -299,7 +299,7 @@ describe('a rebuild', () => {
   })
 
   it('is refused where somebody is at it already', async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     const orders = numbered('orders')
     const both = await Promise.allSettled([rebuildOnce(orders), rebuildOnce(orders)])
     const refused = both.filter(each => each.status === 'rejected')
@@ -316,7 +316,7 @@ describe('a rebuild of a log that lacks events', () => {
   const copies = 'shop.lost_events'
   const events = 'eventstore.events'
   beforeAll(async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     await atRest(back)
     // Else the signer could come by while they are out, and would find them added later.
     await waitFor('the log to be signed', async () => {
@@ -329,7 +329,7 @@ describe('a rebuild of a log that lacks events', () => {
 
   /** Takes events out of the log as a superuser can; they are put back afterwards. */
   async function lose(which: string): Promise<void> {
-    const { pool } = traffic.shop.back
+    const { pool } = traffic.app.back
     await runAsSuperuser(pool, [
       `create table ${copies} as select * from ${events} where ${which}`,
       `delete from ${events} where ${which}`,
@@ -342,7 +342,7 @@ describe('a rebuild of a log that lacks events', () => {
     )
   }
   const rowsOf = async (projection: Projection) =>
-    (await snapshot(traffic.shop.back.db, projection, 'readmodel')).tables
+    (await snapshot(traffic.app.back.db, projection, 'readmodel')).tables
   const names = (fault: string) => ({ count: 1, first: [{ stream, fault }] })
 
   it.for([
@@ -360,7 +360,7 @@ describe('a rebuild of a log that lacks events', () => {
     const broken = { count: 1, first: [{ stream, fault: expect.stringMatching(fault) }] }
     expect(await rebuildNow(stock)).toMatchObject([{ serves: false, broken }])
     expect(await rowsOf(stock)).toEqual(before)
-    const [state] = await rebuildStates(traffic.shop.back.db, 'stock')
+    const [state] = await rebuildStates(traffic.app.back.db, 'stock')
     expect(state).toMatchObject({
       state: 'failed',
       brokenStreams: broken,
@@ -373,7 +373,7 @@ describe('a rebuild of a log that lacks events', () => {
 
   it('replaces the tables of those that do not read the stream, of several at once', async () => {
     await lose(`stream = '${stream}' and revision = 3`)
-    const { back } = traffic.shop
+    const { back } = traffic.app
     const rebuilt = await rebuild(back.db, [stock, customers], {
       ...logFor(back),
       onProgress: () => undefined,
@@ -388,7 +388,7 @@ describe('a rebuild of a log that lacks events', () => {
   })
 
   it('knows of what was read before it was cut', async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     await lose(`stream = '${stream}' and revision = 1`)
     const log = logFor(back)
     const cut = rebuild(back.db, [stock], {
@@ -406,7 +406,7 @@ describe('a rebuild of a log that lacks events', () => {
   })
 
   it('goes into service where that is accepted, and says what it lacks', async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     await lose(`stream = '${stream}' and revision = 1`)
     const broken = names('event 1 is missing')
     await request(back.db, stock, { acceptsBroken: true })
@@ -419,7 +419,7 @@ describe('a rebuild of a log that lacks events', () => {
   })
 
   it('of a new version goes into service: an old gap keeps nobody from upgrading', async () => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     await lose(`stream = '${stream}' and revision = 1`)
     await back.pool.query(`delete from shop.previous_tables where name = 'stock'`)
     await back.pool.query(`update shop.checkpoints set version = 1000 where name = 'stock'`)
@@ -437,7 +437,7 @@ describe('a rebuild of a log that lacks events', () => {
 
 describe('rebuilding while orders come in', () => {
   it('misses none of them, and nobody sees an empty shop', async () => {
-    const { shop, person, productId } = traffic
+    const { app, person, productId } = traffic
     const busy = { now: true }
     const orders: string[] = []
     const totals: number[] = []
@@ -452,8 +452,8 @@ describe('rebuilding while orders come in', () => {
     busy.now = false
     await Promise.all([shopping, reading])
     expect(rebuilt.map(({ matches }) => matches)).toEqual(projections.map(() => true))
-    await atRest(shop.back)
-    expect(await findings(shop.back)).toEqual([])
+    await atRest(app.back)
+    expect(await findings(app.back)).toEqual([])
     expect(orders.length).toBeGreaterThan(projections.length)
     expect(totals).toEqual(totals.toSorted((a, b) => a - b))
     const last = await person.client.get(`/orders/${orders.at(-1)}`)

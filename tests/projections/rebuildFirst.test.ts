@@ -8,27 +8,27 @@ import { atRest } from '../support/auditing.ts'
 import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
 
 let traffic: Traffic | undefined
-afterAll(() => traffic?.shop.close())
+afterAll(() => traffic?.app.close())
 
 it('is gone on from, and not begun anew on top of, by the first worker', async () => {
   traffic = await shopWithTraffic()
   await doBusiness(traffic)
-  const { shop } = traffic
-  await atRest(shop.back)
+  const { app } = traffic
+  await atRest(app.back)
   const tables = () =>
     Promise.all(
-      projections.map(async each => (await snapshot(shop.back.db, each, 'readmodel')).tables),
+      projections.map(async each => (await snapshot(app.back.db, each, 'readmodel')).tables),
     )
   const before = await tables()
-  await shop.stop()
+  await app.stop()
   // What a shop has in whose database there is a log and nothing else.
-  await shop.back.pool.query('delete from shop.checkpoints')
+  await app.back.pool.query('delete from shop.checkpoints')
   for (const { tables: names } of projections) {
-    for (const name of names) await shop.back.pool.query(`truncate readmodel.${name}`)
+    for (const name of names) await app.back.pool.query(`truncate readmodel.${name}`)
   }
-  await rebuild(shop.back.db, projections, { ...logFor(shop.back), onProgress: () => undefined })
+  await rebuild(app.back.db, projections, { ...logFor(app.back), onProgress: () => undefined })
   expect(await tables()).toEqual(before)
-  await shop.restart()
-  await atRest(shop.back)
+  await app.restart()
+  await atRest(app.back)
   expect(await tables()).toEqual(before)
 })

@@ -15,14 +15,14 @@ let traffic: Traffic
 beforeAll(async () => {
   traffic = await shopWithTraffic()
   await doBusiness(traffic)
-  await atRest(traffic.shop.back)
+  await atRest(traffic.app.back)
   // Its worker would be one more to rebuild.
-  await traffic.shop.stop()
+  await traffic.app.stop()
 })
 const started: { goOn(): void }[] = []
 afterAll(async () => {
   for (const { goOn } of started) goOn()
-  await traffic?.shop.close()
+  await traffic?.app.close()
 })
 
 const mine = `locktype = 'advisory' and granted
@@ -30,11 +30,11 @@ const mine = `locktype = 'advisory' and granted
   and objid::bigint = hashtext('rebuild orders')::bigint & 4294967295`
 
 const locks = async () =>
-  (await traffic.shop.back.pool.query(`select 1 from pg_locks where ${mine}`)).rows
+  (await traffic.app.back.pool.query(`select 1 from pg_locks where ${mine}`)).rows
 
 /** Ends the session that keeps others from rebuilding the orders. */
 async function cutLock(): Promise<void> {
-  const { rows } = await traffic.shop.back.pool.query(
+  const { rows } = await traffic.app.back.pool.query(
     `select pg_terminate_backend(pid) from pg_locks where ${mine}`,
   )
   expect(rows).toHaveLength(1)
@@ -43,7 +43,7 @@ async function cutLock(): Promise<void> {
 
 /** A rebuild that stops behind its first step until it is let go on. */
 function haltingRebuild() {
-  const { back } = traffic.shop
+  const { back } = traffic.app
   const log = logFor(back)
   let goOn: () => void = () => undefined
   const halted = { now: false }
@@ -71,15 +71,15 @@ function haltingRebuild() {
 }
 
 const rebuildNow = () =>
-  rebuild(traffic.shop.back.db, [ordersProjection], {
-    ...logFor(traffic.shop.back),
+  rebuild(traffic.app.back.db, [ordersProjection], {
+    ...logFor(traffic.app.back),
     onProgress: () => undefined,
   })
 
 it.each(['before the other is done', 'while the other is at it'])(
   'writes nothing any more, %s',
   async when => {
-    const { back } = traffic.shop
+    const { back } = traffic.app
     const before = await snapshot(back.db, ordersProjection, 'readmodel')
     const first = haltingRebuild()
     await waitFor('the first to be under way', () => first.halted.now)
@@ -99,7 +99,7 @@ it.each(['before the other is done', 'while the other is at it'])(
 )
 
 it('is not begun again by a worker that still believes it to be under way', async () => {
-  const { back } = traffic.shop
+  const { back } = traffic.app
   await rebuildNow()
   const before = await rebuildStates(back.db, 'orders')
   const lines: unknown[] = []

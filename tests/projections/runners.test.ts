@@ -31,23 +31,23 @@ const seed = Number(process.env.PROJECTION_SEED ?? Date.now() % 1_000_000_000)
 beforeAll(async () => {
   traffic = await shopWithTraffic()
   for (let round = 0; round < 3; round += 1) await doBusiness(traffic)
-  await atRest(traffic.shop.back)
-  await traffic.shop.stop()
+  await atRest(traffic.app.back)
+  await traffic.app.stop()
   expected = await snapshots()
 })
-afterAll(() => traffic?.shop.close())
+afterAll(() => traffic?.app.close())
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 async function snapshots(): Promise<Map<string, Snapshot>> {
-  const { db } = traffic.shop.back
+  const { db } = traffic.app.back
   const all = new Map<string, Snapshot>()
   for (const each of projections) all.set(each.name, await snapshot(db, each, 'readmodel'))
   return all
 }
 
 async function forgetAll(): Promise<void> {
-  const { pool } = traffic.shop.back
+  const { pool } = traffic.app.back
   for (const table of projections.flatMap(each => each.tables)) {
     await pool.query(`truncate readmodel.${table}`)
   }
@@ -56,7 +56,7 @@ async function forgetAll(): Promise<void> {
 }
 
 function runner(name: string, chosen: readonly Projection[] = projections) {
-  const { db, eventStore, codec } = traffic.shop.back
+  const { db, eventStore, codec } = traffic.app.back
   return startProjector({
     db,
     eventStore,
@@ -71,8 +71,8 @@ function runner(name: string, chosen: readonly Projection[] = projections) {
 
 const caughtUp = () =>
   waitFor('the projections', async () => {
-    const head = await traffic.shop.back.eventStore.head()
-    const { rows } = await traffic.shop.back.pool.query<{ late: bigint }>(
+    const head = await traffic.app.back.eventStore.head()
+    const { rows } = await traffic.app.back.pool.query<{ late: bigint }>(
       'select count(*) as late from shop.checkpoints where position < $1 and name = any($2)',
       [head, projections.map(each => each.name)],
     )
@@ -93,7 +93,7 @@ describe('two runners', () => {
     const [first, second] = [runner('first'), runner('second')]
     for (let times = 0; times < 15; times += 1) {
       await pause(20)
-      await traffic.shop.back.pool.query(
+      await traffic.app.back.pool.query(
         `update shop.checkpoints set epoch = epoch + 1, runner = null, leased_until = null`,
       )
     }
@@ -104,7 +104,7 @@ describe('two runners', () => {
 
   it('take over from each other within seconds of a death', async () => {
     await forgetAll()
-    const { db, pool } = traffic.shop.back
+    const { db, pool } = traffic.app.back
     await acquire(db, projections, 'dead')
     const alive = runner('alive')
     await caughtUp()
@@ -133,7 +133,7 @@ describe('a runner that is stopped and started again', () => {
 
 /** Every event that a projection reads, in batches of random sizes. */
 async function randomBatches(projection: Projection, random: Random) {
-  const { eventStore, codec } = traffic.shop.back
+  const { eventStore, codec } = traffic.app.back
   const items: Item[] = []
   for await (const batch of readBatches({ eventStore, codec }, [projection], {
     after: startOfLog,
@@ -155,7 +155,7 @@ describe('batches of any size, each delivered up to five times', () => {
     'make %s the same',
     async (_, each) => {
       const random = randomFrom(seed)
-      const { db } = traffic.shop.back
+      const { db } = traffic.app.back
       for (let round = 0; round < 3; round += 1) {
         await forgetAll()
         const [lease] = await acquire(db, [each], 'test')
@@ -205,7 +205,7 @@ describe('a database that fails now and then', () => {
     await caughtUp()
     await one.stop()
     expect(tablesOf(await snapshots()), `seed ${seed}`).toEqual(tablesOf(expected))
-    expect(await findings(traffic.shop.back)).toEqual([])
+    expect(await findings(traffic.app.back)).toEqual([])
   })
 })
 
@@ -213,23 +213,23 @@ describe('a lease', () => {
   const [projection] = projections
   if (projection === undefined) throw new Error('there are no projections')
   const other = { ...projection, name: 'leased', tables: [], on: ['OrderPaid' as const] }
-  const db = () => traffic.shop.back.db
+  const db = () => traffic.app.back.db
   const held = async () => {
     await ensureCheckpoints(db(), [other])
-    await traffic.shop.back.pool.query(`update shop.checkpoints
+    await traffic.app.back.pool.query(`update shop.checkpoints
       set position = 0, runner = null, leased_until = null where name = 'leased'`)
     const [lease] = await acquire(db(), [other], 'first')
     if (lease === undefined) throw new Error('somebody has the lease')
     return lease
   }
   const lapse = () =>
-    traffic.shop.back.pool.query(
+    traffic.app.back.pool.query(
       `update shop.checkpoints set leased_until = now() - interval '1 second'
       where name = 'leased'`,
     )
   /** In seconds, as of the database; what has been written last is `updated`. */
   const left = async () => {
-    const { rows } = await traffic.shop.back.pool.query<{ left: number; updated: number }>(
+    const { rows } = await traffic.app.back.pool.query<{ left: number; updated: number }>(
       `select extract(epoch from leased_until - clock_timestamp())::float8 as left,
         extract(epoch from leased_until - updated_at)::float8 as updated
       from shop.checkpoints where name = 'leased'`,
@@ -237,7 +237,7 @@ describe('a lease', () => {
     return rows[0] ?? { left: 0, updated: 0 }
   }
   const one = async () => {
-    const { eventStore, codec } = traffic.shop.back
+    const { eventStore, codec } = traffic.app.back
     for await (const { items } of readBatches({ eventStore, codec }, [other], {
       after: startOfLog,
     })) {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Operation, Schema } from '../support/apiContract.ts'
 import { valuesOf } from '../support/arbitrary.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
 const cases = Number(process.env.FUZZ_CASES ?? 15)
 const seed = Number(process.env.PROPERTY_SEED ?? 20_110_809)
@@ -27,15 +27,15 @@ interface Wild {
   body: unknown
 }
 
-let shop: TestShop
+let app: TestApp
 let routes: Route[] = []
 let ids: string[] = []
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { ACCESS_TOKEN_TTL_SECONDS: '3600' } })
-  const product = await newProduct(shop, { stock: 1_000_000 })
-  const order = await newOrder(shop.admin, product.id)
-  ids = [product.id, order.body.id, shop.admin.id, randomUUID()]
-  routes = Object.entries(shop.contract.document.paths).flatMap(([path, methods]) =>
+  app = await startTestApp({ settings: { ACCESS_TOKEN_TTL_SECONDS: '3600' } })
+  const product = await newProduct(app, { stock: 1_000_000 })
+  const order = await newOrder(app.admin, product.id)
+  ids = [product.id, order.body.id, app.admin.id, randomUUID()]
+  routes = Object.entries(app.contract.document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       name: `${method.toUpperCase()} ${path}`,
       method: method.toUpperCase(),
@@ -44,7 +44,7 @@ beforeAll(async () => {
     })),
   )
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const injections = [
   "' or 1=1 --",
@@ -105,7 +105,7 @@ const wildly = (value: fc.Arbitrary<unknown>) =>
 function requestsFor({ operation }: Route): fc.Arbitrary<Wild> {
   // Everybody may be erased but whoever asks: nobody would be left to ask.
   const isErasure = operation.operationId === 'erasePerson'
-  const known = ids.filter(id => !isErasure || id !== shop.admin.id)
+  const known = ids.filter(id => !isErasure || id !== app.admin.id)
   const of = (where: string) => {
     const declared = (operation.parameters ?? []).filter(each => each.in === where)
     const model = declared.map(({ name, schema = {} }) => {
@@ -132,7 +132,7 @@ async function send(route: Route, wild: Wild): Promise<void> {
   const path = route.path.replace(/\{(\w+)\}/g, (_, name: string) => encoded(wild.path[name]))
   const query = Object.entries(wild.query).map(([name, value]) => `${name}=${encoded(value)}`)
   const target = `/${path}${query.length > 0 ? `?${query.join('&')}` : ''}`
-  const client = shop.admin.client
+  const client = app.admin.client
   const body = wild.body === undefined ? undefined : JSON.stringify(wild.body)
   const ways: Record<string, typeof client.post> = {
     GET: path => client.get(path),
@@ -161,7 +161,7 @@ describe('every route', () => {
           : cases
         const details = await fc.check(property, { numRuns, seed, endOnFailure: true })
         // Without its session nothing but refusals would be seen of all other routes.
-        const { status } = await shop.admin.client.get('/auth/profile')
+        const { status } = await app.admin.client.get('/auth/profile')
         if (status !== 200) throw new Error(`${route.name} has ended the session of the test`)
         if (!details.failed) continue
         const [counterexample] = details.counterexample ?? []

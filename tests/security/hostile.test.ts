@@ -13,7 +13,7 @@ import {
   some,
 } from '../support/hostile.ts'
 import { jsonWith, placesOf, poisonJson, poisonParameters } from '../support/poison.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
 /**
  * These end what the others need, never end by themselves, or hash a password each time: they are
@@ -22,16 +22,16 @@ import { startTestShop, type TestShop } from '../support/testShop.ts'
 const spared =
   /^(followOrders|logOut|logIn|eraseProfile|endSession|ChangeUser|register|changePassword)$/
 
-let shop: TestShop
+let app: TestApp
 let ids: string[] = []
 beforeAll(async () => {
   sayHowToRepeat()
-  shop = await startTestShop({ settings: { ACCESS_TOKEN_TTL_SECONDS: '3600' } })
-  const product = await newProduct(shop, { stock: 100_000 })
-  const order = await newOrder(shop.admin, product.id)
-  ids = [product.id, order.body.id, shop.admin.id]
+  app = await startTestApp({ settings: { ACCESS_TOKEN_TTL_SECONDS: '3600' } })
+  const product = await newProduct(app, { stock: 100_000 })
+  const order = await newOrder(app.admin, product.id)
+  ids = [product.id, order.body.id, app.admin.id]
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 /** A value that fits a schema, always the same one; text where nothing is known to fit. */
 function valid(schema: Schema): unknown {
@@ -70,7 +70,7 @@ interface Route {
 }
 
 function routes(): Route[] {
-  return Object.entries(shop.contract.document.paths)
+  return Object.entries(app.contract.document.paths)
     .flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => {
         return { method: method.toUpperCase(), path, operation }
@@ -108,10 +108,10 @@ function inBody({ method, path, operation }: Route): HostileRequest[] {
 describe('poison', () => {
   it('in any parameter or field is answered as declared, and never with a 5xx', async () => {
     const all = routes().flatMap(route => [...inParameters(route), ...inBody(route)])
-    expect(await sendAll(shop, all)).toBeGreaterThan(1_000)
+    expect(await sendAll(app, all)).toBeGreaterThan(1_000)
   }, 300_000)
 
   it('has left nothing in the log that a read model cannot handle', async () => {
-    await expectNothingParked(shop)
+    await expectNothingParked(app)
   }, 60_000)
 })

@@ -13,7 +13,7 @@ import {
 import { handshakeStatus, sendFrames } from '../support/liveFeed.ts'
 import { jsonWith, placesOf, poisonJson } from '../support/poison.ts'
 import { csv, importFile, ndjson } from '../support/productImports.ts'
-import { password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { password, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const texts = poisonJson.filter(json => json.startsWith('"')).map(json => String(JSON.parse(json)))
@@ -24,14 +24,14 @@ const bytes = [
 ]
 const png = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')
 
-let shop: TestShop
+let app: TestApp
 let productId = ''
 beforeAll(async () => {
   sayHowToRepeat()
-  shop = await startTestShop({ settings: { ACCESS_TOKEN_TTL_SECONDS: '3600' } })
-  productId = (await newProduct(shop, { stock: 100_000 })).id
+  app = await startTestApp({ settings: { ACCESS_TOKEN_TTL_SECONDS: '3600' } })
+  productId = (await newProduct(app, { stock: 100_000 })).id
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 describe('poison in forms', () => {
   /** A form as bytes: no library writes one that is broken. */
@@ -74,11 +74,11 @@ describe('poison in forms', () => {
     const base = { method: 'POST', path: `/api/products/${productId}/images`, headers }
     const name = 'POST /api/products/{productId}/images'
     await sendAll(
-      shop,
+      app,
       bodies.map(body => ({ ...base, name, body })),
     )
     const noBoundary = { 'content-type': 'multipart/form-data' }
-    await sendAll(shop, [{ ...base, name, headers: noBoundary, body: form([file]) }])
+    await sendAll(app, [{ ...base, name, headers: noBoundary, body: form([file]) }])
   }, 60_000)
 })
 
@@ -98,13 +98,13 @@ describe('poison in files of products', () => {
           .join(),
       ),
     )
-    const table = await importFile(shop, `${columns.join()}\n${rows.join('\n')}\n`)
+    const table = await importFile(app, `${columns.join()}\n${rows.join('\n')}\n`)
     expect(['finished', 'failed']).toContain(table.body.status)
     const row = Object.fromEntries(columns.map((column, at) => [column, good[at]]))
     const lines = columns.flatMap(column =>
       some(poisonJson).map(json => jsonWith(row, [column], json)),
     )
-    const objects = await importFile(shop, lines.join('\n'), { type: ndjson })
+    const objects = await importFile(app, lines.join('\n'), { type: ndjson })
     expect(['finished', 'failed']).toContain(objects.body.status)
   }, 120_000)
 
@@ -117,14 +117,14 @@ describe('poison in files of products', () => {
       { type: ndjson, body: Buffer.concat([Buffer.from('{"'), poison, Buffer.from('":1}')]) },
     ])
     await sendAll(
-      shop,
+      app,
       files.map(({ type, body }) => ({ ...base, headers: { 'content-type': type }, body })),
     )
     await waitFor(
       'the end of all imports',
       async () => {
-        const { body } = await shop.admin.client.get('/admin/projections')
-        const { rows } = await shop.back.pool.query(
+        const { body } = await app.admin.client.get('/admin/projections')
+        const { rows } = await app.back.pool.query(
           `select 1 from shop.product_imports where status in ('queued', 'running')`,
         )
         return body.data.length > 0 && rows.length === 0
@@ -136,7 +136,7 @@ describe('poison in files of products', () => {
 
 describe('poison over live connections', () => {
   it('as messages is answered, or ends the connection and no more', async () => {
-    const person = await shop.person('support')
+    const person = await app.person('support')
     const frames = [
       ...poisonJson,
       ...['resume', 'subscribe', 'type'].flatMap(field =>
@@ -146,7 +146,7 @@ describe('poison over live connections', () => {
     ]
     for (let at = 0; at < frames.length; at += 15) {
       const part = frames.slice(at, at + 15)
-      const sent = await sendFrames(shop.url, { authorization: `Bearer ${person.access}` }, part)
+      const sent = await sendFrames(app.url, { authorization: `Bearer ${person.access}` }, part)
       let code: number | undefined
       void sent.closed.then(closed => {
         code = closed
@@ -163,10 +163,10 @@ describe('poison over live connections', () => {
     const values = ['-1', '1e9', '9'.repeat(40), '\u00ed\u00a0', '1.5', 'x'.repeat(5_000)]
     for (const value of values) {
       const authorization = `Bearer ${value}`
-      expect(await handshakeStatus(shop.url, { authorization })).toBe(401)
+      expect(await handshakeStatus(app.url, { authorization })).toBe(401)
       const ending = new AbortController()
-      const response = await fetch(`${shop.url}/api/orders/notifications`, {
-        headers: { authorization: `Bearer ${shop.admin.access}`, 'last-event-id': value },
+      const response = await fetch(`${app.url}/api/orders/notifications`, {
+        headers: { authorization: `Bearer ${app.admin.access}`, 'last-event-id': value },
         signal: ending.signal,
       })
       expect(response.status).toBe(200)
@@ -184,10 +184,10 @@ describe('a body of ten megabytes', () => {
 
   /** Says how much it will send, and sends a part of it. */
   async function announced(method: string, path: string, type: string): Promise<number> {
-    const request = httpRequest(shop.url + path, {
+    const request = httpRequest(app.url + path, {
       method,
       headers: {
-        authorization: `Bearer ${shop.admin.access}`,
+        authorization: `Bearer ${app.admin.access}`,
         'content-type': type,
         'content-length': String(type === csv ? 7 * large : large),
         'idempotency-key': 'large',
@@ -203,7 +203,7 @@ describe('a body of ten megabytes', () => {
 
   it('is refused with 413 on every route that takes one, before it is there', async () => {
     const answers: string[] = []
-    for (const [path, methods] of Object.entries(shop.contract.document.paths)) {
+    for (const [path, methods] of Object.entries(app.contract.document.paths)) {
       for (const [method, { requestBody }] of Object.entries(methods)) {
         const [type] = Object.keys(requestBody?.content ?? {})
         if (type === undefined || type.startsWith('multipart/')) continue
@@ -218,11 +218,11 @@ describe('a body of ten megabytes', () => {
   it('that does not say how long it is, or is a picture, is refused, too', async () => {
     const form = new FormData()
     form.append('file', new Blob([new Uint8Array(large)], { type: 'image/png' }), 'large.png')
-    const headers = { authorization: `Bearer ${shop.admin.access}` }
-    const path = `${shop.url}/api/products/${productId}/images`
+    const headers = { authorization: `Bearer ${app.admin.access}` }
+    const path = `${app.url}/api/products/${productId}/images`
     const picture = await fetch(path, { method: 'POST', headers, body: form })
     expect(picture.status).toBe(413)
-    const request = httpRequest(`${shop.url}/api/auth/login`, {
+    const request = httpRequest(`${app.url}/api/auth/login`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
     })
@@ -244,13 +244,13 @@ describe('poison about accounts and carts', () => {
     )
 
   it('of disposable people is answered as declared', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const { access: token } = person
-    const other = await shop.person()
+    const other = await app.person()
     const register = { username: 'poisoned', email: 'p@example.com', password, firstName: 'A' }
     const user = '/api/admin/users/{customerId}'
     const change = { oldPassword: password, newPassword: `${password}, twice` }
-    await sendAll(shop, [
+    await sendAll(app, [
       ...asked('POST /api/auth/register', '/api/auth/register', register, null),
       ...asked('POST /api/auth/login', '/api/auth/login', { username: 'x', password }, null),
       ...asked('POST /api/auth/login', '/api/auth/login', { email: 'x@x.org', password }, null),
@@ -258,12 +258,12 @@ describe('poison about accounts and carts', () => {
       ...asked('DELETE /api/auth/profile', '/api/auth/profile', { password: 'wrong' }, token),
     ])
     await sendAll(
-      shop,
+      app,
       asked(
         `PATCH ${user}`,
         `/api/admin/users/${other.id}`,
         { roles: ['customer'], disabled: true },
-        shop.admin.access,
+        app.admin.access,
       ),
     )
   }, 120_000)
@@ -285,12 +285,12 @@ describe('poison about accounts and carts', () => {
         return { name, method, path, token: null, headers, ...json }
       }),
     )
-    await sendAll(shop, all)
+    await sendAll(app, all)
   }, 60_000)
 })
 
 describe('after all of it', () => {
   it('nothing is parked in any read model or reaction', async () => {
-    await expectNothingParked(shop)
+    await expectNothingParked(app)
   }, 60_000)
 })

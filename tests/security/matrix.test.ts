@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Operation } from '../support/apiContract.ts'
 import { everybody, type Persona } from '../support/personas.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 import { type Row, rows, type Things, thingsOf } from './matrixRows.ts'
 
 interface Route {
@@ -16,19 +16,19 @@ interface Route {
 const kinds = ['own', 'other', 'random', 'malformed'] as const
 type Kind = (typeof kinds)[number]
 
-let shop: TestShop
+let app: TestApp
 let personas: Persona[] = []
 let routes: Route[] = []
 let things: Things
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { ACCESS_TOKEN_TTL_SECONDS: '3600' } })
-  personas = await everybody(shop)
-  things = await thingsOf(shop)
-  routes = Object.entries(shop.contract.document.paths).flatMap(([path, methods]) =>
+  app = await startTestApp({ settings: { ACCESS_TOKEN_TTL_SECONDS: '3600' } })
+  personas = await everybody(app)
+  things = await thingsOf(app)
+  routes = Object.entries(app.contract.document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => routeOf(method, path, operation)),
   )
 }, 60_000)
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 function routeOf(method: string, path: string, operation: Operation): Route {
   const access = operation['x-access']
@@ -57,7 +57,7 @@ async function idOf(row: Row, persona: Persona, kind: Kind, isReached: boolean):
   if (kind === 'malformed') return 'not-an-id'
   if (kind === 'random' || row.of === undefined) return randomUUID()
   if (!isReached) return things.standing[row.of]
-  const owner = kind === 'own' ? (persona.person ?? shop.admin) : things.third
+  const owner = kind === 'own' ? (persona.person ?? app.admin) : things.third
   return things.make[row.of](owner)
 }
 
@@ -72,9 +72,9 @@ async function ask(route: Route, row: Row, token: string | undefined, id: string
     .replace(/\{\w+\}/, id)
     .replace(/\{(\w+)\}/g, (_, name: string) => row.more?.[name] ?? randomUUID())
   const body = row.body?.(things, id)
-  const wants = (header: string) => shop.contract.requires(route.method, path, header)
+  const wants = (header: string) => app.contract.requires(route.method, path, header)
   const aborting = new AbortController()
-  const response = await fetch(`${shop.url}${path}${row.query ?? ''}`, {
+  const response = await fetch(`${app.url}${path}${row.query ?? ''}`, {
     method: route.method,
     signal: aborting.signal,
     headers: {
@@ -135,7 +135,7 @@ async function unexpectedOf(route: Route, row: Row, persona: Persona): Promise<s
 async function spare(persona: Persona): Promise<string | undefined> {
   if (persona.person === undefined) return persona.token
   const [, ...roles] = persona.roles
-  return (await shop.person(...roles)).access
+  return (await app.person(...roles)).access
 }
 
 describe('every route', () => {
@@ -158,7 +158,7 @@ describe('a body', () => {
   it.each(['role', 'roles', 'customerId', 'total', 'status', 'price', 'unitPrice'])(
     'cannot set %s by the way',
     async field => {
-      const client = shop.admin.client
+      const client = app.admin.client
       for (const [name, { body, of }] of Object.entries(rows)) {
         const [method = '', path = ''] = name.split(' ')
         const fields = body?.(things, of === undefined ? '' : things.standing[of])

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Role } from '../../src/domain/kernel/types.ts'
 import { delivery, gbp, newOrder, newProduct } from '../support/goods.ts'
-import { type Person, password, type TestShop } from '../support/testShop.ts'
+import { type Person, password, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 export type Thing = 'order' | 'product' | 'category' | 'user' | 'session' | 'import' | 'webhook'
@@ -35,9 +35,9 @@ export interface Things {
 }
 
 /** What the shop has to ask for. */
-export async function thingsOf(shop: TestShop): Promise<Things> {
-  const third = await shop.person()
-  const product = await newProduct(shop, { stock: 10_000 })
+export async function thingsOf(app: TestApp): Promise<Things> {
+  const third = await app.person()
+  const product = await newProduct(app, { stock: 10_000 })
   const made = {
     order: async (owner: Person) => {
       const { body } = await newOrder(owner, product.id)
@@ -45,18 +45,18 @@ export async function thingsOf(shop: TestShop): Promise<Things> {
       return body.id
     },
     product: async () => {
-      const { id, position } = await newProduct(shop)
-      await shop.admin.client.get(`/products/${id}`, { after: position })
-      await shop.admin.client.get(`/products/${id}/price-history`, { after: position })
+      const { id, position } = await newProduct(app)
+      await app.admin.client.get(`/products/${id}`, { after: position })
+      await app.admin.client.get(`/products/${id}/price-history`, { after: position })
       return id
     },
     category: async () => {
-      const { body } = await shop.admin.client.post('/categories', { name: randomUUID() })
-      await shop.admin.client.get(`/categories/${body.id}`, { after: body.position })
+      const { body } = await app.admin.client.post('/categories', { name: randomUUID() })
+      await app.admin.client.get(`/categories/${body.id}`, { after: body.position })
       return body.id
     },
   }
-  const make = { ...made, ...peopleAndJobs(shop) }
+  const make = { ...made, ...peopleAndJobs(app) }
   const standing = {
     product: product.id,
     order: await make.order(third),
@@ -69,29 +69,29 @@ export async function thingsOf(shop: TestShop): Promise<Things> {
   return { standing, make, third }
 }
 
-function peopleAndJobs(shop: TestShop) {
+function peopleAndJobs(app: TestApp) {
   return {
     user: async () => {
-      const { id } = await shop.person()
+      const { id } = await app.person()
       await waitFor('the new user', async () => {
-        return (await shop.admin.client.get(`/admin/users/${id}`)).status === 200
+        return (await app.admin.client.get(`/admin/users/${id}`)).status === 200
       })
       return id
     },
     session: async ({ username }: Person) => {
-      const { body } = await shop.anyone.post('/auth/login', { username, password })
+      const { body } = await app.anyone.post('/auth/login', { username, password })
       const tokens = body.tokens
       const access = typeof tokens === 'object' && tokens !== null && 'access' in tokens
-      const there = shop.as(access ? String(tokens.access) : '')
+      const there = app.as(access ? String(tokens.access) : '')
       const { data } = (await there.get('/auth/sessions')).body
       return String(data.find(({ current }) => current)?.id)
     },
     import: async () => {
       const headers = { 'content-type': 'text/csv' }
-      const { body } = await shop.admin.client.post('/products/imports', csv(), { headers })
+      const { body } = await app.admin.client.post('/products/imports', csv(), { headers })
       return body.id
     },
-    webhook: async () => (await shop.admin.client.post('/admin/webhooks', hook())).body.id,
+    webhook: async () => (await app.admin.client.post('/admin/webhooks', hook())).body.id,
   }
 }
 

@@ -17,10 +17,10 @@ import { type Export, takeExport, verifyExport } from '../support/exports.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
 import { moved, positionAt } from '../support/positions.ts'
 import { temporaryDirectory } from '../support/servers.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let auditor: Person
 let directory = ''
 let before: Export
@@ -28,29 +28,29 @@ let before: Export
 const at = { last: startOfLog, previous: positionAt(0), between: positionAt(0) }
 
 beforeAll(async () => {
-  shop = await startTestShop({ workers: false })
-  auditor = await shop.person('auditor')
-  const customer = await shop.person()
-  const { id } = await newProduct(shop, { stock: 100 })
+  app = await startTestApp({ workers: false })
+  auditor = await app.person('auditor')
+  const customer = await app.person()
+  const { id } = await newProduct(app, { stock: 100 })
   await newOrder(customer, id)
-  await extendChain(shop.back)
-  at.previous = await shop.back.eventStore.head()
+  await extendChain(app.back)
+  at.previous = await app.back.eventStore.head()
   await newOrder(customer, id)
   await newOrder(customer, id)
-  await extendChain(shop.back)
-  at.last = await shop.back.eventStore.head()
+  await extendChain(app.back)
+  at.last = await app.back.eventStore.head()
   at.between = moved(at.last, -1)
-  before = await takeExport(shop.url, auditor.access)
+  before = await takeExport(app.url, auditor.access)
   directory = await temporaryDirectory()
   await writeFile(join(directory, 'outside.ndjson'), before.checkpoints)
-  await shop.back.pool.query(`
+  await app.back.pool.query(`
     create schema saved;
     create table saved.events as select * from eventstore.events;
     create table saved.checkpoints as select * from shop.audit_checkpoints;
   `)
 }, 90_000)
 afterAll(async () => {
-  await shop?.close()
+  await app?.close()
   await rm(directory, { recursive: true, force: true })
 })
 
@@ -58,7 +58,7 @@ const outside = () => ['--outside', join(directory, 'outside.ndjson')]
 
 /** What a superuser of the database changes, for as long as `look` takes. */
 async function tampered<T>(statements: readonly string[], look: () => Promise<T>): Promise<T> {
-  const session = await shop.back.pool.connect()
+  const session = await app.back.pool.connect()
   try {
     await session.query('set session_replication_role = replica')
     for (const statement of statements) await session.query(statement)
@@ -113,7 +113,7 @@ describe('with checkpoints that were kept elsewhere', () => {
     ],
   ])('is found: %s', async (_, statements, expected) => {
     await tampered(statements(), async () => {
-      const after = await takeExport(shop.url, auditor.access)
+      const after = await takeExport(app.url, auditor.access)
       // What the shop itself says cannot tell it where its checkpoints have gone, too.
       expect((await verifyExport(after)).code).toBe(expected.alone)
       const { code, output } = await verifyExport(after, outside())
@@ -243,11 +243,11 @@ describe('a worker', () => {
   async function workUntil(isDone: (mails: Caught[]) => boolean) {
     const port = await freePort()
     const more = { AUDIT_MAIL_TO: auditorAddress, METRICS_PORT: String(port) }
-    const config = loadConfig({ ...shop.env, ...more })
+    const config = loadConfig({ ...app.env, ...more })
     const worker = await startApp(config, { api: false, workers: true })
     try {
       const mails = await waitFor('the mail to the auditor', async () => {
-        const all = await caughtMails(shop.mailFolder)
+        const all = await caughtMails(app.mailFolder)
         const theirs = all.filter(({ deliveredTo }) => deliveredTo.includes(auditorAddress))
         return isDone(theirs) ? theirs : undefined
       })
@@ -269,7 +269,7 @@ describe('a worker', () => {
     await writeFile(file, kept)
     expect((await verifyExport(before, ['--outside', file])).code).toBe(0)
     await tampered([edit(), newestGone()], async () => {
-      const after = await takeExport(shop.url, auditor.access)
+      const after = await takeExport(app.url, auditor.access)
       expect((await verifyExport(after, ['--outside', file])).output).toMatch(/went-back/)
     })
   })
@@ -285,11 +285,11 @@ describe('a worker', () => {
       const lines: object[] = []
       const write = (fields: object) => void lines.push(fields)
       const log = { info: write, warn: write, error: write }
-      const chain = startAuditChain({ ...shop.back, log })
+      const chain = startAuditChain({ ...app.back, log })
       await waitFor('the line', async () => lines.length > 0 || undefined)
       await chain.stop()
       expect(lines[0]).toMatchObject({ event: 'audit-alarm', problem: 'went-back' })
-      expect((await shop.back.audit.book.last())?.position).toBe(at.previous)
+      expect((await app.back.audit.book.last())?.position).toBe(at.previous)
     })
   })
 })

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Answer, Client, Wanted } from '../support/apiClient.ts'
 import { atOnce, expectProblem } from '../support/goods.ts'
-import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 
 const tries = 2
 const settings = {
@@ -13,11 +13,11 @@ const settings = {
   TRUST_PROXY: '127.0.0.1',
 }
 
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop({ settings })
+  app = await startTestApp({ settings })
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 let networks = 0
 const somewhere = (wanted: Wanted = {}): Wanted => {
@@ -28,7 +28,7 @@ const somewhere = (wanted: Wanted = {}): Wanted => {
 
 const statuses = (answers: readonly Answer[]) => answers.map(({ status }) => status)
 const logIn = (login: object, given: string, wanted: Wanted) =>
-  shop.anyone.post('/auth/login', { ...login, password: given }, wanted)
+  app.anyone.post('/auth/login', { ...login, password: given }, wanted)
 
 async function useUp(login: object, wanted: Wanted): Promise<void> {
   for (let time = 0; time < tries; time += 1) {
@@ -46,7 +46,7 @@ describe('an account', () => {
     ['by its address as a name', ({ email }) => ({ username: email.toUpperCase() })],
     ['by its name as an address', ({ username }) => ({ email: username })],
   ])('has no tries left under its name %s', async (_, spelled) => {
-    const [victim, thief] = [await shop.person(), somewhere()]
+    const [victim, thief] = [await app.person(), somewhere()]
     await useUp({ username: victim.username }, thief)
     for (const given of ['a guess', password]) {
       const refused = await logIn(spelled(victim), given, thief)
@@ -86,7 +86,7 @@ describe('who is signed in', () => {
   ]
 
   it.each(attempts)('has as few tries where %s', async (_, attempt) => {
-    const [person, home] = [await shop.person(), somewhere()]
+    const [person, home] = [await app.person(), somewhere()]
     const answers = await atOnce(tries + 3, () => attempt(person.client, 'a guess', home))
     expect(statuses(answers).filter(status => status === 403)).toHaveLength(tries)
     expect(statuses(answers).filter(status => status === 429)).toHaveLength(3)
@@ -98,7 +98,7 @@ describe('who is signed in', () => {
   })
 
   it.each(attempts)('has no more tries for changing the address where %s', async (_, attempt) => {
-    const person = await shop.person()
+    const person = await app.person()
     for (let time = 0; time < tries; time += 1) {
       const wrong = await attempt(person.client, 'a guess', somewhere())
       expectProblem(wrong, 403, 'account/wrong-password')
@@ -108,13 +108,13 @@ describe('who is signed in', () => {
     // The owner's own session is another one.
     const { body } = await logIn({ username: person.username }, password, somewhere())
     const { access } = { access: '', ...(body.tokens as object) }
-    expect((await shop.as(access).get('/auth/profile')).status).toBe(200)
+    expect((await app.as(access).get('/auth/profile')).status).toBe(200)
   })
 
   it.each(attempts)(
     'has all tries again after the right one where %s',
     async (_, attempt, done) => {
-      const [person, home] = [await shop.person(), somewhere()]
+      const [person, home] = [await app.person(), somewhere()]
       for (let time = 1; time < tries; time += 1) await attempt(person.client, 'a guess', home)
       expect((await attempt(person.client, password, home)).status).toBe(done)
       const login = { username: person.username }
@@ -125,7 +125,7 @@ describe('who is signed in', () => {
   )
 
   it('loses no try to a request that is refused for something else', async () => {
-    const [person, home] = [await shop.person(), somewhere()]
+    const [person, home] = [await app.person(), somewhere()]
     const weak = { oldPassword: password, newPassword: 'password1' }
     for (let time = 0; time <= tries; time += 1) {
       const refused = await person.client.post('/auth/password/change', weak, home)
@@ -137,7 +137,7 @@ describe('who is signed in', () => {
 
 describe('a flood of wrong passwords from one address', () => {
   it('keeps nobody elsewhere from signing in, registering or changing a password', async () => {
-    const people = await Promise.all(Array.from({ length: 6 }, () => shop.person()))
+    const people = await Promise.all(Array.from({ length: 6 }, () => app.person()))
     const bot = somewhere({ expects: 503 })
     let isOver = false
     const flood = Array.from({ length: 100 }, (_, n) =>
@@ -154,7 +154,7 @@ describe('a flood of wrong passwords from one address', () => {
     const newcomer = { username: name, email: `${name}@example.com`, password }
     const answers = await Promise.all([
       ...others.map(({ username }) => logIn({ username }, password, somewhere())),
-      shop.anyone.post('/auth/register', newcomer, somewhere()),
+      app.anyone.post('/auth/register', newcomer, somewhere()),
       changer?.client.post('/auth/password/change', wanted, somewhere()),
     ])
     expect(answers.map(answer => answer?.status)).toEqual([200, 200, 200, 200, 200, 201, 204])

@@ -1,17 +1,17 @@
 // Payloads that try to break the reader of JSON: each is refused, and none is too much.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { delivery, expectProblem } from '../support/goods.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 beforeAll(async () => {
-  shop = await startTestShop()
+  app = await startTestApp()
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 describe('a payload', () => {
   const order = (extra: string) => `{"shippingAddress":"1 High Street","phoneNumber":"1"${extra}}`
-  const post = (body: string, headers = {}) => shop.admin.client.post('/orders', body, { headers })
+  const post = (body: string, headers = {}) => app.admin.client.post('/orders', body, { headers })
 
   it.each([
     ['is nested ten thousand deep', `${'['.repeat(10_000)}${']'.repeat(10_000)}`],

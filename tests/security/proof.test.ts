@@ -24,9 +24,9 @@ import { moved, positionAt } from '../support/positions.ts'
 import { reopenedProof } from '../support/proof.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 import { runAsSuperuser, saveTables } from '../support/tampering.ts'
-import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let auditor: Person
 let customer: Person
 /** What an auditor keeps elsewhere: checkpoints and public keys. */
@@ -47,25 +47,25 @@ const tables = [
 ]
 
 beforeAll(async () => {
-  shop = await startTestShop({ workers: false })
-  auditor = await shop.person('auditor')
-  customer = await shop.person()
-  const { id: productId } = await newProduct(shop, { stock: 100 })
+  app = await startTestApp({ workers: false })
+  auditor = await app.person('auditor')
+  customer = await app.person()
+  const { id: productId } = await newProduct(app, { stock: 100 })
   await newOrder(customer, productId)
-  await extendChain(shop.back)
+  await extendChain(app.back)
   for (let n = 0; n < 3; n += 1) await newOrder(customer, productId)
-  await extendChain(shop.back)
+  await extendChain(app.back)
   await newOrder(customer, productId)
   const hook = { url: 'https://partner.example/hook', events: ['order.paid'] }
-  await shop.admin.client.post('/admin/webhooks', hook)
-  await extendChain(shop.back)
-  const head = await shop.back.eventStore.head()
-  const ids = { customerId: customer.id, adminId: shop.admin.id, productId }
+  await app.admin.client.post('/admin/webhooks', hook)
+  await extendChain(app.back)
+  const head = await app.back.eventStore.head()
+  const ids = { customerId: customer.id, adminId: app.admin.id, productId }
   Object.assign(on, { ...ids, head, target: moved(head, -12) })
-  kept = await takeExport(shop.url, auditor.access)
+  kept = await takeExport(app.url, auditor.access)
   directory = await temporaryDirectory()
   restoring = [
-    ...(await saveTables(shop.back.pool, tables)),
+    ...(await saveTables(app.back.pool, tables)),
     'alter table eventstore.events drop constraint if exists events_in_the_log',
     `alter table eventstore.events
        add constraint events_in_the_log check (position > 0 and revision >= 0) not valid`,
@@ -73,7 +73,7 @@ beforeAll(async () => {
   expect(await faults()).toEqual([])
 }, 90_000)
 afterAll(async () => {
-  await shop?.close()
+  await app?.close()
   await rm(directory, { recursive: true, force: true })
 })
 
@@ -81,13 +81,13 @@ let directory = ''
 let restoring: string[] = []
 afterEach(() => tamper(...restoring))
 
-const tamper = (...statements: readonly string[]) => runAsSuperuser(shop.back.pool, [...statements])
+const tamper = (...statements: readonly string[]) => runAsSuperuser(app.back.pool, [...statements])
 
 /** The proof as a process sees it that has nothing in its memory. */
-const proof = (): AuditServices => reopenedProof(shop)
+const proof = (): AuditServices => reopenedProof(app)
 
 async function faults(): Promise<string[]> {
-  const results = await checkProof({ ...proof(), eventStore: shop.back.eventStore })
+  const results = await checkProof({ ...proof(), eventStore: app.back.eventStore })
   return results.flatMap(({ findings }) => [...findings])
 }
 
@@ -97,7 +97,7 @@ async function offlineFaults(): Promise<string> {
     await writeFile(join(directory, name), text)
     return join(directory, name)
   }
-  const now = await takeExport(shop.url, auditor.access)
+  const now = await takeExport(app.url, auditor.access)
   const files = {
     events: await file('events.ndjson', now.events),
     checkpoints: await file('checkpoints.ndjson', now.checkpoints),
@@ -124,12 +124,12 @@ describe('whatever is changed past the shop', () => {
     expect(await offlineFaults()).toMatch(offline ?? /^0 faults$/)
     // With the signer stopped: what it has not seen is found as well.
     expect((await faults()).join('\n')).toMatch(finding)
-    const newest = (await shop.back.audit.book.last())?.position
+    const newest = (await app.back.audit.book.last())?.position
     // And once it has looked: it does not make a signature out of a forgery.
-    await extendChain({ ...shop.back, audit: proof() }).catch((error: Error) => {
+    await extendChain({ ...app.back, audit: proof() }).catch((error: Error) => {
       expect(error).toBeInstanceOf(LogTampered)
     })
-    expect((await shop.back.audit.book.last())?.position).toBe(newest)
+    expect((await app.back.audit.book.last())?.position).toBe(newest)
     expect((await faults()).join('\n')).toMatch(finding)
   })
 
@@ -159,17 +159,17 @@ describe('what somebody writes into the tables of sessions', () => {
   const digest = (text: string) => createHash('sha256').update(text).digest('base64url')
 
   it('lets nobody in: a reset token, a refresh token, a session moved to an admin', async () => {
-    const { id } = shop.admin
+    const { id } = app.admin
     await tamper(`insert into shop.password_resets (token_digest, customer_id, expires_at)
       values ('${digest(secret)}', '${id}', now() + interval '1 hour')`)
     const taken = 'taken over 12 times'
-    const reset = await shop.anyone.post('/auth/password/reset/confirm', {
+    const reset = await app.anyone.post('/auth/password/reset/confirm', {
       uid: id,
       token: secret,
       newPassword: taken,
     })
     expect(reset.status).toBeGreaterThanOrEqual(400)
-    const { recovery, sessions } = shop.back.accounts
+    const { recovery, sessions } = app.back.accounts
     const forged = { customerId: id, token: secret, number: 0 }
     expect(await recovery.use(forged, { hash: 'x', number: 1 })).toBe(false)
     const family = randomUUID()
@@ -199,12 +199,12 @@ describe('what somebody writes into the tables of sessions', () => {
         select password_hash from shop.accounts where customer_id = '${customer.id}'
       ) where username = 'admin'`)
     const login = { username: 'admin', password: 'correct horse battery staple' }
-    expect((await shop.anyone.post('/auth/login', login)).status).toBe(401)
+    expect((await app.anyone.post('/auth/login', login)).status).toBe(401)
   })
 })
 
 describe('a password hash whose seal was taken off', () => {
-  const secrets = () => createSecrets(shop.config.secretKey)
+  const secrets = () => createSecrets(app.config.secretKey)
   const login = { username: 'admin', password }
   const strip = `update shop.accounts set password_hash = split_part(password_hash, '~', 1)`
   const toAdmin = `update shop.accounts set password_hash = (
@@ -223,21 +223,21 @@ describe('a password hash whose seal was taken off', () => {
     ['a shop whose log has been signed', () => [moved(), strip, noIdentity], createMarks],
   ])('is not bound to the row of somebody else by %s', async (_, statements, marks) => {
     await tamper(...statements(), 'delete from shop.audit_marks')
-    await bindHashes(shop.back.pool, secrets(), marks())
-    expect((await shop.anyone.post('/auth/login', login)).status).toBe(401)
+    await bindHashes(app.back.pool, secrets(), marks())
+    expect((await app.anyone.post('/auth/login', login)).status).toBe(401)
     expect((await faults()).join('\n')).toMatch(/password hashes belong/)
   })
 
   it('is bound at the first start of a shop that no release has bound hashes for', async () => {
     await tamper(strip, noIdentity)
-    await bindHashes(shop.back.pool, secrets(), noMarks)
-    expect((await shop.anyone.post('/auth/login', login)).status).toBe(200)
+    await bindHashes(app.back.pool, secrets(), noMarks)
+    expect((await app.anyone.post('/auth/login', login)).status).toBe(200)
   })
 })
 
 describe('what says that a checkpoint has left the machine', () => {
   it('does not count where somebody has written it', async () => {
-    const book = publicationBook(shop.back.pool, createSecrets(shop.config.secretKey))
+    const book = publicationBook(app.back.pool, createSecrets(app.config.secretKey))
     await book.note('file', positionAt(7), undefined)
     const genuine = await book.newest('file')
     expect(genuine?.position).toBe(7n)
@@ -252,19 +252,19 @@ describe('what says that a checkpoint has left the machine', () => {
 })
 
 const createMarks = () =>
-  createHighWaterMarks(shop.back.pool, createSecrets(shop.config.secretKey), [
-    tablePlace(shop.back.pool),
-    filePlace(shop.config.audit.directory),
+  createHighWaterMarks(app.back.pool, createSecrets(app.config.secretKey), [
+    tablePlace(app.back.pool),
+    filePlace(app.config.audit.directory),
   ])
 
 describe('the mark', () => {
   it('is in a file that the database cannot reach, and a made-up one is not believed', async () => {
-    const { directory } = shop.config.audit
+    const { directory } = app.config.audit
     await writeFile(join(directory, 'mark-made_up'), 'e30.AAAA')
-    const mark = await shop.back.audit.marks?.newest()
+    const mark = await app.back.audit.marks?.newest()
     expect(mark?.position).toBe(on.head)
     await tamper('delete from shop.audit_marks')
-    expect((await shop.back.audit.marks?.newest())?.position).toBe(on.head)
+    expect((await app.back.audit.marks?.newest())?.position).toBe(on.head)
     // Yesterday's copy in a new database of that name: the mark of the shop is still there.
     const files = await readdir(directory)
     const ofDatabase = files.filter(name => name.startsWith('mark-test_'))

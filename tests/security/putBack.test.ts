@@ -10,12 +10,12 @@ import { forgetAgain, listErased } from '../../src/workers/jobs/erasedPeople.ts'
 import { expectProblem, newOrder, newProduct } from '../support/goods.ts'
 import { reopenedProof } from '../support/proof.ts'
 import { runAsSuperuser, saveTables } from '../support/tampering.ts'
-import { type Person, password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 
 const newPassword = 'another horse, another staple'
 const tables = ['shop.accounts', 'shop.person_keys', 'shop.password_resets', 'shop.identity']
 
-let shop: TestShop
+let app: TestApp
 /** Has changed the password, is erased, has an order. */
 let changed: Person
 let erased: Person
@@ -25,7 +25,7 @@ let orderId = ''
 let resetToken = ''
 let restoring: string[] = []
 
-const tamper = (...statements: readonly string[]) => runAsSuperuser(shop.back.pool, statements)
+const tamper = (...statements: readonly string[]) => runAsSuperuser(app.back.pool, statements)
 const old = (table: string) => `old.${table}`
 const of = ({ id }: Person) => `where customer_id = '${id}'`
 const keyOf = ({ id }: Person) => `where subject = '${id}'`
@@ -35,7 +35,7 @@ const putBack = (table: 'accounts' | 'person_keys', person: Person) =>
 
 async function findings(): Promise<string> {
   const found: string[] = []
-  for await (const { key, detail } of reopenedProof(shop).guard?.findings(shop.back.eventStore) ??
+  for await (const { key, detail } of reopenedProof(app).guard?.findings(app.back.eventStore) ??
     []) {
     found.push(`${key}: ${detail}`)
   }
@@ -43,17 +43,17 @@ async function findings(): Promise<string> {
 }
 
 const logIn = async (person: Person, secret: string) =>
-  (await shop.anyone.post('/auth/login', { username: person.username, password: secret })).status
+  (await app.anyone.post('/auth/login', { username: person.username, password: secret })).status
 
 beforeAll(async () => {
-  shop = await startTestShop({ workers: false })
-  changed = await shop.person()
-  erased = await shop.person()
-  buyer = await shop.person()
-  late = await shop.person()
-  const { id } = await newProduct(shop, { stock: 10 })
+  app = await startTestApp({ workers: false })
+  changed = await app.person()
+  erased = await app.person()
+  buyer = await app.person()
+  late = await app.person()
+  const { id } = await newProduct(app, { stock: 10 })
   orderId = (await newOrder(buyer, id)).body.orderId
-  resetToken = (await shop.back.accounts.recovery.issue(changed.id, 0)) ?? ''
+  resetToken = (await app.back.accounts.recovery.issue(changed.id, 0)) ?? ''
   await tamper(
     'create schema old',
     ...['accounts', 'person_keys', 'password_resets'].map(
@@ -65,15 +65,15 @@ beforeAll(async () => {
   const envelope = systemEnvelope('test', new Date())
   const request = { customerId: erased.id, envelope, orderIds: [], cancelOpen: false }
   const requestReference = 'a letter'
-  const done = await erasePerson(shop.back.shop, shop.back.accounts, {
+  const done = await erasePerson(app.back.app, app.back.accounts, {
     ...request,
     requestReference,
   })
   expect(done).toBeTypeOf('bigint')
-  restoring = await saveTables(shop.back.pool, tables)
+  restoring = await saveTables(app.back.pool, tables)
   expect(await findings()).toBe('')
 }, 90_000)
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 afterEach(() => tamper(...restoring, 'alter table shop.accounts alter password_hash set not null'))
 
 type Attack = [name: string, statements: () => string[], finding: () => RegExp]
@@ -166,16 +166,16 @@ describe('a password from before a change', () => {
     const change = { oldPassword: password, newPassword: 'yet another horse' }
     const refused = await changed.client.post('/auth/password/change', change)
     expectProblem(refused, 403, 'account/wrong-password')
-    const { recovery } = shop.back.accounts
+    const { recovery } = app.back.accounts
     const token = await recovery.issue(changed.id, 1)
     const reset = { uid: changed.id, token, newPassword: 'a third horse, a third staple' }
-    expect((await shop.anyone.post('/auth/password/reset/confirm', reset)).status).toBe(204)
+    expect((await app.anyone.post('/auth/password/reset/confirm', reset)).status).toBe(204)
     expect(await logIn(changed, reset.newPassword)).toBe(200)
     expect(await findings()).toBe('')
   })
 
   it('is known to be one also where the log was told late', async () => {
-    const { accounts, passwords } = shop.back.accounts
+    const { accounts, passwords } = app.back.accounts
     const { passwordHash: hash = '', passwordNumber: number = 0 } =
       (await accounts.findById(late.id)) ?? {}
     const next = { hash: await passwords.hash(newPassword), number: number + 1 }
@@ -189,7 +189,7 @@ describe('a password from before a change', () => {
   })
 
   it('is not set with a link that has ended, whatever its row says', async () => {
-    const { recovery } = shop.back.accounts
+    const { recovery } = app.back.accounts
     const token = (await recovery.issue(late.id, 0)) ?? ''
     const reset = { customerId: late.id, token, number: 0 }
     expect(await recovery.isGood(reset)).toBe(true)
@@ -199,11 +199,11 @@ describe('a password from before a change', () => {
 
   it('is not set again with a link that was used, whatever its row says', async () => {
     await tamper(`update shop.password_resets set ended_at = null ${of(changed)}`)
-    const { recovery } = shop.back.accounts
+    const { recovery } = app.back.accounts
     const before = { customerId: changed.id, token: resetToken, number: 0 }
     expect(await recovery.isGood(before)).toBe(true)
     const reset = { uid: changed.id, token: resetToken, newPassword }
-    const answer = await shop.anyone.post('/auth/password/reset/confirm', reset)
+    const answer = await app.anyone.post('/auth/password/reset/confirm', reset)
     expectProblem(answer, 400, 'account/reset-expired')
   })
 })
@@ -215,7 +215,7 @@ describe('somebody who is erased', () => {
       putBack('person_keys', erased),
       putBack('accounts', erased),
     )
-    expect(await forgetAgain(shop.back)).toBe(1)
+    expect(await forgetAgain(app.back)).toBe(1)
     expect(await findings()).not.toContain(erased.id)
   })
 })
@@ -223,13 +223,13 @@ describe('somebody who is erased', () => {
 describe('somebody who is noted as erased, and is not in the log', () => {
   it('is on no list, can be read, and keeps the orders', async () => {
     await tamper(`update shop.person_keys set erased_at = now() ${keyOf(buyer)}`)
-    const { erasures } = shop.back.accounts
-    await listErased(shop.back, new Date(0))
+    const { erasures } = app.back.accounts
+    await listErased(app.back, new Date(0))
     expect((await erasures.all()).map(({ customerId }) => customerId)).toEqual([erased.id])
-    const seals = createSeals(shop.back.pool, createSecrets(shop.config.secretKey))
+    const seals = createSeals(app.back.pool, createSecrets(app.config.secretKey))
     await seals.dropErased()
     expect(await seals.isErased(buyer.id)).toBe(false)
     const envelope = systemEnvelope('test', new Date())
-    expect(await endOrderOfErased(shop.back.shop, envelope, orderId)).toBe(false)
+    expect(await endOrderOfErased(app.back.app, envelope, orderId)).toBe(false)
   })
 })

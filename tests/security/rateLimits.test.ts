@@ -6,7 +6,7 @@ import { addressOf } from '../../src/api/http/addresses.ts'
 import { warnOfUntrustedProxies } from '../../src/api/http/untrustedProxy.ts'
 import type { Answer } from '../support/apiClient.ts'
 import { atOnce, expectProblem } from '../support/goods.ts'
-import { password, startTestShop, type TestShop } from '../support/testShop.ts'
+import { password, startTestApp, type TestApp } from '../support/testApp.ts'
 
 const small = {
   RATE_LIMITS: 'on',
@@ -19,14 +19,14 @@ const small = {
   RATE_LIMIT_BULK: '2',
 }
 
-let shop: TestShop
-let direct: TestShop
+let app: TestApp
+let direct: TestApp
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { ...small, TRUST_PROXY: '127.0.0.1' } })
-  direct = await startTestShop({ settings: small })
+  app = await startTestApp({ settings: { ...small, TRUST_PROXY: '127.0.0.1' } })
+  direct = await startTestApp({ settings: small })
 })
 afterAll(async () => {
-  await shop?.close()
+  await app?.close()
   await direct?.close()
 })
 
@@ -37,7 +37,7 @@ const somewhere = () => {
   return from(`198.51.100.${networks}`)
 }
 
-const register = (on: TestShop, name: string, wanted: object) =>
+const register = (on: TestApp, name: string, wanted: object) =>
   on.anyone.post(
     '/auth/register',
     { username: name, email: `${name}@example.com`, password },
@@ -45,10 +45,10 @@ const register = (on: TestShop, name: string, wanted: object) =>
   )
 
 const newcomer = async (name: string) => {
-  const { body } = await register(shop, name, somewhere())
+  const { body } = await register(app, name, somewhere())
   const { tokens } = body
   if (typeof tokens !== 'object' || tokens === null || !('access' in tokens)) throw new Error(name)
-  return shop.as(String(tokens.access))
+  return app.as(String(tokens.access))
 }
 
 const statuses = (answers: readonly Answer[]) => answers.map(({ status }) => status)
@@ -87,7 +87,7 @@ describe('somebody who is signed in', () => {
 
 describe('trying passwords', () => {
   const tryOne = (username: string, given: string, wanted: object) =>
-    shop.anyone.post('/auth/login', { username, password: given }, wanted)
+    app.anyone.post('/auth/login', { username, password: given }, wanted)
 
   it('ends after a few on one account from one address, and nobody is locked out', async () => {
     await newcomer('ann')
@@ -114,19 +114,19 @@ describe('an address', () => {
   it('registers so many people and no more', async () => {
     const home = somewhere()
     for (const name of ['home1', 'home2', 'home3', 'home4']) {
-      expect((await register(shop, name, home)).status).toBe(201)
+      expect((await register(app, name, home)).status).toBe(201)
     }
-    expectProblem(await register(shop, 'home5', home), 429, 'request/too-many')
-    expect((await register(shop, 'away', somewhere())).status).toBe(201)
+    expectProblem(await register(app, 'home5', home), 429, 'request/too-many')
+    expect((await register(app, 'away', somewhere())).status).toBe(201)
   })
 
   it('of the next generation stands for its network', async () => {
     const answers = []
     for (const host of [1, 2, 3, 4, 5]) {
-      answers.push(await register(shop, `six${host}`, from(`2001:db8:0:7::${host}`)))
+      answers.push(await register(app, `six${host}`, from(`2001:db8:0:7::${host}`)))
     }
     expect(statuses(answers)).toEqual([201, 201, 201, 201, 429])
-    expect((await register(shop, 'seven', from('2001:db8:0:8::1'))).status).toBe(201)
+    expect((await register(app, 'seven', from('2001:db8:0:8::1'))).status).toBe(201)
   })
 
   it.each([
@@ -147,7 +147,7 @@ describe('an address', () => {
   })
 
   it('whose tokens are all wrong is counted as a stranger’s', async () => {
-    const wrong = await shop.as('no.such.token').get('/cart', somewhere())
+    const wrong = await app.as('no.such.token').get('/cart', somewhere())
     expectProblem(wrong, 401, 'request/unauthenticated')
     expect(wrong.headers.get('ratelimit-policy')).toBe('"anonymous";q=1200;w=60')
   })
@@ -175,9 +175,9 @@ describe('a session', () => {
     expect(answer.headers.get('ratelimit-policy')).not.toContain('refreshes')
   })
 
-  const signedUp = async (name: string) => refreshOf(await register(shop, name, somewhere()))
+  const signedUp = async (name: string) => refreshOf(await register(app, name, somewhere()))
   const renew = (refresh: string) =>
-    shop.anyone.post('/auth/token/refresh', { refresh }, somewhere())
+    app.anyone.post('/auth/token/refresh', { refresh }, somewhere())
   const refreshOf = ({ body: { tokens } }: Answer) => {
     if (typeof tokens !== 'object' || tokens === null || !('refresh' in tokens)) return ''
     return String(tokens.refresh)
@@ -188,25 +188,25 @@ describe('looking for what is not there', () => {
   it('ends after a few, and what is there stays open', async () => {
     const home = somewhere()
     const guess = (n: number) =>
-      shop.anyone.get(`/products/01980000-0000-7000-8000-00000000000${n}`, home)
+      app.anyone.get(`/products/01980000-0000-7000-8000-00000000000${n}`, home)
     for (const n of [1, 2]) expectProblem(await guess(n), 404, 'product/not-found')
     for (const path of ['//admin.php', '//.env']) {
-      expectProblem(await shop.anyone.get(path, home), 404, 'request/not-found')
+      expectProblem(await app.anyone.get(path, home), 404, 'request/not-found')
     }
     const refused = await guess(3)
     expect(expectProblem(refused, 429, 'request/too-many').policy).toBe('misses')
     expect(refused.headers.get('retry-after')).toMatch(/^\d+$/)
-    expectProblem(await shop.anyone.get('//wp-login.php', home), 429, 'request/too-many')
-    expect((await shop.anyone.get('/products', home)).status).toBe(200)
-    expectProblem(await shop.anyone.get('//.env', somewhere()), 404, 'request/not-found')
+    expectProblem(await app.anyone.get('//wp-login.php', home), 429, 'request/too-many')
+    expect((await app.anyone.get('/products', home)).status).toBe(200)
+    expectProblem(await app.anyone.get('//.env', somewhere()), 404, 'request/not-found')
     // Whoever is signed in is counted by account, whoever else is at their address.
-    expectProblem(await shop.admin.client.get('//.env', home), 404, 'request/not-found')
+    expectProblem(await app.admin.client.get('//.env', home), 404, 'request/not-found')
   })
 })
 
 describe('much at once', () => {
   const lines = { headers: { accept: 'application/x-ndjson' } }
-  const exported = (on: TestShop) =>
+  const exported = (on: TestApp) =>
     fetch(`${on.url}/api/audit/events`, {
       headers: { ...lines.headers, authorization: `Bearer ${on.admin.access}` },
     })
@@ -231,7 +231,7 @@ describe('much at once', () => {
 })
 
 it('the shop can always be asked whether it is well', async () => {
-  const { headers } = await shop.anyone.get('//healthz')
+  const { headers } = await app.anyone.get('//healthz')
   expect(headers.get('ratelimit-policy')).toBeNull()
 })
 
@@ -239,12 +239,12 @@ describe('a proxy that TRUST_PROXY does not name', () => {
   const listening = async (trustProxy: string[]) => {
     const lines: string[] = []
     const log: FastifyBaseLogger = pino({ level: 'warn' }, { write: line => void lines.push(line) })
-    const app = fastify({ loggerInstance: log, trustProxy })
-    warnOfUntrustedProxies(app)
-    app.get('/', async () => 'here')
+    const server = fastify({ loggerInstance: log, trustProxy })
+    warnOfUntrustedProxies(server)
+    server.get('/', async () => 'here')
     const ask = async (times: number, ip: string, headers: Record<string, string>) => {
       for (let time = 0; time < times; time += 1) {
-        await app.inject({ url: '/', headers, remoteAddress: ip })
+        await server.inject({ url: '/', headers, remoteAddress: ip })
       }
       return lines.map(line => JSON.parse(line))
     }

@@ -23,7 +23,7 @@ export type Reply =
 
 export interface ApiProcess {
   handle(request: Request): Promise<Reply>
-  shop: ShopProcess
+  app: ShopProcess
 }
 
 /** Starts an API; `onTrouble` is told of what it would answer 500 for. */
@@ -32,15 +32,15 @@ export function startApi(
   process: Process,
   onTrouble: (what: string) => void,
 ): ApiProcess {
-  const shop = startShop(services, process)
+  const app = startShop(services, process)
   return {
-    shop,
+    app,
     async handle(request) {
       const { commandId } = envelopeOf(request)
       services.begun.set(commandId, (services.begun.get(commandId) ?? 0) + 1)
       try {
         const answer = await operations[request.name]?.(
-          { ...shop, services },
+          { ...app, services },
           request.input,
           envelopeOf(request),
         )

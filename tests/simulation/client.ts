@@ -128,7 +128,7 @@ class AskingClients implements Clients {
     const api = this.#processOn(node)
     if (api === undefined) return Promise.reject(new Error('nobody listens'))
     return new Promise((resolve, reject) => {
-      this.#scheduler.after(0, api.shop.process, () => void work(api).then(resolve, reject))
+      this.#scheduler.after(0, api.app.process, () => void work(api).then(resolve, reject))
     })
   }
 
@@ -181,8 +181,8 @@ class AskingClients implements Clients {
     for (let nth = 1; nth <= triesMax; nth += 1) {
       const node = this.#anyApi(random)
       const call = { node, kind: 'callback' as const, key: `${callback.kind} ${key}` }
-      const take = async ({ shop }: ApiProcess) => {
-        await takeCallback(shop.shop, callback)
+      const take = async ({ app }: ApiProcess) => {
+        await takeCallback(app.app, callback)
         return true
       }
       const answered = await this.#inTime(

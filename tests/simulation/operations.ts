@@ -33,11 +33,11 @@ export type Operation = (on: On, input: Input, envelope: Envelope) => Promise<An
 function published<Schema extends TObject>(command: Command<Schema>): [string, Operation] {
   return [
     command.name,
-    ({ shop }, input, envelope) => {
+    ({ app }, input, envelope) => {
       if (!Value.Check(command.input, input)) {
         throw new Error(`the workload asks for ${command.name} with ${JSON.stringify(input)}`)
       }
-      return execute(shop, command, input, envelope)
+      return execute(app, command, input, envelope)
     },
   ]
 }
@@ -47,20 +47,20 @@ function done(id: string, position = startOfLog): Answer {
   return accepted(id, { revision: -1, position, replayed: false })
 }
 
-const signIn: Operation = async ({ shop }, { guest }, envelope) => {
+const signIn: Operation = async ({ app }, { guest }, envelope) => {
   const { actor } = envelope
   if (actor.role === 'anonymous') return undefined
   const from = guestCartIdOf(String(guest))
-  const position = await mergeCart(shop, { from, customerId: actor.id }, envelope)
+  const position = await mergeCart(app, { from, customerId: actor.id }, envelope)
   return done(actor.id, position)
 }
 
-const importRow: Operation = async ({ shop }, input, envelope) => {
-  const row = await importProduct(shop, input as unknown as ProductRow, envelope)
+const importRow: Operation = async ({ app }, input, envelope) => {
+  const row = await importProduct(app, input as unknown as ProductRow, envelope)
   return isRejection(row) ? row : done(row.productId)
 }
 
-const erase: Operation = async ({ shop, services, process }, input, envelope) => {
+const erase: Operation = async ({ app, services, process }, input, envelope) => {
   const { world, erased, server } = services
   const customerId = String(input.customerId)
   const write = (key: string, work: () => void) => world.call(process, { kind: 'write', key }, work)
@@ -76,7 +76,7 @@ const erase: Operation = async ({ shop, services, process }, input, envelope) =>
   }
   const cancelOpen = input.cancelOpen === true
   const outcome = await erasePerson(
-    shop,
+    app,
     services_ as unknown as Parameters<typeof erasePerson>[1],
     { customerId, envelope, orderIds, cancelOpen },
   )
@@ -84,14 +84,14 @@ const erase: Operation = async ({ shop, services, process }, input, envelope) =>
 }
 
 /** What a process shows of a stream. */
-const read: Operation = async ({ shop }, { stream }) => {
+const read: Operation = async ({ app }, { stream }) => {
   const [category, id] = splitAtDash(String(stream))
   if (category === 'stock') {
-    const { state, revision, position } = await shop.stock.load(id)
+    const { state, revision, position } = await app.stock.load(id)
     const shown = { onHand: state.onHand, reserved: state.reservedTotal }
     return accepted(id, { revision, position, replayed: false }, shown)
   }
-  const repository = { cart: shop.carts, order: shop.orders, product: shop.products }[category]
+  const repository = { cart: app.carts, order: app.orders, product: app.products }[category]
   if (repository === undefined) return undefined
   const { revision, position } = await repository.load(id)
   return accepted(id, { revision, position, replayed: false })

@@ -1,9 +1,9 @@
 // A process of the shop as it runs on a simulated node: the real commands, repositories and store
 // adapter, with caches of its own that begin empty.
 
+import type { App } from '../../src/commands/core/app.ts'
 import { digestOf } from '../../src/commands/core/ids.ts'
-import type { Shop } from '../../src/commands/core/shop.ts'
-import { createShop } from '../../src/commands/createShop.ts'
+import { createApp } from '../../src/commands/createApp.ts'
 import { eventSchemas } from '../../src/domain/index.ts'
 import { createCodec } from '../../src/eventstore/core/codec.ts'
 import { postgresEventStore } from '../../src/eventstore/postgres/postgres.ts'
@@ -33,7 +33,7 @@ export interface ShopProcess {
   pool: Pool
   eventStore: EventStore
   codec: Codec
-  shop: Shop
+  app: App
 }
 
 /** Keys are no secret here; those of the erased open nothing. */
@@ -71,7 +71,7 @@ export function startShop(services: Services, process: Process): ShopProcess {
   const pool = simulatedPool(world, process, server)
   const eventStore = postgresEventStore(pool)
   const ownCodec = olderCodec(process.node)
-  const shop = createShop({
+  const app = createApp({
     eventStore,
     codec: ownCodec,
     cache: streamCaches(setting.cachedStreams),
@@ -85,5 +85,5 @@ export function startShop(services: Services, process: Process): ShopProcess {
     paymentMethods: ['card', 'card_declined', 'card_needs_action', 'card_late', 'invoice'],
     bounds: { orderPieces: 0, unpaid: { orders: setting.unpaidOrders, pieces: 0 } },
   })
-  return { process, pool, eventStore, codec: ownCodec, shop }
+  return { process, pool, eventStore, codec: ownCodec, app }
 }

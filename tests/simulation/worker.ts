@@ -61,7 +61,7 @@ export function startWorker(
     const isForgetting = services.erased.size > 0 && what.startsWith(otherRows)
     if (!isForgetting) onTrouble(what)
   })
-  startOrderProcesses({ db, shop: running.shop, log })
+  startOrderProcesses({ db, app: running.app, log })
   const { eventStore, codec } = running
   // It ends with the process.
   void runRebuilds({ db, projections, log, eventStore, codec }, new AbortController().signal)

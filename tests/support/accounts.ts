@@ -1,9 +1,9 @@
 // A shop with real accounts on a database of its own, and its log in memory.
 
 import { rm } from 'node:fs/promises'
+import type { App } from '../../src/commands/core/app.ts'
 import { digestOf } from '../../src/commands/core/ids.ts'
-import type { Shop } from '../../src/commands/core/shop.ts'
-import { createShop } from '../../src/commands/createShop.ts'
+import { createApp } from '../../src/commands/createApp.ts'
 import { Secret } from '../../src/config/secret.ts'
 import { eventSchemas } from '../../src/domain/index.ts'
 import { createCodec } from '../../src/eventstore/core/codec.ts'
@@ -33,7 +33,7 @@ export interface Lodge {
 }
 
 export interface AccountShop extends Lodge {
-  shop: Shop
+  app: App
   services: AccountServices
   eventStore: EventStore
 }
@@ -64,7 +64,7 @@ export async function openAccountShop(): Promise<AccountShop> {
   const directory = await temporaryDirectory()
   const eventStore = memoryEventStore()
   const passwords = createPasswords(secrets, { cost: cheapCost, queueMax: 100 })
-  const shop = createShop({
+  const app = createApp({
     eventStore,
     codec: createCodec(eventSchemas, createSeals(pool, secrets)),
     cache: streamCaches(1_000),
@@ -84,7 +84,7 @@ export async function openAccountShop(): Promise<AccountShop> {
   }
   return {
     ...lodge,
-    shop,
+    app,
     services,
     eventStore,
     async close() {

@@ -1,6 +1,6 @@
 // Holding a test shop to its books.
 
-import type { OpenShop } from '../../src/main/openShop.ts'
+import type { AppServices } from '../../src/main/openServices.ts'
 import type { RecordedEvent } from '../../src/ports/eventStore.ts'
 import { positionOf } from '../../src/projections/core/checkpoints.ts'
 import { projections } from '../../src/projections/index.ts'
@@ -9,7 +9,7 @@ import type { CheckResult } from '../../src/workers/audit/logCheck.ts'
 import { waitFor } from './waitFor.ts'
 
 /** Everything that an audit finds in a shop where nobody is at work any more. */
-export async function findings(open: OpenShop): Promise<string[]> {
+export async function findings(open: AppServices): Promise<string[]> {
   const parts = { ...open, projections, beforeLook: async () => undefined }
   return found(await audit(parts, new Date(Date.now() + 60_000)))
 }
@@ -20,7 +20,7 @@ export function found(results: readonly CheckResult[]): string[] {
 }
 
 /** Waits until every projection has seen the whole log and every mail is out. */
-export async function atRest(open: OpenShop, withinMs = 30_000): Promise<void> {
+export async function atRest(open: AppServices, withinMs = 30_000): Promise<void> {
   let left: string[] = []
   await waitFor(
     'the workers to come to rest',
@@ -35,7 +35,7 @@ export async function atRest(open: OpenShop, withinMs = 30_000): Promise<void> {
 }
 
 /** What the workers still have to do, in plain words. */
-async function unfinished({ db, eventStore, pool }: OpenShop): Promise<string[]> {
+async function unfinished({ db, eventStore, pool }: AppServices): Promise<string[]> {
   const names = [...projections.map(({ name }) => name), 'mailOutbox']
   const head = await eventStore.head()
   const positions = await Promise.all(names.map(name => positionOf(db, name)))
@@ -54,7 +54,7 @@ async function unfinished({ db, eventStore, pool }: OpenShop): Promise<string[]>
 }
 
 /** Every event of the log. */
-export async function wholeLog({ eventStore }: OpenShop): Promise<RecordedEvent[]> {
+export async function wholeLog({ eventStore }: AppServices): Promise<RecordedEvent[]> {
   const events: RecordedEvent[] = []
   for await (const event of eventStore.readAll()) events.push(event)
   return events

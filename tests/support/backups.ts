@@ -1,10 +1,10 @@
 // A backup of the database of a test shop, and putting it back as an operator does.
 import pg from 'pg'
-import type { TestShop } from './testShop.ts'
+import type { TestApp } from './testApp.ts'
 
 /** Copies the database as it is now; the answer puts the copy in its place. The shop is stopped. */
-export async function backUp(shop: TestShop): Promise<() => Promise<void>> {
-  const live = new URL(shop.config.databaseUrl.reveal())
+export async function backUp(app: TestApp): Promise<() => Promise<void>> {
+  const live = new URL(app.config.databaseUrl.reveal())
   const name = live.pathname.slice(1)
   live.pathname = '/postgres'
   const copy = `${name}_backup`

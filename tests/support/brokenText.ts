@@ -19,7 +19,7 @@ import { orderNumbers } from '../../src/domain/order/orderNumbers.ts'
 import { stock } from '../../src/domain/stock/stock.ts'
 import { createSeals, type PersonKeys } from '../../src/infra/crypto/personKeys.ts'
 import { createSecrets } from '../../src/infra/crypto/secrets.ts'
-import type { OpenShop } from '../../src/main/openShop.ts'
+import type { AppServices } from '../../src/main/openServices.ts'
 import type { JsonObject, NewEvent } from '../../src/ports/eventStore.ts'
 import { exampleOf } from './arbitrary.ts'
 
@@ -94,7 +94,7 @@ async function brokenEvent(seals: PersonKeys, encoded: NewEvent, schema: TSchema
 
 /** Appends one event of every type, in streams of their aggregates; gives the names of these. */
 export async function appendBrokenLog(
-  { eventStore, codec, pool }: OpenShop,
+  { eventStore, codec, pool }: AppServices,
   { secretKey }: Config,
 ): Promise<string[]> {
   const seals = createSeals(pool, createSecrets(secretKey))

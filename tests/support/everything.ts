@@ -2,10 +2,10 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import type { TestShop } from './testShop.ts'
+import type { TestApp } from './testApp.ts'
 
 /** All rows of all tables as text. */
-export async function wholeDatabase({ back }: TestShop): Promise<string> {
+export async function wholeDatabase({ back }: TestApp): Promise<string> {
   const { rows: tables } = await back.pool.query<{ name: string }>(
     `select format('%I.%I', table_schema, table_name) as name
     from information_schema.tables
@@ -19,7 +19,7 @@ export async function wholeDatabase({ back }: TestShop): Promise<string> {
 }
 
 /** All keys and values of this shop's Redis as text. */
-export async function wholeRedis({ config }: TestShop): Promise<string> {
+export async function wholeRedis({ config }: TestApp): Promise<string> {
   const redis = new Redis(config.redisUrl.reveal())
   const keys = await redis.keys('*')
   const dumps = await Promise.all(keys.map(async key => `${key} ${await contentOf(redis, key)}`))
@@ -39,7 +39,7 @@ async function contentOf(redis: Redis, key: string): Promise<string> {
 }
 
 /** Names and contents of all files that the shop keeps: images, uploads, checkpoints, lists. */
-export async function wholeFiles({ config }: TestShop): Promise<string> {
+export async function wholeFiles({ config }: TestApp): Promise<string> {
   const texts: string[] = []
   for (const directory of [config.filesDirectory, config.audit.directory]) {
     for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {

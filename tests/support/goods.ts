@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import type { Answer, Client } from './apiClient.ts'
-import type { Person, TestShop } from './testShop.ts'
+import type { Person, TestApp } from './testApp.ts'
 
 export const delivery = {
   shippingAddress: '1 High Street, Leeds',
@@ -14,9 +14,9 @@ export const gbp = (amount: number) => ({ amount, currency: 'GBP' })
 let made = 0
 
 /** A product of the shop; its id and the position from which it is visible. */
-export async function newProduct(shop: TestShop, details: Record<string, unknown> = {}) {
+export async function newProduct(app: TestApp, details: Record<string, unknown> = {}) {
   made += 1
-  const answer = await shop.admin.client.post('/products', {
+  const answer = await app.admin.client.post('/products', {
     name: `Lantern ${made}`,
     price: gbp(425),
     stock: 10,
@@ -41,8 +41,8 @@ export async function newOrder(
 }
 
 /** Moves an order along as the staff does. */
-export function moveOrder(shop: TestShop, orderId: string, status: string): Promise<Answer> {
-  return shop.admin.client.patch(`/orders/${orderId}/status`, { status })
+export function moveOrder(app: TestApp, orderId: string, status: string): Promise<Answer> {
+  return app.admin.client.patch(`/orders/${orderId}/status`, { status })
 }
 
 /** A request that is refused as declared: problem+json with everything that belongs in it. */

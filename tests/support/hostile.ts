@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import { type Position, startOfLog } from '../../src/kit/position.ts'
 import type { Operation } from './apiContract.ts'
-import type { TestShop } from './testShop.ts'
+import type { TestApp } from './testApp.ts'
 import { waitFor } from './waitFor.ts'
 
 /** How many poisons each place of a request gets; HOSTILE_CASES=100 is all of them. */
@@ -45,18 +45,18 @@ export interface HostileRequest {
 const triesMax = 4
 
 /** What is wrong with the answer; undefined where it is as declared. */
-async function faultOf(shop: TestShop, request: HostileRequest): Promise<string | undefined> {
+async function faultOf(app: TestApp, request: HostileRequest): Promise<string | undefined> {
   let fault: string | undefined
   for (let tries = 0; tries < triesMax; tries += 1) {
-    fault = await faultOfOne(shop, request)
+    fault = await faultOfOne(app, request)
     if (fault?.includes('→ 503') !== true) return fault
   }
   return fault
 }
 
-async function faultOfOne(shop: TestShop, request: HostileRequest): Promise<string | undefined> {
-  const { name, method, path, headers = {}, body, token = shop.admin.access, operation } = request
-  const response = await fetch(shop.url + path, {
+async function faultOfOne(app: TestApp, request: HostileRequest): Promise<string | undefined> {
+  const { name, method, path, headers = {}, body, token = app.admin.access, operation } = request
+  const response = await fetch(app.url + path, {
     method,
     headers: {
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
@@ -71,7 +71,7 @@ async function faultOfOne(shop: TestShop, request: HostileRequest): Promise<stri
   const text = await response.text()
   const { status } = response
   const type = response.headers.get('content-type')
-  const known = operation ?? operationOf(shop, name)
+  const known = operation ?? operationOf(app, name)
   const isDeclared = status === 405 || status === 304 || String(status) in known.responses
   const isProblem = status < 400 || type === 'application/problem+json; charset=utf-8'
   if (status < 500 && isDeclared && isProblem) return undefined
@@ -79,7 +79,7 @@ async function faultOfOne(shop: TestShop, request: HostileRequest): Promise<stri
   return `${name} → ${status} ${type} for ${sent}: ${text.slice(0, 150)}`
 }
 
-function operationOf({ contract }: TestShop, name: string): Operation {
+function operationOf({ contract }: TestApp, name: string): Operation {
   const [method = '', path = ''] = name.split(' ')
   const operation = contract.document.paths[path]?.[method.toLowerCase()]
   if (operation === undefined) throw new Error(`${name} is not in the document`)
@@ -87,14 +87,14 @@ function operationOf({ contract }: TestShop, name: string): Operation {
 }
 
 /** Sends all of them, some at once; how many they were. Fails with what is wrong with answers. */
-export async function sendAll(shop: TestShop, all: Iterable<HostileRequest>): Promise<number> {
+export async function sendAll(app: TestApp, all: Iterable<HostileRequest>): Promise<number> {
   const waiting = all[Symbol.iterator]()
   const faults: string[] = []
   let count = 0
   const send = async () => {
     for (let next = waiting.next(); next.done !== true; next = waiting.next()) {
       count += 1
-      const fault = await faultOf(shop, next.value)
+      const fault = await faultOf(app, next.value)
       if (fault !== undefined) faults.push(fault)
     }
   }
@@ -104,14 +104,14 @@ export async function sendAll(shop: TestShop, all: Iterable<HostileRequest>): Pr
 }
 
 /** Waits until every read model and reaction is level with the log, and nothing is parked. */
-export async function expectNothingParked(shop: TestShop): Promise<void> {
-  const head = await shop.back.eventStore.head()
+export async function expectNothingParked(app: TestApp): Promise<void> {
+  const head = await app.back.eventStore.head()
   await waitFor('all read models and reactions', async () => {
-    const { rows } = await shop.back.pool.query<{ least: Position | null }>(
+    const { rows } = await app.back.pool.query<{ least: Position | null }>(
       'select min(position) as least from shop.checkpoints',
     )
     return (rows[0]?.least ?? startOfLog) >= head
   })
-  const { rows } = await shop.back.pool.query('select name, type, error from shop.parked_events')
+  const { rows } = await app.back.pool.query('select name, type, error from shop.parked_events')
   expect(rows).toEqual([])
 }

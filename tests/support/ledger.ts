@@ -1,6 +1,6 @@
 // Small made-up ledgers, and a shop on a database of its own to import them into.
 import { loadConfig } from '../../src/config/config.ts'
-import { type OpenShop, openShop } from '../../src/main/openShop.ts'
+import { type AppServices, openServices } from '../../src/main/openServices.ts'
 import { projections } from '../../src/projections/index.ts'
 import { readEarlierImports } from '../../src/workers/imports/ledger/earlierImports.ts'
 import type { LedgerPlan } from '../../src/workers/imports/ledger/ledgerPlan.ts'
@@ -39,8 +39,8 @@ export function ledgerRows(...rows: readonly Partial<Columns>[]): LedgerRow[] {
 }
 
 /** A shop on a database. */
-export function openTestShop(databaseUrl: string): Promise<OpenShop> {
-  return openShop(
+export function openTestShop(databaseUrl: string): Promise<AppServices> {
+  return openServices(
     loadConfig({
       DATABASE_URL: databaseUrl,
       REDIS_URL: 'redis://127.0.0.1:1',
@@ -52,13 +52,13 @@ export function openTestShop(databaseUrl: string): Promise<OpenShop> {
 
 /** Imports rows on top of what the log has, and gives the plan that was carried out. */
 export async function importInto(
-  open: Pick<OpenShop, 'shop' | 'eventStore' | 'codec'>,
+  open: Pick<AppServices, 'app' | 'eventStore' | 'codec'>,
   rows: readonly LedgerRow[],
   options: { concurrency?: number; onDocument?: (key: string) => void } = {},
 ): Promise<LedgerPlan> {
   const earlier = await readEarlierImports(open.eventStore, open.codec)
   const plan = planLedger(rows, earlier)
-  await runImport(open.shop, plan, {
+  await runImport(open.app, plan, {
     isDone: key => earlier.documents.has(key),
     onDocument: ({ document }) => options.onDocument?.(document.key),
     concurrency: options.concurrency ?? 8,
@@ -67,7 +67,7 @@ export async function importInto(
 }
 
 /** Brings all read models to the end of the log. */
-export async function project(open: OpenShop): Promise<void> {
+export async function project(open: AppServices): Promise<void> {
   const head = await open.eventStore.head()
   const silent = () => undefined
   const projector = startProjector({
@@ -89,7 +89,7 @@ export async function project(open: OpenShop): Promise<void> {
 export async function contentOf({
   eventStore,
   codec,
-}: Pick<OpenShop, 'eventStore' | 'codec'>): Promise<Map<string, string[]>> {
+}: Pick<AppServices, 'eventStore' | 'codec'>): Promise<Map<string, string[]>> {
   const content = new Map<string, string[]>()
   for await (const recorded of eventStore.readAll()) {
     const { stream, type, data } = await codec.decode(recorded)

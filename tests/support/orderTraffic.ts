@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { createAdmin } from '../../src/commands/account/accounts.ts'
 import { isRejection } from '../../src/domain/kernel/rejection.ts'
-import type { OpenShop } from '../../src/main/openShop.ts'
+import type { AppServices } from '../../src/main/openServices.ts'
 import { delivery, gbp } from './goods.ts'
 import { type Decided, type PersistentClient, persistentClient } from './persistentClient.ts'
 import type { Random } from './random.ts'
-import { password } from './testShop.ts'
+import { password } from './testApp.ts'
 
 export interface Customer extends PersistentClient {
   id: string
@@ -38,7 +38,7 @@ export interface Traffic {
 /** How a shop is reached: any of its nodes, and its commands without HTTP. */
 export interface Reach {
   url(): string
-  back: OpenShop
+  back: AppServices
   directory: string
 }
 
@@ -59,7 +59,7 @@ export async function startTraffic(
   size: { customers: number; scarce: number },
 ): Promise<Traffic> {
   const who = { username: 'admin', email: 'admin@example.com' }
-  const made = await createAdmin(back.shop, back.accounts, {
+  const made = await createAdmin(back.app, back.accounts, {
     ...who,
     password: async () => password,
   })

@@ -4,7 +4,7 @@ import sharp from 'sharp'
 import { createSemaphore } from '../../src/kit/semaphore.ts'
 import type { Answer, Client } from './apiClient.ts'
 import { delivery, gbp } from './goods.ts'
-import { type Person, password, type TestShop } from './testShop.ts'
+import { type Person, password, type TestApp } from './testApp.ts'
 
 /** Somebody at the process where they write, and at the one where they read. */
 export interface Somebody {
@@ -17,7 +17,7 @@ export interface Somebody {
 }
 
 export interface Scene {
-  shop: TestShop
+  app: TestApp
   admin: Somebody
   /** Nobody in particular. */
   here: Client
@@ -50,14 +50,14 @@ export interface Unread {
 const registering = createSemaphore(4)
 const known = new Map<string, Promise<Person>>()
 
-function register(shop: TestShop, name?: string): Promise<Person> {
-  const person = known.get(name ?? '') ?? registering.take(() => shop.person())
+function register(app: TestApp, name?: string): Promise<Person> {
+  const person = known.get(name ?? '') ?? registering.take(() => app.person())
   if (name !== undefined) known.set(name, person)
   return person
 }
 
 export function sceneOf(
-  shop: TestShop,
+  app: TestApp,
   client: (node: number, token?: string) => Client,
   [writes, reads]: readonly [number, number],
 ): Scene {
@@ -66,10 +66,10 @@ export function sceneOf(
     return { id, username, email, refresh, ...both(access) }
   }
   return {
-    shop,
+    app,
     ...both(),
-    admin: somebody(shop.admin),
-    customer: async name => somebody(await register(shop, name)),
+    admin: somebody(app.admin),
+    customer: async name => somebody(await register(app, name)),
     with: both,
   }
 }

@@ -17,7 +17,7 @@ import {
   type Unread,
 } from './ownWriteScene.ts'
 import { callBack } from './payments.ts'
-import { password } from './testShop.ts'
+import { password } from './testApp.ts'
 import { waitFor } from './waitFor.ts'
 
 const newPassword = 'a staple for the horse'
@@ -48,7 +48,7 @@ async function webhookOf({ admin }: Scene) {
 async function mailFor(on: Scene, verb: string) {
   const id = randomUUID()
   const orderId = await orderBy(on, await on.customer(`mail ${verb}`))
-  await on.shop.back.pool.query(
+  await on.app.back.pool.query(
     `insert into shop.mails (event_id, template, account, order_id, state, attempts)
     values ($1, 'order-paid', false, $2, 'undeliverable', 1)`,
     [id, orderId],
@@ -79,7 +79,7 @@ const decidesParked =
   async on => {
     const id = await productOf(on)
     const path = '/admin/projections/imageOutbox/parked'
-    const { rows } = await on.shop.back.pool.query<{ position: Position }>(
+    const { rows } = await on.app.back.pool.query<{ position: Position }>(
       `insert into shop.parked_events (name, position, stream, type, error)
       select 'imageOutbox', position, stream, type, 'stuck' from eventstore.events
       where stream = $1 and revision = 0 returning position`,
@@ -197,7 +197,7 @@ export const ownWritesOfPeople: Record<string, OwnWrite | Unread> = {
     const who = await on.customer()
     const email = `new-${who.email}`
     await who.here.patch('/auth/profile', { email, currentPassword: password })
-    const token = await confirmToken(on.shop, email)
+    const token = await confirmToken(on.app, email)
     return {
       write: () => on.here.post('/auth/email/confirm', { token }),
       seen: async () => [
@@ -220,8 +220,8 @@ export const ownWritesOfPeople: Record<string, OwnWrite | Unread> = {
     }
   },
   'POST /api/auth/password/reset/confirm': async on => {
-    const who = await on.shop.person()
-    const { uid, token } = await resetLink(on.shop, who)
+    const who = await on.app.person()
+    const { uid, token } = await resetLink(on.app, who)
     return {
       write: () => on.here.post('/auth/password/reset/confirm', { uid, token, newPassword }),
       seen: () =>
@@ -246,7 +246,7 @@ export const ownWritesOfPeople: Record<string, OwnWrite | Unread> = {
   'PATCH /api/admin/users/{customerId}': async on => {
     const { id } = await on.customer()
     const { there } = on.admin
-    await on.admin.here.get(`/admin/users/${id}`, { after: await on.shop.back.eventStore.head() })
+    await on.admin.here.get(`/admin/users/${id}`, { after: await on.app.back.eventStore.head() })
     return {
       write: () => on.admin.here.patch(`/admin/users/${id}`, { roles: ['customer', 'support'] }),
       seen: () =>
@@ -326,7 +326,7 @@ export const ownWritesOfPeople: Record<string, OwnWrite | Unread> = {
   'POST /api/admin/webhooks/{webhookId}/deliveries/{deliveryId}/redeliver': async on => {
     const id = await webhookOf(on)
     const deliveryId = randomUUID()
-    await on.shop.back.pool.query(
+    await on.app.back.pool.query(
       `insert into shop.webhook_deliveries
         (delivery_id, endpoint_id, event_id, position, type, message, trace, status)
       values ($1, $2, $1, 1, 'order.paid', '{}', '', 'dead')`,
@@ -346,7 +346,7 @@ export const ownWritesOfPeople: Record<string, OwnWrite | Unread> = {
   'POST /api/admin/payment-findings/{findingId}/resolve': async on => {
     const orderId = await orderBy(on, await on.customer('finding'))
     const told = { refund: randomUUID(), amount: 999_999, currency: 'GBP' }
-    await callBack(on.shop, { type: 'refund.made', orderId, ...told })
+    await callBack(on.app, { type: 'refund.made', orderId, ...told })
     const list = '/admin/payment-findings?state=open&pageSize=100'
     const { data } = (await on.admin.here.get(list)).body
     const id = String(data.find(each => each.orderId === orderId)?.id)

@@ -6,7 +6,7 @@ import { changeUser } from '../../src/commands/customer/customer.ts'
 import type { Role } from '../../src/domain/kernel/types.ts'
 import { createTokens, issuerOf } from '../../src/infra/accounts/tokens.ts'
 import { createSecrets } from '../../src/infra/crypto/secrets.ts'
-import type { Person, TestShop } from './testShop.ts'
+import type { Person, TestApp } from './testApp.ts'
 import { waitFor } from './waitFor.ts'
 
 export interface Persona {
@@ -19,18 +19,18 @@ export interface Persona {
 }
 
 /** The nine personas of a shop; `owner` is who has what the others ask for. */
-export async function everybody(shop: TestShop): Promise<Persona[]> {
+export async function everybody(app: TestApp): Promise<Persona[]> {
   const staff: Role[] = ['support', 'warehouse', 'auditor']
   return [
     { name: 'anonymous', token: undefined, roles: [] },
-    known('owner', await shop.person(), ['customer']),
-    known('stranger', await shop.person(), ['customer']),
+    known('owner', await app.person(), ['customer']),
+    known('stranger', await app.person(), ['customer']),
     ...(await Promise.all(
-      staff.map(async role => known(role, await shop.person(role), ['customer', role])),
+      staff.map(async role => known(role, await app.person(role), ['customer', role])),
     )),
-    known('admin', await shop.person('admin'), ['customer', 'admin']),
-    { name: 'disabled', token: await disabledToken(shop), roles: [] },
-    { name: 'expired', token: await expiredToken(shop), roles: [] },
+    known('admin', await app.person('admin'), ['customer', 'admin']),
+    { name: 'disabled', token: await disabledToken(app), roles: [] },
+    { name: 'expired', token: await expiredToken(app), roles: [] },
   ]
 }
 
@@ -39,19 +39,19 @@ function known(name: string, person: Person, roles: readonly Role[]): Persona {
 }
 
 /** The token of an admin who is locked out: good by itself, and good for nothing. */
-async function disabledToken(shop: TestShop): Promise<string> {
-  const person = await shop.person('admin')
+async function disabledToken(app: TestApp): Promise<string> {
+  const person = await app.person('admin')
   const envelope = systemEnvelope('test', new Date())
   const change = { customerId: person.id, disabled: true }
-  await execute(shop.back.shop, changeUser, change, envelope)
+  await execute(app.back.app, changeUser, change, envelope)
   await waitFor('the lock', async () => (await person.client.get('/auth/profile')).status === 401)
   return person.access
 }
 
-async function expiredToken(shop: TestShop): Promise<string> {
-  const { id: customerId } = await shop.person('admin')
-  const { pool, shopId } = shop.back
-  const { secretKey } = shop.config
+async function expiredToken(app: TestApp): Promise<string> {
+  const { id: customerId } = await app.person('admin')
+  const { pool, shopId } = app.back
+  const { secretKey } = app.config
   const options = { issuer: issuerOf(shopId), accessTtlSeconds: -60 }
   const tokens = createTokens(pool, createSecrets(secretKey), options)
   return tokens.issueAccess({ customerId, roles: ['admin'], sessionId: randomUUID() })

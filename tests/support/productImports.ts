@@ -2,7 +2,7 @@
 import { expect } from 'vitest'
 import type { Answer } from './apiClient.ts'
 import { newKey } from './goods.ts'
-import type { TestShop } from './testShop.ts'
+import type { TestApp } from './testApp.ts'
 import { waitFor } from './waitFor.ts'
 
 export const csv = 'text/csv'
@@ -16,22 +16,22 @@ interface UploadOptions {
 
 /** Uploads a file as the admin. */
 export function upload(
-  shop: TestShop,
+  app: TestApp,
   file: string | Buffer,
   { type = csv, key = newKey(), dryRun = false }: UploadOptions = {},
 ): Promise<Answer> {
-  return shop.admin.client.post(`/products/imports?dryRun=${dryRun}`, file, {
+  return app.admin.client.post(`/products/imports?dryRun=${dryRun}`, file, {
     key,
     headers: { 'content-type': type },
   })
 }
 
 /** Waits until an import has one of these statuses. */
-export function until(shop: TestShop, id: string, ...statuses: string[]): Promise<Answer> {
+export function until(app: TestApp, id: string, ...statuses: string[]): Promise<Answer> {
   return waitFor(
     `import ${statuses.join(' or ')}`,
     async () => {
-      const answer = await shop.as(shop.admin.access).get(`/products/imports/${id}`)
+      const answer = await app.as(app.admin.access).get(`/products/imports/${id}`)
       return statuses.includes(String(answer.body.status)) ? answer : undefined
     },
     120_000,
@@ -39,25 +39,25 @@ export function until(shop: TestShop, id: string, ...statuses: string[]): Promis
 }
 
 /** Uploads a file and waits for its end. */
-export async function importFile(shop: TestShop, file: string | Buffer, options?: UploadOptions) {
-  const answer = await upload(shop, file, options)
+export async function importFile(app: TestApp, file: string | Buffer, options?: UploadOptions) {
+  const answer = await upload(app, file, options)
   expect(answer.status, JSON.stringify(answer.body)).toBe(202)
-  return until(shop, answer.body.id, 'finished', 'failed', 'cancelled')
+  return until(app, answer.body.id, 'finished', 'failed', 'cancelled')
 }
 
-export async function undo(shop: TestShop, id: string) {
-  const answer = await shop.admin.client.post(`/products/imports/${id}/undo`)
+export async function undo(app: TestApp, id: string) {
+  const answer = await app.admin.client.post(`/products/imports/${id}/undo`)
   expect(answer.status, JSON.stringify(answer.body)).toBe(202)
-  return until(shop, id, 'undone')
+  return until(app, id, 'undone')
 }
 
 /** What the log says of the product with a SKU. */
-export async function productBySku({ back }: TestShop, sku: string) {
-  const claim = await back.shop.skuClaims.load(encodeURIComponent(sku.toUpperCase()))
+export async function productBySku({ back }: TestApp, sku: string) {
+  const claim = await back.app.skuClaims.load(encodeURIComponent(sku.toUpperCase()))
   const { productId } = claim.state
   if (productId === null) return undefined
-  const { state, revision } = await back.shop.products.load(productId)
-  const stock = await back.shop.stock.load(productId)
+  const { state, revision } = await back.app.products.load(productId)
+  const stock = await back.app.stock.load(productId)
   return { ...state, productId, revision, onHand: stock.state.onHand }
 }
 

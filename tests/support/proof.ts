@@ -5,10 +5,10 @@ import { createCheckpointBook } from '../../src/infra/audit/checkpointBook.ts'
 import { createStateGuard } from '../../src/infra/audit/stateGuard.ts'
 import { createSecrets } from '../../src/infra/crypto/secrets.ts'
 import type { AuditServices } from '../../src/ports/audit.ts'
-import type { TestShop } from './testShop.ts'
+import type { TestApp } from './testApp.ts'
 
 /** Its services, with nothing in their memory. */
-export function reopenedProof({ back, config }: TestShop): AuditServices {
+export function reopenedProof({ back, config }: TestApp): AuditServices {
   const secrets = createSecrets(config.secretKey)
   return {
     ...back.audit,

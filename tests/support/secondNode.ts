@@ -3,7 +3,7 @@
 import { freePort } from '../../src/infra/system/tcpPorts.ts'
 import { startApp } from '../../src/main/start.ts'
 import { type Client, createClient } from './apiClient.ts'
-import type { Person, TestShop } from './testShop.ts'
+import type { Person, TestApp } from './testApp.ts'
 
 export interface SecondNode {
   url: string
@@ -14,7 +14,7 @@ export interface SecondNode {
 }
 
 /** Starts an API without workers beside a running test shop. */
-export async function startSecondNode({ config, contract }: TestShop): Promise<SecondNode> {
+export async function startSecondNode({ config, contract }: TestApp): Promise<SecondNode> {
   const port = await freePort()
   const app = await startApp({ ...config, port }, { api: true, workers: false })
   return {

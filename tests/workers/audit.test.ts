@@ -14,30 +14,30 @@ import { divide } from '../../src/workers/audit/partitionedLog.ts'
 import { atRest, findings, found, wholeLog } from '../support/auditing.ts'
 import { delivery, gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { moved } from '../support/positions.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 
-let shop: TestShop
+let app: TestApp
 let log: RecordedEvent[]
 let productId = ''
 let person: Person
 const ids = { pending: '', paid: '', shipped: '', cancelled: '' }
 
 beforeAll(async () => {
-  shop = await startTestShop()
-  person = await shop.person()
-  productId = (await newProduct(shop, { stock: 100 })).id
+  app = await startTestApp()
+  person = await app.person()
+  productId = (await newProduct(app, { stock: 100 })).id
   for (const name of ['pending', 'paid', 'shipped', 'cancelled'] as const) {
     ids[name] = (await newOrder(person, productId, 2)).body.orderId
     if (name !== 'pending') await person.client.post(`/orders/${ids[name]}/pay`)
   }
-  await moveOrder(shop, ids.shipped, 'shipped')
+  await moveOrder(app, ids.shipped, 'shipped')
   await person.client.post(`/orders/${ids.cancelled}/cancel`)
   await person.client.post('/cart/items', { productId, quantity: 1 })
   await person.client.post('/orders', delivery)
-  await atRest(shop.back)
-  log = await wholeLog(shop.back)
+  await atRest(app.back)
+  log = await wholeLog(app.back)
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 const inAnHour = new Date(Date.now() + 3_600_000)
 
@@ -45,7 +45,7 @@ async function auditOf(events: readonly RecordedEvent[], parts = 1) {
   const readAll = async function* () {
     yield* events
   }
-  const { codec } = shop.back
+  const { codec } = app.back
   return auditLog({ eventStore: { readAll }, codec }, inAnHour, parts)
 }
 
@@ -60,7 +60,7 @@ const comparable = ({ check, count, examined, findings: first }: CheckResult) =>
 /** The log with one more event, as if somebody had appended it. */
 async function withEvent(stream: string, event: ShopEvent): Promise<RecordedEvent[]> {
   const envelope = systemEnvelope('x', new Date())
-  const encoded = await shop.back.codec.encode(event, randomUUID(), envelope, randomUUID())
+  const encoded = await app.back.codec.encode(event, randomUUID(), envelope, randomUUID())
   const revision = log.filter(each => each.stream === stream).length
   const position = moved(log.at(-1)?.position ?? startOfLog, 1)
   return [...log, { ...encoded, stream, revision, position, recordedAt: new Date() }]
@@ -91,7 +91,7 @@ const payment = () => ({ paymentId: randomUUID(), provider: 'manual', reference:
 
 describe('good books', () => {
   it('have no findings', async () => {
-    expect(await findings(shop.back)).toEqual([])
+    expect(await findings(app.back)).toEqual([])
     expect(found(await auditOf(log))).toEqual([])
     expect(log.length).toBeGreaterThan(100)
   })
@@ -101,7 +101,7 @@ describe('a log that is checked in parts', () => {
   it('is read once, decoded once, and leaves no file behind', async () => {
     const before = await temporaryFiles()
     const reads = { all: 0, decoded: 0 }
-    const { codec } = shop.back
+    const { codec } = app.back
     const readAll = async function* () {
       reads.all += 1
       yield* log
@@ -123,7 +123,7 @@ describe('a log that is checked in parts', () => {
     const add = async (_: number, line: string) => void lines.push(line)
     const spill = { add, flush: async () => undefined, read: async function* () {} }
     for (const recorded of log) {
-      await divide(spill, 3, { recorded, event: await shop.back.codec.decode(recorded) })
+      await divide(spill, 3, { recorded, event: await app.back.codec.decode(recorded) })
     }
     const text = lines.join('\n')
     expect(text).toContain(ids.paid)

@@ -9,11 +9,11 @@ import { audit } from '../../src/workers/audit/audit.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { saveTables } from '../support/tampering.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 import { project } from '../support/tidy/sources.ts'
 import { webhookReceiver } from '../support/webhookReceiver.ts'
 
-let shop: TestShop
+let app: TestApp
 const ids = { order: '', other: '' }
 
 const tables = [
@@ -39,35 +39,35 @@ const keys = [
 ]
 
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1' } })
+  app = await startTestApp({ settings: { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1' } })
   receiver = await webhookReceiver()
   const { url } = receiver
   const events = ['order.placed', 'order.paid', 'order.shipped']
-  expect((await shop.admin.client.post('/admin/webhooks', { url, events })).status).toBe(201)
-  const person = await shop.person()
-  const product = await newProduct(shop)
+  expect((await app.admin.client.post('/admin/webhooks', { url, events })).status).toBe(201)
+  const person = await app.person()
+  const product = await newProduct(app)
   ids.order = (await newOrder(person, product.id)).body.orderId
   ids.other = (await newOrder(person, product.id)).body.orderId
   await person.client.post(`/orders/${ids.order}/pay`)
-  await moveOrder(shop, ids.order, 'shipped')
+  await moveOrder(app, ids.order, 'shipped')
   await receiver.until(3, 'orderId', ids.order)
   await receiver.until(1, 'orderId', ids.other)
-  await atRest(shop.back)
-  await shop.stop()
-  expect(await findings(shop.back)).toEqual([])
-  restoring = await saveTables(shop.back.pool, tables)
+  await atRest(app.back)
+  await app.stop()
+  expect(await findings(app.back)).toEqual([])
+  restoring = await saveTables(app.back.pool, tables)
 }, 90_000)
 afterAll(async () => {
   await receiver?.stop()
-  await shop?.close()
+  await app?.close()
 })
 afterEach(async () => {
-  await shop.back.pool.query([...restoring, ...keys].join(';'))
+  await app.back.pool.query([...restoring, ...keys].join(';'))
 })
 
 async function found(fault: string): Promise<string> {
-  await shop.back.pool.query(fault)
-  return (await findings(shop.back)).join('\n')
+  await app.back.pool.query(fault)
+  return (await findings(app.back)).join('\n')
 }
 
 describe('in the database the auditor finds', () => {
@@ -225,12 +225,12 @@ describe('of a projection that differs from a fresh one', () => {
   })
 
   it('of many the first twenty are named, and all are counted', async () => {
-    await shop.back.pool.query(
+    await app.back.pool.query(
       `insert into readmodel.carts
        select ('01980000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, null, '[]', 0, now()
        from generate_series(1, 30) n`,
     )
-    const results = await audit({ ...shop.back, projections }, new Date())
+    const results = await audit({ ...app.back, projections }, new Date())
     const carts = results.find(({ check }) => check.startsWith('projection carts'))
     expect(carts?.count).toBe(31)
     expect(carts?.findings).toHaveLength(21)
@@ -242,7 +242,7 @@ describe('of a projection that differs from a fresh one', () => {
 
 describe('mails that are queued', () => {
   it('are no finding while they are going out', async () => {
-    const { pool } = shop.back
+    const { pool } = app.back
     const { rows } = await pool.query<{ event_id: string }>(
       `update shop.mails set sent_at = null, state = 'due', due_at = now() - interval '1 hour'
        where not account returning event_id`,
@@ -255,7 +255,7 @@ describe('mails that are queued', () => {
         [rows.pop()?.event_id],
       )
     }
-    const parts = { ...shop.back, projections: [], beforeLook }
+    const parts = { ...app.back, projections: [], beforeLook }
     const results = await audit(parts, new Date(Date.now() + 60_000))
     expect(rows).toEqual([])
     const mails = results.find(({ check }) => check === 'what is queued goes out')
@@ -268,7 +268,7 @@ function runScript(name: string, args: readonly string[], env: Record<string, st
     execFile(
       process.execPath,
       [join(project, 'tools', name), ...args],
-      { env: { ...process.env, ...shop.env, ...env } },
+      { env: { ...process.env, ...app.env, ...env } },
       (error, stdout, stderr) => {
         const code = typeof error?.code === 'number' ? error.code : error === null ? 0 : -1
         resolve({ code, output: stdout + stderr })
@@ -279,7 +279,7 @@ function runScript(name: string, args: readonly string[], env: Record<string, st
 
 describe('npm run projections -- rebuild', () => {
   it('ends with 1 and names the rows of tables that were not equal, then with 0', async () => {
-    await shop.back.pool.query(`
+    await app.back.pool.query(`
       update readmodel.orders set country = 'Nowhere' where order_id = '${ids.other}';
       delete from readmodel.stock_movements where order_id = '${ids.order}';
       insert into readmodel.carts
@@ -303,7 +303,7 @@ describe('npm run projections -- rebuild', () => {
     )
     expect(output).toContain('01980000-0000-7000-8000-000000000020')
     expect(output).not.toContain('01980000-0000-7000-8000-000000000021')
-    const [state] = await rebuildStates(shop.back.db, 'orders')
+    const [state] = await rebuildStates(app.back.db, 'orders')
     const first = [{ kind: 'different', key: `{"order_id" : "${ids.other}"}` }]
     expect(state).toMatchObject({ matches: false, differences: [{ table: 'orders', first }] })
     const again = await runScript('projections.ts', ['rebuild', 'orders', 'stock', 'carts'])
@@ -322,12 +322,12 @@ describe('npm run audit', () => {
   })
 
   it('finds nothing broken in what waits for the first worker of a restored shop', async () => {
-    const { pool } = shop.back
+    const { pool } = app.back
     await pool.query(`
       update shop.mails set state = 'due', sent_at = null, due_at = now() - interval '1 hour';
       update shop.webhook_deliveries set status = 'pending', due_at = now() - interval '1 hour'
     `)
-    const stuck = await findings(shop.back)
+    const stuck = await findings(app.back)
     expect(stuck.join()).toMatch(/mail "order-paid" .* is queued and not sent/)
     expect(stuck.join()).toMatch(/webhook to endpoint .* is queued and not sent/)
     await pool.query('update shop.checkpoints set epoch = 0 where version is null')
@@ -338,7 +338,7 @@ describe('npm run audit', () => {
   })
 
   it('ends with 1 and goes on where an event cannot be decoded', async () => {
-    const session = await shop.back.pool.connect()
+    const session = await app.back.pool.connect()
     const change = async (type: string, to: string) => {
       await session.query(
         `set session_replication_role = replica;

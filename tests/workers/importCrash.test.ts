@@ -1,7 +1,7 @@
 // Every place where an import can break off: the next run ends with the same log.
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/commands/core/ids.ts'
-import { createShop } from '../../src/commands/createShop.ts'
+import { createApp } from '../../src/commands/createApp.ts'
 import { eventSchemas } from '../../src/domain/index.ts'
 import { createCodec } from '../../src/eventstore/core/codec.ts'
 import { memoryEventStore } from '../../src/eventstore/memory/memory.ts'
@@ -44,7 +44,7 @@ const noPayments = {
 function startProcess(eventStore: EventStore) {
   const parts = { eventStore, codec, cache: streamCaches(1_000), clock: systemClock }
   return {
-    shop: createShop({ ...parts, payments: noPayments, currency: 'GBP', fingerprint: digestOf }),
+    app: createApp({ ...parts, payments: noPayments, currency: 'GBP', fingerprint: digestOf }),
     eventStore,
     codec,
   }

@@ -5,7 +5,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { available } from '../../src/domain/stock/stock.ts'
-import type { OpenShop } from '../../src/main/openShop.ts'
+import type { AppServices } from '../../src/main/openServices.ts'
 import { readEarlierImports } from '../../src/workers/imports/ledger/earlierImports.ts'
 import type { LedgerPlan } from '../../src/workers/imports/ledger/ledgerPlan.ts'
 import { planLedger } from '../../src/workers/imports/ledger/planLedger.ts'
@@ -33,7 +33,7 @@ const january = ledgerRows(
 )
 
 let database: TestDatabase
-let open: OpenShop
+let open: AppServices
 
 beforeAll(async () => {
   database = await testDatabase()
@@ -52,8 +52,8 @@ async function check(rows: readonly LedgerRow[], plan: LedgerPlan) {
 }
 
 async function stockOf(sku: string) {
-  const claim = await open.shop.skuClaims.load(encodeURIComponent(sku))
-  return available((await open.shop.stock.load(claim.state.productId ?? '')).state)
+  const claim = await open.app.skuClaims.load(encodeURIComponent(sku))
+  return available((await open.app.stock.load(claim.state.productId ?? '')).state)
 }
 
 describe('an imported ledger', () => {
@@ -152,7 +152,7 @@ describe('another stretch of the same ledger', () => {
     )
     const plan = await importInto(open, [...december, ...more.slice(1)])
     const order = plan.documents.at(-1)?.orders[0]?.orderId ?? ''
-    expect((await open.shop.orders.load(order)).state).toMatchObject({ status: 'delivered' })
+    expect((await open.app.orders.load(order)).state).toMatchObject({ status: 'delivered' })
     expect(await stockOf('71053')).toBe(0)
   })
 })

@@ -13,18 +13,18 @@ import { type Caught, caughtMails } from '../support/caughtMails.ts'
 import { moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { letRunOut } from '../support/payments.ts'
 import { temporaryDirectory } from '../support/servers.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let productId = ''
 beforeAll(async () => {
-  shop = await startTestShop()
-  productId = (await newProduct(shop, { stock: 10_000, name: 'Lantern & <Co>' })).id
+  app = await startTestApp()
+  productId = (await newProduct(app, { stock: 10_000, name: 'Lantern & <Co>' })).id
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
-async function mailsAbout(orderNumber: unknown, folder = shop.mailFolder): Promise<Caught[]> {
+async function mailsAbout(orderNumber: unknown, folder = app.mailFolder): Promise<Caught[]> {
   const all = await caughtMails(folder)
   return all.filter(({ subject }) => subject.includes(String(orderNumber)))
 }
@@ -33,15 +33,15 @@ async function mailsAbout(orderNumber: unknown, folder = shop.mailFolder): Promi
 async function shippedOrder(person: Person) {
   const { orderId, orderNumber } = (await newOrder(person, productId)).body
   await person.client.post(`/orders/${orderId}/pay`)
-  await moveOrder(shop, orderId, 'shipped')
+  await moveOrder(app, orderId, 'shipped')
   return { orderId, orderNumber }
 }
 
 describe('an order that is placed, paid and shipped', () => {
   it('gives one mail each, to its customer, with an id that follows from the event', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const { orderId, orderNumber } = await shippedOrder(person)
-    await atRest(shop.back)
+    await atRest(app.back)
     const mails = await mailsAbout(orderNumber)
     expect(mails.map(({ subject }) => subject)).toEqual([
       `We have your order: order ${orderNumber}`,
@@ -53,7 +53,7 @@ describe('an order that is placed, paid and shipped', () => {
       expect(mail.text).toContain('1 × Lantern & <Co>: 4.25 GBP')
       expect(mail.html).toContain('Lantern &amp; &lt;Co&gt;')
     }
-    const events = (await wholeLog(shop.back)).filter(({ stream }) => stream === `order-${orderId}`)
+    const events = (await wholeLog(app.back)).filter(({ stream }) => stream === `order-${orderId}`)
     const idOf = (type: string) => events.find(event => event.type === type)?.id
     expect(mails.map(({ messageId }) => messageId)).toEqual([
       `${idOf('OrderPlaced')}.order-placed@example.com`,
@@ -63,13 +63,13 @@ describe('an order that is placed, paid and shipped', () => {
   })
 
   it('is written about once more when it is delivered, or cancelled and paid back', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const first = await shippedOrder(person)
-    await moveOrder(shop, first.orderId, 'delivered')
+    await moveOrder(app, first.orderId, 'delivered')
     const second = (await newOrder(person, productId)).body
     await person.client.post(`/orders/${second.orderId}/pay`)
     await person.client.post(`/orders/${second.orderId}/cancel`)
-    await atRest(shop.back)
+    await atRest(app.back)
     const subjects = async (orderNumber: string) =>
       (await mailsAbout(orderNumber)).map(({ subject }) => subject.split(':')[0]).sort()
     expect(await subjects(first.orderNumber)).toContain('Delivered')
@@ -80,13 +80,13 @@ describe('an order that is placed, paid and shipped', () => {
 
 describe('an order of 0.00', () => {
   it('is written about without a payment that was received', async () => {
-    const person = await shop.person()
-    const gift = await newProduct(shop, { price: { amount: 0, currency: 'GBP' } })
+    const person = await app.person()
+    const gift = await newProduct(app, { price: { amount: 0, currency: 'GBP' } })
     const { orderId, orderNumber } = (await newOrder(person, gift.id)).body
     await person.client.post(`/orders/${orderId}/pay`)
-    await moveOrder(shop, orderId, 'shipped')
+    await moveOrder(app, orderId, 'shipped')
     await waitFor('the last mail', async () => (await mailsAbout(orderNumber)).length === 2)
-    await atRest(shop.back)
+    await atRest(app.back)
     expect((await mailsAbout(orderNumber)).map(({ subject }) => subject)).toEqual([
       `We have your order: order ${orderNumber}`,
       `On its way: order ${orderNumber}`,
@@ -96,11 +96,11 @@ describe('an order of 0.00', () => {
 
 describe('the link of a mail', () => {
   it('leads to a page that says how to see the order, whoever opens it', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const { orderId, orderNumber } = (await newOrder(person, productId)).body
-    await atRest(shop.back)
+    await atRest(app.back)
     const [mail] = await mailsAbout(orderNumber)
-    const link = `${shop.url}/orders/${orderId}`
+    const link = `${app.url}/orders/${orderId}`
     expect(mail?.text).toContain(`Your order: ${link}`)
     expect(mail?.html).toContain(`<a href="${link}">`)
     const page = await fetch(link)
@@ -113,15 +113,15 @@ describe('the link of a mail', () => {
     const html = await page.text()
     expect(html).toContain('sign in')
     expect(html).not.toMatch(/<script|\son\w+=|https?:/)
-    expect(await (await fetch(`${shop.url}/orders/no-such-order`)).text()).toBe(html)
+    expect(await (await fetch(`${app.url}/orders/no-such-order`)).text()).toBe(html)
   })
 })
 
 describe('an order that nobody has paid', () => {
   it('is written about when it has run out, as text and as HTML', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const { orderId, orderNumber } = (await newOrder(person, productId)).body
-    await letRunOut(shop, orderId)
+    await letRunOut(app, orderId)
     const mail = await waitFor('the mail', async () =>
       (await mailsAbout(orderNumber)).find(({ subject }) => subject.startsWith('Not paid in time')),
     )
@@ -138,11 +138,11 @@ describe('what customers call themselves', () => {
     ['a header of its own', 'Subject: free money'],
     ['letters of everywhere', 'Zoë 李 \u202eevil'],
   ])('with %s in it changes nothing but the greeting', async (_, firstName) => {
-    const person = await shop.person()
+    const person = await app.person()
     const changed = await person.client.patch('/auth/profile', { firstName })
     expect(changed.status).toBe(200)
     const { orderNumber } = (await newOrder(person, productId)).body
-    await atRest(shop.back)
+    await atRest(app.back)
     const [mail, ...more] = await mailsAbout(orderNumber)
     expect(more).toEqual([])
     expect(mail?.deliveredTo).toEqual([person.email])
@@ -156,12 +156,12 @@ describe('what customers call themselves', () => {
 
 describe('history that was brought in from elsewhere', () => {
   it('is nobody’s news', async () => {
-    const person = await shop.person()
+    const person = await app.person()
     const { orderId, orderNumber } = (await newOrder(person, productId)).body
     const event: ShopEvent = { type: 'OrderShipped', data: { orderId, tracking: null } }
     const envelope = { ...systemEnvelope('test', new Date()), source: 'ledger' }
-    const encoded = await shop.back.codec.encode(event, randomUUID(), envelope)
-    await shop.back.eventStore.append(`order-${orderId}`, 'any', [encoded])
+    const encoded = await app.back.codec.encode(event, randomUUID(), envelope)
+    await app.back.eventStore.append(`order-${orderId}`, 'any', [encoded])
     const { orderNumber: later } = await shippedOrder(person)
     await waitFor('the mails of a later order', async () => (await mailsAbout(later)).length === 3)
     expect(await mailsAbout(orderNumber)).toHaveLength(1)
@@ -170,14 +170,14 @@ describe('history that was brought in from elsewhere', () => {
 
 describe('when Redis forgets everything', () => {
   it('every mail still goes out, once', async () => {
-    const redis = new Redis(shop.config.redisUrl.reveal())
-    const person = await shop.person()
+    const redis = new Redis(app.config.redisUrl.reveal())
+    const person = await app.person()
     const numbers: unknown[] = []
     for (let order = 0; order < 10; order += 1) {
       numbers.push((await newOrder(person, productId)).body.orderNumber)
       if (order % 3 === 0) await redis.flushdb()
     }
-    await atRest(shop.back, 12_000)
+    await atRest(app.back, 12_000)
     // The job of another one still waits when it is lost.
     const queue = new Queue('mails', { connection: redis })
     await queue.pause()
@@ -186,7 +186,7 @@ describe('when Redis forgets everything', () => {
     await redis.flushdb()
     await queue.close()
     redis.disconnect()
-    await atRest(shop.back, 12_000)
+    await atRest(app.back, 12_000)
     for (const number of numbers) {
       const mails = await mailsAbout(number)
       expect(mails.length).toBeGreaterThanOrEqual(1)
@@ -197,34 +197,34 @@ describe('when Redis forgets everything', () => {
 
 describe('when the shop is restarted', () => {
   it('no mail is repeated', async () => {
-    const before = (await caughtMails(shop.mailFolder)).length
-    await shop.restart()
-    const person = await shop.person()
+    const before = (await caughtMails(app.mailFolder)).length
+    await app.restart()
+    const person = await app.person()
     const { orderNumber } = await shippedOrder(person)
-    await atRest(shop.back)
+    await atRest(app.back)
     expect(await mailsAbout(orderNumber)).toHaveLength(3)
     // The one that asks to confirm the address is the fourth.
-    expect(await caughtMails(shop.mailFolder)).toHaveLength(before + 4)
+    expect(await caughtMails(app.mailFolder)).toHaveLength(before + 4)
   })
 
   it('and has to read the log again from the start, neither', async () => {
-    const before = await caughtMails(shop.mailFolder)
-    await shop.stop()
-    await shop.back.pool.query(`update shop.checkpoints set position = 0 where name = 'mailOutbox'`)
-    await shop.restart()
-    const person = await shop.person()
+    const before = await caughtMails(app.mailFolder)
+    await app.stop()
+    await app.back.pool.query(`update shop.checkpoints set position = 0 where name = 'mailOutbox'`)
+    await app.restart()
+    const person = await app.person()
     const { orderNumber } = await shippedOrder(person)
-    await atRest(shop.back)
+    await atRest(app.back)
     expect(await mailsAbout(orderNumber)).toHaveLength(3)
-    expect(await caughtMails(shop.mailFolder)).toHaveLength(before.length + 4)
+    expect(await caughtMails(app.mailFolder)).toHaveLength(before.length + 4)
   })
 })
 
 describe('a mail that cannot be written', () => {
   it('keeps none of those beside it from going out', async () => {
-    const { pool } = shop.back
+    const { pool } = app.back
     const eventId = randomUUID()
-    const person = await shop.person()
+    const person = await app.person()
     await pool.query(
       `insert into shop.mails (event_id, template, order_id, queued_at)
         values ($1, 'order-paid', $2, '-infinity')`,
@@ -248,7 +248,7 @@ describe('while the mail server is down', () => {
   it('orders go on, and their mails arrive once it is back', async () => {
     const directory = await temporaryDirectory()
     const port = await freePort()
-    const offline = await startTestShop({ settings: { SMTP_URL: `smtp://127.0.0.1:${port}` } })
+    const offline = await startTestApp({ settings: { SMTP_URL: `smtp://127.0.0.1:${port}` } })
     try {
       const person = await offline.person()
       const product = await newProduct(offline)
@@ -272,8 +272,8 @@ describe('while the mail server is down', () => {
 
 describe('the outbox', () => {
   it('agrees with the log', async () => {
-    await atRest(shop.back)
-    const mails = (await findings(shop.back)).filter(finding => finding.includes('mail'))
+    await atRest(app.back)
+    const mails = (await findings(app.back)).filter(finding => finding.includes('mail'))
     expect(mails).toEqual([])
   })
 })

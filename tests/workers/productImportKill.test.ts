@@ -5,24 +5,24 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { moved } from '../support/positions.ts'
 import { manyProducts, productBySku, until, upload } from '../support/productImports.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const main = join(import.meta.dirname, '../../src/main/worker.ts')
 const rows = 4_000
 
-let shop: TestShop
+let app: TestApp
 let worker: ChildProcess | undefined
 beforeAll(async () => {
-  shop = await startTestShop({ workers: false })
+  app = await startTestApp({ workers: false })
 })
 afterAll(async () => {
   await kill()
-  await shop?.close()
+  await app?.close()
 })
 
 function startWorker(): void {
-  const { config } = shop
+  const { config } = app
   worker = spawn(process.execPath, [main], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
@@ -49,22 +49,22 @@ async function killBehind(id: string, count: string, mark: number): Promise<void
   startWorker()
   await waitFor(
     `${mark} ${count}`,
-    async () => Number((await shop.admin.client.get(`/products/imports/${id}`)).body[count]) > mark,
+    async () => Number((await app.admin.client.get(`/products/imports/${id}`)).body[count]) > mark,
     60_000,
   )
   // In the middle of the next batch, not between two.
-  const head = await shop.back.eventStore.head()
-  await waitFor('more events', async () => (await shop.back.eventStore.head()) > moved(head, 100))
+  const head = await app.back.eventStore.head()
+  await waitFor('more events', async () => (await app.back.eventStore.head()) > moved(head, 100))
   await kill()
 }
 
 it('carries each row out once, however often workers die', { timeout: 180_000 }, async () => {
-  const { body } = await upload(shop, manyProducts(rows))
+  const { body } = await upload(app, manyProducts(rows))
   await killBehind(body.id, 'created', 100)
   await killBehind(body.id, 'created', 1_000)
   await killBehind(body.id, 'created', 2_000)
   startWorker()
-  const ended = await until(shop, body.id, 'finished')
+  const ended = await until(app, body.id, 'finished')
   expect(ended.body).toMatchObject({ rows, created: rows, changed: 0, unchanged: 0, refused: 0 })
   const { CategoryUsed, CategoryNameClaimed, SkuClaimed, ...counts } = await countEvents()
   // A row that is tried again claims anew: others may have voided or taken its first claims.
@@ -79,12 +79,12 @@ it('carries each row out once, however often workers die', { timeout: 180_000 },
   })
 
   await kill()
-  await shop.admin.client.post(`/products/imports/${body.id}/undo`)
+  await app.admin.client.post(`/products/imports/${body.id}/undo`)
   await killBehind(body.id, 'undone', 500)
   startWorker()
-  const undone = await until(shop, body.id, 'undone')
+  const undone = await until(app, body.id, 'undone')
   expect(undone.body).toMatchObject({ undone: rows, kept: 0 })
-  expect(await productBySku(shop, 'BULK-7')).toBeUndefined()
+  expect(await productBySku(app, 'BULK-7')).toBeUndefined()
   expect(await countEvents()).toMatchObject({
     ProductDeleted: rows,
     SkuReleased: rows,
@@ -94,7 +94,7 @@ it('carries each row out once, however often workers die', { timeout: 180_000 },
 
 async function countEvents(): Promise<Record<string, number>> {
   const counts: Record<string, number> = {}
-  for await (const { type } of shop.back.eventStore.readAll()) {
+  for await (const { type } of app.back.eventStore.readAll()) {
     if (!/^(Category|Product|Sku|Stock)/.test(type)) continue
     counts[type] = (counts[type] ?? 0) + 1
   }

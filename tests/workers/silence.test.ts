@@ -8,26 +8,26 @@ import { createProgress } from '../../src/workers/projector/progress.ts'
 import { startProjector } from '../../src/workers/projector/projector.ts'
 import { type CuttableProxy, cuttableProxy } from '../support/cuttableProxy.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
-import { type Person, startTestShop, type TestShop } from '../support/testShop.ts'
+import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-let shop: TestShop
+let app: TestApp
 let person: Person
 let productId = ''
 const stops: (() => Promise<unknown> | unknown)[] = []
 let names = 0
 beforeAll(async () => {
-  shop = await startTestShop()
-  person = await shop.person()
-  productId = (await newProduct(shop, { stock: 1_000 })).id
+  app = await startTestApp()
+  person = await app.person()
+  productId = (await newProduct(app, { stock: 1_000 })).id
 })
 afterAll(async () => {
   await Promise.all(stops.map(stop => stop()))
-  await shop?.close()
+  await app?.close()
 })
 
 async function throughProxy(): Promise<{ pool: Pool; proxy: CuttableProxy }> {
-  const url = new URL(shop.config.databaseUrl.reveal())
+  const url = new URL(app.config.databaseUrl.reveal())
   const proxy = await cuttableProxy(url.hostname, Number(url.port))
   stops.push(proxy.close)
   url.port = String(proxy.port)
@@ -36,7 +36,7 @@ async function throughProxy(): Promise<{ pool: Pool; proxy: CuttableProxy }> {
 
 /** A worker with one projection, which writes down what it has seen. */
 function worker(name: string, runner: string, parts: Partial<ProjectorParts> = {}) {
-  const { db, eventStore, codec } = shop.back
+  const { db, eventStore, codec } = app.back
   const seen = new Set<string>()
   const errors: string[] = []
   const { plan: _, ...applied } = ordersProjection
@@ -73,7 +73,7 @@ const placed = async () => `order-${(await newOrder(person, productId)).body.ord
 const newName = () => `watched${names++}`
 
 const runnerIs = (name: string, runner: string) => async () => {
-  const { rows } = await shop.back.pool.query<{ runner: string | null }>(
+  const { rows } = await app.back.pool.query<{ runner: string | null }>(
     `select runner from shop.checkpoints where name = $1 and leased_until > now()`,
     [name],
   )
@@ -110,7 +110,7 @@ const hanging: Record<string, () => Promise<{ parts: Partial<ProjectorParts>; ha
   },
   async 'the decoding'() {
     let hangs = false
-    const { codec } = shop.back
+    const { codec } = app.back
     const decode: typeof codec.decode = recorded =>
       hangs ? new Promise<never>(() => undefined) : codec.decode(recorded)
     const hang = () => {
@@ -156,7 +156,7 @@ describe.concurrent('a worker that has nothing to do', () => {
     const first = worker(name, 'idle')
     await isIdle(first.seen)
     const until = async () => {
-      const { rows } = await shop.back.pool.query<{ until: Date; epoch: bigint }>(
+      const { rows } = await app.back.pool.query<{ until: Date; epoch: bigint }>(
         `select leased_until as until, epoch from shop.checkpoints where name = $1`,
         [name],
       )
@@ -172,7 +172,7 @@ describe.concurrent('a worker that has nothing to do', () => {
 })
 
 it('is dropped by the server, too, when nothing it sends is acknowledged', async () => {
-  const { rows } = await shop.back.pool.query<{ name: string; setting: string }>(
+  const { rows } = await app.back.pool.query<{ name: string; setting: string }>(
     `select name, setting from pg_settings where name like 'tcp\\_%' order by name`,
   )
   const set = Object.fromEntries(rows.map(({ name, setting }) => [name, Number(setting)]))

@@ -2,21 +2,21 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { confirmAddress, mailsTo } from '../support/accountMails.ts'
 import { delivery, newProduct } from '../support/goods.ts'
-import { startTestShop, type TestShop } from '../support/testShop.ts'
+import { startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const perDay = 5
 const words = 'visit-evil-example'
-let shop: TestShop
+let app: TestApp
 let productId = ''
 beforeAll(async () => {
-  shop = await startTestShop({ settings: { RATE_LIMITS: 'on' } })
-  productId = (await newProduct(shop, { stock: 100, name: 'Lantern' })).id
+  app = await startTestApp({ settings: { RATE_LIMITS: 'on' } })
+  productId = (await newProduct(app, { stock: 100, name: 'Lantern' })).id
 })
-afterAll(() => shop?.close())
+afterAll(() => app?.close())
 
 it('30 orders mail a stranger five times a day, until the address is confirmed', async () => {
-  const person = await shop.person()
+  const person = await app.person()
   const { client, email } = person
   await client.patch('/auth/profile', { firstName: words, lastName: words })
   for (let order = 0; order < 30; order += 1) {
@@ -29,7 +29,7 @@ it('30 orders mail a stranger five times a day, until the address is confirmed',
     await client.post(`/orders/${body.orderId}/cancel`, { reason: words })
   }
   const waiting = async () => {
-    const { rows } = await shop.back.pool.query<{ limited: number; open: number }>(
+    const { rows } = await app.back.pool.query<{ limited: number; open: number }>(
       `select count(*) filter (where last_error = 'RECIPIENT_LIMIT')::integer as limited,
         count(*) filter (where last_error is null and state = 'due')::integer as open
       from shop.mails`,
@@ -44,16 +44,16 @@ it('30 orders mail a stranger five times a day, until the address is confirmed',
     },
     40_000,
   )
-  const mails = await mailsTo(shop, person, '')
+  const mails = await mailsTo(app, person, '')
   expect(mails).toHaveLength(perDay)
   for (const { raw, text, html } of mails) expect(raw + text + html).not.toContain(words)
   expect(mails.some(({ text }) => text.includes('Lantern'))).toBe(true)
-  await confirmAddress(shop, email)
-  await shop.back.pool.query(`update shop.mails set due_at = now() where state = 'due'`)
+  await confirmAddress(app, email)
+  await app.back.pool.query(`update shop.mails set due_at = now() where state = 'due'`)
   await waitFor(
     'the name',
     async () => {
-      return (await mailsTo(shop, person, '')).some(({ text }) => text.includes(`Hello ${words}`))
+      return (await mailsTo(app, person, '')).some(({ text }) => text.includes(`Hello ${words}`))
     },
     20_000,
   )

@@ -2,8 +2,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 /** Tells caches to share nothing where it mattered who asked; routes may set something stricter. */
-export function usePrivateAnswers(app: FastifyInstance): void {
-  app.addHook('onRequest', (request, reply, done) => {
+export function usePrivateAnswers(server: FastifyInstance): void {
+  server.addHook('onRequest', (request, reply, done) => {
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     if (!isRead) reply.header('cache-control', 'private, no-store')
     else if (isPersonal(request)) reply.header('cache-control', 'private, no-cache')

@@ -9,24 +9,24 @@ const retryAfterSeconds = 1
  * Ends connections on which nothing has been said yet when the server begins to close: Node counts
  * them as busy, and the server would wait a minute for each client that keeps a spare one.
  */
-export function endSilentWhenClosing(app: FastifyInstance): void {
+export function endSilentWhenClosing(server: FastifyInstance): void {
   const open = new Set<Socket>()
-  app.server.on('connection', (socket: Socket) => {
+  server.server.on('connection', (socket: Socket) => {
     open.add(socket)
     socket.once('close', () => open.delete(socket))
   })
-  app.addHook('preClose', async () => {
+  server.addHook('preClose', async () => {
     for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
   })
 }
 
 /** Once the server begins to close, new requests get 503 with Retry-After and no connection. */
-export function refuseWhenClosing(app: FastifyInstance): void {
+export function refuseWhenClosing(server: FastifyInstance): void {
   let isClosing = false
-  app.addHook('preClose', async () => {
+  server.addHook('preClose', async () => {
     isClosing = true
   })
-  app.addHook('onRequest', (_, reply, done) => {
+  server.addHook('onRequest', (_, reply, done) => {
     if (!isClosing) return done()
     reply.header('connection', 'close')
     const detail = 'The shop is restarting: try again.'

@@ -37,7 +37,7 @@ const pathParameters = /:(\w+)/g
 
 /** Publishes a command. What is in the path is not in the body. */
 export function commandRoute<Schema extends TObject>(
-  app: FastifyInstance,
+  server: FastifyInstance,
   context: ApiContext,
   route: CommandRoute<Schema>,
 ): void {
@@ -48,7 +48,7 @@ export function commandRoute<Schema extends TObject>(
   const params = fields.filter(([name]) => inPath.includes(name))
   const body = fields.filter(([name]) => !inPath.includes(name))
   const optional = body.length > 0 && body.every(([, field]) => Type.IsOptional(field))
-  app.route({
+  server.route({
     method,
     url,
     config: { access: command.roles === 'anyone' ? 'public' : accessOf(command) },
@@ -74,7 +74,7 @@ export function commandRoute<Schema extends TObject>(
       if (!checked.Check(input)) {
         throw new HttpProblem('request/invalid', 'Some fields are not as they have to be.')
       }
-      return app.limit(request, () => answer(context, route, { request, reply, input }))
+      return server.limit(request, () => answer(context, route, { request, reply, input }))
     },
   })
 }
@@ -101,7 +101,7 @@ async function answer<Schema extends TObject>(
   const guest = route.guests ? await guestCart(context, request) : undefined
   const envelope = envelopeOf(context, request, input, guest?.cartId)
   const outcome = await context.tracing.span(`command ${route.command.name}`, () =>
-    execute(context.shop, route.command, input, envelope),
+    execute(context.app, route.command, input, envelope),
   )
   if (isRejection(outcome)) return sendRejection(reply, outcome)
   reply.status(route.status ?? 200)

@@ -28,9 +28,9 @@ const readsMax = 1_000
  * caller gets a share of what is free, and a tenth is kept for the staff. An answer that is sent
  * within keeps its place until it has been read.
  */
-export function useConcurrencyLimit(app: FastifyInstance, max: number): void {
-  app.decorate('limit', limitFor(max))
-  app.decorate('readLimit', limitFor(readsMax))
+export function useConcurrencyLimit(server: FastifyInstance, max: number): void {
+  server.decorate('limit', limitFor(max))
+  server.decorate('readLimit', limitFor(readsMax))
 }
 
 function limitFor(all: number): ConcurrencyLimit {

@@ -2,7 +2,7 @@
 
 import type { Queue } from 'bullmq'
 import type { Kysely } from 'kysely'
-import type { Shop } from '../../commands/core/shop.ts'
+import type { App } from '../../commands/core/app.ts'
 import type { Config } from '../../config/config.ts'
 import type { Position } from '../../kit/position.ts'
 import type { SessionServices, SharedPasswords } from '../../ports/accounts.ts'
@@ -96,7 +96,7 @@ export type ApiAccounts = SessionServices & { passwords: SharedPasswords }
 
 export interface ApiContext {
   config: Config
-  shop: Shop
+  app: App
   /** What follows the log beside the projections, for admins to see to. */
   reactions: readonly Reaction[]
   accounts: ApiAccounts

@@ -1,6 +1,6 @@
 // What a token's bearer may still do: tokens live for minutes, and rights end sooner than that.
 import { LRUCache } from 'lru-cache'
-import type { Shop } from '../../commands/core/shop.ts'
+import type { App } from '../../commands/core/app.ts'
 import type { Customer } from '../../domain/customer/customer.ts'
 import type { Role } from '../../domain/kernel/types.ts'
 import { isTransient } from '../../kit/transient.ts'
@@ -24,7 +24,7 @@ function rolesOf(state: Customer): readonly Role[] | undefined {
  * session it has ended. What others have done to shoppers, or to their sessions, is noticed within
  * a second; when the log cannot be read their token is good until it ends.
  */
-export function createCurrentRoles(shop: Shop, sessions: Pick<Sessions, 'isGood'>) {
+export function createCurrentRoles(app: App, sessions: Pick<Sessions, 'isGood'>) {
   const known = new LRUCache<string, Known>({
     max: rememberedMax,
     ttl: rememberedMs,
@@ -32,12 +32,12 @@ export function createCurrentRoles(shop: Shop, sessions: Pick<Sessions, 'isGood'
   })
 
   async function look(customerId: string) {
-    return rolesOf((await shop.customers.load(customerId)).state)
+    return rolesOf((await app.customers.load(customerId)).state)
   }
 
   async function shopper({ customerId, sessionId }: AccessClaims) {
     const before = known.get(sessionId)
-    const here = shop.customers.cached(customerId)
+    const here = app.customers.cached(customerId)
     const isOut = here !== undefined && rolesOf(here) === undefined
     if (before !== undefined && !isOut) return before.roles
     const [current, isOpen] = await Promise.all([
@@ -77,11 +77,11 @@ interface Known {
 }
 
 /** The context with what tokens are still good for; whoever ends a session here ends it at once. */
-export function withCurrentRoles<Context extends { shop: Shop; accounts: SessionServices }>(
+export function withCurrentRoles<Context extends { app: App; accounts: SessionServices }>(
   context: Context,
 ): Context & { currentRoles: CurrentRoles } {
   const { sessions, accounts, recovery } = context.accounts
-  const { currentRoles, forgetSession, forgetPerson } = createCurrentRoles(context.shop, sessions)
+  const { currentRoles, forgetSession, forgetPerson } = createCurrentRoles(context.app, sessions)
   const services: Context['accounts'] = {
     ...context.accounts,
     sessions: {
@@ -105,19 +105,19 @@ export function withCurrentRoles<Context extends { shop: Shop; accounts: Session
 
 /** The roles that somebody has as the log is now; undefined when they may do nothing. */
 export async function rolesNow(
-  shop: Pick<Shop, 'customers'>,
+  app: Pick<App, 'customers'>,
   customerId: string,
 ): Promise<readonly Role[] | undefined> {
-  return rolesOf((await shop.customers.load(customerId)).state)
+  return rolesOf((await app.customers.load(customerId)).state)
 }
 
 /** Whether somebody may be told of orders: their own, or everybody's. Always as the log is now. */
 export async function mayFollow(
-  shop: Pick<Shop, 'customers'>,
+  app: Pick<App, 'customers'>,
   { customerId, roles }: Pick<AccessClaims, 'customerId' | 'roles'>,
   isForAll: boolean,
 ): Promise<boolean> {
-  const current = await rolesNow(shop, customerId)
+  const current = await rolesNow(app, customerId)
   if (current === undefined || !isForAll) return current !== undefined
   return current.some(role => role !== 'customer' && roles.includes(role))
 }

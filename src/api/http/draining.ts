@@ -13,8 +13,8 @@ const idleMs = 1_000
  * the answer. So where an answer ends the connection, the rest of the body is read first and thrown
  * away, up to a bound. Connections that stay open are read on by Node.
  */
-export function drainBeforeClosing(app: FastifyInstance): void {
-  app.addHook('onSend', (request, reply, payload, done) => {
+export function drainBeforeClosing(server: FastifyInstance): void {
+  server.addHook('onSend', (request, reply, payload, done) => {
     if (!isToDrain(request, reply)) return done(null, payload)
     reply.deadline += drainMs
     void drained(request.raw).then(() => done(null, payload))

@@ -56,7 +56,7 @@ export async function guestCart(
     throw new HttpProblem('request/invalid', 'X-Cart-Token has to be a token that we gave.')
   }
   const cartId = cartIdOf(token)
-  const { state } = await context.shop.carts.load(cartId)
+  const { state } = await context.app.carts.load(cartId)
   if (state.status === 'none') throw new HttpProblem('cart/not-found', 'There is no such cart.')
   if (state.status === 'closed') {
     throw new HttpProblem('cart/closed', 'What was in this cart is in a customer’s now.')
@@ -77,7 +77,7 @@ export function handOut(reply: FastifyReply, guest: GuestCart | undefined, { rev
  * next time they sign in.
  */
 export async function bringCart(
-  { shop }: ApiContext,
+  { app }: ApiContext,
   request: FastifyRequest,
   user: { id: string; roles: readonly Role[] },
 ): Promise<Position | undefined> {
@@ -90,11 +90,11 @@ export async function bringCart(
     correlationId: commandId,
     causationId: commandId,
     actor,
-    at: shop.clock.now(),
+    at: app.clock.now(),
   }
   const from = cartIdOf(token)
   try {
-    return await mergeCart(shop, { from, customerId: user.id }, envelope)
+    return await mergeCart(app, { from, customerId: user.id }, envelope)
   } catch (error) {
     request.log.warn({ event: 'cart-not-merged', err: error, from }, 'cart was not merged')
     return undefined

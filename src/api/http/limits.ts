@@ -48,13 +48,13 @@ export interface Limits {
 }
 
 /** Sets the limits up; with RATE_LIMITS=off there are none. */
-export function createLimits(app: FastifyInstance, context: ApiContext): Limits {
+export function createLimits(server: FastifyInstance, context: ApiContext): Limits {
   if (context.config.rateLimits === 'off') return { quota: () => [] }
   const policies = policiesOf(context)
   const quota = createLocalQuota(policies.anonymous)
-  limitPasswordTries(app, context, policies)
-  limitRefreshes(app, context, policies.refreshes)
-  limitMisses(app, policies.misses)
+  limitPasswordTries(server, context, policies)
+  limitRefreshes(server, context, policies.refreshes)
+  limitMisses(server, policies.misses)
   const take: Limit = async (request, reply) => {
     const route = request.routeOptions.url
     if (unlimited.has(route)) return
@@ -111,8 +111,8 @@ function policiesOf({ config, counters }: ApiContext): Policies {
 }
 
 /** A session that wants new tokens all the time is a program gone wild, or somebody else's. */
-function limitRefreshes(app: FastifyInstance, { accounts }: ApiContext, policy: Policy): void {
-  app.addHook('preHandler', async (request, reply) => {
+function limitRefreshes(server: FastifyInstance, { accounts }: ApiContext, policy: Policy): void {
+  server.addHook('preHandler', async (request, reply) => {
     if (request.method !== 'POST' || request.routeOptions.url !== refreshRoute) return
     const { body } = request
     if (typeof body !== 'object' || body === null || !('refresh' in body)) return
@@ -125,8 +125,8 @@ function limitRefreshes(app: FastifyInstance, { accounts }: ApiContext, policy: 
  * Whoever looks for what is not there is told to stop in the place of being told that it is not:
  * what is there stays open to them, since they may share their address with a whole school.
  */
-function limitMisses(app: FastifyInstance, policy: Policy): void {
-  app.addHook('onSend', async (request, reply, payload) => {
+function limitMisses(server: FastifyInstance, policy: Policy): void {
+  server.addHook('onSend', async (request, reply, payload) => {
     if (reply.statusCode !== 404) return payload
     const { actor, ip } = request
     const by = actor.role === 'anonymous' ? addressOf(ip) : actor.id

@@ -14,17 +14,17 @@ export interface Methods {
 }
 
 /** Watches what is published from here on. */
-export function watchMethods(app: FastifyInstance): Methods {
+export function watchMethods(server: FastifyInstance): Methods {
   const published = new Set<string>()
-  app.addHook('onRoute', ({ url }) => {
+  server.addHook('onRoute', ({ url }) => {
     if (url !== everywhere) published.add(url)
   })
   return {
     refuseOthers() {
       for (const url of [...published]) {
-        const isKnown = (method: string) => app.hasRoute({ url, method })
+        const isKnown = (method: string) => server.hasRoute({ url, method })
         const method = refused.filter(each => !isKnown(each))
-        refuse(app, { url, method, allow: spoken.filter(isKnown) })
+        refuse(server, { url, method, allow: spoken.filter(isKnown) })
       }
     },
   }
@@ -42,11 +42,11 @@ export function refuseMethod(request: FastifyRequest, reply: FastifyReply, allow
   throw new HttpProblem('request/method-not-allowed', detail)
 }
 
-function refuse(app: FastifyInstance, on: { url: string; method: string[]; allow: string[] }) {
+function refuse(server: FastifyInstance, on: { url: string; method: string[]; allow: string[] }) {
   const { url, method, allow } = on
   const handler = async (request: FastifyRequest, reply: FastifyReply) =>
     refuseMethod(request, reply, allow)
-  app.route({
+  server.route({
     url,
     method,
     config: { access: 'public' },

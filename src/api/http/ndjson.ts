@@ -52,17 +52,17 @@ function isFromLog(request: FastifyRequest): boolean {
  * so does one whose reader is signed out, locked out, or loses a role meanwhile.
  */
 export function streamedRoute<Query extends TObject>(
-  app: FastifyInstance,
+  server: FastifyInstance,
   context: ApiContext,
   route: StreamedRoute<Query>,
 ): void {
   const { url, access, summary, tag, operationId, query, from, bulk, reach, answer } = route
   const open = new Set<Readable>()
   // A server that is to stop does not wait for hours.
-  app.addHook('preClose', async () => {
+  server.addHook('preClose', async () => {
     for (const stream of open) stream.destroy()
   })
-  app.get<{ Querystring: Static<Query> }>(
+  server.get<{ Querystring: Static<Query> }>(
     url,
     {
       config: {
@@ -80,13 +80,13 @@ export function streamedRoute<Query extends TObject>(
       },
     },
     (request, reply) =>
-      app.readLimit(request, async () => {
+      server.readLimit(request, async () => {
         if (!isFromLog(request)) await awaitPosition(context, request, ...from)
         if (!wantsLines(request)) {
           reply.type('application/json; charset=utf-8')
           return route.handle(request, reply)
         }
-        const connection = app.connections.sit(request, reply, 'export')
+        const connection = server.connections.sit(request, reply, 'export')
         const stream = Readable.from(chunks(route.lines(request)))
         connection.end = () => stream.destroy()
         open.add(stream)

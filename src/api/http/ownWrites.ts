@@ -27,10 +27,10 @@ export function callerOf(request: FastifyRequest): string | undefined {
  * Notes the position of every answer to a command before it is sent. Where other processes cannot
  * be told, the answer waits until they all show what was written.
  */
-export function useOwnWrites(app: FastifyInstance, context: ApiContext): void {
-  app.decorateRequest('writer', undefined)
-  app.decorateRequest('shows', startOfLog)
-  app.addHook('onSend', (request, reply, payload, done) => {
+export function useOwnWrites(server: FastifyInstance, context: ApiContext): void {
+  server.decorateRequest('writer', undefined)
+  server.decorateRequest('shows', startOfLog)
+  server.addHook('onSend', (request, reply, payload, done) => {
     const position = reply.getHeader('x-position')
     const caller = request.method === 'GET' ? undefined : callerOf(request)
     if (typeof position !== 'string' || caller === undefined) {

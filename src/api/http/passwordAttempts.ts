@@ -37,19 +37,19 @@ const wrongPassword = new Set<ProblemCode>([
  * else gets its try back.
  */
 export function limitPasswordTries(
-  app: FastifyInstance,
+  server: FastifyInstance,
   context: ApiContext,
   policies: PasswordPolicies,
 ): void {
   const tries = new WeakMap<FastifyRequest, Try>()
-  app.addHook('preHandler', async (request, reply) => {
+  server.addHook('preHandler', async (request, reply) => {
     const account = await accountTried(context, request)
     if (account === undefined) return
     const counted = keysOf(policies, request, account)
     for (const { policy, key } of counted) await spend(policy, key, reply)
     tries.set(request, { account, counted })
   })
-  app.addHook('onSend', async (request, reply, payload) => {
+  server.addHook('onSend', async (request, reply, payload) => {
     const made = tries.get(request)
     if (made === undefined) return payload
     // Once: an answer that fails is followed by another one.

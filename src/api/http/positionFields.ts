@@ -19,10 +19,10 @@ declare module 'fastify' {
  * its query or its body is one. One in a path names a thing that is not there: 404.
  */
 export function refusePositionsBeyondHead(
-  app: FastifyInstance,
+  server: FastifyInstance,
   context: Pick<ApiContext, 'positions'>,
 ): void {
-  app.addHook('onRoute', route => {
+  server.addHook('onRoute', route => {
     const { schema, config } = route
     const inQuery = positionsIn(schema?.querystring)
     const inBody = positionsIn(schema?.body)

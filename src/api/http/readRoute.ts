@@ -34,9 +34,9 @@ export interface ReadRoute<Params extends TObject, Query extends TObject> {
 export function readRoute<
   Params extends TObject = typeof Nothing,
   Query extends TObject = typeof MinPosition,
->(app: FastifyInstance, context: ApiContext, route: ReadRoute<Params, Query>): void {
+>(server: FastifyInstance, context: ApiContext, route: ReadRoute<Params, Query>): void {
   const { url, access, summary, tag, operationId, params, query, guests, from, answer } = route
-  app.get<{ Params: Static<Params>; Querystring: Static<Query> }>(
+  server.get<{ Params: Static<Params>; Querystring: Static<Query> }>(
     url,
     {
       config: { access },
@@ -51,7 +51,7 @@ export function readRoute<
       },
     },
     (request, reply) =>
-      app.readLimit(request, async () => {
+      server.readLimit(request, async () => {
         await awaitPosition(context, request, ...from)
         return route.handle(request, reply)
       }),

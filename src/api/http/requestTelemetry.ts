@@ -5,8 +5,8 @@ import { traceOf, traceparent } from '../../ports/tracing.ts'
 import type { ApiContext } from './context.ts'
 
 /** One line a request, with the route's pattern instead of its address, and nothing personal. */
-export function observeRequests(app: FastifyInstance, { metrics }: ApiContext): void {
-  app.addHook('onResponse', (request, reply, done) => {
+export function observeRequests(server: FastifyInstance, { metrics }: ApiContext): void {
+  server.addHook('onResponse', (request, reply, done) => {
     const { method } = request
     const [route, status] = [routeOf(request), reply.statusCode]
     metrics.request({ method, route, status }, reply.elapsedTime / 1_000)
@@ -32,10 +32,10 @@ function routeOf(request: FastifyRequest): string {
  * A span from the arrival of a request until its answer is out; what it does is below it. The trace
  * is that of the client's traceparent, and becomes the correlation of the events.
  */
-export function traceRequests(app: FastifyInstance, { tracing }: ApiContext): void {
+export function traceRequests(server: FastifyInstance, { tracing }: ApiContext): void {
   if (!tracing.isOn) return
   const inside = new WeakMap<FastifyRequest, ReturnType<typeof AsyncLocalStorage.snapshot>>()
-  app.addHook('onRequest', (request, reply, done) => {
+  server.addHook('onRequest', (request, reply, done) => {
     const { method, headers } = request
     const given = typeof headers.traceparent === 'string' ? traceOf(headers.traceparent) : undefined
     const untilClosed = (say: (attributes: Record<string, string | number>) => void) =>
@@ -54,7 +54,7 @@ export function traceRequests(app: FastifyInstance, { tracing }: ApiContext): vo
     void tracing.span(`${method} ${route}`, untilClosed, { parent: given, attributes })
   })
   // Reading a body leaves the context of the request: this is the way back into it.
-  app.addHook('preValidation', (request, _, done) => {
+  server.addHook('preValidation', (request, _, done) => {
     const enter = inside.get(request)
     if (enter === undefined) done()
     else enter(done)

@@ -23,11 +23,11 @@ const lookEveryMs = 500
  * answer off that does not end, and a request that is answered and still does not end. What was
  * begun goes on: whoever asks again with the same Idempotency-Key learns how it has ended.
  */
-export function useRequestTimeout(app: FastifyInstance, patienceMs: number): void {
+export function useRequestTimeout(server: FastifyInstance, patienceMs: number): void {
   const waiting = new Places<FastifyReply>()
-  app.decorateReply('place', -1)
-  app.decorateReply('deadline', 0)
-  app.addHook('onRequest', (request, reply, done) => {
+  server.decorateReply('place', -1)
+  server.decorateReply('deadline', 0)
+  server.addHook('onRequest', (request, reply, done) => {
     const ms = request.routeOptions.config.patienceMs ?? patienceMs
     reply.deadline = performance.now() + ms
     reply.place = waiting.take(reply)
@@ -37,7 +37,7 @@ export function useRequestTimeout(app: FastifyInstance, patienceMs: number): voi
     waiting.leave(reply.place)
     reply.place = -1
   }
-  app.addHook('onResponse', (request, reply, done) => {
+  server.addHook('onResponse', (request, reply, done) => {
     // What is answered before all of it has come is waited for: the rest is read and dropped.
     if (request.raw.complete) leave(reply)
     else reply.deadline = Math.min(reply.deadline, performance.now() + patienceMs)
@@ -53,7 +53,7 @@ export function useRequestTimeout(app: FastifyInstance, patienceMs: number): voi
     }
   }
   const timer = setInterval(look, lookEveryMs).unref()
-  app.addHook('onClose', async () => clearInterval(timer))
+  server.addHook('onClose', async () => clearInterval(timer))
 }
 
 function answerTimeout(reply: FastifyReply): void {

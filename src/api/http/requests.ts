@@ -80,7 +80,7 @@ export function envelopeOf(
     correlationId,
     causationId: commandId,
     actor: request.actor,
-    at: context.shop.clock.now(),
+    at: context.app.clock.now(),
     ...(key === undefined ? once : { digest: context.fingerprint(JSON.stringify(input)) }),
   }
   const expectedRevision = ifMatch(request)
@@ -218,14 +218,14 @@ export async function awaitNow(context: ApiContext, projection: string): Promise
 }
 
 async function awaitUpTo(context: ApiContext, wait: PositionWait): Promise<void> {
-  const { positions, eventStore, shop } = context
+  const { positions, eventStore, app } = context
   const position = await positions.reached(wait)
   if (position >= wait.wanted) return
   // What somebody has written is beyond the head where the log was restored from a backup.
   if ((await positions.headBefore(wait.wanted)) !== undefined) return
   throw new HttpProblem('request/projection-behind', 'The read model is behind: try again.', {
     position: String(position),
-    lag: await lagAt(eventStore, { position, head: wait.wanted, now: shop.clock.now() }),
+    lag: await lagAt(eventStore, { position, head: wait.wanted, now: app.clock.now() }),
   })
 }
 

@@ -59,7 +59,7 @@ const plainText = /^[\t\x20-\x7e]*$/
  * Such requests are counted and limited like all others.
  */
 export function useResponseCache(
-  app: FastifyInstance,
+  server: FastifyInstance,
   context: CacheContext,
   limits: Limits,
 ): void {
@@ -70,20 +70,20 @@ export function useResponseCache(
     ttl: cachedMs,
     ttlResolution: 100,
   })
-  const send = createSend(app, context, limits)
+  const send = createSend(server, context, limits)
   let isClosing = false
-  app.decorateRequest('sharedAs', undefined)
-  app.decorateRequest('generation', undefined)
-  app.addHook('onRequest', (request, _, done) => {
+  server.decorateRequest('sharedAs', undefined)
+  server.decorateRequest('generation', undefined)
+  server.addHook('onRequest', (request, _, done) => {
     request.generation = answers.generation()
     done()
   })
-  app.addHook('onSend', (request, reply, payload, done) => {
+  server.addHook('onSend', (request, reply, payload, done) => {
     const answer = toKeep(request, reply, payload)
     if (answer !== undefined) cached.set(request.url, answer)
     done(null, payload)
   })
-  app.addHook('preClose', async () => {
+  server.addHook('preClose', async () => {
     isClosing = true
   })
 
@@ -91,16 +91,16 @@ export function useResponseCache(
     const { request, response, answer } = exchange
     const isCurrent = answer.generation === generation
     if (!isCurrent) cached.delete(request.url ?? '')
-    if (!isCurrent || isClosing || !send(exchange)) app.routing(request, response)
+    if (!isCurrent || isClosing || !send(exchange)) server.routing(request, response)
   }
 
-  app.addHook('onReady', async () => {
+  server.addHook('onReady', async () => {
     // The router is given what the lane does not serve.
-    app.server.removeAllListeners('request')
-    app.server.on('request', (request, response) => {
+    server.server.removeAllListeners('request')
+    server.server.on('request', (request, response) => {
       const answer = cached.get(request.url ?? '')
       if (answer === undefined || !isPlain(request)) {
-        app.routing(request, response)
+        server.routing(request, response)
         return
       }
       const exchange = { request, response, answer }
@@ -145,8 +145,8 @@ function toKeep(
  * What is the same for all requests is worked out once, and an answer is written as one text: to
  * have it put together again of twelve headers takes a third of the time of all the rest.
  */
-function createSend(app: FastifyInstance, { metrics, log }: CacheContext, limits: Limits): Send {
-  const ownHeaders = createOwnHeaders(app.server.keepAliveTimeout)
+function createSend(server: FastifyInstance, { metrics, log }: CacheContext, limits: Limits): Send {
+  const ownHeaders = createOwnHeaders(server.server.keepAliveTimeout)
   const addresses = new WeakMap<Socket, string>()
   const countHit = createHits(metrics)
   const isLogged = ['info', 'debug', 'trace'].includes(log.level)

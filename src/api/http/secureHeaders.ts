@@ -18,10 +18,10 @@ const dataPolicy = "default-src 'none';frame-ancestors 'none'"
  * Sends helmet's headers with every answer, those that mean something for data with answers of the
  * API; a route that needs others sets them itself.
  */
-export function useSecureHeaders(app: FastifyInstance, { https }: { https: boolean }): void {
+export function useSecureHeaders(server: FastifyInstance, { https }: { https: boolean }): void {
   const pages = pageHeaders(https)
   const data = dataHeaders({ https })
-  app.addHook('onRequest', (request, reply, done) => {
+  server.addHook('onRequest', (request, reply, done) => {
     reply.headers(request.url.startsWith('/api/') ? data : pages)
     done()
   })

@@ -9,9 +9,9 @@ type Serialize = (data: unknown) => string
  * A hundred routes declare the same fourteen refusals, most of which are never answered: compiling
  * all of them takes half of a start. One schema is compiled once, for all routes that have it.
  */
-export function useSerializers(app: FastifyInstance): void {
+export function useSerializers(server: FastifyInstance): void {
   const compiled = new WeakMap<TSchema, Serialize>()
-  app.setSerializerCompiler<TSchema>(({ schema }) => data => {
+  server.setSerializerCompiler<TSchema>(({ schema }) => data => {
     const known = compiled.get(schema)
     const serialize: Serialize = known ?? fastJsonStringify(schema)
     if (known === undefined) compiled.set(schema, serialize)

@@ -7,8 +7,8 @@ import { escapeHtml } from './plainPage.ts'
 const options = { config: { access: 'public' as const }, schema: { hide: true } }
 
 /** Serves a text under the root. It sends no Referer, since links may carry secrets. */
-export function serveText(app: FastifyInstance, url: string, type: string, text: string): void {
-  app.get(url, options, (_, reply) =>
+export function serveText(server: FastifyInstance, url: string, type: string, text: string): void {
+  server.get(url, options, (_, reply) =>
     reply
       .type(`${type}; charset=utf-8`)
       .header('cache-control', 'no-cache')

@@ -12,28 +12,30 @@ const singular = new Set([
 ])
 
 /** Refuses requests whose headers contradict each other, and WebSockets where there are none. */
-export function useStrictHttp(app: FastifyInstance): void {
+export function useStrictHttp(server: FastifyInstance): void {
   const live = new Set<string>()
-  app.addHook('onRoute', ({ url, websocket }) => {
+  server.addHook('onRoute', ({ url, websocket }) => {
     if (websocket === true) live.add(url)
   })
-  app.addHook('onRequest', (request, _, done) => {
+  server.addHook('onRequest', (request, _, done) => {
     done(headerFault(request) ?? liveFault(request, live))
   })
 }
 
 /** The same for what never becomes a request of the framework. */
-export function answerStrays(app: FastifyInstance, on: { https: boolean }): void {
+export function answerStrays(server: FastifyInstance, on: { https: boolean }): void {
   const refuse = createClientErrors(on)
   // What else than 100-continue is expected may be ignored (RFC 9110, 10.1.1).
-  app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
-    app.routing(request, response),
+  server.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    server.routing(request, response),
   )
-  app.server.on('connect', (_: IncomingMessage, socket: Socket) => {
+  server.server.on('connect', (_: IncomingMessage, socket: Socket) => {
     socket.on('error', () => undefined)
     refuse(Object.assign(new Error('no proxy'), { code: 'HPE_INVALID_METHOD' }), socket)
   })
-  app.websocketServer.on('wsClientError', (error: Error, socket: Socket) => refuse(error, socket))
+  server.websocketServer.on('wsClientError', (error: Error, socket: Socket) =>
+    refuse(error, socket),
+  )
 }
 
 function headerFault({ raw }: FastifyRequest): HttpProblem | undefined {

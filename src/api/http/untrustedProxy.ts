@@ -21,11 +21,11 @@ inside.addAddress('::1', 'ipv6')
  * Warns when X-Forwarded-For comes from a peer that is not trusted, often: behind a proxy that the
  * shop does not know all callers have one address, and share what an address may do.
  */
-export function warnOfUntrustedProxies(app: FastifyInstance): void {
+export function warnOfUntrustedProxies(server: FastifyInstance): void {
   let count = 0
   let since = Number.NEGATIVE_INFINITY
   let warnedAt = Number.NEGATIVE_INFINITY
-  app.addHook('onRequest', (request, _, done) => {
+  server.addHook('onRequest', (request, _, done) => {
     const peer = request.socket.remoteAddress
     // Of a peer that is trusted, the address is what the header says.
     if (request.headers['x-forwarded-for'] === undefined || request.ip !== peer) return done()

@@ -11,11 +11,11 @@ export const uploadTimeoutMs = 600_000
 const formats = { 'text/csv': 'csv', 'application/x-ndjson': 'ndjson' } as const
 
 /** Hands bodies on unread in this scope; what the schema says of them is documentation. */
-export function useUploads(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', (_, payload, done) => done(null, payload))
-  const compile = app.validatorCompiler
-  app.setValidatorCompiler(route => {
+export function useUploads(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser('*', (_, payload, done) => done(null, payload))
+  const compile = server.validatorCompiler
+  server.setValidatorCompiler(route => {
     if (route.httpPart === 'body' || compile === undefined) return () => true
     return compile(route)
   })

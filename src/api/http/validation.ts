@@ -12,8 +12,8 @@ const isParameters = new Set<string | undefined>(['params', 'querystring'])
  * Bodies are taken as they are: a number in quotes is not a number. Path and query are text by
  * nature and are read as what the schema wants. Unknown fields are refused, never dropped.
  */
-export function useValidators(app: FastifyInstance): void {
-  app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
+export function useValidators(server: FastifyInstance): void {
+  server.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
     const validate = createValidator(schema)
     const shape = shapeOf(schema)
     return (data: unknown) => {

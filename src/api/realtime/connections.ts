@@ -53,10 +53,10 @@ declare module 'fastify' {
 }
 
 /** Keeps the book of this process, and ends what may not go on. */
-export function useConnections(app: FastifyInstance, context: ApiContext): void {
+export function useConnections(server: FastifyInstance, context: ApiContext): void {
   const connections = new Set<LiveConnection>()
   const given = new WeakMap<FastifyRequest, LiveConnection>()
-  endThoseWhoMayNot(app, context, connections)
+  endThoseWhoMayNot(server, context, connections)
 
   function sit(request: FastifyRequest, reply: FastifyReply, kind: ConnectionKind): LiveConnection {
     const connection = createConnection(request, kind, () => connections.delete(connection))
@@ -68,7 +68,7 @@ export function useConnections(app: FastifyInstance, context: ApiContext): void 
     return connection
   }
 
-  app.decorate('connections', {
+  server.decorate('connections', {
     sit,
     async enter(request, reply) {
       noted(request, () => refuseForeign(request, context))
@@ -169,7 +169,7 @@ function ownOrigins(publicUrl: string): string[] {
 
 /** Tokens end, sessions are closed, people are locked out and lose roles: all of it counts here. */
 function endThoseWhoMayNot(
-  app: FastifyInstance,
+  server: FastifyInstance,
   context: ApiContext,
   connections: ReadonlySet<LiveConnection>,
 ): void {
@@ -178,7 +178,7 @@ function endThoseWhoMayNot(
     // While the database is away nobody can be locked out either; the next look finds it.
     endSignedOut(context, connections).catch(() => undefined)
   }, lookMs)
-  app.addHook('onClose', async () => {
+  server.addHook('onClose', async () => {
     clearInterval(looking)
     clearInterval(ended)
   })
@@ -210,7 +210,7 @@ async function endSignedOut(
     open
       .filter(connection => connection.isStaff)
       .map(async connection => {
-        const current = (await rolesNow(context.shop, connection.customerId)) ?? []
+        const current = (await rolesNow(context.app, connection.customerId)) ?? []
         if (connection.roles.some(role => !current.includes(role))) {
           connection.end(closing.signedOut, 'roles have changed')
         }

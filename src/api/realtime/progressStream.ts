@@ -24,15 +24,15 @@ export function wantsEvents(request: FastifyRequest): boolean {
 }
 
 /** Streams of progress that end with the server. */
-export function createProgressStreams(app: FastifyInstance): ProgressStreams {
+export function createProgressStreams(server: FastifyInstance): ProgressStreams {
   const open = new Set<ServerResponse>()
   // A stream never ends by itself as long as there is work: the server would wait for it.
-  app.addHook('preClose', async () => {
+  server.addHook('preClose', async () => {
     for (const response of open) response.end()
   })
   return {
     follow(request, reply, look) {
-      const connection = app.connections.sit(request, reply, 'progress')
+      const connection = server.connections.sit(request, reply, 'progress')
       connection.end = () => reply.raw.destroy()
       reply.hijack()
       open.add(reply.raw)

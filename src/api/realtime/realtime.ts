@@ -36,14 +36,14 @@ const Message = Compile(
 )
 
 /** Registers both routes; the WebSocket is under the root, not under /api. */
-export function realtimeRoutes(app: FastifyInstance, context: ApiContext): void {
-  const { connections } = app
+export function realtimeRoutes(server: FastifyInstance, context: ApiContext): void {
+  const { connections } = server
   const open = new Set<ServerResponse>()
   // Events never end by themselves: without this the server would wait for its clients to leave.
-  app.addHook('preClose', async () => {
+  server.addHook('preClose', async () => {
     for (const response of open) response.end()
   })
-  app.get(
+  server.get(
     '/ws/orders/notifications',
     {
       websocket: true,
@@ -54,7 +54,7 @@ export function realtimeRoutes(app: FastifyInstance, context: ApiContext): void 
     (socket, request) =>
       serveSocket({ context, connection: connections.connectionOf(request) }, socket, request),
   )
-  app.get(
+  server.get(
     '/api/orders/notifications',
     {
       // What never ends is not sent to find out what it would be like.
@@ -110,7 +110,7 @@ function listenerOf(
     write,
     async mayHear(isForAll) {
       try {
-        const mayHear = await mayFollow(context.shop, connection, isForAll)
+        const mayHear = await mayFollow(context.app, connection, isForAll)
         if (!mayHear) connection.end(closing.signedOut, 'roles have changed')
         return mayHear
       } catch (error) {
@@ -206,7 +206,7 @@ async function receive(
   } else if ('resume' in message) {
     await resumeFrom(stream, message.resume)
   } else if ('subscribe' in message) {
-    if (!(await mayFollow(context.shop, connection, true)))
+    if (!(await mayFollow(context.app, connection, true)))
       stream.send({ type: 'error', detail: 'That is for staff.' })
     else {
       stream.widen()

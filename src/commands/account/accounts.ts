@@ -4,10 +4,10 @@ import { isRejection, type Rejection, reject } from '../../domain/kernel/rejecti
 import type { Role } from '../../domain/kernel/types.ts'
 import type { Position } from '../../kit/position.ts'
 import type { Account, AccountServices, Session, SessionServices } from '../../ports/accounts.ts'
+import type { App } from '../core/app.ts'
 import { execute } from '../core/command.ts'
 import { systemEnvelope } from '../core/envelope.ts'
 import { newId } from '../core/ids.ts'
-import type { Shop } from '../core/shop.ts'
 import { grantRole, registerCustomer } from '../customer/customer.ts'
 import { type Credentials, checkCredentials } from './credentials.ts'
 import { isPasswordOf } from './passwords.ts'
@@ -46,14 +46,14 @@ interface Opened {
  * like the first time, with a session of its own: tokens are kept nowhere. Throws Unavailable.
  */
 export async function register(
-  shop: Shop,
+  app: App,
   services: AccountServices,
   { device, requestedBy, ...credentials }: Credentials & Device & { requestedBy?: string },
 ): Promise<(SignedIn & Omit<Opened, 'customerId'>) | Rejection> {
-  const opened = await openAccount(shop, services, credentials, requestedBy)
+  const opened = await openAccount(app, services, credentials, requestedBy)
   if (isRejection(opened)) return opened
   const { customerId, ...rest } = opened
-  const signedIn = await startSession(shop, services, customerId, device)
+  const signedIn = await startSession(app, services, customerId, device)
   return isRejection(signedIn) ? signedIn : { ...signedIn, ...rest }
 }
 
@@ -62,7 +62,7 @@ export async function register(
  * answer; that an account is disabled is told only to who knows its password. Throws Unavailable.
  */
 export async function logIn(
-  shop: Shop,
+  app: App,
   services: AccountServices,
   { login, password, device }: { login: string; password: string } & Device,
 ): Promise<SignedIn | Rejection> {
@@ -71,14 +71,14 @@ export async function logIn(
   const isRight =
     account === undefined
       ? await passwords.verifyNothing(password)
-      : await isPasswordOf(shop, services, account, password)
+      : await isPasswordOf(app, services, account, password)
   if (account === undefined || !isRight) return invalidCredentials()
-  if (!account.confirmed && !(await recover(shop, services, account))) return invalidCredentials()
+  if (!account.confirmed && !(await recover(app, services, account))) return invalidCredentials()
   if (account.disabled) return disabled()
   const { customerId } = account
   const session = await services.sessions.open(customerId, device)
   // What is changed while it is being verified ends the sessions that are there by then.
-  if (await accounts.hasPassword(account)) return signedIn(shop, services, customerId, session)
+  if (await accounts.hasPassword(account)) return signedIn(app, services, customerId, session)
   await services.sessions.close(session.family)
   return invalidCredentials()
 }
@@ -88,7 +88,7 @@ export async function logIn(
  * its successor ends the session. Throws Unavailable: then the same token may be tried again.
  */
 export async function refresh(
-  shop: Shop,
+  app: App,
   services: SessionServices,
   input: { refresh: string },
 ): Promise<SignedIn | Rejection> {
@@ -97,7 +97,7 @@ export async function refresh(
   if (typeof rotated === 'string') return invalidToken()
   const account = await accounts.findById(rotated.customerId)
   if (account !== undefined && !account.disabled) {
-    return signedIn(shop, services, rotated.customerId, rotated)
+    return signedIn(app, services, rotated.customerId, rotated)
   }
   await sessions.close(rotated.family)
   return account === undefined ? invalidToken() : disabled()
@@ -120,7 +120,7 @@ export interface AdminRequest {
  * name and address is somebody else's and gets nothing. Throws Unavailable.
  */
 export async function createAdmin(
-  shop: Shop,
+  app: App,
   services: AccountServices,
   { username, email, password }: AdminRequest,
 ): Promise<{ customerId: string; created: boolean } | Rejection> {
@@ -135,16 +135,16 @@ export async function createAdmin(
       : reject('account/username-taken', 'This account has another address.')
   }
   const account =
-    existing ?? (await openAccount(shop, services, { username, email, password: await password() }))
+    existing ?? (await openAccount(app, services, { username, email, password: await password() }))
   if (isRejection(account)) return account
   const { customerId } = account
-  const envelope = systemEnvelope(actor, shop.clock.now())
-  const granted = await execute(shop, grantRole, { customerId, role: 'admin' }, envelope)
+  const envelope = systemEnvelope(actor, app.clock.now())
+  const granted = await execute(app, grantRole, { customerId, role: 'admin' }, envelope)
   return isRejection(granted) ? granted : { customerId, created: existing === undefined }
 }
 
 async function openAccount(
-  shop: Shop,
+  app: App,
   services: AccountServices,
   given: Credentials,
   requestedBy?: string,
@@ -153,7 +153,7 @@ async function openAccount(
   if (isRejection(credentials)) return credentials
   const { accounts, passwords } = services
   const { username, email, password } = credentials
-  const before = await reopen(shop, services, credentials, requestedBy)
+  const before = await reopen(app, services, credentials, requestedBy)
   if (before !== undefined) return before
   const passwordHash = await passwords.hash(password)
   const customerId = newId()
@@ -166,10 +166,10 @@ async function openAccount(
   })
   if (reserved !== 'reserved') {
     // The first try may have come to it while this one was looking.
-    const meanwhile = await reopen(shop, services, credentials, requestedBy)
+    const meanwhile = await reopen(app, services, credentials, requestedBy)
     return meanwhile ?? (reserved === 'email-taken' ? emailTaken() : usernameTaken())
   }
-  const answer = await introduce(shop, customerId, credentials).catch(async error => {
+  const answer = await introduce(app, customerId, credentials).catch(async error => {
     // Nobody can use this account: the next try must not find its name taken.
     await accounts.release(customerId).catch(() => undefined)
     throw error
@@ -185,7 +185,7 @@ async function openAccount(
  * sends other credentials with the key of a request is refused.
  */
 async function reopen(
-  shop: Shop,
+  app: App,
   services: AccountServices,
   credentials: Credentials,
   requestedBy: string | undefined,
@@ -197,17 +197,17 @@ async function reopen(
   const isSame =
     account.username === credentials.username &&
     (await accounts.findByEmail(credentials.email))?.customerId === customerId &&
-    (await isPasswordOf(shop, services, account, credentials.password)) &&
-    (await hasNames(shop, customerId, credentials))
+    (await isPasswordOf(app, services, account, credentials.password)) &&
+    (await hasNames(app, customerId, credentials))
   if (!isSame) return reject('command/key-reused', 'This key came with another registration.')
-  const answer = await introduce(shop, customerId, credentials)
+  const answer = await introduce(app, customerId, credentials)
   if (isRejection(answer)) return answer
   const isMine = await accounts.confirm(customerId)
   return isMine ? { customerId, position: answer.position, replayed: true } : undefined
 }
 
-async function hasNames(shop: Shop, customerId: string, { firstName, lastName }: Credentials) {
-  const { state } = await shop.customers.load(customerId)
+async function hasNames(app: App, customerId: string, { firstName, lastName }: Credentials) {
+  const { state } = await app.customers.load(customerId)
   if (state.status !== 'registered') return true
   const { profile } = state
   return (
@@ -215,7 +215,7 @@ async function hasNames(shop: Shop, customerId: string, { firstName, lastName }:
   )
 }
 
-function introduce(shop: Shop, customerId: string, credentials: Credentials) {
+function introduce(app: App, customerId: string, credentials: Credentials) {
   const { username, email, firstName, lastName } = credentials
   const input = {
     customerId,
@@ -224,32 +224,32 @@ function introduce(shop: Shop, customerId: string, credentials: Credentials) {
     ...(firstName ? { firstName } : {}),
     ...(lastName ? { lastName } : {}),
   }
-  return execute(shop, registerCustomer, input, systemEnvelope(actor, shop.clock.now()))
+  return execute(app, registerCustomer, input, systemEnvelope(actor, app.clock.now()))
 }
 
 /** A registration that died after its event was recorded is finished by its owner's first login. */
-async function recover(shop: Shop, { accounts }: AccountServices, account: Account) {
-  const { state } = await shop.customers.load(account.customerId)
+async function recover(app: App, { accounts }: AccountServices, account: Account) {
+  const { state } = await app.customers.load(account.customerId)
   return state.status === 'registered' && (await accounts.confirm(account.customerId))
 }
 
 async function startSession(
-  shop: Shop,
+  app: App,
   services: AccountServices,
   customerId: string,
   device: string | undefined,
 ): Promise<SignedIn | Rejection> {
   const session = await services.sessions.open(customerId, device)
-  return signedIn(shop, services, customerId, session)
+  return signedIn(app, services, customerId, session)
 }
 
 async function signedIn(
-  shop: Shop,
+  app: App,
   { tokens }: SessionServices,
   customerId: string,
   { refresh, family }: Session,
 ): Promise<SignedIn | Rejection> {
-  const { state } = await shop.customers.load(customerId)
+  const { state } = await app.customers.load(customerId)
   if (state.status !== 'registered') return invalidCredentials()
   // The account's own column follows within moments.
   if (state.disabled) return disabled()

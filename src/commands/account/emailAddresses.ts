@@ -2,9 +2,9 @@
 import { type Rejection, reject } from '../../domain/kernel/rejection.ts'
 import { isTransient } from '../../kit/transient.ts'
 import type { AccountServices } from '../../ports/accounts.ts'
+import type { App } from '../core/app.ts'
 import { execute } from '../core/command.ts'
 import { systemEnvelope } from '../core/envelope.ts'
-import type { Shop } from '../core/shop.ts'
 import { moveAddress } from '../customer/customer.ts'
 import { emailOf, emailTaken } from './profile.ts'
 
@@ -15,7 +15,7 @@ type AddressServices = Pick<AccountServices, 'accounts' | 'addresses'>
  * now is decided here. Throws Unavailable; once the token is used a worker finishes what is left.
  */
 export async function confirmEmail(
-  shop: Shop,
+  app: App,
   services: AddressServices,
   token: string,
 ): Promise<Rejection | undefined> {
@@ -26,7 +26,7 @@ export async function confirmEmail(
     return reject('account/confirmation-expired', detail)
   }
   if (!used.moves) return undefined
-  await settleAddress(shop, services, used.customerId).catch(error => {
+  await settleAddress(app, services, used.customerId).catch(error => {
     if (!isTransient(error)) throw error
   })
   return undefined
@@ -46,15 +46,15 @@ export async function resendConfirmation(
  * account gets the address that the log has. Throws Unavailable.
  */
 export async function settleAddress(
-  shop: Shop,
+  app: App,
   { accounts, addresses }: AddressServices,
   customerId: string,
 ): Promise<void> {
   const state = await addresses.stateOf(customerId)
   if (state?.moves && state.wanted !== undefined) {
-    const envelope = systemEnvelope('accounts', shop.clock.now())
-    await execute(shop, moveAddress, { customerId, email: state.wanted }, envelope)
+    const envelope = systemEnvelope('accounts', app.clock.now())
+    await execute(app, moveAddress, { customerId, email: state.wanted }, envelope)
   }
-  const email = await emailOf(shop, customerId)
+  const email = await emailOf(app, customerId)
   if (email !== undefined) await accounts.settleEmail(customerId, email)
 }

@@ -4,8 +4,8 @@ import { isRejection, type Rejection, reject } from '../../domain/kernel/rejecti
 import type { Position } from '../../kit/position.ts'
 import type { AccountServices, SessionServices } from '../../ports/accounts.ts'
 import type { Envelope } from '../../ports/envelope.ts'
+import type { App } from '../core/app.ts'
 import { execute } from '../core/command.ts'
-import type { Shop } from '../core/shop.ts'
 import { eraseCustomer } from '../customer/customer.ts'
 import { settleOpenOrders } from '../order/openOrders.ts'
 import { knowing, wrongPassword } from './passwords.ts'
@@ -47,14 +47,14 @@ export interface ErasureRequest {
 
 /** Erases whoever knows the password of the account. Throws Unavailable. */
 export async function eraseOneself(
-  shop: Shop,
+  app: App,
   services: AccountServices,
   { password, ...request }: ErasureRequest & { password: string },
 ): Promise<Rejection | Position> {
-  if ((await knowing(shop, services, request.customerId, password)) === undefined) {
+  if ((await knowing(app, services, request.customerId, password)) === undefined) {
     return wrongPassword('/password')
   }
-  return erasePerson(shop, services, request)
+  return erasePerson(app, services, request)
 }
 
 /**
@@ -63,18 +63,18 @@ export async function eraseOneself(
  * done.
  */
 export async function erasePerson(
-  shop: Shop,
+  app: App,
   services: Pick<AccountServices, 'accounts' | 'erasures'>,
   request: ErasureRequest,
 ): Promise<Rejection | Position> {
   const { customerId, envelope, requestReference } = request
   await services.erasures.assertWritable()
-  const { state } = await shop.customers.load(customerId)
+  const { state } = await app.customers.load(customerId)
   if (state.status === 'none') return reject('customer/not-found', 'There is no such customer.')
-  const refused = await settleOpenOrders(shop, envelope, request)
+  const refused = await settleOpenOrders(app, envelope, request)
   if (refused !== undefined) return refused
   const input = requestReference === undefined ? { customerId } : { customerId, requestReference }
-  const done = await execute(shop, eraseCustomer, input, envelope)
+  const done = await execute(app, eraseCustomer, input, envelope)
   if (isRejection(done)) return done
   // Where the disk has become full this very moment a worker does it later; the certificate tells.
   await services.erasures.add([{ customerId, at: envelope.at }]).catch(() => undefined)
@@ -84,11 +84,11 @@ export async function erasePerson(
 
 /** What can be said of an erasure outside the read models. Throws Unavailable. */
 export async function readErasure(
-  shop: Shop,
+  app: App,
   { accounts, erasures }: SessionServices,
   customerId: string,
 ): Promise<Erasure | Rejection> {
-  const { state, position } = await shop.customers.load(customerId)
+  const { state, position } = await app.customers.load(customerId)
   const traces = await accounts.traces(customerId)
   const isListed = await erasures.has(customerId).catch(() => false)
   if (state.status !== 'erased' || traces.erasedAt === undefined) {

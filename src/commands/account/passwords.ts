@@ -2,9 +2,9 @@
 import { type Rejection, reject } from '../../domain/kernel/rejection.ts'
 import { isTransient } from '../../kit/transient.ts'
 import type { Account, AccountServices, SessionServices } from '../../ports/accounts.ts'
+import type { App } from '../core/app.ts'
 import { execute } from '../core/command.ts'
 import { systemEnvelope } from '../core/envelope.ts'
-import type { Shop } from '../core/shop.ts'
 import { notePassword } from '../customer/customer.ts'
 import { checkPassword } from './credentials.ts'
 
@@ -21,22 +21,22 @@ export interface PasswordChangeRequest {
  * Throws Unavailable.
  */
 export async function changePassword(
-  shop: Shop,
+  app: App,
   services: AccountServices,
   request: PasswordChangeRequest,
 ): Promise<Rejection | undefined> {
   const { customerId, oldPassword, newPassword } = request
   const { accounts, passwords } = services
-  const account = await knowing(shop, services, customerId, oldPassword)
+  const account = await knowing(app, services, customerId, oldPassword)
   if (account === undefined) return wrongPassword('/oldPassword')
-  const refused = await checkNew(shop, customerId, newPassword)
+  const refused = await checkNew(app, customerId, newPassword)
   if (refused !== undefined) return refused
   const { passwordHash, passwordNumber } = account
   const old = { hash: passwordHash, number: passwordNumber }
   const next = { hash: await passwords.hash(newPassword), number: passwordNumber + 1 }
   const change = { customerId, old, next, keep: request.sessionId }
   if (!(await accounts.changePassword(change))) return wrongPassword('/oldPassword')
-  await noteChange(shop, customerId, next.number)
+  await noteChange(app, customerId, next.number)
   return undefined
 }
 
@@ -44,9 +44,9 @@ export async function changePassword(
  * Tells the log how often a password has been changed: from then on no earlier one opens anything,
  * whatever the row of the account says. What cannot be noted now is noted at the next sign-in.
  */
-async function noteChange(shop: Shop, customerId: string, number: number): Promise<void> {
-  const envelope = systemEnvelope('accounts', shop.clock.now())
-  await execute(shop, notePassword, { customerId, number }, envelope).catch(error => {
+async function noteChange(app: App, customerId: string, number: number): Promise<void> {
+  const envelope = systemEnvelope('accounts', app.clock.now())
+  await execute(app, notePassword, { customerId, number }, envelope).catch(error => {
     if (!isTransient(error)) throw error
   })
 }
@@ -56,33 +56,33 @@ async function noteChange(shop: Shop, customerId: string, number: number): Promi
  * changed, and a row that was put back says less. Throws Unavailable.
  */
 export async function isPasswordOf(
-  shop: Shop,
+  app: App,
   { passwords }: Pick<AccountServices, 'passwords'>,
   account: Account,
   password: string,
 ): Promise<boolean> {
   const { customerId, passwordHash, passwordNumber } = account
   if (!(await passwords.verify(password, passwordHash))) return false
-  const noted = await numberInLog(shop, customerId)
-  if (passwordNumber > noted) await noteChange(shop, customerId, passwordNumber)
+  const noted = await numberInLog(app, customerId)
+  if (passwordNumber > noted) await noteChange(app, customerId, passwordNumber)
   return passwordNumber >= noted
 }
 
-async function numberInLog(shop: Shop, customerId: string): Promise<number> {
-  const { state } = await shop.customers.load(customerId)
+async function numberInLog(app: App, customerId: string): Promise<number> {
+  const { state } = await app.customers.load(customerId)
   return state.status === 'registered' ? (state.passwordNumber ?? 0) : 0
 }
 
 /** The account of somebody who knows its password. Throws Unavailable. */
 export async function knowing(
-  shop: Shop,
+  app: App,
   services: AccountServices,
   customerId: string,
   password: string,
 ): Promise<Account | undefined> {
   const account = await services.accounts.findById(customerId)
   if (account === undefined) return undefined
-  return (await isPasswordOf(shop, services, account, password)) ? account : undefined
+  return (await isPasswordOf(app, services, account, password)) ? account : undefined
 }
 
 /** A password that is not the one of the account. */
@@ -110,22 +110,22 @@ export interface ResetRequest {
  * is signed in by it. Throws Unavailable.
  */
 export async function confirmReset(
-  shop: Shop,
+  app: App,
   { accounts, recovery, passwords }: AccountServices,
   { uid, token, newPassword }: ResetRequest,
 ): Promise<Rejection | undefined> {
-  const noted = await numberInLog(shop, uid)
+  const noted = await numberInLog(app, uid)
   const reset = { customerId: uid, token, number: noted }
   // Before the hash, which is work that strangers must not be able to ask for.
   if (!(await recovery.isGood(reset))) return resetExpired()
-  const refused = await checkNew(shop, uid, newPassword)
+  const refused = await checkNew(app, uid, newPassword)
   if (refused !== undefined) return refused
   const hash = await passwords.hash(newPassword)
   const { passwordNumber = 0 } = (await accounts.findById(uid)) ?? {}
   // Behind both, where one of them was put back or has not been told of the last change.
   const number = Math.max(noted, passwordNumber) + 1
   if (!(await recovery.use(reset, { hash, number }))) return resetExpired()
-  await noteChange(shop, uid, number)
+  await noteChange(app, uid, number)
   return undefined
 }
 
@@ -133,8 +133,8 @@ function resetExpired(): Rejection {
   return reject('account/reset-expired', 'This link has been used or is too old: ask for another.')
 }
 
-async function checkNew(shop: Shop, customerId: string, password: string) {
-  const { state } = await shop.customers.load(customerId)
+async function checkNew(app: App, customerId: string, password: string) {
+  const { state } = await app.customers.load(customerId)
   if (state.status !== 'registered') {
     return reject('customer/not-found', 'There is no such customer.')
   }

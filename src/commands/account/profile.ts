@@ -7,8 +7,8 @@ import { strict } from '../../domain/kernel/types.ts'
 import type { SessionServices } from '../../ports/accounts.ts'
 import type { Codec } from '../../ports/codec.ts'
 import { type EventStore, Unavailable } from '../../ports/eventStore.ts'
+import type { App } from '../core/app.ts'
 import { actorId, type Command } from '../core/command.ts'
-import type { Shop } from '../core/shop.ts'
 import { changeProfile } from '../customer/customer.ts'
 import { isEmail } from './credentials.ts'
 
@@ -29,18 +29,18 @@ export function profileChange(services: SessionServices): Command<typeof input> 
   return {
     ...changeProfile,
     input,
-    async run(shop, { currentPassword: _, email: given, ...rest }, envelope) {
+    async run(app, { currentPassword: _, email: given, ...rest }, envelope) {
       const customerId = actorId(envelope.actor) ?? ''
       const email = given === undefined ? undefined : plainEmail(given)
-      if (email === undefined) return changeProfile.run(shop, rest, envelope)
+      if (email === undefined) return changeProfile.run(app, rest, envelope)
       if (!isEmail(email)) return invalidEmail()
       // The same address in other letters is confirmed or not as it was.
-      if (!(await movesAccount(shop, services, { customerId, email }))) {
-        return changeProfile.run(shop, { ...rest, email }, envelope)
+      if (!(await movesAccount(app, services, { customerId, email }))) {
+        return changeProfile.run(app, { ...rest, email }, envelope)
       }
       const holder = await accounts.findByEmail(email)
       if (holder !== undefined && holder.customerId !== customerId) return emailTaken()
-      const answer = await changeProfile.run(shop, rest, envelope)
+      const answer = await changeProfile.run(app, rest, envelope)
       if (isRejection(answer)) return answer
       const asked = { customerId, email, commandId: envelope.commandId }
       if (await addresses.ask(asked)) return answer
@@ -59,11 +59,11 @@ interface AddressChange {
 
 /** Whether a change of the profile would move the account to another address. */
 export async function movesAccount(
-  shop: Shop,
+  app: App,
   { accounts: { digestOf } }: SessionServices,
   { customerId, email }: AddressChange,
 ): Promise<boolean> {
-  const before = await emailOf(shop, customerId)
+  const before = await emailOf(app, customerId)
   return before === undefined || digestOf(email) !== digestOf(before)
 }
 
@@ -88,8 +88,8 @@ function addressOf(state: Customer): string | undefined {
 }
 
 /** The address that somebody has by the log. */
-export async function emailOf(shop: Shop, customerId: string): Promise<string | undefined> {
-  const { state } = await shop.customers.load(customerId)
+export async function emailOf(app: App, customerId: string): Promise<string | undefined> {
+  const { state } = await app.customers.load(customerId)
   return addressOf(state)
 }
 

@@ -8,8 +8,8 @@ import { refuseMixed } from '../../domain/kernel/oneCurrency.ts'
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.ts'
 import { type Actor, Id, Quantity, strict } from '../../domain/kernel/types.ts'
 import type { Envelope } from '../../ports/envelope.ts'
+import type { App } from '../core/app.ts'
 import { actorId, command } from '../core/command.ts'
-import type { Shop } from '../core/shop.ts'
 import { availableStock } from '../order/availableStock.ts'
 import { piecesMax, refuseTooManyPieces, refuseUncountable } from '../order/unpaidLimits.ts'
 
@@ -31,23 +31,23 @@ const notSold = (productId: string, detail: string) =>
 
 /** What a product is offered at, and how many pieces of it there are for a cart. */
 async function offer(
-  shop: Shop,
+  app: App,
   { productId, quantity }: { productId: string; quantity: number },
   envelope: Envelope,
 ) {
   // Asked for together they are one round trip.
   const [inCart, product, stock] = await Promise.all([
-    shop.carts.load(ownCart(undefined, envelope)),
-    shop.products.load(productId),
-    shop.stock.load(productId),
+    app.carts.load(ownCart(undefined, envelope)),
+    app.products.load(productId),
+    app.stock.load(productId),
   ])
   const { state } = product
   if (!isSold(state)) return notSold(productId, 'There is no such product.')
-  const mixed = refuseMixed([state.price], shop.currency)
+  const mixed = refuseMixed([state.price], app.currency)
   if (mixed !== undefined) return mixed
   const held = cart.linesOf(inCart.state).find(line => line.productId === productId)?.quantity ?? 0
   const request = { productId, wanted: held + quantity }
-  return { product: state, available: await availableStock(shop, request, envelope, stock.state) }
+  return { product: state, available: await availableStock(app, request, envelope, stock.state) }
 }
 
 /** Refuses what comes to too much, in money or in pieces of what was added. */
@@ -72,15 +72,15 @@ export const addToCart = command({
   name: 'AddToCart',
   roles: 'anyone',
   input: Type.Object({ productId: Id, quantity: Quantity }, strict),
-  repository: shop => shop.carts,
+  repository: app => app.carts,
   id: ownCart,
   allowed: mayTouch,
   notFound: 'product/not-found',
-  load: async (shop, input, envelope) => {
-    const found = await offer(shop, input, envelope)
+  load: async (app, input, envelope) => {
+    const found = await offer(app, input, envelope)
     const cartId = ownCart(undefined, envelope)
     const key = { cartId, customerId: actorId(envelope.actor) ?? null }
-    const most = piecesMax(shop, envelope.actor)
+    const most = piecesMax(app, envelope.actor)
     return 'rejected' in found ? found : { ...found, key, most }
   },
   decide(state, { productId, quantity }, context: Offer & { key: cart.CartKey; most: number }) {
@@ -95,15 +95,15 @@ export const changeCartItem = command({
   name: 'ChangeCartItem',
   roles: 'anyone',
   input: Type.Object({ productId: Id, quantity: Quantity }, strict),
-  repository: shop => shop.carts,
+  repository: app => app.carts,
   id: ownCart,
   allowed: mayTouch,
   notFound: 'cart/item-not-found',
-  load: async (shop, { productId, quantity }, envelope) => ({
-    available: await availableStock(shop, { productId, wanted: quantity }, envelope),
-    isSold: isSold((await shop.products.load(productId)).state),
+  load: async (app, { productId, quantity }, envelope) => ({
+    available: await availableStock(app, { productId, wanted: quantity }, envelope),
+    isSold: isSold((await app.products.load(productId)).state),
     cartId: ownCart(undefined, envelope),
-    most: piecesMax(shop, envelope.actor),
+    most: piecesMax(app, envelope.actor),
   }),
   decide(state, input, { cartId, available: free, isSold, most }) {
     const line = cart.linesOf(state).find(({ productId }) => productId === input.productId)
@@ -114,13 +114,13 @@ export const changeCartItem = command({
   },
 })
 
-const cartId = async (_: Shop, __: unknown, envelope: Envelope) => ownCart(undefined, envelope)
+const cartId = async (_: App, __: unknown, envelope: Envelope) => ownCart(undefined, envelope)
 
 export const removeFromCart = command({
   name: 'RemoveFromCart',
   roles: 'anyone',
   input: Type.Object({ productId: Id }, strict),
-  repository: shop => shop.carts,
+  repository: app => app.carts,
   id: ownCart,
   allowed: mayTouch,
   notFound: 'cart/item-not-found',
@@ -132,7 +132,7 @@ export const clearCart = command({
   name: 'ClearCart',
   roles: 'anyone',
   input: Type.Object({}, strict),
-  repository: shop => shop.carts,
+  repository: app => app.carts,
   id: ownCart,
   allowed: mayTouch,
   notFound: 'cart/item-not-found',

@@ -5,8 +5,8 @@ import { close, merge } from '../../domain/cart/cartMerge.ts'
 import { isRejection } from '../../domain/kernel/rejection.ts'
 import type { Position } from '../../kit/position.ts'
 import type { Envelope } from '../../ports/envelope.ts'
+import type { App } from '../core/app.ts'
 import { step } from '../core/envelope.ts'
-import type { Shop } from '../core/shop.ts'
 
 /** Whoever goes on filling the cart while signing in is followed this often. */
 const roundsMax = 5
@@ -18,23 +18,23 @@ const roundsMax = 5
  * Unavailable: ask again.
  */
 export async function mergeCart(
-  shop: Pick<Shop, 'carts'>,
+  app: Pick<App, 'carts'>,
   { from, customerId }: { from: string; customerId: string },
   envelope: Envelope,
 ): Promise<Position | undefined> {
   let position: Position | undefined
   for (let round = 1; round <= roundsMax; round += 1) {
-    const { state } = await shop.carts.load(from)
+    const { state } = await app.carts.load(from)
     if (state.status !== 'open' || state.customerId !== null) return position
     const seen = linesOf(state)
     const merging = step(envelope, 'merge', `${round}`)
-    const merged = await shop.carts.decide(customerId, merging, held =>
+    const merged = await app.carts.decide(customerId, merging, held =>
       merge(held, customerId, { cartId: from, lines: seen }),
     )
     if (isRejection(merged)) return position
     if (seen.length > 0) position = merged.position
     const closing = step(envelope, 'close', `${round}`)
-    const closed = await shop.carts.decide(from, closing, guest =>
+    const closed = await app.carts.decide(from, closing, guest =>
       close(guest, from, customerId, seen),
     )
     if (isRejection(closed) || closed.state.status === 'closed') return position

@@ -6,11 +6,11 @@ import { isRejection, reject } from '../../domain/kernel/rejection.ts'
 import { multiline, Name, normalizeName } from '../../domain/kernel/text.ts'
 import { Id, strict } from '../../domain/kernel/types.ts'
 import type { Envelope } from '../../ports/envelope.ts'
+import type { App } from '../core/app.ts'
 import { unlessUnreadable } from '../core/brokenStream.ts'
 import { accepted, type Command } from '../core/command.ts'
 import { step } from '../core/envelope.ts'
 import { derivedId } from '../core/ids.ts'
-import type { Shop } from '../core/shop.ts'
 import { claimCategoryName, nameStream, unusedClaims } from './claims.ts'
 
 interface Naming {
@@ -18,8 +18,8 @@ interface Naming {
   categoryId: string
 }
 
-function giveBack(shop: Shop, envelope: Envelope, naming: Naming) {
-  return shop.categoryNames.decide(nameStream(naming.name), step(envelope, 'old name'), state =>
+function giveBack(app: App, envelope: Envelope, naming: Naming) {
+  return app.categoryNames.decide(nameStream(naming.name), step(envelope, 'old name'), state =>
     releaseName(state, naming),
   )
 }
@@ -37,16 +37,16 @@ export const createCategory: Command<typeof CreateCategory> = {
   name: 'CreateCategory',
   roles: ['admin'],
   input: CreateCategory,
-  async run(shop, input, envelope) {
+  async run(app, input, envelope) {
     const categoryId = derivedId(envelope.commandId, 'category')
     const { name, description = '', active = true } = input
-    const { revision } = await shop.categories.load(categoryId)
+    const { revision } = await app.categories.load(categoryId)
     // A repeat has its name; another request under the same key must not take one.
     if (revision < 0) {
-      const taken = await claimCategoryName(shop, { name, categoryId }, envelope)
+      const taken = await claimCategoryName(app, { name, categoryId }, envelope)
       if (taken !== undefined) return taken
     }
-    const created = await shop.categories.decide(categoryId, envelope, state =>
+    const created = await app.categories.decide(categoryId, envelope, state =>
       category.create(state, { categoryId, name, description, active }),
     )
     return isRejection(created) ? created : accepted(categoryId, created)
@@ -67,16 +67,16 @@ export const changeCategory: Command<typeof ChangeCategory> = {
   name: 'ChangeCategory',
   roles: ['admin'],
   input: ChangeCategory,
-  async run(shop, input, envelope) {
+  async run(app, input, envelope) {
     const { categoryId, name } = input
     const { commandId } = envelope
     const [{ state }, handled] = await Promise.all([
-      shop.categories.load(categoryId),
-      shop.categories.processed(categoryId, [commandId]),
+      app.categories.load(categoryId),
+      app.categories.processed(categoryId, [commandId]),
     ])
     if (name === undefined || handled.has(commandId) || !isRename(state, name)) {
       let needsClaim = false
-      const changed = await shop.categories.decide(categoryId, envelope, now => {
+      const changed = await app.categories.decide(categoryId, envelope, now => {
         // It may have got another name since it was looked at, or only now be there.
         needsClaim = name !== undefined && isRename(now, name)
         return needsClaim ? nameFirst() : category.change(now, input)
@@ -84,7 +84,7 @@ export const changeCategory: Command<typeof ChangeCategory> = {
       if (!isRejection(changed)) return accepted(categoryId, changed)
       if (!needsClaim || name === undefined) return changed
     }
-    return rename(shop, { ...input, name }, envelope)
+    return rename(app, { ...input, name }, envelope)
   },
 }
 
@@ -100,15 +100,15 @@ function isSame(one: string, other: string) {
 }
 
 async function rename(
-  shop: Shop,
+  app: App,
   input: category.CategoryChange & { name: string },
   envelope: Envelope,
 ) {
   const { categoryId, name } = input
-  const voided = category.voidedOf((await shop.categories.load(categoryId)).state)
-  const taken = await claimCategoryName(shop, { name, categoryId }, envelope)
+  const voided = category.voidedOf((await app.categories.load(categoryId)).state)
+  const taken = await claimCategoryName(app, { name, categoryId }, envelope)
   if (taken !== undefined) return taken
-  const changed = await shop.categories.decide(categoryId, envelope, state =>
+  const changed = await app.categories.decide(categoryId, envelope, state =>
     category.change(state, input, voided),
   )
   // The name that it does not use stays claimed until somebody asks for it: given back now it could
@@ -129,19 +129,19 @@ export function deleteCategory(
     name: 'DeleteCategory',
     roles: ['admin'],
     input: DeleteCategory,
-    async run(shop, { categoryId }, envelope) {
+    async run(app, { categoryId }, envelope) {
       const products = await productsIn(categoryId)
-      const unused = products > 0 ? undefined : await unusedClaims(shop, categoryId, envelope)
+      const unused = products > 0 ? undefined : await unusedClaims(app, categoryId, envelope)
       const known =
         unused === undefined ? { products: Math.max(1, products) } : { products, unused }
-      const deleted = await shop.categories.decide(categoryId, envelope, state =>
+      const deleted = await app.categories.decide(categoryId, envelope, state =>
         category.remove(state, categoryId, known),
       )
       if (isRejection(deleted)) return deleted
       const { state } = deleted
       if (state.status === 'deleted') {
         // A name that could not be given back is free for whoever asks for it next.
-        await unlessUnreadable(giveBack(shop, envelope, { name: state.name, categoryId }))
+        await unlessUnreadable(giveBack(app, envelope, { name: state.name, categoryId }))
       }
       return accepted(categoryId, deleted)
     },

@@ -18,10 +18,10 @@ import {
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.ts'
 import { normalizeName } from '../../domain/kernel/text.ts'
 import type { Envelope } from '../../ports/envelope.ts'
+import type { App } from '../core/app.ts'
 import { step } from '../core/envelope.ts'
 import { idOf, newId } from '../core/ids.ts'
 import type { Outcome } from '../core/plan.ts'
-import type { Shop } from '../core/shop.ts'
 
 /** A claim that others keep taking over is given up after so many tries. */
 const triesMax = 4
@@ -51,21 +51,21 @@ export const nameStream = (name: string) => idOf('category-name', normalizeName(
 
 /** Claims a SKU for a product, if need be from a product that is deleted or was never created. */
 export async function claimSku(
-  shop: Shop,
+  app: App,
   { sku, productId }: { sku: string; productId: string },
   envelope: Envelope,
 ): Promise<Rejection | undefined> {
   const stream = skuStream(sku)
   const isOurs = (state: SkuClaim) => state.productId === productId
   const lost = reject('product/sku-taken', `Another product has the SKU ${sku}.`, { sku })
-  const claimed = await shop.skuClaims.decide(stream, anew(envelope), state =>
+  const claimed = await app.skuClaims.decide(stream, anew(envelope), state =>
     claimAnew(state, sku, productId),
   )
   let refused = refusalOf(claimed, isOurs, lost)
   for (let tries = 1; refused?.rejected === 'product/sku-taken' && tries <= triesMax; tries += 1) {
-    const { state: seen } = await shop.skuClaims.load(stream)
-    if (!isOurs(seen) && !(await isSkuUnused(shop, seen, anew(envelope)))) return refused
-    const taken = await shop.skuClaims.decide(stream, anew(envelope), state =>
+    const { state: seen } = await app.skuClaims.load(stream)
+    if (!isOurs(seen) && !(await isSkuUnused(app, seen, anew(envelope)))) return refused
+    const taken = await app.skuClaims.decide(stream, anew(envelope), state =>
       isOurs(state) ? claimAnew(state, sku, productId) : takeOver(state, sku, { productId, seen }),
     )
     refused = refusalOf(taken, isOurs, lost)
@@ -74,9 +74,9 @@ export async function claimSku(
 }
 
 /** Whether a SKU is free; where it is, no command of its product can use it any more. */
-async function isSkuUnused(shop: Shop, { productId }: SkuClaim, envelope: Envelope) {
+async function isSkuUnused(app: App, { productId }: SkuClaim, envelope: Envelope) {
   if (productId === null) return true
-  const voided = await shop.products.decide(productId, envelope, state =>
+  const voided = await app.products.decide(productId, envelope, state =>
     product.voidClaims(state, productId, now => now.status === 'listed'),
   )
   return !isRejection(voided) && voided.state.status !== 'listed'
@@ -84,7 +84,7 @@ async function isSkuUnused(shop: Shop, { productId }: SkuClaim, envelope: Envelo
 
 /** Claims a name for a category, if need be from one that does not use it. */
 export async function claimCategoryName(
-  shop: Shop,
+  app: App,
   naming: { name: string; categoryId: string },
   envelope: Envelope,
 ): Promise<Rejection | undefined> {
@@ -92,15 +92,15 @@ export async function claimCategoryName(
   const stream = nameStream(name)
   const isOurs = (state: CategoryName) => state.categoryId === categoryId
   const lost = reject('category/exists', `There is a category ${name} already.`)
-  const claimed = await shop.categoryNames.decide(stream, anew(envelope), state =>
+  const claimed = await app.categoryNames.decide(stream, anew(envelope), state =>
     claimNameAnew(state, naming),
   )
   let refused = refusalOf(claimed, isOurs, lost)
   for (let tries = 1; refused?.rejected === 'category/exists' && tries <= triesMax; tries += 1) {
-    const { state: seen } = await shop.categoryNames.load(stream)
+    const { state: seen } = await app.categoryNames.load(stream)
     const voiding = { name, envelope: anew(envelope) }
-    if (!isOurs(seen) && !(await isNameUnused(shop, seen, voiding))) return refused
-    const taken = await shop.categoryNames.decide(stream, anew(envelope), state =>
+    if (!isOurs(seen) && !(await isNameUnused(app, seen, voiding))) return refused
+    const taken = await app.categoryNames.decide(stream, anew(envelope), state =>
       isOurs(state) ? claimNameAnew(state, naming) : takeNameOver(state, naming, seen),
     )
     refused = refusalOf(taken, isOurs, lost)
@@ -109,14 +109,14 @@ export async function claimCategoryName(
 }
 
 async function isNameUnused(
-  shop: Shop,
+  app: App,
   { categoryId }: CategoryName,
   { name, envelope }: { name: string; envelope: Envelope },
 ) {
   if (categoryId === null) return true
   const uses = (state: category.Category) =>
     state.status === 'listed' && normalizeName(state.name) === normalizeName(name)
-  const voided = await shop.categories.decide(categoryId, envelope, state =>
+  const voided = await app.categories.decide(categoryId, envelope, state =>
     category.voidClaims(state, categoryId, uses),
   )
   return !isRejection(voided) && !uses(voided.state)
@@ -124,12 +124,12 @@ async function isNameUnused(
 
 /** Claims a category for a product that is about to be in it; refuses where there is none. */
 export async function claimCategory(
-  shop: Shop,
+  app: App,
   { categoryId, productId }: { categoryId: string | null | undefined; productId: string },
   envelope: Envelope,
 ): Promise<Rejection | undefined> {
   if (categoryId === undefined || categoryId === null) return undefined
-  const used = await shop.categories.decide(categoryId, anew(envelope), state =>
+  const used = await app.categories.decide(categoryId, anew(envelope), state =>
     category.use(state, categoryId, productId),
   )
   return isRejection(used) ? used : undefined
@@ -140,17 +140,17 @@ export async function claimCategory(
  * as soon as a product is found in it.
  */
 export async function unusedClaims(
-  shop: Shop,
+  app: App,
   categoryId: string,
   envelope: Envelope,
 ): Promise<category.Uses | undefined> {
-  const { state } = await shop.categories.load(categoryId)
+  const { state } = await app.categories.load(categoryId)
   const isIn = (now: product.Product) => now.status === 'listed' && now.categoryId === categoryId
   const unused = new Map<string, number>()
   for (const [productId, claim] of category.usesBeyond(state, unused)) {
-    const { state: now } = await shop.products.load(productId)
+    const { state: now } = await app.products.load(productId)
     if (isIn(now)) return undefined
-    const voided = await shop.products.decide(productId, anew(envelope), at =>
+    const voided = await app.products.decide(productId, anew(envelope), at =>
       product.voidClaims(at, productId, isIn),
     )
     if (isRejection(voided) || isIn(voided.state)) return undefined

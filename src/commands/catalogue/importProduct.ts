@@ -4,8 +4,8 @@ import { isRejection, type Rejection, reject } from '../../domain/kernel/rejecti
 import type { Money } from '../../domain/kernel/types.ts'
 import * as stock from '../../domain/stock/stock.ts'
 import type { Envelope } from '../../ports/envelope.ts'
+import type { App } from '../core/app.ts'
 import { step } from '../core/envelope.ts'
-import type { Shop } from '../core/shop.ts'
 import { claimCategory } from './claims.ts'
 import { createProduct } from './products.ts'
 
@@ -41,13 +41,13 @@ export const changed = (envelope: Envelope) => step(envelope, 'change')
  * changes nothing and gets its first answer.
  */
 export async function importProduct(
-  shop: Shop,
+  app: App,
   row: ProductRow,
   envelope: Envelope,
 ): Promise<ImportedRow | Rejection> {
   const { name, price } = row
   if (name !== undefined && price !== undefined) {
-    const made = await createProduct.run(shop, { ...row, name, price }, envelope)
+    const made = await createProduct.run(app, { ...row, name, price }, envelope)
     if (!isRejection(made))
       return {
         action: 'created',
@@ -57,27 +57,27 @@ export async function importProduct(
       }
     if (made.rejected !== 'product/sku-taken') return made
   }
-  const productId = await ownerOf(shop, row.sku)
-  return productId === null ? incomplete(row) : changeProduct(shop, { row, productId }, envelope)
+  const productId = await ownerOf(app, row.sku)
+  return productId === null ? incomplete(row) : changeProduct(app, { row, productId }, envelope)
 }
 
 async function changeProduct(
-  shop: Shop,
+  app: App,
   { row, productId }: { row: ProductRow; productId: string },
   envelope: Envelope,
 ): Promise<ImportedRow | Rejection> {
   let isChange = false
-  const { state: before } = await shop.products.load(productId)
+  const { state: before } = await app.products.load(productId)
   const refused = product.change(before, changeOf(row, productId))
   if (isRejection(refused)) return deleted(refused)
   const isMove = before.status === 'listed' && before.categoryId !== row.categoryId
   const use = { categoryId: isMove ? row.categoryId : null, productId }
-  const gone = await claimCategory(shop, use, changed(envelope))
+  const gone = await claimCategory(app, use, changed(envelope))
   if (gone !== undefined) return gone
   // First: a count that cannot be leaves the whole row undone.
-  const counted = await countStock(shop, { row, productId }, envelope)
+  const counted = await countStock(app, { row, productId }, envelope)
   if (isRejection(counted)) return counted
-  const outcome = await shop.products.decide(productId, changed(envelope), state => {
+  const outcome = await app.products.decide(productId, changed(envelope), state => {
     const decision = product.change(state, changeOf(row, productId), product.voidedOf(before))
     isChange = !isRejection(decision) && decision.length > 0
     return decision
@@ -90,14 +90,14 @@ async function changeProduct(
 
 /** Books what a row has counted, decided where sales are; nothing where it is what there is. */
 async function countStock(
-  shop: Shop,
+  app: App,
   { row, productId }: { row: ProductRow; productId: string },
   envelope: Envelope,
 ): Promise<{ stockRevision: number | null } | Rejection> {
   const { stock: counted } = row
   if (counted === undefined) return { stockRevision: null }
   let isCount = false
-  const outcome = await shop.stock.decide(productId, step(envelope, 'count'), state => {
+  const outcome = await app.stock.decide(productId, step(envelope, 'count'), state => {
     const decision = countOf(state, productId, counted)
     isCount = !isRejection(decision) && decision.length > 0
     return decision
@@ -116,32 +116,32 @@ function countOf(state: stock.Stock, productId: string, counted: number) {
 
 /** What `importProduct` would do now, without doing it; `moves`: to a category yet to be made. */
 export async function tryProduct(
-  shop: Shop,
+  app: App,
   row: ProductRow,
   moves: boolean,
 ): Promise<RowAction | Rejection> {
-  const productId = await ownerOf(shop, row.sku)
+  const productId = await ownerOf(app, row.sku)
   if (productId === null) {
     return row.name === undefined || row.price === undefined ? incomplete(row) : 'created'
   }
-  const { state } = await shop.products.load(productId)
+  const { state } = await app.products.load(productId)
   const decision = product.change(state, changeOf(row, productId))
   if (isRejection(decision)) return deleted(decision)
-  const counted = await tryCount(shop, row, productId)
+  const counted = await tryCount(app, row, productId)
   if (isRejection(counted)) return counted
   return decision.length > 0 || moves || counted.length > 0 ? 'changed' : 'unchanged'
 }
 
-async function tryCount(shop: Shop, { stock: counted }: ProductRow, productId: string) {
+async function tryCount(app: App, { stock: counted }: ProductRow, productId: string) {
   if (counted === undefined) return []
-  return countOf((await shop.stock.load(productId)).state, productId, counted)
+  return countOf((await app.stock.load(productId)).state, productId, counted)
 }
 
-async function ownerOf(shop: Shop, sku: string): Promise<string | null> {
-  const { productId } = (await shop.skuClaims.load(encodeURIComponent(sku))).state
+async function ownerOf(app: App, sku: string): Promise<string | null> {
+  const { productId } = (await app.skuClaims.load(encodeURIComponent(sku))).state
   if (productId === null) return null
   // The SKU of a product that is deleted is free for the next one.
-  return (await shop.products.load(productId)).state.status === 'listed' ? productId : null
+  return (await app.products.load(productId)).state.status === 'listed' ? productId : null
 }
 
 function changeOf({ stock: _, sku: __, ...details }: ProductRow, productId: string) {

@@ -7,11 +7,11 @@ import { multiline, Name, SkuText } from '../../domain/kernel/text.ts'
 import { Id, Money, strict } from '../../domain/kernel/types.ts'
 import * as stock from '../../domain/stock/stock.ts'
 import type { Envelope } from '../../ports/envelope.ts'
+import type { App } from '../core/app.ts'
 import { isUnreadable, unlessUnreadable } from '../core/brokenStream.ts'
 import { accepted, type Command, command } from '../core/command.ts'
 import { step } from '../core/envelope.ts'
 import { derivedId } from '../core/ids.ts'
-import type { Shop } from '../core/shop.ts'
 import { claimCategory, claimSku } from './claims.ts'
 
 const everyone = () => true
@@ -36,15 +36,15 @@ export const createProduct: Command<typeof CreateProduct> = {
   name: 'CreateProduct',
   roles: ['admin'],
   input: CreateProduct,
-  async run(shop, input, envelope) {
+  async run(app, input, envelope) {
     const productId = derivedId(envelope.commandId, 'product')
     const sku = normalizeSku(input.sku ?? `P-${productId.replaceAll('-', '').slice(-12)}`)
     const refusal =
-      refuseCurrency(shop, input.price) ??
-      (await claimCategory(shop, { categoryId: input.categoryId, productId }, envelope)) ??
-      (await claimUnlessListed(shop, { sku, productId }, envelope))
+      refuseCurrency(app, input.price) ??
+      (await claimCategory(app, { categoryId: input.categoryId, productId }, envelope)) ??
+      (await claimUnlessListed(app, { sku, productId }, envelope))
     if (refusal !== undefined) return refusal
-    const created = await shop.products.decide(productId, envelope, state =>
+    const created = await app.products.decide(productId, envelope, state =>
       product.create(state, {
         productId,
         sku,
@@ -59,7 +59,7 @@ export const createProduct: Command<typeof CreateProduct> = {
     if (isRejection(created)) return created
     if (input.stock === undefined || input.stock === 0) return accepted(productId, created)
     const delta = input.stock
-    const stocking = shop.stock.decide(productId, step(envelope, 'stock'), state =>
+    const stocking = app.stock.decide(productId, step(envelope, 'stock'), state =>
       stock.adjust(state, { productId, delta, reason: 'opening' }),
     )
     const stocked = await unlessUnreadable(stocking)
@@ -72,16 +72,16 @@ export const createProduct: Command<typeof CreateProduct> = {
 
 /** A repeat has its SKU; another request under the same key must not take one. */
 async function claimUnlessListed(
-  shop: Shop,
+  app: App,
   naming: { sku: string; productId: string },
   envelope: Envelope,
 ) {
-  const { state } = await shop.products.load(naming.productId)
-  return state.status === 'none' ? claimSku(shop, naming, envelope) : undefined
+  const { state } = await app.products.load(naming.productId)
+  return state.status === 'none' ? claimSku(app, naming, envelope) : undefined
 }
 
 /** Carts and orders sum up what is in them: one shop, one currency. */
-function refuseCurrency({ currency }: Shop, price: Money | undefined): Rejection | undefined {
+function refuseCurrency({ currency }: App, price: Money | undefined): Rejection | undefined {
   if (price === undefined || price.currency === currency) return undefined
   return reject('product/wrong-currency', `Prices of this shop are in ${currency}.`, {
     errors: [{ pointer: '/price/currency', detail: `Expected ${currency}.` }],
@@ -95,15 +95,15 @@ interface Change {
 }
 
 /** What a change needs of other streams; `voided` tells whether it still has it in the end. */
-async function prepareChange(shop: Shop, { price, ...input }: Change, envelope: Envelope) {
-  const { state } = await shop.products.load(input.productId)
+async function prepareChange(app: App, { price, ...input }: Change, envelope: Envelope) {
+  const { state } = await app.products.load(input.productId)
   const voided = product.voidedOf(state)
   // One that is there only now, or again, is in a category that this change has not seen.
   if (state.status === 'none') return reject('product/not-found', 'There is no such product.')
   const isMove = state.status === 'deleted' || state.categoryId !== input.categoryId
   const refusal =
-    refuseCurrency(shop, price) ??
-    (isMove ? await claimCategory(shop, { categoryId: undefined, ...input }, envelope) : undefined)
+    refuseCurrency(app, price) ??
+    (isMove ? await claimCategory(app, { categoryId: undefined, ...input }, envelope) : undefined)
   return refusal ?? { voided }
 }
 
@@ -122,7 +122,7 @@ export const changeProduct = command({
     },
     strict,
   ),
-  repository: shop => shop.products,
+  repository: app => app.products,
   id: input => input.productId,
   allowed: everyone,
   notFound: 'product/not-found',
@@ -134,7 +134,7 @@ export const deleteProduct = command({
   name: 'DeleteProduct',
   roles: ['admin'],
   input: Type.Object({ productId: Id }, strict),
-  repository: shop => shop.products,
+  repository: app => app.products,
   id: input => input.productId,
   allowed: everyone,
   notFound: 'product/not-found',
@@ -142,8 +142,8 @@ export const deleteProduct = command({
   decide: (state, input) => product.remove(state, input.productId),
 })
 
-async function missingProduct(shop: Shop, { productId }: { productId: string }) {
-  const { state } = await shop.products.load(productId)
+async function missingProduct(app: App, { productId }: { productId: string }) {
+  const { state } = await app.products.load(productId)
   if (state.status !== 'none') return undefined
   return reject('product/not-found', 'There is no such product.')
 }
@@ -159,7 +159,7 @@ export const countStock = command({
     },
     strict,
   ),
-  repository: shop => shop.stock,
+  repository: app => app.stock,
   id: input => input.productId,
   allowed: everyone,
   notFound: 'product/not-found',
@@ -174,15 +174,15 @@ export const restoreProduct: Command<typeof RestoreProduct> = {
   name: 'RestoreProduct',
   roles: ['admin'],
   input: RestoreProduct,
-  async run(shop, { productId }, envelope) {
-    const { state } = await shop.products.load(productId)
+  async run(app, { productId }, envelope) {
+    const { state } = await app.products.load(productId)
     const voided = product.voidedOf(state)
-    const taken = state.status === 'deleted' ? await claimSku(shop, state, envelope) : undefined
+    const taken = state.status === 'deleted' ? await claimSku(app, state, envelope) : undefined
     if (taken !== undefined) return taken
     const wanted = state.status === 'deleted' ? state.categoryId : null
-    const gone = await claimCategory(shop, { categoryId: wanted, productId }, envelope)
+    const gone = await claimCategory(app, { categoryId: wanted, productId }, envelope)
     const context = { voided, categoryId: gone === undefined ? wanted : null }
-    const restored = await shop.products.decide(productId, envelope, now =>
+    const restored = await app.products.decide(productId, envelope, now =>
       product.restore(now, productId, context),
     )
     return isRejection(restored) ? restored : accepted(productId, restored)
@@ -206,7 +206,7 @@ export const adjustStock = command({
     },
     strict,
   ),
-  repository: shop => shop.stock,
+  repository: app => app.stock,
   id: input => input.productId,
   allowed: everyone,
   notFound: 'product/not-found',

@@ -9,9 +9,9 @@ import * as stock from '../../domain/stock/stock.ts'
 import type { Codec } from '../../ports/codec.ts'
 import type { Envelope } from '../../ports/envelope.ts'
 import type { EventStore } from '../../ports/eventStore.ts'
+import type { App } from '../core/app.ts'
 import { unlessUnreadable } from '../core/brokenStream.ts'
 import { step } from '../core/envelope.ts'
-import type { Shop } from '../core/shop.ts'
 import { claimCategory } from './claims.ts'
 import { changed } from './importProduct.ts'
 
@@ -28,7 +28,7 @@ export interface UndoneRow {
 }
 
 export interface UndoParts {
-  shop: Shop
+  app: App
   eventStore: EventStore
   codec: Codec
 }
@@ -46,8 +46,8 @@ export async function undoProduct(
   undone: UndoneRow,
   { row, undo }: { row: Envelope; undo: Envelope },
 ): Promise<string | undefined> {
-  if (!(await isOfRow(parts.shop, undone, row))) return notOfImport
-  if (undone.action === 'created') return unlist(parts.shop, undone, undo)
+  if (!(await isOfRow(parts.app, undone, row))) return notOfImport
+  if (undone.action === 'created') return unlist(parts.app, undone, undo)
   const before = await stateBefore(parts, undone.productId, changed(row).commandId)
   // A row that has only counted: what has become of the product since does not matter.
   const uncounted = await takeCountBack(parts, undone, undo)
@@ -56,7 +56,7 @@ export async function undoProduct(
   const kept = await changeBack(parts, { undone, before }, undo)
   if (kept !== undefined && uncounted !== 0) {
     const data = { productId: undone.productId, delta: uncounted, reason: 'correction' } as const
-    await parts.shop.stock.decide(undone.productId, step(undo, 'stock-back'), state =>
+    await parts.app.stock.decide(undone.productId, step(undo, 'stock-back'), state =>
       stock.adjust(state, data),
     )
   }
@@ -68,23 +68,23 @@ export async function undoProduct(
  * came of the rows may have been written by somebody else.
  */
 async function isOfRow(
-  shop: Shop,
+  app: App,
   { productId, action, revision, stockRevision }: UndoneRow,
   row: Envelope,
 ): Promise<boolean> {
   if (action === 'created') {
-    const made = await shop.products.processed(productId, [row.commandId])
+    const made = await app.products.processed(productId, [row.commandId])
     return made.get(row.commandId)?.revision === revision
   }
   if (stockRevision === null) return true
   const { commandId } = step(row, 'count')
-  const counted = await shop.stock.processed(productId, [commandId])
+  const counted = await app.stock.processed(productId, [commandId])
   return counted.get(commandId)?.revision === stockRevision
 }
 
 /** The pieces by which a count is taken back; undefined where its stock has moved since. */
 async function takeCountBack(
-  { shop, eventStore, codec }: UndoParts,
+  { app, eventStore, codec }: UndoParts,
   { productId, stockRevision }: UndoneRow,
   undo: Envelope,
 ): Promise<number | undefined> {
@@ -96,7 +96,7 @@ async function takeCountBack(
     if (event.type === 'StockCounted') delta = event.data.delta
   }
   const expected = { ...step(undo, 'stock'), expectedRevision: stockRevision }
-  const outcome = await shop.stock.decide(productId, expected, state =>
+  const outcome = await app.stock.decide(productId, expected, state =>
     stock.adjust(state, { productId, delta: -delta, reason: 'correction' }),
   )
   return isRejection(outcome) ? undefined : delta
@@ -110,10 +110,10 @@ async function changeBack(
   const { productId, revision } = undone
   const expected = { ...undo, expectedRevision: revision }
   const categoryId = before.status === 'none' ? null : before.categoryId
-  const gone = await claimCategory(parts.shop, { categoryId, productId }, undo)
+  const gone = await claimCategory(parts.app, { categoryId, productId }, undo)
   if (gone !== undefined) return 'the category that it was in is gone'
   // A claim that was voided meanwhile is another revision: then the undo is refused.
-  const outcome = await parts.shop.products.decide(productId, expected, state =>
+  const outcome = await parts.app.products.decide(productId, expected, state =>
     before.status === 'none' ? [] : product.change(state, before),
   )
   return isRejection(outcome) ? changedSince : undefined
@@ -137,31 +137,31 @@ async function stateBefore({ eventStore, codec }: UndoParts, productId: string, 
  * Takes a product out of the shop again, if it and its stock are as the import left them. Its
  * pieces go first, and only if nobody has touched them: from then on nobody can order any.
  */
-async function unlist(shop: Shop, undone: UndoneRow, envelope: Envelope) {
+async function unlist(app: App, undone: UndoneRow, envelope: Envelope) {
   const { productId, sku, revision, stock: pieces } = undone
-  const now = await shop.products.load(productId)
+  const now = await app.products.load(productId)
   if (now.revision !== revision) {
     const { commandId } = envelope
-    if (!(await shop.products.processed(productId, [commandId])).has(commandId)) return changedSince
+    if (!(await app.products.processed(productId, [commandId])).has(commandId)) return changedSince
   }
-  const emptied = await shop.stock.decide(
+  const emptied = await app.stock.decide(
     productId,
     { ...step(envelope, 'stock'), expectedRevision: pieces > 0 ? 0 : -1 },
     state => stock.adjust(state, { productId, delta: -pieces, reason: 'correction' }),
   )
   if (isRejection(emptied)) return stockMoved
   const expected = { ...envelope, expectedRevision: revision }
-  const removed = await shop.products.decide(productId, expected, state =>
+  const removed = await app.products.decide(productId, expected, state =>
     product.remove(state, productId),
   )
   if (isRejection(removed)) {
-    await shop.stock.decide(productId, step(envelope, 'stock-back'), state =>
+    await app.stock.decide(productId, step(envelope, 'stock-back'), state =>
       stock.adjust(state, { productId, delta: pieces, reason: 'correction' }),
     )
     return changedSince
   }
   // Where it cannot be given back it is free nevertheless: its product is deleted.
-  const given = shop.skuClaims.decide(encodeURIComponent(sku), step(envelope, 'sku'), state =>
+  const given = app.skuClaims.decide(encodeURIComponent(sku), step(envelope, 'sku'), state =>
     release(state, sku, productId),
   )
   await unlessUnreadable(given)

@@ -11,9 +11,9 @@ import {
 import type { Actor, Role } from '../../domain/kernel/types.ts'
 import type { Position } from '../../kit/position.ts'
 import type { Envelope } from '../../ports/envelope.ts'
+import type { App } from './app.ts'
 import { refuseClosed } from './openAccount.ts'
 import type { Repository } from './repositoryTypes.ts'
-import type { Shop } from './shop.ts'
 
 /** What a command that was carried out answers. */
 export interface Accepted {
@@ -35,7 +35,7 @@ export interface Command<Schema extends TObject> {
   /** Who may ask at all; whether they may ask this of this object is decided with its state. */
   roles: readonly Role[] | 'anyone'
   input: Schema
-  run(shop: Shop, input: Static<Schema>, envelope: Envelope): Promise<Answer>
+  run(app: App, input: Static<Schema>, envelope: Envelope): Promise<Answer>
 }
 
 export interface SingleStreamCommand<
@@ -47,14 +47,14 @@ export interface SingleStreamCommand<
   name: string
   roles: readonly Role[] | 'anyone'
   input: Schema
-  repository(shop: Shop): Repository<State, Event>
+  repository(app: App): Repository<State, Event>
   /** The aggregate that is meant. */
   id(input: Static<Schema>, envelope: Envelope): string
   /** Whether this actor may do this to this object. Where not, it answers as if it were missing. */
   allowed(actor: Actor, state: State, input: Static<Schema>): boolean
   notFound: RejectionCode
   /** Gathers what the decision needs to know of the rest of the world. */
-  load(shop: Shop, input: Static<Schema>, envelope: Envelope): Promise<Context | Rejection>
+  load(app: App, input: Static<Schema>, envelope: Envelope): Promise<Context | Rejection>
   decide(state: State, input: Static<Schema>, context: Context): Decision<Event>
   /** It begins a stream: that is read only where there turns out to be something in it. */
   begins?: true
@@ -69,14 +69,14 @@ export function command<Schema extends TObject, State, Event extends DomainEvent
     name,
     roles: who,
     input: schema,
-    async run(shop, input, envelope) {
+    async run(app, input, envelope) {
       const id = definition.id(input, envelope)
-      const repository = definition.repository(shop)
+      const repository = definition.repository(app)
       // Customers' own streams say themselves that they are closed. Together it is one look.
-      const isCustomer = Object.is(repository, shop.customers)
+      const isCustomer = Object.is(repository, app.customers)
       const [closed, context] = await Promise.all([
-        isCustomer ? undefined : refuseClosed(shop, envelope),
-        definition.load(shop, input, envelope),
+        isCustomer ? undefined : refuseClosed(app, envelope),
+        definition.load(app, input, envelope),
       ])
       if (closed !== undefined) return closed
       if (isRejection(context)) return context
@@ -104,7 +104,7 @@ export function accepted(
 
 /** Runs a command for an actor; a role that may not ask is refused before anything is loaded. */
 export async function execute<Schema extends TObject>(
-  shop: Shop,
+  app: App,
   asked: Command<Schema>,
   input: Static<Schema>,
   envelope: Envelope,
@@ -112,7 +112,7 @@ export async function execute<Schema extends TObject>(
   if (!mayAsk(asked.roles, envelope.actor)) {
     return reject('command/forbidden', `${asked.name} needs one of the roles ${asked.roles}.`)
   }
-  return asked.run(shop, input, envelope)
+  return asked.run(app, input, envelope)
 }
 
 /** Whether an actor has one of the roles; the shop itself may ask for everything. */

@@ -13,11 +13,11 @@ import { isOrderNumber } from '../../domain/order/orderNumbers.ts'
 import { importedMethod } from '../../domain/order/paymentMethods.ts'
 import { available, type Stock, type StockEvent } from '../../domain/stock/stock.ts'
 import type { Envelope } from '../../ports/envelope.ts'
+import type { App } from '../core/app.ts'
 import { type Accepted, accepted, type Command, command } from '../core/command.ts'
 import { step } from '../core/envelope.ts'
 import { derivedId, idOf } from '../core/ids.ts'
 import type { Done } from '../core/plan.ts'
-import type { Shop } from '../core/shop.ts'
 import { runOrderProcess } from '../order/runOrderProcess.ts'
 
 const systemOnly: [] = []
@@ -33,12 +33,12 @@ export const importProduct: Command<typeof ImportProduct> = {
   name: 'ImportProduct',
   roles: systemOnly,
   input: ImportProduct,
-  async run(shop, { name, price, active, ...input }, envelope) {
-    const refusal = refuseForeign(shop, [price])
+  async run(app, { name, price, active, ...input }, envelope) {
+    const refusal = refuseForeign(app, [price])
     if (refusal !== undefined) return refusal
     const sku = normalizeSku(input.sku)
     const own = idOf('retail', 'product', sku)
-    const claimed = await shop.skuClaims.decide(
+    const claimed = await app.skuClaims.decide(
       encodeURIComponent(sku),
       step(envelope, 'sku'),
       state => claim(state, sku, state.productId ?? own),
@@ -50,7 +50,7 @@ export const importProduct: Command<typeof ImportProduct> = {
     const details = { productId, sku, name, price, active }
     const create = (state: product.Product) =>
       product.create(state, { ...details, description: '', categoryId: null, featured: false })
-    const created = await shop.products.decide(productId, envelope, create, 'isNew')
+    const created = await app.products.decide(productId, envelope, create, 'isNew')
     return isRejection(created) ? created : accepted(productId, created)
   },
 }
@@ -80,22 +80,22 @@ export const bookOpeningStock: Command<typeof StockForLedger> = {
   name: 'BookOpeningStock',
   roles: systemOnly,
   input: StockForLedger,
-  async run(shop, input, envelope) {
+  async run(app, input, envelope) {
     const { productId } = input
     const commandIds = input.writeOffs.map(({ commandId }) => commandId)
     // Most products have none, and no stream yet in which they could be looked for.
     const handled =
-      commandIds.length === 0 ? new Set() : await shop.stock.processed(productId, commandIds)
+      commandIds.length === 0 ? new Set() : await app.stock.processed(productId, commandIds)
     const writeOffs = input.writeOffs.filter(({ commandId }) => !handled.has(commandId))
     const need = { ...input, writeOffs }
     const open = (state: Stock) => (input.isFirst ? opening(productId, needed(state, need)) : [])
     const expectation = input.isFirst ? 'isNew' : undefined
-    const opened = await shop.stock.decide(productId, step(envelope, 'opening'), open, expectation)
+    const opened = await app.stock.decide(productId, step(envelope, 'opening'), open, expectation)
     if (isRejection(opened)) return opened
     // Nobody has written since: it need not be read again to see that nothing is missing.
     const isFilled = needed(opened.state, need) <= available(opened.state)
     if (isFilled && !opened.replayed) return accepted(productId, opened)
-    const filled = await shop.stock.decide(productId, step(envelope, 'missing'), state =>
+    const filled = await app.stock.decide(productId, step(envelope, 'missing'), state =>
       opening(productId, needed(state, need) - available(state)),
     )
     return isRejection(filled) ? filled : accepted(productId, filled)
@@ -137,20 +137,17 @@ export const importOrder: Command<typeof ImportOrder> = {
   name: 'ImportOrder',
   roles: systemOnly,
   input: ImportOrder,
-  async run(shop, input, envelope) {
+  async run(app, input, envelope) {
     const { orderId, orderNumber } = input
-    const refusal = refuseForeign(shop, [
-      ...moneyOf(input),
-      { amount: 0, currency: input.currency },
-    ])
+    const refusal = refuseForeign(app, [...moneyOf(input), { amount: 0, currency: input.currency }])
     if (refusal !== undefined) return refusal
     const payment = { paymentId: derivedId(orderId, 'payment'), provider: 'ledger' }
-    const { orders } = shop
+    const { orders } = app
     const begin = (state: Order) =>
       isOrderNumber(orderNumber) ? numberTaken(orderNumber) : submit(state, submissionOf(input))
     const submitted = await orders.decide(orderId, step(envelope, 'submit'), begin, 'isNew')
     if (isRejection(submitted)) return submitted
-    const placed = await advance(shop, orderId, envelope, submitted)
+    const placed = await advance(app, orderId, envelope, submitted)
     if (isRejection(placed)) return placed
     const paid = await orders.decide(orderId, step(envelope, 'capture'), state =>
       capture(state, { ...payment, reference: orderNumber }),
@@ -160,7 +157,7 @@ export const importOrder: Command<typeof ImportOrder> = {
       ship(state, undefined),
     )
     if (isRejection(shipped)) return shipped
-    const handedOver = await advance(shop, orderId, envelope, shipped)
+    const handedOver = await advance(app, orderId, envelope, shipped)
     if (isRejection(handedOver)) return handedOver
     const delivered = await orders.decide(orderId, step(envelope, 'deliver'), deliver)
     // What comes back to it comes months later in the ledger.
@@ -174,7 +171,7 @@ function moneyOf({ lines, charges }: Pick<Static<typeof ImportOrder>, 'lines' | 
 }
 
 /** Why amounts of a ledger cannot come into a shop that sells in another currency. */
-function refuseForeign({ currency }: Shop, amounts: readonly Money[]): Rejection | undefined {
+function refuseForeign({ currency }: App, amounts: readonly Money[]): Rejection | undefined {
   if (foreignTo(currency, amounts) === undefined) return undefined
   return reject('product/wrong-currency', `Prices of this shop are in ${currency}.`)
 }
@@ -191,14 +188,14 @@ function submissionOf({ currency, ...input }: Static<typeof ImportOrder>): Submi
 }
 
 async function advance(
-  shop: Shop,
+  app: App,
   orderId: string,
   envelope: Envelope,
   done: Done<Order>,
 ): Promise<Accepted | Rejection> {
   // What was done in an earlier import need not be where the order is now.
   const seen = done.replayed ? undefined : done
-  const advanced = await runOrderProcess(shop, orderId, envelope, seen)
+  const advanced = await runOrderProcess(app, orderId, envelope, seen)
   if (advanced === undefined) return reject('order/not-found', 'There is no such order.')
   // An import stops at a stream that cannot be read, and goes on from there when it is repeated.
   if (advanced.blockedBy !== undefined) throw advanced.blockedBy
@@ -221,7 +218,7 @@ export const importReturn = command({
     },
     strict,
   ),
-  repository: shop => shop.orders,
+  repository: app => app.orders,
   id: input => input.orderId,
   allowed: () => true,
   notFound: 'order/not-found',
@@ -234,7 +231,7 @@ export const importCreditNote = command({
   name: 'ImportCreditNote',
   roles: systemOnly,
   input: creditNote.CreditNoteEvents.CreditNoteIssued,
-  repository: shop => shop.creditNotes,
+  repository: app => app.creditNotes,
   id: input => input.creditNoteId,
   allowed: () => true,
   notFound: 'order/not-found',
@@ -253,7 +250,7 @@ export const recordDocument = command({
   name: 'RecordLedgerDocument',
   roles: systemOnly,
   input: RecordDocument,
-  repository: shop => shop.ledgerImports,
+  repository: app => app.ledgerImports,
   id: input => input.documentId,
   allowed: () => true,
   notFound: 'order/not-found',

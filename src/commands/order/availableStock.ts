@@ -2,7 +2,7 @@
 import { isDue, type Order } from '../../domain/order/order.ts'
 import { available, type Stock } from '../../domain/stock/stock.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import type { Shop } from '../core/shop.ts'
+import type { App } from '../core/app.ts'
 import { readableOrder } from './readableOrder.ts'
 import { runOrderProcess } from './runOrderProcess.ts'
 
@@ -17,18 +17,18 @@ export interface StockRequest {
  * first, whether the sweep has come by or not.
  */
 export async function availableStock(
-  shop: Shop,
+  app: App,
   request: StockRequest,
   envelope: Envelope,
   seen?: Stock,
 ): Promise<number> {
   const { productId, wanted } = request
-  const state = seen ?? (await shop.stock.load(productId)).state
+  const state = seen ?? (await app.stock.load(productId)).state
   const free = Math.max(0, available(state))
   if (free >= wanted || state.reservedTotal === 0) return free
   const now = envelope.at.getTime()
   if ((earliestDeadlines.get(state.reserved) ?? 0) > now) return free
-  const known = knownDeadlines(shop, productId, state)
+  const known = knownDeadlines(app, productId, state)
   const { due, first } = overdue(state, known, now)
   if (due.length === 0) earliestDeadlines.set(state.reserved, first)
   // Those that were due last have most likely not been swept yet; the others are looked at by the
@@ -36,16 +36,16 @@ export async function availableStock(
   const result = due.slice(-looksMax)
   const expired = await Promise.all(
     result.map(async orderId => {
-      const order = await readableOrder(shop, orderId)
+      const order = await readableOrder(app, orderId)
       if (order === undefined) return []
       const isUnpaid = isDue(order, now)
       if (!isUnpaid) remember(known, orderId, order)
       return isUnpaid ? [orderId] : []
     }),
   )
-  for (const orderId of expired.flat()) await expireIfDue(shop, orderId, envelope)
+  for (const orderId of expired.flat()) await expireIfDue(app, orderId, envelope)
   if (expired.flat().length === 0) return free
-  return Math.max(0, available((await shop.stock.load(productId)).state))
+  return Math.max(0, available((await app.stock.load(productId)).state))
 }
 
 /** One request looks at no more orders than this. */
@@ -61,15 +61,15 @@ const earliestDeadlines = new WeakMap<Stock['reserved'], number>()
  * Of orders that were looked at, by product: until when they hold their pieces. Orders that are
  * paid hold them for good. Each is looked at once, after the deadline of its reservation.
  */
-const lookedAt = new WeakMap<Shop, CheckedStock>()
+const lookedAt = new WeakMap<App, CheckedStock>()
 type CheckedStock = Map<string, Map<string, number>>
 
 /** Products with orders that outlive their deadline; one that is dropped is looked at anew. */
 const productsMax = 1_000
 
-function knownDeadlines(shop: Shop, productId: string, { reserved }: Stock): Map<string, number> {
-  const products: CheckedStock = lookedAt.get(shop) ?? new Map()
-  lookedAt.set(shop, products)
+function knownDeadlines(app: App, productId: string, { reserved }: Stock): Map<string, number> {
+  const products: CheckedStock = lookedAt.get(app) ?? new Map()
+  lookedAt.set(app, products)
   const known = products.get(productId) ?? new Map<string, number>()
   if (!products.has(productId) && products.size >= productsMax) products.clear()
   products.set(productId, known)
@@ -98,10 +98,10 @@ function overdue({ reserved, deadlines }: Stock, known: Map<string, number>, now
 }
 
 /** Brings an order whose time has run out to its end; any other one is left alone. */
-export async function expireIfDue(shop: Shop, orderId: string, cause: Envelope): Promise<void> {
-  const { state } = await shop.orders.load(orderId)
+export async function expireIfDue(app: App, orderId: string, cause: Envelope): Promise<void> {
+  const { state } = await app.orders.load(orderId)
   if (!isDue(state, cause.at.getTime())) return
-  await runOrderProcess(shop, orderId, {
+  await runOrderProcess(app, orderId, {
     commandId: cause.commandId,
     correlationId: cause.correlationId,
     causationId: cause.causationId,

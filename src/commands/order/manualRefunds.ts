@@ -4,8 +4,8 @@ import { line } from '../../domain/kernel/text.ts'
 import { Id, strict } from '../../domain/kernel/types.ts'
 import type { PlacedOrder } from '../../domain/order/order.ts'
 import { confirmRefund as confirm, owedRefunds } from '../../domain/order/orderPayments.ts'
+import type { App } from '../core/app.ts'
 import { type Command, hasRole } from '../core/command.ts'
-import type { Shop } from '../core/shop.ts'
 import { changeOrder, loadOrders } from './order.ts'
 
 const ConfirmRefund = Type.Object(
@@ -18,24 +18,24 @@ export const confirmRefund: Command<typeof ConfirmRefund> = {
   name: 'ConfirmRefund',
   roles: ['admin'],
   input: ConfirmRefund,
-  run: (shop, { orderId, refundId, reference }, envelope) =>
-    changeOrder(shop, envelope, {
+  run: (app, { orderId, refundId, reference }, envelope) =>
+    changeOrder(app, envelope, {
       orderId,
       allowed: actor => hasRole(actor, 'admin'),
-      decide: state => confirm(state, { refundId, reference }, shop.payments.name),
+      decide: state => confirm(state, { refundId, reference }, app.payments.name),
     }),
 }
 
 /** The open refunds of orders, by order. */
-export async function openRefundsOf(shop: Shop, orderIds: readonly string[]) {
-  return (await loadOrders(shop, orderIds)).map(order => owed(shop, order))
+export async function openRefundsOf(app: App, orderIds: readonly string[]) {
+  return (await loadOrders(app, orderIds)).map(order => owed(app, order))
 }
 
-function owed(shop: Shop, order: PlacedOrder) {
+function owed(app: App, order: PlacedOrder) {
   const { orderId, orderNumber, customerId } = order
   const refunds = owedRefunds(order).map(each => ({
     ...each,
-    byHand: each.provider !== shop.payments.name,
+    byHand: each.provider !== app.payments.name,
   }))
   return { orderId, orderNumber, customerId, refunds }
 }

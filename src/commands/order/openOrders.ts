@@ -7,8 +7,8 @@ import { cancel } from '../../domain/order/orderDecisions.ts'
 import { owedRefunds } from '../../domain/order/orderPayments.ts'
 import { mayMove } from '../../domain/order/orderStates.ts'
 import type { Envelope } from '../../ports/envelope.ts'
+import type { App } from '../core/app.ts'
 import { step } from '../core/envelope.ts'
-import type { Shop } from '../core/shop.ts'
 import { changeOrder, loadOrders } from './order.ts'
 import { cancelPendingPayment } from './orderMoney.ts'
 
@@ -28,17 +28,17 @@ function isOwing(order: PlacedOrder): boolean {
  * can be written to about them, nor can they be sent. Throws Unavailable.
  */
 export async function settleOpenOrders(
-  shop: Shop,
+  app: App,
   envelope: Envelope,
   { orderIds, cancelOpen }: { orderIds: readonly string[]; cancelOpen: boolean },
 ): Promise<Rejection | undefined> {
-  const before = await loadOrders(shop, orderIds)
-  const owing = cancelOpen ? undefined : refuseOwing(shop, before)
+  const before = await loadOrders(app, orderIds)
+  const owing = cancelOpen ? undefined : refuseOwing(app, before)
   if (owing !== undefined) return owing
   const ending = before.filter(order => isOwing(order) || mayMove(order.status, 'cancelled'))
-  const ended = await Promise.all(ending.map(order => endOrder(shop, envelope, order)))
+  const ended = await Promise.all(ending.map(order => endOrder(app, envelope, order)))
   const refused = ended.find(each => each?.rejected === 'command/forbidden')
-  return refused ?? refuseOwing(shop, await loadOrders(shop, orderIds), cancelOpen)
+  return refused ?? refuseOwing(app, await loadOrders(app, orderIds), cancelOpen)
 }
 
 /**
@@ -47,26 +47,26 @@ export async function settleOpenOrders(
  * under way: ask again. Throws Unavailable.
  */
 export async function endOrderOfErased(
-  shop: Shop,
+  app: App,
   envelope: Envelope,
   orderId: string,
 ): Promise<boolean> {
-  const { state } = await shop.orders.load(orderId)
+  const { state } = await app.orders.load(orderId)
   if (state.status === 'none') return false
   // Who looks for such orders does it in tables that somebody else may have written.
-  const customer = await shop.customers.load(state.customerId)
+  const customer = await app.customers.load(state.customerId)
   if (customer.state.status !== 'erased') return false
-  return (await endOrder(shop, envelope, state)) === undefined
+  return (await endOrder(app, envelope, state)) === undefined
 }
 
 async function endOrder(
-  shop: Shop,
+  app: App,
   envelope: Envelope,
   order: PlacedOrder,
 ): Promise<Rejection | undefined> {
   const { orderId } = order
-  if (order.status === 'pending') await cancelPendingPayment({ shop, order, cause: envelope })
-  const ended = await changeOrder(shop, step(envelope, 'cancel', orderId), {
+  if (order.status === 'pending') await cancelPendingPayment({ app, order, cause: envelope })
+  const ended = await changeOrder(app, step(envelope, 'cancel', orderId), {
     orderId,
     allowed: () => true,
     decide: state =>
@@ -78,11 +78,11 @@ async function endOrder(
 }
 
 function refuseOwing(
-  shop: Shop,
+  app: App,
   orders: readonly PlacedOrder[],
   isCancelled = false,
 ): Rejection | undefined {
-  const owing = orders.filter(isOwing).map(order => ({ order, manual: manualOf(shop, order) }))
+  const owing = orders.filter(isOwing).map(order => ({ order, manual: manualOf(app, order) }))
   if (owing.length === 0) return undefined
   const byHand = owing.reduce((count, { manual }) => count + manual.length, 0)
   const detail = [
@@ -108,7 +108,7 @@ function refuseOwing(
 }
 
 /** Refunds of an order that nobody but a person pays back. */
-function manualOf({ payments }: Shop, order: PlacedOrder) {
+function manualOf({ payments }: App, order: PlacedOrder) {
   return owedRefunds(order).filter(({ provider }) => provider !== payments.name)
 }
 

@@ -21,6 +21,7 @@ import {
   refuseNotOffered,
 } from '../../domain/order/paymentMethods.ts'
 import type { Envelope } from '../../ports/envelope.ts'
+import type { App } from '../core/app.ts'
 import {
   type Accepted,
   type Answer,
@@ -31,7 +32,6 @@ import {
 } from '../core/command.ts'
 import { derivedId } from '../core/ids.ts'
 import { refuseClosed } from '../core/openAccount.ts'
-import type { Shop } from '../core/shop.ts'
 import { expireIfDue } from './availableStock.ts'
 import { cancelPendingPayment } from './orderMoney.ts'
 import { type Advanced, runOrderProcess } from './runOrderProcess.ts'
@@ -55,27 +55,27 @@ interface Change {
 }
 
 /** Those of some orders that there are; what is not cached comes in one round trip. */
-export async function loadOrders(shop: Shop, orderIds: readonly string[]): Promise<PlacedOrder[]> {
-  const loaded = await Promise.all(orderIds.map(orderId => shop.orders.load(orderId)))
+export async function loadOrders(app: App, orderIds: readonly string[]): Promise<PlacedOrder[]> {
+  const loaded = await Promise.all(orderIds.map(orderId => app.orders.load(orderId)))
   return loaded.flatMap(({ state }) => (state.status === 'none' ? [] : [state]))
 }
 
 /** Decides on an order and then lets its process do what follows from it. */
-export async function changeOrder(shop: Shop, envelope: Envelope, change: Change): Promise<Answer> {
+export async function changeOrder(app: App, envelope: Envelope, change: Change): Promise<Answer> {
   const { orderId, allowed, decide } = change
   // Exact, whenever the sweep comes by: nothing is decided on an order that has run out.
   const [closed] = await Promise.all([
-    refuseClosed(shop, envelope),
-    expireIfDue(shop, orderId, envelope),
+    refuseClosed(app, envelope),
+    expireIfDue(app, orderId, envelope),
   ])
   if (closed !== undefined) return closed
-  const outcome = await shop.orders.decide(orderId, envelope, state =>
+  const outcome = await app.orders.decide(orderId, envelope, state =>
     allowed(envelope.actor, state)
       ? decide(state)
       : reject('order/not-found', 'There is no such order.'),
   )
   if (isRejection(outcome)) return outcome
-  const advanced = await runOrderProcess(shop, orderId, envelope)
+  const advanced = await runOrderProcess(app, orderId, envelope)
   if (advanced === undefined) return accepted(orderId, outcome)
   const { revision, position } = advanced
   return accepted(orderId, { ...outcome, revision, position }, summary(advanced))
@@ -94,26 +94,26 @@ export const payOrder: Command<typeof PayOrder> = {
   name: 'PayOrder',
   roles: ['customer'],
   input: PayOrder,
-  async run(shop, { orderId, paymentMethod }, envelope) {
+  async run(app, { orderId, paymentMethod }, envelope) {
     const paymentId = derivedId(envelope.commandId, 'payment')
     const request: Change = {
       orderId,
       allowed: ownerOnly,
       decide: state => {
         const method = paymentMethod ?? (state.status === 'none' ? '' : state.paymentMethod)
-        const refused = refuseMethod(shop.paymentMethods, method, paymentMethod)
+        const refused = refuseMethod(app.paymentMethods, method, paymentMethod)
         if (refused !== undefined) return refused
-        const payment = { paymentId, provider: shop.payments.name, method }
+        const payment = { paymentId, provider: app.payments.name, method }
         return requestPayment(state, payment, envelope.at.getTime())
       },
     }
-    let answer = await changeOrder(shop, envelope, request)
+    let answer = await changeOrder(app, envelope, request)
     // Only now, since the same request may come again, when the payment is this one's own.
     const isBlocked = isRejection(answer) && answer.rejected === 'order/payment-in-progress'
-    if (isBlocked && (await retryPayment(shop, orderId, envelope))) {
-      answer = await changeOrder(shop, envelope, request)
+    if (isBlocked && (await retryPayment(app, orderId, envelope))) {
+      answer = await changeOrder(app, envelope, request)
     }
-    return isRejection(answer) ? answer : refuseUnpaid(shop, orderId, answer)
+    return isRejection(answer) ? answer : refuseUnpaid(app, orderId, answer)
   },
 }
 
@@ -128,13 +128,13 @@ function refuseMethod(offered: OfferedMethods, method: string, chosen: string | 
 }
 
 /** Whoever did not act on the payment before may try another. */
-async function retryPayment(shop: Shop, orderId: string, cause: Envelope): Promise<boolean> {
-  const { state } = await shop.orders.load(orderId)
-  return state.status !== 'none' && cancelPendingPayment({ shop, order: state, cause })
+async function retryPayment(app: App, orderId: string, cause: Envelope): Promise<boolean> {
+  const { state } = await app.orders.load(orderId)
+  return state.status !== 'none' && cancelPendingPayment({ app, order: state, cause })
 }
 
-async function refuseUnpaid(shop: Shop, orderId: string, answer: Accepted): Promise<Answer> {
-  const { state } = await shop.orders.load(orderId)
+async function refuseUnpaid(app: App, orderId: string, answer: Accepted): Promise<Answer> {
+  const { state } = await app.orders.load(orderId)
   const isPaid = state.status !== 'none' && (state.captured > 0 || isFree(state))
   if (state.status === 'none' || isPaid || state.openPayment !== null) return answer
   if (state.status === 'expired') {
@@ -150,8 +150,8 @@ export const cancelOrder: Command<typeof CancelOrder> = {
   name: 'CancelOrder',
   roles: ['customer', 'support', 'admin'],
   input: CancelOrder,
-  run: (shop, { orderId, reason }, envelope) =>
-    changeOrder(shop, envelope, {
+  run: (app, { orderId, reason }, envelope) =>
+    changeOrder(app, envelope, {
       orderId,
       allowed: ownerOrSupport,
       decide: state => cancel(state, reason ?? 'Cancelled on request.'),
@@ -165,8 +165,8 @@ export const archiveOrder: Command<typeof ArchiveOrder> = {
   name: 'ArchiveOrder',
   roles: ['customer', 'admin'],
   input: ArchiveOrder,
-  run: (shop, { orderId }, envelope) =>
-    changeOrder(shop, envelope, { orderId, allowed: ownerOrAdmin, decide: archive }),
+  run: (app, { orderId }, envelope) =>
+    changeOrder(app, envelope, { orderId, allowed: ownerOrAdmin, decide: archive }),
 }
 
 const ChangeDelivery = Type.Object(
@@ -185,8 +185,8 @@ export const changeOrderDelivery: Command<typeof ChangeDelivery> = {
   name: 'ChangeDelivery',
   roles: ['customer', 'support', 'warehouse', 'admin'],
   input: ChangeDelivery,
-  run: (shop, { orderId, shippingAddress, phoneNumber, country, reason }, envelope) =>
-    changeOrder(shop, envelope, {
+  run: (app, { orderId, shippingAddress, phoneNumber, country, reason }, envelope) =>
+    changeOrder(app, envelope, {
       orderId,
       allowed: ownerOrStaff,
       decide(state) {
@@ -241,8 +241,8 @@ export const updateOrderStatus: Command<typeof UpdateOrderStatus> = {
   name: 'UpdateOrderStatus',
   roles: ['admin', 'support', 'warehouse'],
   input: UpdateOrderStatus,
-  run: (shop, input, envelope) =>
-    changeOrder(shop, envelope, {
+  run: (app, input, envelope) =>
+    changeOrder(app, envelope, {
       orderId: input.orderId,
       allowed: staffOnly,
       decide(state) {

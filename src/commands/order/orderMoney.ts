@@ -56,14 +56,14 @@ async function endPayment(
   { paymentId, provider, method }: Payment,
   ask: 'charge' | 'cancel',
 ): Promise<ChargeAnswer> {
-  const { shop, order } = at
+  const { app, order } = at
   // Another provider would charge anew: such a payment waits until its own is configured again.
-  if (provider !== shop.payments.name) return { status: 'processing' }
+  if (provider !== app.payments.name) return { status: 'processing' }
   const { orderId, total, expiresAt } = order
   const charge = { paymentId, orderId, amount: total, method, expiresAt }
-  const answer = (await answerOf(shop.payments[ask](charge))) ?? { status: 'processing' as const }
+  const answer = (await answerOf(app.payments[ask](charge))) ?? { status: 'processing' as const }
   if (answer.status === 'captured' || answer.status === 'declined') {
-    await shop.orders.decide(orderId, stepOf(at, `payment/${paymentId}/${answer.status}`), state =>
+    await app.orders.decide(orderId, stepOf(at, `payment/${paymentId}/${answer.status}`), state =>
       answer.status === 'captured'
         ? receivePayment(state, { paymentId, provider, reference: answer.reference })
         : failPayment(state, paymentId, answer.reason),
@@ -74,7 +74,7 @@ async function endPayment(
 
 /** Decides about late money, and sends back what the order cannot take; false when none is left. */
 export async function settleLate(at: Step): Promise<boolean> {
-  const { shop, order } = at
+  const { app, order } = at
   const [undecided] = undecidedLate(order)
   if (undecided !== undefined) return decideLate(at, undecided[0])
   for (const [paymentId, { refundId, amount, provider, returned }] of order.late) {
@@ -82,7 +82,7 @@ export async function settleLate(at: Step): Promise<boolean> {
     const answer = await refundAtProvider(at, { refundId, paymentId, provider, amount })
     if (answer?.status !== 'refunded') continue
     const step = stepOf(at, `late-returned/${paymentId}`)
-    await shop.orders.decide(order.orderId, step, state => lateReturned(state, paymentId))
+    await app.orders.decide(order.orderId, step, state => lateReturned(state, paymentId))
     return true
   }
   return false
@@ -90,7 +90,7 @@ export async function settleLate(at: Step): Promise<boolean> {
 
 /** The goods of an expired order may still be there: then it is paid after all. */
 async function decideLate(at: Step, paymentId: string): Promise<boolean> {
-  const { shop, order } = at
+  const { app, order } = at
   let isPromised = false
   if (order.status === 'expired') {
     await settleStock(at, 'release', order.round - 1)
@@ -99,7 +99,7 @@ async function decideLate(at: Step, paymentId: string): Promise<boolean> {
   const refundId = derivedId(paymentId, 'refund/late')
   const reason = 'The payment came when the order could not take it any more.'
   const step = stepOf(at, `late/${paymentId}/${isPromised ? 'taken' : 'refused'}`)
-  const outcome = await shop.orders.decide(order.orderId, step, state =>
+  const outcome = await app.orders.decide(order.orderId, step, state =>
     isPromised
       ? acceptLatePayment(state, paymentId)
       : refuseLate(state, { paymentId, refundId, reason }),
@@ -109,14 +109,14 @@ async function decideLate(at: Step, paymentId: string): Promise<boolean> {
 
 /** Finishes the refunds that were announced; false when none of them came to an end. */
 export async function completeRefunds(at: Step): Promise<boolean> {
-  const { shop, order } = at
+  const { app, order } = at
   const { orderId, paidBy } = order
   for (const [refundId, { amount, reason }] of order.openRefunds) {
     const { paymentId, provider } = paidBy ?? { paymentId: orderId, provider: 'none' }
     const answer = await refundAtProvider(at, { refundId, paymentId, provider, amount })
     if (answer === undefined) continue
     const step = stepOf(at, `refund/${refundId}`)
-    const outcome = await shop.orders.decide(orderId, step, state =>
+    const outcome = await app.orders.decide(orderId, step, state =>
       answer.status === 'refunded'
         ? refund(state, { refundId, amount, reason })
         : failRefund(state, refundId, answer.reason),
@@ -135,18 +135,18 @@ interface Back {
 }
 
 /** What came through another provider stays open until somebody says that it is paid back. */
-async function refundAtProvider({ shop }: Step, { provider, ...refund }: Back) {
-  if (provider !== shop.payments.name) return undefined
-  return answerOf(shop.payments.refund(refund))
+async function refundAtProvider({ app }: Step, { provider, ...refund }: Back) {
+  if (provider !== app.payments.name) return undefined
+  return answerOf(app.payments.refund(refund))
 }
 
 /** Announces what a cancelled order owes; false when it cannot owe that. */
 export async function oweRefund(at: Step): Promise<boolean> {
-  const { shop, order } = at
+  const { app, order } = at
   // A dispute that ends for the shop brings back money that is owed, too.
   const more = disputesInFavour(order.disputes)
   const again = more === 0 ? '' : `/${more}`
-  const outcome = await shop.orders.decide(order.orderId, stepOf(at, `owe${again}`), state =>
+  const outcome = await app.orders.decide(order.orderId, stepOf(at, `owe${again}`), state =>
     requestRefund(state, {
       refundId: derivedId(order.orderId, `refund/cancelled${again}`),
       amount: { amount: order.refundDue, currency: order.total.currency },

@@ -10,9 +10,9 @@ import {
 } from '../../domain/order/orderNumbers.ts'
 import type { Clock } from '../../ports/envelope.ts'
 import { Unavailable } from '../../ports/eventStore.ts'
+import type { OrderNumberSource } from '../core/app.ts'
 import { systemEnvelope } from '../core/envelope.ts'
 import type { Repository } from '../core/repositoryTypes.ts'
-import type { OrderNumberSource } from '../core/shop.ts'
 
 /** A block serves orders that arrive within so long after it was asked for. */
 const freshMs = 1_000

@@ -4,12 +4,12 @@ import { isRejection } from '../../domain/kernel/rejection.ts'
 import type { PlacedOrder } from '../../domain/order/order.ts'
 import type { Position } from '../../kit/position.ts'
 import type { Envelope } from '../../ports/envelope.ts'
+import type { App } from '../core/app.ts'
 import { derivedId } from '../core/ids.ts'
 import type { Outcome } from '../core/plan.ts'
-import type { Shop } from '../core/shop.ts'
 
 export interface Step {
-  shop: Shop
+  app: App
   order: PlacedOrder
   cause: Envelope
 }

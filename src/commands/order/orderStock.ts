@@ -22,7 +22,7 @@ export async function promiseStock(at: Step): Promise<ReadonlySet<string>> {
   const { order } = at
   const isFirst = order.round === 0
   const decide = isFirst ? reserve : reserveAgain
-  const deadline = deadlineOf(order, at.cause.at.getTime(), at.shop)
+  const deadline = deadlineOf(order, at.cause.at.getTime(), at.app)
   // What is promised anew has been paid already.
   const until = isFirst && deadline !== null ? { deadline } : {}
   const answers = await settleAll(
@@ -75,5 +75,5 @@ function onStock(
 ) {
   const step = stepOf(at, name)
   if (on.evident) step.evident = true
-  return at.shop.stock.decide(on.productId, step, on.decide)
+  return at.app.stock.decide(on.productId, step, on.decide)
 }

@@ -13,20 +13,20 @@ import type {
   ReportedDispute,
   ReportedRefund,
 } from '../../ports/payments.ts'
+import type { App } from '../core/app.ts'
 import { systemEnvelope } from '../core/envelope.ts'
 import { disputeIdOf, idOf, providerRefundId } from '../core/ids.ts'
-import type { Shop } from '../core/shop.ts'
 import { runOrderProcess } from './runOrderProcess.ts'
 
 /**
  * Acts on a callback. Command ids follow from what it is about, so that what comes twice is one.
  * What cannot be booked is a finding, never an error. Throws Unavailable.
  */
-export async function takeCallback(shop: Shop, callback: PaymentCallback): Promise<Acted> {
-  const { findings, ...acted } = await act(shop, callback)
+export async function takeCallback(app: App, callback: PaymentCallback): Promise<Acted> {
+  const { findings, ...acted } = await act(app, callback)
   const named = findings.map(each => {
     const { kind, reference, problem } = each
-    return { ...each, findingId: idOf('finding', shop.payments.name, kind, reference, problem) }
+    return { ...each, findingId: idOf('finding', app.payments.name, kind, reference, problem) }
   })
   return { ...acted, findings: named }
 }
@@ -34,19 +34,19 @@ export async function takeCallback(shop: Shop, callback: PaymentCallback): Promi
 type Found = Omit<Finding, 'findingId'>
 type Outcome = Omit<Acted, 'findings'> & { findings: readonly Found[] }
 
-async function act(shop: Shop, callback: PaymentCallback): Promise<Outcome> {
+async function act(app: App, callback: PaymentCallback): Promise<Outcome> {
   switch (callback.kind) {
     case 'payment.captured':
     case 'payment.declined':
-      return takePayment(shop, callback)
+      return takePayment(app, callback)
     case 'refund':
       return sumUp(
-        await Promise.all((callback.refunds ?? []).map(each => refundOf(shop, callback, each))),
+        await Promise.all((callback.refunds ?? []).map(each => refundOf(app, callback, each))),
       )
     case 'dispute':
       return callback.dispute === undefined
         ? unread(callback)
-        : disputeOf(shop, callback, callback.dispute)
+        : disputeOf(app, callback, callback.dispute)
     case 'unreadable':
       return unread(callback)
     case 'other':
@@ -73,20 +73,20 @@ function unread({ orderId, paymentId, reference, reason }: PaymentCallback): Out
   return { outcome: 'review', findings: [{ ...found, problem, detail }], booked: [] }
 }
 
-async function takePayment(shop: Shop, callback: PaymentCallback): Promise<Outcome> {
+async function takePayment(app: App, callback: PaymentCallback): Promise<Outcome> {
   const { callbackId, kind, orderId, paymentId, reference, reason } = callback
   const isCaptured = kind === 'payment.captured'
-  const provider = shop.payments.name
+  const provider = app.payments.name
   const about = { kind: 'payment' as const, reference, orderId, paymentId, amount: null }
   if (orderId !== null && paymentId !== null) {
-    const envelope = envelopeOf(shop, idOf('callback', provider, callbackId))
-    const outcome = await shop.orders.decide(orderId, envelope, state =>
+    const envelope = envelopeOf(app, idOf('callback', provider, callbackId))
+    const outcome = await app.orders.decide(orderId, envelope, state =>
       isCaptured
         ? receivePayment(state, { paymentId, provider, reference })
         : failPayment(state, paymentId, reason),
     )
     if (!isRejection(outcome)) {
-      await runOrderProcess(shop, orderId, envelope)
+      await runOrderProcess(app, orderId, envelope)
       return { outcome: 'recorded', findings: [], booked: [about] }
     }
   }
@@ -97,16 +97,16 @@ async function takePayment(shop: Shop, callback: PaymentCallback): Promise<Outco
 }
 
 async function refundOf(
-  shop: Shop,
+  app: App,
   callback: PaymentCallback,
   reported: ReportedRefund,
 ): Promise<Outcome> {
   const { reference, amount, hasFailed } = reported
-  const provider = shop.payments.name
+  const provider = app.payments.name
   const refundId = reported.refundId ?? providerRefundId(provider, reference)
   const about = { kind: 'refund' as const, reference, amount }
   const word = hasFailed ? 'failed' : 'made'
-  const booked = await book(shop, callback, {
+  const booked = await book(app, callback, {
     commandId: idOf('provider-refund', provider, reference, word),
     decide: (state, paymentId) =>
       recordRefund(state, { refundId, paymentId, provider, reference, amount, hasFailed }),
@@ -119,15 +119,15 @@ async function refundOf(
 }
 
 async function disputeOf(
-  shop: Shop,
+  app: App,
   callback: PaymentCallback,
   reported: ReportedDispute,
 ): Promise<Outcome> {
   const { reference, amount } = reported
-  const provider = shop.payments.name
+  const provider = app.payments.name
   const disputeId = disputeIdOf(provider, reference)
   const word = [reported.outcome ?? reported.stage, String(reported.asOf), String(reported.dueBy)]
-  const booked = await book(shop, callback, {
+  const booked = await book(app, callback, {
     commandId: idOf('dispute', provider, reference, ...word),
     decide: (state, paymentId) =>
       recordDispute(state, { ...reported, disputeId, paymentId, provider }),
@@ -145,25 +145,25 @@ const unknownOrder = () =>
 
 /** Decides on the order that a callback is about, and lets its process do what follows. */
 async function book(
-  shop: Shop,
+  app: App,
   { orderId, paymentId }: PaymentCallback,
   { commandId, decide }: Booking,
 ): Promise<Rejection | 'booked'> {
   if (orderId === null || paymentId === null) return unknownOrder()
-  const envelope = envelopeOf(shop, commandId)
-  const before = (await shop.orders.load(orderId)).state
+  const envelope = envelopeOf(app, commandId)
+  const before = (await app.orders.load(orderId)).state
   if (before.status === 'none') return unknownOrder()
   // The answer to the charge may be on its way still, or what is owed not announced yet.
   const isUnderWay = before.openPayment?.paymentId === paymentId || before.refundDue > 0
-  if (isUnderWay) await runOrderProcess(shop, orderId, envelope)
-  const outcome = await shop.orders.decide(orderId, envelope, state => decide(state, paymentId))
+  if (isUnderWay) await runOrderProcess(app, orderId, envelope)
+  const outcome = await app.orders.decide(orderId, envelope, state => decide(state, paymentId))
   if (isRejection(outcome)) return outcome
-  await runOrderProcess(shop, orderId, envelope)
+  await runOrderProcess(app, orderId, envelope)
   return 'booked'
 }
 
-function envelopeOf(shop: Shop, commandId: string): Envelope {
-  return systemEnvelope(`payments/${shop.payments.name}`, shop.clock.now(), commandId)
+function envelopeOf(app: App, commandId: string): Envelope {
+  return systemEnvelope(`payments/${app.payments.name}`, app.clock.now(), commandId)
 }
 
 type About = Pick<Finding, 'kind' | 'reference' | 'amount'>

@@ -19,12 +19,12 @@ import { submit } from '../../domain/order/orderDecisions.ts'
 import { defaultMethod, refuseNotOffered } from '../../domain/order/paymentMethods.ts'
 import type { Stock } from '../../domain/stock/stock.ts'
 import type { Envelope } from '../../ports/envelope.ts'
+import type { App } from '../core/app.ts'
 import { type Accepted, actorId, type Command } from '../core/command.ts'
 import { step } from '../core/envelope.ts'
 import { derivedId } from '../core/ids.ts'
 import { refuseClosed } from '../core/openAccount.ts'
 import type { Outcome } from '../core/plan.ts'
-import type { Shop } from '../core/shop.ts'
 import { availableStock } from './availableStock.ts'
 import { type Advanced, runOrderProcess } from './runOrderProcess.ts'
 import {
@@ -55,21 +55,21 @@ export const placeOrder: Command<typeof PlaceOrder> = {
   name: 'PlaceOrder',
   roles: ['customer'],
   input: PlaceOrder,
-  async run(shop, input, envelope) {
+  async run(app, input, envelope) {
     const customerId = actorId(envelope.actor) ?? ''
     const orderId = derivedId(envelope.commandId, 'order')
-    const submitted = await submitOnce(shop, input, { orderId, customerId, envelope })
+    const submitted = await submitOnce(app, input, { orderId, customerId, envelope })
     if (isRejection(submitted)) return submitted
     const seen = 'state' in submitted && !submitted.replayed ? submitted : undefined
-    const advanced = await runOrderProcess(shop, orderId, envelope, seen)
+    const advanced = await runOrderProcess(app, orderId, envelope, seen)
     // Until it is paid minutes pass: kept until then, each would be garbage of the expensive kind.
-    shop.orders.evict(orderId)
+    app.orders.evict(orderId)
     // Not placed and not rejected yet: a worker goes on, and the same key gets what it comes to.
     const { order, blockedBy } = advanced ?? {}
     if (order?.status === 'submitted' && blockedBy !== undefined) throw blockedBy
     return advanced === undefined
       ? reject('order/not-found', 'There is no such order.')
-      : answer(shop, { ...advanced, envelope }, submitted.replayed)
+      : answer(app, { ...advanced, envelope }, submitted.replayed)
   },
 }
 
@@ -80,39 +80,39 @@ interface Placing {
 }
 
 async function submitOnce(
-  shop: Shop,
+  app: App,
   input: Input,
   placing: Placing,
 ): Promise<Outcome<Order> | { replayed: true }> {
   const { orderId, customerId, envelope } = placing
-  const method = input.paymentMethod ?? defaultMethod(shop.paymentMethods) ?? ''
-  const refused = refuseNotOffered(shop.paymentMethods, method)
+  const method = input.paymentMethod ?? defaultMethod(app.paymentMethods) ?? ''
+  const refused = refuseNotOffered(app.paymentMethods, method)
   // Asked for beside what is loaded, so that it costs no round trip of its own.
-  const takeNumber = shop.orderNumbers.request()
+  const takeNumber = app.orderNumbers.request()
   const [gathered, open] = await Promise.all([
-    refused ?? gatherLines(shop, input, placing),
-    openOrdersOf(shop, envelope),
+    refused ?? gatherLines(app, input, placing),
+    openOrdersOf(app, envelope),
   ])
   const lines = isRejection(gathered)
     ? gathered
-    : (refuseTooManyPieces(piecesMax(shop, envelope.actor), demand({ lines: gathered })) ??
-      (await refuseUnpaid(shop, { orderId, customerId, lines: gathered, open }, envelope)) ??
+    : (refuseTooManyPieces(piecesMax(app, envelope.actor), demand({ lines: gathered })) ??
+      (await refuseUnpaid(app, { orderId, customerId, lines: gathered, open }, envelope)) ??
       gathered)
   // What is missing now may be what this request took when it came first: then that is the order.
-  if (isRejection(lines)) return (await submittedBefore(shop, placing)) ?? lines
+  if (isRejection(lines)) return (await submittedBefore(app, placing)) ?? lines
   const submission = compose({ ...input, paymentMethod: method }, lines, {
     orderId,
     orderNumber: await takeNumber(),
     customerId,
-    currency: shop.currency,
+    currency: app.currency,
   })
   const decide = (state: Order) => submit(state, submission)
-  return shop.orders.decide(orderId, step(envelope, 'submit'), decide, 'isNew')
+  return app.orders.decide(orderId, step(envelope, 'submit'), decide, 'isNew')
 }
 
-async function submittedBefore(shop: Shop, { orderId, envelope }: Placing) {
+async function submittedBefore(app: App, { orderId, envelope }: Placing) {
   const { commandId } = step(envelope, 'submit')
-  const known = (await shop.orders.processed(orderId, [commandId])).get(commandId)
+  const known = (await app.orders.processed(orderId, [commandId])).get(commandId)
   if (known === undefined || known.digest === envelope.digest)
     return known && { replayed: true as const }
   return reject('command/key-reused', 'This key was used for another request.')
@@ -120,23 +120,23 @@ async function submittedBefore(shop: Shop, { orderId, envelope }: Placing) {
 
 /** What is to be ordered, at today's prices, or why it cannot be. */
 async function gatherLines(
-  shop: Shop,
+  app: App,
   input: Input,
   { customerId, envelope }: Placing,
 ): Promise<OrderLine[] | Rejection> {
   // What is in the cart is most likely what was in it last: then all is asked for at once.
-  const guess = input.items ?? linesOf(shop.carts.cached(customerId) ?? cart.initial)
+  const guess = input.items ?? linesOf(app.carts.cached(customerId) ?? cart.initial)
   const [closed, loaded, guessed] = await Promise.all([
-    refuseClosed(shop, envelope),
-    shop.carts.load(customerId),
-    loadGoods(shop, guess),
+    refuseClosed(app, envelope),
+    app.carts.load(customerId),
+    loadGoods(app, guess),
   ])
   if (closed !== undefined) return closed
   const inCart = linesOf(loaded.state)
   const items = input.items ?? inCart
   if (items.length === 0) return reject('cart/empty', 'The cart is empty.')
   const isRight = items.every(({ productId }) => guessed.has(productId))
-  const goods = isRight ? guessed : await loadGoods(shop, items)
+  const goods = isRight ? guessed : await loadGoods(app, items)
   const lines: OrderLine[] = []
   const missing: string[] = []
   for (const { productId, quantity } of items) {
@@ -161,9 +161,9 @@ async function gatherLines(
   }
   const totals = lines.map(line => line.total)
   return (
-    refuseMixed(totals, shop.currency) ??
+    refuseMixed(totals, app.currency) ??
     refuseUncountable(totals) ??
-    (await refuseShort(shop, lines, envelope, goods)) ??
+    (await refuseShort(app, lines, envelope, goods)) ??
     lines
   )
 }
@@ -175,13 +175,13 @@ interface Goods {
 
 /** Products and their stock; asked for together they are one round trip. */
 async function loadGoods(
-  shop: Shop,
+  app: App,
   items: readonly { productId: string }[],
 ): Promise<ReadonlyMap<string, Goods>> {
   const found = items.map(async ({ productId }): Promise<[string, Goods]> => {
     const [product, stock] = await Promise.all([
-      shop.products.load(productId),
-      shop.stock.load(productId),
+      app.products.load(productId),
+      app.stock.load(productId),
     ])
     return [productId, { product: product.state, stock: stock.state }]
   })
@@ -202,7 +202,7 @@ function risenPrices(inCart: readonly CartLine[], lines: readonly OrderLine[]) {
 
 /** Who comes too late for the last piece is told at once, without an order that must be undone. */
 async function refuseShort(
-  shop: Shop,
+  app: App,
   lines: OrderLine[],
   envelope: Envelope,
   goods?: ReadonlyMap<string, Goods>,
@@ -210,7 +210,7 @@ async function refuseShort(
   const short = await Promise.all(
     [...demand({ lines })].map(async ([productId, wanted]) => {
       const free = await availableStock(
-        shop,
+        app,
         { productId, wanted },
         envelope,
         goods?.get(productId)?.stock,
@@ -255,23 +255,23 @@ function asPlaced(order: PlacedOrder) {
 }
 
 /** Why an order from a cart was rejected whose lines were not in it any more. */
-async function refuseChanged(shop: Shop, { cartId, orderId, lines }: PlacedOrder) {
+async function refuseChanged(app: App, { cartId, orderId, lines }: PlacedOrder) {
   if (cartId === null) return undefined
-  const claimed = claimLines((await shop.carts.load(cartId)).state, cartId, orderId, lines)
+  const claimed = claimLines((await app.carts.load(cartId)).state, cartId, orderId, lines)
   return isRejection(claimed) ? claimed : undefined
 }
 
 async function answer(
-  shop: Shop,
+  app: App,
   { order, revision, position, envelope }: Advanced & { envelope: Envelope },
   replayed: boolean,
 ): Promise<Accepted | Rejection> {
   if (order.status === 'rejected') {
-    const closed = await refuseClosed(shop, envelope)
-    const unpaid = { ...order, open: await openOrdersOf(shop, envelope) }
-    const tooMany = await refuseUnpaid(shop, unpaid, envelope)
-    const changed = await refuseChanged(shop, order)
-    const short = await refuseShort(shop, order.lines, envelope)
+    const closed = await refuseClosed(app, envelope)
+    const unpaid = { ...order, open: await openOrdersOf(app, envelope) }
+    const tooMany = await refuseUnpaid(app, unpaid, envelope)
+    const changed = await refuseChanged(app, order)
+    const short = await refuseShort(app, order.lines, envelope)
     return closed ?? tooMany ?? changed ?? short ?? outOfStock([])
   }
   const { orderId, orderNumber, total, lines } = order

@@ -4,9 +4,9 @@ import { isRejection, reject } from '../../domain/kernel/rejection.ts'
 import { multiline } from '../../domain/kernel/text.ts'
 import { Id, PositiveMoney, strict } from '../../domain/kernel/types.ts'
 import { owedRefunds, requestRefund } from '../../domain/order/orderPayments.ts'
+import type { App } from '../core/app.ts'
 import { type Accepted, type Answer, type Command, hasRole } from '../core/command.ts'
 import { derivedId } from '../core/ids.ts'
-import type { Shop } from '../core/shop.ts'
 import { changeOrder } from './order.ts'
 
 const RefundOrder = Type.Object(
@@ -22,32 +22,32 @@ export const refundOrder: Command<typeof RefundOrder> = {
   name: 'RefundOrder',
   roles: ['admin'],
   input: RefundOrder,
-  async run(shop, { orderId, amount, reason }, envelope) {
+  async run(app, { orderId, amount, reason }, envelope) {
     const refundId = derivedId(envelope.commandId, 'refund')
-    const answer = await changeOrder(shop, envelope, {
+    const answer = await changeOrder(app, envelope, {
       orderId,
       allowed: actor => hasRole(actor, 'admin'),
       decide: state => requestRefund(state, { refundId, amount, reason }),
     })
-    return isRejection(answer) ? answer : withOutcome(shop, { orderId, refundId }, answer)
+    return isRejection(answer) ? answer : withOutcome(app, { orderId, refundId }, answer)
   },
 }
 
 async function withOutcome(
-  shop: Shop,
+  app: App,
   { orderId, refundId }: { orderId: string; refundId: string },
   answer: Accepted,
 ): Promise<Answer> {
-  const { state } = await shop.orders.load(orderId)
+  const { state } = await app.orders.load(orderId)
   if (state.status === 'none') return answer
   if (state.failedRefunds.includes(refundId)) {
     const detail =
-      `${shop.payments.name} has declined this refund; the history of the order says why. ` +
+      `${app.payments.name} has declined this refund; the history of the order says why. ` +
       'Nothing was paid back, and the amount can be asked for again.'
     return reject('order/refund-declined', detail, { refundId })
   }
   const owed = owedRefunds(state).find(each => each.refundId === refundId)
-  const byHand = owed !== undefined && owed.provider !== shop.payments.name
+  const byHand = owed !== undefined && owed.provider !== app.payments.name
   const refund = { state: owed === undefined ? 'paid' : 'open', byHand }
   return { ...answer, result: { ...answer.result, refundId, refund } }
 }

@@ -8,10 +8,10 @@ import { deadlineOf, expire, undecidedLate } from '../../domain/order/orderPayme
 import { latest, type Position, startOfLog } from '../../kit/position.ts'
 import type { Envelope } from '../../ports/envelope.ts'
 import type { ChargeAnswer } from '../../ports/payments.ts'
+import type { App } from '../core/app.ts'
 import { isUnreadable, type Unreadable, unlessUnreadable } from '../core/brokenStream.ts'
 import { isClosed } from '../core/openAccount.ts'
 import type { Done, Outcome } from '../core/plan.ts'
-import type { Shop } from '../core/shop.ts'
 import { completePayment, completeRefunds, oweRefund, settleLate } from './orderMoney.ts'
 import { positionsOf, type Step, stepOf } from './orderStep.ts'
 import { promiseStock, settleStock } from './orderStock.ts'
@@ -49,13 +49,13 @@ type Seen = Pick<Done<Order>, 'state' | 'revision' | 'position'>
  * another stream that cannot be read. Throws Unavailable when the store cannot be reached.
  */
 export async function runOrderProcess(
-  shop: Shop,
+  app: App,
   orderId: string,
   cause: Envelope,
   seen?: Seen,
 ): Promise<Advanced | undefined> {
   let position = startOfLog
-  let now = seen ?? (await shop.orders.load(orderId))
+  let now = seen ?? (await app.orders.load(orderId))
   let met: readonly Position[] | undefined
   let blockedBy: Unreadable | undefined
   const attempt: Process['attempt'] = async (step, otherwise) => {
@@ -67,12 +67,12 @@ export async function runOrderProcess(
   for (let round = 1; round <= roundsMax; round += 1) {
     const { state, revision } = now
     if (state.status === 'none') return undefined
-    const at: Process = { shop, order: state, cause, attempt }
+    const at: Process = { app, order: state, cause, attempt }
     position = latest(position, now.position, ...(met ?? (await attempt(runDueSteps(at), []))))
     const step = await attempt(runStep(at), { goesOn: false })
     const { payment } = step
     if (!step.goesOn) return { order: state, revision, position, payment, blockedBy }
-    now = step.now ?? (await shop.orders.load(orderId))
+    now = step.now ?? (await app.orders.load(orderId))
     met = step.met
   }
   throw new Error(`order ${orderId} does not come to rest`)
@@ -123,12 +123,12 @@ async function runStep(at: Process): Promise<Taken> {
 }
 
 async function place(at: Step): Promise<Taken> {
-  const { shop, order, cause } = at
+  const { app, order, cause } = at
   // Looked at once the order is in the log: an erasure that it has missed finds it there.
   const isImported = cause.source !== undefined
   const [promised, isGone, isClaimed] = await Promise.all([
     promiseStock(at),
-    isImported ? false : isClosed(shop, order.customerId),
+    isImported ? false : isClosed(app, order.customerId),
     claimOpen(at),
   ])
   const everything = new Set(order.lines.map(line => line.productId))
@@ -136,8 +136,8 @@ async function place(at: Step): Promise<Taken> {
   // Of two orders from one cart only the first gets its lines: decided before either stands.
   const met = short.size === 0 ? await leaveCart(at, claimLines) : undefined
   const refused = short.size === 0 && met === undefined ? everything : short
-  const concluded = await shop.orders.decide(order.orderId, stepOf(at, 'conclude'), state => {
-    const deadline = deadlineOf(state, cause.at.getTime(), shop)
+  const concluded = await app.orders.decide(order.orderId, stepOf(at, 'conclude'), state => {
+    const deadline = deadlineOf(state, cause.at.getTime(), app)
     return conclude(state, refused, deadline)
   })
   const taken = takenBy(concluded)
@@ -150,8 +150,8 @@ function isPlaced(status: Order['status'] | undefined): boolean {
 }
 
 async function runOut(at: Step): Promise<Taken> {
-  const { shop, order, cause } = at
-  const outcome = await shop.orders.decide(order.orderId, stepOf(at, 'expire'), state =>
+  const { app, order, cause } = at
+  const outcome = await app.orders.decide(order.orderId, stepOf(at, 'expire'), state =>
     expire(state, cause.at.getTime()),
   )
   return takenBy(outcome)
@@ -165,7 +165,7 @@ function takenBy(outcome: Outcome<Order>): Taken {
 async function leaveCart(at: Step, leave: typeof checkOut): Promise<Position[] | undefined> {
   const { cartId, orderId, lines } = at.order
   if (cartId === null) return []
-  const outcome = await at.shop.carts.decide(cartId, stepOf(at, 'check-out'), state =>
+  const outcome = await at.app.carts.decide(cartId, stepOf(at, 'check-out'), state =>
     leave(state, cartId, orderId, lines),
   )
   return isRejection(outcome) ? undefined : positionsOf([outcome])

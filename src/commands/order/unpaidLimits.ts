@@ -10,7 +10,7 @@ import {
 } from '../../domain/order/openOrders.ts'
 import { demand, isDue, isFree, type OrderLine } from '../../domain/order/order.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import type { Shop } from '../core/shop.ts'
+import type { App } from '../core/app.ts'
 import { type Step, stepOf } from './orderStep.ts'
 import { readableOrder } from './readableOrder.ts'
 
@@ -21,7 +21,7 @@ interface Ordered {
 }
 
 /** The most pieces of one product that somebody can order; 0 is no bound, as for the staff. */
-export function piecesMax({ bounds }: Shop, actor: Actor): number {
+export function piecesMax({ bounds }: App, actor: Actor): number {
   return isExempt(actor) ? 0 : bounds.orderPieces
 }
 
@@ -39,12 +39,12 @@ export function refuseTooManyPieces(most: number, quantities: Iterable<[string, 
   return reject('cart/quantity-limit', detail, { limit: most, productIds })
 }
 
-const isBounded = ({ bounds: { unpaid } }: Shop) => unpaid.orders > 0 || unpaid.pieces > 0
+const isBounded = ({ bounds: { unpaid } }: App) => unpaid.orders > 0 || unpaid.pieces > 0
 
 /** The claims of a customer, where there are bounds for whoever asks. */
-export async function openOrdersOf(shop: Shop, { actor }: Envelope): Promise<OpenOrders> {
-  if (!isBounded(shop) || actor.role === 'anonymous' || isExempt(actor)) return openOrders.initial
-  return (await shop.openOrders.load(actor.id)).state
+export async function openOrdersOf(app: App, { actor }: Envelope): Promise<OpenOrders> {
+  if (!isBounded(app) || actor.role === 'anonymous' || isExempt(actor)) return openOrders.initial
+  return (await app.openOrders.load(actor.id)).state
 }
 
 /**
@@ -52,38 +52,38 @@ export async function openOrdersOf(shop: Shop, { actor }: Envelope): Promise<Ope
  * decides is made while the order is placed.
  */
 export async function refuseUnpaid(
-  shop: Shop,
+  app: App,
   order: Ordered & { open: OpenOrders },
   { actor, at }: Envelope,
 ): Promise<Rejection | undefined> {
-  if (!isBounded(shop) || isExempt(actor)) return undefined
-  const bounds = shop.bounds.unpaid
+  if (!isBounded(app) || isExempt(actor)) return undefined
+  const bounds = app.bounds.unpaid
   const claim = claimOf(order)
   const first = claimUnpaid(order.open, { ...claim, ended: [] }, bounds)
   if (!isRejection(first)) return undefined
-  const ended = await endedOf(shop, order.open, at)
+  const ended = await endedOf(app, order.open, at)
   const second = claimUnpaid(order.open, { ...claim, ended }, bounds)
   return isRejection(second) ? second : undefined
 }
 
 /** Claims one of the unpaid orders that the customer may have; false when there are too many. */
 export async function claimOpen(at: Step): Promise<boolean> {
-  const { shop, order, cause } = at
+  const { app, order, cause } = at
   const { customerId } = order
-  if (!isBounded(shop) || cause.source !== undefined || isFree(order)) return true
+  if (!isBounded(app) || cause.source !== undefined || isFree(order)) return true
   const claim = claimOf(order)
   const decide = (name: string, ended: readonly string[]) =>
-    shop.openOrders.decide(customerId, stepOf(at, name), state =>
-      claimUnpaid(state, { ...claim, ended }, shop.bounds.unpaid),
+    app.openOrders.decide(customerId, stepOf(at, name), state =>
+      claimUnpaid(state, { ...claim, ended }, app.bounds.unpaid),
     )
   // Asked for together they are one round trip.
   const [first, isExempted] = await Promise.all([
     decide('claim-unpaid', []),
-    isStaff(shop, customerId),
+    isStaff(app, customerId),
   ])
   if (isExempted || !isRejection(first)) return true
-  const { state } = await shop.openOrders.load(customerId)
-  const second = await decide('claim-unpaid/again', await endedOf(shop, state, cause.at))
+  const { state } = await app.openOrders.load(customerId)
+  const second = await decide('claim-unpaid/again', await endedOf(app, state, cause.at))
   return !isRejection(second)
 }
 
@@ -93,10 +93,10 @@ function claimOf(order: Ordered): UnpaidClaim {
 }
 
 /** Claims of orders that are paid, rejected or have run out: none of them can be unpaid again. */
-async function endedOf(shop: Shop, state: OpenOrders, at: Date): Promise<string[]> {
+async function endedOf(app: App, state: OpenOrders, at: Date): Promise<string[]> {
   const ended = await Promise.all(
     [...state.keys()].map(async orderId => {
-      const order = await readableOrder(shop, orderId)
+      const order = await readableOrder(app, orderId)
       if (order === undefined) return []
       const isOpen = order.status === 'submitted' || order.status === 'pending'
       return isOpen && !isDue(order, at.getTime()) ? [] : [orderId]
@@ -105,8 +105,8 @@ async function endedOf(shop: Shop, state: OpenOrders, at: Date): Promise<string[
   return ended.flat()
 }
 
-async function isStaff(shop: Shop, customerId: string): Promise<boolean> {
-  const { state } = await shop.customers.load(customerId)
+async function isStaff(app: App, customerId: string): Promise<boolean> {
+  const { state } = await app.customers.load(customerId)
   return state.status === 'registered' && state.roles.some(role => role !== 'customer')
 }
 

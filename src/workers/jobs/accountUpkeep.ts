@@ -1,7 +1,7 @@
 // Keeps what lies beside the log in step with it, and clears away what has ended.
 import { type Kysely, sql } from 'kysely'
 import { settleAddress } from '../../commands/account/emailAddresses.ts'
-import type { Shop } from '../../commands/core/shop.ts'
+import type { App } from '../../commands/core/app.ts'
 import { withDeadline } from '../../kit/deadline.ts'
 import { codeOf } from '../../kit/errorCode.ts'
 import type { AccountServices } from '../../ports/accounts.ts'
@@ -69,7 +69,7 @@ const listAgainMs = 600_000
 
 export interface AccountSweepParts {
   db: Kysely<Tables>
-  shop: Shop
+  app: App
   accounts: AccountServices
   log: Log
 }
@@ -80,7 +80,7 @@ export interface AccountSweepParts {
  * loses what is put back of them.
  */
 export function startAccountSweep(parts: AccountSweepParts) {
-  const { shop, accounts, log } = parts
+  const { app, accounts, log } = parts
   let listedUntil = new Date(0)
   const listing = onceAtATime(async () => {
     const begun = Date.now()
@@ -101,7 +101,7 @@ export function startAccountSweep(parts: AccountSweepParts) {
   const settling = onceAtATime(async () => {
     try {
       const moving = await accounts.accounts.moving(settleAfterSeconds)
-      await Promise.all(moving.map(id => settleAddress(shop, accounts, id)))
+      await Promise.all(moving.map(id => settleAddress(app, accounts, id)))
     } catch (error) {
       log.warn({ error: codeOf(error) }, 'addresses not settled yet')
     }

@@ -15,7 +15,7 @@ import type { Metrics } from '../../ports/metrics.ts'
 export interface ChainKeeping {
   audit: AuditServices
   eventStore: Pick<EventStore, 'readAll'> & Partial<Pick<EventStore, 'head'>>
-  shop: { clock: Clock }
+  app: { clock: Clock }
 }
 
 /** Events under one signature: 50 µs of signing and one row for so many. */
@@ -186,12 +186,12 @@ async function linkOf(
 }
 
 async function signCheckpoint(
-  { audit, shop }: ChainKeeping,
+  { audit, app }: ChainKeeping,
   before: Link,
   { link, marks }: { link: Link; marks: readonly Mark[] },
 ): Promise<boolean> {
   const after = before.position
-  const at = shop.clock.now()
+  const at = app.clock.now()
   const signed = await audit.signer.sign({ ...link, after, at })
   const adding = audit.book.add({ position: link.position, after, signed, marks })
   const isAdded = await withDeadline(patienceMs, 'the book of checkpoints', adding)

@@ -1,9 +1,9 @@
 // Keeps the database and the list of erased people in step, in both directions: a restored backup
 // must not bring anybody back.
 import { type Kysely, sql } from 'kysely'
+import type { App } from '../../commands/core/app.ts'
 import { execute } from '../../commands/core/command.ts'
 import { systemEnvelope } from '../../commands/core/envelope.ts'
-import type { Shop } from '../../commands/core/shop.ts'
 import { eraseCustomer } from '../../commands/customer/customer.ts'
 import { isRejection } from '../../domain/kernel/rejection.ts'
 import type { AccountServices } from '../../ports/accounts.ts'
@@ -14,7 +14,7 @@ import type { Tables } from '../../projections/core/tables.ts'
 
 export interface ErasedPeopleParts {
   db: Kysely<Tables>
-  shop: Shop
+  app: App
   accounts: Pick<AccountServices, 'accounts' | 'erasures'>
   log: Log
 }
@@ -64,14 +64,14 @@ async function thereAgain(db: Kysely<Tables>, people: string[]): Promise<Readonl
 }
 
 async function eraseOne(
-  { db, shop, accounts }: ErasedPeopleParts,
+  { db, app, accounts }: ErasedPeopleParts,
   { customerId, at }: ListedErasure,
 ): Promise<void> {
-  const { state } = await shop.customers.load(customerId)
+  const { state } = await app.customers.load(customerId)
   if (state.status === 'registered') {
     const requestReference = `restored backup: erased before, on ${at.toISOString()}`
-    const envelope = systemEnvelope('erasures', shop.clock.now())
-    const erased = await execute(shop, eraseCustomer, { customerId, requestReference }, envelope)
+    const envelope = systemEnvelope('erasures', app.clock.now())
+    const erased = await execute(app, eraseCustomer, { customerId, requestReference }, envelope)
     if (isRejection(erased)) throw new Error(`${customerId} is not erased again: ${erased.detail}`)
   }
   await accounts.accounts.forget(customerId)
@@ -84,7 +84,7 @@ async function eraseOne(
  * put anybody there. Throws Unavailable.
  */
 export async function listErased(
-  { db, shop, accounts }: Pick<ErasedPeopleParts, 'db' | 'shop' | 'accounts'>,
+  { db, app, accounts }: Pick<ErasedPeopleParts, 'db' | 'app' | 'accounts'>,
   since: Date,
 ): Promise<void> {
   const { rows } = await sql<ListedErasure>`
@@ -97,7 +97,7 @@ export async function listErased(
   const unlisted = rows.filter(({ customerId }) => !listed.has(customerId))
   for (let from = 0; from < unlisted.length; from += atOnce) {
     const some = unlisted.slice(from, from + atOnce)
-    const isErased = await Promise.all(some.map(({ customerId }) => wasErased(shop, customerId)))
+    const isErased = await Promise.all(some.map(({ customerId }) => wasErased(app, customerId)))
     await accounts.erasures.add(some.filter((_, index) => isErased[index]))
   }
 }
@@ -107,7 +107,7 @@ export async function listErased(
  * erased: somebody has put rows of an old copy back. Resolves with how many. Throws Unavailable.
  */
 export async function forgetAgain(parts: Omit<ErasedPeopleParts, 'log'>): Promise<number> {
-  const { db, shop, accounts } = parts
+  const { db, app, accounts } = parts
   const listed = (await accounts.erasures.all()).map(({ customerId }) => customerId)
   let count = 0
   for (let from = 0; from === 0 || from < listed.length; from += batchMax) {
@@ -126,7 +126,7 @@ export async function forgetAgain(parts: Omit<ErasedPeopleParts, 'log'>): Promis
       limit ${batchMax}
     `.execute(db)
     for (const { id } of rows) {
-      if (!(await wasErased(shop, id))) continue
+      if (!(await wasErased(app, id))) continue
       await accounts.accounts.forget(id)
       count += 1
     }
@@ -134,6 +134,6 @@ export async function forgetAgain(parts: Omit<ErasedPeopleParts, 'log'>): Promis
   return count
 }
 
-async function wasErased(shop: Shop, customerId: string): Promise<boolean> {
-  return (await shop.customers.load(customerId)).state.status === 'erased'
+async function wasErased(app: App, customerId: string): Promise<boolean> {
+  return (await app.customers.load(customerId)).state.status === 'erased'
 }

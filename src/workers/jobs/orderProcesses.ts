@@ -1,8 +1,8 @@
 // Finds orders that were left half-way, by a crash or by a provider that did not answer, and drives
 // them to their end.
 import { type Kysely, sql } from 'kysely'
+import type { App } from '../../commands/core/app.ts'
 import { systemEnvelope } from '../../commands/core/envelope.ts'
-import type { Shop } from '../../commands/core/shop.ts'
 import { endOrderOfErased } from '../../commands/order/openOrders.ts'
 import { runOrderProcess } from '../../commands/order/runOrderProcess.ts'
 import { withDeadline } from '../../kit/deadline.ts'
@@ -12,7 +12,7 @@ import type { Tables } from '../../projections/core/tables.ts'
 
 export interface OrderProcessParts {
   db: Kysely<Tables>
-  shop: Shop
+  app: App
   log: Log
 }
 
@@ -60,7 +60,7 @@ export function startOrderProcesses(parts: OrderProcessParts): { stop(): Promise
 type Resting = Map<string, { pauseMs: number; until: number; hasFailed: boolean }>
 
 async function sweep(parts: OrderProcessParts, resting: Resting): Promise<void> {
-  const { db, shop, log } = parts
+  const { db, app, log } = parts
   const asleep = [...resting].filter(([, { until }]) => until > Date.now())
   const [ids, failing] = [asleep, asleep.filter(([, each]) => each.hasFailed)].map(some =>
     some.map(([id]) => id),
@@ -81,7 +81,7 @@ async function sweep(parts: OrderProcessParts, resting: Resting): Promise<void> 
   // By the clock of the database: those of the workers may differ.
   for (const { order_id: orderId, paying, now } of rows) {
     let hasFailed = false
-    const hasMoved = await driveOn(shop, orderId, { log, now }).catch(error => {
+    const hasMoved = await driveOn(app, orderId, { log, now }).catch(error => {
       log.warn({ orderId, error: String(error) }, 'order not driven on yet')
       hasFailed = !isTransient(error)
       return false
@@ -102,7 +102,7 @@ const raceSeconds = 60
  * Orders that were paid long before, as a restored backup may have them, are somebody's to look at.
  */
 async function endOrdersOfErased(
-  { db, shop, log }: OrderProcessParts,
+  { db, app, log }: OrderProcessParts,
   isFirst: boolean,
 ): Promise<void> {
   const { rows } = await sql<{ orderId: string; now: Date }>`
@@ -118,7 +118,7 @@ async function endOrdersOfErased(
     limit ${sweepMax}
   `.execute(db)
   for (const { orderId, now } of rows) {
-    await endOrderOfErased(shop, systemEnvelope('order-process', now), orderId).then(
+    await endOrderOfErased(app, systemEnvelope('order-process', now), orderId).then(
       isEnded => isEnded && log.info({ orderId }, 'order of an erased customer ended'),
       error => log.warn({ orderId, error: String(error) }, 'order of an erased customer not ended'),
     )
@@ -133,12 +133,12 @@ function rest(resting: Resting, orderId: string, hasFailed: boolean): void {
 }
 
 /** Whether the order has got on. */
-async function driveOn(shop: Shop, orderId: string, by: { log: Log; now: Date }): Promise<boolean> {
+async function driveOn(app: App, orderId: string, by: { log: Log; now: Date }): Promise<boolean> {
   const { log, now } = by
   const envelope = systemEnvelope('order-process', now)
-  const before = await shop.orders.load(orderId)
+  const before = await app.orders.load(orderId)
   const { correlationId = envelope.correlationId } = before
-  const advanced = await runOrderProcess(shop, orderId, { ...envelope, correlationId })
+  const advanced = await runOrderProcess(app, orderId, { ...envelope, correlationId })
   const hasMoved = advanced !== undefined && advanced.position > before.position
   if (hasMoved) log.info({ orderId, correlationId }, 'order driven on')
   // What can be done is done: the rest waits, longer each time, until that stream can be read.

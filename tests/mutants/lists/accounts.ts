@@ -151,8 +151,8 @@ export const accountGuards: readonly TestedMutant[] = [
     promise:
       'the cart and orders of a closed account take no more commands, whatever its token says',
     file: 'src/commands/core/openAccount.ts',
-    find: 'if (!(await isClosed(shop, actor.id))) return undefined',
-    replace: 'if (!(await isClosed(shop, actor.id)) || actor.id !== undefined) return undefined',
+    find: 'if (!(await isClosed(app, actor.id))) return undefined',
+    replace: 'if (!(await isClosed(app, actor.id)) || actor.id !== undefined) return undefined',
     test: closed,
     named: 'somebody who has been %s can do nothing to carts and orders',
   },
@@ -178,8 +178,8 @@ export const accountGuards: readonly TestedMutant[] = [
     name: 'everybodys-orders-for-staff',
     promise: 'the orders of everybody are followed by the staff, and by nobody else',
     file: 'src/api/realtime/realtime.ts',
-    find: 'if (!(await mayFollow(context.shop, connection, true)))',
-    replace: 'if (context.shop === undefined)',
+    find: 'if (!(await mayFollow(context.app, connection, true)))',
+    replace: 'if (context.app === undefined)',
     also: [
       {
         file: 'src/api/http/currentRoles.ts',
@@ -194,7 +194,7 @@ export const accountGuards: readonly TestedMutant[] = [
     name: 'attempts-at-passwords',
     promise: 'nobody tries passwords of an account without end',
     file: 'src/api/http/limits.ts',
-    find: '  limitPasswordTries(app, context, policies)\n',
+    find: '  limitPasswordTries(server, context, policies)\n',
     replace: '',
     test: 'tests/security/rateLimits.test.ts',
     named: 'ends after a few on one account from one address, and nobody is locked out',

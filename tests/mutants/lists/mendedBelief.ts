@@ -221,7 +221,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     promise: 'a request that reaches a process on its way down is told to try again',
     file: 'src/api/http/closing.ts',
     find: 'if (!isClosing) return done()',
-    replace: 'if (!isClosing || app) return done()',
+    replace: 'if (!isClosing || server) return done()',
     test: 'tests/api/closing.test.ts',
     named: 'is answered 503 as a problem with Retry-After',
   },

@@ -229,7 +229,7 @@ export const moneyGuards: readonly TestedMutant[] = [
     name: 'import-undone',
     promise: 'an import can be undone',
     file: 'src/commands/catalogue/undoProduct.ts',
-    find: "if (undone.action === 'created') return unlist(parts.shop, undone, undo)",
+    find: "if (undone.action === 'created') return unlist(parts.app, undone, undo)",
     replace: "if (undone.action !== 'none') return undefined",
     test: 'tests/api/productImports.test.ts',
     named: 'reverses what nobody has changed since, and says what it has left alone',

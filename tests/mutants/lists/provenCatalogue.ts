@@ -64,8 +64,8 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     name: 'new-sku-claimed',
     promise: 'a new product is refused when another one has its SKU',
     file: 'src/commands/catalogue/products.ts',
-    find: "return state.status === 'none' ? claimSku(shop, naming, envelope) : undefined",
-    replace: "return state.status === 'deleted' ? claimSku(shop, naming, envelope) : undefined",
+    find: "return state.status === 'none' ? claimSku(app, naming, envelope) : undefined",
+    replace: "return state.status === 'deleted' ? claimSku(app, naming, envelope) : undefined",
     named: 'is refused when its SKU, category or price cannot be',
   },
   {

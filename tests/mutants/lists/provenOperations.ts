@@ -224,7 +224,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'log-in-eventstoredb',
     promise: 'EVENTSTORE_URL moves the log to EventStoreDB',
-    file: 'src/main/openShop.ts',
+    file: 'src/main/openServices.ts',
     find: '      config.eventStoreUrl === undefined\n        ? postgresEventStore',
     replace: "      config.eventStoreUrl !== ''\n        ? postgresEventStore",
     test: 'tests/e2e/onEventStoreDb.test.ts',
@@ -293,7 +293,7 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'every-start-migrates',
     promise: 'a start brings the database to the newest schema by itself',
-    file: 'src/main/openShop.ts',
+    file: 'src/main/openServices.ts',
     find: '    await migrate(url)\n',
     replace: '',
     test: 'tests/e2e/launcher.test.ts',
@@ -324,8 +324,8 @@ export const provenOfOperations: readonly TestedMutant[] = [
     name: 'rows-carried-out-once',
     promise: 'an import carries each row out once, however often workers die',
     file: 'src/workers/imports/products/runImport.ts',
-    find: 'return envelopeOf(shop, job, `row/${line}`)',
-    replace: 'return envelopeOf(shop, job, `row/${line}/${Math.random()}`)',
+    find: 'return envelopeOf(app, job, `row/${line}`)',
+    replace: 'return envelopeOf(app, job, `row/${line}/${Math.random()}`)',
     test: 'tests/workers/productImportKill.test.ts',
     named: 'carries each row out once, however often workers die',
     slow: true,

@@ -205,9 +205,9 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/commands/order/order.ts',
     find: "    const paymentId = derivedId(envelope.commandId, 'payment')\n    const request",
     replace: `    const paymentId = derivedId(envelope.commandId, 'payment')
-    const { state: now } = await shop.orders.load(orderId)
+    const { state: now } = await app.orders.load(orderId)
     for (const line of now.lines) {
-      const { state: product } = await shop.products.load(line.productId)
+      const { state: product } = await app.products.load(line.productId)
       now.total.amount = product.price.amount * line.quantity
     }
     const request`,

@@ -129,15 +129,15 @@ export const provenOfPeople: readonly TestedMutant[] = [
     name: 'https-alone',
     promise: 'browsers are told to come by https alone',
     file: 'src/api/server.ts',
-    find: "useSecureHeaders(app, { https: config.publicUrl.startsWith('https:') })",
-    replace: 'useSecureHeaders(app, { https: false })',
+    find: "useSecureHeaders(server, { https: config.publicUrl.startsWith('https:') })",
+    replace: 'useSecureHeaders(server, { https: false })',
     named: 'tells browsers to come by https alone, whatever they ask for',
   },
   {
     name: 'new-address-confirmed',
     promise: 'another address is used only once its link was opened',
     file: 'src/commands/account/profile.ts',
-    find: 'if (!(await movesAccount(shop, services, { customerId, email }))) {',
+    find: 'if (!(await movesAccount(app, services, { customerId, email }))) {',
     replace: "if (email !== '') {",
     test: 'tests/api/emailAddresses.test.ts',
     named: 'waits for the link in a mail to it, while the one before is warned and good',
@@ -173,7 +173,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     name: 'misses-limited',
     promise: 'who asks for much that is not there is stopped',
     file: 'src/api/http/limits.ts',
-    find: '  limitMisses(app, policies.misses)\n',
+    find: '  limitMisses(server, policies.misses)\n',
     replace: '',
     test: 'tests/security/rateLimits.test.ts',
     named: 'ends after a few, and what is there stays open',
@@ -209,17 +209,17 @@ export const provenOfPeople: readonly TestedMutant[] = [
     ...admins,
     name: 'first-admin-made',
     promise: 'npm run admin:create makes an admin',
-    find: "const granted = await execute(shop, grantRole, { customerId, role: 'admin' }, envelope)",
+    find: "const granted = await execute(app, grantRole, { customerId, role: 'admin' }, envelope)",
     replace:
-      "const granted = await execute(shop, grantRole, { customerId, role: 'customer' }, envelope)",
+      "const granted = await execute(app, grantRole, { customerId, role: 'customer' }, envelope)",
     named: 'makes the account where there is none',
   },
   {
     ...admins,
     name: 'admin-of-an-account',
     promise: 'npm run admin:create asks for no password where there is an account',
-    find: 'existing ?? (await openAccount(shop, services, { username, email, password: await',
-    replace: '(await openAccount(shop, services, { username, email, password: await',
+    find: 'existing ?? (await openAccount(app, services, { username, email, password: await',
+    replace: '(await openAccount(app, services, { username, email, password: await',
     named: 'gives the role to an existing account without a password, from its next tokens',
   },
   {
@@ -261,7 +261,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     promise: 'who is erased leaves no open order behind',
     file: 'src/commands/account/erasure.ts',
     find:
-      '  const refused = await settleOpenOrders(shop, envelope, request)\n' +
+      '  const refused = await settleOpenOrders(app, envelope, request)\n' +
       '  if (refused !== undefined) return refused\n',
     replace: '',
     test: 'tests/api/erasureRequests.test.ts',

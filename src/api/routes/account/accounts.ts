@@ -44,15 +44,15 @@ const RegisterHeaders = Type.Object({
 const RefreshBody = Type.Object({ refresh: secret(200) }, strict)
 
 /** Publishes registering, signing in and signing out. */
-export function accountRoutes(app: FastifyInstance, context: ApiContext): void {
-  registering(app, context)
-  signingIn(app, context)
-  signingOut(app, context)
+export function accountRoutes(server: FastifyInstance, context: ApiContext): void {
+  registering(server, context)
+  signingIn(server, context)
+  signingOut(server, context)
 }
 
-function registering(app: FastifyInstance, context: ApiContext): void {
-  const { shop } = context
-  app.post<{ Body: Static<typeof RegisterBody> }>(
+function registering(server: FastifyInstance, context: ApiContext): void {
+  const { app } = context
+  server.post<{ Body: Static<typeof RegisterBody> }>(
     '/auth/register',
     {
       config: open,
@@ -76,7 +76,7 @@ function registering(app: FastifyInstance, context: ApiContext): void {
       const requestedBy = retryOf(context, request, 'register')
       const retry = requestedBy === undefined ? {} : { requestedBy }
       const accounts = accountsFor(context, request, 'registration')
-      const registered = await register(shop, accounts, { ...credentials, ...retry, device })
+      const registered = await register(app, accounts, { ...credentials, ...retry, device })
       if (isRejection(registered)) return sendRejection(reply, registered)
       const { user, tokens, replayed } = registered
       const position = String((await bringCart(context, request, user)) ?? registered.position)
@@ -87,9 +87,9 @@ function registering(app: FastifyInstance, context: ApiContext): void {
   )
 }
 
-function signingIn(app: FastifyInstance, context: ApiContext): void {
-  const { shop, accounts } = context
-  app.post<{ Body: Static<typeof LoginBody> }>(
+function signingIn(server: FastifyInstance, context: ApiContext): void {
+  const { app, accounts } = context
+  server.post<{ Body: Static<typeof LoginBody> }>(
     '/auth/login',
     {
       config: open,
@@ -111,14 +111,14 @@ function signingIn(app: FastifyInstance, context: ApiContext): void {
         })
       }
       const asked = { login, password: given, device: deviceOf(request) }
-      const answer = await logIn(shop, accountsFor(context, request, 'sign-in'), asked)
+      const answer = await logIn(app, accountsFor(context, request, 'sign-in'), asked)
       const position = isRejection(answer)
         ? undefined
         : await bringCart(context, request, answer.user)
       return sendSignedIn(request, reply, answer, position)
     },
   )
-  app.post<{ Body: Static<typeof RefreshBody> }>(
+  server.post<{ Body: Static<typeof RefreshBody> }>(
     '/auth/token/refresh',
     {
       config: open,
@@ -131,12 +131,12 @@ function signingIn(app: FastifyInstance, context: ApiContext): void {
       },
     },
     async (request, reply) =>
-      sendSignedIn(request, reply, await refresh(shop, accounts, request.body)),
+      sendSignedIn(request, reply, await refresh(app, accounts, request.body)),
   )
 }
 
-function signingOut(app: FastifyInstance, { accounts }: ApiContext): void {
-  app.post(
+function signingOut(server: FastifyInstance, { accounts }: ApiContext): void {
+  server.post(
     '/auth/logout',
     {
       config: { access: roles },

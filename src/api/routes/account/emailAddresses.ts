@@ -15,13 +15,13 @@ const ConfirmBody = Type.Object({ token: secret(200) }, strict)
 const Asked = Type.Object({ detail: text(200) }, strict)
 
 /** Publishes confirming an address, and having the link mailed again. */
-export function emailAddressRoutes(app: FastifyInstance, context: ApiContext): void {
-  confirming(app, context)
-  resending(app, context)
+export function emailAddressRoutes(server: FastifyInstance, context: ApiContext): void {
+  confirming(server, context)
+  resending(server, context)
 }
 
-function confirming(app: FastifyInstance, { shop, accounts, wakeMailers }: ApiContext): void {
-  app.post<{ Body: Static<typeof ConfirmBody> }>(
+function confirming(server: FastifyInstance, { app, accounts, wakeMailers }: ApiContext): void {
+  server.post<{ Body: Static<typeof ConfirmBody> }>(
     '/auth/email/confirm',
     {
       config: { access: 'public' },
@@ -34,7 +34,7 @@ function confirming(app: FastifyInstance, { shop, accounts, wakeMailers }: ApiCo
       },
     },
     async (request, reply) => {
-      const refused = await confirmEmail(shop, accounts, request.body.token)
+      const refused = await confirmEmail(app, accounts, request.body.token)
       if (refused !== undefined) {
         const code = refused.rejected
         request.log.warn({ event: 'confirmation-refused', code }, 'confirmation refused')
@@ -47,8 +47,8 @@ function confirming(app: FastifyInstance, { shop, accounts, wakeMailers }: ApiCo
   )
 }
 
-function resending(app: FastifyInstance, { accounts, wakeMailers }: ApiContext): void {
-  app.post(
+function resending(server: FastifyInstance, { accounts, wakeMailers }: ApiContext): void {
+  server.post(
     '/auth/email/resend',
     {
       config: { access: roles },

@@ -57,8 +57,8 @@ export const Certificate = Type.Object(
 )
 
 /** Publishes the erasure of whoever is signed in. */
-export function erasureRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.delete<{ Body: Static<typeof EraseBody> }>(
+export function erasureRoutes(server: FastifyInstance, context: ApiContext): void {
+  server.delete<{ Body: Static<typeof EraseBody> }>(
     '/auth/profile',
     {
       config: { access: roles, fresh: true },
@@ -79,11 +79,11 @@ export function erasureRoutes(app: FastifyInstance, context: ApiContext): void {
       const accounts = accountsFor(context, request, 'own')
       const erasure = { customerId, password, envelope, orderIds, cancelOpen }
       return answer(context, { request, reply, customerId }, () =>
-        eraseOneself(context.shop, accounts, erasure),
+        eraseOneself(context.app, accounts, erasure),
       )
     },
   )
-  app.post<{
+  server.post<{
     Params: Static<typeof RequestedParams>
     Body: Static<typeof RequestedBody>
   }>(
@@ -107,7 +107,7 @@ export function erasureRoutes(app: FastifyInstance, context: ApiContext): void {
       const orderIds = await ordersToSettle(context, request, customerId)
       const erasure: ErasureRequest = { ...asked, envelope, orderIds }
       return answer(context, { request, reply, customerId }, () =>
-        erasePerson(context.shop, context.accounts, erasure),
+        erasePerson(context.app, context.accounts, erasure),
       )
     },
   )
@@ -165,7 +165,7 @@ export async function certificateOf(
   request: FastifyRequest,
   customerId: string,
 ) {
-  const erasure = await readErasure(context.shop, context.accounts, customerId)
+  const erasure = await readErasure(context.app, context.accounts, customerId)
   if (isRejection(erasure)) return erasure
   const { position, erasedAt, what, checks } = erasure
   const claimant = claimantOf(request)

@@ -50,8 +50,8 @@ const PersonalData = Type.Object(
 const shared = { from: ['orders', 'carts'] as const, answer: PersonalData }
 
 /** Publishes the export of one's own data, and to admins that of others who have asked for it. */
-export function exportRoutes(app: FastifyInstance, context: ApiContext): void {
-  readRoute(app, context, {
+export function exportRoutes(server: FastifyInstance, context: ApiContext): void {
+  readRoute(server, context, {
     ...shared,
     tag: 'Accounts',
     url: '/auth/export',
@@ -60,7 +60,7 @@ export function exportRoutes(app: FastifyInstance, context: ApiContext): void {
     operationId: 'exportPersonalData',
     handle: (request, reply) => personalData(context, signedIn(request), reply),
   })
-  readRoute(app, context, {
+  readRoute(server, context, {
     ...shared,
     tag: 'Admin',
     url: '/admin/users/:customerId/export',
@@ -78,13 +78,13 @@ export function exportRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 async function personalData(context: ApiContext, customerId: string, reply: FastifyReply) {
-  const { state } = await context.shop.customers.load(customerId)
+  const { state } = await context.app.customers.load(customerId)
   if (state.status !== 'registered') {
     throw new HttpProblem('customer/not-found', 'No such customer.')
   }
   reply.header('content-disposition', 'attachment; filename="personal-data.json"')
   return {
-    exportedAt: context.shop.clock.now().toISOString(),
+    exportedAt: context.app.clock.now().toISOString(),
     profile: shownProfile(state, await addressState(context, customerId)),
     ...(await belongings(context, customerId)),
   }

@@ -19,15 +19,15 @@ const ConfirmBody = Type.Object({ uid: Id, token: secret(200), newPassword: pass
 const Asked = Type.Object({ detail: text(200) }, strict)
 
 /** Publishes changing and resetting passwords. */
-export function passwordRoutes(app: FastifyInstance, context: ApiContext): void {
-  changing(app, context)
-  resetting(app, context)
-  confirming(app, context)
+export function passwordRoutes(server: FastifyInstance, context: ApiContext): void {
+  changing(server, context)
+  resetting(server, context)
+  confirming(server, context)
 }
 
-function changing(app: FastifyInstance, context: ApiContext): void {
-  const { shop, wakeMailers } = context
-  app.post<{ Body: Static<typeof ChangeBody> }>(
+function changing(server: FastifyInstance, context: ApiContext): void {
+  const { app, wakeMailers } = context
+  server.post<{ Body: Static<typeof ChangeBody> }>(
     '/auth/password/change',
     {
       config: { access: roles, fresh: true },
@@ -43,7 +43,7 @@ function changing(app: FastifyInstance, context: ApiContext): void {
       const { sessionId = '' } = request
       const change = { customerId: signedIn(request), sessionId, ...request.body }
       const accounts = accountsFor(context, request, 'own')
-      const refused = await changePassword(shop, accounts, change)
+      const refused = await changePassword(app, accounts, change)
       if (refused !== undefined) return sendRejection(reply, refused)
       request.log.info({ event: 'password-changed' }, 'password changed')
       wakeMailers()
@@ -52,8 +52,8 @@ function changing(app: FastifyInstance, context: ApiContext): void {
   )
 }
 
-function resetting(app: FastifyInstance, { accounts, wakeMailers }: ApiContext): void {
-  app.post<{ Body: Static<typeof ResetBody> }>(
+function resetting(server: FastifyInstance, { accounts, wakeMailers }: ApiContext): void {
+  server.post<{ Body: Static<typeof ResetBody> }>(
     '/auth/password/reset',
     {
       config: { access: 'public' },
@@ -75,9 +75,9 @@ function resetting(app: FastifyInstance, { accounts, wakeMailers }: ApiContext):
   )
 }
 
-function confirming(app: FastifyInstance, context: ApiContext): void {
-  const { shop, wakeMailers } = context
-  app.post<{ Body: Static<typeof ConfirmBody> }>(
+function confirming(server: FastifyInstance, context: ApiContext): void {
+  const { app, wakeMailers } = context
+  server.post<{ Body: Static<typeof ConfirmBody> }>(
     '/auth/password/reset/confirm',
     {
       config: { access: 'public' },
@@ -91,7 +91,7 @@ function confirming(app: FastifyInstance, context: ApiContext): void {
     },
     async (request, reply) => {
       const accounts = accountsFor(context, request, 'reset')
-      const refused = await confirmReset(shop, accounts, request.body)
+      const refused = await confirmReset(app, accounts, request.body)
       if (refused !== undefined) {
         request.log.warn({ event: 'reset-refused', code: refused.rejected }, 'reset refused')
         return sendRejection(reply, refused)

@@ -17,8 +17,8 @@ import { addressState, shownProfile } from './shownProfile.ts'
 const tag = 'Accounts'
 
 /** Publishes the profile. */
-export function profileRoutes(app: FastifyInstance, context: ApiContext): void {
-  readRoute(app, context, {
+export function profileRoutes(server: FastifyInstance, context: ApiContext): void {
+  readRoute(server, context, {
     tag,
     // Straight from the customer's stream: always the newest.
     from: [],
@@ -28,7 +28,7 @@ export function profileRoutes(app: FastifyInstance, context: ApiContext): void {
     operationId: 'getProfile',
     answer: Profile,
     async handle(request, reply) {
-      const { state, revision } = await context.shop.customers.load(signedIn(request))
+      const { state, revision } = await context.app.customers.load(signedIn(request))
       if (state.status !== 'registered')
         throw new HttpProblem('customer/not-found', 'No such customer.')
       const address = await addressState(context, state.customerId)
@@ -37,7 +37,7 @@ export function profileRoutes(app: FastifyInstance, context: ApiContext): void {
       return shownProfile(state, address)
     },
   })
-  app.register(async changing => {
+  server.register(async changing => {
     changing.addHook('preHandler', request => requirePassword(context, request))
     for (const method of ['PUT', 'PATCH'] as const) {
       commandRoute(changing, context, {
@@ -59,15 +59,15 @@ export function profileRoutes(app: FastifyInstance, context: ApiContext): void {
  * to move an account. Throws a 403 problem where the password is wrong or was left out.
  */
 async function requirePassword(context: ApiContext, request: FastifyRequest) {
-  const { shop } = context
+  const { app } = context
   const accounts = accountsFor(context, request, 'own')
   const { email, currentPassword } = fieldsOf(request.body)
   const customerId = signedIn(request)
   if (typeof email !== 'string') return
-  if (!(await movesAccount(shop, accounts, { customerId, email }))) return
+  if (!(await movesAccount(app, accounts, { customerId, email }))) return
   const isKnown =
     typeof currentPassword === 'string' &&
-    (await knowing(shop, accounts, customerId, currentPassword)) !== undefined
+    (await knowing(app, accounts, customerId, currentPassword)) !== undefined
   if (isKnown) return
   const { rejected, detail, extra } = wrongPassword('/currentPassword')
   throw new HttpProblem(rejected, detail, extra)
@@ -78,8 +78,10 @@ function fieldsOf(body: unknown): { email?: unknown; currentPassword?: unknown }
 }
 
 /** The keys with which others can check our tokens; under the root, not under /api. */
-export function keyRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.get('/.well-known/jwks.json', { config: { access: 'public' }, schema: { hide: true } }, () =>
-    context.accounts.tokens.jwks(),
+export function keyRoutes(server: FastifyInstance, context: ApiContext): void {
+  server.get(
+    '/.well-known/jwks.json',
+    { config: { access: 'public' }, schema: { hide: true } },
+    () => context.accounts.tokens.jwks(),
   )
 }

@@ -6,9 +6,9 @@ import { pageFile, serveText, shopPage } from '../../http/servePage.ts'
 const folder = 'resetPage'
 
 /** Publishes the page under the root, unless RESET_PAGE_URL names another. */
-export function resetPage(app: FastifyInstance, { config }: ApiContext): void {
+export function resetPage(server: FastifyInstance, { config }: ApiContext): void {
   if (config.resetPageUrl !== undefined) return
-  serveText(app, '/reset-password', 'text/html', shopPage(folder, 'page.html', config.shopName))
-  serveText(app, '/reset-password/page.js', 'text/javascript', pageFile(folder, 'page.js'))
-  serveText(app, '/reset-password/page.css', 'text/css', pageFile(folder, 'page.css'))
+  serveText(server, '/reset-password', 'text/html', shopPage(folder, 'page.html', config.shopName))
+  serveText(server, '/reset-password/page.js', 'text/javascript', pageFile(folder, 'page.js'))
+  serveText(server, '/reset-password/page.css', 'text/css', pageFile(folder, 'page.css'))
 }

@@ -35,14 +35,14 @@ const Ticket = Type.Object(
 )
 
 /** Publishes the sessions of whoever is signed in. */
-export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
-  listing(app, context)
-  ending(app, context)
-  ticketing(app, context)
+export function sessionRoutes(server: FastifyInstance, context: ApiContext): void {
+  listing(server, context)
+  ending(server, context)
+  ticketing(server, context)
 }
 
-function listing(app: FastifyInstance, { accounts }: ApiContext): void {
-  app.get<{ Querystring: Static<typeof SessionQuery> }>(
+function listing(server: FastifyInstance, { accounts }: ApiContext): void {
+  server.get<{ Querystring: Static<typeof SessionQuery> }>(
     '/auth/sessions',
     {
       config: access,
@@ -57,7 +57,7 @@ function listing(app: FastifyInstance, { accounts }: ApiContext): void {
     (request, reply) => {
       const customerId = signedIn(request)
       const list = { of: { sessions: customerId }, kind: 'number' as const }
-      return app.readLimit(request, () =>
+      return server.readLimit(request, () =>
         answerPage({ request, reply }, list, async part => {
           const { data, next, total } = cutPage(
             await accounts.sessions.list(customerId),
@@ -86,8 +86,8 @@ function shownSession(
   }
 }
 
-function ending(app: FastifyInstance, { accounts }: ApiContext): void {
-  app.delete<{ Params: Static<typeof SessionParams> }>(
+function ending(server: FastifyInstance, { accounts }: ApiContext): void {
+  server.delete<{ Params: Static<typeof SessionParams> }>(
     '/auth/sessions/:id',
     {
       config: access,
@@ -107,8 +107,8 @@ function ending(app: FastifyInstance, { accounts }: ApiContext): void {
   )
 }
 
-function ticketing(app: FastifyInstance, { accounts }: ApiContext): void {
-  app.post(
+function ticketing(server: FastifyInstance, { accounts }: ApiContext): void {
+  server.post(
     '/auth/tickets',
     {
       config: access,

@@ -46,10 +46,10 @@ const UserQuery = Type.Object(
 const UserParams = Type.Object({ customerId: Id }, strict)
 
 /** Publishes the management of users. */
-export function userRoutes(app: FastifyInstance, context: ApiContext): void {
-  listing(app, context)
-  showing(app, context)
-  commandRoute(app, context, {
+export function userRoutes(server: FastifyInstance, context: ApiContext): void {
+  listing(server, context)
+  showing(server, context)
+  commandRoute(server, context, {
     tag,
     method: 'PATCH',
     url: '/admin/users/:customerId',
@@ -60,8 +60,8 @@ export function userRoutes(app: FastifyInstance, context: ApiContext): void {
   })
 }
 
-function listing(app: FastifyInstance, context: ApiContext): void {
-  readRoute(app, context, {
+function listing(server: FastifyInstance, context: ApiContext): void {
+  readRoute(server, context, {
     tag,
     from: ['customers'],
     url: '/admin/users',
@@ -79,8 +79,8 @@ function listing(app: FastifyInstance, context: ApiContext): void {
   })
 }
 
-function showing(app: FastifyInstance, context: ApiContext): void {
-  readRoute(app, context, {
+function showing(server: FastifyInstance, context: ApiContext): void {
+  readRoute(server, context, {
     tag,
     from: ['customers'],
     url: '/admin/users/:customerId',
@@ -95,7 +95,7 @@ function showing(app: FastifyInstance, context: ApiContext): void {
       return isUnchanged(request, reply, user.revision) ? reply.status(304).send() : user
     },
   })
-  readRoute(app, context, {
+  readRoute(server, context, {
     tag,
     from: [],
     url: '/admin/users/:customerId/erasure',

@@ -25,11 +25,11 @@ const eventsMax = 20_000
 const findingsMax = 20
 
 /** Publishes the hash chain. */
-export function auditChainRoutes(app: FastifyInstance, context: ApiContext): void {
+export function auditChainRoutes(server: FastifyInstance, context: ApiContext): void {
   // Where somebody has cut the log off, what was signed shows it.
   const reach = async () => (await context.audit.book.last())?.position ?? startOfLog
   const shared = { tag, access, from: [], reach }
-  streamedRoute(app, context, {
+  streamedRoute(server, context, {
     ...shared,
     bulk: true,
     url: '/audit/verify',
@@ -41,7 +41,7 @@ export function auditChainRoutes(app: FastifyInstance, context: ApiContext): voi
       verify(context, positionFrom(from), to === undefined ? undefined : positionFrom(to)),
     lines: ({ query: { from } }) => verifyAll(context, positionFrom(from)),
   })
-  streamedRoute(app, context, {
+  streamedRoute(server, context, {
     ...shared,
     url: '/audit/checkpoints',
     summary: 'The signed checkpoints of the hash chain',
@@ -59,9 +59,9 @@ export function auditChainRoutes(app: FastifyInstance, context: ApiContext): voi
 }
 
 /** The keys with which checkpoints can be verified; under the root, like those of tokens. */
-export function auditKeyRoutes(app: FastifyInstance, { audit }: ApiContext): void {
+export function auditKeyRoutes(server: FastifyInstance, { audit }: ApiContext): void {
   const options = { config: { access: 'public' as const }, schema: { hide: true } }
-  app.get('/.well-known/audit-jwks.json', options, () => audit.signer.jwks())
+  server.get('/.well-known/audit-jwks.json', options, () => audit.signer.jwks())
 }
 
 async function shown({ audit }: ApiContext, { position, after, signed }: StoredCheckpoint) {

@@ -33,8 +33,8 @@ const defaultLimit = 50
 const traceMax = 1_000
 
 /** Publishes the log. */
-export function auditLogRoutes(app: FastifyInstance, context: ApiContext): void {
-  streamedRoute(app, context, {
+export function auditLogRoutes(server: FastifyInstance, context: ApiContext): void {
+  streamedRoute(server, context, {
     tag,
     access,
     from: ['eventIndex'],
@@ -54,8 +54,8 @@ export function auditLogRoutes(app: FastifyInstance, context: ApiContext): void 
     },
     lines: ({ query }) => exportLines(context, filterOf(query), positionFrom(query.after)),
   })
-  oneStream(app, context)
-  trace(app, context)
+  oneStream(server, context)
+  trace(server, context)
 }
 
 function filterOf(query: Static<typeof EventQuery>): EventFilter {
@@ -89,8 +89,8 @@ const StreamQuery = Type.Object(
   strict,
 )
 
-function oneStream(app: FastifyInstance, context: ApiContext): void {
-  readRoute(app, context, {
+function oneStream(server: FastifyInstance, context: ApiContext): void {
+  readRoute(server, context, {
     tag,
     access,
     // Straight from the log: always the newest.
@@ -116,8 +116,8 @@ function oneStream(app: FastifyInstance, context: ApiContext): void {
   })
 }
 
-function trace(app: FastifyInstance, context: ApiContext): void {
-  readRoute(app, context, {
+function trace(server: FastifyInstance, context: ApiContext): void {
+  readRoute(server, context, {
     tag,
     access,
     from: ['eventIndex'],

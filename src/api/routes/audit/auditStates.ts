@@ -25,11 +25,11 @@ const minPosition = Type.Optional(Position)
 const eventsMax = 1_000
 
 /** Publishes what things were like. Straight from the log: always the newest. */
-export function auditStateRoutes(app: FastifyInstance, context: ApiContext): void {
+export function auditStateRoutes(server: FastifyInstance, context: ApiContext): void {
   for (const [name, kind] of Object.entries(kinds)) {
     const what = `${name.charAt(0).toUpperCase()}${name.slice(1)}`
     const shared = { tag, access, from: [], params }
-    readRoute(app, context, {
+    readRoute(server, context, {
       ...shared,
       url: `/audit/${name}/:id`,
       summary: `${what} as they were, folded from the log up to a time or a revision`,
@@ -39,7 +39,7 @@ export function auditStateRoutes(app: FastifyInstance, context: ApiContext): voi
       handle: ({ params: { id }, query: { asOf } }) =>
         existing(context, kind, { id, until: untilOf(asOf, 'asOf') }),
     })
-    readRoute(app, context, {
+    readRoute(server, context, {
       ...shared,
       url: `/audit/${name}/:id/diff`,
       summary: `${what}: what has changed between two times or revisions, and by which events`,

@@ -17,12 +17,12 @@ import { Cart, CartTotal } from './cartSchemas.ts'
 const tag = 'Cart'
 
 /** Publishes the cart of whoever is signed in, or has the token of a guest's cart. */
-export function cartRoutes(app: FastifyInstance, context: ApiContext): void {
-  reads(app, context)
-  changes(app, context)
+export function cartRoutes(server: FastifyInstance, context: ApiContext): void {
+  reads(server, context)
+  changes(server, context)
 }
 
-function reads(app: FastifyInstance, context: ApiContext): void {
+function reads(server: FastifyInstance, context: ApiContext): void {
   // Prices and availability of what is in it are the catalogue's.
   const from = ['carts', 'catalogue']
   const shared = { tag, access: 'public' as const, from, guests: true as const }
@@ -34,7 +34,7 @@ function reads(app: FastifyInstance, context: ApiContext): void {
     const cartId = guest?.cartId ?? (actor.role === 'anonymous' ? '' : actor.id)
     return findCart(context.db, cartId, context.config.currency)
   }
-  readRoute(app, context, {
+  readRoute(server, context, {
     ...shared,
     url: '/cart',
     summary: 'What is in the cart, and what has changed since it was put in',
@@ -47,7 +47,7 @@ function reads(app: FastifyInstance, context: ApiContext): void {
       return unchanged ? reply.status(304).send() : cart
     },
   })
-  readRoute(app, context, {
+  readRoute(server, context, {
     ...shared,
     url: '/cart/total',
     summary: 'What the cart comes to',
@@ -60,9 +60,9 @@ function reads(app: FastifyInstance, context: ApiContext): void {
   })
 }
 
-function changes(app: FastifyInstance, context: ApiContext): void {
+function changes(server: FastifyInstance, context: ApiContext): void {
   const shared = { tag, guests: true as const }
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     ...shared,
     method: 'POST',
     url: '/cart/items',
@@ -71,7 +71,7 @@ function changes(app: FastifyInstance, context: ApiContext): void {
     status: 201,
   })
   for (const method of ['PUT', 'PATCH'] as const) {
-    commandRoute(app, context, {
+    commandRoute(server, context, {
       ...shared,
       method,
       url: '/cart/items/:productId',
@@ -79,14 +79,14 @@ function changes(app: FastifyInstance, context: ApiContext): void {
       summary: 'Set how many pieces of a product are in',
     })
   }
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     ...shared,
     method: 'DELETE',
     url: '/cart/items/:productId',
     command: removeFromCart,
     summary: 'Take a product out',
   })
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     ...shared,
     method: 'DELETE',
     url: '/cart',

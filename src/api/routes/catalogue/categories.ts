@@ -35,10 +35,10 @@ const Asked = Type.Object(PageQuery, strict)
 const params = Type.Object({ categoryId: Id }, strict)
 
 /** Publishes categories. */
-export function categoryRoutes(app: FastifyInstance, context: ApiContext): void {
-  reads(app, context)
+export function categoryRoutes(server: FastifyInstance, context: ApiContext): void {
+  reads(server, context)
   const { tag } = shared
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     tag,
     method: 'POST',
     url: '/categories',
@@ -48,7 +48,7 @@ export function categoryRoutes(app: FastifyInstance, context: ApiContext): void 
     location: id => `/api/categories/${id}`,
   })
   for (const method of ['PUT', 'PATCH'] as const) {
-    commandRoute(app, context, {
+    commandRoute(server, context, {
       tag,
       method,
       url: '/categories/:categoryId',
@@ -58,7 +58,7 @@ export function categoryRoutes(app: FastifyInstance, context: ApiContext): void 
       requireMatch: true,
     })
   }
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     tag,
     method: 'DELETE',
     url: '/categories/:categoryId',
@@ -71,9 +71,9 @@ export function categoryRoutes(app: FastifyInstance, context: ApiContext): void 
   })
 }
 
-function reads(app: FastifyInstance, context: ApiContext): void {
+function reads(server: FastifyInstance, context: ApiContext): void {
   const { db } = context
-  readRoute(app, context, {
+  readRoute(server, context, {
     ...shared,
     url: '/categories',
     summary: 'Categories by name; staff also see those that are not active',
@@ -82,7 +82,7 @@ function reads(app: FastifyInstance, context: ApiContext): void {
     answer: pageOf(Category),
     handle: (request, reply) => sendCategories(context, request, reply, request.query),
   })
-  readRoute(app, context, {
+  readRoute(server, context, {
     ...shared,
     url: '/categories/:categoryId',
     summary: 'One category',
@@ -103,7 +103,7 @@ function reads(app: FastifyInstance, context: ApiContext): void {
       return sendReady(request, reply, found)
     },
   })
-  readRoute(app, context, {
+  readRoute(server, context, {
     ...shared,
     url: '/categories/:categoryId/products',
     summary: 'The products of a category',

@@ -34,8 +34,8 @@ const categoryParams = Type.Object({ categoryId: Id }, strict)
 const fileParams = Type.Object({ hash: ImageHash, rendition: Type.Enum([...renditions]) }, strict)
 
 /** Publishes images. */
-export function imageRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.register(async scope => {
+export function imageRoutes(server: FastifyInstance, context: ApiContext): void {
+  server.register(async scope => {
     await scope.register(multipart, { limits: uploadLimits })
     // What the schema says of the form is documentation: it is checked where it is read.
     const compile = scope.validatorCompiler
@@ -44,43 +44,43 @@ export function imageRoutes(app: FastifyInstance, context: ApiContext): void {
     )
     uploads(scope, context)
   })
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     tag,
     method: 'DELETE',
     url: '/products/:productId/images/:imageId',
     command: removeProductImage,
     summary: 'Take an image from a product',
   })
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     tag,
     method: 'DELETE',
     url: '/categories/:categoryId/image',
     command: removeCategoryImage,
     summary: 'Take the image from a category',
   })
-  files(app, context)
+  files(server, context)
 }
 
-function uploads(app: FastifyInstance, context: ApiContext): void {
-  const { shop } = context
+function uploads(server: FastifyInstance, context: ApiContext): void {
+  const { app } = context
   const stores = { ...context, turns: imageTurns() }
-  app.post<{ Params: { productId: string } }>(
+  server.post<{ Params: { productId: string } }>(
     '/products/:productId/images',
     uploadOptions('AddProductImage', 'Add an image to a product', productParams),
     (request, reply) =>
-      app.limit(request, () =>
+      server.limit(request, () =>
         receive(stores, request, reply, (image, envelope) =>
-          execute(shop, addProductImage, { ...request.params, ...image }, envelope),
+          execute(app, addProductImage, { ...request.params, ...image }, envelope),
         ),
       ),
   )
-  app.put<{ Params: { categoryId: string } }>(
+  server.put<{ Params: { categoryId: string } }>(
     '/categories/:categoryId/image',
     uploadOptions('SetCategoryImage', 'Set the image of a category', categoryParams),
     (request, reply) =>
-      app.limit(request, () =>
+      server.limit(request, () =>
         receive(stores, request, reply, (image, envelope) =>
-          execute(shop, setCategoryImage, { ...request.params, ...image }, envelope),
+          execute(app, setCategoryImage, { ...request.params, ...image }, envelope),
         ),
       ),
   )
@@ -120,8 +120,8 @@ async function receive(
 const forGood = 'public, max-age=31536000, immutable'
 const forNow = 'public, max-age=5'
 
-function files(app: FastifyInstance, context: ApiContext): void {
-  app.get<{ Params: { hash: string; rendition: string } }>(
+function files(server: FastifyInstance, context: ApiContext): void {
+  server.get<{ Params: { hash: string; rendition: string } }>(
     '/images/:hash/:rendition',
     {
       config: { access: 'public' },
@@ -139,7 +139,7 @@ function files(app: FastifyInstance, context: ApiContext): void {
         },
       },
     },
-    (request, reply) => app.readLimit(request, () => sendFile(context, request, reply)),
+    (request, reply) => server.readLimit(request, () => sendFile(context, request, reply)),
   )
 }
 

@@ -77,23 +77,23 @@ const Imports = Type.Object(
 )
 
 /** Publishes bulk imports. */
-export function productImportRoutes(app: FastifyInstance, context: ApiContext): void {
+export function productImportRoutes(server: FastifyInstance, context: ApiContext): void {
   // In a scope of its own: only here is a body a stream.
-  app.register(async scope => {
+  server.register(async scope => {
     useUploads(scope)
     upload(scope, context)
   })
-  reads(app, context)
-  steps(app, context)
+  reads(server, context)
+  steps(server, context)
 }
 
 const UploadQuery = Type.Object({ dryRun: Type.Optional(Type.Boolean({ default: false })) }, strict)
 
-function upload(app: FastifyInstance, context: ApiContext): void {
+function upload(server: FastifyInstance, context: ApiContext): void {
   const file = (description: string) => ({
     schema: Type.String({ description, maxLength: uploadBytesMax }),
   })
-  app.post<{ Querystring: Static<typeof UploadQuery> }>(
+  server.post<{ Querystring: Static<typeof UploadQuery> }>(
     '/products/imports',
     {
       config: { access, patienceMs: uploadTimeoutMs },
@@ -116,7 +116,7 @@ function upload(app: FastifyInstance, context: ApiContext): void {
         requireKey(request)
       },
     },
-    (request, reply) => app.limit(request, () => receive(context, request, reply)),
+    (request, reply) => server.limit(request, () => receive(context, request, reply)),
   )
 }
 
@@ -162,9 +162,9 @@ async function reportOf(
   return report
 }
 
-function reads(app: FastifyInstance, context: ApiContext): void {
-  const streams = createProgressStreams(app)
-  readRoute(app, context, {
+function reads(server: FastifyInstance, context: ApiContext): void {
+  const streams = createProgressStreams(server)
+  readRoute(server, context, {
     tag,
     access,
     from: [],
@@ -176,7 +176,7 @@ function reads(app: FastifyInstance, context: ApiContext): void {
     handle: ({ query: { page = 1, pageSize = 100 } }) =>
       listImports(context.db, { page, pageSize }),
   })
-  app.get<{ Params: Static<typeof params>; Querystring: Static<typeof Pages> }>(
+  server.get<{ Params: Static<typeof params>; Querystring: Static<typeof Pages> }>(
     '/products/imports/:importId',
     {
       config: { access },
@@ -199,7 +199,7 @@ function reads(app: FastifyInstance, context: ApiContext): void {
       },
     },
     async (request, reply) => {
-      const report = await app.readLimit(request, () =>
+      const report = await server.readLimit(request, () =>
         reportOf(context, request.params.importId, request.query),
       )
       if (!wantsEvents(request)) {
@@ -214,11 +214,11 @@ function reads(app: FastifyInstance, context: ApiContext): void {
 }
 
 /** What may be asked of an import, and the statuses that it leads to. */
-function steps(app: FastifyInstance, context: ApiContext): void {
+function steps(server: FastifyInstance, context: ApiContext): void {
   const { productImports } = context
   const shared = { tags: [tag], params, headers: commandHeaders({}) }
   const response = { 202: Report, ...problemResponses }
-  app.delete<{ Params: Static<typeof params> }>(
+  server.delete<{ Params: Static<typeof params> }>(
     '/products/imports/:importId',
     {
       config: { access },
@@ -236,7 +236,7 @@ function steps(app: FastifyInstance, context: ApiContext): void {
       return accepted(context, reply, importId)
     },
   )
-  app.post<{ Params: Static<typeof params> }>(
+  server.post<{ Params: Static<typeof params> }>(
     '/products/imports/:importId/undo',
     {
       config: { access },

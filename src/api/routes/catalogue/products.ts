@@ -46,16 +46,16 @@ const LowStockQuery = Type.Object(
 )
 
 /** Publishes products. */
-export function productRoutes(app: FastifyInstance, context: ApiContext): void {
-  listings(app, context)
-  details(app, context)
-  prices(app, context)
-  changes(app, context)
+export function productRoutes(server: FastifyInstance, context: ApiContext): void {
+  listings(server, context)
+  details(server, context)
+  prices(server, context)
+  changes(server, context)
 }
 
-function listings(app: FastifyInstance, context: ApiContext): void {
+function listings(server: FastifyInstance, context: ApiContext): void {
   const shared = { tag, from: ['catalogue'] }
-  readRoute(app, context, {
+  readRoute(server, context, {
     ...shared,
     url: '/products',
     access: 'public',
@@ -65,7 +65,7 @@ function listings(app: FastifyInstance, context: ApiContext): void {
     answer: pageOf(ListedProduct),
     handle: (request, reply) => sendListing(context, request, reply, request.query),
   })
-  readRoute(app, context, {
+  readRoute(server, context, {
     ...shared,
     url: '/products/featured',
     access: 'public',
@@ -76,7 +76,7 @@ function listings(app: FastifyInstance, context: ApiContext): void {
     handle: (request, reply) =>
       sendListing(context, request, reply, { ...request.query, featured: true }),
   })
-  readRoute(app, context, {
+  readRoute(server, context, {
     ...shared,
     url: '/products/low-stock',
     access: ['admin', 'warehouse'],
@@ -92,9 +92,9 @@ function listings(app: FastifyInstance, context: ApiContext): void {
   })
 }
 
-function details(app: FastifyInstance, context: ApiContext): void {
+function details(server: FastifyInstance, context: ApiContext): void {
   const { db } = context
-  readRoute(app, context, {
+  readRoute(server, context, {
     tag,
     from: ['catalogue'],
     url: '/products/:productId',
@@ -118,7 +118,7 @@ function details(app: FastifyInstance, context: ApiContext): void {
       return sendReady(request, reply, answer)
     },
   })
-  readRoute(app, context, {
+  readRoute(server, context, {
     tag,
     from: ['catalogue', 'stock'],
     url: '/products/:productId/stock',
@@ -141,8 +141,8 @@ function details(app: FastifyInstance, context: ApiContext): void {
   })
 }
 
-function prices(app: FastifyInstance, context: ApiContext): void {
-  readRoute(app, context, {
+function prices(server: FastifyInstance, context: ApiContext): void {
+  readRoute(server, context, {
     tag,
     from: ['catalogue', 'priceHistory'],
     url: '/products/:productId/price-history',
@@ -168,8 +168,8 @@ function notFound() {
   return new HttpProblem('product/not-found', 'There is no such product.')
 }
 
-function changes(app: FastifyInstance, context: ApiContext): void {
-  commandRoute(app, context, {
+function changes(server: FastifyInstance, context: ApiContext): void {
+  commandRoute(server, context, {
     tag,
     method: 'POST',
     url: '/products',
@@ -179,7 +179,7 @@ function changes(app: FastifyInstance, context: ApiContext): void {
     location: id => `/api/products/${id}`,
   })
   for (const method of ['PUT', 'PATCH'] as const) {
-    commandRoute(app, context, {
+    commandRoute(server, context, {
       tag,
       method,
       url: '/products/:productId',
@@ -189,7 +189,7 @@ function changes(app: FastifyInstance, context: ApiContext): void {
       requireMatch: true,
     })
   }
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     tag,
     method: 'DELETE',
     url: '/products/:productId',
@@ -197,14 +197,14 @@ function changes(app: FastifyInstance, context: ApiContext): void {
     summary: 'Take a product out of the shop; its history stays',
     requireMatch: true,
   })
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     tag,
     method: 'POST',
     url: '/products/:productId/restore',
     command: restoreProduct,
     summary: 'Put a deleted product back, unless another one has its SKU by now',
   })
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     tag,
     method: 'POST',
     url: '/products/:productId/stock-adjustments',
@@ -213,7 +213,7 @@ function changes(app: FastifyInstance, context: ApiContext): void {
     requireKey: true,
     status: 201,
   })
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     tag,
     method: 'POST',
     url: '/products/:productId/stock-counts',

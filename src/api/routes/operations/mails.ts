@@ -17,22 +17,22 @@ const tag = 'Mails'
 const MailQuery = Type.Object({ ...PageQuery, state: Type.Optional(MailState) }, strict)
 const MailParams = Type.Object({ mailId: Id }, strict)
 /** Publishes the queue of mails. */
-export function mailRoutes(app: FastifyInstance, context: ApiContext): void {
-  listing(app, context)
-  deciding(app, context, {
+export function mailRoutes(server: FastifyInstance, context: ApiContext): void {
+  listing(server, context)
+  deciding(server, context, {
     verb: 'retry',
     summary: 'Try a mail again now, as if it had never been tried',
     operationId: 'retryMail',
   })
-  deciding(app, context, {
+  deciding(server, context, {
     verb: 'drop',
     summary: 'Give a mail up: it is not sent any more',
     operationId: 'dropMail',
   })
 }
 
-function listing(app: FastifyInstance, context: ApiContext): void {
-  readRoute(app, context, {
+function listing(server: FastifyInstance, context: ApiContext): void {
+  readRoute(server, context, {
     tag,
     access: ['admin', 'auditor'],
     from: ['mailOutbox'],
@@ -55,9 +55,9 @@ interface Decision {
   operationId: string
 }
 
-function deciding(app: FastifyInstance, context: ApiContext, decision: Decision): void {
+function deciding(server: FastifyInstance, context: ApiContext, decision: Decision): void {
   const { verb, summary, operationId } = decision
-  app.post<{ Params: Static<typeof MailParams> }>(
+  server.post<{ Params: Static<typeof MailParams> }>(
     `/admin/mails/:mailId/${verb}`,
     {
       config: { access: ['admin'] },

@@ -42,8 +42,8 @@ const ParkedQuery = Type.Object(
 const defaultLimit = 10
 
 /** Publishes them. */
-export function parkedEventRoutes(app: FastifyInstance, context: ApiContext): void {
-  readRoute(app, context, {
+export function parkedEventRoutes(server: FastifyInstance, context: ApiContext): void {
+  readRoute(server, context, {
     tag,
     access: ['admin', 'auditor'],
     from: [],
@@ -67,16 +67,16 @@ export function parkedEventRoutes(app: FastifyInstance, context: ApiContext): vo
       return last === undefined ? { data } : { data, nextCursor: last }
     },
   })
-  decision(app, context, 'retry')
-  decision(app, context, 'skip')
+  decision(server, context, 'retry')
+  decision(server, context, 'skip')
 }
 
 const Reason = Type.Object({ reason: multiline(500) }, strict)
 const OptionalReason = Type.Partial(Reason, strict)
 
-function decision(app: FastifyInstance, context: ApiContext, what: 'retry' | 'skip'): void {
+function decision(server: FastifyInstance, context: ApiContext, what: 'retry' | 'skip'): void {
   const body = what === 'skip' ? Reason : OptionalReason
-  app.post<{ Params: Static<typeof parkedOne>; Body: Static<typeof OptionalReason> }>(
+  server.post<{ Params: Static<typeof parkedOne>; Body: Static<typeof OptionalReason> }>(
     `/admin/projections/:name/parked/:position/${what}`,
     {
       config: { access: ['admin'] },

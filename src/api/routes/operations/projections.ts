@@ -75,15 +75,15 @@ const RebuildBody = Type.Object({ acceptBrokenStreams: Type.Optional(Type.Boolea
 /** The path of what is about one projection. */
 export const named = Type.Object({ name: line(100) }, strict)
 /** Publishes the projections. */
-export function projectionRoutes(app: FastifyInstance, context: ApiContext): void {
-  const streams = createProgressStreams(app)
-  states(app, context)
-  rebuilding(app, context, streams)
+export function projectionRoutes(server: FastifyInstance, context: ApiContext): void {
+  const streams = createProgressStreams(server)
+  states(server, context)
+  rebuilding(server, context, streams)
 }
 
-function states(app: FastifyInstance, context: ApiContext): void {
+function states(server: FastifyInstance, context: ApiContext): void {
   const shared = { tag, access: readers, from: [] }
-  readRoute(app, context, {
+  readRoute(server, context, {
     ...shared,
     url: '/admin/projections',
     summary: 'How far the projections are, and their last rebuilds',
@@ -97,7 +97,7 @@ function states(app: FastifyInstance, context: ApiContext): void {
       ])
       const last = new Map(rebuilds.map(each => [each.name, each]))
       const positions = found.map(({ position }) => position)
-      const now = context.shop.clock.now()
+      const now = context.app.clock.now()
       const lags = await lagsAt(context.eventStore, { positions, head, now })
       const data = found.map(each => ({
         ...summary(each, head, lags.get(each.position)),
@@ -106,7 +106,7 @@ function states(app: FastifyInstance, context: ApiContext): void {
       return { data }
     },
   })
-  readRoute(app, context, {
+  readRoute(server, context, {
     ...shared,
     url: '/admin/projections/:name',
     summary: 'How far one projection is behind the log, and its last rebuild',
@@ -132,7 +132,7 @@ function summary(state: ProjectionState, head: LogPosition, lag: Lag = { seconds
 }
 
 async function detail(context: ApiContext, name: string) {
-  const { db, eventStore, shop } = context
+  const { db, eventStore, app } = context
   const [head, all, [rebuild], previous] = await Promise.all([
     eventStore.head(),
     projectionStates(db),
@@ -144,7 +144,7 @@ async function detail(context: ApiContext, name: string) {
   const isRebuilding = rebuild?.state === 'running'
   const isBehind = found.position < head
   const running = found.runner === null ? 'idle' : isBehind ? 'behind' : 'running'
-  const lag = await lagAt(eventStore, { position: found.position, head, now: shop.clock.now() })
+  const lag = await lagAt(eventStore, { position: found.position, head, now: app.clock.now() })
   return {
     ...summary(found, head, lag),
     lagMs: Math.round(lag.seconds * 1_000),
@@ -194,8 +194,8 @@ async function lastRebuild(context: ApiContext, name: string) {
 
 const hasEnded = ({ state: now }: RebuildState) => now === 'done' || now === 'failed'
 
-function rebuilding(app: FastifyInstance, context: ApiContext, streams: ProgressStreams): void {
-  app.post<{ Params: Static<typeof named>; Body: Static<typeof RebuildBody> }>(
+function rebuilding(server: FastifyInstance, context: ApiContext, streams: ProgressStreams): void {
+  server.post<{ Params: Static<typeof named>; Body: Static<typeof RebuildBody> }>(
     '/admin/projections/:name/rebuild',
     {
       config: { access: admins },
@@ -221,7 +221,7 @@ function rebuilding(app: FastifyInstance, context: ApiContext, streams: Progress
       return reply.status(202).send(last?.state)
     },
   )
-  app.get<{ Params: Static<typeof named> }>(
+  server.get<{ Params: Static<typeof named> }>(
     '/admin/projections/:name/rebuild',
     {
       config: { access: readers },
@@ -244,7 +244,7 @@ function rebuilding(app: FastifyInstance, context: ApiContext, streams: Progress
     },
     async (request, reply) => {
       const look = () => lastRebuild(context, request.params.name)
-      const last = await app.readLimit(request, look)
+      const last = await server.readLimit(request, look)
       if (last === undefined) {
         throw new HttpProblem('request/not-found', 'It has not been rebuilt yet.')
       }

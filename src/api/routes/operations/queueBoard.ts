@@ -31,7 +31,7 @@ const policy = [
 const foreignStyles = /<link[^>]+href="https?:[^>]+>\s*/g
 
 /** Publishes the dashboard. */
-export async function queueBoard(app: FastifyInstance, { queues }: ApiContext): Promise<void> {
+export async function queueBoard(server: FastifyInstance, { queues }: ApiContext): Promise<void> {
   const adapter = new FastifyAdapter()
   adapter.setBasePath(boardPath)
   createBullBoard({
@@ -43,7 +43,7 @@ export async function queueBoard(app: FastifyInstance, { queues }: ApiContext): 
   adapter.setErrorHandler(error => {
     throw error
   })
-  await app.register(async scope => {
+  await server.register(async scope => {
     scope.setErrorHandler(answerError)
     scope.addHook('onRequest', async (request, reply) => {
       reply.header('content-security-policy', policy)
@@ -61,12 +61,12 @@ export async function queueBoard(app: FastifyInstance, { queues }: ApiContext): 
   })
 }
 
-function signInParts(app: FastifyInstance): void {
+function signInParts(server: FastifyInstance): void {
   const open = { config: { access: 'public' as const }, schema: { hide: true } }
-  app.get(`${boardPath}/sign-in.js`, open, (_, reply) =>
+  server.get(`${boardPath}/sign-in.js`, open, (_, reply) =>
     reply.type('text/javascript; charset=utf-8').send(signInScript),
   )
-  app.get(`${boardPath}/sign-in.css`, open, (_, reply) =>
+  server.get(`${boardPath}/sign-in.css`, open, (_, reply) =>
     reply.type('text/css; charset=utf-8').send(signInStyle),
   )
 }

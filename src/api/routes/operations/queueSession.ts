@@ -5,8 +5,8 @@ import { nothing, problemResponses } from '../../http/schemas.ts'
 import { boardCookie, boardPath } from './queueBoard.ts'
 
 /** Publishes the way into the dashboard of the queues. */
-export function queueSessionRoutes(app: FastifyInstance, { config }: ApiContext): void {
-  app.post(
+export function queueSessionRoutes(server: FastifyInstance, { config }: ApiContext): void {
+  server.post(
     '/admin/queues/session',
     {
       config: { access: ['admin'], fresh: true },

@@ -24,14 +24,14 @@ const tag = 'Webhooks'
 const access = ['admin'] as const
 
 /** Publishes the log of deliveries. */
-export function deliveryRoutes(app: FastifyInstance, context: ApiContext): void {
-  listing(app, context)
-  again(app, context)
-  replaying(app, context)
+export function deliveryRoutes(server: FastifyInstance, context: ApiContext): void {
+  listing(server, context)
+  again(server, context)
+  replaying(server, context)
 }
 
-function listing(app: FastifyInstance, context: ApiContext): void {
-  readRoute(app, context, {
+function listing(server: FastifyInstance, context: ApiContext): void {
+  readRoute(server, context, {
     tag,
     access,
     from: ['webhookOutbox'],
@@ -53,8 +53,8 @@ function listing(app: FastifyInstance, context: ApiContext): void {
   })
 }
 
-function again(app: FastifyInstance, context: ApiContext): void {
-  app.post<{ Params: Static<typeof DeliveryParams> }>(
+function again(server: FastifyInstance, context: ApiContext): void {
+  server.post<{ Params: Static<typeof DeliveryParams> }>(
     '/admin/webhooks/:webhookId/deliveries/:deliveryId/redeliver',
     {
       config: { access },
@@ -78,8 +78,8 @@ function again(app: FastifyInstance, context: ApiContext): void {
   )
 }
 
-function replaying(app: FastifyInstance, context: ApiContext): void {
-  app.post<{ Params: Static<typeof WebhookParams>; Body: Static<typeof Range> }>(
+function replaying(server: FastifyInstance, context: ApiContext): void {
+  server.post<{ Params: Static<typeof WebhookParams>; Body: Static<typeof Range> }>(
     '/admin/webhooks/:webhookId/replay',
     {
       config: { access, bulk: () => true },

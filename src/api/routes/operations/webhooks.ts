@@ -23,21 +23,21 @@ const tag = 'Webhooks'
 const access = ['admin'] as const
 
 /** Publishes the management of webhooks. */
-export function webhookRoutes(app: FastifyInstance, context: ApiContext): void {
-  reads(app, context)
-  creating(app, context)
-  changing(app, context)
-  removing(app, context)
-  rotating(app, context)
-  deliveryRoutes(app, context)
+export function webhookRoutes(server: FastifyInstance, context: ApiContext): void {
+  reads(server, context)
+  creating(server, context)
+  changing(server, context)
+  removing(server, context)
+  rotating(server, context)
+  deliveryRoutes(server, context)
 }
 
 function stale(): HttpProblem {
   return new HttpProblem('command/stale', 'It has changed since you looked.')
 }
 
-function reads(app: FastifyInstance, context: ApiContext): void {
-  readRoute(app, context, {
+function reads(server: FastifyInstance, context: ApiContext): void {
+  readRoute(server, context, {
     tag,
     access,
     from: [],
@@ -47,7 +47,7 @@ function reads(app: FastifyInstance, context: ApiContext): void {
     answer: EndpointList,
     handle: async () => ({ data: (await context.webhooks.list()).map(endpointBody) }),
   })
-  readRoute(app, context, {
+  readRoute(server, context, {
     tag,
     access,
     from: [],
@@ -73,8 +73,8 @@ function refuseClosed({ sender }: ApiContext, url: string | undefined): void {
   })
 }
 
-function creating(app: FastifyInstance, context: ApiContext): void {
-  app.post<{ Body: Static<typeof NewEndpoint> }>(
+function creating(server: FastifyInstance, context: ApiContext): void {
+  server.post<{ Body: Static<typeof NewEndpoint> }>(
     '/admin/webhooks',
     {
       config: { access },
@@ -121,8 +121,8 @@ function secretBody(reply: FastifyReply, { endpoint, secret, replayed }: WithSec
   return reply.send({ ...endpointBody(endpoint), secret })
 }
 
-function changing(app: FastifyInstance, context: ApiContext): void {
-  app.patch<{ Params: Static<typeof WebhookParams>; Body: Static<typeof EndpointChange> }>(
+function changing(server: FastifyInstance, context: ApiContext): void {
+  server.patch<{ Params: Static<typeof WebhookParams>; Body: Static<typeof EndpointChange> }>(
     '/admin/webhooks/:webhookId',
     {
       config: { access },
@@ -153,8 +153,8 @@ function changing(app: FastifyInstance, context: ApiContext): void {
   )
 }
 
-function removing(app: FastifyInstance, context: ApiContext): void {
-  app.delete<{ Params: Static<typeof WebhookParams> }>(
+function removing(server: FastifyInstance, context: ApiContext): void {
+  server.delete<{ Params: Static<typeof WebhookParams> }>(
     '/admin/webhooks/:webhookId',
     {
       config: { access },
@@ -180,8 +180,8 @@ function removing(app: FastifyInstance, context: ApiContext): void {
   )
 }
 
-function rotating(app: FastifyInstance, context: ApiContext): void {
-  app.post<{ Params: Static<typeof WebhookParams> }>(
+function rotating(server: FastifyInstance, context: ApiContext): void {
+  server.post<{ Params: Static<typeof WebhookParams> }>(
     '/admin/webhooks/:webhookId/secret',
     {
       config: { access },

@@ -32,8 +32,8 @@ const FindingQuery = Type.Object(
 const FindingParams = Type.Object({ findingId: Id }, strict)
 
 /** Publishes disputes and findings. */
-export function disputeRoutes(app: FastifyInstance, context: ApiContext): void {
-  readRoute(app, context, {
+export function disputeRoutes(server: FastifyInstance, context: ApiContext): void {
+  readRoute(server, context, {
     tag,
     access: ['admin', 'auditor', 'support'],
     from: ['orders'],
@@ -48,7 +48,7 @@ export function disputeRoutes(app: FastifyInstance, context: ApiContext): void {
       return answerPage({ request, reply }, list, part => listDisputes(context.db, { state, part }))
     },
   })
-  readRoute(app, context, {
+  readRoute(server, context, {
     tag,
     access: ['admin', 'auditor'],
     from: [],
@@ -63,11 +63,11 @@ export function disputeRoutes(app: FastifyInstance, context: ApiContext): void {
       return answerPage({ request, reply }, list, part => listFindings(context.db, { state, part }))
     },
   })
-  resolving(app, context)
+  resolving(server, context)
 }
 
-function resolving(app: FastifyInstance, context: ApiContext): void {
-  app.post<{ Params: Static<typeof FindingParams> }>(
+function resolving(server: FastifyInstance, context: ApiContext): void {
+  server.post<{ Params: Static<typeof FindingParams> }>(
     '/admin/payment-findings/:findingId/resolve',
     {
       config: { access: ['admin'] },

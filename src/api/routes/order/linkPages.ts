@@ -6,10 +6,10 @@ import { pageFile, serveText, shopPage } from '../../http/servePage.ts'
 const folder = 'linkPages'
 
 /** Publishes the pages. That of an order is the same for every id: it tells nobody what exists. */
-export function linkPages(app: FastifyInstance, { config: { shopName } }: ApiContext): void {
-  serveText(app, '/orders/page.css', 'text/css', pageFile('resetPage', 'page.css'))
-  serveText(app, '/confirm-email/page.css', 'text/css', pageFile('resetPage', 'page.css'))
-  serveText(app, '/confirm-email/page.js', 'text/javascript', pageFile(folder, 'confirm.js'))
-  serveText(app, '/confirm-email', 'text/html', shopPage(folder, 'confirm.html', shopName))
-  serveText(app, '/orders/:orderId', 'text/html', shopPage(folder, 'order.html', shopName))
+export function linkPages(server: FastifyInstance, { config: { shopName } }: ApiContext): void {
+  serveText(server, '/orders/page.css', 'text/css', pageFile('resetPage', 'page.css'))
+  serveText(server, '/confirm-email/page.css', 'text/css', pageFile('resetPage', 'page.css'))
+  serveText(server, '/confirm-email/page.js', 'text/javascript', pageFile(folder, 'confirm.js'))
+  serveText(server, '/confirm-email', 'text/html', shopPage(folder, 'confirm.html', shopName))
+  serveText(server, '/orders/:orderId', 'text/html', shopPage(folder, 'order.html', shopName))
 }

@@ -48,13 +48,13 @@ const OrderQuery = Type.Object(
 const params = Type.Object({ orderId: Id }, strict)
 
 /** Publishes orders. */
-export function orderRoutes(app: FastifyInstance, context: ApiContext): void {
-  orderReads(app, context)
+export function orderRoutes(server: FastifyInstance, context: ApiContext): void {
+  orderReads(server, context)
   for (const [url, operationId] of [
     ['/orders', 'PlaceOrder'],
     ['/orders/checkout', 'CheckOut'],
   ] as const) {
-    commandRoute(app, context, {
+    commandRoute(server, context, {
       tag,
       method: 'POST',
       url,
@@ -66,12 +66,12 @@ export function orderRoutes(app: FastifyInstance, context: ApiContext): void {
       requireKey: true,
     })
   }
-  changes(app, context)
-  staffChanges(app, context)
+  changes(server, context)
+  staffChanges(server, context)
 }
 
-function changes(app: FastifyInstance, context: ApiContext): void {
-  commandRoute(app, context, {
+function changes(server: FastifyInstance, context: ApiContext): void {
+  commandRoute(server, context, {
     tag,
     method: 'PATCH',
     url: '/orders/:orderId',
@@ -79,7 +79,7 @@ function changes(app: FastifyInstance, context: ApiContext): void {
     changes: true,
     summary: 'Change where an order goes, until it is shipped; the staff says why',
   })
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     tag,
     method: 'POST',
     url: '/orders/:orderId/pay',
@@ -87,7 +87,7 @@ function changes(app: FastifyInstance, context: ApiContext): void {
     summary: 'Pay a pending order',
     requireKey: true,
   })
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     tag,
     method: 'POST',
     url: '/orders/:orderId/cancel',
@@ -96,15 +96,15 @@ function changes(app: FastifyInstance, context: ApiContext): void {
   })
 }
 
-function staffChanges(app: FastifyInstance, context: ApiContext): void {
-  commandRoute(app, context, {
+function staffChanges(server: FastifyInstance, context: ApiContext): void {
+  commandRoute(server, context, {
     tag,
     method: 'PATCH',
     url: '/orders/:orderId/status',
     command: updateOrderStatus,
     summary: 'Move an order along',
   })
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     tag,
     method: 'POST',
     url: '/orders/:orderId/refunds',
@@ -113,7 +113,7 @@ function staffChanges(app: FastifyInstance, context: ApiContext): void {
     status: 201,
     requireKey: true,
   })
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     tag,
     method: 'DELETE',
     url: '/orders/:orderId',
@@ -122,9 +122,9 @@ function staffChanges(app: FastifyInstance, context: ApiContext): void {
   })
 }
 
-function orderReads(app: FastifyInstance, context: ApiContext): void {
+function orderReads(server: FastifyInstance, context: ApiContext): void {
   const shared = { tag, access: roles, from: ['orders'] }
-  readRoute(app, context, {
+  readRoute(server, context, {
     ...shared,
     url: '/orders',
     summary: 'Your orders; staff see all of them',
@@ -143,7 +143,7 @@ function orderReads(app: FastifyInstance, context: ApiContext): void {
       return { ...body, data: await withPeople(context, request.actor, body.data) }
     },
   })
-  readRoute(app, context, {
+  readRoute(server, context, {
     ...shared,
     url: '/orders/:orderId',
     summary: 'One order with its lines and timeline',
@@ -160,7 +160,7 @@ function orderReads(app: FastifyInstance, context: ApiContext): void {
       return disputes === undefined ? shown : { ...shown, disputes }
     },
   })
-  readRoute(app, context, {
+  readRoute(server, context, {
     ...shared,
     url: '/orders/:orderId/history',
     summary: 'The events of an order in plain words',

@@ -15,9 +15,9 @@ const params = Type.Object(
 const Answer = Type.Object({ outcome: Type.Enum(['recorded', 'unknown', 'review']) }, strict)
 
 /** Publishes the callbacks of the provider that this shop uses. */
-export function paymentCallbackRoutes(app: FastifyInstance, context: ApiContext): void {
-  const { shop, callbacks } = context
-  app.register(async own => {
+export function paymentCallbackRoutes(server: FastifyInstance, context: ApiContext): void {
+  const { app, callbacks } = context
+  server.register(async own => {
     // The signature is over the bytes as they came.
     own.removeAllContentTypeParsers()
     own.addContentTypeParser('application/json', { parseAs: 'string' }, (_, body, done) =>
@@ -36,17 +36,17 @@ export function paymentCallbackRoutes(app: FastifyInstance, context: ApiContext)
         },
       },
       async request => {
-        if (request.params.provider !== shop.payments.name) {
+        if (request.params.provider !== app.payments.name) {
           throw new HttpProblem('request/not-found', 'This shop has no such provider.')
         }
-        const signature = request.headers[shop.payments.signatureHeader]
+        const signature = request.headers[app.payments.signatureHeader]
         const body = typeof request.body === 'string' ? request.body : ''
         const text = typeof signature === 'string' ? signature : ''
-        const callback = await shop.payments.readCallback(body, text, shop.clock.now())
+        const callback = await app.payments.readCallback(body, text, app.clock.now())
         if (callback === undefined) {
           throw new HttpProblem('request/invalid', 'The signature is not right, or too old.')
         }
-        const outcome = await callbacks.once(callback, () => takeCallback(shop, callback))
+        const outcome = await callbacks.once(callback, () => takeCallback(app, callback))
         return { outcome }
       },
     )

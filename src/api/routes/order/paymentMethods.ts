@@ -27,15 +27,15 @@ const Method = Type.Object(
 const Methods = Type.Object({ data: many(Method, 100) }, strict)
 
 /** Publishes the payment methods that the shop offers. */
-export function paymentMethodRoutes(app: FastifyInstance, context: ApiContext): void {
-  const { orderExpiryMs, manualPaymentMs, paymentMethods } = context.shop
+export function paymentMethodRoutes(server: FastifyInstance, context: ApiContext): void {
+  const { orderExpiryMs, manualPaymentMs, paymentMethods } = context.app
   const data = paymentMethods.map(paymentMethod => {
     const isByHand = isManual(paymentMethod)
     const windowMs = isByHand ? manualPaymentMs : orderExpiryMs
     const kind = isByHand ? 'manual' : 'provider'
     return { paymentMethod, kind, payWithinMinutes: windowMs / 60_000 }
   })
-  readRoute(app, context, {
+  readRoute(server, context, {
     tag: 'Orders',
     url: '/payment-methods',
     access: 'public',

@@ -36,8 +36,8 @@ const OpenRefunds = Type.Object(
 )
 
 /** Publishes open refunds. */
-export function refundRoutes(app: FastifyInstance, context: ApiContext): void {
-  readRoute(app, context, {
+export function refundRoutes(server: FastifyInstance, context: ApiContext): void {
+  readRoute(server, context, {
     tag,
     access: ['admin', 'auditor'],
     from: ['orderProcesses'],
@@ -51,14 +51,14 @@ export function refundRoutes(app: FastifyInstance, context: ApiContext): void {
       return answerPage({ request, reply }, list, async part => {
         const { rows, next, total } = await listOpenMoney(context.db, part)
         const orderIds = rows.map(row => row.orderId)
-        const orders = await openRefundsOf(context.shop, orderIds)
+        const orders = await openRefundsOf(context.app, orderIds)
         const since = new Map(rows.map(row => [row.orderId, row.since]))
         const data = orders.map(order => ({ ...order, since: since.get(order.orderId) ?? '' }))
         return { data, next, total }
       })
     },
   })
-  commandRoute(app, context, {
+  commandRoute(server, context, {
     tag,
     method: 'POST',
     url: '/orders/:orderId/refunds/:refundId/confirm',

@@ -20,11 +20,11 @@ const File = Type.Object({
 })
 
 /** Publishes the console under the root; it uses the API as any other client does. */
-export function consoleRoutes(app: FastifyInstance): void {
+export function consoleRoutes(server: FastifyInstance): void {
   const hidden = { config: open, schema: { hide: true } }
-  app.get('/console', hidden, sendPage)
-  app.get('/console/', hidden, sendPage)
-  app.get<{ Params: { file: string } }>(
+  server.get('/console', hidden, sendPage)
+  server.get('/console/', hidden, sendPage)
+  server.get<{ Params: { file: string } }>(
     '/console/assets/:file',
     { config: open, schema: { hide: true, params: File } },
     sendAsset,

@@ -11,9 +11,9 @@ const body = `<nav aria-label="Parts of the shop">
 <p>A storefront comes later.</p>`
 
 /** Publishes the page; it is the same for everybody. */
-export function homePage(app: FastifyInstance, { config }: ApiContext): void {
+export function homePage(server: FastifyInstance, { config }: ApiContext): void {
   const open = { config: { access: 'public' as const }, schema: { hide: true } }
-  app.get('/', open, (_, reply) =>
+  server.get('/', open, (_, reply) =>
     sendPlainPage(reply.header('cache-control', 'public, max-age=300'), {
       title: config.shopName,
       body,

@@ -27,9 +27,9 @@ const advice: Readonly<Record<number, string>> = {
 }
 
 /** Publishes the pages under the root: HTML for browsers, JSON for everybody else. */
-export function problemPages(app: FastifyInstance): void {
-  app.get('/problems', { config: open, schema: { hide: true } }, sendList)
-  app.get<{ Params: { '*': string } }>(
+export function problemPages(server: FastifyInstance): void {
+  server.get('/problems', { config: open, schema: { hide: true } }, sendList)
+  server.get<{ Params: { '*': string } }>(
     '/problems/*',
     { config: open, schema: { hide: true } },
     (request, reply) => {

@@ -14,14 +14,16 @@ const foreignLogo = 'https://cdn.redoc.ly/redoc/logo-mini.svg'
 const policy = policyWith({ 'worker-src': ["'self'", 'blob:'] })
 
 /** Publishes the reference under the root. */
-export function referencePage(app: FastifyInstance): void {
+export function referencePage(server: FastifyInstance): void {
   const open = { config: { access: 'public' as const }, schema: { hide: true } }
   const script = loader()
-  app.get('/redoc', open, (_, reply) =>
+  server.get('/redoc', open, (_, reply) =>
     reply.header('content-security-policy', policy).type('text/html; charset=utf-8').send(page),
   )
-  app.get('/redoc/redoc.js', open, async (request, reply) => sendScript(request, reply, script))
-  app.get('/redoc/redoc.css', open, (_, reply) => reply.type('text/css; charset=utf-8').send(style))
+  server.get('/redoc/redoc.js', open, async (request, reply) => sendScript(request, reply, script))
+  server.get('/redoc/redoc.css', open, (_, reply) =>
+    reply.type('text/css; charset=utf-8').send(style),
+  )
 }
 
 interface Script {

@@ -61,8 +61,8 @@ const SalesReport = Type.Object(
 )
 
 /** Publishes the reports. */
-export function reportRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.get<{ Querystring: Static<typeof SalesQuery> }>(
+export function reportRoutes(server: FastifyInstance, context: ApiContext): void {
+  server.get<{ Querystring: Static<typeof SalesQuery> }>(
     '/admin/reports/sales',
     {
       config: { access: ['admin', 'auditor'] },
@@ -89,7 +89,7 @@ export function reportRoutes(app: FastifyInstance, context: ApiContext): void {
         },
       },
     },
-    (request, reply) => app.readLimit(request, () => answer(context, request, reply)),
+    (request, reply) => server.readLimit(request, () => answer(context, request, reply)),
   )
 }
 

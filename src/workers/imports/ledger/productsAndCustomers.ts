@@ -1,8 +1,8 @@
 // Products and customers of an import: each created once, before whoever needs it first.
 
+import type { App } from '../../../commands/core/app.ts'
 import { execute } from '../../../commands/core/command.ts'
 import { idOf } from '../../../commands/core/ids.ts'
-import type { Shop } from '../../../commands/core/shop.ts'
 import { registerCustomer } from '../../../commands/customer/customer.ts'
 import { bookOpeningStock, importProduct } from '../../../commands/ledger/importLedger.ts'
 import { isRejection } from '../../../domain/kernel/rejection.ts'
@@ -26,7 +26,7 @@ interface Outflow {
 
 /** `open` are the documents that are not done yet. */
 export function createImportEntities(
-  shop: Shop,
+  app: App,
   plan: LedgerPlan,
   open: readonly PlannedDocument[],
 ): ImportEntities {
@@ -40,14 +40,14 @@ export function createImportEntities(
       const known = products.get(sku)
       if (known !== undefined) return known
       const supply = { outflow: outflows.get(sku), isFirst: !touched.has(sku) }
-      const made = createProduct(shop, productOf(plan, sku), supply)
+      const made = createProduct(app, productOf(plan, sku), supply)
       products.set(sku, made)
       return made
     },
     customer(customerId) {
       const known = customers.get(customerId)
       if (known !== undefined) return known
-      const made = createCustomer(shop, plan, customerId)
+      const made = createCustomer(app, plan, customerId)
       customers.set(customerId, made)
       return made
     },
@@ -84,7 +84,7 @@ function collectOutflows(documents: readonly PlannedDocument[]): Map<string, Out
 }
 
 async function createProduct(
-  shop: Shop,
+  app: App,
   product: PlannedProduct,
   supply: { outflow: Outflow | undefined; isFirst: boolean },
 ): Promise<string> {
@@ -92,7 +92,7 @@ async function createProduct(
   const commandId = idOf('retail', 'import-product', sku)
   const price = { amount: priceMinor ?? 0, currency: ledgerCurrency }
   const created = await execute(
-    shop,
+    app,
     importProduct,
     // What nobody ever paid for has no price to be sold at.
     { sku, name, price, active: priceMinor !== undefined },
@@ -104,7 +104,7 @@ async function createProduct(
   const openingId = idOf('retail', 'opening', sku, outflow.firstDocument)
   const { orders, writeOffs } = outflow
   const booked = await execute(
-    shop,
+    app,
     bookOpeningStock,
     {
       productId: created.id,
@@ -118,7 +118,7 @@ async function createProduct(
   return created.id
 }
 
-async function createCustomer(shop: Shop, plan: LedgerPlan, customerId: string): Promise<void> {
+async function createCustomer(app: App, plan: LedgerPlan, customerId: string): Promise<void> {
   const customer = plan.customers.get(customerId)
   // A document whose rows are all refused has none.
   if (customer === undefined) return
@@ -126,7 +126,7 @@ async function createCustomer(shop: Shop, plan: LedgerPlan, customerId: string):
   const commandId = idOf('retail', 'import-customer', customerId)
   const input = { customerId, username }
   const registered = await execute(
-    shop,
+    app,
     registerCustomer,
     country === '' ? input : { ...input, country },
     importEnvelope({ commandId, correlationId: commandId, at }),

@@ -1,8 +1,8 @@
 // Carries out an import plan: documents side by side, each repeatable until it is recorded as done.
 
 import { adjustStock } from '../../../commands/catalogue/products.ts'
+import type { App } from '../../../commands/core/app.ts'
 import { type Answer, execute } from '../../../commands/core/command.ts'
-import type { Shop } from '../../../commands/core/shop.ts'
 import {
   importCreditNote,
   importOrder,
@@ -48,11 +48,11 @@ export interface RunOptions {
 const concurrencyDefault = 64
 
 /** Imports what is not done yet. Throws what a document threw, when those beside it have ended. */
-export async function runImport(shop: Shop, plan: LedgerPlan, on: RunOptions): Promise<void> {
+export async function runImport(app: App, plan: LedgerPlan, on: RunOptions): Promise<void> {
   const open = plan.documents.filter(({ key }) => !on.isDone(key))
   const run: Run = {
-    shop,
-    entities: createImportEntities(shop, plan, open),
+    app,
+    entities: createImportEntities(app, plan, open),
     orders: new Map(),
   }
   const queue = open.values()
@@ -72,7 +72,7 @@ export async function runImport(shop: Shop, plan: LedgerPlan, on: RunOptions): P
 }
 
 interface Run {
-  shop: Shop
+  app: App
   entities: ImportEntities
   /** Orders under way: what comes back to one waits for it. */
   orders: Map<string, Promise<void>>
@@ -85,7 +85,7 @@ interface DocumentImport extends Run {
 }
 
 async function importDocument(run: Run, document: PlannedDocument): Promise<ImportedNow> {
-  const at = document.at ?? run.shop.clock.now()
+  const at = document.at ?? run.app.clock.now()
   const part: DocumentImport = { ...run, document, at, refusals: [...document.refusals] }
   const ordered = importOrders(part)
   for (const { orderId } of document.orders) run.orders.set(orderId, ordered)
@@ -102,7 +102,7 @@ async function importDocument(run: Run, document: PlannedDocument): Promise<Impo
   const refusals = part.refusals.toSorted((a, b) => a.row - b.row)
   const input = { documentId: document.id, document: document.key, rows: document.ends.size }
   const recorded = await execute(
-    run.shop,
+    run.app,
     recordDocument,
     { ...input, refusals },
     envelopeOf(part, document.id),
@@ -134,9 +134,9 @@ async function sell(
   part: DocumentImport,
   { orderId, lines, charges }: PlannedOrder,
 ): Promise<void> {
-  const { document, shop } = part
+  const { document, app } = part
   const answer = await execute(
-    shop,
+    app,
     importOrder,
     {
       orderId,
@@ -162,7 +162,7 @@ async function takeGoodsBack(part: DocumentImport, planned: PlannedReturn): Prom
   const lines = await orderLines(part, planned.lines)
   const reference = part.document.invoice
   const answer = await execute(
-    part.shop,
+    part.app,
     importReturn,
     { orderId, returnId, reference, lines },
     envelopeOf(part, returnId),
@@ -174,7 +174,7 @@ async function credit(
   part: DocumentImport,
   { creditNoteId, reason, lines }: PlannedCredit,
 ): Promise<void> {
-  const { document, shop, entities } = part
+  const { document, app, entities } = part
   const credited = await Promise.all(
     lines.map(async ({ product, sku, name, quantity, totalMinor }) => {
       const productId = product === null ? null : await entities.product(product)
@@ -182,7 +182,7 @@ async function credit(
     }),
   )
   const answer = await execute(
-    shop,
+    app,
     importCreditNote,
     {
       creditNoteId,
@@ -203,7 +203,7 @@ async function move(part: DocumentImport, planned: PlannedMovement): Promise<voi
   const productId = await part.entities.product(product)
   const input = { productId, delta, reason }
   const answer = await execute(
-    part.shop,
+    part.app,
     adjustStock,
     note === undefined ? input : { ...input, note },
     envelopeOf(part, commandId),

@@ -1,7 +1,7 @@
 // Categories by name, made when they are missing.
 import { type Kysely, sql } from 'kysely'
 import { createCategory } from '../../../commands/catalogue/categories.ts'
-import type { Shop } from '../../../commands/core/shop.ts'
+import type { App } from '../../../commands/core/app.ts'
 import { isRejection } from '../../../domain/kernel/rejection.ts'
 import { normalizeName } from '../../../domain/kernel/text.ts'
 import type { Envelope } from '../../../ports/envelope.ts'
@@ -11,9 +11,9 @@ import type { Tables } from '../../../projections/core/tables.ts'
 export type FindCategory = (name: string) => Promise<string | undefined>
 
 /** Makes what is missing; the envelope of a category follows from its name. */
-export function createShelves(shop: Shop, envelopeFor: (name: string) => Envelope): FindCategory {
+export function createShelves(app: App, envelopeFor: (name: string) => Envelope): FindCategory {
   return each(async name => {
-    const made = await createCategory.run(shop, { name }, envelopeFor(normalizeName(name)))
+    const made = await createCategory.run(app, { name }, envelopeFor(normalizeName(name)))
     if (!isRejection(made)) return made.id
     const owner: unknown = made.extra?.categoryId
     return typeof owner === 'string' ? owner : undefined

@@ -1,8 +1,8 @@
 // Carries a bulk import out: looks the file through, then does its rows in batches, each recorded.
 import type { Kysely } from 'kysely'
 import { importProduct, tryProduct } from '../../../commands/catalogue/importProduct.ts'
+import type { App } from '../../../commands/core/app.ts'
 import { derivedId } from '../../../commands/core/ids.ts'
-import type { Shop } from '../../../commands/core/shop.ts'
 import { isRejection, type Rejection } from '../../../domain/kernel/rejection.ts'
 import { withDeadline } from '../../../kit/deadline.ts'
 import { isTransient } from '../../../kit/transient.ts'
@@ -32,7 +32,7 @@ export type NoteWrites = (person: string) => Promise<void>
 
 export interface ImportParts {
   db: Kysely<Tables>
-  shop: Shop
+  app: App
   log: Log
   seals: ImportSeals
   noteWrites: NoteWrites
@@ -141,13 +141,13 @@ async function carryOut(
   const queue = batch.values()
   const findCategory = job.dry_run
     ? readShelves(parts.db)
-    : createShelves(parts.shop, name => envelopeOf(parts.shop, job, `category/${name}`))
+    : createShelves(parts.app, name => envelopeOf(parts.app, job, `category/${name}`))
   const failures: unknown[] = []
   const work = async () => {
     for (const { raw, earlier } of queue) {
       if (failures.length > 0) return
       try {
-        const checked = checkRow(raw, parts.shop.currency)
+        const checked = checkRow(raw, parts.app.currency)
         ends.push(await endOf({ ...parts, job, findCategory }, checked, earlier))
       } catch (error) {
         failures.push(error)
@@ -182,11 +182,11 @@ async function endOf(
   return { line, sku, stock, faults: [], imported: outcome }
 }
 
-async function decide({ shop, log, job, findCategory }: Run, { line, row, category }: CheckedRow) {
+async function decide({ app, log, job, findCategory }: Run, { line, row, category }: CheckedRow) {
   const categoryId = category === undefined ? undefined : await findCategory(category)
   const whole = categoryId === undefined ? row : { ...row, categoryId }
   if (!job.dry_run) {
-    const carriedOut = importProduct(shop, whole, rowEnvelope(shop, job, line))
+    const carriedOut = importProduct(app, whole, rowEnvelope(app, job, line))
     return carriedOut.catch(error => {
       // What is transient passes by itself. A defect is that of one row: the others go on.
       if (isTransient(error)) throw error
@@ -194,7 +194,7 @@ async function decide({ shop, log, job, findCategory }: Run, { line, row, catego
       return undefined
     })
   }
-  const action = await tryProduct(shop, whole, category !== undefined && categoryId === undefined)
+  const action = await tryProduct(app, whole, category !== undefined && categoryId === undefined)
   if (isRejection(action)) return action
   return { action, productId: '', revision: 0, stockRevision: null }
 }
@@ -210,23 +210,23 @@ function isFault(value: unknown): value is Fault {
 }
 
 /** The envelope of a row: always the same ids for the same row of the same import. */
-export function rowEnvelope(shop: Shop, job: ImportJob, line: number): Envelope {
-  return envelopeOf(shop, job, `row/${line}`)
+export function rowEnvelope(app: App, job: ImportJob, line: number): Envelope {
+  return envelopeOf(app, job, `row/${line}`)
 }
 
 /** The envelope in which a row is undone. */
-export function undoEnvelope(shop: Shop, job: ImportJob, line: number): Envelope {
-  const envelope = envelopeOf(shop, job, `undo/${line}`)
+export function undoEnvelope(app: App, job: ImportJob, line: number): Envelope {
+  const envelope = envelopeOf(app, job, `undo/${line}`)
   const id = job.undo_requested_by ?? job.requested_by
   return { ...envelope, actor: { role: 'admin', id, roles: ['admin'] } }
 }
 
-function envelopeOf(shop: Shop, job: ImportJob, name: string): Envelope {
+function envelopeOf(app: App, job: ImportJob, name: string): Envelope {
   return {
     commandId: derivedId(job.import_id, name),
     correlationId: job.correlation_id,
     causationId: job.import_id,
     actor: { role: 'admin', id: job.requested_by, roles: ['admin'] },
-    at: shop.clock.now(),
+    at: app.clock.now(),
   }
 }

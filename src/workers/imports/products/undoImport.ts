@@ -43,8 +43,8 @@ export async function undoImport(parts: UndoImportParts, job: ImportJob): Promis
 
 async function undoRow(parts: UndoImportParts, job: ImportJob, row: RowToUndo) {
   const kept = await undoProduct(parts, row, {
-    row: rowEnvelope(parts.shop, job, row.line),
-    undo: undoEnvelope(parts.shop, job, row.line),
+    row: rowEnvelope(parts.app, job, row.line),
+    undo: undoEnvelope(parts.app, job, row.line),
   })
   return { line: row.line, kept: kept ?? null }
 }

@@ -1,7 +1,7 @@
 // Mails about accounts: to whom they go, and what they are written from.
 
 import { addressesAround } from '../../../commands/account/profile.ts'
-import type { Shop } from '../../../commands/core/shop.ts'
+import type { App } from '../../../commands/core/app.ts'
 import type { AccountMailTemplate, AccountServices, MailSubject } from '../../../ports/accounts.ts'
 import type { Codec } from '../../../ports/codec.ts'
 import type { EventStore } from '../../../ports/eventStore.ts'
@@ -11,7 +11,7 @@ import { isOrderTemplate } from './outbox.ts'
 import { type Language, languageOf } from './words.ts'
 
 export interface AccountDraftParts {
-  shop: Shop
+  app: App
   eventStore: EventStore
   codec: Codec
   accounts: AccountServices
@@ -26,13 +26,13 @@ export interface AccountDraftParts {
 
 /** Drafts of mails about accounts. Throws Unavailable. */
 export function accountDrafts(parts: AccountDraftParts): DraftFor {
-  const { shop, accounts, shopName } = parts
+  const { app, accounts, shopName } = parts
   return async ({ event_id, template }) => {
     if (isOrderTemplate(template)) return undefined
     const subject = await accounts.recovery.subjectOf(event_id, template)
     if (subject === undefined) return undefined
     const { customerId } = subject
-    const { state } = await shop.customers.load(customerId)
+    const { state } = await app.customers.load(customerId)
     if (state.status !== 'registered' || state.disabled) return undefined
     const { email, firstName, country } = state.profile
     const to = await addressFor(parts, { ...subject, template, email })
@@ -75,14 +75,14 @@ async function addressFor(
 }
 
 async function finish(
-  { shop, accounts: { recovery, addresses }, resetPage, confirmPage }: AccountDraftParts,
+  { app, accounts: { recovery, addresses }, resetPage, confirmPage }: AccountDraftParts,
   { customerId: uid }: MailSubject,
   letter: AccountLetter,
 ): Promise<Finished | undefined> {
   const { template, to } = letter
   // Tokens are made now, so that they lie nowhere while the mail waits.
   if (template === 'password-reset') {
-    const { state } = await shop.customers.load(uid)
+    const { state } = await app.customers.load(uid)
     if (state.status !== 'registered') return undefined
     const token = await recovery.issue(uid, state.passwordNumber ?? 0)
     if (token === undefined) return undefined

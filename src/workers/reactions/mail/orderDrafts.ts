@@ -1,6 +1,6 @@
 // Mails about orders: to whom they go, and what they are written from.
 
-import type { Shop } from '../../../commands/core/shop.ts'
+import type { App } from '../../../commands/core/app.ts'
 import { type OrderEvent, order } from '../../../domain/order/order.ts'
 import type { AccountServices } from '../../../ports/accounts.ts'
 import type { Codec } from '../../../ports/codec.ts'
@@ -12,7 +12,7 @@ import { isOrderTemplate } from './outbox.ts'
 import { type Language, languageOf } from './words.ts'
 
 export interface OrderDraftParts {
-  shop: Shop
+  app: App
   eventStore: EventStore
   codec: Codec
   shopName: string
@@ -26,11 +26,11 @@ export interface OrderDraftParts {
 
 /** Drafts of mails about orders. Throws Unavailable. */
 export function orderDrafts(parts: OrderDraftParts): DraftFor {
-  const { shop, shopName, accounts, timeZone, publicUrl } = parts
+  const { app, shopName, accounts, timeZone, publicUrl } = parts
   return async ({ event_id, template, order_id }) => {
     if (order_id === null || !isOrderTemplate(template)) return undefined
     const then = await orderAt(parts, order_id, event_id)
-    const { state: customer } = await shop.customers.load(then.order.customerId)
+    const { state: customer } = await app.customers.load(then.order.customerId)
     if (customer.status !== 'registered') return undefined
     const { profile, username } = customer
     const to = profile.email

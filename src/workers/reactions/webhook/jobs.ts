@@ -1,6 +1,6 @@
 // Sends the webhooks that are due as BullMQ jobs. The deliveries are the truth, not the queue.
 import type { ConnectionOptions } from 'bullmq'
-import type { Shop } from '../../../commands/core/shop.ts'
+import type { App } from '../../../commands/core/app.ts'
 import { createFairSemaphore } from '../../../kit/fairSemaphore.ts'
 import type { Log } from '../../../ports/log.ts'
 import type { Metrics } from '../../../ports/metrics.ts'
@@ -34,7 +34,7 @@ export interface WebhookRetryPolicy {
 }
 
 export interface WebhookJobParts extends ReplayParts {
-  shop: Shop
+  app: App
   webhooks: Webhooks
   sender: WebhookSender
   connection: ConnectionOptions
@@ -165,11 +165,11 @@ async function send(parts: WebhookJobParts, { delivery_id: id }: Attempt, claime
 }
 
 /** Orders are named as people name them; neither number nor total ever changes. */
-async function bodyOf({ shop }: WebhookJobParts, message: WebhookMessage): Promise<string> {
+async function bodyOf({ app }: WebhookJobParts, message: WebhookMessage): Promise<string> {
   const { type, timestamp, data } = message
   const isOrder = type.startsWith('order.') && typeof data.orderId === 'string'
   if (!isOrder) return JSON.stringify({ type, timestamp, data })
-  const { state } = await shop.orders.load(String(data.orderId))
+  const { state } = await app.orders.load(String(data.orderId))
   const more =
     state.status === 'none'
       ? {}

@@ -15,7 +15,7 @@ import type { Clock } from '../../ports/envelope.ts'
 import type { PaymentProvider } from '../../ports/payments.ts'
 import type { Repository } from './repositoryTypes.ts'
 
-export interface Shop {
+export interface App {
   carts: Repository<Cart, CartEvent>
   categories: Repository<Category, CategoryEvent>
   categoryNames: Repository<CategoryName, CategoryNameEvent>

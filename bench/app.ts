@@ -2,16 +2,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig } from '../src/config/config.ts'
 import { freePort } from '../src/infra/system/tcpPorts.ts'
-import { type OpenShop, openShop } from '../src/main/openShop.ts'
+import { type AppServices, openServices } from '../src/main/openServices.ts'
 import { projectionStates } from '../src/projections/order/orderQueries.ts'
 import { type Child, startScript } from './child.ts'
 import type { BenchDatabase } from './database.ts'
 import { startMailSink } from './mailSink.ts'
 
-export interface BenchShop {
+export interface BenchApp {
   url: string
   /** A door to the same log and database, for what has to be there before it is measured. */
-  back: OpenShop
+  back: AppServices
   api: Child
   /** Starts a worker; it ends with the shop. */
   startWorker(): Promise<Child>
@@ -24,7 +24,7 @@ const startMs = 60_000
 const stuckMs = 60_000
 
 /** Starts an API on a benchmark's database. Limits by caller are off, nothing else is. */
-export async function startShop(database: BenchDatabase): Promise<BenchShop> {
+export async function startShop(database: BenchDatabase): Promise<BenchApp> {
   const closers: (() => Promise<unknown>)[] = []
   const close = async () => {
     for (const stop of closers.splice(0).reverse()) await stop()
@@ -39,7 +39,7 @@ export async function startShop(database: BenchDatabase): Promise<BenchShop> {
       PAYMENT_PROVIDER: 'simulated',
       SMTP_URL: mails.smtpUrl,
     }
-    const back = await openShop(loadConfig(settings))
+    const back = await openServices(loadConfig(settings))
     closers.push(back.close)
     const api = startScript('src/main/api.ts', settings)
     closers.push(api.stop)
@@ -94,7 +94,7 @@ async function ready(child: Child, url: string): Promise<void> {
   throw new Error(`a process did not start in ${startMs / 1_000} s: ${child.said()}`)
 }
 
-async function catchUp({ db, eventStore }: OpenShop): Promise<void> {
+async function catchUp({ db, eventStore }: AppServices): Promise<void> {
   const head = await eventStore.head()
   let reached = ''
   let deadline = performance.now() + stuckMs

@@ -1,10 +1,10 @@
 // A test shop whose API and workers reach their servers through proxies that can be silenced.
 import { type CuttableProxy, cuttableProxy } from './cuttableProxy.ts'
-import { startTestShop, type TestShop, type TestShopOptions } from './testShop.ts'
+import { startTestApp, type TestApp, type TestAppOptions } from './testApp.ts'
 
-export interface ProxiedShop {
+export interface ProxiedApp {
   /** Its `back` reaches the servers without a proxy. */
-  shop: TestShop
+  app: TestApp
   postgres: CuttableProxy
   redis: CuttableProxy
   smtp: CuttableProxy
@@ -12,9 +12,9 @@ export interface ProxiedShop {
 }
 
 /** Starts a shop behind proxies before PostgreSQL, Redis and the mail server. */
-export async function startProxiedShop(options: TestShopOptions = {}): Promise<ProxiedShop> {
+export async function startProxiedApp(options: TestAppOptions = {}): Promise<ProxiedApp> {
   const proxies: Record<string, CuttableProxy> = {}
-  const shop = await startTestShop({
+  const app = await startTestApp({
     ...options,
     async through({ databaseUrl, redisUrl, smtpUrl }) {
       const urls = {
@@ -39,12 +39,12 @@ export async function startProxiedShop(options: TestShopOptions = {}): Promise<P
     return proxy
   }
   return {
-    shop,
+    app,
     postgres: proxyOf('DATABASE_URL'),
     redis: proxyOf('REDIS_URL'),
     smtp: proxyOf('SMTP_URL'),
     async close() {
-      await shop.close()
+      await app.close()
       for (const proxy of Object.values(proxies)) await proxy.close()
     },
   }

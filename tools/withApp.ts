@@ -1,7 +1,7 @@
 // What commands of the command line share: the servers, the open shop, errors in one line.
 
 import { ConfigError, loadConfig, readEnvironment } from '../src/config/config.ts'
-import { type OpenShop, openShop, type Purpose } from '../src/main/openShop.ts'
+import { type AppServices, openServices, type Purpose } from '../src/main/openServices.ts'
 import { ListUnavailable } from '../src/ports/erasure.ts'
 import { Unavailable } from '../src/ports/eventStore.ts'
 import { type Observing, unobserved } from '../src/ports/tracing.ts'
@@ -35,9 +35,9 @@ export async function main(run: () => Promise<void>): Promise<void> {
 }
 
 /** Opens the shop that runs, or its data with servers of its own, for as long as `work` takes. */
-export async function withShop<T>(
+export async function withApp<T>(
   command: string,
-  work: (open: OpenShop, env: NodeJS.ProcessEnv) => Promise<T>,
+  work: (open: AppServices, env: NodeJS.ProcessEnv) => Promise<T>,
   purpose?: Purpose,
 ): Promise<T> {
   const services = await withServices(readEnvironment(), {
@@ -45,7 +45,7 @@ export async function withShop<T>(
     log: line => console.error(line),
   })
   try {
-    const open = await openShop(loadConfig(services.env), waiting, purpose)
+    const open = await openServices(loadConfig(services.env), waiting, purpose)
     try {
       return await work(open, services.env)
     } finally {

@@ -10,7 +10,7 @@ import { type Config, loadConfig } from '../../src/config/config.ts'
 import { isRejection } from '../../src/domain/kernel/rejection.ts'
 import type { Role } from '../../src/domain/kernel/types.ts'
 import { freePort } from '../../src/infra/system/tcpPorts.ts'
-import { type OpenShop, openShop } from '../../src/main/openShop.ts'
+import { type AppServices, openServices } from '../../src/main/openServices.ts'
 import { startApp } from '../../src/main/start.ts'
 import { type MailCatcher, startMailCatcher } from '../../tools/local/mailCatcher.ts'
 import { mailFolder } from '../../tools/local/mailFiles.ts'
@@ -29,7 +29,7 @@ export interface Person {
   client: Client
 }
 
-export interface TestShop {
+export interface TestApp {
   url: string
   mailsUrl: string
   /** Where the mail catcher keeps what it caught. */
@@ -39,7 +39,7 @@ export interface TestShop {
   env: Record<string, string>
   contract: Contract
   /** Another door to the same log and database, for what HTTP does not offer. */
-  back: OpenShop
+  back: AppServices
   anyone: Client
   admin: Person
   as(token: string): Client
@@ -52,7 +52,7 @@ export interface TestShop {
   close(): Promise<void>
 }
 
-export interface TestShopOptions {
+export interface TestAppOptions {
   /** Settings beside the servers. */
   settings?: Record<string, string>
   /** Default: both. */
@@ -67,7 +67,7 @@ export const password = 'correct horse battery staple'
  * Starts a shop with one admin. Its database is its own; so is its part of Redis, where only the
  * wake-up channel is shared: a call too many costs one look at the database.
  */
-export async function startTestShop(options: TestShopOptions = {}): Promise<TestShop> {
+export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const closers: (() => Promise<unknown>)[] = []
   const close = async () => {
     for (const stop of closers.splice(0).reverse()) await stop()
@@ -84,45 +84,45 @@ export async function startTestShop(options: TestShopOptions = {}): Promise<Test
 }
 
 async function start(
-  { settings = {}, workers = true, through }: TestShopOptions,
+  { settings = {}, workers = true, through }: TestAppOptions,
   closers: (() => Promise<unknown>)[],
   close: () => Promise<void>,
-): Promise<TestShop> {
+): Promise<TestApp> {
   const { env, direct, config, catcher, directory } = await surroundings(
     { settings, through },
     closers,
   )
-  const back = await openShop(direct)
+  const back = await openServices(direct)
   closers.push(back.close)
-  let app = await startApp(config, { api: true, workers })
-  closers.push(() => app.close())
-  const contract = await fetchContract(app.url)
-  const made = await createAdmin(back.shop, back.accounts, {
+  let running = await startApp(config, { api: true, workers })
+  closers.push(() => running.close())
+  const contract = await fetchContract(running.url)
+  const made = await createAdmin(back.app, back.accounts, {
     username: 'admin',
     email: 'admin@example.com',
     password: async () => password,
   })
   if (isRejection(made)) throw new Error(made.detail)
-  const shop = {
-    url: app.url,
+  const app = {
+    url: running.url,
     mailsUrl: catcher.webUrl,
     mailFolder: mailFolder(directory),
     config,
     env,
     contract,
     back,
-    anyone: createClient(app.url, contract),
-    as: (token: string) => createClient(shop.url, contract, token),
-    person: (...roles: Role[]) => newPerson(shop, roles),
-    stop: () => app.close(),
+    anyone: createClient(running.url, contract),
+    as: (token: string) => createClient(running.url, contract, token),
+    person: (...roles: Role[]) => newPerson(app, roles),
+    stop: () => running.close(),
     async restart() {
-      await app.close()
-      app = await startApp(config, { api: true, workers })
+      await running.close()
+      running = await startApp(config, { api: true, workers })
     },
     close,
   }
-  const admin = await logIn(shop, 'admin', 'admin@example.com')
-  return Object.assign(shop, { admin })
+  const admin = await logIn(app, 'admin', 'admin@example.com')
+  return Object.assign(app, { admin })
 }
 
 interface Surroundings {
@@ -132,9 +132,9 @@ interface Surroundings {
 }
 
 async function surroundings(
-  { settings = {}, through }: Pick<TestShopOptions, 'settings' | 'through'>,
+  { settings = {}, through }: Pick<TestAppOptions, 'settings' | 'through'>,
   closers: (() => Promise<unknown>)[],
-): Promise<Pick<TestShop, 'env' | 'config'> & Surroundings> {
+): Promise<Pick<TestApp, 'env' | 'config'> & Surroundings> {
   const directory = await temporaryDirectory()
   closers.push(() => rm(directory, { recursive: true, force: true }))
   const database = await testDatabase()
@@ -162,30 +162,30 @@ async function surroundings(
   return { env: direct, direct: config, config: reached, catcher, directory }
 }
 
-type Started = Pick<TestShop, 'anyone' | 'as' | 'back'>
+type Started = Pick<TestApp, 'anyone' | 'as' | 'back'>
 
-async function newPerson(shop: Started, roles: readonly Role[]): Promise<Person> {
+async function newPerson(app: Started, roles: readonly Role[]): Promise<Person> {
   const username = `p-${randomBytes(5).toString('hex')}`
   const email = `${username}@example.com`
-  const { body } = await shop.anyone.post('/auth/register', { username, email, password })
-  const person = personOf(shop, username, email, body)
+  const { body } = await app.anyone.post('/auth/register', { username, email, password })
+  const person = personOf(app, username, email, body)
   if (roles.length === 0) return person
   for (const role of roles) {
     const envelope = systemEnvelope('test', new Date())
-    await execute(shop.back.shop, grantRole, { customerId: person.id, role }, envelope)
+    await execute(app.back.app, grantRole, { customerId: person.id, role }, envelope)
   }
-  return logIn(shop, username, email)
+  return logIn(app, username, email)
 }
 
-async function logIn(shop: Started, username: string, email: string): Promise<Person> {
-  const { body } = await shop.anyone.post('/auth/login', { username, password })
-  return personOf(shop, username, email, body)
+async function logIn(app: Started, username: string, email: string): Promise<Person> {
+  const { body } = await app.anyone.post('/auth/login', { username, password })
+  return personOf(app, username, email, body)
 }
 
-function personOf(shop: Started, username: string, email: string, body: object): Person {
+function personOf(app: Started, username: string, email: string, body: object): Person {
   if (!isSignedIn(body)) throw new Error(`not signed in: ${JSON.stringify(body)}`)
   const { user, tokens } = body
-  return { id: user.id, username, email, ...tokens, client: shop.as(tokens.access) }
+  return { id: user.id, username, email, ...tokens, client: app.as(tokens.access) }
 }
 
 function isSignedIn(

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createGunzip } from 'node:zlib'
 import { EventStoreDBClient } from '@eventstore/db-client'
 import { fill } from './addToCart.ts'
+import { settingsOn, startShop } from './app.ts'
 import { startScript } from './child.ts'
 import { closing } from './closing.ts'
 import type { BenchDatabase } from './database.ts'
@@ -17,7 +18,6 @@ import { interleave, judge, measuredAs, type Report, roundsFor } from './harness
 import { startLoader } from './loader.ts'
 import { delivery, newProducts, newShoppers } from './people.ts'
 import { commandOn } from './rebuild.ts'
-import { settingsOn, startShop } from './shop.ts'
 
 /** A shop on each store; that on EventStoreDB has its read models in a database of its own. */
 export interface Logs {
@@ -38,10 +38,10 @@ export function checkouts({ postgres, eventStore }: Logs, quick: boolean): Promi
     const loader = startLoader()
     closers.push(loader.stop)
     const candidateOn = async (name: string, database: BenchDatabase) => {
-      const shop = await startShop(database)
-      closers.push(shop.close)
-      const products = await newProducts(shop.back, { count: 200, stock: 1_000_000 })
-      const shoppers = await newShoppers(shop.back, connections * (quick ? 10 : 40))
+      const app = await startShop(database)
+      closers.push(app.close)
+      const products = await newProducts(app.back, { count: 200, stock: 1_000_000 })
+      const shoppers = await newShoppers(app.back, connections * (quick ? 10 : 40))
       const laneOf = (lane: number) => shoppers.filter((_, at) => at % connections === lane)
       const lanes = Array.from({ length: connections }, (_, lane) => laneOf(lane))
       const filling = lanes.map((lane, n) =>
@@ -61,8 +61,8 @@ export function checkouts({ postgres, eventStore }: Logs, quick: boolean): Promi
         }),
       )
       const run = async () => {
-        await loader.run('filling carts', { url: shop.url, lanes: filling, expects: [201] })
-        const load = { url: shop.url, lanes: ordering, expects: [201] }
+        await loader.run('filling carts', { url: app.url, lanes: filling, expects: [201] })
+        const load = { url: app.url, lanes: ordering, expects: [201] }
         return (await loader.run(name, load)).perSecond
       }
       return { name, unit: 'orders/s', run }

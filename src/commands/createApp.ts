@@ -14,12 +14,12 @@ import type { OfferedMethods } from '../domain/order/paymentMethods.ts'
 import { stock } from '../domain/stock/stock.ts'
 import type { Clock } from '../ports/envelope.ts'
 import type { PaymentProvider } from '../ports/payments.ts'
+import type { App, Bounds } from './core/app.ts'
 import { createRepository } from './core/repository.ts'
 import type { RepositoryParts } from './core/repositoryTypes.ts'
-import type { Bounds, Shop } from './core/shop.ts'
 import { orderNumberSource } from './order/orderNumbers.ts'
 
-export interface ShopParts extends RepositoryParts {
+export interface AppOptions extends RepositoryParts {
   clock: Clock
   payments: PaymentProvider
   currency: string
@@ -41,7 +41,7 @@ const defaults = {
 }
 
 /** Puts the shop together. One process has one: its queues keep commands to a stream in line. */
-export function createShop(all: ShopParts): Shop {
+export function createApp(all: AppOptions): App {
   const { clock, payments, currency, bounds, paymentMethods, ...rest } = { ...defaults, ...all }
   const { orderExpiryMs, manualPaymentMs, ...parts } = rest
   return {

@@ -3,13 +3,13 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadConfig } from '../../src/config/config.ts'
 import { freePort } from '../../src/infra/system/tcpPorts.ts'
-import { type OpenShop, openShop } from '../../src/main/openShop.ts'
+import { type AppServices, openServices } from '../../src/main/openServices.ts'
 import { isRunning } from '../../tools/local/processes.ts'
 import { type Launcher, startLauncher } from './launcher.ts'
 import { temporaryDirectory } from './servers.ts'
 import { waitFor } from './waitFor.ts'
 
-export interface CrashingShop {
+export interface CrashingApp {
   url: string
   directory: string
   /** Starts the process; resolves when it serves. */
@@ -19,17 +19,17 @@ export interface CrashingShop {
   /** `kill -9` of the one process, and of nothing else. */
   kill(): Promise<void>
   /** A door to its log and database that stays open while it is down. */
-  back(): Promise<OpenShop>
+  back(): Promise<AppServices>
   /** Ends everything that was started, whatever state it is in, and removes the data. */
   close(): Promise<void>
 }
 
 /** Nothing runs yet. */
-export async function crashingShop(): Promise<CrashingShop> {
+export async function crashingShop(): Promise<CrashingApp> {
   const directory = await temporaryDirectory()
   const port = await freePort()
   const launchers: Launcher[] = []
-  let door: OpenShop | undefined
+  let door: AppServices | undefined
   const newest = () => launchers.at(-1)
   const begin = () => {
     const settings = {
@@ -56,7 +56,7 @@ export async function crashingShop(): Promise<CrashingShop> {
       await launcher.ended()
     },
     async back() {
-      door ??= await openShop(loadConfig(await environment(directory)))
+      door ??= await openServices(loadConfig(await environment(directory)))
       return door
     },
     async close() {

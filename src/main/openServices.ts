@@ -1,7 +1,7 @@
 // Puts the shop together from its settings: the store, the codec, the aggregates, the accounts.
 
-import type { Shop } from '../commands/core/shop.ts'
-import { createShop } from '../commands/createShop.ts'
+import type { App } from '../commands/core/app.ts'
+import { createApp } from '../commands/createApp.ts'
 import { type Config, ConfigError } from '../config/config.ts'
 import { eventSchemas } from '../domain/index.ts'
 import { createCodec } from '../eventstore/core/codec.ts'
@@ -63,8 +63,8 @@ import type { Webhooks } from '../ports/webhooks.ts'
 import { openEventStoreDb } from './openEventStore.ts'
 
 /** Everything that works on the log and the database, without servers or workers. */
-export interface OpenShop {
-  shop: Shop
+export interface AppServices {
+  app: App
   accounts: AccountServices & { passwords: SharedPasswords }
   audit: AuditServices
   eventStore: EventStore
@@ -95,12 +95,12 @@ const cachedStreamsUsual = 2_000
  * Throws when the database cannot be reached or would lose acknowledged writes. Only `npm run
  * restore` opens one whose restore has not ended.
  */
-export async function openShop(
+export async function openServices(
   config: Config,
   observing: Observing = unobserved,
   purpose: Purpose = 'serve',
   cachedStreams = cachedStreamsUsual,
-): Promise<OpenShop> {
+): Promise<AppServices> {
   const secrets = createSecrets(config.secretKey)
   const seals = createEventSeals(secrets.key('event-seals'))
   const sealing = { secrets, seals, purpose }
@@ -118,7 +118,7 @@ export async function openShop(
   const db = createDatabase(pool)
   const payments = observedPayments(await paymentsOf(config, pool, secrets), metrics)
   return {
-    shop: createShop({
+    app: createApp({
       eventStore,
       codec,
       cache: caches.factory,
