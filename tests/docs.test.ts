@@ -2,6 +2,7 @@
 import { access, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { generatedDocs } from '../tools/docs/generatedDocs.ts'
 import { outOfDate } from './mutants/check.ts'
 import { everyGuard } from './mutants/lists/index.ts'
 import { mutants } from './mutants/mutants.ts'
@@ -56,6 +57,10 @@ async function missingProof({ path, name }: { path: string; name: string | undef
   if (text === undefined) return `there is no ${path}`
   return name === undefined || text.includes(name) ? [] : `${path} has no test: ${name}`
 }
+
+describe.each(await generatedDocs())('$path', ({ path, text }) => {
+  it('is what npm run docs writes', async () => expect(await read(path)).toBe(text))
+})
 
 describe('docs/mutations.md', () => {
   it('has the table of all mutants, as npm run test:mutants -- --docs prints it', async () => {
