@@ -19,12 +19,9 @@ export interface Mutant extends Change {
   inCopy?: true
 }
 
-/** A mutant that a test of the suite claims to notice. */
+/** A mutant with the test file that has to fail under it. */
 export interface TestedMutant extends Mutant {
-  /** The test file. */
   test: string
-  /** A test in it, or a part of its name, as its source spells it; `%s` stands for any text. */
-  named: string
   /** Its test takes a browser, or most of a minute: `--quick` leaves it out. */
   slow?: true
 }

@@ -5,7 +5,6 @@ import { startTestServers } from '../support/servers.ts'
 import { outOfDate } from './check.ts'
 import { everyGuard } from './lists/index.ts'
 import type { TestedMutant } from './mutant.ts'
-import { tableOf } from './table.ts'
 import { type On, tryMutant, type Verdict } from './tryMutant.ts'
 
 const usage = `Usage: npm run test:mutants                    all ${everyGuard.length} of them
@@ -14,13 +13,12 @@ const usage = `Usage: npm run test:mutants                    all ${everyGuard.l
   --only NAME  may be given more than once
   --quick      leaves out those whose test takes a browser, or most of a minute
   --jobs N     as many at a time (default: half the cores, ${defaultJobs()} here)
-  --list       names and promises, without running anything
-  --docs       prints the table of docs/mutations.md, without running anything
+  --list       names, promises and test files, without running anything
   -h, --help   shows this
 
 A mutant is the program with one guard or feature taken out, in memory or in a temporary copy of
 the project: no file of the project is changed.
-The test that claims to prove it is run and has to fail. Each run has servers of its own.
+A test of its test file has to fail. Each run has servers of its own.
 
 Exit codes: 0 each mutant was noticed, 1 one survived or an entry is out of date, 2 wrong usage.`
 
@@ -33,8 +31,7 @@ async function main(): Promise<number> {
   const { values } = readArguments()
   if (values.help) return say(usage, 0)
   const chosen = choose(values.only ?? []).filter(({ slow }) => !(values.quick && slow))
-  if (values.docs) return say(tableOf(everyGuard), 0)
-  if (values.list) return say(chosen.map(one => `${one.name}: ${one.promise}`).join('\n'), 0)
+  if (values.list) return say(chosen.map(described).join('\n'), 0)
   const stale = await outOfDate(chosen)
   for (const line of stale) console.error(line)
   if (stale.length > 0) return 1
@@ -50,7 +47,6 @@ function readArguments() {
       quick: { type: 'boolean' },
       jobs: { type: 'string' },
       list: { type: 'boolean' },
-      docs: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   })
@@ -67,6 +63,10 @@ function choose(wanted: readonly string[]): TestedMutant[] {
   if (unknown.length > 0) throw new Error(`no mutant is called ${unknown.join(', ')} (--list)`)
   if (wanted.length === 0) return [...everyGuard]
   return everyGuard.filter(one => wanted.some(text => has(one, text)))
+}
+
+function described({ name, promise, test }: TestedMutant): string {
+  return `${name}: ${promise} (${test})`
 }
 
 /** Some at a time, each with servers that it keeps for the next. */

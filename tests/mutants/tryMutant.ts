@@ -1,4 +1,4 @@
-// One mutant against the test that claims to notice it: a run of vitest in a process of its own.
+// One mutant against its test file: a run of vitest in a process of its own.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -66,14 +66,14 @@ async function run(mutant: TestedMutant, directory: string, on: On) {
   const report = await readFile(reportFile, 'utf8').catch(() => undefined)
   if (report === undefined) return lost(`vitest said nothing: ${output.slice(-2_000)}`)
   if (missing[0] !== undefined) return lost(`the test never loads ${missing[0].file}`)
-  return judged(mutant, JSON.parse(report))
+  return judged(JSON.parse(report))
 }
 
 function lost(says: string) {
   return { isNoticed: false, says }
 }
 
-function judged({ named }: TestedMutant, { testResults }: Report) {
+function judged({ testResults }: Report) {
   const tests = testResults.flatMap(({ assertionResults }) => assertionResults)
   const failed = tests.find(({ status }) => status === 'failed')
   if (failed !== undefined) {
@@ -82,8 +82,8 @@ function judged({ named }: TestedMutant, { testResults }: Report) {
   }
   const message = testResults.map(({ message = '' }) => message).find(text => text !== '')
   if (message !== undefined) return lost(`nothing ran: ${message.slice(0, 1_000)}`)
-  const passed = tests.filter(({ status }) => status === 'passed')
-  return lost(passed.length === 0 ? `no test is called: ${named}` : 'survived')
+  const hasPassed = tests.some(({ status }) => status === 'passed')
+  return lost(hasPassed ? 'survived' : 'no test ran')
 }
 
 async function runInCopy(mutant: TestedMutant, reportFile: string, on: On): Promise<string> {
@@ -108,8 +108,7 @@ async function runVitest(
   { servers: { databaseUrl, redisUrl }, signal }: On,
 ): Promise<string> {
   const reporting = ['--reporter=json', `--outputFile=${reportFile}`]
-  const named = ['--testNamePattern', patternOf(mutant.named)]
-  const args = ['run', mutant.test, ...named, '--bail=1', ...reporting]
+  const args = ['run', mutant.test, '--bail=1', ...reporting]
   const child = spawn(process.execPath, [vitest, ...args], {
     cwd,
     env: {
@@ -135,12 +134,6 @@ async function runVitest(
   signal.removeEventListener('abort', end)
   clearTimeout(late)
   return output
-}
-
-/** The name as a pattern: what stands for values, such as %s and $name, matches anything. */
-export function patternOf(named: string): string {
-  const parts = named.trim().split(/%[a-z]|\$\w+/)
-  return parts.map(part => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*')
 }
 
 /** Data of a run, and logical databases that it did not give back. */

@@ -18,7 +18,6 @@ export const accountGuards: readonly TestedMutant[] = [
     promise: 'an access token of another shop is refused',
     find: '      issuer,\n      audience,',
     replace: '      audience,',
-    named: 'claims that are wrong are refused:',
   },
   {
     ...tokens,
@@ -33,7 +32,6 @@ export const accountGuards: readonly TestedMutant[] = [
         replace: 'aud: Type.Unknown()',
       },
     ],
-    named: 'claims that are wrong are refused:',
   },
   {
     ...tokens,
@@ -41,7 +39,6 @@ export const accountGuards: readonly TestedMutant[] = [
     promise: 'an access token never lives longer than the setting says',
     find: '      maxTokenAge: accessTtlSeconds,\n',
     replace: '',
-    named: 'claims that are wrong are refused:',
   },
   {
     ...tokens,
@@ -49,7 +46,6 @@ export const accountGuards: readonly TestedMutant[] = [
     promise: 'a token that was found good a moment ago still ends on time',
     find: 'now / 1000 >= before.exp + clockToleranceSeconds',
     replace: 'false',
-    named: 'ends when it is over, also where it was found good a moment before',
   },
   {
     ...tokens,
@@ -57,7 +53,6 @@ export const accountGuards: readonly TestedMutant[] = [
     promise: 'a token has one spelling, so that another one cannot get around a look-up',
     find: ' || !isCanonical(jwt)',
     replace: '',
-    named: 'another spelling of the same signature',
   },
   {
     name: 'ticket-once',
@@ -69,7 +64,6 @@ export const accountGuards: readonly TestedMutant[] = [
     replace: `select customer_id, family from shop.tickets
     where ticket_digest = $1 and expires_at > now()`,
     test: 'tests/api/sessions.test.ts',
-    named: 'opens one WebSocket, and no second one',
   },
   {
     name: 'ticket-sealed',
@@ -78,7 +72,6 @@ export const accountGuards: readonly TestedMutant[] = [
     find: 'return isOurs ? { customerId, family } : undefined',
     replace: 'return isOurs || row ? { customerId, family } : undefined',
     test: 'tests/api/sessions.test.ts',
-    named: 'is worth nothing where somebody has written it into the database',
   },
   {
     ...links,
@@ -93,7 +86,6 @@ export const accountGuards: readonly TestedMutant[] = [
         replace: '        and t.ended_at is null\n',
       },
     ],
-    named: 'end after a day, and made-up ones are none',
   },
   {
     ...links,
@@ -101,7 +93,6 @@ export const accountGuards: readonly TestedMutant[] = [
     promise: 'the link of a change of address that was dropped confirms nothing',
     find: '        and t.email_digest in (a.email_digest, e.email_digest)\n',
     replace: '',
-    named: 'is forgotten when the password is changed, for whoever asked may have known it',
   },
   {
     ...links,
@@ -109,7 +100,6 @@ export const accountGuards: readonly TestedMutant[] = [
     promise: 'links of an account that is locked out confirm nothing',
     find: '        and not a.disabled\n',
     replace: '',
-    named: 'confirm nothing of an account that is locked out',
   },
   {
     ...links,
@@ -117,7 +107,6 @@ export const accountGuards: readonly TestedMutant[] = [
     promise: 'a link that somebody wrote into the database confirms nothing',
     find: "if (!isAuthentic(secrets, token, goodFor)) return 'expired'",
     replace: '',
-    named: 'are none where somebody has written the row for one that the shop has not made',
   },
   {
     name: 'closed-account-at-the-door',
@@ -126,7 +115,6 @@ export const accountGuards: readonly TestedMutant[] = [
     find: 'if (before !== undefined && !isOut) return before.roles',
     replace: 'if (before !== undefined) return before.roles',
     test: closed,
-    named: 'a closed account is noticed at once, an ended session when looked at',
   },
   {
     name: 'ended-session-at-the-door',
@@ -135,7 +123,6 @@ export const accountGuards: readonly TestedMutant[] = [
     find: 'const roles = isOpen ? current : undefined',
     replace: 'const roles = isOpen ? current : current',
     test: closed,
-    named: 'a closed account is noticed at once, an ended session when looked at',
   },
   {
     name: 'rights-within-a-second',
@@ -144,7 +131,6 @@ export const accountGuards: readonly TestedMutant[] = [
     find: 'const rememberedMs = 800',
     replace: 'const rememberedMs = 5_000',
     test: 'tests/api/processes.test.ts',
-    named: 'is gone within a second or so',
   },
   {
     name: 'closed-account-refused',
@@ -154,7 +140,6 @@ export const accountGuards: readonly TestedMutant[] = [
     find: 'if (!(await isClosed(app, actor.id))) return undefined',
     replace: 'if (!(await isClosed(app, actor.id)) || actor.id !== undefined) return undefined',
     test: closed,
-    named: 'somebody who has been %s can do nothing to carts and orders',
   },
   {
     name: 'erased-account-is-closed',
@@ -163,7 +148,6 @@ export const accountGuards: readonly TestedMutant[] = [
     find: "return state.status === 'erased' || (state.status === 'registered' && state.disabled)",
     replace: "return state.status === 'registered' && state.disabled",
     test: closed,
-    named: 'an order that was in the log before its buyer was erased is not placed after it',
   },
   {
     name: 'rights-of-followers',
@@ -172,7 +156,6 @@ export const accountGuards: readonly TestedMutant[] = [
     find: 'if (current === undefined || !isForAll) return current !== undefined',
     replace: 'if (current !== null) return true',
     test: 'tests/api/processes.test.ts',
-    named: 'lets nobody hear of what comes after it in the log: a role',
   },
   {
     name: 'everybodys-orders-for-staff',
@@ -188,7 +171,6 @@ export const accountGuards: readonly TestedMutant[] = [
       },
     ],
     test: 'tests/api/realtime.test.ts',
-    named: 'is what a customer has to be for that',
   },
   {
     name: 'attempts-at-passwords',
@@ -197,7 +179,6 @@ export const accountGuards: readonly TestedMutant[] = [
     find: '  limitPasswordTries(server, context, policies)\n',
     replace: '',
     test: 'tests/security/rateLimits.test.ts',
-    named: 'ends after a few on one account from one address, and nobody is locked out',
   },
   {
     name: 'rate-limits',
@@ -206,7 +187,6 @@ export const accountGuards: readonly TestedMutant[] = [
     find: 'return counted(await limiter.consume(key, times), true)',
     replace: 'return { allowed: true, remaining: points - times, resetSeconds: duration }',
     test: 'tests/security/rateLimits.test.ts',
-    named: 'is told what is left, and refused above the limit until the window ends',
   },
   {
     name: 'rate-limits-without-redis',
@@ -215,7 +195,6 @@ export const accountGuards: readonly TestedMutant[] = [
     find: '      insuranceLimiter: new RateLimiterMemory(limits),\n',
     replace: '',
     test: 'tests/infra/rateLimits.test.ts',
-    named: 'a process goes on counting by itself, and refuses what is too much',
   },
   {
     ...links,
@@ -223,6 +202,5 @@ export const accountGuards: readonly TestedMutant[] = [
     promise: 'nobody is sent more than five links in an hour, however often they ask',
     find: 'const perHourMax = 5',
     replace: 'const perHourMax = 5_000',
-    named: 'are five an hour at most, however often somebody asks',
   },
 ]

@@ -2,11 +2,7 @@
 import type { TestedMutant } from '../mutant.ts'
 
 const redis = { file: 'src/infra/redis/redis.ts', test: 'tests/infra/signals.test.ts' }
-const silentRedis = 'are heard again, and commands done, once a connection has gone silent'
 const postgres = 'tests/contract/postgres.test.ts'
-const silentPostgres =
-  'waits for no connection that is silent, open or about to be, and opens another'
-const sessions = 'has sessions that the server ends by itself, and statements with a deadline'
 const mailThread = { file: 'src/infra/mail/mailThread.ts', test: 'tests/workers/mailLane.test.ts' }
 const sender = {
   file: 'src/infra/webhooks/webhookSender.ts',
@@ -28,7 +24,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'a Redis that has gone silent is not waited for without end: commands have a deadline',
     find: '    commandTimeout: commandMs,\n',
     replace: '',
-    named: silentRedis,
   },
   {
     ...redis,
@@ -36,7 +31,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'a connection to Redis that owes an answer is given up, and another one is opened',
     find: '    socketTimeout: silenceMs,\n',
     replace: '',
-    named: silentRedis,
   },
   {
     ...redis,
@@ -44,7 +38,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'a subscriber notices that its connection to Redis has gone silent',
     find: "if (subscriber.status === 'ready') subscriber.ping().catch(() => undefined)",
     replace: '',
-    named: silentRedis,
   },
   {
     name: 'postgres-silent-session',
@@ -53,7 +46,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: 'if (connection.isWorking === undefined) give(connection)',
     replace: 'if (connection.isWorking === undefined) unwatch(connection)',
     test: postgres,
-    named: silentPostgres,
   },
   {
     name: 'postgres-silent-connect',
@@ -62,7 +54,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: '    connectionTimeoutMillis: 5_000,\n',
     replace: '',
     test: postgres,
-    named: silentPostgres,
   },
   {
     name: 'postgres-lock-deadline',
@@ -71,7 +62,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: '    lock_timeout: 2_000,\n',
     replace: '',
     test: postgres,
-    named: sessions,
   },
   {
     name: 'postgres-statement-deadline',
@@ -80,7 +70,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: '    statement_timeout: statementMs,\n',
     replace: '',
     test: postgres,
-    named: sessions,
   },
   {
     name: 'postgres-idle-transaction',
@@ -89,7 +78,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: '    idle_in_transaction_session_timeout: idleInTransactionMs,\n',
     replace: '',
     test: postgres,
-    named: sessions,
   },
   {
     name: 'postgres-idle-session',
@@ -98,7 +86,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: '      `-c idle_session_timeout=${idleSessionMs}`,\n',
     replace: '',
     test: postgres,
-    named: sessions,
   },
   {
     ...mailThread,
@@ -106,7 +93,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'a mail server that accepts a connection and says nothing is not waited for',
     find: '  connectionTimeout: timeouts.connectMs,\n',
     replace: '',
-    named: '%s is not waited for without end',
   },
   {
     ...mailThread,
@@ -114,7 +100,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'a mail server that goes silent in the middle of a mail is not waited for',
     find: '  socketTimeout: timeouts.silenceMs,\n',
     replace: '',
-    named: '%s is not waited for without end',
   },
   {
     ...sender,
@@ -122,7 +107,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'the receiver of a webhook that never answers is not waited for',
     find: '      signal: AbortSignal.timeout(timeoutMs),\n',
     replace: '',
-    named: 'that never answers is waited for no longer than that',
   },
   {
     ...sender,
@@ -130,7 +114,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'the receiver of a webhook that drips its answer holds no place for long',
     find: 'const ending = setTimeout(done, answerMs)',
     replace: 'const ending = setTimeout(() => undefined, answerMs)',
-    named: 'that drips its answer is left two seconds behind its status',
   },
   {
     ...sender,
@@ -138,7 +121,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'a webhook never goes into a network of the shop, whatever its name means',
     find: 'addresses.every(({ address }) => guard.allows(address, isPlain))',
     replace: 'addresses.every(({ address }) => address !== undefined)',
-    named: 'that means %s is not connected to',
   },
   {
     name: 'webhook-signature',
@@ -147,7 +129,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: '.update(`${id}.${timestamp}.${body}`)',
     replace: '.update(`${id}.${body}`)',
     test: 'tests/api/webhooks.test.ts',
-    named: 'is told in three messages that the reference implementation verifies',
   },
   {
     name: 'webhook-tried-again',
@@ -156,7 +137,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: "set status = ${waitMs === null ? 'dead' : 'pending'}, updated_at = now(),",
     replace: "set status = ${waitMs === null ? 'dead' : 'dead'}, updated_at = now(),",
     test: 'tests/api/webhooks.test.ts',
-    named: 'gets what it missed once it is back, under the id of the first attempt',
   },
   {
     ...answers,
@@ -171,7 +151,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
         replace: 'const text = await store.find(now, full).then(() => null)',
       },
     ],
-    named: 'is computed once for all who ask at once, and for those who come later',
   },
   {
     name: 'cache-of-other-processes',
@@ -180,7 +159,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: 'const text = await store.find(now, full)',
     replace: 'const text = await store.find(now, full).then(() => null)',
     test: 'tests/api/processes.test.ts',
-    named: 'is served from the cache, and not computed again',
   },
   {
     ...answers,
@@ -188,7 +166,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'what many ask for at once is computed once',
     find: 'if (flying !== undefined && flying.asOf >= after) {',
     replace: 'if (flying !== undefined && flying.asOf < 0n) {',
-    named: 'is computed once for all who ask at once, and for those who come later',
   },
   {
     ...answerStore,
@@ -196,7 +173,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'an answer stays in the cache for an hour',
     find: 'export const ttlSeconds = 3_600',
     replace: 'export const ttlSeconds = 60',
-    named: 'ends an hour after it was begun, and no earlier',
   },
   {
     ...answers,
@@ -206,7 +182,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     replace: `const kept: Kept | undefined = answer && { answer, asOf, isShared: false }
   if (kept) memory.set(full, kept)
   if (kept) share({ memory, store, metrics }, { now, full, kept })`,
-    named: 'is nothing for what is asked for once',
   },
   {
     ...answers,
@@ -214,7 +189,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'a process shows nothing from its memory that it has not looked up for ten seconds',
     find: '    ttl: memoryMs,\n    ttlResolution: 100,\n',
     replace: '',
-    named: 'is looked up again after ten seconds, however sure it is',
   },
   {
     ...answers,
@@ -222,7 +196,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'cached answers take sixteen megabytes of a process at most',
     find: 'const memoryMax = 16 * 1024 * 1024',
     replace: 'const memoryMax = 16 * 1024 * 1024 * 1024',
-    named: 'is sixteen megabytes at most, and the oldest goes first',
   },
   {
     ...answerStore,
@@ -230,7 +203,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'cached answers never fill Redis',
     find: 'if used + size > tonumber(ARGV[5]) or ',
     replace: 'if ',
-    named: 'stays below its bound in bytes',
   },
   {
     ...answerStore,
@@ -238,7 +210,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'cached answers are bounded in number',
     find: " or redis.call('hlen', KEYS[2]) > tonumber(ARGV[6])",
     replace: '',
-    named: 'stays below its bound in number, and is nothing of a version that has ended',
   },
   {
     ...answerStore,
@@ -246,7 +217,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     promise: 'nothing is kept under a version of the catalogue that has ended',
     find: "if redis.call('get', KEYS[1]) ~= ARGV[1] then return 'outdated' end",
     replace: '',
-    named: 'stays below its bound in number, and is nothing of a version that has ended',
   },
   {
     name: 'cache-version-in-the-database',
@@ -255,7 +225,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: 'if (listingsChanged) writes.push(newListingVersion(db))',
     replace: '',
     test: 'tests/api/processes.test.ts',
-    named: 'shows it although the signal was lost: what changed is in the database',
   },
   {
     name: 'signals-between-processes',
@@ -264,7 +233,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: 'redis.publish(own(channel), text).catch(() => undefined)',
     replace: 'if (own(channel) === text) redis.disconnect()',
     test: 'tests/api/processes.test.ts',
-    named: 'is told by Redis, and hears what is told there',
   },
   {
     name: 'retry-after',
@@ -273,7 +241,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: 'if (problem.status === 503 || problem.status === 429) {',
     replace: 'if (problem.status === 429) {',
     test: 'tests/api/patience.test.ts',
-    named: 'is answered with 503, and when to try again',
   },
   {
     name: 'transient-is-503',
@@ -282,7 +249,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: 'if (isTransient(error)) {',
     replace: "if (isTransient(error) && error.code === 'UNAVAILABLE') {",
     test: 'tests/api/patience.test.ts',
-    named: 'or fails with %s is answered %i',
   },
   {
     name: 'transient-codes',
@@ -291,7 +257,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: "'ECONNRESET', ",
     replace: '',
     test: 'tests/kit/transient.test.ts',
-    named: 'with code %s is transient',
   },
   {
     name: 'transient-states',
@@ -300,7 +265,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: '(08|40|53|57)',
     replace: '(08|40|57)',
     test: 'tests/kit/transient.test.ts',
-    named: 'with SQLSTATE %s is transient',
   },
   {
     name: 'transient-grpc',
@@ -309,7 +273,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: 'new Set([1, 2, 4, 8, 10, 13, 14])',
     replace: 'new Set([1, 2, 4, 8, 10, 13])',
     test: 'tests/kit/transient.test.ts',
-    named: 'gRPC status %s is transient: %s',
   },
   {
     name: 'fair-places-of-callers',
@@ -318,7 +281,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: 'own >= Math.min(free, each)',
     replace: 'free <= 0',
     test: 'tests/kit/fairTurns.test.ts',
-    named: 'are half for one caller alone, so that another finds one',
   },
   {
     name: 'fair-places-of-addresses',
@@ -327,7 +289,6 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: ' || near >= free * (own === 0 ? firstTimes : sharedTimes)',
     replace: '',
     test: 'tests/kit/fairTurns.test.ts',
-    named: 'are not all for one address, however many callers it has',
   },
   {
     name: 'fair-turns-of-callers',
@@ -336,6 +297,5 @@ export const dependencyGuards: readonly TestedMutant[] = [
     find: 'if (own.length + under >= each) throw crowded()',
     replace: '',
     test: 'tests/kit/fairTurns.test.ts',
-    named: 'are bounded for each caller, those that run included',
   },
 ]

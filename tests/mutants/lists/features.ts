@@ -1,4 +1,4 @@
-// Features that docs/features.md promises, each taken out, and the test that it names.
+// Features that tests/acceptance promises, each taken out, and the test that it names.
 import type { TestedMutant } from '../mutant.ts'
 
 const accounts = { file: 'src/api/routes/account/accounts.ts', test: 'tests/api/accounts.test.ts' }
@@ -18,7 +18,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     promise: 'who mistypes a new password is told so',
     find: 'passwordConfirm !== undefined && passwordConfirm !== credentials.password',
     replace: "passwordConfirm === ''",
-    named: 'refuses two passwords that differ',
   },
   {
     ...accounts,
@@ -26,7 +25,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     promise: 'a session that was signed out of is worth nothing',
     find: 'if (request.sessionId !== undefined) await logOut(accounts, request.sessionId)',
     replace: 'if (request.sessionId === undefined) await logOut(accounts, request.sessionId)',
-    named: 'is worth nothing after logging out',
   },
   {
     ...accounts,
@@ -34,7 +32,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     promise: 'people sign in by name or by address',
     find: 'const login = username ?? email\n',
     replace: 'const login = username\n',
-    named: 'takes the name or the address',
   },
   {
     name: 'carts-come-along',
@@ -43,7 +40,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'if (fresh.length === 0) return []',
     replace: 'if (fresh.length >= 0) return []',
     test: 'tests/api/guestCart.test.ts',
-    named: 'adds what the guest has to what the customer has, and ends the guest’s cart',
   },
   {
     name: 'old-password-asked',
@@ -52,7 +48,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: "if (account === undefined) return wrongPassword('/oldPassword')",
     replace: 'if (account === undefined) return undefined',
     test: 'tests/api/passwords.test.ts',
-    named: 'needs the password that is there now',
   },
   {
     ...actor,
@@ -60,7 +55,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     promise: 'each route is for the roles that it names, and for nobody else',
     find: '!request.actor.roles.some(role => access.includes(role))',
     replace: 'request.actor.roles.length === 0',
-    named: 'lets in who may, and hides what is not theirs',
   },
   {
     ...actor,
@@ -69,7 +63,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: "if (access === undefined || access === 'public') return",
     replace: "if (access !== null || access === 'public') return",
     test: 'tests/api/accounts.test.ts',
-    named: 'is needed for what is one’s own',
   },
   {
     name: 'roles-of-commands',
@@ -78,7 +71,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: "return actor.role !== 'anonymous' && actor.roles.some(role => roles.includes(role))",
     replace: "return actor.role !== 'anonymous'",
     test: 'tests/api/orders.test.ts',
-    named: 'is not found, exactly as a missing one',
   },
   {
     ...commandOfOrders,
@@ -86,7 +78,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     promise: 'the order of somebody else answers as if it were not there',
     find: "return order.status !== 'none' && order.customerId === actorId(actor)",
     replace: "return order.status !== 'none' && actorId(actor) !== undefined",
-    named: 'is not found, exactly as a missing one',
   },
   {
     name: 'list-of-own-orders',
@@ -95,7 +86,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'const customerId = byCustomer ? wanted : actorId(request.actor)',
     replace: 'const customerId = byCustomer ? wanted : (wanted ?? actorId(request.actor))',
     test: 'tests/api/orders.test.ts',
-    named: 'is not in a customer’s list, whatever they ask for',
   },
   {
     ...cart,
@@ -103,7 +93,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     promise: 'pieces that are put into a cart add up',
     find: 'const merged = { ...line, quantity: found.quantity + line.quantity }',
     replace: 'const merged = { ...line, quantity: line.quantity }',
-    named: 'adds up what is put in',
   },
   {
     ...cart,
@@ -111,7 +100,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     promise: 'the quantity of an item in the cart can be changed',
     find: 'line.productId === productId ? { ...line, quantity } : line',
     replace: 'line.productId === productId ? { ...line } : { ...line, quantity }',
-    named: 'changes a quantity by %s',
   },
   {
     ...cart,
@@ -119,7 +107,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     promise: 'an item can be taken out of the cart',
     find: 'state.lines.filter(line => line.productId !== productId)',
     replace: "state.lines.filter(line => line.productId !== '' || productId)",
-    named: 'gives up an item, and all of them',
   },
   {
     ...cart,
@@ -128,7 +115,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'lines: without(state.lines, event.data.lines),',
     replace: 'lines: without(state.lines, event.data.lines.slice(9)),',
     test: 'tests/api/orders.test.ts',
-    named: 'is placed by POST %s and empties it',
   },
   {
     ...placing,
@@ -136,7 +122,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     promise: 'a price that has risen since it was seen is asked about before it is ordered',
     find: 'if (isSame && compare(seen, unitPrice) >= 0) return []',
     replace: 'if (isSame || compare(seen, unitPrice) >= 0) return []',
-    named: 'a stale price in a dormant cart: a rise is asked about, a drop is passed on',
   },
   {
     ...placing,
@@ -145,7 +130,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: "if (state?.status !== 'listed' || !state.active) missing.push(productId)",
     replace: "if (state?.status === 'none' || state === undefined) missing.push(productId)",
     test: 'tests/api/prices.test.ts',
-    named: 'cannot be put into a cart or ordered, from a cart that has it either',
   },
   {
     ...stock,
@@ -153,7 +137,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     promise: 'no piece is promised to two orders',
     find: 'if (free < input.quantity) {',
     replace: 'if (state.onHand < input.quantity) {',
-    named: 'refuses what is promised to another order',
   },
   {
     ...stock,
@@ -161,7 +144,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     promise: 'the last piece can be sold',
     find: 'if (free < input.quantity) {',
     replace: 'if (free <= input.quantity) {',
-    named: 'promises what is free, to the last piece',
   },
   {
     ...stock,
@@ -170,7 +152,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'const reservedTotal = state.reservedTotal - closed.quantity',
     replace: 'const reservedTotal = state.reservedTotal - closed.quantity * 0',
     test: 'tests/domain/stock.test.ts',
-    named: 'gives the pieces back',
   },
   {
     ...stock,
@@ -179,7 +160,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'if (free < input.quantity) {',
     replace: 'if (state.onHand < input.quantity) {',
     test: 'tests/crash/lastUnit.test.ts',
-    named: 'goes to one of two shoppers, 50 times',
   },
   {
     name: 'categories-in-use',
@@ -188,7 +168,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: '  if (inUse > 0) {\n',
     replace: '  if (inUse < 0) {\n',
     test: 'tests/api/categories.test.ts',
-    named: 'is not deleted while a product that is not deleted belongs to it',
   },
   {
     name: 'names-of-categories',
@@ -197,7 +176,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: "return name.normalize('NFKC').trim().replace(/\\s+/g, ' ').toLowerCase()",
     replace: 'return name',
     test: 'tests/api/categories.test.ts',
-    named: 'is its own, however it is written',
   },
   {
     name: 'sku-is-taken',
@@ -206,7 +184,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: '  if (state.productId !== null) {\n    return reject(',
     replace: "  if (state.productId === '') {\n    return reject(",
     test: 'tests/domain/skuClaim.test.ts',
-    named: 'is refused when another product has it',
   },
   {
     name: 'hidden-products',
@@ -215,7 +192,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'if (row === undefined || (!forStaff && (row.deleted || !row.active))) return undefined',
     replace: 'if (row === undefined) return undefined',
     test: catalogue,
-    named: 'to inactive or deleted takes it from shoppers, not from the staff',
   },
   {
     name: 'low-stock-threshold',
@@ -224,7 +200,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'sql<boolean>`on_hand - reserved < ${below}`',
     replace: 'sql<boolean>`on_hand - reserved < ${below && lowStockBelow}`',
     test: 'tests/api/prices.test.ts',
-    named: 'is counted from a threshold of one’s own',
   },
   {
     ...paging,
@@ -232,7 +207,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     promise: 'a cursor is good for the list that it came from, and for no other',
     find: 'if (digest === digestOf(list.of) && isSortKey(list.kind, key)) return { key, id }',
     replace: 'if (digest && isSortKey(list.kind, key)) return { key, id }',
-    named: 'is of no use for another list, and nothing can be made up',
   },
   {
     ...states,
@@ -240,7 +214,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     promise: 'an order moves by the steps of one table, and by no other',
     find: 'return transitions.some(step => step.from === from && step.to === to)',
     replace: 'return transitions.some(step => step.to === to)',
-    named: 'leaves an order that is $from where it is when it is asked to be $to',
   },
   {
     name: 'history-in-words',
@@ -249,7 +222,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'sentence: sentenceOf(event),',
     replace: 'sentence: event.type,',
     test: 'tests/api/orders.test.ts',
-    named: 'is told in its timeline and in plain words',
   },
   {
     name: 'archived-orders',
@@ -258,7 +230,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: "  query = query.where('archived', '=', false)\n",
     replace: '',
     test: 'tests/api/payments.test.ts',
-    named: 'takes it out of its customer’s sight, and leaves it to the staff',
   },
   {
     name: 'callbacks-are-signed',
@@ -267,7 +238,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'timingSafeEqual(Buffer.from(given), Buffer.from(wanted))',
     replace: 'given.length === wanted.length',
     test: 'tests/api/payments.test.ts',
-    named: 'is refused without the right signature, or when it is old',
   },
   {
     name: 'callbacks-are-fresh',
@@ -276,7 +246,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'return isRight && Math.abs(now.getTime() - Number(seconds) * 1_000) <= toleranceMs',
     replace: 'return isRight && Math.abs(now.getTime() - Number(seconds) * 1_000) >= 0',
     test: 'tests/api/payments.test.ts',
-    named: 'is refused without the right signature, or when it is old',
   },
   {
     name: 'orders-expire',
@@ -285,7 +254,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: "return isDue(state, now) ? [{ type: 'OrderExpired'",
     replace: "return isDue(state, -now) ? [{ type: 'OrderExpired'",
     test: 'tests/api/payments.test.ts',
-    named: 'says until when it waits, expires by itself and gives its stock back',
   },
   {
     name: 'camera-data',
@@ -294,7 +262,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: '        .autoOrient()\n        .resize(',
     replace: '        .keepMetadata()\n        .resize(',
     test: 'tests/api/images.test.ts',
-    named: 'is upright and has nothing left of what the camera wrote into it',
   },
   {
     name: 'long-passwords',
@@ -303,7 +270,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: "return hmac.update(password.normalize('NFKC')).digest('base64')",
     replace: "return password.normalize('NFKC') + hmac.digest('base64')",
     test: 'tests/infra/passwords.test.ts',
-    named: 'counts what is behind the 72nd byte of %s characters',
   },
   {
     name: 'refresh-token-once',
@@ -312,7 +278,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: '      await ask(revokeFamily, [spent.family])\n',
     replace: '',
     test: 'tests/infra/sessions.test.ts',
-    named: 'ends the session after the grace',
   },
   {
     name: 'refresh-token-grace',
@@ -321,7 +286,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'if (spent?.is_graced) return sessionOf(spent, refresh)',
     replace: 'if (spent?.is_graced && refresh === token) return sessionOf(spent, refresh)',
     test: 'tests/infra/sessions.test.ts',
-    named: 'gives the same successor again within the grace',
   },
   {
     name: 'live-own-orders',
@@ -330,7 +294,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'each => customerId === undefined || customerId === each.customerId,',
     replace: "each => customerId === undefined || each.customerId !== '',",
     test: 'tests/api/realtime.test.ts',
-    named: 'customers hear of their own orders and of no others',
   },
   {
     name: 'live-foreign-pages',
@@ -339,7 +302,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: '      noted(request, () => refuseForeign(request, context))\n',
     replace: '',
     test: 'tests/api/realtimeBounds.test.ts',
-    named: 'is refused before the upgrade',
   },
   {
     name: 'live-ends-with-token',
@@ -348,7 +310,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'if (connection.endsAt !== undefined && connection.endsAt <= now) {',
     replace: 'if (connection.endsAt === undefined && now) {',
     test: 'tests/api/realtimeBounds.test.ts',
-    named: 'when its token does',
   },
   {
     name: 'repeats-say-so',
@@ -357,7 +318,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: "if (replayed) reply.header('idempotent-replayed', 'true')",
     replace: '',
     test: 'tests/api/idempotency.test.ts',
-    named: 'gets the first answer and says so',
   },
   {
     name: 'keys-are-required',
@@ -366,7 +326,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: '      if (route.requireKey) requireKey(request)\n',
     replace: '',
     test: 'tests/api/preconditions.test.ts',
-    named: 'no order is placed',
   },
   {
     name: 'versions-are-required',
@@ -375,7 +334,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: '      if (route.requireMatch) requireMatch(request)\n',
     replace: '',
     test: 'tests/api/preconditions.test.ts',
-    named: 'needs the version that was seen',
   },
   {
     name: 'request-ids',
@@ -384,7 +342,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: "genReqId: request => requestId(request.headers['x-request-id']),",
     replace: 'genReqId: () => requestId(undefined),',
     test: 'tests/api/openapi.test.ts',
-    named: 'carries the caller’s request id, if that is harmless',
   },
   {
     name: 'trusted-proxies',
@@ -393,7 +350,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'trustProxy: [...config.trustProxy],',
     replace: 'trustProxy: true,',
     test: 'tests/security/rateLimits.test.ts',
-    named: 'is believed only from a proxy that is known',
   },
   {
     name: 'leases-are-taken-over',
@@ -402,7 +358,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'c.leased_until is null or c.leased_until < now()',
     replace: 'c.leased_until is null',
     test: 'tests/projections/runners.test.ts',
-    named: 'take over from each other within seconds of a death',
   },
   {
     name: 'leases-are-fenced',
@@ -411,7 +366,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'where c.name = l.name and c.epoch = l.epoch and c.position = l.position',
     replace: 'where c.name = l.name',
     test: 'tests/projections/together.test.ts',
-    named: 'write nothing for who has lost its lease meanwhile',
   },
   {
     name: 'appends-together',
@@ -420,7 +374,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'const batchMax = 256',
     replace: 'const batchMax = 1',
     test: 'tests/commands/repository.test.ts',
-    named: 'are all applied, in few writes, when they come together',
   },
   {
     name: 'chain-of-hashes',
@@ -436,7 +389,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
       },
     ],
     test: 'tests/api/auditChain.test.ts',
-    named: 'by one byte of one event is told with the position of that event',
   },
   {
     name: 'fault-field-names',
@@ -445,7 +397,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: '...findUnstorable(field, below(pointer, name), depth + 1),',
     replace: '...findUnstorable(field, pointer, depth + 1),',
     test: 'tests/api/text.test.ts',
-    named: 'is refused in every field, all of them at once',
   },
   {
     name: 'imported-writes-are-own',
@@ -454,7 +405,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: '  await parts.noteWrites(job.requested_by)\n',
     replace: '',
     test: 'tests/api/ownWrites.test.ts',
-    named: 'however far the read models are: round %i',
   },
   {
     name: 'own-writes-by-any-route',
@@ -463,7 +413,6 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: 'const wanted = latest(asked ?? startOfLog, own?.known ?? startOfLog)',
     replace: 'const wanted = asked ?? startOfLog',
     test: 'tests/api/ownWrites.test.ts',
-    named: 'however far the read models are: round %i',
   },
   {
     name: 'settings-refused-at-once',
@@ -472,6 +421,5 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     find: "wrong.map(setting => fault(setting, env)).join('\\n')",
     replace: "wrong.slice(0, 1).map(setting => fault(setting, env)).join('\\n')",
     test: 'tests/config.test.ts',
-    named: 'is refused with every fault at once, one line each',
   },
 ]

@@ -2,14 +2,11 @@
 import type { TestedMutant } from '../mutant.ts'
 
 const putBack = 'tests/security/putBack.test.ts'
-const found = 'is found: %s'
-const people = { file: 'src/infra/audit/personGuard.ts', test: putBack, named: found }
+const people = { file: 'src/infra/audit/personGuard.ts', test: putBack }
 const catalogue = {
   file: 'src/infra/audit/catalogGuard.ts',
   test: 'tests/security/catalogue.test.ts',
-  named: 'is compared with the migrations: %s',
 }
-const noted = 'is on no list, can be read, and keeps the orders'
 
 export const forgeryGuards: readonly TestedMutant[] = [
   {
@@ -19,7 +16,6 @@ export const forgeryGuards: readonly TestedMutant[] = [
     find: 'return passwordNumber >= noted',
     replace: 'return passwordNumber >= 0',
     test: putBack,
-    named: 'opens nothing when its row is put back, and its owner gets a new one by mail',
   },
   {
     name: 'password-noted-late',
@@ -28,7 +24,6 @@ export const forgeryGuards: readonly TestedMutant[] = [
     find: 'if (passwordNumber > noted) await',
     replace: 'if (passwordNumber < 0) await',
     test: putBack,
-    named: 'is known to be one also where the log was told late',
   },
   {
     name: 'reset-link-put-back',
@@ -37,7 +32,6 @@ export const forgeryGuards: readonly TestedMutant[] = [
     find: "['reset', customerId, String(number), String(end)]",
     replace: "['reset', customerId, String(number - number), String(end)]",
     test: putBack,
-    named: 'is not set again with a link that was used, whatever its row says',
   },
   {
     name: 'reset-link-ended',
@@ -46,7 +40,6 @@ export const forgeryGuards: readonly TestedMutant[] = [
     find: "['reset', customerId, String(number), String(end)]",
     replace: "['reset', customerId, String(number), typeof end]",
     test: putBack,
-    named: 'is not set with a link that has ended, whatever its row says',
   },
   {
     ...people,
@@ -76,7 +69,6 @@ export const forgeryGuards: readonly TestedMutant[] = [
     find: 'if (!(await wasErased(app, id))) continue',
     replace: 'if (await wasErased(app, id)) continue',
     test: putBack,
-    named: 'loses the key and the account again that are put back',
   },
   {
     name: 'erasure-list-by-log',
@@ -85,7 +77,6 @@ export const forgeryGuards: readonly TestedMutant[] = [
     find: 'some.filter((_, index) => isErased[index])',
     replace: 'some.filter((_, index) => index < isErased.length)',
     test: putBack,
-    named: noted,
   },
   {
     name: 'erased-note-with-key',
@@ -94,7 +85,6 @@ export const forgeryGuards: readonly TestedMutant[] = [
     find: ' and sealed_key is null`',
     replace: '`',
     test: putBack,
-    named: noted,
   },
   {
     name: 'orders-of-the-living',
@@ -103,7 +93,6 @@ export const forgeryGuards: readonly TestedMutant[] = [
     find: "if (customer.state.status !== 'erased') return false",
     replace: "if (customer.state.status === 'none') return false",
     test: putBack,
-    named: noted,
   },
   {
     name: 'undo-by-log',
@@ -112,7 +101,6 @@ export const forgeryGuards: readonly TestedMutant[] = [
     find: 'if (!(await isOfRow(parts.app, undone, row))) return notOfImport',
     replace: 'if (!(await isOfRow(parts.app, undone, row))) void 0',
     test: 'tests/api/productImports.test.ts',
-    named: 'leaves alone what somebody has written into the table of its rows',
   },
   {
     ...catalogue,

@@ -8,8 +8,6 @@ const keys = { file: 'src/infra/crypto/personKeys.ts', test: 'tests/infra/person
 const identity = { file: 'src/infra/log/shopIdentity.ts', test: 'tests/infra/shopIdentity.test.ts' }
 
 const ownLog = { file: 'src/infra/log/logIdentity.ts', test: 'tests/infra/logIdentity.test.ts' }
-const refused = '%s is refused, and with the right one it is not'
-const running = 'applies nothing of another log and writes nothing to it, until one is adopted'
 
 export const integrityGuards: readonly TestedMutant[] = [
   {
@@ -19,7 +17,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     find: "return isRowSeal(secrets, 'snapshots', { fields, seal }) ? snapshot : undefined",
     replace: "return isRowSeal(secrets, 'snapshots', { fields, seal }) ? snapshot : snapshot",
     test: snapshots,
-    named: 'are not used where somebody else has changed the %s',
   },
   {
     ...marks,
@@ -28,7 +25,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     find: 'read: async log => (await rows<{ sealed: string }>(pool, readRow, [log]))[0]?.sealed,',
     replace:
       'read: async log => (await rows<{ sealed: string }>(pool, readRow, [log]))[1]?.sealed,',
-    named: 'is in the %s by itself',
   },
   {
     ...marks,
@@ -36,7 +32,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'who takes the mark out of the database is found by the one in Redis',
     find: 'read: async log => (await connect().get(keyOf(log))) ?? undefined,',
     replace: 'read: async log => (await connect().get(`${keyOf(log)}-`)) ?? undefined,',
-    named: 'is in the %s by itself',
   },
   {
     ...marks,
@@ -44,7 +39,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'who takes the mark out of the database is found by the one in a file',
     find: "return await readFile(file(log), 'utf8')",
     replace: "return await readFile(`${file(log)}-`, 'utf8')",
-    named: 'is in the %s by itself',
   },
   {
     ...marks,
@@ -52,7 +46,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'a mark that somebody has made up is not believed',
     find: "if (!isRowSeal(secrets, 'audit-marks', { fields: [text], seal })) return undefined",
     replace: "if (!isRowSeal(secrets, 'audit-marks', { fields: [text], seal })) void 0",
-    named: 'is in the %s by itself',
   },
   {
     ...marks,
@@ -60,7 +53,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'the mark of another log is not believed',
     find: '!Sealed.Check(said) || said.log !== log',
     replace: '!Sealed.Check(said)',
-    named: 'of another log is not believed',
   },
   {
     ...eventSeals,
@@ -68,7 +60,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'an event that was moved to another place in its stream is found',
     find: "return `${JSON.stringify(stream)}\\n${revision ?? ''}`",
     replace: "return `${JSON.stringify(stream)}\\n${typeof revision === 'string' ? revision : ''}`",
-    named: 'is not with another %s',
   },
   {
     ...eventSeals,
@@ -76,7 +67,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'an event whose content was changed is found',
     find: "return isSame(mac, expected) && /^[ar]/.test(mac) ? 'sealed' : 'forged'",
     replace: "return expected !== '' && /^[ar]/.test(mac) ? 'sealed' : 'forged'",
-    named: 'is not with another %s',
   },
   {
     name: 'event-without-seal',
@@ -85,7 +75,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     find: "if (state === 'unsealed' && isSealed) {",
     replace: "if (state === 'unsealed' && isSealed && isLate) {",
     test: snapshots,
-    named: 'may be missing before the first that has one, and no more behind it',
   },
   {
     ...keys,
@@ -93,7 +82,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'what the log says about an erased person cannot be read from the erasure on',
     find: 'if (!(key instanceof KeyObject) || gone.has(subject)) return undefined',
     replace: 'if (!(key instanceof KeyObject)) return undefined',
-    named: 'that the log tells of holds at once, before the key is destroyed',
   },
   {
     ...keys,
@@ -101,7 +89,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'the key of an erased person does not come back by a look-up that was under way',
     find: "if (known.get(subject) === 'erased') found.set(subject, 'erased')\n      else known",
     replace: 'known',
-    named: 'wins over a look-up that had read the key before',
   },
   {
     ...keys,
@@ -109,7 +96,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'the key of an erased person is destroyed, and not only marked',
     find: 'set sealed_key = null, erased_at =',
     replace: 'set erased_at =',
-    named: 'makes what was sealed unreadable, here and elsewhere',
   },
   {
     name: 'kept-tables-forget',
@@ -118,7 +104,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     find: "n.nspname !~ '^pg_' and",
     replace: "n.nspname !~ '^(pg_|previous_|rebuild_)' and",
     test: 'tests/projections/personal.test.ts',
-    named: 'is found nowhere once its person is erased, also where a rebuild has kept it',
   },
   {
     ...identity,
@@ -126,7 +111,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'a start with a wrong SECRET_KEY ends at once, and changes nothing',
     find: "  opened(() => secrets.open('sentinel', known.sealed_sentinel, known.shop_id))\n",
     replace: '  if (secrets === undefined) return\n',
-    named: 'ends with one line and exit code 1, and changes nothing',
   },
   {
     ...identity,
@@ -134,7 +118,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'a start with another currency than that of the prices in the log is refused',
     find: 'if (sold !== undefined && sold !== currency) throw wrongCurrency(sold, currency)',
     replace: '',
-    named: 'is found out from the data itself where nothing was remembered yet',
   },
   {
     ...ownLog,
@@ -142,7 +125,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'a start with the log of another shop is refused',
     find: "return first === undefined ? 'it is empty' : 'it begins with another event'",
     replace: 'return undefined',
-    named: refused,
   },
   {
     ...ownLog,
@@ -150,7 +132,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'a log that ends before what was seen is refused',
     find: '  if (position !== null && position > head) return older(head, position)\n',
     replace: '',
-    named: refused,
   },
   {
     ...ownLog,
@@ -158,7 +139,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'a log that has another event where one was seen is refused',
     find: 'return `at position ${position} is not the event that was seen there`',
     replace: 'return undefined',
-    named: refused,
   },
   {
     ...ownLog,
@@ -166,7 +146,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'a log that ends before a read model is refused',
     find: '  if (reached > end) return older(end, reached)\n',
     replace: '',
-    named: 'that a read model is beyond is refused',
   },
   {
     ...ownLog,
@@ -175,7 +154,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'while the log is another one, commands write nothing to it',
     find: '  if (fault === undefined) return\n  throw new ForeignLog(fault)\n',
     replace: '',
-    named: running,
   },
   {
     ...ownLog,
@@ -184,7 +162,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'while the log is another one, read models apply nothing of it',
     find: '    if (fault !== undefined) throw new ForeignLog(fault)\n',
     replace: '',
-    named: running,
   },
   {
     ...ownLog,
@@ -193,7 +170,6 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'what is sent over a new connection is sent to the log of before',
     find: '  confirm()\n    .then(() => openBatch(client))\n',
     replace: '  openBatch(client)\n',
-    named: 'notices that another server has taken the place of its own',
   },
   {
     ...ownLog,
@@ -201,6 +177,5 @@ export const integrityGuards: readonly TestedMutant[] = [
     promise: 'a process that ran before another log was adopted does not go on',
     find: '  if (adoptions !== state.adoptions) return { began, fault: restart }\n',
     replace: '',
-    named: 'is adopted by who has seen what it holds and agrees',
   },
 ]

@@ -20,7 +20,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'const drawn = randomUUID()',
     replace: "const drawn = '1'",
     test: 'tests/infra/answerCache.test.ts',
-    named: 'is old in every process once Redis has lost its memory, and never comes back',
   },
   {
     ...text,
@@ -35,7 +34,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
         replace: 'line: text => isShown(text),',
       },
     ],
-    named: 'is refused in every field, all of them at once',
   },
   {
     ...text,
@@ -50,7 +48,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
         replace: 'line: text => isShown(text),',
       },
     ],
-    named: 'is refused before anybody is registered',
   },
   {
     name: 'text-in-the-log',
@@ -59,7 +56,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'isStorableValue(event) ? event : { ...storableValue(event), isReplaced: true }',
     replace: 'isStorableValue(event) ? event : event',
     test: 'tests/projections/brokenText.test.ts',
-    named: 'parks nothing, for no projection and no reaction',
   },
   {
     ...text,
@@ -67,7 +63,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     promise: 'text is kept without the white space around it',
     find: "if (format === 'line' || format === 'multiline') return text.trim()",
     replace: "if (format === 'line' || format === 'multiline') return text",
-    named: 'is trimmed before it is kept, so that other white space is the same request',
   },
   {
     ...text,
@@ -75,7 +70,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     promise: 'an address of blanks alone is no address',
     find: "const isShown = (text: string) => text === '' || visible.test(text)",
     replace: "const isShown = (text: string) => text === '' || text.length > 0",
-    named: 'that is required is not blank',
   },
   {
     ...text,
@@ -83,7 +77,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     promise: 'a country is one code of ISO 3166, and nothing else',
     find: 'country: text => countryCodes.has(text),',
     replace: 'country: text => countryCodes.has(text) || text.length === 2,',
-    named: 'sent as %j is refused with what is allowed',
   },
   {
     name: 'lease-by-progress',
@@ -99,7 +92,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
       },
     ],
     test: silence,
-    named: 'loses its lease to another within five seconds: %s',
   },
   {
     name: 'lease-from-progress',
@@ -108,7 +100,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'leaseSeconds - secondsAgo',
     replace: 'leaseSeconds + 0 * secondsAgo',
     test: 'tests/projections/runners.test.ts',
-    named: 'lasts less than four seconds, and counts from the progress it is renewed for',
   },
   {
     name: 'lease-of-a-silent-client',
@@ -117,7 +108,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: "'idle_in_transaction_session_timeout'",
     replace: "'application_name'",
     test: 'tests/projections/runners.test.ts',
-    named: 'is held by a transaction no longer than its client speaks',
   },
   {
     name: 'drain-before-closing',
@@ -126,7 +116,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'if (complete || destroyed) return false',
     replace: 'if (complete || !destroyed) return false',
     test: 'tests/api/malformed.test.ts',
-    named: '%s: the answer arrives, though the connection ends',
   },
   {
     name: 'subscribe-anew',
@@ -135,7 +124,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'autoResubscribe: false',
     replace: 'autoResubscribe: true',
     test: 'tests/infra/signals.test.ts',
-    named: 'are heard again, and the process lives, when a new connection may not subscribe',
   },
   {
     name: 'imports-in-turn',
@@ -144,7 +132,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'select distinct on (person) import_id, requested_at',
     replace: 'select import_id, requested_at',
     test: 'tests/workers/jobQueue.test.ts',
-    named: 'imports of one person are queued one at a time, what is under way first',
   },
   {
     name: 'lease-without-work',
@@ -153,7 +140,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'group.movedAt : await provenAt(parts, group)',
     replace: 'group.movedAt : provenAt(parts, group) && undefined',
     test: silence,
-    named: 'keeps its lease',
   },
   {
     ...retries,
@@ -161,7 +147,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     promise: 'a mail that its server refuses for good is not tried for ever',
     find: "if (kind === 'refused' || failingSeconds >= most) {",
     replace: "if (kind !== 'refused' && failingSeconds >= most) {",
-    named: 'is undeliverable at once when the server refuses it for good',
   },
   {
     ...retries,
@@ -169,7 +154,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     promise: 'a mail that is refused for the moment is tried ever more rarely',
     find: 'firstWait[kind] * 2 ** attempts',
     replace: 'firstWait[kind]',
-    named: 'waits from a minute to a day when it may be tried later, %s',
   },
   {
     name: 'mail-tried-again-by-admins',
@@ -178,7 +162,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'assertChanged(await context.mailBox[verb](mailId))',
     replace: 'assertChanged(await context.mailBox.drop(mailId))',
     test: 'tests/api/mails.test.ts',
-    named: 'goes out when an admin tries it again',
   },
   {
     name: 'redis-full-is-told',
@@ -187,7 +170,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: "health.report('redis-memory', isFull ? 'out of memory' : undefined)",
     replace: "health.report('redis-memory')",
     test: readiness,
-    named: 'is degraded while Redis is out of memory',
   },
   {
     name: 'disk-full-is-told',
@@ -196,7 +178,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: "'53100': { dependency: 'disk', reason: 'disk full' },",
     replace: '',
     test: readiness,
-    named: 'is not ready while PostgreSQL cannot write (%s)',
   },
   {
     name: 'ready-without-redis',
@@ -205,7 +186,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: "const needed = ['postgres', 'disk', 'event-store', 'log'] as const",
     replace: "const needed = ['postgres', 'disk', 'event-store', 'log', 'redis'] as const",
     test: 'tests/health.test.ts',
-    named: '%s is not',
   },
   {
     name: 'mail-recorded-after-a-blip',
@@ -214,7 +194,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'if (atEnd >= recordTriesAtEnd) throw error',
     replace: 'throw error',
     test: 'tests/workers/mailLane.test.ts',
-    named: 'hears of them afterwards, and none goes out twice',
   },
   {
     name: 'closing-says-so',
@@ -223,7 +202,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'if (!isClosing) return done()',
     replace: 'if (!isClosing || server) return done()',
     test: 'tests/api/closing.test.ts',
-    named: 'is answered 503 as a problem with Retry-After',
   },
   {
     name: 'reactions-are-retried',
@@ -232,7 +210,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: '[...projections, ...reactions].find(each => each.name === name)',
     replace: '[...projections, ...reactions.slice(9)].find(each => each.name === name)',
     test: 'tests/api/reactions.test.ts',
-    named: 'tries a parked event again once it can be done, with what waits behind it',
   },
   {
     name: 'events-before-the-log',
@@ -241,7 +218,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'from eventstore.events where position <= 0',
     replace: 'from eventstore.events where position < -1000',
     test: proof,
-    named: 'is found: $name',
   },
   {
     name: 'nothing-signed-on-a-forgery',
@@ -250,7 +226,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'if (fault !== undefined) throw new LogTampered(fault)',
     replace: 'if (fault?.problem === undefined) void fault',
     test: outside,
-    named: 'sounds the alarm by mail, metric and log, and signs nothing',
   },
   {
     name: 'forged-event-not-signed',
@@ -259,7 +234,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: '    if (forgery !== undefined) {\n',
     replace: "    if (forgery?.problem === 'changed') {\n",
     test: proof,
-    named: 'is found: $name',
   },
   {
     name: 'verification-complete',
@@ -268,7 +242,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'unsignedEvents: counted ?? tail.events,',
     replace: 'unsignedEvents: 0,',
     test: 'tests/api/auditChain.test.ts',
-    named: 'has its end open until that is signed, too',
   },
   {
     name: 'export-without-its-beginning',
@@ -277,7 +250,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: '    note(walk, [walk.gap.fault])\n  } else {',
     replace: '  } else {',
     test: 'tests/api/auditChain.test.ts',
-    named: 'is verified elsewhere in part, from a checkpoint on',
   },
   {
     name: 'audit-names-rows',
@@ -286,7 +258,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'first: rows.slice(0, max).map(({ kind, key }) => ({ kind, key })),',
     replace: "first: rows.slice(0, 1).map(({ kind }) => ({ kind, key: '' })),",
     test: 'tests/workers/auditDatabase.test.ts',
-    named: 'the rows that differ are named by their keys',
   },
   {
     name: 'audit-goes-on',
@@ -295,7 +266,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: '    if (isTransient(error)) throw error\n    return undefined',
     replace: '    throw error',
     test: 'tests/workers/auditDatabase.test.ts',
-    named: 'ends with 1 and goes on where an event cannot be decoded',
   },
   {
     name: 'audit-of-effects',
@@ -304,7 +274,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: '    effectChecks(book, report, scope),\n',
     replace: '',
     test: 'tests/workers/auditDatabase.test.ts',
-    named: '%s',
   },
   {
     name: 'restored-mails-wait',
@@ -313,7 +282,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'const stuck = hasRun ? await',
     replace: 'const stuck = hasRun || parts > 0 ? await',
     test: 'tests/workers/auditDatabase.test.ts',
-    named: 'finds nothing broken in what waits for the first worker of a restored shop',
   },
   {
     name: 'audit-could-not-run',
@@ -322,7 +290,6 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'if (!hasRun) process.exitCode = 2',
     replace: '',
     test: 'tests/workers/auditDatabase.test.ts',
-    named: 'ends with 2 where it could not run, and says why',
   },
   {
     name: 'import-signs',
@@ -331,6 +298,5 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     find: 'const isMine = await extendChain(on)',
     replace: 'const isMine = true',
     test: 'tests/workers/importRun.test.ts',
-    named: 'ends once everything in the log is signed, without any worker',
   },
 ]

@@ -14,7 +14,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'const Reason = Personal({ minLength: 1, maxLength: 500 })',
     replace: 'const Reason = Type.String({ minLength: 1, maxLength: 500 })',
     test: 'tests/api/erasure.test.ts',
-    named: 'makes reasons and tracking numbers unreadable in history and audit',
   },
   {
     name: 'erased-with-open-orders',
@@ -23,7 +22,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: '  if (owing !== undefined) return owing\n',
     replace: '',
     test: erasing,
-    named: 'is not erased, and told which it is',
   },
   {
     name: 'erased-on-request',
@@ -32,7 +30,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'requestReference === undefined ? { customerId } : { customerId, requestReference }',
     replace: 'requestReference === undefined ? { customerId } : { customerId }',
     test: erasing,
-    named: 'erases somebody on a request that is recorded, and nobody else does',
   },
   {
     name: 'erased-after-a-restore',
@@ -41,7 +38,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'if (back.has(erasure.customerId)) await eraseOne(parts, erasure)',
     replace: 'if (back.has(parts.app.constructor.name)) await eraseOne(parts, erasure)',
     test: erasing,
-    named: 'erases them again once a backup is restored, and nobody else',
   },
   {
     name: 'personal-fields-declared',
@@ -50,7 +46,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: "        ...['phoneNumber', 'dateOfBirth', 'address', 'city', 'postalCode'],\n",
     replace: "        ...['phoneNumber', 'dateOfBirth', 'address', 'postalCode'],\n",
     test: 'tests/projections/personal.test.ts',
-    named: 'names every personal field of every event, and where it is held',
   },
   {
     name: 'cancelled-was-not-sold',
@@ -59,7 +54,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: "    case 'OrderCancelled':\n      return soldAt(lines, null, () => true)",
     replace: "    case 'OrderCancelled':\n      return lines",
     test: 'tests/api/salesCorrections.test.ts',
-    named: 'was not sold where it is cancelled, also after a part has gone back',
   },
   {
     name: 'tracking-corrected',
@@ -68,7 +62,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'if (tracking === undefined || tracking === state.tracking) return []',
     replace: 'if (tracking !== null) return []',
     test: 'tests/domain/order.test.ts',
-    named: 'corrects a tracking number, once',
   },
   {
     name: 'mail-states-the-refund',
@@ -77,7 +70,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: '`${words.refundedNow}: ${amount(event.data.amount)}`',
     replace: '`${words.refundedNow}: ${amount(order.total)}`',
     test: 'tests/workers/mailWords.test.ts',
-    named: 'states its facts in English, with lines, postage and total',
   },
   {
     name: 'state-at-a-time',
@@ -86,7 +78,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'if (!counts(until, event)) continue',
     replace: 'if (!counts(until, event)) break',
     test: 'tests/api/timeTravel.test.ts',
-    named: 'has had at the end of %s what had happened by then',
   },
   {
     name: 'maps-in-states',
@@ -95,7 +86,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'if (value instanceof Map || value instanceof PersistentMap) {',
     replace: 'if (value instanceof Map) {',
     test: 'tests/api/timeTravel.test.ts',
-    named: 'names the orders that pieces are kept for, and how many',
   },
   {
     name: 'refund-another-way',
@@ -104,7 +94,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'if (provider !== app.payments.name) return undefined',
     replace: "if (provider === '') return undefined",
     test: 'tests/api/refunds.test.ts',
-    named: 'is open, listed and not mailed until somebody has paid it back',
   },
   {
     name: 'free-order-is-paid',
@@ -113,7 +102,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'if (refused.size === 0 && isFree(state)) {',
     replace: 'if (refused.size < 0 && isFree(state)) {',
     test: 'tests/api/refunds.test.ts',
-    named: 'is paid as soon as it is placed, and paying it again is no fault',
   },
   {
     name: 'refund-of-nothing',
@@ -122,7 +110,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: '{ amount: Type.Integer({ minimum: 1, maximum: 9_007',
     replace: '{ amount: Type.Integer({ minimum: 0, maximum: 9_007',
     test: 'tests/api/refunds.test.ts',
-    named: 'of %s is refused by the name of the field',
   },
   {
     name: 'import-sets-stock',
@@ -131,7 +118,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: '  if (counted === undefined) return { stockRevision: null }\n',
     replace: '  if (counted !== null) return { stockRevision: null }\n',
     test: 'tests/api/importedStock.test.ts',
-    named: 'is counted in %s, in a dry run only said to be',
   },
   {
     name: 'dashboard-refund-booked',
@@ -140,7 +126,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: '      ? { reason: madeAtProvider, reference, provider: input.provider }\n',
     replace: '      ? { reason: reference }\n',
     test: 'tests/domain/providerMoney.test.ts',
-    named: 'is booked, and the order ends when nothing is left',
   },
   {
     ...claims,
@@ -148,7 +133,6 @@ export const mendedRules: readonly TestedMutant[] = [
     promise: 'a category is never deleted beside a product that comes into it',
     find: 'if (categoryId === undefined || categoryId === null) return undefined\n  const used',
     replace: "if (categoryId !== '') return undefined\n  const used",
-    named: 'keeps the rules at append %i, %s it',
   },
   {
     ...claims,
@@ -156,7 +140,6 @@ export const mendedRules: readonly TestedMutant[] = [
     promise: 'a SKU that a process claimed and never used is free for whoever asks next',
     find: "return !isRejection(voided) && voided.state.status !== 'listed'",
     replace: 'return isRejection(voided)',
-    named: 'at append %i, %s it, leaves nothing taken',
   },
   {
     ...claims,
@@ -164,7 +147,6 @@ export const mendedRules: readonly TestedMutant[] = [
     promise: 'the SKU of a deleted product is free for the next one',
     find: "return !isRejection(voided) && voided.state.status !== 'listed'",
     replace: "return !isRejection(voided) && voided.state.status === 'none'",
-    named: 'gives its SKU to the next one, and is restored only while nobody has it',
   },
   {
     name: 'address-change-finished',
@@ -174,7 +156,6 @@ export const mendedRules: readonly TestedMutant[] = [
     replace:
       'await Promise.all(moving.slice(moving.length).map(id => settleAddress(app, accounts, id)))',
     test: 'tests/api/accountChanges.test.ts',
-    named: 'is finished by a worker: log, sign-in and the news to the old address',
   },
   {
     name: 'order-numbers-once',
@@ -183,7 +164,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'isRejection(outcome) || outcome.replayed ? undefined : range',
     replace: 'isRejection(outcome) ? undefined : range',
     test: 'tests/commands/orderNumbers.test.ts',
-    named: 'gets a number of its own where the answer to a reservation was lost',
   },
   {
     name: 'rebuild-fenced',
@@ -194,7 +174,6 @@ export const mendedRules: readonly TestedMutant[] = [
     replace: `      set position = \${position}, updated_at = now()
       where name = \${name} and epoch >= \${epoch}`,
     test: 'tests/projections/rebuildTwice.test.ts',
-    named: 'writes nothing any more, %s',
   },
   {
     name: 'tries-by-account',
@@ -203,7 +182,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'return account?.customerId ?? login.normalize(',
     replace: 'return account ? login : login.normalize(',
     test: tries,
-    named: 'has as few tries where %s',
   },
   {
     name: 'passwords-in-turn',
@@ -212,7 +190,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: "actor.role === 'anonymous' || kind !== 'own' ? addressOf(request.ip) : actor.id",
     replace: "actor.role === 'anonymous' || kind !== 'own' ? 'anywhere' : actor.id",
     test: tries,
-    named: 'keeps nobody elsewhere from signing in, registering or changing a password',
   },
   {
     ...{ file: 'src/domain/kernel/text.ts', test: 'tests/api/text.test.ts' },
@@ -220,7 +197,6 @@ export const mendedRules: readonly TestedMutant[] = [
     promise: 'a time that the calendar does not have is refused, and never an internal error',
     find: 'return isWithin && timeForm.test(time) && timeForm.test(offset)',
     replace: 'return isWithin && time.length === 8 && timeForm.test(offset)',
-    named: 'name the time %s in plain words',
   },
   {
     name: 'malformed-requests',
@@ -229,7 +205,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: "'content-type': 'application/problem+json; charset=utf-8',",
     replace: "'content-type': 'application/json; charset=utf-8',",
     test: 'tests/api/malformed.test.ts',
-    named: 'such as %s is answered with a problem',
   },
   {
     name: 'live-seats-for-staff',
@@ -238,7 +213,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: ' ||\n    (!asking.isStaff && count(connection => !connection.isStaff) >= customersMax)',
     replace: '',
     test: 'tests/api/liveSeats.test.ts',
-    named: 'the staff still follows orders, both ways, and progress; no customer does',
   },
   {
     name: 'methods-that-are-offered',
@@ -247,7 +221,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'if (isOffered(offered, method)) return undefined',
     replace: "if (isOffered(offered, method) || method !== '') return undefined",
     test: 'tests/api/paymentMethods.test.ts',
-    named: '%s pays nothing',
   },
   {
     name: 'mails-to-strangers',
@@ -256,7 +229,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'sentInDayAtAll >= limits.unconfirmedPerDay',
     replace: 'sentInDayAtAll >= limits.unconfirmedPerDay * 100',
     test: 'tests/workers/mailRetries.test.ts',
-    named: 'is a handful a day where the address is not confirmed',
   },
   {
     name: 'words-to-strangers',
@@ -265,7 +237,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'withFreeText && order.delivery ? oneLine(',
     replace: 'order.delivery ? oneLine(',
     test: 'tests/workers/mailWords.test.ts',
-    named: 'has no text of the customer where the address is not known to be theirs',
   },
   {
     name: 'pretended-payments',
@@ -274,7 +245,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'if (env.PAYMENT_PROVIDER?.trim()) return',
     replace: 'if (env.PAYMENT_PROVIDER?.trim() !== null) return',
     test: 'tests/e2e/launcher.test.ts',
-    named: 'is not served by %s with pretended payments that nobody asked for',
   },
   {
     name: 'positions-beyond-the-head',
@@ -283,7 +253,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'return wanted <= head ? undefined : head',
     replace: 'return wanted <= head ? undefined : undefined',
     test: 'tests/api/positions.test.ts',
-    named: 'beyond the head is refused as a query parameter, too',
   },
   {
     name: 'private-answers',
@@ -292,7 +261,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: "else if (isPersonal(request)) reply.header('cache-control', 'private, no-cache')",
     replace: "else if (isPersonal(request)) reply.removeHeader('cache-control')",
     test: 'tests/api/caching.test.ts',
-    named: 'is private and is not used again unasked, whatever its status',
   },
   {
     name: 'weak-etags',
@@ -301,7 +269,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'return [...header.matchAll(etags)].some(([, opaque]) => opaque === wanted)',
     replace: 'return header === wanted',
     test: 'tests/api/caching.test.ts',
-    named: 'is compared weakly, in lists, and with *',
   },
   {
     name: 'password-for-another-address',
@@ -310,7 +277,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: "  if (typeof email !== 'string') return\n",
     replace: '  if (email !== null) return\n',
     test: 'tests/api/emailAddresses.test.ts',
-    named: 'asks for the password (%s)',
   },
   {
     name: 'home-page',
@@ -319,7 +285,6 @@ export const mendedRules: readonly TestedMutant[] = [
     find: "server.get('/', open, (_, reply) =>",
     replace: "server.get('/home', open, (_, reply) =>",
     test: 'tests/api/homePage.test.ts',
-    named: 'names the shop and links to its parts, all of which are there',
   },
   {
     name: 'report-of-all-lines',
@@ -328,6 +293,5 @@ export const mendedRules: readonly TestedMutant[] = [
     find: 'limit: limit ?? null',
     replace: 'limit: limit ?? shownMax',
     test: 'tests/api/reports.test.ts',
-    named: 'has every line, also where a list would end',
   },
 ]

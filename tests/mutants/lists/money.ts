@@ -21,7 +21,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: 'isAnnounced ? state.captured - state.refunded : refundable(state)',
     replace: 'state.captured - state.refunded',
     test: moneyBack,
-    named: 'is refused above what is left beside a refund that is under way',
   },
   {
     name: 'refund-asked-for-beside-another',
@@ -30,7 +29,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: '  bound = refundable(state),\n',
     replace: '  bound = state.captured - state.refunded,\n',
     test: 'tests/domain/orderPayments.test.ts',
-    named: 'counts as paid back for everybody else',
   },
   {
     name: 'refund-currency',
@@ -39,7 +37,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: 'amount.amount <= left.amount && amount.currency === left.currency',
     replace: 'amount.amount <= left.amount',
     test: moneyBack,
-    named: 'is refused in another currency',
   },
   {
     name: 'order-pieces',
@@ -48,7 +45,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: 'most > quantityMax || ',
     replace: '',
     test: 'tests/domain/order.test.ts',
-    named: 'is refused above what a number can say exactly, in pieces and in money',
   },
   {
     name: 'order-money',
@@ -57,7 +53,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: ' || !Number.isSafeInteger(input.total.amount)',
     replace: '',
     test: 'tests/domain/order.test.ts',
-    named: 'is refused above what a number can say exactly, in pieces and in money',
   },
   {
     name: 'returned-goods',
@@ -66,7 +61,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: 'if (quantity > left) {',
     replace: 'if (quantity > left + sold.size) {',
     test: moneyBack,
-    named: 'is refused above what was sold',
   },
   {
     ...disputes,
@@ -74,7 +68,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     promise: 'an inquiry of a bank holds no money back',
     find: "(outcome === null && stage !== 'inquiry')",
     replace: 'outcome === null',
-    named: 'keeps its money from being paid back while it is open and when it is lost',
   },
   {
     ...disputes,
@@ -82,7 +75,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     promise: 'a dispute holds the money of its own payment, and of no other',
     find: 'each.paymentId === paymentId && isHeld(each)',
     replace: 'paymentId !== undefined && isHeld(each)',
-    named: 'keeps its money from being paid back while it is open and when it is lost',
   },
   {
     ...disputes,
@@ -90,7 +82,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     promise: 'money that was lost in a dispute is not paid back a second time',
     find: "return outcome === 'lost' || (outcome === null",
     replace: 'return (outcome === null',
-    named: 'keeps its money from being paid back while it is open and when it is lost',
   },
   {
     ...provider,
@@ -98,7 +89,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     promise: 'no more comes back from a refund that failed than had been paid back',
     find: 'if (amount.amount > state.refunded) {',
     replace: 'if (amount.amount > state.captured) {',
-    named: 'is refused where it was more than has been paid back',
   },
   {
     ...provider,
@@ -106,7 +96,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     promise: 'money that came too late goes back as a whole',
     find: 'if (amount.amount !== late.amount.amount) {',
     replace: 'if (amount.amount > late.amount.amount) {',
-    named: 'does not go back in parts',
   },
   {
     ...provider,
@@ -114,7 +103,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     promise: 'a refund that was made at the payment provider is booked once',
     find: 'if (state.refunds.includes(refundId)) return []\n  const left',
     replace: 'const left',
-    named: 'is booked once',
   },
   {
     name: 'refund-by-hand',
@@ -123,7 +111,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: 'if (owed.provider === automatic) {',
     replace: "if (owed.provider === '') {",
     test: 'tests/domain/orderPayments.test.ts',
-    named: 'is refused where the provider does, and where it was not asked for',
   },
   {
     name: 'time-to-pay',
@@ -132,7 +119,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: "if (state.status === 'expired' || isDue(state, now)) {",
     replace: "if (state.status === 'expired') {",
     test: 'tests/domain/orderPayments.test.ts',
-    named: 'is not paid any more once its time has come, recorded or not',
   },
   {
     name: 'cancel-beside-a-payment',
@@ -142,7 +128,6 @@ export const moneyGuards: readonly TestedMutant[] = [
   if (state.openPayment !== null) return paymentInProgress()`,
     replace: "  if (state.status === 'cancelled') return []",
     test: 'tests/domain/order.test.ts',
-    named: 'is refused while a payment is under way, whose answer nobody knows',
   },
   {
     name: 'two-payments-at-once',
@@ -151,7 +136,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: '  if (state.openPayment !== null) return paymentInProgress()\n  if (state.status !==',
     replace: '  if (state.status !==',
     test: 'tests/domain/order.test.ts',
-    named: 'is refused while another payment is under way',
   },
   {
     name: 'unpaid-pieces',
@@ -160,7 +144,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: 'pieces > 0 && held + claim.pieces > pieces',
     replace: 'pieces > 0 && claim.pieces > pieces',
     test: 'tests/domain/openOrders.test.ts',
-    named: 'is refused beyond the most orders, and beyond the most pieces',
   },
   {
     name: 'unpaid-orders',
@@ -169,7 +152,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: 'orders > 0 && left.length >= orders',
     replace: 'orders > 0 && left.length > orders',
     test: 'tests/domain/openOrders.test.ts',
-    named: 'is refused beyond the most orders, and beyond the most pieces',
   },
   {
     name: 'one-currency-refused',
@@ -178,7 +160,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: 'if (foreign === undefined) return undefined',
     replace: "if (foreign === undefined || currency !== '') return undefined",
     test: 'tests/domain/oneCurrency.test.ts',
-    named: 'is refused when %s is in another currency',
   },
   {
     name: 'one-currency-summed',
@@ -187,7 +168,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: 'if (money.currency === currency) return money.amount',
     replace: "if (currency !== '') return money.amount",
     test: 'tests/domain/oneCurrency.test.ts',
-    named: 'adds up amounts of one currency, and throws for any other one among them',
   },
   {
     name: 'report-days',
@@ -196,7 +176,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: 'sql`(${at} at time zone ${timeZone})::date::text`',
     replace: "sql`(${at} at time zone ${timeZone && 'UTC'})::date::text`",
     test: sales,
-    named: 'has days that begin in the time zone, also by half hours and long ago',
   },
   {
     name: 'report-ends',
@@ -205,7 +184,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: ', edge(to, whole.to, -1)]',
     replace: ']',
     test: sales,
-    named: 'adds what is before the first whole month and behind the last',
   },
   {
     name: 'totals-of-nothing',
@@ -214,7 +192,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: 'return isLess ? [adding, CompiledQuery.raw(removeText, [json])] : [adding]',
     replace: 'return isLess ? [adding] : [adding]',
     test: sales,
-    named: 'are the same row by row, and when every event comes twice',
   },
   {
     name: 'formulas-in-csv',
@@ -223,7 +200,6 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: '/^\\s*[=+\\-@\\t\\r]/',
     replace: '/^[=+\\-@\\t\\r]/',
     test: 'tests/api/reports.test.ts',
-    named: 'writes %s as %s',
   },
   {
     name: 'import-undone',
@@ -232,6 +208,5 @@ export const moneyGuards: readonly TestedMutant[] = [
     find: "if (undone.action === 'created') return unlist(parts.app, undone, undo)",
     replace: "if (undone.action !== 'none') return undefined",
     test: 'tests/api/productImports.test.ts',
-    named: 'reverses what nobody has changed since, and says what it has left alone',
   },
 ]

@@ -2,7 +2,6 @@
 import type { TestedMutant } from '../mutant.ts'
 
 const e2e = 'tests/e2e/onEventStoreDb.test.ts'
-const hidden = 'refuses a stream with hidden events, names it, and goes on once they are back'
 
 export const ownStreamGuards: readonly TestedMutant[] = [
   {
@@ -12,7 +11,6 @@ export const ownStreamGuards: readonly TestedMutant[] = [
     find: 'if (revision !== next) throw missing(stream, next, revision - 1)',
     replace: 'next = revision',
     test: e2e,
-    named: hidden,
     slow: true,
   },
   {
@@ -22,7 +20,6 @@ export const ownStreamGuards: readonly TestedMutant[] = [
     find: 'of eventStore.limits?.() ?? []',
     replace: 'of [] as { stream: string; detail: string }[]',
     test: e2e,
-    named: hidden,
     slow: true,
   },
   {
@@ -39,7 +36,6 @@ export const ownStreamGuards: readonly TestedMutant[] = [
       },
     ],
     test: e2e,
-    named: 'names a stream that was deleted although the log had it',
     slow: true,
   },
   {
@@ -49,7 +45,6 @@ export const ownStreamGuards: readonly TestedMutant[] = [
     find: 'prefix: streamPrefix, streamPrefixes, types',
     replace: 'prefix: streamPrefix, types',
     test: 'tests/infra/shopIdentity.test.ts',
-    named: 'is the one of before, and lets two shops have one server',
   },
   {
     name: 'stream-prefix-remembered',
@@ -58,7 +53,6 @@ export const ownStreamGuards: readonly TestedMutant[] = [
     find: 'if (before !== streamPrefix) throw wrongPrefix(before, streamPrefix)',
     replace: '',
     test: 'tests/infra/shopIdentity.test.ts',
-    named: 'is the one of before, and lets two shops have one server',
   },
   {
     name: 'new-shop-own-log',
@@ -67,6 +61,5 @@ export const ownStreamGuards: readonly TestedMutant[] = [
     find: 'return accepted !== true && !hasSeen',
     replace: 'return accepted === true && !hasSeen',
     test: 'tests/infra/shopIdentity.test.ts',
-    named: 'is missing where a new shop would write into the log of another',
   },
 ]

@@ -1,4 +1,4 @@
-// What docs/features.md promises of the API's documents, live connections and dashboards.
+// What tests/acceptance promises of the API's documents, live connections and dashboards.
 import type { TestedMutant } from '../mutant.ts'
 
 const openapi = { test: 'tests/api/openapi.test.ts' }
@@ -16,7 +16,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     find: 'const RefreshBody = Type.Object({ refresh: secret(200) }, strict)',
     replace: 'const RefreshBody = Type.Object({ refresh: Type.String() }, strict)',
     test: 'tests/api/bounds.test.ts',
-    named: 'is bounded to its last field, by path, query, header and body',
   },
   {
     ...openapi,
@@ -25,7 +24,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     file: 'src/api/routes/account/passwords.ts',
     find: 'const ResetBody = Type.Object({ email: line(254) }, strict)',
     replace: 'const ResetBody = Type.Object({ email: Type.String() }, strict)',
-    named: 'bounds everything that can be sent',
   },
   {
     ...openapi,
@@ -34,7 +32,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     promise: 'the document names every route of the contract, such as the cart',
     find: '  cartRoutes,\n  orderRoutes,\n',
     replace: '  orderRoutes,\n',
-    named: 'is version 3.1 and names every route of the contract',
   },
   {
     ...openapi,
@@ -43,7 +40,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     promise: 'the documentation can be read in a browser',
     find: "  await server.register(swaggerUi, { routePrefix: '/docs' })\n",
     replace: '',
-    named: 'can be had as YAML, and read in a browser',
   },
   {
     ...openapi,
@@ -52,7 +48,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     file: 'src/api/routes/operations/operations.ts',
     find: "server.get('/healthz'",
     replace: "server.get('/alive'",
-    named: 'see whether the shop lives and is ready',
   },
   {
     ...openapi,
@@ -61,7 +56,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     file: 'src/api/http/commandRoute.ts',
     find: "operationId: operationId ?? command.name + (method === 'PUT' ? 'ByPut' : ''),",
     replace: 'operationId: operationId ?? command.name,',
-    named: 'gives every operation a name of its own, a tag, a summary and its answers',
   },
   {
     ...openapi,
@@ -70,7 +64,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     file: 'src/api/routes/operations/projections.ts',
     find: "const readers = ['admin', 'auditor'] as const",
     replace: "const readers = ['admin', 'auditor', 'customer'] as const",
-    named: 'see how far the projections are, if they may',
   },
   {
     ...openapi,
@@ -81,7 +74,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     replace:
       '      addExamples(operation, path, currency)\n' +
       "      Reflect.deleteProperty(operation, 'parameters')\n",
-    named: 'declares every parameter of every path',
   },
   {
     ...openapi,
@@ -90,7 +82,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     promise: 'each problem has a page that says what it means',
     find: '  problemPages,\n  resetPage,\n',
     replace: '  resetPage,\n',
-    named: 'has a page that says what it means',
   },
   {
     ...reference,
@@ -98,7 +89,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     promise: 'the reference loads what it needs from the shop, and it is there',
     find: "const bundle = 'redoc/bundles/redoc.standalone.js'",
     replace: "const bundle = 'redoc/bundles/missing.js'",
-    named: 'loads its script, its style and the document from here, and they are there',
   },
   {
     ...reference,
@@ -106,7 +96,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     promise: 'the reference asks no other host for anything',
     find: "Buffer.from(text.replaceAll(foreignLogo, 'data:,'))",
     replace: 'Buffer.from(text)',
-    named: 'asks no other host for anything',
   },
   {
     ...queues,
@@ -114,7 +103,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     promise: 'the dashboard of the queues shows them, and changes nothing',
     find: 'new BullMQAdapter(queue, { readOnlyMode: true })',
     replace: 'new BullMQAdapter(queue, { readOnlyMode: false })',
-    named: 'sees every queue with it',
   },
   {
     ...queues,
@@ -122,7 +110,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     promise: 'a stranger in a browser is asked to sign in to the queues',
     find: "if (!isStranger || !/\\btext\\/html\\b/.test(request.headers.accept ?? '')) {",
     replace: "if (!isStranger || request.headers.accept !== '') {",
-    named: 'asks strangers in a browser to sign in, and refuses programs',
   },
   {
     ...realtime,
@@ -131,7 +118,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     file: 'src/api/http/actor.ts',
     find: "return scheme === 'bearer' || scheme === 'ticket' ? { scheme, token } : undefined",
     replace: "return scheme === 'ticket' ? { scheme, token } : undefined",
-    named: 'with a token in %s is taken',
   },
   {
     ...realtime,
@@ -142,7 +128,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     replace:
       '  if (reply.sent) reply.request.raw.socket.destroy()\n' +
       '  else if (reply.raw.headersSent) reply.raw.destroy()\n',
-    named: 'stays open for longer than a request may take',
   },
   {
     ...realtime,
@@ -154,7 +139,6 @@ export const provenOfApi: readonly TestedMutant[] = [
       "authorization.slice(7) : '' }",
     replace:
       "return { scheme: 'bearer', token: authorization.slice(authorization.indexOf(' ') + 1) }",
-    named: 'is refused before the upgrade',
   },
   {
     ...realtime,
@@ -163,7 +147,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     file: 'src/api/realtime/orderStream.ts',
     find: '      at.scope = undefined\n',
     replace: '',
-    named: 'hears of everybody’s orders once it has asked',
   },
   {
     ...realtime,
@@ -172,7 +155,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     file: 'src/api/realtime/orderStream.ts',
     find: 'missed.length > resumeMax || after > (await eventStore.head())',
     replace: 'missed.length > resumeMax',
-    named: 'such as a position beyond the log is told to load anew',
   },
   {
     ...bounds,
@@ -181,7 +163,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     file: 'src/api/realtime/connections.ts',
     find: '    connections.add(connection)\n',
     replace: '    setTimeout(() => connections.add(connection), 500)\n',
-    named: 'that come all at once are no more than that',
   },
   {
     ...bounds,
@@ -190,7 +171,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     file: 'src/api/realtime/connections.ts',
     find: 'if (connection.roles.some(role => !current.includes(role))) {',
     replace: 'if (connection.roles.length === 0) {',
-    named: 'when a role is taken away that it was opened with',
   },
   {
     ...bounds,
@@ -199,7 +179,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     file: 'src/api/realtime/realtime.ts',
     find: 'socket.close(closing.tooSlow, `resume:${last}`)',
     replace: "socket.close(closing.tooSlow, 'too slow')",
-    named: 'is sent away with where to go on, while the others hear everything',
   },
   {
     name: 'every-route-has-rights',
@@ -208,7 +187,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     find: "['/orders/checkout', 'CheckOut'],",
     replace: "['/orders/checkout', 'CheckOut'],\n    ['/orders/quick', 'QuickOrder'],",
     test: 'tests/security/matrix.test.ts',
-    named: 'has a row, and every row a route',
   },
   {
     name: 'nonsense-never-a-fault',
@@ -217,7 +195,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     find: '  if (Cursor.Check(parsed)) {\n',
     replace: '  if (parsed !== null) {\n',
     test: 'tests/security/fuzz.test.ts',
-    named: 'answers whatever it is sent as it declares, and never with a 5xx',
     slow: true,
   },
   {
@@ -228,7 +205,6 @@ export const provenOfApi: readonly TestedMutant[] = [
     replace: '',
     inCopy: true,
     test: 'tests/api/resetPage.test.ts',
-    named: 'sets the password, on a telephone, and leaves the secret nowhere',
     slow: true,
   },
 ]

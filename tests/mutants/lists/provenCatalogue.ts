@@ -1,4 +1,4 @@
-// What docs/features.md promises of the catalogue, carts and lists, each taken out.
+// What tests/acceptance promises of the catalogue, carts and lists, each taken out.
 import type { Change, TestedMutant } from '../mutant.ts'
 
 const catalogue = { test: 'tests/api/catalogue.test.ts' }
@@ -39,7 +39,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     promise: 'each page of a list shows other products',
     find: 'return inOrder.offset((part.page - 1) * part.pageSize)',
     replace: 'return inOrder',
-    named: 'comes in pages, each product on one of them',
   },
   {
     ...catalogue,
@@ -48,7 +47,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/projections/catalogue/catalogueQueries.ts',
     find: '...(forStaff ? staffProduct(row) : publicProduct(row)), category }',
     replace: '...staffProduct(row), category }',
-    named: 'can be read at once by whoever waits for its position',
   },
   {
     ...catalogue,
@@ -57,7 +55,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/commands/catalogue/products.ts',
     find: "  name: 'CreateProduct',\n  roles: ['admin'],\n",
     replace: "  name: 'CreateProduct',\n  roles: ['admin', 'warehouse', 'customer'],\n",
-    named: 'is not for customers to make',
   },
   {
     ...catalogue,
@@ -66,7 +63,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/commands/catalogue/products.ts',
     find: "return state.status === 'none' ? claimSku(app, naming, envelope) : undefined",
     replace: "return state.status === 'deleted' ? claimSku(app, naming, envelope) : undefined",
-    named: 'is refused when its SKU, category or price cannot be',
   },
   {
     ...catalogue,
@@ -75,7 +71,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/domain/catalogue/product.ts',
     find: 'description: input.description ?? state.description,',
     replace: "description: input.description ?? '',",
-    named: 'changes the fields that are sent',
   },
   {
     ...catalogue,
@@ -84,7 +79,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/api/routes/catalogue/listings.ts',
     find: '    deleted: query.deleted,\n',
     replace: '    deleted: undefined,\n',
-    named: 'is listed for the staff by filters, and for nobody else',
   },
   {
     ...catalogue,
@@ -95,7 +89,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
       "  if (maxPrice !== undefined) query = query.where('price_minor', '<=', " +
       'BigInt(maxPrice))\n',
     replace: '',
-    named: 'with %s',
   },
   {
     ...catalogue,
@@ -104,7 +97,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/projections/catalogue/catalogueQueries.ts',
     find: "  if (!includeInactive) query = query.where('active', '=', true)\n",
     replace: '',
-    named: 'are made and changed by admins and listed by name',
   },
   {
     ...catalogue,
@@ -113,21 +105,18 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/commands/catalogue/categories.ts',
     find: "  name: 'CreateCategory',\n  roles: ['admin'],\n",
     replace: "  name: 'CreateCategory',\n  roles: ['admin', 'customer'],\n",
-    named: 'refuse customers, unknown fields and missing ones',
   },
   {
     ...catalogue,
     ...oldAnswers,
     name: 'old-listings-served',
     promise: 'whoever waits for a position sees its price, cached or not',
-    named: 'shows a price at once to whoever waits for its position, cached or not',
   },
   {
     ...categories,
     ...oldAnswers,
     name: 'old-details-served',
     promise: 'whoever waits for a position sees it in every list and detail, cached or not',
-    named: 'shows in every list and detail once its position is awaited, cached or not',
   },
   {
     ...catalogue,
@@ -136,7 +125,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/api/routes/catalogue/products.ts',
     find: 'sendListing(context, request, reply, { ...request.query, featured: true }),',
     replace: 'sendListing(context, request, reply, { ...request.query }),',
-    named: 'of a category or of what is featured is the same with less to type',
   },
   {
     ...catalogue,
@@ -145,14 +133,12 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/api/http/caching.ts',
     find: 'if (header === undefined) return false',
     replace: "if (header !== '*') return false",
-    named: 'is not sent again',
   },
   {
     ...catalogue,
     ...versionsIgnored,
     name: 'products-on-old-versions',
     promise: 'who changes a product that somebody else has changed meanwhile is told so',
-    named: 'on a revision that is gone answers 412 with the one that is',
   },
   {
     ...catalogue,
@@ -161,7 +147,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/api/routes/catalogue/products.ts',
     find: 'readyThing(found.product, found.revision, digestOf(found.product))',
     replace: 'readyThing(found.product, found.revision)',
-    named: 'is another one once the last piece is gone',
   },
   {
     ...catalogue,
@@ -170,7 +155,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/commands/catalogue/products.ts',
     find: 'if (price === undefined || price.currency === currency) return undefined',
     replace: "if (price === undefined || price.currency !== '') return undefined",
-    named: 'in another currency than the shop’s is refused',
   },
   {
     ...categories,
@@ -179,7 +163,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/api/routes/catalogue/categories.ts',
     find: "summary: 'Delete a category that no product belongs to',\n    requireMatch: true,",
     replace: "summary: 'Delete a category that no product belongs to',",
-    named: 'is deleted by admins alone, and by those who know its version',
   },
   {
     ...categories,
@@ -188,7 +171,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/commands/catalogue/categories.ts',
     find: '    if (revision < 0) {\n',
     replace: '    if (revision > 0) {\n',
-    named: 'goes to one of those who ask for it at the same time',
   },
   {
     ...categories,
@@ -197,7 +179,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/projections/catalogue/catalogueQueries.ts',
     find: "    .where('deleted', '=', false)\n    .executeTakeFirst()\n  if (row === undefined)",
     replace: '    .executeTakeFirst()\n  if (row === undefined)',
-    named: 'that is deleted is gone for everyone',
   },
   {
     name: 'category-image-removed',
@@ -206,7 +187,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     find: "    case 'CategoryImageRemoved':\n      return { image: null }\n",
     replace: '',
     test: 'tests/api/images.test.ts',
-    named: 'is set, replaced and taken away',
   },
   {
     name: 'misspelt-words',
@@ -215,7 +195,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     find: 'meaning: await correct(db, words) }',
     replace: "meaning: '' }",
     test: 'tests/api/search.test.ts',
-    named: 'finds what was meant, the best first',
   },
   {
     ...paging,
@@ -224,7 +203,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     promise: 'a cursor leads on through the list, each product once',
     find: 'const behind = descending ? sql`<` : sql`>`',
     replace: 'const behind = descending ? sql`<` : sql`<`',
-    named: 'leads through all products by %s, each of them once, as pages do',
   },
   {
     ...paging,
@@ -234,7 +212,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     find: '  if (part.after === undefined) return inOrder\n',
     replace: `  if (part.after === undefined) return inOrder
   if (part.limit > 0) return inOrder.offset(part.limit)\n`,
-    named: 'is not put off by what comes in before it',
   },
   {
     ...paging,
@@ -243,7 +220,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/api/http/paging.ts',
     find: "    to('first', 1),\n",
     replace: '',
-    named: 'links to the first, the one before, the next and the last',
   },
   {
     ...paging,
@@ -252,7 +228,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/api/routes/catalogue/categories.ts',
     find: "{ categories: forStaff ? 'all' : 'active' }, kind: 'text' as const }",
     replace: "{ categories: forStaff ? 'all' : 'active' }, kind: 'number' as const }",
-    named: 'of categories goes by page and by cursor',
   },
   {
     ...paging,
@@ -262,7 +237,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     find: "  key: sql`position`,\n  kind: 'number',\n  id: sql`product_id`,\n  descending: true,",
     replace:
       "  key: sql`position`,\n  kind: 'number',\n  id: sql`product_id`,\n  descending: false,",
-    named: 'of the movements of a product does',
   },
   {
     ...paging,
@@ -271,7 +245,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/api/http/paging.ts',
     find: 'if (digest === digestOf(list.of) && isSortKey(list.kind, key)) return { key, id }',
     replace: "if (digest !== '' && isSortKey(list.kind, key)) return { key, id }",
-    named: 'come by cursor too, and one customer’s cursor shows nothing to another',
   },
   {
     ...preconditions,
@@ -280,7 +253,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/api/routes/catalogue/categories.ts',
     find: "summary: 'Change a category: the fields that are sent',\n      requireMatch: true,",
     replace: "summary: 'Change a category: the fields that are sent',",
-    named: 'of a category by %s does, too',
   },
   {
     ...preconditions,
@@ -289,7 +261,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/api/routes/catalogue/products.ts',
     find: "summary: 'Take a product out of the shop; its history stays',\n    requireMatch: true,",
     replace: "summary: 'Take a product out of the shop; its history stays',",
-    named: 'that takes a product away does, too',
   },
   {
     ...preconditions,
@@ -298,14 +269,12 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/api/http/requests.ts',
     find: 'const key = /^"(.*)"$/.exec(text)?.[1] ?? text',
     replace: 'const key = text',
-    named: 'is the same with quotes and without',
   },
   {
     ...preconditions,
     ...versionsIgnored,
     name: 'orders-held-to-version',
     promise: 'who says which version of an order they have seen is held to it',
-    named: 'needs no version, and is held to one that is sent',
   },
   {
     ...cart,
@@ -314,7 +283,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/projections/order/orderQueries.ts',
     find: '  const lines = row?.lines ?? []\n',
     replace: "  if (row === undefined) throw new Error('no cart')\n  const { lines } = row\n",
-    named: 'is empty at first',
   },
   {
     ...cart,
@@ -323,7 +291,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/projections/order/orderQueries.ts',
     find: 'priceChanged: offer !== undefined && !isSameMoney(offer.price, line.unitPrice),',
     replace: 'priceChanged: false,',
-    named: 'is shown in the cart',
   },
   {
     ...cart,
@@ -332,7 +299,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     file: 'src/domain/cart/cart.ts',
     find: '  if (quantity > available) {\n',
     replace: '  if (quantity > available + cartLimits.quantity) {\n',
-    named: 'refuses what cannot be had',
   },
   {
     name: 'cart-token-readable',
@@ -341,7 +307,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     find: "'retry-after', 'x-cart-token'],",
     replace: "'retry-after'],",
     test: 'tests/api/guestCart.test.ts',
-    named: 'may send the token and read it',
   },
   {
     name: 'price-in-other-processes',
@@ -350,7 +315,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     find: '    if (listingsChanged) writes.push(newListingVersion(db))\n',
     replace: '',
     test: 'tests/api/processes.test.ts',
-    named: 'shows a new price soon, also after Redis has lost its memory',
     also: [
       {
         file: 'src/projections/catalogue/catalogue.ts',
@@ -366,7 +330,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     find: 'line += 1 + linesInside(cells)',
     replace: 'line += 1',
     test: 'tests/api/productImports.test.ts',
-    named: 'tells of every row that is wrong, by line, and carries the others out',
   },
   {
     name: 'progress-of-imports',
@@ -377,7 +340,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
       '`/api/products/imports/${importId}`).send(report)',
     replace: 'return reply.status(202).send(report)',
     test: 'tests/api/productImports.test.ts',
-    named: 'answers at once with the address of its progress, and is in the list',
   },
   {
     name: 'scarcest-first',
@@ -386,7 +348,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     find: "const scarcest = { key, kind: 'number', id: sql`product_id`, descending: false }",
     replace: "const scarcest = { key, kind: 'number', id: sql`product_id`, descending: true }",
     test: 'tests/api/stock.test.ts',
-    named: 'is listed for those who order more, the scarcest first',
   },
   {
     name: 'sold-pieces-listed',
@@ -395,7 +356,6 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     find: "return forOrder(event.data, 'sold', { onHand: -1, reserved: -1 })",
     replace: 'return undefined',
     test: 'tests/api/stock.test.ts',
-    named: 'follows an order through its life',
   },
   {
     name: 'sample-catalogue-made',
@@ -404,6 +364,5 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     find: '  if ((await eventStore.head()) > startOfLog) return 0\n',
     replace: '  if ((await eventStore.head()) >= startOfLog) return 0\n',
     test: 'tests/sampleCatalogue.test.ts',
-    named: 'the sample catalogue has 30 products in 6 categories, and comes once',
   },
 ]

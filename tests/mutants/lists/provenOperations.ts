@@ -1,4 +1,4 @@
-// What docs/features.md promises of settings, deployment, documents, mails and starts, each taken
+// What tests/acceptance promises of settings, deployment, documents, mails and starts, each taken
 // out.
 import type { TestedMutant } from '../mutant.ts'
 
@@ -21,7 +21,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
       "    if (text === undefined || text === '')\n" +
       "      return [name, 'default' in property ? property.default : undefined]\n",
     replace: "    if (text === undefined || text === '') return [name, undefined]\n",
-    named: 'gets a default for every other one',
   },
   {
     ...config,
@@ -30,7 +29,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     file: 'src/config/settingForms.ts',
     find: 'return /^[0-9a-f]*$/i.test(text) ? text.length >= 64 : text.length >= 43',
     replace: 'return text.length > 0',
-    named: 'refuses a secret key of %s as too short',
   },
   {
     ...example,
@@ -38,7 +36,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     promise: '.env.example lists every setting',
     find: '#RATE_LIMIT_BULK=5\n',
     replace: '',
-    named: 'lists every setting with its default, and DATA_DIR',
   },
   {
     ...example,
@@ -46,7 +43,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     promise: '.env.example says of each setting what it is',
     find: '# Exports and replays of much at once an hour, by one person.\n',
     replace: '',
-    named: 'has a comment above each',
   },
   {
     name: 'golden-history',
@@ -56,7 +52,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     replace:
       '  StockReserved: Payload({ ...reservation, deadline: Moment, shelf: Type.String() }),',
     test: 'tests/contract/history.test.ts',
-    named: 'reads as it always did: %s',
   },
   {
     ...compose,
@@ -64,7 +59,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     promise: 'containers of the shop start once its servers are healthy',
     find: '    redis:\n      condition: service_healthy\n',
     replace: '',
-    named: 'starts $name from a file that exists, once its servers are healthy',
   },
   {
     ...compose,
@@ -72,7 +66,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     promise: 'docker compose starts the worker, too',
     find: '  worker:\n    <<: *shop\n',
     replace: '  worker:\n    <<: *shop\n    profiles: [monitoring]\n',
-    named: 'has the API, the worker and every server they need',
   },
   {
     ...compose,
@@ -80,7 +73,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     promise: 'Redis neither evicts nor loses jobs',
     find: '      - noeviction\n',
     replace: '      - allkeys-lru\n',
-    named: 'runs Redis as the shop demands it',
   },
   {
     ...compose,
@@ -88,7 +80,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     promise: 'no port is open to other machines',
     find: "ports: ['127.0.0.1:8025:8025']",
     replace: "ports: ['8025:8025']",
-    named: 'opens no port of $name to other machines',
   },
   {
     ...compose,
@@ -96,7 +87,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     promise: 'the health of every server is checked',
     find: "      test: [CMD-SHELL, 'redis-cli ping | grep -q PONG']\n",
     replace: '      test: [NONE, none]\n',
-    named: 'checks the health of $name',
   },
   {
     name: 'prometheus-asks-workers',
@@ -105,7 +95,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: 'names: [api, worker]',
     replace: 'names: [api]',
     test: 'tests/deploy.test.ts',
-    named: 'has Prometheus ask every process of ours where it answers',
   },
   {
     name: 'image-without-rights',
@@ -114,7 +103,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: 'USER node\n',
     replace: '',
     test: 'tests/deploy.test.ts',
-    named: 'is built on the Node version of the project, for a user without rights',
   },
   {
     ...workflow,
@@ -122,7 +110,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     promise: 'every change runs all checks and tests',
     find: '      - run: .ci/run\n',
     replace: '',
-    named: 'runs scripts that exist',
   },
   {
     ...workflow,
@@ -130,7 +117,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     promise: 'the checks of a change have no right to write',
     find: 'permissions:\n  contents: read\n',
     replace: 'permissions:\n  contents: write\n',
-    named: 'uses actions of pinned versions, with no right to write',
   },
   {
     ...docs,
@@ -139,7 +125,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     file: 'docs/troubleshooting.md',
     find: 'Redis is needed and not here: …, or set REDIS_URL',
     replace: 'Redis is needed and missing: …, or set REDIS_URL',
-    named: 'quotes lines that the program prints, and names commands that it has',
   },
   {
     ...docs,
@@ -148,16 +133,14 @@ export const provenOfOperations: readonly TestedMutant[] = [
     file: 'package.json',
     find: '    "admin:create": ',
     replace: '    "admin:make": ',
-    named: 'names commands that package.json has',
   },
   {
-    ...docs,
     name: 'lines-of-old-shops-answered',
     promise: 'each line of what the replaced shops did has an answer',
-    file: 'docs/features.md',
+    file: 'tests/acceptance/README.md',
+    test: 'tests/acceptance/acceptance.test.ts',
     find: '| S0-04 | register |',
     replace: '| S0-05 | register |',
-    named: 'has one row for each line that it promises, and no other',
   },
   {
     name: 'imports-point-inward',
@@ -167,7 +150,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     replace: "\nexport type { Pool } from '../infra/database.ts'\n\n/**",
     inCopy: true,
     test: 'tests/tidy.test.ts',
-    named: 'imports point inward, and a library has one layer',
   },
   {
     ...local,
@@ -176,7 +158,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     file: 'tools/local/postgres.ts',
     find: "const safety = durable ? 'on' : 'off'",
     replace: "const safety = 'off'",
-    named: 'has an empty UTF-8 database, is durable, and ends when it is stopped',
   },
   {
     ...local,
@@ -185,7 +166,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     file: 'tools/local/redis.ts',
     find: "  run(aptGet, ['update'], { env })\n",
     replace: '',
-    named: 'gets it installed for root, with fresh lists',
   },
   {
     ...metrics,
@@ -193,7 +173,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     promise: 'hits and misses of the caches are exported',
     find: "=> caches.inc({ cache, result: hit ? 'hit' : 'miss' }, times),",
     replace: '=> void [cache, hit, times],',
-    named: 'counts hits and misses of the cached listings',
   },
   {
     ...metrics,
@@ -201,7 +180,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     promise: 'the dashboard and the alerts ask for what is exported',
     find: "counter('cache_requests_total', 'Caches: hits and misses'",
     replace: "counter('cache_total', 'Caches: hits and misses'",
-    named: 'asks for nothing that is not exported',
   },
   {
     name: 'indexes-after-rebuild',
@@ -210,7 +188,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: 'const missing = await missingIndexes(db, projection, shadow)',
     replace: 'const missing = (await missingIndexes(db, projection, shadow)).slice(1)',
     test: 'tests/projections/rebuild.test.ts',
-    named: 'leaves indexes and constraints as they were, however often',
   },
   {
     name: 'torn-lease-taken-again',
@@ -219,7 +196,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: 'if (error instanceof LeaseLost) continue',
     replace: 'if (error instanceof LeaseLost) return',
     test: 'tests/projections/runners.test.ts',
-    named: 'come to what one comes to, even when the lease is torn away in the middle',
   },
   {
     name: 'log-in-eventstoredb',
@@ -228,7 +204,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: '      config.eventStoreUrl === undefined\n        ? postgresEventStore',
     replace: "      config.eventStoreUrl !== ''\n        ? postgresEventStore",
     test: 'tests/e2e/onEventStoreDb.test.ts',
-    named: 'sells, ships and keeps its books',
   },
   {
     ...mails,
@@ -237,7 +212,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     file: 'src/workers/reactions/mail/mailWorker.ts',
     find: '  const sweep = setInterval(enqueuing.wake, sweepMs)\n',
     replace: '  const sweep = setInterval(() => undefined, sweepMs)\n',
-    named: 'every mail still goes out, once',
     also: [
       {
         file: 'src/workers/reactions/mail/mailWorker.ts',
@@ -254,7 +228,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: "  if (kind === 'server') return { key, waitSeconds: 0, why: code }\n",
     replace:
       "  if (kind === 'server') return { key, state: 'undeliverable', failed: true, why: code }\n",
-    named: 'orders go on, and their mails arrive once it is back',
   },
   {
     ...mails,
@@ -265,7 +238,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     replace:
       "    set state = case when o.state = 'sent' and m.attempts = 0 then 'due'\n" +
       '      else coalesce(o.state, m.state) end,\n',
-    named: 'no mail is repeated',
   },
   {
     ...mails,
@@ -278,7 +250,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     replace:
       'as due(event_id, template, order_id, trace)\n' +
       "    on conflict (event_id, template) do update set state = 'due', due_at = now()",
-    named: 'and has to read the log again from the start, neither',
   },
   {
     name: 'faults-in-one-line',
@@ -287,7 +258,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: '      console.error(describe(error, env))\n',
     replace: '      console.error(error)\n',
     test: 'tests/e2e/launcher.test.ts',
-    named: 'because of %s says so in one line',
     slow: true,
   },
   {
@@ -297,7 +267,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: '    await migrate(url)\n',
     replace: '',
     test: 'tests/e2e/launcher.test.ts',
-    named: 'is up after one command, healthy, and down when npm is told to end',
     slow: true,
   },
   {
@@ -307,7 +276,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: '  if (free < input.quantity) {\n',
     replace: '  if (state.onHand < input.quantity) {\n',
     test: 'tests/simulation/simulation.test.ts',
-    named: 'keeps every promise in runs that nobody has chosen',
     slow: true,
   },
   {
@@ -317,7 +285,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: "key === undefined ? ownId(request) : idOf('key', caller, route, key)",
     replace: 'ownId(request)',
     test: 'tests/crash/kills.test.ts',
-    named: 'loses and doubles nothing in',
     slow: true,
   },
   {
@@ -327,7 +294,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: 'return envelopeOf(app, job, `row/${line}`)',
     replace: 'return envelopeOf(app, job, `row/${line}/${Math.random()}`)',
     test: 'tests/workers/productImportKill.test.ts',
-    named: 'carries each row out once, however often workers die',
     slow: true,
   },
   {
@@ -337,7 +303,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: "await anyone.POST('/api/auth/register', {",
     replace: "await anyone.POST('/api/auth/sign-up', {",
     test: 'tests/e2e/client.test.ts',
-    named: 'registers, lists, fills a cart, orders, pays and reads the order',
     slow: true,
   },
   {
@@ -347,7 +312,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: 'POST {{host}}/api/auth/token/refresh',
     replace: 'POST {{host}}/api/auth/refresh',
     test: 'tests/e2e/examples.test.ts',
-    named: 'runs from top to bottom',
   },
   {
     name: 'console-shows-conflicts',
@@ -356,7 +320,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: 'const isStale = error instanceof HttpError && error.status === 412',
     replace: 'const isStale = error instanceof HttpError && error.status === 409',
     test: 'tests/e2e/console.test.ts',
-    named: 'that somebody else changed meanwhile is shown side by side before it is saved',
     slow: true,
   },
   {
@@ -366,7 +329,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: '  imports: all,\n',
     replace: '  imports: { ...all, list: readers },\n',
     test: 'tests/e2e/console.test.ts',
-    named: 'shows each role what it may do, and turns customers away',
     slow: true,
   },
   {
@@ -376,7 +338,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: "opened.send(JSON.stringify({ subscribe: 'orders:all' }))",
     replace: "opened.send(JSON.stringify({ type: 'ping' }))",
     test: 'tests/e2e/console.test.ts',
-    named: 'whose status is changed here is heard of over WebSocket, here and elsewhere',
     slow: true,
   },
   {
@@ -386,7 +347,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: '<TableContainer sx={{ maxHeight: 320 }}',
     replace: '<TableContainer sx={{ maxHeight: 320, minWidth: 900 }}',
     test: 'tests/e2e/console.test.ts',
-    named: 'fits a phone, and breaks no rule of the policy for content',
     slow: true,
   },
   {
@@ -400,7 +360,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
       '    ask(`/products/${productId}/stock-adjustments`, {\n' +
       "      method: 'POST',\n      key: `${key}-${Date.now()}`,\n",
     test: 'tests/e2e/console.test.ts',
-    named: 'gets its stock adjusted, once for however often the button is pressed',
     slow: true,
   },
   {
@@ -410,7 +369,6 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: "  if (log.eventStore === 'eventstoredb') await refuseEvents(log)\n",
     replace: '',
     test: 'tests/workers/restore.test.ts',
-    named: 'is not restored behind the events of another shop, and nothing is written',
   },
   {
     name: 'restored-log-compared',
@@ -419,6 +377,5 @@ export const provenOfOperations: readonly TestedMutant[] = [
     find: 'events === expected.events && content.digest() === expected.content',
     replace: 'events === expected.events',
     test: 'tests/workers/restore.test.ts',
-    named: 'is no shop where an event of the log has become another',
   },
 ]

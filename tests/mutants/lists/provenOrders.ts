@@ -1,4 +1,4 @@
-// What docs/features.md promises of orders, stock and money, each taken out.
+// What tests/acceptance promises of orders, stock and money, each taken out.
 import type { Change, TestedMutant } from '../mutant.ts'
 
 const orders = { test: 'tests/api/orders.test.ts' }
@@ -34,7 +34,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/projections/order/orderQueries.ts',
     find: '  if (status !== undefined) query = query.where(isInStatus(status))\n',
     replace: '',
-    named: 'sees everybody’s orders, by status, customer and time',
   },
   {
     ...orders,
@@ -43,7 +42,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/commands/order/placeOrder.ts',
     find: 'cartId: input.items === undefined ? customerId : null,',
     replace: 'cartId: customerId,',
-    named: 'leaves the cart alone',
     also: [
       {
         file: 'src/domain/cart/cart.ts',
@@ -64,7 +62,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/commands/order/order.ts',
     find: 'refuseMisplaced(input) ?? refuseStep(envelope.actor, state, input.status)',
     replace: 'refuseMisplaced(input)',
-    named: 'moves orders, as far as each role may',
   },
   {
     ...orders,
@@ -73,7 +70,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     promise: 'an order that is not paid is not shipped',
     find: "  if (!mayMove(state.status, 'shipped')) return illegal(state, 'shipped')\n",
     replace: '',
-    named: 'goes only where the table lets it',
   },
   {
     ...orders,
@@ -88,7 +84,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
       }),
     ),
     charges`,
-    named: 'keeps the prices and names of its day',
   },
   {
     ...orders,
@@ -97,7 +92,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     promise: 'where an order goes can be changed until it is shipped, also once it is paid',
     find: "  if (state.status !== 'pending' && state.status !== 'paid') {\n    return reject(",
     replace: "  if (state.status !== 'pending') {\n    return reject(",
-    named: 'change until the order is shipped',
   },
   {
     ...orders,
@@ -106,7 +100,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     promise: 'who cancels a paid order gets the money back',
     find: '  const owed = refundable(state)\n',
     replace: '  const owed = 0\n',
-    named: 'ends with its stock and money back when it is cancelled',
   },
   {
     ...orders,
@@ -117,7 +110,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     replace:
       "    case 'PaymentFailed':\n" +
       "      return { ...state, status: 'cancelled', openPayment: null }\n",
-    named: 'goes on after a card that was declined',
   },
   {
     ...orders,
@@ -126,7 +118,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/commands/core/plan.ts',
     find: 'if (expectedRevision !== undefined && expectedRevision !== revision) {',
     replace: 'if (expectedRevision !== undefined && expectedRevision > revision) {',
-    named: 'are not changed on a revision that is gone',
   },
   {
     ...keys,
@@ -135,7 +126,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/api/http/requests.ts',
     find: "key === undefined ? ownId(request) : idOf('key', caller, route, key)",
     replace: 'ownId(request)',
-    named: 'pay once',
   },
   {
     ...keys,
@@ -146,7 +136,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
       '  if (state.openPayment !== null) return paymentInProgress()\n' +
       "  if (state.status !== 'pending') return illegal(state, 'paid')\n",
     replace: '',
-    named: 'with keys of their own pay once, too',
   },
   {
     ...keys,
@@ -155,7 +144,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/commands/account/accounts.ts',
     find: '  if (account === undefined) return undefined\n  const { customerId } = account\n',
     replace: "  if (account?.username !== '') return undefined\n  const { customerId } = account\n",
-    named: 'signs in to the account of the first time, with a session of its own',
   },
   {
     ...keys,
@@ -164,7 +152,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/api/http/guestCart.ts',
     find: "retryOf(context, request, 'cart') ?? randomBytes(32)",
     replace: 'randomBytes(32)',
-    named: 'with the same key has one cart, and is told its token each time',
   },
   {
     ...known,
@@ -173,21 +160,18 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/domain/kernel/types.ts',
     find: '  { amount: Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 }), currency',
     replace: '  { amount: Type.Number({ minimum: 0, maximum: 9_007_199_254_740_991 }), currency',
-    named: 'totals with fractions of a cent: there are none to begin with',
   },
   {
     ...known,
     ...oversold,
     name: 'one-unit-twice',
     promise: 'of two orders for one unit one gets it',
-    named: 'two orders for one unit: one gets it',
   },
   {
     ...oversold,
     name: 'last-unit-among-many',
     promise: 'the last piece goes to one of 64 who ask at once',
     test: 'tests/crash/lastUnit.test.ts',
-    named: 'goes to one of 64 who ask at once, 5 times',
   },
   {
     ...known,
@@ -196,7 +180,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/commands/order/availableStock.ts',
     find: '  if (free >= wanted || state.reservedTotal === 0) return free\n',
     replace: '  if (free >= 0) return free\n',
-    named: 'an unpaid order that holds stock for ever: others get it once its time is over',
   },
   {
     ...known,
@@ -211,7 +194,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
       now.total.amount = product.price.amount * line.quantity
     }
     const request`,
-    named: 'an order total that changes when the catalogue does: it stays, and is charged',
   },
   {
     ...known,
@@ -220,14 +202,12 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/commands/order/placeOrder.ts',
     find: '    [...demand({ lines })].map(async ([productId, wanted]) => {\n',
     replace: '    lines.map(async ({ productId, quantity: wanted }) => {\n',
-    named: 'the same product in several lines: their sum is what has to be there',
   },
   {
     ...known,
     ...lateForgotten,
     name: 'late-money-settled',
     promise: 'money that comes for an expired order pays it or goes back',
-    named: 'paid but no order: what comes for an expired order pays it or goes back',
   },
   {
     ...known,
@@ -236,7 +216,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     promise: 'no more is paid back than was paid',
     find: 'if (amount.amount <= left.amount && amount.currency === left.currency) return undefined',
     replace: 'if (amount.currency === left.currency) return undefined',
-    named: 'a refund above the capture by two concurrent calls: one of them is refused',
     also: [
       {
         file: 'src/infra/payments/simulatedPayments.ts',
@@ -252,14 +231,12 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/commands/order/orderMoney.ts',
     find: "    await settleStock(at, 'release', order.round - 1)\n",
     replace: '',
-    named: 'that answers after expiry keeps its goods from who gives them back too late',
   },
   {
     ...payments,
     ...lateForgotten,
     name: 'late-answer-paid-back',
     promise: 'a payment that is answered too late is paid back when the goods are gone',
-    named: 'that answers after expiry is paid back when they are gone',
   },
   {
     ...payments,
@@ -268,21 +245,18 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/domain/order/order.ts',
     find: "const whole = refunded >= state.captured && state.status !== 'cancelled'",
     replace: "const whole = state.status !== 'cancelled'",
-    named: 'of a part leaves the order as it is, of the rest ends it with its stock back',
   },
   {
     ...payments,
     ...paymentsLeftOpen,
     name: 'open-payments-finished',
     promise: 'a worker finishes a payment whose answer did not come',
-    named: 'that does not answer leaves the payment open, and the worker finishes it',
   },
   {
     ...payments,
     ...paymentsLeftOpen,
     name: 'announced-refunds-finished',
     promise: 'a worker finishes a refund that was announced when a process died',
-    named: 'that was announced when a process died is finished by a worker',
   },
   {
     ...payments,
@@ -291,7 +265,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/infra/payments/paymentCallbacks.ts',
     find: '      await rows(pool, conclude, [provider, callbackId, ...concluded(acted)])\n',
     replace: '',
-    named: 'about nothing of ours is recorded, not dropped',
   },
   {
     name: 'told-refunds-once',
@@ -300,7 +273,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     find: '  if (state.refunds.includes(refundId)) return []\n  const left',
     replace: '  const left',
     test: 'tests/api/providerMoney.test.ts',
-    named: 'is booked once when two API processes are told three times each at once',
     also: [
       {
         file: 'src/domain/order/providerMoney.ts',
@@ -322,7 +294,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     promise: 'a refund is made at Stripe, and not only noted',
     find: 'return refundAnswer(await stripe.refunds.create(values, { idempotencyKey: refundId }))',
     replace: "return { status: 'refunded' }",
-    named: 'is paid at once, and paid back when it is refunded',
   },
   {
     ...stripe,
@@ -331,14 +302,12 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/infra/payments/stripeReading.ts',
     find: "    case 'payment_intent.succeeded':\n",
     replace: "    case 'payment_intent.processing':\n",
-    named: 'is paid by the webhook once the customer has acted, however often it comes',
   },
   {
     ...stripe,
     ...paymentsLeftOpen,
     name: 'lost-answers-of-stripe',
     promise: 'a worker finishes a payment when the answer of Stripe was lost',
-    named: 'is finished by the worker when the answer was lost, with one charge',
   },
   {
     ...stripe,
@@ -347,7 +316,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     file: 'src/commands/order/reconciliation.ts',
     find: 'if (isSameMoney(amount, entry.amount)) return []',
     replace: 'if (isSameMoney(amount, amount)) return []',
-    named: 'finds what was planted, and nothing before',
     slow: true,
   },
   {
@@ -357,7 +325,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     promise: 'a card that Stripe declines leaves the order open for another',
     find: "    case 'canceled':\n    case 'requires_payment_method':\n",
     replace: "    case 'canceled':\n",
-    named: 'stays open when the card is declined, and can be paid with another',
   },
   {
     ...stripeDesk,
@@ -366,7 +333,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     find: '{ idempotencyKey: paymentId },',
     replace: '{},',
     test: 'tests/infra/stripePayments.test.ts',
-    named: 'charges once for one payment, however often and at once it is asked',
     also: [
       {
         ...stripeDesk,
@@ -384,7 +350,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     find: '    error instanceof errors.StripeAPIError ||\n',
     replace: '',
     test: 'tests/infra/stripePayments.test.ts',
-    named: 'is not known to have failed after %i',
   },
   {
     ...states,
@@ -394,7 +359,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     replace:
       "  { from: 'pending', to: 'expired', roles: ['system'] },\n" +
       "  { from: 'shipped', to: 'submitted', roles: ['system'] },\n",
-    named: 'is every step of the table',
   },
   {
     ...states,
@@ -404,7 +368,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     replace:
       "  { from: 'shipped', to: 'delivered', roles: ['warehouse', 'support', 'admin'] },\n" +
       "  { from: 'paid', to: 'shipped', roles: ['customer'] },\n",
-    named: 'holds every step once',
   },
   {
     name: 'states-of-then',
@@ -413,7 +376,6 @@ export const provenOfOrders: readonly TestedMutant[] = [
     find: "  const range = 'revision' in until ? { to: until.revision } : {}\n",
     replace: '  const range = {}\n',
     test: 'tests/api/auditLog.test.ts',
-    named: 'at each revision is what its events had made of it',
     also: [
       {
         file: 'src/audit/timeTravel.ts',
@@ -429,6 +391,5 @@ export const provenOfOrders: readonly TestedMutant[] = [
     find: '        mailsOf(context.db, ids),\n',
     replace: '        mailsOf(context.db, []),\n',
     test: 'tests/api/auditLog.test.ts',
-    named: 'leads from one request to every event and mail that it has caused',
   },
 ]

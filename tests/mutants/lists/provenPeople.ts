@@ -1,4 +1,4 @@
-// What docs/features.md promises of accounts, passwords, sessions and rights, each taken out.
+// What tests/acceptance promises of accounts, passwords, sessions and rights, each taken out.
 import type { TestedMutant } from '../mutant.ts'
 
 const accounts = { test: 'tests/api/accounts.test.ts' }
@@ -14,7 +14,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/commands/account/accounts.ts',
     find: '    ...(firstName ? { firstName } : {}),\n',
     replace: '',
-    named: 'signs the new customer in',
   },
   {
     ...accounts,
@@ -23,7 +22,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/commands/account/credentials.ts',
     find: "[!isEmail(email), '/email'",
     replace: "[email === '', '/email'",
-    named: 'names every field that cannot be used',
   },
   {
     ...accounts,
@@ -32,7 +30,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/infra/accounts/sessions.ts',
     find: '      await ask(revokeFamily, [spent.family])\n',
     replace: '',
-    named: 'gives a new pair once; used again, it ends the whole session',
   },
   {
     ...accounts,
@@ -41,7 +38,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/api/routes/account/shownProfile.ts',
     find: 'return { ...emptyProfile, ...profile,',
     replace: 'return { ...profile,',
-    named: 'shows every field, empty ones as null',
   },
   {
     ...accounts,
@@ -50,7 +46,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/domain/customer/customer.ts',
     find: 'Object.entries({ ...state.profile, ...defined(change) })',
     replace: 'Object.entries(defined(change))',
-    named: 'is changed by %s, field by field',
   },
   {
     ...accounts,
@@ -59,7 +54,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/commands/account/accounts.ts',
     find: "return meanwhile ?? (reserved === 'email-taken' ? emailTaken() : usernameTaken())",
     replace: 'return meanwhile ?? usernameTaken()',
-    named: 'refuses a name or an address that is taken',
   },
   {
     ...accounts,
@@ -68,7 +62,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/api/http/actor.ts',
     find: '  if (proof !== undefined) {\n',
     replace: "  if (proof !== undefined && access !== 'public') {\n",
-    named: 'that is not ours is refused, even where none is needed',
   },
   {
     ...passwords,
@@ -77,7 +70,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/infra/accounts/passwordChanges.ts',
     find: 'where s.customer_id = c.customer_id and s.family <> $4 and s.revoked_at is null',
     replace: 'where s.customer_id = c.customer_id and s.family <> $4 and s.revoked_at > now()',
-    named: 'ends the other sessions, keeps this one, and tells the owner by mail',
   },
   {
     ...passwords,
@@ -88,7 +80,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     replace: `      const text = 'select customer_id from shop.accounts where email_digest = $1'
       const known = await ask({ name: 'known', text }, [digest])
       if (known.length > 0) await ask(queueMail, [randomUUID(), 'password-reset', digest])\n`,
-    named: 'is answered alike for an unknown address, by the same one row',
   },
   {
     ...passwords,
@@ -97,7 +88,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/infra/accounts/recovery.ts',
     find: 'where s.customer_id = u.customer_id and s.revoked_at is null',
     replace: 'where s.customer_id = u.customer_id and s.revoked_at > now()',
-    named: 'is set anew with the link of a mail; all sessions end, nobody is signed in',
   },
   {
     ...passwords,
@@ -106,7 +96,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/infra/accounts/recovery.ts',
     find: '      and r.ended_at is null\n      and r.expires_at > now()\n',
     replace: '',
-    named: 'is not set with a link that is void, old, or somebody else’s',
     also: [
       {
         file: 'src/infra/accounts/recovery.ts',
@@ -122,7 +111,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/workers/reactions/mail/accountDrafts.ts',
     find: 'const link = { page: resetPage, values: { uid, token } }',
     replace: "const link = { page: 'https://evil.example/reset-password', values: { uid, token } }",
-    named: 'leads to the shop, whatever host a request names',
   },
   {
     ...passwords,
@@ -131,7 +119,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/api/server.ts',
     find: "useSecureHeaders(server, { https: config.publicUrl.startsWith('https:') })",
     replace: 'useSecureHeaders(server, { https: false })',
-    named: 'tells browsers to come by https alone, whatever they ask for',
   },
   {
     name: 'new-address-confirmed',
@@ -140,7 +127,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     find: 'if (!(await movesAccount(app, services, { customerId, email }))) {',
     replace: "if (email !== '') {",
     test: 'tests/api/emailAddresses.test.ts',
-    named: 'waits for the link in a mail to it, while the one before is warned and good',
   },
   {
     name: 'old-tickets',
@@ -149,7 +135,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     find: 'where ticket_digest = $1 and expires_at > now()',
     replace: 'where ticket_digest = $1',
     test: 'tests/api/sessions.test.ts',
-    named: 'is worth nothing when it is old, made up, or its session has ended',
   },
   {
     name: 'published-keys',
@@ -158,7 +143,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     find: "const { kty = '', crv = '', x = '' } = publicKey.export({ format: 'jwk' })",
     replace: "const { kty = '', crv = '', y: x = '' } = publicKey.export({ format: 'jwk' })",
     test: 'tests/infra/tokens.test.ts',
-    named: 'verifies with the published key set, which holds nothing private',
   },
   {
     name: 'refreshes-limited',
@@ -167,7 +151,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     find: '    if (family !== undefined) await spend(policy, family, reply)\n',
     replace: '',
     test: 'tests/security/rateLimits.test.ts',
-    named: 'gets so many new tokens an hour',
   },
   {
     name: 'misses-limited',
@@ -176,7 +159,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     find: '  limitMisses(server, policies.misses)\n',
     replace: '',
     test: 'tests/security/rateLimits.test.ts',
-    named: 'ends after a few, and what is there stays open',
   },
   {
     ...users,
@@ -185,7 +167,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/api/routes/account/users.ts',
     find: 'part => listUsers(context.db, filter, part))',
     replace: 'part => listUsers(context.db, filter, { ...part, after: undefined }))',
-    named: 'goes by page and by cursor',
   },
   {
     ...users,
@@ -194,7 +175,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/projections/customer/customerQueries.ts',
     find: "or concat_ws(' ', profile->>'firstName', profile->>'lastName') ilike",
     replace: "or concat_ws(' ', profile->>'lastName') ilike",
-    named: 'finds them by part of a name, by address and by role',
   },
   {
     ...users,
@@ -203,7 +183,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     file: 'src/api/http/actor.ts',
     find: 'const currentRoles = identity.currentRoles(claims)',
     replace: 'const currentRoles = Promise.resolve(claims.roles)',
-    named: 'takes staff rights away at once, whatever the token says',
   },
   {
     ...admins,
@@ -212,7 +191,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     find: "const granted = await execute(app, grantRole, { customerId, role: 'admin' }, envelope)",
     replace:
       "const granted = await execute(app, grantRole, { customerId, role: 'customer' }, envelope)",
-    named: 'makes the account where there is none',
   },
   {
     ...admins,
@@ -220,7 +198,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     promise: 'npm run admin:create asks for no password where there is an account',
     find: 'existing ?? (await openAccount(app, services, { username, email, password: await',
     replace: '(await openAccount(app, services, { username, email, password: await',
-    named: 'gives the role to an existing account without a password, from its next tokens',
   },
   {
     name: 'tables-forget',
@@ -229,7 +206,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     find: '  await forgetEverywhere(context.db, customerId)\n',
     replace: '',
     test: 'tests/api/erasure.test.ts',
-    named: 'leaves nothing of them in any table, in Redis, or in what the log says',
     also: [
       {
         file: 'src/projections/core/personal.ts',
@@ -245,7 +221,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     find: '  Object.keys(Delivery.properties).map(field => [field, erasedText]),\n',
     replace: "  Object.keys(Delivery.properties).map(field => [field, '']),\n",
     test: 'tests/api/erasure.test.ts',
-    named: 'leaves orders and amounts as they were, and a rebuild finds the same',
   },
   {
     name: 'export-is-ones-own',
@@ -254,7 +229,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
     find: 'Promise.all(streams.carts.map(id => findCart(db, id, config.currency))),',
     replace: 'Promise.all(streams.carts.slice(9).map(id => findCart(db, id, config.currency))),',
     test: 'tests/api/erasureRequests.test.ts',
-    named: 'is one file, with nothing of anybody else',
   },
   {
     name: 'erased-owe-nothing',
@@ -265,7 +239,6 @@ export const provenOfPeople: readonly TestedMutant[] = [
       '  if (refused !== undefined) return refused\n',
     replace: '',
     test: 'tests/api/erasureRequests.test.ts',
-    named: 'leaves no open order, no money and nothing to read, in twenty rounds',
     also: [
       {
         file: 'src/workers/jobs/orderProcesses.ts',

@@ -7,7 +7,6 @@ const mails = {
 }
 const infraOwn = { file: 'src/infra/redis/ownWrites.ts', test: 'tests/infra/ownWrites.test.ts' }
 const apiOwn = { file: 'src/api/http/ownWrites.ts', test: 'tests/api/ownWrites.test.ts' }
-const resumed = 'after 20 cuts leaves no gap and repeats nothing'
 
 const inbox = {
   file: 'src/eventstore/eventstoredb/readAhead.ts',
@@ -29,7 +28,6 @@ export const readingGuards: readonly TestedMutant[] = [
     file: 'src/projections/rebuild/stop.ts',
     find: 'return broken.count > 0 && !member.acceptsBroken',
     replace: 'return false',
-    named: 'stops before the old tables go',
   },
   {
     ...rebuilding,
@@ -38,7 +36,6 @@ export const readingGuards: readonly TestedMutant[] = [
     file: 'src/projections/rebuild/brokenStreams.ts',
     find: 'if (index.position >= upTo && Number(index.events) === census.events()) return',
     replace: 'return',
-    named: 'stops before the old tables go',
   },
   {
     ...rebuilding,
@@ -47,7 +44,6 @@ export const readingGuards: readonly TestedMutant[] = [
     file: 'src/workers/projector/logReader.ts',
     find: 'if (after >= upTo) return\n      for',
     replace: 'return\n      for',
-    named: 'knows of what was read before it was cut',
   },
   {
     ...rebuilding,
@@ -56,7 +52,6 @@ export const readingGuards: readonly TestedMutant[] = [
     file: 'src/projections/rebuild/rebuild.ts',
     find: 'on.acceptsBroken === true || upgraded.includes(each.name)',
     replace: 'on.acceptsBroken === true',
-    named: 'of a new version goes into service: an old gap keeps nobody from upgrading',
   },
   {
     name: 'failing-past-their-deadline',
@@ -65,7 +60,6 @@ export const readingGuards: readonly TestedMutant[] = [
     find: 'and order_id <> all(${failing}::uuid[])',
     replace: '',
     test: 'tests/api/processes.test.ts',
-    named: 'rests for longer each time, also when its deadline is over',
   },
   {
     name: 'field-for-a-seal',
@@ -74,7 +68,6 @@ export const readingGuards: readonly TestedMutant[] = [
     find: "return typeof metadata.mac === 'string' && sealForm.test(metadata.mac)",
     replace: 'return true',
     test: 'tests/e2e/onEventStoreDb.test.ts',
-    named: 'refuses what another application has written into its streams',
   },
   {
     name: 'metadata-of-others',
@@ -83,7 +76,6 @@ export const readingGuards: readonly TestedMutant[] = [
     find: 'if (!isMetadata(metadata)) throw',
     replace: 'if (!isMetadata(metadata) && !metadata) throw',
     test: 'tests/eventstore/codec.test.ts',
-    named: 'as others may write it',
   },
   {
     ...ends,
@@ -91,7 +83,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'a process notices that a stream was truncated which it knows',
     find: "if ('limited' in change) limited.add(change.limited)",
     replace: "if ('limited' in change) continue",
-    named: 'find that something known was hidden, and nothing is written to it meanwhile',
   },
   {
     name: 'own-writes',
@@ -100,7 +91,6 @@ export const readingGuards: readonly TestedMutant[] = [
     find: 'return noteWrites({ caller, position })',
     replace: 'return Promise.resolve(true)',
     test: apiOwn.test,
-    named: 'in the cart, ',
   },
   {
     ...apiOwn,
@@ -108,7 +98,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'a guest sees in the cart what they have put into it, on every process',
     find: "return actor.role === 'anonymous' ? tokenCartId(request) : actor.id",
     replace: "return actor.role === 'anonymous' ? undefined : actor.id",
-    named: 'in the cart of a guest, from the first item on',
   },
   {
     ...infraOwn,
@@ -116,7 +105,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'a Redis that may have forgotten what somebody wrote is not believed',
     find: 'const isTrusted = trusted === connection && floor !== null && floor !== undefined',
     replace: 'const isTrusted = floor !== null && floor !== undefined',
-    named: 'or may have, because the connection was lost, the log is asked once',
   },
   {
     ...infraOwn,
@@ -124,7 +112,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'who writes on two processes at once sees the later of both',
     find: 'if not before or before < now then',
     replace: 'if now then',
-    named: 'never goes back, and is exact for the largest positions',
   },
   {
     ...infraOwn,
@@ -132,7 +119,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'without Redis a reader waits for the end of the log, and not for nothing',
     find: 'const possible = await head()',
     replace: 'const possible = (await head()) * 0n',
-    named: 'a note says that nobody else knows, and readers wait for the end of the log',
   },
   {
     name: 'live-rights-of-each-message',
@@ -141,7 +127,6 @@ export const readingGuards: readonly TestedMutant[] = [
     find: 'if (own.length === 0 || (await follower.mayReceive?.()) === false) return',
     replace: 'if (own.length === 0) return',
     test: 'tests/api/processes.test.ts',
-    named: 'lets nobody hear of what comes after it in the log: a role',
   },
   {
     name: 'live-rights-when-resuming',
@@ -150,7 +135,6 @@ export const readingGuards: readonly TestedMutant[] = [
     find: '  if (!(await at.mayHear())) return\n',
     replace: '',
     test: 'tests/api/feed.test.ts',
-    named: 'what was missed is told where its reader may hear it still (%s)',
   },
   {
     name: 'live-resume-beyond-the-head',
@@ -159,7 +143,6 @@ export const readingGuards: readonly TestedMutant[] = [
     find: 'missed.length > resumeMax || after > (await eventStore.head())',
     replace: 'missed.length > resumeMax && eventStore',
     test: 'tests/api/positions.test.ts',
-    named: 'such as %s to resume from leads to a resync, and to live messages then',
   },
   {
     name: 'live-nothing-missing',
@@ -168,7 +151,6 @@ export const readingGuards: readonly TestedMutant[] = [
     find: 'const missed = await feed.missed(after, resumeMax + 1, at.scope)',
     replace: 'const missed = await feed.missed(after + 5n, resumeMax + 1, at.scope)',
     test: 'tests/api/realtime.test.ts',
-    named: resumed,
   },
   {
     name: 'live-nothing-twice',
@@ -177,7 +159,6 @@ export const readingGuards: readonly TestedMutant[] = [
     find: 'await stream.resume(parsePosition(position))',
     replace: "await stream.resume(parsePosition('0'))",
     test: 'tests/api/realtime.test.ts',
-    named: resumed,
   },
   {
     name: 'live-in-order',
@@ -186,7 +167,6 @@ export const readingGuards: readonly TestedMutant[] = [
     find: 'if (at.held === undefined) pass(at, notification)',
     replace: 'if (at.held === undefined || at.write) pass(at, notification)',
     test: 'tests/api/feed.test.ts',
-    named: 'what comes while a client is caught up is told behind what it has missed',
   },
   {
     name: 'mail-once',
@@ -195,7 +175,6 @@ export const readingGuards: readonly TestedMutant[] = [
     find: "if (result.taken) return { key, state: 'sent', why: null }",
     replace: "if (result.taken) return { key, state: 'due', why: null }",
     test: 'tests/workers/mails.test.ts',
-    named: 'gives one mail each, to its customer, with an id that follows from the event',
   },
   {
     ...mails,
@@ -203,7 +182,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'a recipient gets no more mails than allowed, however many workers send at once',
     find: '\n        or s.sent_at is null and s.claimed_until > now())',
     replace: ')',
-    named: 'tells what the recipient was sent, and is being sent by others',
   },
   {
     ...mails,
@@ -211,7 +189,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'who has lost the claim on a mail cannot say that it was not sent',
     find: "      and (o.state = 'sent' or m.claimed_by = ${owner})\n",
     replace: '',
-    named: 'is nothing where somebody else has the claim and the mail was not sent',
   },
   {
     ...mails,
@@ -219,7 +196,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'a mail that was sent stays sent, whoever says otherwise later',
     find: "      and m.state <> 'sent'\n",
     replace: '',
-    named: 'is that one is sent, for good, whoever says otherwise later',
   },
   {
     ...mails,
@@ -227,7 +203,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'mails that failed do not keep new ones from going out',
     find: 'sql`row_number() over (order by due_at, queued_at) * ${times}`',
     replace: 'sql`row_number() over (order by due_at, queued_at) * ${times} * 0`',
-    named: 'is the oldest first, and one retry for nine that are new',
   },
   {
     name: 'image-sizes',
@@ -236,7 +211,6 @@ export const readingGuards: readonly TestedMutant[] = [
     find: 'await imaging.render(original, longerSide)',
     replace: 'original',
     test: 'tests/api/images.test.ts',
-    named: 'comes in sizes, for good, with an ETag, and is never sniffed',
   },
   {
     name: 'broken-forms',
@@ -245,7 +219,6 @@ export const readingGuards: readonly TestedMutant[] = [
     find: 'await readForm(request).catch(refuseBroken)',
     replace: 'await readForm(request)',
     test: 'tests/security/hostileFormats.test.ts',
-    named: 'is answered as declared, in any field and file name',
   },
   {
     name: 'try-it-out',
@@ -261,7 +234,6 @@ export const readingGuards: readonly TestedMutant[] = [
       },
     ],
     test: 'tests/api/tryItOut.test.ts',
-    named: 'as they are prefilled is never a malformed request',
   },
   {
     name: 'first-order-shipped',
@@ -270,7 +242,6 @@ export const readingGuards: readonly TestedMutant[] = [
     find: 'data => ({ ...data, tracking: data.tracking ?? null })',
     replace: 'data => data',
     test: 'tests/eventstore/codec.test.ts',
-    named: 'is OrderShipped, of which version 1 had no tracking number sometimes',
   },
   {
     ...apiOwn,
@@ -278,7 +249,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'what is written while Redis is away is answered once all processes show it',
     find: 'if (!isNoted) await shownEverywhere(context, request, position)',
     replace: 'if (isNoted === undefined) await shownEverywhere(context, request, position)',
-    named: 'without Redis an answer waits until every process shows what was written',
   },
   {
     ...inbox,
@@ -286,7 +256,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'a process never has more of the log of EventStoreDB in memory than it can hold',
     find: ' || bytes >= bound.bytes,',
     replace: ',',
-    named: 'waits up to some megabytes where events are large',
   },
   {
     ...inbox,
@@ -294,7 +263,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'behind an event that cannot be read nothing is delivered',
     find: 'const sent = ending === undefined ? sentIn(message) : undefined',
     replace: 'const sent = sentIn(message)',
-    named: 'ends with what cannot be read of it, and the call with it',
   },
   {
     ...inbox,
@@ -302,7 +270,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'what has arrived is delivered before a read is said to have ended',
     find: 'end: () => (queue.isEmpty() ? ending : undefined),',
     replace: 'end: () => ending,',
-    named: 'ends with its reason once what came before has been taken',
   },
   {
     ...ends,
@@ -310,7 +277,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'nothing is said to have ended from the end of a log that is another one by now',
     find: 'if (!isThere || tail.length > tailMax) return undefined',
     replace: 'if (tail.length > tailMax) return undefined',
-    named: 'find what stands there once the log is another one',
   },
   {
     ...ends,
@@ -318,7 +284,6 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'what was appended is looked through up to its end, or not at all',
     find: 'if (!isThere || tail.length > tailMax) return undefined',
     replace: 'if (!isThere) return undefined',
-    named: 'find it after more was appended elsewhere than is looked through',
   },
   {
     ...ends,
@@ -326,6 +291,5 @@ export const readingGuards: readonly TestedMutant[] = [
     promise: 'a stream is said to have ended by the log as it is now, not as it was',
     find: 'return seemsAt() && (await refresh()) && seemsAt()',
     replace: 'return seemsAt()',
-    named: 'miss nothing while many write and read at once',
   },
 ]

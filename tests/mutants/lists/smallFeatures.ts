@@ -1,4 +1,4 @@
-// Features that docs/features.md promises and a test without the whole shop proves, each taken out.
+// Features that tests/acceptance promises and a test without the whole shop proves, each taken out.
 import type { TestedMutant } from '../mutant.ts'
 
 const money = { file: 'src/domain/kernel/money.ts', test: 'tests/domain/money.test.ts' }
@@ -17,7 +17,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     promise: 'amounts have the decimals of their currency',
     find: 'return exponents[currency] ?? 2',
     replace: 'return exponents[currency] && 2',
-    named: 'of %i minor units of %s is %s',
   },
   {
     ...money,
@@ -25,7 +24,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     promise: 'a line costs its price times its pieces',
     find: 'return { amount: price.amount * quantity, currency: price.currency }',
     replace: 'return { amount: price.amount + quantity, currency: price.currency }',
-    named: 'multiplies a price by a quantity',
   },
   {
     ...money,
@@ -33,7 +31,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     promise: 'a product of price and pieces is rounded once, and not for each piece',
     find: 'BigInt(whole + fraction) * BigInt(quantity) * (',
     replace: 'BigInt(whole) * 10n ** BigInt(fraction.length) * BigInt(quantity) * (',
-    named: 'rounds the product once, not each piece',
   },
   {
     name: 'submission-recorded',
@@ -42,7 +39,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     find: "return [{ type: 'OrderSubmitted', data: input }]",
     replace: 'return []',
     test: 'tests/domain/order.test.ts',
-    named: 'records the intent to buy',
   },
   {
     ...payments,
@@ -51,7 +47,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     file: 'src/domain/order/order.ts',
     find: "return state.status === 'pending' && state.expiresAt !== null && state.expiresAt <= now",
     replace: "return state.status !== 'none' && state.expiresAt !== null && state.expiresAt <= now",
-    named: 'never expires once a payment got there first, or without a deadline',
   },
   {
     ...payments,
@@ -60,7 +55,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     file: 'src/domain/order/orderDecisions.ts',
     find: 'if (!finished.includes(state.status) || isMoneyMoving) {',
     replace: 'if (isMoneyMoving) {',
-    named: 'takes finished orders out of the lists, once',
   },
   {
     ...codec,
@@ -68,7 +62,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     promise: 'an event comes back with its place in the log',
     find: '    position: recorded.position,\n',
     replace: '    position: recorded.position + 1n,\n',
-    named: 'comes back as it was given, with the place in the log',
   },
   {
     ...codec,
@@ -76,7 +69,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     promise: 'an old event is read through all shapes that its type has had since',
     find: 'const data = upcast(recorded, metadata.v, kind, upcasters)',
     replace: 'const data = upcast(recorded, kind.version, kind, upcasters)',
-    named: 'is read through the upcasters of all versions in between',
   },
   {
     ...answers,
@@ -84,7 +76,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     promise: 'hits and misses of the cache are counted',
     find: '  metrics.cache(kind, isUsable)\n',
     replace: '',
-    named: 'is counted as a hit or as a miss of its kind',
   },
   {
     ...answers,
@@ -92,7 +83,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     promise: 'a cached answer has the ETag and the cursor that it was made with',
     find: "...(nextCursor === '' ? {} : { nextCursor }),",
     replace: '',
-    named: 'serves other processes as it is, with all that belongs to it',
   },
   {
     name: 'cache-ended-elsewhere',
@@ -101,7 +91,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     find: '.multi().get(versionKey).del(versionKey).exec()',
     replace: '.multi().get(versionKey).get(versionKey).exec()',
     test: answers.test,
-    named: 'is old in every other process as soon as that has looked at the version',
   },
   {
     name: 'cache-unlinked',
@@ -111,7 +100,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     replace:
       "if (typeof ended === 'bigint') redis.unlink(answersKey(ended)).catch(() => undefined)",
     test: answers.test,
-    named: 'goes with the version that it belongs to',
   },
   {
     ...tokens,
@@ -119,7 +107,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     promise: 'a token says whom it speaks for, and in which session',
     find: 'return { claims: { customerId, roles, sessionId, endsAt }, exp }',
     replace: 'return { claims: { customerId: sessionId, roles, sessionId, endsAt }, exp }',
-    named: 'says who it speaks for',
   },
   {
     ...tokens,
@@ -128,7 +115,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     file: 'src/infra/accounts/signingKeys.ts',
     find: 'where retired_at is null or retired_at > now() - make_interval(secs => $1)',
     replace: 'where retired_at is null and $1::float8 is not null',
-    named: 'the one before a new one, which is made when the old one has had its time',
   },
   {
     name: 'one-successor',
@@ -137,7 +123,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     find: "createHmac('sha256', key).update(token).digest('base64url')",
     replace: "createHmac('sha256', key).update(newSecret()).digest('base64url')",
     test: 'tests/infra/sessions.test.ts',
-    named: 'has exactly one successor, however many ask at once',
   },
   {
     name: 'webhook-address-pinned',
@@ -146,7 +131,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     find: '      lookup: lookup(isPlain),\n',
     replace: '',
     test: 'tests/infra/webhookSender.test.ts',
-    named: 'is connected to where it was checked, and not where it leads a moment later',
   },
   {
     name: 'sample-catalogue-once',
@@ -155,7 +139,6 @@ export const smallFeatures: readonly TestedMutant[] = [
     find: '  if ((await eventStore.head()) > startOfLog) return 0\n',
     replace: '',
     test: 'tests/sampleCatalogue.test.ts',
-    named: 'a shop that has something of its own gets none',
   },
   {
     name: 'conflicts-decided-anew',
@@ -164,6 +147,5 @@ export const smallFeatures: readonly TestedMutant[] = [
     find: 'if (error instanceof WrongRevision) return false',
     replace: 'if (error instanceof WrongRevision) throw error',
     test: 'tests/commands/repository.test.ts',
-    named: 'apply everything that both of them decide at the same time',
   },
 ]

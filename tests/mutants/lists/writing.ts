@@ -19,7 +19,6 @@ export const writingGuards: readonly TestedMutant[] = [
     find: 'if (repeated || revision !== current.revision + encoded.length) {',
     replace: 'if (false) {',
     test: repeatedAppends,
-    named: 'is settled with where it had led to, after others have written more',
   },
   {
     name: 'refusal-on-remembered-state',
@@ -28,7 +27,6 @@ export const writingGuards: readonly TestedMutant[] = [
     find: '} else if (isCertain) {',
     replace: '} else {',
     test: ofRepository,
-    named: 'refuse on the newest state only: what the other has brought in counts',
   },
   {
     name: 'older-state-answers',
@@ -37,7 +35,6 @@ export const writingGuards: readonly TestedMutant[] = [
     find: 'return before !== undefined && before.revision <= current.revision',
     replace: 'return before !== undefined',
     test: 'tests/commands/handled.test.ts',
-    named: 'a command is not answered from a state that is older than what it led to',
   },
   {
     name: 'repeat-without-content',
@@ -46,7 +43,6 @@ export const writingGuards: readonly TestedMutant[] = [
     find: '`${index}/${fingerprint(JSON.stringify(event))}`',
     replace: '`${index}`',
     test: repeatedAppends,
-    named: 'a step is another event where it was decided otherwise, and only there',
   },
   {
     name: 'expected-revision',
@@ -55,7 +51,6 @@ export const writingGuards: readonly TestedMutant[] = [
     find: 'expectedRevision !== undefined && expectedRevision !== revision',
     replace: 'expectedRevision !== undefined && expectedRevision > revision',
     test: ofRepository,
-    named: 'is refused when something has changed since, and learns where it is now',
   },
   {
     name: 'hidden-before-stale',
@@ -64,7 +59,6 @@ export const writingGuards: readonly TestedMutant[] = [
     find: 'if (isRejection(decision) && isHidden(decision)) return decision',
     replace: '',
     test: 'tests/api/preconditions.test.ts',
-    named: 'tells no more than a missing object does, neither revision nor existence',
   },
   {
     name: 'key-reused-at-once',
@@ -73,7 +67,6 @@ export const writingGuards: readonly TestedMutant[] = [
     find: 'if (twin.waiting.envelope.digest !== envelope.digest) return keyReused()',
     replace: '',
     test: ofRepository,
-    named: 'is refused at the same time, and the honest retry beside it is not',
   },
   {
     name: 'key-reused-later',
@@ -82,7 +75,6 @@ export const writingGuards: readonly TestedMutant[] = [
     find: 'if (before.digest !== envelope.digest) return keyReused()',
     replace: '',
     test: 'tests/api/idempotency.test.ts',
-    named: 'with another body is refused',
   },
   {
     name: 'event-of-newer-release',
@@ -91,7 +83,6 @@ export const writingGuards: readonly TestedMutant[] = [
     find: 'if (error instanceof UnknownEvent) {',
     replace: 'if (error instanceof UnknownEvent && request.id === undefined) {',
     test: 'tests/api/newerRelease.test.ts',
-    named: 'commands on an order with %s answer 409',
   },
   {
     name: 'version-of-newer-release',
@@ -100,7 +91,6 @@ export const writingGuards: readonly TestedMutant[] = [
     find: 'if (metadata.v > kind.version) {',
     replace: 'if (metadata.v > 1_000) {',
     test: 'tests/api/newerRelease.test.ts',
-    named: 'commands on an order with %s answer 409',
   },
   {
     ...batch,
@@ -108,7 +98,6 @@ export const writingGuards: readonly TestedMutant[] = [
     promise: 'an answer that nobody waits for is dropped, and ends nothing',
     find: 'if (asked === undefined) return',
     replace: "if (asked === undefined) return fail(line, new Error('to nobody'))",
-    named: 'are not touched by answers to nobody, or by the same one again',
   },
   {
     ...batch,
@@ -116,7 +105,6 @@ export const writingGuards: readonly TestedMutant[] = [
     promise: 'what waits on a call that breaks is sent again',
     find: 'for (const { reject } of line.waiting.values()) reject(error)',
     replace: '',
-    named: 'that wait on a call that breaks are sent again, and written once',
   },
   {
     ...batch,
@@ -124,7 +112,6 @@ export const writingGuards: readonly TestedMutant[] = [
     promise: 'a call over which nothing comes is given up for another one',
     find: 'isSilent ||= line.heardAt < askedAt',
     replace: '',
-    named: 'are sent over another call when one is silent, whose late answers nobody minds',
   },
   {
     ...batch,
@@ -132,7 +119,6 @@ export const writingGuards: readonly TestedMutant[] = [
     promise: 'a call that answers others is kept when one answer is lost',
     find: 'isSilent ||= line.heardAt < askedAt',
     replace: 'isSilent = true',
-    named: 'are sent again over the same call when others are answered meanwhile',
   },
   {
     ...batch,
@@ -141,7 +127,6 @@ export const writingGuards: readonly TestedMutant[] = [
     promise: 'an append that a server without leader refuses is sent again in the same way',
     find: 'if (code !== 0 && !isTransientAnswer(code)) throw new SendAlone()',
     replace: 'throw new SendAlone()',
-    named: 'are sent again when the server',
   },
   {
     ...batch,
@@ -150,7 +135,6 @@ export const writingGuards: readonly TestedMutant[] = [
     promise: 'what is stored is the very JSON that was made for the event',
     find: 'data: Buffer.from(text?.data ?? JSON.stringify(data)),',
     replace: 'data: Buffer.from(JSON.stringify(data)),',
-    named: 'are sent as the JSON that has been written already',
   },
   {
     file: 'src/eventstore/eventstoredb/eventstoredb.ts',
@@ -159,6 +143,5 @@ export const writingGuards: readonly TestedMutant[] = [
     promise: 'a large append goes alone',
     find: 'if (size > batchedBytesMax) return alone()',
     replace: '',
-    named: 'that is too big is refused at once',
   },
 ]
