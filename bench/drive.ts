@@ -66,12 +66,16 @@ async function turn({ perSecond }: LoadPlan, startedAt: number, index: number): 
 }
 
 /** Gives the text of a request, made anew where each sending has to differ. */
-function request(url: string, { method, path, token, body, keyed }: Call): () => string {
+function request(
+  url: string,
+  { method, path, token, headers = {}, body, keyed }: Call,
+): () => string {
   const content = body === undefined ? '' : JSON.stringify(body)
   const head = [
     `${method} ${path} HTTP/1.1`,
     `host: ${new URL(url).host}`,
     ...(token === undefined ? [] : [`authorization: Bearer ${token}`]),
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     ...(body === undefined ? [] : ['content-type: application/json']),
     ...(body === undefined ? [] : [`content-length: ${Buffer.byteLength(content)}`]),
   ].join('\r\n')

@@ -11,6 +11,7 @@ export interface Limits {
 
 export interface LimitServer {
   url: string
+  pid: number
   stop(): Promise<void>
 }
 
@@ -29,5 +30,5 @@ export async function startLimits(
   if (typeof answer !== 'object' || answer === null || !('url' in answer)) {
     throw new Error(`the limit server did not start: ${helper.said()}`)
   }
-  return { url: String(answer.url), stop: helper.stop }
+  return { url: String(answer.url), pid: helper.pid, stop: helper.stop }
 }

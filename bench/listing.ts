@@ -1,5 +1,6 @@
 // Row 6. Path: a product listing that is in the cache, over HTTP. Limit: the same bytes as a static
-// string. Bar: at least 75 % of it; and a change of the catalogue shows within 100 ms.
+// string. Bar: at least 50 % of it for every client; and a change of the catalogue shows within
+// 100 ms.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { changeProduct } from '../src/commands/catalogue/products.ts'
 import { execute } from '../src/commands/core/command.ts'
@@ -11,18 +12,34 @@ import { interleave, judge, measuredAs, type Report, roundsFor } from './harness
 import { withHttp } from './httpBench.ts'
 import { loadCandidates } from './loader.ts'
 import type { Call } from './loadPlan.ts'
-import { newProducts } from './people.ts'
+import { newProducts, newShoppers } from './people.ts'
+import { processorMs } from './processorTime.ts'
 
 const connections = 64
 const address = '/api/products?ordering=price'
-const path = 'cached product listing'
 const limit = 'the same bytes as a static string'
 const age = 'age of a listing after a change'
 const staleMs = 5_000
 
+/** What clients send beside the address; the response is the same for all of them. */
+const clients = (token: string): Record<string, Pick<Call, 'token' | 'headers'>> => ({
+  'no headers': {},
+  'with a cookie': { headers: { cookie: 'theme=dark; consent=all' } },
+  'signed in': { token },
+  'through a proxy': {
+    headers: {
+      'x-forwarded-for': '203.0.113.7',
+      'x-forwarded-proto': 'https',
+      'x-request-id': 'a',
+    },
+  },
+  'accepting compression': { headers: { 'accept-encoding': 'gzip, br' } },
+})
+
 export function listing(bench: Bench): Promise<Report> {
   return withHttp(bench, async ({ app, loader, startLimits }) => {
     const products = await newProducts(app.back, { count: 100, stock: 50 })
+    const [shopper] = await newShoppers(app.back, 1)
     const worker = await app.startWorker()
     await app.catchUp()
     const ages = await agesOf(app, products, bench.quick ? 10 : 50)
@@ -30,28 +47,56 @@ export function listing(bench: Bench): Promise<Report> {
     const bytes = await (await fetch(`${app.url}${address}`)).text()
     const limits = await startLimits({ bytes })
     const forMs = bench.quick ? 700 : 3_000
-    const lanes = (route: string): Call[][] =>
-      Array.from({ length: connections }, () => [{ method: 'GET', path: route }])
-    const send = (name: string, url: string, route: string) =>
-      loader.run(name, { url, lanes: lanes(route), expects: [200], forMs })
-    const candidates = [
-      ...loadCandidates(limit, () => send(limit, limits.url, '/static')),
-      ...loadCandidates(path, () => send(path, app.url, address)),
-    ]
-    const taken = await interleave(candidates, roundsFor(bench.quick))
+    const candidates = (name: string, { url, pid }: { url: string; pid: number }, call: Call) => {
+      let processorUs = 0
+      const send = async () => {
+        const lanes = Array.from({ length: connections }, () => [call])
+        const before = await processorMs(pid)
+        const result = await loader.run(name, { url, lanes, expects: [200], forMs })
+        processorUs = ((await processorMs(pid)) - before) * (1_000 / result.requests)
+        return result
+      }
+      return [
+        ...loadCandidates(name, send),
+        { name: `${name}, processor time`, unit: 'us', run: async () => processorUs },
+      ]
+    }
+    const kinds = Object.entries(clients(shopper?.token ?? ''))
+    const taken = await interleave(
+      [
+        ...candidates(limit, limits, { method: 'GET', path: '/static' }),
+        ...kinds.flatMap(([kind, sent]) =>
+          candidates(
+            pathOf(kind),
+            { url: app.url, pid: app.api.pid },
+            {
+              method: 'GET',
+              path: address,
+              ...sent,
+            },
+          ),
+        ),
+      ],
+      roundsFor(bench.quick),
+    )
     const measured = [...taken, measuredAs(age, 'ms', ages)]
     const oldest = { row: 6, path: `${age}, the oldest`, bar: { atMost: 100 } }
     return {
       name: 'listing',
       measured,
       verdicts: [
-        judge(measured, { row: 6, path, of: path, to: limit, bar: { atLeast: 0.75 } }),
+        ...kinds.map(([kind]) => {
+          const path = pathOf(kind)
+          return judge(measured, { row: 6, path, of: path, to: limit, bar: { atLeast: 0.5 } })
+        }),
         judge([measuredAs(age, 'ms', [Math.max(...ages)])], { ...oldest, of: age }),
       ],
       notes: [`a page of ${bytes.length} characters; ages over ${ages.length} changes, one by one`],
     }
   })
 }
+
+const pathOf = (client: string) => `cached product listing, ${client}`
 
 /** How long after a change was acknowledged the cached page still showed what was before. */
 async function agesOf(app: BenchApp, products: readonly string[], times: number) {

@@ -5,6 +5,8 @@ export interface Call {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   path: string
   token?: string
+  /** Further headers, by name. */
+  headers?: Readonly<Record<string, string>>
   body?: unknown
   /** Whether each sending gets an Idempotency-Key of its own. */
   keyed?: boolean

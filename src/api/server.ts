@@ -6,6 +6,7 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } 
 import { newId } from '../commands/core/ids.ts'
 import type { Config } from '../config/config.ts'
 import { authenticate } from './http/actor.ts'
+import { useStoredResponses } from './http/cachedResponses.ts'
 import { usePrivateAnswers } from './http/caching.ts'
 import { endSilentWhenClosing, refuseWhenClosing } from './http/closing.ts'
 import { useConcurrencyLimit } from './http/concurrencyLimit.ts'
@@ -20,7 +21,6 @@ import { refusePositionsBeyondHead } from './http/positionFields.ts'
 import { handleError, sendProblem } from './http/problems.ts'
 import { observeRequests, traceRequests } from './http/requestTelemetry.ts'
 import { useRequestTimeout } from './http/requestTimeout.ts'
-import { useResponseCache } from './http/responseCache.ts'
 import { useSecureHeaders } from './http/secureHeaders.ts'
 import { useSerializers } from './http/serializing.ts'
 import { answerStrays, useStrictHttp } from './http/strictHttp.ts'
@@ -165,20 +165,20 @@ export async function buildServer(
   await plugins(server, context)
   const { accounts, currentRoles, config } = context
   const identity = { ...accounts, currentRoles, ticketLifeSeconds: config.accessTokenTtlSeconds }
-  const limits = createLimits(server, context)
+  const limit = createLimits(server, context)
   server.addHook('onRequest', async (request, reply) => {
     try {
       if (request.actor.role === 'anonymous') await authenticate(identity, request)
     } finally {
       // Who is refused has asked, too.
-      await limits.take?.(request, reply)
+      await limit?.(request, reply)
     }
   })
   useOwnWrites(server, context)
   refusePositionsBeyondHead(server, context)
   useConnections(server, context)
   observeRequests(server, context)
-  if (!context.tracing.isOn) useResponseCache(server, context, limits)
+  useStoredResponses(server)
   for (const publish of rootRoutes) publish(server, context)
   await queueBoard(server, context)
   await server.register(

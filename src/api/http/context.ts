@@ -48,8 +48,8 @@ export interface NotificationFeed {
   close(): Promise<void>
 }
 
-/** An answer that only has to be sent. */
-export interface ReadyAnswer {
+/** A response whose body is serialized. */
+export interface SerializedResponse {
   etag: string
   body: string
   /** Of a list: where it goes on, and how many there are. */
@@ -62,8 +62,8 @@ export interface AnswerCache {
   /** An answer that shows the position `after`; what is computed now is known to show `asOf`. */
   get(
     wanted: { kind: string; key: string; after: Position; asOf: Position },
-    compute: () => Promise<ReadyAnswer | undefined>,
-  ): Promise<{ answer: ReadyAnswer | undefined; isRepeated: boolean }>
+    compute: () => Promise<SerializedResponse | undefined>,
+  ): Promise<{ answer: SerializedResponse | undefined; asOf: Position; isRepeated: boolean }>
   /** Which answers are true as far as this process knows; undefined where it has to ask. */
   generation(): string | undefined
   /** The same after asking; undefined where that cannot be known. */

@@ -5,13 +5,15 @@ import { addressOf } from './addresses.ts'
 import type { ApiContext } from './context.ts'
 import { createLocalQuota } from './localQuota.ts'
 import { limitPasswordTries, loginRoute, type PasswordPolicies } from './passwordAttempts.ts'
-import { type Policy, rateLimitOf, setRateLimitHeaders, spend } from './policies.ts'
+import { countRequest, type Policy, setHeaders, spend } from './policies.ts'
 import { makeProblem } from './problems.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether a request is for so much at once that there may be few of them in an hour. */
     bulk?: (request: FastifyRequest) => boolean
+    /** Whether requests are counted in this process first, since they cost less than counting. */
+    localQuota?: boolean
   }
 }
 
@@ -34,51 +36,43 @@ const refreshRoute = '/api/auth/token/refresh'
 /** Who looks whether the shop is well looks often. */
 const unlimited = new Set<string | undefined>(['/healthz', '/readyz', '/metrics'])
 
-/** What counts a request, after it is known who asks. Throws a 429 problem above the limit. */
+/** Counts a request once its caller is known. Throws a 429 problem above the limit. */
 export type Limit = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 
-export interface Limits {
-  /** Missing where there are no limits. */
-  take?: Limit
-  /**
-   * Counts a request of somebody who is not signed in without waiting for it: the headers that say
-   * where they stand, undefined where `take` has to decide.
-   */
-  quota(address: string): string[] | undefined
-}
-
 /** Sets the limits up; with RATE_LIMITS=off there are none. */
-export function createLimits(server: FastifyInstance, context: ApiContext): Limits {
-  if (context.config.rateLimits === 'off') return { quota: () => [] }
+export function createLimits(server: FastifyInstance, context: ApiContext): Limit | undefined {
+  if (context.config.rateLimits === 'off') return undefined
   const policies = policiesOf(context)
-  const quota = createLocalQuota(policies.anonymous)
   limitPasswordTries(server, context, policies)
   limitRefreshes(server, context, policies.refreshes)
   limitMisses(server, policies.misses)
-  const take: Limit = async (request, reply) => {
-    const route = request.routeOptions.url
+  const anonymous = withLocalQuota(policies.anonymous)
+  const reads = withLocalQuota(policies.reads)
+  return async (request, reply) => {
+    const { url: route, config } = request.routeOptions
     if (unlimited.has(route)) return
     const address = addressOf(request.ip)
     const { actor } = request
-    if (actor.role === 'anonymous') {
-      const times = 1 + quota.settle(address)
-      const learn = (counted: Counted) => quota.learn(address, counted)
-      await spend(policies.anonymous, address, reply, { times, learn })
-    } else await spend(isRead(request) ? policies.reads : policies.writes, actor.id, reply)
-    if (request.routeOptions.config.bulk?.(request) && actor.role !== 'anonymous') {
+    const isLocal = config.localQuota === true
+    if (actor.role === 'anonymous') await anonymous(address, reply, isLocal)
+    else if (isRead(request)) await reads(actor.id, reply, isLocal)
+    else await spend(policies.writes, actor.id, reply)
+    if (config.bulk?.(request) && actor.role !== 'anonymous') {
       await spend(policies.bulk, actor.id, reply)
     }
     const tight = policies.byAddress.get(`${request.method} ${route}`)
     if (tight !== undefined) await spend(tight, address, reply)
   }
-  return {
-    take,
-    quota(address) {
-      const left = quota.use(address)
-      if (left === undefined) return undefined
-      const { anonymous } = policies
-      return ['ratelimit-policy', anonymous.text, 'ratelimit', rateLimitOf(anonymous, left)]
-    },
+}
+
+/** Counts under a policy: at once, or for cheap routes a little later as long as quota is left. */
+function withLocalQuota(policy: Policy) {
+  const quota = createLocalQuota(policy)
+  return async (key: string, reply: FastifyReply, isLocal: boolean) => {
+    const left = isLocal ? quota.use(key) : undefined
+    if (left !== undefined) return setHeaders(reply, policy, left)
+    const learn = (counted: Counted) => quota.learn(key, counted)
+    await spend(policy, key, reply, { times: 1 + quota.settle(key), learn })
   }
 }
 
@@ -130,7 +124,7 @@ function limitMisses(server: FastifyInstance, policy: Policy): void {
     if (reply.statusCode !== 404) return payload
     const { actor, ip } = request
     const by = actor.role === 'anonymous' ? addressOf(ip) : actor.id
-    const { allowed, resetSeconds } = await setRateLimitHeaders(policy, by, reply)
+    const { allowed, resetSeconds } = await countRequest(policy, by, reply)
     if (allowed) return payload
     const detail = 'You have asked for too much that is not there.'
     const extra = { policy: policy.name, retryAfterSeconds: resetSeconds }

@@ -17,7 +17,7 @@ export async function spend(
   reply: FastifyReply,
   { times = 1, learn }: { times?: number; learn?: (counted: Counted) => void } = {},
 ): Promise<void> {
-  const counted = await setRateLimitHeaders(policy, key, reply, times)
+  const counted = await countRequest(policy, key, reply, times)
   learn?.(counted)
   const { allowed, resetSeconds } = counted
   if (allowed) return
@@ -28,28 +28,28 @@ export async function spend(
 }
 
 /** Counts, and says where one stands. */
-export async function setRateLimitHeaders(
+export async function countRequest(
   policy: Policy,
   key: string,
   reply: FastifyReply,
   times = 1,
 ): Promise<Counted> {
   const counted = await policy.count(key, times)
-  const { allowed, remaining, resetSeconds } = counted
-  appendTo(reply, 'ratelimit-policy', policy.text)
-  appendTo(reply, 'ratelimit', rateLimitOf(policy, { remaining, resetSeconds }))
-  if (!allowed) {
+  setHeaders(reply, policy, counted)
+  if (!counted.allowed) {
     reply.request.log.warn({ event: 'rate-limited', policy: policy.name }, 'rate limit reached')
   }
   return counted
 }
 
-/** Where one stands, as in the RateLimit header. */
-export function rateLimitOf(
-  { name }: Policy,
+/** Sets the RateLimit headers. */
+export function setHeaders(
+  reply: FastifyReply,
+  { name, text }: Policy,
   { remaining, resetSeconds }: Pick<Counted, 'remaining' | 'resetSeconds'>,
-): string {
-  return `"${name}";r=${remaining};t=${resetSeconds}`
+): void {
+  appendTo(reply, 'ratelimit-policy', text)
+  appendTo(reply, 'ratelimit', `"${name}";r=${remaining};t=${resetSeconds}`)
 }
 
 /** A request can be counted under more than one policy: the header is a list. */

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static, type TObject, type TSchema } from 'typebox'
 import { type Role, strict } from '../../domain/kernel/types.ts'
+import { serveStored } from './cachedResponses.ts'
 import type { ApiContext } from './context.ts'
 import { guestSchema } from './guestCart.ts'
 import { awaitPosition } from './requests.ts'
@@ -21,6 +22,8 @@ export interface ReadRoute<Params extends TObject, Query extends TObject> {
   query?: Query
   /** Whether people have a cart to read who have not signed in. */
   guests?: true
+  /** Whether its responses are the same for all shoppers, and cached. */
+  cached?: true
   /** The projections that what is shown comes from: a read can wait for them. */
   from: readonly string[]
   answer: TSchema
@@ -39,7 +42,8 @@ export function readRoute<
   server.get<{ Params: Static<Params>; Querystring: Static<Query> }>(
     url,
     {
-      config: { access },
+      config: { access, ...(route.cached && { localQuota: true }) },
+      ...(route.cached && { onRequest: serveStored(context) }),
       schema: {
         summary,
         tags: [tag],

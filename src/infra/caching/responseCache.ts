@@ -30,6 +30,8 @@ export interface CacheRequest {
 
 export interface Found {
   answer: Answer
+  /** The position of the catalogue that it shows at least. */
+  asOf: Position
   /** Whether it was asked for before, so that it is worth keeping. */
   isRepeated: boolean
 }
@@ -101,13 +103,13 @@ export function createResponseCache(
   async function get(wanted: CacheRequest, compute: Compute): Promise<Found> {
     const { kind, key, after, asOf } = wanted
     const now = await version.current()
-    if (now === undefined) return { answer: await compute(), isRepeated: false }
+    if (now === undefined) return { answer: await compute(), asOf, isRepeated: false }
     const full = `${now}:${kind}:${key}`
     const known = memory.get(full)
     if (known !== undefined && known.asOf >= after) {
       metrics.cache(kind, true)
       if (!known.isShared) share(parts, { now, full, kept: known })
-      return { answer: known.answer, isRepeated: true }
+      return { answer: known.answer, asOf: known.asOf, isRepeated: true }
     }
     const flying = flights.get(full)
     if (flying !== undefined && flying.asOf >= after) {
@@ -143,11 +145,11 @@ async function find(
   metrics.cache(kind, isUsable)
   if (isUsable) {
     memory.set(full, shared)
-    return { answer: shared.answer, isRepeated: true }
+    return { answer: shared.answer, asOf: shared.asOf, isRepeated: true }
   }
   const answer = await compute()
   if (answer !== undefined) memory.set(full, { answer, asOf, isShared: false })
-  return { answer, isRepeated: false }
+  return { answer, asOf, isRepeated: false }
 }
 
 /** Puts an answer into Redis for other processes, without anybody waiting for it. */

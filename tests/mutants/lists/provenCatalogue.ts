@@ -145,8 +145,8 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     name: 'etag-of-stock',
     promise: 'a product that is sold out is another answer than before',
     file: 'src/api/routes/catalogue/products.ts',
-    find: 'readyThing(found.product, found.revision, digestOf(found.product))',
-    replace: 'readyThing(found.product, found.revision)',
+    find: 'serialize(found.product, found.revision, digestOf(found.product))',
+    replace: 'serialize(found.product, found.revision)',
   },
   {
     ...catalogue,

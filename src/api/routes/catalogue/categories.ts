@@ -14,12 +14,12 @@ import {
 } from '../../../projections/catalogue/catalogueQueries.ts'
 import { isStaff } from '../../http/actor.ts'
 import {
-  cachedPage,
-  findReady,
-  readyThing,
+  findCached,
   sendCachedPage,
-  sendReady,
-} from '../../http/cachedResponse.ts'
+  sendSerialized,
+  serialize,
+  serializePage,
+} from '../../http/cachedResponses.ts'
 import { commandRoute } from '../../http/commandRoute.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { partOf } from '../../http/paging.ts'
@@ -30,7 +30,12 @@ import { PageQuery, pageOf } from '../../http/schemas.ts'
 import { Category, Product } from './catalogueSchemas.ts'
 import { ProductQuery, sendListing } from './listings.ts'
 
-const shared = { tag: 'Catalogue', from: ['catalogue'], access: 'public' as const }
+const shared = {
+  tag: 'Catalogue',
+  from: ['catalogue'],
+  access: 'public' as const,
+  cached: true as const,
+}
 const Asked = Type.Object(PageQuery, strict)
 const params = Type.Object({ categoryId: Id }, strict)
 
@@ -91,16 +96,16 @@ function reads(server: FastifyInstance, context: ApiContext): void {
     answer: Category,
     async handle(request, reply) {
       const { categoryId } = request.params
-      const found = await findReady(context, request, {
+      const found = await findCached(context, request, {
         kind: 'category',
         key: categoryId,
         async compute() {
           const read = await findCategory(db, categoryId)
-          return read && readyThing(read.category, read.revision)
+          return read && serialize(read.category, read.revision)
         },
       })
       if (found === undefined) throw notFound()
-      return sendReady(request, reply, found)
+      return sendSerialized(request, reply, found)
     },
   })
   readRoute(server, context, {
@@ -129,7 +134,7 @@ async function sendCategories(
   const list = { of: { categories: forStaff ? 'all' : 'active' }, kind: 'text' as const }
   const part = partOf(query, list)
   const compute = async () =>
-    cachedPage(part, list, await listCategories(context.db, forStaff, part))
+    serializePage(part, list, await listCategories(context.db, forStaff, part))
   const key = JSON.stringify([list.of, part])
   return sendCachedPage(context, { request, reply, part }, { kind: 'categories', key, compute })
 }

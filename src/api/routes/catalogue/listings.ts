@@ -11,7 +11,7 @@ import {
   usualOrdering,
 } from '../../../projections/catalogue/productListing.ts'
 import { assertStaff } from '../../http/actor.ts'
-import { cachedPage, sendCachedPage } from '../../http/cachedResponse.ts'
+import { sendCachedPage, serializePage } from '../../http/cachedResponses.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { answerPage, partOf } from '../../http/paging.ts'
 import { PageQuery } from '../../http/schemas.ts'
@@ -80,6 +80,6 @@ export async function sendListing(
     kind: 'listing',
     key: JSON.stringify([list.of, part]),
     compute: async () =>
-      cachedPage(part, list, await listProducts(context.db, filter, part, ordering)),
+      serializePage(part, list, await listProducts(context.db, filter, part, ordering)),
   })
 }

@@ -18,7 +18,7 @@ import {
 } from '../../../projections/catalogue/catalogueQueries.ts'
 import { findPrices } from '../../../projections/catalogue/priceHistory.ts'
 import { isStaff } from '../../http/actor.ts'
-import { findReady, readyThing, sendReady } from '../../http/cachedResponse.ts'
+import { findCached, sendSerialized, serialize } from '../../http/cachedResponses.ts'
 import { commandRoute } from '../../http/commandRoute.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { answerPage, linkParts, pageBody, partOf } from '../../http/paging.ts'
@@ -59,6 +59,7 @@ function listings(server: FastifyInstance, context: ApiContext): void {
     ...shared,
     url: '/products',
     access: 'public',
+    cached: true,
     summary: 'Products by filter, a page at a time; the staff finds deleted and inactive ones',
     operationId: 'listProducts',
     query: StaffProductQuery,
@@ -69,6 +70,7 @@ function listings(server: FastifyInstance, context: ApiContext): void {
     ...shared,
     url: '/products/featured',
     access: 'public',
+    cached: true,
     summary: 'Featured products',
     operationId: 'listFeatured',
     query: Type.Object(PageQuery, strict),
@@ -99,6 +101,7 @@ function details(server: FastifyInstance, context: ApiContext): void {
     from: ['catalogue'],
     url: '/products/:productId',
     access: 'public',
+    cached: true,
     summary: 'One product; staff also see how many pieces there are',
     operationId: 'getProduct',
     params,
@@ -109,13 +112,13 @@ function details(server: FastifyInstance, context: ApiContext): void {
       const compute = async () => {
         const found = await findProduct(db, productId, forStaff)
         // What is shown also depends on other streams: pieces come and go, categories are renamed.
-        return found && readyThing(found.product, found.revision, digestOf(found.product))
+        return found && serialize(found.product, found.revision, digestOf(found.product))
       }
       // Staff see every piece that comes or goes: for them it is never the same for long.
       const wanted = { kind: 'product', key: productId, compute }
-      const answer = await (forStaff ? compute() : findReady(context, request, wanted))
+      const answer = await (forStaff ? compute() : findCached(context, request, wanted))
       if (answer === undefined) throw notFound()
-      return sendReady(request, reply, answer)
+      return sendSerialized(request, reply, answer)
     },
   })
   readRoute(server, context, {
