@@ -10,7 +10,9 @@ import { createRedis } from '../src/infra/redis/redis.ts'
 import { type Position, startOfLog } from '../src/kit/position.ts'
 import { type AppServices, openServices } from '../src/main/openServices.ts'
 import { noMetrics } from '../src/ports/metrics.ts'
+import { listingsChanged } from '../src/projections/catalogue/catalogue.ts'
 import { positionOf } from '../src/projections/core/checkpoints.ts'
+import { subscribe } from '../src/projections/core/signals.ts'
 import { projections } from '../src/projections/index.ts'
 import {
   type ImportedDocument,
@@ -152,9 +154,7 @@ function runProjections(app: AppServices, answers: ReturnType<typeof createRespo
     runner: randomUUID(),
     progress: createProgress(),
     log: { info: () => undefined, warn, error: warn },
-    async onCommitted({ listingsChanged }) {
-      if (listingsChanged) await answers.invalidate()
-    },
+    onCommitted: subscribe(listingsChanged, () => answers.invalidate()),
   })
 }
 

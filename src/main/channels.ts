@@ -1,6 +1,6 @@
 // The channels on which processes of a shop call each other; a lost call costs a poll interval.
 
-/** On which projectors tell those who follow orders live what is new: see orderTeller.ts. */
+/** On which projectors send order notifications to the API (projections/order). */
 export const notified = 'orderstream:notified'
 /** On which the API calls those who send mails about accounts. */
 export const accountMailsQueued = 'orderstream:account-mails'

@@ -20,7 +20,10 @@ import type { Health } from '../ports/health.ts'
 import type { FileStore, Imaging } from '../ports/images.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import type { Tracing } from '../ports/tracing.ts'
+import { listingsChanged } from '../projections/catalogue/catalogue.ts'
+import { publish, subscribe } from '../projections/core/signals.ts'
 import { projections } from '../projections/index.ts'
+import { notificationSender, orderNotifications } from '../projections/order/orderNotifications.ts'
 import { startProductImports } from '../workers/imports/products/jobs.ts'
 import { startAccountSweep } from '../workers/jobs/accountUpkeep.ts'
 import { startAuditChain } from '../workers/jobs/auditChain.ts'
@@ -35,11 +38,13 @@ import { observed } from '../workers/projector/observed.ts'
 import type { createProgress } from '../workers/projector/progress.ts'
 import { startProjector } from '../workers/projector/projector.ts'
 import { startImageJobs } from '../workers/reactions/image/jobs.ts'
+import { imagesQueued } from '../workers/reactions/image/outbox.ts'
 import { reactions } from '../workers/reactions/index.ts'
 import { mailLimits } from '../workers/reactions/mail/limits.ts'
+import { mailsQueued } from '../workers/reactions/mail/outbox.ts'
 import { type MailParts, startMails } from '../workers/reactions/mail/start.ts'
-import { orderTeller } from '../workers/reactions/orderMessages.ts'
 import { startWebhookJobs } from '../workers/reactions/webhook/jobs.ts'
+import { webhooksQueued } from '../workers/reactions/webhook/outbox.ts'
 import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
 import type { openServices } from './openServices.ts'
 
@@ -92,7 +97,16 @@ export async function startWorkers(
   startProof(config, { ...parts, pool }, closers)
   const processes = startOrderProcesses({ db, app, log })
   closers.push(() => processes.stop())
-  const tell = orderTeller(text => signals.send(notified, text))
+  const subscriptions = [
+    subscribe(listingsChanged, () => answers.invalidate()),
+    subscribe(
+      orderNotifications,
+      notificationSender(message => signals.send(notified, message)),
+    ),
+    subscribe(mailsQueued, mails.wake),
+    subscribe(imagesQueued, images.wake),
+    subscribe(webhooksQueued, webhooks.wake),
+  ]
   const projector = startProjector({
     db,
     eventStore,
@@ -102,13 +116,7 @@ export async function startWorkers(
     runner: runnerName(config, parts.hasPort),
     progress,
     log,
-    async onCommitted(committed) {
-      if (committed.listingsChanged) await answers.invalidate()
-      if (committed.notified) tell(committed.notifications)
-      if (committed.mailsQueued) mails.wake()
-      if (committed.imagesQueued) images.wake()
-      if (committed.webhooksQueued) webhooks.wake()
-    },
+    onCommitted: raised => publish(subscriptions, raised),
   })
   closers.push(() => projector.stop())
 }

@@ -12,8 +12,8 @@ import {
   type Pool,
 } from '../../src/infra/postgres/database.ts'
 import type { Position } from '../../src/kit/position.ts'
-import type { Notification } from '../../src/projections/core/notification.ts'
-import { orderTeller } from '../../src/workers/reactions/orderMessages.ts'
+import type { Notification } from '../../src/projections/order/orderNotifications.ts'
+import { notificationSender } from '../../src/projections/order/orderNotifications.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { moved, positionAt } from '../support/positions.ts'
 import { orderId, sampleId, sampleNotification } from '../support/samples.ts'
@@ -56,7 +56,8 @@ async function start() {
   feed = await createNotificationFeed(db)
   const heard: Notification[] = []
   feed.follow({ customerId: sampleId(5), deliver: each => heard.push(each) })
-  const tell = orderTeller(text => feed.receive(text))
+  const send = notificationSender(text => feed.receive(text))
+  const tell = (notifications: Notification[]) => send([notifications])
   return { heard, tell }
 }
 

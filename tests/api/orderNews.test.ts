@@ -1,9 +1,12 @@
 // News of orders between processes: told with what came before, looked up where that is unsure.
 
 import { describe, expect, it } from 'vitest'
-import { readOrderMessages } from '../../src/api/realtime/orderMessages.ts'
 import type { Position } from '../../src/kit/position.ts'
-import { orderTeller } from '../../src/workers/reactions/orderMessages.ts'
+import {
+  decodeNotifications,
+  type Notification,
+  notificationSender,
+} from '../../src/projections/order/orderNotifications.ts'
 import { positionAt } from '../support/positions.ts'
 import { sampleNotification } from '../support/samples.ts'
 
@@ -11,7 +14,8 @@ const news = (...positions: Position[]) => positions.map(sampleNotification)
 
 function teller() {
   const told: string[] = []
-  return { told, tell: orderTeller(text => told.push(text)) }
+  const send = notificationSender(text => told.push(text))
+  return { told, tell: (some: Notification[] | undefined) => send([some]) }
 }
 
 describe('telling news', () => {
@@ -19,7 +23,7 @@ describe('telling news', () => {
     const { told, tell } = teller()
     tell(news(positionAt(7)))
     expect(told).toEqual([''])
-    expect(readOrderMessages('')).toBeUndefined()
+    expect(decodeNotifications('')).toBeUndefined()
   })
 
   it('says all of it from then on, and behind what it comes', () => {
@@ -27,7 +31,7 @@ describe('telling news', () => {
     tell(news(positionAt(3), positionAt(7)))
     tell(news(positionAt(8), positionAt(12)))
     tell(news(positionAt(13)))
-    expect(told.slice(1).map(readOrderMessages)).toEqual([
+    expect(told.slice(1).map(decodeNotifications)).toEqual([
       { after: positionAt(7), notifications: news(positionAt(8), positionAt(12)) },
       { after: positionAt(12), notifications: news(positionAt(13)) },
     ])
@@ -40,7 +44,7 @@ describe('telling news', () => {
     tell(news(positionAt(8)))
     tell(news(positionAt(9)))
     expect(told.slice(0, 3)).toEqual(['', '', ''])
-    expect(readOrderMessages(told[3] ?? '')?.after).toBe(positionAt(8))
+    expect(decodeNotifications(told[3] ?? '')?.after).toBe(positionAt(8))
   })
 
   it('only calls where there is much, and goes on behind it', () => {
@@ -49,7 +53,7 @@ describe('telling news', () => {
     tell(news(...Array.from({ length: 201 }, (_, n) => positionAt(n + 2))))
     tell(news(positionAt(300)))
     expect(told[1]).toBe('')
-    expect(readOrderMessages(told[2] ?? '')).toEqual({
+    expect(decodeNotifications(told[2] ?? '')).toEqual({
       after: positionAt(202),
       notifications: news(positionAt(300)),
     })
@@ -63,6 +67,6 @@ describe('news that are not in this form', () => {
     ['a status that does not exist', '{"after":"1","notifications":[{"status":"lost"}]}'],
     ['no JSON', 'hello'],
   ])('are looked up like those of a mere call: %s', (_, text) => {
-    expect(readOrderMessages(text)).toBeUndefined()
+    expect(decodeNotifications(text)).toBeUndefined()
   })
 })

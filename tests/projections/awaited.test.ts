@@ -12,7 +12,7 @@ import { type Position, startOfLog } from '../../src/kit/position.ts'
 import type { Codec } from '../../src/ports/codec.ts'
 import type { JsonObject } from '../../src/ports/eventStore.ts'
 import { eventIndex } from '../../src/projections/audit/eventIndex.ts'
-import type { Reaction } from '../../src/projections/core/projection.ts'
+import { defineReaction, type Reaction } from '../../src/projections/core/projection.ts'
 import { rebuild } from '../../src/projections/rebuild/rebuild.ts'
 import { checkProjection } from '../../src/workers/audit/projectionCheck.ts'
 import { logFor, readBatches } from '../../src/workers/projector/logReader.ts'
@@ -59,15 +59,15 @@ function noting(name: string, orderId: string, types: readonly string[]) {
   const noted: string[] = []
   // Also types that only the newer release has.
   const on: Reaction['on'] = JSON.parse(JSON.stringify(types))
-  const reaction: Reaction = {
+  const reaction = defineReaction({
     name,
     on,
-    async apply(events) {
+    async plan(events) {
       const own = events.filter(({ stream }) => stream === `order-${orderId}`)
-      noted.push(...own.map(event => event.type))
-      return {}
+      const work = async () => void noted.push(...own.map(event => event.type))
+      return { writes: [], work }
     },
-  }
+  })
   return { noted, reaction }
 }
 

@@ -47,9 +47,9 @@ const eventOf = (number: number, type: ReadEvent['type'] = 'CategoryChanged') =>
   ({ stream: sampleId(number), type }) as ReadEvent
 
 /** Statements that bring the rows with these numbers to where `evolve` says. */
-function folded(numbers: number[], evolve: (row: CategoryRow | undefined) => CategoryRow) {
+async function folded(numbers: number[], evolve: (row: CategoryRow | undefined) => CategoryRow) {
   const events = numbers.map(number => eventOf(number))
-  return fold(db, categories, events, { keyOf: ({ stream }) => stream, evolve })
+  return (await fold(db, categories, events, { keyOf: ({ stream }) => stream, evolve })).writes
 }
 
 const rename = (row: CategoryRow | undefined) => ({ ...kept(row), name: `new ${row?.name}` })

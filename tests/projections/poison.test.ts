@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import type { ShopEvent } from '../../src/domain/index.ts'
 import type { NewEvent } from '../../src/ports/eventStore.ts'
+import type { EventProjection, ReadEvent } from '../../src/projections/core/projection.ts'
 import { ordersProjection } from '../../src/projections/order/orders.ts'
 import { createProgress } from '../../src/workers/projector/progress.ts'
 import { startProjector } from '../../src/workers/projector/projector.ts'
@@ -129,14 +130,17 @@ describe('poison in the log', () => {
 })
 
 describe('a handler that throws', () => {
-  const follow = (apply: typeof ordersProjection.apply, name: string) => {
+  const follow = (apply: (events: readonly ReadEvent[]) => Promise<void>, name: string) => {
     const { db, eventStore, codec } = app.back
-    const { plan: _, ...applied } = ordersProjection
+    const plan: EventProjection['plan'] = async events => ({
+      writes: [],
+      work: () => apply(events),
+    })
     const projector = startProjector({
       db,
       eventStore,
       codec,
-      projections: [{ ...applied, name, tables: [], apply }],
+      projections: [{ ...ordersProjection, name, tables: [], plan }],
       runner: 'test',
       progress: createProgress(),
       onCommitted: async () => undefined,
@@ -148,12 +152,11 @@ describe('a handler that throws', () => {
   it('parks the stream it throws for, keeps it parked over a restart, and goes on', async () => {
     const bad = (await newOrder(person, productId)).body.orderId
     const seen: string[] = []
-    const apply: typeof ordersProjection.apply = async events => {
+    const apply = async (events: readonly ReadEvent[]) => {
       for (const { stream, type } of events) {
         if (stream === `order-${bad}`) throw new TypeError('a bug')
         seen.push(`${stream} ${type}`)
       }
-      return {}
     }
     follow(apply, 'fragile')
     const stream = `order-${bad}`
@@ -181,7 +184,6 @@ describe('a handler that throws', () => {
         throw Object.assign(new Error('deadlock detected'), { code: '40P01' })
       }
       seen.push(...events.map(({ stream }) => stream))
-      return {}
     }, 'unlucky')
     await waitFor('the order', () => seen.includes(`order-${orderId}`))
     expect(await parked('unlucky', `order-${orderId}`)).toEqual([])

@@ -3,12 +3,13 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Position } from '../../src/kit/position.ts'
 import { Unavailable } from '../../src/ports/eventStore.ts'
-import { type Projection, planned } from '../../src/projections/core/projection.ts'
+import { defineProjection, type Projection } from '../../src/projections/core/projection.ts'
 import { projections } from '../../src/projections/index.ts'
 import type { Rebuilt } from '../../src/projections/rebuild/context.ts'
 import { BeingRebuilt, rebuild } from '../../src/projections/rebuild/rebuild.ts'
 import { rebuildStates, request } from '../../src/projections/rebuild/rebuildStates.ts'
 import { rollBack } from '../../src/projections/rebuild/swap.ts'
+import { stockProjection } from '../../src/projections/stock/stock.ts'
 import { snapshot } from '../../src/workers/audit/projectionCheck.ts'
 import { logFor } from '../../src/workers/projector/logReader.ts'
 import { atRest, findings } from '../support/auditing.ts'
@@ -156,7 +157,7 @@ describe('a rebuild', () => {
 
   it('parks what it cannot apply, and writes everything else', async () => {
     const { back } = traffic.app
-    const stock = numbered('stock')
+    const stock = stockProjection
     const movements = async () => {
       const { rows } = await back.pool.query<{ position: Position; stream: string }>(
         `select position, 'stock-' || product_id as stream from stock_movements order by position`,
@@ -165,13 +166,11 @@ describe('a rebuild', () => {
     }
     const all = await movements()
     const bad = all[1]
-    const faulty = planned({
+    const faulty = defineProjection({
       ...stock,
       async plan(events, db) {
         if (events.some(({ position }) => position === bad?.position)) throw new Error('a bug')
-        const plan = await stock.plan?.(events, db)
-        if (plan === undefined) throw new Error('stock says what it writes')
-        return plan
+        return stock.plan(events, db)
       },
     })
     expect(await rebuildNow(faulty)).toMatchObject([{ name: 'stock', matches: false }])
@@ -190,13 +189,12 @@ describe('a rebuild', () => {
 
   it('of rows that are added twice leaves the old tables, and the next begins anew', async () => {
     const { back } = traffic.app
-    const stock = numbered('stock')
+    const stock = stockProjection
     const before = await snapshot(back.db, stock, 'readmodel')
-    const twice = planned({
+    const twice = defineProjection({
       ...stock,
       async plan(events, db) {
-        const plan = await stock.plan?.(events, db)
-        if (plan === undefined) throw new Error('stock says what it writes')
+        const plan = await stock.plan(events, db)
         return { ...plan, writes: [...plan.writes, ...plan.writes] }
       },
     })
@@ -309,7 +307,7 @@ describe('a rebuild', () => {
 })
 
 describe('a rebuild of a log that lacks events', () => {
-  const stock = numbered('stock')
+  const stock = stockProjection
   const customers = numbered('customers')
   const eventIndex = numbered('eventIndex')
   let stream = ''

@@ -12,8 +12,9 @@ import {
 } from '../../src/projections/core/checkpoints.ts'
 import { commitBatch } from '../../src/projections/core/engine.ts'
 import { type Item, placeOf } from '../../src/projections/core/items.ts'
-import type { Projection } from '../../src/projections/core/projection.ts'
+import type { Plan, Projection } from '../../src/projections/core/projection.ts'
 import { projections } from '../../src/projections/index.ts'
+import { stockProjection } from '../../src/projections/stock/stock.ts'
 import { type Snapshot, snapshot } from '../../src/workers/audit/projectionCheck.ts'
 import { readBatches } from '../../src/workers/projector/logReader.ts'
 import { createProgress } from '../../src/workers/projector/progress.ts'
@@ -185,22 +186,20 @@ describe('a database that fails now and then', () => {
   it('delays a projection and changes nothing', async () => {
     await forgetAll()
     const random = randomFrom(seed)
-    const shaky = projections.map(each => ({
-      ...each,
-      async apply(...input: Parameters<Projection['apply']>) {
-        const committed = await each.apply(...input)
-        // After the work and before the commit.
-        if (random.next() < 0.5) {
-          throw Object.assign(new Error('terminating connection'), { code: '57P01' })
-        }
-        return committed
-      },
-      async plan(...input: Parameters<Projection['apply']>) {
-        const plan = await each.plan?.(...input)
-        const fails = random.next() < 0.5
-        return plan && fails ? { ...plan, writes: [...plan.writes, dying] } : plan
-      },
-    }))
+    /** The work fails before the commit, inside its transaction or among its statements. */
+    const shake = async (planned: Promise<Plan>): Promise<Plan> => {
+      const plan = await planned
+      if (random.next() < 0.5) return plan
+      if (random.next() < 0.5) return { ...plan, writes: [...plan.writes, dying] }
+      const error = Object.assign(new Error('terminating connection'), { code: '57P01' })
+      return { ...plan, work: () => Promise.reject(error) }
+    }
+    const shaky = projections.map(
+      (each): Projection =>
+        'planHeaders' in each
+          ? { ...each, planHeaders: (...input) => shake(each.planHeaders(...input)) }
+          : { ...each, plan: (...input) => shake(each.plan(...input)) },
+    )
     const one = runner('one', shaky)
     await caughtUp()
     await one.stop()
@@ -210,9 +209,7 @@ describe('a database that fails now and then', () => {
 })
 
 describe('a lease', () => {
-  const [projection] = projections
-  if (projection === undefined) throw new Error('there are no projections')
-  const other = { ...projection, name: 'leased', tables: [], on: ['OrderPaid' as const] }
+  const other = { ...stockProjection, name: 'leased', tables: [], on: ['OrderPaid' as const] }
   const db = () => traffic.app.back.db
   const held = async () => {
     await ensureCheckpoints(db(), [other])
@@ -246,12 +243,12 @@ describe('a lease', () => {
     }
     throw new Error('nothing was paid')
   }
-  const commit = async (apply: Projection['apply']) => {
+  const commit = async (work: NonNullable<Plan['work']>) => {
     const lease = await held()
     await lapse()
-    const { plan: _, planPlaces: __, ...rest } = other
+    const projection = { ...other, plan: async () => ({ writes: [], work }) }
     const parking = { name: 'leased', streams: new Set<string>(), onParked: () => undefined }
-    await commitBatch(db(), [{ projection: { ...rest, apply }, lease, parking }], await one())
+    await commitBatch(db(), [{ projection, lease, parking }], await one())
     return lease
   }
 
@@ -267,9 +264,8 @@ describe('a lease', () => {
   })
 
   it('is prolonged by a commit, for as long as that took', async () => {
-    await commit(async (_, trx) => {
+    await commit(async trx => {
       await sql`select pg_sleep(1.2)`.execute(trx)
-      return {}
     })
     // Since the transaction began.
     expect((await left()).updated).toBeGreaterThan(4.5)
@@ -279,18 +275,16 @@ describe('a lease', () => {
     const taken: unknown[] = []
     await commit(async () => {
       taken.push(...(await acquire(db(), [other], 'second')))
-      return {}
     })
     expect(taken).toEqual([])
   })
 
   it('is held by a transaction no longer than its client speaks', async () => {
     let limit = ''
-    await commit(async (_, trx) => {
+    await commit(async trx => {
       const { rows } = await sql<{ now: string }>`
         select current_setting('idle_in_transaction_session_timeout') as now`.execute(trx)
       limit = rows[0]?.now ?? ''
-      return {}
     })
     expect(limit).toBe('3s')
   })

@@ -7,7 +7,7 @@ import {
   type Database,
   type Pool,
 } from '../../src/infra/postgres/database.ts'
-import type { ReadEvent } from '../../src/projections/core/projection.ts'
+import { applyPlan, type ReadEvent } from '../../src/projections/core/projection.ts'
 import { digestOf } from '../../src/projections/rebuild/shadow.ts'
 import type { ReportDimension } from '../../src/projections/sales/salePeriods.ts'
 import { sales } from '../../src/projections/sales/sales.ts'
@@ -111,7 +111,9 @@ const story: readonly ReadEvent[] = [
 async function apply(events: readonly ReadEvent[], size: number) {
   for (let from = 0; from < events.length; from += size) {
     const batch = events.slice(from, from + size)
-    await db.transaction().execute(trx => sales.apply(batch, trx))
+    await db.transaction().execute(async trx => {
+      await applyPlan(await sales.plan(batch, trx), trx)
+    })
   }
 }
 

@@ -110,8 +110,8 @@ describe.each([
       ...named,
       tables: [],
       on: ['CartCleared'],
-      apply: async () => ({}),
-      plan: async () => ({ writes: added, committed: () => ({}) }),
+      signals: [],
+      plan: async () => ({ writes: added }),
     }
     const parking = { name: named.name, streams: new Set<string>(), onParked: () => undefined }
     const batch = { items: [], position: positionAt(7) }

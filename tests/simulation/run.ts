@@ -21,7 +21,7 @@ import { createProvider } from './provider.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
 import type { Services } from './shopNode.ts'
 import { beginning, inVirtualTime } from './virtualTime.ts'
-import { followers, startWorker } from './worker.ts'
+import { consumers, startWorker } from './worker.ts'
 import type { Plan } from './workload/plan.ts'
 import { createWorld, type Process, type SimulatedNode } from './world.ts'
 
@@ -231,7 +231,7 @@ function rebuildsUnderWay({ readModels }: Running): string[] {
 
 function isCaughtUp({ readModels, log }: Running): boolean {
   const rows = readModels.rowsOf('checkpoints')
-  const isThere = rows.length === followers.length
+  const isThere = rows.length === consumers.length
   return isThere && rows.every(({ position }) => Number(position) >= log.rows.length)
 }
 

@@ -18,7 +18,7 @@ import {
   commitBatch,
   parkedStreams,
 } from '../../src/projections/core/engine.ts'
-import type { Follower, Projection } from '../../src/projections/core/projection.ts'
+import type { Consumer, Projection } from '../../src/projections/core/projection.ts'
 import { customersProjection } from '../../src/projections/customer/customers.ts'
 import { orderProcesses } from '../../src/projections/order/orderProcesses.ts'
 import { ordersProjection } from '../../src/projections/order/orders.ts'
@@ -37,7 +37,7 @@ export const projections: readonly Projection[] = [
 ]
 
 /** What is followed: these, and the reactions with effects. */
-export const followers: readonly Follower[] = [...projections, mailOutbox, webhookOutbox]
+export const consumers: readonly Consumer[] = [...projections, mailOutbox, webhookOutbox]
 
 /** Below the size at which tables are filled by copying. */
 const batchMax = 40
@@ -88,7 +88,7 @@ async function followForEver(services: Services, following: Following): Promise<
   let isReady = false
   for (;;) {
     try {
-      if (!isReady) await ensureCheckpoints(following.db, followers)
+      if (!isReady) await ensureCheckpoints(following.db, consumers)
       isReady = true
       await followWhileHeld(following, sleep)
     } catch (error) {
@@ -135,10 +135,10 @@ async function followWhileHeld(
 }
 
 async function take({ process, db }: Following): Promise<ActiveProjection[]> {
-  const leases = await acquire(db, followers, process.node.name)
+  const leases = await acquire(db, consumers, process.node.name)
   const members: ActiveProjection[] = []
   for (const lease of leases) {
-    const projection = followers.find(({ name }) => name === lease.name)
+    const projection = consumers.find(({ name }) => name === lease.name)
     if (projection === undefined) continue
     const streams = await parkedStreams(db, lease.name)
     const parking = { name: lease.name, streams, onParked: () => undefined }

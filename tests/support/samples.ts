@@ -4,7 +4,7 @@ import type { CartLine } from '../../src/domain/cart/cart.ts'
 import type { Money } from '../../src/domain/kernel/types.ts'
 import type { OrderEvent, OrderLine, Submission } from '../../src/domain/order/order.ts'
 import type { Position } from '../../src/kit/position.ts'
-import type { Notification } from '../../src/projections/core/notification.ts'
+import type { Notification } from '../../src/projections/order/orderNotifications.ts'
 
 /** The id with this number: always the same one. */
 export function sampleId(number: number): string {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postgresEventStore } from '../../src/eventstore/postgres/postgres.ts'
 import { createDatabase, createPool, type Pool } from '../../src/infra/postgres/database.ts'
+import type { EventProjection } from '../../src/projections/core/projection.ts'
 import { ordersProjection } from '../../src/projections/order/orders.ts'
 import type { ProjectorParts } from '../../src/workers/projector/parts.ts'
 import { createProgress } from '../../src/workers/projector/progress.ts'
@@ -39,15 +40,16 @@ function worker(name: string, runner: string, parts: Partial<ProjectorParts> = {
   const { db, eventStore, codec } = app.back
   const seen = new Set<string>()
   const errors: string[] = []
-  const { plan: _, ...applied } = ordersProjection
-  const watched = {
-    ...applied,
+  const watched: EventProjection = {
+    ...ordersProjection,
     name,
     tables: [],
-    apply: async (events: readonly { stream: string }[]) => {
-      for (const { stream } of events) seen.add(stream)
-      return {}
-    },
+    plan: async events => ({
+      writes: [],
+      work: async () => {
+        for (const { stream } of events) seen.add(stream)
+      },
+    }),
   }
   const projector = startProjector({
     db,

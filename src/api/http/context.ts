@@ -17,9 +17,9 @@ import type { CallbackBook } from '../../ports/payments.ts'
 import type { Counters, Fingerprint, RequestKeys } from '../../ports/requests.ts'
 import type { Tracing } from '../../ports/tracing.ts'
 import type { WebhookSender, Webhooks } from '../../ports/webhooks.ts'
-import type { Notification } from '../../projections/core/notification.ts'
 import type { Reaction } from '../../projections/core/projection.ts'
 import type { Tables } from '../../projections/core/tables.ts'
+import type { Notification } from '../../projections/order/orderNotifications.ts'
 import type { Positions, Reached } from './positions.ts'
 
 /** A client that follows orders live. */

@@ -2,11 +2,14 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
-import type { Notification } from '../../projections/core/notification.ts'
 import type { Tables } from '../../projections/core/tables.ts'
-import { newestNotification, notificationsAfter } from '../../projections/order/orderQueries.ts'
+import {
+  decodeNotifications,
+  type Notification,
+  newestNotification,
+  notificationsAfter,
+} from '../../projections/order/orderNotifications.ts'
 import type { LiveSubscriber, NotificationFeed } from '../http/context.ts'
-import { readOrderMessages } from './orderMessages.ts'
 
 const pollMs = 500
 const batchMax = 500
@@ -40,9 +43,8 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
   }
 
   function receive(text: string) {
-    const notifications = readOrderMessages(text)
-    if (notifications !== undefined && notifications.after <= position)
-      return passOn(notifications.notifications)
+    const message = decodeNotifications(text)
+    if (message !== undefined && message.after <= position) return passOn(message.notifications)
     hinted = true
     pause.abort()
   }

@@ -1,6 +1,6 @@
 // What one client that follows orders live is sent: nothing twice, nothing missing, in log order.
 import { type Position, startOfLog } from '../../kit/position.ts'
-import type { Notification } from '../../projections/core/notification.ts'
+import type { Notification } from '../../projections/order/orderNotifications.ts'
 import type { ApiContext } from '../http/context.ts'
 import { messageOf } from './feed.ts'
 

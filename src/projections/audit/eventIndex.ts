@@ -1,8 +1,8 @@
 // Where events are in the log, by what auditors look for: stream, type, who, trace, time. Of every
 // event, also of those that this release cannot read.
-import { ofPlaces } from '../core/items.ts'
+import { defineHeaderProjection } from '../core/items.ts'
 import { insertOf } from '../core/keyedTable.ts'
-import type { Place } from '../core/projection.ts'
+import type { EventHeader } from '../core/projection.ts'
 
 interface IndexRow {
   position: string
@@ -27,16 +27,16 @@ const eventIndexTable = {
   },
 }
 
-export const eventIndex = ofPlaces({
+export const eventIndex = defineHeaderProjection({
   name: 'eventIndex',
   version: 2,
   tables: ['event_index'],
   onlyAdds: true,
-  async planPlaces(places) {
-    return { writes: insertOf(eventIndexTable, places.map(rowOf)), committed: () => ({}) }
+  async planHeaders(headers) {
+    return { writes: insertOf(eventIndexTable, headers.map(rowOf)) }
   },
 })
 
-function rowOf({ position, correlationId, ...rest }: Place): IndexRow {
+function rowOf({ position, correlationId, ...rest }: EventHeader): IndexRow {
   return { position: String(position), ...rest, correlation_id: correlationId }
 }

@@ -1,7 +1,7 @@
 // Carts as their owners see them.
 import { type Cart, type CartLine, cart, linesOf } from '../../domain/cart/cart.ts'
 import { fold, type KeyedTable } from '../core/keyedTable.ts'
-import { planned } from '../core/projection.ts'
+import { defineProjection, type ReadEvent } from '../core/projection.ts'
 
 interface CartRow {
   cart_id: string
@@ -23,7 +23,7 @@ const carts: KeyedTable<CartRow> = {
   },
 }
 
-export const cartsProjection = planned({
+export const cartsProjection = defineProjection({
   name: 'carts',
   version: 2,
   tables: ['carts'],
@@ -38,7 +38,7 @@ export const cartsProjection = planned({
     'CartClosed',
   ],
   async plan(events, db) {
-    const writes = await fold(db, carts, events, {
+    const { writes } = await fold(db, carts, events, {
       keyOf: event => ('cartId' in event.data ? (event.data.cartId ?? undefined) : undefined),
       evolve(row, event) {
         if (!isCartEvent(event)) return row
@@ -53,14 +53,13 @@ export const cartsProjection = planned({
         }
       },
     })
-    return { writes, committed: () => ({}) }
+    return { writes }
   },
 })
 
-type AnyEvent = Parameters<typeof cartsProjection.apply>[0][number]
 type OwnEvent = Parameters<typeof cart.evolve>[1]
 
-function isCartEvent(event: AnyEvent): event is AnyEvent & OwnEvent {
+function isCartEvent(event: ReadEvent): event is ReadEvent & OwnEvent {
   return event.type in cart.events
 }
 

@@ -2,8 +2,9 @@
 
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import type { ShownImage } from '../../domain/catalogue/image.ts'
-import { fold, type KeyedTable } from '../core/keyedTable.ts'
-import { planned, type ReadEvent } from '../core/projection.ts'
+import { fold, type KeyedTable, type Step } from '../core/keyedTable.ts'
+import { defineProjection, type ReadEvent } from '../core/projection.ts'
+import { defineSignal } from '../core/signals.ts'
 import type { Tables } from '../core/tables.ts'
 import { newListingVersion } from './listingVersion.ts'
 
@@ -87,14 +88,23 @@ export function availabilityOf(available: number): Availability {
   return available < lowStockBelow ? 'low' : 'in'
 }
 
+/** Whether listings show a step: of stock they show the band alone. */
+function isListed({ before, after, event }: Step<ProductRow>): boolean {
+  return !isStockOnly(event) || (before && after && bandOf(before) !== bandOf(after)) === true
+}
+
 function bandOf(row: ProductRow): Availability {
   return availabilityOf(row.on_hand - row.reserved)
 }
 
-export const catalogue = planned({
+/** What listings show has changed. */
+export const listingsChanged = defineSignal('listings-changed')
+
+export const catalogue = defineProjection({
   name: 'catalogue',
   version: 3,
   tables: ['products', 'categories', 'product_words'],
+  signals: [listingsChanged],
   on: [
     'ProductCreated',
     'ProductDetailsChanged',
@@ -120,29 +130,19 @@ export const catalogue = planned({
     'CategoryClaimsVoided',
   ],
   async plan(events, db) {
-    let listingsChanged = false
     const ofProducts = await fold(db, products, events, {
       keyOf: productOf,
       creation: 'ProductCreated',
-      evolve(row, event) {
-        const next = evolveProduct(row, event)
-        // Pieces come and go all the time; listings change only when the band does.
-        if (!isStockOnly(event) || (row && next && bandOf(row) !== bandOf(next))) {
-          listingsChanged = true
-        }
-        return next
-      },
+      evolve: evolveProduct,
     })
     const ofCategories = await fold(db, categories, events, {
       keyOf: categoryOf,
-      evolve(row, event) {
-        listingsChanged = true
-        return evolveCategory(row, event)
-      },
+      evolve: evolveCategory,
     })
-    const writes = [...ofProducts, ...ofCategories, ...wordsLearnt(db, events)]
-    if (listingsChanged) writes.push(newListingVersion(db))
-    return { writes, committed: () => ({ listingsChanged }) }
+    const areChanged = ofCategories.steps.length > 0 || ofProducts.steps.some(isListed)
+    const writes = [...ofProducts.writes, ...ofCategories.writes, ...wordsLearnt(db, events)]
+    if (areChanged) writes.push(newListingVersion(db))
+    return { writes, signals: () => (areChanged ? [listingsChanged.raise()] : []) }
   },
 })
 

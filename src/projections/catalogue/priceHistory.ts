@@ -1,7 +1,7 @@
 // Every price that a product has had: shoppers have to be told what a reduction is worth.
 import type { Kysely, Selectable } from 'kysely'
 import { insertOf } from '../core/keyedTable.ts'
-import { planned, type ReadEvent } from '../core/projection.ts'
+import { defineProjection, type ReadEvent } from '../core/projection.ts'
 import type { Tables } from '../core/tables.ts'
 import { nameOf } from '../stock/stock.ts'
 
@@ -20,14 +20,14 @@ const changes = {
   },
 }
 
-export const priceHistory = planned({
+export const priceHistory = defineProjection({
   name: 'priceHistory',
   version: 1,
   tables: ['price_changes'],
   on: ['ProductCreated', 'PriceChanged'],
   onlyAdds: true,
   async plan(events) {
-    return { writes: insertOf(changes, events.flatMap(changeOf)), committed: () => ({}) }
+    return { writes: insertOf(changes, events.flatMap(changeOf)) }
   },
 })
 

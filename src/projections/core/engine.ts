@@ -23,7 +23,8 @@ import {
   workOf,
 } from './items.ts'
 import { runPipeline } from './pipeline.ts'
-import type { Committed, Follower, Plan } from './projection.ts'
+import { applyPlan, type Consumer, type Plan } from './projection.ts'
+import type { Raised } from './signals.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -59,7 +60,7 @@ export async function parkedStreams(db: Db, name: string): Promise<Set<string>> 
 
 /** A projection that is run here: its lease, and what it could not follow. */
 export interface ActiveProjection {
-  projection: Follower
+  projection: Consumer
   lease: Lease
   parking: Parking
 }
@@ -75,15 +76,15 @@ export async function commitBatch(
   db: Db,
   members: readonly ActiveProjection[],
   batch: Batch,
-): Promise<Committed> {
+): Promise<Raised[]> {
   const due = members.filter(({ lease }) => lease.position < batch.position)
-  if (due.length === 0) return {}
+  if (due.length === 0) return []
   const parts = due.map(member => {
     const { projection, lease } = member
     return { ...member, items: itemsFor(projection, lease.position, batch) }
   })
   const clean = parts.filter(isClean)
-  const all: Committed = {}
+  const all: Raised[] = []
   try {
     await commitInOneTransaction(db, clean, batch.position, all)
   } catch (error) {
@@ -100,7 +101,7 @@ interface ProjectionBatch extends ActiveProjection {
 }
 
 /** What a projection reads of a batch, behind a position. */
-export function itemsFor(projection: Follower, after: Position, { items }: Batch): readonly Item[] {
+export function itemsFor(projection: Consumer, after: Position, { items }: Batch): readonly Item[] {
   return items.filter(item => placeOf(item).position > after && concerns(projection, item))
 }
 
@@ -118,7 +119,7 @@ async function commitInOneTransaction(
   db: Db,
   parts: readonly ProjectionBatch[],
   position: Position,
-  all: Committed,
+  all: Raised[],
 ): Promise<void> {
   if (parts.length === 0) return
   const leases = parts.map(({ lease }) => lease)
@@ -128,14 +129,18 @@ async function commitInOneTransaction(
   const committed =
     (await commitPlanned(db, busy, { leases, position })) ??
     (await db.transaction().execute(async trx => {
-      const found: Committed = {}
+      const raised: Raised[] = []
       await moving(trx, leases, position, async () => {
-        for (const work of busy) merge(found, await work.apply(trx))
+        for (const work of busy) raised.push(...(await applyWork(work, trx)))
       })
-      return found
+      return raised
     }))
   for (const lease of leases) lease.position = position
-  merge(all, committed)
+  all.push(...committed)
+}
+
+async function applyWork(work: Work, trx: Db): Promise<readonly Raised[]> {
+  return applyPlan(await work.plan(trx), trx)
 }
 
 /** Moves checkpoints in a transaction and does the work; what took long keeps its leases. */
@@ -158,19 +163,20 @@ async function moving<T>(
 /**
  * First reads what all of them need, and then sends all that they write. Between the two nothing
  * changes: who else would write to these tables takes the lease first, and then nothing of this is
- * written. Undefined where one of them cannot say beforehand what it writes.
+ * written. Undefined where one of them
+ * has work to do inside the transaction.
  */
 async function commitPlanned(
   db: Db,
   busy: readonly Work[],
   { leases, position }: { leases: readonly Lease[]; position: Position },
-): Promise<Committed | undefined> {
+): Promise<Raised[] | undefined> {
   return db.connection().execute(async session => {
     const plans: Plan[] = []
     let keptAt = performance.now()
     for (const work of busy) {
       const plan = await work.plan(session)
-      if (plan === undefined) return undefined
+      if (plan.work !== undefined) return undefined
       plans.push(plan)
       if (performance.now() - keptAt < slowMs) continue
       await renew(session, leases, 0)
@@ -181,9 +187,10 @@ async function commitPlanned(
     const [, ...written] = await runPipeline(session, [first, ...writes]).catch(error => {
       throw isLeaseLost(error) ? leaseLost(leases) : error
     })
-    const found: Committed = {}
-    for (const plan of plans) merge(found, plan.committed(written.splice(0, plan.writes.length)))
-    return found
+    return plans.flatMap(({ writes, signals }) => {
+      const counts = written.splice(0, writes.length)
+      return signals?.(counts) ?? []
+    })
   })
 }
 
@@ -191,7 +198,7 @@ async function commitEach(
   db: Db,
   parts: readonly ProjectionBatch[],
   position: Position,
-  all: Committed,
+  all: Raised[],
 ): Promise<void> {
   const failures: unknown[] = []
   for (const part of parts) {
@@ -204,7 +211,7 @@ async function commitEach(
           ),
         )
       part.lease.position = position
-      merge(all, committed)
+      all.push(...committed)
     } catch (error) {
       failures.push(error)
     }
@@ -215,16 +222,16 @@ async function commitEach(
 /** Applies items inside a transaction; what cannot be applied is parked. */
 export async function applyItems(
   db: Db,
-  projection: Follower,
+  projection: Consumer,
   items: readonly Item[],
   parking: Parking,
-): Promise<Committed> {
+): Promise<readonly Raised[]> {
   const work = wholeWork(projection, items, parking)
   if (work === undefined) return applyOneByOne(db, projection, items, parking)
-  if (work.count === 0) return {}
+  if (work.count === 0) return []
   await sql`savepoint whole_batch`.execute(db)
   try {
-    return await work.apply(db)
+    return await applyWork(work, db)
   } catch (error) {
     if (isTransient(error)) throw error
     await sql`rollback to savepoint whole_batch`.execute(db)
@@ -234,7 +241,7 @@ export async function applyItems(
 
 /** The work of items none of which has to be parked for all that is known. */
 export function wholeWork(
-  projection: Follower,
+  projection: Consumer,
   items: readonly Item[],
   parking: Parking,
 ): Work | undefined {
@@ -243,11 +250,11 @@ export function wholeWork(
 
 async function applyOneByOne(
   db: Db,
-  projection: Follower,
+  projection: Consumer,
   items: readonly Item[],
   parking: Parking,
-): Promise<Committed> {
-  const all: Committed = {}
+): Promise<Raised[]> {
+  const all: Raised[] = []
   for (const item of items) {
     if ('poison' in item && !isReadable(projection, item)) {
       await park(db, item.poison, parking)
@@ -259,7 +266,7 @@ async function applyOneByOne(
     }
     await sql`savepoint one_event`.execute(db)
     try {
-      merge(all, await workOf(projection, [item]).apply(db))
+      all.push(...(await applyWork(workOf(projection, [item]), db)))
     } catch (error) {
       if (isTransient(error)) throw error
       await sql`rollback to savepoint one_event`.execute(db)
@@ -267,16 +274,6 @@ async function applyOneByOne(
     }
   }
   return all
-}
-
-/** Adds what a batch has brought about to what others have. */
-function merge(all: Committed, committed: Committed): void {
-  const { notifications = [], ...rest } = committed
-  const signals = Object.entries(rest).filter(([, value]) => value === true)
-  Object.assign(all, Object.fromEntries(signals))
-  if (notifications.length > 0) {
-    all.notifications = [...(all.notifications ?? []), ...notifications]
-  }
 }
 
 function troubleOf(item: Item, error: string): Trouble {

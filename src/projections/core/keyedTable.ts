@@ -31,13 +31,26 @@ export interface Folding<Row extends object> {
   evolve(row: Row | undefined, event: ReadEvent): Row | undefined
 }
 
-/** What folding a batch into a table has to write; a key that many events touch is written once. */
+/** What one event made of a row. */
+export interface Step<Row> {
+  before: Row | undefined
+  after: Row | undefined
+  event: ReadEvent
+}
+
+/** The statements that a batch comes to, and each step that led to them, key by key. */
+export interface Folded<Row> {
+  writes: CompiledQuery[]
+  steps: readonly Step<Row>[]
+}
+
+/** Folds a batch into a table; a key that many events touch is written once. */
 export async function fold<Row extends object>(
   db: Db,
   table: KeyedTable<Row>,
   events: readonly ReadEvent[],
   folding: Folding<Row>,
-): Promise<CompiledQuery[]> {
+): Promise<Folded<Row>> {
   const groups = Map.groupBy(events, event => folding.keyOf(event))
   const keys = [...groups.keys()].filter(key => key !== undefined)
   const sought = keys.filter(key => groups.get(key)?.[0]?.type !== folding.creation)
@@ -45,21 +58,27 @@ export async function fold<Row extends object>(
   const fresh: Row[] = []
   const changed: Change<Row>[] = []
   const gone: string[] = []
+  const steps: Step<Row>[] = []
   for (const key of keys) {
     const old = before.get(key)
     let row = old
-    for (const event of groups.get(key) ?? []) row = folding.evolve(row, event)
+    for (const event of groups.get(key) ?? []) {
+      const after = folding.evolve(row, event)
+      steps.push({ before: row, after, event })
+      row = after
+    }
     if (row === old) continue
     if (row === undefined) gone.push(key)
     else if (old === undefined) fresh.push(row)
     else changed.push({ old, row })
   }
   // Keys that were not there are not there now: nobody else writes to the table of a projection.
-  return [
+  const writes = [
     ...(fresh.length >= copyFrom ? [copyOf(table, fresh)] : upsertOf(table, fresh)),
     ...updateOf(table, changed),
     ...(gone.length > 0 ? [CompiledQuery.raw(textsOf(table).remove, [arrayOf(gone)])] : []),
   ]
+  return { writes, steps }
 }
 
 interface Change<Row> {

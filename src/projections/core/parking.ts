@@ -4,7 +4,7 @@ import { type Kysely, sql } from 'kysely'
 import type { Position } from '../../kit/position.ts'
 import { applyItems } from './engine.ts'
 import { type Item, placeOf, reads } from './items.ts'
-import type { Follower } from './projection.ts'
+import type { Consumer } from './projection.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -54,7 +54,7 @@ export async function parkedEvents(
  */
 export async function decideParked(
   db: Db,
-  projection: Follower,
+  projection: Consumer,
   on: {
     position: Position
     decision: ParkingDecision
@@ -111,7 +111,7 @@ async function unpark(db: Db, name: string, positions: readonly Position[]): Pro
 
 export async function applyParked(
   db: Db,
-  projection: Follower,
+  projection: Consumer,
   items: readonly Item[],
 ): Promise<Decided> {
   const { name } = projection

@@ -1,13 +1,15 @@
-// What follows the log: projections, which own tables that can be made anew, and reactions, which
-// own none: what they have brought about is not brought about again.
+// What reads the log: projections, which own tables that can be rebuilt, and reactions, which own
+// none and whose effects are never repeated.
 
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { ShopEvent } from '../../domain/index.ts'
 import type { Actor } from '../../domain/kernel/types.ts'
 import type { Position } from '../../kit/position.ts'
-import type { Notification } from './notification.ts'
 import { forgetting, personalIn, personalPlaces } from './personal.ts'
+import type { Raised, Signal } from './signals.ts'
 import type { Tables } from './tables.ts'
+
+type Db = Kysely<Tables>
 
 /** An event as projections see it: decoded, with where and when it happened. */
 export type ReadEvent = ShopEvent & {
@@ -24,104 +26,102 @@ export type ReadEvent = ShopEvent & {
   isReplaced?: true
 }
 
-/** Where an event is and who has brought it about: known also of what cannot be decoded. */
-export interface Place {
+export type EventType = ShopEvent['type']
+export type EventOf<Type extends EventType> = Extract<ReadEvent, { type: Type }>
+
+/** Where an event is and who caused it: also known of an event that cannot be decoded. */
+export interface EventHeader {
   position: Position
   stream: string
   revision: number
   type: string
-  /** The id of who asked for it, or their role where they have none. */
+  /** The id of the actor, or the role of one without an id. */
   actor: string
   correlationId: string
   at: string
 }
 
-/** What readers elsewhere have to know once a batch has been committed. */
-export interface Committed {
-  /** Something that listings show has changed. */
-  listingsChanged?: boolean
-  /** There are new rows for those who follow orders live. */
-  notified?: boolean
-  /** These. */
-  notifications?: readonly Notification[]
-  /** There are new images whose sizes have to be made. */
-  imagesQueued?: boolean
-  /** There are new mails to be sent. */
-  mailsQueued?: boolean
-  /** There are new webhooks to be sent. */
-  webhooksQueued?: boolean
-}
-
-/** What a batch comes to, before any of it is written. */
+/** What a batch changes, before any of it is written. */
 export interface Plan {
   /** In this order, in the transaction that moves the checkpoint. */
   writes: readonly CompiledQuery[]
-  /** What there is to know once it has been committed, told how many rows each has written. */
-  committed(written: readonly number[]): Committed
+  /** Work that has to see these writes: it follows them in the same transaction. */
+  work?(trx: Db): Promise<void>
+  /** What the commit raises, given how many rows each statement has written. */
+  signals?(written: readonly number[]): readonly Raised[]
 }
 
-/** What has a checkpoint, and is told of each event once. */
-export interface Follower {
+/** What projections and reactions share: a checkpoint, and each event once and in log order. */
+interface ConsumerBase {
   name: string
-  /** Of its tables; reactions have none. */
-  version?: number
   /** The events it reads; all others only move its checkpoint. */
-  on: readonly ShopEvent['type'][]
-  /** Applies events in log order, inside the transaction that moves the checkpoint. */
-  apply(events: readonly ReadEvent[], db: Kysely<Tables>): Promise<Committed>
-  /**
-   * The same without writing: what it reads is as its last batch has left it. Undefined where it
-   * has to see some of its writes before it knows the others.
-   */
-  plan?(events: readonly ReadEvent[], db: Kysely<Tables>): Promise<Plan | undefined>
-  /** Instead of all that: it is told where each event is, whether that can be decoded or not. */
-  planPlaces?(places: readonly Place[], db: Kysely<Tables>): Promise<Plan>
-  /** Somebody waits for its news: it does not wait for the projections that nobody looks at. */
+  on: readonly EventType[]
+  /** What its commits can raise. */
+  signals: readonly Signal[]
+  /** Clients wait for what it raises: it does not share batches with the others. */
   isUrgent?: boolean
 }
 
-/** Rows that follow from the log and from nothing else, so that they can be built anew. */
-export interface Projection extends Follower {
+interface EventPlanner {
+  /** Reads what it needs, as its last batch has left it, and writes nothing. */
+  plan(events: readonly ReadEvent[], db: Db): Promise<Plan>
+}
+
+interface OwnedTables {
   /** Raise it when the rows change their meaning: the next start rebuilds them. */
   version: number
   /** Tables of the schema readmodel that belong to this projection alone. */
   tables: readonly string[]
   /**
-   * Its rows are only ever added and never looked for by it: tables that are rebuilt get their keys
+   * Its rows are only ever added and never looked up by it: tables that are rebuilt get their keys
    * once they are full, which costs a fifth of keeping them up.
    */
   onlyAdds?: boolean
 }
 
-/**
- * What is to be done about an event: a mail, a webhook, a job. It says so in rows with ids that
- * follow from the event, in the transaction that moves its checkpoint. A rebuild never replays it.
- */
-export interface Reaction extends Follower {
-  version?: never
-  tables?: never
+export interface EventProjection extends ConsumerBase, EventPlanner, OwnedTables {}
+
+/** A projection of every event, whether it can be decoded or not. */
+export interface HeaderProjection extends ConsumerBase, OwnedTables {
+  planHeaders(headers: readonly EventHeader[], db: Db): Promise<Plan>
 }
 
+/** Rows that follow from the log alone, so that they can be rebuilt. */
+export type Projection = EventProjection | HeaderProjection
+
 /**
- * A projection that never has to see its writes: applying is writing what it plans. Where its
- * tables hold text about people, it forgets those who are erased.
+ * What is to be done about an event: a mail, a webhook, a job. It writes rows with ids that follow
+ * from the event, in the transaction that moves its checkpoint. A rebuild never replays it.
  */
-export function planned(projection: Omit<Projection, 'apply' | 'plan'> & PlanOnly): Projection {
+export interface Reaction extends ConsumerBase, EventPlanner {}
+
+export type Consumer = Projection | Reaction
+
+/** Whether a consumer owns tables that can be rebuilt. */
+export function isProjection(consumer: Consumer): consumer is Projection {
+  return 'tables' in consumer
+}
+
+type Defined<Kind extends ConsumerBase> = Omit<Kind, 'signals'> & Partial<Pick<Kind, 'signals'>>
+
+/** Defines a projection. Where its tables hold text about people, it forgets those erased. */
+export function defineProjection(projection: Defined<EventProjection>): EventProjection {
+  const { signals = [] } = projection
   const places = personalIn(projection.tables)
-  if (places.length === 0) return { ...projection, apply: applying(projection) }
-  const forgetful = {
+  if (places.length === 0) return { ...projection, signals }
+  return {
     ...projection,
+    signals,
     on: [...new Set([...projection.on, 'CustomerErased' as const])],
-    async plan(events: readonly ReadEvent[], db: Kysely<Tables>) {
+    async plan(events, db) {
       const plan = await projection.plan(events, db)
       const people = erasedIn(events)
       if (people.length === 0) return plan
-      // Also in the tables that its last rebuild has replaced: nobody writes to these any more.
+      // Also in the tables that its last rebuild has replaced: nothing writes to these any more.
       const all = [...places, ...(await personalPlaces(db, previousOf(projection.name)))]
       return { ...plan, writes: [...plan.writes, ...forgetting(db, all, people)] }
     },
   }
-  return { ...forgetful, apply: applying(forgetful) }
 }
 
 function erasedIn(events: readonly ReadEvent[]): string[] {
@@ -131,29 +131,21 @@ function erasedIn(events: readonly ReadEvent[]): string[] {
 /** The schema with the tables of a projection that its last rebuild has replaced. */
 export const previousOf = (name: string) => `previous_${name.toLowerCase()}`
 
-/** The same for a reaction. */
-export function plannedReaction(reaction: Omit<Reaction, 'apply' | 'plan'> & PlanOnly): Reaction {
-  return { ...reaction, apply: applying(reaction) }
+/** Defines a reaction. */
+export function defineReaction(reaction: Defined<Reaction>): Reaction {
+  return { signals: [], ...reaction }
 }
 
-function applying(follower: PlanOnly): Follower['apply'] {
-  return (events, db) => applyPlan(trx => follower.plan(events, trx), db)
-}
-
-/** Writes what is planned. */
+/** Writes what is planned, inside a transaction, and returns what the commit raises. */
 export async function applyPlan(
-  plan: (db: Kysely<Tables>) => Promise<Plan>,
-  db: Kysely<Tables>,
-): Promise<Committed> {
-  const { writes, committed } = await plan(db)
+  { writes, work, signals }: Plan,
+  trx: Db,
+): Promise<readonly Raised[]> {
   const written: number[] = []
   for (const write of writes) {
-    const { numAffectedRows = 0n } = await db.executeQuery(write)
+    const { numAffectedRows = 0n } = await trx.executeQuery(write)
     written.push(Number(numAffectedRows))
   }
-  return committed(written)
-}
-
-interface PlanOnly {
-  plan(events: readonly ReadEvent[], db: Kysely<Tables>): Promise<Plan>
+  await work?.(trx)
+  return signals?.(written) ?? []
 }

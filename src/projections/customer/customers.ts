@@ -2,7 +2,7 @@
 import { type Customer, customer, type Profile } from '../../domain/customer/customer.ts'
 import { erasedText, type Role } from '../../domain/kernel/types.ts'
 import { fold, type KeyedTable } from '../core/keyedTable.ts'
-import { planned, type ReadEvent } from '../core/projection.ts'
+import { defineProjection, type ReadEvent } from '../core/projection.ts'
 
 interface CustomerRow {
   customer_id: string
@@ -34,7 +34,7 @@ const customers: KeyedTable<CustomerRow> = {
 
 type CustomerEvent = ReadEvent & Parameters<typeof customer.evolve>[1]
 
-export const customersProjection = planned({
+export const customersProjection = defineProjection({
   name: 'customers',
   version: 1,
   tables: ['customers'],
@@ -49,7 +49,7 @@ export const customersProjection = planned({
     'CustomerErased',
   ],
   async plan(events, db) {
-    const writes = await fold(db, customers, events, {
+    const { writes } = await fold(db, customers, events, {
       keyOf: event => (isCustomerEvent(event) ? event.data.customerId : undefined),
       creation: 'CustomerRegistered',
       evolve(row, event) {
@@ -65,7 +65,7 @@ export const customersProjection = planned({
         }
       },
     })
-    return { writes, committed: () => ({}) }
+    return { writes }
   },
 })
 

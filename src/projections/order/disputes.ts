@@ -38,16 +38,17 @@ const disputes: KeyedTable<DisputeRow> = {
   },
 }
 
-/** What the disputes of a batch have to write. */
-export function foldDisputes(
+/** The statements that a batch comes to for disputes. */
+export async function foldDisputes(
   db: Kysely<Tables>,
   events: readonly ReadEvent[],
 ): Promise<CompiledQuery[]> {
-  return fold(db, disputes, events, {
+  const { writes } = await fold(db, disputes, events, {
     keyOf: event => ('disputeId' in event.data ? event.data.disputeId : undefined),
     creation: 'DisputeOpened',
     evolve,
   })
+  return writes
 }
 
 function evolve(row: DisputeRow | undefined, event: ReadEvent): DisputeRow | undefined {

@@ -1,6 +1,6 @@
 // Orders whose process may have something left to do: what a worker looks at after a crash.
 import { fold, type KeyedTable } from '../core/keyedTable.ts'
-import { planned, type ReadEvent } from '../core/projection.ts'
+import { defineProjection, type ReadEvent } from '../core/projection.ts'
 
 interface ProcessRow {
   order_id: string
@@ -37,7 +37,7 @@ const processes: KeyedTable<ProcessRow> = {
   },
 }
 
-export const orderProcesses = planned({
+export const orderProcesses = defineProjection({
   name: 'orderProcesses',
   version: 4,
   tables: ['order_processes'],
@@ -66,12 +66,12 @@ export const orderProcesses = planned({
     'CartCheckedOut',
   ],
   async plan(events, db) {
-    const writes = await fold(db, processes, events, {
+    const { writes } = await fold(db, processes, events, {
       keyOf: event => ('orderId' in event.data ? event.data.orderId : undefined),
       creation: 'OrderSubmitted',
       evolve: (row, event) => evolve(row, event),
     })
-    return { writes, committed: () => ({}) }
+    return { writes }
   },
 })
 

@@ -1,19 +1,17 @@
-// Questions to the orders, carts and notifications.
+// Questions to the orders and carts.
 
 import { type Kysely, type Selectable, sql } from 'kysely'
 import { isSameMoney, sum, times } from '../../domain/kernel/money.ts'
 import { erasedText } from '../../domain/kernel/types.ts'
 import type { OrderStatus } from '../../domain/order/orderStates.ts'
 import { allowedTransitions } from '../../domain/order/orderStates.ts'
-import { type Position, startOfLog } from '../../kit/position.ts'
+import type { Position } from '../../kit/position.ts'
 import { offersOf } from '../catalogue/catalogueQueries.ts'
 import { newestFirst, type PageRequest, readPage } from '../core/keyset.ts'
-import type { Notification } from '../core/notification.ts'
 import type { Tables } from '../core/tables.ts'
 
 type Db = Kysely<Tables>
 type OrderRecord = Selectable<Tables['orders']>
-type NotificationRecord = Selectable<Tables['notifications']>
 
 export interface OrderFilter {
   customerId?: string | undefined
@@ -175,48 +173,6 @@ export async function findCart(db: Db, cartId: string, currency: string) {
   const total = sum(totals, currency)
   const itemCount = items.reduce((count, item) => count + item.quantity, 0)
   return { revision: Number(row?.revision ?? -1), cart: { id: cartId, items, itemCount, total } }
-}
-
-/** Notifications behind a position, in log order; of one customer or of all. */
-export async function notificationsAfter(
-  db: Db,
-  after: Position,
-  limit: number,
-  customerId?: string,
-): Promise<Notification[]> {
-  // The feed of every API process asks this after each commit.
-  const { rows } =
-    customerId === undefined
-      ? await sql<NotificationRecord>`
-          select /* planned once */ * from notifications
-          where position > ${after}
-          order by position
-          limit ${limit}
-        `.execute(db)
-      : await sql<NotificationRecord>`
-          select * from notifications
-          where customer_id = ${customerId} and position > ${after}
-          order by position
-          limit ${limit}
-        `.execute(db)
-  return rows.map(row => ({
-    position: row.position,
-    customerId: row.customer_id,
-    orderId: row.order_id,
-    orderNumber: row.order_number,
-    status: row.status,
-    previousStatus: row.previous_status,
-    tracking: row.tracking,
-    at: row.at,
-  }))
-}
-
-/** The position of the newest notification, `startOfLog` when there is none. */
-export async function newestNotification(db: Db): Promise<Position> {
-  const { rows } = await sql<{ position: Position }>`
-    select coalesce(max(position), 0)::bigint as position from notifications
-  `.execute(db)
-  return rows[0]?.position ?? startOfLog
 }
 
 export interface ProjectionState {

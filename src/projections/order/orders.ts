@@ -1,11 +1,11 @@
 // Orders with their lines and timeline, and the notifications that status changes give rise to.
 import type { Charge, Delivery, OrderLine, Submission } from '../../domain/order/order.ts'
 import type { OrderStatus } from '../../domain/order/orderStates.ts'
-import { fold, insertOf, type KeyedTable } from '../core/keyedTable.ts'
-import type { Notification } from '../core/notification.ts'
-import { planned, type ReadEvent } from '../core/projection.ts'
+import { fold, type KeyedTable } from '../core/keyedTable.ts'
+import { defineProjection, type ReadEvent } from '../core/projection.ts'
 import type { RefundEntry, TimelineEntry } from '../core/tables.ts'
 import { foldDisputes } from './disputes.ts'
+import { insertNotifications, notificationsOf, orderNotifications } from './orderNotifications.ts'
 import { refundsAfter } from './orderRefunds.ts'
 
 interface OrderRow {
@@ -60,21 +60,7 @@ const orders: KeyedTable<OrderRow> = {
   },
 }
 
-const notifications = {
-  name: 'notifications',
-  columns: {
-    position: 'bigint',
-    customer_id: 'uuid',
-    order_id: 'uuid',
-    order_number: 'text',
-    status: 'text',
-    previous_status: 'text',
-    tracking: 'text',
-    at: 'timestamptz',
-  },
-}
-
-export const ordersProjection = planned({
+export const ordersProjection = defineProjection({
   name: 'orders',
   version: 6,
   tables: ['orders', 'notifications', 'disputes'],
@@ -105,58 +91,22 @@ export const ordersProjection = planned({
     'ItemsReturned',
     'OrderArchived',
   ],
+  signals: [orderNotifications],
   isUrgent: true,
   async plan(events, db) {
-    const raised: Notification[] = []
-    const folded = await fold(db, orders, events, {
+    const { writes, steps } = await fold(db, orders, events, {
       keyOf: event => (event.stream.startsWith('order-') ? event.stream.slice(6) : undefined),
       creation: 'OrderSubmitted',
-      evolve(row, event) {
-        const next = evolveOrder(row, event)
-        // History that was brought in is nobody's news.
-        if (row && next && isNotable(row, next) && event.source === undefined) {
-          raised.push(notification(row, next, event))
-        }
-        return next
-      },
+      evolve: evolveOrder,
     })
-    // They were folded order by order.
-    raised.sort((a, b) => (a.position < b.position ? -1 : 1))
+    const notifications = notificationsOf(steps)
     const disputes = await foldDisputes(db, events)
-    const writes = [...folded, ...disputes, ...insertOf(notifications, raised.map(rowOf))]
-    return { writes, committed: () => ({ notified: raised.length > 0, notifications: raised }) }
+    return {
+      writes: [...writes, ...disputes, ...insertNotifications(notifications)],
+      signals: () => (notifications.length > 0 ? [orderNotifications.raise(notifications)] : []),
+    }
   },
 })
-
-function isNotable(before: OrderRow, after: OrderRow): boolean {
-  return before.status !== after.status || before.tracking !== after.tracking
-}
-
-function notification(before: OrderRow, after: OrderRow, event: ReadEvent): Notification {
-  return {
-    position: event.position,
-    customerId: after.customer_id,
-    orderId: after.order_id,
-    orderNumber: after.order_number,
-    status: after.status,
-    previousStatus: before.status,
-    tracking: after.tracking,
-    at: new Date(event.at),
-  }
-}
-
-function rowOf({ position, at, ...rest }: Notification) {
-  return {
-    position: String(position),
-    customer_id: rest.customerId,
-    order_id: rest.orderId,
-    order_number: rest.orderNumber,
-    status: rest.status,
-    previous_status: rest.previousStatus,
-    tracking: rest.tracking,
-    at: at.toISOString(),
-  }
-}
 
 function evolveOrder(row: OrderRow | undefined, event: ReadEvent): OrderRow | undefined {
   const before = event.type === 'OrderSubmitted' ? submitted(event.data, event.at) : row

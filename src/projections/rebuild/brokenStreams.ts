@@ -4,6 +4,7 @@ import { type Kysely, sql } from 'kysely'
 import { eventTypesIn } from '../../domain/index.ts'
 import { categoryOf } from '../../domain/kernel/streamNames.ts'
 import type { Position } from '../../kit/position.ts'
+import { reads, readsHeaders } from '../core/items.ts'
 import type { Projection } from '../core/projection.ts'
 import type { Tables } from '../core/tables.ts'
 import { withoutTimeout } from './compare.ts'
@@ -96,13 +97,13 @@ async function knownStreams(
 
 /** Those that a projection reads; the first ones as the store explains them. */
 export async function brokenFor(
-  { on, planPlaces }: Pick<Projection, 'on' | 'planPlaces'>,
+  projection: Projection,
   broken: ReadonlyMap<string, string>,
   streams: LogStreams,
 ): Promise<BrokenStreams> {
-  const types = new Set<string>(on)
   const isRead = (stream: string) =>
-    planPlaces !== undefined || eventTypesIn(categoryOf(stream)).some(type => types.has(type))
+    readsHeaders(projection) ||
+    eventTypesIn(categoryOf(stream)).some(type => reads(projection, type))
   return summaryOf(new Map([...broken].filter(([stream]) => isRead(stream))), streams)
 }
 

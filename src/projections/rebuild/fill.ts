@@ -157,7 +157,7 @@ async function applyAtOnce(
     try {
       await beginOnShadow(session, shadow)
       const plan = await work.plan(session)
-      if (plan !== undefined) {
+      if (plan.work === undefined) {
         const moving = savingPosition(session, turnOf(member), position)
         await commitPipeline(session, [...plan.writes, moving])
         return true

@@ -2,13 +2,13 @@
 // sales by day, product, category, country and customer.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { insertOf, type KeyedTable, upsertOf } from '../core/keyedTable.ts'
-import { planned, type ReadEvent } from '../core/projection.ts'
+import { defineProjection, type ReadEvent } from '../core/projection.ts'
 import type { Tables } from '../core/tables.ts'
 import { documentOf, evolve, linesOf } from './saleDocuments.ts'
 import { type SaleRow, saleLines } from './saleLines.ts'
 import { type SaleChange, totalsOf } from './saleTotals.ts'
 
-export const sales = planned({
+export const sales = defineProjection({
   name: 'sales',
   version: 5,
   tables: ['sale_lines', 'sale_categories', 'sale_names', 'sale_totals'],
@@ -34,7 +34,7 @@ export const sales = planned({
       ...moving(db, changes),
       ...totalsOf(changes),
     ]
-    return { writes, committed: () => ({}) }
+    return { writes }
   },
 })
 

@@ -1,7 +1,7 @@
 // The stock ledger: every movement that explains how many pieces there are.
 import type { Actor } from '../../domain/kernel/types.ts'
 import { insertOf } from '../core/keyedTable.ts'
-import { planned, type ReadEvent } from '../core/projection.ts'
+import { defineProjection, type ReadEvent } from '../core/projection.ts'
 
 interface MovementRow {
   position: string
@@ -32,7 +32,7 @@ const movements = {
   },
 }
 
-export const stockProjection = planned({
+export const stockProjection = defineProjection({
   name: 'stock',
   version: 2,
   tables: ['stock_movements'],
@@ -45,7 +45,7 @@ export const stockProjection = planned({
   ],
   onlyAdds: true,
   async plan(events) {
-    return { writes: insertOf(movements, events.flatMap(movement)), committed: () => ({}) }
+    return { writes: insertOf(movements, events.flatMap(movement)) }
   },
 })
 

@@ -5,7 +5,7 @@ import { type Position, startOfLog } from '../../kit/position.ts'
 import { positionOf } from '../../projections/core/checkpoints.ts'
 import type { Batch } from '../../projections/core/engine.ts'
 import { concerns, type Item, isReadable, placeOf, workOf } from '../../projections/core/items.ts'
-import type { Projection } from '../../projections/core/projection.ts'
+import { applyPlan, type Projection } from '../../projections/core/projection.ts'
 import type { Tables } from '../../projections/core/tables.ts'
 import {
   amountOf,
@@ -161,7 +161,7 @@ async function fill(
     const work = workOf(projection, items)
     await db.transaction().execute(async trx => {
       await writeToShadow(trx, on.shadow)
-      if (work.count > 0) await work.apply(trx)
+      if (work.count > 0) await applyPlan(await work.plan(trx), trx)
     })
     if (batch.position >= on.upTo) return
   }

@@ -1,5 +1,5 @@
 // Keeps what lies beside the log in step with it, and clears away what has ended.
-import { type Kysely, sql } from 'kysely'
+import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { settleAddress } from '../../commands/account/emailAddresses.ts'
 import type { App } from '../../commands/core/app.ts'
 import { withDeadline } from '../../kit/deadline.ts'
@@ -7,31 +7,35 @@ import { codeOf } from '../../kit/errorCode.ts'
 import type { AccountServices } from '../../ports/accounts.ts'
 import type { Log } from '../../ports/log.ts'
 import { forgetEverywhere } from '../../projections/core/personal.ts'
-import type { Reaction, ReadEvent } from '../../projections/core/projection.ts'
+import { defineReaction, type ReadEvent } from '../../projections/core/projection.ts'
 import type { Tables } from '../../projections/core/tables.ts'
 import { forgetAgain, listErased } from './erasedPeople.ts'
 import { onceAtATime } from './jobQueue.ts'
 
 /**
- * Whoever is locked out loses their sessions; whoever is erased is forgotten, even if the process
- * that recorded it died before it could.
+ * A disabled account loses its sessions; an erased person is forgotten, even if the process that
+ * recorded the erasure died before it could.
  */
-export const accountUpkeep: Reaction = {
+export const accountUpkeep = defineReaction({
   name: 'accountUpkeep',
   on: ['CustomerDisabled', 'CustomerEnabled', 'CustomerErased'],
-  async apply(events, db) {
-    await lock(db, events)
-    for (const event of events) {
-      if (event.type !== 'CustomerErased') continue
-      const { customerId } = event.data
-      await sql`select shop.forget_person(${customerId})`.execute(db)
-      await forgetEverywhere(db, customerId)
+  async plan(events, db) {
+    const erased = events.flatMap(event =>
+      event.type === 'CustomerErased' ? [event.data.customerId] : [],
+    )
+    const writes = lock(db, events)
+    if (erased.length === 0) return { writes }
+    const work = async (trx: Kysely<Tables>) => {
+      for (const customerId of erased) {
+        await sql`select shop.forget_person(${customerId})`.execute(trx)
+        await forgetEverywhere(trx, customerId)
+      }
     }
-    return {}
+    return { writes, work }
   },
-}
+})
 
-async function lock(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<void> {
+function lock(db: Kysely<Tables>, events: readonly ReadEvent[]): CompiledQuery[] {
   const latest = new Map<string, boolean>()
   const locked = new Set<string>()
   for (const { type, data } of events) {
@@ -39,19 +43,20 @@ async function lock(db: Kysely<Tables>, events: readonly ReadEvent[]): Promise<v
     latest.set(data.customerId, type === 'CustomerDisabled')
     if (type === 'CustomerDisabled') locked.add(data.customerId)
   }
-  if (latest.size === 0) return
-  await sql`
+  if (latest.size === 0) return []
+  const disabling = sql`
     update shop.accounts a
     set disabled = l.disabled
     from unnest(${[...latest.keys()]}::uuid[], ${[...latest.values()]}::boolean[])
       as l(customer_id, disabled)
     where a.customer_id = l.customer_id
-  `.execute(db)
-  await sql`
+  `
+  const revoking = sql`
     update shop.sessions
     set revoked_at = now()
     where customer_id = any(${[...locked]}::uuid[]) and revoked_at is null
-  `.execute(db)
+  `
+  return [disabling.compile(db), revoking.compile(db)]
 }
 
 const sweepMs = 3_600_000

@@ -11,9 +11,9 @@ import type { EventFilter } from '../../ports/eventStore.ts'
 import { advance, leaseSeconds, release, renew } from '../../projections/core/checkpoints.ts'
 import { type ActiveProjection, commitBatch } from '../../projections/core/engine.ts'
 import { filterFor } from '../../projections/core/items.ts'
-import type { Committed, Follower } from '../../projections/core/projection.ts'
+import type { Consumer } from '../../projections/core/projection.ts'
 import { catchUp, readableByNow } from '../../projections/core/retryParked.ts'
-import type { FollowerGroup } from './parts.ts'
+import type { ConsumerGroup } from './parts.ts'
 import { readAhead } from './readAhead.ts'
 
 const batchSize = 1_000
@@ -30,19 +30,11 @@ const proofMs = 2_000
 const lastBatchMs = 5_000
 /** So long the last words of a loop may take: its leases end by themselves. */
 const farewellMs = 2_000
-const everything: Committed = {
-  listingsChanged: true,
-  notified: true,
-  mailsQueued: true,
-  imagesQueued: true,
-  webhooksQueued: true,
-}
-
 export interface Following {
   members: ActiveProjection[]
   signal: AbortSignal
   /** Takes the leases of others that can be had by now. */
-  enlist(others: readonly Follower[]): Promise<ActiveProjection[]>
+  enlist(others: readonly Consumer[]): Promise<ActiveProjection[]>
 }
 
 /** There was something to do, or that could not be ruled out, and nothing has been done. */
@@ -76,12 +68,12 @@ interface Group {
  * Follows the log until the signal aborts, a lease is lost, or there are more projections to run.
  * Throws Stalled when nothing moves although something may have to.
  */
-export async function follow(parts: FollowerGroup, following: Following): Promise<void> {
+export async function follow(parts: ConsumerGroup, following: Following): Promise<void> {
   const { signal } = following
   const ending = new AbortController()
   const group = groupOf(following, AbortSignal.any([signal, ending.signal]))
   const held = new Set(group.leases.map(({ name }) => name))
-  const others = parts.followers.filter(({ name }) => !held.has(name))
+  const others = parts.consumers.filter(({ name }) => !held.has(name))
   const loops = [consume(parts, group), keepLeases(parts, group)]
   if (others.length > 0) loops.push(findMore(group, () => following.enlist(others)))
   const stalled = watch(group).catch(error => {
@@ -119,7 +111,7 @@ function groupOf({ members }: Following, signal: AbortSignal): Group {
 }
 
 async function sayFarewell(
-  parts: FollowerGroup,
+  parts: ConsumerGroup,
   group: Group,
   stopping: AbortSignal,
 ): Promise<void> {
@@ -146,20 +138,20 @@ async function watch(group: Group): Promise<void> {
   }
 }
 
-async function consume(parts: FollowerGroup, group: Group) {
+async function consume(parts: ConsumerGroup, group: Group) {
   const { db, progress } = parts
   const { members, turns } = group
-  // Who ran them before may have died between a commit and the calls that follow it.
-  await parts.onCommitted(everything)
+  // The runner before may have died between a commit and its signals.
+  await parts.onCommitted(members.flatMap(allSignals))
   for (const { lease } of members) progress.reached(lease.name, lease.position)
   await readAgain(parts, group)
   for await (const batch of readAhead(decoded(parts, group))) {
     if (group.isAbandoned) return
     if (batch.items.length > 0) {
       const began = performance.now()
-      const committed = await turns.take(() => commitBatch(db, members, batch))
+      const raised = await turns.take(() => commitBatch(db, members, batch))
       if (group.isAbandoned) return
-      await parts.onCommitted(committed)
+      await parts.onCommitted(raised)
       group.spentMs = performance.now() - began
     }
     if (group.isAbandoned) return
@@ -171,8 +163,13 @@ async function consume(parts: FollowerGroup, group: Group) {
   }
 }
 
+/** Every signal that a consumer can raise, for what may have been missed. */
+function allSignals({ projection }: ActiveProjection) {
+  return projection.signals.map(signal => signal.raise())
+}
+
 /** What an older release has parked because it did not know it, and this one does. */
-async function readAgain(parts: FollowerGroup, group: Group): Promise<void> {
+async function readAgain(parts: ConsumerGroup, group: Group): Promise<void> {
   const { db, codec, log } = parts
   const knows = (name: string) => codec.knows(name)
   for (const member of group.members) {
@@ -185,7 +182,7 @@ async function readAgain(parts: FollowerGroup, group: Group): Promise<void> {
     }
     if (streams.length === 0) continue
     log.info({ projection: member.projection.name, streams: streams.length }, 'parked events read')
-    await parts.onCommitted(everything)
+    await parts.onCommitted(allSignals(member))
   }
 }
 
@@ -194,7 +191,7 @@ function moved(group: Group): void {
   group.movedAt = performance.now()
 }
 
-async function* decoded({ eventStore, codec, pace }: FollowerGroup, group: Group) {
+async function* decoded({ eventStore, codec, pace }: ConsumerGroup, group: Group) {
   const { reached, filter, signal } = group
   const subscription = eventStore.subscribe({ after: reached, filter, batchSize, signal })
   let askedAt = performance.now()
@@ -210,7 +207,7 @@ async function* decoded({ eventStore, codec, pace }: FollowerGroup, group: Group
  * Writes down how far the projections have looked without finding anything, and renews the leases
  * after progress, or after the log has been read again and had nothing for them.
  */
-async function keepLeases(parts: FollowerGroup, group: Group) {
+async function keepLeases(parts: ConsumerGroup, group: Group) {
   let renewed = { at: performance.now(), steps: group.steps }
   while (!group.signal.aborted) {
     await pause(idlePersistMs, group.signal)
@@ -235,7 +232,7 @@ async function findMore({ signal }: Group, enlist: () => Promise<ActiveProjectio
 }
 
 /** When it was looked, if there was nothing to do; undefined where that cannot be said. */
-async function provenAt(parts: FollowerGroup, group: Group): Promise<number | undefined> {
+async function provenAt(parts: ConsumerGroup, group: Group): Promise<number | undefined> {
   const at = performance.now()
   const isIdle = await withDeadline(proofMs, 'the log', hasNothingToDo(parts, group)).catch(
     () => false,
@@ -244,18 +241,18 @@ async function provenAt(parts: FollowerGroup, group: Group): Promise<number | un
 }
 
 /** The log is read behind where all that was read has been dealt with. */
-async function hasNothingToDo({ eventStore }: FollowerGroup, { reached, filter }: Group) {
+async function hasNothingToDo({ eventStore }: ConsumerGroup, { reached, filter }: Group) {
   for await (const _ of eventStore.readAll({ after: reached, filter })) return false
   return true
 }
 
-async function keep({ db }: FollowerGroup, group: Group, wellAt: number): Promise<void> {
+async function keep({ db }: ConsumerGroup, group: Group, wellAt: number): Promise<void> {
   if (group.isAbandoned) return
   await renew(db, group.leases, (performance.now() - wellAt) / 1_000)
   group.movedAt = Math.max(group.movedAt, wellAt)
 }
 
-async function persist({ db }: Pick<FollowerGroup, 'db'>, group: Group): Promise<void> {
+async function persist({ db }: Pick<ConsumerGroup, 'db'>, group: Group): Promise<void> {
   const { leases, reached } = group
   const behind = leases.filter(({ position }) => position < reached)
   if (behind.length === 0 || group.isAbandoned) return

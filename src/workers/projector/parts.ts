@@ -3,12 +3,8 @@ import type { Kysely } from 'kysely'
 import type { Codec } from '../../ports/codec.ts'
 import type { EventStore } from '../../ports/eventStore.ts'
 import type { Log } from '../../ports/log.ts'
-import type {
-  Committed,
-  Follower,
-  Projection,
-  Reaction,
-} from '../../projections/core/projection.ts'
+import type { Consumer, Projection, Reaction } from '../../projections/core/projection.ts'
+import type { Raised } from '../../projections/core/signals.ts'
 import type { Tables } from '../../projections/core/tables.ts'
 import type { Progress } from './progress.ts'
 
@@ -21,8 +17,8 @@ export interface ProjectorParts {
   /** The name under which this process holds leases. */
   runner: string
   progress: Progress
-  /** Runs before the next batch: what it does is done when the projections go on. */
-  onCommitted(committed: Committed): Promise<void>
+  /** Receives what a commit has raised; the next batch waits for it. */
+  onCommitted(raised: readonly Raised[]): Promise<void>
   log: Log
 }
 
@@ -38,8 +34,8 @@ export const paces = {
 
 export type Pace = (typeof paces)[keyof typeof paces]
 
-/** Followers that read the log together, and how long their batches may grow. */
-export interface FollowerGroup extends ProjectorParts {
-  followers: readonly Follower[]
+/** Consumers that read the log together, and how long their batches may grow. */
+export interface ConsumerGroup extends ProjectorParts {
+  consumers: readonly Consumer[]
   pace: Pace
 }

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { withDeadline } from '../../kit/deadline.ts'
 import { acquire, ensureCheckpoints, LeaseLost } from '../../projections/core/checkpoints.ts'
 import { type ActiveProjection, parkedStreams } from '../../projections/core/engine.ts'
-import type { Follower } from '../../projections/core/projection.ts'
+import type { Consumer } from '../../projections/core/projection.ts'
 import { follow, lookMs, Stalled } from './follow.ts'
-import { type FollowerGroup, type ProjectorParts, paces } from './parts.ts'
+import { type ConsumerGroup, type ProjectorParts, paces } from './parts.ts'
 import { runRebuilds } from './rebuilds.ts'
 
 const retryMs = 500
@@ -22,11 +22,11 @@ const sameAgainMs = 60_000
  */
 export function startProjector(parts: ProjectorParts): { stop(): Promise<void> } {
   const stopping = new AbortController()
-  const all: readonly Follower[] = [...parts.projections, ...(parts.reactions ?? [])]
+  const all: readonly Consumer[] = [...parts.projections, ...(parts.reactions ?? [])]
   const groups = [
-    { ...parts, followers: all.filter(each => each.isUrgent), pace: paces.urgent },
-    { ...parts, followers: all.filter(each => !each.isUrgent), pace: paces.usual },
-  ].filter(({ followers }) => followers.length > 0)
+    { ...parts, consumers: all.filter(each => each.isUrgent), pace: paces.urgent },
+    { ...parts, consumers: all.filter(each => !each.isUrgent), pace: paces.usual },
+  ].filter(({ consumers }) => consumers.length > 0)
   const loops = [
     ...groups.map(group => run(group, stopping.signal)),
     runRebuilds(parts, stopping.signal),
@@ -39,13 +39,13 @@ export function startProjector(parts: ProjectorParts): { stop(): Promise<void> }
   }
 }
 
-async function run(parts: FollowerGroup, signal: AbortSignal) {
-  const { db, log, followers } = parts
+async function run(parts: ConsumerGroup, signal: AbortSignal) {
+  const { db, log, consumers } = parts
   const told = createLogThrottle()
   while (!signal.aborted) {
     try {
-      await withDeadline(enlistMs, 'the checkpoints', ensureCheckpoints(db, followers))
-      const members = await enlist(parts, followers)
+      await withDeadline(enlistMs, 'the checkpoints', ensureCheckpoints(db, consumers))
+      const members = await enlist(parts, consumers)
       if (members.length === 0) await pause(lookMs, signal)
       else await follow(parts, { members, signal, enlist: others => enlist(parts, others) })
     } catch (error) {
@@ -75,13 +75,13 @@ async function pause(ms: number, signal: AbortSignal) {
 }
 
 /** Takes the leases that can be had. Throws Overdue. */
-function enlist(parts: ProjectorParts, wanted: readonly Follower[]): Promise<ActiveProjection[]> {
+function enlist(parts: ProjectorParts, wanted: readonly Consumer[]): Promise<ActiveProjection[]> {
   return withDeadline(enlistMs, 'the leases', takeLeases(parts, wanted))
 }
 
 async function takeLeases(
   { db, log, runner }: ProjectorParts,
-  wanted: readonly Follower[],
+  wanted: readonly Consumer[],
 ): Promise<ActiveProjection[]> {
   const byName = new Map(wanted.map(each => [each.name, each]))
   const members: ActiveProjection[] = []

@@ -222,7 +222,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
     name: 'cache-version-in-the-database',
     promise: 'a changed price is shown although the signal of the change was lost',
     file: 'src/projections/catalogue/catalogue.ts',
-    find: 'if (listingsChanged) writes.push(newListingVersion(db))',
+    find: 'if (areChanged) writes.push(newListingVersion(db))',
     replace: '',
     test: 'tests/api/processes.test.ts',
   },

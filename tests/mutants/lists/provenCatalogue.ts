@@ -20,7 +20,7 @@ const oldAnswers: Change & { also: readonly Change[] } = {
     },
     {
       file: 'src/projections/catalogue/catalogue.ts',
-      find: '    if (listingsChanged) writes.push(newListingVersion(db))\n',
+      find: '    if (areChanged) writes.push(newListingVersion(db))\n',
       replace: '',
     },
   ],
@@ -312,14 +312,14 @@ export const provenOfCatalogue: readonly TestedMutant[] = [
     name: 'price-in-other-processes',
     promise: 'every process shows a new price soon, although Redis has lost its memory',
     file: 'src/projections/catalogue/catalogue.ts',
-    find: '    if (listingsChanged) writes.push(newListingVersion(db))\n',
+    find: '    if (areChanged) writes.push(newListingVersion(db))\n',
     replace: '',
     test: 'tests/api/processes.test.ts',
     also: [
       {
         file: 'src/projections/catalogue/catalogue.ts',
-        find: 'committed: () => ({ listingsChanged }) }',
-        replace: 'committed: () => ({}) }',
+        find: 'signals: () => (areChanged ? [listingsChanged.raise()] : []) }',
+        replace: 'signals: () => [] }',
       },
     ],
   },

@@ -71,10 +71,10 @@ export const libraries: Record<string, readonly string[]> = {
   sharp: ['infra'],
   'smtp-server': ['tools'],
   stripe: ['infra'],
-  // Schemas are data, and every layer but the read models uses them.
+  // Schemas are data, and every layer uses them.
   typebox: [
-    ...['domain', 'ports', 'config', 'commands', 'audit', 'eventstore', 'infra', 'api', 'workers'],
-    'tools',
+    ...['domain', 'ports', 'config', 'commands', 'projections', 'audit', 'eventstore', 'infra'],
+    ...['api', 'workers', 'tools'],
   ],
   uuid: ['commands'],
 }

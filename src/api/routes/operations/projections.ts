@@ -6,7 +6,7 @@ import { type Lag, lagAt, lagsAt } from '../../../audit/lag.ts'
 import { line } from '../../../domain/kernel/text.ts'
 import { strict } from '../../../domain/kernel/types.ts'
 import type { Position as LogPosition } from '../../../kit/position.ts'
-import type { Follower, Projection } from '../../../projections/core/projection.ts'
+import type { Consumer, Projection } from '../../../projections/core/projection.ts'
 import { projections } from '../../../projections/index.ts'
 import { type ProjectionState, projectionStates } from '../../../projections/order/orderQueries.ts'
 import {
@@ -181,7 +181,7 @@ function projectionNamed({ reactions }: ApiContext, name: string): Projection {
 }
 
 /** What follows the log under this name: a projection or a reaction. */
-export function followerNamed({ reactions }: ApiContext, name: string): Follower {
+export function followerNamed({ reactions }: ApiContext, name: string): Consumer {
   const found = [...projections, ...reactions].find(each => each.name === name)
   if (found === undefined) throw missing(name)
   return found

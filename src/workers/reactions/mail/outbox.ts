@@ -1,11 +1,8 @@
 // The reaction that turns order events into mails to be sent: rows first, jobs from rows.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { traceparentOf } from '../../../ports/tracing.ts'
-import {
-  plannedReaction,
-  type Reaction,
-  type ReadEvent,
-} from '../../../projections/core/projection.ts'
+import { defineReaction, type ReadEvent } from '../../../projections/core/projection.ts'
+import { defineSignal } from '../../../projections/core/signals.ts'
 import type { Tables } from '../../../projections/core/tables.ts'
 
 /** The events that customers are written about, and the template for each. */
@@ -39,11 +36,14 @@ export function isMailed(event: ReadEvent): event is MailedEvent {
   return hasTemplate(event)
 }
 
+/** There are new mails to send. */
+export const mailsQueued = defineSignal('mails-queued')
+
 /**
  * A mail is written about once, in the transaction that moves the checkpoint. History that was
  * imported is not.
  */
-export const mailOutbox: Reaction = plannedReaction({
+export const mailOutbox = defineReaction({
   name: 'mailOutbox',
   on: [
     'OrderPlaced',
@@ -55,11 +55,12 @@ export const mailOutbox: Reaction = plannedReaction({
     'OrderRefunded',
     'ProfileChanged',
   ],
+  signals: [mailsQueued],
   async plan(events, db) {
     const due = events.filter(isMailed).filter(event => event.source === undefined)
     const changes = events.filter(isChange).filter(event => event.source === undefined)
-    const committed = () => (due.length + changes.length > 0 ? { mailsQueued: true } : {})
-    return { writes: [...queueing(db, due), ...queueingChanges(db, changes)], committed }
+    const writes = [...queueing(db, due), ...queueingChanges(db, changes)]
+    return { writes, signals: () => (writes.length > 0 ? [mailsQueued.raise()] : []) }
   },
 })
 

@@ -1,18 +1,23 @@
 // The reaction that turns events into webhooks to be sent: rows first, jobs from rows.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { traceparentOf } from '../../../ports/tracing.ts'
-import { plannedReaction, type Reaction } from '../../../projections/core/projection.ts'
+import { defineReaction } from '../../../projections/core/projection.ts'
+import { defineSignal } from '../../../projections/core/signals.ts'
 import type { Tables } from '../../../projections/core/tables.ts'
 import { isSent, messageOf, type SentEvent, sentTypes } from './messages.ts'
 
+/** There are new webhooks to send. */
+export const webhooksQueued = defineSignal('webhooks-queued')
+
 /** An event is sent to an endpoint once, noted in the transaction that moves the checkpoint. */
-export const webhookOutbox: Reaction = plannedReaction({
+export const webhookOutbox = defineReaction({
   name: 'webhookOutbox',
   on: sentTypes,
+  signals: [webhooksQueued],
   async plan(events, db) {
     return {
       writes: queueing(db, events.filter(isSent)),
-      committed: ([queued = 0]) => (queued > 0 ? { webhooksQueued: true } : {}),
+      signals: ([queued = 0]) => (queued > 0 ? [webhooksQueued.raise()] : []),
     }
   },
 })
