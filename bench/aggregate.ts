@@ -44,10 +44,11 @@ const noSeals = {
   forget: () => undefined,
 }
 
-export function aggregate({ database: { pool }, quick }: Bench): Promise<Report> {
+export function aggregate({ database: { pool, clock }, quick }: Bench): Promise<Report> {
   return closing(async closers => {
     const eventStore = postgresEventStore(pool)
     closers.push(eventStore.close)
+    clock.watchAlone('Node', process.pid)
     const codec = createCodec(eventSchemas, noSeals)
     const repositoryWith = (cache: CacheFactory) =>
       createRepository(cart, { eventStore, codec, cache, fingerprint: digestOf })
@@ -69,7 +70,7 @@ export function aggregate({ database: { pool }, quick }: Bench): Promise<Report>
       candidate(cold, id => load(repositoryWith(nothingKept), id)),
       candidate(warm, warmLoader(repositoryWith(streamCaches(streams)))),
     ]
-    const measured = await interleave(candidates, roundsFor(quick))
+    const measured = await interleave(candidates, roundsFor(quick), clock)
     return {
       name: 'aggregate',
       measured,

@@ -43,6 +43,7 @@ export async function startShop(database: BenchDatabase): Promise<BenchApp> {
     closers.push(back.close)
     const api = startScript('src/main/api.ts', settings)
     closers.push(api.stop)
+    database.clock.watch('API', api.pid)
     const url = `http://127.0.0.1:${port}`
     await ready(api, `${url}/healthz`)
     return {
@@ -52,6 +53,7 @@ export async function startShop(database: BenchDatabase): Promise<BenchApp> {
       async startWorker() {
         const worker = startScript('src/main/worker.ts', settings)
         closers.push(worker.stop)
+        database.clock.watch('worker', worker.pid)
         return worker
       },
       catchUp: () => catchUp(back),

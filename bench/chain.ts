@@ -26,8 +26,10 @@ export function chain({ database, quick }: Bench): Promise<Report> {
   return closing(async closers => {
     const store = postgresEventStore(database.pool)
     closers.push(store.close)
+    database.clock.watchAlone('Node', process.pid)
     const keeper = startHelper('chainKeeper.ts')
     closers.push(keeper.stop)
+    database.clock.watch('signer', keeper.pid)
     const append = () => store.append(`at-${randomUUID()}`, 'no-stream', [sampleEvent()])
     const measure = async (sign: boolean) => {
       const answer = await keeper.ask({ sign, settings: settingsOn(database) })
@@ -41,7 +43,7 @@ export function chain({ database, quick }: Bench): Promise<Report> {
     ]
     // What is asked for is less than what a round differs from the next: many short ones tell.
     const rounds = quick ? roundsFor(quick) : { warmups: 2, rounds: 25 }
-    const measured = await interleave(candidates, rounds)
+    const measured = await interleave(candidates, rounds, database.clock)
     await keeper.ask({ sign: false, settings: settingsOn(database) })
     const { rows } = await database.pool.query<{ count: bigint }>(
       'select coalesce(max(position), 0) as count from shop.audit_checkpoints',

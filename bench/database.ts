@@ -8,6 +8,7 @@ import { migrate } from '../src/infra/postgres/migrate.ts'
 import { createRedis } from '../src/infra/redis/redis.ts'
 import { startLocalPostgres } from '../tools/local/postgres.ts'
 import { startLocalRedis } from '../tools/local/redis.ts'
+import { createProcessorClock, type ProcessorClock } from './processorTime.ts'
 
 export interface BenchServers {
   databaseUrl: string
@@ -23,6 +24,8 @@ export interface BenchDatabase {
   /** Of every shop that is opened on it: what one has sealed, the next one can read. */
   secretKey: string
   pool: Pool
+  /** Processor time of the servers, and of what a benchmark starts beside them. */
+  clock: ProcessorClock
   /** Further settings of every shop that is opened on it. */
   more?: Record<string, string>
   /** What the figures depend on, for the report. */
@@ -89,7 +92,8 @@ export async function onFreshDatabase<T>(
       await assertDurable(pool)
       const settings = await settingsOf(pool)
       const secretKey = randomBytes(32).toString('hex')
-      return await work({ url, redisUrl, directory, secretKey, pool, settings })
+      const clock = await createProcessorClock(pool, { databaseUrl, redisUrl })
+      return await work({ url, redisUrl, directory, secretKey, pool, clock, settings })
     } finally {
       await pool.end()
     }

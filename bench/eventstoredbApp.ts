@@ -35,7 +35,7 @@ const checkoutOnPostgres = `${checkout}, on PostgreSQL`
 /** Orders of two lines from carts that are filled before. */
 export function checkouts({ postgres, eventStore }: Logs, quick: boolean): Promise<Report> {
   return closing(async closers => {
-    const loader = startLoader()
+    const loader = startLoader(postgres.clock)
     closers.push(loader.stop)
     const candidateOn = async (name: string, database: BenchDatabase) => {
       const app = await startShop(database)

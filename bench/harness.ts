@@ -1,4 +1,5 @@
 // What benchmarks share: rounds that take turns, and figures beside limits, judged by bars.
+import { type ProcessorClock, type ProcessorTime, timePerRequest } from './processorTime.ts'
 import { percentile, type Spread, spreadOf } from './statistics.ts'
 
 export interface Rounds {
@@ -6,18 +7,26 @@ export interface Rounds {
   rounds: number
 }
 
+/** A figure with the processor time that one request, event or order of it has used. */
+export interface CostedFigure {
+  figure: number
+  processor: ProcessorTime
+}
+
 /** One thing to measure; `run` gives the figure of one round. */
 export interface Candidate {
   name: string
   /** 'events/s', 'ms': what the figures are counted in. */
   unit: string
-  run(round: number): Promise<number>
+  run(round: number): Promise<number | CostedFigure>
 }
 
 export interface Measured extends Spread {
   name: string
   unit: string
   figures: number[]
+  /** Medians by part, where processor time was measured. */
+  processor?: ProcessorTime
 }
 
 export type Bar = { atLeast: number } | { atMost: number }
@@ -25,10 +34,10 @@ export type Bar = { atLeast: number } | { atMost: number }
 /** One path beside its limit, or beside a fixed bound, and what is asked of it, if anything. */
 export interface Verdict {
   /** Its row in the table of bars. */
-  row: number
+  row: number | string
   path: string
-  figure: { median: number; unit: string }
-  limit?: { name: string; median: number; unit: string }
+  figure: { median: number; unit: string; processor?: ProcessorTime }
+  limit?: { name: string; median: number; unit: string; processor?: ProcessorTime }
   /** Figure to limit, round by round; without a limit, the figure itself. */
   judged: Spread
   bar?: Bar
@@ -44,34 +53,68 @@ export interface Report {
 
 /** How often to measure: a short look gives the direction, not a figure to quote. */
 export function roundsFor(quick: boolean): Rounds {
-  return quick ? { warmups: 1, rounds: 3 } : { warmups: 2, rounds: 5 }
+  return quick ? { warmups: 1, rounds: 3 } : { warmups: 2, rounds: 7 }
 }
 
 /**
- * Runs the candidates in turn, so that whatever else the machine does meets all of them. The
- * figures of the warm-up rounds are thrown away.
+ * Runs the candidates in turn, so that other load of the machine affects all of them. Discards the
+ * figures of the warm-up rounds. With a clock, candidates that count per second get the processor
+ * time of one of what they count.
  */
 export async function interleave(
   candidates: readonly Candidate[],
   { warmups, rounds }: Rounds,
+  clock?: ProcessorClock,
 ): Promise<Measured[]> {
-  const figures = candidates.map((): number[] => [])
+  const results = candidates.map((): CostedFigure[] => [])
   for (let round = 0; round < warmups + rounds; round += 1) {
     for (const [index, candidate] of candidates.entries()) {
-      const figure = await candidate.run(round)
-      if (round >= warmups) figures[index]?.push(figure)
+      const result = await runOnce(candidate, round, clock)
+      if (round >= warmups) results[index]?.push(result)
     }
   }
-  return candidates.map(({ name, unit }, index) => measuredAs(name, unit, figures[index] ?? []))
+  return candidates.map(({ name, unit }, index) => {
+    const own = results[index] ?? []
+    const figures = own.map(({ figure }) => figure)
+    return measuredAs(name, unit, figures, mediansOf(own.map(({ processor }) => processor)))
+  })
+}
+
+async function runOnce(
+  candidate: Candidate,
+  round: number,
+  clock: ProcessorClock | undefined,
+): Promise<CostedFigure> {
+  const isRate = clock !== undefined && candidate.unit.endsWith('/s')
+  const before = isRate ? await clock.read() : {}
+  const startedAt = performance.now()
+  const result = await candidate.run(round)
+  if (typeof result !== 'number') return result
+  const count = result * ((performance.now() - startedAt) / 1_000)
+  const processor = isRate ? timePerRequest(before, await clock.read(), count) : {}
+  return { figure: result, processor }
+}
+
+function mediansOf(times: readonly ProcessorTime[]): ProcessorTime {
+  const parts = new Set(times.flatMap(time => Object.keys(time)))
+  return Object.fromEntries(
+    [...parts].map(part => [part, spreadOf(times.map(time => time[part] ?? 0)).median]),
+  )
 }
 
 /** Figures that were taken one by one. */
-export function measuredAs(name: string, unit: string, figures: number[]): Measured {
-  return { name, unit, figures, ...spreadOf(figures) }
+export function measuredAs(
+  name: string,
+  unit: string,
+  figures: number[],
+  processor: ProcessorTime = {},
+): Measured {
+  const costs = Object.keys(processor).length > 0 && { processor }
+  return { name, unit, figures, ...spreadOf(figures), ...costs }
 }
 
 export interface Judging {
-  row: number
+  row: number | string
   path: string
   of: string
   /** What it is compared to; without it the bar is about the figure itself. */
@@ -91,11 +134,15 @@ export function judge(measured: readonly Measured[], judging: Judging): Verdict 
   return {
     row,
     path,
-    figure: { median: own.median, unit: own.unit },
-    ...(limit && { limit: { name: limit.name, median: limit.median, unit: limit.unit } }),
+    figure: summaryOf(own),
+    ...(limit && { limit: { name: limit.name, ...summaryOf(limit) } }),
     judged,
     ...(bar && { bar, met: meets(judged.median, bar) }),
   }
+}
+
+function summaryOf({ median, unit, processor }: Measured) {
+  return { median, unit, ...(processor && { processor }) }
 }
 
 /** Whether a figure is on the right side of its bar; nothing that is no number is. */

@@ -23,7 +23,7 @@ export function withHttp(
   return closing(async closers => {
     const app = await startShop(database)
     closers.push(app.close)
-    const loader = startLoader()
+    const loader = startLoader(database.clock)
     closers.push(loader.stop)
     return work({
       app,
@@ -31,6 +31,7 @@ export function withHttp(
       closers,
       async startLimits(options) {
         const limits = await startLimits(database.url, options)
+        database.clock.watch('limit', limits.pid)
         closers.push(limits.stop)
         return limits
       },

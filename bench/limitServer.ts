@@ -1,5 +1,6 @@
 // The limits of HTTP benchmarks, as a process that is started like the shop it is compared to.
 import { startHelper } from './child.ts'
+import type { LeastWork } from './leastWork.ts'
 
 export interface Limits {
   databaseUrl: string
@@ -7,6 +8,8 @@ export interface Limits {
   bytes: string
   /** What GET /select/:id asks the database, with the id as $1. */
   select: string
+  /** Adds the bare route of a command; the settings are those of the shop. */
+  bare?: { work: LeastWork; settings: Record<string, string> } | undefined
 }
 
 export interface LimitServer {
@@ -20,13 +23,13 @@ export function isLimits(message: unknown): message is Limits {
   return typeof message === 'object' && message !== null && 'bytes' in message
 }
 
-/** Starts one: POST /echo, GET /static, GET /select/:id. */
+/** Starts one: POST /echo, GET /static, GET /select/:id, and a bare route. */
 export async function startLimits(
   databaseUrl: string,
-  { bytes = '', select = 'select $1::text' }: { bytes?: string; select?: string } = {},
+  { bytes = '', select = 'select $1::text', bare }: Partial<Omit<Limits, 'databaseUrl'>> = {},
 ): Promise<LimitServer> {
   const helper = startHelper('limits.ts')
-  const answer = await helper.ask({ databaseUrl, bytes, select })
+  const answer = await helper.ask({ databaseUrl, bytes, select, bare })
   if (typeof answer !== 'object' || answer === null || !('url' in answer)) {
     throw new Error(`the limit server did not start: ${helper.said()}`)
   }

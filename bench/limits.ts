@@ -1,8 +1,9 @@
-// A server that does next to nothing: what HTTP, validation and one query cost on this machine.
+// A server that does no more than a limit needs: HTTP, validation, one query, one append.
 import { fastify } from 'fastify'
 import pg from 'pg'
 import Type from 'typebox'
 import { useValidators as checkWith } from '../src/api/http/validation.ts'
+import { addBareRoute } from './bareRoutes.ts'
 import { isLimits, type Limits } from './limitServer.ts'
 
 const Body = Type.Object(
@@ -17,8 +18,12 @@ process.on('message', message => {
 process.on('disconnect', () => process.exit())
 process.on('SIGTERM', () => process.exit())
 
-async function serve(wanted: Limits): Promise<void> {
-  const url = await build(wanted).listen({ host: '127.0.0.1', port: 0 })
+async function serve(limits: Limits): Promise<void> {
+  const server = build(limits)
+  if (limits.bare !== undefined) {
+    await addBareRoute(server, limits.bare.work, limits.bare.settings)
+  }
+  const url = await server.listen({ host: '127.0.0.1', port: 0 })
   process.send?.({ url })
 }
 

@@ -13,7 +13,6 @@ import { withHttp } from './httpBench.ts'
 import { loadCandidates } from './loader.ts'
 import type { Call } from './loadPlan.ts'
 import { newProducts, newShoppers } from './people.ts'
-import { processorMs } from './processorTime.ts'
 
 const connections = 64
 const address = '/api/products?ordering=price'
@@ -47,34 +46,16 @@ export function listing(bench: Bench): Promise<Report> {
     const bytes = await (await fetch(`${app.url}${address}`)).text()
     const limits = await startLimits({ bytes })
     const forMs = bench.quick ? 700 : 3_000
-    const candidates = (name: string, { url, pid }: { url: string; pid: number }, call: Call) => {
-      let processorUs = 0
-      const send = async () => {
-        const lanes = Array.from({ length: connections }, () => [call])
-        const before = await processorMs(pid)
-        const result = await loader.run(name, { url, lanes, expects: [200], forMs })
-        processorUs = ((await processorMs(pid)) - before) * (1_000 / result.requests)
-        return result
-      }
-      return [
-        ...loadCandidates(name, send),
-        { name: `${name}, processor time`, unit: 'us', run: async () => processorUs },
-      ]
+    const candidates = (name: string, url: string, call: Call) => {
+      const lanes = Array.from({ length: connections }, () => [call])
+      return loadCandidates(name, () => loader.run(name, { url, lanes, expects: [200], forMs }))
     }
     const kinds = Object.entries(clients(shopper?.token ?? ''))
     const taken = await interleave(
       [
-        ...candidates(limit, limits, { method: 'GET', path: '/static' }),
+        ...candidates(limit, limits.url, { method: 'GET', path: '/static' }),
         ...kinds.flatMap(([kind, sent]) =>
-          candidates(
-            pathOf(kind),
-            { url: app.url, pid: app.api.pid },
-            {
-              method: 'GET',
-              path: address,
-              ...sent,
-            },
-          ),
+          candidates(pathOf(kind), app.url, { method: 'GET', path: address, ...sent }),
         ),
       ],
       roundsFor(bench.quick),

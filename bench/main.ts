@@ -58,13 +58,14 @@ const usage = `Usage: npm run bench                     all benchmarks, with fig
   --quick      fewer and shorter rounds
   --growth     row 14 alone: the paths on 100,000 and on 10,000,000 events, an hour and 20 GB
   --events N   another length of the long log
-  --strict     exit code 1 when a bar is missed (always so for eventstoredb)
   --ledger F   a retail ledger for eventstoredb to import; --rows N only its first N rows
   --markdown   the last table as Markdown
 
 ${list.join('\n')}
 
-Every figure is taken beside its limit, in turns, in the same run. Servers are started for it in a
+Every figure is measured beside its limit, in interleaved rounds of the same run, together with the
+processor time of one request, order or event by part (microseconds, from /proc). Exit code 1 when
+a bar is missed or a benchmark fails. Servers are started for it in a
 temporary directory, or are those that DATABASE_URL and REDIS_URL name (logical database 15 of that
 Redis is emptied). Results go to bench/results/ as JSON.`
 
@@ -103,8 +104,7 @@ async function main(): Promise<void> {
   const judged = verdicts.filter(({ met }) => met !== undefined).length
   console.log(`${print(verdicts)}\n\n${missed} of ${judged} bars missed`)
   if (failed.length > 0) console.log(`failed, so without figures: ${failed.join(', ')}`)
-  const isStrict = values.strict || names.includes(onEventStoreDb)
-  if (failed.length > 0 || (isStrict && missed > 0)) process.exitCode = 1
+  if (failed.length > 0 || missed > 0) process.exitCode = 1
 }
 
 function readArguments() {
@@ -114,7 +114,6 @@ function readArguments() {
     quick: flag,
     growth: flag,
     events: { type: 'string' },
-    strict: flag,
     ledger: { type: 'string' },
     rows: { type: 'string' },
     markdown: flag,

@@ -12,15 +12,16 @@ const rawLarge = 'pg, pages of 10,000, parsed'
 const port = 'subscription to a no-op handler'
 const rowsAtOnce = 500
 
-export async function read({ database: { pool }, quick }: Bench): Promise<Report> {
+export async function read({ database: { pool, clock }, quick }: Bench): Promise<Report> {
   const total = quick ? 50_000 : 200_000
   await fill(pool, total)
+  clock.watchAlone('Node', process.pid)
   const candidates: Candidate[] = [
     candidate(raw, total, () => readRaw(pool, total, 1_000)),
     candidate(rawLarge, total, () => readRaw(pool, total, 10_000)),
     candidate(port, total, () => subscribe(pool, total)),
   ]
-  const measured = await interleave(candidates, roundsFor(quick))
+  const measured = await interleave(candidates, roundsFor(quick), clock)
   return {
     name: 'read',
     measured,

@@ -1,7 +1,7 @@
 // Rows 9 and 17. Path: from an event in the log to its message at a WebSocket client, by way of the
 // read model, at 500 commands a second that are sent when they are due. Every fifth moves an order
 // along (paid, shipped, delivered), which makes a message; the others fill carts. Row 9: 50
-// clients; p50 within 15 ms, p99 within 60 ms. Row 17: 500 clients more that have nothing to hear;
+// clients; p50 within 12 ms, p99 within 50 ms. Row 17: 500 clients more that have nothing to hear;
 // p99 within 100 ms, and at most 100 MB more in the API.
 import type { Position } from '../src/kit/position.ts'
 import { fill } from './addToCart.ts'
@@ -56,8 +56,8 @@ export function realtime(bench: Bench): Promise<Report> {
       name: 'realtime',
       measured,
       verdicts: [
-        judge(measured, { row: 9, path: p(few, 50), of: p(few, 50), bar: { atMost: 15 } }),
-        judge(measured, { row: 9, path: p(few, 99), of: p(few, 99), bar: { atMost: 60 } }),
+        judge(measured, { row: 9, path: p(few, 50), of: p(few, 50), bar: { atMost: 12 } }),
+        judge(measured, { row: 9, path: p(few, 99), of: p(few, 99), bar: { atMost: 50 } }),
         judge(measured, { row: 9, path: few, of: few, bar: { atLeast: perSecond * 0.95 } }),
         judge(measured, { row: 17, path: p(many, 99), of: p(many, 99), bar: { atMost: 100 } }),
         judge(measured, { row: 17, path: memory, of: memory, bar: { atMost: 100 } }),

@@ -15,7 +15,7 @@ const startMs = 120_000
 export async function start({ database, quick }: Bench): Promise<Report> {
   const directory = join(database.directory, 'start')
   const firstMs = await startOnce(directory)
-  const rounds = quick ? { warmups: 0, rounds: 3 } : { warmups: 1, rounds: 5 }
+  const rounds = quick ? { warmups: 0, rounds: 3 } : { warmups: 1, rounds: 7 }
   const run = () => startOnce(directory)
   const measured = await interleave([{ name: path, unit: 'ms', run }], rounds)
   return {

@@ -3,16 +3,18 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Bar, Report, Verdict } from './harness.ts'
+import type { ProcessorTime } from './processorTime.ts'
 import type { Spread } from './statistics.ts'
 
 /** A report as text for a terminal: what was measured, then how it stands to the bars. */
 export function reportTable({ name, measured, verdicts, notes }: Report): string {
-  const rows = measured.map(({ name: what, unit, figures, ...spread }) => [
+  const rows = measured.map(({ name: what, unit, figures, processor, ...spread }) => [
     what,
     ...cells(spread, figure => `${rounded(figure)} ${unit}`),
+    processorCell(processor),
   ])
   return [
-    aligned([[name, 'median', 'lowest', 'highest'], ...rows]),
+    aligned([[name, 'median', 'lowest', 'highest', 'processor time each'], ...rows]),
     verdictTable(verdicts),
     notes.map(note => `  ${note}`).join('\n'),
   ].join('\n\n')
@@ -20,13 +22,14 @@ export function reportTable({ name, measured, verdicts, notes }: Report): string
 
 /** Paths beside their limits. */
 export function verdictTable(verdicts: readonly Verdict[]): string {
-  const titles = ['path', 'figure', 'limit', 'ratio', 'bar', 'met?', 'spread']
+  const titles = ['path', 'figure', 'limit', 'ratio', 'bar', 'met?', 'spread', 'processor time']
   return aligned([['#', ...titles], ...verdicts.map(verdictCells)])
 }
 
 /** The same as a table for a document. */
 export function verdictMarkdown(verdicts: readonly Verdict[]): string {
-  const titles = ['#', 'Path', 'Figure', 'Limit', 'Ratio', 'Bar', 'Met', 'Spread']
+  const own = ['Ratio', 'Bar', 'Met', 'Spread', 'Processor time']
+  const titles = ['#', 'Path', 'Figure', 'Limit', ...own]
   const rows = [titles, titles.map(() => '---'), ...verdicts.map(verdictCells)]
   return rows.map(row => `| ${row.join(' | ')} |`).join('\n')
 }
@@ -43,7 +46,17 @@ function verdictCells({ row, path, figure, limit, judged, bar, met }: Verdict): 
     bar === undefined ? '–' : asked(bar, isRatio ? '' : ` ${figure.unit}`),
     bar === undefined ? '–' : met ? 'met' : 'MISSED',
     `${print(judged.lowest)}–${print(judged.highest)}`,
+    processorCell(figure.processor),
   ]
+}
+
+/** Microseconds by part, and their sum. */
+function processorCell(processor: ProcessorTime | undefined): string {
+  const parts = Object.entries(processor ?? {})
+  if (parts.length === 0) return '–'
+  const sum = parts.reduce((total, [, us]) => total + us, 0)
+  const each = parts.map(([part, us]) => `${part} ${rounded(us)}`)
+  return `${rounded(sum)} µs: ${each.join(', ')}`
 }
 
 function asked(bar: Bar, unit: string): string {
