@@ -210,8 +210,13 @@ describe('checking a cart out', () => {
       .when(state => checkOut(state, cartId, otherOrderId, bought))
       .then([checkedOut(2, otherOrderId)]))
 
-  it('does nothing to a cart that was never opened', () =>
+  it('is refused where the lines are not in the cart any more', () => {
+    const others = [{ productId, quantity: 3 }]
     givenCart()
       .when(state => checkOut(state, cartId, orderId, bought))
-      .thenNothing())
+      .thenRejected('cart/changed')
+    givenCart(opened, added())
+      .when(state => checkOut(state, cartId, orderId, others))
+      .thenRejected('cart/changed')
+  })
 })

@@ -146,7 +146,7 @@ describe('closing a guest’s cart', () => {
     ended.when(state => changeQuantity(state, change, 10)).thenRejected('cart/closed')
     ended.when(state => removeItem(state, from, productId)).thenRejected('cart/closed')
     ended.when(state => clear(state, from)).thenRejected('cart/closed')
-    ended.when(state => checkOut(state, from, orderId, [cartLine()])).thenNothing()
+    ended.when(state => checkOut(state, from, orderId, [cartLine()])).thenRejected('cart/changed')
     ended.when(state => merge(state, from, guest(cartLine()))).thenNothing()
     expect(linesAfter(openedByGuest, filled, closed, openedByGuest, filled)).toEqual([])
   })

@@ -8,10 +8,10 @@ import {
   deadlineOf,
   expire,
   failRefund,
-  lateReturned,
   receivePayment,
-  refuseLate,
+  refuseLatePayment,
   requestRefund,
+  returnLatePayment,
 } from '../../src/domain/order/orderPayments.ts'
 import { gbp, orderEvents, orderId, sampleId, submission } from '../support/samples.ts'
 import { given } from '../support/specification.ts'
@@ -98,14 +98,14 @@ describe('money that comes late', () => {
       data: { orderId, ...back, amount: gbp(850) },
     }
     givenOrder(...late)
-      .when(state => refuseLate(state, back))
+      .when(state => refuseLatePayment(state, back))
       .then([refused])
     givenOrder(...late, refused)
       .when(state => acceptLatePayment(state, paymentId))
       .thenNothing()
     const { reason: _, ...returned } = refused.data
     givenOrder(...late, refused)
-      .when(state => lateReturned(state, paymentId))
+      .when(state => returnLatePayment(state, paymentId))
       .then([{ type: 'LatePaymentReturned', data: returned }])
   })
 

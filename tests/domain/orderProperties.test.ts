@@ -30,10 +30,10 @@ import {
   acceptLatePayment,
   expire,
   failRefund,
-  lateReturned,
   receivePayment,
-  refuseLate,
+  refuseLatePayment,
   requestRefund,
+  returnLatePayment,
 } from '../../src/domain/order/orderPayments.ts'
 import { allowedTransitions } from '../../src/domain/order/orderStates.ts'
 import { recordDispute, recordRefund } from '../../src/domain/order/providerMoney.ts'
@@ -136,10 +136,10 @@ const steps = {
     receivePayment(state, { paymentId, provider: 'simulated', reference: 'CH-1' }),
   ),
   reinstate: ask('reinstate', paymentIds, acceptLatePayment),
-  refuseLate: ask('refuse late', paymentIds, (state, paymentId) =>
-    refuseLate(state, { paymentId, refundId: sampleId(71), reason: 'Late' }),
+  refuseLatePayment: ask('refuse late', paymentIds, (state, paymentId) =>
+    refuseLatePayment(state, { paymentId, refundId: sampleId(71), reason: 'Late' }),
   ),
-  lateReturned: ask('return late', paymentIds, lateReturned),
+  returnLatePayment: ask('return late', paymentIds, returnLatePayment),
   archive: ask('archive', fc.constant(null), state => archive(state)),
   recordRefund: ask('record refund', told, recordRefund),
   recordDispute: ask('record dispute', disputes, recordDispute),

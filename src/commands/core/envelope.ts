@@ -23,3 +23,17 @@ export function step(envelope: Envelope, ...names: readonly string[]): Envelope 
     causationId: envelope.commandId,
   }
 }
+
+/** The envelope of a step of a process: its id follows from its subject, in every process. */
+export function processStep(cause: Envelope, subjectId: string, name: string): Envelope {
+  const { correlationId, commandId, actor, at, source } = cause
+  const envelope: Envelope = {
+    commandId: derivedId(subjectId, name),
+    correlationId,
+    causationId: commandId,
+    actor,
+    at,
+  }
+  if (source !== undefined) envelope.source = source
+  return envelope
+}

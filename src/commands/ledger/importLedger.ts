@@ -18,7 +18,7 @@ import { type Accepted, accepted, type Command, command } from '../core/command.
 import { step } from '../core/envelope.ts'
 import { derivedId, idOf } from '../core/ids.ts'
 import type { Done } from '../core/plan.ts'
-import { runOrderProcess } from '../order/runOrderProcess.ts'
+import { runOrderProcess } from '../order/orderProcess.ts'
 
 const systemOnly: [] = []
 const nothing = async () => undefined
@@ -193,16 +193,14 @@ async function advance(
   envelope: Envelope,
   done: Done<Order>,
 ): Promise<Accepted | Rejection> {
-  // What was done in an earlier import need not be where the order is now.
-  const seen = done.replayed ? undefined : done
-  const advanced = await runOrderProcess(app, orderId, envelope, seen)
-  if (advanced === undefined) return reject('order/not-found', 'There is no such order.')
+  const progress = await runOrderProcess(app, orderId, envelope, done)
+  if (progress === undefined) return reject('order/not-found', 'There is no such order.')
   // An import stops at a stream that cannot be read, and goes on from there when it is repeated.
-  if (advanced.blockedBy !== undefined) throw advanced.blockedBy
-  if (advanced.order.status === 'rejected') {
+  if (progress.blockedBy !== undefined) throw progress.blockedBy
+  if (progress.order.status === 'rejected') {
     return reject('order/out-of-stock', 'There were not enough pieces in stock.')
   }
-  return accepted(orderId, { ...advanced, replayed: false })
+  return accepted(orderId, { ...progress, replayed: false })
 }
 
 /** Goods of an order that came back. */

@@ -3,8 +3,8 @@ import { isDue, type Order } from '../../domain/order/order.ts'
 import { available, type Stock } from '../../domain/stock/stock.ts'
 import type { Envelope } from '../../ports/envelope.ts'
 import type { App } from '../core/app.ts'
-import { readableOrder } from './readableOrder.ts'
-import { runOrderProcess } from './runOrderProcess.ts'
+import { readableState } from '../core/brokenStream.ts'
+import { expireIfDue } from './orderProcess.ts'
 
 export interface StockRequest {
   productId: string
@@ -36,7 +36,7 @@ export async function availableStock(
   const result = due.slice(-looksMax)
   const expired = await Promise.all(
     result.map(async orderId => {
-      const order = await readableOrder(app, orderId)
+      const order = await readableState(app.orders, orderId)
       if (order === undefined) return []
       const isUnpaid = isDue(order, now)
       if (!isUnpaid) remember(known, orderId, order)
@@ -95,17 +95,4 @@ function overdue({ reserved, deadlines }: Stock, known: Map<string, number>, now
   }
   due.sort((one, other) => one.at - other.at)
   return { due: due.map(({ orderId }) => orderId), first }
-}
-
-/** Brings an order whose time has run out to its end; any other one is left alone. */
-export async function expireIfDue(app: App, orderId: string, cause: Envelope): Promise<void> {
-  const { state } = await app.orders.load(orderId)
-  if (!isDue(state, cause.at.getTime())) return
-  await runOrderProcess(app, orderId, {
-    commandId: cause.commandId,
-    correlationId: cause.correlationId,
-    causationId: cause.causationId,
-    actor: { role: 'system', id: 'order-expiry' },
-    at: cause.at,
-  })
 }

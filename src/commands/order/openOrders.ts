@@ -10,7 +10,7 @@ import type { Envelope } from '../../ports/envelope.ts'
 import type { App } from '../core/app.ts'
 import { step } from '../core/envelope.ts'
 import { changeOrder, loadOrders } from './order.ts'
-import { cancelPendingPayment } from './orderMoney.ts'
+import { cancelPendingPayment } from './orderSteps.ts'
 
 /** Whether goods or money of an order are still owed, or a bank has to decide to whom they are. */
 function isOwing(order: PlacedOrder): boolean {

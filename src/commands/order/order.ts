@@ -32,9 +32,8 @@ import {
 } from '../core/command.ts'
 import { derivedId } from '../core/ids.ts'
 import { refuseClosed } from '../core/openAccount.ts'
-import { expireIfDue } from './availableStock.ts'
-import { cancelPendingPayment } from './orderMoney.ts'
-import { type Advanced, runOrderProcess } from './runOrderProcess.ts'
+import { expireIfDue, type Progress, runOrderProcess } from './orderProcess.ts'
+import { cancelPendingPayment } from './orderSteps.ts'
 
 function isOwner(actor: Actor, order: Order) {
   return order.status !== 'none' && order.customerId === actorId(actor)
@@ -52,18 +51,20 @@ interface Change {
   orderId: string
   allowed: Allowed
   decide(state: Order): Decision<OrderEvent>
+  /** Answers by what the process has made of the order; as accepted where it is left out. */
+  answer?(accepted: Accepted, order: PlacedOrder): Answer
 }
 
-/** Those of some orders that there are; what is not cached comes in one round trip. */
+/** The orders of these ids that exist; what is not cached is read in one round trip. */
 export async function loadOrders(app: App, orderIds: readonly string[]): Promise<PlacedOrder[]> {
   const loaded = await Promise.all(orderIds.map(orderId => app.orders.load(orderId)))
   return loaded.flatMap(({ state }) => (state.status === 'none' ? [] : [state]))
 }
 
-/** Decides on an order and then lets its process do what follows from it. */
+/** Decides on an order and runs its process. The order is loaded once. */
 export async function changeOrder(app: App, envelope: Envelope, change: Change): Promise<Answer> {
-  const { orderId, allowed, decide } = change
-  // Exact, whenever the sweep comes by: nothing is decided on an order that has run out.
+  const { orderId, allowed, decide, answer = (accepted: Accepted) => accepted } = change
+  // Expiry is exact, whenever the sweep runs: nothing is decided on an order that is overdue.
   const [closed] = await Promise.all([
     refuseClosed(app, envelope),
     expireIfDue(app, orderId, envelope),
@@ -75,13 +76,14 @@ export async function changeOrder(app: App, envelope: Envelope, change: Change):
       : reject('order/not-found', 'There is no such order.'),
   )
   if (isRejection(outcome)) return outcome
-  const advanced = await runOrderProcess(app, orderId, envelope)
-  if (advanced === undefined) return accepted(orderId, outcome)
-  const { revision, position } = advanced
-  return accepted(orderId, { ...outcome, revision, position }, summary(advanced))
+  const progress = await runOrderProcess(app, orderId, envelope, outcome)
+  if (progress === undefined) return accepted(orderId, outcome)
+  const { order, revision, position } = progress
+  const done = { revision, position, replayed: outcome.replayed }
+  return answer(accepted(orderId, done, summary(progress)), order)
 }
 
-function summary({ order, payment }: Advanced): Accepted['result'] {
+function summary({ order, payment }: Progress): Accepted['result'] {
   const { orderId, orderNumber, status, total } = order
   const isOpen = payment?.status === 'requires_action' || payment?.status === 'processing'
   return { orderId, orderNumber, status, total, ...(isOpen ? { payment } : {}) }
@@ -89,7 +91,7 @@ function summary({ order, payment }: Advanced): Accepted['result'] {
 
 const PayOrder = Type.Object({ orderId: Id, paymentMethod: Type.Optional(line(40)) }, strict)
 
-/** Announces the payment, asks the provider, and records what it said. */
+/** Requests the payment, asks the provider for it, and records the provider's answer. */
 export const payOrder: Command<typeof PayOrder> = {
   name: 'PayOrder',
   roles: ['customer'],
@@ -106,39 +108,34 @@ export const payOrder: Command<typeof PayOrder> = {
         const payment = { paymentId, provider: app.payments.name, method }
         return requestPayment(state, payment, envelope.at.getTime())
       },
+      answer: (answer, order) => refuseUnpaid(order) ?? answer,
     }
-    let answer = await changeOrder(app, envelope, request)
-    // Only now, since the same request may come again, when the payment is this one's own.
+    const answer = await changeOrder(app, envelope, request)
+    // Another payment is open. Checked after the decision: a retry of this request has its own.
     const isBlocked = isRejection(answer) && answer.rejected === 'order/payment-in-progress'
-    if (isBlocked && (await retryPayment(app, orderId, envelope))) {
-      answer = await changeOrder(app, envelope, request)
-    }
-    return isRejection(answer) ? answer : refuseUnpaid(app, orderId, answer)
+    if (!isBlocked) return answer
+    const { state: order } = await app.orders.load(orderId)
+    if (order.status === 'none') return answer
+    const isCancelled = await cancelPendingPayment({ app, order, cause: envelope })
+    return isCancelled ? changeOrder(app, envelope, request) : answer
   },
 }
 
-/** Only methods that are offered, and those that are paid by hand only by the staff. */
+/** Refuses methods that are not offered, and those whose payments the staff records. */
 function refuseMethod(offered: OfferedMethods, method: string, chosen: string | undefined) {
-  // An order may have been placed with a method that has been offered since then no more.
-  const isLeft = chosen === undefined && isManual(method)
-  const refused = isLeft ? undefined : refuseNotOffered(offered, method)
+  // The method of an order may have been offered when it was placed, and not be any more.
+  const isOfOrder = chosen === undefined && isManual(method)
+  const refused = isOfOrder ? undefined : refuseNotOffered(offered, method)
   if (refused !== undefined || !isManual(method)) return refused
   const detail = `An order that is paid by ${method} is recorded as paid by the staff.`
   return reject('order/manual-payment', detail, { offered })
 }
 
-/** Whoever did not act on the payment before may try another. */
-async function retryPayment(app: App, orderId: string, cause: Envelope): Promise<boolean> {
-  const { state } = await app.orders.load(orderId)
-  return state.status !== 'none' && cancelPendingPayment({ app, order: state, cause })
-}
-
-async function refuseUnpaid(app: App, orderId: string, answer: Accepted): Promise<Answer> {
-  const { state } = await app.orders.load(orderId)
-  const isPaid = state.status !== 'none' && (state.captured > 0 || isFree(state))
-  if (state.status === 'none' || isPaid || state.openPayment !== null) return answer
-  if (state.status === 'expired') {
-    return reject('order/expired', 'The payment came too late, and has been called off.')
+function refuseUnpaid(order: PlacedOrder): Rejection | undefined {
+  const { status, captured, openPayment } = order
+  if (captured > 0 || isFree(order) || openPayment !== null) return undefined
+  if (status === 'expired') {
+    return reject('order/expired', 'The payment came too late, and has been cancelled.')
   }
   return reject('order/payment-declined', 'The payment was declined; the order is still open.')
 }

@@ -16,7 +16,7 @@ import type {
 import type { App } from '../core/app.ts'
 import { systemEnvelope } from '../core/envelope.ts'
 import { disputeIdOf, idOf, providerRefundId } from '../core/ids.ts'
-import { runOrderProcess } from './runOrderProcess.ts'
+import { runOrderProcess } from './orderProcess.ts'
 
 /**
  * Acts on a callback. Command ids follow from what it is about, so that what comes twice is one.
@@ -86,7 +86,7 @@ async function takePayment(app: App, callback: PaymentCallback): Promise<Outcome
         : failPayment(state, paymentId, reason),
     )
     if (!isRejection(outcome)) {
-      await runOrderProcess(app, orderId, envelope)
+      await runOrderProcess(app, orderId, envelope, outcome)
       return { outcome: 'recorded', findings: [], booked: [about] }
     }
   }
@@ -151,14 +151,15 @@ async function book(
 ): Promise<Rejection | 'booked'> {
   if (orderId === null || paymentId === null) return unknownOrder()
   const envelope = envelopeOf(app, commandId)
-  const before = (await app.orders.load(orderId)).state
-  if (before.status === 'none') return unknownOrder()
-  // The answer to the charge may be on its way still, or what is owed not announced yet.
-  const isUnderWay = before.openPayment?.paymentId === paymentId || before.refundDue > 0
-  if (isUnderWay) await runOrderProcess(app, orderId, envelope)
+  const before = await app.orders.load(orderId)
+  if (before.state.status === 'none') return unknownOrder()
+  // The answer to the charge may still be on its way, or a refund that is due not requested yet.
+  const { openPayment, refundDue } = before.state
+  const isUnderWay = openPayment?.paymentId === paymentId || refundDue > 0
+  if (isUnderWay) await runOrderProcess(app, orderId, envelope, before)
   const outcome = await app.orders.decide(orderId, envelope, state => decide(state, paymentId))
   if (isRejection(outcome)) return outcome
-  await runOrderProcess(app, orderId, envelope)
+  await runOrderProcess(app, orderId, envelope, outcome)
   return 'booked'
 }
 

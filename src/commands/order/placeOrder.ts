@@ -1,6 +1,6 @@
 // PlaceOrder: from a cart, or from items named in the request, to an order that is pending.
 import Type, { type Static } from 'typebox'
-import { type CartLine, cart, claimLines, linesOf } from '../../domain/cart/cart.ts'
+import { type CartLine, cart, checkOut, linesOf } from '../../domain/cart/cart.ts'
 import type { Product } from '../../domain/catalogue/product.ts'
 import { compare, sum, times } from '../../domain/kernel/money.ts'
 import { refuseMixed } from '../../domain/kernel/oneCurrency.ts'
@@ -26,7 +26,7 @@ import { derivedId } from '../core/ids.ts'
 import { refuseClosed } from '../core/openAccount.ts'
 import type { Outcome } from '../core/plan.ts'
 import { availableStock } from './availableStock.ts'
-import { type Advanced, runOrderProcess } from './runOrderProcess.ts'
+import { type Progress, runOrderProcess } from './orderProcess.ts'
 import {
   openOrdersOf,
   piecesMax,
@@ -60,16 +60,16 @@ export const placeOrder: Command<typeof PlaceOrder> = {
     const orderId = derivedId(envelope.commandId, 'order')
     const submitted = await submitOnce(app, input, { orderId, customerId, envelope })
     if (isRejection(submitted)) return submitted
-    const seen = 'state' in submitted && !submitted.replayed ? submitted : undefined
-    const advanced = await runOrderProcess(app, orderId, envelope, seen)
-    // Until it is paid minutes pass: kept until then, each would be garbage of the expensive kind.
+    const loaded = 'state' in submitted ? submitted : undefined
+    const progress = await runOrderProcess(app, orderId, envelope, loaded)
+    // Evict it: payment comes minutes later, when it would already be in the old generation.
     app.orders.evict(orderId)
-    // Not placed and not rejected yet: a worker goes on, and the same key gets what it comes to.
-    const { order, blockedBy } = advanced ?? {}
+    // Neither placed nor rejected: a worker runs the step again, and the same key gets its result.
+    const { order, blockedBy } = progress ?? {}
     if (order?.status === 'submitted' && blockedBy !== undefined) throw blockedBy
-    return advanced === undefined
+    return progress === undefined
       ? reject('order/not-found', 'There is no such order.')
-      : answer(app, { ...advanced, envelope }, submitted.replayed)
+      : answer(app, { ...progress, envelope }, submitted.replayed)
   },
 }
 
@@ -257,13 +257,13 @@ function asPlaced(order: PlacedOrder) {
 /** Why an order from a cart was rejected whose lines were not in it any more. */
 async function refuseChanged(app: App, { cartId, orderId, lines }: PlacedOrder) {
   if (cartId === null) return undefined
-  const claimed = claimLines((await app.carts.load(cartId)).state, cartId, orderId, lines)
-  return isRejection(claimed) ? claimed : undefined
+  const checkedOut = checkOut((await app.carts.load(cartId)).state, cartId, orderId, lines)
+  return isRejection(checkedOut) ? checkedOut : undefined
 }
 
 async function answer(
   app: App,
-  { order, revision, position, envelope }: Advanced & { envelope: Envelope },
+  { order, revision, position, envelope }: Progress & { envelope: Envelope },
   replayed: boolean,
 ): Promise<Accepted | Rejection> {
   if (order.status === 'rejected') {

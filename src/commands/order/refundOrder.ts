@@ -1,10 +1,10 @@
 // The command by which an admin pays money back, and what has become of that when it answers.
 import Type from 'typebox'
-import { isRejection, reject } from '../../domain/kernel/rejection.ts'
+import { reject } from '../../domain/kernel/rejection.ts'
 import { multiline } from '../../domain/kernel/text.ts'
 import { Id, PositiveMoney, strict } from '../../domain/kernel/types.ts'
+import type { PlacedOrder } from '../../domain/order/order.ts'
 import { owedRefunds, requestRefund } from '../../domain/order/orderPayments.ts'
-import type { App } from '../core/app.ts'
 import { type Accepted, type Answer, type Command, hasRole } from '../core/command.ts'
 import { derivedId } from '../core/ids.ts'
 import { changeOrder } from './order.ts'
@@ -15,39 +15,38 @@ const RefundOrder = Type.Object(
 )
 
 /**
- * Pays money back, in part or in whole: announced first, finished by a worker if need be. Refused
+ * Pays money back, in part or in whole: requested first, completed by a worker if need be. Refused
  * where the provider has declined it by the time of the answer.
  */
 export const refundOrder: Command<typeof RefundOrder> = {
   name: 'RefundOrder',
   roles: ['admin'],
   input: RefundOrder,
-  async run(app, { orderId, amount, reason }, envelope) {
+  run(app, { orderId, amount, reason }, envelope) {
     const refundId = derivedId(envelope.commandId, 'refund')
-    const answer = await changeOrder(app, envelope, {
+    return changeOrder(app, envelope, {
       orderId,
       allowed: actor => hasRole(actor, 'admin'),
       decide: state => requestRefund(state, { refundId, amount, reason }),
+      answer: (answer, order) =>
+        withRefund(answer, order, { refundId, provider: app.payments.name }),
     })
-    return isRejection(answer) ? answer : withOutcome(app, { orderId, refundId }, answer)
   },
 }
 
-async function withOutcome(
-  app: App,
-  { orderId, refundId }: { orderId: string; refundId: string },
+function withRefund(
   answer: Accepted,
-): Promise<Answer> {
-  const { state } = await app.orders.load(orderId)
-  if (state.status === 'none') return answer
-  if (state.failedRefunds.includes(refundId)) {
+  order: PlacedOrder,
+  { refundId, provider }: { refundId: string; provider: string },
+): Answer {
+  if (order.failedRefunds.includes(refundId)) {
     const detail =
-      `${app.payments.name} has declined this refund; the history of the order says why. ` +
+      `${provider} has declined this refund; the history of the order says why. ` +
       'Nothing was paid back, and the amount can be asked for again.'
     return reject('order/refund-declined', detail, { refundId })
   }
-  const owed = owedRefunds(state).find(each => each.refundId === refundId)
-  const byHand = owed !== undefined && owed.provider !== app.payments.name
+  const owed = owedRefunds(order).find(each => each.refundId === refundId)
+  const byHand = owed !== undefined && owed.provider !== provider
   const refund = { state: owed === undefined ? 'paid' : 'open', byHand }
   return { ...answer, result: { ...answer.result, refundId, refund } }
 }

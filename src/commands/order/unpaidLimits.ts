@@ -8,11 +8,17 @@ import {
   openOrders,
   type UnpaidClaim,
 } from '../../domain/order/openOrders.ts'
-import { demand, isDue, isFree, type OrderLine } from '../../domain/order/order.ts'
+import {
+  demand,
+  isDue,
+  isFree,
+  type OrderLine,
+  type PlacedOrder,
+} from '../../domain/order/order.ts'
 import type { Envelope } from '../../ports/envelope.ts'
 import type { App } from '../core/app.ts'
-import { type Step, stepOf } from './orderStep.ts'
-import { readableOrder } from './readableOrder.ts'
+import { readableState } from '../core/brokenStream.ts'
+import { processStep } from '../core/envelope.ts'
 
 interface Ordered {
   orderId: string
@@ -67,13 +73,20 @@ export async function refuseUnpaid(
 }
 
 /** Claims one of the unpaid orders that the customer may have; false when there are too many. */
-export async function claimOpen(at: Step): Promise<boolean> {
-  const { app, order, cause } = at
+export async function claimUnpaidOrder({
+  app,
+  order,
+  cause,
+}: {
+  app: App
+  order: PlacedOrder
+  cause: Envelope
+}): Promise<boolean> {
   const { customerId } = order
-  if (!isBounded(app) || cause.source !== undefined || isFree(order)) return true
+  if (!isBounded(app) || isFree(order)) return true
   const claim = claimOf(order)
   const decide = (name: string, ended: readonly string[]) =>
-    app.openOrders.decide(customerId, stepOf(at, name), state =>
+    app.openOrders.decide(customerId, processStep(cause, order.orderId, name), state =>
       claimUnpaid(state, { ...claim, ended }, app.bounds.unpaid),
     )
   // Asked for together they are one round trip.
@@ -96,7 +109,7 @@ function claimOf(order: Ordered): UnpaidClaim {
 async function endedOf(app: App, state: OpenOrders, at: Date): Promise<string[]> {
   const ended = await Promise.all(
     [...state.keys()].map(async orderId => {
-      const order = await readableOrder(app, orderId)
+      const order = await readableState(app.orders, orderId)
       if (order === undefined) return []
       const isOpen = order.status === 'submitted' || order.status === 'pending'
       return isOpen && !isDue(order, at.getTime()) ? [] : [orderId]

@@ -216,34 +216,23 @@ export function clear(state: Cart, cartId: string): Decision<CartEvent> {
   return linesOf(state).length > 0 ? [{ type: 'CartCleared', data: { cartId } }] : []
 }
 
-/** Takes out what became an order, once an order. */
+/**
+ * Takes out the lines of an order, once an order. Refused where the cart does not hold them any
+ * more: of two orders of one cart, only the first gets its lines.
+ */
 export function checkOut(
   state: Cart,
   cartId: string,
   orderId: string,
   lines: readonly Bought[],
 ): Decision<CartEvent> {
-  if (state.status !== 'open' || state.checkedOut.includes(orderId)) return []
-  const bought = lines.map(({ productId, quantity }) => ({ productId, quantity }))
-  return [{ type: 'CartCheckedOut', data: { cartId, orderId, lines: bought } }]
-}
-
-/**
- * The same before the order stands: what has been ordered or taken out meanwhile is not bought a
- * second time.
- */
-export function claimLines(
-  state: Cart,
-  cartId: string,
-  orderId: string,
-  lines: readonly Bought[],
-): Decision<CartEvent> {
-  const isDone = state.status === 'open' && state.checkedOut.includes(orderId)
-  if (!isDone && !hasPieces(state, lines)) {
+  if (state.status === 'open' && state.checkedOut.includes(orderId)) return []
+  if (state.status !== 'open' || !hasPieces(state, lines)) {
     const detail = 'What was in the cart has been ordered or changed meanwhile: look at it again.'
     return reject('cart/changed', detail)
   }
-  return checkOut(state, cartId, orderId, lines)
+  const bought = lines.map(({ productId, quantity }) => ({ productId, quantity }))
+  return [{ type: 'CartCheckedOut', data: { cartId, orderId, lines: bought } }]
 }
 
 function hasPieces(state: Cart, lines: readonly Bought[]): boolean {

@@ -45,14 +45,7 @@ export function receivePayment(state: Order, payment: Received): Decision<OrderE
   return [{ type: 'LatePaymentReceived', data: { orderId, ...payment, amount: total } }]
 }
 
-/** Late money whose fate is not decided yet. */
-export function undecidedLate(state: PlacedOrder): [string, Money][] {
-  return [...state.late].flatMap(([paymentId, { refundId, amount }]) =>
-    refundId === null ? [[paymentId, amount]] : [],
-  )
-}
-
-/** Takes late money after all: its goods have been promised anew. */
+/** Accepts a late payment of an expired order, whose goods have been reserved again. */
 export function acceptLatePayment(state: Order, paymentId: string): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   const late = state.late.get(paymentId)
@@ -62,8 +55,8 @@ export function acceptLatePayment(state: Order, paymentId: string): Decision<Ord
   return [{ type: 'OrderPaid', data: { orderId, paymentId, provider, reference, amount } }]
 }
 
-/** Sends late money back. */
-export function refuseLate(
+/** Refuses a late payment: the money goes back. */
+export function refuseLatePayment(
   state: Order,
   input: { paymentId: string; refundId: string; reason: string },
 ): Decision<OrderEvent> {
@@ -74,8 +67,8 @@ export function refuseLate(
   return [{ type: 'LatePaymentRefused', data: { orderId, ...input, amount: late.amount } }]
 }
 
-/** Late money has been paid back. */
-export function lateReturned(state: Order, paymentId: string): Decision<OrderEvent> {
+/** Records that a late payment has been paid back. */
+export function returnLatePayment(state: Order, paymentId: string): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   const late = state.late.get(paymentId)
   if (late === undefined || late.refundId === null || late.returned) return []
@@ -143,7 +136,7 @@ export function confirmRefund(
   if (owed.provider === automatic) {
     return reject('order/refund-automatic', `${automatic} pays this back by itself.`)
   }
-  if (late !== undefined) return lateReturned(state, late[0])
+  if (late !== undefined) return returnLatePayment(state, late[0])
   const reason = state.openRefunds.get(refundId)?.reason ?? ''
   const given = reference === undefined ? {} : { reference }
   return refund(state, { refundId, amount: owed.amount, reason, ...given })

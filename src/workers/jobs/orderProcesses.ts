@@ -4,7 +4,7 @@ import { type Kysely, sql } from 'kysely'
 import type { App } from '../../commands/core/app.ts'
 import { systemEnvelope } from '../../commands/core/envelope.ts'
 import { endOrderOfErased } from '../../commands/order/openOrders.ts'
-import { runOrderProcess } from '../../commands/order/runOrderProcess.ts'
+import { runOrderProcess } from '../../commands/order/orderProcess.ts'
 import { withDeadline } from '../../kit/deadline.ts'
 import { isTransient } from '../../kit/transient.ts'
 import type { Log } from '../../ports/log.ts'
@@ -138,7 +138,7 @@ async function driveOn(app: App, orderId: string, by: { log: Log; now: Date }): 
   const envelope = systemEnvelope('order-process', now)
   const before = await app.orders.load(orderId)
   const { correlationId = envelope.correlationId } = before
-  const advanced = await runOrderProcess(app, orderId, { ...envelope, correlationId })
+  const advanced = await runOrderProcess(app, orderId, { ...envelope, correlationId }, before)
   const hasMoved = advanced !== undefined && advanced.position > before.position
   if (hasMoved) log.info({ orderId, correlationId }, 'order driven on')
   // What can be done is done: the rest waits, longer each time, until that stream can be read.

@@ -90,9 +90,9 @@ export const mendedRules: readonly TestedMutant[] = [
   {
     name: 'refund-another-way',
     promise: 'a refund of money that came another way is open until somebody has paid it back',
-    file: 'src/commands/order/orderMoney.ts',
-    find: 'if (provider !== app.payments.name) return undefined',
-    replace: "if (provider === '') return undefined",
+    file: 'src/commands/order/orderSteps.ts',
+    find: 'if (provider !== payments.name) return {}',
+    replace: "if (provider === '') return {}",
     test: 'tests/api/refunds.test.ts',
   },
   {

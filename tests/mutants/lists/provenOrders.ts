@@ -15,9 +15,9 @@ const oversold: Change = {
   replace: '  if (state.onHand < input.quantity) {\n',
 }
 const lateForgotten: Change = {
-  file: 'src/commands/order/runOrderProcess.ts',
-  find: '  if (await at.attempt(settleLate(at), false)) return { goesOn: true }\n',
-  replace: '',
+  file: 'src/domain/order/orderProcess.ts',
+  find: '...[...order.late].flatMap(',
+  replace: '...[...order.late].slice(0, 0).flatMap(',
 }
 /** Workers finish only orders that are not placed yet. */
 const paymentsLeftOpen: Change = {
@@ -45,8 +45,8 @@ export const provenOfOrders: readonly TestedMutant[] = [
     also: [
       {
         file: 'src/domain/cart/cart.ts',
-        find: '  if (!isDone && !hasPieces(state, lines)) {\n',
-        replace: '  if (isDone && !hasPieces(state, lines)) {\n',
+        find: "  if (state.status !== 'open' || !hasPieces(state, lines)) {\n",
+        replace: "  if (state.status !== 'open') {\n",
       },
       {
         file: 'src/domain/cart/cart.ts',
@@ -228,8 +228,8 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...payments,
     name: 'late-goods-of-an-earlier-round',
     promise: 'pieces of late money are promised anew: a straggler cannot give them back',
-    file: 'src/commands/order/orderMoney.ts',
-    find: "    await settleStock(at, 'release', order.round - 1)\n",
+    file: 'src/commands/order/orderSteps.ts',
+    find: "  await endReservations(context, 'release', context.order.round - 1)\n",
     replace: '',
   },
   {

@@ -6,7 +6,7 @@ const repository = 'src/commands/core/repository.ts'
 const stock = 'src/domain/stock/stock.ts'
 const decisions = 'src/domain/order/orderDecisions.ts'
 const payments = 'src/domain/order/orderPayments.ts'
-const advancing = 'src/commands/order/runOrderProcess.ts'
+const steps = 'src/commands/order/orderSteps.ts'
 const rebuildStates = 'src/projections/rebuild/rebuildStates.ts'
 
 const releases =
@@ -100,9 +100,9 @@ export const simulatedGuards: readonly Mutant[] = [
     // The id of the step is a second guard.
     also: [
       {
-        file: advancing,
-        find: "stepOf(at, 'conclude')",
-        replace: 'stepOf(at, `conclude/${Math.random()}`)',
+        file: steps,
+        find: "return decide(context, 'conclude',",
+        replace: 'return decide(context, `conclude/${Math.random()}`,',
       },
     ],
   },
@@ -116,9 +116,9 @@ export const simulatedGuards: readonly Mutant[] = [
   {
     name: 'late-goods-not-asked-for',
     promise: 'late money gets its goods only where they are promised anew',
-    file: 'src/commands/order/orderMoney.ts',
-    find: 'isPromised = (await promiseStock(at)).size === 0',
-    replace: 'isPromised = true',
+    file: 'src/commands/order/orderSteps.ts',
+    find: '  if (short.size > 0) return refuseLate(context, paymentId)\n',
+    replace: '',
   },
   {
     name: 'expired-anyway',
@@ -131,13 +131,13 @@ export const simulatedGuards: readonly Mutant[] = [
     name: 'cart-emptied-twice',
     promise: 'an order empties its cart once',
     file: 'src/domain/cart/cart.ts',
-    find: "state.status !== 'open' || state.checkedOut.includes(orderId)",
-    replace: "state.status !== 'open'",
+    find: "if (state.status === 'open' && state.checkedOut.includes(orderId)) return []",
+    replace: '',
     also: [
       {
-        file: advancing,
-        find: "stepOf(at, 'check-out')",
-        replace: 'stepOf(at, `check-out/${Math.random()}`)',
+        file: steps,
+        find: "processStep(cause, orderId, 'check-out')",
+        replace: 'processStep(cause, orderId, `check-out/${Math.random()}`)',
       },
     ],
   },
@@ -195,8 +195,8 @@ export const simulatedGuards: readonly Mutant[] = [
     name: 'cart-bought-twice',
     promise: 'what is in a cart is bought once, also by two orders at the same time',
     file: 'src/domain/cart/cart.ts',
-    find: 'if (!isDone && !hasPieces(state, lines)) {',
-    replace: 'if (!isDone && !hasPieces(state, lines) && false) {',
+    find: "state.status !== 'open' || !hasPieces(state, lines)",
+    replace: "state.status !== 'open'",
   },
   {
     name: 'refunded-keeps-goods',
