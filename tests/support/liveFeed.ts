@@ -1,6 +1,7 @@
 // Clients that follow orders live: over WebSocket and over server-sent events.
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
+import { assertDeclared } from './asyncApi.ts'
 import { waitFor } from './waitFor.ts'
 
 export interface Update {
@@ -160,10 +161,14 @@ async function readEvents(body: ReadableStream<Uint8Array>, messages: Update[]):
 }
 
 function listener(messages: Update[]) {
+  const checked = () => {
+    for (const message of messages) assertDeclared(message.type, 'payload', message)
+    return messages
+  }
   return {
     messages,
     updates: () => messages.filter(({ type }) => type === 'order_update'),
     hears: (what: string, fits: (update: Update) => boolean) =>
-      waitFor(what, () => messages.find(fits), 10_000),
+      waitFor(what, () => checked().find(fits), 10_000),
   }
 }

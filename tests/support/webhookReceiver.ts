@@ -3,6 +3,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { Webhook } from 'standardwebhooks'
 import { freePort } from '../../src/infra/system/tcpPorts.ts'
+import { assertDeclared } from './asyncApi.ts'
 import { waitFor } from './waitFor.ts'
 
 export interface ReceivedHook {
@@ -40,6 +41,10 @@ export async function webhookReceiver() {
     until: (count: number, field: string, id: string) =>
       waitFor(`${count} webhooks about ${id}`, () => {
         const found = receiver.of(field, id)
+        for (const { body, headers } of found) {
+          assertDeclared(body.type, 'payload', body)
+          assertDeclared(body.type, 'headers', headers)
+        }
         return found.length >= count ? found : undefined
       }),
     async start() {

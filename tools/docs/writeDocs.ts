@@ -1,4 +1,4 @@
-// npm run docs: writes the pages of docs/ that follow from the code.
+// npm run docs: writes the files of docs/ that follow from the code.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generatedDocs } from './generatedDocs.ts'

@@ -10,6 +10,7 @@ import {
   notificationsAfter,
 } from '../../projections/order/orderNotifications.ts'
 import type { LiveSubscriber, NotificationFeed } from '../http/context.ts'
+import type { OrderUpdate } from './messages.ts'
 
 const pollMs = 500
 const batchMax = 500
@@ -91,7 +92,7 @@ function sentenceOf({ orderNumber, status, previousStatus, tracking }: Notificat
 }
 
 /** A notification as clients get it. */
-export function messageOf(notification: Notification) {
+export function messageOf(notification: Notification): OrderUpdate {
   const { position, orderId, orderNumber, status, previousStatus, tracking, at } = notification
   return {
     type: 'order_update',

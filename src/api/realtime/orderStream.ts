@@ -3,12 +3,13 @@ import { type Position, startOfLog } from '../../kit/position.ts'
 import type { Notification } from '../../projections/order/orderNotifications.ts'
 import type { ApiContext } from '../http/context.ts'
 import { messageOf } from './feed.ts'
+import type { ServerMessage } from './messages.ts'
 
 /** More than this behind, a client is better off loading its orders anew. */
 const resumeMax = 1_000
 
 export interface OrderStream {
-  send(message: object): void
+  send(message: ServerMessage): void
   /** Keeps live news back until the client has resumed, or `release` says that it will not. */
   hold(): void
   release(): void
@@ -20,7 +21,7 @@ export interface OrderStream {
 }
 
 interface Progress {
-  write(message: object): void
+  write(message: ServerMessage): void
   mayHear(): Promise<boolean>
   /** Whose orders; undefined for everybody's. */
   scope: string | undefined
@@ -37,7 +38,7 @@ interface Progress {
 /** A client that follows orders. */
 export interface Listener {
   customerId: string
-  write(message: object): void
+  write(message: ServerMessage): void
   /** Whether they may be told now, of everybody's orders or their own; ends it where not. */
   mayHear(isForAll: boolean): Promise<boolean>
 }

@@ -5,7 +5,7 @@ import type { WebSocket } from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
-import { roles, strict } from '../../domain/kernel/types.ts'
+import { roles } from '../../domain/kernel/types.ts'
 import { parseJson } from '../../kit/parseJson.ts'
 import { parsePosition } from '../../kit/position.ts'
 import { signedIn } from '../http/actor.ts'
@@ -14,6 +14,7 @@ import { mayFollow } from '../http/currentRoles.ts'
 import { isPosition } from '../http/positions.ts'
 import { problemResponses } from '../http/schemas.ts'
 import { closing, type LiveConnection } from './connections.ts'
+import { clientMessages, type ServerMessage } from './messages.ts'
 import { type Listener, type OrderStream, openStream } from './orderStream.ts'
 
 /** A client that reads slower than we write is closed with the position to resume from. */
@@ -27,13 +28,8 @@ const goodbyeMs = 2_000
 /** A client that comes back has this long to say from where, before live news reach it. */
 const resumeGraceMs = 500
 
-const Message = Compile(
-  Type.Union([
-    Type.Object({ resume: Type.String({ maxLength: 100 }) }, strict),
-    Type.Object({ subscribe: Type.Literal('orders:all') }, strict),
-    Type.Object({ type: Type.Literal('ping') }, strict),
-  ]),
-)
+const { resume, subscribe, ping } = clientMessages
+const Message = Compile(Type.Union([resume, subscribe, ping]))
 
 /** Registers both routes; the WebSocket is under the root, not under /api. */
 export function realtimeRoutes(server: FastifyInstance, context: ApiContext): void {
@@ -103,7 +99,7 @@ interface Live {
 function listenerOf(
   { context, connection }: Live,
   request: FastifyRequest,
-  write: (message: object) => void,
+  write: (message: ServerMessage) => void,
 ): Listener {
   return {
     customerId: signedIn(request),
@@ -129,7 +125,7 @@ function serveSocket(
 ): void {
   connection.end = (code, why) => socket.close(code, why)
   let last = ''
-  const write = (message: object) => {
+  const write = (message: ServerMessage) => {
     if (socket.bufferedAmount > bufferedBytesMax) {
       // Only once: what comes until the client is gone would be logged anew.
       if (socket.readyState === socket.OPEN)
@@ -228,15 +224,14 @@ function serveEvents(
   request: FastifyRequest,
   response: ServerResponse,
 ): void {
-  const write = (message: object) => {
+  const write = (message: ServerMessage) => {
     if (response.writableLength > bufferedBytesMax) {
       response.destroy()
       return
     }
     const id = 'position' in message ? `id: ${message.position}\n` : ''
-    const type = 'type' in message ? `event: ${message.type}\n` : ''
     if (!response.writableEnded) {
-      response.write(`${id}${type}data: ${JSON.stringify(message)}\n\n`)
+      response.write(`${id}event: ${message.type}\ndata: ${JSON.stringify(message)}\n\n`)
     }
   }
   const stream = openStream(context, listenerOf({ context, connection }, request, write))

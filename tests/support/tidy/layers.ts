@@ -90,6 +90,9 @@ const consoleLibraries = [
   ...['@mui/material', '@mui/icons-material', '@mui/utils'],
 ]
 
+/** What tools may use of the development dependencies: they write docs/. */
+const docsLibraries = ['yaml']
+
 /** What the pure layers may use of Node itself; the others may use everything. */
 const nodeModules: Record<string, readonly string[]> = {
   domain: [],
@@ -132,6 +135,7 @@ function mayImportPackage(layer: string, target: string, typesOnly: boolean): bo
   if (layer === 'console') {
     return consoleLibraries.includes(target) || (typesOnly && target === 'typebox')
   }
+  if (layer === 'tools' && docsLibraries.includes(target)) return true
   const allowed = libraries[target] ?? []
   return allowed.includes(layer) || (typesOnly && allowed.includes(`types:${layer}`))
 }

@@ -49,7 +49,7 @@ const progress = {
   undoneAt: nullable(time),
 }
 
-const Progress = Type.Object(progress, strict)
+export const Progress = Type.Object(progress, strict)
 const Fault = Type.Object({ line: count, pointer: text(200), detail: text(500) }, strict)
 const KeptRow = Type.Object({ line: count, productId: Id, sku: text(64), why: text(500) }, strict)
 const Report = Type.Object(

@@ -1,6 +1,7 @@
 // What others hear of an event: ids, statuses and amounts, and nothing that is about a person.
 import type { WebhookMessage, WebhookType } from '../../../ports/webhooks.ts'
 import type { ReadEvent } from '../../../projections/core/projection.ts'
+import type { WebhookFacts } from './schemas.ts'
 
 /** The events that are sent, and the name under which each is. */
 export const webhookTypeOf = {
@@ -59,7 +60,7 @@ export function messageOf(event: SentEvent): WebhookMessage {
 }
 
 // Field by field, so that a field that is added to an event is not sent by itself.
-function factsOf(event: SentEvent): Record<string, unknown> {
+function factsOf(event: SentEvent): WebhookFacts {
   switch (event.type) {
     case 'OrderPlaced':
       return { orderId: event.data.orderId, status: 'pending' }
@@ -97,7 +98,7 @@ function factsOf(event: SentEvent): Record<string, unknown> {
 
 function goodsFactsOf(
   event: Exclude<SentEvent, { type: `Order${string}` | `Dispute${string}` | 'PaymentFailed' }>,
-) {
+): WebhookFacts {
   switch (event.type) {
     case 'ProductCreated': {
       const { productId, sku, price, categoryId, featured, active } = event.data
