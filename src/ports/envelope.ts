@@ -17,10 +17,6 @@ export interface Envelope {
   source?: string
   /** Of the input, so that a retry can be told from another request with the same id. */
   digest?: string
-  /** Its id was drawn for this one time, and nobody can name it: no retry of it can ever come. */
-  once?: true
-  /** The state tells by itself that it has been done: its id need not be remembered for that. */
-  evident?: true
   /** The revision that the caller has seen (If-Match). */
   expectedRevision?: number
   /** The cart of somebody who has not signed in. */

@@ -54,7 +54,14 @@ it('a command is not answered from a state that is older than what it led to', (
   handled.add(envelope.commandId, { digest: 'd', revision: 5, position: positionAt(9) })
   const outcomeAt = (revision: number) => {
     const current = { ...emptyStream(stock), revision, processed: handled }
-    const waiting = { envelope, decide: () => [], isNew: false, resolve() {}, reject() {} }
+    const waiting = {
+      envelope,
+      decide: () => [],
+      idempotency: 'key' as const,
+      isNew: false,
+      resolve() {},
+      reject() {},
+    }
     const plan = planBatch({ aggregate: stock, fingerprint: text => text }, current, [waiting])
     return plan.commands[0]?.outcome
   }

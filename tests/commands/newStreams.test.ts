@@ -40,7 +40,7 @@ function newProcess(store: EventStore) {
 describe('a stream that is believed to be new', () => {
   it('is not read', async () => {
     const process = newProcess(memoryEventStore())
-    const outcome = await process.decide(productId, command(1), receive(3), 'isNew')
+    const outcome = await process.decide(productId, command(1), receive(3), { isNew: true })
     expect(outcome).toMatchObject({ revision: 0, state: { onHand: 3 }, replayed: false })
     expect(process.reads).toEqual([])
   })
@@ -48,22 +48,26 @@ describe('a stream that is believed to be new', () => {
   it('is read where somebody else has begun it', async () => {
     const store = memoryEventStore()
     await newProcess(store).decide(productId, command(1), receive(3))
-    const outcome = await newProcess(store).decide(productId, command(2), receive(4), 'isNew')
+    const outcome = await newProcess(store).decide(productId, command(2), receive(4), {
+      isNew: true,
+    })
     expect(outcome).toMatchObject({ revision: 1, state: { onHand: 7 }, replayed: false })
   })
 
   it('is read before anything is refused', async () => {
     const store = memoryEventStore()
     await newProcess(store).decide(productId, command(1), receive(3))
-    const outcome = await newProcess(store).decide(productId, command(2), receive(-2), 'isNew')
+    const outcome = await newProcess(store).decide(productId, command(2), receive(-2), {
+      isNew: true,
+    })
     expect(outcome).toMatchObject({ revision: 1, state: { onHand: 1 } })
   })
 
   it('has a repeat get the first answer, in a process that knows nothing of it', async () => {
     const store = memoryEventStore()
-    const first = await newProcess(store).decide(productId, command(1), receive(3), 'isNew')
+    const first = await newProcess(store).decide(productId, command(1), receive(3), { isNew: true })
     await newProcess(store).decide(productId, command(2), receive(4))
-    const again = await newProcess(store).decide(productId, command(1), receive(3), 'isNew')
+    const again = await newProcess(store).decide(productId, command(1), receive(3), { isNew: true })
     expect(first).toMatchObject({ revision: 0, replayed: false })
     expect(again).toMatchObject({ revision: 0, replayed: true, state: { onHand: 7 } })
     expect((await newProcess(store).load(productId)).revision).toBe(1)
@@ -71,8 +75,8 @@ describe('a stream that is believed to be new', () => {
 
   it('has a repeat right after it get the first answer, not one of its own', async () => {
     const store = memoryEventStore()
-    await newProcess(store).decide(productId, command(1), receive(3), 'isNew')
-    const again = await newProcess(store).decide(productId, command(1), receive(3), 'isNew')
+    await newProcess(store).decide(productId, command(1), receive(3), { isNew: true })
+    const again = await newProcess(store).decide(productId, command(1), receive(3), { isNew: true })
     expect(again).toMatchObject({ revision: 0, replayed: true })
   })
 })
@@ -131,7 +135,7 @@ describe('what a process remembers of a stream', () => {
   it('can be asked for without the log, and forgotten', async () => {
     const process = newProcess(memoryEventStore())
     expect(process.cached(productId)).toBeUndefined()
-    await process.decide(productId, command(1), receive(3), 'isNew')
+    await process.decide(productId, command(1), receive(3), { isNew: true })
     expect(process.cached(productId)?.onHand).toBe(3)
     process.evict(productId)
     expect(process.cached(productId)).toBeUndefined()
@@ -142,11 +146,12 @@ describe('what a process remembers of a stream', () => {
 describe('a command that the state itself tells has been done', () => {
   it('is not remembered, and done once all the same', async () => {
     const process = newProcess(memoryEventStore())
-    await process.decide(productId, command(1), receive(3), 'isNew')
+    await process.decide(productId, command(1), receive(3), { isNew: true })
     const keep = (state: Stock) => reserve(state, { productId, orderId, quantity: 2 })
-    const step = { ...systemEnvelope('test', at, sampleId(2)), evident: true } as const
-    await process.decide(productId, step, keep)
-    const again = await process.decide(productId, step, keep)
+    const step = systemEnvelope('test', at, sampleId(2))
+    const options = { idempotency: 'state' } as const
+    await process.decide(productId, step, keep, options)
+    const again = await process.decide(productId, step, keep, options)
     expect(again).toMatchObject({ revision: 1, state: { reservedTotal: 2 } })
     const { processed: handled } = await process.load(productId)
     expect([...handled].map(([id]) => id)).toEqual([sampleId(1)])

@@ -15,7 +15,8 @@ import { noSeals } from '../support/testSeals.ts'
 const codec = createCodec(stock.events, noSeals)
 const at = new Date('2011-08-09T10:11:12.345Z')
 /** A step of the order process: the same id in each process; the state shows that it is done. */
-const step = (n: number) => ({ ...systemEnvelope('test', at, sampleId(n)), evident: true }) as const
+const step = (n: number) => systemEnvelope('test', at, sampleId(n))
+const byState = { idempotency: 'state' } as const
 
 const newProcess = (eventStore: EventStore) =>
   createRepository(stock, { eventStore, codec, cache: mapCache, fingerprint: digestOf })
@@ -31,13 +32,13 @@ describe('a step that another process has taken, with other events since', () =>
   it('leaves no state in the cache that lacks these events', async () => {
     const store = memoryEventStore()
     const [here, there] = [newProcess(store), newProcess(store)]
-    await here.decide(productId, step(1), receive(3))
-    await here.decide(productId, step(2), reserving(orderA, 1))
-    await there.decide(productId, step(3), reserving(orderB, 2))
-    await there.decide(productId, step(4), committing(orderA))
-    const again = await here.decide(productId, step(4), committing(orderA))
+    await here.decide(productId, step(1), receive(3), byState)
+    await here.decide(productId, step(2), reserving(orderA, 1), byState)
+    await there.decide(productId, step(3), reserving(orderB, 2), byState)
+    await there.decide(productId, step(4), committing(orderA), byState)
+    const again = await here.decide(productId, step(4), committing(orderA), byState)
     if (isRejection(again)) throw new Error(again.detail)
-    const third = await here.decide(productId, step(5), reserving(orderC, 2))
+    const third = await here.decide(productId, step(5), reserving(orderC, 2), byState)
     if (isRejection(third)) throw new Error(third.detail)
     expect(third.state.reserved.has(orderC)).toBe(false)
     const { state } = await newProcess(store).load(productId)
@@ -47,10 +48,10 @@ describe('a step that another process has taken, with other events since', () =>
   it('is settled with where it had led to, after others have written more', async () => {
     const store = memoryEventStore()
     const [here, there] = [newProcess(store), newProcess(store)]
-    await here.decide(productId, step(1), receive(3))
-    await there.decide(productId, step(2), receive(4))
-    await there.decide(productId, step(3), receive(5))
-    const again = await here.decide(productId, step(2), receive(4))
+    await here.decide(productId, step(1), receive(3), byState)
+    await there.decide(productId, step(2), receive(4), byState)
+    await there.decide(productId, step(3), receive(5), byState)
+    const again = await here.decide(productId, step(2), receive(4), byState)
     expect(again).toMatchObject({ revision: 1, position: 2n, replayed: true })
     expect(await here.load(productId)).toMatchObject({ revision: 2, state: { onHand: 12 } })
   })
@@ -59,7 +60,7 @@ describe('a step that another process has taken, with other events since', () =>
 it('a step is another event where it was decided otherwise, and only there', async () => {
   const idOf = async (pieces: number) => {
     const store = memoryEventStore()
-    await newProcess(store).decide(productId, step(1), receive(pieces))
+    await newProcess(store).decide(productId, step(1), receive(pieces), byState)
     for await (const { id } of store.readAll()) return id
     return ''
   }
@@ -92,14 +93,14 @@ describe('an append whose answer does not fit', () => {
         const result = await store.append(...asked)
         if (!isFirst) return result
         isFirst = false
-        for (const n of [2, 3, 4, 5]) await there.decide(productId, step(n), receive(1))
+        for (const n of [2, 3, 4, 5]) await there.decide(productId, step(n), receive(1), byState)
         return { ...result, repeated: true }
       },
     }
     const parts = { codec, cache: mapCache, fingerprint: digestOf, commandsMax: 2 }
     const here = createRepository(stock, { ...parts, eventStore: late })
-    const once = { ...systemEnvelope('test', at, sampleId(1)), once: true } as const
-    const outcome = await here.decide(productId, once, receive(3))
+    const once = systemEnvelope('test', at, sampleId(1))
+    const outcome = await here.decide(productId, once, receive(3), { idempotency: 'none' })
     expect(outcome).toMatchObject({ revision: 0, replayed: true })
     expect((await there.load(productId)).state.onHand).toBe(7)
   })
@@ -115,7 +116,7 @@ describe('an append whose answer does not fit', () => {
       return store.readPage(stream, from)
     }
     const here = newProcess({ ...answering(store, change), readPage })
-    const outcome = await here.decide(productId, step(1), receive(3), 'isNew')
+    const outcome = await here.decide(productId, step(1), receive(3), { isNew: true, ...byState })
     expect(outcome).toMatchObject({ revision: 0, state: { onHand: 3 } })
     expect(reads).toEqual(['0'])
     expect(await store.head()).toBe(1n)

@@ -231,8 +231,8 @@ describe('the same command again', () => {
 describe('a command that nobody can repeat', () => {
   it('is not kept in mind by who has written it, and is by who reads it', async () => {
     const { commandId, digest: _, ...rest } = envelope()
-    const once = { ...rest, commandId, once: true } as const
-    accepted(await here.decide(productId, once, receive(1)))
+    const once = { ...rest, commandId }
+    accepted(await here.decide(productId, once, receive(1), { idempotency: 'none' }))
     const cached = await here.load(productId)
     expect(cached.revision).toBe(0)
     expect(cached.processed.size).toBe(0)
@@ -251,7 +251,8 @@ describe('a command that nobody can repeat', () => {
       },
     }
     const process = newProcess(crowded)
-    const { state } = accepted(await process.decide(productId, { ...rest, once: true }, receive(1)))
+    const options = { idempotency: 'none' } as const
+    const { state } = accepted(await process.decide(productId, rest, receive(1), options))
     expect(state.onHand).toBe(4)
     expect(await lengthOf(store)).toBe(4)
   })

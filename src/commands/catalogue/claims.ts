@@ -1,7 +1,7 @@
 // Rules that span streams, each decided by a claim in one stream: a SKU, the name of a category,
-// the use of a category. A claim whose command died is free for the next one that asks, without a
-// clock: the stream of its holder is told first that its unused claims are void, so that a command
-// of it that is still under way is refused (docs/decisions/0024-claims.md).
+// the use of a category. A claim whose command died can be taken over, without a clock: an event in
+// the stream of its holder voids the unused claims first, so that a command of the holder that is
+// still under way is refused (docs/decisions/0024-claims.md).
 import * as category from '../../domain/catalogue/category.ts'
 import {
   type CategoryName,
@@ -15,33 +15,23 @@ import {
   type SkuClaim,
   takeOver,
 } from '../../domain/catalogue/skuClaim.ts'
+import type { Decision, DomainEvent } from '../../domain/kernel/aggregate.ts'
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.ts'
 import { normalizeName } from '../../domain/kernel/text.ts'
 import type { Envelope } from '../../ports/envelope.ts'
 import type { App } from '../core/app.ts'
 import { step } from '../core/envelope.ts'
 import { idOf, newId } from '../core/ids.ts'
-import type { Outcome } from '../core/plan.ts'
+import type { Repository } from '../core/repositoryTypes.ts'
 
-/** A claim that others keep taking over is given up after so many tries. */
+/** How often a claim is tried that another command takes over each time. */
 const triesMax = 4
 
-/** A step that no repeat of the command takes for one that has been taken already. */
-function anew(envelope: Envelope): Envelope {
-  return { ...step(envelope), commandId: newId(), once: true }
-}
+/** Each attempt has an id of its own: an earlier one may have been taken over since. */
+const unkeyed = { idempotency: 'none' } as const
 
-/**
- * A refusal, where what was claimed is somebody else's: an append whose answer was lost is found in
- * the log, and others may have taken it over since.
- */
-function refusalOf<State>(
-  claimed: Outcome<State>,
-  isOurs: (state: State) => boolean,
-  lost: Rejection,
-): Rejection | undefined {
-  if (isRejection(claimed)) return claimed
-  return isOurs(claimed.state) ? undefined : lost
+function newStep(envelope: Envelope): Envelope {
+  return { ...step(envelope), commandId: newId() }
 }
 
 export const skuStream = (sku: string) => encodeURIComponent(normalizeSku(sku))
@@ -49,63 +39,86 @@ export const skuStream = (sku: string) => encodeURIComponent(normalizeSku(sku))
 /** The stream of a name; its words can be of any script and length. */
 export const nameStream = (name: string) => idOf('category-name', normalizeName(name))
 
-/** Claims a SKU for a product, if need be from a product that is deleted or was never created. */
-export async function claimSku(
-  app: App,
-  { sku, productId }: { sku: string; productId: string },
+interface Claim<State, Event extends DomainEvent> {
+  repository: Repository<State, Event>
+  stream: string
+  isOurs(state: State): boolean
+  claim(state: State): Decision<Event>
+  /** Takes it over from the holder in a state that was loaded. */
+  takeOver(state: State, loaded: State): Decision<Event>
+  /** Whether its holder does not use it; from then on no command of the holder can. */
+  isUnused(loaded: State): Promise<boolean>
+  /** The refusal where another holder has it. */
+  taken: Rejection
+}
+
+/** Makes a claim, if need be by taking it over from a holder that does not use it. */
+async function makeClaim<State, Event extends DomainEvent>(
+  { repository, stream, isOurs, claim, takeOver, isUnused, taken }: Claim<State, Event>,
   envelope: Envelope,
 ): Promise<Rejection | undefined> {
-  const stream = skuStream(sku)
-  const isOurs = (state: SkuClaim) => state.productId === productId
-  const lost = reject('product/sku-taken', `Another product has the SKU ${sku}.`, { sku })
-  const claimed = await app.skuClaims.decide(stream, anew(envelope), state =>
-    claimAnew(state, sku, productId),
-  )
-  let refused = refusalOf(claimed, isOurs, lost)
-  for (let tries = 1; refused?.rejected === 'product/sku-taken' && tries <= triesMax; tries += 1) {
-    const { state: seen } = await app.skuClaims.load(stream)
-    if (!isOurs(seen) && !(await isSkuUnused(app, seen, anew(envelope)))) return refused
-    const taken = await app.skuClaims.decide(stream, anew(envelope), state =>
-      isOurs(state) ? claimAnew(state, sku, productId) : takeOver(state, sku, { productId, seen }),
-    )
-    refused = refusalOf(taken, isOurs, lost)
+  const attempt = async (decide: (state: State) => Decision<Event>) => {
+    const claimed = await repository.decide(stream, newStep(envelope), decide, unkeyed)
+    if (isRejection(claimed)) return claimed
+    // An append whose answer was lost is found in the log, where it may have been taken over.
+    return isOurs(claimed.state) ? undefined : taken
+  }
+  let refused = await attempt(claim)
+  for (let tries = 1; refused?.rejected === taken.rejected && tries <= triesMax; tries += 1) {
+    const { state: loaded } = await repository.load(stream)
+    if (!isOurs(loaded) && !(await isUnused(loaded))) return refused
+    refused = await attempt(state => (isOurs(state) ? claim(state) : takeOver(state, loaded)))
   }
   return refused
 }
 
-/** Whether a SKU is free; where it is, no command of its product can use it any more. */
+/** Claims a SKU for a product, if need be from a product that is deleted or was never created. */
+export function claimSku(
+  app: App,
+  { sku, productId }: { sku: string; productId: string },
+  envelope: Envelope,
+): Promise<Rejection | undefined> {
+  return makeClaim(
+    {
+      repository: app.skuClaims,
+      stream: skuStream(sku),
+      isOurs: state => state.productId === productId,
+      claim: state => claimAnew(state, sku, productId),
+      takeOver: (state, seen) => takeOver(state, sku, { productId, seen }),
+      isUnused: loaded => isSkuUnused(app, loaded, envelope),
+      taken: reject('product/sku-taken', `Another product has the SKU ${sku}.`, { sku }),
+    },
+    envelope,
+  )
+}
+
 async function isSkuUnused(app: App, { productId }: SkuClaim, envelope: Envelope) {
   if (productId === null) return true
-  const voided = await app.products.decide(productId, envelope, state =>
-    product.voidClaims(state, productId, now => now.status === 'listed'),
-  )
+  const decide = (state: product.Product) =>
+    product.voidClaims(state, productId, now => now.status === 'listed')
+  const voided = await app.products.decide(productId, newStep(envelope), decide, unkeyed)
   return !isRejection(voided) && voided.state.status !== 'listed'
 }
 
 /** Claims a name for a category, if need be from one that does not use it. */
-export async function claimCategoryName(
+export function claimCategoryName(
   app: App,
   naming: { name: string; categoryId: string },
   envelope: Envelope,
 ): Promise<Rejection | undefined> {
   const { name, categoryId } = naming
-  const stream = nameStream(name)
-  const isOurs = (state: CategoryName) => state.categoryId === categoryId
-  const lost = reject('category/exists', `There is a category ${name} already.`)
-  const claimed = await app.categoryNames.decide(stream, anew(envelope), state =>
-    claimNameAnew(state, naming),
+  return makeClaim(
+    {
+      repository: app.categoryNames,
+      stream: nameStream(name),
+      isOurs: state => state.categoryId === categoryId,
+      claim: state => claimNameAnew(state, naming),
+      takeOver: (state, loaded) => takeNameOver(state, naming, loaded),
+      isUnused: loaded => isNameUnused(app, loaded, { name, envelope }),
+      taken: reject('category/exists', `There is a category ${name} already.`),
+    },
+    envelope,
   )
-  let refused = refusalOf(claimed, isOurs, lost)
-  for (let tries = 1; refused?.rejected === 'category/exists' && tries <= triesMax; tries += 1) {
-    const { state: seen } = await app.categoryNames.load(stream)
-    const voiding = { name, envelope: anew(envelope) }
-    if (!isOurs(seen) && !(await isNameUnused(app, seen, voiding))) return refused
-    const taken = await app.categoryNames.decide(stream, anew(envelope), state =>
-      isOurs(state) ? claimNameAnew(state, naming) : takeNameOver(state, naming, seen),
-    )
-    refused = refusalOf(taken, isOurs, lost)
-  }
-  return refused
 }
 
 async function isNameUnused(
@@ -116,28 +129,26 @@ async function isNameUnused(
   if (categoryId === null) return true
   const uses = (state: category.Category) =>
     state.status === 'listed' && normalizeName(state.name) === normalizeName(name)
-  const voided = await app.categories.decide(categoryId, envelope, state =>
-    category.voidClaims(state, categoryId, uses),
-  )
+  const decide = (state: category.Category) => category.voidClaims(state, categoryId, uses)
+  const voided = await app.categories.decide(categoryId, newStep(envelope), decide, unkeyed)
   return !isRejection(voided) && !uses(voided.state)
 }
 
-/** Claims a category for a product that is about to be in it; refuses where there is none. */
+/** Claims a category for a product; refuses where there is no such category. */
 export async function claimCategory(
   app: App,
   { categoryId, productId }: { categoryId: string | null | undefined; productId: string },
   envelope: Envelope,
 ): Promise<Rejection | undefined> {
   if (categoryId === undefined || categoryId === null) return undefined
-  const used = await app.categories.decide(categoryId, anew(envelope), state =>
-    category.use(state, categoryId, productId),
-  )
+  const decide = (state: category.Category) => category.use(state, categoryId, productId)
+  const used = await app.categories.decide(categoryId, newStep(envelope), decide, unkeyed)
   return isRejection(used) ? used : undefined
 }
 
 /**
- * The claims on a category that no product uses, now or by a command that is under way. Undefined
- * as soon as a product is found in it.
+ * The claims on a category that no product uses, and no command that is under way can use any more.
+ * Undefined where a product is in it.
  */
 export async function unusedClaims(
   app: App,
@@ -150,9 +161,8 @@ export async function unusedClaims(
   for (const [productId, claim] of category.usesBeyond(state, unused)) {
     const { state: now } = await app.products.load(productId)
     if (isIn(now)) return undefined
-    const voided = await app.products.decide(productId, anew(envelope), at =>
-      product.voidClaims(at, productId, isIn),
-    )
+    const decide = (at: product.Product) => product.voidClaims(at, productId, isIn)
+    const voided = await app.products.decide(productId, newStep(envelope), decide, unkeyed)
     if (isRejection(voided) || isIn(voided.state)) return undefined
     unused.set(productId, claim)
   }

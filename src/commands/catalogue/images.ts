@@ -6,18 +6,12 @@ import * as product from '../../domain/catalogue/product.ts'
 import { Id, strict } from '../../domain/kernel/types.ts'
 import { command } from '../core/command.ts'
 
-const everyone = () => true
-const nothing = async () => undefined
-
 export const addProductImage = command({
   name: 'AddProductImage',
   roles: ['admin'],
   input: Type.Object({ productId: Id, ...imageFields }, strict),
   repository: app => app.products,
   id: input => input.productId,
-  allowed: everyone,
-  notFound: 'product/not-found',
-  load: nothing,
   decide: (state, input) => product.addImage(state, input),
 })
 
@@ -27,9 +21,6 @@ export const removeProductImage = command({
   input: Type.Object({ productId: Id, imageId: Id }, strict),
   repository: app => app.products,
   id: input => input.productId,
-  allowed: everyone,
-  notFound: 'product/not-found',
-  load: nothing,
   decide: (state, input) => product.removeImage(state, input.productId, input.imageId),
 })
 
@@ -39,9 +30,6 @@ export const setCategoryImage = command({
   input: Type.Object({ categoryId: Id, ...imageFields }, strict),
   repository: app => app.categories,
   id: input => input.categoryId,
-  allowed: everyone,
-  notFound: 'category/not-found',
-  load: nothing,
   decide: (state, input) => category.setImage(state, input),
 })
 
@@ -51,8 +39,5 @@ export const removeCategoryImage = command({
   input: Type.Object({ categoryId: Id }, strict),
   repository: app => app.categories,
   id: input => input.categoryId,
-  allowed: everyone,
-  notFound: 'category/not-found',
-  load: nothing,
   decide: (state, input) => category.removeImage(state, input.categoryId),
 })

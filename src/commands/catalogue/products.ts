@@ -14,9 +14,6 @@ import { step } from '../core/envelope.ts'
 import { derivedId } from '../core/ids.ts'
 import { claimCategory, claimSku } from './claims.ts'
 
-const everyone = () => true
-const nothing = async () => undefined
-
 const CreateProduct = Type.Object(
   {
     name: Name,
@@ -124,8 +121,6 @@ export const changeProduct = command({
   ),
   repository: app => app.products,
   id: input => input.productId,
-  allowed: everyone,
-  notFound: 'product/not-found',
   load: prepareChange,
   decide: (state, input, { voided }) => product.change(state, input, voided),
 })
@@ -136,9 +131,6 @@ export const deleteProduct = command({
   input: Type.Object({ productId: Id }, strict),
   repository: app => app.products,
   id: input => input.productId,
-  allowed: everyone,
-  notFound: 'product/not-found',
-  load: nothing,
   decide: (state, input) => product.remove(state, input.productId),
 })
 
@@ -161,8 +153,6 @@ export const countStock = command({
   ),
   repository: app => app.stock,
   id: input => input.productId,
-  allowed: everyone,
-  notFound: 'product/not-found',
   load: missingProduct,
   decide: (state, input) => stock.countPieces(state, input),
 })
@@ -208,8 +198,6 @@ export const adjustStock = command({
   ),
   repository: app => app.stock,
   id: input => input.productId,
-  allowed: everyone,
-  notFound: 'product/not-found',
   load: missingProduct,
   decide: (state, input) => stock.adjust(state, input),
 })

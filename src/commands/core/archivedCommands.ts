@@ -2,6 +2,7 @@
 import type { Aggregate, DomainEvent } from '../../domain/kernel/aggregate.ts'
 import type { Codec } from '../../ports/codec.ts'
 import type { EventStore } from '../../ports/eventStore.ts'
+import type { PendingCommand } from './plan.ts'
 import type { Archive, ProcessedCommand, ProcessedCommands } from './processedCommands.ts'
 
 interface Reading<State, Event extends DomainEvent> {
@@ -16,9 +17,13 @@ interface Asked {
   once?: true
 }
 
-/** Of a command that is given once there may be a trace behind a first try of this process. */
-export function sought({ commandId, once }: Asked, attempt: number): Asked {
-  return once && attempt === 1 ? { commandId, once } : { commandId }
+/** A command without a key is in the log only where the first try of this process has got there. */
+export function sought(
+  { envelope, idempotency }: Pick<PendingCommand<unknown, DomainEvent>, 'envelope' | 'idempotency'>,
+  attempt: number,
+): Asked {
+  const { commandId } = envelope
+  return idempotency === 'none' && attempt === 1 ? { commandId, once: true } : { commandId }
 }
 
 /**

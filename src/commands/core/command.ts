@@ -38,59 +38,83 @@ export interface Command<Schema extends TObject> {
   run(app: App, input: Static<Schema>, envelope: Envelope): Promise<Answer>
 }
 
-export interface SingleStreamCommand<
-  Schema extends TObject,
-  State,
-  Event extends DomainEvent,
-  Context,
-> {
+interface Target<Schema extends TObject, State, Event extends DomainEvent> {
   name: string
   roles: readonly Role[] | 'anyone'
   input: Schema
   repository(app: App): Repository<State, Event>
-  /** The aggregate that is meant. */
+  /** The aggregate that decides. */
   id(input: Static<Schema>, envelope: Envelope): string
-  /** Whether this actor may do this to this object. Where not, it answers as if it were missing. */
-  allowed(actor: Actor, state: State, input: Static<Schema>): boolean
-  notFound: RejectionCode
-  /** Gathers what the decision needs to know of the rest of the world. */
-  load(app: App, input: Static<Schema>, envelope: Envelope): Promise<Context | Rejection>
-  decide(state: State, input: Static<Schema>, context: Context): Decision<Event>
-  /** It begins a stream: that is read only where there turns out to be something in it. */
-  begins?: true
+  /** Who may do this to this object; where it is left out, everybody with one of the roles. */
+  allowed?(actor: Actor, state: State, input: Static<Schema>): boolean
+  /** The answer to those who may not, as if the object did not exist. */
+  notFound?: RejectionCode
+  /** The stream is expected to be empty: it is read only where it turns out not to be. */
+  isNew?: true
 }
 
-/** A command that is decided on one stream. */
+interface Decider<Schema extends TObject, State, Event extends DomainEvent> {
+  load?: undefined
+  decide(state: State, input: Static<Schema>): Decision<Event>
+}
+
+interface LoadingDecider<Schema extends TObject, State, Event extends DomainEvent, Context> {
+  /** Loads what the decision needs of other aggregates, in one round trip. */
+  load(app: App, input: Static<Schema>, envelope: Envelope): Promise<Context | Rejection>
+  decide(state: State, input: Static<Schema>, context: Context): Decision<Event>
+}
+
+/**
+ * A command that one aggregate decides. Its input has been validated at the edge; `execute` checks
+ * the roles. Then: load → authorise → decide → append → answer.
+ */
 export function command<Schema extends TObject, State, Event extends DomainEvent, Context>(
-  definition: SingleStreamCommand<Schema, State, Event, Context>,
+  definition: Target<Schema, State, Event> & LoadingDecider<Schema, State, Event, Context>,
+): Command<Schema>
+export function command<Schema extends TObject, State, Event extends DomainEvent>(
+  definition: Target<Schema, State, Event> & Decider<Schema, State, Event>,
+): Command<Schema>
+export function command<Schema extends TObject, State, Event extends DomainEvent, Context>(
+  definition: Target<Schema, State, Event> &
+    (Decider<Schema, State, Event> | LoadingDecider<Schema, State, Event, Context>),
 ): Command<Schema> {
-  const { name, roles: who, input: schema } = definition
+  const { name, roles, input: schema, allowed, notFound = 'command/forbidden' } = definition
   return {
     name,
-    roles: who,
+    roles,
     input: schema,
     async run(app, input, envelope) {
       const id = definition.id(input, envelope)
       const repository = definition.repository(app)
-      // Customers' own streams say themselves that they are closed. Together it is one look.
+      // The stream of a customer says itself that the account is closed.
       const isCustomer = Object.is(repository, app.customers)
-      const [closed, context] = await Promise.all([
+      const [closed, decide] = await Promise.all([
         isCustomer ? undefined : refuseClosed(app, envelope),
-        definition.load(app, input, envelope),
+        load(definition, app, { input, envelope }),
       ])
       if (closed !== undefined) return closed
-      if (isRejection(context)) return context
-      const decide = (state: State) => {
-        if (!definition.allowed(envelope.actor, state, input)) {
-          return reject(definition.notFound, 'There is no such object.')
-        }
-        return definition.decide(state, input, context)
-      }
-      const expectation = definition.begins && 'isNew'
-      const outcome = await repository.decide(id, envelope, decide, expectation)
+      if (isRejection(decide)) return decide
+      const authorised = (state: State) =>
+        allowed?.(envelope.actor, state, input) === false
+          ? reject(notFound, 'There is no such object.')
+          : decide(state)
+      const outcome = await repository.decide(id, envelope, authorised, {
+        isNew: definition.isNew ?? false,
+      })
       return isRejection(outcome) ? outcome : accepted(id, outcome)
     },
   }
+}
+
+/** Loads what a decision needs, and answers the decision. */
+async function load<Schema extends TObject, State, Event extends DomainEvent, Context>(
+  definition: Decider<Schema, State, Event> | LoadingDecider<Schema, State, Event, Context>,
+  app: App,
+  { input, envelope }: { input: Static<Schema>; envelope: Envelope },
+): Promise<((state: State) => Decision<Event>) | Rejection> {
+  if (definition.load === undefined) return state => definition.decide(state, input)
+  const context = await definition.load(app, input, envelope)
+  return isRejection(context) ? context : state => definition.decide(state, input, context)
 }
 
 /** What a repository answered, as the answer of a command. */

@@ -35,8 +35,15 @@ export interface Done<State> {
 
 export type Outcome<State> = Done<State> | Rejection
 
+/**
+ * How a repeat of a command is recognised: by its `key` (the command id, remembered with its
+ * result), by the `state`, which shows that it is done, or not at all: `none` has an id of its own.
+ */
+export type Idempotency = 'key' | 'state' | 'none'
+
 export interface PendingCommand<State, Event extends DomainEvent> {
   envelope: Envelope
+  idempotency: Idempotency
   decide(state: State, revision: number): Decision<Event>
   /** The stream is believed to be empty, so that it need not be read first. */
   isNew: boolean
@@ -45,7 +52,7 @@ export interface PendingCommand<State, Event extends DomainEvent> {
 }
 
 interface Planned<State, Event extends DomainEvent> {
-  waiting: PendingCommand<State, Event>
+  command: PendingCommand<State, Event>
   outcome: Done<State> | Rejection
   /** Position in the batch of the last event of this command, -1 when it has none. */
   lastEvent: number
@@ -53,7 +60,7 @@ interface Planned<State, Event extends DomainEvent> {
 
 export interface Plan<State, Event extends DomainEvent> {
   commands: Planned<State, Event>[]
-  events: { event: Event; id: string; envelope: Envelope }[]
+  events: { event: Event; id: string; command: PendingCommand<State, Event> }[]
   state: State
 }
 
@@ -74,15 +81,15 @@ export function planBatch<State, Event extends DomainEvent>(
 ): Plan<State, Event> {
   const plan: Plan<State, Event> = { commands: [], events: [], state: current.state }
   const inBatch = batch.length > 1 ? new Map<string, Planned<State, Event>>() : undefined
-  for (const waiting of batch) {
-    const { commandId } = waiting.envelope
+  for (const command of batch) {
+    const { commandId } = command.envelope
     const twin = inBatch?.get(commandId)
     const before = current.processed.get(commandId) ?? archived.get(commandId)
     let outcome: Outcome<State>
-    if (isFolded(before, current)) outcome = replay(before, waiting.envelope, current.state)
-    else if (twin !== undefined) outcome = repeat(twin, waiting.envelope)
-    else outcome = decideOne({ aggregate, fingerprint }, { current, plan, waiting })
-    const planned = { waiting, outcome, lastEvent: plan.events.length - 1 }
+    if (isFolded(before, current)) outcome = replay(before, command.envelope, current.state)
+    else if (twin !== undefined) outcome = repeat(twin, command.envelope)
+    else outcome = decideOne({ aggregate, fingerprint }, { current, plan, command })
+    const planned = { command, outcome, lastEvent: plan.events.length - 1 }
     if (twin === undefined) inBatch?.set(commandId, planned)
     plan.commands.push(planned)
   }
@@ -91,12 +98,12 @@ export function planBatch<State, Event extends DomainEvent>(
 
 function decideOne<State, Event extends DomainEvent>(
   { aggregate, fingerprint }: Deciding<State, Event>,
-  on: { current: Loaded<State>; plan: Plan<State, Event>; waiting: PendingCommand<State, Event> },
+  on: { current: Loaded<State>; plan: Plan<State, Event>; command: PendingCommand<State, Event> },
 ): Outcome<State> {
-  const { current, plan, waiting } = on
-  const { commandId, expectedRevision, once } = waiting.envelope
+  const { current, plan, command } = on
+  const { commandId, expectedRevision } = command.envelope
   const revision = current.revision + plan.events.length
-  const decision = waiting.decide(plan.state, revision)
+  const decision = command.decide(plan.state, revision)
   // First of all: whoever may not see it must not learn its revision either.
   if (isRejection(decision) && isHidden(decision)) return decision
   if (expectedRevision !== undefined && expectedRevision !== revision) {
@@ -106,10 +113,10 @@ function decideOne<State, Event extends DomainEvent>(
   }
   if (isRejection(decision)) return decision
   decision.forEach((event, index) => {
-    // Where nothing may be in the stream, whatever its ids, a repeat is not written.
-    const isFirst = once === true || (waiting.isNew && revision < 0)
-    const id = isFirst ? newId() : idOfRepeat(fingerprint, commandId, { event, index })
-    plan.events.push({ event, id, envelope: waiting.envelope })
+    // Where the stream has to be empty, the store refuses a repeat whatever its ids are.
+    const isUnique = command.idempotency === 'none' || (command.isNew && revision < 0)
+    const id = isUnique ? newId() : idOfRepeat(fingerprint, commandId, { event, index })
+    plan.events.push({ event, id, command })
   })
   plan.state = fold(aggregate, decision, plan.state)
   return {
@@ -153,7 +160,7 @@ function repeat<State, Event extends DomainEvent>(
   twin: Planned<State, Event>,
   envelope: Envelope,
 ): Outcome<State> {
-  if (twin.waiting.envelope.digest !== envelope.digest) return keyReused()
+  if (twin.command.envelope.digest !== envelope.digest) return keyReused()
   return isRejection(twin.outcome) ? twin.outcome : { ...twin.outcome, replayed: true }
 }
 
@@ -173,16 +180,16 @@ export function afterWrite<State, Event extends DomainEvent>(
   position: Position,
 ): Loaded<State> {
   const { processed } = current
-  for (const [index, { envelope }] of plan.events.entries()) {
-    const { commandId, digest, once, evident } = envelope
-    if (once || evident) continue
+  for (const [index, { command }] of plan.events.entries()) {
+    if (command.idempotency !== 'key') continue
+    const { commandId, digest } = command.envelope
     processed.add(commandId, { digest, revision: current.revision + 1 + index, position })
   }
   return {
     state: plan.state,
     revision: current.revision + plan.events.length,
     position,
-    correlationId: current.correlationId ?? plan.events[0]?.envelope.correlationId,
+    correlationId: current.correlationId ?? plan.events[0]?.command.envelope.correlationId,
     processed,
   }
 }

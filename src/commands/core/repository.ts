@@ -71,11 +71,10 @@ export function createRepository<State, Event extends DomainEvent>(
     },
     cached: id => kind.cache.get(`${aggregate.category}-${id}`)?.state,
     evict: id => kind.cache.delete(`${aggregate.category}-${id}`),
-    decide: (id, envelope, decide, expectation) =>
+    decide: (id, envelope, decide, { idempotency = 'key', isNew = false } = {}) =>
       new Promise((resolve, reject) => {
-        const isNew = expectation === 'isNew'
-        const waiting = { envelope, decide, isNew, resolve, reject }
-        enqueue(kind, `${aggregate.category}-${id}`, waiting)
+        const command = { envelope, decide, idempotency, isNew, resolve, reject }
+        enqueue(kind, `${aggregate.category}-${id}`, command)
       }),
   }
 }
@@ -214,13 +213,13 @@ async function settle<State, Event extends DomainEvent>(
   let current = believed ?? (await refresh(kind, stream))
   let isCertain = believed === undefined
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    const commands = batch.map(({ envelope }) => sought(envelope, attempt))
+    const commands = batch.map(command => sought(command, attempt))
     const archived = await findArchived(kind, stream, { processed: current.processed, commands })
     const plan = planBatch(kind, current, batch, archived)
     if (plan.events.length > 0) {
       if (await write(kind, stream, current, plan)) return
     } else if (isCertain) {
-      for (const { waiting, outcome } of plan.commands) waiting.resolve(outcome)
+      for (const { command, outcome } of plan.commands) command.resolve(outcome)
       return
     }
     // A refusal must rest on the newest state, not on what this process remembers.
@@ -251,7 +250,9 @@ async function write<State, Event extends DomainEvent>(
 ): Promise<boolean> {
   const { eventStore, codec, aggregate } = kind
   const owner = aggregate.owner?.(plan.state)
-  const asked = plan.events.map(each => codec.encode(each.event, each.id, each.envelope, owner))
+  const asked = plan.events.map(each =>
+    codec.encode(each.event, each.id, each.command.envelope, owner),
+  )
   const ready = asked.filter((event): event is NewEvent => !(event instanceof Promise))
   const encoded = ready.length === asked.length ? ready : await Promise.all(asked)
   const expected = current.revision < 0 ? 'no-stream' : current.revision
@@ -263,8 +264,8 @@ async function write<State, Event extends DomainEvent>(
     }
     const loaded = afterWrite(current, plan, position)
     remembered(kind, stream, { before: current.revision, loaded })
-    for (const { waiting, outcome, lastEvent } of plan.commands) {
-      waiting.resolve(lastEvent < 0 || isRejection(outcome) ? outcome : { ...outcome, position })
+    for (const { command, outcome, lastEvent } of plan.commands) {
+      command.resolve(lastEvent < 0 || isRejection(outcome) ? outcome : { ...outcome, position })
     }
     return true
   } catch (error) {

@@ -5,7 +5,7 @@ import type { Codec } from '../../ports/codec.ts'
 import type { Envelope } from '../../ports/envelope.ts'
 import type { EventStore } from '../../ports/eventStore.ts'
 import type { Fingerprint } from '../../ports/requests.ts'
-import type { Loaded, Outcome } from './plan.ts'
+import type { Idempotency, Loaded, Outcome } from './plan.ts'
 import type { ProcessedCommand } from './processedCommands.ts'
 
 export interface Repository<State, Event extends DomainEvent> {
@@ -23,15 +23,21 @@ export interface Repository<State, Event extends DomainEvent> {
   /**
    * Decides against the newest state and appends what was decided. Decisions on one stream in one
    * process queue and are written together; a conflict with another process is decided anew.
-   * One that `isNew` is believed to have no events yet: it is only read where that was wrong.
    * Throws Unavailable when the store cannot be reached.
    */
   decide(
     id: string,
     envelope: Envelope,
     decide: (state: State, revision: number) => Decision<Event>,
-    expectation?: 'isNew',
+    options?: DecideOptions,
   ): Promise<Outcome<State>>
+}
+
+export interface DecideOptions {
+  /** How a repeat is recognised; by `key` where it is left out. */
+  idempotency?: Idempotency
+  /** The stream is expected to be empty: it is read only where it turns out not to be. */
+  isNew?: boolean
 }
 
 export interface RepositoryParts {

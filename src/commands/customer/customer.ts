@@ -5,8 +5,6 @@ import { CountryCode, line, multiline } from '../../domain/kernel/text.ts'
 import { Country, Id, Role, roles, strict } from '../../domain/kernel/types.ts'
 import { actorId, command, hasRole } from '../core/command.ts'
 
-const nothing = async () => undefined
-
 const nullable = (maxLength: number) => Type.Optional(Type.Union([line(maxLength), Type.Null()]))
 
 /** Run by the shop itself once the credentials are stored. */
@@ -26,11 +24,8 @@ export const registerCustomer = command({
   ),
   repository: app => app.customers,
   id: input => input.customerId,
-  allowed: () => true,
-  notFound: 'customer/not-found',
-  load: nothing,
   decide: (state, input) => customer.register(state, input),
-  begins: true,
+  isNew: true,
 })
 
 export const changeProfile = command({
@@ -56,7 +51,6 @@ export const changeProfile = command({
   id: (_, { actor }) => actorId(actor) ?? '',
   allowed: (actor, state) => state.status === 'registered' && state.customerId === actorId(actor),
   notFound: 'customer/not-found',
-  load: nothing,
   decide: (state, input) => customer.changeProfile(state, input),
 })
 
@@ -67,9 +61,6 @@ export const moveAddress = command({
   input: Type.Object({ customerId: Id, email: line(254, { minLength: 3 }) }, strict),
   repository: app => app.customers,
   id: input => input.customerId,
-  allowed: () => true,
-  notFound: 'customer/not-found',
-  load: nothing,
   decide: (state, { email }) => customer.changeProfile(state, { email }),
 })
 
@@ -81,9 +72,6 @@ export const grantRole = command({
   input: roleInput,
   repository: app => app.customers,
   id: input => input.customerId,
-  allowed: actor => hasRole(actor, 'admin'),
-  notFound: 'customer/not-found',
-  load: nothing,
   decide: (state, input) => customer.grantRole(state, input.role),
 })
 
@@ -93,9 +81,6 @@ export const revokeRole = command({
   input: roleInput,
   repository: app => app.customers,
   id: input => input.customerId,
-  allowed: actor => hasRole(actor, 'admin'),
-  notFound: 'customer/not-found',
-  load: nothing,
   decide: (state, input) => customer.revokeRole(state, input.role),
 })
 
@@ -112,8 +97,6 @@ export const changeUser = command({
   ),
   repository: app => app.customers,
   id: input => input.customerId,
-  allowed: actor => hasRole(actor, 'admin'),
-  notFound: 'customer/not-found',
   load: async (_, __, { actor }) => ({ by: actorId(actor) }),
   decide: (state, { customerId: _, ...change }, { by }) => customer.changeUser(state, change, by),
 })
@@ -128,9 +111,6 @@ export const notePassword = command({
   ),
   repository: app => app.customers,
   id: input => input.customerId,
-  allowed: () => true,
-  notFound: 'customer/not-found',
-  load: nothing,
   decide: (state, { number }) => customer.notePassword(state, number),
 })
 
@@ -144,6 +124,5 @@ export const eraseCustomer = command({
   allowed: (actor, _, { customerId, requestReference }) =>
     actorId(actor) === customerId || (requestReference !== undefined && hasRole(actor, 'admin')),
   notFound: 'customer/not-found',
-  load: nothing,
   decide: (state, { requestReference }) => customer.erase(state, requestReference),
 })

@@ -21,8 +21,6 @@ import type { Done } from '../core/plan.ts'
 import { runOrderProcess } from '../order/orderProcess.ts'
 
 const systemOnly: [] = []
-const nothing = async () => undefined
-
 const ImportProduct = Type.Object(
   { sku: Sku, name: ShortText, price: Money, active: Type.Boolean() },
   strict,
@@ -42,7 +40,7 @@ export const importProduct: Command<typeof ImportProduct> = {
       encodeURIComponent(sku),
       step(envelope, 'sku'),
       state => claim(state, sku, state.productId ?? own),
-      'isNew',
+      { isNew: true },
     )
     if (isRejection(claimed)) return claimed
     const productId = claimed.state.productId ?? own
@@ -50,7 +48,7 @@ export const importProduct: Command<typeof ImportProduct> = {
     const details = { productId, sku, name, price, active }
     const create = (state: product.Product) =>
       product.create(state, { ...details, description: '', categoryId: null, featured: false })
-    const created = await app.products.decide(productId, envelope, create, 'isNew')
+    const created = await app.products.decide(productId, envelope, create, { isNew: true })
     return isRejection(created) ? created : accepted(productId, created)
   },
 }
@@ -89,8 +87,8 @@ export const bookOpeningStock: Command<typeof StockForLedger> = {
     const writeOffs = input.writeOffs.filter(({ commandId }) => !handled.has(commandId))
     const need = { ...input, writeOffs }
     const open = (state: Stock) => (input.isFirst ? opening(productId, needed(state, need)) : [])
-    const expectation = input.isFirst ? 'isNew' : undefined
-    const opened = await app.stock.decide(productId, step(envelope, 'opening'), open, expectation)
+    const options = { isNew: input.isFirst }
+    const opened = await app.stock.decide(productId, step(envelope, 'opening'), open, options)
     if (isRejection(opened)) return opened
     // Nobody has written since: it need not be read again to see that nothing is missing.
     const isFilled = needed(opened.state, need) <= available(opened.state)
@@ -145,7 +143,7 @@ export const importOrder: Command<typeof ImportOrder> = {
     const { orders } = app
     const begin = (state: Order) =>
       isOrderNumber(orderNumber) ? numberTaken(orderNumber) : submit(state, submissionOf(input))
-    const submitted = await orders.decide(orderId, step(envelope, 'submit'), begin, 'isNew')
+    const submitted = await orders.decide(orderId, step(envelope, 'submit'), begin, { isNew: true })
     if (isRejection(submitted)) return submitted
     const placed = await advance(app, orderId, envelope, submitted)
     if (isRejection(placed)) return placed
@@ -218,9 +216,6 @@ export const importReturn = command({
   ),
   repository: app => app.orders,
   id: input => input.orderId,
-  allowed: () => true,
-  notFound: 'order/not-found',
-  load: nothing,
   decide: (state, { orderId: _, ...input }) => returnItems(state, { ...input, charges: [] }),
 })
 
@@ -231,11 +226,8 @@ export const importCreditNote = command({
   input: creditNote.CreditNoteEvents.CreditNoteIssued,
   repository: app => app.creditNotes,
   id: input => input.creditNoteId,
-  allowed: () => true,
-  notFound: 'order/not-found',
-  load: nothing,
   decide: (state, input) => creditNote.issue(state, input),
-  begins: true,
+  isNew: true,
 })
 
 const RecordDocument = Type.Object(
@@ -250,9 +242,6 @@ export const recordDocument = command({
   input: RecordDocument,
   repository: app => app.ledgerImports,
   id: input => input.documentId,
-  allowed: () => true,
-  notFound: 'order/not-found',
-  load: nothing,
   decide: (state, { documentId: _, ...input }) => ledgerImport.recordDocument(state, input),
-  begins: true,
+  isNew: true,
 })

@@ -114,14 +114,15 @@ async function reserve(source: Source): Promise<void> {
  * sure which of its decisions that was, and leaves the range to nobody.
  */
 async function reserveRange({ repository, clock, id }: Source, count: number) {
-  const envelope = { ...systemEnvelope('order-numbers', clock.now()), once: true } as const
+  const envelope = systemEnvelope('order-numbers', clock.now())
   let range: { from: number; to: number } | undefined
   // Decided anew where another process was first: the last decision is the one that was written.
-  const outcome = await repository.decide(id, envelope, state => {
+  const decide = (state: OrderNumbers) => {
     const events = reserveNumbers(state, count)
     if (!isRejection(events)) range = events[0]?.data
     return events
-  })
+  }
+  const outcome = await repository.decide(id, envelope, decide, { idempotency: 'none' })
   return isRejection(outcome) || outcome.replayed ? undefined : range
 }
 

@@ -21,7 +21,14 @@ import {
   returnLatePayment,
 } from '../../domain/order/orderPayments.ts'
 import { type RefundStep, type Step, stockStep } from '../../domain/order/orderProcess.ts'
-import { commit, isReserved, release, reserve, reserveAgain } from '../../domain/stock/stock.ts'
+import {
+  commit,
+  isReserved,
+  release,
+  reserve,
+  reserveAgain,
+  type Stock,
+} from '../../domain/stock/stock.ts'
 import type { Position } from '../../kit/position.ts'
 import { settleAll } from '../../kit/settleAll.ts'
 import { isTransient } from '../../kit/transient.ts'
@@ -134,12 +141,13 @@ async function reserveGoods({ app, order, cause }: StepContext): Promise<Readonl
     [...demand(order)].map(async ([productId, quantity]) => {
       const reservation = { productId, orderId, quantity, ...until }
       const id = `${stockStep('reserve', round)}/${productId}`
+      const decide = (state: Stock) =>
+        isFirst ? reserve(state, reservation) : reserveAgain(state, reservation)
+      // Stock shows first reservations. They are most commands of popular products: remembered by
+      // key they would take most of its memory.
+      const idempotency = isFirst ? 'state' : 'key'
       const envelope = processStep(cause, orderId, id)
-      // The state of stock shows a first reservation; these are most commands of popular products.
-      if (isFirst) envelope.evident = true
-      const outcome = await app.stock.decide(productId, envelope, state =>
-        isFirst ? reserve(state, reservation) : reserveAgain(state, reservation),
-      )
+      const outcome = await app.stock.decide(productId, envelope, decide, { idempotency })
       return !isRejection(outcome) && isReserved(outcome.state, orderId) ? [] : [productId]
     }),
   )

@@ -107,7 +107,7 @@ async function submitOnce(
     currency: app.currency,
   })
   const decide = (state: Order) => submit(state, submission)
-  return app.orders.decide(orderId, step(envelope, 'submit'), decide, 'isNew')
+  return app.orders.decide(orderId, step(envelope, 'submit'), decide, { isNew: true })
 }
 
 async function submittedBefore(app: App, { orderId, envelope }: Placing) {

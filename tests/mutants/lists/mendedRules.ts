@@ -131,8 +131,8 @@ export const mendedRules: readonly TestedMutant[] = [
     ...claims,
     name: 'category-claimed',
     promise: 'a category is never deleted beside a product that comes into it',
-    find: 'if (categoryId === undefined || categoryId === null) return undefined\n  const used',
-    replace: "if (categoryId !== '') return undefined\n  const used",
+    find: 'if (categoryId === undefined || categoryId === null) return undefined\n  const decide',
+    replace: "if (categoryId !== '') return undefined\n  const decide",
   },
   {
     ...claims,

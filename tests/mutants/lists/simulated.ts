@@ -166,14 +166,19 @@ export const simulatedGuards: readonly Mutant[] = [
     name: 'claim-of-first-try',
     promise: 'a command that is asked for again does not rest on a claim that it has lost since',
     file: 'src/commands/catalogue/claims.ts',
-    find: 'return { ...step(envelope), commandId: newId(), once: true }',
+    find: 'return { ...step(envelope), commandId: newId() }',
     replace: "return newId() && step(envelope, 'claim')",
     // What the claim has come to is looked at once more.
     also: [
       {
         file: 'src/commands/catalogue/claims.ts',
-        find: 'return isOurs(claimed.state) ? undefined : lost',
-        replace: 'return isOurs(claimed.state) || lost ? undefined : lost',
+        find: "const unkeyed = { idempotency: 'none' }",
+        replace: "const unkeyed = { idempotency: 'key' }",
+      },
+      {
+        file: 'src/commands/catalogue/claims.ts',
+        find: 'return isOurs(claimed.state) ? undefined : taken',
+        replace: 'return isOurs(claimed.state) || taken ? undefined : taken',
       },
     ],
   },

@@ -64,7 +64,7 @@ export const writingGuards: readonly TestedMutant[] = [
     name: 'key-reused-at-once',
     promise: 'one idempotency key is good for one request, also when two come at the same time',
     file: plan,
-    find: 'if (twin.waiting.envelope.digest !== envelope.digest) return keyReused()',
+    find: 'if (twin.command.envelope.digest !== envelope.digest) return keyReused()',
     replace: '',
     test: ofRepository,
   },
