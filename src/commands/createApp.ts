@@ -14,6 +14,7 @@ import type { OfferedMethods } from '../domain/order/paymentMethods.ts'
 import { stock } from '../domain/stock/stock.ts'
 import type { Clock } from '../ports/envelope.ts'
 import type { PaymentProvider } from '../ports/payments.ts'
+import type { OrderPricing } from '../ports/plugins.ts'
 import type { App, Bounds } from './core/app.ts'
 import { createRepository } from './core/repository.ts'
 import type { RepositoryParts } from './core/repositoryTypes.ts'
@@ -31,18 +32,26 @@ export interface AppOptions extends RepositoryParts {
   bounds?: Bounds
   /** Cards when it is not said. */
   paymentMethods?: OfferedMethods
+  /** Goods alone when it is not said. */
+  pricing?: OrderPricing
 }
+
+const goodsAlone: OrderPricing = async ({ lines }) => ({ lines, charges: [] })
 
 const defaults = {
   orderExpiryMs: 1_800_000,
   manualPaymentMs: 14 * 86_400_000,
   paymentMethods: ['card'],
   bounds: { orderPieces: 0, unpaid: { orders: 0, pieces: 0 } },
+  pricing: goodsAlone,
 }
 
 /** Puts the shop together. One process has one: its queues keep commands to a stream in line. */
 export function createApp(all: AppOptions): App {
-  const { clock, payments, currency, bounds, paymentMethods, ...rest } = { ...defaults, ...all }
+  const { clock, payments, currency, bounds, paymentMethods, pricing, ...rest } = {
+    ...defaults,
+    ...all,
+  }
   const { orderExpiryMs, manualPaymentMs, ...parts } = rest
   return {
     carts: createRepository(cart, parts),
@@ -64,5 +73,6 @@ export function createApp(all: AppOptions): App {
     manualPaymentMs,
     paymentMethods,
     bounds,
+    pricing,
   }
 }

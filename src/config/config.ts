@@ -17,13 +17,6 @@ import {
   isTimeZone,
 } from './settingForms.ts'
 
-const LogLevel = Type.Union(
-  (['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const).map(level =>
-    Type.Literal(level),
-  ),
-  { default: 'info', description: 'trace, debug, info, warn, error, fatal or silent' },
-)
-
 const stripeApi = 'https://api.stripe.com'
 const neededByStripe: readonly string[] = ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET']
 
@@ -44,7 +37,10 @@ const schema = Type.Object({
   PUBLIC_URL: Type.Optional(
     Type.Refine(url(['http:', 'https:'], 'https://shop.example.com'), isBare),
   ),
-  LOG_LEVEL: LogLevel,
+  LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+    default: 'info',
+    description: 'trace, debug, info, warn, error, fatal or silent',
+  }),
   SHOP_NAME: Type.String({
     default: 'Orderstream',
     pattern: '^[^\\r\\n]{1,100}$',
@@ -58,10 +54,7 @@ const schema = Type.Object({
     Type.String({ default: 'UTC', description: 'an IANA time zone such as Europe/London' }),
     isTimeZone,
   ),
-  MAIL_LANGUAGE: Type.Union([Type.Literal('en'), Type.Literal('de')], {
-    default: 'en',
-    description: 'en or de',
-  }),
+  MAIL_LANGUAGE: Type.Enum(['en', 'de'], { default: 'en', description: 'en or de' }),
   ...orderSchema({ range, list }),
   MAIL_FROM: Type.String({
     default: 'Orderstream <orders@example.com>',
@@ -74,9 +67,13 @@ const schema = Type.Object({
   TRUST_PROXY: list(isNetwork, 'addresses or networks such as 10.0.0.0/8, separated by commas'),
   DATABASE_POOL_SIZE: Type.Integer({ ...range(1, 500), default: 10 }),
   FILES_DIR: Type.String({ default: '.data/files', description: 'a directory' }),
-  PAYMENT_PROVIDER: Type.Union([Type.Literal('simulated'), Type.Literal('stripe')], {
+  PLUGINS: list(
+    module => module !== '',
+    'paths that begin with . or /, or names of packages, separated by commas',
+  ),
+  PAYMENT_PROVIDER: Type.Enum(['simulated', 'stripe', 'plugin'], {
     default: 'simulated',
-    description: 'simulated or stripe',
+    description: 'simulated, stripe or plugin',
   }),
   STRIPE_SECRET_KEY: Type.Optional(
     Type.String({
@@ -101,10 +98,7 @@ const schema = Type.Object({
   WEBHOOK_ATTEMPTS: Type.Integer({ ...range(1, 20), default: 9 }),
   WEBHOOK_FAILURES_MAX: Type.Integer({ ...range(1, 1_000_000), default: 100 }),
   COMMANDS_MAX: Type.Integer({ ...range(1, 100_000), default: 2_000 }),
-  RATE_LIMITS: Type.Union([Type.Literal('on'), Type.Literal('off')], {
-    default: 'on',
-    description: 'on or off',
-  }),
+  RATE_LIMITS: Type.Enum(['on', 'off'], { default: 'on', description: 'on or off' }),
   RATE_LIMIT_ANONYMOUS: Type.Integer({ ...range(1, 1_000_000), default: 1_200 }),
   RATE_LIMIT_READS: Type.Integer({ ...range(1, 1_000_000), default: 3_000 }),
   RATE_LIMIT_WRITES: Type.Integer({ ...range(1, 1_000_000), default: 600 }),
@@ -200,6 +194,8 @@ function fromEnvironment(values: Static<typeof schema>) {
     trustProxy: Object.freeze([...values.TRUST_PROXY]),
     databasePoolSize: values.DATABASE_POOL_SIZE,
     filesDirectory: values.FILES_DIR,
+    plugins: Object.freeze([...values.PLUGINS]),
+    paymentProvider: values.PAYMENT_PROVIDER,
     stripe: stripeOf(values),
     metricsPort: values.METRICS_PORT,
     otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,

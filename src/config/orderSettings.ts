@@ -1,15 +1,15 @@
 // The settings of ordering: how long orders wait for their money, and how they can be paid.
 import Type from 'typebox'
-import { manualMethods } from '../domain/order/paymentMethods.ts'
+import { importedMethod, manualMethods } from '../domain/order/paymentMethods.ts'
 
-type Provider = 'simulated' | 'stripe'
+type Provider = 'simulated' | 'stripe' | 'plugin'
 
-/** What each provider takes; `pm_*` are the ids of Stripe. */
+/** What each provider takes; `pm_*` are the ids of Stripe. A plugin may take others as well. */
 const methodsOf: Readonly<Record<Provider, readonly string[]>> = {
   simulated: ['card', 'card_declined', 'card_needs_action', 'card_timeout', 'card_late'],
   stripe: ['card', 'pm_*'],
+  plugin: ['card'],
 }
-const known = new Set([...Object.values(methodsOf).flat(), ...manualMethods])
 
 interface Parts {
   range(minimum: number, maximum: number): { minimum: number; maximum: number; description: string }
@@ -28,9 +28,10 @@ export function orderSchema({ range, list }: Parts) {
   return {
     ORDER_EXPIRY_MINUTES: Type.Integer({ ...range(1, 525_600), default: 30 }),
     PAYMENT_METHODS: list(
-      method => known.has(method),
+      method => /^[a-z][a-z0-9_]{0,38}\*?$/.test(method),
       'names separated by commas: invoice, bank_transfer, and what PAYMENT_PROVIDER takes ' +
-        `(simulated: ${methodsOf.simulated.join(', ')}; stripe: ${methodsOf.stripe.join(', ')})`,
+        `(simulated: ${methodsOf.simulated.join(', ')}; stripe: ${methodsOf.stripe.join(', ')}; ` +
+        'plugin: any names)',
     ),
     MANUAL_PAYMENT_DAYS: Type.Integer({ ...range(1, 365), default: 14 }),
     ORDER_PIECES_MAX: Type.Integer({ ...range(0, 1_000_000), default: 100 }),
@@ -71,6 +72,8 @@ export function orderingOf(values: Values) {
 /** Whether the provider takes every method that is offered and not paid by hand. */
 export function fitsProvider(values: Readonly<Record<string, unknown>>): boolean {
   const { PAYMENT_METHODS: wanted, PAYMENT_PROVIDER: provider } = values
-  if (!Array.isArray(wanted) || (provider !== 'simulated' && provider !== 'stripe')) return true
+  if (!Array.isArray(wanted)) return true
+  if (provider === 'plugin') return !wanted.includes(importedMethod)
+  if (provider !== 'simulated' && provider !== 'stripe') return true
   return wanted.every(each => methodsOf[provider].includes(each) || manualMethods.includes(each))
 }

@@ -8,7 +8,7 @@ import { ConfigError } from './config.ts'
 export function assertPaymentProvider(env: NodeJS.ProcessEnv): void {
   if (env.PAYMENT_PROVIDER?.trim()) return
   throw new ConfigError(
-    'PAYMENT_PROVIDER is missing: set it to stripe, or to simulated for a shop in which payments ' +
-      'are only pretended and nobody is charged',
+    'PAYMENT_PROVIDER is missing: set it to stripe or plugin, or to simulated for a shop in ' +
+      'which payments are only pretended and nobody is charged',
   )
 }

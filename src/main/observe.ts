@@ -50,6 +50,9 @@ export async function createWatching(
       const message = 'searching EventStoreDB for the events of this shop: others have written much'
       log.warn({ event: 'store-searched', seconds }, message)
     },
+    providerFailed: (kind, fault) => {
+      log.error({ event: 'provider-failed', kind, fault }, 'a provider of a plugin has failed')
+    },
     async serve(app, { queues }, { redis, cacheRedis }) {
       const isStoreApart = config.eventStoreUrl !== undefined
       const { cacheRedisUrl } = config

@@ -39,6 +39,8 @@ import { observedPayments } from '../infra/payments/observedPayments.ts'
 import { callbackBook } from '../infra/payments/paymentCallbacks.ts'
 import { createFingerprint, createRequestKeys } from '../infra/payments/requestKeys.ts'
 import { simulatedPayments } from '../infra/payments/simulatedPayments.ts'
+import { guardedPayments } from '../infra/plugins/guards.ts'
+import { createOrderPricing } from '../infra/plugins/orderPricing.ts'
 import {
   assertDurable,
   createDatabase,
@@ -61,6 +63,7 @@ import type { Fingerprint, RequestKeys } from '../ports/requests.ts'
 import { type Observing, unobserved } from '../ports/tracing.ts'
 import type { Webhooks } from '../ports/webhooks.ts'
 import { openEventStoreDb } from './openEventStore.ts'
+import { type LoadedPlugins, loadPlugins } from './plugins.ts'
 
 /** Everything that works on the log and the database, without servers or workers. */
 export interface AppServices {
@@ -78,6 +81,7 @@ export interface AppServices {
   fingerprint: Fingerprint
   webhooks: Webhooks
   importSeals: ImportSeals
+  plugins: LoadedPlugins
   pool: Pool
   db: Database
   close(): Promise<void>
@@ -103,10 +107,9 @@ export async function openServices(
 ): Promise<AppServices> {
   const secrets = createSecrets(config.secretKey)
   const seals = createEventSeals(secrets.key('event-seals'))
-  const sealing = { secrets, seals, purpose }
-  const data = await openData(config, sealing, observing)
+  const plugins = await loadPlugins(config)
+  const data = await openData(config, { secrets, seals, purpose }, observing)
   const { pool, eventStore, shopId, proof, logIdentity } = data
-  const { metrics } = observing
   const personKeys = createSeals(pool, secrets)
   const codec = createCodec(eventSchemas, personKeys, upcasters, createStreamOwners(eventStore))
   const fingerprint = createFingerprint(secrets)
@@ -116,7 +119,8 @@ export async function openServices(
   const forgetting = setInterval(() => forgetNow().catch(() => undefined), lookForErasedMs).unref()
   const passwords = createPasswords(secrets)
   const db = createDatabase(pool)
-  const payments = observedPayments(await paymentsOf(config, pool, secrets), metrics)
+  const provider = await paymentsOf(config, plugins, { pool, secrets })
+  const payments = observedPayments(provider, observing.metrics)
   return {
     app: createApp({
       eventStore,
@@ -126,6 +130,7 @@ export async function openServices(
       snapshots: createSnapshots(pool, secrets),
       clock: systemClock,
       payments,
+      pricing: createOrderPricing(plugins, observing.providerFailed),
       currency: config.currency,
       ...config.ordering,
     }),
@@ -140,12 +145,13 @@ export async function openServices(
     fingerprint,
     webhooks: createWebhooks(pool, secrets),
     importSeals: createImportSeals(secrets),
+    plugins,
     pool,
     db,
     async close() {
       clearInterval(forgetting)
       proof.close()
-      await passwords.close()
+      await Promise.all([passwords.close(), plugins.close()])
       // What was seen last; a server that is away does not hold up the end.
       await withDeadline(farewellMs, 'the log', logIdentity.remember()).catch(() => undefined)
       await eventStore.close()
@@ -269,10 +275,11 @@ function proofOf(
 }
 
 async function paymentsOf(
-  { stripe }: Config,
-  pool: Pool,
-  secrets: Secrets,
+  { stripe, paymentProvider }: Config,
+  { payment }: LoadedPlugins,
+  { pool, secrets }: { pool: Pool; secrets: Secrets },
 ): Promise<PaymentProvider> {
+  if (paymentProvider === 'plugin' && payment !== undefined) return guardedPayments(payment)
   if (stripe === undefined) return simulatedPayments(pool, secrets.key('payment-callbacks'))
   const { stripePayments } = await import('../infra/payments/stripePayments.ts')
   return stripePayments(pool, stripe)

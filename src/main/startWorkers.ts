@@ -12,12 +12,14 @@ import {
 import type { createResponseCache } from '../infra/caching/responseCache.ts'
 import { createSecrets } from '../infra/crypto/secrets.ts'
 import { createMailer } from '../infra/mail/mailer.ts'
+import { pluginMailer } from '../infra/plugins/guards.ts'
 import { createDatabase, createPool, type Pool } from '../infra/postgres/database.ts'
 import type { createOwnWrites } from '../infra/redis/ownWrites.ts'
 import { type createRedis, type createSignals, redisOptions } from '../infra/redis/redis.ts'
 import type { createWebhookSender } from '../infra/webhooks/webhookSender.ts'
 import type { Health } from '../ports/health.ts'
 import type { FileStore, Imaging } from '../ports/images.ts'
+import type { Mailer } from '../ports/mail.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import type { Tracing } from '../ports/tracing.ts'
 import { listingsChanged } from '../projections/catalogue/catalogue.ts'
@@ -130,7 +132,7 @@ function startProof(
   const { audit: settings, shopName } = config
   const { pool, log, app } = parts
   // The thread of a mailer starts with its first mail.
-  const mailer = createMailer(config.smtpUrl.reveal(), config.mailFrom)
+  const mailer = mailerOf(config, parts)
   closers.push(() => mailer.close())
   const audit = { ...parts.audit, book: createCheckpointBook(pool) }
   const { mailTo: to } = settings
@@ -154,12 +156,17 @@ function startProof(
   closers.push(() => chain.stop())
 }
 
+function mailerOf({ smtpUrl, mailFrom }: Config, { plugins }: WorkerParts): Mailer {
+  const { mail } = plugins
+  return mail === undefined ? createMailer(smtpUrl.reveal(), mailFrom) : pluginMailer(mail)
+}
+
 function startMailWork(
   config: Config,
   parts: WorkerParts & Pick<MailParts, 'connection' | 'db'>,
   closers: Starting['closers'],
 ) {
-  const mailer = createMailer(config.smtpUrl.reveal(), config.mailFrom)
+  const mailer = mailerOf(config, parts)
   closers.push(() => mailer.close())
   const { shopName, publicUrl, resetPageUrl, timeZone, mailLanguage: language } = config
   const resetPage = resetPageUrl ?? `${publicUrl}/reset-password`

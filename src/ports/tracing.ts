@@ -47,6 +47,8 @@ export interface Observing {
   storeIsAway?: (seconds: number) => void
   /** Told once of a search of the event store for the own log that takes some seconds already. */
   storeIsSearched?: (seconds: number) => void
+  /** Called when a provider of a plugin fails, so that an order cannot be placed. */
+  providerFailed?: (kind: string, fault: string) => void
 }
 
 /** For scripts: nobody looks. */

@@ -66,6 +66,8 @@ const refusals = {
   'order/payment-declined': { status: 409, title: 'Payment declined' },
   'order/payment-in-progress': { status: 409, title: 'Payment in progress' },
   'order/payment-method': { status: 400, title: 'Payment method not offered' },
+  'order/provider-invalid': { status: 502, title: 'Provider answered something invalid' },
+  'order/provider-unavailable': { status: 503, title: 'Provider did not answer' },
   'order/reason-required': { status: 400, title: 'Reason required' },
   'order/refund-automatic': { status: 409, title: 'Refund is made by the provider' },
   'order/refund-declined': { status: 409, title: 'Refund declined' },

@@ -55,6 +55,7 @@ export const problemResponses = {
   428: problem('If-Match missing'),
   429: problem('Too many requests: try again after Retry-After'),
   500: problem('Our fault'),
+  502: problem('A provider answered something invalid'),
   503: problem('Busy: try again after Retry-After'),
 }
 

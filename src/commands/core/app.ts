@@ -13,6 +13,7 @@ import type { OfferedMethods } from '../../domain/order/paymentMethods.ts'
 import type { Stock, StockEvent } from '../../domain/stock/stock.ts'
 import type { Clock } from '../../ports/envelope.ts'
 import type { PaymentProvider } from '../../ports/payments.ts'
+import type { OrderPricing } from '../../ports/plugins.ts'
 import type { Repository } from './repositoryTypes.ts'
 
 export interface App {
@@ -37,6 +38,8 @@ export interface App {
   orderExpiryMs: number
   manualPaymentMs: number
   bounds: Bounds
+  /** Adds what providers of plugins charge, when an order is placed. */
+  pricing: OrderPricing
   /** What customers can pay with. */
   paymentMethods: OfferedMethods
 }

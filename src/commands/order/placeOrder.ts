@@ -19,6 +19,7 @@ import { submit } from '../../domain/order/orderDecisions.ts'
 import { defaultMethod, refuseNotOffered } from '../../domain/order/paymentMethods.ts'
 import type { Stock } from '../../domain/stock/stock.ts'
 import type { Envelope } from '../../ports/envelope.ts'
+import type { OrderToPrice, PricedOrder } from '../../ports/plugins.ts'
 import type { App } from '../core/app.ts'
 import { type Accepted, actorId, type Command } from '../core/command.ts'
 import { step } from '../core/envelope.ts'
@@ -98,9 +99,13 @@ async function submitOnce(
     : (refuseTooManyPieces(piecesMax(app, envelope.actor), demand({ lines: gathered })) ??
       (await refuseUnpaid(app, { orderId, customerId, lines: gathered, open }, envelope)) ??
       gathered)
+  const chosen = { ...input, paymentMethod: method }
+  const priced = isRejection(lines)
+    ? lines
+    : await app.pricing(orderToPrice(app, chosen, lines, placing))
   // What is missing now may be what this request took when it came first: then that is the order.
-  if (isRejection(lines)) return (await submittedBefore(app, placing)) ?? lines
-  const submission = compose({ ...input, paymentMethod: method }, lines, {
+  if (isRejection(priced)) return (await submittedBefore(app, placing)) ?? priced
+  const submission = compose(chosen, priced, {
     orderId,
     orderNumber: await takeNumber(),
     customerId,
@@ -225,9 +230,21 @@ function outOfStock(short: { productId: string; wanted: number; available: numbe
   return reject('order/out-of-stock', 'There are not enough pieces left.', { short })
 }
 
-function compose(
-  input: Input & { paymentMethod: string },
+type Chosen = Input & { paymentMethod: string }
+
+function orderToPrice(
+  { currency }: App,
+  { country, shippingAddress, paymentMethod }: Chosen,
   lines: OrderLine[],
+  { orderId, customerId }: Placing,
+): OrderToPrice {
+  const delivery = { country: country ?? null, shippingAddress, paymentMethod }
+  return { orderId, customerId, currency, ...delivery, lines, charges: [] }
+}
+
+function compose(
+  input: Chosen,
+  { lines, charges }: PricedOrder,
   keys: { orderId: string; orderNumber: string; customerId: string; currency: string },
 ): Submission {
   const { orderId, orderNumber, customerId, currency } = keys
@@ -236,12 +253,9 @@ function compose(
     orderNumber,
     customerId,
     cartId: input.items === undefined ? customerId : null,
-    lines,
-    charges: [],
-    total: sum(
-      lines.map(line => line.total),
-      currency,
-    ),
+    lines: [...lines],
+    charges: [...charges],
+    total: sum([...lines.map(line => line.total), ...charges.map(each => each.amount)], currency),
     country: input.country ?? null,
     delivery: { shippingAddress: input.shippingAddress, phoneNumber: input.phoneNumber },
     paymentMethod: input.paymentMethod,

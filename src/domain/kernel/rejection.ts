@@ -45,6 +45,8 @@ export type RejectionCode =
   | 'order/payment-declined'
   | 'order/payment-in-progress'
   | 'order/payment-method'
+  | 'order/provider-invalid'
+  | 'order/provider-unavailable'
   | 'order/reason-required'
   | 'order/refund-automatic'
   | 'order/refund-declined'
