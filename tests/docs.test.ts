@@ -1,5 +1,5 @@
 // What the documents claim is there: tests, commands, printed lines, links; and the mutants.
-import { access, readFile } from 'node:fs/promises'
+import { access, readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { generatedDocs } from '../tools/docs/generatedDocs.ts'
@@ -13,7 +13,6 @@ const exists = (path: string) =>
     () => true,
     () => false,
   )
-const readme = await read('README.md')
 const { scripts }: { scripts: Record<string, string> } = JSON.parse(await read('package.json'))
 
 describe.each(await generatedDocs())('$path', ({ path, text }) => {
@@ -24,17 +23,6 @@ describe('the list of mutants', () => {
   it('fits the sources and names test files that exist', async () => {
     expect(mutants.length).toBeGreaterThan(100)
     expect(await outOfDate(mutants)).toEqual([])
-  })
-})
-
-describe('README.md', () => {
-  it('names tests and rooms that exist', async () => {
-    const names = [...readme.matchAll(/`((?:tests|src|docs|tools)\/[\w./-]+)`/g)]
-    const found = await Promise.all(
-      names.map(async ([, path = '']) => ((await exists(path)) ? [] : path)),
-    )
-    expect(names.length).toBeGreaterThan(5)
-    expect(found.flat()).toEqual([])
   })
 })
 
@@ -51,11 +39,22 @@ describe('docs/troubleshooting.md', () => {
   })
 })
 
-const papers = [
-  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/operations.md'],
-  ...['docs/features.md', 'docs/mutations.md', 'docs/troubleshooting.md'],
-  'tests/acceptance/README.md',
-]
+const guides = (await readdir(join(project, 'docs'))).filter(name => name.endsWith('.md'))
+/** What describes the project as it is now; decisions and the changelog are history. */
+const current = ['README.md', 'CONTRIBUTING.md', ...guides.map(name => `docs/${name}`)]
+const papers = [...current, 'CHANGELOG.md', 'tests/acceptance/README.md']
+/** Written by commands, or an example of a file to write. */
+const made = ['examples/api.d.ts', 'bench/results/', 'tests/simulation/mine.test.ts']
+const pathForm = /`((?:src|tests|tools|docs|bench|deploy|examples|console|migrations)\/[\w./-]+)`/g
+
+describe('paths', () => {
+  it.each(current)('in %s exist', async paper => {
+    const paths = [...(await read(paper)).matchAll(pathForm)].map(([, path = '']) => path)
+    const looked = paths.filter(path => !made.includes(path))
+    const found = await Promise.all(looked.map(async path => ((await exists(path)) ? [] : path)))
+    expect(found.flat()).toEqual([])
+  })
+})
 
 describe('commands', () => {
   it.each(papers)('in %s are scripts of package.json', async paper => {

@@ -1,7 +1,10 @@
-// examples/orders.http does what it says: every request is sent, and each answer is as declared.
-import { readFile } from 'node:fs/promises'
+// Examples do what they say: the requests of examples/orders.http, the snippets of storefront.md.
+import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { newProduct } from '../support/goods.ts'
 import {
   bodyBytes,
   filledIn,
@@ -9,6 +12,7 @@ import {
   type HttpRequest,
   parseHttpFile,
 } from '../support/httpFile.ts'
+import { temporaryDirectory } from '../support/servers.ts'
 import { password, startTestApp, type TestApp } from '../support/testApp.ts'
 import { project } from '../support/tidy/sources.ts'
 
@@ -91,6 +95,23 @@ describe('examples/orders.http', () => {
       expect(answer.status, said).toBe(request.expects)
       if (request.name !== undefined) answers.set(request.name, answer)
     }
+  })
+})
+
+describe('docs/storefront.md', () => {
+  it('has snippets that run as one program', async () => {
+    await newProduct(app)
+    const page = await readFile(join(project, 'docs/storefront.md'), 'utf8')
+    const snippets = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(([, text = '']) => text)
+    const program = snippets.join('\n').replace(`'http://127.0.0.1:3000'`, `'${app.url}'`)
+    const file = join(await temporaryDirectory(), 'storefront.mjs')
+    await writeFile(file, program)
+    const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 30_000 })
+    expect(snippets.length).toBeGreaterThan(10)
+    expect(stdout).toMatch(/^\d{3}-\d{4} true$/m)
+    expect(stdout).toMatch(/^paid "\d+"/m)
+    expect(stdout).toMatch(/^Your order \S+ is now cancelled$/m)
+    expect(stdout).toContain('/problems/request/unauthenticated 401')
   })
 })
 
