@@ -142,7 +142,7 @@ export async function buildServer(
   server.setNotFoundHandler((request, reply) =>
     isUnspoken(request)
       ? refuseMethod(request, reply)
-      : sendProblem(reply, 'request/not-found', 'There is nothing at this address.'),
+      : sendProblem(reply, 'request/not-found', 'No resource exists at this URL.'),
   )
   server.decorateReply('problem', undefined)
   server.decorateRequest('sessionId', undefined)

@@ -1,7 +1,8 @@
 // Sales reports: what was paid and what came back, by every dimension, and safe in a spreadsheet.
+import { text } from 'node:stream/consumers'
 import { parse } from 'csv-parse/sync'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { csvLines } from '../../src/api/http/csv.ts'
+import { csvStream } from '../../src/api/http/csv.ts'
 import { delivery, expectProblem, gbp, newOrder, newProduct } from '../support/goods.ts'
 import { startTestApp, type TestApp } from '../support/testApp.ts'
 
@@ -187,7 +188,7 @@ describe('a report as CSV', () => {
     ['a,b', '"a,b"'],
     ['say "hi"', '"say ""hi"""'],
     [-5, '-5'],
-  ])('writes %s as %s', (cell, written) => {
-    expect([...csvLines(['head'], [[cell]])].join('')).toBe(`head\r\n${written}\r\n`)
+  ])('writes %s as %s', async (cell, written) => {
+    expect(await text(csvStream(['head'], [[cell]]))).toBe(`head\r\n${written}\r\n`)
   })
 })

@@ -66,7 +66,7 @@ async function inRolesOfNow(identity: Identity, claims: VerifiedClaims, fresh: b
 }
 
 function invalid() {
-  return new HttpProblem('request/unauthenticated', 'The access token is not valid any more.')
+  return new HttpProblem('request/unauthenticated', 'The access token is invalid or has expired.')
 }
 
 interface Proof {
@@ -112,17 +112,26 @@ export async function authenticate(identity: Identity, request: FastifyRequest):
   }
   if (access === undefined || access === 'public') return
   if (request.actor.role === 'anonymous') {
-    throw new HttpProblem('request/unauthenticated', 'Sign in first: send a Bearer token.')
+    throw new HttpProblem(
+      'request/unauthenticated',
+      'Authentication is required: send a Bearer token.',
+    )
   }
   if (request.actor.role !== 'system' && !request.actor.roles.some(role => access.includes(role))) {
-    throw new HttpProblem('command/forbidden', `This needs one of the roles ${access.join(', ')}.`)
+    throw new HttpProblem(
+      'command/forbidden',
+      `One of these roles is required: ${access.join(', ')}.`,
+    )
   }
 }
 
 /** The id of a signed-in actor. Throws a 401 problem when nobody is signed in. */
 export function signedIn(request: FastifyRequest): string {
   if (request.actor.role === 'anonymous') {
-    throw new HttpProblem('request/unauthenticated', 'Sign in first: send a Bearer token.')
+    throw new HttpProblem(
+      'request/unauthenticated',
+      'Authentication is required: send a Bearer token.',
+    )
   }
   return request.actor.id
 }
@@ -131,7 +140,7 @@ export function signedIn(request: FastifyRequest): string {
 export function assertStaff({ actor }: Pick<FastifyRequest, 'actor'>, what: string): void {
   if (isStaff(actor)) return
   if (actor.role === 'anonymous') {
-    throw new HttpProblem('request/unauthenticated', `${what}: sign in first.`)
+    throw new HttpProblem('request/unauthenticated', `${what}. Authentication is required.`)
   }
   throw new HttpProblem('command/forbidden', `${what}.`)
 }

@@ -29,7 +29,7 @@ export function refuseWhenClosing(server: FastifyInstance): void {
   server.addHook('onRequest', (_, reply, done) => {
     if (!isClosing) return done()
     reply.header('connection', 'close')
-    const detail = 'The shop is restarting: try again.'
+    const detail = 'The service is restarting. Try again.'
     done(new HttpProblem('request/unavailable', detail, { retryAfterSeconds }))
   })
 }

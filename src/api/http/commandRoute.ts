@@ -72,7 +72,7 @@ export function commandRoute<Schema extends TObject>(
     async handler(request, reply) {
       const input = { ...record(request.body), ...record(request.params) }
       if (!checked.Check(input)) {
-        throw new HttpProblem('request/invalid', 'Some fields are not as they have to be.')
+        throw new HttpProblem('request/invalid', 'The request body is invalid.')
       }
       return server.limit(request, () => answer(context, route, { request, reply, input }))
     },

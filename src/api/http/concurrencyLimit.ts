@@ -39,7 +39,7 @@ function limitFor(all: number): ConcurrencyLimit {
   return async (asking, work) => {
     const leave = semaphore.take(claimantOf(asking))
     if (leave === undefined) {
-      const detail = 'Too much is under way: try again in a moment.'
+      const detail = 'Too many requests are being processed. Try again.'
       throw new HttpProblem('request/unavailable', detail, { retryAfterSeconds })
     }
     try {

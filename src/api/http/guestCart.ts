@@ -53,13 +53,16 @@ export async function guestCart(
     return { cartId: request.writer, newToken }
   }
   if (typeof token !== 'string' || !form.test(token)) {
-    throw new HttpProblem('request/invalid', 'X-Cart-Token has to be a token that we gave.')
+    throw new HttpProblem(
+      'request/invalid',
+      'The X-Cart-Token header must be a token from an earlier response.',
+    )
   }
   const cartId = cartIdOf(token)
   const { state } = await context.app.carts.load(cartId)
-  if (state.status === 'none') throw new HttpProblem('cart/not-found', 'There is no such cart.')
+  if (state.status === 'none') throw new HttpProblem('cart/not-found', 'The cart does not exist.')
   if (state.status === 'closed') {
-    throw new HttpProblem('cart/closed', 'What was in this cart is in a customer’s now.')
+    throw new HttpProblem('cart/closed', 'The cart was merged into the cart of a customer.')
   }
   return { cartId }
 }

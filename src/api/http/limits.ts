@@ -126,7 +126,7 @@ function limitMisses(server: FastifyInstance, policy: Policy): void {
     const by = actor.role === 'anonymous' ? addressOf(ip) : actor.id
     const { allowed, resetSeconds } = await countRequest(policy, by, reply)
     if (allowed) return payload
-    const detail = 'You have asked for too much that is not there.'
+    const detail = 'Too many requests for missing resources. Retry after the time in Retry-After.'
     const extra = { policy: policy.name, retryAfterSeconds: resetSeconds }
     return makeProblem(reply, 'request/too-many', { detail, extra })
   })

@@ -18,11 +18,7 @@ export function createFrameworkErrors(on: { https: boolean }) {
   return async (_: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
     if (isToDrain(request, reply)) await drained(request.raw)
     reply.headers({ ...headers, 'x-request-id': request.id })
-    void sendProblem(
-      reply,
-      'request/invalid',
-      'The address has a percent encoding that is not valid.',
-    )
+    void sendProblem(reply, 'request/invalid', 'The URL contains an invalid percent encoding.')
   }
 }
 
@@ -54,18 +50,18 @@ function endGently(socket: Socket): void {
 const refusals: Readonly<Record<string, Refusal>> = {
   HPE_HEADER_OVERFLOW: {
     code: 'request/headers-too-large',
-    detail: 'Headers and address may have 16 KiB together.',
+    detail: 'Headers and URL must not exceed 16 KiB together.',
   },
   HPE_INVALID_METHOD: {
     code: 'request/method-not-allowed',
-    detail: 'Use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS.',
+    detail: 'The method must be GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS.',
   },
   ERR_HTTP_REQUEST_TIMEOUT: {
     code: 'request/timeout',
-    detail: 'The request did not arrive in time.',
+    detail: 'The request was not received in time.',
   },
 }
-const malformed: Refusal = { code: 'request/invalid', detail: 'This is not a valid HTTP request.' }
+const malformed: Refusal = { code: 'request/invalid', detail: 'The HTTP request is malformed.' }
 
 function refusalOf(code = ''): Refusal {
   return Object.hasOwn(refusals, code) ? (refusals[code] ?? malformed) : malformed

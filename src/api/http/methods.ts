@@ -38,7 +38,7 @@ export function isUnspoken({ method }: FastifyRequest): boolean {
 /** Throws the 405 problem, with what is allowed instead. */
 export function refuseMethod(request: FastifyRequest, reply: FastifyReply, allow = spoken): never {
   reply.header('allow', [...allow, 'OPTIONS'].join(', '))
-  const detail = `${request.method} does nothing here: Allow says what does.`
+  const detail = `${request.method} is not supported here: the Allow header lists what is.`
   throw new HttpProblem('request/method-not-allowed', detail)
 }
 

@@ -46,15 +46,14 @@ export function partOf(query: Static<typeof Asked>, list: List): PageRequest {
     return { page: page ?? 1, pageSize: pageSize ?? defaultSize }
   }
   if (page !== undefined || pageSize !== undefined) {
-    throw new HttpProblem(
-      'request/invalid',
-      'A list goes by page and pageSize or by cursor and limit.',
-      {
-        errors: [
-          { pointer: cursor === undefined ? '/limit' : '/cursor', detail: 'Not with a page.' },
-        ],
-      },
-    )
+    throw new HttpProblem('request/invalid', 'Use either page and pageSize, or cursor and limit.', {
+      errors: [
+        {
+          pointer: cursor === undefined ? '/limit' : '/cursor',
+          detail: 'cannot be combined with page or pageSize',
+        },
+      ],
+    })
   }
   return {
     after: cursor === undefined ? undefined : placeOf(cursor, list),
@@ -68,9 +67,12 @@ function placeOf(cursor: string, list: List): Place {
     const [, digest, key, id] = parsed
     if (digest === digestOf(list.of) && isSortKey(list.kind, key)) return { key, id }
   }
-  throw new HttpProblem('request/invalid', 'This is no cursor of this list.', {
+  throw new HttpProblem('request/invalid', 'The cursor is invalid.', {
     errors: [
-      { pointer: '/cursor', detail: 'Take nextCursor as it was answered, with the same filter.' },
+      {
+        pointer: '/cursor',
+        detail: 'must be the nextCursor of an earlier response with the same filters',
+      },
     ],
   })
 }

@@ -21,10 +21,14 @@ export async function spend(
   learn?.(counted)
   const { allowed, resetSeconds } = counted
   if (allowed) return
-  throw new HttpProblem('request/too-many', 'That was too much at once: wait before you go on.', {
-    policy: policy.name,
-    retryAfterSeconds: resetSeconds,
-  })
+  throw new HttpProblem(
+    'request/too-many',
+    'The rate limit is exceeded. Retry after the time given in Retry-After.',
+    {
+      policy: policy.name,
+      retryAfterSeconds: resetSeconds,
+    },
+  )
 }
 
 /** Counts, and says where one stands. */

@@ -196,7 +196,21 @@ function aboutStream(request: FastifyRequest, stream: string): { [key: string]: 
   return category === 'order' && sent.includes(id) ? { orderId: id } : {}
 }
 
-/** The last word on everything that a handler threw. */
+const partNames = {
+  params: 'path parameters are',
+  querystring: 'query parameters are',
+  headers: 'request headers are',
+  body: 'request body is',
+}
+
+/** Says which part of a request is invalid, with an entry for each fault. */
+function invalidParts(errors: ReturnType<typeof faultsOfRequest>) {
+  const [part, ...others] = new Set(errors.map(each => each.in))
+  const what = part === undefined || others.length > 0 ? 'request is' : partNames[part]
+  return [`The ${what} invalid.`, { errors }] as const
+}
+
+/** Maps everything that a handler throws to a response. */
 export function handleError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
   if (error instanceof HttpProblem) {
     return sendProblem(reply, error.code, error.message, error.extra)
@@ -206,11 +220,11 @@ export function handleError(error: FastifyError, request: FastifyRequest, reply:
     return sendProblem(
       reply,
       'log/newer-release',
-      'A newer release of the shop has written to this, which this process cannot read yet.',
+      'This was written by a newer release of the shop, which this process cannot read.',
     )
   }
   if (error instanceof ForeignLog) {
-    const detail = 'The event log is not the one of this shop: nothing is written to it.'
+    const detail = 'The event log does not belong to this shop. Nothing is written to it.'
     return sendProblem(reply, 'log/not-ours', detail)
   }
   if (error instanceof PoisonEvent) {
@@ -223,17 +237,21 @@ export function handleError(error: FastifyError, request: FastifyRequest, reply:
     if (codesOf(error).includes('USER_REFUSED')) {
       request.log.error({ event: 'user-refused' }, `${error.message}: see docs/eventstoredb.md`)
     }
-    return sendProblem(reply, 'request/unavailable', 'The shop is busy or restarting: try again.')
+    return sendProblem(
+      reply,
+      'request/unavailable',
+      'The service is temporarily unavailable. Try again.',
+    )
   }
   if (error.validation !== undefined) {
-    return sendProblem(reply, 'request/invalid', 'The request is invalid: see errors.', {
-      errors: faultsOfRequest(request),
-    })
+    return sendProblem(reply, 'request/invalid', ...invalidParts(faultsOfRequest(request)))
   }
   const status = error.statusCode ?? 500
-  if (status === 413) return sendProblem(reply, 'request/too-large', 'The body is too large.')
-  if (status === 415) return sendProblem(reply, 'request/unsupported', 'Send application/json.')
+  if (status === 413)
+    return sendProblem(reply, 'request/too-large', 'The request body is too large.')
+  if (status === 415)
+    return sendProblem(reply, 'request/unsupported', 'The content type must be application/json.')
   if (status >= 400 && status < 500) return sendProblem(reply, 'request/invalid', error.message)
   request.log.error({ err: error }, 'request failed')
-  return sendProblem(reply, 'request/failed', 'Something went wrong on our side.')
+  return sendProblem(reply, 'request/failed', 'An internal error occurred.')
 }

@@ -66,9 +66,9 @@ function answerTimeout(reply: FastifyReply): void {
   if (reply.raw.headersSent) reply.raw.destroy()
   else if (!reply.request.raw.complete) {
     // It is the client that takes long: what it has not sent yet is not waited for.
-    const detail = 'The request did not arrive in time.'
+    const detail = 'The request was not received in time.'
     reply.header('connection', 'close').send(new HttpProblem('request/timeout', detail))
-  } else reply.send(new HttpProblem('request/unavailable', 'This took too long: try again.'))
+  } else reply.send(new HttpProblem('request/unavailable', 'The request took too long. Try again.'))
   quieten(reply)
 }
 

@@ -41,7 +41,7 @@ export function requireKey(request: FastifyRequest): void {
   if (idempotencyKey(request) !== undefined) return
   throw new HttpProblem(
     'request/key-required',
-    'Send an Idempotency-Key header: any text of your own, the same when you try again.',
+    'The Idempotency-Key header is required: a unique text, the same for each retry.',
     { header: 'Idempotency-Key' },
   )
 }
@@ -51,7 +51,7 @@ export function requireMatch(request: FastifyRequest): void {
   if (request.headers['if-match'] !== undefined) return
   throw new HttpProblem(
     'request/precondition-required',
-    'Send an If-Match header: the ETag of what you have seen, or * for any version.',
+    'The If-Match header is required: the ETag of the version that was read, or * for any version.',
     { header: 'If-Match' },
   )
 }
@@ -118,7 +118,10 @@ function idempotencyKey(request: FastifyRequest): string | undefined {
   const text = Array.isArray(header) ? header.join() : header
   const key = /^"(.*)"$/.exec(text)?.[1] ?? text
   if (key.length === 0 || key.length > 255) {
-    throw new HttpProblem('request/invalid', 'An Idempotency-Key has 1 to 255 characters.')
+    throw new HttpProblem(
+      'request/invalid',
+      'The Idempotency-Key header must have 1 to 255 characters.',
+    )
   }
   return key
 }
@@ -136,7 +139,10 @@ function ifMatch(request: FastifyRequest): number | undefined {
   if (header === undefined || header === '*') return undefined
   const revision = /^(?:W\/)?"(\d{1,15})(?:-[\w-]*)?"$/.exec(header)?.[1]
   if (revision === undefined) {
-    throw new HttpProblem('request/invalid', 'If-Match has to be an ETag that we gave.')
+    throw new HttpProblem(
+      'request/invalid',
+      'The If-Match header must be an ETag of an earlier response.',
+    )
   }
   return Number(revision)
 }
@@ -204,7 +210,7 @@ export async function refuseBeyondHead(
 ): Promise<void> {
   const head = await positions.headBefore(wanted)
   if (head === undefined) return
-  const detail = `The log ends at position ${head}. Use a position that this shop has answered.`
+  const detail = `The log ends at position ${head}. Use a position of an earlier response.`
   throw new HttpProblem('request/invalid', detail, {
     errors: [{ pointer, detail: `must not be greater than ${head}` }],
     head: String(head),
@@ -223,10 +229,14 @@ async function awaitUpTo(context: ApiContext, wait: PositionWait): Promise<void>
   if (position >= wait.wanted) return
   // What somebody has written is beyond the head where the log was restored from a backup.
   if ((await positions.headBefore(wait.wanted)) !== undefined) return
-  throw new HttpProblem('request/projection-behind', 'The read model is behind: try again.', {
-    position: String(position),
-    lag: await lagAt(eventStore, { position, head: wait.wanted, now: app.clock.now() }),
-  })
+  throw new HttpProblem(
+    'request/projection-behind',
+    'The read model has not reached the requested position. Try again.',
+    {
+      position: String(position),
+      lag: await lagAt(eventStore, { position, head: wait.wanted, now: app.clock.now() }),
+    },
+  )
 }
 
 function wantedPosition(request: FastifyRequest): Position | undefined {

@@ -52,7 +52,7 @@ function headerFault({ raw }: FastifyRequest): HttpProblem | undefined {
 }
 
 function fault(pointer: string, detail: string): HttpProblem {
-  return new HttpProblem('request/invalid', 'The request is invalid: see errors.', {
+  return new HttpProblem('request/invalid', 'The request headers are invalid.', {
     errors: [{ pointer, detail, in: 'headers' }],
   })
 }
@@ -60,5 +60,5 @@ function fault(pointer: string, detail: string): HttpProblem {
 function liveFault(request: FastifyRequest, live: ReadonlySet<string>): HttpProblem | undefined {
   const { url } = request.routeOptions
   if (!request.ws || url === undefined || live.has(url)) return undefined
-  return new HttpProblem('request/invalid', 'There is no WebSocket at this address.')
+  return new HttpProblem('request/invalid', 'This URL does not accept WebSocket connections.')
 }

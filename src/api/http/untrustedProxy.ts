@@ -1,25 +1,15 @@
-// Tells the operator of a proxy that TRUST_PROXY does not name.
-import { BlockList, isIPv6 } from 'node:net'
+// Warns the operator of a proxy that TRUST_PROXY does not name.
 import type { FastifyInstance } from 'fastify'
+import { isLocalAddress } from './addresses.ts'
 
-/** So many requests within a minute are no accident; one warning in ten minutes is enough. */
-const often = 20
+/** This many requests within a minute are no accident; one warning in ten minutes is enough. */
+const requestsMin = 20
 const minuteMs = 60_000
 const quietMs = 10 * minuteMs
 
-/** Where proxies stand. Elsewhere it may be a person, whom the log does not name. */
-const inside = new BlockList()
-for (const network of ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '127.0.0.0/8']) {
-  const [address = '', bits] = network.split('/')
-  inside.addSubnet(address, Number(bits))
-}
-inside.addSubnet('fc00::', 7, 'ipv6')
-inside.addSubnet('fe80::', 10, 'ipv6')
-inside.addAddress('::1', 'ipv6')
-
 /**
- * Warns when X-Forwarded-For comes from a peer that is not trusted, often: behind a proxy that the
- * shop does not know all callers have one address, and share what an address may do.
+ * Warns when X-Forwarded-For often comes from a peer that is not trusted: all callers behind such a
+ * proxy have one address, and share its rate limits.
  */
 export function warnOfUntrustedProxies(server: FastifyInstance): void {
   let count = 0
@@ -27,7 +17,7 @@ export function warnOfUntrustedProxies(server: FastifyInstance): void {
   let warnedAt = Number.NEGATIVE_INFINITY
   server.addHook('onRequest', (request, _, done) => {
     const peer = request.socket.remoteAddress
-    // Of a peer that is trusted, the address is what the header says.
+    // The address of a request differs from its peer's where the peer is trusted.
     if (request.headers['x-forwarded-for'] === undefined || request.ip !== peer) return done()
     const now = performance.now()
     if (now - since > minuteMs) {
@@ -35,9 +25,10 @@ export function warnOfUntrustedProxies(server: FastifyInstance): void {
       count = 0
     }
     count += 1
-    if (count >= often && now - warnedAt > quietMs) {
+    if (count >= requestsMin && now - warnedAt > quietMs) {
       warnedAt = now
-      const proxy = isInside(peer) ? peer : undefined
+      // Other peers may be people, whom the log does not name.
+      const proxy = isLocalAddress(peer) ? peer : undefined
       request.log.warn({ event: 'untrusted-proxy', requests: count, proxy }, warning)
     }
     done()
@@ -45,10 +36,5 @@ export function warnOfUntrustedProxies(server: FastifyInstance): void {
 }
 
 const warning =
-  'X-Forwarded-For comes from an address that TRUST_PROXY does not name: all who come through it ' +
+  'X-Forwarded-For comes from an address that TRUST_PROXY does not name: all callers behind it ' +
   'count as one. Where it is a proxy of yours, add it to TRUST_PROXY'
-
-function isInside(address: string): boolean {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
-  return inside.check(mapped ?? address, mapped === undefined && isIPv6(address) ? 'ipv6' : 'ipv4')
-}

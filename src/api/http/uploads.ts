@@ -28,14 +28,17 @@ export function pieces(request: FastifyRequest) {
   const format = Object.entries(formats).find(([name]) => name === type.trim())?.[1]
   const { body } = request
   if (format === undefined || !(body instanceof Stream)) {
-    throw new HttpProblem('request/unsupported', 'Send text/csv or application/x-ndjson.')
+    throw new HttpProblem(
+      'request/unsupported',
+      'The content type must be text/csv or application/x-ndjson.',
+    )
   }
   const charset = parameters.find(each => each.startsWith('charset='))?.replaceAll('"', '')
   if (charset !== undefined && !/^charset=(utf-?8|us-ascii)$/.test(charset)) {
-    throw new HttpProblem('request/unsupported', 'Send the file as UTF-8.')
+    throw new HttpProblem('request/unsupported', 'The character set must be UTF-8.')
   }
   if (Number(request.headers['content-length'] ?? 0) > uploadBytesMax) {
-    throw new HttpProblem('request/too-large', `A file may have ${uploadBytesMax} bytes.`)
+    throw new HttpProblem('request/too-large', `The file must not exceed ${uploadBytesMax} bytes.`)
   }
   return { format, content: bytesOf(body) }
 }

@@ -106,7 +106,10 @@ function refuseMore(
   const isOwn = ({ customerId, kind }: LiveConnection) =>
     customerId === asking.customerId && kind === asking.kind
   if (count(isOwn) >= each) {
-    throw enough('You have enough connections: close one first.', 'live-connections')
+    throw enough(
+      'The limit of connections for one account is reached. Close one first.',
+      'live-connections',
+    )
   }
   // At least one member of the staff finds as many as anybody may have.
   const customersMax = forCustomers(max, each)
@@ -114,13 +117,19 @@ function refuseMore(
     connections.size >= max ||
     (!asking.isStaff && count(connection => !connection.isStaff) >= customersMax)
   if (isFull) {
-    throw new HttpProblem('request/unavailable', 'Too many connections are open already.')
+    throw new HttpProblem(
+      'request/unavailable',
+      'The limit of open connections is reached. Try again later.',
+    )
   }
   if (asking.isStaff) return
   const isNeighbour = ({ address, isStaff: staff }: LiveConnection) =>
     !staff && address === asking.address
   if (count(isNeighbour) >= Math.max(each, Math.ceil(customersMax / 2))) {
-    throw enough('Too many connections come from your address.', 'live-connections-address')
+    throw enough(
+      'The limit of connections from one address is reached.',
+      'live-connections-address',
+    )
   }
 }
 
@@ -155,7 +164,7 @@ function refuseForeign({ headers }: FastifyRequest, { config }: ApiContext): voi
   const { origin } = headers
   if (origin === undefined) return
   if ([...ownOrigins(config.publicUrl), ...config.corsOrigins].includes(origin)) return
-  throw new HttpProblem('command/forbidden', 'Pages of this origin may not follow orders.')
+  throw new HttpProblem('command/forbidden', 'Live updates are not allowed from this origin.')
 }
 
 const loopback = ['localhost', '127.0.0.1', '[::1]']

@@ -58,7 +58,7 @@ export function realtimeRoutes(server: FastifyInstance, context: ApiContext): vo
       config: { access: roles },
       onRequest: connections.enter,
       schema: {
-        summary: 'Follow your orders live (server-sent events)',
+        summary: 'Follow your orders with server-sent events',
         tags: ['Real time'],
         operationId: 'followOrders',
         response: {
@@ -197,13 +197,13 @@ async function receive(
   if (!Message.Check(message)) {
     stream.send({
       type: 'error',
-      detail: 'Say {"resume":"<position>"} or {"subscribe":"orders:all"}.',
+      detail: 'Expected {"resume":"<position>"}, {"subscribe":"orders:all"} or {"type":"ping"}.',
     })
   } else if ('resume' in message) {
     await resumeFrom(stream, message.resume)
   } else if ('subscribe' in message) {
     if (!(await mayFollow(context.app, connection, true)))
-      stream.send({ type: 'error', detail: 'That is for staff.' })
+      stream.send({ type: 'error', detail: 'Only staff can subscribe to all orders.' })
     else {
       stream.widen()
       stream.send({ type: 'subscribed', to: 'orders:all' })

@@ -57,7 +57,7 @@ function registering(server: FastifyInstance, context: ApiContext): void {
     {
       config: open,
       schema: {
-        summary: 'Register, and be signed in',
+        summary: 'Register and sign in',
         tags: [tag],
         operationId: 'register',
         headers: RegisterHeaders,
@@ -68,8 +68,8 @@ function registering(server: FastifyInstance, context: ApiContext): void {
     async (request, reply) => {
       const { passwordConfirm, ...credentials } = request.body
       if (passwordConfirm !== undefined && passwordConfirm !== credentials.password) {
-        return sendProblem(reply, 'request/invalid', 'The two passwords differ.', {
-          errors: [{ pointer: '/passwordConfirm', detail: 'is not the same as password' }],
+        return sendProblem(reply, 'request/invalid', 'The request body is invalid.', {
+          errors: [{ pointer: '/passwordConfirm', detail: 'must equal password' }],
         })
       }
       const device = deviceOf(request)
@@ -94,7 +94,7 @@ function signingIn(server: FastifyInstance, context: ApiContext): void {
     {
       config: open,
       schema: {
-        summary: 'Sign in by name or e-mail address',
+        summary: 'Sign in by username or e-mail address',
         tags: [tag],
         operationId: 'logIn',
         headers: Headers,
@@ -106,8 +106,8 @@ function signingIn(server: FastifyInstance, context: ApiContext): void {
       const { username, email, password: given } = request.body
       const login = username ?? email
       if (login === undefined) {
-        throw new HttpProblem('request/invalid', 'Say who you are: username or email.', {
-          errors: [{ pointer: '/username', detail: 'is missing, and so is email' }],
+        throw new HttpProblem('request/invalid', 'Send either username or email.', {
+          errors: [{ pointer: '/username', detail: 'is required unless email is sent' }],
         })
       }
       const asked = { login, password: given, device: deviceOf(request) }
@@ -123,7 +123,7 @@ function signingIn(server: FastifyInstance, context: ApiContext): void {
     {
       config: open,
       schema: {
-        summary: 'A new pair of tokens for a refresh token, which is spent by it',
+        summary: 'Exchange a refresh token for a new pair of tokens',
         tags: [tag],
         operationId: 'refresh',
         body: RefreshBody,
@@ -141,7 +141,7 @@ function signingOut(server: FastifyInstance, { accounts }: ApiContext): void {
     {
       config: { access: roles },
       schema: {
-        summary: 'End this session',
+        summary: 'Sign out of this session',
         tags: [tag],
         operationId: 'logOut',
         response: { 204: nothing('Signed out'), ...problemResponses },

@@ -26,7 +26,7 @@ function confirming(server: FastifyInstance, { app, accounts, wakeMailers }: Api
     {
       config: { access: 'public' },
       schema: {
-        summary: 'Confirm an e-mail address with what was mailed to it; the token works once',
+        summary: 'Confirm an e-mail address with the token of the mailed link',
         tags: [tag],
         operationId: 'confirmEmail',
         body: ConfirmBody,
@@ -53,7 +53,7 @@ function resending(server: FastifyInstance, { accounts, wakeMailers }: ApiContex
     {
       config: { access: roles },
       schema: {
-        summary: 'Have the link to confirm your address mailed again; earlier ones are void',
+        summary: 'Request a new confirmation mail; earlier links become invalid',
         tags: [tag],
         operationId: 'resendEmailConfirmation',
         response: { 202: Asked, ...problemResponses },
@@ -63,7 +63,7 @@ function resending(server: FastifyInstance, { accounts, wakeMailers }: ApiContex
       const refused = await resendConfirmation(accounts, signedIn(request))
       if (refused !== undefined) return sendRejection(reply, refused)
       wakeMailers()
-      return reply.status(202).send({ detail: 'A mail with a link is on its way.' })
+      return reply.status(202).send({ detail: 'A mail with a confirmation link has been queued.' })
     },
   )
 }

@@ -63,7 +63,7 @@ export function erasureRoutes(server: FastifyInstance, context: ApiContext): voi
     {
       config: { access: roles, fresh: true },
       schema: {
-        summary: 'Have yourself erased, for good; orders and amounts stay, without you',
+        summary: 'Erase your account and personal data; orders and amounts remain',
         tags: ['Accounts'],
         operationId: 'eraseProfile',
         body: EraseBody,
@@ -91,7 +91,7 @@ export function erasureRoutes(server: FastifyInstance, context: ApiContext): voi
     {
       config: { access: ['admin'], fresh: true },
       schema: {
-        summary: 'Erase a person on their recorded request, also one without an account',
+        summary: 'Erase a person on their recorded request, with or without an account',
         tags: ['Admin'],
         operationId: 'erasePerson',
         params: RequestedParams,
@@ -127,7 +127,10 @@ async function ordersToSettle(
     ),
   )
   if (reached.some(position => position < wanted)) {
-    throw new HttpProblem('request/projection-behind', 'Orders are not all known yet: try again.')
+    throw new HttpProblem(
+      'request/projection-behind',
+      'The read model of orders is behind. Try again.',
+    )
   }
   return unfinishedOrders(context.db, customerId)
 }
@@ -137,8 +140,8 @@ function refuseUnlisted(error: unknown): never {
   if (!(error instanceof ListUnavailable)) throw error
   throw new HttpProblem(
     'request/unavailable',
-    `Nobody is erased now, as it could not be noted in AUDIT_DIR (${error.reason}). ` +
-      'Nothing has been changed: try again once there is room.',
+    `The erasure could not be recorded in AUDIT_DIR (${error.reason}). ` +
+      'Nothing has been changed: try again once it is writable.',
   )
 }
 

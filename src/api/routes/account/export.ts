@@ -56,7 +56,7 @@ export function exportRoutes(server: FastifyInstance, context: ApiContext): void
     tag: 'Accounts',
     url: '/auth/export',
     access: roles,
-    summary: 'All that the shop knows about you, as one file',
+    summary: 'Export your personal data as one file',
     operationId: 'exportPersonalData',
     handle: (request, reply) => personalData(context, signedIn(request), reply),
   })
@@ -66,7 +66,7 @@ export function exportRoutes(server: FastifyInstance, context: ApiContext): void
     url: '/admin/users/:customerId/export',
     access: ['admin'],
     params: Type.Object({ customerId: Id }, strict),
-    summary: 'All that the shop knows about somebody who has asked for it, as one file',
+    summary: 'Export the personal data of a person who has asked for it',
     operationId: 'exportPersonalDataOf',
     async handle(request, reply) {
       const { customerId } = request.params

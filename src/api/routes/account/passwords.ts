@@ -32,7 +32,7 @@ function changing(server: FastifyInstance, context: ApiContext): void {
     {
       config: { access: roles, fresh: true },
       schema: {
-        summary: 'Change your password; your other sessions end',
+        summary: 'Change your password and end your other sessions',
         tags: [tag],
         operationId: 'changePassword',
         body: ChangeBody,
@@ -58,7 +58,7 @@ function resetting(server: FastifyInstance, { accounts, wakeMailers }: ApiContex
     {
       config: { access: 'public' },
       schema: {
-        summary: 'Have a link mailed with which to set a new password',
+        summary: 'Request a mail with a link to reset the password',
         tags: [tag],
         operationId: 'resetPassword',
         body: ResetBody,
@@ -70,7 +70,7 @@ function resetting(server: FastifyInstance, { accounts, wakeMailers }: ApiContex
       wakeMailers()
       return reply
         .status(202)
-        .send({ detail: 'If there is an account with this address, a mail is on its way to it.' })
+        .send({ detail: 'If an account with this address exists, a mail has been sent to it.' })
     },
   )
 }
@@ -82,7 +82,7 @@ function confirming(server: FastifyInstance, context: ApiContext): void {
     {
       config: { access: 'public' },
       schema: {
-        summary: 'Set a new password with what was mailed; all sessions end',
+        summary: 'Reset the password with the token of the mailed link and end all sessions',
         tags: [tag],
         operationId: 'confirmPasswordReset',
         body: ConfirmBody,

@@ -24,7 +24,7 @@ export function profileRoutes(server: FastifyInstance, context: ApiContext): voi
     from: [],
     url: '/auth/profile',
     access: roles,
-    summary: 'Your profile',
+    summary: 'Get your profile',
     operationId: 'getProfile',
     answer: Profile,
     async handle(request, reply) {

@@ -47,7 +47,7 @@ function listing(server: FastifyInstance, { accounts }: ApiContext): void {
     {
       config: access,
       schema: {
-        summary: 'Where you are signed in',
+        summary: 'List your open sessions',
         tags: [tag],
         operationId: 'listSessions',
         querystring: SessionQuery,
@@ -101,7 +101,7 @@ function ending(server: FastifyInstance, { accounts }: ApiContext): void {
     },
     async (request, reply) => {
       const isEnded = await accounts.sessions.closeOwn(signedIn(request), request.params.id)
-      if (!isEnded) throw new HttpProblem('request/not-found', 'You have no such session.')
+      if (!isEnded) throw new HttpProblem('request/not-found', 'The session does not exist.')
       return reply.status(204).send()
     },
   )
@@ -113,7 +113,7 @@ function ticketing(server: FastifyInstance, { accounts }: ApiContext): void {
     {
       config: access,
       schema: {
-        summary: 'A ticket that opens one WebSocket: its subprotocols are then ticket, <ticket>',
+        summary: 'Issue a ticket that opens one WebSocket with the subprotocols ticket, <ticket>',
         tags: ['Real time'],
         operationId: 'issueTicket',
         response: { 201: Ticket, ...problemResponses },

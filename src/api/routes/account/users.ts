@@ -56,7 +56,7 @@ export function userRoutes(server: FastifyInstance, context: ApiContext): void {
     command: changeUser,
     changes: true,
     requireMatch: true,
-    summary: 'Give and take roles, lock out, let in again; effective at once',
+    summary: 'Change the roles of a user, or disable and enable the account',
   })
 }
 
@@ -66,7 +66,7 @@ function listing(server: FastifyInstance, context: ApiContext): void {
     from: ['customers'],
     url: '/admin/users',
     access: readers,
-    summary: 'Users by name, address or role, the newest first',
+    summary: 'List users, newest first',
     operationId: 'listUsers',
     query: UserQuery,
     answer: pageOf(User),
@@ -85,7 +85,7 @@ function showing(server: FastifyInstance, context: ApiContext): void {
     from: ['customers'],
     url: '/admin/users/:customerId',
     access: readers,
-    summary: 'One user',
+    summary: 'Get a user',
     operationId: 'getUser',
     params: UserParams,
     answer: User,
@@ -100,7 +100,7 @@ function showing(server: FastifyInstance, context: ApiContext): void {
     from: [],
     url: '/admin/users/:customerId/erasure',
     access: readers,
-    summary: 'The certificate of an erasure, with every check made anew',
+    summary: 'Get the certificate of an erasure, with all checks repeated',
     operationId: 'getErasure',
     params: UserParams,
     answer: Certificate,

@@ -33,7 +33,7 @@ export function auditChainRoutes(server: FastifyInstance, context: ApiContext): 
     ...shared,
     bulk: true,
     url: '/audit/verify',
-    summary: 'Computes the hash chain anew and names the first position that does not agree',
+    summary: 'Verify the hash chain and find the first position that does not match',
     operationId: 'verifyLog',
     query: Type.Object({ from: Type.Optional(Position), to: Type.Optional(Position) }, strict),
     answer: Verification,
@@ -44,7 +44,7 @@ export function auditChainRoutes(server: FastifyInstance, context: ApiContext): 
   streamedRoute(server, context, {
     ...shared,
     url: '/audit/checkpoints',
-    summary: 'The signed checkpoints of the hash chain',
+    summary: 'List the signed checkpoints of the hash chain',
     operationId: 'listCheckpoints',
     query: Type.Object({ after: Type.Optional(Position) }, strict),
     answer: Checkpoints,

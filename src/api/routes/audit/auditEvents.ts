@@ -40,7 +40,7 @@ export function auditLogRoutes(server: FastifyInstance, context: ApiContext): vo
     from: ['eventIndex'],
     bulk: true,
     url: '/audit/events',
-    summary: 'The log, in order; as NDJSON all of it as it is kept, to be verified elsewhere',
+    summary: 'List events in order; as NDJSON, export the log as stored',
     operationId: 'listEvents',
     query: EventQuery,
     answer: Events,
@@ -96,7 +96,7 @@ function oneStream(server: FastifyInstance, context: ApiContext): void {
     // Straight from the log: always the newest.
     from: [],
     url: '/audit/streams/:stream',
-    summary: 'The events of one stream, in order',
+    summary: 'List the events of a stream',
     operationId: 'getStream',
     params: Type.Object({ stream: Stream }, strict),
     query: StreamQuery,
@@ -107,7 +107,7 @@ function oneStream(server: FastifyInstance, context: ApiContext): void {
       const events = context.eventStore.readStream(request.params.stream, range)
       const found = await firstOf(events, limit + 1)
       if (found.length === 0 && after < 0) {
-        throw new HttpProblem('request/not-found', 'There is no such stream.')
+        throw new HttpProblem('request/not-found', 'The stream does not exist.')
       }
       const data = await showEvents(context.codec, found.slice(0, limit))
       const next = found.length > limit ? String(data.at(-1)?.revision) : undefined
@@ -122,7 +122,7 @@ function trace(server: FastifyInstance, context: ApiContext): void {
     access,
     from: ['eventIndex'],
     url: '/audit/trace/:correlationId',
-    summary: 'What one command has led to: events, mails, webhooks',
+    summary: 'Get the events, mails and webhooks that a command has caused',
     operationId: 'getTrace',
     params: Type.Object({ correlationId: Id }, strict),
     answer: Trace,
@@ -130,7 +130,7 @@ function trace(server: FastifyInstance, context: ApiContext): void {
       const wanted = { after: startOfLog, limit: traceMax + 1 }
       const found = await eventsBehind(context, { correlationId }, wanted)
       if (found.length === 0) {
-        throw new HttpProblem('request/not-found', 'Nothing in the log belongs to this trace.')
+        throw new HttpProblem('request/not-found', 'No events with this correlation id exist.')
       }
       const shown = found.slice(0, traceMax)
       const ids = shown.map(({ id }) => id)

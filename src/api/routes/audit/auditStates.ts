@@ -71,7 +71,7 @@ async function existing(
 ): Promise<StateThen> {
   const then = await kind.asOf(context, id, until)
   if (then !== undefined) return then
-  throw new HttpProblem(kind.notFound, 'There is nothing with this id, or there was not yet.')
+  throw new HttpProblem(kind.notFound, 'No resource with this id existed at that time.')
 }
 
 async function changes(

@@ -37,7 +37,7 @@ function reads(server: FastifyInstance, context: ApiContext): void {
   readRoute(server, context, {
     ...shared,
     url: '/cart',
-    summary: 'What is in the cart, and what has changed since it was put in',
+    summary: 'Get the cart, with price changes since items were added',
     operationId: 'getCart',
     answer: Cart,
     async handle(request, reply) {
@@ -50,7 +50,7 @@ function reads(server: FastifyInstance, context: ApiContext): void {
   readRoute(server, context, {
     ...shared,
     url: '/cart/total',
-    summary: 'What the cart comes to',
+    summary: 'Get the total of the cart',
     operationId: 'getCartTotal',
     answer: CartTotal,
     async handle(request, reply) {
@@ -67,7 +67,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     method: 'POST',
     url: '/cart/items',
     command: addToCart,
-    summary: 'Put pieces of a product in; adding again adds up',
+    summary: 'Add a product to the cart; quantities add up',
     status: 201,
   })
   for (const method of ['PUT', 'PATCH'] as const) {
@@ -76,7 +76,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
       method,
       url: '/cart/items/:productId',
       command: changeCartItem,
-      summary: 'Set how many pieces of a product are in',
+      summary: 'Set the quantity of a product in the cart',
     })
   }
   commandRoute(server, context, {
@@ -84,7 +84,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     method: 'DELETE',
     url: '/cart/items/:productId',
     command: removeFromCart,
-    summary: 'Take a product out',
+    summary: 'Remove a product from the cart',
   })
   commandRoute(server, context, {
     ...shared,

@@ -48,7 +48,7 @@ export function categoryRoutes(server: FastifyInstance, context: ApiContext): vo
     method: 'POST',
     url: '/categories',
     command: createCategory,
-    summary: 'Add a category',
+    summary: 'Create a category',
     status: 201,
     location: id => `/api/categories/${id}`,
   })
@@ -59,7 +59,7 @@ export function categoryRoutes(server: FastifyInstance, context: ApiContext): vo
       url: '/categories/:categoryId',
       command: changeCategory,
       changes: true,
-      summary: 'Change a category: the fields that are sent',
+      summary: 'Change the given fields of a category',
       requireMatch: true,
     })
   }
@@ -71,7 +71,7 @@ export function categoryRoutes(server: FastifyInstance, context: ApiContext): vo
       await awaitNow(context, 'catalogue')
       return countProducts(context.db, categoryId)
     }),
-    summary: 'Delete a category that no product belongs to',
+    summary: 'Delete a category without products',
     requireMatch: true,
   })
 }
@@ -81,7 +81,7 @@ function reads(server: FastifyInstance, context: ApiContext): void {
   readRoute(server, context, {
     ...shared,
     url: '/categories',
-    summary: 'Categories by name; staff also see those that are not active',
+    summary: 'List categories by name; staff also see inactive ones',
     operationId: 'listCategories',
     query: Asked,
     answer: pageOf(Category),
@@ -90,7 +90,7 @@ function reads(server: FastifyInstance, context: ApiContext): void {
   readRoute(server, context, {
     ...shared,
     url: '/categories/:categoryId',
-    summary: 'One category',
+    summary: 'Get a category',
     operationId: 'getCategory',
     params,
     answer: Category,
@@ -111,7 +111,7 @@ function reads(server: FastifyInstance, context: ApiContext): void {
   readRoute(server, context, {
     ...shared,
     url: '/categories/:categoryId/products',
-    summary: 'The products of a category',
+    summary: 'List the products of a category',
     operationId: 'listCategoryProducts',
     params,
     query: ProductQuery,
@@ -140,5 +140,5 @@ async function sendCategories(
 }
 
 function notFound() {
-  return new HttpProblem('category/not-found', 'There is no such category.')
+  return new HttpProblem('category/not-found', 'The category does not exist.')
 }

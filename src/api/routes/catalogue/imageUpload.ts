@@ -45,7 +45,7 @@ const uploadQueue = { atOnce: 2, each: 12, all: 24 }
 
 /** Turns at looking at images and scaling them, in one process. */
 export function imageTurns(): FairQueue {
-  const detail = 'Too many images are being uploaded: try again in a moment.'
+  const detail = 'Too many images are being uploaded. Try again.'
   const crowded = () => new HttpProblem('request/unavailable', detail, { retryAfterSeconds: 2 })
   return createFairQueue({ ...uploadQueue, crowded })
 }
@@ -66,16 +66,18 @@ export async function receiveImage(
 async function keepImage({ files, imaging }: Stores, { content, declared, alt }: Form) {
   const found = await imaging.inspect(content)
   if (found === undefined) {
-    const wanted = 'Send a PNG, JPEG, WebP or AVIF file of up to 50 million pixels.'
+    const wanted = 'The file must be a PNG, JPEG, WebP or AVIF image of at most 50 million pixels.'
     throw new HttpProblem('request/unsupported', wanted)
   }
   if (declared !== found.type && declared !== 'application/octet-stream') {
-    throw new HttpProblem('request/unsupported', `This file is ${found.type}, not ${declared}.`)
+    throw new HttpProblem('request/unsupported', `The file is ${found.type}, not ${declared}.`)
   }
   const shown = await imaging.render(content, fullPixels).catch(() => undefined)
   if (shown === undefined) {
-    throw new HttpProblem('request/invalid', 'This image is damaged.', {
-      errors: [{ pointer: '/file', detail: 'It cannot be decoded to its end.' }],
+    throw new HttpProblem('request/invalid', 'The image is damaged.', {
+      errors: [
+        { pointer: '/file', detail: 'must be a complete image: it cannot be decoded to its end' },
+      ],
     })
   }
   const hash = createHash('sha256').update(content).digest('hex')
@@ -87,7 +89,7 @@ async function keepImage({ files, imaging }: Stores, { content, declared, alt }:
 /** What the parser itself throws says nothing of whose fault it is: it is the form's. */
 function refuseBroken(error: Error & { statusCode?: number }): never {
   if (error instanceof HttpProblem || error.statusCode !== undefined) throw error
-  throw new HttpProblem('request/invalid', 'The form is not whole, or not well-formed.', {
+  throw new HttpProblem('request/invalid', 'The multipart form is incomplete or malformed.', {
     errors: [{ pointer: '', detail: error.message }],
   })
 }
@@ -100,7 +102,7 @@ interface Form {
 
 async function readForm(request: FastifyRequest): Promise<Form> {
   if (!request.isMultipart()) {
-    throw new HttpProblem('request/unsupported', 'Send multipart/form-data with a file.')
+    throw new HttpProblem('request/unsupported', 'The content type must be multipart/form-data.')
   }
   let file: { content: Buffer; declared: string } | undefined
   let alt: unknown = ''
@@ -110,10 +112,7 @@ async function readForm(request: FastifyRequest): Promise<Form> {
     } else if (part.type === 'field' && part.fieldname === 'alt') {
       alt = part.value
     } else {
-      throw invalid(
-        below('', part.fieldname),
-        'is not a known field: the fields here are file, alt',
-      )
+      throw invalid(below('', part.fieldname), 'is not a known field: the fields are file and alt')
     }
   }
   if (file === undefined) throw invalid('/file', 'is required')
@@ -124,7 +123,7 @@ async function readForm(request: FastifyRequest): Promise<Form> {
 }
 
 function invalid(pointer: string, detail: string) {
-  return new HttpProblem('request/invalid', 'Some fields are not as they have to be.', {
+  return new HttpProblem('request/invalid', 'The request body is invalid.', {
     errors: [{ pointer, detail }],
   })
 }

@@ -49,14 +49,14 @@ export function imageRoutes(server: FastifyInstance, context: ApiContext): void 
     method: 'DELETE',
     url: '/products/:productId/images/:imageId',
     command: removeProductImage,
-    summary: 'Take an image from a product',
+    summary: 'Delete an image of a product',
   })
   commandRoute(server, context, {
     tag,
     method: 'DELETE',
     url: '/categories/:categoryId/image',
     command: removeCategoryImage,
-    summary: 'Take the image from a category',
+    summary: 'Delete the image of a category',
   })
   files(server, context)
 }
@@ -126,7 +126,7 @@ function files(server: FastifyInstance, context: ApiContext): void {
     {
       config: { access: 'public' },
       schema: {
-        summary: 'An image in one of its sizes; at its own size until that one is made',
+        summary: 'Get an image in a size, or in its original size until that is rendered',
         tags: [tag],
         operationId: 'getImage',
         params: fileParams,
@@ -153,7 +153,7 @@ async function sendFile(
   reply.header('cross-origin-resource-policy', 'cross-origin')
   const made = await files.get(renditionName(hash, rendition))
   const content = made ?? (await files.get(renditionName(hash, 'full')))
-  if (content === undefined) throw new HttpProblem('request/not-found', 'There is no such image.')
+  if (content === undefined) throw new HttpProblem('request/not-found', 'The image does not exist.')
   const etag = `"${hash.slice(0, 32)}-${made === undefined ? 'full' : rendition}"`
   reply
     .header('etag', etag)

@@ -99,7 +99,7 @@ function upload(server: FastifyInstance, context: ApiContext): void {
       config: { access, patienceMs: uploadTimeoutMs },
       bodyLimit: uploadBytesMax,
       schema: {
-        summary: 'Upload products in bulk; with dryRun only to see what would happen',
+        summary: 'Import products from a file; with dryRun, only validate it',
         tags: [tag],
         operationId: 'importProducts',
         headers: commandHeaders({ requireKey: true }),
@@ -138,10 +138,10 @@ async function receive(
   })
   if (received === 'too-large') {
     reply.header('connection', 'close')
-    throw new HttpProblem('request/too-large', `A file may have ${uploadBytesMax} bytes.`)
+    throw new HttpProblem('request/too-large', `The file must not exceed ${uploadBytesMax} bytes.`)
   }
   if (received === 'other') {
-    throw new HttpProblem('command/key-reused', 'This key was used for another file.')
+    throw new HttpProblem('command/key-reused', 'The Idempotency-Key was used for another file.')
   }
   if (received === 'replayed') reply.header('idempotent-replayed', 'true')
   return accepted(context, reply, importId)
@@ -158,7 +158,7 @@ async function reportOf(
   { page = 1, pageSize = 100 }: Static<typeof Pages>,
 ) {
   const report = await importReport(db, importId, { page, pageSize })
-  if (report === undefined) throw new HttpProblem('import/not-found', 'There is no such import.')
+  if (report === undefined) throw new HttpProblem('import/not-found', 'The import does not exist.')
   return report
 }
 
@@ -169,7 +169,7 @@ function reads(server: FastifyInstance, context: ApiContext): void {
     access,
     from: [],
     url: '/products/imports',
-    summary: 'Bulk imports, the newest first',
+    summary: 'List imports, newest first',
     operationId: 'listImports',
     query: Pages,
     answer: Imports,
@@ -181,14 +181,14 @@ function reads(server: FastifyInstance, context: ApiContext): void {
     {
       config: { access },
       schema: {
-        summary: 'How far an import is and what was wrong; as text/event-stream, live',
+        summary: 'Get the progress and errors of an import; as text/event-stream, live',
         tags: [tag],
         operationId: 'getImport',
         params,
         querystring: Pages,
         response: {
           200: {
-            description: 'The import; as a stream, progress events and the last one called done',
+            description: 'The import; as a stream, progress events and a final done event',
             content: {
               'application/json': { schema: Report },
               'text/event-stream': { schema: Type.String() },
@@ -225,7 +225,7 @@ function steps(server: FastifyInstance, context: ApiContext): void {
       schema: {
         ...shared,
         response,
-        summary: 'Stop an import behind the rows that are under way; what is done stays',
+        summary: 'Cancel an import; completed rows remain',
         operationId: 'cancelImport',
       },
     },
@@ -243,7 +243,7 @@ function steps(server: FastifyInstance, context: ApiContext): void {
       schema: {
         ...shared,
         response,
-        summary: 'Undo an import, but for what others have changed since',
+        summary: 'Undo an import, except rows that have been changed since',
         operationId: 'undoImport',
       },
     },
@@ -264,7 +264,11 @@ async function expectStatus(
   const { status, dryRun } = await reportOf(context, importId, { pageSize: 1 })
   if (expected.includes(status)) return
   const kind = dryRun ? 'a dry run that is' : 'an import that is'
-  throw new HttpProblem('import/illegal-status', `This is not possible for ${kind} ${status}.`, {
-    status,
-  })
+  throw new HttpProblem(
+    'import/illegal-status',
+    `The operation is not possible for ${kind} ${status}.`,
+    {
+      status,
+    },
+  )
 }

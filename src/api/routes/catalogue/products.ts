@@ -60,7 +60,7 @@ function listings(server: FastifyInstance, context: ApiContext): void {
     url: '/products',
     access: 'public',
     cached: true,
-    summary: 'Products by filter, a page at a time; the staff finds deleted and inactive ones',
+    summary: 'List products by filter; staff can include inactive and deleted ones',
     operationId: 'listProducts',
     query: StaffProductQuery,
     answer: pageOf(ListedProduct),
@@ -71,7 +71,7 @@ function listings(server: FastifyInstance, context: ApiContext): void {
     url: '/products/featured',
     access: 'public',
     cached: true,
-    summary: 'Featured products',
+    summary: 'List featured products',
     operationId: 'listFeatured',
     query: Type.Object(PageQuery, strict),
     answer: pageOf(Product),
@@ -82,7 +82,7 @@ function listings(server: FastifyInstance, context: ApiContext): void {
     ...shared,
     url: '/products/low-stock',
     access: ['admin', 'warehouse'],
-    summary: 'Products that are about to run out',
+    summary: 'List products with low stock',
     operationId: 'listLowStock',
     query: LowStockQuery,
     answer: pageOf(ScarceProduct),
@@ -102,7 +102,7 @@ function details(server: FastifyInstance, context: ApiContext): void {
     url: '/products/:productId',
     access: 'public',
     cached: true,
-    summary: 'One product; staff also see how many pieces there are',
+    summary: 'Get a product; staff also see its stock',
     operationId: 'getProduct',
     params,
     answer: ProductDetail,
@@ -126,7 +126,7 @@ function details(server: FastifyInstance, context: ApiContext): void {
     from: ['catalogue', 'stock'],
     url: '/products/:productId/stock',
     access: ['admin', 'warehouse', 'support', 'auditor'],
-    summary: 'How many pieces there are, and the movements that explain it',
+    summary: 'Get the stock of a product and its movements',
     operationId: 'getStock',
     params,
     query: Type.Object(PageQuery, strict),
@@ -151,7 +151,7 @@ function prices(server: FastifyInstance, context: ApiContext): void {
     url: '/products/:productId/price-history',
     access: 'public',
     summary:
-      'The price, the lowest of the 30 days before it was reduced, and for staff all changes',
+      'Get the price and the lowest of the 30 days before a reduction; for staff, all changes',
     operationId: 'getPriceHistory',
     params,
     answer: PriceHistory,
@@ -168,7 +168,7 @@ function prices(server: FastifyInstance, context: ApiContext): void {
 }
 
 function notFound() {
-  return new HttpProblem('product/not-found', 'There is no such product.')
+  return new HttpProblem('product/not-found', 'The product does not exist.')
 }
 
 function changes(server: FastifyInstance, context: ApiContext): void {
@@ -177,7 +177,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     method: 'POST',
     url: '/products',
     command: createProduct,
-    summary: 'List a new product',
+    summary: 'Create a product',
     status: 201,
     location: id => `/api/products/${id}`,
   })
@@ -188,7 +188,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
       url: '/products/:productId',
       command: changeProduct,
       changes: true,
-      summary: 'Change a product: the fields that are sent',
+      summary: 'Change the given fields of a product',
       requireMatch: true,
     })
   }
@@ -197,7 +197,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     method: 'DELETE',
     url: '/products/:productId',
     command: deleteProduct,
-    summary: 'Take a product out of the shop; its history stays',
+    summary: 'Delete a product; its history remains',
     requireMatch: true,
   })
   commandRoute(server, context, {
@@ -205,14 +205,14 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     method: 'POST',
     url: '/products/:productId/restore',
     command: restoreProduct,
-    summary: 'Put a deleted product back, unless another one has its SKU by now',
+    summary: 'Restore a deleted product, unless its SKU is in use',
   })
   commandRoute(server, context, {
     tag,
     method: 'POST',
     url: '/products/:productId/stock-adjustments',
     command: adjustStock,
-    summary: 'Book pieces in or out',
+    summary: 'Adjust the stock of a product',
     requireKey: true,
     status: 201,
   })
@@ -221,7 +221,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     method: 'POST',
     url: '/products/:productId/stock-counts',
     command: countStock,
-    summary: 'Set the pieces on hand to what was counted',
+    summary: 'Record a stock count',
     requireKey: true,
     status: 201,
   })

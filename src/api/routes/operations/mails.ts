@@ -21,12 +21,12 @@ export function mailRoutes(server: FastifyInstance, context: ApiContext): void {
   listing(server, context)
   deciding(server, context, {
     verb: 'retry',
-    summary: 'Try a mail again now, as if it had never been tried',
+    summary: 'Send a mail again now, with all attempts available',
     operationId: 'retryMail',
   })
   deciding(server, context, {
     verb: 'drop',
-    summary: 'Give a mail up: it is not sent any more',
+    summary: 'Drop a mail so that it is not sent',
     operationId: 'dropMail',
   })
 }
@@ -37,7 +37,7 @@ function listing(server: FastifyInstance, context: ApiContext): void {
     access: ['admin', 'auditor'],
     from: ['mailOutbox'],
     url: '/admin/mails',
-    summary: 'Mails by state, the newest first',
+    summary: 'List mails by state, newest first',
     operationId: 'listMails',
     query: MailQuery,
     answer: pageOf(Mail),
@@ -84,7 +84,7 @@ function deciding(server: FastifyInstance, context: ApiContext, decision: Decisi
 
 function assertChanged(verdict: MailVerdict): void {
   if (verdict === 'not-found') throw noMail()
-  if (verdict === 'sent') throw new HttpProblem('mail/sent', 'This mail has been sent already.')
+  if (verdict === 'sent') throw new HttpProblem('mail/sent', 'The mail has already been sent.')
 }
 
-const noMail = () => new HttpProblem('mail/not-found', 'There is no mail with this id.')
+const noMail = () => new HttpProblem('mail/not-found', 'The mail does not exist.')

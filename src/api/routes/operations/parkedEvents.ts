@@ -48,7 +48,7 @@ export function parkedEventRoutes(server: FastifyInstance, context: ApiContext):
     access: ['admin', 'auditor'],
     from: [],
     url: '/admin/projections/:name/parked',
-    summary: 'Events that a projection could not handle, and what waits behind them',
+    summary: 'List the parked events of a projection',
     operationId: 'listParked',
     params: named,
     query: ParkedQuery,
@@ -83,8 +83,8 @@ function decision(server: FastifyInstance, context: ApiContext, what: 'retry' | 
       schema: {
         summary:
           what === 'skip'
-            ? 'Leave an event out for good, and apply what waits behind it'
-            : 'Try an event again, and what waits behind it',
+            ? 'Skip a parked event and apply the events waiting for it'
+            : 'Retry a parked event and apply the events waiting for it',
         tags: [tag],
         operationId: `${what}Parked`,
         params: parkedOne,
@@ -119,17 +119,17 @@ function sendDecided(reply: FastifyReply, decided: Decided) {
     case 'applied':
       return reply.send({ applied: decided.events, left: decided.left })
     case 'not-parked':
-      throw new HttpProblem('projection/not-parked', 'This event is not parked for it.')
+      throw new HttpProblem('projection/not-parked', 'The event is not parked for this projection.')
     case 'not-first':
       throw new HttpProblem(
         'projection/earlier-parked',
-        'Events of a stream are handled in order: decide about the first of them.',
+        'Events of a stream are applied in order: retry or skip the first parked one.',
         { first: String(decided.first) },
       )
     case 'still-parked':
       throw new HttpProblem(
         'projection/still-parked',
-        'It still cannot be applied: mend the projection first, or skip the event.',
+        'The event still cannot be applied. Correct the projection first, or skip the event.',
         { error: decided.error },
       )
   }

@@ -86,7 +86,7 @@ function states(server: FastifyInstance, context: ApiContext): void {
   readRoute(server, context, {
     ...shared,
     url: '/admin/projections',
-    summary: 'How far the projections are, and their last rebuilds',
+    summary: 'List the projections with their lag and last rebuild',
     operationId: 'listProjections',
     answer: Type.Object({ data: many(ProjectionSummary, 100) }, strict),
     async handle() {
@@ -109,7 +109,7 @@ function states(server: FastifyInstance, context: ApiContext): void {
   readRoute(server, context, {
     ...shared,
     url: '/admin/projections/:name',
-    summary: 'How far one projection is behind the log, and its last rebuild',
+    summary: 'Get a projection with its lag and last rebuild',
     operationId: 'getProjection',
     params: named,
     answer: ProjectionDetail,
@@ -165,7 +165,7 @@ function missing(name: string): HttpProblem {
   const there = projections.map(each => each.name).join(', ')
   return new HttpProblem(
     'projection/not-found',
-    `There is no projection ${name}; there are ${there}.`,
+    `The projection ${name} does not exist. Available: ${there}.`,
   )
 }
 
@@ -176,7 +176,7 @@ function projectionNamed({ reactions }: ApiContext, name: string): Projection {
   if (!reactions.some(each => each.name === name)) throw missing(name)
   throw new HttpProblem(
     'projection/not-rebuildable',
-    `${name} is a reaction: what it has done is not done again. Its parked events can be retried.`,
+    `${name} is a reaction and cannot be rebuilt. Its parked events can be retried.`,
   )
 }
 
@@ -200,7 +200,7 @@ function rebuilding(server: FastifyInstance, context: ApiContext, streams: Progr
     {
       config: { access: admins },
       schema: {
-        summary: 'Build a projection anew beside the one that serves; a worker does it',
+        summary: 'Start a rebuild of a projection; the current tables keep serving',
         tags: [tag],
         operationId: 'rebuildProjection',
         params: named,
@@ -226,13 +226,13 @@ function rebuilding(server: FastifyInstance, context: ApiContext, streams: Progr
     {
       config: { access: readers },
       schema: {
-        summary: 'How far the last rebuild is; as text/event-stream, live',
+        summary: 'Get the progress of the last rebuild; as text/event-stream, live',
         tags: [tag],
         operationId: 'getRebuild',
         params: named,
         response: {
           200: {
-            description: 'The rebuild; as a stream, progress events and the last one called done',
+            description: 'The rebuild; as a stream, progress events and a final done event',
             content: {
               'application/json': { schema: Rebuild },
               'text/event-stream': { schema: Type.String({ maxLength: 100_000 }) },
@@ -246,7 +246,7 @@ function rebuilding(server: FastifyInstance, context: ApiContext, streams: Progr
       const look = () => lastRebuild(context, request.params.name)
       const last = await server.readLimit(request, look)
       if (last === undefined) {
-        throw new HttpProblem('request/not-found', 'It has not been rebuilt yet.')
+        throw new HttpProblem('request/not-found', 'This projection has never been rebuilt.')
       }
       if (wantsEvents(request)) return streams.follow(request, reply, look)
       return reply.type('application/json; charset=utf-8').send(last.state)

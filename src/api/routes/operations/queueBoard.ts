@@ -48,7 +48,7 @@ export async function queueBoard(server: FastifyInstance, { queues }: ApiContext
     scope.addHook('onRequest', async (request, reply) => {
       reply.header('content-security-policy', policy)
       if (request.method === 'GET' || request.method === 'HEAD') return
-      throw new HttpProblem('command/forbidden', 'The dashboard is there to look at.')
+      throw new HttpProblem('command/forbidden', 'The queue dashboard is read-only.')
     })
     scope.addHook('onSend', async (_, reply, payload) => {
       const isPage = /^text\/html\b/.test(String(reply.getHeader('content-type') ?? ''))

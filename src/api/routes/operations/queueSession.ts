@@ -11,7 +11,7 @@ export function queueSessionRoutes(server: FastifyInstance, { config }: ApiConte
     {
       config: { access: ['admin'], fresh: true },
       schema: {
-        summary: 'Lets your browser open /admin/queues for as long as your access token is good',
+        summary: 'Open /admin/queues in your browser for the lifetime of your access token',
         description:
           'Sets the token as a cookie that scripts cannot read, that no other site can have sent ' +
           'and that goes to /admin/queues alone; ask again with a newer token to stay.',

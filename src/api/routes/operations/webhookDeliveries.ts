@@ -36,7 +36,7 @@ function listing(server: FastifyInstance, context: ApiContext): void {
     access,
     from: ['webhookOutbox'],
     url: '/admin/webhooks/:webhookId/deliveries',
-    summary: 'What was sent to a webhook, the newest first; `dead` is what was given up',
+    summary: 'List the deliveries of a webhook, newest first',
     operationId: 'listWebhookDeliveries',
     params: WebhookParams,
     query: DeliveryQuery,
@@ -59,7 +59,7 @@ function again(server: FastifyInstance, context: ApiContext): void {
     {
       config: { access },
       schema: {
-        summary: 'Send one again, under the same id',
+        summary: 'Send a delivery again under the same id',
         tags: [tag],
         operationId: 'redeliverWebhook',
         headers: commandHeaders({}),
@@ -84,7 +84,7 @@ function replaying(server: FastifyInstance, context: ApiContext): void {
     {
       config: { access, bulk: () => true },
       schema: {
-        summary: 'Send everything between two positions of the log again, both included',
+        summary: 'Send all events between two positions again, both included',
         tags: [tag],
         operationId: 'replayWebhooks',
         headers: commandHeaders({}),
@@ -96,11 +96,12 @@ function replaying(server: FastifyInstance, context: ApiContext): void {
     async (request, reply) => {
       const [from, to] = [parsePosition(request.body.from), parsePosition(request.body.to)]
       if (from <= startOfLog || from > to)
-        throw badRange('/from', 'From 1 on, and not behind `to`.')
+        throw badRange('/from', 'must be at least 1 and not greater than `to`')
       const { webhookId } = request.params
       const replay = await context.webhooks.replay(webhookId, { after: justBefore(from), to })
       if (replay === undefined) throw noEndpoint()
-      if (replay === 'busy') throw new HttpProblem('webhook/replaying', 'A replay is under way.')
+      if (replay === 'busy')
+        throw new HttpProblem('webhook/replaying', 'A replay is already running.')
       context.wakeWebhooks()
       return reply.status(202).send(endpointBody(replay))
     },
@@ -108,12 +109,12 @@ function replaying(server: FastifyInstance, context: ApiContext): void {
 }
 
 function badRange(pointer: string, detail: string): HttpProblem {
-  return new HttpProblem('request/invalid', 'This is no range of the log.', {
+  return new HttpProblem('request/invalid', 'The range of positions is invalid.', {
     errors: [{ pointer, detail, in: 'body' }],
   })
 }
 
 /** The problem of somebody who asks for an endpoint that there is not. */
 export function noEndpoint(): HttpProblem {
-  return new HttpProblem('webhook/not-found', 'There is no such webhook.')
+  return new HttpProblem('webhook/not-found', 'The webhook does not exist.')
 }

@@ -33,7 +33,7 @@ export function webhookRoutes(server: FastifyInstance, context: ApiContext): voi
 }
 
 function stale(): HttpProblem {
-  return new HttpProblem('command/stale', 'It has changed since you looked.')
+  return new HttpProblem('command/stale', 'The resource has changed since it was read.')
 }
 
 function reads(server: FastifyInstance, context: ApiContext): void {
@@ -42,7 +42,7 @@ function reads(server: FastifyInstance, context: ApiContext): void {
     access,
     from: [],
     url: '/admin/webhooks',
-    summary: 'Who is told about events',
+    summary: 'List the webhooks',
     operationId: 'listWebhooks',
     answer: EndpointList,
     handle: async () => ({ data: (await context.webhooks.list()).map(endpointBody) }),
@@ -52,7 +52,7 @@ function reads(server: FastifyInstance, context: ApiContext): void {
     access,
     from: [],
     url: '/admin/webhooks/:webhookId',
-    summary: 'One webhook',
+    summary: 'Get a webhook',
     operationId: 'getWebhook',
     params: WebhookParams,
     answer: Endpoint,
@@ -68,7 +68,7 @@ function reads(server: FastifyInstance, context: ApiContext): void {
 function refuseClosed({ sender }: ApiContext, url: string | undefined): void {
   const refusal = url === undefined ? undefined : sender.refusalOf(url)
   if (refusal === undefined) return
-  throw new HttpProblem('request/invalid', 'Some fields are not as they have to be.', {
+  throw new HttpProblem('request/invalid', 'The request body is invalid.', {
     errors: [{ pointer: '/url', detail: refusal, in: 'body' }],
   })
 }
@@ -79,7 +79,7 @@ function creating(server: FastifyInstance, context: ApiContext): void {
     {
       config: { access },
       schema: {
-        summary: 'Have an address told about events from now on; its secret is shown once, here',
+        summary: 'Create a webhook; its secret is only shown in this response',
         description:
           'Sent as in Standard Webhooks 1.0: webhook-id, webhook-timestamp, webhook-signature. ' +
           'Each event comes at least once, under one id; order is told by data.aggregateRevision.',
@@ -103,7 +103,8 @@ function creating(server: FastifyInstance, context: ApiContext): void {
         startsAfter: await context.eventStore.head(),
       })
       if (made === 'other') throw reused()
-      if (made === 'full') throw new HttpProblem('webhook/limit', 'There are 100 webhooks already.')
+      if (made === 'full')
+        throw new HttpProblem('webhook/limit', 'The limit of 100 webhooks is reached.')
       request.log.info({ event: 'webhook-created', webhookId: made.endpoint.id }, 'webhook')
       reply.status(201).header('location', `/api/admin/webhooks/${made.endpoint.id}`)
       return secretBody(reply, made)
@@ -112,7 +113,7 @@ function creating(server: FastifyInstance, context: ApiContext): void {
 }
 
 function reused(): HttpProblem {
-  return new HttpProblem('command/key-reused', 'This key was used for another webhook.')
+  return new HttpProblem('command/key-reused', 'The Idempotency-Key was used for another webhook.')
 }
 
 function secretBody(reply: FastifyReply, { endpoint, secret, replayed }: WithSecret) {
@@ -127,8 +128,8 @@ function changing(server: FastifyInstance, context: ApiContext): void {
     {
       config: { access },
       schema: {
-        summary: 'Change a webhook, stop it, or start it again',
-        description: 'What happened while it was stopped can be had by a replay.',
+        summary: 'Change, disable or enable a webhook',
+        description: 'Events recorded while it was disabled can be sent by a replay.',
         tags: [tag],
         operationId: 'changeWebhook',
         headers: commandHeaders({ requireMatch: true }),
@@ -159,7 +160,7 @@ function removing(server: FastifyInstance, context: ApiContext): void {
     {
       config: { access },
       schema: {
-        summary: 'Remove a webhook with the log of its deliveries',
+        summary: 'Delete a webhook with its deliveries',
         tags: [tag],
         operationId: 'removeWebhook',
         headers: commandHeaders({ requireMatch: true }),
@@ -186,7 +187,7 @@ function rotating(server: FastifyInstance, context: ApiContext): void {
     {
       config: { access },
       schema: {
-        summary: 'A new secret, shown once; for a day the one before signs as well',
+        summary: 'Rotate the secret of a webhook; the previous one signs for another day',
         tags: [tag],
         operationId: 'rotateWebhookSecret',
         headers: commandHeaders({}),

@@ -38,7 +38,7 @@ export function disputeRoutes(server: FastifyInstance, context: ApiContext): voi
     access: ['admin', 'auditor', 'support'],
     from: ['orders'],
     url: '/admin/disputes',
-    summary: 'Disputes, the newest first: all, those that are open, or those in a state',
+    summary: 'List disputes by state, newest first',
     operationId: 'listDisputes',
     query: DisputeQuery,
     answer: pageOf(ListedDispute),
@@ -53,7 +53,7 @@ export function disputeRoutes(server: FastifyInstance, context: ApiContext): voi
     access: ['admin', 'auditor'],
     from: [],
     url: '/admin/payment-findings',
-    summary: 'What the payment provider told that could not be booked or has to be seen to',
+    summary: 'List payment findings that need attention',
     operationId: 'listPaymentFindings',
     query: FindingQuery,
     answer: pageOf(PaymentFinding),
@@ -72,7 +72,7 @@ function resolving(server: FastifyInstance, context: ApiContext): void {
     {
       config: { access: ['admin'] },
       schema: {
-        summary: 'Say that somebody has seen to a finding; twice is once',
+        summary: 'Mark a payment finding as resolved',
         tags: [tag],
         operationId: 'resolvePaymentFinding',
         headers: commandHeaders({}),
@@ -87,7 +87,7 @@ function resolving(server: FastifyInstance, context: ApiContext): void {
       }
       const finding = await findFinding(context.db, findingId)
       if (finding !== undefined) return finding
-      throw new HttpProblem('payment/finding-not-found', 'There is no finding with this id.')
+      throw new HttpProblem('payment/finding-not-found', 'The finding does not exist.')
     },
   )
 }

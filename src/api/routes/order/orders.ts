@@ -60,7 +60,7 @@ export function orderRoutes(server: FastifyInstance, context: ApiContext): void 
       url,
       operationId,
       command: placeOrder,
-      summary: 'Order what is in the cart, or the items that are sent',
+      summary: 'Place an order for the cart, or for the given items',
       status: 201,
       location: id => `/api/orders/${id}`,
       requireKey: true,
@@ -77,7 +77,8 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     url: '/orders/:orderId',
     command: changeOrderDelivery,
     changes: true,
-    summary: 'Change where an order goes, until it is shipped; the staff says why',
+    summary:
+      'Change the delivery details of an order that is not shipped; staff must give a reason',
   })
   commandRoute(server, context, {
     tag,
@@ -92,7 +93,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     method: 'POST',
     url: '/orders/:orderId/cancel',
     command: cancelOrder,
-    summary: 'Cancel an order that is not shipped: stock and money go back',
+    summary: 'Cancel an order that is not shipped; stock is released and payments are refunded',
   })
 }
 
@@ -102,14 +103,14 @@ function staffChanges(server: FastifyInstance, context: ApiContext): void {
     method: 'PATCH',
     url: '/orders/:orderId/status',
     command: updateOrderStatus,
-    summary: 'Move an order along',
+    summary: 'Change the status of an order',
   })
   commandRoute(server, context, {
     tag,
     method: 'POST',
     url: '/orders/:orderId/refunds',
     command: refundOrder,
-    summary: 'Pay back a part, or everything that is left',
+    summary: 'Refund a part of an order, or the remaining amount',
     status: 201,
     requireKey: true,
   })
@@ -118,7 +119,7 @@ function staffChanges(server: FastifyInstance, context: ApiContext): void {
     method: 'DELETE',
     url: '/orders/:orderId',
     command: archiveOrder,
-    summary: 'Take a finished order out of the lists; it stays in the log',
+    summary: 'Archive a finished order; it stays in the log',
   })
 }
 
@@ -127,7 +128,7 @@ function orderReads(server: FastifyInstance, context: ApiContext): void {
   readRoute(server, context, {
     ...shared,
     url: '/orders',
-    summary: 'Your orders; staff see all of them',
+    summary: 'List your orders; staff see all orders',
     operationId: 'listOrders',
     query: OrderQuery,
     answer: pageOf(OrderSummary),
@@ -146,7 +147,7 @@ function orderReads(server: FastifyInstance, context: ApiContext): void {
   readRoute(server, context, {
     ...shared,
     url: '/orders/:orderId',
-    summary: 'One order with its lines and timeline',
+    summary: 'Get an order with its lines and timeline',
     operationId: 'getOrder',
     params,
     answer: OrderDetail,
@@ -163,7 +164,7 @@ function orderReads(server: FastifyInstance, context: ApiContext): void {
   readRoute(server, context, {
     ...shared,
     url: '/orders/:orderId/history',
-    summary: 'The events of an order in plain words',
+    summary: 'Get the history of an order in plain words',
     operationId: 'getOrderHistory',
     params,
     answer: OrderHistory,
@@ -194,7 +195,7 @@ async function ownOrder({ db }: ApiContext, actor: Actor, orderId: string) {
   const isOwn = found?.order.customerId === actorId(actor) && found?.archived === false
   const mayRead = isStaff(actor) || isOwn
   if (found === undefined || !mayRead) {
-    throw new HttpProblem('order/not-found', 'There is no such order.')
+    throw new HttpProblem('order/not-found', 'The order does not exist.')
   }
   return found
 }

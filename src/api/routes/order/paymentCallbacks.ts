@@ -28,7 +28,7 @@ export function paymentCallbackRoutes(server: FastifyInstance, context: ApiConte
       {
         config: { access: 'public' },
         schema: {
-          summary: 'Callbacks of the payment provider, signed by it',
+          summary: 'Receive a signed callback of the payment provider',
           tags: ['Payments'],
           operationId: 'receivePaymentCallback',
           params,
@@ -37,14 +37,14 @@ export function paymentCallbackRoutes(server: FastifyInstance, context: ApiConte
       },
       async request => {
         if (request.params.provider !== app.payments.name) {
-          throw new HttpProblem('request/not-found', 'This shop has no such provider.')
+          throw new HttpProblem('request/not-found', 'The payment provider is not configured.')
         }
         const signature = request.headers[app.payments.signatureHeader]
         const body = typeof request.body === 'string' ? request.body : ''
         const text = typeof signature === 'string' ? signature : ''
         const callback = await app.payments.readCallback(body, text, app.clock.now())
         if (callback === undefined) {
-          throw new HttpProblem('request/invalid', 'The signature is not right, or too old.')
+          throw new HttpProblem('request/invalid', 'The signature is invalid or has expired.')
         }
         const outcome = await callbacks.once(callback, () => takeCallback(app, callback))
         return { outcome }

@@ -39,7 +39,7 @@ export function paymentMethodRoutes(server: FastifyInstance, context: ApiContext
     tag: 'Orders',
     url: '/payment-methods',
     access: 'public',
-    summary: 'What orders can be paid with',
+    summary: 'List the payment methods',
     operationId: 'listPaymentMethods',
     from: [],
     answer: Methods,

@@ -42,7 +42,7 @@ export function refundRoutes(server: FastifyInstance, context: ApiContext): void
     access: ['admin', 'auditor'],
     from: ['orderProcesses'],
     url: '/admin/refunds',
-    summary: 'Orders with money that is on its way back, or waits to be paid back by hand',
+    summary: 'List orders with open refunds',
     operationId: 'listOpenRefunds',
     query: Type.Object(PageQuery, strict),
     answer: pageOf(OpenRefunds),
@@ -63,6 +63,6 @@ export function refundRoutes(server: FastifyInstance, context: ApiContext): void
     method: 'POST',
     url: '/orders/:orderId/refunds/:refundId/confirm',
     command: confirmRefund,
-    summary: 'Say that a refund has been paid back by hand',
+    summary: 'Confirm that a refund was paid manually',
   })
 }

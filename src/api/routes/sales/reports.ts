@@ -1,5 +1,4 @@
 // Reports for admins and auditors: sales by one dimension at a time, as JSON or CSV.
-import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { decimalOf } from '../../../domain/kernel/money.ts'
@@ -7,7 +6,7 @@ import { SignedMoney, strict } from '../../../domain/kernel/types.ts'
 import { reportDimensions } from '../../../projections/sales/salePeriods.ts'
 import { type ReportLine, salesReport } from '../../../projections/sales/salesReport.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { csvLines } from '../../http/csv.ts'
+import { csvStream } from '../../http/csv.ts'
 import { HttpProblem } from '../../http/problems.ts'
 import { awaitPosition } from '../../http/requests.ts'
 import { integer, many, nullable, Position, problemResponses, text } from '../../http/schemas.ts'
@@ -27,7 +26,7 @@ const SalesQuery = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: limitMax,
-        description: 'Lines at most: 1,000 in JSON unless it is said, and all of them in CSV',
+        description: 'Maximum number of lines: 1,000 by default in JSON, all in CSV',
       }),
     ),
     minPosition: Type.Optional(Position),
@@ -101,7 +100,8 @@ async function answer(
   const { by = 'day', from, to, limit } = request.query
   const { timeZone } = context.config
   for (const [pointer, given] of Object.entries({ '/from': from, '/to': to })) {
-    if (given !== undefined && !isDay(given)) throw badDay(pointer, 'No such day.')
+    if (given !== undefined && !isDay(given))
+      throw badDay(pointer, 'must be an existing day, such as 2026-06-30')
   }
   if (from !== undefined && to !== undefined && from > to) throw badDay('/from', 'After `to`.')
   // What is found under a key is called as it is in the other two.
@@ -117,7 +117,7 @@ async function answer(
   return reply
     .type('text/csv; charset=utf-8')
     .header('content-disposition', `attachment; filename="sales-by-${by}.csv"`)
-    .send(Readable.from(csvLines([by, ...columns], rows)))
+    .send(csvStream([by, ...columns], rows))
 }
 
 /** Whether the calendar has it: there is no year 0. */
@@ -128,7 +128,7 @@ function isDay(text: string): boolean {
 }
 
 function badDay(pointer: string, detail: string): HttpProblem {
-  return new HttpProblem('request/invalid', 'A report goes from a day to a later one.', {
+  return new HttpProblem('request/invalid', 'The date range is invalid.', {
     errors: [{ pointer, detail, in: 'querystring' }],
   })
 }
