@@ -1,46 +1,15 @@
 // Processes that a benchmark starts: they end with it, and what they say is kept for their end.
-import { type ChildProcess, execFile, fork, spawn } from 'node:child_process'
+import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 
 const project = join(import.meta.dirname, '..')
 const stopMs = 15_000
-/**
- * As package.json has it: machine code from the first call on, so that a start is soon warm. And no
- * guess at which objects will become old: those of requests are guessed to, since many of them are
- * under way at each look, and double what a full collection has to remove.
- */
-const asPublished = [
-  '--import',
-  './tools/keepCompiled.js',
-  '--always-sparkplug',
-  '--no-allocation-site-pretenuring',
-]
-/**
- * The API takes no more memory than it needs: a young generation of 16 MB in the place of 64 saves
- * 100 MB and costs nothing that could be measured, one of 8 MB costs a fifth of all CPU time.
- */
-const ofApi = ['--flush-baseline-code', '--max-semi-space-size=16', '--heap-growing-percent=30']
-/** What follows the whole log takes 90 MB less with a young generation like that of the API. */
-const ofFollowers = ['--max-semi-space-size=16']
-/** A pause matters to nobody there, and helpers take the processors from the database. */
-const ofRebuilds = [...ofFollowers, '--no-parallel-scavenge']
-/** As the image has it: each thread that has memory of its own keeps some that it does not need. */
-export const ofImage = { MALLOC_ARENA_MAX: '1' }
+/** The API takes 257 MB instead of 376 with it, and no more time (docs/decisions/0020). */
+const ofServers = ['--max-semi-space-size=16']
+const servers = ['src/main/api.ts', 'src/main/worker.ts']
 const saidMax = 4_000
-
-const ownFlags = new Map([
-  ['src/main/api.ts', ofApi],
-  ['src/main/worker.ts', ofFollowers],
-  ['tools/projections.ts', ofRebuilds],
-])
-
-/** What Node is told beside a script, as package.json has it. */
-export function flagsOf(script: string): string[] {
-  return [...asPublished, ...(ownFlags.get(script) ?? [])]
-}
 
 export interface Child {
   pid: number
@@ -52,6 +21,11 @@ export interface Child {
   stop(): Promise<void>
 }
 
+/** The flags of Node for a script, as package.json has them. */
+export function flagsOf(script: string): string[] {
+  return servers.includes(script) ? ofServers : []
+}
+
 /** Runs a script of the project with these settings and no others of ours. */
 export function startScript(
   script: string,
@@ -60,16 +34,10 @@ export function startScript(
 ): Child {
   const child = spawn(process.execPath, [...flagsOf(script), join(project, script), ...wanted], {
     cwd: project,
-    env: { ...surroundings(), ...ofImage, ...settings },
+    env: { ...surroundings(), ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   return watched(child)
-}
-
-/** Has Node make of the sources what the shop needs of them, as the image has it. */
-export async function compileAhead(): Promise<void> {
-  const where = { cwd: project, env: surroundings() }
-  await promisify(execFile)(process.execPath, ['tools/compileAhead.ts'], where)
 }
 
 export interface Helper extends Child {

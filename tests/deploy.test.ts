@@ -8,14 +8,12 @@ import Type, { type Static } from 'typebox'
 import { Parse } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { flagsOf, ofImage } from '../bench/child.ts'
+import { flagsOf } from '../bench/child.ts'
 import { loadConfig, settings } from '../src/config/config.ts'
 import { temporaryDirectory } from './support/servers.ts'
 
 const run = promisify(execFile)
 const project = join(import.meta.dirname, '..')
-const saysWhetherCompiled = `data:text/javascript,process.on('exit', () =>
-  console.log('compiler:', process.moduleLoadList.some(name => /amaro/.test(name))))`
 
 const Texts = Type.Record(Type.String(), Type.String())
 const Service = Type.Object({
@@ -222,31 +220,22 @@ describe('the workflow', () => {
   })
 })
 
-describe('what Node is told beside a script', () => {
+describe('the command of a container', () => {
   it.each([
     ['api', 'src/main/api.ts'],
     ['worker', 'src/main/worker.ts'],
-  ])('is the same for the %s by npm, in its container and in benchmarks', async (name, script) => {
+  ])('has the heap settings of npm run start:%s', async (name, script) => {
     const { scripts } = Parse(Package, JSON.parse(await fileText('package.json')))
-    const words = ['node', ...flagsOf(script), script]
-    expect(scripts[`start:${name}`]).toBe(`exec ${words.join(' ')}`)
-    expect(compose.services[name]?.command).toEqual(words)
+    const words = [...flagsOf(script), script]
+    expect(scripts[`start:${name}`]).toBe(
+      `exec node --import ./tools/needsNode.js ${words.join(' ')}`,
+    )
+    expect(compose.services[name]?.command).toEqual(['node', ...words])
   })
 
-  it('is the same where the image starts the API by itself', () => {
-    const [, words = ''] = /^CMD (\[.*\])$/m.exec(dockerfile.replace(/\\\n\s*/g, '')) ?? []
+  it('is that of the API where none is given', () => {
+    const [, words = ''] = /^CMD (\[.*\])$/m.exec(dockerfile) ?? []
     expect(JSON.parse(words)).toEqual(['node', ...flagsOf('src/main/api.ts'), 'src/main/api.ts'])
-    expect(dockerfile).toContain(`ENV MALLOC_ARENA_MAX=${ofImage.MALLOC_ARENA_MAX}\n`)
-  })
-
-  it('loads no compiler where the sources have been compiled ahead', async () => {
-    expect(dockerfile).toContain('RUN node tools/compileAhead.ts\n')
-    await run(process.execPath, ['tools/compileAhead.ts'], { cwd: project })
-    for (const script of ['src/main/api.ts', 'src/main/worker.ts']) {
-      const told = [...flagsOf(script), '--import', saysWhetherCompiled, script, '--help']
-      const { stdout } = await run(process.execPath, told, { cwd: project })
-      expect(stdout).toMatch(/^(Serves|Keeps) [\s\S]+\ncompiler: false\n$/)
-    }
   })
 })
 

@@ -153,15 +153,7 @@ describe('npm run payments -- reconcile', () => {
     const file = join(directory, 'found.json')
     const run = promisify(execFile)(
       process.execPath,
-      [
-        '--import',
-        './tools/keepCompiled.js',
-        'tools/payments.ts',
-        'reconcile',
-        '--json',
-        file,
-        ...more,
-      ],
+      ['tools/payments.ts', 'reconcile', '--json', file, ...more],
       {
         env: {
           ...process.env,

@@ -236,7 +236,7 @@ function shopProcess({ kind, name, env, port, directory, toPostgres }: Making) {
     const output = openSync(logFile, 'a')
     const script = kind === 'api' ? 'src/main/api.ts' : 'src/main/worker.ts'
     const { PATH = '', HOME = '/' } = process.env
-    child = spawn(process.execPath, ['--import', './tools/keepCompiled.js', script], {
+    child = spawn(process.execPath, [script], {
       env: { PATH, HOME, ...env },
       stdio: ['ignore', output, output],
       detached: true,
