@@ -1,6 +1,6 @@
 // Events as auditors see them: decoded where that is possible, as they are kept where it is not.
 
-import type { ShopEvent } from '../domain/index.ts'
+import type { AppEvent } from '../domain/index.ts'
 import type { Actor } from '../domain/kernel/types.ts'
 import type { Position } from '../kit/position.ts'
 import { isTransient } from '../kit/transient.ts'
@@ -64,7 +64,7 @@ const unreadable = {
   readable: false,
 }
 
-function eventText({ data, at, actor, ...event }: Stored<ShopEvent>) {
+function eventText({ data, at, actor, ...event }: Stored<AppEvent>) {
   return {
     data,
     at,

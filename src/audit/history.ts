@@ -1,6 +1,6 @@
 // A stream told in plain words, for customers and auditors.
 import type { Static } from 'typebox'
-import type { ShopEvent } from '../domain/index.ts'
+import type { AppEvent } from '../domain/index.ts'
 import { formatMoney } from '../domain/kernel/money.ts'
 import type { Actor } from '../domain/kernel/types.ts'
 import type { DisputeEvent } from '../domain/order/disputes.ts'
@@ -66,7 +66,7 @@ function disputeSentence(event: Stored<DisputeEvent>): string {
   return `${what} ${amount} (${event.data.reason})${until}.`
 }
 
-function sentenceOf(event: Stored<ShopEvent>): string {
+function sentenceOf(event: Stored<AppEvent>): string {
   switch (event.type) {
     case 'OrderSubmitted': {
       const { lines, orderNumber, total } = event.data

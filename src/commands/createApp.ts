@@ -1,23 +1,11 @@
-// Creates the repositories that commands work with, and the ports around them.
-import { cart } from '../domain/cart/cart.ts'
-import { category } from '../domain/catalogue/category.ts'
-import { categoryName } from '../domain/catalogue/categoryName.ts'
-import { product } from '../domain/catalogue/product.ts'
-import { skuClaim } from '../domain/catalogue/skuClaim.ts'
-import { customer } from '../domain/customer/customer.ts'
-import { ledgerImport } from '../domain/ledger/ledgerImport.ts'
-import { creditNote } from '../domain/order/creditNote.ts'
-import { openOrders } from '../domain/order/openOrders.ts'
-import { order } from '../domain/order/order.ts'
-import { orderNumbers } from '../domain/order/orderNumbers.ts'
+// Creates the application: the repositories that commands work with, and the ports around them.
 import type { OfferedMethods } from '../domain/order/paymentMethods.ts'
-import { stock } from '../domain/stock/stock.ts'
 import type { Clock } from '../ports/envelope.ts'
 import type { PaymentProvider } from '../ports/payments.ts'
 import type { OrderPricing } from '../ports/plugins.ts'
 import type { App, Bounds } from './core/app.ts'
-import { createRepository } from './core/repository.ts'
 import type { RepositoryParts } from './core/repositoryTypes.ts'
+import { createRepositories } from './index.ts'
 import { orderNumberSource } from './order/orderNumbers.ts'
 
 export interface AppOptions extends RepositoryParts {
@@ -46,33 +34,18 @@ const defaults = {
   pricing: goodsAlone,
 }
 
-/** Puts the shop together. One process has one: its queues keep commands to a stream in line. */
-export function createApp(all: AppOptions): App {
+/** Creates the application. A process has one: it queues the commands on each stream. */
+export function createApp(options: AppOptions): App {
   const { clock, payments, currency, bounds, paymentMethods, pricing, ...rest } = {
     ...defaults,
-    ...all,
+    ...options,
   }
   const { orderExpiryMs, manualPaymentMs, ...parts } = rest
+  const { orderNumbers, ...repositories } = createRepositories(parts)
   return {
-    carts: createRepository(cart, parts),
-    categories: createRepository(category, parts),
-    categoryNames: createRepository(categoryName, parts),
-    creditNotes: createRepository(creditNote, parts),
-    customers: createRepository(customer, parts),
-    ledgerImports: createRepository(ledgerImport, parts),
-    openOrders: createRepository(openOrders, parts),
-    orders: createRepository(order, parts),
-    orderNumbers: orderNumberSource({ repository: createRepository(orderNumbers, parts), clock }),
-    products: createRepository(product, parts),
-    skuClaims: createRepository(skuClaim, parts),
-    stock: createRepository(stock, parts),
-    clock,
-    payments,
-    currency,
-    orderExpiryMs,
-    manualPaymentMs,
-    paymentMethods,
-    bounds,
-    pricing,
+    ...repositories,
+    orderNumbers: orderNumberSource({ repository: orderNumbers, clock }),
+    ...{ clock, payments, pricing, currency, paymentMethods, bounds },
+    ...{ orderExpiryMs, manualPaymentMs },
   }
 }

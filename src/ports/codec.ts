@@ -1,6 +1,6 @@
 // Between domain events and the log: what the codec promises, and what it needs to encrypt.
 
-import type { ShopEvent } from '../domain/index.ts'
+import type { AppEvent } from '../domain/index.ts'
 import type { DomainEvent } from '../domain/kernel/aggregate.ts'
 import type { Actor } from '../domain/kernel/types.ts'
 import type { Position } from '../kit/position.ts'
@@ -65,9 +65,9 @@ export interface Codec {
   /** Whether events of this `Type@version` can be read. */
   knows(name: string): boolean
   /** Throws PoisonEvent when the type is unknown or the payload does not fit. */
-  decode(recorded: RecordedEvent): Promise<Stored<ShopEvent>>
+  decode(recorded: RecordedEvent): Promise<Stored<AppEvent>>
   /** The same at once; undefined where that takes somebody's key. */
-  decodeNow(recorded: RecordedEvent): Stored<ShopEvent> | undefined
+  decodeNow(recorded: RecordedEvent): Stored<AppEvent> | undefined
   /** The same for the reader of one aggregate's streams. */
   decodeFor<Event extends DomainEvent>(
     aggregate: { events: Record<string, unknown> },

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
-import type { ShopEvent } from '../../src/domain/index.ts'
+import type { AppEvent } from '../../src/domain/index.ts'
 import type { NewEvent } from '../../src/ports/eventStore.ts'
 import { expectProblem, moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { type Person, startTestApp, type TestApp } from '../support/testApp.ts'
@@ -20,7 +20,7 @@ afterAll(() => app?.close())
 
 const path = '/admin/projections'
 
-async function event(plain: ShopEvent, change: Partial<NewEvent> = {}): Promise<NewEvent> {
+async function event(plain: AppEvent, change: Partial<NewEvent> = {}): Promise<NewEvent> {
   const envelope = systemEnvelope('test', new Date())
   return { ...(await app.back.codec.encode(plain, randomUUID(), envelope, person.id)), ...change }
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
-import type { ShopEvent } from '../../src/domain/index.ts'
+import type { AppEvent } from '../../src/domain/index.ts'
 import type { NewEvent } from '../../src/ports/eventStore.ts'
 import type { EventProjection, ReadEvent } from '../../src/projections/core/projection.ts'
 import { ordersProjection } from '../../src/projections/order/orders.ts'
@@ -26,7 +26,7 @@ afterEach(async () => {
 })
 afterAll(() => app?.close())
 
-async function event(plain: ShopEvent, change: Partial<NewEvent> = {}): Promise<NewEvent> {
+async function event(plain: AppEvent, change: Partial<NewEvent> = {}): Promise<NewEvent> {
   const envelope = systemEnvelope('test', new Date())
   return { ...(await app.back.codec.encode(plain, randomUUID(), envelope, person.id)), ...change }
 }

@@ -3,19 +3,11 @@
 import type { TObject } from 'typebox'
 import { Value } from 'typebox/value'
 import { erasePerson } from '../../src/commands/account/erasure.ts'
-import * as cart from '../../src/commands/cart/cart.ts'
 import { mergeCart } from '../../src/commands/cart/mergeCart.ts'
-import * as categories from '../../src/commands/catalogue/categories.ts'
-import * as images from '../../src/commands/catalogue/images.ts'
+import { deleteCategory } from '../../src/commands/catalogue/categories.ts'
 import { importProduct, type ProductRow } from '../../src/commands/catalogue/importProduct.ts'
-import * as catalogue from '../../src/commands/catalogue/products.ts'
 import { type Answer, accepted, type Command, execute } from '../../src/commands/core/command.ts'
-import * as customer from '../../src/commands/customer/customer.ts'
-import * as ledger from '../../src/commands/ledger/importLedger.ts'
-import { confirmRefund } from '../../src/commands/order/manualRefunds.ts'
-import * as order from '../../src/commands/order/order.ts'
-import { placeOrder } from '../../src/commands/order/placeOrder.ts'
-import { refundOrder } from '../../src/commands/order/refundOrder.ts'
+import { commands } from '../../src/commands/index.ts'
 import { isRejection } from '../../src/domain/kernel/rejection.ts'
 import { createDatabase } from '../../src/infra/postgres/database.ts'
 import { startOfLog } from '../../src/kit/position.ts'
@@ -114,45 +106,7 @@ const noProducts = async () => 0
 
 /** By name, as requests name them. */
 export const operations: Readonly<Record<string, Operation>> = {
-  ...Object.fromEntries([
-    published(cart.addToCart),
-    published(cart.changeCartItem),
-    published(cart.removeFromCart),
-    published(cart.clearCart),
-    published(catalogue.createProduct),
-    published(catalogue.changeProduct),
-    published(catalogue.deleteProduct),
-    published(catalogue.restoreProduct),
-    published(catalogue.countStock),
-    published(catalogue.adjustStock),
-    published(categories.createCategory),
-    published(categories.changeCategory),
-    published(categories.deleteCategory(noProducts)),
-    published(customer.registerCustomer),
-    published(customer.changeProfile),
-    published(customer.moveAddress),
-    published(customer.grantRole),
-    published(customer.revokeRole),
-    published(customer.changeUser),
-    published(images.addProductImage),
-    published(images.removeProductImage),
-    published(images.setCategoryImage),
-    published(images.removeCategoryImage),
-    published(ledger.importProduct),
-    published(ledger.bookOpeningStock),
-    published(ledger.importOrder),
-    published(ledger.importReturn),
-    published(ledger.importCreditNote),
-    published(ledger.recordDocument),
-    published(confirmRefund),
-    published(placeOrder),
-    published(order.payOrder),
-    published(order.cancelOrder),
-    published(refundOrder),
-    published(order.archiveOrder),
-    published(order.changeOrderDelivery),
-    published(order.updateOrderStatus),
-  ]),
+  ...Object.fromEntries([...commands.map(published), published(deleteCategory(noProducts))]),
   EraseCustomer: erase,
   SignIn: signIn,
   ImportRow: importRow,

@@ -5,7 +5,7 @@ import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
-import type { ShopEvent } from '../../src/domain/index.ts'
+import type { AppEvent } from '../../src/domain/index.ts'
 import { startOfLog } from '../../src/kit/position.ts'
 import type { RecordedEvent } from '../../src/ports/eventStore.ts'
 import { auditLog } from '../../src/workers/audit/audit.ts'
@@ -58,7 +58,7 @@ const comparable = ({ check, count, examined, findings: first }: CheckResult) =>
 })
 
 /** The log with one more event, as if somebody had appended it. */
-async function withEvent(stream: string, event: ShopEvent): Promise<RecordedEvent[]> {
+async function withEvent(stream: string, event: AppEvent): Promise<RecordedEvent[]> {
   const envelope = systemEnvelope('x', new Date())
   const encoded = await app.back.codec.encode(event, randomUUID(), envelope, randomUUID())
   const revision = log.filter(each => each.stream === stream).length

@@ -5,7 +5,7 @@ import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemEnvelope } from '../../src/commands/core/envelope.ts'
-import type { ShopEvent } from '../../src/domain/index.ts'
+import type { AppEvent } from '../../src/domain/index.ts'
 import { freePort } from '../../src/infra/system/tcpPorts.ts'
 import { startMailCatcher } from '../../tools/local/mailCatcher.ts'
 import { atRest, findings, wholeLog } from '../support/auditing.ts'
@@ -158,7 +158,7 @@ describe('history that was brought in from elsewhere', () => {
   it('is nobody’s news', async () => {
     const person = await app.person()
     const { orderId, orderNumber } = (await newOrder(person, productId)).body
-    const event: ShopEvent = { type: 'OrderShipped', data: { orderId, tracking: null } }
+    const event: AppEvent = { type: 'OrderShipped', data: { orderId, tracking: null } }
     const envelope = { ...systemEnvelope('test', new Date()), source: 'ledger' }
     const encoded = await app.back.codec.encode(event, randomUUID(), envelope)
     await app.back.eventStore.append(`order-${orderId}`, 'any', [encoded])

@@ -1,4 +1,4 @@
-// Commands on products and stock.
+// Commands on products.
 import Type from 'typebox'
 import * as product from '../../domain/catalogue/product.ts'
 import { normalizeSku } from '../../domain/catalogue/skuClaim.ts'
@@ -134,29 +134,6 @@ export const deleteProduct = command({
   decide: (state, input) => product.remove(state, input.productId),
 })
 
-async function missingProduct(app: App, { productId }: { productId: string }) {
-  const { state } = await app.products.load(productId)
-  if (state.status !== 'none') return undefined
-  return reject('product/not-found', 'There is no such product.')
-}
-
-export const countStock = command({
-  name: 'CountStock',
-  roles: ['admin', 'warehouse'],
-  input: Type.Object(
-    {
-      productId: Id,
-      counted: Type.Integer({ minimum: 0, maximum: 10_000_000 }),
-      note: Type.Optional(multiline(500)),
-    },
-    strict,
-  ),
-  repository: app => app.stock,
-  id: input => input.productId,
-  load: missingProduct,
-  decide: (state, input) => stock.countPieces(state, input),
-})
-
 const RestoreProduct = Type.Object({ productId: Id }, strict)
 
 /** Puts a deleted product back: under its SKU, and in its category where that is still there. */
@@ -178,26 +155,3 @@ export const restoreProduct: Command<typeof RestoreProduct> = {
     return isRejection(restored) ? restored : accepted(productId, restored)
   },
 }
-
-export const adjustStock = command({
-  name: 'AdjustStock',
-  roles: ['admin', 'warehouse'],
-  input: Type.Object(
-    {
-      productId: Id,
-      delta: Type.Integer({
-        minimum: -10_000_000,
-        maximum: 10_000_000,
-        not: { const: 0 },
-        description: 'Pieces in, or below zero out; 0 would book nothing',
-      }),
-      reason: stock.AdjustmentReason,
-      note: Type.Optional(multiline(500)),
-    },
-    strict,
-  ),
-  repository: app => app.stock,
-  id: input => input.productId,
-  load: missingProduct,
-  decide: (state, input) => stock.adjust(state, input),
-})

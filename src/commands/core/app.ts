@@ -1,35 +1,22 @@
-// The shop as commands see it: a repository for each kind of aggregate, and the ports around it.
-import type { Cart, CartEvent } from '../../domain/cart/cart.ts'
-import type { Category, CategoryEvent } from '../../domain/catalogue/category.ts'
-import type { CategoryName, CategoryNameEvent } from '../../domain/catalogue/categoryName.ts'
-import type { Product, ProductEvent } from '../../domain/catalogue/product.ts'
-import type { SkuClaim, SkuClaimEvent } from '../../domain/catalogue/skuClaim.ts'
-import type { Customer, CustomerEvent } from '../../domain/customer/customer.ts'
-import type { LedgerImport, LedgerImportEvent } from '../../domain/ledger/ledgerImport.ts'
-import type { CreditNote, CreditNoteEvent } from '../../domain/order/creditNote.ts'
-import type { OpenOrderEvent, OpenOrders, UnpaidBounds } from '../../domain/order/openOrders.ts'
-import type { Order, OrderEvent } from '../../domain/order/order.ts'
+// The application as commands see it: a repository for each aggregate, and the ports around it.
+import type { Aggregates } from '../../domain/index.ts'
+import type { Aggregate } from '../../domain/kernel/aggregate.ts'
+import type { UnpaidBounds } from '../../domain/order/openOrders.ts'
 import type { OfferedMethods } from '../../domain/order/paymentMethods.ts'
-import type { Stock, StockEvent } from '../../domain/stock/stock.ts'
 import type { Clock } from '../../ports/envelope.ts'
 import type { PaymentProvider } from '../../ports/payments.ts'
 import type { OrderPricing } from '../../ports/plugins.ts'
 import type { Repository } from './repositoryTypes.ts'
 
-export interface App {
-  carts: Repository<Cart, CartEvent>
-  categories: Repository<Category, CategoryEvent>
-  categoryNames: Repository<CategoryName, CategoryNameEvent>
-  creditNotes: Repository<CreditNote, CreditNoteEvent>
-  customers: Repository<Customer, CustomerEvent>
-  ledgerImports: Repository<LedgerImport, LedgerImportEvent>
-  openOrders: Repository<OpenOrders, OpenOrderEvent>
-  orders: Repository<Order, OrderEvent>
+type RepositoryOf<Kind> =
+  Kind extends Aggregate<infer State, infer Event> ? Repository<State, Event> : never
+
+/** By the names that the contexts of the domain give them. */
+export type Repositories = { [Name in keyof Aggregates]: RepositoryOf<Aggregates[Name]> }
+
+export interface App extends Omit<Repositories, 'orderNumbers'> {
   /** Where new orders get their numbers. */
   orderNumbers: OrderNumberSource
-  products: Repository<Product, ProductEvent>
-  skuClaims: Repository<SkuClaim, SkuClaimEvent>
-  stock: Repository<Stock, StockEvent>
   clock: Clock
   payments: PaymentProvider
   /** Prices of this shop are in this currency. */

@@ -38,6 +38,9 @@ export interface Command<Schema extends TObject> {
   run(app: App, input: Static<Schema>, envelope: Envelope): Promise<Answer>
 }
 
+/** Commands of any input, by context. */
+export type Commands = readonly Command<TObject>[]
+
 interface Target<Schema extends TObject, State, Event extends DomainEvent> {
   name: string
   roles: readonly Role[] | 'anyone'

@@ -1,6 +1,6 @@
 // Recorded events as domain events, or as what is known of those that cannot be decoded.
 
-import type { ShopEvent } from '../../domain/index.ts'
+import type { AppEvent } from '../../domain/index.ts'
 import type { Position } from '../../kit/position.ts'
 import { isStorableValue, storableValue } from '../../kit/storableText.ts'
 import { isTransient } from '../../kit/transient.ts'
@@ -27,7 +27,7 @@ export interface Poison {
   }
 }
 
-export type Decoded = { event: Stored<ShopEvent> & { isReplaced?: true } } | { poison: Poison }
+export type Decoded = { event: Stored<AppEvent> & { isReplaced?: true } } | { poison: Poison }
 
 /**
  * Decodes events for those who write them to PostgreSQL; what cannot be decoded is poison. Text

@@ -1,6 +1,6 @@
 // Compares what the payment provider has moved with what the log says was paid and paid back.
 
-import type { ShopEvent } from '../../domain/index.ts'
+import type { AppEvent } from '../../domain/index.ts'
 import { isSameMoney } from '../../domain/kernel/money.ts'
 import type { Money } from '../../domain/kernel/types.ts'
 import type { DisputeEvent } from '../../domain/order/disputes.ts'
@@ -127,7 +127,7 @@ function bookkeeper(book: Map<string, Entry>, provider: string) {
     const isClosed = book.get(id)?.isOpen === false
     if (!isClosed) book.set(id, entry)
   }
-  return (event: Stored<ShopEvent>): void => {
+  return (event: Stored<AppEvent>): void => {
     const at = new Date(event.at)
     switch (event.type) {
       case 'PaymentRequested':

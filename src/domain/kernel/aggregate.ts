@@ -27,6 +27,13 @@ export interface Aggregate<State, Event extends DomainEvent> {
   snapshot?: SnapshotForm<State>
 }
 
+/** The union of the events of some aggregates. */
+export type EventsOf<Aggregates> = {
+  [Name in keyof Aggregates]: Aggregates[Name] extends Aggregate<infer _, infer Event>
+    ? Event
+    : never
+}[keyof Aggregates]
+
 export interface SnapshotForm<State> {
   /** Another one where the form, the state or `evolve` is another: older ones are not read then. */
   version: number

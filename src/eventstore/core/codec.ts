@@ -3,7 +3,7 @@
 import type { TObject } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
-import type { ShopEvent } from '../../domain/index.ts'
+import type { AppEvent } from '../../domain/index.ts'
 import type { DomainEvent, EventSchemas } from '../../domain/kernel/aggregate.ts'
 import { personalPaths, personalTexts, withTexts } from '../../domain/kernel/personal.ts'
 import { isAllStorable } from '../../domain/kernel/text.ts'
@@ -51,8 +51,8 @@ export function createCodec(
       return encodeChecked(kind, event, { id, envelope, owner, seals })
     },
     knows: name => isKnown(kinds, name),
-    decode: async recorded => decode(recorded) as Promise<Stored<ShopEvent>>,
-    decodeNow: recorded => decodeNow(recorded) as Stored<ShopEvent> | undefined,
+    decode: async recorded => decode(recorded) as Promise<Stored<AppEvent>>,
+    decodeNow: recorded => decodeNow(recorded) as Stored<AppEvent> | undefined,
     async decodeFor<Event extends DomainEvent>(aggregate: Typed, recorded: RecordedEvent) {
       assertBelongs(aggregate, recorded)
       return decode(recorded) as Promise<Stored<Event>>

@@ -2,7 +2,7 @@
 // none and whose effects are never repeated.
 
 import type { CompiledQuery, Kysely } from 'kysely'
-import type { ShopEvent } from '../../domain/index.ts'
+import type { AppEvent } from '../../domain/index.ts'
 import type { Actor } from '../../domain/kernel/types.ts'
 import type { Position } from '../../kit/position.ts'
 import { forgetting, personalIn, personalPlaces } from './personal.ts'
@@ -12,7 +12,7 @@ import type { Tables } from './tables.ts'
 type Db = Kysely<Tables>
 
 /** An event as projections see it: decoded, with where and when it happened. */
-export type ReadEvent = ShopEvent & {
+export type ReadEvent = AppEvent & {
   id: string
   stream: string
   revision: number
@@ -26,7 +26,7 @@ export type ReadEvent = ShopEvent & {
   isReplaced?: true
 }
 
-export type EventType = ShopEvent['type']
+export type EventType = AppEvent['type']
 export type EventOf<Type extends EventType> = Extract<ReadEvent, { type: Type }>
 
 /** Where an event is and who caused it: also known of an event that cannot be decoded. */

@@ -2,14 +2,13 @@
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import {
-  adjustStock,
   changeProduct,
-  countStock,
   createProduct,
   deleteProduct,
   restoreProduct,
 } from '../../../commands/catalogue/products.ts'
 import { digestOf } from '../../../commands/core/ids.ts'
+import { adjustStock, countStock } from '../../../commands/stock/stock.ts'
 import { Id, strict } from '../../../domain/kernel/types.ts'
 import {
   findProduct,

@@ -1,6 +1,5 @@
 // Carries out an import plan: documents side by side, each repeatable until it is recorded as done.
 
-import { adjustStock } from '../../../commands/catalogue/products.ts'
 import type { App } from '../../../commands/core/app.ts'
 import { type Answer, execute } from '../../../commands/core/command.ts'
 import {
@@ -9,6 +8,7 @@ import {
   importReturn,
   recordDocument,
 } from '../../../commands/ledger/importLedger.ts'
+import { adjustStock } from '../../../commands/stock/stock.ts'
 import { isRejection } from '../../../domain/kernel/rejection.ts'
 import { cutText } from '../../../domain/kernel/text.ts'
 import type { OrderLine } from '../../../domain/order/order.ts'
