@@ -1,5 +1,6 @@
 // What is copied into a table comes out as what is inserted does, whatever letters are in it.
 import fc from 'fast-check'
+import Type from 'typebox'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   createDatabase,
@@ -9,6 +10,17 @@ import {
 } from '../../src/infra/postgres/database.ts'
 import { copyOf } from '../../src/projections/core/copyIn.ts'
 import { execute, insertOf } from '../../src/projections/core/keyedTable.ts'
+import {
+  boolean,
+  json,
+  jsonb,
+  nullable,
+  position,
+  type RowOf,
+  text,
+  texts,
+  time,
+} from '../../src/projections/core/table.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 
 let database: TestDatabase
@@ -33,25 +45,16 @@ afterAll(async () => {
 const samples = {
   name: 'samples',
   columns: {
-    position: 'bigint',
-    note: 'text',
-    list: 'text[]',
-    data: 'jsonb',
-    kept: 'json',
-    flag: 'boolean',
-    at: 'timestamptz',
+    position,
+    note: nullable(text),
+    list: texts,
+    data: nullable(jsonb(Type.Object({}))),
+    kept: nullable(json(Type.Object({}))),
+    flag: boolean,
+    at: nullable(time),
   },
-}
-
-interface Sample {
-  position: string
-  note: string | null
-  list: string[]
-  data: object | null
-  kept: object | null
-  flag: boolean
-  at: string | null
-}
+} as const
+type Sample = RowOf<typeof samples>
 
 async function through(statement: typeof copyOf<Sample>, rows: readonly Sample[]) {
   await pool.query('delete from samples')
@@ -71,13 +74,13 @@ async function stored() {
   return rows
 }
 
-const sample = (position: number, note: string): Sample => ({
-  position: String(position),
+const sample = (number: number, note: string): Sample => ({
+  position: String(number),
   note,
   list: [note, 'plain', ''],
   data: { [note]: note, nested: [note, 1, null] },
   kept: { z: note, [note]: note, a: [note, 1, null] },
-  flag: position % 2 === 0,
+  flag: number % 2 === 0,
   at: '2026-11-21T10:00:00.123Z',
 })
 

@@ -6,23 +6,18 @@ import {
   type Database,
   type Pool,
 } from '../../src/infra/postgres/database.ts'
-import { execute, fold, type KeyedTable } from '../../src/projections/core/keyedTable.ts'
-import type { ReadEvent } from '../../src/projections/core/projection.ts'
+import type { ReadEvent } from '../../src/projections/core/events.ts'
+import { execute, fold } from '../../src/projections/core/keyedTable.ts'
+import { boolean, type RowOf, text, uuid } from '../../src/projections/core/table.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { sampleId } from '../support/samples.ts'
 
-interface CategoryRow {
-  category_id: string
-  name: string
-  description: string
-  active: boolean
-}
-
-const categories: KeyedTable<CategoryRow> = {
+const categories = {
   name: 'categories',
   key: 'category_id',
-  columns: { category_id: 'uuid', name: 'text', description: 'text', active: 'boolean' },
-}
+  columns: { category_id: uuid, name: text, description: text, active: boolean },
+} as const
+type CategoryRow = RowOf<typeof categories>
 
 let database: TestDatabase
 let pool: Pool
@@ -107,7 +102,7 @@ describe('a row that an event makes', () => {
     const found: (CategoryRow | undefined)[] = []
     await fold(db, categories, events, {
       keyOf: ({ stream }) => stream,
-      creation: 'CategoryCreated',
+      isCreation: ({ type }) => type === 'CategoryCreated',
       evolve(row) {
         found.push(row)
         return row

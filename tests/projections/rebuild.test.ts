@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Position } from '../../src/kit/position.ts'
 import { Unavailable } from '../../src/ports/eventStore.ts'
-import { defineProjection, type Projection } from '../../src/projections/core/projection.ts'
+import type { EventProjection, Projection } from '../../src/projections/core/projection.ts'
 import { projections } from '../../src/projections/index.ts'
 import type { Rebuilt } from '../../src/projections/rebuild/context.ts'
 import { BeingRebuilt, rebuild } from '../../src/projections/rebuild/rebuild.ts'
@@ -166,13 +166,13 @@ describe('a rebuild', () => {
     }
     const all = await movements()
     const bad = all[1]
-    const faulty = defineProjection({
+    const faulty: EventProjection = {
       ...stock,
       async plan(events, db) {
         if (events.some(({ position }) => position === bad?.position)) throw new Error('a bug')
         return stock.plan(events, db)
       },
-    })
+    }
     expect(await rebuildNow(faulty)).toMatchObject([{ name: 'stock', matches: false }])
     const isKept = ({ position, stream }: { position: Position; stream: string }) =>
       stream !== bad?.stream || position < bad.position
@@ -191,13 +191,13 @@ describe('a rebuild', () => {
     const { back } = traffic.app
     const stock = stockProjection
     const before = await snapshot(back.db, stock, 'readmodel')
-    const twice = defineProjection({
+    const twice: EventProjection = {
       ...stock,
       async plan(events, db) {
         const plan = await stock.plan(events, db)
         return { ...plan, writes: [...plan.writes, ...plan.writes] }
       },
-    })
+    }
     await expect(rebuildNow(twice)).rejects.toMatchObject({ code: '23505' })
     expect((await snapshot(back.db, stock, 'readmodel')).tables).toEqual(before.tables)
     expect(await rebuildNow(stock)).toMatchObject([{ matches: true }])

@@ -7,7 +7,8 @@ import {
   type Database,
   type Pool,
 } from '../../src/infra/postgres/database.ts'
-import { applyPlan, type ReadEvent } from '../../src/projections/core/projection.ts'
+import type { ReadEvent } from '../../src/projections/core/events.ts'
+import { applyPlan } from '../../src/projections/core/plan.ts'
 import { digestOf } from '../../src/projections/rebuild/shadow.ts'
 import type { ReportDimension } from '../../src/projections/sales/salePeriods.ts'
 import { sales } from '../../src/projections/sales/sales.ts'

@@ -15,6 +15,7 @@ import { commitBatch } from '../../src/projections/core/engine.ts'
 import { insertOf } from '../../src/projections/core/keyedTable.ts'
 import { runPipeline } from '../../src/projections/core/pipeline.ts'
 import type { Projection } from '../../src/projections/core/projection.ts'
+import { nullable, uuid } from '../../src/projections/core/table.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { positionAt } from '../support/positions.ts'
 
@@ -26,8 +27,8 @@ afterAll(() => database?.drop())
 
 const categories = {
   name: 'sale_categories',
-  columns: { product_id: 'uuid', category_id: 'uuid' },
-}
+  columns: { product_id: uuid, category_id: nullable(uuid) },
+} as const
 
 const row = (number: number) => ({
   product_id: `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`,
@@ -109,6 +110,7 @@ describe.each([
     const projection: Projection = {
       ...named,
       tables: [],
+      personal: [],
       on: ['CartCleared'],
       signals: [],
       plan: async () => ({ writes: added }),

@@ -41,7 +41,8 @@ export const CartEvents = {
   CartClosed: Payload({ cartId: Id, into: Id }),
 }
 export type CartEvent = EventOf<typeof CartEvents>
-export type CartLine = Omit<Static<typeof CartEvents.ItemAddedToCart>, 'cartId'>
+export const CartLine = Type.Object(Line)
+export type CartLine = Static<typeof CartLine>
 
 export type Cart =
   | { status: 'none' }

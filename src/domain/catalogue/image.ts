@@ -20,10 +20,12 @@ export const imageFields = {
   alt: AltText,
 }
 
+const { type: _, ...shownFields } = imageFields
 const Image = Type.Object(imageFields)
 export type Image = Static<typeof Image>
 /** An image as it is shown: in what format it was sent does not matter. */
-export type ShownImage = Omit<Image, 'type'>
+export const ShownImage = Type.Object(shownFields)
+export type ShownImage = Static<typeof ShownImage>
 
 /** More would not be looked at. */
 export const imagesMax = 10

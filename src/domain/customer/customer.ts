@@ -17,8 +17,8 @@ export const profileFields = {
   postalCode: Personal({ maxLength: 20 }),
   country: Personal({ maxLength: 60 }),
 }
-const ProfileSchema = Type.Partial(Type.Object(profileFields))
-export type Profile = Static<typeof ProfileSchema>
+export const Profile = Type.Partial(Type.Object(profileFields))
+export type Profile = Static<typeof Profile>
 
 // Names and payloads are the storage format: they are versioned, never renamed.
 export const CustomerEvents = {
@@ -37,7 +37,7 @@ export const CustomerEvents = {
   ProfileChanged: Payload(
     {
       customerId: Id,
-      ...ProfileSchema.properties,
+      ...Profile.properties,
     },
     { subject: 'customerId' },
   ),

@@ -1,76 +1,47 @@
 // Carts as their owners see them.
-import { type Cart, type CartLine, cart, linesOf } from '../../domain/cart/cart.ts'
-import { fold, type KeyedTable } from '../core/keyedTable.ts'
-import { defineProjection, type ReadEvent } from '../core/projection.ts'
+import Type from 'typebox'
+import { type Cart, CartLine, cart, linesOf } from '../../domain/cart/cart.ts'
+import { defineProjection } from '../core/projection.ts'
+import { aggregateModel } from '../core/readModel.ts'
+import { bigint, json, nullable, type SelectedOf, time, uuid } from '../core/table.ts'
 
-interface CartRow {
-  cart_id: string
-  customer_id: string | null
-  lines: CartLine[]
-  revision: number
-  updated_at: string
-}
-
-const carts: KeyedTable<CartRow> = {
+const carts = {
   name: 'carts',
   key: 'cart_id',
   columns: {
-    cart_id: 'uuid',
-    customer_id: 'uuid',
-    lines: 'json',
-    revision: 'bigint',
-    updated_at: 'timestamptz',
+    cart_id: uuid,
+    customer_id: nullable(uuid),
+    lines: json(Type.Array(CartLine)),
+    revision: bigint,
+    updated_at: time,
   },
+} as const
+
+declare module '../core/tables.ts' {
+  interface Tables {
+    carts: SelectedOf<typeof carts>
+  }
 }
 
-export const cartsProjection = defineProjection({
-  name: 'carts',
-  version: 2,
-  tables: ['carts'],
-  on: [
-    'CartOpened',
-    'ItemAddedToCart',
-    'CartItemQuantityChanged',
-    'ItemRemovedFromCart',
-    'CartCleared',
-    'CartCheckedOut',
-    'CartMerged',
-    'CartClosed',
-  ],
-  async plan(events, db) {
-    const { writes } = await fold(db, carts, events, {
-      keyOf: event => ('cartId' in event.data ? (event.data.cartId ?? undefined) : undefined),
-      evolve(row, event) {
-        if (!isCartEvent(event)) return row
-        const state = cart.evolve(stateOf(row), event)
-        if (state.status === 'closed') return undefined
-        return {
-          cart_id: event.data.cartId,
-          customer_id: state.status === 'open' ? state.customerId : null,
-          lines: [...linesOf(state)],
-          revision: event.revision,
-          updated_at: event.at,
-        }
-      },
-    })
-    return { writes }
+const model = aggregateModel(carts, cart, {
+  keyOf: event => event.data.cartId,
+  stateOf: ({ customer_id: customerId, lines }): Cart => ({
+    status: 'open',
+    customerId,
+    lines,
+    checkedOut: [],
+    merged: [],
+  }),
+  rowOf(state, event) {
+    if (state.status === 'closed') return undefined
+    return {
+      cart_id: event.data.cartId,
+      customer_id: state.status === 'open' ? state.customerId : null,
+      lines: [...linesOf(state)],
+      revision: event.revision,
+      updated_at: event.at,
+    }
   },
 })
 
-type OwnEvent = Parameters<typeof cart.evolve>[1]
-
-function isCartEvent(event: ReadEvent): event is ReadEvent & OwnEvent {
-  return event.type in cart.events
-}
-
-/** The read model and the decisions fold carts with the same code. */
-function stateOf(row: CartRow | undefined): Cart {
-  if (row === undefined) return { status: 'none' }
-  return {
-    status: 'open',
-    customerId: row.customer_id,
-    lines: row.lines,
-    checkedOut: [],
-    merged: [],
-  }
-}
+export const cartsProjection = defineProjection({ name: 'carts', version: 2, models: [model] })

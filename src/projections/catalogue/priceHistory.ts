@@ -1,49 +1,47 @@
 // Every price that a product has had: shoppers have to be told what a reduction is worth.
-import type { Kysely, Selectable } from 'kysely'
-import { insertOf } from '../core/keyedTable.ts'
-import { defineProjection, type ReadEvent } from '../core/projection.ts'
+import type { Kysely } from 'kysely'
+import type { EventOf } from '../core/events.ts'
+import { defineProjection } from '../core/projection.ts'
+import { appendedModel } from '../core/readModel.ts'
+import { bigint, position, type RowOf, type SelectedOf, text, time, uuid } from '../core/table.ts'
 import type { Tables } from '../core/tables.ts'
 import { nameOf } from '../stock/stock.ts'
 
 type Db = Kysely<Tables>
-type ChangeRecord = Selectable<Tables['price_changes']>
+type ChangeRecord = SelectedOf<typeof changes>
 
 const changes = {
   name: 'price_changes',
   columns: {
-    position: 'bigint',
-    product_id: 'uuid',
-    price_minor: 'bigint',
-    currency: 'text',
-    actor: 'text',
-    at: 'timestamptz',
+    position,
+    product_id: uuid,
+    price_minor: bigint,
+    currency: text,
+    actor: text,
+    at: time,
   },
+} as const
+
+declare module '../core/tables.ts' {
+  interface Tables {
+    price_changes: ChangeRecord
+  }
 }
 
-export const priceHistory = defineProjection({
-  name: 'priceHistory',
-  version: 1,
-  tables: ['price_changes'],
-  on: ['ProductCreated', 'PriceChanged'],
-  onlyAdds: true,
-  async plan(events) {
-    return { writes: insertOf(changes, events.flatMap(changeOf)) }
-  },
-})
+const model = appendedModel(changes, { ProductCreated: changeOf, PriceChanged: changeOf })
 
-function changeOf(event: ReadEvent) {
-  if (event.type !== 'ProductCreated' && event.type !== 'PriceChanged') return []
+export const priceHistory = defineProjection({ name: 'priceHistory', version: 1, models: [model] })
+
+function changeOf(event: EventOf<'ProductCreated' | 'PriceChanged'>): RowOf<typeof changes> {
   const { productId, price } = event.data
-  return [
-    {
-      position: String(event.position),
-      product_id: productId,
-      price_minor: price.amount,
-      currency: price.currency,
-      actor: nameOf(event.actor),
-      at: event.at,
-    },
-  ]
+  return {
+    position: String(event.position),
+    product_id: productId,
+    price_minor: price.amount,
+    currency: price.currency,
+    actor: nameOf(event.actor),
+    at: event.at,
+  }
 }
 
 const changesMax = 1_000

@@ -23,7 +23,8 @@ import {
   workOf,
 } from './items.ts'
 import { runPipeline } from './pipeline.ts'
-import { applyPlan, type Consumer, type Plan } from './projection.ts'
+import { applyPlan, type Plan } from './plan.ts'
+import type { Consumer } from './projection.ts'
 import type { Raised } from './signals.ts'
 import type { Tables } from './tables.ts'
 

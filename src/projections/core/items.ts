@@ -5,15 +5,11 @@ import type { Kysely } from 'kysely'
 import { categories, eventSchemas, eventTypesIn } from '../../domain/index.ts'
 import { categoryOf } from '../../domain/kernel/streamNames.ts'
 import type { Position } from '../../kit/position.ts'
-import {
-  type Consumer,
-  type EventHeader,
-  type EventType,
-  type HeaderProjection,
-  isProjection,
-  type Plan,
-  type ReadEvent,
-} from './projection.ts'
+import { type EventHeader, isEventType, type ReadEvent } from './events.ts'
+import { personalColumnsOf } from './personal.ts'
+import type { Plan } from './plan.ts'
+import { type Consumer, type HeaderProjection, isProjection } from './projection.ts'
+import type { AnyTable } from './table.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -36,13 +32,9 @@ export function placeOf(item: Item): { type: string; stream: string; position: P
 }
 
 /** Every type of event that this release knows. */
-const knownTypes = Object.keys(eventSchemas).filter(isType)
+const knownTypes = Object.keys(eventSchemas).filter(isEventType)
 const known: ReadonlySet<string> = new Set(knownTypes)
 const knownCategories = new Set(categories)
-
-function isType(name: string): name is EventType {
-  return name in eventSchemas
-}
 
 const typesByConsumer = new WeakMap<Consumer, ReadonlySet<string>>()
 
@@ -108,10 +100,14 @@ export function workOf(consumer: Consumer, items: readonly Item[]): Work {
 }
 
 /** Defines a projection of every event, whether it can be decoded or not. */
-export function defineHeaderProjection(
-  projection: Omit<HeaderProjection, 'on' | 'signals'>,
-): HeaderProjection {
-  return { ...projection, on: knownTypes, signals: [] }
+export function defineHeaderProjection({
+  table,
+  ...projection
+}: Pick<HeaderProjection, 'name' | 'version' | 'planHeaders'> & {
+  table: AnyTable
+}): HeaderProjection {
+  const owned = { tables: [table.name], personal: personalColumnsOf([table]), onlyAdds: true }
+  return { ...projection, ...owned, on: knownTypes, signals: [] }
 }
 
 function headerOf(item: Item): EventHeader {

@@ -1,29 +1,20 @@
 // Tables that hold one row a key, folded in memory: a batch is one select, what is new
 // and what is different.
 import { CompiledQuery, type Kysely } from 'kysely'
-import { copyFrom, copyOf, namesOf } from './copyIn.ts'
-import type { ReadEvent } from './projection.ts'
+import { copyFrom, copyOf } from './copyIn.ts'
+import type { ReadEvent } from './events.ts'
+import { type KeyedTable, namesOf, type Table } from './table.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 
-/** A table as JSON rows: times are text, numbers are numbers. */
-export interface RowTable<Row extends object> {
-  name: string
-  columns: { [Column in keyof Row]-?: string }
-}
-
-export interface KeyedTable<Row extends object> extends RowTable<Row> {
-  key: keyof Row & string
-}
-
 export interface Folding<Row extends object> {
   keyOf(event: ReadEvent): string | undefined
   /**
-   * The event of which `evolve` makes a row whatever was there: what begins with it in a batch is
-   * not looked for.
+   * Whether `evolve` makes a row of an event whatever was there: a key whose first event in a batch
+   * is such a one is not looked up.
    */
-  creation?: ReadEvent['type']
+  isCreation?(event: ReadEvent): boolean
   /**
    * The row after an event; undefined where there is none (any more). Never changes `row`. Events
    * of one key come in their order; those of different keys do not.
@@ -53,7 +44,8 @@ export async function fold<Row extends object>(
 ): Promise<Folded<Row>> {
   const groups = Map.groupBy(events, event => folding.keyOf(event))
   const keys = [...groups.keys()].filter(key => key !== undefined)
-  const sought = keys.filter(key => groups.get(key)?.[0]?.type !== folding.creation)
+  const isNew = (event: ReadEvent | undefined) => event && folding.isCreation?.(event)
+  const sought = keys.filter(key => !isNew(groups.get(key)?.[0]))
   const before = await load(db, table, sought)
   const fresh: Row[] = []
   const changed: Change<Row>[] = []
@@ -127,7 +119,7 @@ function arrayOf(keys: readonly string[]): string {
 /** The statement that writes rows, whether they are new or not; none for none. */
 export function upsertOf<Row extends object>(
   table: KeyedTable<Row>,
-  rows: readonly Row[],
+  rows: readonly NoInfer<Row>[],
 ): CompiledQuery[] {
   if (rows.length === 0) return []
   return [CompiledQuery.raw(textsOf(table).upsert, [JSON.stringify(rows)])]
@@ -139,8 +131,8 @@ export function upsertOf<Row extends object>(
  * one by one.
  */
 export function insertOf<Row extends object>(
-  table: RowTable<Row>,
-  rows: readonly Row[],
+  table: Table<Row>,
+  rows: readonly NoInfer<Row>[],
 ): CompiledQuery[] {
   if (rows.length === 0) return []
   if (rows.length >= copyFrom) return [copyOf(table, rows)]
@@ -165,8 +157,8 @@ function textsOf<Row extends object>(table: KeyedTable<Row>): Texts {
   const known = built.get(table)
   if (known !== undefined) return known
   const { name, key } = table
-  const columns = Object.keys(table.columns).map(column => `"${column}"`)
-  const changing = Object.keys(table.columns)
+  const columns = namesOf(table.columns).map(column => `"${column}"`)
+  const changing = namesOf(table.columns)
     .filter(column => column !== key)
     .map(column => `"${column}" = excluded."${column}"`)
   const texts = {
@@ -182,7 +174,7 @@ function textsOf<Row extends object>(table: KeyedTable<Row>): Texts {
 
 const inserts = new WeakMap<object, string>()
 
-function insertText<Row extends object>(table: RowTable<Row>): string {
+function insertText<Row extends object>(table: Table<Row>): string {
   const text = inserts.get(table) ?? `${addText(table)} on conflict do nothing`
   inserts.set(table, text)
   return text
@@ -203,23 +195,31 @@ function updateText<Row extends object>(
   const names = columns.join()
   const { name, key } = table
   const settings = columns.map(column => `"${column}" = r."${column}"`)
-  const types = [key, ...columns].map(column => `"${column}" ${table.columns[column]}`)
   const text =
     texts.get(names) ??
     `
     update "${name}" t
     set ${settings.join(', ')}
-    from json_to_recordset($1::json) as r(${types.join(', ')})
+    from ${recordset(table, [key, ...columns])}
     where t."${key}" = r."${key}" and t."${key}" = any($2::uuid[])`
   texts.set(names, text)
   return text
 }
 
-function addText<Row extends object>({ name, columns }: RowTable<Row>): string {
-  const names = Object.keys(columns).map(column => `"${column}"`)
-  const types = Object.entries(columns).map(([column, type]) => `"${column}" ${type}`)
+function addText<Row extends object>(table: Table<Row>): string {
+  const names = namesOf(table.columns)
+  const list = names.map(column => `"${column}"`).join(', ')
   return `
-    insert into "${name}" (${names.join(', ')})
-    select ${names.join(', ')}
-    from json_to_recordset($1::json) as r(${types.join(', ')})`
+    insert into "${table.name}" (${list})
+    select ${list}
+    from ${recordset(table, names)}`
+}
+
+/** The rows of a JSON parameter, `$1`, as `r` with some columns of a table. */
+export function recordset<Row extends object>(
+  { columns }: Table<Row>,
+  names: readonly (keyof Row & string)[] = namesOf(columns),
+): string {
+  const typed = names.map(name => `"${name}" ${columns[name].type}`)
+  return `json_to_recordset($1::json) as r(${typed.join(', ')})`
 }

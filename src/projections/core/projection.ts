@@ -1,55 +1,21 @@
 // What reads the log: projections, which own tables that can be rebuilt, and reactions, which own
 // none and whose effects are never repeated.
 
-import type { CompiledQuery, Kysely } from 'kysely'
-import type { AppEvent } from '../../domain/index.ts'
-import type { Actor } from '../../domain/kernel/types.ts'
-import type { Position } from '../../kit/position.ts'
-import { forgetting, personalIn, personalPlaces } from './personal.ts'
-import type { Raised, Signal } from './signals.ts'
+import type { Kysely } from 'kysely'
+import type { EventHeader, EventType, ReadEvent } from './events.ts'
+import {
+  findPlaces,
+  forgetting,
+  type PersonalColumn,
+  personalColumnsOf,
+  placesOf,
+} from './personal.ts'
+import type { Plan } from './plan.ts'
+import type { ReadModel } from './readModel.ts'
+import type { Signal } from './signals.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
-
-/** An event as projections see it: decoded, with where and when it happened. */
-export type ReadEvent = AppEvent & {
-  id: string
-  stream: string
-  revision: number
-  position: Position
-  at: string
-  actor: Actor
-  correlationId: string
-  commandId: string
-  source: string | undefined
-  /** Some of its text reads otherwise in the log, because PostgreSQL cannot hold it. */
-  isReplaced?: true
-}
-
-export type EventType = AppEvent['type']
-export type EventOf<Type extends EventType> = Extract<ReadEvent, { type: Type }>
-
-/** Where an event is and who caused it: also known of an event that cannot be decoded. */
-export interface EventHeader {
-  position: Position
-  stream: string
-  revision: number
-  type: string
-  /** The id of the actor, or the role of one without an id. */
-  actor: string
-  correlationId: string
-  at: string
-}
-
-/** What a batch changes, before any of it is written. */
-export interface Plan {
-  /** In this order, in the transaction that moves the checkpoint. */
-  writes: readonly CompiledQuery[]
-  /** Work that has to see these writes: it follows them in the same transaction. */
-  work?(trx: Db): Promise<void>
-  /** What the commit raises, given how many rows each statement has written. */
-  signals?(written: readonly number[]): readonly Raised[]
-}
 
 /** What projections and reactions share: a checkpoint, and each event once and in log order. */
 interface ConsumerBase {
@@ -72,6 +38,8 @@ interface OwnedTables {
   version: number
   /** Tables of the schema readmodel that belong to this projection alone. */
   tables: readonly string[]
+  /** Those of their columns that hold text about people. */
+  personal: readonly PersonalColumn[]
   /**
    * Its rows are only ever added and never looked up by it: tables that are rebuilt get their keys
    * once they are full, which costs a fifth of keeping them up.
@@ -102,24 +70,37 @@ export function isProjection(consumer: Consumer): consumer is Projection {
   return 'tables' in consumer
 }
 
-type Defined<Kind extends ConsumerBase> = Omit<Kind, 'signals'> & Partial<Pick<Kind, 'signals'>>
+interface ProjectionDefinition extends Pick<EventProjection, 'name' | 'version' | 'isUrgent'> {
+  models: readonly ReadModel[]
+}
 
 /** Defines a projection. Where its tables hold text about people, it forgets those erased. */
-export function defineProjection(projection: Defined<EventProjection>): EventProjection {
-  const { signals = [] } = projection
-  const places = personalIn(projection.tables)
-  if (places.length === 0) return { ...projection, signals }
+export function defineProjection({ models, ...projection }: ProjectionDefinition): EventProjection {
+  const tables = models.flatMap(model => model.tables)
+  const personal = personalColumnsOf(tables)
+  const forgets: EventType[] = personal.length === 0 ? [] : ['CustomerErased']
+  const readers = models.map(model => ({ ...model, types: new Set<string>(model.on) }))
   return {
     ...projection,
-    signals,
-    on: [...new Set([...projection.on, 'CustomerErased' as const])],
+    tables: tables.map(({ name }) => name),
+    personal,
+    onlyAdds: models.every(({ onlyAdds }) => onlyAdds),
+    on: [...new Set([...models.flatMap(({ on }) => on), ...forgets])],
+    signals: [...new Set(models.flatMap(({ signals = [] }) => signals))],
     async plan(events, db) {
-      const plan = await projection.plan(events, db)
-      const people = erasedIn(events)
-      if (people.length === 0) return plan
-      // Also in the tables that its last rebuild has replaced: nothing writes to these any more.
-      const all = [...places, ...(await personalPlaces(db, previousOf(projection.name)))]
-      return { ...plan, writes: [...plan.writes, ...forgetting(db, all, people)] }
+      const plans: Plan[] = []
+      for (const { plan, types } of readers) {
+        const own = events.filter(({ type }) => types.has(type))
+        if (own.length > 0) plans.push(await plan(own, db))
+      }
+      const writes = plans.flatMap(each => each.writes)
+      const people = personal.length === 0 ? [] : erasedIn(events)
+      if (people.length > 0) {
+        // Also in the tables that its last rebuild has replaced: nothing writes to these any more.
+        const previous = await findPlaces(db, personal, previousOf(projection.name))
+        writes.push(...forgetting(db, [...placesOf(personal), ...previous], people))
+      }
+      return { writes, signals: () => plans.flatMap(({ signals }) => signals?.([]) ?? []) }
     },
   }
 }
@@ -132,20 +113,8 @@ function erasedIn(events: readonly ReadEvent[]): string[] {
 export const previousOf = (name: string) => `previous_${name.toLowerCase()}`
 
 /** Defines a reaction. */
-export function defineReaction(reaction: Defined<Reaction>): Reaction {
+export function defineReaction(
+  reaction: Omit<Reaction, 'signals'> & Partial<Pick<Reaction, 'signals'>>,
+): Reaction {
   return { signals: [], ...reaction }
-}
-
-/** Writes what is planned, inside a transaction, and returns what the commit raises. */
-export async function applyPlan(
-  { writes, work, signals }: Plan,
-  trx: Db,
-): Promise<readonly Raised[]> {
-  const written: number[] = []
-  for (const write of writes) {
-    const { numAffectedRows = 0n } = await trx.executeQuery(write)
-    written.push(Number(numAffectedRows))
-  }
-  await work?.(trx)
-  return signals?.(written) ?? []
 }

@@ -2,7 +2,8 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import { disputeStages } from '../../domain/order/orderEvents.ts'
 import { newestFirst, type PageRequest, readPage } from '../core/keyset.ts'
-import type { DisputeState, Tables } from '../core/tables.ts'
+import type { Tables } from '../core/tables.ts'
+import type { DisputeState } from './disputes.ts'
 import { ordersOfRows } from './rowOrders.ts'
 
 type Db = Kysely<Tables>

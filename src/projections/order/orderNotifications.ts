@@ -1,16 +1,20 @@
 // Notifications: that the status or tracking number of an order has changed, as they are stored,
 // queried and sent from the projector to live connections.
-import { type CompiledQuery, type Kysely, type Selectable, sql } from 'kysely'
+import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
+import { OrderEvents } from '../../domain/order/orderEvents.ts'
 import { type OrderStatus, orderStatuses } from '../../domain/order/orderStates.ts'
 import { parseJson } from '../../kit/parseJson.ts'
 import { comparePositions, type Position, parsePosition, startOfLog } from '../../kit/position.ts'
 import { insertOf, type Step } from '../core/keyedTable.ts'
 import { defineSignal } from '../core/signals.ts'
+import { nullable, position, type SelectedOf, text, textOf, time, uuid } from '../core/table.ts'
 import type { Tables } from '../core/tables.ts'
 
 type Db = Kysely<Tables>
+
+const Status = Type.Enum([...orderStatuses])
 
 export interface Notification {
   position: Position
@@ -59,23 +63,31 @@ export function notificationsOf(steps: readonly Step<NotifiedRow>[]): Notificati
   return found.sort((a, b) => comparePositions(a.position, b.position))
 }
 
-const table = {
+/** What notifications are stored in. */
+export const notifications = {
   name: 'notifications',
+  person: 'customer_id',
   columns: {
-    position: 'bigint',
-    customer_id: 'uuid',
-    order_id: 'uuid',
-    order_number: 'text',
-    status: 'text',
-    previous_status: 'text',
-    tracking: 'text',
-    at: 'timestamptz',
+    position,
+    customer_id: uuid,
+    order_id: uuid,
+    order_number: text,
+    status: textOf(Status),
+    previous_status: textOf(Status),
+    tracking: nullable(textOf(OrderEvents.TrackingChanged.properties.tracking)),
+    at: time,
   },
+} as const
+
+declare module '../core/tables.ts' {
+  interface Tables {
+    notifications: SelectedOf<typeof notifications>
+  }
 }
 
 /** The statements that store notifications. */
-export function insertNotifications(notifications: readonly Notification[]): CompiledQuery[] {
-  const rows = notifications.map(({ position, at, ...rest }) => ({
+export function insertNotifications(raised: readonly Notification[]): CompiledQuery[] {
+  const rows = raised.map(({ position, at, ...rest }) => ({
     position: String(position),
     customer_id: rest.customerId,
     order_id: rest.orderId,
@@ -85,10 +97,10 @@ export function insertNotifications(notifications: readonly Notification[]): Com
     tracking: rest.tracking,
     at: at.toISOString(),
   }))
-  return insertOf(table, rows)
+  return insertOf(notifications, rows)
 }
 
-function ofRecord(row: Selectable<Tables['notifications']>): Notification {
+function ofRecord(row: Tables['notifications']): Notification {
   return {
     position: row.position,
     customerId: row.customer_id,
@@ -111,13 +123,13 @@ export async function notificationsAfter(
   // Every API process asks this after each commit.
   const { rows } =
     customerId === undefined
-      ? await sql<Selectable<Tables['notifications']>>`
+      ? await sql<Tables['notifications']>`
           select /* planned once */ * from notifications
           where position > ${after}
           order by position
           limit ${limit}
         `.execute(db)
-      : await sql<Selectable<Tables['notifications']>>`
+      : await sql<Tables['notifications']>`
           select * from notifications
           where customer_id = ${customerId} and position > ${after}
           order by position
@@ -147,20 +159,19 @@ export function notificationSender(
   let last: Position | undefined
   return payloads => {
     const isMissed = payloads.includes(undefined)
-    const notifications = isMissed ? [] : payloads.flatMap(payload => payload ?? [])
-    const isQueried = isMissed || last === undefined || notifications.length > sentMax
-    send(isQueried ? '' : encode(String(last), notifications))
-    last = notifications.at(-1)?.position
+    const raised = isMissed ? [] : payloads.flatMap(payload => payload ?? [])
+    const isQueried = isMissed || last === undefined || raised.length > sentMax
+    send(isQueried ? '' : encode(String(last), raised))
+    last = raised.at(-1)?.position
   }
 }
 
-function encode(after: string, notifications: readonly Notification[]): string {
-  const sent = notifications.map(each => ({ ...each, position: String(each.position) }))
+function encode(after: string, raised: readonly Notification[]): string {
+  const sent = raised.map(each => ({ ...each, position: String(each.position) }))
   return JSON.stringify({ after, notifications: sent })
 }
 
 const PositionText = Type.String({ pattern: '^\\d{1,19}$' })
-const Status = Type.Enum([...orderStatuses])
 const Message = Compile(
   Type.Object({
     after: PositionText,
@@ -189,10 +200,10 @@ export interface NotificationMessage {
 export function decodeNotifications(message: string): NotificationMessage | undefined {
   const sent = parseJson(message)
   if (!Message.Check(sent)) return undefined
-  const notifications = sent.notifications.map(each => ({
+  const received = sent.notifications.map(each => ({
     ...each,
     position: parsePosition(each.position),
     at: new Date(each.at),
   }))
-  return { after: parsePosition(sent.after), notifications }
+  return { after: parsePosition(sent.after), notifications: received }
 }

@@ -1,97 +1,115 @@
 // Orders whose process may have something left to do: what a worker looks at after a crash.
-import { fold, type KeyedTable } from '../core/keyedTable.ts'
-import { defineProjection, type ReadEvent } from '../core/projection.ts'
+import { defineProjection } from '../core/projection.ts'
+import { keyedModel } from '../core/readModel.ts'
+import { boolean, nullable, type RowOf, type SelectedOf, texts, time, uuid } from '../core/table.ts'
 
-interface ProcessRow {
-  order_id: string
-  /** When the last step was taken. */
-  since: string
-  submitted: boolean
-  paying: boolean
-  refund_due: boolean
-  cart_open: boolean
-  /** Products whose pieces are promised to the order, and still to be released or committed. */
-  stock: string[]
-  /** The order may have ended or its goods have left: the promises have to be settled. */
-  settling: boolean
-  /** Until when it waits to be paid. */
-  expires_at: string | null
-  /** Refunds, and payments that came late, that are on their way. */
-  open_money: string[]
-}
-
-const processes: KeyedTable<ProcessRow> = {
+const processes = {
   name: 'order_processes',
   key: 'order_id',
   columns: {
-    order_id: 'uuid',
-    since: 'timestamptz',
-    submitted: 'boolean',
-    paying: 'boolean',
-    refund_due: 'boolean',
-    cart_open: 'boolean',
-    stock: 'text[]',
-    settling: 'boolean',
-    expires_at: 'timestamptz',
-    open_money: 'text[]',
+    order_id: uuid,
+    /** When the last step was taken. */
+    since: time,
+    submitted: boolean,
+    paying: boolean,
+    refund_due: boolean,
+    cart_open: boolean,
+    /** Products with stock reserved for the order, and still to be released or committed. */
+    stock: texts,
+    /** The order may have ended or its goods have left: reservations are to be settled. */
+    settling: boolean,
+    /** The deadline of its payment. */
+    expires_at: nullable(time),
+    /** Refunds, and payments that came late, that are on their way. */
+    open_money: texts,
   },
+} as const
+type Process = RowOf<typeof processes>
+
+declare module '../core/tables.ts' {
+  interface Tables {
+    order_processes: SelectedOf<typeof processes>
+  }
 }
+
+const model = keyedModel(processes, {
+  keyOf: ({ data }) => ('orderId' in data ? data.orderId : undefined),
+  creates: {
+    // Imported orders are driven, and after a crash repaired, by their importer.
+    OrderSubmitted: ({ data, source, at }) =>
+      source === undefined
+        ? { ...nothingToDo(data.orderId, at), submitted: true, cart_open: data.cartId !== null }
+        : undefined,
+  },
+  changes: {
+    OrderPlaced: () => ({ submitted: false }),
+    OrderRejected: () => ({ submitted: false, cart_open: false, settling: true }),
+    PaymentRequested: () => ({ paying: true }),
+    PaymentDeadlineSet: (_, { data }) => ({ expires_at: new Date(data.expiresAt).toISOString() }),
+    OrderExpired: () => ({ settling: true, expires_at: null, cart_open: false }),
+    OrderPaid: ({ open_money }, { data }) => ({
+      paying: false,
+      settling: false,
+      expires_at: null,
+      open_money: without(open_money, data.paymentId),
+    }),
+    PaymentFailed: () => ({ paying: false }),
+    LatePaymentReceived: ({ open_money }, { data }) => ({
+      paying: false,
+      open_money: [...open_money, data.paymentId],
+    }),
+    LatePaymentRefused: () => ({}),
+    LatePaymentReturned: ({ open_money }, { data }) => ({
+      open_money: without(open_money, data.paymentId),
+    }),
+    RefundRequested: ({ open_money }, { data }) => ({
+      open_money: [...open_money, data.refundId],
+      refund_due: false,
+    }),
+    RefundFailed: ({ open_money }, { data }) => ({
+      open_money: without(open_money, data.refundId),
+    }),
+    // Whether that was all, and has ended the order, its process finds out.
+    OrderRefunded: ({ open_money }, { data }) => ({
+      refund_due: false,
+      open_money: without(open_money, data.refundId),
+      settling: true,
+    }),
+    OrderShipped: () => ({ settling: true }),
+    OrderCancelled: (_, { data }) => ({
+      settling: true,
+      refund_due: data.refund !== null,
+      cart_open: false,
+      expires_at: null,
+    }),
+    // What the bank has taken is owed no more.
+    DisputeClosed: (_, { data }) => (data.outcome === 'lost' ? { refund_due: false } : {}),
+    ItemsReturned: () => ({}),
+    StockReserved: ({ stock }, { data }) => ({ stock: [...stock, data.productId] }),
+    ReservationReleased: ({ stock }, { data }) => ({ stock: without(stock, data.productId) }),
+    ReservationCommitted: ({ stock }, { data }) => ({ stock: without(stock, data.productId) }),
+    CartCheckedOut: () => ({ cart_open: false }),
+  },
+  // Money can move again for an order that had come to its end.
+  missing: event =>
+    event.type === 'RefundRequested' || event.type === 'LatePaymentReceived'
+      ? { ...nothingToDo(event.data.orderId, event.at), settling: true }
+      : undefined,
+  finish(row, { type, at }) {
+    if (type === 'OrderSubmitted') return row
+    const isMoving = row.paying || row.open_money.length > 0 || row.refund_due
+    const isOver = row.settling && row.stock.length === 0 && !isMoving && !row.submitted
+    return isOver ? undefined : { ...row, since: at }
+  },
+})
 
 export const orderProcesses = defineProjection({
   name: 'orderProcesses',
   version: 4,
-  tables: ['order_processes'],
-  on: [
-    'OrderSubmitted',
-    'OrderPlaced',
-    'PaymentDeadlineSet',
-    'OrderExpired',
-    'OrderRejected',
-    'PaymentRequested',
-    'OrderPaid',
-    'PaymentFailed',
-    'OrderShipped',
-    'OrderCancelled',
-    'RefundRequested',
-    'OrderRefunded',
-    'RefundFailed',
-    'DisputeClosed',
-    'LatePaymentReceived',
-    'LatePaymentRefused',
-    'LatePaymentReturned',
-    'ItemsReturned',
-    'StockReserved',
-    'ReservationReleased',
-    'ReservationCommitted',
-    'CartCheckedOut',
-  ],
-  async plan(events, db) {
-    const { writes } = await fold(db, processes, events, {
-      keyOf: event => ('orderId' in event.data ? event.data.orderId : undefined),
-      creation: 'OrderSubmitted',
-      evolve: (row, event) => evolve(row, event),
-    })
-    return { writes }
-  },
+  models: [model],
 })
 
-function evolve(row: ProcessRow | undefined, event: ReadEvent): ProcessRow | undefined {
-  const since = event.at
-  if (event.type === 'OrderSubmitted') {
-    // What is brought in from elsewhere is driven, and after a crash repaired, by its importer.
-    if (event.source !== undefined) return undefined
-    const cart_open = event.data.cartId !== null
-    return { ...nothingToDo(event.data.orderId, since), submitted: true, cart_open }
-  }
-  const before = row ?? reopened(event, since)
-  if (before === undefined) return undefined
-  const next = { ...before, ...step(before, event), since }
-  const isOver =
-    next.settling && next.stock.length === 0 && !next.paying && next.open_money.length === 0
-  return isOver && !next.refund_due && !next.submitted ? undefined : next
-}
-
-function nothingToDo(order_id: string, since: string): ProcessRow {
+function nothingToDo(order_id: string, since: string): Process {
   return {
     order_id,
     since,
@@ -103,70 +121,6 @@ function nothingToDo(order_id: string, since: string): ProcessRow {
     settling: false,
     expires_at: null,
     open_money: [],
-  }
-}
-
-/** Money can move again for an order that had come to its end. */
-function reopened(event: ReadEvent, since: string): ProcessRow | undefined {
-  if (event.type !== 'RefundRequested' && event.type !== 'LatePaymentReceived') return undefined
-  return { ...nothingToDo(event.data.orderId, since), settling: true }
-}
-
-function step(row: ProcessRow, event: ReadEvent): Partial<ProcessRow> {
-  switch (event.type) {
-    case 'OrderPlaced':
-      return { submitted: false }
-    case 'OrderRejected':
-      return { submitted: false, cart_open: false, settling: true }
-    case 'PaymentRequested':
-      return { paying: true }
-    case 'PaymentDeadlineSet':
-      return { expires_at: new Date(event.data.expiresAt).toISOString() }
-    case 'OrderExpired':
-      return { settling: true, expires_at: null, cart_open: false }
-    case 'OrderPaid':
-      return {
-        paying: false,
-        settling: false,
-        expires_at: null,
-        open_money: without(row.open_money, event.data.paymentId),
-      }
-    case 'PaymentFailed':
-      return { paying: false }
-    case 'LatePaymentReceived':
-      return { paying: false, open_money: [...row.open_money, event.data.paymentId] }
-    case 'RefundRequested':
-      return { open_money: [...row.open_money, event.data.refundId], refund_due: false }
-    case 'RefundFailed':
-      return { open_money: without(row.open_money, event.data.refundId) }
-    case 'LatePaymentReturned':
-      return { open_money: without(row.open_money, event.data.paymentId) }
-    case 'OrderShipped':
-      return { settling: true }
-    case 'OrderCancelled':
-      return {
-        settling: true,
-        refund_due: event.data.refund !== null,
-        cart_open: false,
-        expires_at: null,
-      }
-    // What the bank has taken is owed no more.
-    case 'DisputeClosed':
-      return event.data.outcome === 'lost' ? { refund_due: false } : {}
-    case 'OrderRefunded': {
-      const open_money = without(row.open_money, event.data.refundId)
-      // Whether that was all, and has ended the order, is seen where it is looked after.
-      return { refund_due: false, open_money, settling: true }
-    }
-    case 'StockReserved':
-      return { stock: [...row.stock, event.data.productId] }
-    case 'ReservationReleased':
-    case 'ReservationCommitted':
-      return { stock: without(row.stock, event.data.productId) }
-    case 'CartCheckedOut':
-      return { cart_open: false }
-    default:
-      return {}
   }
 }
 

@@ -1,11 +1,26 @@
-// The refunds of an order, as its row keeps them.
-import type { ReadEvent } from '../core/projection.ts'
-import type { RefundEntry } from '../core/tables.ts'
+// The refunds of an order, as its row holds them.
+import Type, { type Static } from 'typebox'
+import { Id, Money, strict } from '../../domain/kernel/types.ts'
+import type { EventOf } from '../core/events.ts'
+import { Time } from '../core/table.ts'
 
-type RefundEvent = Extract<
-  ReadEvent,
-  { type: 'RefundRequested' | 'OrderRefunded' | 'RefundFailed' | 'RefundReversed' }
->
+export const RefundEntry = Type.Object(
+  {
+    refundId: Id,
+    amount: Money,
+    state: Type.Enum(['open', 'paid', 'failed'], {
+      description: '`open`: on its way; `paid`: paid back; `failed`: it did not arrive',
+    }),
+    provider: Type.Union([Type.String({ maxLength: 200 }), Type.Null()], {
+      description: 'In whose dashboard it was made; null where the shop has made it',
+    }),
+    at: Time,
+  },
+  strict,
+)
+export type RefundEntry = Static<typeof RefundEntry>
+
+type RefundEvent = EventOf<'RefundRequested' | 'OrderRefunded' | 'RefundFailed' | 'RefundReversed'>
 
 const states = {
   RefundRequested: 'open',

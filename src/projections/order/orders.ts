@@ -1,204 +1,175 @@
-// Orders with their lines and timeline, and the notifications that status changes give rise to.
-import type { Charge, Delivery, OrderLine, Submission } from '../../domain/order/order.ts'
-import type { OrderStatus } from '../../domain/order/orderStates.ts'
-import { fold, type KeyedTable } from '../core/keyedTable.ts'
-import { defineProjection, type ReadEvent } from '../core/projection.ts'
-import type { RefundEntry, TimelineEntry } from '../core/tables.ts'
-import { foldDisputes } from './disputes.ts'
-import { insertNotifications, notificationsOf, orderNotifications } from './orderNotifications.ts'
-import { refundsAfter } from './orderRefunds.ts'
+// Orders with their lines, refunds and timeline.
+import Type, { type Static } from 'typebox'
+import { roles } from '../../domain/kernel/types.ts'
+import type { OrderEvent, Submission } from '../../domain/order/order.ts'
+import { OrderEvents } from '../../domain/order/orderEvents.ts'
+import { orderStatuses } from '../../domain/order/orderStates.ts'
+import type { ReadEvent } from '../core/events.ts'
+import { defineProjection } from '../core/projection.ts'
+import { type Changes, keyedModel } from '../core/readModel.ts'
+import {
+  bigint,
+  boolean,
+  json,
+  nullable,
+  type RowOf,
+  type SelectedOf,
+  Time,
+  textOf,
+  time,
+  uuid,
+} from '../core/table.ts'
+import { disputesModel } from './disputes.ts'
+import {
+  insertNotifications,
+  notifications,
+  notificationsOf,
+  orderNotifications,
+} from './orderNotifications.ts'
+import { RefundEntry, refundsAfter } from './orderRefunds.ts'
 
-interface OrderRow {
-  order_id: string
-  order_number: string
-  customer_id: string
-  status: OrderStatus
-  lines: OrderLine[]
-  charges: Charge[]
-  total_minor: number
-  captured_minor: number
-  refunded_minor: number
-  currency: string
-  country: string | null
-  delivery: Delivery | null
-  payment_method: string
-  tracking: string | null
-  timeline: TimelineEntry[]
-  refunds: RefundEntry[]
-  expires_at: string | null
-  archived: boolean
-  revision: number
-  placed_at: string
-  updated_at: string
-}
+const submitted = OrderEvents.OrderSubmitted.properties
+export const Status = Type.Enum([...orderStatuses])
 
-const orders: KeyedTable<OrderRow> = {
+export const TimelineEntry = Type.Object({
+  event: Type.String({ maxLength: 50 }),
+  status: Status,
+  at: Time,
+  by: Type.Enum(['anonymous', 'system', ...roles]),
+})
+type TimelineEntry = Static<typeof TimelineEntry>
+
+const orders = {
   name: 'orders',
   key: 'order_id',
+  person: 'customer_id',
   columns: {
-    order_id: 'uuid',
-    order_number: 'text',
-    customer_id: 'uuid',
-    status: 'text',
-    lines: 'json',
-    charges: 'json',
-    total_minor: 'bigint',
-    captured_minor: 'bigint',
-    refunded_minor: 'bigint',
-    currency: 'text',
-    country: 'text',
-    delivery: 'json',
-    payment_method: 'text',
-    tracking: 'text',
-    timeline: 'json',
-    refunds: 'json',
-    expires_at: 'timestamptz',
-    archived: 'boolean',
-    revision: 'bigint',
-    placed_at: 'timestamptz',
-    updated_at: 'timestamptz',
+    order_id: uuid,
+    order_number: textOf(submitted.orderNumber),
+    customer_id: uuid,
+    status: textOf(Status),
+    lines: json(submitted.lines),
+    charges: json(submitted.charges),
+    total_minor: bigint,
+    captured_minor: bigint,
+    refunded_minor: bigint,
+    currency: textOf(submitted.total.properties.currency),
+    country: textOf(submitted.country),
+    delivery: json(submitted.delivery),
+    payment_method: textOf(submitted.paymentMethod),
+    tracking: textOf(OrderEvents.OrderShipped.properties.tracking),
+    timeline: json(Type.Array(TimelineEntry)),
+    refunds: json(Type.Array(RefundEntry)),
+    expires_at: nullable(time),
+    archived: boolean,
+    revision: bigint,
+    placed_at: time,
+    updated_at: time,
   },
+} as const
+type Order = RowOf<typeof orders>
+
+declare module '../core/tables.ts' {
+  interface Tables {
+    orders: SelectedOf<typeof orders>
+  }
 }
+
+const placed = ({ data, at }: { data: Submission; at: string }): Order => ({
+  order_id: data.orderId,
+  order_number: data.orderNumber,
+  customer_id: data.customerId,
+  status: 'submitted',
+  lines: data.lines,
+  charges: data.charges,
+  total_minor: data.total.amount,
+  captured_minor: 0,
+  refunded_minor: 0,
+  currency: data.total.currency,
+  country: data.country,
+  delivery: data.delivery,
+  payment_method: data.paymentMethod,
+  tracking: null,
+  timeline: [],
+  refunds: [],
+  expires_at: null,
+  archived: false,
+  revision: 0,
+  placed_at: at,
+  updated_at: at,
+})
+
+/** Its entry in the timeline is all that an event leaves. */
+const onlyTimeline = () => ({})
+
+const changes: Changes<Order, Exclude<OrderEvent['type'], 'OrderSubmitted'>> = {
+  OrderPlaced: () => ({ status: 'pending' }),
+  PaymentDeadlineSet: (_, { data }) => ({ expires_at: new Date(data.expiresAt).toISOString() }),
+  OrderExpired: () => ({ status: 'expired' }),
+  OrderRejected: () => ({ status: 'rejected' }),
+  OrderArchived: () => ({ archived: true }),
+  DeliveryDetailsChanged: (row, { data }) => ({
+    delivery: data.delivery,
+    country: data.country ?? row.country,
+  }),
+  PaymentRequested: onlyTimeline,
+  PaymentFailed: onlyTimeline,
+  OrderPaid: (_, { data }) => ({ status: 'paid', captured_minor: data.amount.amount }),
+  OrderShipped: (_, { data }) => ({ status: 'shipped', tracking: data.tracking }),
+  TrackingChanged: (_, { data }) => ({ tracking: data.tracking }),
+  OrderDelivered: () => ({ status: 'delivered' }),
+  OrderCancelled: () => ({ status: 'cancelled' }),
+  ItemsReturned: (row, { data }) => refunded(row, data.amount.amount),
+  RefundRequested: (row, event) => ({ refunds: refundsAfter(row, event) }),
+  RefundFailed: (row, event) => ({ refunds: refundsAfter(row, event) }),
+  OrderRefunded: (row, event) => ({
+    ...refunded(row, event.data.amount.amount),
+    refunds: refundsAfter(row, event),
+  }),
+  RefundReversed: (row, event) => ({
+    refunded_minor: row.refunded_minor - event.data.amount.amount,
+    refunds: refundsAfter(row, event),
+  }),
+  LatePaymentReceived: onlyTimeline,
+  LatePaymentRefused: onlyTimeline,
+  LatePaymentReturned: onlyTimeline,
+  DisputeOpened: onlyTimeline,
+  DisputeChanged: onlyTimeline,
+  DisputeClosed: onlyTimeline,
+}
+
+function refunded(row: Order, amount: number): Partial<Order> {
+  const refunded_minor = row.refunded_minor + amount
+  const isWhole = refunded_minor >= row.captured_minor && row.status !== 'cancelled'
+  return { refunded_minor, status: isWhole ? 'refunded' : row.status }
+}
+
+function recorded(row: Order, { type, at, actor, revision }: ReadEvent): Order {
+  const entry: TimelineEntry = { event: type, status: row.status, at, by: actor.role }
+  // A deadline is nothing that happens to an order.
+  const timeline = type === 'PaymentDeadlineSet' ? row.timeline : [...row.timeline, entry]
+  return { ...row, timeline, revision, updated_at: at }
+}
+
+const ordersModel = keyedModel(orders, {
+  keyOf: ({ stream }) => (stream.startsWith('order-') ? stream.slice(6) : undefined),
+  creates: { OrderSubmitted: placed },
+  changes,
+  finish: recorded,
+  derived: {
+    tables: [notifications],
+    signals: [orderNotifications],
+    plan(steps) {
+      const raised = notificationsOf(steps)
+      const signals = raised.length === 0 ? [] : [orderNotifications.raise(raised)]
+      return { writes: insertNotifications(raised), signals: () => signals }
+    },
+  },
+})
 
 export const ordersProjection = defineProjection({
   name: 'orders',
   version: 6,
-  tables: ['orders', 'notifications', 'disputes'],
-  on: [
-    'OrderSubmitted',
-    'OrderPlaced',
-    'PaymentDeadlineSet',
-    'OrderExpired',
-    'OrderRejected',
-    'DeliveryDetailsChanged',
-    'PaymentRequested',
-    'OrderPaid',
-    'PaymentFailed',
-    'OrderShipped',
-    'TrackingChanged',
-    'OrderDelivered',
-    'OrderCancelled',
-    'OrderRefunded',
-    'RefundRequested',
-    'RefundFailed',
-    'RefundReversed',
-    'DisputeOpened',
-    'DisputeChanged',
-    'DisputeClosed',
-    'LatePaymentReceived',
-    'LatePaymentRefused',
-    'LatePaymentReturned',
-    'ItemsReturned',
-    'OrderArchived',
-  ],
-  signals: [orderNotifications],
+  models: [ordersModel, disputesModel],
   isUrgent: true,
-  async plan(events, db) {
-    const { writes, steps } = await fold(db, orders, events, {
-      keyOf: event => (event.stream.startsWith('order-') ? event.stream.slice(6) : undefined),
-      creation: 'OrderSubmitted',
-      evolve: evolveOrder,
-    })
-    const notifications = notificationsOf(steps)
-    const disputes = await foldDisputes(db, events)
-    return {
-      writes: [...writes, ...disputes, ...insertNotifications(notifications)],
-      signals: () => (notifications.length > 0 ? [orderNotifications.raise(notifications)] : []),
-    }
-  },
 })
-
-function evolveOrder(row: OrderRow | undefined, event: ReadEvent): OrderRow | undefined {
-  const before = event.type === 'OrderSubmitted' ? submitted(event.data, event.at) : row
-  if (before === undefined) return undefined
-  const after = { ...before, ...change(before, event) }
-  const entry: TimelineEntry = {
-    event: event.type,
-    status: after.status,
-    at: event.at,
-    by: event.actor.role,
-  }
-  // Until when an order waits is not something that happens to it.
-  const isNews = event.type !== 'PaymentDeadlineSet'
-  return {
-    ...after,
-    timeline: isNews ? [...before.timeline, entry] : before.timeline,
-    revision: event.revision,
-    updated_at: entry.at,
-  }
-}
-
-function submitted(data: Submission, at: string): OrderRow {
-  return {
-    order_id: data.orderId,
-    order_number: data.orderNumber,
-    customer_id: data.customerId,
-    status: 'submitted',
-    lines: data.lines,
-    charges: data.charges,
-    total_minor: data.total.amount,
-    captured_minor: 0,
-    refunded_minor: 0,
-    currency: data.total.currency,
-    country: data.country,
-    delivery: data.delivery,
-    payment_method: data.paymentMethod,
-    tracking: null,
-    timeline: [],
-    refunds: [],
-    expires_at: null,
-    archived: false,
-    revision: 0,
-    placed_at: at,
-    updated_at: at,
-  }
-}
-
-function change(row: OrderRow, event: ReadEvent): Partial<OrderRow> {
-  switch (event.type) {
-    case 'OrderPlaced':
-      return { status: 'pending' }
-    case 'PaymentDeadlineSet':
-      return { expires_at: new Date(event.data.expiresAt).toISOString() }
-    case 'OrderExpired':
-      return { status: 'expired' }
-    case 'OrderArchived':
-      return { archived: true }
-    case 'OrderRejected':
-      return { status: 'rejected' }
-    case 'DeliveryDetailsChanged':
-      return {
-        delivery: event.data.delivery,
-        country: event.data.country ?? row.country,
-      }
-    case 'OrderPaid':
-      return { status: 'paid', captured_minor: event.data.amount.amount }
-    case 'OrderShipped':
-      return { status: 'shipped', tracking: event.data.tracking }
-    case 'TrackingChanged':
-      return { tracking: event.data.tracking }
-    case 'OrderDelivered':
-      return { status: 'delivered' }
-    case 'OrderCancelled':
-      return { status: 'cancelled' }
-    case 'ItemsReturned':
-      return paidBack(row, event.data.amount.amount)
-    case 'OrderRefunded':
-      return { ...paidBack(row, event.data.amount.amount), refunds: refundsAfter(row, event) }
-    case 'RefundReversed': {
-      const refunded_minor = row.refunded_minor - event.data.amount.amount
-      return { refunded_minor, refunds: refundsAfter(row, event) }
-    }
-    case 'RefundRequested':
-    case 'RefundFailed':
-      return { refunds: refundsAfter(row, event) }
-    default:
-      return {}
-  }
-}
-
-function paidBack(row: OrderRow, amount: number): Partial<OrderRow> {
-  const refunded = row.refunded_minor + amount
-  const whole = refunded >= row.captured_minor && row.status !== 'cancelled'
-  return { refunded_minor: refunded, status: whole ? 'refunded' : row.status }
-}

@@ -1,27 +1,9 @@
 // Orders and credit notes as their lines, and what each event makes of them.
 import { type Kysely, sql } from 'kysely'
-import type { ReadEvent } from '../core/projection.ts'
+import type { EventOf, EventType, ReadEvent } from '../core/events.ts'
 import type { Tables } from '../core/tables.ts'
 import { moneyLines, type SaleRow } from './saleLines.ts'
 import { withReturn } from './salesReturns.ts'
-
-/** The order or credit note that an event is about. */
-export function documentOf(event: ReadEvent): string | undefined {
-  switch (event.type) {
-    case 'OrderSubmitted':
-    case 'OrderPaid':
-    case 'OrderCancelled':
-    case 'OrderRefunded':
-    case 'RefundReversed':
-    case 'DisputeClosed':
-    case 'ItemsReturned':
-      return event.data.orderId
-    case 'CreditNoteIssued':
-      return event.data.creditNoteId
-    default:
-      return undefined
-  }
-}
 
 /** The lines that there are of documents, in their order. */
 export async function linesOf(
@@ -41,37 +23,64 @@ export async function linesOf(
   )
 }
 
-/**
- * The lines of a document after an event, those that were there first and in their order: the same
- * as before where nothing has changed, also when an event comes again.
- */
-export function evolve(
-  lines: readonly SaleRow[],
-  event: ReadEvent,
-  categoryOf: (productId: string | null) => string | null,
-): readonly SaleRow[] {
-  switch (event.type) {
-    case 'OrderSubmitted':
-    case 'CreditNoteIssued': {
-      if (lines.length > 0) return lines
-      const own = event.type === 'OrderSubmitted' ? orderLines(event) : creditLines(event)
-      return own.map(line => ({ ...line, category_id: categoryOf(line.product_id) }))
-    }
-    case 'OrderPaid':
-      return soldAt(lines, event.at, ({ kind }) => kind === 'sale')
-    case 'OrderCancelled':
-      return soldAt(lines, null, () => true)
-    case 'OrderRefunded':
-    case 'RefundReversed':
-    case 'DisputeClosed':
-    case 'ItemsReturned':
-      return withReturn(lines, event)
-    default:
-      return lines
-  }
+type DocumentType =
+  | 'OrderSubmitted'
+  | 'OrderPaid'
+  | 'OrderCancelled'
+  | 'OrderRefunded'
+  | 'RefundReversed'
+  | 'DisputeClosed'
+  | 'ItemsReturned'
+  | 'CreditNoteIssued'
+
+type Handler<Type extends EventType> = {
+  change(
+    lines: readonly SaleRow[],
+    event: EventOf<Type>,
+    categoryOf: (productId: string | null) => string | null,
+  ): readonly SaleRow[]
+}['change']
+
+/** What each event makes of the lines of a document. */
+export const saleHandlers: { [Type in DocumentType]: Handler<Type> } = {
+  OrderSubmitted: (lines, event, categoryOf) => begun(lines, orderLines(event), categoryOf),
+  CreditNoteIssued: (lines, event, categoryOf) => begun(lines, creditLines(event), categoryOf),
+  // A sale counts from the moment at which it is paid.
+  OrderPaid: (lines, { at }) => soldAt(lines, at, ({ kind }) => kind === 'sale'),
+  // What is cancelled was not sold.
+  OrderCancelled: lines => soldAt(lines, null, () => true),
+  OrderRefunded: withReturn,
+  RefundReversed: withReturn,
+  DisputeClosed: withReturn,
+  ItemsReturned: withReturn,
 }
 
-/** A sale counts from the moment at which it is paid; what is cancelled was not sold. */
+const handlers: Readonly<Record<string, Handler<EventType>>> = saleHandlers
+
+/** The order or credit note that an event is about. */
+export function documentOf({ type, data }: ReadEvent): string | undefined {
+  if (handlers[type] === undefined) return undefined
+  if ('creditNoteId' in data) return data.creditNoteId
+  return 'orderId' in data ? (data.orderId ?? undefined) : undefined
+}
+
+/**
+ * The lines of a document after an event, those that were there first and in their order: the same
+ * as before where nothing has changed.
+ */
+export const evolve: Handler<EventType> = (lines, event, categoryOf) =>
+  handlers[event.type]?.(lines, event, categoryOf) ?? lines
+
+/** Also when an event comes again. */
+function begun(
+  lines: readonly SaleRow[],
+  own: readonly UnsortedRow[],
+  categoryOf: (productId: string | null) => string | null,
+): readonly SaleRow[] {
+  if (lines.length > 0) return lines
+  return own.map(line => ({ ...line, category_id: categoryOf(line.product_id) }))
+}
+
 function soldAt(
   lines: readonly SaleRow[],
   sold_at: string | null,
@@ -82,7 +91,7 @@ function soldAt(
 
 type UnsortedRow = Omit<SaleRow, 'category_id'>
 
-function orderLines(event: Extract<ReadEvent, { type: 'OrderSubmitted' }>): UnsortedRow[] {
+function orderLines(event: EventOf<'OrderSubmitted'>): UnsortedRow[] {
   const { orderId, customerId, country, lines, charges } = event.data
   const ids = { document_id: orderId, order_id: orderId, source_id: orderId }
   const document = { ...ids, customer_id: customerId, country }
@@ -90,7 +99,7 @@ function orderLines(event: Extract<ReadEvent, { type: 'OrderSubmitted' }>): Unso
   return moneyLines(lines, charges).map(line => ({ ...common, ...line }))
 }
 
-function creditLines(event: Extract<ReadEvent, { type: 'CreditNoteIssued' }>): UnsortedRow[] {
+function creditLines(event: EventOf<'CreditNoteIssued'>): UnsortedRow[] {
   const { creditNoteId, customerId, country, lines } = event.data
   return lines.map(({ productId, sku, name, quantity, total }, index) => ({
     document_id: creditNoteId,

@@ -1,48 +1,50 @@
-// The lines of what was sold, as the read model keeps them.
+// The lines of what was sold, as the read model holds them.
+import Type from 'typebox'
 import type { Charge, OrderLine } from '../../domain/order/order.ts'
+import {
+  bigint,
+  integer,
+  nullable,
+  type RowOf,
+  type SelectedOf,
+  text,
+  textOf,
+  time,
+  uuid,
+} from '../core/table.ts'
 
-/** A line of an order or a credit note, or what went back of one. */
-export interface SaleRow {
-  /** The order that the line belongs to, or the credit note. */
-  document_id: string
-  line: number
-  order_id: string | null
-  /** What it comes from: the order or credit note itself, a return, a refund or a dispute. */
-  source_id: string
-  kind: 'sale' | 'return' | 'refund' | 'dispute' | 'credit'
-  product_id: string | null
-  sku: string
-  name: string
-  customer_id: string
-  country: string | null
-  /** Of the product when it was sold. */
-  category_id: string | null
-  quantity: number
-  amount_minor: number
-  currency: string
-  sold_at: string | null
-}
+const Kind = Type.Enum(['sale', 'return', 'refund', 'dispute', 'credit'])
 
-/** The table of all of them. */
-export const saleLines: { name: string; columns: { [Column in keyof SaleRow]: string } } = {
+/** Lines of orders and credit notes, and of what went back of an order. */
+export const saleLines = {
   name: 'sale_lines',
   columns: {
-    document_id: 'uuid',
-    line: 'integer',
-    order_id: 'uuid',
-    source_id: 'uuid',
-    kind: 'text',
-    product_id: 'uuid',
-    sku: 'text',
-    name: 'text',
-    customer_id: 'uuid',
-    country: 'text',
-    category_id: 'uuid',
-    quantity: 'bigint',
-    amount_minor: 'bigint',
-    currency: 'text',
-    sold_at: 'timestamptz',
+    /** The order that the line belongs to, or the credit note. */
+    document_id: uuid,
+    line: integer,
+    order_id: nullable(uuid),
+    /** What it comes from: the order or credit note itself, a return, a refund or a dispute. */
+    source_id: uuid,
+    kind: textOf(Kind),
+    product_id: nullable(uuid),
+    sku: text,
+    name: text,
+    customer_id: uuid,
+    country: nullable(text),
+    /** Of the product when it was sold. */
+    category_id: nullable(uuid),
+    quantity: bigint,
+    amount_minor: bigint,
+    currency: text,
+    sold_at: nullable(time),
   },
+} as const
+export type SaleRow = RowOf<typeof saleLines>
+
+declare module '../core/tables.ts' {
+  interface Tables {
+    sale_lines: SelectedOf<typeof saleLines>
+  }
 }
 
 /** Goods and charges as lines, in their order. */

@@ -1,5 +1,8 @@
 // Sales summed by dimension and period, kept up with every change to their lines.
 import { CompiledQuery } from 'kysely'
+import Type from 'typebox'
+import { recordset } from '../core/keyedTable.ts'
+import { bigint, namesOf, type RowOf, type SelectedOf, text, textOf, time } from '../core/table.ts'
 import type { SaleRow } from './saleLines.ts'
 import { periodOf, type ReportDimension, reportDimensions } from './salePeriods.ts'
 
@@ -9,17 +12,27 @@ export interface SaleChange {
   after: readonly SaleRow[]
 }
 
+export const saleTotals = {
+  name: 'sale_totals',
+  columns: {
+    dimension: textOf(Type.Enum([...reportDimensions])),
+    key: text,
+    currency: text,
+    starts_at: time,
+    lines: bigint,
+    orders: bigint,
+    quantity: bigint,
+    gross_minor: bigint,
+    returned_minor: bigint,
+  },
+} as const
 /** What a batch adds to a total. */
-interface TotalRow {
-  dimension: ReportDimension
-  key: string
-  currency: string
-  starts_at: string
-  lines: number
-  orders: number
-  quantity: number
-  gross_minor: number
-  returned_minor: number
+type TotalRow = RowOf<typeof saleTotals>
+
+declare module '../core/tables.ts' {
+  interface Tables {
+    sale_totals: SelectedOf<typeof saleTotals>
+  }
 }
 
 /** The statements that add what has changed to the totals; a total of no lines is removed. */
@@ -119,25 +132,18 @@ function keyOf(dimension: ReportDimension, line: SaleRow): string {
   }
 }
 
-const given = `json_to_recordset($1::json) as r(
-    dimension text, key text, currency text, starts_at timestamptz, lines bigint, orders bigint,
-    quantity bigint, gross_minor bigint, returned_minor bigint)`
+const sums = ['lines', 'orders', 'quantity', 'gross_minor', 'returned_minor'] as const
+const names = namesOf(saleTotals.columns).join(', ')
 
 const addText = `
-  insert into sale_totals as t
-    (dimension, key, currency, starts_at, lines, orders, quantity, gross_minor, returned_minor)
-  select r.dimension, r.key, r.currency, r.starts_at, r.lines, r.orders, r.quantity,
-    r.gross_minor, r.returned_minor
-  from ${given}
+  insert into sale_totals as t (${names})
+  select ${names}
+  from ${recordset(saleTotals)}
   on conflict (dimension, key, currency, starts_at) do update
-  set lines = t.lines + excluded.lines,
-    orders = t.orders + excluded.orders,
-    quantity = t.quantity + excluded.quantity,
-    gross_minor = t.gross_minor + excluded.gross_minor,
-    returned_minor = t.returned_minor + excluded.returned_minor`
+  set ${sums.map(sum => `${sum} = t.${sum} + excluded.${sum}`).join(', ')}`
 
 const removeText = `
   delete from sale_totals t
-  using ${given}
+  using ${recordset(saleTotals)}
   where r.lines < 0 and t.lines = 0 and t.dimension = r.dimension and t.key = r.key
     and t.currency = r.currency and t.starts_at = r.starts_at`

@@ -1,29 +1,35 @@
 // Money by line of an order, what went back beside what it was sold as, and totals of both: the
 // sales by day, product, category, country and customer.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
-import { insertOf, type KeyedTable, upsertOf } from '../core/keyedTable.ts'
-import { defineProjection, type ReadEvent } from '../core/projection.ts'
+import type { ReadEvent } from '../core/events.ts'
+import { insertOf, upsertOf } from '../core/keyedTable.ts'
+import { defineProjection } from '../core/projection.ts'
+import { type ReadModel, typesIn } from '../core/readModel.ts'
+import { nullable, type RowOf, type SelectedOf, text, uuid } from '../core/table.ts'
 import type { Tables } from '../core/tables.ts'
-import { documentOf, evolve, linesOf } from './saleDocuments.ts'
+import { documentOf, evolve, linesOf, saleHandlers } from './saleDocuments.ts'
 import { type SaleRow, saleLines } from './saleLines.ts'
-import { type SaleChange, totalsOf } from './saleTotals.ts'
+import { type SaleChange, saleTotals, totalsOf } from './saleTotals.ts'
 
-export const sales = defineProjection({
-  name: 'sales',
-  version: 5,
-  tables: ['sale_lines', 'sale_categories', 'sale_names', 'sale_totals'],
-  on: [
-    'OrderSubmitted',
-    'OrderPaid',
-    'OrderCancelled',
-    'OrderRefunded',
-    'RefundReversed',
-    'DisputeClosed',
-    'ItemsReturned',
-    'CreditNoteIssued',
-    'ProductCreated',
-    'ProductDetailsChanged',
-  ],
+const saleCategories = {
+  name: 'sale_categories',
+  key: 'product_id',
+  columns: { product_id: uuid, category_id: nullable(uuid) },
+} as const
+type ProductCategory = RowOf<typeof saleCategories>
+
+const saleNames = { name: 'sale_names', columns: { sku: text, name: text } } as const
+
+declare module '../core/tables.ts' {
+  interface Tables {
+    sale_categories: SelectedOf<typeof saleCategories>
+    sale_names: SelectedOf<typeof saleNames>
+  }
+}
+
+const model: ReadModel = {
+  tables: [saleLines, saleCategories, saleNames, saleTotals],
+  on: [...typesIn(saleHandlers), 'ProductCreated', 'ProductDetailsChanged'],
   async plan(events, db) {
     const { changes, categories } = await changesOf(events, db)
     const fresh = changes.flatMap(({ before, after }) => after.slice(before.length))
@@ -36,18 +42,9 @@ export const sales = defineProjection({
     ]
     return { writes }
   },
-})
-
-interface CategoryRow {
-  product_id: string
-  category_id: string | null
 }
 
-const saleCategories: KeyedTable<CategoryRow> = {
-  name: 'sale_categories',
-  key: 'product_id',
-  columns: { product_id: 'uuid', category_id: 'uuid' },
-}
+export const sales = defineProjection({ name: 'sales', version: 5, models: [model] })
 
 /**
  * What a batch makes of documents, one event after the other. What is sold counts for the category
@@ -56,7 +53,7 @@ const saleCategories: KeyedTable<CategoryRow> = {
 async function changesOf(events: readonly ReadEvent[], db: Kysely<Tables>) {
   const before = await linesOf(db, [...new Set(events.flatMap(each => documentOf(each) ?? []))])
   const categories = await categoriesOf(db, events)
-  const changed = new Map<string, CategoryRow>()
+  const changed = new Map<string, ProductCategory>()
   const categoryOf = (id: string | null) => categories.get(id ?? '') ?? null
   const after = new Map(before)
   for (const event of events) {
@@ -79,7 +76,7 @@ async function categoriesOf(db: Kysely<Tables>, events: readonly ReadEvent[]) {
     for (const { productId } of data.lines) if (productId !== null) productIds.add(productId)
   }
   if (productIds.size === 0) return new Map<string, string | null>()
-  const { rows } = await sql<CategoryRow>`
+  const { rows } = await sql<ProductCategory>`
     select product_id, category_id
     from sale_categories
     where product_id = any(${[...productIds]}::uuid[])

@@ -1,14 +1,11 @@
 // What takes sales back: goods that are returned and money that is paid back or lost in a dispute,
 // booked against what was sold.
 import { share } from '../../domain/kernel/money.ts'
-import type { ReadEvent } from '../core/projection.ts'
+import type { EventOf } from '../core/events.ts'
 import { moneyLines, type SaleRow } from './saleLines.ts'
 
 /** What goes back of an order, or did not after all. */
-export type Return = Extract<
-  ReadEvent,
-  { type: 'OrderRefunded' | 'RefundReversed' | 'DisputeClosed' | 'ItemsReturned' }
->
+type Return = EventOf<'OrderRefunded' | 'RefundReversed' | 'DisputeClosed' | 'ItemsReturned'>
 
 /**
  * The lines of an order with what goes back of it. Money that goes back for what was never sold, or
@@ -73,10 +70,7 @@ interface MoneyBack {
 }
 
 /** Goods that came back. */
-function returnLines(
-  event: Extract<Return, { type: 'ItemsReturned' }>,
-  book: readonly SaleRow[],
-): SaleRow[] {
+function returnLines(event: EventOf<'ItemsReturned'>, book: readonly SaleRow[]): SaleRow[] {
   const { returnId, lines, charges } = event.data
   return moneyLines(lines, charges).flatMap(line => {
     const sold = soldAs(book, line)

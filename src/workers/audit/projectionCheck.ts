@@ -5,7 +5,8 @@ import { type Position, startOfLog } from '../../kit/position.ts'
 import { positionOf } from '../../projections/core/checkpoints.ts'
 import type { Batch } from '../../projections/core/engine.ts'
 import { concerns, type Item, isReadable, placeOf, workOf } from '../../projections/core/items.ts'
-import { applyPlan, type Projection } from '../../projections/core/projection.ts'
+import { applyPlan } from '../../projections/core/plan.ts'
+import type { Projection } from '../../projections/core/projection.ts'
 import type { Tables } from '../../projections/core/tables.ts'
 import {
   amountOf,

@@ -4,7 +4,7 @@ import { claimChecks, createAuditor, positionChecks } from '../../audit/auditor/
 import type { Tenure } from '../../audit/auditor/claims.ts'
 import type { Beside, Check, LogEvent, Place } from '../../audit/auditor/evidence.ts'
 import type { Position } from '../../kit/position.ts'
-import type { ReadEvent } from '../../projections/core/projection.ts'
+import type { ReadEvent } from '../../projections/core/events.ts'
 import { type CheckResult, createReport, type LogCheck } from './logCheck.ts'
 import type { Seen } from './partitionedLog.ts'
 import { type LogPart, partOf } from './parts.ts'

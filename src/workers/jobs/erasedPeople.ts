@@ -9,8 +9,8 @@ import { isRejection } from '../../domain/kernel/rejection.ts'
 import type { AccountServices } from '../../ports/accounts.ts'
 import type { ListedErasure } from '../../ports/erasure.ts'
 import type { Log } from '../../ports/log.ts'
-import { forgetEverywhere, readablePeople } from '../../projections/core/personal.ts'
 import type { Tables } from '../../projections/core/tables.ts'
+import { forgetEverywhere, readablePeople } from '../../projections/forgetting.ts'
 
 export interface ErasedPeopleParts {
   db: Kysely<Tables>

@@ -1,13 +1,9 @@
 // Projections and reactions whose batches are counted, and are part of the traces that led to them.
 
 import { appendTrace, type Observing, type Tracing } from '../../ports/tracing.ts'
+import type { ReadEvent } from '../../projections/core/events.ts'
 import { readsHeaders } from '../../projections/core/items.ts'
-import type {
-  Consumer,
-  Projection,
-  Reaction,
-  ReadEvent,
-} from '../../projections/core/projection.ts'
+import type { Consumer, Projection, Reaction } from '../../projections/core/projection.ts'
 
 /** A batch with more commands than this is catching up: nobody waits for any one of them. */
 const tracedMax = 50

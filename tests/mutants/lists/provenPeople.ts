@@ -208,9 +208,9 @@ export const provenOfPeople: readonly TestedMutant[] = [
     test: 'tests/api/erasure.test.ts',
     also: [
       {
-        file: 'src/projections/core/personal.ts',
-        find: "table: 'orders',\n    column: 'delivery',",
-        replace: "table: 'nowhere',\n    column: 'delivery',",
+        file: 'src/projections/order/orders.ts',
+        find: 'delivery: json(submitted.delivery),',
+        replace: 'delivery: json(Type.Unsafe<typeof submitted.delivery.static>({})),',
       },
     ],
   },
@@ -218,8 +218,8 @@ export const provenOfPeople: readonly TestedMutant[] = [
     name: 'erased-says-so',
     promise: 'orders say [erased] where somebody was who was erased, and rebuilds say the same',
     file: 'src/projections/core/personal.ts',
-    find: '  Object.keys(Delivery.properties).map(field => [field, erasedText]),\n',
-    replace: "  Object.keys(Delivery.properties).map(field => [field, '']),\n",
+    find: "paths.map(path => [path.join('/'), erasedText])",
+    replace: "paths.map(path => [path.join('/'), ''])",
     test: 'tests/api/erasure.test.ts',
   },
   {

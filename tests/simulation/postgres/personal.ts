@@ -1,6 +1,6 @@
 // What the simulated PostgreSQL knows for forgetting people: where text about them is, and what
 // takes its place.
-import { personalColumns } from '../../../src/projections/core/personal.ts'
+import { personalColumns } from '../../../src/projections/forgetting.ts'
 import type { Tables } from './rebuilds.ts'
 import { elementsOf, found, type Row, type Statement, textual, written } from './statements.ts'
 

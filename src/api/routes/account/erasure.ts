@@ -17,7 +17,7 @@ import {
   countReadable,
   forgetEverywhere,
   personalColumns,
-} from '../../../projections/core/personal.ts'
+} from '../../../projections/forgetting.ts'
 import { projections } from '../../../projections/index.ts'
 import { unfinishedOrders } from '../../../projections/order/personOrders.ts'
 import { signedIn } from '../../http/actor.ts'

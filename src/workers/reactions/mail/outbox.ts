@@ -1,7 +1,8 @@
 // The reaction that turns order events into mails to be sent: rows first, jobs from rows.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { traceparentOf } from '../../../ports/tracing.ts'
-import { defineReaction, type ReadEvent } from '../../../projections/core/projection.ts'
+import type { ReadEvent } from '../../../projections/core/events.ts'
+import { defineReaction } from '../../../projections/core/projection.ts'
 import { defineSignal } from '../../../projections/core/signals.ts'
 import type { Tables } from '../../../projections/core/tables.ts'
 

@@ -1,6 +1,6 @@
 // What others hear of an event: ids, statuses and amounts, and nothing that is about a person.
 import type { WebhookMessage, WebhookType } from '../../../ports/webhooks.ts'
-import type { ReadEvent } from '../../../projections/core/projection.ts'
+import type { ReadEvent } from '../../../projections/core/events.ts'
 import type { WebhookFacts } from './schemas.ts'
 
 /** The events that are sent, and the name under which each is. */
