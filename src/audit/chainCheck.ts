@@ -10,6 +10,7 @@ import type {
   StoredPart,
 } from '../ports/audit.ts'
 import type { EventStore, RecordedEvent } from '../ports/eventStore.ts'
+import type { LogInspection } from '../ports/logInspection.ts'
 import type { Fault } from './chainFault.ts'
 import { beginning, nextLink } from './hashChain.ts'
 import { type SealFault, watchSeals } from './sealCheck.ts'
@@ -25,7 +26,7 @@ export interface CheckedPart {
 export type Checked = CheckedPart | { fault: Fault; checkpoint?: undefined }
 
 export interface ChainParts extends AuditServices {
-  eventStore: Pick<EventStore, 'readAll'> & Partial<Pick<EventStore, 'limits'>>
+  eventStore: Pick<EventStore, 'readAll'> & Pick<LogInspection, 'streamLimits'>
   /** Shown every event of the log that is checked. */
   streams?: StreamWatch
 }

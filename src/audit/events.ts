@@ -5,7 +5,7 @@ import type { Actor } from '../domain/kernel/types.ts'
 import type { Position } from '../kit/position.ts'
 import { isTransient } from '../kit/transient.ts'
 import type { Codec, Stored } from '../ports/codec.ts'
-import type { EventStore, RecordedEvent } from '../ports/eventStore.ts'
+import { type EventStore, type RecordedEvent, readStream } from '../ports/eventStore.ts'
 
 export interface AuditedEvent {
   position: string
@@ -28,7 +28,7 @@ export interface AuditedEvent {
 }
 
 export interface LogReader {
-  eventStore: Pick<EventStore, 'readAll' | 'readStream'>
+  eventStore: Pick<EventStore, 'readAll' | 'read'>
   codec: Pick<Codec, 'decode'>
 }
 
@@ -110,7 +110,7 @@ export async function eventsAt(
   const wanted = new Set(places.map(place => place.position))
   const found = await Promise.all(
     runsOf(places).map(({ stream, from, to }) =>
-      firstOf(eventStore.readStream(stream, { from, to }), to - from + 1),
+      firstOf(readStream(eventStore, stream, { from, to }), to - from + 1),
     ),
   )
   return found

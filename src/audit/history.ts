@@ -6,7 +6,7 @@ import type { Actor } from '../domain/kernel/types.ts'
 import type { DisputeEvent } from '../domain/order/disputes.ts'
 import type { OrderEvents } from '../domain/order/orderEvents.ts'
 import type { Codec, Stored } from '../ports/codec.ts'
-import type { EventStore } from '../ports/eventStore.ts'
+import { type EventStore, readStream } from '../ports/eventStore.ts'
 
 type DeliveryChanged = Pick<Static<typeof OrderEvents.DeliveryDetailsChanged>, 'country' | 'reason'>
 
@@ -26,7 +26,7 @@ export async function readHistory(
   stream: string,
 ): Promise<HistoryEntry[]> {
   const entries: HistoryEntry[] = []
-  for await (const recorded of eventStore.readStream(stream)) {
+  for await (const recorded of readStream(eventStore, stream)) {
     const event = await codec.decode(recorded)
     entries.push({
       revision: event.revision,

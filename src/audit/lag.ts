@@ -2,6 +2,7 @@
 
 import type { Position } from '../kit/position.ts'
 import type { EventStore } from '../ports/eventStore.ts'
+import type { LogInspection } from '../ports/logInspection.ts'
 
 export interface Lag {
   /** How long the first event has been in the log that was not read yet; 0 for none. */
@@ -10,7 +11,7 @@ export interface Lag {
   events?: number
 }
 
-type Log = Pick<EventStore, 'readAll' | 'distance'>
+type Log = Pick<EventStore, 'readAll'> & Pick<LogInspection, 'distance'>
 
 /** The lag at one position of a log that ends at `head`. */
 export async function lagAt(

@@ -1,7 +1,8 @@
 // Compares what the log has of streams with what reading them gives: commands decide on the latter.
 
 import type { StateFinding } from '../ports/audit.ts'
-import type { EventStore, RecordedEvent } from '../ports/eventStore.ts'
+import type { RecordedEvent } from '../ports/eventStore.ts'
+import type { LogInspection } from '../ports/logInspection.ts'
 
 export interface StreamWatch {
   /** Takes the next event of the log. */
@@ -20,7 +21,7 @@ const findingsMax = 20
 const check = 'streams are as long as the log says'
 
 /** Watches over a log that is read; what is in memory does not grow with it. */
-export function watchStreams(eventStore: Pick<EventStore, 'endsOf'>): StreamWatch {
+export function watchStreams(eventStore: Pick<LogInspection, 'streamHeads'>): StreamWatch {
   const last = new Map<string, number>()
   const findings: StateFinding[] = []
   let count = 0
@@ -43,12 +44,12 @@ export function watchStreams(eventStore: Pick<EventStore, 'endsOf'>): StreamWatc
       last.clear()
       for (let from = 0; from < seen.length; from += askedMax) {
         const some = seen.slice(from, from + askedMax)
-        const ends = await eventStore.endsOf(some.map(([stream]) => stream))
+        const heads = await eventStore.streamHeads(some.map(([stream]) => stream))
         for (const [index, [stream, revision]] of some.entries()) {
-          const end = ends[index]
-          if (end?.fault !== undefined) report(stream, `Reading it: ${end.fault}.`)
-          else if (end?.revision === 'no-stream' || (end?.revision ?? -1) < revision) {
-            const found = end?.revision ?? 'no-stream'
+          const head = heads[index]
+          if (head?.fault !== undefined) report(stream, `Reading it: ${head.fault}.`)
+          else if (head?.revision === 'no-stream' || (head?.revision ?? -1) < revision) {
+            const found = head?.revision ?? 'no-stream'
             report(stream, `The log has it up to revision ${revision}, reading it to ${found}.`)
           }
         }
@@ -60,9 +61,9 @@ export function watchStreams(eventStore: Pick<EventStore, 'endsOf'>): StreamWatc
 
 /** The streams of which the store was told to show or to keep a part only. */
 export async function* limitFindings(
-  eventStore: Partial<Pick<EventStore, 'limits'>>,
+  eventStore: Pick<LogInspection, 'streamLimits'>,
 ): AsyncGenerator<StateFinding> {
-  for await (const { stream, detail } of eventStore.limits?.() ?? []) {
+  for await (const { stream, detail } of eventStore.streamLimits()) {
     const remedy = 'set its metadata to {} again, twice where it was deleted'
     yield { check: 'streams are kept whole', key: stream, detail: `${detail}: ${remedy}.` }
   }

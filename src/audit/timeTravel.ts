@@ -10,7 +10,7 @@ import { order } from '../domain/order/order.ts'
 import { stock } from '../domain/stock/stock.ts'
 import { isTransient } from '../kit/transient.ts'
 import type { Codec, Stored } from '../ports/codec.ts'
-import type { EventStore, RecordedEvent } from '../ports/eventStore.ts'
+import { type EventStore, type RecordedEvent, readStream } from '../ports/eventStore.ts'
 
 /** The last revision that counts, or the last moment. */
 export type Until = { revision: number } | { at: Date }
@@ -29,7 +29,7 @@ export interface StateThen {
 }
 
 interface Parts {
-  eventStore: Pick<EventStore, 'readStream'>
+  eventStore: Pick<EventStore, 'read'>
   codec: Pick<Codec, 'decodeFor'>
 }
 
@@ -81,7 +81,7 @@ async function foldUntil<State, Event extends DomainEvent>(
   let newest = 0
   let inTimeOrder = true
   const range = 'revision' in until ? { to: until.revision } : {}
-  for await (const recorded of eventStore.readStream(stream, range)) {
+  for await (const recorded of readStream(eventStore, stream, range)) {
     const event = await decoded<Event>(codec, aggregate, recorded)
     if (event === undefined) {
       unreadable = recorded.revision

@@ -9,7 +9,7 @@ import { Overdue, withDeadline } from '../kit/deadline.ts'
 import { firstOf } from '../kit/firstOf.ts'
 import { type Position, startOfLog } from '../kit/position.ts'
 import { codesOf, stateOf } from '../kit/transient.ts'
-import { type EventStore, ForeignLog } from '../ports/eventStore.ts'
+import { type EventStore, ForeignLog, readStream } from '../ports/eventStore.ts'
 import { createHealth, type Health, type HealthLog } from '../ports/health.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import { projections } from '../projections/index.ts'
@@ -156,7 +156,7 @@ const probedStream = `${streamPrefixes[0]}readiness`
 async function checkStore({ eventStore, isStoreApart }: Checked, health: Health): Promise<void> {
   if (!isStoreApart) return
   // The log and its streams are read with rights of their own; this one need not be there.
-  const stream = firstOf(eventStore.readStream(probedStream)).catch((error: unknown) => {
+  const stream = firstOf(readStream(eventStore, probedStream)).catch((error: unknown) => {
     // That the log is another one is reported as such.
     if (!(error instanceof ForeignLog)) throw error
   })

@@ -1,9 +1,11 @@
 // Opens the event store at EVENTSTORE_URL, as far as it belongs to the shop of the settings.
+
 import { type Config, ConfigError } from '../config/config.ts'
 import { eventSchemas, streamPrefixes } from '../domain/index.ts'
 import type { EventStoreDbOptions } from '../eventstore/eventstoredb/eventstoredb.ts'
 import { optional } from '../kit/optional.ts'
-import { type EventStore, Unavailable } from '../ports/eventStore.ts'
+import { Unavailable } from '../ports/eventStore.ts'
+import type { EventLog } from '../ports/logInspection.ts'
 import type { Observing } from '../ports/tracing.ts'
 
 type Confirm = NonNullable<EventStoreDbOptions['confirm']>
@@ -22,7 +24,7 @@ export async function openEventStoreDb(
   config: Pick<Config, 'streamPrefix'>,
   url: string,
   { observing, confirm, timeoutMs }: Opening,
-): Promise<EventStore> {
+): Promise<EventLog> {
   const { eventStoreDb } = await import('../eventstore/eventstoredb/eventstoredb.ts')
   const { eventStoreProblem } = await import('../eventstore/eventstoredb/connect.ts')
   const own = ownOptions(config, url)
@@ -34,7 +36,7 @@ export async function openEventStoreDb(
   const store = eventStoreDb({ ...own, retryPolicy, tellSearch, confirm, ...bound })
   try {
     // One of the nodes has answered, and any of them sends this on to the leader.
-    await store.end?.()
+    await store.storeHead()
     return store
   } catch (error) {
     await store.close()

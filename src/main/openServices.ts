@@ -56,8 +56,9 @@ import { withDeadline } from '../kit/deadline.ts'
 import type { AccountServices, SharedPasswords } from '../ports/accounts.ts'
 import type { AuditServices } from '../ports/audit.ts'
 import type { Codec } from '../ports/codec.ts'
-import { type EventStore, ForeignLog } from '../ports/eventStore.ts'
+import { ForeignLog } from '../ports/eventStore.ts'
 import type { ImportSeals } from '../ports/imports.ts'
+import type { EventLog } from '../ports/logInspection.ts'
 import type { CallbackBook, PaymentProvider } from '../ports/payments.ts'
 import type { Fingerprint, RequestKeys } from '../ports/requests.ts'
 import { type Observing, unobserved } from '../ports/tracing.ts'
@@ -70,7 +71,7 @@ export interface AppServices {
   app: App
   accounts: AccountServices & { passwords: SharedPasswords }
   audit: AuditServices
-  eventStore: EventStore
+  eventStore: EventLog
   /** Tells this shop from every other one. */
   shopId: string
   /** Whether the event log is the one that the database knows. */
@@ -181,7 +182,7 @@ async function openData(
     streamPrefix: config.streamPrefix,
   } as const
   const proof = proofOf(config, pool, { secrets, seals })
-  let store: EventStore | undefined
+  let store: EventLog | undefined
   let look: LogIdentity['check'] | undefined
   const confirm = async () => {
     const fault = await look?.()

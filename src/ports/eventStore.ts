@@ -47,16 +47,24 @@ export type EventFilter =
   /** All but these: also types that the reader does not know. */
   | { exceptTypes: readonly string[] }
 
-export interface ReadStreamOptions {
-  /** First revision to read; when reading backwards the newest one. Default: the near end. */
-  from?: number
-  /** Last revision to read, inclusive. */
-  to?: number
-  direction?: 'forwards' | 'backwards'
+/** Which events of a stream are read. */
+export interface StreamRange {
+  stream: string
+  /** The last revision that the reader knows already, -1 for none. */
+  after: number
+  /** The last revision to read, inclusive; without it the stream is read to its end. */
+  upTo?: number
+}
+
+/** Events of a stream in order, as many as fit in one answer. */
+export interface StreamPage {
+  events: RecordedEvent[]
+  /** Whether the range has no further events. */
+  isLast: boolean
 }
 
 export interface ReadAllOptions {
-  /** Exclusive: reading goes on behind this position. `startOfLog` is the beginning of the log. */
+  /** Exclusive: the first event read is the one after this position. */
   after?: Position
   filter?: EventFilter
 }
@@ -80,31 +88,9 @@ export interface SubscriptionBatch {
   live: boolean
 }
 
-/** Some events of a stream one after the other. */
-export interface StreamPage {
-  events: RecordedEvent[]
-  /** Whether there was nothing behind them. */
-  isLast: boolean
-}
-
-/** Where a stream ends as a read of it finds, or why nobody may read it. */
-export interface StreamEnd {
-  stream: string
-  revision: ActualRevision
-  /** What is missing of it, where something is. */
-  fault?: string
-}
-
-/** A setting of the store by which events of a stream are hidden, or are going to be. */
-export interface StreamLimit {
-  stream: string
-  detail: string
-}
-
 /**
- * A stream is whole or refused: reads of it throw BrokenStream where they cannot begin with the
- * revision that they were to begin with, or where one behind it is missing. Also where all of it is
- * missing, as far as the store can tell that from a stream that has never had an event.
+ * A stream is whole or refused: `read` throws BrokenStream where an event of the range is missing,
+ * also where all of a stream is missing that has had events, as far as the store can tell.
  */
 export interface EventStore {
   /**
@@ -119,29 +105,12 @@ export interface EventStore {
     events: readonly NewEvent[],
   ): Promise<AppendResult>
   /**
-   * The events of one stream by revision, of a missing stream none from its beginning or its end.
-   * Behind an event that the caller knows, a missing stream is a broken one.
+   * The first events of each range, in the order of the ranges. Reads that are asked for at the
+   * same time share round trips, and a stream without new events costs hardly anything.
    */
-  readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent>
-  /**
-   * The events of a stream from a revision on, as many as come with one answer: what costs least
-   * where all of a stream is wanted at once, and most streams are one page.
-   */
-  readPage(stream: string, from: number): Promise<StreamPage>
-  /**
-   * Whether by now a stream has nothing behind this revision, -1 for nothing at all. Also false
-   * where only reading the stream would tell.
-   */
-  endsAt(stream: string, revision: number): Promise<boolean>
-  /** The events behind a position in global order, up to the head at the time of the call. */
+  read(streams: readonly StreamRange[]): Promise<StreamPage[]>
+  /** The events after a position in global order, up to the head at the time of the call. */
   readAll(options?: ReadAllOptions): AsyncIterable<RecordedEvent>
-  /**
-   * Throws ForeignLog where the log is not the one of this shop; `readAll` reads it nevertheless,
-   * since an auditor has to see what is there. Missing where nobody compares logs.
-   */
-  assertOwn?(): Promise<void>
-  /** The event at exactly this position; undefined where the log has none there. */
-  eventAt(position: Position): Promise<RecordedEvent | undefined>
   /**
    * Catches up from a position, says so, then follows live until `signal` aborts. Never skips,
    * reorders or repeats; a lost connection is re-established from the last delivered position.
@@ -149,18 +118,24 @@ export interface EventStore {
   subscribe(options?: SubscribeOptions): AsyncIterable<SubscriptionBatch>
   /** The newest position, `startOfLog` for an empty log. */
   head(): Promise<Position>
-  /**
-   * The end of everything in the store, where it may hold more than the log: a position that a
-   * subscription has come to can be behind the head, but not behind this.
-   */
-  end?(): Promise<Position>
-  /** How many events there are from one position to a later one, where the store can tell. */
-  distance?(from: Position, to: Position): number
-  /** Where streams end by now, in the order asked for; many of them cost few round trips. */
-  endsOf(streams: readonly string[]): Promise<StreamEnd[]>
-  /** The streams of which the store was told to give, or to keep, a part only. */
-  limits(): AsyncIterable<StreamLimit>
   close(): Promise<void>
+}
+
+/** The events of one stream from a revision to another, both inclusive; by default all of them. */
+export async function* readStream(
+  eventStore: Pick<EventStore, 'read'>,
+  stream: string,
+  { from = 0, to }: { from?: number; to?: number } = {},
+): AsyncGenerator<RecordedEvent> {
+  let after = from - 1
+  while (to === undefined || after < to) {
+    const range = to === undefined ? { stream, after } : { stream, after, upTo: to }
+    const [page] = await eventStore.read([range])
+    if (page === undefined) throw new Error('the event store gave no page')
+    yield* page.events
+    if (page.isLast) return
+    after += page.events.length
+  }
 }
 
 /** The stream was not where the caller believed. Nothing was written. */

@@ -6,6 +6,7 @@ import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { eraseCustomer } from '../../src/commands/customer/customer.ts'
 import { catalogFindings } from '../../src/infra/audit/catalogGuard.ts'
 import { startOfLog } from '../../src/kit/position.ts'
+import { readStream } from '../../src/ports/eventStore.ts'
 import { projections } from '../../src/projections/index.ts'
 import { rebuild } from '../../src/projections/rebuild/rebuild.ts'
 import { rollBack } from '../../src/projections/rebuild/swap.ts'
@@ -345,7 +346,7 @@ function actorOf({ id }: Person) {
 
 /** Whether the process of the tests has noticed that the key is gone. */
 async function isForgotten(person: Person): Promise<boolean> {
-  for await (const event of app.back.eventStore.readStream(`customer-${person.id}`, {})) {
+  for await (const event of readStream(app.back.eventStore, `customer-${person.id}`, {})) {
     const decoded = await app.back.codec.decode(event)
     if (JSON.stringify(decoded.data).includes(person.username)) return false
   }

@@ -1,5 +1,7 @@
 // One Idempotency-Key, one effect: the same answer again, whoever asks how often and when.
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readStream } from '../../src/ports/eventStore.ts'
 import { atOnce, delivery, expectProblem, gbp, newKey, newProduct } from '../support/goods.ts'
 import { password, startTestApp, type TestApp } from '../support/testApp.ts'
 
@@ -298,7 +300,7 @@ describe('a request without a key', () => {
 /** The ids of the commands that have written events of a type. */
 async function commandsOn(stream: string, wanted: string): Promise<unknown[]> {
   const commands: unknown[] = []
-  for await (const { type, metadata } of app.back.eventStore.readStream(stream)) {
+  for await (const { type, metadata } of readStream(app.back.eventStore, stream)) {
     if (type === wanted) commands.push(metadata.commandId)
   }
   return commands

@@ -1,5 +1,7 @@
 // Stock in a bulk import of products that are there: a count, which sales and other counts respect.
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readStream } from '../../src/ports/eventStore.ts'
 import { gbp, newOrder, newProduct } from '../support/goods.ts'
 import { importFile, ndjson, productBySku, undo } from '../support/productImports.ts'
 import { startTestApp, type TestApp } from '../support/testApp.ts'
@@ -17,7 +19,7 @@ const onHand = async (sku: string) => (await productBySku(app, sku))?.onHand
 /** The events of a product's stock behind its first, by type and difference. */
 async function movements(productId: string) {
   const found: unknown[] = []
-  for await (const { type, data } of app.back.eventStore.readStream(`stock-${productId}`)) {
+  for await (const { type, data } of readStream(app.back.eventStore, `stock-${productId}`)) {
     found.push([type, data.delta])
   }
   return found.slice(1)

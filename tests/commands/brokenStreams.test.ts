@@ -22,7 +22,7 @@ import { memoryEventStore } from '../../src/eventstore/memory/memory.ts'
 import { streamCaches } from '../../src/infra/caching/caches.ts'
 import { PoisonEvent, UnknownEvent } from '../../src/ports/codec.ts'
 import type { Envelope } from '../../src/ports/envelope.ts'
-import { BrokenStream, type EventStore } from '../../src/ports/eventStore.ts'
+import { BrokenStream, type EventStore, readStream } from '../../src/ports/eventStore.ts'
 import { gbp } from '../support/samples.ts'
 import { testSeals } from '../support/testSeals.ts'
 
@@ -62,9 +62,9 @@ function startShop(): App {
   }
   const guarded: EventStore = {
     ...log,
-    async readPage(stream, from) {
-      check(stream)
-      return log.readPage(stream, from)
+    async read(ranges) {
+      for (const { stream } of ranges) check(stream)
+      return log.read(ranges)
     },
     async append(stream, expected, events) {
       check(stream)
@@ -140,7 +140,7 @@ function mend(): void {
 
 async function typesOf(stream: string): Promise<string[]> {
   const types: string[] = []
-  for await (const { type } of log.readStream(stream)) types.push(type)
+  for await (const { type } of readStream(log, stream)) types.push(type)
   return types
 }
 

@@ -269,13 +269,9 @@ describe('what is changed at the moment at which it comes to be', () => {
     }
     const store: EventStore = {
       ...log,
-      async readPage(read, from) {
-        await interrupt(read)
-        return log.readPage(read, from)
-      },
-      async endsAt(read, revision) {
-        await interrupt(read)
-        return log.endsAt(read, revision)
+      async read(ranges) {
+        for (const range of ranges) await interrupt(range.stream)
+        return log.read(ranges)
       },
     }
     return startProcess(store)

@@ -6,7 +6,8 @@ import { checkChain } from '../../src/audit/chainCheck.ts'
 import { beginning, canonicalEvent, canonicalJson, nextLink } from '../../src/audit/hashChain.ts'
 import { memoryEventStore } from '../../src/eventstore/memory/memory.ts'
 import { startOfLog } from '../../src/kit/position.ts'
-import type { EventStore, RecordedEvent } from '../../src/ports/eventStore.ts'
+import type { RecordedEvent } from '../../src/ports/eventStore.ts'
+import type { EventLog } from '../../src/ports/logInspection.ts'
 import { extendChain } from '../../src/workers/jobs/auditChain.ts'
 import { all, anEvent, newStream } from '../contract/eventStoreSubject.ts'
 import { memoryAudit } from '../support/memoryAudit.ts'
@@ -75,7 +76,7 @@ describe('a link of the chain', () => {
 describe('checking a chain', () => {
   const app = { clock: { now: () => new Date() } }
   let kept: ReturnType<typeof memoryAudit>
-  let eventStore: EventStore
+  let eventStore: EventLog
   let events: RecordedEvent[]
 
   beforeEach(async () => {
@@ -97,6 +98,7 @@ describe('checking a chain', () => {
     async *readAll({ after = startOfLog } = {}) {
       yield* found.filter(({ position }) => position > after)
     },
+    async *streamLimits() {},
   })
 
   async function firstBad(found: readonly RecordedEvent[] = events, from = startOfLog) {

@@ -29,12 +29,12 @@ const receive = (pieces: number) => (state: Stock) =>
 /** A process over a log, and how often it has read a stream. */
 function newProcess(store: EventStore) {
   const reads: string[] = []
-  const readPage: EventStore['readPage'] = (stream, from) => {
-    reads.push(stream)
-    return store.readPage(stream, from)
+  const read: EventStore['read'] = ranges => {
+    reads.push(...ranges.map(({ stream }) => stream))
+    return store.read(ranges)
   }
   const parts = { codec, cache: mapCache, fingerprint: digestOf }
-  return { ...createRepository(stock, { ...parts, eventStore: { ...store, readPage } }), reads }
+  return { ...createRepository(stock, { ...parts, eventStore: { ...store, read } }), reads }
 }
 
 describe('a stream that is believed to be new', () => {
@@ -85,20 +85,12 @@ describe('an imported ledger', () => {
   /** Imports a document in a process of its own; what it has read, and where the log is then. */
   async function importDocument(store: EventStore) {
     const reads: string[] = []
-    const noted = <Asked extends readonly unknown[], Given>(read: (...asked: Asked) => Given) => {
-      return (...asked: Asked) => {
-        reads.push(String(asked[0]))
-        return read(...asked)
-      }
+    const read: EventStore['read'] = ranges => {
+      reads.push(...ranges.map(({ stream }) => stream))
+      return store.read(ranges)
     }
-    const { readPage, readStream, endsAt } = store
     const app = createApp({
-      eventStore: {
-        ...store,
-        readPage: noted(readPage),
-        readStream: noted(readStream),
-        endsAt: noted(endsAt),
-      },
+      eventStore: { ...store, read },
       codec: createCodec(eventSchemas, testSeals()),
       cache: mapCache,
       fingerprint: digestOf,

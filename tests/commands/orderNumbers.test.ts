@@ -10,7 +10,7 @@ import { eventSchemas } from '../../src/domain/index.ts'
 import { orderNumbers } from '../../src/domain/order/orderNumbers.ts'
 import { createCodec } from '../../src/eventstore/core/codec.ts'
 import { memoryEventStore } from '../../src/eventstore/memory/memory.ts'
-import { type EventStore, Unavailable } from '../../src/ports/eventStore.ts'
+import { type EventStore, readStream, Unavailable } from '../../src/ports/eventStore.ts'
 import { mapCache } from '../support/mapCache.ts'
 import { customerId, gbp, orderId } from '../support/samples.ts'
 import { noSeals } from '../support/testSeals.ts'
@@ -31,7 +31,7 @@ function startProcess(append: (log: EventStore) => EventStore['append']) {
   const source = orderNumberSource({ repository, clock, elapsedMs: () => time.ms })
   const blocks = async () => {
     const found: unknown[] = []
-    for await (const { data } of log.readStream('orderNumbers-shop')) {
+    for await (const { data } of readStream(log, 'orderNumbers-shop')) {
       found.push([data.from, data.to])
     }
     return found

@@ -111,14 +111,14 @@ describe('an append whose answer does not fit', () => {
   ])('and %s has the stream read again', async (_, change) => {
     const store = memoryEventStore()
     const reads: string[] = []
-    const readPage: EventStore['readPage'] = (stream, from) => {
-      reads.push(`${from}`)
-      return store.readPage(stream, from)
+    const read: EventStore['read'] = ranges => {
+      reads.push(...ranges.map(({ after }) => `${after}`))
+      return store.read(ranges)
     }
-    const here = newProcess({ ...answering(store, change), readPage })
+    const here = newProcess({ ...answering(store, change), read })
     const outcome = await here.decide(productId, step(1), receive(3), { isNew: true, ...byState })
     expect(outcome).toMatchObject({ revision: 0, state: { onHand: 3 } })
-    expect(reads).toEqual(['0'])
+    expect(reads).toEqual(['-1'])
     expect(await store.head()).toBe(1n)
   })
 })

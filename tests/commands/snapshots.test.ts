@@ -28,18 +28,12 @@ function envelopeOf(command: number): Envelope {
 /** The same log, with the events counted that were read. */
 function counting(store: EventStore) {
   const counter = { read: 0 }
-  const readStream: EventStore['readStream'] = async function* (name, options) {
-    for await (const event of store.readStream(name, options)) {
-      counter.read += 1
-      yield event
-    }
+  const read: EventStore['read'] = async ranges => {
+    const pages = await store.read(ranges)
+    for (const { events } of pages) counter.read += events.length
+    return pages
   }
-  const readPage: EventStore['readPage'] = async (name, from) => {
-    const page = await store.readPage(name, from)
-    counter.read += page.events.length
-    return page
-  }
-  return { ...store, readStream, readPage, counter }
+  return { ...store, read, counter }
 }
 
 const inside = ({ reserved, ...state }: Stock) => ({ ...state, reserved: [...reserved].toSorted() })

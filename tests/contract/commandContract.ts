@@ -9,7 +9,7 @@ import { eventSchemas } from '../../src/domain/index.ts'
 import { orderNumbers } from '../../src/domain/order/orderNumbers.ts'
 import { adjust, type Stock, stock } from '../../src/domain/stock/stock.ts'
 import { createCodec } from '../../src/eventstore/core/codec.ts'
-import type { EventStore } from '../../src/ports/eventStore.ts'
+import { type EventStore, readStream } from '../../src/ports/eventStore.ts'
 import { mapCache } from '../support/mapCache.ts'
 import { noSeals } from '../support/testSeals.ts'
 import { all, type Current } from './eventStoreSubject.ts'
@@ -124,7 +124,7 @@ export function commandContract(current: Current): void {
     }
     const serialOf = (number: string) => Number(number.replace('-', '').slice(0, -1))
     const blocksIn = async (eventStore: EventStore, id: string) =>
-      (await all(eventStore.readStream(`orderNumbers-${id}`))).map(({ data }) => data)
+      (await all(readStream(eventStore, `orderNumbers-${id}`))).map(({ data }) => data)
 
     it('are given once by two processes that give many at a time', async () => {
       await twoProcesses(current, async stores => {

@@ -4,6 +4,7 @@ import {
   type ActualRevision,
   type EventStore,
   type ExpectedRevision,
+  readStream,
   WrongRevision,
 } from '../../src/ports/eventStore.ts'
 import { numberOf } from '../support/positions.ts'
@@ -55,7 +56,7 @@ function acceptance(current: Current): void {
     const events = someEvents(2)
     const result = await store.append(stream, expected, events)
     expect(result.revision).toBe(count + 1)
-    const written = await all(store.readStream(stream, { from: count }))
+    const written = await all(readStream(store, stream, { from: count }))
     expect(idsOf(written)).toEqual(idsOf(events))
     expect(revisionsOf(written)).toEqual([count, count + 1])
     expect(written.at(-1)?.position).toBe(result.position)
@@ -73,7 +74,7 @@ function acceptance(current: Current): void {
     const { store } = current()
     const stream = newStream()
     await expect(store.append(stream, 'any', [])).rejects.toThrow(/at least one event/)
-    expect(await all(store.readStream(stream))).toEqual([])
+    expect(await all(readStream(store, stream))).toEqual([])
   })
 }
 
@@ -85,7 +86,7 @@ function refusal(current: Current): void {
     const refused = await failure(store.append(stream, expected, someEvents(2)))
     expect(refused).toBeInstanceOf(WrongRevision)
     expect(refused).toMatchObject({ stream, expected, actual })
-    expect(await all(store.readStream(stream))).toHaveLength(count)
+    expect(await all(readStream(store, stream))).toHaveLength(count)
   })
 
   it('says where the stream is, not where it was when the caller looked', async () => {
@@ -122,7 +123,7 @@ function repetition(current: Current): void {
     expect(first.repeated).toBe(false)
     expect(await again()).toEqual({ ...first, repeated: true })
     expect(await again()).toEqual({ ...first, repeated: true })
-    expect(revisionsOf(await all(store.readStream(stream)))).toEqual(upTo(count + 2))
+    expect(revisionsOf(await all(readStream(store, stream)))).toEqual(upTo(count + 2))
   })
 
   it.each(expectations)('with %s is known when the stream moved on', async (_, expected, count) => {
@@ -131,7 +132,7 @@ function repetition(current: Current): void {
     await store.append(stream, first.revision, [anEvent()])
     await store.append(stream, 'any', someEvents(3))
     expect(await again()).toEqual({ ...first, repeated: true })
-    expect(revisionsOf(await all(store.readStream(stream)))).toEqual(upTo(count + 6))
+    expect(revisionsOf(await all(readStream(store, stream)))).toEqual(upTo(count + 6))
   })
 
   it('with an expectation that is met later is a conflict, and nothing is written', async () => {
@@ -142,7 +143,7 @@ function repetition(current: Current): void {
     expect(later).toMatchObject({ name: 'WrongRevision', actual: 4 })
     const earlier = await failure(store.append(stream, 0, events))
     expect(earlier).toMatchObject({ name: 'WrongRevision', actual: 4 })
-    expect(revisionsOf(await all(store.readStream(stream)))).toEqual(upTo(5))
+    expect(revisionsOf(await all(readStream(store, stream)))).toEqual(upTo(5))
   })
 
   it.each(expectations)('with %s by many at once is written once', async (_, expected, count) => {
@@ -154,7 +155,7 @@ function repetition(current: Current): void {
     const results = await Promise.all(upTo(8).map(() => store.append(mine, wanted, events)))
     expect(new Set(results.map(({ revision }) => revision)).size).toBe(1)
     expect(new Set(results.map(({ position }) => position)).size).toBe(1)
-    const written = await all(store.readStream(mine))
+    const written = await all(readStream(store, mine))
     expect(idsOf(written.slice(-3))).toEqual(idsOf(events))
     expect(written).toHaveLength(mine === stream ? count + 5 : 3)
   })
@@ -176,7 +177,7 @@ function partialRepetition(current: Current): void {
     const part = known === undefined ? [] : [known, anEvent()]
     const refused = await failure(store.append(stream, expected, part))
     expect(refused).toMatchObject({ name: 'WrongRevision', actual: count + 1 })
-    expect(await all(store.readStream(stream))).toHaveLength(count + 2)
+    expect(await all(readStream(store, stream))).toHaveLength(count + 2)
   })
 
   it.each(expectations)('behind new events is refused with %s', async (_, expected, count) => {
@@ -184,7 +185,7 @@ function partialRepetition(current: Current): void {
     const { stream, events } = await writtenOnce(store, expected, count)
     const refused = await failure(store.append(stream, expected, [anEvent(), ...events]))
     expect(refused).toMatchObject({ name: 'WrongRevision', actual: count + 1 })
-    expect(await all(store.readStream(stream))).toHaveLength(count + 2)
+    expect(await all(readStream(store, stream))).toHaveLength(count + 2)
   })
 }
 

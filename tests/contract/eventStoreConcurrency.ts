@@ -1,6 +1,11 @@
 // The contract of many writers at once: no revision twice, no gap, one order that everyone sees.
 import { describe, expect, it } from 'vitest'
-import { type EventStore, type NewEvent, WrongRevision } from '../../src/ports/eventStore.ts'
+import {
+  type EventStore,
+  type NewEvent,
+  readStream,
+  WrongRevision,
+} from '../../src/ports/eventStore.ts'
 import {
   all,
   anEvent,
@@ -38,7 +43,7 @@ function oneStream(current: Current): void {
     }
     const revisions = (await Promise.all(upTo(16).map(write))).flat()
     expect(revisions.toSorted((a, b) => a - b)).toEqual(upTo(3_200))
-    const written = await all(store.readStream(stream))
+    const written = await all(readStream(store, stream))
     expect(revisionsOf(written)).toEqual(upTo(3_200))
     expectInOrder(written)
     for (const writer of upTo(16)) {
@@ -53,7 +58,7 @@ function oneStream(current: Current): void {
     const stream = newStream()
     await store.append(stream, 'no-stream', [anEvent()])
     await Promise.all(upTo(8).map(() => increment(store, stream, 10)))
-    expect(revisionsOf(await all(store.readStream(stream)))).toEqual(upTo(81))
+    expect(revisionsOf(await all(readStream(store, stream)))).toEqual(upTo(81))
   }, 60_000)
 }
 
@@ -84,7 +89,7 @@ function manyStreams(current: Current): void {
     expect(failed).toEqual([30])
     expect(outcomes[30]).toMatchObject({ reason: { name: 'WrongRevision', actual: 0 } })
     for (const stream of streams) {
-      expect(await all(store.readStream(stream))).toHaveLength(stream === taken ? 1 : 2)
+      expect(await all(readStream(store, stream))).toHaveLength(stream === taken ? 1 : 2)
     }
   })
 }

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { binaryEvent, EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { describe, expect, it } from 'vitest'
 import { eventStoreDb } from '../../src/eventstore/eventstoredb/eventstoredb.ts'
-import type { EventStore } from '../../src/ports/eventStore.ts'
+import { readStream } from '../../src/ports/eventStore.ts'
+import type { EventLog } from '../../src/ports/logInspection.ts'
 import {
   all,
   anEvent,
@@ -17,7 +18,7 @@ import {
 
 interface Shared {
   /** A log with a prefix that nobody else has. */
-  log: EventStore
+  log: EventLog
   prefix: string
   client: EventStoreDBClient
   url: string
@@ -79,7 +80,7 @@ function logOfOwn(on: On): void {
       for (const streamPrefixes of [[], ['cart-'], ['others-'], ['$']]) {
         expect(await all(log.readAll({ filter: { streamPrefixes } }))).toEqual([])
       }
-      expect((await all(log.readStream('order-1'))).map(({ stream }) => stream)).toEqual([
+      expect((await all(readStream(log, 'order-1'))).map(({ stream }) => stream)).toEqual([
         'order-1',
         'order-1',
       ])
@@ -180,8 +181,8 @@ function strangers(on: On): void {
       await follower.stop()
       expect(idsOf(follower.events)).toEqual([event.id, sealed.id])
       const fault = /event 0 was written by another application/
-      await expect(all(log.readStream('order-4711'))).rejects.toThrow(fault)
-      expect(await log.endsOf(['order-4711'])).toEqual([
+      await expect(all(readStream(log, 'order-4711'))).rejects.toThrow(fault)
+      expect(await log.streamHeads(['order-4711'])).toEqual([
         {
           stream: 'order-4711',
           revision: 1,
@@ -214,7 +215,7 @@ function strangers(on: On): void {
         await client.appendToStream(name, jsonEvent({ type: 'Other', data: {} }))
         await client.setStreamMetadata(name, { maxCount: 1 })
       }
-      expect(await all(log.limits())).toEqual([])
+      expect(await all(log.streamLimits())).toEqual([])
     }),
   )
 
@@ -226,9 +227,9 @@ function strangers(on: On): void {
         await client.appendToStream(`${prefix}${name}`, jsonEvent({ type: 'Printed', data: {} }))
         await client.deleteStream(`${prefix}${name}`)
       }
-      expect(await all(log.limits())).toEqual([])
+      expect(await all(log.streamLimits())).toEqual([])
       await client.deleteStream(`${prefix}order-1`)
-      expect(await all(log.limits())).toMatchObject([{ stream: 'order-1' }])
+      expect(await all(log.streamLimits())).toMatchObject([{ stream: 'order-1' }])
     }, known),
   )
 }

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { justAfter, justBefore, parsePosition, startOfLog } from '../../src/kit/position.ts'
-import type { ReadStreamOptions, RecordedEvent } from '../../src/ports/eventStore.ts'
+import { type RecordedEvent, readStream } from '../../src/ports/eventStore.ts'
 import {
   all,
   anEvent,
@@ -23,7 +23,9 @@ export function readContract(current: Current): void {
   describe('a stream of 10,000 events', () => longStream(current))
 }
 
-const ranges: [string, ReadStreamOptions, number[]][] = [
+type Range = Parameters<typeof readStream>[2]
+
+const ranges: [string, Range, number[]][] = [
   ['all of it', {}, [0, 1, 2, 3, 4, 5]],
   ['from a revision', { from: 4 }, [4, 5]],
   ['up to a revision', { to: 1 }, [0, 1]],
@@ -32,12 +34,6 @@ const ranges: [string, ReadStreamOptions, number[]][] = [
   ['beyond the end', { from: 4, to: 99 }, [4, 5]],
   ['only beyond the end', { from: 6 }, []],
   ['an empty range', { from: 3, to: 2 }, []],
-  ['all backwards', { direction: 'backwards' }, [5, 4, 3, 2, 1, 0]],
-  ['backwards from a revision', { direction: 'backwards', from: 2 }, [2, 1, 0]],
-  ['backwards down to a revision', { direction: 'backwards', to: 4 }, [5, 4]],
-  ['a range backwards', { direction: 'backwards', from: 3, to: 2 }, [3, 2]],
-  ['backwards from beyond the end', { direction: 'backwards', from: 99, to: 4 }, [5, 4]],
-  ['an empty range backwards', { direction: 'backwards', from: 2, to: 3 }, []],
 ]
 
 function streams(current: Current): void {
@@ -45,27 +41,41 @@ function streams(current: Current): void {
     const { store } = current()
     const stream = newStream()
     await seed(store, stream, 6)
-    expect(revisionsOf(await all(store.readStream(stream, range)))).toEqual(revisions)
+    expect(revisionsOf(await all(readStream(store, stream, range)))).toEqual(revisions)
   })
 
-  it.each(['forwards', 'backwards'] as const)('that is missing gives none %s', async direction => {
+  it('that is missing gives none', async () => {
     const { store } = current()
-    expect(await all(store.readStream(newStream(), { direction }))).toEqual([])
+    expect(await all(readStream(store, newStream()))).toEqual([])
   })
 
-  it('gives the same page by page as at once', async () => {
+  it('gives several streams at once, each from where it is known', async () => {
     const { store } = current()
-    const stream = newStream()
-    await seed(store, stream, 450)
-    const events = []
-    for (let isLast = false; !isLast; ) {
-      const page = await store.readPage(stream, events.length)
-      events.push(...page.events)
-      isLast = page.isLast
+    const [long, short, missing] = [newStream(), newStream(), newStream()]
+    for (const expected of ['no-stream', 599] as const) {
+      await store.append(long, expected, someEvents(600))
     }
-    expect(events).toEqual(await all(store.readStream(stream)))
-    expect(await store.readPage(stream, 450)).toEqual({ events: [], isLast: true })
-    expect(await store.readPage(newStream(), 0)).toEqual({ events: [], isLast: true })
+    await seed(store, short, 3)
+    const [first, ...others] = await store.read([
+      { stream: long, after: -1 },
+      { stream: short, after: 0 },
+      { stream: missing, after: -1 },
+      { stream: long, after: 1_198 },
+      { stream: short, after: 2 },
+      { stream: long, after: 3, upTo: 5 },
+    ])
+    expect(first?.isLast).toBe(false)
+    expect(revisionsOf(first?.events ?? [])).toEqual(upTo(first?.events.length ?? 0))
+    expect(others.map(({ events }) => revisionsOf(events))).toEqual([
+      [1, 2],
+      [],
+      [1_199],
+      [],
+      [4, 5],
+    ])
+    expect(others.map(({ isLast }) => isLast)).toEqual(others.map(() => true))
+    expect(revisionsOf(await all(readStream(store, long)))).toEqual(upTo(1_200))
+    expect(await store.read([])).toEqual([])
   })
 
   it('gives what was written and when and where', async () => {
@@ -73,7 +83,7 @@ function streams(current: Current): void {
     const stream = newStream()
     const event = anEvent({ a: { b: [1, 'two', null, true] } }, 'ThingMeasured')
     const { position } = await store.append(stream, 'no-stream', [event])
-    const [written] = await all(store.readStream(stream))
+    const [written] = await all(readStream(store, stream))
     const { recordedAt, ...rest } = written ?? {}
     expect(rest).toEqual({ ...event, stream, revision: 0, position })
     expect(recordedAt).toBeInstanceOf(Date)
@@ -84,20 +94,21 @@ function streams(current: Current): void {
     const stream = newStream()
     await seed(store, stream, 2)
     await seed(store, `${stream}-more`, 3)
-    expect(await all(store.readStream(stream))).toHaveLength(2)
+    expect(await all(readStream(store, stream))).toHaveLength(2)
   })
 
-  it('is never said to have ended before its end', async () => {
+  it('gives new events to a reader that knew its end', async () => {
     const { store } = current()
     const stream = newStream()
     await store.append(stream, 'no-stream', someEvents(3))
-    await all(store.readStream(stream))
-    expect([await store.endsAt(stream, -1), await store.endsAt(stream, 1)]).toEqual([false, false])
-    // Whoever cannot tell says so by false, and gives nothing when read.
-    const isOver = await store.endsAt(stream, 2)
-    expect(isOver ? [] : await all(store.readStream(stream, { from: 3 }))).toEqual([])
+    await all(readStream(store, stream))
+    for (const after of [2, 1]) {
+      const [page] = await store.read([{ stream, after }])
+      expect(page?.events).toHaveLength(2 - after)
+    }
     await store.append(stream, 2, someEvents(1))
-    expect(await store.endsAt(stream, 2)).toBe(false)
+    const [page] = await store.read([{ stream, after: 2 }])
+    expect(revisionsOf(page?.events ?? [])).toEqual([3])
   })
 
   it('can be left early', async () => {
@@ -105,7 +116,7 @@ function streams(current: Current): void {
     const stream = newStream()
     await seed(store, stream, 300)
     const seen: number[] = []
-    for await (const { revision } of store.readStream(stream)) {
+    for await (const { revision } of readStream(store, stream)) {
       seen.push(revision)
       if (revision === 2) break
     }
@@ -148,8 +159,8 @@ function wholeLog(current: Current): void {
     await seed(store, stream, 3)
     await seed(store, other, 2)
     const events = [
-      ...(await all(store.readStream(stream))),
-      ...(await all(store.readStream(other))),
+      ...(await all(readStream(store, stream))),
+      ...(await all(readStream(store, other))),
     ]
     for (const event of events) {
       const found = await store.eventAt(event.position)
@@ -256,7 +267,7 @@ function filters(current: Current): void {
 }
 
 function longStream(current: Current): void {
-  it('is read whole, from its end and through the log', async () => {
+  it('is read whole, in part and through the log', async () => {
     const { store } = current()
     const stream = newStream('long')
     const after = await store.head()
@@ -264,12 +275,13 @@ function longStream(current: Current): void {
       const expected = n === 0 ? 'no-stream' : n * 500 - 1
       await store.append(stream, expected, someEvents(500))
     }
-    const forwards = await all(store.readStream(stream))
+    const forwards = await all(readStream(store, stream))
     expect(revisionsOf(forwards)).toEqual(upTo(10_000))
     expectInOrder(forwards)
-    const range: ReadStreamOptions = { direction: 'backwards', from: 9_000, to: 5_001 }
-    const backwards = revisionsOf(await all(store.readStream(stream, range)))
-    expect(backwards).toEqual(upTo(4_000).map(n => 9_000 - n))
+    const range = { from: 5_001, to: 9_000 }
+    expect(revisionsOf(await all(readStream(store, stream, range)))).toEqual(
+      upTo(4_000).map(n => 5_001 + n),
+    )
     const log = await all(store.readAll({ after, filter: { streamPrefixes: [stream] } }))
     expect(revisionsOf(log)).toEqual(upTo(10_000))
   }, 120_000)

@@ -14,12 +14,13 @@ import type {
   SubscriptionBatch,
 } from '../../src/ports/eventStore.ts'
 import { Unavailable } from '../../src/ports/eventStore.ts'
+import type { EventLog } from '../../src/ports/logInspection.ts'
 
 /** One event store under test; what an adapter cannot do is left out and its tests are skipped. */
 export interface Subject {
-  store: EventStore
+  store: EventLog
   /** Opens another client, as another process would, on the same log. */
-  second?: () => Promise<EventStore>
+  second?: () => Promise<EventLog>
   /** Breaks every connection to the log; new ones are possible at once. */
   cutConnections?: () => Promise<void>
   /** What whoever may write to the server can do to a stream. */

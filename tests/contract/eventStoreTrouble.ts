@@ -1,6 +1,6 @@
 // The contract of bad days: cut connections, transactions that hang, closing with work under way.
 import { describe, expect, it } from 'vitest'
-import { type EventStore, Unavailable } from '../../src/ports/eventStore.ts'
+import { type EventStore, readStream, Unavailable } from '../../src/ports/eventStore.ts'
 import {
   ability,
   all,
@@ -82,7 +82,7 @@ function cutAppends(current: Current): void {
       await cut()
       const results = await Promise.all(sending)
       for (const [n, { stream, events }] of appends.entries()) {
-        const written = await all(store.readStream(stream, { from: 1 }))
+        const written = await all(readStream(store, stream, { from: 1 }))
         expect(idsOf(written)).toEqual(idsOf(events))
         expect(results[n]).toMatchObject({ revision: 2, position: written.at(-1)?.position })
       }
@@ -95,7 +95,7 @@ function cutAppends(current: Current): void {
     const stream = newStream('cut')
     await seed(store, stream, 3)
     await cut()
-    const read = () => all(store.readStream(stream))
+    const read = () => all(readStream(store, stream))
     const events = await read().catch(error => {
       expect(error).toBeInstanceOf(Unavailable)
       return read()
@@ -137,7 +137,7 @@ function held(current: Current): void {
     const stream = newStream('held')
     const after = await store.head()
     const open = await hold(stream)
-    expect(await all(store.readStream(stream))).toEqual([])
+    expect(await all(readStream(store, stream))).toEqual([])
     const log = () => all(store.readAll({ after, filter: { streamPrefixes: [stream] } }))
     expect(await log()).toEqual([])
     await open.release()

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { watchedStore } from '../../src/eventstore/core/observed.ts'
 import { memoryEventStore } from '../../src/eventstore/memory/memory.ts'
-import { BrokenStream } from '../../src/ports/eventStore.ts'
+import { BrokenStream, readStream } from '../../src/ports/eventStore.ts'
 import { eventStoreContract } from './eventStoreContract.ts'
 import { all, anEvent, newStream } from './eventStoreSubject.ts'
 
@@ -18,14 +18,14 @@ describe('a store that is watched', () => {
     const store = watchedStore(memoryEventStore(), { brokenStream })
     const stream = newStream()
     for (const _ of [1, 2]) {
-      await expect(store.readPage(stream, 2)).rejects.toBeInstanceOf(BrokenStream)
-      await expect(all(store.readStream(stream, { from: 2 }))).rejects.toThrow(stream)
+      await expect(store.read([{ stream, after: 1 }])).rejects.toBeInstanceOf(BrokenStream)
+      await expect(all(readStream(store, stream, { from: 2 }))).rejects.toThrow(stream)
     }
     expect(told).toEqual([[stream, 'all of its events are missing']])
     await store.append(stream, 'no-stream', [anEvent()])
-    await store.readPage(stream, 1)
+    await store.read([{ stream, after: 0 }])
     expect(told).toHaveLength(1)
-    for (const _ of [1, 2]) expect(await all(store.readStream(stream))).toHaveLength(1)
+    for (const _ of [1, 2]) expect(await all(readStream(store, stream))).toHaveLength(1)
     expect(told.slice(1)).toEqual([[stream, undefined]])
   })
 })
@@ -38,7 +38,7 @@ describe('the event store in memory', () => {
     const stream = newStream()
     const result = await store.append(stream, 'no-stream', [anEvent(), anEvent()])
     expect(result).toEqual({ revision: 1, position: 2n, repeated: false })
-    const [first] = await all(store.readStream(stream))
+    const [first] = await all(readStream(store, stream))
     expect(first).toMatchObject({ position: 1n, recordedAt: at })
     expect(await store.head()).toBe(2n)
   })

@@ -10,7 +10,7 @@ import { createClient } from '../../src/eventstore/eventstoredb/client.ts'
 import { connect, eventStoreProblem } from '../../src/eventstore/eventstoredb/connect.ts'
 import { eventStoreDb } from '../../src/eventstore/eventstoredb/eventstoredb.ts'
 import { openEventStoreDb } from '../../src/main/openEventStore.ts'
-import { Unavailable } from '../../src/ports/eventStore.ts'
+import { readStream, Unavailable } from '../../src/ports/eventStore.ts'
 import { unobserved } from '../../src/ports/tracing.ts'
 import { certificate } from '../support/certificates.ts'
 import { type EventStoreDbStub, eventStoreDbStub } from '../support/eventStoreDbStub.ts'
@@ -178,12 +178,12 @@ describe('a user who loses its rights', () => {
     await store.append('order-1', 'no-stream', [event])
     stub.faults.deniesStreams = true
     const readAll = async () => {
-      for await (const _ of store.readStream('order-1')) break
+      for await (const _ of readStream(store, 'order-1')) break
     }
     const denied = () => new statusPb.Status().setCode(7)
     const calls = [
-      () => store.readPage('order-1', 0),
-      () => store.endsOf(['order-1']),
+      () => store.read([{ stream: 'order-1', after: -1 }]),
+      () => store.streamHeads(['order-1']),
       () => store.append('order-1', 'any', [{ ...event, id: crypto.randomUUID() }]),
       () => store.append('order-1', 0, [{ ...event, id: crypto.randomUUID() }]),
       readAll,
@@ -195,7 +195,7 @@ describe('a user who loses its rights', () => {
       expect(outcome).toMatchObject({ message: 'EventStoreDB refuses the user' })
     }
     stub.faults.deniesStreams = false
-    expect((await store.readPage('order-1', 0)).events).toHaveLength(1)
+    expect((await store.read([{ stream: 'order-1', after: -1 }]))[0]?.events).toHaveLength(1)
   })
 })
 

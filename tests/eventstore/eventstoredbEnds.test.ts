@@ -16,6 +16,17 @@ import {
 import { type EventStoreDbStub, eventStoreDbStub } from '../support/eventStoreDbStub.ts'
 import { waitFor } from '../support/waitFor.ts'
 
+/** Whether a read says that nothing is new without a read of the stream itself. */
+async function hasNothingNew(
+  { stub, store }: { stub: EventStoreDbStub; store: EventStore },
+  stream: string,
+  revision: number,
+): Promise<boolean> {
+  const before = stub.streamReads()
+  await store.read([{ stream, after: revision }]).catch(() => undefined)
+  return stub.streamReads() === before
+}
+
 describe.each(['', 'shop.'])('reads of streams that are known, with the prefix "%s"', prefix => {
   let stub: EventStoreDbStub
   let reader: EventStore
@@ -34,28 +45,29 @@ describe.each(['', 'shop.'])('reads of streams that are known, with the prefix "
     await stub.close()
   })
 
-  /** As a repository does: what is said to have ended is not read. */
   const behind = async (stream: string, from: number) => {
-    if (await reader.endsAt(stream, from - 1)) return []
-    return (await reader.readPage(stream, from)).events.map(({ revision }) => revision)
+    const [page] = await reader.read([{ stream, after: from - 1 }])
+    return page?.events.map(({ revision }) => revision)
   }
+  const isAtHead = (stream: string, revision: number) =>
+    hasNothingNew({ stub, store: reader }, stream, revision)
 
   it('find what another process has appended', async () => {
     const stream = newStream()
     await seed(reader, stream, 3)
     expect(await behind(stream, 3)).toEqual([])
-    expect(await reader.endsAt(stream, 2)).toBe(true)
-    expect(await reader.endsAt(stream, 1)).toBe(false)
+    expect(await isAtHead(stream, 2)).toBe(true)
+    expect(await isAtHead(stream, 1)).toBe(false)
     await writer.append(stream, 2, [anEvent(), anEvent()])
     expect(await behind(stream, 3)).toEqual([3, 4])
     expect(await behind(stream, 5)).toEqual([])
-    expect(await reader.endsAt(stream, 4)).toBe(true)
+    expect(await isAtHead(stream, 4)).toBe(true)
   })
 
   it('find the first event of a stream that was known to be empty', async () => {
     const stream = newStream()
     expect(await behind(stream, 0)).toEqual([])
-    expect(await reader.endsAt(stream, -1)).toBe(true)
+    expect(await isAtHead(stream, -1)).toBe(true)
     await writer.append(stream, 'no-stream', [anEvent()])
     expect(await behind(stream, 0)).toEqual([0])
   })
@@ -68,7 +80,7 @@ describe.each(['', 'shop.'])('reads of streams that are known, with the prefix "
     await writer.append(stream, 0, [anEvent()])
     expect(await behind(stream, 1)).toEqual([1])
     expect(await behind(stream, 2)).toEqual([])
-    expect(await reader.endsAt(stream, 1)).toBe(true)
+    expect(await isAtHead(stream, 1)).toBe(true)
   })
 
   it('find what another process has appended before and behind something of our own', async () => {
@@ -79,7 +91,7 @@ describe.each(['', 'shop.'])('reads of streams that are known, with the prefix "
     await reader.append(ours, 'no-stream', [anEvent(), anEvent()])
     await writer.append(ours, 1, [anEvent()])
     expect(await behind(stream, 1)).toEqual([1])
-    expect(await reader.endsAt(ours, 1)).toBe(false)
+    expect(await isAtHead(ours, 1)).toBe(false)
     expect(await behind(ours, 2)).toEqual([2])
   })
 
@@ -103,7 +115,7 @@ describe.each(['', 'shop.'])('reads of streams that are known, with the prefix "
     // One that hides nothing of it yet is no reason to refuse it.
     await limit({ maxCount: 50 })
     expect(await behind(stream, 3)).toEqual([])
-    expect(await reader.endsAt(stream, 2)).toBe(true)
+    expect(await isAtHead(stream, 2)).toBe(true)
     await operator.deleteStream(`${prefix}${stream}`)
     await seed(writer, busy, 1)
     await expect(behind(stream, 3)).rejects.toThrow(/deleted/)
@@ -119,14 +131,14 @@ describe.each(['', 'shop.'])('reads of streams that are known, with the prefix "
     await seed(reader, stream, 1)
     expect(await behind(stream, 1)).toEqual([])
     await stranger.append(newStream(), 'no-stream', someEvents(700))
-    expect(await reader.endsAt(stream, 0)).toBe(true)
+    expect(await isAtHead(stream, 0)).toBe(true)
   })
 
   it('say nothing of a stream that does not belong to the log', async () => {
     const stream = newStream('strange')
     await reader.append(stream, 'no-stream', [anEvent()])
     await writer.append(stream, 0, [anEvent()])
-    expect(await reader.endsAt(stream, 0)).toBe(false)
+    expect(await isAtHead(stream, 0)).toBe(false)
   })
 
   it('find what stands there once the log is another one', async () => {
@@ -136,7 +148,7 @@ describe.each(['', 'shop.'])('reads of streams that are known, with the prefix "
     // The newest events are taken away, as when an older copy of the log is put back.
     const before = stub.log.records.length
     await reader.append(newStream(), 'no-stream', someEvents(9))
-    expect(await reader.endsAt(stream, 0)).toBe(true)
+    expect(await isAtHead(stream, 0)).toBe(true)
     stub.log.records.splice(before)
     await writer.append(stream, 0, [anEvent()])
     expect(await behind(stream, 1)).toEqual([1])
@@ -181,7 +193,9 @@ describe('a server on which others have written much', { timeout: 30_000 }, () =
       stub.log.append(newStream('sensor'), 'no-stream', events)
       stub.faults.searchMs = 0.1
     }
-    return { stub, store, told, writeMuch }
+    const isAtHead = (stream: string, revision: number) =>
+      hasNothingNew({ stub, store }, stream, revision)
+    return { stub, store, told, writeMuch, isAtHead }
   }
 
   const nothing = { data: Buffer.from('{}'), metadata: Buffer.from('{}') }
@@ -243,19 +257,19 @@ describe('a server on which others have written much', { timeout: 30_000 }, () =
   })
 
   it('does not hold up reads of streams that are known', async () => {
-    const { store, stub, writeMuch } = await busyServer()
+    const { store, stub, writeMuch, isAtHead } = await busyServer()
     const stream = newStream()
     await seed(store, stream, 1)
-    await store.readPage(stream, 0)
-    expect(await store.endsAt(stream, 0)).toBe(true)
+    await store.read([{ stream, after: -1 }])
+    expect(await isAtHead(stream, 0)).toBe(true)
     const operator = EventStoreDBClient.connectionString(stub.url)
     await operator.setStreamMetadata(`shop.${stream}`, { truncateBefore: 1 })
     await operator.dispose()
     writeMuch()
-    expect(await store.endsAt(stream, 0)).toBe(false)
-    await expect(store.readPage(stream, 1)).rejects.toThrow(BrokenStream)
+    expect(await isAtHead(stream, 0)).toBe(false)
+    await expect(store.read([{ stream, after: 0 }])).rejects.toThrow(BrokenStream)
     const other = newStream()
-    await store.readPage(other, 0)
-    expect(await store.endsAt(other, -1)).toBe(true)
+    await store.read([{ stream: other, after: -1 }])
+    expect(await isAtHead(other, -1)).toBe(true)
   })
 })

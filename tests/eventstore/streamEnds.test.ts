@@ -3,10 +3,35 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postgresEventStore } from '../../src/eventstore/postgres/postgres.ts'
 import { createPool, type Pool } from '../../src/infra/postgres/database.ts'
-import type { EventStore } from '../../src/ports/eventStore.ts'
+import { type EventStore, readStream } from '../../src/ports/eventStore.ts'
 import { all, anEvent, newStream, seed, someEvents, upTo } from '../contract/eventStoreSubject.ts'
 import { testDatabase } from '../support/database.ts'
 import { runAsSuperuser } from '../support/tampering.ts'
+
+/** Statements that have read streams, of all pools that count. */
+let streamReads = 0
+
+/** Counts reads of streams, and gives how many rows each read of the tail has given. */
+function countReads(pool: Pool): number[] {
+  const tails: number[] = []
+  const query = pool.query.bind(pool)
+  Object.assign(pool, {
+    async query(asked: { name: string; text: string }) {
+      const answer = await query(asked)
+      if (asked.name === 'eventstore_read_many') streamReads += 1
+      if (asked.name === 'eventstore_read_tail') tails.push(answer.rows.length)
+      return answer
+    },
+  })
+  return tails
+}
+
+/** Whether a read says that nothing is new without a read of the stream itself. */
+async function hasNothingNew(store: EventStore, stream: string, revision: number) {
+  const before = streamReads
+  await store.read([{ stream, after: revision }])
+  return streamReads === before
+}
 
 describe('reads of streams that are known', () => {
   let database: Awaited<ReturnType<typeof testDatabase>>
@@ -17,6 +42,7 @@ describe('reads of streams that are known', () => {
   beforeAll(async () => {
     database = await testDatabase()
     pools = [createPool(database.url), createPool(database.url)]
+    for (const pool of pools) countReads(pool)
     const [one, other] = pools.map(pool => postgresEventStore(pool))
     if (one === undefined || other === undefined) throw new Error('two stores are needed')
     reader = one
@@ -29,18 +55,18 @@ describe('reads of streams that are known', () => {
     await database.drop()
   })
 
-  /** As a repository does: what is said to have ended is not read. */
   const behind = async (stream: string, from: number) => {
-    if (await reader.endsAt(stream, from - 1)) return []
-    return (await all(reader.readStream(stream, { from }))).map(({ revision }) => revision)
+    const [page] = await reader.read([{ stream, after: from - 1 }])
+    return page?.events.map(({ revision }) => revision)
   }
+  const isAtHead = (stream: string, revision: number) => hasNothingNew(reader, stream, revision)
 
   it('find what another process has appended', async () => {
     const stream = newStream()
     await seed(reader, stream, 3)
     expect(await behind(stream, 3)).toEqual([])
-    expect(await reader.endsAt(stream, 2)).toBe(true)
-    expect(await reader.endsAt(stream, 1)).toBe(false)
+    expect(await isAtHead(stream, 2)).toBe(true)
+    expect(await isAtHead(stream, 1)).toBe(false)
     await writer.append(stream, 2, [anEvent(), anEvent()])
     expect(await behind(stream, 3)).toEqual([3, 4])
     expect(await behind(stream, 5)).toEqual([])
@@ -50,7 +76,7 @@ describe('reads of streams that are known', () => {
   it('find the first event of a stream that was known to be empty', async () => {
     const stream = newStream()
     expect(await behind(stream, 0)).toEqual([])
-    expect(await reader.endsAt(stream, -1)).toBe(true)
+    expect(await isAtHead(stream, -1)).toBe(true)
     await writer.append(stream, 'no-stream', [anEvent()])
     expect(await behind(stream, 0)).toEqual([0])
   })
@@ -80,10 +106,10 @@ describe('reads of streams that are known', () => {
     await seed(reader, stream, 1)
     expect(await behind(stream, 1)).toEqual([])
     await reader.append(stream, 0, [anEvent()])
-    expect(await reader.endsAt(stream, 0)).toBe(false)
-    expect(await reader.endsAt(stream, 1)).toBe(true)
+    expect(await isAtHead(stream, 0)).toBe(false)
+    expect(await isAtHead(stream, 1)).toBe(true)
     await writer.append(stream, 1, [anEvent()])
-    expect(await reader.endsAt(stream, 1)).toBe(false)
+    expect(await isAtHead(stream, 1)).toBe(false)
     expect(await behind(stream, 1)).toEqual([1, 2])
   })
 
@@ -99,7 +125,7 @@ describe('reads of streams that are known', () => {
        select ${far}, 'far-1', 0, gen_random_uuid(), type, data, metadata, now()
        from eventstore.events limit 1`,
     ])
-    expect(await reader.endsAt(stream, 0)).toBe(true)
+    expect(await isAtHead(stream, 0)).toBe(true)
     await runAsSuperuser(pool, [`delete from eventstore.events where position = ${far}`])
     await writer.append(stream, 0, [anEvent()])
     expect(await behind(stream, 1)).toEqual([1])
@@ -121,27 +147,19 @@ describe('reads of streams that are known', () => {
   }, 60_000)
 
   it('do not read again what this process has appended itself', async () => {
-    const read: number[] = []
     const pool = createPool(database.url, { size: 2 })
-    const query = pool.query.bind(pool)
-    Object.assign(pool, {
-      async query(asked: { name: string; text: string }) {
-        const answer = await query(asked)
-        if (asked.name === 'eventstore_read_tail') read.push(answer.rows.length)
-        return answer
-      },
-    })
+    const read = countReads(pool)
     const store = postgresEventStore(pool)
     const stream = newStream()
     await seed(store, stream, 1)
-    await all(store.readStream(stream, { from: 1 }))
+    await all(readStream(store, stream, { from: 1 }))
     await Promise.all(upTo(20).map(() => store.append(newStream(), 'no-stream', someEvents(3))))
     await store.append(stream, 0, [anEvent()])
-    expect(await store.endsAt(stream, 1)).toBe(true)
+    expect(await hasNothingNew(store, stream, 1)).toBe(true)
     // The one that is known to be there.
     expect(read).toEqual([1])
     await writer.append(stream, 1, [anEvent()])
-    expect(await store.endsAt(stream, 1)).toBe(false)
+    expect(await hasNothingNew(store, stream, 1)).toBe(false)
     expect(read).toEqual([1, 2])
     await store.close()
     await pool.end()

@@ -1,6 +1,8 @@
 // Traces: one command, from its HTTP request to the projections and mails that it leads to.
+
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readStream } from '../../src/ports/eventStore.ts'
 import { atRest } from '../support/auditing.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
 import { otlpCollector, type Span } from '../support/otlpCollector.ts'
@@ -82,7 +84,7 @@ describe('a command without a traceparent', () => {
     const person = await app.person()
     const { orderId } = (await newOrder(person, productId)).body
     let correlationId = ''
-    for await (const event of app.back.eventStore.readStream(`order-${orderId}`)) {
+    for await (const event of readStream(app.back.eventStore, `order-${orderId}`)) {
       correlationId = String(event.metadata.correlationId)
       break
     }

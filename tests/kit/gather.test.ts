@@ -1,6 +1,7 @@
 // Questions that share a round trip: each gets its own answer, and no answer is older than it.
 import { describe, expect, it, vi } from 'vitest'
-import { createBatchLoader, createSingleFlight } from '../../src/kit/batchLoader.ts'
+import { createBatchLoader } from '../../src/kit/batchLoader.ts'
+import { createSingleFlight } from '../../src/kit/singleFlight.ts'
 
 const turn = () => new Promise(resolve => setImmediate(resolve))
 

@@ -10,7 +10,7 @@ import { Id, Payload, ShortText } from '../../src/domain/kernel/types.ts'
 import { createCodec } from '../../src/eventstore/core/codec.ts'
 import { type Position, startOfLog } from '../../src/kit/position.ts'
 import type { Codec } from '../../src/ports/codec.ts'
-import type { JsonObject } from '../../src/ports/eventStore.ts'
+import { type JsonObject, readStream } from '../../src/ports/eventStore.ts'
 import { eventIndex } from '../../src/projections/audit/eventIndex.ts'
 import { defineReaction, type Reaction } from '../../src/projections/core/projection.ts'
 import { rebuild } from '../../src/projections/rebuild/rebuild.ts'
@@ -154,7 +154,7 @@ describe('two releases of OrderShipped on one log', () => {
     await append(stream, 'OrderShipped', { v: 2, data: { orderId, tracking: null } })
     const read: unknown[] = []
     const said: unknown[] = []
-    for await (const recorded of app.back.eventStore.readStream(stream)) {
+    for await (const recorded of readStream(app.back.eventStore, stream)) {
       read.push((await newer.decode(recorded)).data)
       said.push(await older.decode(recorded).then(({ data }) => data, String))
     }

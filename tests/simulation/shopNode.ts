@@ -10,7 +10,7 @@ import { postgresEventStore } from '../../src/eventstore/postgres/postgres.ts'
 import { streamCaches } from '../../src/infra/caching/caches.ts'
 import type { Pool } from '../../src/infra/postgres/sessions.ts'
 import type { Codec, Seals } from '../../src/ports/codec.ts'
-import type { EventStore } from '../../src/ports/eventStore.ts'
+import type { EventLog } from '../../src/ports/logInspection.ts'
 import { simulatedPool } from './postgres/pool.ts'
 import type { Server } from './postgres/server.ts'
 import type { Provider } from './provider.ts'
@@ -31,7 +31,7 @@ export interface Services {
 export interface ShopProcess {
   process: Process
   pool: Pool
-  eventStore: EventStore
+  eventStore: EventLog
   codec: Codec
   app: App
 }

@@ -61,6 +61,8 @@ export interface EventStoreDbStub {
   appends(): number
   /** How many reads and subscriptions have been asked for. */
   reads(): number
+  /** The reads of single streams among them. */
+  streamReads(): number
   /** How many records subscriptions with a filter have looked at. */
   searched(): number
   /** Cuts every connection of every client. */
@@ -75,7 +77,7 @@ export async function eventStoreDbStub(options: StubOptions = {}): Promise<Event
   const faults: StubFaults = { lostAnswers: 0, ignoredAppends: 0, refusedForCalm: 0, searchMs: 0 }
   const door = doorOf(faults, options)
   const server = new grpc.Server({ 'grpc.max_receive_message_length': 17 * 1_048_576 })
-  const counts = { appends: 0, reads: 0, searched: 0 }
+  const counts = { appends: 0, reads: 0, streamReads: 0, searched: 0 }
   server.addService(streamsGrpc.StreamsService, {
     append: (call: AppendCall, answer: AppendAnswer) => {
       counts.appends += 1
@@ -93,6 +95,7 @@ export async function eventStoreDbStub(options: StubOptions = {}): Promise<Event
     read: (call: ReadCall) => {
       counts.reads += 1
       const isOfStream = call.request.getOptions()?.hasStream() === true
+      if (isOfStream) counts.streamReads += 1
       const refusal = door(call) ?? (isOfStream ? denied(faults) : undefined)
       const serving = { tellsCaughtUp, faults, counts }
       const served = refusal ? Promise.reject(refusal) : read(call, log, serving)
@@ -117,6 +120,7 @@ export async function eventStoreDbStub(options: StubOptions = {}): Promise<Event
     faults,
     appends: () => counts.appends,
     reads: () => counts.reads,
+    streamReads: () => counts.streamReads,
     searched: () => counts.searched,
     dropConnections: proxy.cut,
     close: async () => {

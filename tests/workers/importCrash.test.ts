@@ -7,7 +7,8 @@ import { createCodec } from '../../src/eventstore/core/codec.ts'
 import { memoryEventStore } from '../../src/eventstore/memory/memory.ts'
 import { streamCaches } from '../../src/infra/caching/caches.ts'
 import { systemClock } from '../../src/infra/system/clock.ts'
-import { type EventStore, Unavailable } from '../../src/ports/eventStore.ts'
+import { Unavailable } from '../../src/ports/eventStore.ts'
+import type { EventLog } from '../../src/ports/logInspection.ts'
 import { contentOf, importInto, ledgerRows } from '../support/ledger.ts'
 
 const ledger = ledgerRows(
@@ -41,7 +42,7 @@ const noPayments = {
 }
 
 /** A process over a store: its caches are empty, as after a start. */
-function startProcess(eventStore: EventStore) {
+function startProcess(eventStore: EventLog) {
   const parts = { eventStore, codec, cache: streamCaches(1_000), clock: systemClock }
   return {
     app: createApp({ ...parts, payments: noPayments, currency: 'GBP', fingerprint: digestOf }),
@@ -50,12 +51,12 @@ function startProcess(eventStore: EventStore) {
   }
 }
 
-interface Breaking extends EventStore {
+interface Breaking extends EventLog {
   appends(): number
 }
 
 /** A store that is lost at its n-th append, which then has been written, or not. */
-function breaking(store: EventStore, at: number, isWritten: boolean): Breaking {
+function breaking(store: EventLog, at: number, isWritten: boolean): Breaking {
   let appends = 0
   return {
     ...store,
@@ -69,7 +70,7 @@ function breaking(store: EventStore, at: number, isWritten: boolean): Breaking {
   }
 }
 
-async function importWhole(store: EventStore, concurrency: number) {
+async function importWhole(store: EventLog, concurrency: number) {
   await importInto(startProcess(store), ledger, { concurrency })
   return contentOf({ eventStore: store, codec })
 }

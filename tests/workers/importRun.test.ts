@@ -1,4 +1,5 @@
 // A ledger in the log: whole orders at their own time, once, and read models that agree with it.
+
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rm, writeFile } from 'node:fs/promises'
@@ -6,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { available } from '../../src/domain/stock/stock.ts'
 import type { AppServices } from '../../src/main/openServices.ts'
+import { readStream } from '../../src/ports/eventStore.ts'
 import { readEarlierImports } from '../../src/workers/imports/ledger/earlierImports.ts'
 import type { LedgerPlan } from '../../src/workers/imports/ledger/ledgerPlan.ts'
 import { planLedger } from '../../src/workers/imports/ledger/planLedger.ts'
@@ -61,7 +63,7 @@ describe('an imported ledger', () => {
     await importInto(open, december)
     const types: string[] = []
     const order = planLedger(december).documents[0]?.orders[0]?.orderId
-    for await (const recorded of open.eventStore.readStream(`order-${order}`)) {
+    for await (const recorded of readStream(open.eventStore, `order-${order}`)) {
       const event = await open.codec.decode(recorded)
       types.push(event.type)
       expect(event.source).toBe('import')

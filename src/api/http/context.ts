@@ -8,9 +8,9 @@ import type { Position } from '../../kit/position.ts'
 import type { SessionServices, SharedPasswords } from '../../ports/accounts.ts'
 import type { AuditServices } from '../../ports/audit.ts'
 import type { Codec } from '../../ports/codec.ts'
-import type { EventStore } from '../../ports/eventStore.ts'
 import type { Health } from '../../ports/health.ts'
 import type { FileStore, Imaging } from '../../ports/images.ts'
+import type { EventLog } from '../../ports/logInspection.ts'
 import type { MailBox } from '../../ports/mailBox.ts'
 import type { Metrics } from '../../ports/metrics.ts'
 import type { CallbackBook } from '../../ports/payments.ts'
@@ -102,7 +102,7 @@ export interface ApiContext {
   accounts: ApiAccounts
   audit: AuditServices
   db: Kysely<Tables>
-  eventStore: EventStore
+  eventStore: EventLog
   codec: Codec
   callbacks: CallbackBook
   requestKeys: RequestKeys

@@ -1,8 +1,8 @@
 // Waits until read models have reached a position: bounded, with one shared poll for all waits.
 
-import { createSingleFlight } from '../../kit/batchLoader.ts'
 import { type Claimant, createFairSemaphore } from '../../kit/fairSemaphore.ts'
 import { type Position, startOfLog } from '../../kit/position.ts'
+import { createSingleFlight } from '../../kit/singleFlight.ts'
 import { forCustomers, mostOf } from './limitKeys.ts'
 
 export interface PositionWait {

@@ -6,7 +6,7 @@ import { secret } from '../../domain/kernel/text.ts'
 import { strict } from '../../domain/kernel/types.ts'
 import type { SessionServices } from '../../ports/accounts.ts'
 import type { Codec } from '../../ports/codec.ts'
-import { type EventStore, Unavailable } from '../../ports/eventStore.ts'
+import { type EventStore, readStream, Unavailable } from '../../ports/eventStore.ts'
 import type { App } from '../core/app.ts'
 import { actorId, type Command } from '../core/command.ts'
 import { changeProfile } from '../customer/customer.ts'
@@ -76,7 +76,7 @@ export async function addressesAround(
   let state = customer.initial
   let before: string | undefined
   const stream = `${customer.category}-${customerId}`
-  for await (const recorded of eventStore.readStream(stream, { to: revision })) {
+  for await (const recorded of readStream(eventStore, stream, { to: revision })) {
     before = addressOf(state)
     state = customer.evolve(state, await codec.decodeFor<CustomerEvent>(customer, recorded))
   }

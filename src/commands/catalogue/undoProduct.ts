@@ -8,7 +8,7 @@ import { isRejection } from '../../domain/kernel/rejection.ts'
 import * as stock from '../../domain/stock/stock.ts'
 import type { Codec } from '../../ports/codec.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import type { EventStore } from '../../ports/eventStore.ts'
+import { type EventStore, readStream } from '../../ports/eventStore.ts'
 import type { App } from '../core/app.ts'
 import { unlessUnreadable } from '../core/brokenStream.ts'
 import { step } from '../core/envelope.ts'
@@ -91,7 +91,7 @@ async function takeCountBack(
   if (stockRevision === null) return 0
   const range = { from: stockRevision, to: stockRevision }
   let delta = 0
-  for await (const recorded of eventStore.readStream(`stock-${productId}`, range)) {
+  for await (const recorded of readStream(eventStore, `stock-${productId}`, range)) {
     const event = await codec.decodeFor<stock.StockEvent & DomainEvent>(stock.stock, recorded)
     if (event.type === 'StockCounted') delta = event.data.delta
   }
@@ -122,7 +122,7 @@ async function changeBack(
 /** The product as it was before a command, from the log; undefined where that changed nothing. */
 async function stateBefore({ eventStore, codec }: UndoParts, productId: string, commandId: string) {
   const events: product.ProductEvent[] = []
-  for await (const recorded of eventStore.readStream(`product-${productId}`)) {
+  for await (const recorded of readStream(eventStore, `product-${productId}`)) {
     const event = await codec.decodeFor<product.ProductEvent & DomainEvent>(
       product.product,
       recorded,

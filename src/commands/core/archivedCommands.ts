@@ -1,13 +1,13 @@
 // Commands of a stream that are too old to be remembered: they are looked up in the stream itself.
 import type { Aggregate, DomainEvent } from '../../domain/kernel/aggregate.ts'
 import type { Codec } from '../../ports/codec.ts'
-import type { EventStore } from '../../ports/eventStore.ts'
+import { type EventStore, readStream } from '../../ports/eventStore.ts'
 import type { PendingCommand } from './plan.ts'
 import type { Archive, ProcessedCommand, ProcessedCommands } from './processedCommands.ts'
 
 interface Reading<State, Event extends DomainEvent> {
   aggregate: Aggregate<State, Event>
-  eventStore: Pick<EventStore, 'readStream'>
+  eventStore: Pick<EventStore, 'read'>
   codec: Codec
 }
 
@@ -39,7 +39,7 @@ export async function findArchived<State, Event extends DomainEvent>(
   const found = new Map<string, ProcessedCommand>()
   if (on.processed.archives.length === 0) return found
   for (const [{ from, to }, wanted] of archivesToSearch(on.processed, on.commands)) {
-    for await (const recorded of eventStore.readStream(stream, { from, to })) {
+    for await (const recorded of readStream(eventStore, stream, { from, to })) {
       const event = await codec.decodeFor<Event>(aggregate, recorded)
       if (wanted.has(event.commandId)) found.set(event.commandId, event)
     }

@@ -1,18 +1,18 @@
-// What stands in a stream behind a state, folded onto it.
+// Reads the events of a stream that a state does not have yet, and folds them onto it.
 import { type Aggregate, type DomainEvent, fold } from '../../domain/kernel/aggregate.ts'
 import type { Codec, Stored } from '../../ports/codec.ts'
-import type { EventStore } from '../../ports/eventStore.ts'
+import type { EventStore, RecordedEvent } from '../../ports/eventStore.ts'
 import type { Loaded } from './plan.ts'
 
 interface Reading<State, Event extends DomainEvent> {
   aggregate: Aggregate<State, Event>
-  eventStore: Pick<EventStore, 'readPage' | 'readStream'>
+  eventStore: Pick<EventStore, 'read'>
   codec: Codec
 }
 
 /**
- * Folds all that is behind a state, or at least the next `max` events of it. Throws Unavailable,
- * and PoisonEvent where the stream holds what cannot be read.
+ * Folds all events after a state, or at least the next `max` of them. Throws Unavailable, and
+ * PoisonEvent where the stream holds an event that cannot be read.
  */
 export async function catchUp<State, Event extends DomainEvent>(
   reading: Reading<State, Event>,
@@ -20,19 +20,24 @@ export async function catchUp<State, Event extends DomainEvent>(
   known: Loaded<State>,
   max = Number.POSITIVE_INFINITY,
 ): Promise<Loaded<State>> {
-  const { aggregate, eventStore, codec } = reading
-  const from = known.revision + 1
+  let loaded = known
+  for (;;) {
+    const [page] = await reading.eventStore.read([{ stream, after: loaded.revision }])
+    if (page === undefined) throw new Error('the event store gave no page')
+    loaded = await foldPage(reading, loaded, page.events)
+    if (page.isLast || loaded.revision - known.revision >= max) return loaded
+  }
+}
+
+async function foldPage<State, Event extends DomainEvent>(
+  { aggregate, codec }: Reading<State, Event>,
+  known: Loaded<State>,
+  page: readonly RecordedEvent[],
+): Promise<Loaded<State>> {
   const events: Stored<Event>[] = []
-  const page = await eventStore.readPage(stream, from)
-  for (const recorded of page.events) {
+  for (const recorded of page) {
     const decoded = codec.decodeForNow<Event>(aggregate, recorded)
     events.push(decoded ?? (await codec.decodeFor<Event>(aggregate, recorded)))
-  }
-  if (!page.isLast && events.length < max) {
-    for await (const recorded of eventStore.readStream(stream, { from: from + events.length })) {
-      events.push(await codec.decodeFor<Event>(aggregate, recorded))
-      if (events.length >= max) break
-    }
   }
   const last = events.at(-1)
   if (last === undefined) return known

@@ -5,7 +5,7 @@ import type { Position } from '../../kit/position.ts'
 import { isStorableValue, storableValue } from '../../kit/storableText.ts'
 import { isTransient } from '../../kit/transient.ts'
 import { type Codec, type Stored, UnknownEvent } from '../../ports/codec.ts'
-import type { EventStore, RecordedEvent } from '../../ports/eventStore.ts'
+import { type EventStore, type RecordedEvent, readStream } from '../../ports/eventStore.ts'
 
 /** An event of the log that could not be decoded. */
 export interface Poison {
@@ -57,13 +57,13 @@ export async function decodeAll(
 
 /** The events of a stream at these positions, decoded. Throws Unavailable. */
 export async function decodeAt(
-  { eventStore, codec }: { eventStore: Pick<EventStore, 'readStream'>; codec: Codec },
+  { eventStore, codec }: { eventStore: Pick<EventStore, 'read'>; codec: Codec },
   stream: string,
   positions: readonly Position[],
 ): Promise<Decoded[]> {
   const wanted = new Set(positions)
   const found: RecordedEvent[] = []
-  for await (const event of eventStore.readStream(stream)) {
+  for await (const event of readStream(eventStore, stream)) {
     if (wanted.has(event.position)) found.push(event)
   }
   return decodeAll(codec, found)

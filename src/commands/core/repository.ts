@@ -2,6 +2,7 @@
 import type { Aggregate, DomainEvent } from '../../domain/kernel/aggregate.ts'
 import { isRejection } from '../../domain/kernel/rejection.ts'
 import { Lookup } from '../../kit/shortLived.ts'
+import { createKeyedSingleFlight } from '../../kit/singleFlight.ts'
 import { isTransient } from '../../kit/transient.ts'
 import type { Cache, Snapshots } from '../../ports/caches.ts'
 import type { Codec } from '../../ports/codec.ts'
@@ -38,13 +39,8 @@ interface Kind<State, Event extends DomainEvent> {
   snapshots: Snapshots | undefined
   commandsMax: number | undefined
   queues: Lookup<PendingCommand<State, Event>[]>
-  reads: Lookup<Reading<State>>
-}
-
-/** A read of a stream, and the one that follows for those who have asked since it began. */
-interface Reading<State> {
-  running: Promise<Loaded<State>>
-  next: Promise<Loaded<State>> | undefined
+  /** The state at the end of a stream, for all that ask for it at the same time. */
+  load(stream: string): Promise<Loaded<State>>
 }
 
 /** The repository of one kind of aggregate. */
@@ -61,13 +57,13 @@ export function createRepository<State, Event extends DomainEvent>(
     snapshots,
     commandsMax,
     queues: new Lookup(),
-    reads: new Lookup(),
+    load: createKeyedSingleFlight(stream => loadEnd(kind, stream)),
   }
   return {
-    load: id => refresh(kind, `${aggregate.category}-${id}`),
+    load: id => kind.load(`${aggregate.category}-${id}`),
     async processed(id, commandIds) {
       const stream = `${aggregate.category}-${id}`
-      return findProcessed(kind, stream, { ...(await refresh(kind, stream)), commandIds })
+      return findProcessed(kind, stream, { ...(await kind.load(stream)), commandIds })
     },
     cached: id => kind.cache.get(`${aggregate.category}-${id}`)?.state,
     evict: id => kind.cache.delete(`${aggregate.category}-${id}`),
@@ -79,48 +75,8 @@ export function createRepository<State, Event extends DomainEvent>(
   }
 }
 
-/** The state at the end of a stream: what is cached, where the log has nothing behind it. */
-async function refresh<State, Event extends DomainEvent>(
-  kind: Kind<State, Event>,
-  stream: string,
-  read = readBatched<State, Event>,
-): Promise<Loaded<State>> {
-  const cached = kind.cache.get(stream)
-  const isCurrent = cached !== undefined && (await kind.eventStore.endsAt(stream, cached.revision))
-  return isCurrent ? cached : read(kind, stream)
-}
-
-/**
- * Reads what the cache does not have yet. What is being read already was asked for too early; the
- * read behind it is for all who ask meanwhile, so that a stream in great demand is not read for
- * each.
- */
-function readBatched<State, Event extends DomainEvent>(
-  kind: Kind<State, Event>,
-  stream: string,
-): Promise<Loaded<State>> {
-  const underWay = kind.reads.get(stream)
-  if (underWay === undefined) return startRead(kind, stream, readEnd(kind, stream))
-  const start = () => startRead(kind, stream, refresh(kind, stream, readEnd))
-  underWay.next ??= underWay.running.then(start, start)
-  return underWay.next
-}
-
-function startRead<State, Event extends DomainEvent>(
-  kind: Kind<State, Event>,
-  stream: string,
-  running: Promise<Loaded<State>>,
-): Promise<Loaded<State>> {
-  const read: Reading<State> = { running, next: undefined }
-  kind.reads.set(stream, read)
-  const done = () => {
-    if (read.next === undefined) kind.reads.delete(stream)
-  }
-  running.then(done, done)
-  return running
-}
-
-async function readEnd<State, Event extends DomainEvent>(
+/** Catches up with a stream from the state in the cache, or from a snapshot. */
+async function loadEnd<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
 ): Promise<Loaded<State>> {
@@ -132,17 +88,17 @@ async function readEnd<State, Event extends DomainEvent>(
   const loaded = isLong
     ? await catchUp(kind, stream, (await loadSnapshot(kind, stream)) ?? begun)
     : begun
-  // A slow read must not put an older state in the place of a newer one. That there is nothing yet
-  // is worth knowing, too: whoever writes next need not look again.
+  // A slow read must not replace a newer state by an older one. An empty stream is cached, too: the
+  // next append to it need not read.
   const before = cache.get(stream)
   if (before === undefined || before.revision < loaded.revision) {
-    remembered(kind, stream, { before: before?.revision ?? -1, loaded })
+    cacheState(kind, stream, { before: before?.revision ?? -1, loaded })
   }
   return loaded
 }
 
-/** Caches what a stream has come to; a long one leaves a snapshot behind now and then. */
-function remembered<State, Event extends DomainEvent>(
+/** Caches the state of a stream; a long one leaves a snapshot every `snapshotEvery` events. */
+function cacheState<State, Event extends DomainEvent>(
   kind: Kind<State, Event>,
   stream: string,
   { before, loaded }: { before: number; loaded: Loaded<State> },
@@ -210,7 +166,7 @@ async function settle<State, Event extends DomainEvent>(
   batch: PendingCommand<State, Event>[],
 ): Promise<void> {
   const believed = kind.cache.get(stream) ?? newStream(kind, batch)
-  let current = believed ?? (await refresh(kind, stream))
+  let current = believed ?? (await kind.load(stream))
   let isCertain = believed === undefined
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     const commands = batch.map(command => sought(command, attempt))
@@ -223,7 +179,7 @@ async function settle<State, Event extends DomainEvent>(
       return
     }
     // A refusal must rest on the newest state, not on what this process remembers.
-    current = await refresh(kind, stream)
+    current = await kind.load(stream)
     isCertain = true
   }
   throw new Unavailable(`too many writers on ${stream}`)
@@ -263,7 +219,7 @@ async function write<State, Event extends DomainEvent>(
       return false
     }
     const loaded = afterWrite(current, plan, position)
-    remembered(kind, stream, { before: current.revision, loaded })
+    cacheState(kind, stream, { before: current.revision, loaded })
     for (const { command, outcome, lastEvent } of plan.commands) {
       command.resolve(lastEvent < 0 || isRejection(outcome) ? outcome : { ...outcome, position })
     }

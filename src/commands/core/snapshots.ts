@@ -4,7 +4,7 @@
 import type { Aggregate, DomainEvent } from '../../domain/kernel/aggregate.ts'
 import { parsePosition } from '../../kit/position.ts'
 import type { Snapshot, Snapshots } from '../../ports/caches.ts'
-import type { EventStore } from '../../ports/eventStore.ts'
+import { type EventStore, readStream } from '../../ports/eventStore.ts'
 import type { Loaded } from './plan.ts'
 import { type Archive, commandsMax, ProcessedCommands } from './processedCommands.ts'
 
@@ -104,7 +104,7 @@ export async function takeSnapshot<State, Event extends DomainEvent>(
 }
 
 async function eventAt(eventStore: EventStore, stream: string, revision: number) {
-  for await (const event of eventStore.readStream(stream, { from: revision, to: revision })) {
+  for await (const event of readStream(eventStore, stream, { from: revision, to: revision })) {
     return event
   }
   return undefined

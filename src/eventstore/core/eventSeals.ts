@@ -74,7 +74,7 @@ function isSame(a: string, b: string): boolean {
 }
 
 /** The same store, whose appends are sealed. */
-export function sealedStore(store: EventStore, seals: EventSeals): EventStore {
+export function sealedStore<Store extends EventStore>(store: Store, seals: EventSeals): Store {
   return {
     ...store,
     append(stream, expected, events) {

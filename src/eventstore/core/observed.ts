@@ -13,7 +13,7 @@ import { appendTrace, type Tracing } from '../../ports/tracing.ts'
  * The same store, for one that does not count what it writes. An append takes from when it was
  * asked for until it is on disk.
  */
-export function countedStore(store: EventStore, metrics: Metrics): EventStore {
+export function countedStore<Store extends EventStore>(store: Store, metrics: Metrics): Store {
   return {
     ...store,
     async append(stream, expected, events) {
@@ -30,18 +30,21 @@ export function countedStore(store: EventStore, metrics: Metrics): EventStore {
   }
 }
 
-/** The same store, which tells of streams that cannot be read whole, and that can be again. */
-export function watchedStore(store: EventStore, { brokenStream }: BrokenStreams): EventStore {
+/** The same store, which reports streams that cannot be read whole, and that can be again. */
+export function watchedStore<Store extends EventStore>(
+  store: Store,
+  { brokenStream }: BrokenStreams,
+): Store {
   const broken = new Set<string>()
   const failed = (error: unknown) => {
     if (!(error instanceof BrokenStream) || broken.has(error.stream)) return
     broken.add(error.stream)
     brokenStream(error.stream, error.fault)
   }
-  const read = (stream: string) => {
+  const whole = (stream: string) => {
     if (broken.delete(stream)) brokenStream(stream, undefined)
   }
-  const telling = async <T>(work: Promise<T>, done?: () => void): Promise<T> => {
+  const reporting = async <T>(work: Promise<T>, done?: () => void): Promise<T> => {
     try {
       const result = await work
       done?.()
@@ -53,26 +56,21 @@ export function watchedStore(store: EventStore, { brokenStream }: BrokenStreams)
   }
   return {
     ...store,
-    append: (stream, expected, events) => telling(store.append(stream, expected, events)),
-    // From its beginning: what is behind an event that was known says nothing of those before.
-    readPage: (stream, from) =>
-      telling(store.readPage(stream, from), from === 0 ? () => read(stream) : undefined),
-    async *readStream(stream, options) {
-      try {
-        yield* store.readStream(stream, options)
-        if (options?.from === undefined && options?.to === undefined) read(stream)
-      } catch (error) {
-        failed(error)
-        throw error
-      }
-    },
+    append: (stream, expected, events) => reporting(store.append(stream, expected, events)),
+    // Only a stream that was read from its beginning is known to be whole.
+    read: ranges =>
+      reporting(store.read(ranges), () => {
+        for (const { stream, after, upTo } of ranges) {
+          if (after < 0 && upTo === undefined) whole(stream)
+        }
+      }),
   }
 }
 
 type BrokenStreams = Pick<Metrics, 'brokenStream'>
 
 /** The same store, whose appends are spans; itself where nobody follows them. */
-export function tracedStore(store: EventStore, tracing: Tracing): EventStore {
+export function tracedStore<Store extends EventStore>(store: Store, tracing: Tracing): Store {
   if (!tracing.isOn) return store
   return {
     ...store,

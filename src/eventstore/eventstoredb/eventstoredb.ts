@@ -4,25 +4,29 @@ import type { Position } from '../../kit/position.ts'
 import {
   type ActualRevision,
   type AppendResult,
-  type EventStore,
   type ExpectedRevision,
   type NewEvent,
+  type StreamPage,
+  type StreamRange,
   WrongRevision,
 } from '../../ports/eventStore.ts'
+import type { EventLog } from '../../ports/logInspection.ts'
 import { toPosition } from '../core/positionNumbers.ts'
+import { followStreamHeads, type StreamHeads } from '../core/streamHeads.ts'
 import { missing } from '../core/wholeStream.ts'
 import { batchAppends, type Confirm } from './batchAppend.ts'
 import { type EncodedEvent, SendAlone } from './batchMessages.ts'
 import { type Connection, createClient, type RetryPolicy, repeating, within } from './client.ts'
 import { disposeOf } from './connect.ts'
 import { type ClientEvent, positionOf } from './events.ts'
-import { end, head } from './head.ts'
-import { deleted, endsOf, limits } from './hiddenEvents.ts'
+import { head, storeHead } from './head.ts'
+import { deleted, streamHeads, streamLimits } from './hiddenEvents.ts'
+import { type LogTail, logTail } from './logTail.ts'
 import { type OwnOptions, ownStreams } from './ownStreams.ts'
-import { eventAt, readAll, readPage, readStream, tail } from './reads.ts'
-import { followStreamHeads } from './streamHeads.ts'
+import { eventAt, eventOfStream, newestEvents, readAll, readPage } from './reads.ts'
 import { subscribe } from './subscription.ts'
 
+const nothing: StreamPage = { events: [], isLast: true }
 const closeMs = 2_000
 /** A larger append would hold up those that are sent behind it over the same call. */
 const batchedBytesMax = 512 * 1_024
@@ -53,7 +57,7 @@ export interface EventStoreDbOptions extends OwnOptions {
  * well: 32 events before the first try, 256 before a repeated one. The same append sent again with
  * 'any' after both have moved on writes its events twice.
  */
-export function eventStoreDb(options: EventStoreDbOptions): EventStore {
+export function eventStoreDb(options: EventStoreDbOptions): EventLog {
   const { url, timeoutMs = 10_000, retryPolicy, idleMs = 1_000 } = options
   const closing = new AbortController()
   const client = createClient(url)
@@ -76,42 +80,55 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
     closing: closing.signal,
   }
   const seen: Seen = { position: undefined }
-  const ends = followStreamHeads(connection)
-  /** Refuses a stream whose beginning was hidden since this process knows it. */
-  async function assertWhole(stream: string): Promise<void> {
-    if (!ends.isLimited(stream)) return
-    for await (const _ of readStream(connection, stream, { from: 0, to: 0 })) break
-    ends.isWhole(stream)
-  }
+  const tail = logTail(connection)
+  const heads = followStreamHeads(tail)
+  const known = { connection, tail, heads }
   return {
     async append(stream, expected, events) {
-      await assertWhole(stream)
+      await assertWhole(known, stream)
       const done = await append(connection, seen, { stream, expected, events })
-      ends.appended({ stream, revision: done.revision, position: done.position })
+      heads.appended({ stream, revision: done.revision, position: done.position })
       return done
     },
-    readStream: (stream, range) => readStream(connection, stream, range),
-    async readPage(stream, from) {
-      const tell = await ends.begin()
-      await assertWhole(stream)
-      const page = await readPage(connection, stream, from)
-      if (page.isLast) tell({ stream, revision: page.events.at(-1)?.revision ?? from - 1 })
-      return page
-    },
-    endsAt: ends.endsAt,
+    read: ranges => Promise.all(ranges.map(range => readRange(known, range))),
     readAll: range => readAll(connection, range),
     eventAt: position => eventAt(connection, position),
-    subscribe: wanted => subscribe(connection, wanted),
+    subscribe: options => subscribe(connection, options),
     head: () => head(connection),
-    end: () => end(connection),
-    endsOf: streams => endsOf(connection, streams),
-    limits: () => limits(connection),
+    storeHead: () => storeHead(connection),
+    streamHeads: streams => streamHeads(connection, streams),
+    streamLimits: () => streamLimits(connection),
     async close() {
       closing.abort()
       batch.close()
       await disposeOf(client, closeMs)
     },
   }
+}
+
+interface Known {
+  connection: Connection
+  tail: LogTail
+  heads: StreamHeads
+}
+
+/** Refuses a stream whose beginning was hidden since this process knows it. */
+async function assertWhole({ connection, tail }: Known, stream: string): Promise<void> {
+  if (!tail.isLimited(stream)) return
+  await eventOfStream(connection, stream, 0)
+  tail.isWhole(stream)
+}
+
+async function readRange(known: Known, range: StreamRange): Promise<StreamPage> {
+  const { stream, after, upTo } = range
+  if (upTo === undefined && (await known.heads.isAtHead(stream, after))) return nothing
+  const note = await known.heads.begin()
+  await assertWhole(known, stream)
+  const page = await readPage(known.connection, range)
+  if (page.isLast && upTo === undefined) {
+    note([{ stream, revision: page.events.at(-1)?.revision ?? after }])
+  }
+  return page
 }
 
 interface Append {
@@ -141,7 +158,7 @@ async function append(
     if (expected === 'any' || expected === 'exists') {
       const size = failures === 0 ? tailSize.first : tailSize.repeated
       const count = Math.max(size, events.length)
-      const newest = await within(ms, closing, tail(connection, stream, count))
+      const newest = await within(ms, closing, newestEvents(connection, stream, count))
       const earlier = earlierResult(newest, { stream, expected, events })
       if (earlier !== undefined) return earlier
     }
@@ -257,7 +274,7 @@ async function positionAt(
   stream: string,
   revision: number,
 ): Promise<Position> {
-  const range = { from: revision, to: revision }
-  for await (const event of readStream(connection, stream, range)) return event.position
+  const event = await eventOfStream(connection, stream, revision)
+  if (event !== undefined) return event.position
   throw new Error(`revision ${revision} of ${stream} was written but cannot be read`)
 }

@@ -42,7 +42,7 @@ export async function knownHead(connection: Connection): Promise<KnownHead> {
 }
 
 /** The position of the newest record of the server, whoever has written it. */
-export function end(connection: Connection): Promise<Position> {
+export function storeHead(connection: Connection): Promise<Position> {
   return retrying(connection, async (_, ms) => {
     const newest = await newestRecord(connection, ms)
     return newest?.position ?? startOfLog

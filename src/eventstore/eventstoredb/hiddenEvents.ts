@@ -8,7 +8,8 @@ import {
   streamNameFilter,
 } from '@eventstore/db-client'
 import { startOfLog } from '../../kit/position.ts'
-import { BrokenStream, type StreamEnd, type StreamLimit } from '../../ports/eventStore.ts'
+import { BrokenStream } from '../../ports/eventStore.ts'
+import type { StreamHead, StreamLimit } from '../../ports/logInspection.ts'
 import { type Connection, retrying } from './client.ts'
 import { type ClientEvent, eventOf, placeOf } from './events.ts'
 import { metadataOf, readOptions } from './ownStreams.ts'
@@ -65,25 +66,25 @@ function limitIn(metadata: unknown): string | undefined {
   return limits.length === 0 ? undefined : limits.join(', ')
 }
 
-/** Where streams end, see the port: one event of each is read. */
-export async function endsOf(
+/** The heads of streams, see the port: one event of each is read. */
+export async function streamHeads(
   connection: Connection,
   streams: readonly string[],
-): Promise<StreamEnd[]> {
-  const ends: StreamEnd[] = []
+): Promise<StreamHead[]> {
+  const heads: StreamHead[] = []
   let next = 0
   const work = async () => {
     while (next < streams.length) {
       const index = next++
       const stream = streams[index]
-      if (stream !== undefined) ends[index] = await endOf(connection, stream)
+      if (stream !== undefined) heads[index] = await headOf(connection, stream)
     }
   }
   await Promise.all(Array.from({ length: Math.min(atOnce, streams.length) }, work))
-  return ends
+  return heads
 }
 
-async function endOf(connection: Connection, stream: string): Promise<StreamEnd> {
+async function headOf(connection: Connection, stream: string): Promise<StreamHead> {
   const { client, own } = connection
   return retrying(connection, async () => {
     const range = { direction: BACKWARDS, fromRevision: END, maxCount: 1 } as const
@@ -107,7 +108,7 @@ async function endOf(connection: Connection, stream: string): Promise<StreamEnd>
 }
 
 /** The streams of this log whose metadata hides something of them; one read on the server. */
-export async function* limits(connection: Connection): AsyncGenerator<StreamLimit> {
+export async function* streamLimits(connection: Connection): AsyncGenerator<StreamLimit> {
   const { own } = connection
   const found = new Map<string, string>()
   for await (const event of resuming<ClientEvent>(connection, last =>

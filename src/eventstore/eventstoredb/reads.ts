@@ -3,21 +3,19 @@ import {
   BACKWARDS,
   END,
   FORWARDS,
-  START,
   StreamDeletedError,
   StreamNotFoundError,
 } from '@eventstore/db-client'
-import { optional } from '../../kit/optional.ts'
 import { type Position, startOfLog } from '../../kit/position.ts'
 import {
   BrokenStream,
   passes,
   type ReadAllOptions,
-  type ReadStreamOptions,
   type RecordedEvent,
   type StreamPage,
+  type StreamRange,
 } from '../../ports/eventStore.ts'
-import { gone, wholeStream } from '../core/wholeStream.ts'
+import { assertWhole, gone } from '../core/wholeStream.ts'
 import { type Connection, isNoRecord, retrying } from './client.ts'
 import { type ClientEvent, eventOf } from './events.ts'
 import { head } from './head.ts'
@@ -27,74 +25,53 @@ import { arriving, cancelled, resuming } from './read.ts'
 import { allOf, openInbox } from './readAhead.ts'
 import { readRequest } from './requests.ts'
 
-const pageSize = 200
+const pageSize = 500
 
-/** The events of one stream; see the port. */
-export function readStream(
-  connection: Connection,
-  stream: string,
-  options: ReadStreamOptions = {},
-): AsyncGenerator<RecordedEvent> {
-  const { to, direction = 'forwards' } = options
-  const step = direction === 'forwards' ? 1 : -1
-  const events = resuming<RecordedEvent>(connection, last => {
-    const from = last === undefined ? options.from : last.revision + step
-    const range = { direction, ...optional('from', from), ...optional('to', to) }
-    return revisions(connection, stream, { ...range, isBegun: last !== undefined })
-  })
-  return wholeStream(stream, options, events)
-}
-
-/** Some events of a stream from a revision on; see the port. */
-export async function readPage(
-  connection: Connection,
-  stream: string,
-  from: number,
-): Promise<StreamPage> {
+/** The first events of a range; see the port. */
+export async function readPage(connection: Connection, range: StreamRange): Promise<StreamPage> {
+  const { stream, after, upTo = Number.POSITIVE_INFINITY } = range
+  const end = Math.min(upTo, after + pageSize)
   const events: RecordedEvent[] = []
-  const range = { from, to: from + pageSize - 1 }
-  for await (const event of readStream(connection, stream, range)) events.push(event)
-  return { events, isLast: events.length < pageSize }
+  const read = resuming<RecordedEvent>(connection, last =>
+    revisions(connection, { stream, after: last?.revision ?? after, upTo: end }),
+  )
+  for await (const event of read) events.push(event)
+  assertWhole(stream, after, events)
+  return { events, isLast: end === upTo || events.length < pageSize }
 }
 
-/** A part of a stream; `isBegun` where an earlier part of the same read has been delivered. */
-type Range = ReadStreamOptions & { isBegun: boolean }
+/** One event of a stream; undefined where the stream ends before it. */
+export async function eventOfStream(
+  connection: Connection,
+  stream: string,
+  revision: number,
+): Promise<RecordedEvent | undefined> {
+  const range = { stream, after: revision - 1, upTo: revision }
+  return (await readPage(connection, range)).events[0]
+}
 
 async function* revisions(
   connection: Connection,
-  stream: string,
-  range: Range,
+  { stream, after, upTo }: Required<StreamRange>,
 ): AsyncGenerator<RecordedEvent> {
-  if ((range.from ?? 0) < 0 || span(range) < 1) return
-  const lowest = range.direction === 'backwards' ? (range.to ?? 0) : 0
+  if (upTo <= after) return
+  const read = connection.client.readStream(connection.own.nameOnServer(stream), {
+    direction: FORWARDS,
+    fromRevision: BigInt(after + 1),
+    maxCount: upTo - after,
+  })
   let isEmpty = true
   let isThere = true
   try {
-    for await (const { event } of cancelled(openStream(connection, stream, range))) {
+    for await (const { event } of cancelled(read)) {
       if (event === undefined) continue
       isEmpty = false
-      if (Number(event.revision) < lowest) return
       yield taken(connection, stream, event)
     }
   } catch (error) {
     isThere = !isNotFound(error, stream)
   }
-  if (isEmpty) await explain(connection, stream, { isKnown: isKnown(range), isThere })
-}
-
-function openStream({ client, own }: Connection, stream: string, range: Range) {
-  const { from, direction } = range
-  const near = direction === 'backwards' ? END : START
-  return client.readStream(own.nameOnServer(stream), {
-    direction: direction === 'backwards' ? BACKWARDS : FORWARDS,
-    fromRevision: from === undefined ? near : BigInt(from),
-    ...(Number.isFinite(span(range)) ? { maxCount: span(range) } : {}),
-  })
-}
-
-/** Whether the caller, or this read, has had an event of the stream before. */
-function isKnown({ from = 0, direction, isBegun }: Range): boolean {
-  return isBegun || (direction === 'forwards' && from > 0)
+  if (isEmpty) await explain(connection, stream, { isKnown: after >= 0, isThere })
 }
 
 /** Throws BrokenStream where a read has found nothing although there should be something. */
@@ -103,7 +80,7 @@ async function explain(
   stream: string,
   found: { isKnown: boolean; isThere: boolean },
 ): Promise<void> {
-  // Behind an event that is known there may be nothing.
+  // After an event that is known there may be nothing.
   if (found.isKnown && found.isThere) return
   const fault = await hidden(connection, stream)
   if (fault !== undefined) throw fault
@@ -121,12 +98,6 @@ function taken({ own }: Connection, stream: string, event: ClientEvent): Recorde
   const ours = own.take(event)
   if (ours !== undefined) return ours
   throw new BrokenStream(stream, `event ${event.revision} was written by another application`)
-}
-
-/** How many revisions a range holds at most. */
-function span({ from, to, direction }: ReadStreamOptions): number {
-  if (direction === 'backwards') return (from ?? Infinity) - (to ?? 0) + 1
-  return (to ?? Infinity) - (from ?? 0) + 1
 }
 
 /** The events behind a position up to the head of now; see the port. */
@@ -205,7 +176,7 @@ async function* between(
 }
 
 /** Up to `count` events of a stream, the newest first; none for a missing stream. */
-export async function tail(
+export async function newestEvents(
   { client, own }: Connection,
   stream: string,
   count: number,

@@ -2,19 +2,20 @@
 import { type Position, startOfLog } from '../../kit/position.ts'
 import {
   type AppendResult,
-  type EventStore,
   type ExpectedRevision,
   type NewEvent,
   passes,
   type ReadAllOptions,
-  type ReadStreamOptions,
   type RecordedEvent,
+  type StreamPage,
+  type StreamRange,
   type SubscribeOptions,
   type SubscriptionBatch,
   satisfies,
   Unavailable,
   WrongRevision,
 } from '../../ports/eventStore.ts'
+import type { EventLog } from '../../ports/logInspection.ts'
 import { advanced, eventsBetween, toPosition } from '../core/positionNumbers.ts'
 import { gone } from '../core/wholeStream.ts'
 
@@ -40,7 +41,7 @@ const defaultBatchSize = 500
 const pageSize = 200
 
 /** An empty event store that lives as long as the process; `clock` gives `recordedAt`. */
-export function memoryEventStore(options: { clock?: () => Date } = {}): EventStore {
+export function memoryEventStore(options: { clock?: () => Date } = {}): EventLog {
   const { clock = () => new Date() } = options
   const log: Log = { events: [], streams: new Map(), waiting: new Set(), clock }
   const closing = new AbortController()
@@ -49,12 +50,7 @@ export function memoryEventStore(options: { clock?: () => Date } = {}): EventSto
       if (closing.signal.aborted) throw new Unavailable('the event store is closed')
       return append(log, stream, expected, events)
     },
-    readStream: (stream, range) => readStream(log, stream, range),
-    async readPage(stream, from) {
-      const rest = behind(log, stream, from).slice(from)
-      return { events: rest.slice(0, pageSize).map(recorded), isLast: rest.length <= pageSize }
-    },
-    endsAt: async (stream, revision) => (log.streams.get(stream)?.length ?? 0) <= revision + 1,
+    read: async streams => streams.map(range => readPage(log, range)),
     readAll: range => readAll(log, range),
     async eventAt(position) {
       const found = log.events.find(event => event.position === position)
@@ -66,12 +62,13 @@ export function memoryEventStore(options: { clock?: () => Date } = {}): EventSto
     },
     head: async () => headOf(log),
     distance: eventsBetween,
-    endsOf: async streams =>
+    storeHead: async () => headOf(log),
+    streamHeads: async streams =>
       streams.map(stream => ({
         stream,
         revision: log.streams.get(stream)?.at(-1)?.revision ?? 'no-stream',
       })),
-    async *limits() {},
+    async *streamLimits() {},
     async close() {
       closing.abort()
     },
@@ -148,28 +145,11 @@ function recorded({ payload, ...event }: StoredEvent): RecordedEvent {
   return { ...event, data, metadata, recordedAt: new Date(event.recordedAt) }
 }
 
-/** A stream of which the caller knows what is before a revision. */
-function behind(log: Log, stream: string, from: number): StoredEvent[] {
+function readPage(log: Log, { stream, after, upTo = Infinity }: StreamRange): StreamPage {
   const written = log.streams.get(stream) ?? []
-  if (written.length === 0 && from > 0) throw gone(stream)
-  return written
-}
-
-async function* readStream(
-  log: Log,
-  stream: string,
-  options: ReadStreamOptions = {},
-): AsyncGenerator<RecordedEvent> {
-  const { from, to, direction = 'forwards' } = options
-  const written = behind(log, stream, direction === 'forwards' ? (from ?? 0) : 0)
-  const newest = written.length - 1
-  if (direction === 'forwards') {
-    const last = Math.min(to ?? newest, newest)
-    for (const event of written.slice(from ?? 0, last + 1)) yield recorded(event)
-  } else {
-    const first = Math.min(from ?? newest, newest)
-    for (const event of written.slice(to ?? 0, first + 1).reverse()) yield recorded(event)
-  }
+  if (written.length === 0 && after >= 0) throw gone(stream)
+  const found = written.slice(after + 1, upTo + 1)
+  return { events: found.slice(0, pageSize).map(recorded), isLast: found.length <= pageSize }
 }
 
 async function* readAll(log: Log, options: ReadAllOptions = {}): AsyncGenerator<RecordedEvent> {

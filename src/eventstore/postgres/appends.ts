@@ -13,8 +13,8 @@ import {
 } from '../../ports/eventStore.ts'
 import type { PendingRequest } from '../core/groupCommit.ts'
 import { advanced } from '../core/positionNumbers.ts'
+import type { StreamHeads } from '../core/streamHeads.ts'
 import { jsonArray, plainArray, textArray } from './arrays.ts'
-import type { Written } from './streamHeads.ts'
 
 export interface AppendRequest {
   stream: string
@@ -62,9 +62,9 @@ export function pack({ id, type, data, metadata, text }: NewEvent): PackedEvent 
   return { id, type, data: JSON.stringify(data), metadata: JSON.stringify(metadata) }
 }
 
-/** Is told what became of the members of a batch. */
+/** Learns what became of the members of a batch. */
 export interface AppendObserver {
-  onWritten(written: Written): void
+  onWritten: StreamHeads['appended']
   /** One met another revision than it expected. */
   onConflict(): void
 }
@@ -174,7 +174,9 @@ function settle(item: Item, answer: AppendRow | undefined, observer: AppendObser
     item.reject(new WrongRevision(stream, expected, revision < 0 ? 'no-stream' : revision))
     return
   }
-  if (outcome === 'ok') observer.onWritten({ stream, revision, position, count: events.length })
+  if (outcome === 'ok') {
+    observer.onWritten({ stream, revision, position, after: advanced(position, -events.length) })
+  }
   item.resolve({ revision, position, repeated: outcome === 'duplicate' })
 }
 

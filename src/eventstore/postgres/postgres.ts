@@ -6,22 +6,23 @@ import { firstOf } from '../../kit/firstOf.ts'
 import { earliest, type Position, startOfLog } from '../../kit/position.ts'
 import {
   type AppendResult,
-  type EventStore,
   type NewEvent,
   passes,
   type SubscribeOptions,
   type SubscriptionBatch,
   Unavailable,
 } from '../../ports/eventStore.ts'
+import type { EventLog } from '../../ports/logInspection.ts'
 import { type Metrics, noMetrics } from '../../ports/metrics.ts'
 import { groupCommit } from '../core/groupCommit.ts'
 import { advanced, eventsBetween } from '../core/positionNumbers.ts'
 import type { Signal } from '../core/signal.ts'
+import { followStreamHeads } from '../core/streamHeads.ts'
 import { createSubscriberSignals, type SubscriberSignals } from '../core/subscriberSignals.ts'
 import { type AppendRequest, flush, pack } from './appends.ts'
 import { endOfEmptyPage, head, pageSize, readAll, readBehind, readBetween } from './logReads.ts'
-import { followStreamHeads } from './streamHeads.ts'
-import { createStreamReads } from './streamReads.ts'
+import { logTail } from './logTail.ts'
+import { createStreamReads, streamHeads } from './streamReads.ts'
 
 /** Polling is the truth, notifications are the hint; this is how long a lost hint costs. */
 const pollMs = 500
@@ -37,11 +38,11 @@ const bounds = {
  * The event store on a PostgreSQL database that has been migrated. It shares the pool with others
  * and does not end it; `close` waits for appends under way and ends its subscriptions.
  */
-export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): EventStore {
+export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): EventLog {
   const subscribers = createSubscriberSignals()
   const closing = new AbortController()
-  const streamEnds = followStreamHeads(pool)
-  const observer = { onWritten: streamEnds.appended, onConflict: metrics.conflict }
+  const heads = followStreamHeads(logTail(pool))
+  const observer = { onWritten: heads.appended.bind(heads), onConflict: metrics.conflict }
   const appends = groupCommit<AppendRequest, AppendResult>(async batch => {
     const began = performance.now()
     await flush(pool, batch, observer)
@@ -68,7 +69,7 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
       )
       return appends.add(stream, bytes, { stream, expected, events: packed })
     },
-    ...createStreamReads(pool, streamEnds),
+    read: createStreamReads(pool, heads),
     readAll: options => readAll(pool, options),
     async eventAt(position) {
       if (position === startOfLog) return undefined
@@ -84,6 +85,9 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
       return subscribe(pool, subscribers, { ...options, signal: ends })
     },
     head: () => head(pool),
+    storeHead: () => head(pool),
+    streamHeads: streams => streamHeads(pool, streams),
+    async *streamLimits() {},
     distance: eventsBetween,
     async close() {
       closing.abort()

@@ -1,44 +1,27 @@
 // Reads of streams in PostgreSQL, which share round trips.
 import type { Pool } from '../../infra/postgres/database.ts'
-import { createBatchLoader, createSingleFlight } from '../../kit/batchLoader.ts'
-import type {
-  EventStore,
-  ReadStreamOptions,
-  RecordedEvent,
-  StreamEnd,
-  StreamPage,
-} from '../../ports/eventStore.ts'
-import { gone, missing, watchRevisions, wholeStream } from '../core/wholeStream.ts'
+import { createBatchLoader } from '../../kit/batchLoader.ts'
+import type { EventStore, StreamPage, StreamRange } from '../../ports/eventStore.ts'
+import type { StreamHead } from '../../ports/logInspection.ts'
+import type { StreamHeads } from '../core/streamHeads.ts'
+import { assertWhole, gone, missing } from '../core/wholeStream.ts'
 import { plainArray, textArray } from './arrays.ts'
-import { ask, columns, type EventRow, order, pageSize, recorded } from './logReads.ts'
-import type { StreamHeads } from './streamHeads.ts'
+import { ask, columns, type EventRow, order, recorded } from './logReads.ts'
 
 interface NumberedRow extends EventRow {
   n: number
 }
 
-const readForwards = {
-  name: 'eventstore_read_forwards',
-  text: `select ${columns} ${order} stream = $1 and revision between $2 and $3
-    order by revision limit $4`,
-}
-
-const readBackwards = {
-  name: 'eventstore_read_backwards',
-  text: `select ${columns} ${order} stream = $1 and revision between $2 and $3
-    order by revision desc limit $4`,
-}
-
-/** Streams of a shared read, and events of each; what has more goes on by itself. */
+/** Streams in one statement, and events of each. */
 const streamsMax = 100
-const gatheredMax = 200
+const pageSize = 500
 const readManyStreams = {
   name: 'eventstore_read_many',
   text: `select r.n::integer as n, e.* from unnest($1::text[], $2::bigint[], $3::bigint[])
       with ordinality as r(stream, low, high, n)
     cross join lateral (
       select ${columns} ${order} stream = r.stream and revision between r.low and r.high
-      order by revision limit ${gatheredMax}
+      order by revision limit ${pageSize}
     ) e order by r.n, e.revision`,
 }
 
@@ -53,91 +36,55 @@ const readHeads = {
     from eventstore.events where stream = any($1::text[]) group by stream`,
 }
 
-const maxRevision = 2n ** 62n
-
-type Reads = Pick<EventStore, 'readStream' | 'readPage' | 'endsAt' | 'endsOf' | 'limits'>
+const maxRevision = 2 ** 62
+const nothing: StreamPage = { events: [], isLast: true }
 
 /**
- * Reads of streams that share round trips: those asked for while others are under way. Whether a
- * stream that is known has got any further is asked of the end of the log, once for all of them.
+ * Reads that are asked for while another is under way leave in one statement. Whether a stream has
+ * got any further is asked of the end of the log, once for all streams.
  */
-export function createStreamReads(pool: Pool, ends: StreamHeads): Reads {
-  const readTogether = createBatchLoader<StreamRequest, EventRow[]>(async wanted => {
-    const tell = await ends.begin()
-    const pages = await readMany(pool, wanted)
-    tell(endsFound(wanted, pages))
+export function createStreamReads(pool: Pool, heads: StreamHeads): EventStore['read'] {
+  const load = createBatchLoader<StreamRange, EventRow[]>(async ranges => {
+    const note = await heads.begin()
+    const pages = await readMany(pool, ranges)
+    note(headsFound(ranges, pages))
     return pages
   }, streamsMax)
-  const firstPage = async (wanted: StreamRequest) =>
-    wholePage(pool, wanted, await readTogether(wanted))
-  const refresh = createSingleFlight(ends.refresh)
-  return {
-    readStream: (stream, options = {}) =>
-      wholeStream(stream, options, readStream(pool, firstPage, { stream, ...options })),
-    async readPage(stream, from) {
-      const { events, isLast } = await firstPage({ stream, low: BigInt(from), high: maxRevision })
-      const watch = watchRevisions(stream, { from })
-      for (const event of events) watch.see(event)
-      return { events, isLast }
-    },
-    async endsAt(stream, revision) {
-      if (!ends.seemsToEnd(stream, revision)) return false
-      return (await refresh()) && ends.seemsToEnd(stream, revision)
-    },
-    endsOf: streams => endsOf(pool, streams),
-    async *limits() {},
-  }
-}
 
-/** The events of a stream; a missing stream is an empty one. */
-async function* readStream(
-  pool: Pool,
-  firstPage: (wanted: StreamRequest) => Promise<StreamPage>,
-  { stream, direction, from, to }: ReadStreamOptions & { stream: string },
-): AsyncGenerator<RecordedEvent> {
-  const backwards = direction === 'backwards'
-  let low = BigInt(backwards ? (to ?? 0) : (from ?? 0))
-  const high = bigintOr(backwards ? from : to, maxRevision)
-  if (!backwards && low <= high) {
-    // Most streams are short: one page.
-    const { events, isLast } = await firstPage({ stream, low, high })
-    yield* events
-    if (isLast) return
-    low += BigInt(events.length)
+  async function readPage(range: StreamRange): Promise<StreamPage> {
+    const { stream, after, upTo } = range
+    if (upTo === undefined && (await heads.isAtHead(stream, after))) return nothing
+    return wholePage(pool, range, await load(range))
   }
-  yield* readPages(pool, stream, { low, high, backwards })
-}
-
-interface StreamRequest {
-  stream: string
-  low: bigint
-  high: bigint
+  return ranges => Promise.all(ranges.map(readPage))
 }
 
 /**
- * The events of a first page. Behind an event that the caller knows, that one was read with them:
- * it says whether the stream is still there.
+ * The events of a page. The event that the caller knows is read with them: without it nothing says
+ * that the stream is still there.
  */
 async function wholePage(
   pool: Pool,
-  { stream, low, high }: StreamRequest,
+  range: StreamRange,
   rows: readonly EventRow[],
 ): Promise<StreamPage> {
-  const isLast = rows.length < gatheredMax
-  const before = firstRead(low)
+  const { stream, after, upTo } = range
   const [first] = rows
-  if (first === undefined && (low > 0n || high < maxRevision)) {
+  if (first === undefined && (after >= 0 || upTo !== undefined)) {
     const isThere = (await ask(pool, readAny, [stream])).length > 0
-    if (low === 0n ? isThere : !isThere) throw low === 0n ? missing(stream, 0, 0) : gone(stream)
-  } else if (first !== undefined && first.revision !== before) {
-    throw missing(stream, Number(before), Number(first.revision) - 1)
+    if (after >= 0 && !isThere) throw gone(stream)
+    if (after < 0 && isThere) throw missing(stream, 0, 0)
+  } else if (first !== undefined && Number(first.revision) !== firstRead(range)) {
+    throw missing(stream, firstRead(range), Number(first.revision) - 1)
   }
-  return { events: (low > 0n ? rows.slice(1) : rows).map(recorded), isLast }
+  const events = (after >= 0 ? rows.slice(1) : rows).map(recorded)
+  assertWhole(stream, after, events)
+  return { events, isLast: rows.length < pageSize }
 }
 
-/** Where streams end; see the port. */
-async function endsOf(pool: Pool, streams: readonly string[]): Promise<StreamEnd[]> {
-  const found = await ask<EndRow>(pool, readHeads, [[...streams]])
+/** The last event of each stream, and how many there are; see the port. */
+export async function streamHeads(pool: Pool, streams: readonly string[]): Promise<StreamHead[]> {
+  const found = await ask<HeadRow>(pool, readHeads, [[...streams]])
   const byName = new Map(found.map(row => [row.stream, row]))
   return streams.map(stream => {
     const row = byName.get(stream)
@@ -148,7 +95,7 @@ async function endsOf(pool: Pool, streams: readonly string[]): Promise<StreamEnd
   })
 }
 
-interface EndRow extends Record<string, unknown> {
+interface HeadRow extends Record<string, unknown> {
   stream: string
   last: bigint
   events: bigint
@@ -158,55 +105,33 @@ function lacking(events: number): string {
   return `${events} of its events ${events === 1 ? 'is' : 'are'} missing`
 }
 
-/** The first page of each of the reads. */
-async function readMany(pool: Pool, wanted: readonly StreamRequest[]): Promise<EventRow[][]> {
+/** The first page of each range. */
+async function readMany(pool: Pool, ranges: readonly StreamRange[]): Promise<EventRow[][]> {
   const found = await ask<NumberedRow>(pool, readManyStreams, [
-    textArray(wanted.map(({ stream }) => stream)),
-    plainArray(wanted.map(({ low }) => firstRead(low))),
-    plainArray(wanted.map(({ high }) => high)),
+    textArray(ranges.map(({ stream }) => stream)),
+    plainArray(ranges.map(firstRead)),
+    plainArray(ranges.map(({ upTo = maxRevision }) => BigInt(upTo))),
   ])
-  const pages = wanted.map((): EventRow[] => [])
+  const pages = ranges.map((): EventRow[] => [])
   for (const row of found) pages[row.n - 1]?.push(row)
   return pages
 }
 
-/** The revision before the first one wanted, where there is one. */
-function firstRead(low: bigint): bigint {
-  return low > 0n ? low - 1n : low
+/** The event that is known, or the first of the stream. */
+function firstRead({ after }: StreamRange): number {
+  return Math.max(after, 0)
 }
 
-/** Where streams end that have been read up to their end, as far as that was asked for. */
-function* endsFound(
-  wanted: readonly StreamRequest[],
+/** The last revisions of the streams that were read to their end. */
+function* headsFound(
+  ranges: readonly StreamRange[],
   pages: readonly EventRow[][],
-): Generator<[string, number]> {
-  for (const [index, { stream, low, high }] of wanted.entries()) {
+): Generator<{ stream: string; revision: number }> {
+  for (const [index, { stream, after, upTo }] of ranges.entries()) {
     const page = pages[index] ?? []
-    if (high < maxRevision || page.length >= gatheredMax) continue
-    // Behind an event that is not there, nothing is known.
-    if (page.length === 0 && low > 0n) continue
-    yield [stream, Number(page.at(-1)?.revision ?? -1)]
+    if (upTo !== undefined || page.length >= pageSize) continue
+    // Without the event that is known, nothing is known.
+    if (page.length === 0 && after >= 0) continue
+    yield { stream, revision: Number(page.at(-1)?.revision ?? -1) }
   }
-}
-
-async function* readPages(
-  pool: Pool,
-  stream: string,
-  range: { low: bigint; high: bigint; backwards: boolean },
-): AsyncGenerator<RecordedEvent> {
-  let { low, high } = range
-  const { backwards } = range
-  const statement = backwards ? readBackwards : readForwards
-  while (low <= high) {
-    const page = await ask<EventRow>(pool, statement, [stream, low, high, pageSize])
-    for (const row of page) yield recorded(row)
-    const last = page.at(-1)
-    if (last === undefined || page.length < pageSize) return
-    if (backwards) high = last.revision - 1n
-    else low = last.revision + 1n
-  }
-}
-
-function bigintOr(value: number | undefined, fallback: bigint): bigint {
-  return value === undefined ? fallback : BigInt(value)
 }

@@ -1,11 +1,13 @@
 // Whether the event log is the one that the database of this shop knows: by its first event, by the
 // newest event that was seen, and by how far the read models are. Looked at when a process starts,
 // and all the time while it runs.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import { streamPrefixes } from '../../domain/index.ts'
 import { firstOf } from '../../kit/firstOf.ts'
 import { type Position, startOfLog } from '../../kit/position.ts'
-import type { EventStore, RecordedEvent } from '../../ports/eventStore.ts'
+import { type EventStore, type RecordedEvent, readStream } from '../../ports/eventStore.ts'
+import type { LogInspection } from '../../ports/logInspection.ts'
 import { type Pool, rows, type Statement } from '../postgres/database.ts'
 
 /** The log of a store is the one of this shop, or why it is not. */
@@ -18,7 +20,8 @@ export interface LogIdentity {
   remember(): Promise<void>
 }
 
-type Log = Pick<EventStore, 'head' | 'end' | 'readAll' | 'readStream' | 'eventAt'>
+type Log = Pick<EventStore, 'head' | 'readAll' | 'read'> &
+  Pick<LogInspection, 'storeHead' | 'eventAt'>
 
 interface KnownRow {
   [column: string]: unknown
@@ -202,7 +205,7 @@ async function faultOf(log: Log, known: KnownRow): Promise<string | undefined> {
   const reached = known.reached ?? startOfLog
   const head = await log.head()
   // A read model may be further than the last event of this shop where a store has other events.
-  const end = reached <= head || log.end === undefined ? head : await log.end()
+  const end = reached <= head ? head : await log.storeHead()
   if (head === startOfLog && (position !== null || known.first_event_id !== null))
     return 'it is empty'
   if (reached > end) return older(end, reached)
@@ -229,7 +232,7 @@ async function isThere(log: Log, { position, id, stream, revision }: Seen): Prom
   const isIt = (event: RecordedEvent | undefined) =>
     event?.position === position && event.id.toLowerCase() === id
   const range = { from: revision, to: revision }
-  const found = await firstOf(log.readStream(stream, range)).catch(() => undefined)
+  const found = await firstOf(readStream(log, stream, range)).catch(() => undefined)
   return isIt(found) || isIt(await log.eventAt(position))
 }
 

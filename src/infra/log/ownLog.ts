@@ -1,11 +1,6 @@
 // Keeps a process from writing to another log than its own, and from believing what one holds.
-import {
-  BrokenStream,
-  type EventStore,
-  ForeignLog,
-  type RecordedEvent,
-  type SubscriptionBatch,
-} from '../../ports/eventStore.ts'
+import { BrokenStream, ForeignLog, type SubscriptionBatch } from '../../ports/eventStore.ts'
+import type { EventLog } from '../../ports/logInspection.ts'
 import type { createLogIdentity } from './logIdentity.ts'
 
 type Checked = Pick<ReturnType<typeof createLogIdentity>, 'fault' | 'check' | 'checkedAt'>
@@ -18,18 +13,20 @@ const freshMs = 1_000
  * empty or broken is believed only after a look at the log: in another one, each of them is. What
  * there is can be read: auditors have to see a log that was cut off, with the rights that it has.
  */
-export function ownLogStore(store: EventStore, identity: Checked): EventStore {
+export function ownLogStore(store: EventLog, identity: Checked): EventLog {
   return {
     ...store,
     async append(stream, expected, events) {
       assertOwn(identity)
       return store.append(stream, expected, events)
     },
-    readStream: (stream, options) => eventsOf(store.readStream(stream, options), identity),
-    async readPage(stream, from) {
-      const page = await store.readPage(stream, from).catch(error => doubted(error, identity))
-      if (page.events.length === 0 && from === 0) await assertOwnNow(identity)
-      return page
+    async read(ranges) {
+      const pages = await store.read(ranges).catch(error => explained(error, identity))
+      const isEmpty = pages.some(({ events }, index) => {
+        return events.length === 0 && (ranges[index]?.after ?? -1) < 0
+      })
+      if (isEmpty) await assertOwnNow(identity)
+      return pages
     },
     assertOwn: () => assertOwnNow(identity),
     subscribe: options => ofOwnLog(store.subscribe(options), identity),
@@ -49,25 +46,12 @@ async function assertOwnNow(identity: Checked): Promise<void> {
 }
 
 /** Throws the error that a read has ended with, or what explains it. */
-async function doubted(error: unknown, identity: Checked): Promise<never> {
+async function explained(error: unknown, identity: Checked): Promise<never> {
   if (error instanceof BrokenStream) {
     await identity.check()
     assertOwn(identity)
   }
   throw error
-}
-
-async function* eventsOf(events: AsyncIterable<RecordedEvent>, identity: Checked) {
-  let isEmpty = true
-  try {
-    for await (const event of events) {
-      isEmpty = false
-      yield event
-    }
-  } catch (error) {
-    await doubted(error, identity)
-  }
-  if (isEmpty) await assertOwnNow(identity)
 }
 
 /** Ends at the first batch of another log: its reader begins anew from what it has written down. */

@@ -1,8 +1,9 @@
 // How far everybody has written, so that on every process they see at least that.
 
 import { LRUCache } from 'lru-cache'
-import { createBatchLoader, createSingleFlight } from '../../kit/batchLoader.ts'
+import { createBatchLoader } from '../../kit/batchLoader.ts'
 import { type Position, parsePosition, startOfLog } from '../../kit/position.ts'
+import { createSingleFlight } from '../../kit/singleFlight.ts'
 import { type BoundedWait, createBoundedWait } from './boundedWait.ts'
 import type { Redis } from './redis.ts'
 

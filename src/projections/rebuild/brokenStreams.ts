@@ -8,7 +8,7 @@ import { reads, readsHeaders } from '../core/items.ts'
 import type { Projection } from '../core/projection.ts'
 import type { Tables } from '../core/tables.ts'
 import { withoutTimeout } from './compare.ts'
-import type { BrokenStreams, LogStreams, StreamEnd } from './context.ts'
+import type { BrokenStreams, LogStreams, StreamHead } from './context.ts'
 import type { StreamCensus } from './streamCensus.ts'
 
 type Db = Kysely<Tables>
@@ -34,16 +34,16 @@ export async function findBroken(
   await streams.complete(upTo, signal)
   const broken = new Map(streams.census.broken())
   for await (const known of unseen(db, streams.census)) {
-    const ends = await streams.endsOf(known.map(({ stream }) => stream))
+    const heads = await streams.streamHeads(known.map(({ stream }) => stream))
     for (const [index, { stream, revision }] of known.entries()) {
-      const fault = faultOf(ends[index], revision)
+      const fault = faultOf(heads[index], revision)
       if (fault !== undefined) broken.set(stream, fault)
     }
   }
   return broken
 }
 
-function faultOf(end: StreamEnd | undefined, known: number): string | undefined {
+function faultOf(end: StreamHead | undefined, known: number): string | undefined {
   if (end?.fault !== undefined) return end.fault
   const last = end === undefined || end.revision === 'no-stream' ? -1 : end.revision
   if (last >= known) return undefined

@@ -55,7 +55,7 @@ export interface LogStreams {
   /** Why the store refuses to read a stream; undefined where it does not. */
   faultOf(stream: string): Promise<string | undefined>
   /** Where many of them end, in the order asked for, and what the store says is wrong with them. */
-  endsOf(streams: readonly string[]): Promise<readonly StreamEnd[]>
+  streamHeads(streams: readonly string[]): Promise<readonly StreamHead[]>
 }
 
 export interface Rebuilt {
@@ -71,7 +71,7 @@ export interface Rebuilt {
   broken: BrokenStreams
 }
 
-export interface StreamEnd {
+export interface StreamHead {
   stream: string
   revision: number | 'no-stream'
   fault?: string

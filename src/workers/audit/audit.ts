@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely'
 import { type Position, shareOfWay, startOfLog } from '../../kit/position.ts'
 import type { AuditServices } from '../../ports/audit.ts'
 import type { Codec } from '../../ports/codec.ts'
-import type { EventStore } from '../../ports/eventStore.ts'
+import type { EventLog } from '../../ports/logInspection.ts'
 import type { Projection } from '../../projections/core/projection.ts'
 import type { Tables } from '../../projections/core/tables.ts'
 import { readBatches } from '../projector/logReader.ts'
@@ -27,7 +27,7 @@ export interface AuditParts {
   audit: AuditServices
   accounts: { accounts: { digestOf(email: string): string } }
   db: Kysely<Tables>
-  eventStore: EventStore
+  eventStore: EventLog
   codec: Codec
   projections: readonly Projection[]
   /** In how many parts the log is checked, where that is not to follow from its length. */
@@ -75,7 +75,7 @@ export async function audit(parts: AuditParts, settledBefore: Date): Promise<Che
     ...(await checkPromises(parts, { settledBefore, events })),
     await accountsAreCustomers(accounts),
   ]
-  const end = () => eventStore.end?.() ?? eventStore.head()
+  const end = () => eventStore.storeHead()
   for (const projection of projections) {
     const onRead = progress(`projection ${projection.name}`)
     const read = async function* (each: Projection, after: Position) {

@@ -7,12 +7,12 @@ import { checkMark, checkTail } from '../../audit/sealCheck.ts'
 import { limitFindings, type StreamWatch, watchStreams } from '../../audit/streamCheck.ts'
 import type { Position } from '../../kit/position.ts'
 import type { StateFinding } from '../../ports/audit.ts'
-import type { EventStore } from '../../ports/eventStore.ts'
+import type { LogInspection } from '../../ports/logInspection.ts'
 import { type CheckResult, createFindings } from './logCheck.ts'
 
 /** Runs both checks in bounded memory. */
 export async function checkProof(
-  parts: ChainParts & { eventStore: Pick<EventStore, 'endsOf'> },
+  parts: ChainParts & { eventStore: Pick<LogInspection, 'streamHeads'> },
   onChecked?: (position: Position) => void,
 ): Promise<CheckResult[]> {
   const { eventStore } = parts

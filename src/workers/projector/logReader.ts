@@ -3,12 +3,8 @@
 import { decodeAll } from '../../commands/core/decoding.ts'
 import type { Position } from '../../kit/position.ts'
 import type { Codec } from '../../ports/codec.ts'
-import {
-  BrokenStream,
-  type EventStore,
-  passes,
-  type RecordedEvent,
-} from '../../ports/eventStore.ts'
+import { BrokenStream, passes, type RecordedEvent } from '../../ports/eventStore.ts'
+import type { EventLog } from '../../ports/logInspection.ts'
 import type { Batch } from '../../projections/core/engine.ts'
 import { filterFor } from '../../projections/core/items.ts'
 import type { Projection } from '../../projections/core/projection.ts'
@@ -17,7 +13,7 @@ import { createStreamCensus, type StreamCensus } from '../../projections/rebuild
 import { readAhead } from './readAhead.ts'
 
 export interface LogParts {
-  eventStore: EventStore
+  eventStore: EventLog
   codec: Codec
 }
 
@@ -37,7 +33,7 @@ export function logFor(parts: LogParts): Pick<RebuildContext, 'head' | 'read' | 
   }
 }
 
-function logStreams(eventStore: EventStore, census: StreamCensus): LogStreams {
+function logStreams(eventStore: EventLog, census: StreamCensus): LogStreams {
   return {
     census,
     async complete(upTo, signal) {
@@ -52,14 +48,14 @@ function logStreams(eventStore: EventStore, census: StreamCensus): LogStreams {
     },
     async faultOf(stream) {
       try {
-        await eventStore.readPage(stream, 0)
+        await eventStore.read([{ stream, after: -1 }])
         return undefined
       } catch (error) {
         if (error instanceof BrokenStream) return error.fault
         throw error
       }
     },
-    endsOf: streams => eventStore.endsOf(streams),
+    streamHeads: streams => eventStore.streamHeads(streams),
   }
 }
 

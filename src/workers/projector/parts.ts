@@ -1,8 +1,8 @@
 // What a projector works with: the log, the projections and reactions, and the pace of batches.
 import type { Kysely } from 'kysely'
 import type { Codec } from '../../ports/codec.ts'
-import type { EventStore } from '../../ports/eventStore.ts'
 import type { Log } from '../../ports/log.ts'
+import type { EventLog } from '../../ports/logInspection.ts'
 import type { Consumer, Projection, Reaction } from '../../projections/core/projection.ts'
 import type { Raised } from '../../projections/core/signals.ts'
 import type { Tables } from '../../projections/core/tables.ts'
@@ -10,7 +10,7 @@ import type { Progress } from './progress.ts'
 
 export interface ProjectorParts {
   db: Kysely<Tables>
-  eventStore: EventStore
+  eventStore: EventLog
   codec: Codec
   projections: readonly Projection[]
   reactions?: readonly Reaction[]

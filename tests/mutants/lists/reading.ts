@@ -14,7 +14,7 @@ const inbox = {
 }
 
 const ends = {
-  file: 'src/eventstore/eventstoredb/streamHeads.ts',
+  file: 'src/eventstore/eventstoredb/logTail.ts',
   test: 'tests/eventstore/eventstoredbEnds.test.ts',
 }
 
@@ -289,7 +289,8 @@ export const readingGuards: readonly TestedMutant[] = [
     ...ends,
     name: 'ends-not-asked',
     promise: 'a stream is said to have ended by the log as it is now, not as it was',
-    find: 'return seemsAt() && (await refresh()) && seemsAt()',
-    replace: 'return seemsAt()',
+    file: 'src/eventstore/core/streamHeads.ts',
+    find: 'return seems() && (await this.#refreshed()) && seems()',
+    replace: 'return seems()',
   },
 ]

@@ -25,8 +25,8 @@ export const simulatedGuards: readonly Mutant[] = [
     name: 'cache-never-old',
     promise: 'a process that remembers a stream asks the log whether it has got any further',
     file: repository,
-    find: '(await kind.eventStore.endsAt(stream, cached.revision))',
-    replace: 'cached.revision >= 0',
+    find: 'const begun = await catchUp(',
+    replace: 'const begun = known.revision >= 0 ? known : await catchUp(',
   },
   {
     name: 'repeat-taken-for-new',

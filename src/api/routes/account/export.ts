@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type from 'typebox'
 import { type AuditedEvent, showEvents } from '../../../audit/events.ts'
 import { Id, roles, strict } from '../../../domain/kernel/types.ts'
-import type { RecordedEvent } from '../../../ports/eventStore.ts'
+import { type RecordedEvent, readStream } from '../../../ports/eventStore.ts'
 import { findCart, findOrder } from '../../../projections/order/orderQueries.ts'
 import { mailsTo, streamsOf } from '../../../projections/order/personOrders.ts'
 import { signedIn } from '../../http/actor.ts'
@@ -130,7 +130,7 @@ async function eventsOf(
   const read = await Promise.all(
     streams.map(async stream => {
       const found: RecordedEvent[] = []
-      for await (const event of eventStore.readStream(stream)) found.push(event)
+      for await (const event of readStream(eventStore, stream)) found.push(event)
       return found
     }),
   )

@@ -5,6 +5,7 @@ import Type, { type Static } from 'typebox'
 import { firstOf, showEvents } from '../../../audit/events.ts'
 import { Id, strict } from '../../../domain/kernel/types.ts'
 import { startOfLog } from '../../../kit/position.ts'
+import { readStream } from '../../../ports/eventStore.ts'
 import {
   type EventFilter,
   mailsOf,
@@ -104,7 +105,7 @@ function oneStream(server: FastifyInstance, context: ApiContext): void {
     async handle(request, reply) {
       const { after = -1, limit = defaultLimit } = request.query
       const range = { from: after + 1, to: after + 1 + limit }
-      const events = context.eventStore.readStream(request.params.stream, range)
+      const events = readStream(context.eventStore, request.params.stream, range)
       const found = await firstOf(events, limit + 1)
       if (found.length === 0 && after < 0) {
         throw new HttpProblem('request/not-found', 'The stream does not exist.')

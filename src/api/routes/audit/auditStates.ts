@@ -5,7 +5,7 @@ import { differences } from '../../../audit/differences.ts'
 import { firstOf, showEvents } from '../../../audit/events.ts'
 import { counts, type Kind, kinds, type StateThen, type Until } from '../../../audit/timeTravel.ts'
 import { Id, strict } from '../../../domain/kernel/types.ts'
-import type { RecordedEvent } from '../../../ports/eventStore.ts'
+import { type RecordedEvent, readStream } from '../../../ports/eventStore.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { HttpProblem } from '../../http/problems.ts'
 import { readRoute } from '../../http/readRoute.ts'
@@ -82,7 +82,7 @@ async function changes(
   const after = await existing(context, kind, { id, until: to })
   // Before its first event there is nothing to compare with.
   const before = from === undefined ? undefined : await kind.asOf(context, id, from)
-  const events = context.eventStore.readStream(after.stream)
+  const events = readStream(context.eventStore, after.stream)
   const between = await firstOf(countedBetween(events, from, to), eventsMax)
   return {
     stream: after.stream,

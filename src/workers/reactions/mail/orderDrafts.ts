@@ -4,7 +4,7 @@ import type { App } from '../../../commands/core/app.ts'
 import { type OrderEvent, order } from '../../../domain/order/order.ts'
 import type { AccountServices } from '../../../ports/accounts.ts'
 import type { Codec } from '../../../ports/codec.ts'
-import type { EventStore } from '../../../ports/eventStore.ts'
+import { type EventStore, readStream } from '../../../ports/eventStore.ts'
 import { compose } from './compose.ts'
 import type { DraftFor } from './draft.ts'
 import type { OrderThen } from './orderFacts.ts'
@@ -62,7 +62,7 @@ async function orderAt(
 ): Promise<OrderThen> {
   let state = order.initial
   let found: { event: OrderEvent; revision: number } | undefined
-  for await (const recorded of eventStore.readStream(`${order.category}-${orderId}`)) {
+  for await (const recorded of readStream(eventStore, `${order.category}-${orderId}`)) {
     const event = await codec.decodeFor<OrderEvent>(order, recorded)
     const isDeadline = event.type === 'PaymentDeadlineSet'
     if (found !== undefined && !(isDeadline && recorded.revision === found.revision + 1)) break

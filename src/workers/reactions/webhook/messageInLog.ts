@@ -1,6 +1,7 @@
 // What is sent is what the log says: the rows of deliveries only say which events are due.
 
 import { isTransient } from '../../../kit/transient.ts'
+import { readStream } from '../../../ports/eventStore.ts'
 import type { WebhookMessage } from '../../../ports/webhooks.ts'
 import type { Claimed } from './deliveries.ts'
 import { isSent, messageOf } from './messages.ts'
@@ -14,7 +15,7 @@ export async function messageInLog(
   const revision = data.aggregateRevision
   const stream = streamOf(type, data)
   if (stream === undefined || typeof revision !== 'number') return undefined
-  for await (const recorded of eventStore.readStream(stream, { from: revision, to: revision })) {
+  for await (const recorded of readStream(eventStore, stream, { from: revision, to: revision })) {
     if (recorded.id !== id) return undefined
     try {
       const event = await codec.decode(recorded)

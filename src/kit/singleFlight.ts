@@ -1,0 +1,46 @@
+// Single flight: work that is done once for all that ask for it at the same time.
+import { createBatchLoader } from './batchLoader.ts'
+import { Lookup } from './shortLived.ts'
+
+/**
+ * A function that runs `work` at most once at a time. A caller never gets the answer of a run that
+ * began before its call: all that ask during a run share the next one.
+ */
+export function createSingleFlight<Answer>(work: () => Promise<Answer>): () => Promise<Answer> {
+  const ask = createBatchLoader<undefined, Answer>(async questions => {
+    const answer = await work()
+    return questions.map(() => answer)
+  }, Number.POSITIVE_INFINITY)
+  return () => ask(undefined)
+}
+
+interface Flight<Answer> {
+  running: Promise<Answer>
+  /** Shared by all that have asked since `running` began. */
+  next: Promise<Answer> | undefined
+}
+
+/** The same for each key by itself; the first run of a key begins at once. */
+export function createKeyedSingleFlight<Answer>(
+  work: (key: string) => Promise<Answer>,
+): (key: string) => Promise<Answer> {
+  const flights = new Lookup<Flight<Answer>>()
+
+  function start(key: string): Promise<Answer> {
+    const flight: Flight<Answer> = { running: work(key), next: undefined }
+    flights.set(key, flight)
+    const done = () => {
+      if (flight.next === undefined) flights.delete(key)
+    }
+    flight.running.then(done, done)
+    return flight.running
+  }
+
+  return key => {
+    const flight = flights.get(key)
+    if (flight === undefined) return start(key)
+    const again = () => start(key)
+    flight.next ??= flight.running.then(again, again)
+    return flight.next
+  }
+}
