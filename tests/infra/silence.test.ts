@@ -110,7 +110,7 @@ describe.concurrent.each([{ pipeline: false }, { pipeline: true }])(
             await sql`create temp table copied (text text)`.execute(trx)
             proxy.silence()
             const copy = sql`copy copied (text) from stdin`.compile(trx)
-            await trx.executeQuery({ ...copy, parameters: ['one\ntwo\n'] })
+            await trx.executeQuery(Object.assign({ copyIn: 'one\ntwo\n' }, copy))
           })
         await expectDropped(pool, done)
       }),

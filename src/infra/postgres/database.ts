@@ -1,9 +1,9 @@
-// The one place that knows the PostgreSQL driver: pools, transactions and row types; the sessions
-// themselves are in postgresSession.ts.
-import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely'
+// Pools of database sessions with bounded statements, and transactions over them.
+import { Kysely } from 'kysely'
 import pg from 'pg'
 import type { Tables } from '../../projections/core/tables.ts'
-import { type Pool, type Queryable, type Result, type Session, watchedPool } from './sessions.ts'
+import { dialectOf } from './kyselyDriver.ts'
+import { type Pool, type Queryable, type Session, watchedPool } from './sessions.ts'
 
 export type { Pool, Queryable, Session } from './sessions.ts'
 export type Database = Kysely<Tables>
@@ -87,112 +87,9 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
   return watchedPool(config, { limitMs, isPatient, onFailure })
 }
 
-/**
- * The query builder over a pool. Writes, and reads that say so, are planned once a session:
- * planning takes the server longer than most of them. Other reads are planned with their values
- * each time, because the plan of a filter depends on what is asked for.
- */
+/** The query builder over a pool. */
 export function createDatabase(pool: Pool): Database {
   return new Kysely<Tables>({ dialect: dialectOf(pool) })
-}
-
-/** For query builders over other tables. */
-export function dialectOf(pool: Pool): PostgresDialect {
-  return new PostgresDialect({ pool: preparing(pool) })
-}
-
-const planOnce = /^\s*(insert|update|delete)\b|\/\* planned once \*\//
-/** More statements than a program has; text that differs each time must not fill the server. */
-const preparedMax = 500
-
-function preparing(pool: Pool): PostgresPool {
-  const names = new Map<string, string>()
-  const nameOf = (text: string) => {
-    const known = names.get(text)
-    if (known !== undefined || names.size >= preparedMax || !planOnce.test(text)) return known
-    const name = `built_${names.size}`
-    names.set(text, name)
-    return name
-  }
-  const clients = new WeakMap<Session, PostgresPoolClient>()
-  return {
-    async connect() {
-      const session = await pool.connect()
-      const known = clients.get(session)
-      if (known !== undefined) return known
-      const client = preparingClient(session, nameOf)
-      clients.set(session, client)
-      return client
-    },
-    end: () => pool.end(),
-    options: pool.options,
-  }
-}
-
-type Answer = Pick<Result, 'command' | 'rowCount' | 'rows'>
-type Send = (text: string, values: readonly unknown[]) => Promise<Answer>
-
-/** The text of statements that go together; they are its parameters. */
-const together = '-- together'
-
-/**
- * Sends statements of a transaction, without waiting in between where the session can. One that
- * fails makes those behind it fail too, and of the commit a rollback.
- */
-async function sendTogether(
-  session: Session,
-  send: Send,
-  given: readonly unknown[],
-): Promise<Answer> {
-  const statements = given.filter(isStatement)
-  const sent: Promise<Answer>[] = []
-  if (session.isPipelined) {
-    session.inOnePacket(() => {
-      for (const { sql, parameters } of statements) sent.push(send(sql, parameters))
-    })
-  } else {
-    for (const { sql, parameters } of statements) {
-      const answer = send(sql, parameters)
-      sent.push(answer)
-      await answer.catch(() => undefined)
-    }
-  }
-  const answers = await Promise.allSettled(sent)
-  const rows: { written: number }[] = []
-  for (const answer of answers) {
-    if (answer.status === 'rejected') throw answer.reason
-    rows.push({ written: answer.value.rowCount ?? 0 })
-  }
-  return { command: 'SELECT', rowCount: rows.length, rows }
-}
-
-interface Compiled {
-  sql: string
-  parameters: readonly unknown[]
-}
-
-function isStatement(given: unknown): given is Compiled {
-  return typeof given === 'object' && given !== null && 'sql' in given && 'parameters' in given
-}
-
-const isCopy = /^copy\b.* from stdin$/
-
-function preparingClient(
-  session: Session,
-  nameOf: (text: string) => string | undefined,
-): PostgresPoolClient {
-  const client = {
-    query(text: string, values: readonly unknown[]): Promise<Answer> {
-      if (isCopy.test(text)) return session.copyIn(text, String(values[0]))
-      if (text === together) return sendTogether(session, client.query, values)
-      const name = values.length > 0 ? nameOf(text) : undefined
-      if (values.length === 0) return session.query(text)
-      return session.query({ text, values: [...values], ...(name ? { name } : {}) })
-    },
-    release: (destroy?: boolean) => session.release(destroy),
-  }
-  // Cursors are the one thing that is not there, and nobody asks for one.
-  return client as unknown as PostgresPoolClient
 }
 
 /** A statement that the server plans once a session. */

@@ -3,7 +3,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { Kysely, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { ConfigError } from '../../config/config.ts'
-import { createPool, dialectOf, type Pool } from './database.ts'
+import { createPool, type Pool } from './database.ts'
+import { dialectOf } from './kyselyDriver.ts'
 
 const directory = new URL('../../../migrations/', import.meta.url)
 

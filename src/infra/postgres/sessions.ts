@@ -1,9 +1,10 @@
 // Sessions and pools of the PostgreSQL driver that are watched: what is silent is dropped, and what
 // failed for a transient reason is told as Unavailable.
-import { Socket } from 'node:net'
 import pg from 'pg'
+import { settleAll } from '../../kit/settleAll.ts'
 import { stateOf } from '../../kit/transient.ts'
 import { Unavailable } from '../../ports/eventStore.ts'
+import { CopyIn, type PooledClient, SocketClient } from './client.ts'
 import { translated, unanswered, unreachable } from './errors.ts'
 import { unwatch, type Watched, watch } from './silentConnections.ts'
 
@@ -11,7 +12,7 @@ import { unwatch, type Watched, watch } from './silentConnections.ts'
 export type Result<Row extends pg.QueryResultRow = pg.QueryResultRow> = pg.QueryResult<Row>
 
 /** What the driver gives where nobody says what a row is like. */
-type AnyRow = pg.QueryResult['rows'][number]
+export type AnyRow = pg.QueryResult['rows'][number]
 
 export interface Queryable {
   query<Row extends pg.QueryResultRow = AnyRow>(
@@ -20,16 +21,25 @@ export interface Queryable {
   ): Promise<Result<Row>>
 }
 
+/** A statement with its parameters, or with the rows of a COPY in its text format. */
+export interface SentStatement {
+  text: string
+  /** One with a name is planned once a session. */
+  name?: string
+  values?: unknown[]
+  copyIn?: string
+}
+
 /** A session taken out of a pool. Everything throws Unavailable when the server does not answer. */
 export interface Session extends Queryable {
-  /** Whether it sends statements without waiting for the answers to those before. */
-  readonly isPipelined: boolean
   /** Resolves when the connection is lost. */
   readonly lost: Promise<void>
-  /** Runs `send`; what it sends leaves in one packet. */
-  inOnePacket<T>(send: () => T): T
-  /** Sends a COPY statement and its rows, in the text format of COPY. */
-  copyIn(text: string, lines: string): Promise<Result>
+  send(statement: SentStatement): Promise<Result<AnyRow>>
+  /**
+   * Sends statements of a transaction, in one packet where the pool is pipelined; one that fails
+   * makes those after it fail too. Throws the first failure once all are answered.
+   */
+  pipeline(statements: readonly SentStatement[]): Promise<Result[]>
   onNotification(listener: (payload: string | undefined) => void): void
   /** Gives it back; one that is broken, or is to be destroyed, is not used again. */
   release(destroy?: boolean | Error): void
@@ -67,16 +77,17 @@ class WatchedSession implements Session, Watched {
   askedAt = 0
   isHeld = false
   isBroken = false
-  readonly #client: pg.PoolClient
+  readonly #client: PooledClient
   readonly #options: pg.PoolConfig
   readonly #isPatient: boolean
   readonly #onFailure: (error: unknown) => void
   #waiting = 0
   #mayTakeLong = false
+  #pid: number | undefined
   #idleSince = Number.POSITIVE_INFINITY
   #pinging: Promise<unknown> | undefined
 
-  constructor(client: pg.PoolClient, options: pg.PoolConfig, watching: WatchOptions) {
+  constructor(client: PooledClient, options: pg.PoolConfig, watching: WatchOptions) {
     const { limitMs, isPatient, onFailure } = watching
     this.#onFailure = onFailure
     this.#client = client
@@ -97,17 +108,12 @@ class WatchedSession implements Session, Watched {
     watch(this)
   }
 
-  get isPipelined(): boolean {
-    return this.#client.pipeline
-  }
-
   get isWorking(): (() => Promise<boolean>) | undefined {
     return this.#isPatient || this.#mayTakeLong ? () => this.#isActive() : undefined
   }
 
   received(): number {
-    const { stream } = this.#client.connection
-    return stream instanceof Socket ? stream.bytesRead : 0
+    return this.#client.socket.bytesRead
   }
 
   state(): 'asking' | 'held' | 'idle' | 'left' {
@@ -129,7 +135,7 @@ class WatchedSession implements Session, Watched {
 
   drop(why: string): void {
     this.isBroken = true
-    this.#client.connection.stream.destroy(
+    this.#client.socket.destroy(
       Object.assign(new Error(`the connection to PostgreSQL was dropped: ${why}`), {
         code: 'ETIMEDOUT',
       }),
@@ -141,12 +147,22 @@ class WatchedSession implements Session, Watched {
     values?: readonly unknown[],
   ): Promise<Result<Row>> {
     const mayBeSetting = typeof query === 'string' && query.length < settingBytesMax
-    if (mayBeSetting && setsTimeout.test(query)) this.#mayTakeLong = true
+    if (mayBeSetting && setsTimeout.test(query)) {
+      this.#mayTakeLong = true
+      return this.identify().then(() => this.#send<Row>(query, values))
+    }
     // The driver is to take one statement after the other, unless it is made for more.
-    if (this.#pinging !== undefined && !this.isPipelined) {
+    if (this.#pinging !== undefined && !this.#client.pipeline) {
       return this.#pinging.then(() => this.#send<Row>(query, values))
     }
     return this.#send<Row>(query, values)
+  }
+
+  /** Asks for the process of the server, by which a long statement is found again. */
+  async identify(): Promise<void> {
+    if (this.#pid !== undefined) return
+    const { rows } = await this.#send<{ pid: number }>('select pg_backend_pid() as pid')
+    this.#pid = rows[0]?.pid
   }
 
   #send<Row extends pg.QueryResultRow>(
@@ -176,39 +192,35 @@ class WatchedSession implements Session, Watched {
     throw failure
   }
 
-  inOnePacket<T>(send: () => T): T {
-    const { stream } = this.#client.connection
-    stream.cork()
-    try {
-      return send()
-    } finally {
-      stream.uncork()
+  send({ copyIn, ...statement }: SentStatement): Promise<Result<AnyRow>> {
+    return copyIn === undefined ? this.query(statement) : this.#copy(statement.text, copyIn)
+  }
+
+  async pipeline(statements: readonly SentStatement[]): Promise<Result[]> {
+    const sent: Promise<Result>[] = []
+    const { socket } = this.#client
+    if (this.#client.pipeline) socket.cork()
+    for (const statement of statements) {
+      const result = this.send(statement)
+      sent.push(result)
+      if (!this.#client.pipeline) await result.catch(() => undefined)
     }
+    socket.uncork()
+    return settleAll(sent)
   }
 
   /**
-   * The driver knows the protocol and leaves the sending to others: data is a message "d" of a
-   * length and bytes, and its end a message "c" without any. They are not kept back until the
-   * server asks for them: where the statement fails it passes them over.
+   * The rows are sent with the statement. pg-copy-streams waits for the server to ask for them,
+   * which a pipelined connection cannot: the statements after it are on their way already.
    */
-  copyIn(text: string, lines: string): Promise<Result> {
+  #copy(text: string, lines: string): Promise<Result> {
     this.#ask()
     const copied = new Promise<Result>((resolve, reject) => {
-      const query = new pg.Query(text, (error, result) => {
+      const query = new CopyIn(text, lines, (error, result) => {
         if (error) reject(error)
         else resolve(result)
       })
-      const submit = (connection: pg.Connection) => {
-        const data = Buffer.from(lines)
-        const head = Buffer.from('d\0\0\0\0', 'latin1')
-        head.writeUInt32BE(data.length + 4, 1)
-        const { stream } = connection
-        stream.cork()
-        connection.query(text)
-        for (const part of [head, data, Buffer.from('c\0\0\0\u0004', 'latin1')]) stream.write(part)
-        stream.uncork()
-      }
-      this.#client.query(Object.assign(query, { submit, handleCopyInResponse: () => undefined }))
+      this.#client.query(query)
     })
     return copied.then(this.#answered, this.#failed)
   }
@@ -224,7 +236,7 @@ class WatchedSession implements Session, Watched {
     const isOver = destroy !== false || this.isBroken
     this.#client.release(isOver)
     // The driver says goodbye and waits for the server to close, which a silent one never does.
-    if (isOver) this.#client.connection.stream.destroy()
+    if (isOver) this.#client.socket.destroy()
   }
 
   take(): void {
@@ -234,33 +246,33 @@ class WatchedSession implements Session, Watched {
 
   /** Whether the server still works on what this session has asked. */
   async #isActive(): Promise<boolean> {
-    const pid: unknown = Reflect.get(this.#client, 'processID')
     const options = { ...this.#options, connectionTimeoutMillis: checkMs, query_timeout: checkMs }
-    const client = new pg.Client(options)
+    const client = new SocketClient(options)
     client.on('error', () => undefined)
     try {
       await client.connect()
       const { rows } = await client.query<{ state: string }>(
         'select state from pg_stat_activity where pid = $1',
-        [pid],
+        [this.#pid],
       )
       return rows[0]?.state === 'active'
     } catch (error) {
       // One that has an answer for us, such as that it has too many connections, is there.
       return stateOf(error) !== undefined
     } finally {
-      client.connection.stream.destroy()
+      client.socket.destroy()
     }
   }
 }
 
 /** Makes a pool of watched sessions. */
 export function watchedPool(config: pg.PoolConfig, options: WatchOptions): Pool {
-  const pool = new pg.Pool(config)
+  const pool = new pg.Pool({ ...config, Client: SocketClient })
   const sessions = new WeakMap<pg.PoolClient, WatchedSession>()
   // Without a listener a lost idle connection would end the process; the pool replaces it.
   pool.on('error', () => undefined)
   pool.on('connect', client => {
+    if (!(client instanceof SocketClient)) throw new Error('the pool made a client of its own')
     sessions.set(client, new WatchedSession(client, config, options))
   })
   const connect = async () => {
@@ -270,6 +282,7 @@ export function watchedPool(config: pg.PoolConfig, options: WatchOptions): Pool 
     const session = sessions.get(client)
     if (session === undefined) throw new Error('the pool gave a session that it never opened')
     session.take()
+    if (options.isPatient) await session.identify()
     return session
   }
   return {

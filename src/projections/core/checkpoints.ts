@@ -2,6 +2,7 @@
 
 import { type CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely'
 import { type Position, startOfLog } from '../../kit/position.ts'
+import { executePrepared } from './pipeline.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
@@ -125,7 +126,7 @@ const to = (position: Position) => sql`position = ${position}, updated_at = now(
 /** Changes the rows of leases: all of them, or the statement throws and has changed none. */
 async function all(db: Db, leases: readonly Lease[], change: RawBuilder<unknown>): Promise<void> {
   try {
-    await changing(leases, change).execute(db)
+    await executePrepared(db, changing(leases, change))
   } catch (error) {
     throw isLeaseLost(error) ? leaseLost(leases) : error
   }
@@ -144,7 +145,7 @@ export function leaseLost(leases: readonly Lease[]): LeaseLost {
 function changing(leases: readonly Lease[], change: RawBuilder<unknown>) {
   // The check is part of the statement, so that it needs no transaction around it.
   return sql`
-    with /* planned once */ kept as (
+    with kept as (
       select c.name
       from shop.checkpoints c, ${held(leases)}
       where c.name = l.name and c.epoch = l.epoch and c.position = l.position

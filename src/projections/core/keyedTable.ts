@@ -3,6 +3,7 @@
 import { CompiledQuery, type Kysely } from 'kysely'
 import { copyFrom, copyOf } from './copyIn.ts'
 import type { ReadEvent } from './events.ts'
+import { prepared } from './pipeline.ts'
 import { type KeyedTable, namesOf, type Table } from './table.ts'
 import type { Tables } from './tables.ts'
 
@@ -68,7 +69,9 @@ export async function fold<Row extends object>(
   const writes = [
     ...(fresh.length >= copyFrom ? [copyOf(table, fresh)] : upsertOf(table, fresh)),
     ...updateOf(table, changed),
-    ...(gone.length > 0 ? [CompiledQuery.raw(textsOf(table).remove, [arrayOf(gone)])] : []),
+    ...(gone.length > 0
+      ? [prepared(CompiledQuery.raw(textsOf(table).remove, [arrayOf(gone)]))]
+      : []),
   ]
   return { writes, steps }
 }
@@ -96,7 +99,7 @@ function updateOf<Row extends object>(
     Object.fromEntries(written.map(column => [column, row[column]])),
   )
   const keys = arrayOf(changes.map(({ row }) => String(row[table.key])))
-  return [CompiledQuery.raw(updateText(table, columns), [JSON.stringify(values), keys])]
+  return [prepared(CompiledQuery.raw(updateText(table, columns), [JSON.stringify(values), keys]))]
 }
 
 /** The rows that are there, by key. */
@@ -106,8 +109,8 @@ async function load<Row extends object>(
   keys: readonly string[],
 ): Promise<Map<string, Row>> {
   if (keys.length === 0) return new Map()
-  const query = CompiledQuery.raw(textsOf(table).load, [arrayOf(keys)])
-  const { rows } = await db.executeQuery<{ key: string; row: Row }>({ ...query })
+  const query = prepared(CompiledQuery.raw(textsOf(table).load, [arrayOf(keys)]))
+  const { rows } = await db.executeQuery<{ key: string; row: Row }>(query)
   return new Map(rows.map(({ key, row }) => [key, row]))
 }
 
@@ -122,7 +125,7 @@ export function upsertOf<Row extends object>(
   rows: readonly NoInfer<Row>[],
 ): CompiledQuery[] {
   if (rows.length === 0) return []
-  return [CompiledQuery.raw(textsOf(table).upsert, [JSON.stringify(rows)])]
+  return [prepared(CompiledQuery.raw(textsOf(table).upsert, [JSON.stringify(rows)]))]
 }
 
 /**
@@ -136,7 +139,7 @@ export function insertOf<Row extends object>(
 ): CompiledQuery[] {
   if (rows.length === 0) return []
   if (rows.length >= copyFrom) return [copyOf(table, rows)]
-  return [CompiledQuery.raw(insertText(table), [JSON.stringify(rows)])]
+  return [prepared(CompiledQuery.raw(insertText(table), [JSON.stringify(rows)]))]
 }
 
 /** Executes statements one after the other. */
@@ -163,7 +166,7 @@ function textsOf<Row extends object>(table: KeyedTable<Row>): Texts {
     .map(column => `"${column}" = excluded."${column}"`)
   const texts = {
     load: `
-      select /* planned once */ r."${key}"::text as key, to_json(r) as row
+      select r."${key}"::text as key, to_json(r) as row
       from (select ${columns.join(', ')} from "${name}" where "${key}" = any($1::uuid[])) r`,
     upsert: `${addText(table)} on conflict ("${key}") do update set ${changing.join(', ')}`,
     remove: `delete from "${name}" where "${key}" = any($1::uuid[])`,

@@ -1,8 +1,10 @@
 // Statements that are sent at once, as one transaction: a batch costs one wait instead of ten.
-import { CompiledQuery, type Kysely } from 'kysely'
+import { CompiledQuery, type Kysely, type QueryResult, type RawBuilder } from 'kysely'
+import type { SendOptions } from '../../ports/statements.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
+type Sent<Row> = CompiledQuery<Row> & SendOptions
 
 const begin = CompiledQuery.raw('begin')
 const commit = CompiledQuery.raw('commit')
@@ -17,9 +19,21 @@ export async function commitPipeline(db: Db, statements: readonly CompiledQuery[
   await send(db, [...statements, commit])
 }
 
-async function send(db: Db, statements: readonly CompiledQuery[]): Promise<number[]> {
-  // The driver knows this text: it sends what is given with it, all in one packet.
-  const query = CompiledQuery.raw('-- together', [...statements])
-  const { rows } = await db.executeQuery<{ written: number }>({ ...query })
+async function send(db: Db, pipeline: readonly CompiledQuery[]): Promise<number[]> {
+  const query: CompiledQuery & SendOptions = { ...begin, pipeline }
+  const { rows } = await db.executeQuery<{ written: number }>(query)
   return rows.map(({ written }) => written)
+}
+
+/** A statement that is planned once a session: planning takes longer than running most of them. */
+export function prepared<Row>(query: CompiledQuery<Row>): Sent<Row> {
+  return { ...query, isPrepared: true }
+}
+
+/** Runs a statement that is planned once a session. */
+export function executePrepared<Row>(
+  db: Kysely<Tables>,
+  statement: RawBuilder<Row>,
+): Promise<QueryResult<Row>> {
+  return db.executeQuery(prepared(statement.compile(db)))
 }

@@ -8,6 +8,7 @@ import { type OrderStatus, orderStatuses } from '../../domain/order/orderStates.
 import { parseJson } from '../../kit/parseJson.ts'
 import { comparePositions, type Position, parsePosition, startOfLog } from '../../kit/position.ts'
 import { insertOf, type Step } from '../core/keyedTable.ts'
+import { executePrepared } from '../core/pipeline.ts'
 import { defineSignal } from '../core/signals.ts'
 import { nullable, position, type SelectedOf, text, textOf, time, uuid } from '../core/table.ts'
 import type { Tables } from '../core/tables.ts'
@@ -123,12 +124,15 @@ export async function notificationsAfter(
   // Every API process asks this after each commit.
   const { rows } =
     customerId === undefined
-      ? await sql<Tables['notifications']>`
-          select /* planned once */ * from notifications
+      ? await executePrepared(
+          db,
+          sql<Tables['notifications']>`
+          select * from notifications
           where position > ${after}
           order by position
           limit ${limit}
-        `.execute(db)
+        `,
+        )
       : await sql<Tables['notifications']>`
           select * from notifications
           where customer_id = ${customerId} and position > ${after}

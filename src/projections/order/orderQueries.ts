@@ -8,6 +8,7 @@ import { allowedTransitions } from '../../domain/order/orderStates.ts'
 import type { Position } from '../../kit/position.ts'
 import { offersOf } from '../catalogue/catalogueQueries.ts'
 import { newestFirst, type PageRequest, readPage } from '../core/keyset.ts'
+import { executePrepared } from '../core/pipeline.ts'
 import type { Tables } from '../core/tables.ts'
 
 type Db = Kysely<Tables>
@@ -122,9 +123,12 @@ function summary(row: OrderRecord) {
 /** One order in full, with its revision. */
 export async function findOrder(db: Db, orderId: string) {
   // Asked more often than anything else: not put together anew each time.
-  const { rows } = await sql<OrderRecord>`
-    select /* planned once */ * from orders where order_id = ${orderId}
-  `.execute(db)
+  const { rows } = await executePrepared(
+    db,
+    sql<OrderRecord>`
+    select * from orders where order_id = ${orderId}
+  `,
+  )
   const [row] = rows
   if (row === undefined) return undefined
   const { currency } = row

@@ -1,6 +1,8 @@
 // Orders and credit notes as their lines, and what each event makes of them.
+
 import { type Kysely, sql } from 'kysely'
 import type { EventOf, EventType, ReadEvent } from '../core/events.ts'
+import { executePrepared } from '../core/pipeline.ts'
 import type { Tables } from '../core/tables.ts'
 import { moneyLines, type SaleRow } from './saleLines.ts'
 import { withReturn } from './salesReturns.ts'
@@ -11,12 +13,15 @@ export async function linesOf(
   documentIds: readonly string[],
 ): Promise<Map<string, readonly SaleRow[]>> {
   if (documentIds.length === 0) return new Map()
-  const { rows } = await sql<{ row: SaleRow }>`
-    select /* planned once */ to_json(s) as row
+  const { rows } = await executePrepared(
+    db,
+    sql<{ row: SaleRow }>`
+    select to_json(s) as row
     from sale_lines s
     where document_id = any(${documentIds}::uuid[])
     order by document_id, line
-  `.execute(db)
+  `,
+  )
   return Map.groupBy(
     rows.map(({ row }) => row),
     row => row.document_id,

@@ -1,7 +1,12 @@
 // A process's pool of sessions of the simulated PostgreSQL: what the shop takes for the real one.
 
 import { translated } from '../../../src/infra/postgres/errors.ts'
-import type { Pool, Queryable, Session } from '../../../src/infra/postgres/sessions.ts'
+import type {
+  Pool,
+  Queryable,
+  SentStatement,
+  Session,
+} from '../../../src/infra/postgres/sessions.ts'
 import { Unavailable } from '../../../src/ports/eventStore.ts'
 import type { CallKind } from '../faults.ts'
 import type { Process, World } from '../world.ts'
@@ -44,44 +49,24 @@ export function simulatedPool(world: World, of: Process, server: Server): Pool {
 type Answer = { result: Result } | { error: unknown }
 type Ask = (session: ServerSession, questions: readonly Question[]) => Promise<Answer[]>
 
-/** A session that sends what is put into one packet as one call. */
 function sessionOf(
   session: ServerSession,
   ask: Ask,
   asQueryable: (session: ServerSession) => Queryable['query'],
 ): Session {
-  let packet:
-    | { question: Question; settle(answer: Promise<Answer | undefined>): void }[]
-    | undefined
   const query = asQueryable(session)
-  const send = (given: Question | string) => {
-    const question = typeof given === 'string' ? { text: given, values: [] } : { ...given }
-    if (packet === undefined) return query(given as string)
-    const part = packet
-    return new Promise(resolve => {
-      part.push({
-        question: { ...question, values: question.values ?? [] },
-        settle: answer => resolve(answer.then(settled)),
-      })
-    })
-  }
   return {
-    isPipelined: true,
     lost: new Promise(() => undefined),
-    query: send as Queryable['query'],
-    inOnePacket(collect) {
-      packet = []
-      const value = collect()
-      const parts = packet
-      packet = undefined
-      const answers = ask(
+    query,
+    send: ({ copyIn: _, ...statement }) => query(statement),
+    /** One call of the world. */
+    pipeline: (async (statements: readonly SentStatement[]) => {
+      const answers = await ask(
         session,
-        parts.map(({ question }) => question),
+        statements.map(({ name, text, values = [] }) => ({ text, values, ...(name && { name }) })),
       )
-      for (const [n, { settle }] of parts.entries()) settle(answers.then(all => all[n]))
-      return value
-    },
-    copyIn: () => Promise.reject(new Error('nothing is copied in a simulation')),
+      return answers.map(settled)
+    }) as Session['pipeline'],
     onNotification: () => undefined,
     release: () => undefined,
   }

@@ -158,7 +158,7 @@ function parkingStatements(parked: Table): Statement[] {
 
 function keyedStatements(table: (name: string, schema: string) => Table): Statement[] {
   const namedIn = (text: string, pattern: RegExp) => pattern.exec(text)?.[1] ?? ''
-  const load = /select \/\* planned once \*\/ r\."\w+"::text as key[\s\S]*from "(\w+)" where/
+  const load = /select r\."\w+"::text as key[\s\S]*from "(\w+)" where/
   const add = /insert into "(\w+)" \(/
   const update = /update "(\w+)" t\s+set/
   const remove = /delete from "(\w+)" where/

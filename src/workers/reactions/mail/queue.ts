@@ -1,8 +1,10 @@
 // The queue of mails in PostgreSQL: which are due, who sends them, and what has become of them.
 // Several rows a statement: one for each would cost the database more than the mail server.
+
 import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import type { AccountMailTemplate } from '../../../ports/accounts.ts'
+import { executePrepared } from '../../../projections/core/pipeline.ts'
 import type { Tables } from '../../../projections/core/tables.ts'
 import type { MailTemplate } from './outbox.ts'
 
@@ -137,8 +139,10 @@ async function claimMails(
 ): Promise<ClaimedMail[]> {
   if (mails.length === 0) return []
   const keys = mails.map(({ key }) => key)
-  const { rows } = await sql<ClaimedRow>`
-    with /* planned once */ free as (
+  const { rows } = await executePrepared(
+    db,
+    sql<ClaimedRow>`
+    with free as (
       select m.event_id, m.template, r.recipient
       from shop.mails m
       join ${named(keys)} using (event_id, template)
@@ -159,7 +163,8 @@ async function claimMails(
       ${sentSince('1 hour')} as hour,
       ${sentSince('1 day')} as day,
       ${sentSince('1 day', sql`true`)} as at_all
-  `.execute(db)
+  `,
+  )
   const byName = new Map(rows.map(row => [nameOf(row), row]))
   return keys.flatMap(key => {
     const row = byName.get(nameOf(key))
@@ -192,7 +197,9 @@ async function settleMails(
 ): Promise<void> {
   if (outcomes.length === 0) return
   const keys = outcomes.map(({ key }) => key)
-  await sql`
+  await executePrepared(
+    db,
+    sql`
     update shop.mails m
     set state = coalesce(o.state, m.state),
       sent_at = case when o.state = 'sent' then now() end,
@@ -215,7 +222,8 @@ async function settleMails(
     where m.event_id = k.event_id and m.template = k.template and ${isOneOf(keys)}
       and m.state <> 'sent'
       and (o.state = 'sent' or m.claimed_by = ${owner})
-  `.execute(db)
+  `,
+  )
 }
 
 /**
