@@ -47,3 +47,14 @@ export function createBatchLoader<Question, Answer>(
       if (!isRunning) void run()
     })
 }
+
+/** A look-up of one key by a query for many; each key is in a query once. */
+export function createKeyLoader<Value>(
+  load: (keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>,
+  max?: number,
+): (key: string) => Promise<Value | undefined> {
+  return createBatchLoader(async keys => {
+    const found = await load([...new Set(keys)])
+    return keys.map(key => found.get(key))
+  }, max)
+}

@@ -1,5 +1,5 @@
-// Places for what is under way: bounded, and no caller can take all of them.
-import { Lookup } from './shortLived.ts'
+// A fair semaphore: bounds what is under way so that no caller can take all of it.
+import { createDictionary } from './dictionary.ts'
 
 /** Who wants a place. */
 export interface Claimant {
@@ -21,9 +21,7 @@ const sharedTimes = 3
 /** The same for whoever of them has no place yet. */
 const firstTimes = 9
 
-interface Held {
-  count: number
-}
+type Counts = ReturnType<typeof createDictionary<number>>
 
 /**
  * Places of which the callers of the lowest level may hold `most[0]`, those of the two lowest
@@ -39,8 +37,8 @@ export function createFairSemaphore(
   each = Number.POSITIVE_INFINITY,
 ): FairSemaphore {
   const inside = most.map(() => 0)
-  const callers = new Lookup<Held>()
-  const addresses = new Lookup<Held>()
+  const callers = createDictionary<number>()
+  const addresses = createDictionary<number>()
 
   function freeAt(level: number): number {
     let free = Number.POSITIVE_INFINITY
@@ -59,8 +57,8 @@ export function createFairSemaphore(
   return {
     take({ by, from, level }) {
       const free = freeAt(level)
-      const own = callers.get(by)?.count ?? 0
-      const near = addresses.get(from)?.count ?? 0
+      const own = callers[by] ?? 0
+      const near = addresses[from] ?? 0
       if (own >= Math.min(free, each) || near >= free * (own === 0 ? firstTimes : sharedTimes)) {
         return undefined
       }
@@ -79,15 +77,12 @@ export function createFairSemaphore(
   }
 }
 
-function add(all: Lookup<Held>, name: string): void {
-  const held = all.get(name)
-  if (held === undefined) all.set(name, { count: 1 })
-  else held.count += 1
+function add(counts: Counts, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1
 }
 
-function remove(all: Lookup<Held>, name: string): void {
-  const held = all.get(name)
-  if (held === undefined) return
-  held.count -= 1
-  if (held.count === 0) all.delete(name)
+function remove(counts: Counts, name: string): void {
+  const left = (counts[name] ?? 1) - 1
+  if (left > 0) counts[name] = left
+  else delete counts[name]
 }

@@ -1,6 +1,6 @@
 // Single flight: work that is done once for all that ask for it at the same time.
 import { createBatchLoader } from './batchLoader.ts'
-import { Lookup } from './shortLived.ts'
+import { createDictionary } from './dictionary.ts'
 
 /**
  * A function that runs `work` at most once at a time. A caller never gets the answer of a run that
@@ -24,20 +24,20 @@ interface Flight<Answer> {
 export function createKeyedSingleFlight<Answer>(
   work: (key: string) => Promise<Answer>,
 ): (key: string) => Promise<Answer> {
-  const flights = new Lookup<Flight<Answer>>()
+  const flights = createDictionary<Flight<Answer>>()
 
   function start(key: string): Promise<Answer> {
     const flight: Flight<Answer> = { running: work(key), next: undefined }
-    flights.set(key, flight)
+    flights[key] = flight
     const done = () => {
-      if (flight.next === undefined) flights.delete(key)
+      if (flight.next === undefined) delete flights[key]
     }
     flight.running.then(done, done)
     return flight.running
   }
 
   return key => {
-    const flight = flights.get(key)
+    const flight = flights[key]
     if (flight === undefined) return start(key)
     const again = () => start(key)
     flight.next ??= flight.running.then(again, again)

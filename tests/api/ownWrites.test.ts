@@ -1,10 +1,10 @@
 // Whoever has written sees it: by default, without a header, and on any process.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import pLimit from 'p-limit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/config.ts'
 import { withDeadline } from '../../src/kit/deadline.ts'
-import { createSemaphore } from '../../src/kit/semaphore.ts'
 import { type Running, startApp } from '../../src/main/start.ts'
 import { type Client, createClient } from '../support/apiClient.ts'
 import { type CuttableProxy, cuttableProxy } from '../support/cuttableProxy.ts'
@@ -62,7 +62,7 @@ const heldMs = 200
 /** Rows for which they stay behind together: for all of them it would be too long. */
 const atOnce = 8
 /** Rows that are made at a time. */
-const making = createSemaphore(6)
+const making = pLimit(6)
 /** Far more than any row takes. */
 const rowMs = 60_000
 
@@ -186,9 +186,10 @@ describe('whoever has written sees it, by any route', () => {
       'unread' in row || (costly.has(name) && !isWhole)
         ? []
         : [
-            making
-              .take(() => withDeadline(rowMs, `making: ${name}`, row(scene)))
-              .then(turn => ({ name, turn })),
+            making(() => withDeadline(rowMs, `making: ${name}`, row(scene))).then(turn => ({
+              name,
+              turn,
+            })),
           ],
     )
     await Promise.allSettled(made)

@@ -13,16 +13,16 @@ describe('whoever wants some types', () => {
   it('is woken at once by one of them, and by what nobody knows the types of', () => {
     const wakeUps = createSubscriberSignals()
     const { signal: pulse } = wakeUps.join({ types: ['OrderPaid', 'OrderShipped'] })
-    wakeUps.call(['ItemAddedToCart', 'OrderShipped'])
+    wakeUps.notify(['ItemAddedToCart', 'OrderShipped'])
     expect(pulse.count()).toBe(1)
-    wakeUps.call()
+    wakeUps.notify()
     expect(pulse.count()).toBe(2)
   })
 
   it('is woken a little later by others, once for all of them', async () => {
     const wakeUps = createSubscriberSignals()
     const { signal: pulse } = wakeUps.join({ types: ['OrderPaid'] })
-    for (let call = 0; call < 10; call += 1) wakeUps.call(['ItemAddedToCart'])
+    for (let call = 0; call < 10; call += 1) wakeUps.notify(['ItemAddedToCart'])
     expect(pulse.count()).toBe(0)
     await pulse.wait(0, soon)
     expect(pulse.count()).toBe(1)
@@ -31,10 +31,10 @@ describe('whoever wants some types', () => {
   it('is not woken once more when it has been woken meanwhile', async () => {
     const wakeUps = createSubscriberSignals()
     const { signal: pulse } = wakeUps.join({ types: ['OrderPaid'] })
-    wakeUps.call(['ItemAddedToCart'])
-    wakeUps.call(['OrderPaid'])
+    wakeUps.notify(['ItemAddedToCart'])
+    wakeUps.notify(['OrderPaid'])
     const other = wakeUps.join({ types: ['OrderPaid'] }).signal
-    wakeUps.call(['ItemAddedToCart'])
+    wakeUps.notify(['ItemAddedToCart'])
     await other.wait(0, soon)
     expect(pulse.count()).toBe(2)
   })
@@ -43,7 +43,7 @@ describe('whoever wants some types', () => {
     const wakeUps = createSubscriberSignals()
     const { signal: pulse, leave } = wakeUps.join({ types: ['OrderPaid'] })
     leave()
-    wakeUps.call(['OrderPaid'])
+    wakeUps.notify(['OrderPaid'])
     expect(pulse.count()).toBe(0)
   })
 })
@@ -52,7 +52,7 @@ describe('whoever wants everything, or streams', () => {
   it.each([undefined, { streamPrefixes: ['order-'] }])('is woken at once: %j', filter => {
     const wakeUps = createSubscriberSignals()
     const { signal: pulse } = wakeUps.join(filter)
-    wakeUps.call(['ItemAddedToCart'])
+    wakeUps.notify(['ItemAddedToCart'])
     expect(pulse.count()).toBe(1)
   })
 })

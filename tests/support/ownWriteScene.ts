@@ -1,7 +1,7 @@
 // What a round of "whoever has written sees it" needs: people at one process and at another one.
 import { randomUUID } from 'node:crypto'
+import pLimit from 'p-limit'
 import sharp from 'sharp'
-import { createSemaphore } from '../../src/kit/semaphore.ts'
 import type { Answer, Client } from './apiClient.ts'
 import { delivery, gbp } from './goods.ts'
 import { type Person, password, type TestApp } from './testApp.ts'
@@ -47,11 +47,11 @@ export interface Unread {
 }
 
 /** Passwords are hashed one after the other, and few may wait. */
-const registering = createSemaphore(4)
+const registering = pLimit(4)
 const known = new Map<string, Promise<Person>>()
 
 function register(app: TestApp, name?: string): Promise<Person> {
-  const person = known.get(name ?? '') ?? registering.take(() => app.person())
+  const person = known.get(name ?? '') ?? registering(() => app.person())
   if (name !== undefined) known.set(name, person)
   return person
 }

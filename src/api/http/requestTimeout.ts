@@ -1,6 +1,6 @@
 // How long anybody waits for an answer: one clock for all requests instead of one for each.
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { Places } from '../../kit/shortLived.ts'
+import { createDictionary } from '../../kit/dictionary.ts'
 import { HttpProblem } from './problems.ts'
 
 declare module 'fastify' {
@@ -9,9 +9,9 @@ declare module 'fastify' {
     patienceMs?: number
   }
   interface FastifyReply {
-    /** Where it waits to be sent, -1 where it does not, and until when. */
-    place: number
+    /** When a timeout is answered instead. */
     deadline: number
+    timeoutKey: string
   }
 }
 
@@ -24,31 +24,31 @@ const lookEveryMs = 500
  * begun goes on: whoever asks again with the same Idempotency-Key learns how it has ended.
  */
 export function useRequestTimeout(server: FastifyInstance, patienceMs: number): void {
-  const waiting = new Places<FastifyReply>()
-  server.decorateReply('place', -1)
+  const waiting = createDictionary<FastifyReply>()
+  let count = 0
   server.decorateReply('deadline', 0)
+  server.decorateReply('timeoutKey', '')
   server.addHook('onRequest', (request, reply, done) => {
     const ms = request.routeOptions.config.patienceMs ?? patienceMs
     reply.deadline = performance.now() + ms
-    reply.place = waiting.take(reply)
+    // Clients may send the same request id twice.
+    reply.timeoutKey = `r${count}`
+    count += 1
+    waiting[reply.timeoutKey] = reply
     done()
   })
-  const leave = (reply: FastifyReply) => {
-    waiting.leave(reply.place)
-    reply.place = -1
-  }
   server.addHook('onResponse', (request, reply, done) => {
     // What is answered before all of it has come is waited for: the rest is read and dropped.
-    if (request.raw.complete) leave(reply)
+    if (request.raw.complete) delete waiting[reply.timeoutKey]
     else reply.deadline = Math.min(reply.deadline, performance.now() + patienceMs)
     done()
   })
   const look = () => {
     const now = performance.now()
-    for (const reply of waiting.all()) {
-      if (reply.deadline > now) continue
+    for (const reply of Object.values(waiting)) {
+      if (reply === undefined || reply.deadline > now) continue
       // Some have no response that ends: live connections took the socket with them.
-      leave(reply)
+      delete waiting[reply.timeoutKey]
       answerTimeout(reply)
     }
   }

@@ -1,7 +1,7 @@
 // Aggregates by stream: folded from the log, kept warm, decided one after the other.
 import type { Aggregate, DomainEvent } from '../../domain/kernel/aggregate.ts'
 import { isRejection } from '../../domain/kernel/rejection.ts'
-import { Lookup } from '../../kit/shortLived.ts'
+import { createDictionary } from '../../kit/dictionary.ts'
 import { createKeyedSingleFlight } from '../../kit/singleFlight.ts'
 import { isTransient } from '../../kit/transient.ts'
 import type { Cache, Snapshots } from '../../ports/caches.ts'
@@ -38,7 +38,7 @@ interface Kind<State, Event extends DomainEvent> {
   cache: Cache<Loaded<State>>
   snapshots: Snapshots | undefined
   commandsMax: number | undefined
-  queues: Lookup<PendingCommand<State, Event>[]>
+  queues: Partial<Record<string, PendingCommand<State, Event>[]>>
   /** The state at the end of a stream, for all that ask for it at the same time. */
   load(stream: string): Promise<Loaded<State>>
 }
@@ -56,7 +56,7 @@ export function createRepository<State, Event extends DomainEvent>(
     cache: cache<Loaded<State>>(),
     snapshots,
     commandsMax,
-    queues: new Lookup(),
+    queues: createDictionary(),
     load: createKeyedSingleFlight(stream => loadEnd(kind, stream)),
   }
   return {
@@ -114,13 +114,13 @@ function enqueue<State, Event extends DomainEvent>(
   stream: string,
   waiting: PendingCommand<State, Event>,
 ): void {
-  const queue = kind.queues.get(stream)
+  const queue = kind.queues[stream]
   if (queue !== undefined) {
     queue.push(waiting)
     return
   }
   const fresh = [waiting]
-  kind.queues.set(stream, fresh)
+  kind.queues[stream] = fresh
   void work(kind, stream, fresh)
 }
 
@@ -137,7 +137,7 @@ async function work<State, Event extends DomainEvent>(
       await failPending(kind, stream, batch, error)
     }
   }
-  kind.queues.delete(stream)
+  delete kind.queues[stream]
 }
 
 /** Settles every member of a batch that could not be settled together. */

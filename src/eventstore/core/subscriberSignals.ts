@@ -1,57 +1,56 @@
-// Wakes those who follow the log: at once when there is something for them, and a little later when
-// there is not, so that they can say how far they are.
+// Signals of subscriptions: at once for appends that match the filter, a little later for others,
+// so that the position of the subscription follows.
+import { createSignal, type Signal } from '../../kit/signal.ts'
 import type { EventFilter } from '../../ports/eventStore.ts'
-import { createSignal, type Signal } from './signal.ts'
 
 export interface SubscriberSignals {
   /** Something was appended; of these types, where they are known. */
-  call(types?: readonly string[]): void
-  /** A pulse for one who wants what a filter lets through. `leave` ends it. */
+  notify(types?: readonly string[]): void
+  /** A signal for a filter. `leave` ends it. */
   join(filter: EventFilter | undefined): { signal: Signal; leave(): void }
 }
 
-/** Whoever waits for a position waits so much longer where it is not that of an event for them. */
+/** A wait for the position of an event that does not match takes so much longer. */
 const laterMs = 20
 
-/** Nobody is woken yet. */
+/** Signals without subscribers yet. */
 export function createSubscriberSignals(): SubscriberSignals {
-  const sleepers = new Set<(types: readonly string[] | undefined) => void>()
+  const subscribers = new Set<(types: readonly string[] | undefined) => void>()
   return {
-    call(types) {
-      for (const notify of sleepers) notify(types)
+    notify(types) {
+      for (const notify of subscribers) notify(types)
     },
     join(filter) {
       const signal = createSignal()
-      const wants = filteredTypes(filter)
+      const matches = typeMatcher(filter)
       let later: NodeJS.Timeout | undefined
-      const poll = () => {
+      const notifyNow = () => {
         clearTimeout(later)
         later = undefined
-        signal.beat()
+        signal.notify()
       }
       const notify = (types: readonly string[] | undefined) => {
-        const isForThem = !types || types.some(wants)
-        if (isForThem) poll()
-        else later ??= setTimeout(poll, laterMs)
+        if (types === undefined || types.some(matches)) notifyNow()
+        else later ??= setTimeout(notifyNow, laterMs)
       }
-      sleepers.add(notify)
+      subscribers.add(notify)
       return {
         signal,
         leave() {
           clearTimeout(later)
-          sleepers.delete(notify)
+          subscribers.delete(notify)
         },
       }
     },
   }
 }
 
-function filteredTypes(filter: EventFilter | undefined): (type: string) => boolean {
+function typeMatcher(filter: EventFilter | undefined): (type: string) => boolean {
   if (filter === undefined || 'streamPrefixes' in filter) return () => true
   if ('types' in filter) {
-    const wanted = new Set(filter.types)
-    return type => wanted.has(type)
+    const included = new Set(filter.types)
+    return type => included.has(type)
   }
-  const unwanted = new Set(filter.exceptTypes)
-  return type => !unwanted.has(type)
+  const excluded = new Set(filter.exceptTypes)
+  return type => !excluded.has(type)
 }

@@ -1,7 +1,9 @@
 // What a read of EventStoreDB sends, taken off the wire ahead of whoever handles it, up to a bound.
+import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { convertToCommandError, type EventStoreDBClient } from '@eventstore/db-client'
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js'
 import type streamsPb from '@eventstore/db-client/generated/streams_pb.js'
+import { createSignal } from '../../kit/signal.ts'
 import { Unavailable } from '../../ports/eventStore.ts'
 import { type CallArguments, openCall, type Stub } from './calls.ts'
 import { type Sent, sentIn } from './messages.ts'
@@ -37,14 +39,14 @@ export function openInbox<Item>(
   itemOf: (sent: Sent) => Item | undefined,
 ): Inbox<Item> {
   const queue = createQueue<Item>()
-  const arrival = createArrivalSignal()
+  const arrivals = createArrivals()
   let isClosed = false
   let call: Call | undefined
   let ending: { reason?: Error } | undefined
 
   const end = (reason?: Error) => {
     ending ??= reason === undefined ? {} : { reason: convertToCommandError(reason) ?? reason }
-    arrival.ring()
+    arrivals.notify()
   }
   const arrived = (message: Buffer) => {
     // Behind what could not be read, nothing may be delivered either.
@@ -53,7 +55,7 @@ export function openInbox<Item>(
     if (item === undefined) return
     queue.push({ item, bytes: message.length })
     if (queue.holds(most)) call?.pause()
-    arrival.ring()
+    arrivals.notify()
   }
   openCall(client, (stub, ...args) => openRead(stub, request, args)).then(opened => {
     // Stays for good: an error that comes after the end must not end the process.
@@ -78,8 +80,8 @@ export function openInbox<Item>(
       if (call?.isPaused() && !queue.holds(few)) call.resume()
       return item
     },
-    arrived: arrival.wait,
-    hasArrived: arrival.hasRung,
+    arrived: arrivals.wait,
+    hasArrived: arrivals.hasNew,
     // What has arrived comes before the end of it.
     end: () => (queue.isEmpty() ? ending : undefined),
     close() {
@@ -159,31 +161,22 @@ function createQueue<Item>() {
   }
 }
 
-function createArrivalSignal() {
-  let rung = false
-  let answer: (() => void) | undefined
+/** Arrivals since the last wait. */
+function createArrivals() {
+  const signal = createSignal()
+  let seen = 0
+  const hasNew = () => signal.count() !== seen
   return {
-    ring() {
-      rung = true
-      if (answer === undefined) return
-      // At the end of the turn: what else has arrived with it is taken in the same batch.
-      setImmediate(answer)
-      answer = undefined
-    },
-    hasRung: () => rung,
-    wait(ms: number, signal: AbortSignal): Promise<boolean> {
-      return new Promise(resolve => {
-        const stop = () => {
-          clearTimeout(timer)
-          signal.removeEventListener('abort', stop)
-          answer = undefined
-          resolve(rung)
-          rung = false
-        }
-        const timer = setTimeout(stop, rung || signal.aborted ? 0 : ms)
-        answer = stop
-        signal.addEventListener('abort', stop)
-      })
+    notify: signal.notify,
+    hasNew,
+    async wait(ms: number, abort: AbortSignal): Promise<boolean> {
+      const isWaiting = !hasNew()
+      await signal.wait(seen, ms, abort)
+      // What else arrives in this turn is taken in the same batch.
+      if (isWaiting && hasNew()) await endOfTurn()
+      const isNew = hasNew()
+      seen = signal.count()
+      return isNew
     },
   }
 }

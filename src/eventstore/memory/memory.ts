@@ -1,5 +1,6 @@
 // The event store in memory, for tests and simulation: same promises as the others, nothing kept.
 import { type Position, startOfLog } from '../../kit/position.ts'
+import { createSignal, type Signal } from '../../kit/signal.ts'
 import {
   type AppendResult,
   type ExpectedRevision,
@@ -33,17 +34,19 @@ interface StoredEvent {
 interface Log {
   events: StoredEvent[]
   streams: Map<string, StoredEvent[]>
-  waiting: Set<() => void>
+  appended: Signal
   clock: () => Date
 }
 
 const defaultBatchSize = 500
 const pageSize = 200
+/** A subscription without appends looks again so often. */
+const idleMs = 60_000
 
 /** An empty event store that lives as long as the process; `clock` gives `recordedAt`. */
 export function memoryEventStore(options: { clock?: () => Date } = {}): EventLog {
   const { clock = () => new Date() } = options
-  const log: Log = { events: [], streams: new Map(), waiting: new Set(), clock }
+  const log: Log = { events: [], streams: new Map(), appended: createSignal(), clock }
   const closing = new AbortController()
   return {
     async append(stream, expected, events) {
@@ -94,7 +97,7 @@ function append(
     throw new WrongRevision(stream, expected, actual)
   }
   for (const event of events) store(log, stream, event)
-  for (const wake of [...log.waiting]) wake()
+  log.appended.notify()
   return resultOf(log.events.at(-1), false)
 }
 
@@ -169,6 +172,7 @@ async function* subscribe(
   let position = options.after ?? startOfLog
   let saidLive = false
   while (!signal.aborted) {
+    const notifications = log.appended.count()
     const from = eventsBetween(startOfLog, position)
     const next = log.events.slice(from, from + batchSize)
     position = advanced(position, next.length)
@@ -178,21 +182,7 @@ async function* subscribe(
       saidLive = live
       yield { events, position, live }
     } else {
-      await nextAppend(log, position, signal)
+      await log.appended.wait(notifications, idleMs, signal)
     }
   }
-}
-
-/** Resolves when the log is longer than `position`, or when the signal aborts. */
-function nextAppend(log: Log, position: Position, signal: AbortSignal): Promise<void> {
-  if (headOf(log) > position || signal.aborted) return Promise.resolve()
-  return new Promise(resolve => {
-    const wake = () => {
-      log.waiting.delete(wake)
-      signal.removeEventListener('abort', wake)
-      resolve()
-    }
-    log.waiting.add(wake)
-    signal.addEventListener('abort', wake)
-  })
 }

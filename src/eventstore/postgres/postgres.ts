@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from '../../infra/postgres/database.ts'
 import { firstOf } from '../../kit/firstOf.ts'
 import { earliest, type Position, startOfLog } from '../../kit/position.ts'
+import type { Signal } from '../../kit/signal.ts'
 import {
   type AppendResult,
   type NewEvent,
@@ -16,7 +17,6 @@ import type { EventLog } from '../../ports/logInspection.ts'
 import { type Metrics, noMetrics } from '../../ports/metrics.ts'
 import { groupCommit } from '../core/groupCommit.ts'
 import { advanced, eventsBetween } from '../core/positionNumbers.ts'
-import type { Signal } from '../core/signal.ts'
 import { followStreamHeads } from '../core/streamHeads.ts'
 import { createSubscriberSignals, type SubscriberSignals } from '../core/subscriberSignals.ts'
 import { type AppendRequest, flush, pack } from './appends.ts'
@@ -48,7 +48,7 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
     await flush(pool, batch, observer)
     const events = batch.reduce((sum, { request }) => sum + request.events.length, 0)
     metrics.append((performance.now() - began) / 1_000, events, batch.length)
-    subscribers.call()
+    subscribers.notify()
   }, bounds)
   const refuse = (events: readonly NewEvent[]): Error | undefined => {
     if (closing.signal.aborted) return new Unavailable('the event store is closed')
@@ -81,7 +81,7 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
       const ends = options.signal
         ? AbortSignal.any([options.signal, closing.signal])
         : closing.signal
-      listening ??= listen(pool, subscribers.call, closing.signal)
+      listening ??= listen(pool, subscribers.notify, closing.signal)
       return subscribe(pool, subscribers, { ...options, signal: ends })
     },
     head: () => head(pool),
@@ -120,7 +120,7 @@ async function* stepsOf(
   let wasLive = false
   let failures = 0
   while (!signal.aborted) {
-    const beats = appendSignal.count()
+    const notifications = appendSignal.count()
     try {
       const batch: SubscriptionBatch = await (wasLive ? follow : catchUp)(pool, after, options)
       failures = 0
@@ -129,7 +129,7 @@ async function* stepsOf(
       if (signal.aborted) return
       if (moved || !wasLive) yield batch
       wasLive = batch.live
-      if (batch.live) await appendSignal.wait(beats, pollMs, signal)
+      if (batch.live) await appendSignal.wait(notifications, pollMs, signal)
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error
       failures += 1
@@ -166,22 +166,22 @@ async function follow(
   }
 }
 
-type Call = SubscriberSignals['call']
+type Notify = SubscriberSignals['notify']
 
 /** Keeps one session listening for appends of other processes until the signal aborts. */
-async function listen(pool: Pool, call: Call, signal: AbortSignal): Promise<void> {
+async function listen(pool: Pool, notify: Notify, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await listenOnce(pool, call, signal).catch(() => undefined)
+    await listenOnce(pool, notify, signal).catch(() => undefined)
     await sleep(reconnectMs, undefined, { signal }).catch(() => undefined)
   }
 }
 
-async function listenOnce(pool: Pool, call: Call, signal: AbortSignal): Promise<void> {
+async function listenOnce(pool: Pool, notify: Notify, signal: AbortSignal): Promise<void> {
   const session = await pool.connect()
   try {
-    session.onNotification(payload => call(payload ? payload.split(',') : undefined))
+    session.onNotification(payload => notify(payload ? payload.split(',') : undefined))
     await session.query('listen eventstore')
-    call()
+    notify()
     await Promise.race([session.lost, aborted(signal)])
   } finally {
     // Destroyed, not returned: a session that listens must not serve others.

@@ -1,8 +1,9 @@
 // Which addresses are confirmed, which are wanted, and the tokens with which they are confirmed.
+
+import { createKeyLoader } from '../../kit/batchLoader.ts'
 import type { Addresses, AddressState, ConfirmedAddress } from '../../ports/accounts.ts'
 import { authenticated, digestOf, isAuthentic, newSecret } from '../crypto/randomSecrets.ts'
 import type { Secrets } from '../crypto/secrets.ts'
-import { batched } from '../postgres/batchLoader.ts'
 import { type Pool, rows, type Statement, violatedConstraint } from '../postgres/database.ts'
 import { emailDigest } from './accounts.ts'
 import { endOf, expiryColumn, issueAlone } from './mailedTokens.ts'
@@ -171,7 +172,7 @@ interface AddressRow extends CustomerRow {
 export function createAddresses(pool: Pool, secrets: Secrets): Addresses {
   const isDone = async (statement: Statement, values: unknown[]) =>
     (await rows(pool, statement, values)).length > 0
-  const confirmedDigest = batched<string>(async ids => {
+  const confirmedDigest = createKeyLoader<string>(async ids => {
     const found = await rows<CustomerRow & { confirmed_digest: string }>(pool, findConfirmed, [ids])
     return new Map(found.map(row => [row.customer_id, row.confirmed_digest]))
   }, 1_000)

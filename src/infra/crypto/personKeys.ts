@@ -1,8 +1,8 @@
 // One key a person: what the log knows about somebody opens with it, and is gone when it is erased.
 import { createSecretKey, KeyObject, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { createKeyLoader } from '../../kit/batchLoader.ts'
 import type { Seals } from '../../ports/codec.ts'
-import { batched } from '../postgres/batchLoader.ts'
 import { type Pool, rows, type Statement } from '../postgres/database.ts'
 import { openText, type Secrets, sealText } from './secrets.ts'
 
@@ -116,7 +116,7 @@ function remembered(
   known: LRUCache<string, Key>,
   load: (subjects: readonly string[]) => Promise<Map<string, Key>>,
 ) {
-  return batched(async subjects => {
+  return createKeyLoader(async subjects => {
     const found = await load(subjects)
     for (const [subject, key] of found) {
       if (known.get(subject) === 'erased') found.set(subject, 'erased')

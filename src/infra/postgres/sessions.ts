@@ -8,7 +8,6 @@ import { CopyIn, type PooledClient, SocketClient } from './client.ts'
 import { translated, unanswered, unreachable } from './errors.ts'
 import { unwatch, type Watched, watch } from './silentConnections.ts'
 
-/** What a statement has led to. */
 export type Result<Row extends pg.QueryResultRow = pg.QueryResultRow> = pg.QueryResult<Row>
 
 /** What the driver gives where nobody says what a row is like. */

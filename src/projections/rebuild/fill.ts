@@ -1,8 +1,8 @@
 // Fills the tables of several projections from one reading of the log.
 
 import { type Kysely, sql } from 'kysely'
+import pLimit from 'p-limit'
 import type { Position } from '../../kit/position.ts'
-import { createSemaphore } from '../../kit/semaphore.ts'
 import { isTransient } from '../../kit/transient.ts'
 import { applyItems, wholeWork } from '../core/engine.ts'
 import { concerns, type Item, placeOf } from '../core/items.ts'
@@ -52,14 +52,14 @@ export async function fill(
   const projections = due.map(({ member }) => member.projection)
   const tableFills = due.map(tableFillOf)
   const readers = readersOf(tableFills)
-  const slots = createSemaphore(writersMax)
+  const slots = pLimit(writersMax)
   const hand = (tableFill: TableFill) => {
     const { member, items, readTo } = tableFill
     tableFill.items = []
     tableFill.handedTo = readTo
     tableFill.passed = 0
     tableFill.done = tableFill.done
-      .then(() => slots.take(() => apply(db, member, { items, position: readTo })))
+      .then(() => slots(() => apply(db, member, { items, position: readTo })))
       .then(() => on.onProgress(member.projection.name, readTo))
   }
   let before: Promise<unknown> | undefined

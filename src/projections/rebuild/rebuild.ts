@@ -1,8 +1,8 @@
 // Rebuilds projections from the beginning of the log beside the tables that go on serving.
 
 import { type Kysely, sql } from 'kysely'
+import pLimit, { type LimitFunction } from 'p-limit'
 import { type Position, startOfLog } from '../../kit/position.ts'
-import { createSemaphore, type Semaphore } from '../../kit/semaphore.ts'
 import { settleAll } from '../../kit/settleAll.ts'
 import { isTransient } from '../../kit/transient.ts'
 import { ensureCheckpoints, isLeaseLost, outdated, positionOf } from '../core/checkpoints.ts'
@@ -138,21 +138,21 @@ async function fillAndReplace(
     upTo: live.positions.get(member.projection.name) ?? target,
   }))
   await fill(db, wanted, on)
-  const turns = { tables: createSemaphore(writersMax), ends: createSemaphore(concludersMax) }
+  const turns = { tables: pLimit(writersMax), ends: pLimit(concludersMax) }
   const found = await findBroken(db, target, on)
   const { going, stopped } = await stopBroken(db, members, { found, on })
   // What takes longest begins first, so that it is not what all wait for at the end.
   const sized = await largestFirst(db, going)
   const replaced = await settleAll(
     sized.map(async member => {
-      await turns.tables.take(() => completeKeys(db, member))
+      await turns.tables(() => completeKeys(db, member))
       const [matches] = await settleAll([
-        turns.tables.take(() => compare(db, member, live)),
+        turns.tables(() => compare(db, member, live)),
         prepare(db, member, turns.tables),
         // Who cleans up the old tables gives way now, and not when these are ready.
-        turns.tables.take(() => withoutTimeout(db, trx => blockAutovacuum(trx, member.projection))),
+        turns.tables(() => withoutTimeout(db, trx => blockAutovacuum(trx, member.projection))),
       ])
-      return turns.ends.take(() => conclude(db, member, { on, target, matches, found }))
+      return turns.ends(() => conclude(db, member, { on, target, matches, found }))
     }),
   )
   return [...replaced, ...stopped]
@@ -206,15 +206,15 @@ async function completeKeys(db: Db, member: RebuildMember): Promise<void> {
 async function prepare(
   db: Db,
   { projection, shadow }: RebuildMember,
-  turns: Semaphore,
+  turns: LimitFunction,
 ): Promise<void> {
   const missing = await missingIndexes(db, projection, shadow)
   await settleAll(
     missing.map(statement =>
-      turns.take(() => withoutTimeout(db, trx => sql.raw(statement).execute(trx))),
+      turns(() => withoutTimeout(db, trx => sql.raw(statement).execute(trx))),
     ),
   )
-  await turns.take(() => withoutTimeout(db, trx => analyze(trx, projection, shadow)))
+  await turns(() => withoutTimeout(db, trx => analyze(trx, projection, shadow)))
 }
 
 interface Conclusion extends Omit<RebuildPlan, 'live'> {

@@ -3,10 +3,10 @@
 // work that hangs loses it within seconds, and is given up for a new start.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import pLimit, { type LimitFunction } from 'p-limit'
 import { decodeAll, decodeAt } from '../../commands/core/decoding.ts'
 import { withDeadline } from '../../kit/deadline.ts'
 import type { Position } from '../../kit/position.ts'
-import { createSemaphore, type Semaphore } from '../../kit/semaphore.ts'
 import type { EventFilter } from '../../ports/eventStore.ts'
 import { advance, leaseSeconds, release, renew } from '../../projections/core/checkpoints.ts'
 import { type ActiveProjection, commitBatch } from '../../projections/core/engine.ts'
@@ -50,7 +50,7 @@ interface Group {
   leases: ActiveProjection['lease'][]
   filter: EventFilter
   /** One at a time: batches, heartbeats, and how far they have looked. */
-  turns: Semaphore
+  turns: LimitFunction
   /** How far the log has been looked through for all of them. */
   reached: Position
   /** How often that, or a checkpoint, has moved. */
@@ -100,7 +100,7 @@ function groupOf({ members }: Following, signal: AbortSignal): Group {
     members,
     leases: members.map(({ lease }) => lease),
     filter: filterFor(members.map(({ projection }) => projection)),
-    turns: createSemaphore(1),
+    turns: pLimit(1),
     reached: positions.reduce((a, b) => (a < b ? a : b)),
     steps: 0,
     movedAt: performance.now(),
@@ -149,7 +149,7 @@ async function consume(parts: ConsumerGroup, group: Group) {
     if (group.isAbandoned) return
     if (batch.items.length > 0) {
       const began = performance.now()
-      const raised = await turns.take(() => commitBatch(db, members, batch))
+      const raised = await turns(() => commitBatch(db, members, batch))
       if (group.isAbandoned) return
       await parts.onCommitted(raised)
       group.spentMs = performance.now() - began
@@ -177,7 +177,7 @@ async function readAgain(parts: ConsumerGroup, group: Group): Promise<void> {
     for (const stream of streams) {
       if (group.signal.aborted || group.isAbandoned) return
       const read = (of: string, positions: readonly Position[]) => decodeAt(parts, of, positions)
-      await group.turns.take(() => catchUp(db, member, { stream, read }))
+      await group.turns(() => catchUp(db, member, { stream, read }))
       moved(group)
     }
     if (streams.length === 0) continue
@@ -212,13 +212,13 @@ async function keepLeases(parts: ConsumerGroup, group: Group) {
   while (!group.signal.aborted) {
     await pause(idlePersistMs, group.signal)
     if (group.signal.aborted) return
-    await group.turns.take(() => persist(parts, group))
+    await group.turns(() => persist(parts, group))
     const now = performance.now()
     if (now - renewed.at <= renewMs) continue
     const { steps } = group
     const wellAt = steps > renewed.steps ? group.movedAt : await provenAt(parts, group)
     if (wellAt === undefined) continue
-    await group.turns.take(() => keep(parts, group, wellAt))
+    await group.turns(() => keep(parts, group, wellAt))
     renewed = { at: now, steps }
   }
 }

@@ -65,6 +65,7 @@ export const libraries: Record<string, readonly string[]> = {
   // Not a library: the Node that npm scripts run on.
   node: [],
   nodemailer: ['infra'],
+  'p-limit': ['projections', 'workers'],
   pg: ['infra', 'tools'],
   pino: ['main'],
   'postal-mime': ['tools'],
