@@ -1,10 +1,10 @@
 // What something was like at a time or a revision: its own aggregate, folded up to there.
 
+import { isMap } from 'immutable'
 import { cart } from '../domain/cart/cart.ts'
 import { product } from '../domain/catalogue/product.ts'
 import { customer } from '../domain/customer/customer.ts'
 import type { Aggregate, DomainEvent } from '../domain/kernel/aggregate.ts'
-import { PersistentMap } from '../domain/kernel/persistentMap.ts'
 import type { RejectionCode } from '../domain/kernel/rejection.ts'
 import { order } from '../domain/order/order.ts'
 import { stock } from '../domain/stock/stock.ts'
@@ -115,9 +115,7 @@ async function decoded<Event extends DomainEvent>(
 
 /** A state as JSON has it: maps become objects, sets become lists. */
 export function plain(value: unknown): unknown {
-  if (value instanceof Map || value instanceof PersistentMap) {
-    return plain(Object.fromEntries(value))
-  }
+  if (value instanceof Map || isMap(value)) return plain(Object.fromEntries(value))
   if (value instanceof Set) return plain([...value])
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== 'object' || value === null) return value

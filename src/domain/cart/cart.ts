@@ -4,7 +4,6 @@ import type { Aggregate, Decision, EventOf } from '../kernel/aggregate.ts'
 import { refuseMixed } from '../kernel/oneCurrency.ts'
 import { reject } from '../kernel/rejection.ts'
 import { Id, Money, Payload, Quantity, ShortText, Sku } from '../kernel/types.ts'
-import { withLast } from '../kernel/withLast.ts'
 
 /** More pieces of one product, or more products, than anyone means to buy at once. */
 export const cartLimits = { quantity: 10_000, lines: 200 } as const
@@ -96,7 +95,7 @@ export const cart: Aggregate<Cart, CartEvent> = {
           ...state,
           lines: without(state.lines, event.data.lines),
           // A customer checks out one order after the other; a repeat comes within seconds.
-          checkedOut: withLast(state.checkedOut.slice(-49), event.data.orderId),
+          checkedOut: [...state.checkedOut.slice(-49), event.data.orderId],
         }
       case 'CartMerged': {
         const { from, lines, taken } = event.data
@@ -104,7 +103,7 @@ export const cart: Aggregate<Cart, CartEvent> = {
         return {
           ...state,
           lines: lines.reduce<readonly CartLine[]>(added, state.lines),
-          merged: withLast(others.slice(-49), { from, taken }),
+          merged: [...others.slice(-49), { from, taken }],
         }
       }
       case 'CartClosed':
@@ -116,7 +115,7 @@ export const cart: Aggregate<Cart, CartEvent> = {
 /** Adding again adds up, at the price that is shown now. */
 export function added(lines: readonly CartLine[], line: CartLine): CartLine[] {
   const found = lines.find(other => other.productId === line.productId)
-  if (found === undefined) return withLast(lines, line)
+  if (found === undefined) return [...lines, line]
   const merged = { ...line, quantity: found.quantity + line.quantity }
   return lines.map(other => (other === found ? merged : other))
 }

@@ -1,7 +1,7 @@
 // A category: a shelf of the catalogue.
+import { Map as ImmutableMap } from 'immutable'
 import Type, { type Static } from 'typebox'
 import type { Aggregate, Decision, EventOf } from '../kernel/aggregate.ts'
-import { PersistentMap } from '../kernel/persistentMap.ts'
 import { reject } from '../kernel/rejection.ts'
 import { Id, LongText, Payload, ShortText } from '../kernel/types.ts'
 import { type Image, imageFields } from './image.ts'
@@ -27,7 +27,7 @@ type Known = Details &
   Voided & {
     image: Image | null
     /** The products that have claimed to be in it, each with the number of its last claim. */
-    used: PersistentMap<number>
+    used: ImmutableMap<string, number>
     claims: number
   }
 /** How often its unused claims were voided: what was claimed before is not its own any more. */
@@ -49,7 +49,7 @@ export const category: Aggregate<Category, CategoryEvent> = {
         status: 'listed',
         ...event.data,
         image: null,
-        used: PersistentMap.empty(),
+        used: ImmutableMap(),
         claims: 0,
       }
     }

@@ -1,11 +1,10 @@
 // The stock of one product: a fold of movements, never a counter that somebody overwrites.
+import { Map as ImmutableMap } from 'immutable'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Aggregate, Decision, EventOf } from '../kernel/aggregate.ts'
-import { PersistentMap } from '../kernel/persistentMap.ts'
 import { reject } from '../kernel/rejection.ts'
 import { actorOfEvent, Id, Moment, Payload, Personal, Quantity, strict } from '../kernel/types.ts'
-import { withLast } from '../kernel/withLast.ts'
 
 export const adjustmentReasons = [
   'received',
@@ -46,10 +45,10 @@ export interface Stock {
   /** Pieces in the house, reserved ones included. */
   onHand: number
   /** Pieces promised to open orders, by order. */
-  reserved: PersistentMap<number>
+  reserved: ImmutableMap<string, number>
   reservedTotal: number
   /** When orders that hold pieces have to be paid, as far as their reservations say so. */
-  deadlines: PersistentMap<number>
+  deadlines: ImmutableMap<string, number>
   /**
    * The last orders that were refused, released or committed: a straggler that asks to reserve for
    * one of them again must not be served. Bounded, since a straggler is late by seconds.
@@ -78,9 +77,9 @@ export const stock: Aggregate<Stock, StockEvent> = {
   events: StockEvents,
   initial: {
     onHand: 0,
-    reserved: PersistentMap.empty(),
+    reserved: ImmutableMap(),
     reservedTotal: 0,
-    deadlines: PersistentMap.empty(),
+    deadlines: ImmutableMap(),
     settled: [],
   },
   evolve(state, event) {
@@ -115,11 +114,8 @@ export const stock: Aggregate<Stock, StockEvent> = {
     }),
     read(written) {
       if (!writtenStock.Check(written)) return undefined
-      let reserved = PersistentMap.empty<number>()
-      for (const [orderId, quantity] of written.reserved) reserved = reserved.set(orderId, quantity)
-      let deadlines = PersistentMap.empty<number>()
-      for (const [orderId, at] of written.deadlines) deadlines = deadlines.set(orderId, at)
-      return { ...written, reserved, deadlines }
+      const { reserved, deadlines } = written
+      return { ...written, reserved: ImmutableMap(reserved), deadlines: ImmutableMap(deadlines) }
     },
   },
 }
@@ -132,7 +128,7 @@ function close(state: Stock, closed: { orderId: string; quantity: number }): Sto
 }
 
 function settle(state: Stock, orderId: string) {
-  return withLast(state.settled.slice(1 - settledMax), orderId)
+  return [...state.settled.slice(1 - settledMax), orderId]
 }
 
 /** Pieces that nobody has been promised. */

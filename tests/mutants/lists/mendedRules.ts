@@ -83,8 +83,8 @@ export const mendedRules: readonly TestedMutant[] = [
     name: 'maps-in-states',
     promise: 'the state of stock names the orders that pieces are kept for, and how many',
     file: 'src/audit/timeTravel.ts',
-    find: 'if (value instanceof Map || value instanceof PersistentMap) {',
-    replace: 'if (value instanceof Map) {',
+    find: 'if (value instanceof Map || isMap(value)) return',
+    replace: 'if (value instanceof Map) return',
     test: 'tests/api/timeTravel.test.ts',
   },
   {

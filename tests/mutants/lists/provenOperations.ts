@@ -145,9 +145,9 @@ export const provenOfOperations: readonly TestedMutant[] = [
   {
     name: 'imports-point-inward',
     promise: 'the domain imports nothing of the rooms around it',
-    file: 'src/domain/kernel/withLast.ts',
-    find: '\n/**',
-    replace: "\nexport type { Pool } from '../infra/database.ts'\n\n/**",
+    file: 'src/domain/kernel/streamNames.ts',
+    find: '\n/** The category',
+    replace: "\nexport type { Pool } from '../infra/database.ts'\n\n/** The category",
     inCopy: true,
     test: 'tests/tidy.test.ts',
   },

@@ -57,6 +57,7 @@ export const libraries: Record<string, readonly string[]> = {
   'fast-json-stringify': ['api'],
   fastify: ['api'],
   helmet: ['api'],
+  immutable: ['domain', 'audit'],
   ioredis: ['infra', 'tools'],
   'ipaddr.js': ['api'],
   jose: ['infra'],
