@@ -63,14 +63,33 @@ describe('commands', () => {
   })
 })
 
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+async function isBroken(paper: string, link: string): Promise<boolean> {
+  const [file = '', anchor] = link.split('#')
+  const path = file === '' ? paper : join(dirname(paper), file)
+  if (!(await exists(path))) return true
+  return (
+    path.endsWith('.md') && anchor !== undefined && !anchorsOf(await read(path)).includes(anchor)
+  )
+}
+
 describe('links', () => {
-  it.each(papers)('in %s lead to files', async paper => {
+  it.each(papers)('in %s lead to files and headings', async paper => {
     const links = [...(await read(paper)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, to = '']) => to)
-    const paths = links
-      .filter(to => !/^(https?:|#)/.test(to))
-      .map(to => join(dirname(paper), to.replace(/#.*/, '')))
-    const found = await Promise.all(paths.map(async path => ((await exists(path)) ? [] : path)))
-    expect(found.flat()).toEqual([])
+    const local = links.filter(to => !/^https?:/.test(to))
+    const broken = await Promise.all(
+      local.map(async to => ((await isBroken(paper, to)) ? [to] : [])),
+    )
+    expect(broken.flat()).toEqual([])
   })
 })
 
