@@ -57,7 +57,7 @@ async function soldOut() {
   }
   reads.orders = 0
   const ask = (at: Date) =>
-    availableStock(app, { productId, wanted: 1 }, systemEnvelope('test', at))
+    availableStock(app, { productId, quantity: 1 }, systemEnvelope('test', at))
   return { reads, ask, log, app, productId }
 }
 

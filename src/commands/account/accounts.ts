@@ -26,7 +26,7 @@ export interface SignedIn {
   tokens: { access: string; refresh: string }
 }
 
-/** With what somebody signs in, as they see it in the list of their sessions. */
+/** The device of a session, as the list of sessions shows it. */
 export interface Device {
   device?: string | undefined
 }
@@ -41,9 +41,9 @@ interface Opened {
 }
 
 /**
- * Opens an account and signs its owner in. Whoever claims the name first has it; an attempt that
- * died half-way blocks it for a minute, except for who tries the same again. A retry is answered
- * like the first time, with a session of its own: tokens are kept nowhere. Throws Unavailable.
+ * Opens an account and signs its owner in. The first to claim a name has it; an attempt that did
+ * not finish blocks it for a minute, except for a retry. A retry gets the answer of the first
+ * request, with a session of its own: tokens are not stored. Throws Unavailable.
  */
 export async function register(
   app: App,
@@ -59,7 +59,7 @@ export async function register(
 
 /**
  * Signs in by name or address. Unknown names cost as much work as wrong passwords and get the same
- * answer; that an account is disabled is told only to who knows its password. Throws Unavailable.
+ * answer; only with the right password it says that an account is disabled. Throws Unavailable.
  */
 export async function logIn(
   app: App,
@@ -116,8 +116,8 @@ export interface AdminRequest {
 }
 
 /**
- * Makes somebody an admin, with a new account where there is none. An account that has only one of
- * name and address is somebody else's and gets nothing. Throws Unavailable.
+ * Grants the role admin, with a new account where there is none. An account that matches only the
+ * name or only the address is refused. Throws Unavailable.
  */
 export async function createAdmin(
   app: App,
@@ -170,7 +170,7 @@ async function openAccount(
     return meanwhile ?? (reserved === 'email-taken' ? emailTaken() : usernameTaken())
   }
   const answer = await introduce(app, customerId, credentials).catch(async error => {
-    // Nobody can use this account: the next try must not find its name taken.
+    // This account cannot be used: the next attempt must not find its name taken.
     await accounts.release(customerId).catch(() => undefined)
     throw error
   })
@@ -181,8 +181,8 @@ async function openAccount(
 }
 
 /**
- * The account that the same request has opened before, finished where that try was cut off. Whoever
- * sends other credentials with the key of a request is refused.
+ * The account that the same request has opened before, completed if need be. Other credentials
+ * with the key of that request are refused.
  */
 async function reopen(
   app: App,

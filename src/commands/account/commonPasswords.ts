@@ -1,7 +1,7 @@
 // Passwords that are tried first. Shorter ones are refused for their length already.
 import { dictionary } from '@zxcvbn-ts/language-common'
 
-/** What the list of the library does not have, or has without what people put behind it. */
+/** Passwords that the list of the library lacks, or has without a common suffix. */
 const more = `
 00000000 0123456789 11111111 111111111 1111111111 11223344 112233445566 12121212 123123123
 1234567890 12345678 123456789 123456789a 12345678910 1234abcd 12344321 1234qwer 123qweasd

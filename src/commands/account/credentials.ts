@@ -80,7 +80,7 @@ function isName(name: string | undefined): boolean {
   return name === undefined || (name.length <= 100 && !controls.test(name))
 }
 
-/** Why somebody cannot have a new password; undefined when they can. */
+/** Why a new password is refused; undefined where it is accepted. */
 export function checkPassword(given: Owned & { pointer: string }): Rejection | undefined {
   if (!within(characters(given.password), 8, 128)) {
     const errors = [{ pointer: given.pointer, detail: 'Expected 8 to 128 characters.' }]

@@ -7,10 +7,10 @@ import type { Envelope } from '../../ports/envelope.ts'
 import type { App } from '../core/app.ts'
 import { execute } from '../core/command.ts'
 import { eraseCustomer } from '../customer/customer.ts'
-import { settleOpenOrders } from '../order/openOrders.ts'
-import { knowing, wrongPassword } from './passwords.ts'
+import { cancelOrRefuseOpenOrders } from '../order/openOrders.ts'
+import { accountWithPassword, wrongPassword } from './passwords.ts'
 
-/** What was looked at to see whether anything is left, and whether nothing is. */
+/** What was checked for remains of the person, and whether none was found. */
 export interface Check {
   name: string
   passed: boolean
@@ -41,17 +41,17 @@ export interface ErasureRequest {
   orderIds: readonly string[]
   /** Whether those are cancelled and paid back first, instead of refusing the erasure. */
   cancelOpen: boolean
-  /** On which request somebody else than the person asks for it. */
+  /** Of the request, where an admin carries it out. */
   requestReference?: string
 }
 
-/** Erases whoever knows the password of the account. Throws Unavailable. */
+/** Erases the owner of an account, given its password. Throws Unavailable. */
 export async function eraseOneself(
   app: App,
   services: AccountServices,
   { password, ...request }: ErasureRequest & { password: string },
 ): Promise<Rejection | Position> {
-  if ((await knowing(app, services, request.customerId, password)) === undefined) {
+  if ((await accountWithPassword(app, services, request.customerId, password)) === undefined) {
     return wrongPassword('/password')
   }
   return erasePerson(app, services, request)
@@ -71,12 +71,12 @@ export async function erasePerson(
   await services.erasures.assertWritable()
   const { state } = await app.customers.load(customerId)
   if (state.status === 'none') return reject('customer/not-found', 'There is no such customer.')
-  const refused = await settleOpenOrders(app, envelope, request)
+  const refused = await cancelOrRefuseOpenOrders(app, envelope, request)
   if (refused !== undefined) return refused
   const input = requestReference === undefined ? { customerId } : { customerId, requestReference }
   const done = await execute(app, eraseCustomer, input, envelope)
   if (isRejection(done)) return done
-  // Where the disk has become full this very moment a worker does it later; the certificate tells.
+  // Where the disk is full a worker does it later; the certificate says so.
   await services.erasures.add([{ customerId, at: envelope.at }]).catch(() => undefined)
   await services.accounts.forget(customerId)
   return done.position

@@ -17,7 +17,7 @@ export interface PasswordChangeRequest {
 }
 
 /**
- * Changes a password for whoever knows the old one, and tells its owner by mail.
+ * Changes a password, given the old one; the owner gets a mail.
  * Throws Unavailable.
  */
 export async function changePassword(
@@ -27,7 +27,7 @@ export async function changePassword(
 ): Promise<Rejection | undefined> {
   const { customerId, oldPassword, newPassword } = request
   const { accounts, passwords } = services
-  const account = await knowing(app, services, customerId, oldPassword)
+  const account = await accountWithPassword(app, services, customerId, oldPassword)
   if (account === undefined) return wrongPassword('/oldPassword')
   const refused = await checkNew(app, customerId, newPassword)
   if (refused !== undefined) return refused
@@ -73,8 +73,8 @@ async function numberInLog(app: App, customerId: string): Promise<number> {
   return state.status === 'registered' ? (state.passwordNumber ?? 0) : 0
 }
 
-/** The account of somebody who knows its password. Throws Unavailable. */
-export async function knowing(
+/** An account, where this is its password. Throws Unavailable. */
+export async function accountWithPassword(
   app: App,
   services: AccountServices,
   customerId: string,
@@ -92,7 +92,7 @@ export function wrongPassword(pointer: string): Rejection {
 }
 
 /**
- * Has a link mailed to whoever has this address. The answer is the same and takes as long whether
+ * Requests a mail with a link to this address. The answer is the same and takes as long whether
  * or not there is such an account: that is found out when the mail is written. Throws Unavailable.
  */
 export async function askReset({ recovery }: SessionServices, email: string): Promise<void> {
@@ -122,7 +122,7 @@ export async function confirmReset(
   if (refused !== undefined) return refused
   const hash = await passwords.hash(newPassword)
   const { passwordNumber = 0 } = (await accounts.findById(uid)) ?? {}
-  // Behind both, where one of them was put back or has not been told of the last change.
+  // Above both: one of them may be from a backup, or not have the last change yet.
   const number = Math.max(noted, passwordNumber) + 1
   if (!(await recovery.use(reset, { hash, number }))) return resetExpired()
   await noteChange(app, uid, number)

@@ -22,7 +22,7 @@ const input = Type.Object(
 
 /**
  * The command ChangeProfile as people use it. Another address is only noted: the account comes to
- * it when a link that is mailed there has been opened. Whoever asks has shown the password before.
+ * it when a link that is mailed there has been opened. The password has been checked before.
  */
 export function profileChange(services: SessionServices): Command<typeof input> {
   const { accounts, addresses } = services
@@ -67,7 +67,7 @@ export async function movesAccount(
   return before === undefined || digestOf(email) !== digestOf(before)
 }
 
-/** The addresses that somebody had before and after an event of their stream. */
+/** The addresses of a customer before and after an event of their stream. */
 export async function addressesAround(
   { eventStore, codec }: { eventStore: EventStore; codec: Codec },
   customerId: string,
@@ -87,7 +87,7 @@ function addressOf(state: Customer): string | undefined {
   return state.status === 'registered' ? state.profile.email : undefined
 }
 
-/** The address that somebody has by the log. */
+/** The address of a customer by the log. */
 export async function emailOf(app: App, customerId: string): Promise<string | undefined> {
   const { state } = await app.customers.load(customerId)
   return addressOf(state)
@@ -102,7 +102,7 @@ function invalidEmail() {
   return reject('account/invalid', 'Some of what was entered cannot be used.', { errors })
 }
 
-/** An address that somebody else has. */
+/** Refuses an address that another account has. */
 export function emailTaken(): Rejection {
   return reject('account/email-taken', 'There is an account with this address.')
 }

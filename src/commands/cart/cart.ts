@@ -13,11 +13,11 @@ import { actorId, command } from '../core/command.ts'
 import { availableStock } from '../order/availableStock.ts'
 import { piecesMax, refuseTooManyPieces, refuseUncountable } from '../order/unpaidLimits.ts'
 
-/** The cart of whoever asks. */
+/** The id of the cart of the actor. */
 const ownCart = (_: unknown, { actor, guestCartId }: Envelope) =>
   actorId(actor) ?? guestCartId ?? ''
 
-/** Nobody but whoever has the token knows the id of a guest's cart. */
+/** Only the owner of the token knows the id of a guest's cart. */
 function mayTouch(actor: Actor, state: cart.Cart) {
   return state.status !== 'open' || state.customerId === (actorId(actor) ?? null)
 }
@@ -35,7 +35,7 @@ async function offer(
   { productId, quantity }: { productId: string; quantity: number },
   envelope: Envelope,
 ) {
-  // Asked for together they are one round trip.
+  // One round trip.
   const [inCart, product, stock] = await Promise.all([
     app.carts.load(ownCart(undefined, envelope)),
     app.products.load(productId),
@@ -46,7 +46,7 @@ async function offer(
   const mixed = refuseMixed([state.price], app.currency)
   if (mixed !== undefined) return mixed
   const held = cart.linesOf(inCart.state).find(line => line.productId === productId)?.quantity ?? 0
-  const request = { productId, wanted: held + quantity }
+  const request = { productId, quantity: held + quantity }
   return { product: state, available: await availableStock(app, request, envelope, stock.state) }
 }
 
@@ -55,12 +55,12 @@ function countable(state: cart.Cart, decision: Decision<cart.CartEvent>, most: n
   if (isRejection(decision)) return decision
   const before = new Map(cart.linesOf(state).map(line => [line.productId, line.quantity]))
   const lines = cart.linesOf(fold(cart.cart, decision, state))
-  const risen = lines.filter(line => line.quantity > (before.get(line.productId) ?? 0))
+  const increased = lines.filter(line => line.quantity > (before.get(line.productId) ?? 0))
   return (
     refuseUncountable(lines.map(line => times(line.unitPrice, line.quantity))) ??
     refuseTooManyPieces(
       most,
-      risen.map(line => [line.productId, line.quantity]),
+      increased.map(line => [line.productId, line.quantity]),
     ) ??
     decision
   )
@@ -100,7 +100,7 @@ export const changeCartItem = command({
   allowed: mayTouch,
   notFound: 'cart/item-not-found',
   load: async (app, { productId, quantity }, envelope) => ({
-    available: await availableStock(app, { productId, wanted: quantity }, envelope),
+    available: await availableStock(app, { productId, quantity }, envelope),
     isSold: isSold((await app.products.load(productId)).state),
     cartId: ownCart(undefined, envelope),
     most: piecesMax(app, envelope.actor),

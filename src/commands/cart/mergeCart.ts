@@ -1,4 +1,4 @@
-// Signing in brings along what was put into a cart before: a process over two carts.
+// Merges a guest's cart into the customer's at sign-in: a process over two carts.
 
 import { linesOf } from '../../domain/cart/cart.ts'
 import { close, merge } from '../../domain/cart/cartMerge.ts'
@@ -8,7 +8,7 @@ import type { Envelope } from '../../ports/envelope.ts'
 import type { App } from '../core/app.ts'
 import { step } from '../core/envelope.ts'
 
-/** Whoever goes on filling the cart while signing in is followed this often. */
+/** How often lines that are added meanwhile are merged too. */
 const roundsMax = 5
 
 /**

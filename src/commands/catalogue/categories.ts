@@ -18,7 +18,7 @@ interface Naming {
   categoryId: string
 }
 
-function giveBack(app: App, envelope: Envelope, naming: Naming) {
+function releaseOldName(app: App, envelope: Envelope, naming: Naming) {
   return app.categoryNames.decide(nameStream(naming.name), step(envelope, 'old name'), state =>
     releaseName(state, naming),
   )
@@ -77,7 +77,7 @@ export const changeCategory: Command<typeof ChangeCategory> = {
     if (name === undefined || handled.has(commandId) || !isRename(state, name)) {
       let needsClaim = false
       const changed = await app.categories.decide(categoryId, envelope, now => {
-        // It may have got another name since it was looked at, or only now be there.
+        // It may have been renamed or created since it was loaded.
         needsClaim = name !== undefined && isRename(now, name)
         return needsClaim ? nameFirst() : category.change(now, input)
       })
@@ -111,8 +111,8 @@ async function rename(
   const changed = await app.categories.decide(categoryId, envelope, state =>
     category.change(state, input, voided),
   )
-  // The name that it does not use stays claimed until somebody asks for it: given back now it could
-  // be lost to a rename that has claimed it since.
+  // The old name stays claimed until another category asks for it: released now, a rename that has
+  // claimed it since could lose it.
   return isRejection(changed) ? changed : accepted(categoryId, changed)
 }
 
@@ -140,8 +140,8 @@ export function deleteCategory(
       if (isRejection(deleted)) return deleted
       const { state } = deleted
       if (state.status === 'deleted') {
-        // A name that could not be given back is free for whoever asks for it next.
-        await unlessUnreadable(giveBack(app, envelope, { name: state.name, categoryId }))
+        // A name that could not be released can be taken over.
+        await unlessUnreadable(releaseOldName(app, envelope, { name: state.name, categoryId }))
       }
       return accepted(categoryId, deleted)
     },

@@ -77,7 +77,7 @@ async function claimUnlessListed(
   return state.status === 'none' ? claimSku(app, naming, envelope) : undefined
 }
 
-/** Carts and orders sum up what is in them: one shop, one currency. */
+/** Refuses prices in a currency that is not the one of the shop. */
 function refuseCurrency({ currency }: App, price: Money | undefined): Rejection | undefined {
   if (price === undefined || price.currency === currency) return undefined
   return reject('product/wrong-currency', `Prices of this shop are in ${currency}.`, {
@@ -91,7 +91,7 @@ interface Change {
   categoryId?: string | null
 }
 
-/** What a change needs of other streams; `voided` tells whether it still has it in the end. */
+/** Makes the claims that a change needs; `voided` says whether it still has them in the end. */
 async function prepareChange(app: App, { price, ...input }: Change, envelope: Envelope) {
   const { state } = await app.products.load(input.productId)
   const voided = product.voidedOf(state)

@@ -1,4 +1,4 @@
-// Undoes one row of a bulk import, as far as nobody has changed since what it led to.
+// Undoes one row of a bulk import, unless its product has been changed since.
 
 import * as product from '../../domain/catalogue/product.ts'
 import { release } from '../../domain/catalogue/skuClaim.ts'
@@ -50,22 +50,22 @@ export async function undoProduct(
   if (undone.action === 'created') return unlist(parts.app, undone, undo)
   const before = await stateBefore(parts, undone.productId, changed(row).commandId)
   // A row that has only counted: what has become of the product since does not matter.
-  const uncounted = await takeCountBack(parts, undone, undo)
-  if (uncounted === undefined) return stockMoved
+  const reverted = await revertCount(parts, undone, undo)
+  if (reverted === undefined) return stockMoved
   if (before === undefined) return undefined
-  const kept = await changeBack(parts, { undone, before }, undo)
-  if (kept !== undefined && uncounted !== 0) {
-    const data = { productId: undone.productId, delta: uncounted, reason: 'correction' } as const
+  const refused = await revertChange(parts, { undone, before }, undo)
+  if (refused !== undefined && reverted !== 0) {
+    const data = { productId: undone.productId, delta: reverted, reason: 'correction' } as const
     await parts.app.stock.decide(undone.productId, step(undo, 'stock-back'), state =>
       stock.adjust(state, data),
     )
   }
-  return kept
+  return refused
 }
 
 /**
  * Whether the log has what is to be undone from this row of the import: the table that says what
- * came of the rows may have been written by somebody else.
+ * came of the rows may have been tampered with.
  */
 async function isOfRow(
   app: App,
@@ -83,7 +83,7 @@ async function isOfRow(
 }
 
 /** The pieces by which a count is taken back; undefined where its stock has moved since. */
-async function takeCountBack(
+async function revertCount(
   { app, eventStore, codec }: UndoParts,
   { productId, stockRevision }: UndoneRow,
   undo: Envelope,
@@ -102,7 +102,7 @@ async function takeCountBack(
   return isRejection(outcome) ? undefined : delta
 }
 
-async function changeBack(
+async function revertChange(
   parts: UndoParts,
   { undone, before }: { undone: UndoneRow; before: product.Product },
   undo: Envelope,
@@ -135,7 +135,7 @@ async function stateBefore({ eventStore, codec }: UndoParts, productId: string, 
 
 /**
  * Takes a product out of the shop again, if it and its stock are as the import left them. Its
- * pieces go first, and only if nobody has touched them: from then on nobody can order any.
+ * pieces go first, and only if none has moved: from then on none can be ordered.
  */
 async function unlist(app: App, undone: UndoneRow, envelope: Envelope) {
   const { productId, sku, revision, stock: pieces } = undone

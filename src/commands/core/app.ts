@@ -44,6 +44,6 @@ export interface OrderNumberSource {
    * Answers how to take a number for it. That throws Unavailable.
    */
   request(): () => Promise<string>
-  /** Leaves the next numbers to nobody, so many of them. Throws Unavailable. */
+  /** Skips the next `count` numbers. Throws Unavailable. */
   skip(count: number): Promise<void>
 }

@@ -1,4 +1,4 @@
-// What a command is: who may ask, what they say, and what happens then.
+// What a command is: its roles, its input, and its run.
 
 import type { Static, TObject } from 'typebox'
 import type { Decision, DomainEvent } from '../../domain/kernel/aggregate.ts'
@@ -15,7 +15,7 @@ import type { App } from './app.ts'
 import { refuseClosed } from './openAccount.ts'
 import type { Repository } from './repositoryTypes.ts'
 
-/** What a command that was carried out answers. */
+/** The answer to a command that was carried out. */
 export interface Accepted {
   /** The aggregate that it was about. */
   id: string
@@ -24,7 +24,7 @@ export interface Accepted {
   position: Position
   /** The command had been carried out before; this is its first answer. */
   replayed: boolean
-  /** What else the caller wants to know. */
+  /** What else the answer says. */
   result: Readonly<Record<string, unknown>>
 }
 
@@ -32,7 +32,7 @@ export type Answer = Accepted | Rejection
 
 export interface Command<Schema extends TObject> {
   name: string
-  /** Who may ask at all; whether they may ask this of this object is decided with its state. */
+  /** The roles that may give it; whether an actor may change this object depends on its state. */
   roles: readonly Role[] | 'anyone'
   input: Schema
   run(app: App, input: Static<Schema>, envelope: Envelope): Promise<Answer>
@@ -142,18 +142,18 @@ export async function execute<Schema extends TObject>(
   return asked.run(app, input, envelope)
 }
 
-/** Whether an actor has one of the roles; the shop itself may ask for everything. */
+/** Whether an actor has one of the roles; the application itself has all of them. */
 export function mayAsk(roles: Command<TObject>['roles'], actor: Actor): boolean {
   if (roles === 'anyone' || actor.role === 'system') return true
   return actor.role !== 'anonymous' && actor.roles.some(role => roles.includes(role))
 }
 
-/** Whether an actor has a role, or is the shop itself. */
-export function hasRole(actor: Actor, ...wanted: readonly Role[]): boolean {
-  return mayAsk(wanted, actor)
+/** Whether an actor has one of some roles, or is the application itself. */
+export function hasRole(actor: Actor, ...roles: readonly Role[]): boolean {
+  return mayAsk(roles, actor)
 }
 
-/** The id of whoever asks; anonymous people have none. */
+/** The id of an actor; anonymous ones have none. */
 export function actorId(actor: Actor): string | undefined {
   return actor.role === 'anonymous' ? undefined : actor.id
 }

@@ -1,4 +1,4 @@
-// Whether whoever asks still has an account: what they were told of it may be a moment old.
+// Whether the account of an actor is open: its token may be older than its closing.
 import { type Rejection, reject } from '../../domain/kernel/rejection.ts'
 import type { Envelope } from '../../ports/envelope.ts'
 import type { App } from './app.ts'
@@ -9,7 +9,7 @@ export async function isClosed(app: App, customerId: string): Promise<boolean> {
   return state.status === 'erased' || (state.status === 'registered' && state.disabled)
 }
 
-/** Refuses what somebody asks whose account has been closed since their token was looked at. */
+/** Refuses commands of an actor whose account has been closed since the token was checked. */
 export async function refuseClosed(
   app: App,
   { actor }: Pick<Envelope, 'actor'>,

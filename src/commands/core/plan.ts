@@ -104,7 +104,7 @@ function decideOne<State, Event extends DomainEvent>(
   const { commandId, expectedRevision } = command.envelope
   const revision = current.revision + plan.events.length
   const decision = command.decide(plan.state, revision)
-  // First of all: whoever may not see it must not learn its revision either.
+  // First of all: an actor who may not see the object must not learn its revision.
   if (isRejection(decision) && isHidden(decision)) return decision
   if (expectedRevision !== undefined && expectedRevision !== revision) {
     return reject('command/stale', `It has changed since: it is at revision ${revision} now.`, {

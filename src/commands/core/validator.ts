@@ -10,7 +10,7 @@ export interface Validated {
   faults: FieldFault[]
 }
 
-/** Checks values of a schema, and gives them back with their text in the form that is kept. */
+/** Checks values against a schema, and returns them with their text normalized. */
 export function createValidator(schema: TSchema): (data: unknown) => Validated {
   const compiled = Compile(schema)
   const shape = shapeOf(schema)

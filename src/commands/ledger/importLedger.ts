@@ -90,7 +90,7 @@ export const bookOpeningStock: Command<typeof StockForLedger> = {
     const options = { isNew: input.isFirst }
     const opened = await app.stock.decide(productId, step(envelope, 'opening'), open, options)
     if (isRejection(opened)) return opened
-    // Nobody has written since: it need not be read again to see that nothing is missing.
+    // Just written by this command: it need not be read again.
     const isFilled = needed(opened.state, need) <= available(opened.state)
     if (isFilled && !opened.replayed) return accepted(productId, opened)
     const filled = await app.stock.decide(productId, step(envelope, 'missing'), state =>

@@ -1,4 +1,4 @@
-// Stock that can be had: what orders hold whose time has run out counts as free.
+// Available stock: the reservations of overdue orders count as free.
 import { isDue, type Order } from '../../domain/order/order.ts'
 import { available, type Stock } from '../../domain/stock/stock.ts'
 import type { Envelope } from '../../ports/envelope.ts'
@@ -8,13 +8,12 @@ import { expireIfDue } from './orderProcess.ts'
 
 export interface StockRequest {
   productId: string
-  wanted: number
+  quantity: number
 }
 
 /**
- * How many pieces can be had now, going by the stock as it was `seen` or as the log has it. Where
- * too few are free, orders that have not been paid in their time and still hold some are expired
- * first, whether the sweep has come by or not.
+ * The pieces that are available now, by stock that was `seen` before or by the log. Where too few
+ * are, overdue orders with reservations are expired first, whether or not the sweep has run.
  */
 export async function availableStock(
   app: App,
@@ -22,18 +21,17 @@ export async function availableStock(
   envelope: Envelope,
   seen?: Stock,
 ): Promise<number> {
-  const { productId, wanted } = request
+  const { productId, quantity } = request
   const state = seen ?? (await app.stock.load(productId)).state
   const free = Math.max(0, available(state))
-  if (free >= wanted || state.reservedTotal === 0) return free
+  if (free >= quantity || state.reservedTotal === 0) return free
   const now = envelope.at.getTime()
   if ((earliestDeadlines.get(state.reserved) ?? 0) > now) return free
   const known = knownDeadlines(app, productId, state)
   const { due, first } = overdue(state, known, now)
   if (due.length === 0) earliestDeadlines.set(state.reserved, first)
-  // Those that were due last have most likely not been swept yet; the others are looked at by the
-  // next ones that ask. Asked for together they are one round trip.
-  const result = due.slice(-looksMax)
+  // The latest have most likely not been swept yet; later requests check the others.
+  const result = due.slice(-checksMax)
   const expired = await Promise.all(
     result.map(async orderId => {
       const order = await readableState(app.orders, orderId)
@@ -48,28 +46,28 @@ export async function availableStock(
   return Math.max(0, available((await app.stock.load(productId)).state))
 }
 
-/** One request looks at no more orders than this. */
-const looksMax = 200
+/** The most orders that one request checks. */
+const checksMax = 200
 
 /**
- * When the first of those who hold pieces has to have paid, as long as the same ones hold them: of
- * a product that is sold out nobody need look at each of them again.
+ * The earliest deadline of the reservations, as long as they do not change: while it has not passed
+ * a request for a product that is sold out checks no order.
  */
 const earliestDeadlines = new WeakMap<Stock['reserved'], number>()
 
 /**
- * Of orders that were looked at, by product: until when they hold their pieces. Orders that are
- * paid hold them for good. Each is looked at once, after the deadline of its reservation.
+ * Until when orders that were checked hold their pieces, by product; paid orders hold them for
+ * good. Each order is checked once, after the deadline of its reservation.
  */
-const lookedAt = new WeakMap<App, CheckedStock>()
+const checked = new WeakMap<App, CheckedStock>()
 type CheckedStock = Map<string, Map<string, number>>
 
-/** Products with orders that outlive their deadline; one that is dropped is looked at anew. */
+/** The most products that are remembered; those that are dropped are checked again. */
 const productsMax = 1_000
 
 function knownDeadlines(app: App, productId: string, { reserved }: Stock): Map<string, number> {
-  const products: CheckedStock = lookedAt.get(app) ?? new Map()
-  lookedAt.set(app, products)
+  const products: CheckedStock = checked.get(app) ?? new Map()
+  checked.set(app, products)
   const known = products.get(productId) ?? new Map<string, number>()
   if (!products.has(productId) && products.size >= productsMax) products.clear()
   products.set(productId, known)
@@ -84,7 +82,7 @@ function remember(known: Map<string, number>, orderId: string, order: Order): vo
   known.set(orderId, order.status === 'pending' ? (order.expiresAt ?? Infinity) : Infinity)
 }
 
-/** Orders whose time may have run out, the last one due last, and when the next one is. */
+/** Orders that may be overdue, the latest last, and the next deadline. */
 function overdue({ reserved, deadlines }: Stock, known: Map<string, number>, now: number) {
   const due: { orderId: string; at: number }[] = []
   let first = Infinity

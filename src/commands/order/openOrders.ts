@@ -1,4 +1,4 @@
-// What has to be settled before a person can be erased: orders that somebody still has to act on.
+// Unfinished orders, which keep a person from being erased.
 
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.ts'
 import { hasOpenDispute } from '../../domain/order/disputes.ts'
@@ -12,8 +12,8 @@ import { step } from '../core/envelope.ts'
 import { changeOrder, loadOrders } from './order.ts'
 import { cancelPendingPayment } from './orderSteps.ts'
 
-/** Whether goods or money of an order are still owed, or a bank has to decide to whom they are. */
-function isOwing(order: PlacedOrder): boolean {
+/** Whether goods or money of an order are owed, or a dispute is open. */
+function isUnfinished(order: PlacedOrder): boolean {
   const { status, openPayment, openRefunds, refundDue, late, disputes } = order
   const isLateOpen = [...late.values()].some(({ returned, refundId }) => {
     return !returned && (refundId !== null || status !== 'paid')
@@ -23,28 +23,28 @@ function isOwing(order: PlacedOrder): boolean {
 }
 
 /**
- * Refuses with the orders that are still owing. With `cancelOpen` they are cancelled and paid back
- * first; what cannot be settled now is refused. Those that wait to be paid are cancelled: nobody
- * can be written to about them, nor can they be sent. Throws Unavailable.
+ * Refuses where orders are unfinished. With `cancelOpen` those that can be cancelled are cancelled
+ * and refunded first, and so are all unpaid ones. Throws Unavailable.
  */
-export async function settleOpenOrders(
+export async function cancelOrRefuseOpenOrders(
   app: App,
   envelope: Envelope,
   { orderIds, cancelOpen }: { orderIds: readonly string[]; cancelOpen: boolean },
 ): Promise<Rejection | undefined> {
   const before = await loadOrders(app, orderIds)
-  const owing = cancelOpen ? undefined : refuseOwing(app, before)
-  if (owing !== undefined) return owing
-  const ending = before.filter(order => isOwing(order) || mayMove(order.status, 'cancelled'))
-  const ended = await Promise.all(ending.map(order => endOrder(app, envelope, order)))
-  const refused = ended.find(each => each?.rejected === 'command/forbidden')
-  return refused ?? refuseOwing(app, await loadOrders(app, orderIds), cancelOpen)
+  const unfinished = cancelOpen ? undefined : refuseUnfinished(app, before)
+  if (unfinished !== undefined) return unfinished
+  const cancellable = before.filter(
+    order => isUnfinished(order) || mayMove(order.status, 'cancelled'),
+  )
+  const cancelled = await Promise.all(cancellable.map(order => cancelOrder(app, envelope, order)))
+  const refused = cancelled.find(each => each?.rejected === 'command/forbidden')
+  return refused ?? refuseUnfinished(app, await loadOrders(app, orderIds), cancelOpen)
 }
 
 /**
- * Ends what an order has come to beside the erasure of its customer, placed or paid by another
- * process at the same moment: it is cancelled, and its money goes back. False while a payment is
- * under way: ask again. Throws Unavailable.
+ * Cancels and refunds an order that was placed or paid while its customer was being erased. False
+ * while a payment is under way: ask again. Throws Unavailable.
  */
 export async function endOrderOfErased(
   app: App,
@@ -53,20 +53,20 @@ export async function endOrderOfErased(
 ): Promise<boolean> {
   const { state } = await app.orders.load(orderId)
   if (state.status === 'none') return false
-  // Who looks for such orders does it in tables that somebody else may have written.
+  // The caller found the order in tables, which may have been tampered with.
   const customer = await app.customers.load(state.customerId)
   if (customer.state.status !== 'erased') return false
-  return (await endOrder(app, envelope, state)) === undefined
+  return (await cancelOrder(app, envelope, state)) === undefined
 }
 
-async function endOrder(
+async function cancelOrder(
   app: App,
   envelope: Envelope,
   order: PlacedOrder,
 ): Promise<Rejection | undefined> {
   const { orderId } = order
   if (order.status === 'pending') await cancelPendingPayment({ app, order, cause: envelope })
-  const ended = await changeOrder(app, step(envelope, 'cancel', orderId), {
+  const cancelled = await changeOrder(app, step(envelope, 'cancel', orderId), {
     orderId,
     allowed: () => true,
     decide: state =>
@@ -74,17 +74,19 @@ async function endOrder(
         ? cancel(state, 'The customer has asked to be erased.')
         : [],
   })
-  return isRejection(ended) ? ended : undefined
+  return isRejection(cancelled) ? cancelled : undefined
 }
 
-function refuseOwing(
+function refuseUnfinished(
   app: App,
   orders: readonly PlacedOrder[],
   isCancelled = false,
 ): Rejection | undefined {
-  const owing = orders.filter(isOwing).map(order => ({ order, manual: manualOf(app, order) }))
-  if (owing.length === 0) return undefined
-  const byHand = owing.reduce((count, { manual }) => count + manual.length, 0)
+  const unfinished = orders
+    .filter(isUnfinished)
+    .map(order => ({ order, manual: manualRefundsOf(app, order) }))
+  if (unfinished.length === 0) return undefined
+  const byHand = unfinished.reduce((count, { manual }) => count + manual.length, 0)
   const detail = [
     'Some orders are not finished: they are to be sent, money is on its way, or a bank has still ' +
       'to decide.',
@@ -95,7 +97,7 @@ function refuseOwing(
         'back with cancelOpenOrders.',
   ]
   return reject('customer/open-orders', detail.flat().join(' '), {
-    orders: owing.map(({ order, manual: manualRefunds }) => {
+    orders: unfinished.map(({ order, manual: manualRefunds }) => {
       const { orderId, orderNumber, status, openRefunds, openPayment, disputes } = order
       return {
         ...{ orderId, orderNumber, status, openRefunds: openRefunds.size },
@@ -107,8 +109,8 @@ function refuseOwing(
   })
 }
 
-/** Refunds of an order that nobody but a person pays back. */
-function manualOf({ payments }: App, order: PlacedOrder) {
+/** Refunds of an order that a person has to pay back. */
+function manualRefundsOf({ payments }: App, order: PlacedOrder) {
   return owedRefunds(order).filter(({ provider }) => provider !== payments.name)
 }
 

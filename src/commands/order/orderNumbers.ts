@@ -37,8 +37,8 @@ interface Source {
   id: string
   block: Block | undefined
   reserving: Promise<void> | undefined
-  /** Orders that cannot go on without a number. */
-  waiting: number
+  /** Orders that wait for a number. */
+  pending: number
 }
 
 /** The numbers of one process. */
@@ -51,7 +51,7 @@ export function orderNumberSource(
     ...parts,
     block: undefined,
     reserving: undefined,
-    waiting: 0,
+    pending: 0,
   }
   return {
     request() {
@@ -78,18 +78,18 @@ function serves(block: Block | undefined, arrivedAtMs: number): block is Block {
 }
 
 async function take(source: Source, arrivedAtMs: number): Promise<string> {
-  source.waiting += 1
+  source.pending += 1
   try {
     while (!serves(source.block, arrivedAtMs)) await reserveOnce(source)
   } finally {
-    source.waiting -= 1
+    source.pending -= 1
   }
   const serial = source.block.next
   source.block.next += 1
   return orderNumberOf(serial)
 }
 
-/** One reservation at a time: whoever needs numbers meanwhile shares its block. */
+/** One reservation at a time: orders that arrive meanwhile share its block. */
 function reserveOnce(source: Source): Promise<void> {
   source.reserving ??= reserve(source).finally(() => {
     source.reserving = undefined
@@ -111,7 +111,7 @@ async function reserve(source: Source): Promise<void> {
 
 /**
  * Undefined where the log had the event already, after an answer was lost: this process cannot be
- * sure which of its decisions that was, and leaves the range to nobody.
+ * sure which of its decisions that was, and does not use the range.
  */
 async function reserveRange({ repository, clock, id }: Source, count: number) {
   const envelope = systemEnvelope('order-numbers', clock.now())
@@ -131,10 +131,10 @@ async function reserveRange({ repository, clock, id }: Source, count: number) {
  * those were used up in their time, else as many as were used. A shop with few orders reserves one
  * number at a time, and leaves no gaps.
  */
-function sizeOf({ block, waiting }: Source, nowMs: number): number {
+function sizeOf({ block, pending }: Source, nowMs: number): number {
   const used = block === undefined ? 0 : block.next - block.from
   const isUsedUp = block !== undefined && block.next > block.to
   const isYoung = block !== undefined && nowMs < block.askedAtMs + freshMs
   const likely = isUsedUp && isYoung ? used * 2 : used
-  return Math.min(Math.max(likely, waiting, 1), blockMax)
+  return Math.min(Math.max(likely, pending, 1), blockMax)
 }

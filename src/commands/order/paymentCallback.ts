@@ -1,4 +1,4 @@
-// What a payment provider tells us without having been asked: recorded, and acted upon once.
+// Callbacks of the payment provider: each is recorded, and acted upon once.
 import type { Decision } from '../../domain/kernel/aggregate.ts'
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.ts'
 import type { Order, OrderEvent } from '../../domain/order/order.ts'
@@ -90,7 +90,7 @@ async function takePayment(app: App, callback: PaymentCallback): Promise<Outcome
       return { outcome: 'recorded', findings: [], booked: [about] }
     }
   }
-  // Money that nobody expects is somebody's; that nothing was paid concerns nobody.
+  // An unexpected capture needs a person to look at it; an unexpected decline does not.
   if (!isCaptured) return nothing
   const detail = 'Money came for an order that this shop does not have.'
   return { ...nothing, findings: [{ ...about, problem: 'payment/unknown', detail }] }

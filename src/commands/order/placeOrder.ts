@@ -32,8 +32,8 @@ import {
   openOrdersOf,
   piecesMax,
   refuseTooManyPieces,
+  refuseTooManyUnpaid,
   refuseUncountable,
-  refuseUnpaid,
 } from './unpaidLimits.ts'
 
 const Item = Type.Object({ productId: Id, quantity: Quantity }, strict)
@@ -51,7 +51,7 @@ const PlaceOrder = Type.Object(
 )
 type Input = Static<typeof PlaceOrder>
 
-/** Records what is wanted, promises the stock, and answers when the order stands or falls. */
+/** Submits an order, runs its process, and answers once it is placed or rejected. */
 export const placeOrder: Command<typeof PlaceOrder> = {
   name: 'PlaceOrder',
   roles: ['customer'],
@@ -88,22 +88,22 @@ async function submitOnce(
   const { orderId, customerId, envelope } = placing
   const method = input.paymentMethod ?? defaultMethod(app.paymentMethods) ?? ''
   const refused = refuseNotOffered(app.paymentMethods, method)
-  // Asked for beside what is loaded, so that it costs no round trip of its own.
+  // Requested now, so that a reservation of numbers runs while the rest is loaded.
   const takeNumber = app.orderNumbers.request()
-  const [gathered, open] = await Promise.all([
-    refused ?? gatherLines(app, input, placing),
+  const [loaded, open] = await Promise.all([
+    refused ?? loadLines(app, input, placing),
     openOrdersOf(app, envelope),
   ])
-  const lines = isRejection(gathered)
-    ? gathered
-    : (refuseTooManyPieces(piecesMax(app, envelope.actor), demand({ lines: gathered })) ??
-      (await refuseUnpaid(app, { orderId, customerId, lines: gathered, open }, envelope)) ??
-      gathered)
+  const lines = isRejection(loaded)
+    ? loaded
+    : (refuseTooManyPieces(piecesMax(app, envelope.actor), demand({ lines: loaded })) ??
+      (await refuseTooManyUnpaid(app, { orderId, customerId, lines: loaded, open }, envelope)) ??
+      loaded)
   const chosen = { ...input, paymentMethod: method }
   const priced = isRejection(lines)
     ? lines
     : await app.pricing(orderToPrice(app, chosen, lines, placing))
-  // What is missing now may be what this request took when it came first: then that is the order.
+  // The goods may be missing because this request has ordered them before: then that is the order.
   if (isRejection(priced)) return (await submittedBefore(app, placing)) ?? priced
   const submission = compose(chosen, priced, {
     orderId,
@@ -124,12 +124,12 @@ async function submittedBefore(app: App, { orderId, envelope }: Placing) {
 }
 
 /** What is to be ordered, at today's prices, or why it cannot be. */
-async function gatherLines(
+async function loadLines(
   app: App,
   input: Input,
   { customerId, envelope }: Placing,
 ): Promise<OrderLine[] | Rejection> {
-  // What is in the cart is most likely what was in it last: then all is asked for at once.
+  // Most likely the cart holds what is cached: then everything is loaded in one round trip.
   const guess = input.items ?? linesOf(app.carts.cached(customerId) ?? cart.initial)
   const [closed, loaded, guessed] = await Promise.all([
     refuseClosed(app, envelope),
@@ -158,10 +158,10 @@ async function gatherLines(
       productIds: missing,
     })
   }
-  const risen = input.items === undefined ? risenPrices(inCart, lines) : []
-  if (risen.length > 0 && input.acceptPrices !== true) {
-    return reject('cart/price-changed', 'Prices have risen: say acceptPrices to go on.', {
-      changes: risen,
+  const increases = input.items === undefined ? priceIncreases(inCart, lines) : []
+  if (increases.length > 0 && input.acceptPrices !== true) {
+    return reject('cart/price-changed', 'Prices have increases: say acceptPrices to go on.', {
+      changes: increases,
     })
   }
   const totals = lines.map(line => line.total)
@@ -178,7 +178,7 @@ interface Goods {
   stock: Stock
 }
 
-/** Products and their stock; asked for together they are one round trip. */
+/** Products and their stock, loaded in one round trip. */
 async function loadGoods(
   app: App,
   items: readonly { productId: string }[],
@@ -193,19 +193,19 @@ async function loadGoods(
   return new Map(await Promise.all(found))
 }
 
-/** Drops are passed on, rises are asked about. */
-function risenPrices(inCart: readonly CartLine[], lines: readonly OrderLine[]) {
+/** Lower prices apply as they are; higher ones have to be accepted. */
+function priceIncreases(inCart: readonly CartLine[], lines: readonly OrderLine[]) {
   return lines.flatMap(({ productId, unitPrice }) => {
     const seen = inCart.find(line => line.productId === productId)?.unitPrice
     if (seen === undefined) return []
-    // A price in another currency is another price: whether it has risen nobody can say.
+    // A price in another currency is another price, and cannot be compared.
     const isSame = seen.currency === unitPrice.currency
     if (isSame && compare(seen, unitPrice) >= 0) return []
     return [{ productId, before: seen, now: unitPrice }]
   })
 }
 
-/** Who comes too late for the last piece is told at once, without an order that must be undone. */
+/** Refuses what is out of stock at once, without an order that has to be rejected. */
 async function refuseShort(
   app: App,
   lines: OrderLine[],
@@ -216,7 +216,7 @@ async function refuseShort(
     [...demand({ lines })].map(async ([productId, wanted]) => {
       const free = await availableStock(
         app,
-        { productId, wanted },
+        { productId, quantity: wanted },
         envelope,
         goods?.get(productId)?.stock,
       )
@@ -262,13 +262,13 @@ function compose(
   }
 }
 
-/** Where the placing ended: placed, and paid or waiting for that until some time. */
+/** The status and revision of an order right after it was placed. */
 function asPlaced(order: PlacedOrder) {
   if (isFree(order)) return { status: 'paid', revision: 2 }
   return { status: 'pending', revision: order.expiresAt === null ? 1 : 2 }
 }
 
-/** Why an order from a cart was rejected whose lines were not in it any more. */
+/** The refusal of an order whose lines were not in the cart any more. */
 async function refuseChanged(app: App, { cartId, orderId, lines }: PlacedOrder) {
   if (cartId === null) return undefined
   const checkedOut = checkOut((await app.carts.load(cartId)).state, cartId, orderId, lines)
@@ -283,13 +283,13 @@ async function answer(
   if (order.status === 'rejected') {
     const closed = await refuseClosed(app, envelope)
     const unpaid = { ...order, open: await openOrdersOf(app, envelope) }
-    const tooMany = await refuseUnpaid(app, unpaid, envelope)
+    const tooMany = await refuseTooManyUnpaid(app, unpaid, envelope)
     const changed = await refuseChanged(app, order)
     const short = await refuseShort(app, order.lines, envelope)
     return closed ?? tooMany ?? changed ?? short ?? outOfStock([])
   }
   const { orderId, orderNumber, total, lines } = order
-  // Whatever has become of the order since: a retry gets what the first answer was.
+  // A retry gets the first answer, whatever has happened to the order since.
   const first = replayed ? asPlaced(order) : { ...order, revision }
   const result = { orderId, orderNumber, status: first.status, total, lines }
   return { id: orderId, revision: first.revision, position, replayed, result }

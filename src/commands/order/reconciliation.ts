@@ -212,7 +212,7 @@ function compare(moved: MoneyMoved, entry: Entry | undefined): Difference[] {
   return [{ ...found, orderId: entry.orderId, what: 'amounts differ' }]
 }
 
-/** Charged or paid back more than once for one id: all but the first are nobody's. */
+/** Charged or paid back more than once for one id: all but the first are differences. */
 function doubled(
   moved: readonly MoneyMoved[],
   keyOf: (entry: MoneyMoved) => string | undefined,

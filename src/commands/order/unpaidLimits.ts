@@ -26,7 +26,7 @@ interface Ordered {
   lines: readonly OrderLine[]
 }
 
-/** The most pieces of one product that somebody can order; 0 is no bound, as for the staff. */
+/** The most pieces of one product that an actor can order; 0 is no limit, as for the staff. */
 export function piecesMax({ bounds }: App, actor: Actor): number {
   return isExempt(actor) ? 0 : bounds.orderPieces
 }
@@ -47,7 +47,7 @@ export function refuseTooManyPieces(most: number, quantities: Iterable<[string, 
 
 const isBounded = ({ bounds: { unpaid } }: App) => unpaid.orders > 0 || unpaid.pieces > 0
 
-/** The claims of a customer, where there are bounds for whoever asks. */
+/** The claims of a customer to whom the limits apply. */
 export async function openOrdersOf(app: App, { actor }: Envelope): Promise<OpenOrders> {
   if (!isBounded(app) || actor.role === 'anonymous' || isExempt(actor)) return openOrders.initial
   return (await app.openOrders.load(actor.id)).state
@@ -57,7 +57,7 @@ export async function openOrdersOf(app: App, { actor }: Envelope): Promise<OpenO
  * Refuses an order early that would be one too many, before anything is written. The claim that
  * decides is made while the order is placed.
  */
-export async function refuseUnpaid(
+export async function refuseTooManyUnpaid(
   app: App,
   order: Ordered & { open: OpenOrders },
   { actor, at }: Envelope,
@@ -89,7 +89,7 @@ export async function claimUnpaidOrder({
     app.openOrders.decide(customerId, processStep(cause, order.orderId, name), state =>
       claimUnpaid(state, { ...claim, ended }, app.bounds.unpaid),
     )
-  // Asked for together they are one round trip.
+  // One round trip.
   const [first, isExempted] = await Promise.all([
     decide('claim-unpaid', []),
     isStaff(app, customerId),
@@ -123,7 +123,7 @@ async function isStaff(app: App, customerId: string): Promise<boolean> {
   return state.status === 'registered' && state.roles.some(role => role !== 'customer')
 }
 
-/** Sums beyond 2^53 would be off by pennies: nobody means to buy for that much. */
+/** Refuses sums beyond 2^53, which are not exact. */
 export function refuseUncountable(totals: readonly Money[]): Rejection | undefined {
   const amount = totals.reduce((total, money) => total + money.amount, 0)
   if (Number.isSafeInteger(amount)) return undefined

@@ -1,11 +1,11 @@
-// A cart: what someone means to buy, at the prices they saw when they put it in.
+// A cart: products and quantities, at the prices that were shown when they were added.
 import Type, { type Static } from 'typebox'
 import type { Aggregate, Decision, EventOf } from '../kernel/aggregate.ts'
 import { refuseMixed } from '../kernel/oneCurrency.ts'
 import { reject } from '../kernel/rejection.ts'
 import { Id, Money, Payload, Quantity, ShortText, Sku } from '../kernel/types.ts'
 
-/** More pieces of one product, or more products, than anyone means to buy at once. */
+/** The most pieces of one product, and the most products. */
 export const cartLimits = { quantity: 10_000, lines: 200 } as const
 
 const Line = {
@@ -34,7 +34,7 @@ export const CartEvents = {
     from: Id,
     /** What came in, within the limits of that day. */
     lines: Type.Array(Type.Object(Line), { maxItems: 1_000 }),
-    /** What of the guest's cart has been looked at so far. */
+    /** What of the guest's cart has been merged so far. */
     taken: Type.Array(Type.Object({ productId: Id, quantity: Quantity }), { maxItems: 1_000 }),
   }),
   CartClosed: Payload({ cartId: Id, into: Id }),
@@ -54,7 +54,7 @@ export type Cart =
       /** What the last guests' carts that came in have given. */
       merged: readonly Merged[]
     }
-  /** A guest's cart that has gone into a customer's. */
+  /** A guest's cart that was merged into a customer's. */
   | { status: 'closed'; into: string }
 
 interface Merged {
@@ -112,7 +112,7 @@ export const cart: Aggregate<Cart, CartEvent> = {
   },
 }
 
-/** Adding again adds up, at the price that is shown now. */
+/** Quantities add up, at the price that is shown now. */
 export function added(lines: readonly CartLine[], line: CartLine): CartLine[] {
   const found = lines.find(other => other.productId === line.productId)
   if (found === undefined) return [...lines, line]
@@ -125,7 +125,7 @@ export interface Bought {
   quantity: number
 }
 
-/** What was put in while the order was being placed stays in. */
+/** What was added while the order was being placed stays in. */
 function without(lines: readonly CartLine[], bought: readonly Bought[]): CartLine[] {
   const taken = new Map(bought.map(item => [item.productId, item.quantity]))
   return lines

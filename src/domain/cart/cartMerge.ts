@@ -1,4 +1,4 @@
-// How a guest's cart becomes part of a customer's: what it holds comes in once, then it is closed.
+// Merges a guest's cart into a customer's: its lines are merged once, then it is closed.
 import type { Decision } from '../kernel/aggregate.ts'
 import { times } from '../kernel/money.ts'
 import {
@@ -17,9 +17,9 @@ export interface GuestCart {
 }
 
 /**
- * Puts in what a guest's cart holds and has not given before, so that asking again adds nothing.
- * Quantities add up, at the guest's price, which is the one that was seen last; what goes beyond
- * the limits of a cart stays out.
+ * Merges the lines of a guest's cart that were not merged before, so that a repeat adds nothing.
+ * Quantities add up, at the guest's price, which was shown last; what exceeds the limits of a cart
+ * is left out.
  */
 export function merge(state: Cart, customerId: string, guest: GuestCart): Decision<CartEvent> {
   if (state.status === 'closed') return []
@@ -57,7 +57,7 @@ function takenFrom(
 /** As much of each line as a cart may hold and a total can count. */
 function withinLimits(lines: readonly CartLine[], incoming: readonly CartLine[]): CartLine[] {
   let held = lines
-  const kept: CartLine[] = []
+  const accepted: CartLine[] = []
   for (const line of incoming) {
     if (held.some(other => other.unitPrice.currency !== line.unitPrice.currency)) continue
     const there = held.find(other => other.productId === line.productId)
@@ -67,9 +67,9 @@ function withinLimits(lines: readonly CartLine[], incoming: readonly CartLine[])
     const next = fitting.quantity > 0 ? added(held, fitting) : held
     if (next === held || !isCountable(next)) continue
     held = next
-    kept.push(fitting)
+    accepted.push(fitting)
   }
-  return kept
+  return accepted
 }
 
 function isCountable(lines: readonly CartLine[]): boolean {

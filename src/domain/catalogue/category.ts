@@ -1,4 +1,4 @@
-// A category: a shelf of the catalogue.
+// A category of the catalogue.
 import { Map as ImmutableMap } from 'immutable'
 import Type, { type Static } from 'typebox'
 import type { Aggregate, Decision, EventOf } from '../kernel/aggregate.ts'
@@ -93,7 +93,7 @@ export function voidClaims(
   return [{ type: 'CategoryClaimsVoided', data: { categoryId } }]
 }
 
-/** Claims a category for a product: it is not deleted any more without a look at the product. */
+/** Claims a category for a product: deleting it has to check the product then. */
 export function use(
   state: Category,
   categoryId: string,
@@ -105,7 +105,7 @@ export function use(
   return [{ type: 'CategoryUsed', data: { categoryId, productId } }]
 }
 
-/** Adds a category; asking again for one that is there adds nothing. */
+/** Creates a category, once. */
 export function create(state: Category, input: Details): Decision<CategoryEvent> {
   if (state.status !== 'none') return []
   if (voidedOf(state) > 0) return lostName()
@@ -140,7 +140,7 @@ export function change(
   return same ? [] : [{ type: 'CategoryChanged', data: next }]
 }
 
-/** Gives a category its image, in the place of the one before; the same again adds nothing. */
+/** Sets the image of a category, replacing the one before. */
 export function setImage(
   state: Category,
   { categoryId, ...image }: { categoryId: string } & Image,
@@ -150,13 +150,13 @@ export function setImage(
   return [{ type: 'CategoryImageSet', data: { categoryId, ...image } }]
 }
 
-/** Takes the image from a category; nothing happens when it has none. */
+/** Removes the image of a category, if it has one. */
 export function removeImage(state: Category, categoryId: string): Decision<CategoryEvent> {
   if (state.status !== 'listed') return notFound()
   return state.image === null ? [] : [{ type: 'CategoryImageRemoved', data: { categoryId } }]
 }
 
-/** Claims on a category, by product: what a `CategoryUsed` each has left. */
+/** Claims on a category: the number of the last claim, by product. */
 export type Uses = ReadonlyMap<string, number>
 
 /** The claims on a category that are not among these. */
@@ -166,8 +166,8 @@ export function usesBeyond(state: Category, known: Uses): [productId: string, cl
 }
 
 /**
- * Takes a category out of the shop, unless there are `products` in it, or a product has claimed it
- * whose claim is not known to be `unused`. Deleting again is done.
+ * Deletes a category, unless there are `products` in it, or a product has claimed it
+ * whose claim is not known to be `unused`. May be repeated.
  */
 export function remove(
   state: Category,

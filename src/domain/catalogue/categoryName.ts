@@ -49,7 +49,7 @@ export function claimNameAnew(state: CategoryName, input: Claim): Decision<Categ
   return [{ type: 'CategoryNameClaimed', data: input }]
 }
 
-/** Gives a name to a category instead of one that does not use it: as it was `seen`, or not. */
+/** Gives a name to a category instead of one that does not use it, if the claim is as `seen`. */
 export function takeNameOver(
   state: CategoryName,
   input: Claim,
@@ -63,7 +63,7 @@ export function takeNameOver(
   ]
 }
 
-/** Gives a name back; nothing happens when it is another category's. */
+/** Releases a name; nothing happens when it is another category's. */
 export function releaseName(state: CategoryName, input: Claim): Decision<CategoryNameEvent> {
   if (state.categoryId !== input.categoryId) return []
   return [{ type: 'CategoryNameReleased', data: input }]

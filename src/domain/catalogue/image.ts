@@ -1,13 +1,13 @@
-// Images of products and categories: what the log says of one. The files lie elsewhere.
+// Images of products and categories as the log has them; the files are stored elsewhere.
 import Type, { type Static } from 'typebox'
 import { Id } from '../kernel/types.ts'
 
-/** The formats that are taken. */
+/** The formats that are accepted. */
 export const imageTypes = ['image/png', 'image/jpeg', 'image/webp', 'image/avif'] as const
 
-/** Of the file as it was sent: the same file is stored once, whoever shows it. */
+/** Of the file as it was sent: each file is stored once. */
 export const ImageHash = Type.String({ pattern: '^[0-9a-f]{64}$', maxLength: 64 })
-/** What is said to those who do not see the image. */
+/** The text for people who do not see the image. */
 export const AltText = Type.String({ maxLength: 500 })
 
 /** The fields of an image in events; width and height are in pixels, the right way up. */
@@ -27,7 +27,7 @@ export type Image = Static<typeof Image>
 export const ShownImage = Type.Object(shownFields)
 export type ShownImage = Static<typeof ShownImage>
 
-/** More would not be looked at. */
+/** The most images of one product. */
 export const imagesMax = 10
 
 /** Sizes in which an image is offered: the pixels of its longer side. */

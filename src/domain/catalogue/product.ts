@@ -92,7 +92,7 @@ export function voidedOf(state: Product): number {
 const lostClaims = () =>
   reject('product/sku-taken', 'Another product has been given this SKU or category meanwhile.')
 
-/** Lists a new product; asking again for one that is there adds nothing. */
+/** Creates a product, once. */
 export function create(state: Product, input: Details): Decision<ProductEvent> {
   if (state.status !== 'none') return []
   if (voidedOf(state) > 0) return lostClaims()
@@ -122,7 +122,7 @@ export function voidClaims(
   return [{ type: 'ProductClaimsVoided', data: { productId } }]
 }
 
-/** Puts a deleted product back into the shop, with what it has claimed since `voided` was seen. */
+/** Restores a deleted product, with the claims that it has made since `voided` was read. */
 export function restore(
   state: Product,
   productId: string,
@@ -179,7 +179,7 @@ export function change(
   return events
 }
 
-/** Shows one more image of a product; asking again for one that is there adds nothing. */
+/** Adds an image to a product, once. */
 export function addImage(
   state: Product,
   { productId, ...image }: { productId: string } & Image,
@@ -194,7 +194,7 @@ export function addImage(
   return [{ type: 'ProductImageAdded', data: { productId, ...image } }]
 }
 
-/** Takes an image from a product. */
+/** Removes an image of a product. */
 export function removeImage(
   state: Product,
   productId: string,
@@ -207,7 +207,7 @@ export function removeImage(
   return reject('product/image-not-found', 'This product has no such image.')
 }
 
-/** Takes a product out of the shop; its history stays. */
+/** Deletes a product; its history stays. */
 export function remove(state: Product, productId: string): Decision<ProductEvent> {
   if (state.status === 'none') return notFound()
   if (state.status === 'deleted') return []

@@ -40,7 +40,7 @@ export function claim(state: SkuClaim, sku: string, productId: string): Decision
   return [{ type: 'SkuClaimed', data: { sku, productId } }]
 }
 
-/** The same, as a new claim even where the product has it: an older look at it is outdated then. */
+/** The same, as a new claim even where the product has it: takeovers of the old one then fail. */
 export function claimAnew(
   state: SkuClaim,
   sku: string,
@@ -50,7 +50,7 @@ export function claimAnew(
   return [{ type: 'SkuClaimed', data: { sku, productId } }]
 }
 
-/** Gives a SKU to a product instead of one that does not use it: as it was `seen`, or not. */
+/** Gives a SKU to a product instead of one that does not use it, if the claim is as `seen`. */
 export function takeOver(
   state: SkuClaim,
   sku: string,

@@ -73,7 +73,7 @@ export type Customer =
       profile: Profile
       roles: readonly RoleName[]
       disabled: boolean
-      /** How often the password was changed; nothing where it never was. */
+      /** How often the password was changed; left out where it never was. */
       passwordNumber?: number
     }
   | { status: 'erased'; customerId: string }
@@ -112,7 +112,7 @@ export const customer: Aggregate<Customer, CustomerEvent> = {
 
 const notFound = () => reject('customer/not-found', 'There is no such customer.')
 
-/** Welcomes a customer; asking again adds nothing. */
+/** Registers a customer, once. */
 export function register(
   state: Customer,
   input: Static<typeof CustomerEvents.CustomerRegistered>,
@@ -143,21 +143,21 @@ function sameProfile(a: Profile, b: Profile) {
   return text(a) === text(b)
 }
 
-/** Lets a person do more. */
+/** Grants a role. */
 export function grantRole(state: Customer, role: RoleName): Decision<CustomerEvent> {
   if (state.status !== 'registered') return notFound()
   if (state.roles.includes(role)) return []
   return [{ type: 'RoleGranted', data: { customerId: state.customerId, role } }]
 }
 
-/** Takes a role away. */
+/** Revokes a role. */
 export function revokeRole(state: Customer, role: RoleName): Decision<CustomerEvent> {
   if (state.status !== 'registered') return notFound()
   if (!state.roles.includes(role)) return []
   return [{ type: 'RoleRevoked', data: { customerId: state.customerId, role } }]
 }
 
-/** Notes that the password of the account was changed so often; what is known adds nothing. */
+/** Records how often the password has been changed, where that is news. */
 export function notePassword(state: Customer, number: number): Decision<CustomerEvent> {
   if (state.status !== 'registered') return notFound()
   if (number <= (state.passwordNumber ?? 0)) return []
@@ -170,7 +170,7 @@ export interface UserChange {
   disabled?: boolean
 }
 
-/** Gives and takes roles, locks out and lets in again. Nobody takes rights from themselves. */
+/** Changes roles, and disables or enables the account. Admins cannot reduce their own rights. */
 export function changeUser(
   state: Customer,
   change: UserChange,
@@ -196,7 +196,7 @@ export function changeUser(
   ]
 }
 
-/** Forgets the person; asking again adds nothing. */
+/** Erases the person, once. */
 export function erase(state: Customer, requestReference?: string): Decision<CustomerEvent> {
   if (state.status === 'erased') return []
   if (state.status === 'none') return notFound()

@@ -31,7 +31,7 @@ const exponents: Readonly<Record<string, number>> = {
   XPF: 0,
 }
 
-/** Digits behind the decimal point: GBP 2, JPY 0, KWD 3. */
+/** Digits after the decimal point: GBP 2, JPY 0, KWD 3. */
 export function exponentOf(currency: string): number {
   return exponents[currency] ?? 2
 }
@@ -121,7 +121,7 @@ export function parseMinor(text: string, quantity: number, currency: string): nu
   const [, sign = '', whole = '0', fraction = ''] = match
   const scale = 10n ** BigInt(fraction.length)
   const units = BigInt(whole + fraction) * BigInt(quantity) * (sign === '-' ? -1n : 1n)
-  const wanted = units * 10n ** BigInt(exponentOf(currency))
-  const half = (wanted < 0n ? -scale : scale) / 2n
-  return Number((wanted + half) / scale)
+  const scaled = units * 10n ** BigInt(exponentOf(currency))
+  const half = (scaled < 0n ? -scale : scale) / 2n
+  return Number((scaled + half) / scale)
 }

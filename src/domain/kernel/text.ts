@@ -23,12 +23,12 @@ const visible = /[^\p{Z}\p{Cf}\s]/u
 
 const isShown = (text: string) => text === '' || visible.test(text)
 
-/** Deeper nesting than this is nobody's honest request. */
+/** The deepest nesting of a request that is accepted. */
 export const depthMax = 50
 
 /**
- * Whether the database can hold every string of a value, wherever it is: a second lock behind the
- * schemas, which also covers fields that no schema names.
+ * Whether the database can hold every string of a value, wherever it is: checked in addition
+ * to the schemas, and also in fields that no schema names.
  */
 export function isAllStorable(value: unknown, depth = 0): boolean {
   if (typeof value === 'string') return isStorable(value)
@@ -132,7 +132,7 @@ export function isInstant(text: string): boolean {
   return isWithin && timeForm.test(time) && timeForm.test(offset)
 }
 
-/** A text as it is kept: trimmed where its format is one of free text, else unchanged. */
+/** A text as it is stored: trimmed where its format is one of free text, else unchanged. */
 export function normalizeText(format: unknown, text: string): string {
   if (format === 'line' || format === 'multiline') return text.trim()
   // Names are copied from documents that break lines.

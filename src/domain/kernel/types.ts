@@ -67,7 +67,7 @@ export function Personal(options: { minLength?: number; maxLength: number }) {
 
 /** The person whom the stream of an event is about: the aggregate names them as its `owner`. */
 export const ownerOfStream = '@owner'
-/** Whoever has caused an event: what they have written is theirs. */
+/** The actor of an event: the personal text is about them. */
 export const actorOfEvent = '@actor'
 
 /**
@@ -87,7 +87,7 @@ export const roles = ['customer', 'support', 'warehouse', 'auditor', 'admin'] as
 export const Role = Type.Enum([...roles])
 export type Role = (typeof roles)[number]
 
-/** Who asks. `system` is the shop itself: workers, the importer, the command line. */
+/** Who gives a command. `system` is the application: workers, the importer, the command line. */
 export type Actor =
   | { role: 'anonymous' }
   | { role: 'system'; id: string }

@@ -1,4 +1,4 @@
-// The unpaid orders of a customer: a stream of claims, so that bounds hold whoever counts.
+// The unpaid orders of a customer: a stream of claims, so that limits hold across processes.
 import Type, { type Static } from 'typebox'
 import type { Aggregate, Decision, EventOf } from '../kernel/aggregate.ts'
 import { reject } from '../kernel/rejection.ts'
@@ -17,7 +17,7 @@ export const OpenOrderEvents = {
 export type OpenOrderEvent = EventOf<typeof OpenOrderEvents>
 export type UnpaidClaim = Omit<Static<typeof OpenOrderEvents.UnpaidOrderClaimed>, 'ended'>
 
-/** Pieces by order: of orders that have not been paid when they were looked at last. */
+/** Pieces by order, of orders that were not paid when they were last loaded. */
 export type OpenOrders = ReadonlyMap<string, number>
 
 const none: OpenOrders = new Map()
@@ -54,8 +54,8 @@ export function claimUnpaid(
     return tooMany(`You have ${left.length} unpaid orders, and ${orders} is the most.`, bounds)
   }
   if (pieces > 0 && held + claim.pieces > pieces) {
-    const wanted = held + claim.pieces
-    const detail = `Your unpaid orders would hold ${wanted} pieces, and ${pieces} is the most.`
+    const sum = held + claim.pieces
+    const detail = `Your unpaid orders would hold ${sum} pieces, and ${pieces} is the most.`
     return tooMany(detail, bounds)
   }
   return [{ type: 'UnpaidOrderClaimed', data: { ...claim, ended: dropped } }]

@@ -1,4 +1,4 @@
-// An order: the promise of goods for money, from its submission to its end.
+// An order, from its submission to its end.
 import type { Static } from 'typebox'
 import type { Aggregate, EventOf } from '../kernel/aggregate.ts'
 import type { Money } from '../kernel/types.ts'
@@ -17,12 +17,12 @@ export interface Payment {
   method: string
 }
 
-/** Money that has to go back, unless the order can still take it. */
+/** A payment that has to go back, unless the order can still take it. */
 export interface LatePayment {
   provider: string
   reference: string
   amount: Money
-  /** Its way back, once that is decided. */
+  /** Of its refund, once that is decided. */
   refundId: string | null
   returned: boolean
 }
@@ -36,7 +36,7 @@ export type Order =
   | { status: 'none' }
   | (Submission & {
       status: OrderStatus
-      /** A payment that was asked for and whose end is not known yet. */
+      /** A payment that was requested and has no result yet. */
       openPayment: Payment | null
       paidBy: Payment | null
       captured: number
@@ -46,19 +46,19 @@ export type Order =
       /** Refunds that did not arrive, recorded as paid back before or not. */
       failedRefunds: readonly string[]
       disputes: Disputes
-      /** Refunds that were asked for and whose end is not known yet. */
+      /** Refunds that were requested and have no result yet. */
       openRefunds: ReadonlyMap<string, OpenRefund>
       /** By payment. */
       late: ReadonlyMap<string, LatePayment>
-      /** In milliseconds; null for orders that wait for ever. */
+      /** In milliseconds; null for orders that do not expire. */
       expiresAt: number | null
-      /** How often its stock has been given back and asked for again. */
+      /** How often its stock has been released and reserved again. */
       round: number
       archived: boolean
       returned: ReadonlyMap<string, number>
       returns: readonly string[]
       refundDue: number
-      /** The goods have left the house, whatever came after. */
+      /** The goods have been shipped, whatever happened since. */
       handedOver: boolean
       tracking: string | null
     })

@@ -31,7 +31,7 @@ export function illegal(state: PlacedOrder, to: OrderStatus): Rejection {
   })
 }
 
-/** Records the intent to buy, before anything is promised. */
+/** Records the order before any goods are reserved. */
 export function submit(state: Order, input: Submission): Decision<OrderEvent> {
   if (state.status !== 'none') return []
   if (input.lines.length === 0 && input.charges.length === 0) {
@@ -57,8 +57,8 @@ function moneyOf({ lines, charges }: { lines: readonly OrderLine[]; charges: rea
 }
 
 /**
- * Ends the placing: `refused` are the products that could not be reserved, `expiresAt` is until
- * when the order waits to be paid. An order of nothing but free goods needs no payment.
+ * Concludes the placing. `refused` are the products that could not be reserved; `expiresAt` is the
+ * deadline for payment. An order of nothing but free goods needs no payment.
  */
 export function conclude(
   state: Order,
@@ -91,11 +91,11 @@ export function conclude(
 
 export interface DeliveryMore {
   country?: string | undefined
-  /** Why somebody else than the customer changes it. */
+  /** Why the staff changes it. */
   reason?: string | undefined
 }
 
-/** Changes where the goods go, as long as they are in the house. */
+/** Changes the delivery of an order that has not been shipped. */
 export function changeDelivery(
   state: Order,
   delivery: Delivery,
@@ -123,8 +123,8 @@ export function changeDelivery(
 }
 
 /**
- * Announces a payment before the provider is asked, so that no charge is ever an orphan. `now` in
- * milliseconds: an order whose time has run out is not paid, even if nobody has recorded that yet.
+ * Requests a payment before the provider is asked, so that every charge has its order. `now` in
+ * milliseconds: an order that is overdue is not paid, even where its expiry has not been recorded.
  */
 export function requestPayment(state: Order, payment: Payment, now = 0): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
@@ -144,7 +144,7 @@ function paymentInProgress() {
   return reject('order/payment-in-progress', 'A payment of this order is under way.')
 }
 
-/** Records the provider's yes. `payment` was announced, or came in some other way. */
+/** Records a captured payment, which was requested before or made in another way. */
 export function capture(
   state: Order,
   payment: Omit<Payment, 'method'> & { reference: string },
@@ -160,7 +160,7 @@ export function capture(
   return [{ type: 'OrderPaid', data: { orderId, ...payment, amount: total } }]
 }
 
-/** Records the provider's no. */
+/** Records a payment that the provider has declined. */
 export function failPayment(state: Order, paymentId: string, reason: string): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   if (state.openPayment?.paymentId !== paymentId) return []
@@ -168,8 +168,8 @@ export function failPayment(state: Order, paymentId: string, reason: string): De
 }
 
 /**
- * Hands the goods to the carrier, or corrects the number by which they are followed. Goods whose
- * money the bank may take or has taken leave the house only when `acceptDispute` says so.
+ * Ships the goods, or corrects the tracking number. Goods whose
+ * payment is disputed or lost are shipped only with `acceptDispute`.
  */
 export function ship(
   state: Order,
@@ -195,7 +195,7 @@ export function deliver(state: Order): Decision<OrderEvent> {
   return [{ type: 'OrderDelivered', data: { orderId: state.orderId } }]
 }
 
-/** Ends an order before it is shipped; what was captured is owed back. */
+/** Cancels an order before it is shipped; what was captured has to be refunded. */
 export function cancel(state: Order, reason: string): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   if (state.status === 'cancelled') return []
@@ -233,7 +233,7 @@ export function refuseRefund(
   amount: Money,
   bound = refundable(state),
 ): Rejection | undefined {
-  // A refund of nothing must not end an order that nobody has paid.
+  // A refund of nothing must not end an order that was not paid.
   if (state.captured === 0 && !mayMove(state.status, 'refunded')) return illegal(state, 'refunded')
   const left = { amount: Math.max(0, bound), currency: state.total.currency }
   if (amount.amount <= left.amount && amount.currency === left.currency) return undefined
@@ -250,7 +250,7 @@ export interface Return {
   charges: Charge[]
 }
 
-/** Takes goods back and owes their price; never more pieces or money than were sold. */
+/** Returns goods for their price; never more pieces or money than were sold. */
 export function returnItems(state: Order, input: Return): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   if (state.returns.includes(input.returnId)) return []
@@ -273,7 +273,7 @@ export function returnItems(state: Order, input: Return): Decision<OrderEvent> {
   )
 }
 
-/** The statuses in which nothing more happens to an order by itself. */
+/** The statuses in which the order process has no more steps. */
 const finished: readonly OrderStatus[] = [
   'rejected',
   'delivered',
@@ -282,7 +282,7 @@ const finished: readonly OrderStatus[] = [
   'refunded',
 ]
 
-/** Takes a finished order out of the lists; its events stay. */
+/** Archives a finished order: it leaves the lists, and its events stay. */
 export function archive(state: Order): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   if (state.archived) return []

@@ -84,7 +84,7 @@ export const OrderEvents = {
       maxItems: 5_000,
     }),
   }),
-  /** `country` where it is another one, `reason` where somebody of the staff did it. */
+  /** `country` where it is another one, `reason` where the staff did it. */
   DeliveryDetailsChanged: Payload(
     {
       orderId: Id,
@@ -115,7 +115,7 @@ export const OrderEvents = {
     { orderId: Id, tracking: Type.Union([Note, Type.Null()]) },
     { ...ofCustomer, version: 2 },
   ),
-  /** The number that was told first was wrong, or there was none yet. */
+  /** The first tracking number was wrong, or there was none. */
   TrackingChanged: Payload({ orderId: Id, tracking: Note }, ofCustomer),
   OrderDelivered: Payload({ orderId: Id }),
   /** `refund` is what has to be paid back: the capture of a paid order. */
@@ -128,7 +128,7 @@ export const OrderEvents = {
     { orderId: Id, refundId: Id, amount: Money, reason: Reason, provider: MadeAt },
     ofCustomer,
   ),
-  /** `reference` is given by whoever has paid it back by hand, or by the provider. */
+  /** `reference` comes from the person who has paid it back, or from the provider. */
   OrderRefunded: Payload(
     {
       orderId: Id,
@@ -145,7 +145,7 @@ export const OrderEvents = {
   RefundReversed: Payload({ orderId: Id, refundId: Id, amount: Money, reason: ShortText }),
   /**
    * A customer disputes a payment with their bank; `inquiry`: the bank only asks. `asOf` is the
-   * provider's moment, by which older news is told from newer. `reason` is the provider's code.
+   * provider's moment, which orders its reports. `reason` is the provider's code.
    */
   DisputeOpened: Payload({
     ...dispute,

@@ -12,7 +12,7 @@ export const OrderNumberEvents = {
   OrderNumbersReserved: Payload({ from: Serial, to: Serial }),
 }
 export type OrderNumberEvent = EventOf<typeof OrderNumberEvents>
-/** `next` is the lowest serial that nobody has reserved. */
+/** `next` is the lowest serial that is not reserved. */
 export type OrderNumbers = { next: number }
 
 /** The first serial has six digits, so that the first 899,999 numbers are equally long. */
@@ -46,7 +46,7 @@ export function reserveNumbers({ next }: OrderNumbers, count: number): Decision<
 
 /**
  * What people read: the serial and its check digit, as 100-0015. Serials are dense, so that a digit
- * misheard on the telephone would otherwise name the order of somebody else.
+ * misheard on the telephone would otherwise name another order.
  */
 export function orderNumberOf(serial: number): string {
   const digits = `${serial}${checkDigitOf(`${serial}`)}`

@@ -1,4 +1,4 @@
-// Payments and refunds that take their time: expiry, money that comes late, money on its way back.
+// Expiry, late payments and refunds.
 import type { Decision } from '../kernel/aggregate.ts'
 import { reject } from '../kernel/rejection.ts'
 import type { Money } from '../kernel/types.ts'
@@ -34,7 +34,7 @@ export function expire(state: Order, now: number): Decision<OrderEvent> {
 
 export type Received = Omit<Payment, 'method'> & { reference: string }
 
-/** Records the provider's yes, whenever it comes. */
+/** Records a captured payment, also one that comes late. */
 export function receivePayment(state: Order, payment: Received): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   const { paymentId } = payment
@@ -78,17 +78,17 @@ export function returnLatePayment(state: Order, paymentId: string): Decision<Ord
 }
 
 export type RefundRequest = Omit<Refund, 'amount'> & {
-  /** Everything that is left when it is not said. */
+  /** Everything that is left, where it is left out. */
   amount?: Money | undefined
 }
 
-/** Announces a refund before the provider is asked: from now on nobody else can pay it back. */
+/** Requests a refund before the provider is asked: the amount is set aside from now on. */
 export function requestRefund(state: Order, input: RefundRequest): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   const { refundId, reason } = input
   if (state.refunds.includes(refundId) || state.openRefunds.has(refundId)) return []
   const left = { amount: refundable(state), currency: state.total.currency }
-  // To pay back nothing is no refund: asked for the rest, there has to be one.
+  // A refund of the rest is refused where nothing is left.
   const amount = input.amount ?? { ...left, amount: Math.max(1, left.amount) }
   const { orderId } = state
   return (
@@ -101,11 +101,11 @@ export function requestRefund(state: Order, input: RefundRequest): Decision<Orde
 export interface OwedRefund {
   refundId: string
   amount: Money
-  /** Who has the money. */
+  /** The provider that has the money. */
   provider: string
 }
 
-/** What is on its way back and has not arrived: refunds that were asked for, and late money. */
+/** Refunds that were requested and have not arrived, also of late payments. */
 export function owedRefunds(state: PlacedOrder): OwedRefund[] {
   const provider = state.paidBy?.provider ?? 'none'
   const refunds = [...state.openRefunds].map(([refundId, { amount }]) => ({
@@ -120,8 +120,8 @@ export function owedRefunds(state: PlacedOrder): OwedRefund[] {
 }
 
 /**
- * Records that somebody has paid back by hand what came through another provider than `automatic`,
- * which pays back by itself.
+ * Records a refund that a person has paid back by hand. Refunds of the provider `automatic` are
+ * refused: it pays them back itself.
  */
 export function confirmRefund(
   state: Order,
@@ -142,7 +142,7 @@ export function confirmRefund(
   return refund(state, { refundId, amount: owed.amount, reason, ...given })
 }
 
-/** The provider would not pay back: the amount can be asked for again. */
+/** Records that the provider has declined a refund: the amount can be refunded again. */
 export function failRefund(state: Order, refundId: string, reason: string): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   if (!state.openRefunds.has(refundId)) return []

@@ -1,4 +1,4 @@
-// The order's state machine as data: who may move an order from where to where.
+// The order's state machine as data: the transitions of its status, and the roles that may ask.
 import type { Actor } from '../kernel/types.ts'
 
 export const orderStatuses = [
@@ -39,7 +39,7 @@ export const transitions: readonly Transition[] = [
   { from: 'delivered', to: 'refunded', roles: ['admin'] },
 ]
 
-/** Where an order may go from here, asked by this kind of actor (or by anyone). */
+/** The statuses that an order may change to, asked by a role, or by any role. */
 export function allowedTransitions(from: OrderStatus, role?: Actor['role']): OrderStatus[] {
   return transitions
     .filter(step => step.from === from)
@@ -47,7 +47,7 @@ export function allowedTransitions(from: OrderStatus, role?: Actor['role']): Ord
     .map(step => step.to)
 }
 
-/** Whether the table has this step, whoever asks. */
+/** Whether the table has this transition, for any role. */
 export function mayMove(from: OrderStatus, to: OrderStatus): boolean {
   return transitions.some(step => step.from === from && step.to === to)
 }

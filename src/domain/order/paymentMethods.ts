@@ -4,7 +4,7 @@ import { type Rejection, reject } from '../kernel/rejection.ts'
 /** Methods of which the staff records that the money has come. */
 export const manualMethods: readonly string[] = ['invoice', 'bank_transfer']
 
-/** The method of imported history, which nobody can choose. */
+/** The method of imported history; it cannot be chosen. */
 export const importedMethod = 'ledger'
 
 /** What customers can choose. One that ends with `*` stands for every id that begins like it. */

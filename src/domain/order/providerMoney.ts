@@ -1,5 +1,5 @@
-// What the payment provider says of money that has moved without the shop: refunds that were made
-// in its dashboard or did not arrive, and disputes. Each fact is recorded once, in any order.
+// Reports of the payment provider: refunds that were made in its dashboard or have failed, and
+// disputes. Each is recorded once, in any order.
 import type { Decision } from '../kernel/aggregate.ts'
 import { formatMoney } from '../kernel/money.ts'
 import { type Rejection, reject } from '../kernel/rejection.ts'
@@ -19,7 +19,7 @@ export interface ProviderRefund {
   hasFailed: boolean
 }
 
-/** What stands where an admin would have written a reason. */
+/** The reason of refunds that no admin has made here. */
 export const madeAtProvider = 'Refunded at the payment provider.'
 const didNotArrive = 'The payment provider could not pay it back.'
 
@@ -31,7 +31,7 @@ export function recordRefund(state: Order, input: ProviderRefund): Decision<Orde
   if (late !== undefined) return recordLate(state, late, input)
   const { refundId, amount, reference } = input
   const { orderId } = state
-  // The last word about a refund is that it failed: what else comes is older news.
+  // A failure is final: any other report is older.
   if (state.failedRefunds.includes(refundId)) return []
   if (input.hasFailed) return recordFailure(state, input)
   if (state.refunds.includes(refundId)) return []
@@ -58,7 +58,7 @@ function recordFailure(state: PlacedOrder, { refundId, amount, provider }: Provi
     }
     return [{ type: 'RefundReversed', data: { orderId, refundId, amount, reason } } as const]
   }
-  // It is heard of for the first time.
+  // This is the first report of it.
   const requested = { orderId, refundId, amount, reason: madeAtProvider, provider }
   return [
     { type: 'RefundRequested', data: requested } as const,
@@ -66,7 +66,7 @@ function recordFailure(state: PlacedOrder, { refundId, amount, provider }: Provi
   ]
 }
 
-/** Of money that the order did not take: it goes back as a whole. */
+/** A late payment goes back as a whole. */
 function recordLate(
   { orderId }: PlacedOrder,
   late: LatePayment,

@@ -1,4 +1,4 @@
-// The stock of one product: a fold of movements, never a counter that somebody overwrites.
+// The stock of one product: a fold of movements, not a counter that is overwritten.
 import { Map as ImmutableMap } from 'immutable'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -19,7 +19,7 @@ export const adjustmentReasons = [
 export const AdjustmentReason = Type.Enum([...adjustmentReasons])
 const Pieces = Type.Integer({ minimum: 0, maximum: 10_000_000 })
 const Delta = Type.Integer({ minimum: -10_000_000, maximum: 10_000_000 })
-/** In the words of whoever has booked it: theirs, and sealed with their key. */
+/** In the words of the person who has booked it, and encrypted with their key. */
 const Note = Type.Optional(Personal({ minLength: 1, maxLength: 500 }))
 const ofActor = { subject: actorOfEvent }
 const reservation = { productId: Id, orderId: Id, quantity: Quantity }
@@ -30,11 +30,11 @@ export const StockEvents = {
     { productId: Id, delta: Delta, reason: AdjustmentReason, note: Note },
     ofActor,
   ),
-  /** Somebody counted: `delta` is what the count differs from what was believed to be there. */
+  /** A count: `delta` is how much it differs from the pieces that were on hand by the log. */
   StockCounted: Payload({ productId: Id, counted: Pieces, delta: Delta, note: Note }, ofActor),
-  /** `deadline` is until when the order waits to be paid; without one that has to be looked up. */
+  /** `deadline` is until when the order waits to be paid; older events have none. */
   StockReserved: Payload({ ...reservation, deadline: Type.Optional(Moment) }),
-  /** Recorded, so that whoever asks again for this order gets the same answer. */
+  /** Recorded, so that a repeat gets the same answer. */
   ReservationRefused: Payload({ ...reservation, available: Type.Integer({ minimum: 0 }) }),
   ReservationReleased: Payload(reservation),
   ReservationCommitted: Payload(reservation),
@@ -42,16 +42,16 @@ export const StockEvents = {
 export type StockEvent = EventOf<typeof StockEvents>
 
 export interface Stock {
-  /** Pieces in the house, reserved ones included. */
+  /** Pieces on hand, including reserved ones. */
   onHand: number
-  /** Pieces promised to open orders, by order. */
+  /** Pieces that are reserved, by order. */
   reserved: ImmutableMap<string, number>
   reservedTotal: number
   /** When orders that hold pieces have to be paid, as far as their reservations say so. */
   deadlines: ImmutableMap<string, number>
   /**
-   * The last orders that were refused, released or committed: a straggler that asks to reserve for
-   * one of them again must not be served. Bounded, since a straggler is late by seconds.
+   * The last orders whose reservation was refused, released or committed: a process that is late
+   * must not reserve for one of them again. Bounded, since it is late by seconds.
    */
   settled: readonly string[]
 }
@@ -131,14 +131,14 @@ function settle(state: Stock, orderId: string) {
   return [...state.settled.slice(1 - settledMax), orderId]
 }
 
-/** Pieces that nobody has been promised. */
+/** Pieces that are not reserved. */
 export function available(state: Stock): number {
   return state.onHand - state.reservedTotal
 }
 
 export type Adjustment = Static<typeof StockEvents.StockAdjusted>
 
-/** Books pieces in or out; never below what is promised to open orders. May be repeated. */
+/** Books pieces in or out; never below what is reserved. May be repeated. */
 export function adjust(state: Stock, input: Adjustment): Decision<StockEvent> {
   if (input.delta === 0) return []
   if (available(state) + input.delta < 0) {
@@ -153,7 +153,7 @@ export function adjust(state: Stock, input: Adjustment): Decision<StockEvent> {
 
 export type Count = Omit<Static<typeof StockEvents.StockCounted>, 'delta'>
 
-/** Sets the pieces on hand to what was counted; never below what is promised to open orders. */
+/** Sets the pieces on hand to what was counted; never below what is reserved. */
 export function countPieces(state: Stock, input: Count): Decision<StockEvent> {
   const { onHand, reservedTotal: reserved } = state
   if (input.counted < reserved) {
@@ -169,8 +169,8 @@ export function countPieces(state: Stock, input: Count): Decision<StockEvent> {
 export type Reservation = Static<typeof StockEvents.StockReserved>
 
 /**
- * Promises pieces to an order, or records that there were too few. An order gets one answer for
- * good: asked again, nothing is added, and `isReserved` tells which answer it was.
+ * Reserves pieces for an order, or records that there were too few. An order gets one answer: a
+ * repeat adds nothing, and `isReserved` says which answer it was.
  */
 export function reserve(state: Stock, input: Reservation): Decision<StockEvent> {
   if (state.settled.includes(input.orderId)) return []
@@ -178,8 +178,8 @@ export function reserve(state: Stock, input: Reservation): Decision<StockEvent> 
 }
 
 /**
- * The same for an order whose first promise has run out, which `reserve` takes for a straggler. It
- * is for the caller to ask this once only: by a command id that is the same for every repeat.
+ * Reserves again for an order whose first reservation has ended, which `reserve` refuses. The
+ * caller has to ask once only: with a command id that is the same for every repeat.
  */
 export function reserveAgain(state: Stock, input: Reservation): Decision<StockEvent> {
   if (state.reserved.has(input.orderId)) return []
@@ -191,19 +191,19 @@ export function reserveAgain(state: Stock, input: Reservation): Decision<StockEv
   return [{ type: 'StockReserved', data: input }]
 }
 
-/** Whether pieces are promised to this order now. */
+/** Whether pieces are reserved for this order now. */
 export function isReserved(state: Stock, orderId: string): boolean {
   return state.reserved.has(orderId)
 }
 
-/** Gives an order's pieces back; nothing happens when it holds none. */
+/** Releases the pieces of an order, if it holds any. */
 export function release(state: Stock, productId: string, orderId: string): Decision<StockEvent> {
   const quantity = state.reserved.get(orderId)
   if (quantity === undefined) return []
   return [{ type: 'ReservationReleased', data: { productId, orderId, quantity } }]
 }
 
-/** Hands an order's pieces over; nothing happens when it holds none. */
+/** Commits the pieces of an order, which leave the stock, if it holds any. */
 export function commit(state: Stock, productId: string, orderId: string): Decision<StockEvent> {
   const quantity = state.reserved.get(orderId)
   if (quantity === undefined) return []

@@ -19,7 +19,7 @@ export const mendedRules: readonly TestedMutant[] = [
     name: 'erased-with-open-orders',
     promise: 'nobody is erased while the shop owes them goods or money',
     file: 'src/commands/order/openOrders.ts',
-    find: '  if (owing !== undefined) return owing\n',
+    find: '  if (unfinished !== undefined) return unfinished\n',
     replace: '',
     test: erasing,
   },

@@ -178,7 +178,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     name: 'unpaid-stock-freed',
     promise: 'pieces of an order that was not paid in time go to whoever asks next',
     file: 'src/commands/order/availableStock.ts',
-    find: '  if (free >= wanted || state.reservedTotal === 0) return free\n',
+    find: '  if (free >= quantity || state.reservedTotal === 0) return free\n',
     replace: '  if (free >= 0) return free\n',
   },
   {

@@ -235,7 +235,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     promise: 'who is erased leaves no open order behind',
     file: 'src/commands/account/erasure.ts',
     find:
-      '  const refused = await settleOpenOrders(app, envelope, request)\n' +
+      '  const refused = await cancelOrRefuseOpenOrders(app, envelope, request)\n' +
       '  if (refused !== undefined) return refused\n',
     replace: '',
     test: 'tests/api/erasureRequests.test.ts',

@@ -1,6 +1,6 @@
 // The profile of whoever is signed in, and the keys that tokens are signed with.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { knowing, wrongPassword } from '../../../commands/account/passwords.ts'
+import { accountWithPassword, wrongPassword } from '../../../commands/account/passwords.ts'
 import { movesAccount, profileChange } from '../../../commands/account/profile.ts'
 import { digestOf } from '../../../commands/core/ids.ts'
 import { roles } from '../../../domain/kernel/types.ts'
@@ -67,7 +67,7 @@ async function requirePassword(context: ApiContext, request: FastifyRequest) {
   if (!(await movesAccount(app, accounts, { customerId, email }))) return
   const isKnown =
     typeof currentPassword === 'string' &&
-    (await knowing(app, accounts, customerId, currentPassword)) !== undefined
+    (await accountWithPassword(app, accounts, customerId, currentPassword)) !== undefined
   if (isKnown) return
   const { rejected, detail, extra } = wrongPassword('/currentPassword')
   throw new HttpProblem(rejected, detail, extra)
