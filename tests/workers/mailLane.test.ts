@@ -309,6 +309,31 @@ describe('a server that takes long to say that it has a mail', () => {
   })
 })
 
+describe('mails that were claimed together with slow ones', () => {
+  it('are given back, go out later, and have not failed', async () => {
+    await queueTo('a@example.com', 'b@example.com', 'c@example.com', 'd@example.com')
+    let isFirst = true
+    const brief = (queue: MailQueue): MailQueue => ({
+      ...queue,
+      get claimSeconds() {
+        return isFirst ? 2 : queue.claimSeconds
+      },
+    })
+    const hold = async () => {
+      const beganAt = performance.now()
+      if (isFirst) await waitFor('an old claim', () => performance.now() > beganAt + 1_600)
+      isFirst = false
+    }
+    await sending({ hold }, { queue: brief }, async ({ lane, server }) => {
+      await waitFor('the end', async () => (await states()).sent === 4)
+      expect(server.taken).toHaveLength(4)
+      expect(lane.lines).toEqual([])
+    })
+    const { rows } = await pool.query('select distinct attempts from shop.mails')
+    expect(rows).toEqual([{ attempts: 1 }])
+  })
+})
+
 describe('a recipient who has had enough', () => {
   it('waits, and nobody else does', async () => {
     const limits = { perHour: 60, unconfirmedPerDay: 2 }

@@ -11,8 +11,15 @@ import { onceAtATime, startJobQueue } from '../../jobs/jobQueue.ts'
 import type { DraftFor } from './draft.ts'
 import type { MailLimits } from './limits.ts'
 import type { Outage } from './outage.ts'
-import { type Addressed, type MailKey, type MailQueue, nameOf, type Outcome } from './queue.ts'
-import { type Looked, type Sending, sendWave } from './send.ts'
+import {
+  type Addressed,
+  type ClaimedMail,
+  type MailKey,
+  type MailQueue,
+  nameOf,
+  type Outcome,
+} from './queue.ts'
+import { type Looked, type Sending, sendWave, type Wave } from './send.ts'
 
 export interface MailWorkerParts {
   /** Mails about accounts have a lane of their own: mails about orders never delay them. */
@@ -98,18 +105,36 @@ async function deliver(parts: MailWorkerParts, sending: Sending, keys: readonly 
     const draft = found !== undefined && 'draft' in found ? found.draft : undefined
     return { key, recipient: draft?.recipient ?? null }
   })
-  for (const wave of wavesOf(mails)) {
+  for (const group of groupsOf(mails)) {
     if (sending.signal.aborted || outage.isPaused()) return
     const beginBefore = performance.now() + (queue.claimSeconds * 1_000 * 3) / 4
-    const claimed = await queue.claim(wave)
+    const claimed = await queue.claim(group)
     if (claimed.length === 0) continue
     const stop = keepClaims(parts, claimed)
     try {
-      const outcomes = await sendWave(sending, claimed, { drafts, beginBefore })
-      await record(sending, queue, outcomes)
+      await sendClaimed(parts, sending, claimed, { drafts, beginBefore })
     } finally {
       stop()
     }
+  }
+}
+
+/** Sends a few at a time and records each of these waves before the next one begins. */
+async function sendClaimed(
+  { outage, queue }: MailWorkerParts,
+  sending: Sending,
+  claimed: readonly ClaimedMail[],
+  wave: Wave,
+): Promise<void> {
+  for (let from = 0; from < claimed.length; from += atOnce) {
+    const mails = claimed.slice(from, from + atOnce)
+    // Mails before it may have taken long: that is no fault of those that are left.
+    const isLate = from > 0 && performance.now() > wave.beginBefore
+    if (isLate || sending.signal.aborted || outage.isPaused()) {
+      const left = claimed.slice(from).map(({ key }) => ({ key, why: null }))
+      return record(sending, queue, left)
+    }
+    await record(sending, queue, await sendWave(sending, mails, wave))
   }
 }
 
@@ -121,16 +146,19 @@ async function look(draftFor: DraftFor, key: MailKey): Promise<Looked> {
   }
 }
 
-/** In the given order, and never two about one order or to one recipient at once. */
-function wavesOf(mails: readonly Addressed[]): Addressed[][] {
-  const waves: Addressed[][] = []
+/**
+ * Groups that are claimed with one statement: in the given order, and never two about one order or
+ * to one recipient in a group.
+ */
+function groupsOf(mails: readonly Addressed[]): Addressed[][] {
+  const groups: Addressed[][] = []
   for (const mail of mails) {
-    const wave = waves.at(-1)
-    const isFree = wave?.every(other => !isOneAfterTheOther(mail, other))
-    if (wave !== undefined && wave.length < atOnce && isFree) wave.push(mail)
-    else waves.push([mail])
+    const group = groups.at(-1)
+    const isFree = group?.every(other => !isOneAfterTheOther(mail, other))
+    if (group !== undefined && isFree) group.push(mail)
+    else groups.push([mail])
   }
-  return waves
+  return groups
 }
 
 function isOneAfterTheOther(mail: Addressed, other: Addressed): boolean {

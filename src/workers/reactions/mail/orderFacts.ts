@@ -64,14 +64,19 @@ export function amountText(money: Money, language: Language): string {
   return language === 'de' ? text.replace('.', ',') : text
 }
 
+/** A formatter takes 100 times as long to make as to use. */
+const momentFormats = new Map<string, Intl.DateTimeFormat>()
+
 /** With the name of the time zone: the customer may be in another one. */
 function momentText(at: number, { language, timeZone }: FactOptions): string {
-  const form = new Intl.DateTimeFormat(language === 'de' ? 'de-DE' : 'en-GB', {
-    dateStyle: 'long',
-    timeStyle: 'short',
-    timeZone,
-  })
-  return `${form.format(at)} ${timeZone}`
+  const key = `${language} ${timeZone}`
+  let format = momentFormats.get(key)
+  if (format === undefined) {
+    const locale = language === 'de' ? 'de-DE' : 'en-GB'
+    format = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeStyle: 'short', timeZone })
+    momentFormats.set(key, format)
+  }
+  return `${format.format(at)} ${timeZone}`
 }
 
 /** A line break in a header would let its writer add headers of their own. */

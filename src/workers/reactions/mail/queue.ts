@@ -197,9 +197,22 @@ async function settleMails(
 ): Promise<void> {
   if (outcomes.length === 0) return
   const keys = outcomes.map(({ key }) => key)
+  // The ids of the condition are read from `o`: where the server sees that the array is short, it
+  // plans this statement for each call, which takes as long as the call itself.
   await executePrepared(
     db,
     sql`
+    with o as materialized (
+      select *
+      from unnest(
+        ${keys.map(({ event_id }) => event_id)}::uuid[],
+        ${keys.map(({ template }) => template)}::text[],
+        ${outcomes.map(({ state }) => state ?? null)}::text[],
+        ${outcomes.map(({ waitSeconds }) => waitSeconds ?? 0)}::float8[],
+        ${outcomes.map(({ failed, state }) => (failed || state === 'sent' ? 1 : 0))}::integer[],
+        ${outcomes.map(({ why }) => why)}::text[]
+      ) as o(event_id, template, state, wait, counted, why)
+    )
     update shop.mails m
     set state = coalesce(o.state, m.state),
       sent_at = case when o.state = 'sent' then now() end,
@@ -212,14 +225,9 @@ async function settleMails(
       last_error = o.why,
       claimed_by = null,
       claimed_until = null
-    from ${named(keys)}
-    join unnest(
-      ${outcomes.map(({ state }) => state ?? null)}::text[],
-      ${outcomes.map(({ waitSeconds }) => waitSeconds ?? 0)}::float8[],
-      ${outcomes.map(({ failed, state }) => (failed || state === 'sent' ? 1 : 0))}::integer[],
-      ${outcomes.map(({ why }) => why)}::text[]
-    ) with ordinality as o(state, wait, counted, why, n) using (n)
-    where m.event_id = k.event_id and m.template = k.template and ${isOneOf(keys)}
+    from o
+    where m.event_id = o.event_id and m.template = o.template
+      and m.event_id = any(array(select event_id from o))
       and m.state <> 'sent'
       and (o.state = 'sent' or m.claimed_by = ${owner})
   `,

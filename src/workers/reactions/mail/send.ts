@@ -26,7 +26,7 @@ export interface Sending {
   unrecorded: Set<string>
 }
 
-interface Wave {
+export interface Wave {
   drafts: ReadonlyMap<string, Looked | undefined>
   /** Until when a mail may begin to be sent under its claim. */
   beginBefore: number
