@@ -13,6 +13,8 @@ export interface BenchApp {
   /** A door to the same log and database, for what has to be there before it is measured. */
   back: AppServices
   api: Child
+  /** Starts one more API; its address. It ends with the shop. */
+  startApi(): Promise<string>
   /** Starts a worker; it ends with the shop. */
   startWorker(): Promise<Child>
   /** Waits until every read model is where the log ends. */
@@ -32,30 +34,33 @@ export async function startShop(database: BenchDatabase): Promise<BenchApp> {
   try {
     const mails = await startMailSink()
     closers.push(mails.stop)
-    const port = await freePort()
     const settings = {
       ...settingsOn(database),
-      PORT: `${port}`,
       PAYMENT_PROVIDER: 'simulated',
       SMTP_URL: mails.smtpUrl,
     }
     const back = await openServices(loadConfig(settings))
     closers.push(back.close)
-    const api = startScript('src/main/api.ts', settings)
-    closers.push(api.stop)
-    database.clock.watch('API', api.pid)
-    const url = `http://127.0.0.1:${port}`
-    await ready(api, `${url}/healthz`)
+    const start = (script: string, part: string, own: Record<string, string> = {}) => {
+      const child = startScript(script, { ...settings, ...own })
+      closers.push(child.stop)
+      database.clock.watch(part, child.pid)
+      return child
+    }
+    const startApi = async () => {
+      const port = await freePort()
+      const child = start('src/main/api.ts', 'API', { PORT: `${port}` })
+      const url = `http://127.0.0.1:${port}`
+      await ready(child, `${url}/healthz`)
+      return { child, url }
+    }
+    const { url, child: api } = await startApi()
     return {
       url,
       back,
       api,
-      async startWorker() {
-        const worker = startScript('src/main/worker.ts', settings)
-        closers.push(worker.stop)
-        database.clock.watch('worker', worker.pid)
-        return worker
-      },
+      startApi: async () => (await startApi()).url,
+      startWorker: async () => start('src/main/worker.ts', 'worker'),
       catchUp: () => catchUp(back),
       close,
     }

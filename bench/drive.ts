@@ -16,7 +16,9 @@ interface Counting {
 
 /** Does what a plan says. Throws when a connection breaks. */
 export async function drive(plan: LoadPlan): Promise<LoadResult> {
-  const connections = await Promise.all(plan.lanes.map(() => openConnection(plan.url)))
+  const connections = await Promise.all(
+    plan.lanes.map((_, lane) => openConnection(serverOf(plan, lane))),
+  )
   const counting: Counting = { durations: [], statuses: new Map(), surprises: [] }
   const startedAt = performance.now()
   try {
@@ -31,6 +33,10 @@ export async function drive(plan: LoadPlan): Promise<LoadResult> {
   }
 }
 
+function serverOf({ url }: LoadPlan, lane: number): string {
+  return typeof url === 'string' ? url : (url[lane % url.length] ?? '')
+}
+
 interface Lane {
   connection: Connection
   lane: number
@@ -40,7 +46,7 @@ interface Lane {
 
 async function driveLane(plan: LoadPlan, { connection, lane, startedAt, counting }: Lane) {
   const calls = plan.lanes[lane] ?? []
-  const requests = calls.map(call => request(plan.url, call))
+  const requests = calls.map(call => request(serverOf(plan, lane), call))
   const until = plan.forMs === undefined ? undefined : startedAt + plan.forMs
   const most = until === undefined ? requests.length : Number.POSITIVE_INFINITY
   for (let sent = 0; sent < most && requests.length > 0; sent += 1) {

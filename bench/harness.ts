@@ -95,7 +95,8 @@ async function runOnce(
   return { figure: result, processor }
 }
 
-function mediansOf(times: readonly ProcessorTime[]): ProcessorTime {
+/** Of each part the median. */
+export function mediansOf(times: readonly ProcessorTime[]): ProcessorTime {
   const parts = new Set(times.flatMap(time => Object.keys(time)))
   return Object.fromEntries(
     [...parts].map(part => [part, spreadOf(times.map(time => time[part] ?? 0)).median]),

@@ -12,15 +12,19 @@ export interface Listening {
   url: string
   /** One connection each; none only asks for what has come. */
   tokens: string[]
+  /** Whether they follow the orders of everybody. */
+  isStaff?: boolean
 }
 
 export interface Listeners {
   /** Opens a connection for each token, and waits until they hear live news. */
-  connect(url: string, tokens: string[]): Promise<void>
+  connect(url: string, tokens: string[], isStaff?: boolean): Promise<void>
   /**
    * What has come since the last time, once it is as much as that. Throws when it does not come.
    */
   collect(count: number): Promise<Arrival[]>
+  /** What has come since the last time. */
+  arrived(): Promise<Arrival[]>
   stop(): Promise<void>
 }
 
@@ -36,26 +40,27 @@ export function isListening(message: unknown): message is Listening {
 /** Starts the process that holds the clients. */
 export function startListeners(): Listeners {
   const helper = startHelper('listen.ts')
-  const ask = async (url: string, tokens: string[]) => {
-    const answer = await helper.ask({ url, tokens })
+  const ask = async (listening: Listening) => {
+    const answer = await helper.ask(listening)
     if (!isReport(answer)) throw new Error(`listening failed: ${JSON.stringify(answer)}`)
     return answer.arrivals.map(([position, atMs]) => ({ position, atMs }))
   }
   return {
-    async connect(url, tokens) {
-      await ask(url, tokens)
+    async connect(url, tokens, isStaff = false) {
+      await ask({ url, tokens, isStaff })
       await sleep(settleMs)
     },
     async collect(count) {
       const arrivals: Arrival[] = []
       const deadline = performance.now() + collectMs
       while (performance.now() < deadline) {
-        arrivals.push(...(await ask('', [])))
+        arrivals.push(...(await ask({ url: '', tokens: [] })))
         if (arrivals.length >= count) return arrivals
         await sleep(20)
       }
       throw new Error(`${arrivals.length} of ${count} messages came`)
     },
+    arrived: () => ask({ url: '', tokens: [] }),
     stop: helper.stop,
   }
 }

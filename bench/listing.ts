@@ -1,6 +1,6 @@
 // Row 6. Path: a product listing that is in the cache, over HTTP. Limit: the same bytes as a static
 // string. Bar: at least 50 % of it for every client; and a change of the catalogue shows within
-// 100 ms.
+// 100 ms on any API.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { changeProduct } from '../src/commands/catalogue/products.ts'
 import { execute } from '../src/commands/core/command.ts'
@@ -41,7 +41,8 @@ export function listing(bench: Bench): Promise<Report> {
     const [shopper] = await newShoppers(app.back, 1)
     const worker = await app.startWorker()
     await app.catchUp()
-    const ages = await agesOf(app, products, bench.quick ? 10 : 50)
+    const urls = [app.url, await app.startApi()]
+    const ages = await agesOf(app, products, { urls, times: bench.quick ? 10 : 50 })
     await worker.stop()
     const bytes = await (await fetch(`${app.url}${address}`)).text()
     const limits = await startLimits({ bytes })
@@ -72,15 +73,22 @@ export function listing(bench: Bench): Promise<Report> {
         }),
         judge([measuredAs(age, 'ms', [Math.max(...ages)])], { ...oldest, of: age }),
       ],
-      notes: [`a page of ${bytes.length} characters; ages over ${ages.length} changes, one by one`],
+      notes: [
+        `a page of ${bytes.length} characters`,
+        `ages of ${ages.length} pages on two APIs, one change after the other`,
+      ],
     }
   })
 }
 
 const pathOf = (client: string) => `cached product listing, ${client}`
 
-/** How long after a change was acknowledged the cached page still showed what was before. */
-async function agesOf(app: BenchApp, products: readonly string[], times: number) {
+/** How long after a change was acknowledged the cached page of any API showed what was before. */
+async function agesOf(
+  app: BenchApp,
+  products: readonly string[],
+  { urls, times }: { urls: readonly string[]; times: number },
+) {
   const ages: number[] = []
   const first = await (await fetch(`${app.url}${address}`)).text()
   const cheapest = Number(/"amount":(\d+),/.exec(first)?.[1])
@@ -92,7 +100,7 @@ async function agesOf(app: BenchApp, products: readonly string[], times: number)
     const envelope = systemEnvelope('bench', new Date())
     const made = await execute(app.back.app, changeProduct, { productId, price }, envelope)
     if (isRejection(made)) throw new Error(made.detail)
-    ages.push(await waitForPrice(app.url, amount))
+    ages.push(...(await Promise.all(urls.map(url => waitForPrice(url, amount)))))
   }
   return ages
 }

@@ -13,7 +13,8 @@ export interface Call {
 }
 
 export interface LoadPlan {
-  url: string
+  /** The server, or several that the connections are dealt out to. */
+  url: string | readonly string[]
   /** What each connection sends, one after the other; as many connections as there are lists. */
   lanes: Call[][]
   /** Every other status is an error, and a benchmark with errors has no figure. */

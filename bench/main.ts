@@ -21,8 +21,10 @@ import { realtime } from './realtime.ts'
 import { rebuild } from './rebuild.ts'
 import { search } from './search.ts'
 import { slowDisk } from './slowDisk.ts'
+import { staffSearch } from './staffSearch.ts'
 import { start } from './start.ts'
 import { reportTable, save, thisMachine, verdictMarkdown, verdictTable } from './tables.ts'
+import { wholeShop } from './wholeShop.ts'
 
 /** By name: what it measures, and the benchmark. */
 const benchmarks: Record<string, { about: string; run: Benchmark }> = {
@@ -30,10 +32,15 @@ const benchmarks: Record<string, { about: string; run: Benchmark }> = {
   slowDisk: { about: 'row 1 where a commit takes 5 ms more', run: slowDisk },
   addToCart: { about: 'row 3: AddToCart over HTTP', run: addToCart },
   placeOrder: { about: 'row 4: PlaceOrder over HTTP', run: placeOrder },
+  wholeShop: {
+    about: 'rows 4b and 4c: PlaceOrder with workers, live messages, mails',
+    run: wholeShop,
+  },
   flashSale: { about: 'row 5: 1,000 buyers, 100 pieces', run: flashSale },
   listing: { about: 'row 6: a cached product listing', run: listing },
   orderDetail: { about: 'row 7: an order read by its owner', run: orderDetail },
   search: { about: 'row 8: listings that are not cached', run: search },
+  staffSearch: { about: 'row 8b: a staff search of all orders', run: staffSearch },
   realtime: { about: 'rows 9 and 17: from an event to its message', run: realtime },
   read: { about: 'row 12: a catch-up subscription', run: read },
   rebuild: { about: 'rows 10, 11 and 15: rebuilding read models', run: rebuild },

@@ -1,7 +1,8 @@
 // Rows 10, 11 and 15. Path: `npm run projections -- rebuild` on 1,000,000 events (50,000 in a
 // short look), less what the command takes to start. Row 10: the orders alone, at least 50 % of the
 // rate at which Node and pg read the same log, parsed. Row 11: all projections together, within 2
-// times the slowest alone. Row 15: the process has at most 450 MB.
+// times the slowest alone. Row 15: the process has at most 450 MB, and
+// `npm run audit` on the same log at most 256 MB.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig } from '../src/config/config.ts'
 import { openServices } from '../src/main/openServices.ts'
@@ -20,6 +21,9 @@ const limit = 'Node and pg, pages of 1,000, parsed'
 const orders = 'rebuild of the orders'
 const together = 'rebuild of all projections together'
 const memory = 'memory of a rebuild, at most'
+const auditMemory = 'memory of an audit, at most'
+/** As package.json has them. */
+const auditFlags = '--max-old-space-size=160 --max-semi-space-size=16'
 
 export async function rebuild({ database, quick }: Bench): Promise<Report> {
   const total = quick ? 50_000 : 1_000_000
@@ -43,6 +47,7 @@ export async function rebuild({ database, quick }: Bench): Promise<Report> {
     ...first,
     ...(pair?.measured ?? []),
     measuredAs(memory, 'MB', [command.peakMb()]),
+    measuredAs(auditMemory, 'MB', [await auditPeakMb(database)]),
   ]
   return {
     name: 'rebuild',
@@ -51,6 +56,7 @@ export async function rebuild({ database, quick }: Bench): Promise<Report> {
       judge(measured, { row: 10, path: orders, of: orders, to: limit, bar: { atLeast: 0.5 } }),
       ...(pair?.verdicts ?? []),
       judge(measured, { row: 15, path: memory, of: memory, bar: { atMost: 450 } }),
+      judge(measured, { row: 15, path: auditMemory, of: auditMemory, bar: { atMost: 256 } }),
     ],
     notes: [
       `a log of ${total.toLocaleString('en-GB')} events of a shop, in memory`,
@@ -88,6 +94,19 @@ async function readRate({ pool }: BenchDatabase, total: number): Promise<number>
   const seen = await readRaw(pool, total, 1_000)
   if (seen !== total) throw new Error(`${seen} of ${total} events came`)
   return total / ((performance.now() - startedAt) / 1_000)
+}
+
+/** The most memory of an audit; what it finds is not looked at. */
+async function auditPeakMb(database: BenchDatabase): Promise<number> {
+  const settings = { ...settingsOn(database), NODE_OPTIONS: auditFlags }
+  const child = startScript('tools/audit.ts', settings)
+  let most = 0
+  while (!child.hasEnded()) {
+    most = Math.max(most, await peakMb(child.pid).catch(() => 0))
+    await sleep(20)
+  }
+  if (child.exitCode() === 2) throw new Error(`the audit failed: ${child.said()}`)
+  return most
 }
 
 /** The command as an operator runs it; what it takes to start is measured once. */
