@@ -41,8 +41,8 @@ export function showEvents(
 }
 
 async function show(codec: LogReader['codec'], recorded: RecordedEvent): Promise<AuditedEvent> {
-  const event = await codec.decode(recorded).catch(error => {
-    // Keys that cannot be fetched now can be later; what does not decode never will.
+  const event = await Promise.resolve(codec.decode(recorded)).catch(error => {
+    // A key that cannot be fetched now can be later; an event that does not decode never will.
     if (isTransient(error)) throw error
     return undefined
   })

@@ -64,20 +64,16 @@ export interface Codec {
   ): NewEvent | Promise<NewEvent>
   /** Whether events of this `Type@version` can be read. */
   knows(name: string): boolean
-  /** Throws PoisonEvent when the type is unknown or the payload does not fit. */
-  decode(recorded: RecordedEvent): Promise<Stored<AppEvent>>
-  /** The same at once; undefined where that takes somebody's key. */
-  decodeNow(recorded: RecordedEvent): Stored<AppEvent> | undefined
-  /** The same for the reader of one aggregate's streams. */
+  /**
+   * At once, unless it takes somebody's key. Rejects with PoisonEvent when the type is unknown or the
+   * payload does not fit.
+   */
+  decode(recorded: RecordedEvent): Stored<AppEvent> | Promise<Stored<AppEvent>>
+  /** The same for an event of one aggregate's stream. */
   decodeFor<Event extends DomainEvent>(
     aggregate: { events: Record<string, unknown> },
     recorded: RecordedEvent,
-  ): Promise<Stored<Event>>
-  /** That at once; undefined where it takes somebody's key. */
-  decodeForNow<Event extends DomainEvent>(
-    aggregate: { events: Record<string, unknown> },
-    recorded: RecordedEvent,
-  ): Stored<Event> | undefined
+  ): Stored<Event> | Promise<Stored<Event>>
 }
 
 /** Seals and opens text with the key of a person. `open` gives undefined once the key is erased. */

@@ -118,7 +118,7 @@ const hanging: Record<string, () => Promise<{ parts: Partial<ProjectorParts>; ha
     const hang = () => {
       hangs = true
     }
-    return { parts: { codec: { ...codec, decode, decodeNow: () => undefined } }, hang }
+    return { parts: { codec: { ...codec, decode } }, hang }
   },
 }
 

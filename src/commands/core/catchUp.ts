@@ -35,10 +35,7 @@ async function foldPage<State, Event extends DomainEvent>(
   page: readonly RecordedEvent[],
 ): Promise<Loaded<State>> {
   const events: Stored<Event>[] = []
-  for (const recorded of page) {
-    const decoded = codec.decodeForNow<Event>(aggregate, recorded)
-    events.push(decoded ?? (await codec.decodeFor<Event>(aggregate, recorded)))
-  }
+  for (const recorded of page) events.push(await codec.decodeFor<Event>(aggregate, recorded))
   const last = events.at(-1)
   if (last === undefined) return known
   const { processed } = known

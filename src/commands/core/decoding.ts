@@ -41,8 +41,7 @@ export async function decodeAll(
   const items: Decoded[] = []
   for (const recorded of events) {
     try {
-      // Nine of ten events are about nobody: they need not wait for each other.
-      const event = codec.decodeNow(recorded) ?? (await codec.decode(recorded))
+      const event = await codec.decode(recorded)
       items.push({
         event: isStorableValue(event) ? event : { ...storableValue(event), isReplaced: true },
       })

@@ -36,7 +36,7 @@ export function createCodec(
   const kinds = new Map(Object.entries(schemas).map(([type, schema]) => [type, kindOf(schema)]))
   for (const [type, { version }] of kinds) assertUpcasters(type, version, upcasters)
 
-  const { decode, decodeNow } = reader({ kinds, seals, upcasters, ownerOf })
+  const decode = decoder({ kinds, seals, upcasters, ownerOf })
 
   return {
     encode(event, id, envelope, owner) {
@@ -51,18 +51,18 @@ export function createCodec(
       return encodeChecked(kind, event, { id, envelope, owner, seals })
     },
     knows: name => isKnown(kinds, name),
-    decode: async recorded => decode(recorded) as Promise<Stored<AppEvent>>,
-    decodeNow: recorded => decodeNow(recorded) as Stored<AppEvent> | undefined,
-    async decodeFor<Event extends DomainEvent>(aggregate: Typed, recorded: RecordedEvent) {
-      assertBelongs(aggregate, recorded)
-      return decode(recorded) as Promise<Stored<Event>>
-    },
-    decodeForNow<Event extends DomainEvent>(aggregate: Typed, recorded: RecordedEvent) {
-      assertBelongs(aggregate, recorded)
-      return decodeNow(recorded) as Stored<Event> | undefined
+    decode: recorded => decode(recorded) as Decoded<AppEvent>,
+    decodeFor<Event extends DomainEvent>(
+      { events }: { events: Record<string, unknown> },
+      recorded: RecordedEvent,
+    ) {
+      if (recorded.type in events) return decode(recorded) as Decoded<Event>
+      return Promise.reject(new UnknownEvent(recorded, 'this type does not belong in this stream'))
     },
   }
 }
+
+type Decoded<Event extends DomainEvent> = Stored<Event> | Promise<Stored<Event>>
 
 interface Reading {
   kinds: ReadonlyMap<string, Kind>
@@ -71,8 +71,8 @@ interface Reading {
   ownerOf: OwnerOf
 }
 
-/** Reads events; whatever keeps one from being read and does not pass by itself is PoisonEvent. */
-function reader({ kinds, seals, upcasters, ownerOf }: Reading) {
+/** Every failure that is not transient is a PoisonEvent. */
+function decoder({ kinds, seals, upcasters, ownerOf }: Reading) {
   /** What can be had without a key: its kind and its payload in the newest version. */
   function unpack(recorded: RecordedEvent): Unpacked {
     const kind = kinds.get(recorded.type)
@@ -87,26 +87,29 @@ function reader({ kinds, seals, upcasters, ownerOf }: Reading) {
     return { kind, metadata, data }
   }
 
-  async function decode(recorded: RecordedEvent): Promise<Stored<DomainEvent>> {
+  async function decrypted(recorded: RecordedEvent, unpacked: Unpacked) {
     try {
-      return await opened({ seals, ownerOf }, recorded, unpack(recorded))
+      return await opened({ seals, ownerOf }, recorded, unpacked)
     } catch (error) {
       throw asPoison(recorded, error)
     }
   }
 
-  function decodeNow(recorded: RecordedEvent): Stored<DomainEvent> | undefined {
+  return (recorded: RecordedEvent): Decoded<DomainEvent> => {
     try {
-      const { kind, metadata, data } = unpack(recorded)
-      const needsKey = metadata.sealed !== undefined || openTexts(kind, data).length > 0
-      const isOwners = kind.subject === ownerOfStream
-      if (needsKey && (isOwners || subjectOf(kind, metadata, data) !== undefined)) return undefined
-      return checked(recorded, kind, data)
+      const unpacked = unpack(recorded)
+      if (takesKey(unpacked)) return decrypted(recorded, unpacked)
+      return checked(recorded, unpacked.kind, unpacked.data)
     } catch (error) {
-      throw asPoison(recorded, error)
+      return Promise.reject(asPoison(recorded, error))
     }
   }
-  return { decode, decodeNow }
+}
+
+/** Whether an event has personal text, encrypted or from before it was, of a known person. */
+function takesKey({ kind, metadata, data }: Unpacked): boolean {
+  if (metadata.sealed === undefined && openTexts(kind, data).length === 0) return false
+  return kind.subject === ownerOfStream || subjectOf(kind, metadata, data) !== undefined
 }
 
 function isKnown(kinds: ReadonlyMap<string, Kind>, name: string): boolean {
@@ -118,16 +121,6 @@ function isKnown(kinds: ReadonlyMap<string, Kind>, name: string): boolean {
 function asPoison(recorded: RecordedEvent, error: unknown): unknown {
   if (error instanceof PoisonEvent || isTransient(error)) return error
   return new PoisonEvent(recorded, error instanceof Error ? error.message : 'it cannot be read')
-}
-
-/** What says which types belong in a stream. */
-interface Typed {
-  events: Record<string, unknown>
-}
-
-function assertBelongs({ events }: Typed, recorded: RecordedEvent): void {
-  if (recorded.type in events) return
-  throw new UnknownEvent(recorded, 'this type does not belong in this stream')
 }
 
 interface Unpacked {

@@ -33,9 +33,7 @@ export type LogCheck = (report: Report) => {
 export interface LogReader {
   eventStore: Pick<EventStore, 'readAll'>
   codec: {
-    decode(recorded: RecordedEvent): Promise<ReadEvent>
-    /** Undefined where it needs a key. */
-    decodeNow?(recorded: RecordedEvent): ReadEvent | undefined
+    decode(recorded: RecordedEvent): ReadEvent | Promise<ReadEvent>
   }
 }
 
@@ -161,7 +159,7 @@ async function runChecks(
 /** Undefined for what cannot be decoded. */
 async function decoded(codec: LogReader['codec'], recorded: RecordedEvent) {
   try {
-    return codec.decodeNow?.(recorded) ?? (await codec.decode(recorded))
+    return await codec.decode(recorded)
   } catch (error) {
     if (isTransient(error)) throw error
     return undefined
