@@ -1,6 +1,6 @@
 // A deadline for what may never settle: a promise on a connection that has gone silent.
 
-/** Something did not settle in time. It may still do so later: nobody waits for it any more. */
+/** A promise did not settle in time. It may still do so later, which is ignored. */
 export class Overdue extends Error {
   /** By which it is known to be transient. */
   readonly code = 'ETIMEDOUT'
@@ -33,7 +33,7 @@ export async function* eachWithin<T>(
       yield value
     }
   } finally {
-    // Not awaited: it may wait for what has just been given up.
+    // Not awaited: it may depend on the promise that has just timed out.
     items.return?.().catch(() => undefined)
   }
 }

@@ -1,15 +1,15 @@
-// Turns at scarce work: fair between kinds of work and between callers, and bounded.
+// A fair queue: a semaphore that serves kinds of work and callers round robin, and is bounded.
 
-/** Whose turn it is: callers of one kind take turns, and the kinds take turns with each other. */
-export interface Turn {
+/** Callers of one kind are served round robin, and so are the kinds. */
+export interface QueueKey {
   kind: string
   by: string
 }
 
 export interface FairQueue {
-  /** Runs `work` when its turn has come. Throws `crowded()` when too many wait already. */
-  take<T>(request: Turn, work: () => Promise<T>): Promise<T>
-  /** Fails everybody who still waits. */
+  /** Runs `work` when it is served. Throws `crowded()` when the queue is full. */
+  take<T>(request: QueueKey, work: () => Promise<T>): Promise<T>
+  /** Fails all that is queued. */
   clear(error: Error): void
 }
 
@@ -33,28 +33,28 @@ interface QueuedCall {
 type CallersByKind = Map<string, Map<string, QueuedCall[]>>
 
 /**
- * One caller cannot keep the others waiting for longer than one piece of work each: whose turn has
- * been goes to the end. Where a kind is full, the newest wait of whoever has the most makes room.
+ * One caller cannot delay the others by more than one piece of work each: after it was served it
+ * goes to the end. Where a kind is full, the newest entry of the caller with the most is refused.
  */
 export function createFairQueue({ atOnce, each, all, crowded }: FairQueueOptions): FairQueue {
   const callersByKind: CallersByKind = new Map()
   const running = new Map<string, number>()
   let free = atOnce
 
-  function enter({ kind, by }: Turn, waiting: QueuedCall): void {
+  function enter({ kind, by }: QueueKey, queued: QueuedCall): void {
     const callers = callersByKind.get(kind) ?? new Map<string, QueuedCall[]>()
     const own = callers.get(by) ?? []
     const under = running.get(nameOf({ kind, by })) ?? 0
     if (own.length + under >= each) throw crowded()
     if (countOf(callers) >= all) evictLongestQueue(callers, own.length, crowded)
-    own.push(waiting)
+    own.push(queued)
     callers.set(by, own)
     callersByKind.set(kind, callers)
   }
 
   function startNext(): void {
     while (free > 0) {
-      const next = takeNext(callersByKind)
+      const next = dequeue(callersByKind)
       if (next === undefined) return
       free -= 1
       next.start()
@@ -82,43 +82,43 @@ export function createFairQueue({ atOnce, each, all, crowded }: FairQueueOptions
         startNext()
       }),
     clear(error) {
-      const waiting = [...callersByKind.values()].flatMap(callers => [...callers.values()].flat())
+      const queued = [...callersByKind.values()].flatMap(callers => [...callers.values()].flat())
       callersByKind.clear()
-      for (const { refuse } of waiting) refuse(error)
+      for (const { refuse } of queued) refuse(error)
     },
   }
 }
 
-const nameOf = ({ kind, by }: Turn) => `${kind} ${by}`
+const nameOf = ({ kind, by }: QueueKey) => `${kind} ${by}`
 
 function countOf(callers: ReadonlyMap<string, QueuedCall[]>): number {
   let count = 0
-  for (const waiting of callers.values()) count += waiting.length
+  for (const queued of callers.values()) count += queued.length
   return count
 }
 
-/** Refuses the newest wait of whoever has the most; throws where nobody has more than `own`. */
+/** Refuses the newest entry of the caller with the most; throws where none has more than `own`. */
 function evictLongestQueue(
   callers: Map<string, QueuedCall[]>,
   own: number,
   crowded: () => Error,
 ): void {
   const greediest = [...callers.values()].reduce<QueuedCall[]>(
-    (most, waiting) => (waiting.length > most.length ? waiting : most),
+    (most, queued) => (queued.length > most.length ? queued : most),
     [],
   )
   if (greediest.length <= own + 1) throw crowded()
   greediest.pop()?.refuse(crowded())
 }
 
-/** The first of the caller whose turn it is, of the kind whose turn it is; both go to the end. */
-function takeNext(callersByKind: CallersByKind): QueuedCall | undefined {
+/** The first entry of the next caller of the next kind; both go to the end. */
+function dequeue(callersByKind: CallersByKind): QueuedCall | undefined {
   const [kind, callers] = firstOf(callersByKind) ?? []
-  const [by, waiting] = firstOf(callers) ?? []
+  const [by, queued] = firstOf(callers) ?? []
   if (kind === undefined || callers === undefined || by === undefined) return undefined
-  const next = waiting?.shift()
+  const next = queued?.shift()
   callers.delete(by)
-  if (waiting !== undefined && waiting.length > 0) callers.set(by, waiting)
+  if (queued !== undefined && queued.length > 0) callers.set(by, queued)
   callersByKind.delete(kind)
   if (callers.size > 0) callersByKind.set(kind, callers)
   return next

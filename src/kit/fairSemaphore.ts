@@ -1,7 +1,7 @@
 // A fair semaphore: bounds what is under way so that no caller can take all of it.
 import { createDictionary } from './dictionary.ts'
 
-/** Who wants a place. */
+/** A caller that asks for a place. */
 export interface Claimant {
   /** An account, or whatever else tells one caller from another. */
   by: string
@@ -16,16 +16,16 @@ export interface FairSemaphore {
   take(claimant: Claimant): (() => void) | undefined
 }
 
-/** Those who share an address may have so many times the room that is left. */
+/** The callers of one address together may hold so many times the free places. */
 const sharedTimes = 3
-/** The same for whoever of them has no place yet. */
+/** The same for a caller that holds no place yet. */
 const firstTimes = 9
 
 type Counts = ReturnType<typeof createDictionary<number>>
 
 /**
  * Places of which the callers of the lowest level may hold `most[0]`, those of the two lowest
- * levels together `most[1]`, and so on: what is beyond is kept for those above them.
+ * levels together `most[1]`, and so on: the rest is reserved for the levels above.
  *
  * A caller may hold as many as are left free, and an address three times as many. So one caller
  * alone gets half of the places, and n of them leave one part in n + 1 free: whoever holds none

@@ -1,4 +1,4 @@
-// Random bytes in advance: asking the system for a few takes longer than what they are wanted for.
+// Random bytes in advance: a system call for a few bytes takes longer than using them.
 import { randomFillSync } from 'node:crypto'
 
 const pieces = 256

@@ -1,6 +1,6 @@
-// Work that goes on side by side, of which nothing may go on behind its end.
+// Concurrent work of which no part may outlive the whole.
 
-/** What each of them has come to. All have to be done before anyone hears of the trouble of one. */
+/** The results of all promises. Rejects with the first failure once all are settled. */
 export async function settleAll<const T extends readonly Promise<unknown>[]>(working: T) {
   await Promise.allSettled(working)
   return Promise.all(working)

@@ -26,7 +26,7 @@ const transientCodes: ReadonlySet<string> = new Set([
  */
 const transientAnswers: ReadonlySet<number> = new Set([1, 2, 4, 8, 10, 13, 14])
 
-/** How many errors behind one another are looked at. */
+/** The longest chain of causes that is followed. */
 const causesMax = 8
 
 /**

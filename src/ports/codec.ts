@@ -52,9 +52,9 @@ export type Stored<Event extends DomainEvent> = Event & {
 /** Between domain events and the log: schemas, versions, encryption of personal fields. */
 export interface Codec {
   /**
-   * At once, unless what it says about somebody has to be sealed first; `owner` is whom its stream
-   * is about. Throws when the event does not match its schema, or when nobody is known with whose
-   * key its personal text could be sealed: a bug, never bad input.
+   * At once, unless personal text has to be encrypted first; `owner` is the person whom its stream
+   * is about. Throws when the event does not match its schema, or when no person is known whose key
+   * encrypts its personal text: a bug, never bad input.
    */
   encode(
     event: DomainEvent,
@@ -65,8 +65,8 @@ export interface Codec {
   /** Whether events of this `Type@version` can be read. */
   knows(name: string): boolean
   /**
-   * At once, unless it takes somebody's key. Rejects with PoisonEvent when the type is unknown or the
-   * payload does not fit.
+   * At once, unless it takes somebody's key. Rejects with PoisonEvent when the type is unknown or
+   * the payload does not fit.
    */
   decode(recorded: RecordedEvent): Stored<AppEvent> | Promise<Stored<AppEvent>>
   /** The same for an event of one aggregate's stream. */

@@ -1,4 +1,4 @@
-// Commands of a stream that are too old to be remembered: they are looked up in the stream itself.
+// Processed commands that are no longer in memory: they are looked up in the stream itself.
 import type { Aggregate, DomainEvent } from '../../domain/kernel/aggregate.ts'
 import type { Codec } from '../../ports/codec.ts'
 import { type EventStore, readStream } from '../../ports/eventStore.ts'

@@ -1,4 +1,4 @@
-// Recorded events as domain events, or as what is known of those that cannot be decoded.
+// Recorded events as domain events, or as poison where they cannot be decoded.
 
 import type { AppEvent } from '../../domain/index.ts'
 import type { Position } from '../../kit/position.ts'
@@ -30,7 +30,7 @@ export interface Poison {
 export type Decoded = { event: Stored<AppEvent> & { isReplaced?: true } } | { poison: Poison }
 
 /**
- * Decodes events for those who write them to PostgreSQL; what cannot be decoded is poison. Text
+ * Decodes events for read models; events that cannot be decoded are poison. Text
  * that PostgreSQL cannot hold is replaced here and nowhere else: what a log holds must neither stop
  * a reader nor depend on the statement that it uses. Throws Unavailable.
  */

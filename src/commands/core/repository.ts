@@ -1,4 +1,4 @@
-// Aggregates by stream: folded from the log, kept warm, decided one after the other.
+// Aggregates by stream: folded from the log, cached, commands decided one after the other.
 import type { Aggregate, DomainEvent } from '../../domain/kernel/aggregate.ts'
 import { isRejection } from '../../domain/kernel/rejection.ts'
 import { createDictionary } from '../../kit/dictionary.ts'
@@ -29,7 +29,7 @@ import { isSnapshotDue, loadSnapshot, snapshotEvery, takeSnapshot } from './snap
 const batchMax = 256
 const attemptsMax = 8
 
-/** What the functions below work on: a kind of aggregate, its cache, who waits on a stream. */
+/** A kind of aggregate with its cache and its queues of pending commands. */
 interface Kind<State, Event extends DomainEvent> {
   aggregate: Aggregate<State, Event>
   eventStore: EventStore
@@ -185,7 +185,7 @@ async function settle<State, Event extends DomainEvent>(
   throw new Unavailable(`too many writers on ${stream}`)
 }
 
-/** A stream that all who wait for it believe to be empty. */
+/** The empty state, where every command of the batch expects a new stream. */
 function newStream<State, Event extends DomainEvent>(
   { aggregate, commandsMax }: Kind<State, Event>,
   batch: readonly PendingCommand<State, Event>[],

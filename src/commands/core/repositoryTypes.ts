@@ -18,7 +18,7 @@ export interface Repository<State, Event extends DomainEvent> {
   ): Promise<ReadonlyMap<string, ProcessedCommand>>
   /** What this process remembers of it, however old: for guessing what will be asked for next. */
   cached(id: string): State | undefined
-  /** Forgets it: for what is not asked for again soon, and would only make others be forgotten. */
+  /** Evicts a state that is not needed again soon. */
   evict(id: string): void
   /**
    * Decides against the newest state and appends what was decided. Decisions on one stream in one
@@ -47,6 +47,6 @@ export interface RepositoryParts {
   fingerprint: Fingerprint
   /** Without them long streams are read from their beginning. */
   snapshots?: Snapshots
-  /** The most commands of a stream that are remembered; older ones are looked up in it. */
+  /** Processed commands of a stream in memory; older ones are looked up in the stream. */
   commandsMax?: number
 }

@@ -1,5 +1,5 @@
-// Snapshots: what a long stream had come to at one of its events, so that it need not be read from
-// its beginning. They are a shortcut: whatever is wrong with one, the log is read instead.
+// Snapshots: the state of a long stream at one of its events, so that it need not be read from its
+// beginning. A snapshot that cannot be used is ignored, and the log is read instead.
 
 import type { Aggregate, DomainEvent } from '../../domain/kernel/aggregate.ts'
 import { parsePosition } from '../../kit/position.ts'
@@ -8,7 +8,7 @@ import { type EventStore, readStream } from '../../ports/eventStore.ts'
 import type { Loaded } from './plan.ts'
 import { type Archive, commandsMax, ProcessedCommands } from './processedCommands.ts'
 
-/** A stream that is read from its beginning gets one after so many events, and then again. */
+/** Events between two snapshots of a stream. */
 export const snapshotEvery = 2_000
 
 interface Written {
@@ -24,11 +24,11 @@ interface SnapshotState<State, Event extends DomainEvent> {
   aggregate: Aggregate<State, Event>
   eventStore: EventStore
   snapshots: Snapshots | undefined
-  /** The most commands of a stream that are remembered. */
+  /** Processed commands of a stream in memory. */
   commandsMax?: number | undefined
 }
 
-/** What a stream had come to, if somebody has written it down and the log still has that event. */
+/** The newest snapshot of a stream, if the log still has its event. */
 export async function loadSnapshot<State, Event extends DomainEvent>(
   { aggregate, eventStore, snapshots, commandsMax: max = commandsMax }: SnapshotState<State, Event>,
   stream: string,
@@ -61,12 +61,12 @@ function readArchive([from, to, marks]: [number, number, string]): Archive {
   return { from, to, marks: new Uint32Array(bytes.buffer) }
 }
 
-/** Whether a stream has got far enough since it was last looked at. */
+/** Whether a multiple of `snapshotEvery` lies between two revisions. */
 export function isSnapshotDue(before: number, after: number): boolean {
   return Math.floor((after + 1) / snapshotEvery) > Math.floor((before + 1) / snapshotEvery)
 }
 
-/** Writes down what a stream has come to. Nobody waits for it, and it may fail. */
+/** Stores a snapshot; it is not awaited, and may fail. */
 export async function takeSnapshot<State, Event extends DomainEvent>(
   { aggregate, eventStore, snapshots }: SnapshotState<State, Event>,
   stream: string,

@@ -171,7 +171,7 @@ function checked(recorded: RecordedEvent, kind: Kind, given: JsonObject): Stored
   }
 }
 
-/** At once, unless what it says about somebody has to be sealed first. */
+/** At once, unless personal text has to be encrypted first. */
 function encodeChecked(
   kind: Kind,
   event: DomainEvent,
@@ -198,7 +198,7 @@ function encodeChecked(
     metadata.subject = on.owner
   }
   const subject = subjectOf(kind, metadata, data)
-  // What the shop itself has written is nobody's.
+  // Text that the shop itself has written is not personal.
   return subject === undefined ? encoded : sealed(encoded, { personal, subject, seals })
 }
 
@@ -230,7 +230,7 @@ function textsOf(clear: string): Record<string, string> {
   return JSON.parse(clear) as Record<string, string>
 }
 
-/** With whose key the personal text of an event is sealed; undefined where it is nobody's. */
+/** The person whose key encrypts the text of an event; undefined where there is none. */
 function subjectOf(kind: Kind, metadata: Metadata, data: JsonObject): string | undefined {
   if (kind.subject === undefined) return undefined
   if (kind.subject === ownerOfStream) return metadata.subject
@@ -239,7 +239,7 @@ function subjectOf(kind: Kind, metadata: Metadata, data: JsonObject): string | u
   return actor.role === 'anonymous' || actor.role === 'system' ? undefined : actor.id
 }
 
-/** The roles of a moment are not history; the role in which somebody acted is. */
+/** The log has the role of an action, not all roles that the account had. */
 function publicActor(actor: Actor): Actor {
   if (actor.role === 'anonymous') return { role: 'anonymous' }
   return { role: actor.role, id: actor.id } as Actor

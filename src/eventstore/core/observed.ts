@@ -69,7 +69,7 @@ export function watchedStore<Store extends EventStore>(
 
 type BrokenStreams = Pick<Metrics, 'brokenStream'>
 
-/** The same store, whose appends are spans; itself where nobody follows them. */
+/** The same store, whose appends are spans; the store itself where tracing is off. */
 export function tracedStore<Store extends EventStore>(store: Store, tracing: Tracing): Store {
   if (!tracing.isOn) return store
   return {

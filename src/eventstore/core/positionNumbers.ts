@@ -1,7 +1,7 @@
-// What adapters know of the number behind a position. No other layer may import this.
+// Positions as numbers, for adapters only: no other layer may import this.
 import type { Position } from '../../kit/position.ts'
 
-/** The number behind a position, for an adapter whose store numbers its events. */
+/** The number of a position, for an adapter whose store numbers its events. */
 export function toNumber(position: Position): bigint {
   const value: unknown = position
   if (typeof value !== 'bigint') throw new TypeError('not a position')

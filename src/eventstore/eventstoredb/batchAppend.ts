@@ -35,7 +35,7 @@ export interface BatchAppends {
 
 interface PendingAppend {
   append: BatchedAppend
-  askedAt: number
+  queuedAt: number
   dueAt: number
   resolve(answer: Answer): void
   reject(error: unknown): void
@@ -44,7 +44,7 @@ interface PendingAppend {
 type Call = ReturnType<Stub['batchAppend']>
 
 /** How often is looked for appends that have waited too long. */
-const lookMs = 50
+const checkMs = 50
 /** How long a server without the call is not asked for it again: it may be upgraded. */
 const lackingMs = 60_000
 
@@ -55,12 +55,12 @@ const lackingMs = 60_000
  * it breaks, is thrown where nobody can catch it and ends the process (6.2.1, batchAppend.js).
  */
 export function batchAppends(client: EventStoreDBClient, confirm: Confirm): BatchAppends {
-  let line: Line | undefined
+  let batch: BatchCall | undefined
   let closed: Unavailable | undefined
   let lackingUntil = 0
-  const openLine = () => {
-    const fresh = newLine(client, error => {
-      if (line === fresh) line = undefined
+  const openBatchCall = () => {
+    const fresh = newBatchCall(client, error => {
+      if (batch === fresh) batch = undefined
       if (error instanceof SendAlone) lackingUntil = performance.now() + lackingMs
     })
     connect(fresh, confirm)
@@ -70,99 +70,99 @@ export function batchAppends(client: EventStoreDBClient, confirm: Confirm): Batc
     append(append, ms) {
       if (closed !== undefined) return Promise.reject(closed)
       if (performance.now() < lackingUntil) return Promise.reject(new SendAlone())
-      line ??= openLine()
-      return ask(line, append, ms)
+      batch ??= openBatchCall()
+      return enqueue(batch, append, ms)
     },
     close() {
       closed = new Unavailable('the event store is closed')
-      if (line !== undefined) fail(line, closed)
+      if (batch !== undefined) fail(batch, closed)
     },
   }
 }
 
 /** One call and what waits for its answers; over for good at its first error. */
-interface Line {
+interface BatchCall {
   client: EventStoreDBClient
-  waiting: Map<string, PendingAppend>
+  pending: Map<string, PendingAppend>
   /** What has not been written to the call yet. */
   unsent: string[]
   nextId: () => string
   /** Undefined until the call is open. */
   open: { call: Call; stub: Stub } | undefined
   isOver: boolean
-  hasRoom: boolean
+  isWritable: boolean
   /** When the last answer came. */
-  heardAt: number
+  answeredAt: number
   timer: NodeJS.Timeout | undefined
   ended(error: unknown): void
 }
 
-function newLine(client: EventStoreDBClient, ended: Line['ended']): Line {
+function newBatchCall(client: EventStoreDBClient, ended: BatchCall['ended']): BatchCall {
   return {
     client,
-    waiting: new Map(),
+    pending: new Map(),
     unsent: [],
     nextId: correlationIds(),
     open: undefined,
     isOver: false,
-    hasRoom: true,
-    heardAt: performance.now(),
+    isWritable: true,
+    answeredAt: performance.now(),
     timer: undefined,
     ended,
   }
 }
 
-function connect(line: Line, confirm: Confirm): void {
-  const { client } = line
+function connect(batch: BatchCall, confirm: Confirm): void {
+  const { client } = batch
   const use = (opened: { call: Call; stub: Stub }) => {
     const { call } = opened
     // Stays for good: an error that comes after the end must not end the process.
-    call.on('error', error => fail(line, brokenBy(error)))
-    if (line.isOver) return call.cancel()
-    line.open = opened
-    call.on('data', response => receive(line, response))
+    call.on('error', error => fail(batch, brokenBy(error)))
+    if (batch.isOver) return call.cancel()
+    batch.open = opened
+    call.on('data', response => receive(batch, response))
     call.on('drain', () => {
-      line.hasRoom = true
-      send(line)
+      batch.isWritable = true
+      send(batch)
     })
-    call.on('end', () => fail(line, new Unavailable('EventStoreDB has ended the call')))
-    send(line)
+    call.on('end', () => fail(batch, new Unavailable('EventStoreDB has ended the call')))
+    send(batch)
   }
   confirm()
     .then(() => openBatch(client))
-    .then(use, error => fail(line, brokenBy(error)))
+    .then(use, error => fail(batch, brokenBy(error)))
 }
 
-function ask(line: Line, append: BatchedAppend, ms: number): Promise<Answer> {
+function enqueue(batch: BatchCall, append: BatchedAppend, ms: number): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const id = line.nextId()
-    const askedAt = performance.now()
-    line.waiting.set(id, { append, askedAt, dueAt: askedAt + ms, resolve, reject })
-    line.unsent.push(id)
-    line.timer ??= setInterval(() => look(line), lookMs)
-    send(line)
+    const id = batch.nextId()
+    const queuedAt = performance.now()
+    batch.pending.set(id, { append, queuedAt, dueAt: queuedAt + ms, resolve, reject })
+    batch.unsent.push(id)
+    batch.timer ??= setInterval(() => checkDeadlines(batch), checkMs)
+    send(batch)
   })
 }
 
 /** Writes what waits, as long as the call has room for it. */
-function send(line: Line): void {
-  while (line.open !== undefined && line.hasRoom) {
-    const id = line.unsent.shift()
+function send(batch: BatchCall): void {
+  while (batch.open !== undefined && batch.isWritable) {
+    const id = batch.unsent.shift()
     if (id === undefined) return
-    const next = line.waiting.get(id)
+    const next = batch.pending.get(id)
     // Nobody waits for it any more, so it need not be written.
     if (next === undefined) continue
-    line.hasRoom = line.open.call.write(requestOf(id, next.append))
+    batch.isWritable = batch.open.call.write(requestOf(id, next.append))
   }
 }
 
-function receive(line: Line, response: streamsPb.BatchAppendResp): void {
-  line.heardAt = performance.now()
+function receive(batch: BatchCall, response: streamsPb.BatchAppendResp): void {
+  batch.answeredAt = performance.now()
   const id = correlationOf(response)
-  const asked = line.waiting.get(id)
+  const asked = batch.pending.get(id)
   // Too late, or of somebody else: there is nobody to tell.
   if (asked === undefined) return
-  line.waiting.delete(id)
+  batch.pending.delete(id)
   try {
     asked.resolve(answerOf(response))
   } catch (error) {
@@ -171,34 +171,34 @@ function receive(line: Line, response: streamsPb.BatchAppendResp): void {
 }
 
 /** Gives up what has waited too long, and the call where nothing else was heard either. */
-function look(line: Line): void {
-  const { client, waiting, open } = line
-  if (waiting.size === 0) {
-    clearInterval(line.timer)
-    line.timer = undefined
+function checkDeadlines(batch: BatchCall): void {
+  const { client, pending, open } = batch
+  if (pending.size === 0) {
+    clearInterval(batch.timer)
+    batch.timer = undefined
     return
   }
   const now = performance.now()
   let isSilent = false
-  for (const [id, { askedAt, dueAt, reject }] of waiting) {
+  for (const [id, { queuedAt, dueAt, reject }] of pending) {
     if (dueAt > now) continue
-    waiting.delete(id)
-    isSilent ||= line.heardAt < askedAt
+    pending.delete(id)
+    isSilent ||= batch.answeredAt < queuedAt
     reject(new Unavailable('EventStoreDB did not answer in time'))
   }
   if (!isSilent) return
-  fail(line, new Unavailable('EventStoreDB does not answer any more'))
+  fail(batch, new Unavailable('EventStoreDB does not answer any more'))
   reconnect(client, open?.stub).catch(() => undefined)
 }
 
-function fail(line: Line, error: unknown): void {
-  if (line.isOver) return
-  line.isOver = true
-  clearInterval(line.timer)
-  line.open?.call.cancel()
-  line.ended(error)
-  for (const { reject } of line.waiting.values()) reject(error)
-  line.waiting.clear()
+function fail(batch: BatchCall, error: unknown): void {
+  if (batch.isOver) return
+  batch.isOver = true
+  clearInterval(batch.timer)
+  batch.open?.call.cancel()
+  batch.ended(error)
+  for (const { reject } of batch.pending.values()) reject(error)
+  batch.pending.clear()
 }
 
 async function openBatch(client: EventStoreDBClient): Promise<{ call: Call; stub: Stub }> {

@@ -25,7 +25,7 @@ export async function knownHead(connection: Connection): Promise<KnownHead> {
   // Another log than that of before: nothing is known of it.
   if (before !== undefined && before.upTo > position) headMemory.known = undefined
   const ours = own.take(newest.event)
-  if (ours !== undefined) return remembered(connection, { head: ours.position, upTo: position })
+  if (ours !== undefined) return updated(connection, { head: ours.position, upTo: position })
   for (;;) {
     const known = headMemory.known ?? (await within(noDeadlineMs, closing, searched(connection)))
     if (known !== undefined) {
@@ -35,7 +35,7 @@ export async function knownHead(connection: Connection): Promise<KnownHead> {
         upTo: position,
         ms: quickMs(connection),
       })
-      if (found !== undefined) return remembered(connection, found)
+      if (found !== undefined) return updated(connection, found)
       await within(noDeadlineMs, closing, searched(connection))
     }
   }
@@ -50,7 +50,7 @@ export function storeHead(connection: Connection): Promise<Position> {
 }
 
 /** Nobody who was slower takes back what is known. */
-function remembered({ headMemory }: Connection, found: KnownHead): KnownHead {
+function updated({ headMemory }: Connection, found: KnownHead): KnownHead {
   const { known } = headMemory
   if (known === undefined || known.upTo < found.upTo) headMemory.known = found
   return found

@@ -135,25 +135,25 @@ function cancel(call: Call): void {
 }
 
 function createQueue<Item>() {
-  let waiting: (PendingRead<Item> | undefined)[] = []
+  let queued: (PendingRead<Item> | undefined)[] = []
   let first = 0
   let bytes = 0
   return {
     push(added: PendingRead<Item>) {
-      waiting.push(added)
+      queued.push(added)
       bytes += added.bytes
     },
-    isEmpty: () => first === waiting.length,
+    isEmpty: () => first === queued.length,
     /** Whether it holds as much as this, counted in items or in bytes. */
-    holds: (bound: typeof most) => waiting.length - first >= bound.items || bytes >= bound.bytes,
+    holds: (bound: typeof most) => queued.length - first >= bound.items || bytes >= bound.bytes,
     shift(): Item | undefined {
-      const taken = waiting[first]
+      const taken = queued[first]
       if (taken === undefined) return undefined
-      waiting[first] = undefined
+      queued[first] = undefined
       first += 1
       bytes -= taken.bytes
-      if (first === waiting.length) {
-        waiting = []
+      if (first === queued.length) {
+        queued = []
         first = 0
       }
       return taken.item

@@ -66,7 +66,7 @@ async function* revisions(
     for await (const { event } of cancelled(read)) {
       if (event === undefined) continue
       isEmpty = false
-      yield taken(connection, stream, event)
+      yield ownEvent(connection, stream, event)
     }
   } catch (error) {
     isThere = !isNotFound(error, stream)
@@ -94,7 +94,7 @@ function isNotFound(error: unknown, stream: string): boolean {
   return true
 }
 
-function taken({ own }: Connection, stream: string, event: ClientEvent): RecordedEvent {
+function ownEvent({ own }: Connection, stream: string, event: ClientEvent): RecordedEvent {
   const ours = own.take(event)
   if (ours !== undefined) return ours
   throw new BrokenStream(stream, `event ${event.revision} was written by another application`)

@@ -23,7 +23,7 @@ interface Progress {
   position: Position
   live: boolean
   /** What the last batch said about being live. */
-  told: boolean
+  reportedLive: boolean
   /** False once a server turns out not to say when it has caught up: then it filters nothing. */
   filtered: boolean
   failures: number
@@ -44,7 +44,7 @@ export async function* subscribe(
   const progress: Progress = {
     position: options.after ?? startOfLog,
     live: false,
-    told: false,
+    reportedLive: false,
     filtered: true,
     failures: 0,
     silences: 0,
@@ -77,8 +77,8 @@ async function* follow(
       const events = take({ feed, own: connection.own }, options, progress, target)
       const end = feed.end()
       const moved = events.length > 0 || progress.position > before
-      if (moved || progress.live !== progress.told) {
-        progress.told = progress.live
+      if (moved || progress.live !== progress.reportedLive) {
+        progress.reportedLive = progress.live
         yield { events, position: progress.position, live: progress.live }
       } else if (end !== undefined) {
         progress.live = false

@@ -1,4 +1,4 @@
-// The event store in memory, for tests and simulation: same promises as the others, nothing kept.
+// The event store in memory, for tests and simulation: same promises as the others, not durable.
 import { type Position, startOfLog } from '../../kit/position.ts'
 import { createSignal, type Signal } from '../../kit/signal.ts'
 import {
@@ -59,9 +59,9 @@ export function memoryEventStore(options: { clock?: () => Date } = {}): EventLog
       const found = log.events.find(event => event.position === position)
       return found && recorded(found)
     },
-    subscribe(wanted = {}) {
-      const ends = [closing.signal, ...(wanted.signal ? [wanted.signal] : [])]
-      return subscribe(log, wanted, AbortSignal.any(ends))
+    subscribe(options = {}) {
+      const ends = [closing.signal, ...(options.signal ? [options.signal] : [])]
+      return subscribe(log, options, AbortSignal.any(ends))
     },
     head: async () => headOf(log),
     distance: eventsBetween,

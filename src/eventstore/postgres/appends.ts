@@ -53,7 +53,7 @@ const appendPlain = {
 }
 
 const retryDelaysMs = [20, 100, 400, 1_000]
-/** No further try begins so long after the first: those behind this batch wait, too. */
+/** No further attempt begins so long after the first one: the next batch is waiting. */
 const triesMs = 8_000
 
 /** Makes an event ready to be sent. */

@@ -19,7 +19,7 @@ export function plainArray(values: readonly (number | bigint | string)[]): strin
   return `{${values.join(',')}}`
 }
 
-/** Header: dimensions, no nulls, type, length, first index; then each element behind its length. */
+/** Header: dimensions, no nulls, type, length, first index; then each element after its length. */
 function binaryArray(oid: number, texts: readonly string[]): Buffer {
   const bytes = texts.reduce((sum, text) => sum + lengthBytes + Buffer.byteLength(text), 0)
   const array = Buffer.allocUnsafe(headerBytes + bytes)

@@ -24,7 +24,7 @@ export interface EventRow extends Record<string, unknown> {
   recorded_at: string
 }
 
-/** When an event was written hardly anybody asks: it stays text until somebody does. */
+/** The time of recording is rarely used: it stays text until it is. */
 export const columns =
   'position, stream, revision, event_id, type, data, metadata, recorded_at::text as recorded_at'
 export const order = 'from eventstore.events where'
@@ -70,7 +70,7 @@ export async function head(pool: Pool): Promise<Position> {
   return row?.head ?? startOfLog
 }
 
-/** The events behind a position, up to the head at the time of the call. */
+/** The events after a position, up to the head at the time of the call. */
 export async function* readAll(
   pool: Pool,
   options: ReadAllOptions = {},
@@ -87,7 +87,7 @@ export async function* readAll(
 
 /**
  * How far a page goes that has no events: up to the next event of the log. Appends leave no gaps,
- * but a row that somebody has put far above the others must not make reading it take for ever.
+ * but a row that was inserted far above the others must not make a read endless.
  */
 export async function endOfEmptyPage(pool: Pool, upTo: Position): Promise<Position> {
   const [next] = await ask<{ position: Position }>(pool, readNextPosition, [upTo])
@@ -105,7 +105,7 @@ export async function readBetween(
   return found.map(recorded)
 }
 
-/** The next events behind a position, at most `limit`; fewer mean that there are no more yet. */
+/** The next events after a position, at most `limit`; fewer mean that there are no more yet. */
 export async function readBehind(
   pool: Pool,
   after: Position,
@@ -130,7 +130,7 @@ export function recorded(row: EventRow): RecordedEvent {
   return new ReadEvent(row)
 }
 
-/** A class, so that what nobody asks for costs an event nothing. */
+/** A class, so that a getter that is not used costs nothing. */
 class ReadEvent implements RecordedEvent {
   readonly id: string
   readonly type: string

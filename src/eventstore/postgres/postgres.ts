@@ -30,8 +30,8 @@ const reconnectMs = 200
 const bounds = {
   maxCount: 1_000,
   maxBytes: 8 * 1024 * 1024,
-  maxWaiting: 20_000,
-  maxWaitingMs: 8_000,
+  maxPending: 20_000,
+  maxPendingMs: 8_000,
 }
 
 /**
@@ -55,7 +55,7 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
     if (events.length === 0) return new Error('an append holds at least one event')
     return appends.isFull() ? new Unavailable('too many appends are waiting') : undefined
   }
-  // Each append wakes whoever listens: only a process that follows the log has to.
+  // Each append notifies every listener: only a process with subscriptions listens.
   let listening: Promise<void> | undefined
 
   return {
@@ -91,7 +91,7 @@ export function postgresEventStore(pool: Pool, metrics: Metrics = noMetrics): Ev
     distance: eventsBetween,
     async close() {
       closing.abort()
-      await appends.settled()
+      await appends.drained()
       await listening
     },
   }
@@ -138,7 +138,7 @@ async function* stepsOf(
   }
 }
 
-/** Far behind the head the database sorts out what is not wanted. */
+/** Far from the head the database applies the filter. */
 async function catchUp(
   pool: Pool,
   after: Position,
@@ -152,7 +152,7 @@ async function catchUp(
   return { events, position, live: position >= end }
 }
 
-/** At the head one round trip says what is new and how far the log goes. */
+/** At the head one round trip gives the new events and the new head. */
 async function follow(
   pool: Pool,
   after: Position,

@@ -66,7 +66,7 @@ export function appendingRestoreLog(store: Pick<EventStore, 'append' | 'readAll'
   }
 }
 
-/** Events of one stream that stand behind each other are one append. */
+/** Adjacent events of one stream are one append. */
 function runsOf(events: readonly RecordedEvent[]): RecordedEvent[][] {
   const runs: RecordedEvent[][] = []
   for (const event of events) {

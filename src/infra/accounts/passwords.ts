@@ -1,6 +1,6 @@
 // Password hashes: peppered, then bcrypt, on one thread of their own, where callers take turns.
 import { createHmac } from 'node:crypto'
-import { createFairQueue, type Turn } from '../../kit/fairQueue.ts'
+import { createFairQueue, type QueueKey } from '../../kit/fairQueue.ts'
 import type { Passwords, SharedPasswords } from '../../ports/accounts.ts'
 import { Unavailable } from '../../ports/eventStore.ts'
 import type { Secrets } from '../crypto/secrets.ts'
@@ -46,7 +46,7 @@ export function createPasswords(
   })
   // Well-formed, and no password is known to lead to it.
   const nobody = `$2b$${String(cost).padStart(2, '0')}$${'.'.repeat(53)}`
-  function inTurn(turn: Turn): Passwords {
+  function inTurn(turn: QueueKey): Passwords {
     const ask = (password: string, task: Task) =>
       turns.take(turn, () => thread.ask({ ...task, input: peppered(secrets, password) }))
     return {

@@ -6,7 +6,7 @@ import type { Redis } from '../redis/redis.ts'
 
 export const versionKey = 'answers:version'
 
-/** Where the answers of a version are kept in Redis; the part behind the dot is not of Redis. */
+/** The key of the answers of a version in Redis; the part after the dot is not from Redis. */
 export function answersKey(version: string): string {
   return `answers:${version.split('.')[0]}`
 }
@@ -40,7 +40,7 @@ interface Belief {
   /** Asked before this process raised it, Redis may still answer what was before. */
   raises: number
   asking: Promise<string | undefined> | undefined
-  /** Whether Redis has not heard yet that what it holds is old. */
+  /** Whether Redis does not know yet that its answers are old. */
   isBehind: boolean
 }
 

@@ -30,7 +30,7 @@ const parsers = new Map<number, (text: string) => unknown>([
 const statementTimeoutMs = 5_000
 const marginMs = 1_500
 /**
- * What a client leaves behind that is gone without a word ends on the server by itself: a
+ * The server ends by itself what a client that vanished has left behind: a
  * transaction with its locks, and a session with its advisory locks. Sessions that are held without
  * a question are pinged every two seconds; idle ones leave the pool before the server ends them.
  */
@@ -81,10 +81,10 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
         parsers.get(oid) ?? pg.types.getTypeParser(oid, format as 'text'),
     } as pg.CustomTypesConfig,
   }
-  const isPatient = statementMs === 0
-  const limitMs = (isPatient ? statementTimeoutMs : statementMs) + marginMs
+  const isUnbounded = statementMs === 0
+  const limitMs = (isUnbounded ? statementTimeoutMs : statementMs) + marginMs
   const { onFailure = () => undefined } = options
-  return watchedPool(config, { limitMs, isPatient, onFailure })
+  return watchedPool(config, { limitMs, isUnbounded, onFailure })
 }
 
 /** The query builder over a pool. */

@@ -1,4 +1,4 @@
-// What goes wrong with PostgreSQL, in the words of the ports: Unavailable for what is transient.
+// Errors of PostgreSQL as the ports name them: Unavailable for transient ones.
 import pg from 'pg'
 import { isTransient } from '../../kit/transient.ts'
 import { Unavailable } from '../../ports/eventStore.ts'

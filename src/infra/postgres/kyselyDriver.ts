@@ -86,7 +86,7 @@ const writes: ReadonlySet<string> = new Set([
 
 /**
  * Built writes are prepared: planning takes the server longer than most of them. The plan of a read
- * depends on what is asked for, so it is planned with its parameters unless it says otherwise.
+ * depends on its parameters, so it is planned with its parameters unless it says otherwise.
  */
 function connectionOf(session: Session, nameOf: NameOf): DatabaseConnection {
   function statementOf(
@@ -111,7 +111,7 @@ function connectionOf(session: Session, nameOf: NameOf): DatabaseConnection {
       if (!changing.has(command) || rowCount === null) return { rows }
       return { rows, numAffectedRows: BigInt(rowCount) }
     },
-    // biome-ignore lint/correctness/useYield: a cursor is the one thing that nobody asks for
+    // biome-ignore lint/correctness/useYield: cursors are not used
     async *streamQuery() {
       throw new Error('results are not streamed')
     },

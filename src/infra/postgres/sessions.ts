@@ -1,5 +1,5 @@
-// Sessions and pools of the PostgreSQL driver that are watched: what is silent is dropped, and what
-// failed for a transient reason is told as Unavailable.
+// Sessions and pools of the PostgreSQL driver: silent connections are dropped, and transient
+// failures are reported as Unavailable.
 import pg from 'pg'
 import { settleAll } from '../../kit/settleAll.ts'
 import { stateOf } from '../../kit/transient.ts'
@@ -10,7 +10,7 @@ import { unwatch, type Watched, watch } from './silentConnections.ts'
 
 export type Result<Row extends pg.QueryResultRow = pg.QueryResultRow> = pg.QueryResult<Row>
 
-/** What the driver gives where nobody says what a row is like. */
+/** A row without a declared type. */
 export type AnyRow = pg.QueryResult['rows'][number]
 
 export interface Queryable {
@@ -56,7 +56,7 @@ export interface WatchOptions {
   /** How long the server may be silent while it owes an answer. */
   limitMs: number
   /** Whether its statements may take as long as they like: then silence alone is no fault. */
-  isPatient: boolean
+  isUnbounded: boolean
   /** Told of everything that the server could not do for a transient reason. */
   onFailure(error: unknown): void
 }
@@ -78,20 +78,20 @@ class WatchedSession implements Session, Watched {
   isBroken = false
   readonly #client: PooledClient
   readonly #options: pg.PoolConfig
-  readonly #isPatient: boolean
+  readonly #isUnbounded: boolean
   readonly #onFailure: (error: unknown) => void
-  #waiting = 0
+  #unanswered = 0
   #mayTakeLong = false
   #pid: number | undefined
   #idleSince = Number.POSITIVE_INFINITY
   #pinging: Promise<unknown> | undefined
 
   constructor(client: PooledClient, options: pg.PoolConfig, watching: WatchOptions) {
-    const { limitMs, isPatient, onFailure } = watching
+    const { limitMs, isUnbounded, onFailure } = watching
     this.#onFailure = onFailure
     this.#client = client
     this.#options = options
-    this.#isPatient = isPatient
+    this.#isUnbounded = isUnbounded
     this.limitMs = limitMs
     this.server = `${client.host}:${client.port}`
     this.lost = new Promise(resolve => {
@@ -108,7 +108,7 @@ class WatchedSession implements Session, Watched {
   }
 
   get isWorking(): (() => Promise<boolean>) | undefined {
-    return this.#isPatient || this.#mayTakeLong ? () => this.#isActive() : undefined
+    return this.#isUnbounded || this.#mayTakeLong ? () => this.#isActive() : undefined
   }
 
   received(): number {
@@ -116,7 +116,7 @@ class WatchedSession implements Session, Watched {
   }
 
   state(): 'asking' | 'held' | 'idle' | 'left' {
-    if (this.#waiting > 0) return 'asking'
+    if (this.#unanswered > 0) return 'asking'
     if (this.isHeld) return 'held'
     const idleMax = (this.#options.idleTimeoutMillis ?? 0) + leaveMs
     return performance.now() - this.#idleSince > idleMax ? 'left' : 'idle'
@@ -168,24 +168,24 @@ class WatchedSession implements Session, Watched {
     query: string | pg.QueryConfig,
     values?: readonly unknown[],
   ): Promise<Result<Row>> {
-    this.#ask()
+    this.#sending()
     return this.#client
       .query<Row>(query, values === undefined ? undefined : [...values])
       .then(this.#answered, this.#failed)
   }
 
-  #ask(): void {
-    if (this.#waiting === 0) this.askedAt = performance.now()
-    this.#waiting += 1
+  #sending(): void {
+    if (this.#unanswered === 0) this.askedAt = performance.now()
+    this.#unanswered += 1
   }
 
   readonly #answered = <T>(result: T): T => {
-    this.#waiting -= 1
+    this.#unanswered -= 1
     return result
   }
 
   readonly #failed = (error: unknown): never => {
-    this.#waiting -= 1
+    this.#unanswered -= 1
     const failure = this.isBroken ? unanswered(error) : translated(error)
     if (failure instanceof Unavailable) this.#onFailure(failure)
     throw failure
@@ -213,7 +213,7 @@ class WatchedSession implements Session, Watched {
    * which a pipelined connection cannot: the statements after it are on their way already.
    */
   #copy(text: string, lines: string): Promise<Result> {
-    this.#ask()
+    this.#sending()
     const copied = new Promise<Result>((resolve, reject) => {
       const query = new CopyIn(text, lines, (error, result) => {
         if (error) reject(error)
@@ -234,7 +234,7 @@ class WatchedSession implements Session, Watched {
     this.#idleSince = performance.now()
     const isOver = destroy !== false || this.isBroken
     this.#client.release(isOver)
-    // The driver says goodbye and waits for the server to close, which a silent one never does.
+    // The driver waits for the server to close the connection, which a silent one never does.
     if (isOver) this.#client.socket.destroy()
   }
 
@@ -281,7 +281,7 @@ export function watchedPool(config: pg.PoolConfig, options: WatchOptions): Pool 
     const session = sessions.get(client)
     if (session === undefined) throw new Error('the pool gave a session that it never opened')
     session.take()
-    if (options.isPatient) await session.identify()
+    if (options.isUnbounded) await session.identify()
     return session
   }
   return {

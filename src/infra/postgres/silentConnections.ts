@@ -1,6 +1,6 @@
-// Finds connections that have gone silent: asked and not answered in time, although nobody has
-// closed them. A failover, a lost NAT entry or a frozen host does that, and TCP itself would
-// notice after a quarter of an hour.
+// Finds silent connections: requests on them are not answered in time, although they are open. A
+// failover, a lost NAT entry or a frozen host does that, and TCP itself would notice after 15
+// minutes.
 
 /** A connection that is watched. Times are those of performance.now(). */
 export interface Watched {
@@ -30,35 +30,41 @@ export interface Watched {
 
 interface Known {
   received: number
-  /** When it was heard of at the latest, and after when. */
-  heardAt: number
-  heardAfter: number
-  /** Not heard of since an answer is missing on another connection to the same server. */
+  /** The last check that found new bytes, and the check before it. */
+  receivedAt: number
+  notReceivedBefore: number
+  /** No bytes since an answer is missing on another connection to the same server. */
   isSuspect: boolean
   isBeingChecked: boolean
 }
 
-const lookMs = 250
+const checkMs = 250
 /** A session that is held without a question is asked this often whether it is still there. */
 const pingMs = 2_000
 /** A suspect has this long to answer. */
 const suspectMs = 1_500
-/** A look that comes so late says that this process stood still: it counts anew. */
+/** A check that is so late says that this process was suspended: the limits begin anew. */
 const lateMaxMs = 1_000
 
 const watched = new Map<Watched, Known>()
 let timer: NodeJS.Timeout | undefined
-let lookedAt = 0
+let checkedAt = 0
 
 /** Watches a connection until it is dropped or `unwatch` is called. */
 export function watch(connection: Watched): void {
-  const heardAt = performance.now()
+  const receivedAt = performance.now()
   const received = connection.received()
-  const known = { received, heardAt, heardAfter: heardAt, isSuspect: false, isBeingChecked: false }
+  const known = {
+    received,
+    receivedAt,
+    notReceivedBefore: receivedAt,
+    isSuspect: false,
+    isBeingChecked: false,
+  }
   watched.set(connection, known)
   if (timer !== undefined) return
-  lookedAt = heardAt
-  timer = setInterval(look, lookMs).unref()
+  checkedAt = receivedAt
+  timer = setInterval(checkAll, checkMs).unref()
 }
 
 /** Watches a connection no longer. */
@@ -69,45 +75,45 @@ export function unwatch(connection: Watched): void {
   timer = undefined
 }
 
-function look(): void {
+function checkAll(): void {
   const now = performance.now()
-  const heardAfter = lookedAt
-  const lateMs = now - lookedAt - lookMs
-  lookedAt = now
+  const notReceivedBefore = checkedAt
+  const lateMs = now - checkedAt - checkMs
+  checkedAt = now
   for (const [connection, known] of watched) {
     const received = connection.received()
     if (received !== known.received) {
-      Object.assign(known, { received, heardAt: now, heardAfter, isSuspect: false })
+      Object.assign(known, { received, receivedAt: now, notReceivedBefore, isSuspect: false })
     } else if (lateMs > lateMaxMs) {
       // Answers may have come that this process has not read yet.
-      known.heardAt = now
+      known.receivedAt = now
     }
   }
-  for (const [connection, known] of [...watched]) judge(connection, known, now)
+  for (const [connection, known] of [...watched]) checkOne(connection, known, now)
 }
 
-function judge(connection: Watched, known: Known, now: number): void {
+function checkOne(connection: Watched, known: Known, now: number): void {
   const state = connection.state()
   if (state === 'left') {
     unwatch(connection)
     connection.drop('not closed by the other side')
   }
-  if (state === 'held' && now - known.heardAt > pingMs) connection.ping()
+  if (state === 'held' && now - known.receivedAt > pingMs) connection.ping()
   if (state !== 'asking') return
-  const silentMs = now - Math.max(connection.askedAt, known.heardAt)
+  const silentMs = now - Math.max(connection.askedAt, known.receivedAt)
   const limitMs = known.isSuspect ? suspectMs : connection.limitMs
   if (silentMs <= limitMs) return
-  if (connection.isWorking === undefined) give(connection)
-  else void check(connection, known, connection.isWorking)
+  if (connection.isWorking === undefined) giveUp(connection)
+  else void confirm(connection, known, connection.isWorking)
 }
 
-/** Gives a connection up, and suspects others that have not been heard of since it was asked. */
-function give(connection: Watched): void {
+/** Drops a connection, and suspects others without new bytes since its request. */
+function giveUp(connection: Watched): void {
   const { server, askedAt } = connection
   unwatch(connection)
   connection.drop('no answer in time')
   for (const [other, known] of [...watched]) {
-    if (other.server !== server || known.heardAfter > askedAt || other.isWorking) continue
+    if (other.server !== server || known.notReceivedBefore > askedAt || other.isWorking) continue
     if (other.state() === 'idle') {
       unwatch(other)
       other.drop('another connection to the same server has gone silent')
@@ -115,7 +121,7 @@ function give(connection: Watched): void {
   }
 }
 
-async function check(
+async function confirm(
   connection: Watched,
   known: Known,
   isWorking: () => Promise<boolean>,
@@ -124,6 +130,6 @@ async function check(
   known.isBeingChecked = true
   const works = await isWorking().catch(() => false)
   known.isBeingChecked = false
-  if (works) known.heardAt = performance.now()
-  else if (watched.has(connection) && connection.state() === 'asking') give(connection)
+  if (works) known.receivedAt = performance.now()
+  else if (watched.has(connection) && connection.state() === 'asking') giveUp(connection)
 }

@@ -1,4 +1,4 @@
-// Bounded waits for a server that others can do without: after a failure it is left alone a while.
+// Bounded waits for a server that is optional: after a failure it is not asked for a while.
 
 import { withDeadline } from '../../kit/deadline.ts'
 
@@ -10,7 +10,7 @@ export const redisTimeoutMs = 250
 /** After a failure the server is not asked for so long. */
 const silenceMs = 1_000
 
-/** The patience of one user of a server. */
+/** The bounded waits of one user of a server. */
 export function createBoundedWait(): BoundedWait {
   let silentUntil = 0
   return async ask => {

@@ -28,7 +28,7 @@ export function createRedis(url: string): Redis {
     enableOfflineQueue: true,
     retryStrategy: attempt => Math.min(1_000, 50 * attempt),
   })
-  // At the start, who asks waits for the first connection.
+  // At the start, commands wait for the first connection.
   redis.once('ready', () => {
     redis.options.enableOfflineQueue = false
   })
@@ -37,7 +37,7 @@ export function createRedis(url: string): Redis {
   return redis
 }
 
-/** What Redis has answered in the place of doing it, by the word that it begins with. */
+/** Error replies of Redis, by their first word. */
 export function redisCode(error: unknown): string | undefined {
   return error instanceof Error ? /^([A-Z]{3,20}) /.exec(error.message)?.[1] : undefined
 }

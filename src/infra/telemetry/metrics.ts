@@ -4,7 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Metrics } from '../../ports/metrics.ts'
 import { requestTimes, Timings } from './timings.ts'
 
-/** What is looked up when somebody asks, and not before. */
+/** Sources that are queried when metrics are scraped. */
 export interface MetricSources {
   projections(): Promise<
     { name: string; lagEvents: number | undefined; lagSeconds: number; parkedEvents: number }[]
@@ -127,7 +127,7 @@ function edgeMetrics(registry: Registry): Omit<Metrics, keyof LogMetrics> {
   }
 }
 
-/** Adds what is looked up on asking. */
+/** Adds gauges that are queried when metrics are scraped. */
 export function addSources(registry: Registry, sources: MetricSources): void {
   const registers = [registry]
   const labelNames = ['projection']

@@ -7,7 +7,7 @@ type On = HistogramConfiguration<string> & { buckets: number[] }
 /** Times with the same labels. */
 interface Timed {
   labels: Record<string, string>
-  /** Of each bucket alone; behind the last bound there is one more. */
+  /** Of each bucket alone; the last one is for times above the last bound. */
   counts: number[]
   sum: number
 }
@@ -54,7 +54,7 @@ export class Timings extends Histogram {
   }
 }
 
-/** Times of requests by method, route and status: few of each, looked up one after the other. */
+/** Times of requests by method, route and status: few of each, in nested maps. */
 export function requestTimes(timings: Timings) {
   const known = new Map<string, Map<string, Map<number, Timed>>>()
   return (on: { method: string; route: string; status: number }, seconds: number) => {

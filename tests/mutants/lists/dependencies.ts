@@ -43,7 +43,7 @@ export const dependencyGuards: readonly TestedMutant[] = [
     name: 'postgres-silent-session',
     promise: 'a connection to PostgreSQL that has gone silent is dropped, and service is back',
     file: 'src/infra/postgres/silentConnections.ts',
-    find: 'if (connection.isWorking === undefined) give(connection)',
+    find: 'if (connection.isWorking === undefined) giveUp(connection)',
     replace: 'if (connection.isWorking === undefined) unwatch(connection)',
     test: postgres,
   },
