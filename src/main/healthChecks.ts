@@ -156,10 +156,13 @@ const probedStream = `${streamPrefixes[0]}readiness`
 async function checkStore({ eventStore, isStoreApart }: Checked, health: Health): Promise<void> {
   if (!isStoreApart) return
   // The log and its streams are read with rights of their own; this one need not be there.
-  const stream = firstOf(readStream(eventStore, probedStream)).catch((error: unknown) => {
-    // That the log is another one is reported as such.
-    if (!(error instanceof ForeignLog)) throw error
-  })
+  // Up to a revision: the end of the log answers for a known stream without a read of it.
+  const stream = firstOf(readStream(eventStore, probedStream, { to: 0 })).catch(
+    (error: unknown) => {
+      // That the log is another one is reported as such.
+      if (!(error instanceof ForeignLog)) throw error
+    },
+  )
   const asked = Promise.all([eventStore.head(), stream]).then(() => ({ rows: [] }))
   health.report('event-store', await troubleOf(asked, () => undefined))
 }
