@@ -17,6 +17,8 @@ import {
   isTimeZone,
 } from './settingForms.ts'
 
+/** No setting: bcrypt takes 2 to the power of this many rounds, about 90 ms. Tests lower it. */
+const hashing: { passwordCost: number } = { passwordCost: 10 }
 const stripeApi = 'https://api.stripe.com'
 const neededByStripe: readonly string[] = ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET']
 
@@ -190,6 +192,7 @@ function fromEnvironment(values: Static<typeof schema>) {
     mailFrom: values.MAIL_FROM,
     accessTokenTtlSeconds: values.ACCESS_TOKEN_TTL_SECONDS,
     refreshTokenTtlSeconds: values.REFRESH_TOKEN_TTL_SECONDS,
+    ...hashing,
     corsOrigins: Object.freeze([...values.CORS_ORIGINS]),
     trustProxy: Object.freeze([...values.TRUST_PROXY]),
     databasePoolSize: values.DATABASE_POOL_SIZE,

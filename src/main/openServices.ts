@@ -118,7 +118,7 @@ export async function openServices(
   const forgetNow = () => dropErased(personKeys, caches.clear)
   // While the database is away nothing can be erased either; the next look finds it.
   const forgetting = setInterval(() => forgetNow().catch(() => undefined), lookForErasedMs).unref()
-  const passwords = createPasswords(secrets)
+  const passwords = createPasswords(secrets, { cost: config.passwordCost })
   const db = createDatabase(pool)
   const provider = await paymentsOf(config, plugins, { pool, secrets })
   const payments = observedPayments(provider, observing.metrics)

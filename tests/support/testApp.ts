@@ -156,11 +156,13 @@ async function surroundings(
     LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
     ...settings,
   }
-  const config = loadConfig(direct)
-  const reached =
-    through === undefined ? config : loadConfig({ ...direct, ...(await through(config)) })
+  const config = load(direct)
+  const reached = through === undefined ? config : load({ ...direct, ...(await through(config)) })
   return { env: direct, direct: config, config: reached, catcher, directory }
 }
+
+/** With the quickest password hashes that bcrypt knows: tests make hundreds. */
+const load = (env: Record<string, string>): Config => ({ ...loadConfig(env), passwordCost: 4 })
 
 type Started = Pick<TestApp, 'anyone' | 'as' | 'back'>
 
