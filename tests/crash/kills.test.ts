@@ -10,7 +10,7 @@ import { shopOnce, startTraffic, type Traffic } from '../support/orderTraffic.ts
 import { randomFrom } from '../support/random.ts'
 import { waitFor } from '../support/waitFor.ts'
 
-const rounds = Number(process.env.CRASH_ROUNDS ?? 8)
+const rounds = Number(process.env.CRASH_ROUNDS ?? 3)
 const ordersARound = 25
 const shoppers = 8
 const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000_000)

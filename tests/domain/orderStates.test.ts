@@ -1,4 +1,4 @@
-// The order's state machine, from its table: every state × every step, so nothing is left to luck.
+// The order's state machine against a table written by hand: every state × every step.
 import { describe, expect, it } from 'vitest'
 import { type Decision, fold } from '../../src/domain/kernel/aggregate.ts'
 import { isRejection } from '../../src/domain/kernel/rejection.ts'
@@ -71,11 +71,25 @@ const steps: Record<Exclude<OrderStatus, 'submitted'>, (state: Order) => Decisio
   refunded: state => refund(state, whole),
 }
 
+/** What may follow each status. */
+const next: Record<OrderStatus, readonly OrderStatus[]> = {
+  submitted: ['pending', 'rejected'],
+  rejected: [],
+  pending: ['paid', 'expired', 'cancelled'],
+  // Money that arrives too late, for goods that are still available.
+  expired: ['paid'],
+  paid: ['cancelled', 'shipped', 'refunded'],
+  shipped: ['delivered', 'refunded'],
+  delivered: ['refunded'],
+  cancelled: [],
+  refunded: [],
+}
+
 const pairs = orderStatuses.flatMap(from =>
   Object.entries(steps).map(([to, step]) => ({ from, to, step })),
 )
-const inTable = ({ from, to }: { from: string; to: string }) =>
-  transitions.some(step => step.from === from && step.to === to)
+const inTable = ({ from, to }: { from: OrderStatus; to: string }) =>
+  next[from].some(status => status === to)
 
 const statusOf = (state: Order) => state.status
 const stateOf = (from: OrderStatus) => fold(order, histories[from])
@@ -89,8 +103,9 @@ describe('a step that the table has', () => {
     expect(statusOf(fold(order, decision, stateOf(from)))).toBe(to)
   })
 
-  it('is every step of the table', () =>
-    expect(pairs.filter(inTable)).toHaveLength(transitions.length))
+  it.each(orderStatuses)('is offered from %s', from =>
+    expect(allowedTransitions(from)).toEqual(next[from]),
+  )
 })
 
 describe('a step that the table does not have', () => {
@@ -120,7 +135,7 @@ describe('a step that the table does not have', () => {
         if (!isRejection(decision)) continue
         expect(decision.extra).toEqual({
           status: from,
-          allowedTransitions: allowedTransitions(from),
+          allowedTransitions: next[from],
         })
       }
     },
@@ -164,10 +179,6 @@ describe('the table', () => {
     expect(new Set(names).size).toBe(names.length)
   })
 
-  it.each(['rejected', 'cancelled', 'refunded'] as const)('ends at %s', status =>
-    expect(allowedTransitions(status)).toEqual([]),
-  )
-
   it('never leads back', () => {
     const seen = (from: OrderStatus): OrderStatus[] =>
       allowedTransitions(from).flatMap(to => [to, ...seen(to)])
@@ -196,7 +207,7 @@ describe('the table', () => {
   })
 
   it.each(orderStatuses)('gives the shop itself every step from %s', from => {
-    expect(allowedTransitions(from, 'system')).toEqual(allowedTransitions(from))
+    expect(allowedTransitions(from, 'system')).toEqual(next[from])
     for (const role of roles) {
       for (const to of allowedTransitions(from, role)) expect(mayMove(from, to)).toBe(true)
     }

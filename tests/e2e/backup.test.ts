@@ -30,6 +30,7 @@ import { emptyDatabase } from '../support/database.ts'
 import { eventStoreDbStub } from '../support/eventStoreDbStub.ts'
 import { newOrder } from '../support/goods.ts'
 import { upload } from '../support/productImports.ts'
+import { bareEnvironment } from '../support/programs.ts'
 import { testRedis } from '../support/redis.ts'
 import { temporaryDirectory } from '../support/servers.ts'
 import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
@@ -60,8 +61,7 @@ interface Ran {
 
 /** A command of the command line, with nothing but these settings. */
 function run(script: string, args: readonly string[], env: Record<string, string>): Promise<Ran> {
-  const { PATH = '', HOME = '' } = process.env
-  const options = { env: { PATH, HOME, ...env }, timeout: runMs }
+  const options = { env: { ...bareEnvironment(), ...env }, timeout: runMs }
   return new Promise(resolve => {
     execFile(process.execPath, [`tools/${script}.ts`, ...args], options, (error, ...said) => {
       const [stdout, stderr] = said

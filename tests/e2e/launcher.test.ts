@@ -1,6 +1,6 @@
 // npm start as its user meets it: one command up, one keystroke down, one line when it cannot.
 
-import { exec } from 'node:child_process'
+import { exec, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile, rm, stat } from 'node:fs/promises'
@@ -8,10 +8,11 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { ConfigError } from '../../src/config/config.ts'
 import { freePort } from '../../src/infra/system/tcpPorts.ts'
 import { whyNotKept } from '../../src/kit/makeDirectory.ts'
+import { startLocalPostgres } from '../../tools/local/postgres.ts'
 import { isRunning } from '../../tools/local/processes.ts'
 import { withServices } from '../../tools/local/services.ts'
 import { workerThread } from '../../tools/workerThread.ts'
@@ -19,9 +20,16 @@ import { type Launcher, processesOf, startLauncher } from '../support/launcher.t
 import { temporaryDirectory } from '../support/servers.ts'
 import { waitFor } from '../support/waitFor.ts'
 
+let madeBefore: string
 let directory: string
 let port: number
 const launchers: Launcher[] = []
+
+beforeAll(async () => {
+  madeBefore = await temporaryDirectory()
+  await (await startLocalPostgres({ directory: join(madeBefore, 'postgres') })).stop()
+})
+afterAll(() => rm(madeBefore, { recursive: true, force: true }))
 
 beforeEach(async () => {
   directory = await temporaryDirectory()
@@ -48,6 +56,12 @@ const ready = async (settings?: Record<string, string>) => {
   const launcher = start(settings)
   await launcher.says(/^Ready: /m)
   return launcher
+}
+
+/** On a copy of a cluster that was made once: making one takes seconds. */
+const readyAgain = async (settings?: Record<string, string>) => {
+  execFileSync('cp', ['-a', join(madeBefore, 'postgres'), directory])
+  return ready(settings)
 }
 
 const serverPids = async (): Promise<number[]> => {
@@ -95,7 +109,7 @@ describe('a first start', () => {
 
 describe('Ctrl-C', () => {
   it('stops everything that was started, and the next start finds the data', async () => {
-    const first = await ready()
+    const first = await readyAgain()
     await query('create table kept as select 42 as answer')
     first.signal('SIGINT')
     expect(await first.ended()).toBe(0)
@@ -115,7 +129,7 @@ describe('Ctrl-C', () => {
   })
 
   it('counts once when npm passes it on a second time', async () => {
-    const launcher = await ready()
+    const launcher = await readyAgain()
     launcher.signal('SIGINT')
     await launcher.says(/^Stopping$/m)
     launcher.signal('SIGINT')
@@ -124,7 +138,7 @@ describe('Ctrl-C', () => {
   })
 
   it('pressed again ends at once what does not want to stop', async () => {
-    const launcher = await ready({ SHOP_NAME: 'never closes' })
+    const launcher = await readyAgain({ SHOP_NAME: 'never closes' })
     const pids = await serverPids()
     let ended = false
     launcher.ended().then(() => {
@@ -141,7 +155,7 @@ describe('Ctrl-C', () => {
 
 describe('kill -9', () => {
   it('leaves servers that the next start takes over', async () => {
-    const first = await ready()
+    const first = await readyAgain()
     await query('create table kept as select 42 as answer')
     const before = await serverPids()
     first.signal('SIGKILL')
@@ -154,7 +168,7 @@ describe('kill -9', () => {
   })
 
   it('of the launcher and its servers loses nothing either', async () => {
-    const first = await ready()
+    const first = await readyAgain()
     await query('create table kept as select 42 as answer')
     const pids = await serverPids()
     first.signal('SIGKILL')
@@ -168,7 +182,7 @@ describe('kill -9', () => {
 
 describe('another command beside a launcher', () => {
   it('uses its servers and leaves them running', async () => {
-    await ready()
+    await readyAgain()
     const services = await withServices({ DATA_DIR: directory }, { command: 'a test' })
     expect(services.started).toBe(false)
     expect(services.env).toMatchObject((await runtime()).env)
@@ -177,7 +191,7 @@ describe('another command beside a launcher', () => {
   })
 
   it('starts and stops its own servers when there is no launcher', async () => {
-    const launcher = await ready()
+    const launcher = await readyAgain()
     launcher.signal('SIGINT')
     await launcher.ended()
     const services = await withServices(
@@ -200,7 +214,7 @@ describe('another command beside a launcher', () => {
   })
 
   it('is printed with what it needs to know in another terminal', async () => {
-    const launcher = await ready({ CURRENCY: 'EUR', PORT: `${port}` })
+    const launcher = await readyAgain({ CURRENCY: 'EUR', PORT: `${port}` })
     const [, hint = ''] = await launcher.says(/First admin +(.*)$/m)
     const { PATH = '', HOME = '/' } = process.env
     const answer = await promisify(exec)(`${hint} --generate`, { env: { PATH, HOME } })
@@ -210,7 +224,7 @@ describe('another command beside a launcher', () => {
   })
 
   it('is refused when it is a second launcher', async () => {
-    const first = await ready()
+    const first = await readyAgain()
     const second = start({ PORT: `${await freePort()}` })
     expect(await second.ended()).toBe(1)
     expect(second.stderr()).toMatch(

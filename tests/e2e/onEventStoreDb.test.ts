@@ -14,6 +14,7 @@ import { takeExport, verifyExport } from '../support/exports.ts'
 import { delivery, expectProblem, moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { followSocket } from '../support/liveFeed.ts'
 import { bustle, foreignType } from '../support/otherApplication.ts'
+import { bareEnvironment } from '../support/programs.ts'
 import { startSecondNode } from '../support/secondNode.ts'
 import { type Person, password, startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
@@ -413,8 +414,7 @@ async function typesOn(url: string): Promise<Set<string>> {
 
 /** A command of the command line on a shop that runs. */
 function command(app: TestApp, script: string, ...args: string[]) {
-  const { PATH = '', HOME = '' } = process.env
-  const options = { env: { PATH, HOME, ...app.env }, timeout: commandMs }
+  const options = { env: { ...bareEnvironment(), ...app.env }, timeout: commandMs }
   return new Promise<{ code: number; output: string }>(resolve => {
     execFile(process.execPath, [`tools/${script}.ts`, ...args], options, (error, ...said) => {
       const code = typeof error?.code === 'number' ? error.code : error === null ? 0 : 1

@@ -224,11 +224,14 @@ describe('what is about a person', () => {
     ),
   )
 
+  const seals = testSeals()
+  const forgetful = codecOf(eventSchemas, shopUpcasters, seals)
+
   it.each(personalTypes)('reads as erased once its key is gone: %s', (type, schema) =>
     forAllAsync(
       valuesOf(schema),
       async data => {
-        const forgetful = codecOf(eventSchemas, shopUpcasters)
+        seals.restoreAll()
         const event = { type, data: mark(schema, data) }
         const written = await forgetful.encode(event, sampleId(1), envelope, customerId)
         for (const id of [Reflect.get(data, 'customerId'), customerId]) forgetful.erase(String(id))

@@ -202,17 +202,21 @@ describe('a body of ten megabytes', () => {
   }
 
   it('is refused with 413 on every route that takes one, before it is there', async () => {
-    const answers: string[] = []
-    for (const [path, methods] of Object.entries(app.contract.document.paths)) {
-      for (const [method, { requestBody }] of Object.entries(methods)) {
+    const routes = Object.entries(app.contract.document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).flatMap(([method, { requestBody }]) => {
         const [type] = Object.keys(requestBody?.content ?? {})
-        if (type === undefined || type.startsWith('multipart/')) continue
-        const address = path.replace(/\{\w+\}/g, productId)
-        const status = await announced(method.toUpperCase(), address, type)
-        if (status !== 413) answers.push(`${method} ${path} → ${status}`)
-      }
-    }
-    expect(answers).toEqual([])
+        const isBody = type !== undefined && !type.startsWith('multipart/')
+        return isBody ? [{ method: method.toUpperCase(), path, type }] : []
+      }),
+    )
+    const answers = await Promise.all(
+      routes.map(async ({ method, path, type }) => {
+        const status = await announced(method, path.replace(/\{\w+\}/g, productId), type)
+        return status === 413 ? [] : `${method} ${path} → ${status}`
+      }),
+    )
+    expect(routes.length).toBeGreaterThan(30)
+    expect(answers.flat()).toEqual([])
   }, 60_000)
 
   it('that does not say how long it is, or is a picture, is refused, too', async () => {

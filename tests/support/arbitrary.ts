@@ -1,6 +1,7 @@
 // Values that fit a TypeBox schema, for property tests.
 import fc from 'fast-check'
 import type { Static, TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import { ImageHash } from '../../src/domain/catalogue/image.ts'
 import { Id } from '../../src/domain/kernel/types.ts'
@@ -15,7 +16,11 @@ export function valuesOf<Schema extends TSchema>(
   schema: Schema,
   pools: Pools = {},
 ): fc.Arbitrary<Static<Schema>> {
-  const check = (value: unknown): value is Static<Schema> => Value.Check(schema, value)
+  let compiled: ReturnType<typeof Compile<Schema>> | undefined
+  const check = (value: unknown): value is Static<Schema> => {
+    compiled ??= Compile(schema)
+    return compiled.Check(value)
+  }
   return build(schema, pools).filter(check)
 }
 

@@ -46,9 +46,11 @@ export async function verifyExport(
   }
 }
 
+/** Without settings: the verifier needs none. */
 function run(args: readonly string[]): Promise<{ code: number; output: string }> {
+  const env = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE }
   return new Promise(resolve => {
-    execFile(process.execPath, [...args], { env: {} }, (error, stdout, stderr) => {
+    execFile(process.execPath, [...args], { env }, (error, stdout, stderr) => {
       const code = typeof error?.code === 'number' ? error.code : error === null ? 0 : 1
       resolve({ code, output: `${stdout}${stderr}` })
     })

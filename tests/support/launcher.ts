@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { bareEnvironment } from './programs.ts'
 import { waitFor } from './waitFor.ts'
 
 export interface Launcher {
@@ -22,11 +23,10 @@ export function startLauncher(
   settings: Record<string, string>,
   more: readonly string[] = [],
 ): Launcher {
-  const { PATH = '', HOME = '/' } = process.env
   const isOfNpm = script.startsWith('npm ')
   const [command = '', ...args] = isOfNpm ? script.split(' ') : [process.execPath, script]
   const child = spawn(command, [...args, ...more], {
-    env: { PATH, HOME, ...settings },
+    env: { ...bareEnvironment(), ...settings },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -2,11 +2,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
+/** What a program needs beside its settings, and what Node has compiled for others before it. */
+export function bareEnvironment(): Record<string, string> {
+  const { PATH = '', HOME = '/', NODE_COMPILE_CACHE } = process.env
+  return { PATH, HOME, ...(NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE } : {}) }
+}
+
 /** Runs a script with its arguments; resolves with its exit code and what it has said. */
 export async function runProgram([script = '', ...args]: string[], env: Record<string, string>) {
-  const { PATH = '', HOME = '/' } = process.env
   const child = spawn(process.execPath, [script, ...args], {
-    env: { PATH, HOME, ...env },
+    env: { ...bareEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const said = { stdout: '', stderr: '' }

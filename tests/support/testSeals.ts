@@ -19,6 +19,7 @@ export function testSeals() {
     erase(subject: string) {
       gone.add(subject)
     },
+    restoreAll: () => gone.clear(),
   }
 }
 

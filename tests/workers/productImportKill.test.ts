@@ -9,7 +9,7 @@ import { startTestApp, type TestApp } from '../support/testApp.ts'
 import { waitFor } from '../support/waitFor.ts'
 
 const main = join(import.meta.dirname, '../../src/main/worker.ts')
-const rows = 4_000
+const rows = Number(process.env.IMPORT_ROWS ?? 1_600)
 
 let app: TestApp
 let worker: ChildProcess | undefined
@@ -61,8 +61,8 @@ async function killBehind(id: string, count: string, mark: number): Promise<void
 it('carries each row out once, however often workers die', { timeout: 180_000 }, async () => {
   const { body } = await upload(app, manyProducts(rows))
   await killBehind(body.id, 'created', 100)
-  await killBehind(body.id, 'created', 1_000)
-  await killBehind(body.id, 'created', 2_000)
+  await killBehind(body.id, 'created', rows / 4)
+  await killBehind(body.id, 'created', rows / 2)
   startWorker()
   const ended = await until(app, body.id, 'finished')
   expect(ended.body).toMatchObject({ rows, created: rows, changed: 0, unchanged: 0, refused: 0 })
@@ -80,7 +80,7 @@ it('carries each row out once, however often workers die', { timeout: 180_000 },
 
   await kill()
   await app.admin.client.post(`/products/imports/${body.id}/undo`)
-  await killBehind(body.id, 'undone', 500)
+  await killBehind(body.id, 'undone', rows / 4)
   startWorker()
   const undone = await until(app, body.id, 'undone')
   expect(undone.body).toMatchObject({ undone: rows, kept: 0 })
