@@ -43,8 +43,8 @@ export const createCategory: Command<typeof CreateCategory> = {
     const { revision } = await app.categories.load(categoryId)
     // A repeat has its name; another request under the same key must not take one.
     if (revision < 0) {
-      const taken = await claimCategoryName(app, { name, categoryId }, envelope)
-      if (taken !== undefined) return taken
+      const refused = await claimCategoryName(app, { name, categoryId }, envelope)
+      if (refused !== undefined) return refused
     }
     const created = await app.categories.decide(categoryId, envelope, state =>
       category.create(state, { categoryId, name, description, active }),
@@ -70,11 +70,11 @@ export const changeCategory: Command<typeof ChangeCategory> = {
   async run(app, input, envelope) {
     const { categoryId, name } = input
     const { commandId } = envelope
-    const [{ state }, handled] = await Promise.all([
+    const [{ state }, processed] = await Promise.all([
       app.categories.load(categoryId),
       app.categories.processed(categoryId, [commandId]),
     ])
-    if (name === undefined || handled.has(commandId) || !isRename(state, name)) {
+    if (name === undefined || processed.has(commandId) || !isRename(state, name)) {
       let needsClaim = false
       const changed = await app.categories.decide(categoryId, envelope, now => {
         // It may have been renamed or created since it was loaded.
@@ -106,8 +106,8 @@ async function rename(
 ) {
   const { categoryId, name } = input
   const voided = category.voidedOf((await app.categories.load(categoryId)).state)
-  const taken = await claimCategoryName(app, { name, categoryId }, envelope)
-  if (taken !== undefined) return taken
+  const refused = await claimCategoryName(app, { name, categoryId }, envelope)
+  if (refused !== undefined) return refused
   const changed = await app.categories.decide(categoryId, envelope, state =>
     category.change(state, input, voided),
   )
@@ -140,7 +140,7 @@ export function deleteCategory(
       if (isRejection(deleted)) return deleted
       const { state } = deleted
       if (state.status === 'deleted') {
-        // A name that could not be released can be taken over.
+        // A name that could not be released can be refused over.
         await unlessUnreadable(releaseOldName(app, envelope, { name: state.name, categoryId }))
       }
       return accepted(categoryId, deleted)

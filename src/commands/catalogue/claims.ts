@@ -49,22 +49,22 @@ interface Claim<State, Event extends DomainEvent> {
   /** Whether its holder does not use it; from then on no command of the holder can. */
   isUnused(loaded: State): Promise<boolean>
   /** The refusal where another holder has it. */
-  taken: Rejection
+  refusal: Rejection
 }
 
 /** Makes a claim, if need be by taking it over from a holder that does not use it. */
 async function makeClaim<State, Event extends DomainEvent>(
-  { repository, stream, isOurs, claim, takeOver, isUnused, taken }: Claim<State, Event>,
+  { repository, stream, isOurs, claim, takeOver, isUnused, refusal }: Claim<State, Event>,
   envelope: Envelope,
 ): Promise<Rejection | undefined> {
   const attempt = async (decide: (state: State) => Decision<Event>) => {
     const claimed = await repository.decide(stream, newStep(envelope), decide, unkeyed)
     if (isRejection(claimed)) return claimed
     // An append whose answer was lost is found in the log, where it may have been taken over.
-    return isOurs(claimed.state) ? undefined : taken
+    return isOurs(claimed.state) ? undefined : refusal
   }
   let refused = await attempt(claim)
-  for (let tries = 1; refused?.rejected === taken.rejected && tries <= triesMax; tries += 1) {
+  for (let tries = 1; refused?.rejected === refusal.rejected && tries <= triesMax; tries += 1) {
     const { state: loaded } = await repository.load(stream)
     if (!isOurs(loaded) && !(await isUnused(loaded))) return refused
     refused = await attempt(state => (isOurs(state) ? claim(state) : takeOver(state, loaded)))
@@ -86,7 +86,7 @@ export function claimSku(
       claim: state => claimAnew(state, sku, productId),
       takeOver: (state, seen) => takeOver(state, sku, { productId, seen }),
       isUnused: loaded => isSkuUnused(app, loaded, envelope),
-      taken: reject('product/sku-taken', `Another product has the SKU ${sku}.`, { sku }),
+      refusal: reject('product/sku-taken', `Another product has the SKU ${sku}.`, { sku }),
     },
     envelope,
   )
@@ -115,7 +115,7 @@ export function claimCategoryName(
       claim: state => claimNameAnew(state, naming),
       takeOver: (state, loaded) => takeNameOver(state, naming, loaded),
       isUnused: loaded => isNameUnused(app, loaded, { name, envelope }),
-      taken: reject('category/exists', `There is a category ${name} already.`),
+      refusal: reject('category/exists', `There is a category ${name} already.`),
     },
     envelope,
   )

@@ -144,11 +144,11 @@ export const restoreProduct: Command<typeof RestoreProduct> = {
   async run(app, { productId }, envelope) {
     const { state } = await app.products.load(productId)
     const voided = product.voidedOf(state)
-    const taken = state.status === 'deleted' ? await claimSku(app, state, envelope) : undefined
-    if (taken !== undefined) return taken
-    const wanted = state.status === 'deleted' ? state.categoryId : null
-    const gone = await claimCategory(app, { categoryId: wanted, productId }, envelope)
-    const context = { voided, categoryId: gone === undefined ? wanted : null }
+    const refused = state.status === 'deleted' ? await claimSku(app, state, envelope) : undefined
+    if (refused !== undefined) return refused
+    const categoryId = state.status === 'deleted' ? state.categoryId : null
+    const unlisted = await claimCategory(app, { categoryId, productId }, envelope)
+    const context = { voided, categoryId: unlisted === undefined ? categoryId : null }
     const restored = await app.products.decide(productId, envelope, now =>
       product.restore(now, productId, context),
     )

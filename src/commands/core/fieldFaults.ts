@@ -83,16 +83,16 @@ function detailOf(shape: Shape, value: unknown): string | undefined {
   }
 }
 
-function detailOfNumber(shape: Shape, value: unknown, wanted: string): string | undefined {
+function detailOfNumber(shape: Shape, value: unknown, typeDetail: string): string | undefined {
   const { type, minimum = -Infinity, maximum = Infinity } = shape
-  if (typeof value !== 'number' || !Number.isFinite(value)) return wanted
-  if (type === 'integer' && !Number.isInteger(value)) return wanted
+  if (typeof value !== 'number' || !Number.isFinite(value)) return typeDetail
+  if (type === 'integer' && !Number.isInteger(value)) return typeDetail
   if (shape.not?.const === 0 && value === 0) return 'must not be 0'
   if (value < minimum) return `must not be less than ${minimum}`
   return value > maximum ? `must not be greater than ${maximum}` : undefined
 }
 
-const wantedFormats: Readonly<Record<string, string>> = {
+const formatDetails: Readonly<Record<string, string>> = {
   line: 'must be one line of visible text without control characters',
   multiline: 'must be visible text without control characters',
   name: 'must be one line of visible text, short enough in its compatibility form (NFKC)',
@@ -109,7 +109,7 @@ function detailOfText(shape: Shape, text: string): string | undefined {
   if (!isStorable(text)) return notStorable
   if (format === 'country') return detailOfCountry(text)
   if (text === '' && minLength > 0) return 'must not be empty'
-  if (format !== undefined && !passesFormat(format, text)) return wantedFormats[format]
+  if (format !== undefined && !passesFormat(format, text)) return formatDetails[format]
   const length = [...text].length
   if (length < minLength) return `must have at least ${minLength} characters`
   if (format !== undefined && length > maxLength) {
@@ -135,10 +135,10 @@ function detailOfCountry(text: string): string | undefined {
 
 /** The code of a country that was written out in English; UK is not a code of ISO 3166-1. */
 function codeOfCountry(text: string): string | undefined {
-  const wanted = text.toLowerCase()
-  if (wanted === 'uk') return 'GB'
+  const name = text.toLowerCase()
+  if (name === 'uk') return 'GB'
   const names = new Intl.DisplayNames(['en'], { type: 'region' })
-  return [...countryCodes].find(code => names.of(code)?.toLowerCase() === wanted)
+  return [...countryCodes].find(code => names.of(code)?.toLowerCase() === name)
 }
 
 function findInChoice(shape: Shape, value: unknown, { pointer, faults }: At): void {

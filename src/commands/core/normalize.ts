@@ -57,8 +57,8 @@ export function readParameters(shape: Shape, parameters: unknown): unknown {
   if (typeof parameters !== 'object' || parameters === null) return parameters
   const { properties = {} } = shape
   const read = Object.entries(parameters).map(([name, text]) => {
-    const wanted = Object.hasOwn(properties, name) ? properties[name] : undefined
-    return [name, wanted === undefined ? text : readParameter(wanted, text)]
+    const property = Object.hasOwn(properties, name) ? properties[name] : undefined
+    return [name, property === undefined ? text : readParameter(property, text)]
   })
   return Object.fromEntries(read)
 }

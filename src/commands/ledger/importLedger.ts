@@ -82,9 +82,9 @@ export const bookOpeningStock: Command<typeof StockForLedger> = {
     const { productId } = input
     const commandIds = input.writeOffs.map(({ commandId }) => commandId)
     // Most products have none, and no stream yet in which they could be looked for.
-    const handled =
+    const processed =
       commandIds.length === 0 ? new Set() : await app.stock.processed(productId, commandIds)
-    const writeOffs = input.writeOffs.filter(({ commandId }) => !handled.has(commandId))
+    const writeOffs = input.writeOffs.filter(({ commandId }) => !processed.has(commandId))
     const need = { ...input, writeOffs }
     const open = (state: Stock) => (input.isFirst ? opening(productId, needed(state, need)) : [])
     const options = { isNew: input.isFirst }
@@ -102,8 +102,8 @@ export const bookOpeningStock: Command<typeof StockForLedger> = {
 
 /** Pieces that the orders and write-offs to come will take; those that hold theirs do not count. */
 function needed(state: Stock, { orders, writeOffs }: StockForLedger): number {
-  const settled = new Set(state.settled)
-  const open = orders.filter(({ orderId }) => !state.reserved.has(orderId) && !settled.has(orderId))
+  const ended = new Set(state.settled)
+  const open = orders.filter(({ orderId }) => !state.reserved.has(orderId) && !ended.has(orderId))
   return [...open, ...writeOffs].reduce((total, { quantity }) => total + quantity, 0)
 }
 

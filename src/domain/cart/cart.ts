@@ -127,9 +127,9 @@ export interface Bought {
 
 /** What was added while the order was being placed stays in. */
 function without(lines: readonly CartLine[], bought: readonly Bought[]): CartLine[] {
-  const taken = new Map(bought.map(item => [item.productId, item.quantity]))
+  const checkedOut = new Map(bought.map(item => [item.productId, item.quantity]))
   return lines
-    .map(line => ({ ...line, quantity: line.quantity - (taken.get(line.productId) ?? 0) }))
+    .map(line => ({ ...line, quantity: line.quantity - (checkedOut.get(line.productId) ?? 0) }))
     .filter(line => line.quantity > 0)
 }
 

@@ -178,10 +178,10 @@ export function changeUser(
 ): Decision<CustomerEvent> {
   if (state.status !== 'registered') return notFound()
   const { customerId } = state
-  const wanted = change.roles ?? state.roles
+  const roles = change.roles ?? state.roles
   const disabled = change.disabled ?? state.disabled
-  const granted = wanted.filter(role => !state.roles.includes(role))
-  const revoked = state.roles.filter(role => !wanted.includes(role))
+  const granted = roles.filter(role => !state.roles.includes(role))
+  const revoked = state.roles.filter(role => !roles.includes(role))
   if (by === customerId && (revoked.includes('admin') || disabled)) {
     return reject('customer/own-rights', 'Ask another admin to take your own rights away.')
   }

@@ -80,11 +80,11 @@ export function conclude(
       expiresAt === null ? [] : [{ type: 'PaymentDeadlineSet', data: { orderId, expiresAt } }]
     return [{ type: 'OrderPlaced', data: { orderId } }, ...deadline]
   }
-  const wanted = demand(state)
+  const ordered = demand(state)
   const short = [...refused].map(productId => ({
     productId,
     sku: state.lines.find(line => line.productId === productId)?.sku ?? productId,
-    wanted: wanted.get(productId) ?? 1,
+    wanted: ordered.get(productId) ?? 1,
   }))
   return [{ type: 'OrderRejected', data: { orderId, short } }]
 }

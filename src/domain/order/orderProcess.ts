@@ -38,9 +38,9 @@ export function nextSteps(order: PlacedOrder, now: number): Step[] {
 function stockSteps({ status, handedOver, late, round }: PlacedOrder): Step[] {
   if (handedOver) return [{ type: 'commit', id: stockStep('commit', round), round }]
   // A late payment may still get the goods of an expired order.
-  const isKept = status === 'expired' && [...late.values()].some(each => each.refundId === null)
+  const mayBePaid = status === 'expired' && [...late.values()].some(each => each.refundId === null)
   const isEnded = ['rejected', 'expired', 'cancelled', 'refunded'].includes(status)
-  return isEnded && !isKept ? [{ type: 'release', id: stockStep('release', round), round }] : []
+  return isEnded && !mayBePaid ? [{ type: 'release', id: stockStep('release', round), round }] : []
 }
 
 /** The first round has no number: its ids are those of orders from before there were rounds. */

@@ -98,7 +98,7 @@ export const stock: Aggregate<Stock, StockEvent> = {
         }
       }
       case 'ReservationRefused':
-        return { ...state, settled: settle(state, event.data.orderId) }
+        return { ...state, settled: withEnded(state, event.data.orderId) }
       case 'ReservationReleased':
         return close(state, event.data)
       case 'ReservationCommitted':
@@ -124,10 +124,10 @@ function close(state: Stock, closed: { orderId: string; quantity: number }): Sto
   const reserved = state.reserved.delete(closed.orderId)
   const reservedTotal = state.reservedTotal - closed.quantity
   const deadlines = state.deadlines.delete(closed.orderId)
-  return { ...state, reserved, reservedTotal, deadlines, settled: settle(state, closed.orderId) }
+  return { ...state, reserved, reservedTotal, deadlines, settled: withEnded(state, closed.orderId) }
 }
 
-function settle(state: Stock, orderId: string) {
+function withEnded(state: Stock, orderId: string) {
   return [...state.settled.slice(1 - settledMax), orderId]
 }
 

@@ -177,8 +177,8 @@ export const simulatedGuards: readonly Mutant[] = [
       },
       {
         file: 'src/commands/catalogue/claims.ts',
-        find: 'return isOurs(claimed.state) ? undefined : taken',
-        replace: 'return isOurs(claimed.state) || taken ? undefined : taken',
+        find: 'return isOurs(claimed.state) ? undefined : refusal',
+        replace: 'return isOurs(claimed.state) || refusal ? undefined : refusal',
       },
     ],
   },
