@@ -1,24 +1,19 @@
-// Every projection of the shop, in one visible list.
-
-import { eventIndex } from './audit/eventIndex.ts'
-import { cartsProjection } from './cart/carts.ts'
-import { catalogue } from './catalogue/catalogue.ts'
-import { priceHistory } from './catalogue/priceHistory.ts'
+// Every projection, by context.
+import { auditProjections } from './audit/index.ts'
+import { cartProjections } from './cart/index.ts'
+import { catalogueProjections } from './catalogue/index.ts'
 import type { Projection } from './core/projection.ts'
-import { customersProjection } from './customer/customers.ts'
-import { orderProcesses } from './order/orderProcesses.ts'
-import { ordersProjection } from './order/orders.ts'
-import { sales } from './sales/sales.ts'
-import { stockProjection } from './stock/stock.ts'
+import { customerProjections } from './customer/index.ts'
+import { orderProjections } from './order/index.ts'
+import { salesProjections } from './sales/index.ts'
+import { stockProjections } from './stock/index.ts'
 
 export const projections: readonly Projection[] = [
-  catalogue,
-  cartsProjection,
-  ordersProjection,
-  customersProjection,
-  stockProjection,
-  priceHistory,
-  sales,
-  orderProcesses,
-  eventIndex,
+  ...catalogueProjections,
+  ...cartProjections,
+  ...orderProjections,
+  ...customerProjections,
+  ...stockProjections,
+  ...salesProjections,
+  ...auditProjections,
 ]

@@ -21,8 +21,8 @@ export interface Column<Value = unknown, Selected = unknown> {
   schema: TSchema
   /** What is left of a personal value, where that is not `[erased]` in each of its fields. */
   erased?: object
-  /** For the compiler alone. */
-  readonly types?: { value: Value; selected: Selected }
+  /** What the driver returns as rows and answers hold it. */
+  plain(selected: Selected): Value
 }
 
 const AnyText = Type.String()
@@ -32,36 +32,54 @@ const AnyNumber = Type.Integer({
 })
 export const Time = Type.String({ format: 'date-time', maxLength: 40 })
 
-export const uuid: Column<string, string> = { type: 'uuid', schema: Id }
-export const text: Column<string, string> = { type: 'text', schema: AnyText }
-export const integer: Column<number, number> = { type: 'integer', schema: AnyNumber }
-export const bigint: Column<number, bigint> = { type: 'bigint', schema: AnyNumber }
-export const boolean: Column<boolean, boolean> = { type: 'boolean', schema: Type.Boolean() }
-export const texts: Column<string[], string[]> = { type: 'text[]', schema: Type.Array(AnyText) }
+const same = <Value>(value: Value) => value
+
+export const uuid: Column<string, string> = { type: 'uuid', schema: Id, plain: same }
+export const text: Column<string, string> = { type: 'text', schema: AnyText, plain: same }
+export const integer: Column<number, number> = { type: 'integer', schema: AnyNumber, plain: same }
+export const bigint: Column<number, bigint> = { type: 'bigint', schema: AnyNumber, plain: Number }
+export const boolean: Column<boolean, boolean> = {
+  type: 'boolean',
+  schema: Type.Boolean(),
+  plain: same,
+}
+export const texts: Column<string[], string[]> = {
+  type: 'text[]',
+  schema: Type.Array(AnyText),
+  plain: same,
+}
 /** ISO 8601 in rows. */
-export const time: Column<string, Date> = { type: 'timestamptz', schema: Time }
+export const time: Column<string, Date> = {
+  type: 'timestamptz',
+  schema: Time,
+  plain: date => date.toISOString(),
+}
 /** A position in the log, as digits in rows. */
-export const position: Column<string, Position> = { type: 'bigint', schema: AnyText }
+export const position: Column<string, Position> = {
+  type: 'bigint',
+  schema: AnyText,
+  plain: String,
+}
 
 /** Text of a schema of the domain: personal where that is. */
 export function textOf<Schema extends TSchema>(
   schema: Schema,
 ): Column<Static<Schema>, Static<Schema>> {
-  return { type: 'text', schema }
+  return { type: 'text', schema, plain: same }
 }
 
 /** An array of text. */
 export function textsOf<Schema extends TSchema>(
   schema: Schema,
 ): Column<Static<Schema>[], Static<Schema>[]> {
-  return { type: 'text[]', schema: Type.Array(schema) }
+  return { type: 'text[]', schema: Type.Array(schema), plain: same }
 }
 
 /** JSON that is kept as it was written. */
 export function json<Schema extends TSchema>(
   schema: Schema,
 ): Column<Static<Schema>, Static<Schema>> {
-  return { type: 'json', schema }
+  return { type: 'json', schema, plain: same }
 }
 
 /** JSON that queries look into. */
@@ -69,7 +87,7 @@ export function jsonb<Schema extends TSchema>(
   schema: Schema,
   options: Pick<Column, 'erased'> = {},
 ): Column<Static<Schema>, Static<Schema>> {
-  return { type: 'jsonb', schema, ...options }
+  return { type: 'jsonb', schema, plain: same, ...options }
 }
 
 /** The same column, which may be empty. */
@@ -77,7 +95,11 @@ export function nullable<Value, Selected>({
   schema,
   ...column
 }: Column<Value, Selected>): Column<Value | null, Selected | null> {
-  return { type: column.type, schema: Type.Union([schema, Type.Null()]) }
+  return {
+    type: column.type,
+    schema: Type.Union([schema, Type.Null()]),
+    plain: selected => (selected === null ? null : column.plain(selected)),
+  }
 }
 
 /** A table whose rows are `Row` in JSON: times are text, numbers are numbers. */

@@ -3,7 +3,7 @@ import { type Kysely, type Selectable, sql } from 'kysely'
 import { disputeStages } from '../../domain/order/orderEvents.ts'
 import { newestFirst, type PageRequest, readPage } from '../core/keyset.ts'
 import type { Tables } from '../core/tables.ts'
-import type { DisputeState } from './disputes.ts'
+import { type DisputeState, disputeView } from './disputes.ts'
 import { ordersOfRows } from './rowOrders.ts'
 
 type Db = Kysely<Tables>
@@ -19,7 +19,7 @@ export async function listDisputes(
   const sorting = { ...newestFirst, key: sql`opened_at`, id: sql`dispute_id` }
   const { rows, next, total } = await readPage(db, query, sorting, part)
   const numbers = await numbersOf(db, rows)
-  const data = rows.map(row => ({ ...disputeOf(row), ...numbers(row) }))
+  const data = rows.map(row => ({ ...disputeView.of(row), ...numbers(row) }))
   return { data, next, total }
 }
 
@@ -46,22 +46,7 @@ export async function disputesOf(db: Db, orderId: string) {
     .orderBy('opened_at')
     .orderBy('dispute_id')
     .execute()
-  return rows.map(disputeOf)
-}
-
-function disputeOf(row: Selectable<Tables['disputes']>) {
-  return {
-    id: row.dispute_id,
-    state: row.state,
-    amount: { amount: Number(row.amount_minor), currency: row.currency },
-    reason: row.reason,
-    dueBy: row.due_by?.toISOString() ?? null,
-    paymentId: row.payment_id,
-    provider: row.provider,
-    reference: row.reference,
-    openedAt: row.opened_at.toISOString(),
-    updatedAt: row.updated_at.toISOString(),
-  }
+  return rows.map(row => disputeView.of(row))
 }
 
 /** A part of the findings, the newest first. */

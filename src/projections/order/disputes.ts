@@ -4,6 +4,7 @@ import type { DisputeEvent } from '../../domain/order/disputes.ts'
 import { disputeOutcomes, disputeStages, OrderEvents } from '../../domain/order/orderEvents.ts'
 import { type Changes, keyedModel } from '../core/readModel.ts'
 import { bigint, nullable, type RowOf, type SelectedOf, textOf, time, uuid } from '../core/table.ts'
+import { field, money, view } from '../core/view.ts'
 
 export const DisputeState = Type.Enum([...disputeStages, ...disputeOutcomes], {
   description:
@@ -15,7 +16,7 @@ export type DisputeState = Static<typeof DisputeState>
 
 const opened = OrderEvents.DisputeOpened.properties
 
-export const disputes = {
+const disputes = {
   name: 'disputes',
   key: 'dispute_id',
   columns: {
@@ -73,6 +74,25 @@ export const disputesModel = keyedModel(disputes, {
     }),
   },
   changes,
+})
+
+const column = <Name extends keyof RowOf<typeof disputes>>(name: Name) => field(disputes, name)
+
+/** A dispute as answers show it. */
+export const disputeView = view(disputes, {
+  id: column('dispute_id'),
+  state: column('state'),
+  amount: money('amount_minor'),
+  /** The provider's code, such as `fraudulent`. */
+  reason: column('reason'),
+  /** Until when the bank takes evidence. */
+  dueBy: column('due_by'),
+  paymentId: column('payment_id'),
+  provider: column('provider'),
+  /** The provider's own name for it. */
+  reference: column('reference'),
+  openedAt: column('opened_at'),
+  updatedAt: column('updated_at'),
 })
 
 function timeOf(moment: number | null): string | null {

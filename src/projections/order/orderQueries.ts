@@ -4,12 +4,12 @@ import { type Kysely, type Selectable, sql } from 'kysely'
 import { isSameMoney, sum, times } from '../../domain/kernel/money.ts'
 import { erasedText } from '../../domain/kernel/types.ts'
 import type { OrderStatus } from '../../domain/order/orderStates.ts'
-import { allowedTransitions } from '../../domain/order/orderStates.ts'
 import type { Position } from '../../kit/position.ts'
 import { offersOf } from '../catalogue/catalogueQueries.ts'
 import { newestFirst, type PageRequest, readPage } from '../core/keyset.ts'
 import { executePrepared } from '../core/pipeline.ts'
 import type { Tables } from '../core/tables.ts'
+import { orderDetail, orderSummary } from './orderViews.ts'
 
 type Db = Kysely<Tables>
 type OrderRecord = Selectable<Tables['orders']>
@@ -37,7 +37,7 @@ export async function listOrders(db: Db, filter: OrderFilter, part: PageRequest)
   if (to !== undefined) query = query.where('placed_at', '<', new Date(to))
   const sorting = { ...newestFirst, key: sql`placed_at`, id: sql`order_id` }
   const { rows, next, total } = await readPage(db, query, sorting, part)
-  return { data: rows.map(summary), next, total }
+  return { data: rows.map(row => orderSummary.of(row)), next, total }
 }
 
 const customersMax = 200
@@ -89,12 +89,6 @@ export async function peopleOf(
   return new Map(rows.map(({ id, ...people }) => [id, people]))
 }
 
-/** Exact at read: an order whose time has run out is expired, whether that is recorded or not. */
-function statusOf({ status, expires_at }: OrderRecord): OrderStatus {
-  const isDue = status === 'pending' && expires_at !== null && expires_at.getTime() <= Date.now()
-  return isDue ? 'expired' : status
-}
-
 function isInStatus(status: OrderStatus) {
   if (status === 'pending') {
     return sql<boolean>`status = 'pending' and (expires_at is null or expires_at > now())`
@@ -103,21 +97,6 @@ function isInStatus(status: OrderStatus) {
     return sql<boolean>`(status = 'expired' or status = 'pending' and expires_at <= now())`
   }
   return sql<boolean>`status = ${status}`
-}
-
-function summary(row: OrderRecord) {
-  const { currency } = row
-  return {
-    id: row.order_id,
-    orderNumber: row.order_number,
-    customerId: row.customer_id,
-    status: statusOf(row),
-    expiresAt: row.expires_at?.toISOString() ?? null,
-    total: { amount: Number(row.total_minor), currency },
-    itemCount: row.lines.reduce((count, line) => count + line.quantity, 0),
-    placedAt: row.placed_at.toISOString(),
-    updatedAt: row.updated_at.toISOString(),
-  }
 }
 
 /** One order in full, with its revision. */
@@ -131,22 +110,7 @@ export async function findOrder(db: Db, orderId: string) {
   )
   const [row] = rows
   if (row === undefined) return undefined
-  const { currency } = row
-  const order = {
-    ...summary(row),
-    lines: row.lines,
-    charges: row.charges,
-    captured: { amount: Number(row.captured_minor), currency },
-    refunded: { amount: Number(row.refunded_minor), currency },
-    paymentMethod: row.payment_method,
-    trackingNumber: row.tracking,
-    shippingAddress: row.delivery?.shippingAddress ?? null,
-    phoneNumber: row.delivery?.phoneNumber ?? null,
-    country: row.country,
-    timeline: row.timeline,
-    refunds: row.refunds,
-    allowedTransitions: allowedTransitions(statusOf(row)),
-  }
+  const order = orderDetail.of(row)
   return { revision: Number(row.revision), archived: row.archived, order }
 }
 

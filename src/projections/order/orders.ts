@@ -1,6 +1,6 @@
 // Orders with their lines, refunds and timeline.
 import Type, { type Static } from 'typebox'
-import { roles } from '../../domain/kernel/types.ts'
+import { roles, strict } from '../../domain/kernel/types.ts'
 import type { OrderEvent, Submission } from '../../domain/order/order.ts'
 import { OrderEvents } from '../../domain/order/orderEvents.ts'
 import { orderStatuses } from '../../domain/order/orderStates.ts'
@@ -31,15 +31,18 @@ import { RefundEntry, refundsAfter } from './orderRefunds.ts'
 const submitted = OrderEvents.OrderSubmitted.properties
 export const Status = Type.Enum([...orderStatuses])
 
-export const TimelineEntry = Type.Object({
-  event: Type.String({ maxLength: 50 }),
-  status: Status,
-  at: Time,
-  by: Type.Enum(['anonymous', 'system', ...roles]),
-})
+export const TimelineEntry = Type.Object(
+  {
+    event: Type.String({ maxLength: 50 }),
+    status: Status,
+    at: Time,
+    by: Type.Enum(['anonymous', 'system', ...roles]),
+  },
+  strict,
+)
 type TimelineEntry = Static<typeof TimelineEntry>
 
-const orders = {
+export const orders = {
   name: 'orders',
   key: 'order_id',
   person: 'customer_id',
@@ -58,8 +61,8 @@ const orders = {
     delivery: json(submitted.delivery),
     payment_method: textOf(submitted.paymentMethod),
     tracking: textOf(OrderEvents.OrderShipped.properties.tracking),
-    timeline: json(Type.Array(TimelineEntry)),
-    refunds: json(Type.Array(RefundEntry)),
+    timeline: json(Type.Array(TimelineEntry, { maxItems: 10_000 })),
+    refunds: json(Type.Array(RefundEntry, { maxItems: 10_000 })),
     expires_at: nullable(time),
     archived: boolean,
     revision: bigint,
@@ -67,7 +70,7 @@ const orders = {
     updated_at: time,
   },
 } as const
-type Order = RowOf<typeof orders>
+export type Order = RowOf<typeof orders>
 
 declare module '../core/tables.ts' {
   interface Tables {

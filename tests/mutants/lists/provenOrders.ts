@@ -76,14 +76,17 @@ export const provenOfOrders: readonly TestedMutant[] = [
     name: 'prices-of-its-day',
     promise: 'an order shows the prices of its day, whatever products cost now',
     file: 'src/projections/order/orderQueries.ts',
-    find: '    lines: row.lines,\n    charges',
-    replace: `    lines: await Promise.all(
-      row.lines.map(async line => {
+    find: '  const order = orderDetail.of(row)\n',
+    replace: `  const { lines, ...rest } = orderDetail.of(row)
+  const order = {
+    ...rest,
+    lines: await Promise.all(
+      lines.map(async line => {
         const now = (await offersOf(db, [line.productId])).get(line.productId)
         return { ...line, unitPrice: now?.price ?? line.unitPrice }
       }),
     ),
-    charges`,
+  }\n`,
   },
   {
     ...orders,

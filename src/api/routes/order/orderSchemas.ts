@@ -1,21 +1,12 @@
 // The shapes of answers about orders.
 import Type from 'typebox'
-import { Id, Money, roles, strict } from '../../../domain/kernel/types.ts'
-import { Charge, OrderLine } from '../../../domain/order/orderEvents.ts'
+import { strict } from '../../../domain/kernel/types.ts'
+import { orderDetail, orderSummary } from '../../../projections/order/orderViews.ts'
 import { integer, many, nullable, Position, text, time } from '../../http/schemas.ts'
-import { Status } from '../../http/shapes.ts'
-import { Dispute, Refund } from './paymentSchemas.ts'
+import { Dispute } from './paymentSchemas.ts'
 
-const orderSummary = {
-  id: Id,
-  orderNumber: text(40),
-  customerId: Id,
-  status: Status,
-  total: Money,
-  itemCount: integer,
-  expiresAt: nullable(time),
-  placedAt: time,
-  updatedAt: time,
+/** The people of an order, for the staff. */
+const people = {
   customerName: Type.Optional({
     ...nullable(text(300)),
     description: 'Who ordered; for the staff only, like the next two',
@@ -27,34 +18,9 @@ const orderSummary = {
   }),
 }
 
-export const OrderSummary = Type.Object(orderSummary, strict)
+export const OrderSummary = Type.Object({ ...orderSummary.properties, ...people }, strict)
 export const OrderDetail = Type.Object(
-  {
-    ...orderSummary,
-    lines: many(OrderLine),
-    charges: many(Charge),
-    captured: Money,
-    refunded: Money,
-    paymentMethod: text(40),
-    trackingNumber: nullable(text(200)),
-    shippingAddress: nullable(text(1_000)),
-    phoneNumber: nullable(text(40)),
-    country: nullable(text(60)),
-    timeline: many(
-      Type.Object(
-        {
-          event: text(50),
-          status: Status,
-          at: time,
-          by: Type.Enum(['anonymous', 'system', ...roles]),
-        },
-        strict,
-      ),
-    ),
-    refunds: many(Refund),
-    disputes: Type.Optional(many(Dispute)),
-    allowedTransitions: many(Status),
-  },
+  { ...orderDetail.properties, ...people, disputes: Type.Optional(many(Dispute)) },
   strict,
 )
 export const OrderHistory = Type.Object(

@@ -1,51 +1,12 @@
 // The shapes of refunds, disputes and findings, as the API shows them.
 import Type from 'typebox'
 import { Id, Money, strict } from '../../../domain/kernel/types.ts'
-import { disputeOutcomes, disputeStages } from '../../../domain/order/orderEvents.ts'
+import { disputeView } from '../../../projections/order/disputes.ts'
 import { nullable, text, time } from '../../http/shapes.ts'
 
-const states = [...disputeStages, ...disputeOutcomes] as const
-export const DisputeState = Type.Enum([...states], {
-  description:
-    '`inquiry`: the bank asks, no money is taken; `needs_response`: evidence is due; ' +
-    '`under_review`: the bank decides; `won`: the money stays; `lost`: it is gone; ' +
-    '`dropped`: ended without a decision',
-})
-
-const dispute = {
-  id: Id,
-  state: DisputeState,
-  amount: Money,
-  /** The provider's code, such as `fraudulent`. */
-  reason: text(200),
-  /** Until when the bank takes evidence. */
-  dueBy: nullable(time),
-  paymentId: Id,
-  provider: text(200),
-  /** The provider's own name for it. */
-  reference: text(200),
-  openedAt: time,
-  updatedAt: time,
-}
-export const Dispute = Type.Object(dispute, strict)
+export const Dispute = Type.Object(disputeView.properties, strict)
 export const ListedDispute = Type.Object(
-  { ...dispute, orderId: Id, orderNumber: nullable(text(40)) },
-  strict,
-)
-
-export const Refund = Type.Object(
-  {
-    refundId: Id,
-    amount: Money,
-    state: Type.Enum(['open', 'paid', 'failed'], {
-      description: '`open`: on its way; `paid`: paid back; `failed`: it did not arrive',
-    }),
-    provider: {
-      ...nullable(text(200)),
-      description: 'In whose dashboard it was made; null where the shop has made it',
-    },
-    at: time,
-  },
+  { ...disputeView.properties, orderId: Id, orderNumber: nullable(text(40)) },
   strict,
 )
 

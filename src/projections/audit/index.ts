@@ -1,0 +1,4 @@
+// The projections for audits of the log.
+import { eventIndex } from './eventIndex.ts'
+
+export const auditProjections = [eventIndex]

@@ -1,0 +1,4 @@
+// The projections of carts.
+import { cartsProjection } from './carts.ts'
+
+export const cartProjections = [cartsProjection]
