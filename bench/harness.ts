@@ -97,10 +97,11 @@ async function runOnce(
 
 /** Of each part the median. */
 export function mediansOf(times: readonly ProcessorTime[]): ProcessorTime {
-  const parts = new Set(times.flatMap(time => Object.keys(time)))
-  return Object.fromEntries(
-    [...parts].map(part => [part, spreadOf(times.map(time => time[part] ?? 0)).median]),
-  )
+  const parts = [...new Set(times.flatMap(time => Object.keys(time)))]
+  const medians = parts.map((part): [string, number] => {
+    return [part, spreadOf(times.map(time => time[part] ?? 0)).median]
+  })
+  return Object.fromEntries(medians.filter(([, us]) => us >= 1))
 }
 
 /** Figures that were taken one by one. */

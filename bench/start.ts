@@ -2,7 +2,8 @@
 // start. Bar: within 6 s. Beside it the size of a production install: at most 220 packages, 300 MB.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePort } from '../src/infra/system/tcpPorts.ts'
@@ -74,27 +75,26 @@ async function startOnce(directory: string): Promise<number> {
   }
 }
 
-/** What `npm ci --omit=dev` installs of the lock file, as it stands in this checkout. */
+/** What is in no production install (tools/pruneInstall.js). */
+const pruned = ['*.d.ts', '*.d.mts', '*.d.cts', '*.map'].flatMap(name => ['!', '-name', name])
+const compilers = /^node_modules\/@?typescript(\/|$)/
+
+/** What `npm ci --omit=dev` leaves of the lock file, going by this checkout. */
 async function productionInstall(): Promise<{ packages: number; megabytes: number }> {
   const lock: { packages: Record<string, { dev?: boolean }> } = JSON.parse(
     await readFile(join(project, 'package-lock.json'), 'utf8'),
   )
-  const paths = Object.entries(lock.packages)
-    .filter(([path, { dev }]) => path !== '' && dev !== true)
-    .map(([path]) => join(project, path))
-  const found = await Promise.all(
-    paths.map(path =>
-      access(path).then(
-        () => [path],
-        () => [],
-      ),
-    ),
-  )
-  const installed = found.flat()
-  // Packages within others are counted once.
-  const { stdout } = await promisify(execFile)('du', ['-sk', ...installed])
-  const kilobytes = stdout
-    .split('\n')
-    .reduce((sum, line) => sum + (Number.parseInt(line, 10) || 0), 0)
-  return { packages: installed.length, megabytes: kilobytes / 1_024 }
+  const installed = Object.entries(lock.packages)
+    .filter(([path, { dev }]) => path !== '' && dev !== true && !compilers.test(path))
+    .map(([path]) => path)
+    .filter(path => existsSync(join(project, path)))
+  // Packages within others are found with those.
+  const outer = installed.filter(path => path.lastIndexOf('node_modules/') === 0)
+  const files = ['-type', 'f', ...pruned, '!', '-path', '*/include/node/*', '-printf', '%b\\n']
+  const { stdout } = await promisify(execFile)('find', [...outer, ...files], {
+    cwd: project,
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  const blocks = stdout.split('\n').reduce((sum, line) => sum + Number(line), 0)
+  return { packages: installed.length, megabytes: blocks / 2_048 }
 }
