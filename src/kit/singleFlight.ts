@@ -1,17 +1,27 @@
 // Single flight: work that is done once for all that ask for it at the same time.
-import { createBatchLoader } from './batchLoader.ts'
+import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { createDictionary } from './dictionary.ts'
 
 /**
  * A function that runs `work` at most once at a time. A caller never gets the answer of a run that
- * began before its call: all that ask during a run share the next one.
+ * began before its call: all that ask during a run share the next one. A run begins at the end of a
+ * turn of the event loop, for all that ask in that turn.
  */
 export function createSingleFlight<Answer>(work: () => Promise<Answer>): () => Promise<Answer> {
-  const ask = createBatchLoader<undefined, Answer>(async questions => {
-    const answer = await work()
-    return questions.map(() => answer)
-  }, Number.POSITIVE_INFINITY)
-  return () => ask(undefined)
+  let last: Promise<unknown> = Promise.resolve()
+  let next: Promise<Answer> | undefined
+  const begin = async () => {
+    await endOfTurn()
+    next = undefined
+    return work()
+  }
+  return () => {
+    if (next === undefined) {
+      next = last.then(begin, begin)
+      last = next
+    }
+    return next
+  }
 }
 
 interface Flight<Answer> {
