@@ -41,7 +41,7 @@ const noSeals = {
   seal: () => Promise.reject(new Error('nothing to seal')),
   open: () => Promise.reject(new Error('nothing to open')),
   isErased: async () => false,
-  forget: () => undefined,
+  evict: () => undefined,
 }
 
 export function aggregate({ database: { pool, clock }, quick }: Bench): Promise<Report> {

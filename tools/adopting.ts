@@ -57,7 +57,7 @@ export async function adopting(
     )
   }
   await accept(open, found)
-  await forgetCached(config.cacheRedisUrl ?? config.redisUrl, config.redisUrl)
+  await evictCached(config.cacheRedisUrl ?? config.redisUrl, config.redisUrl)
   console.log('Adopted. Restart every process of this shop that is running.')
   return true
 }
@@ -105,7 +105,7 @@ async function accept({ pool, audit, eventStore }: AppServices, found: LogSummar
 }
 
 /** Answers of before, and how far callers have written: neither is of this log. */
-async function forgetCached(cacheUrl: Secret, url: Secret): Promise<void> {
+async function evictCached(cacheUrl: Secret, url: Secret): Promise<void> {
   const [cache, redis] = [createRedis(cacheUrl.reveal()), createRedis(url.reveal())]
   try {
     await createResponseCache(cache).invalidate()

@@ -4,7 +4,7 @@ import { SingleBar } from 'cli-progress'
 import { projections } from '../src/projections/index.ts'
 import { audit } from '../src/workers/audit/audit.ts'
 import type { CheckResult, OnProgress } from '../src/workers/audit/logCheck.ts'
-import { NoRoom } from '../src/workers/audit/spill.ts'
+import { DiskFull } from '../src/workers/audit/spill.ts'
 import { main, Refusal, UsageError, withApp } from './withApp.ts'
 
 const usage = `Usage: npm run audit [-- --grace SECONDS]
@@ -40,7 +40,7 @@ await main(async () => {
   )
     .finally(bar.end)
     .catch(error => {
-      throw error instanceof NoRoom ? new Refusal(error.message) : error
+      throw error instanceof DiskFull ? new Refusal(error.message) : error
     })
   hasRun = true
   report(results)

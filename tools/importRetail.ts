@@ -39,7 +39,7 @@ import { startProjector } from '../src/workers/projector/projector.ts'
 import { showCatchUp, showImport } from './importProgress.ts'
 import { LocalServerError } from './local/localServer.ts'
 import { type Services, withServices } from './local/services.ts'
-import { waiting } from './withApp.ts'
+import { whileWaiting } from './withApp.ts'
 
 const usage = `Usage: npm run import:retail -- FILE [--json REPORT]
 
@@ -75,27 +75,27 @@ process.exit(await main())
 async function main(): Promise<number> {
   const env = readEnvironment()
   try {
-    const asked = readArguments()
-    if (asked === undefined) {
+    const options = readArguments()
+    if (options === undefined) {
       console.log(usage)
       return 0
     }
     // Before any server is started: a wrong file name is said at once.
-    const rows = await readLedger(asked.file)
-    console.log(`Read ${rows.length.toLocaleString('en-GB')} rows of ${asked.file}`)
-    return await withApp(env, on => importRows(on, { ...asked, rows }))
+    const rows = await readLedger(options.file)
+    console.log(`Read ${rows.length.toLocaleString('en-GB')} rows of ${options.file}`)
+    return await withApp(env, on => importRows(on, { ...options, rows }))
   } catch (error) {
     console.error(describe(error, env))
     return 1
   }
 }
 
-interface Asked {
+interface ImportOptions {
   file: string
   json: string | undefined
 }
 
-function readArguments(): Asked | undefined {
+function readArguments(): ImportOptions | undefined {
   const options = { json: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const
   let parsed: ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>
   try {
@@ -133,7 +133,7 @@ async function withApp(
     const append = (_: number, events: number) => {
       written += events
     }
-    const observing = { ...waiting, metrics: { ...noMetrics, append } }
+    const observing = { ...whileWaiting, metrics: { ...noMetrics, append } }
     const app = await openServices(config, observing, 'serve', cachedStreams)
     closers.push(app.close)
     const redis = createRedis(config.redisUrl.reveal())
@@ -160,7 +160,7 @@ function runProjections(app: AppServices, answers: ReturnType<typeof createRespo
 
 async function importRows(
   on: Importing,
-  { file, json, rows }: Asked & { rows: LedgerRow[] },
+  { file, json, rows }: ImportOptions & { rows: LedgerRow[] },
 ): Promise<number> {
   const { app, eventStore, codec, db, signal } = on
   if (app.currency !== ledgerCurrency) {
@@ -176,15 +176,18 @@ async function importRows(
   const before = plan.documents.filter(({ key }) => recorded.has(key))
   const progress = showImport({
     documents: { done: before.length, total: plan.documents.length },
-    rows: { done: before.reduce((sum, { ends }) => sum + ends.size, 0), total: plan.rows },
+    rows: {
+      done: before.reduce((sum, { outcomes: ends }) => sum + ends.size, 0),
+      total: plan.rows,
+    },
   })
   try {
     await runImport(app, plan, {
       signal,
       isDone: key => earlier.documents.has(key),
       onDocument({ document, refusals }) {
-        recorded.set(document.key, { rows: document.ends.size, refusals })
-        progress.advance(document.ends.size, on.written())
+        recorded.set(document.key, { rows: document.outcomes.size, refusals })
+        progress.advance(document.outcomes.size, on.written())
       },
     })
   } finally {
@@ -192,7 +195,7 @@ async function importRows(
   }
   const end = await eventStore.head()
   await sign(on, end)
-  if (signal.aborted || !(await waitForSales(on, end))) return sayHowToGoOn(plan, recorded)
+  if (signal.aborted || !(await waitForSales(on, end))) return explainResume(plan, recorded)
   const counts = countRows(plan, recorded)
   const report = createReport({
     file,
@@ -212,8 +215,8 @@ async function sign(on: Importing, end: Position): Promise<void> {
   if ((await signedUpTo()) >= end) return
   console.log('Signing the log')
   // False while a worker is at it, which goes on by itself.
-  const isMine = await extendChain(on)
-  if (!isMine) console.log('A worker is signing it; GET /api/audit/verify says how far it is')
+  const isSigned = await extendChain(on)
+  if (!isSigned) console.log('A worker is signing it; GET /api/audit/verify says how far it is')
 }
 
 /** False when it was told to stop. */
@@ -230,7 +233,7 @@ async function waitForSales({ db, signal }: Importing, end: Position): Promise<b
   return position >= end
 }
 
-function sayHowToGoOn(
+function explainResume(
   plan: { documents: readonly { key: string }[] },
   recorded: ReadonlyMap<string, unknown>,
 ): number {
@@ -274,6 +277,6 @@ function describe(error: unknown, env: NodeJS.ProcessEnv): string {
   )
   if (isPlain) return error.message
   if (/^(debug|trace)$/.test(env.LOG_LEVEL ?? '')) return error.stack ?? error.message
-  const hint = 'the same command goes on; LOG_LEVEL=debug shows where'
-  return `The import stopped: ${error.message} (${hint})`
+  const resumeHint = 'the same command goes on; LOG_LEVEL=debug shows where'
+  return `The import stopped: ${error.message} (${resumeHint})`
 }

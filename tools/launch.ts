@@ -142,8 +142,8 @@ function whereThingsAre(url: string, services: Services): string {
   const inside = relative(process.cwd(), dataDirectory)
   const data = [inside.startsWith('..') ? dataDirectory : inside, ...elsewhere].join(' and ')
   // In another terminal DATA_DIR is not set: it tells a command everything else about this shop.
-  const isUsual = dataDirectory === dataDirectoryOf({})
-  const npmRun = isUsual ? 'npm run' : `DATA_DIR=${quoted(dataDirectory)} npm run`
+  const isDefault = dataDirectory === dataDirectoryOf({})
+  const npmRun = isDefault ? 'npm run' : `DATA_DIR=${quoted(dataDirectory)} npm run`
   const lines = [
     ['Console', `${url}/console`],
     ['API docs', `${url}/docs`],

@@ -41,10 +41,10 @@ async function list(limit: number): Promise<string> {
     .join('\n')
 }
 
-async function show(wanted: string): Promise<string> {
-  const id = wanted === 'latest' ? await latestMail(folder) : wanted
+async function show(query: string): Promise<string> {
+  const id = query === 'latest' ? await latestMail(folder) : query
   const mail = id === undefined ? undefined : await readMail(folder, id)
-  if (mail === undefined) throw new Error(`No mail ${wanted} in ${folder}`)
+  if (mail === undefined) throw new Error(`No mail ${query} in ${folder}`)
   const { from, to, subject, receivedAt, text, html, attachments } = mail
   const files = attachments.map(
     ({ name, type, bytes }) => `Attached: ${name} (${type}, ${bytes} bytes)`,

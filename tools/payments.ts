@@ -47,16 +47,17 @@ await main(async () => {
   if (process.argv[2] === 'simulate' && !process.argv.includes('--help')) {
     return simulate(process.argv.slice(3))
   }
-  const wish = readOptions()
-  if (wish === undefined) {
+  const options = readOptions()
+  if (options === undefined) {
     console.log(usage)
     return
   }
-  const { from, to } = wish
+  const { from, to } = options
   const found = await withApp('npm run payments', ({ eventStore, codec, app }) =>
     reconcile({ eventStore, codec, payments: app.payments }, { from, to, now: new Date() }),
   )
-  if (wish.json !== undefined) await writeFile(wish.json, `${JSON.stringify(found, null, 2)}\n`)
+  if (options.json !== undefined)
+    await writeFile(options.json, `${JSON.stringify(found, null, 2)}\n`)
   report(found)
 })
 

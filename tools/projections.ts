@@ -49,18 +49,18 @@ Exit codes: 0 done, 1 not done or DIFFERENT from the old tables, 2 wrong usage.`
 
 await main(async () => {
   const { positionals, help, yes, acceptsBroken } = readArguments()
-  const [action, ...wanted] = positionals
+  const [action, ...names] = positionals
   if (help) console.log(usage)
-  else if (action === 'status' && wanted.length === 0) await withApp('projections', showStatus)
+  else if (action === 'status' && names.length === 0) await withApp('projections', showStatus)
   else if (action === 'rebuild') {
-    const chosen = choose(wanted)
+    const chosen = choose(names)
     await withApp('npm run projections', (open, env) =>
       rebuildAll(open, env, { chosen, acceptsBroken }),
     )
-  } else if (action === 'rollback' && wanted.length === 1) {
-    const [chosen] = choose(wanted)
+  } else if (action === 'rollback' && names.length === 1) {
+    const [chosen] = choose(names)
     await withApp('npm run projections', open => rollBackOne(open, chosen))
-  } else if (action === 'adopt' && wanted.length === 0) {
+  } else if (action === 'adopt' && names.length === 0) {
     await withApp(
       'npm run projections',
       (open, env) => adopt(open, env, { yes, acceptsBroken }),
@@ -86,21 +86,21 @@ function readArguments() {
   }
 }
 
-function choose(wanted: readonly string[]): Projection[] {
-  if (wanted.length === 0) throw new UsageError('name the projections to rebuild, or say all')
-  const reacting = wanted.filter(name => reactionNames.includes(name))
+function choose(names: readonly string[]): Projection[] {
+  if (names.length === 0) throw new UsageError('name the projections to rebuild, or say all')
+  const reacting = names.filter(name => reactionNames.includes(name))
   if (reacting.length > 0) {
     throw new UsageError(
       `${reacting.join(', ')}: a reaction does nothing again, and only projections are rebuilt`,
     )
   }
-  const unknown = wanted.filter(name => name !== 'all' && !names.includes(name))
+  const unknown = names.filter(name => name !== 'all' && !names.includes(name))
   if (unknown.length > 0) {
     throw new UsageError(
       `there is no projection ${unknown.join(', ')}; there are ${names.join(', ')}`,
     )
   }
-  return projections.filter(each => wanted.includes('all') || wanted.includes(each.name))
+  return projections.filter(each => names.includes('all') || names.includes(each.name))
 }
 
 async function adopt(

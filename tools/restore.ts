@@ -32,14 +32,14 @@ its beginning, and the signatures of before are good for the files of the backup
 Exit codes: 0 done, 1 not done, 2 wrong usage.`
 
 await main(async () => {
-  const wanted = readArguments()
-  if (wanted === undefined) {
+  const options = readArguments()
+  if (options === undefined) {
     console.log(usage)
     return
   }
   const bars = createBars()
   try {
-    await run(wanted, bars)
+    await run(options, bars)
   } catch (error) {
     const isExpected = error instanceof DamagedBackup || error instanceof NotEmpty
     throw isExpected ? new Refusal(error.message) : error
@@ -71,8 +71,8 @@ function readArguments(): RestoreOptions | undefined {
 }
 
 async function run({ directory, isCheck }: RestoreOptions, bars: Bars): Promise<void> {
-  const given = await withSecret(readEnvironment())
-  const secrets = createSecrets(loadConfig(withoutServers(given)).secretKey)
+  const env = await withSecret(readEnvironment())
+  const secrets = createSecrets(loadConfig(withoutServers(env)).secretKey)
   const manifest = await readManifest(directory, createManifestSeal(secrets))
   await checkBackup(directory, manifest, bars.show)
   if (isCheck) {
@@ -80,8 +80,8 @@ async function run({ directory, isCheck }: RestoreOptions, bars: Bars): Promise<
     console.log(`${directory} is whole: ${describe(manifest)}`)
     return
   }
-  const isLocal = given.DATABASE_URL === undefined
-  const services = await withServices(given, {
+  const isLocal = env.DATABASE_URL === undefined
+  const services = await withServices(env, {
     command: 'npm run restore',
     log: line => console.error(line),
     exclusive: isLocal,
@@ -94,7 +94,7 @@ async function run({ directory, isCheck }: RestoreOptions, bars: Bars): Promise<
           `set CURRENCY=${manifest.currency}`,
       )
     }
-    if (isLocal) await keepSecret(services)
+    if (isLocal) await writeSecret(services)
     const { erased, signed, broken } = await restoreShop(directory, manifest, {
       config,
       show: bars.show,
@@ -117,7 +117,7 @@ function withoutServers(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /** Where the next npm start looks for it. */
-async function keepSecret({ env, dataDirectory }: Services): Promise<void> {
+async function writeSecret({ env, dataDirectory }: Services): Promise<void> {
   await writePrivate(join(dataDirectory, 'secret.key'), env.SECRET_KEY ?? '')
 }
 

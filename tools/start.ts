@@ -1,6 +1,6 @@
 // npm start: PostgreSQL, Redis, mails, migrations, API, workers and console in one go.
 import { loadConfig, readEnvironment } from '../src/config/config.ts'
-import { buildConsoleBeside } from './consoleBuild.ts'
+import { buildConsoleInBackground } from './consoleBuild.ts'
 import { launch } from './launch.ts'
 import { workerThread } from './workerThread.ts'
 
@@ -29,10 +29,10 @@ await launch(readEnvironment(), async () => {
   const { startApp } = await import('../src/main/start.ts')
   return async (env, say) => {
     const [app] = await Promise.all([
-      startApp(loadConfig(env), { api: true, workers: false, alone: true }, say),
+      startApp(loadConfig(env), { api: true, workers: false, isAllInOne: true }, say),
       workers.start(env),
     ])
-    const stopBuilding = buildConsoleBeside(say)
+    const stopBuilding = buildConsoleInBackground(say)
     return {
       url: app.url,
       async close() {

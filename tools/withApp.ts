@@ -14,7 +14,7 @@ export class UsageError extends Error {}
 export class Refusal extends Error {}
 
 /** For jobs that take long: who has read half a log waits for the rest, and says so. */
-export const waiting: Observing = {
+export const whileWaiting: Observing = {
   ...unobserved,
   storeIsAway: seconds => {
     console.error(`EventStoreDB does not answer; waiting, ${seconds} s so far`)
@@ -45,7 +45,7 @@ export async function withApp<T>(
     log: line => console.error(line),
   })
   try {
-    const open = await openServices(loadConfig(services.env), waiting, purpose)
+    const open = await openServices(loadConfig(services.env), whileWaiting, purpose)
     try {
       return await work(open, services.env)
     } finally {

@@ -8,7 +8,7 @@ import { startApp } from '../src/main/start.ts'
 
 if (parentPort === null) throw new Error('this runs as a thread: npm run start:worker is for you')
 const [settings] = await once(parentPort, 'message')
-const app = await startApp(loadConfig(settings), { api: false, workers: true, alone: true })
+const app = await startApp(loadConfig(settings), { api: false, workers: true, isAllInOne: true })
 parentPort.postMessage('started')
 await once(parentPort, 'message')
 await app.close()

@@ -7,7 +7,7 @@ import type {
   Link,
   Mark,
   StoredCheckpoint,
-  StoredPart,
+  StoredSegment,
 } from '../ports/audit.ts'
 import type { EventStore, RecordedEvent } from '../ports/eventStore.ts'
 import type { LogInspection } from '../ports/logInspection.ts'
@@ -17,66 +17,66 @@ import { type SealFault, watchSeals } from './sealCheck.ts'
 import type { StreamWatch } from './streamCheck.ts'
 
 /** A part of the log that agrees with its checkpoint. */
-export interface CheckedPart {
+export interface CheckedSegment {
   checkpoint: Checkpoint
   events: number
   fault?: undefined
 }
 
-export type Checked = CheckedPart | { fault: Fault; checkpoint?: undefined }
+export type Checked = CheckedSegment | { fault: Fault; checkpoint?: undefined }
 
-export interface ChainParts extends AuditServices {
+export interface ChainDeps extends AuditServices {
   eventStore: Pick<EventStore, 'readAll'> & Pick<LogInspection, 'streamLimits'>
   /** Shown every event of the log that is checked. */
   streams?: StreamWatch
 }
 
-const partsAtOnce = 10
+const pageSize = 10
 
 /**
  * Checks part after part, from the one that holds `from`, and ends behind the last checkpoint or
  * the first fault. What is in memory is a few parts, however long the log is.
  */
-export async function* checkChain(parts: ChainParts, from = startOfLog): AsyncGenerator<Checked> {
-  const { book } = parts
+export async function* checkChain(deps: ChainDeps, from = startOfLog): AsyncGenerator<Checked> {
+  const { book } = deps
   const start = await anchor(
-    parts,
+    deps,
     from > startOfLog ? await book.upTo(justBefore(from)) : undefined,
   )
-  const sealFault = watchSeals(parts.seals)
+  const sealFault = watchSeals(deps.seals)
   if (start.fault !== undefined) return yield { fault: start.fault }
   let before = start.link
   for (;;) {
-    const page = await book.partsBehind(before.position, partsAtOnce)
-    for (const part of page) {
-      const checked = await checkPart({ ...parts, sealFault }, before, part)
-      await parts.streams?.compare()
+    const page = await book.segmentsAfter(before.position, pageSize)
+    for (const segment of page) {
+      const checked = await checkSegment({ ...deps, sealFault }, before, segment)
+      await deps.streams?.compare()
       yield checked
       if (checked.fault !== undefined) return
       before = checked.checkpoint
     }
-    if (page.length < partsAtOnce) return
+    if (page.length < pageSize) return
   }
 }
 
-async function anchor({ signer }: ChainParts, stored: StoredCheckpoint | undefined) {
+async function anchor({ signer }: ChainDeps, stored: StoredCheckpoint | undefined) {
   if (stored === undefined) return { link: beginning }
   const link = await signer.open(stored.signed)
   return link?.position === stored.position ? { link } : { fault: forged(stored.position) }
 }
 
-async function checkPart(
-  { eventStore, signer, streams, sealFault }: ChainParts & { sealFault: SealFault },
+async function checkSegment(
+  { eventStore, signer, streams, sealFault }: ChainDeps & { sealFault: SealFault },
   before: Link,
-  part: StoredPart,
+  segment: StoredSegment,
 ): Promise<Checked> {
-  const checkpoint = await signer.open(part.signed)
-  if (checkpoint === undefined || checkpoint.position !== part.position) {
-    return { fault: forged(part.position) }
+  const checkpoint = await signer.open(segment.signed)
+  if (checkpoint === undefined || checkpoint.position !== segment.position) {
+    return { fault: forged(segment.position) }
   }
   const fault = faultOfOrder(before, checkpoint)
   if (fault !== undefined) return { fault }
-  const ended = await walk({ eventStore, streams, sealFault }, before, part)
+  const ended = await walk({ eventStore, streams, sealFault }, before, segment)
   if ('problem' in ended) return { fault: ended }
   const wrong = faultAtEnd(ended, checkpoint)
   if (wrong !== undefined) return { fault: wrong }
@@ -84,7 +84,7 @@ async function checkPart(
 }
 
 interface Walking {
-  eventStore: ChainParts['eventStore']
+  eventStore: ChainDeps['eventStore']
   streams: StreamWatch | undefined
   sealFault: SealFault
 }
@@ -92,7 +92,7 @@ interface Walking {
 async function walk(
   { eventStore, streams, sealFault }: Walking,
   before: Link,
-  { after, position, marks }: StoredPart,
+  { after, position, marks }: StoredSegment,
 ): Promise<Link | Fault> {
   let link = before
   let seen = 0

@@ -13,7 +13,7 @@ export function differences(from: unknown, to: unknown, pointer = ''): Differenc
   if (Object.is(from, to)) return []
   const [before, after] = [fieldsOf(from), fieldsOf(to)]
   if (before === undefined || after === undefined || Array.isArray(from) !== Array.isArray(to)) {
-    return [{ pointer, ...given('from', from), ...given('to', to) }]
+    return [{ pointer, ...valueFor('from', from), ...valueFor('to', to) }]
   }
   const names = new Set([...before.keys(), ...after.keys()])
   return [...names].flatMap(name =>
@@ -26,7 +26,7 @@ function fieldsOf(value: unknown): Map<string, unknown> | undefined {
   return new Map(Object.entries(value))
 }
 
-function given(name: 'from' | 'to', value: unknown): Partial<Record<'from' | 'to', unknown>> {
+function valueFor(name: 'from' | 'to', value: unknown): Partial<Record<'from' | 'to', unknown>> {
   return value === undefined ? {} : { [name]: value }
 }
 

@@ -47,11 +47,11 @@ async function show(codec: LogReader['codec'], recorded: RecordedEvent): Promise
     return undefined
   })
   const { stream, revision, id, type, recordedAt } = recorded
-  const place = { position: String(recorded.position), stream, revision, id, type }
+  const location = { position: String(recorded.position), stream, revision, id, type }
   const when = { recordedAt: recordedAt.toISOString() }
   return event === undefined
-    ? { ...place, ...when, ...unreadable, data: recorded.data }
-    : { ...place, ...when, ...eventText(event), readable: true }
+    ? { ...location, ...when, ...unreadable, data: recorded.data }
+    : { ...location, ...when, ...eventText(event), readable: true }
 }
 
 const unreadable = {
@@ -105,23 +105,23 @@ const gapMax = 10
  */
 export async function eventsAt(
   { eventStore }: LogReader,
-  places: readonly { position: Position; stream: string; revision: number }[],
+  locations: readonly { position: Position; stream: string; revision: number }[],
 ): Promise<RecordedEvent[]> {
-  const wanted = new Set(places.map(place => place.position))
+  const positions = new Set(locations.map(location => location.position))
   const found = await Promise.all(
-    runsOf(places).map(({ stream, from, to }) =>
+    runsOf(locations).map(({ stream, from, to }) =>
       firstOf(readStream(eventStore, stream, { from, to }), to - from + 1),
     ),
   )
   return found
     .flat()
-    .filter(event => wanted.has(event.position))
+    .filter(event => positions.has(event.position))
     .sort((a, b) => (a.position < b.position ? -1 : 1))
 }
 
-function runsOf(places: readonly { stream: string; revision: number }[]): Run[] {
+function runsOf(locations: readonly { stream: string; revision: number }[]): Run[] {
   const runs = new Map<string, Run[]>()
-  for (const { stream, revision } of places) {
+  for (const { stream, revision } of locations) {
     const known = runs.get(stream) ?? []
     const last = known.at(-1)
     if (last !== undefined && revision - last.to <= gapMax) last.to = revision

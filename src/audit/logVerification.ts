@@ -2,7 +2,7 @@
 // mark, and what commands rest on beside the log.
 import { type Position, startOfLog } from '../kit/position.ts'
 import type { StateFinding } from '../ports/audit.ts'
-import { type ChainParts, type CheckedPart, checkChain } from './chainCheck.ts'
+import { type ChainDeps, type CheckedSegment, checkChain } from './chainCheck.ts'
 import type { Fault } from './chainFault.ts'
 import { checkMark, checkTail } from './sealCheck.ts'
 import { limitFindings } from './streamCheck.ts'
@@ -26,15 +26,15 @@ export const nothingChecked: Tally = {
 }
 
 /** Verifies in steps: a tally after each part, the last one with a fault where there is one. */
-export async function* verifyParts(parts: ChainParts, from: Position): AsyncGenerator<Tally> {
+export async function* verifySegments(deps: ChainDeps, from: Position): AsyncGenerator<Tally> {
   let tally = nothingChecked
-  for await (const checked of checkChain(parts, from)) {
-    tally = checked.fault === undefined ? withPart(tally, checked) : { ...tally, ...checked }
+  for await (const checked of checkChain(deps, from)) {
+    tally = checked.fault === undefined ? addSegment(tally, checked) : { ...tally, ...checked }
     yield tally
   }
 }
 
-function withPart(before: Tally, { checkpoint, events }: CheckedPart): Tally {
+function addSegment(before: Tally, { checkpoint, events }: CheckedSegment): Tally {
   return {
     after: before.checkpoints === 0 ? checkpoint.after : before.after,
     upTo: checkpoint.position,
@@ -59,14 +59,14 @@ const findingsMax = 20
 const tailMax = 50_000
 
 /** Checks what stands behind the last checkpoint and beside the log. */
-export async function conclude(parts: ChainParts, max = tailMax): Promise<Conclusion> {
-  const last = await parts.book.last()
-  const tail = await checkTail(parts, last, max)
-  const mark = await checkMark(parts)
-  const counted = await parts.guard?.countBehind(last?.position ?? startOfLog)
+export async function conclude(deps: ChainDeps, max = tailMax): Promise<Conclusion> {
+  const last = await deps.book.last()
+  const tail = await checkTail(deps, last, max)
+  const mark = await checkMark(deps)
+  const counted = await deps.guard?.countAfter(last?.position ?? startOfLog)
   const findings: StateFinding[] = []
   let findingsCount = 0
-  for (const found of [limitFindings(parts.eventStore), parts.guard?.findings(parts.eventStore)]) {
+  for (const found of [limitFindings(deps.eventStore), deps.guard?.findings(deps.eventStore)]) {
     for await (const finding of found ?? []) {
       findingsCount += 1
       if (findings.length < findingsMax) findings.push(finding)

@@ -6,7 +6,7 @@ import type { AuditServices, Authenticity, StoredCheckpoint } from '../ports/aud
 import type { EventStore, RecordedEvent } from '../ports/eventStore.ts'
 import type { Fault } from './chainFault.ts'
 
-export interface SealParts extends Pick<AuditServices, 'seals'> {
+export interface SealDeps extends Pick<AuditServices, 'seals'> {
   eventStore: Pick<EventStore, 'readAll'>
 }
 
@@ -64,13 +64,13 @@ export interface Tail {
 
 /** Checks the seals of events that are not signed yet, at most `max` of them. */
 export async function checkTail(
-  parts: SealParts,
+  deps: SealDeps,
   last: StoredCheckpoint | undefined,
   max = Number.POSITIVE_INFINITY,
 ): Promise<Tail> {
-  const sealFault = await watchFrom(parts, last)
+  const sealFault = await watchFrom(deps, last)
   let events = 0
-  for await (const event of parts.eventStore.readAll({ after: last?.position ?? startOfLog })) {
+  for await (const event of deps.eventStore.readAll({ after: last?.position ?? startOfLog })) {
     events += 1
     const fault = sealFault(event)
     if (fault !== undefined || events >= max) return { events, fault }
@@ -80,7 +80,7 @@ export async function checkTail(
 
 /** A watch for what stands behind a checkpoint: it knows whether events had seals by then. */
 export async function watchFrom(
-  { eventStore, seals }: SealParts,
+  { eventStore, seals }: SealDeps,
   last: StoredCheckpoint | undefined,
 ): Promise<SealFault> {
   if (seals === undefined || last === undefined) return watchSeals(seals)

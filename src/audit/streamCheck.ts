@@ -16,7 +16,7 @@ export interface StreamWatch {
 /** Streams that are remembered at most before they are compared. */
 const seenMax = 20_000
 /** Streams that are asked for at once. */
-const askedMax = 500
+const streamsMax = 500
 const findingsMax = 20
 const check = 'streams are as long as the log says'
 
@@ -42,8 +42,8 @@ export function watchStreams(eventStore: Pick<LogInspection, 'streamHeads'>): St
       if (!isEnd && last.size < seenMax) return
       const seen = [...last]
       last.clear()
-      for (let from = 0; from < seen.length; from += askedMax) {
-        const some = seen.slice(from, from + askedMax)
+      for (let from = 0; from < seen.length; from += streamsMax) {
+        const some = seen.slice(from, from + streamsMax)
         const heads = await eventStore.streamHeads(some.map(([stream]) => stream))
         for (const [index, [stream, revision]] of some.entries()) {
           const head = heads[index]

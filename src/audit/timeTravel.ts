@@ -13,9 +13,9 @@ import type { Codec, Stored } from '../ports/codec.ts'
 import { type EventStore, type RecordedEvent, readStream } from '../ports/eventStore.ts'
 
 /** The last revision that counts, or the last moment. */
-export type Until = { revision: number } | { at: Date }
+export type Cutoff = { revision: number } | { at: Date }
 
-export interface StateThen {
+export interface PastState {
   stream: string
   /** The last event that is in it. */
   revision: number
@@ -28,7 +28,7 @@ export interface StateThen {
   inTimeOrder: boolean
 }
 
-interface Parts {
+interface TimeTravelDeps {
   eventStore: Pick<EventStore, 'read'>
   codec: Pick<Codec, 'decodeFor'>
 }
@@ -37,7 +37,7 @@ export interface Kind {
   notFound: RejectionCode
   stream(id: string): string
   /** Undefined when there is nothing yet, or nothing at all. */
-  asOf(parts: Parts, id: string, until: Until): Promise<StateThen | undefined>
+  asOf(deps: TimeTravelDeps, id: string, cutoff: Cutoff): Promise<PastState | undefined>
 }
 
 /** What auditors can look at as it was. */
@@ -57,30 +57,30 @@ function kindOf<State, Event extends DomainEvent>(
   return {
     notFound,
     stream,
-    asOf: (parts, id, until) => foldUntil(aggregate, parts, { stream: stream(id), until }),
+    asOf: (deps, id, cutoff) => foldTo(aggregate, deps, { stream: stream(id), cutoff }),
   }
 }
 
 /** Whether an event counts: by its place in the stream, or by when it happened. */
-export function counts(until: Until, event: { revision: number; at: string }): boolean {
-  return 'revision' in until ? event.revision <= until.revision : new Date(event.at) <= until.at
+export function counts(cutoff: Cutoff, event: { revision: number; at: string }): boolean {
+  return 'revision' in cutoff ? event.revision <= cutoff.revision : new Date(event.at) <= cutoff.at
 }
 
 /**
  * Folds every event that counts. Brought-in history can be recorded after what happened later, so
  * a time is looked for in the whole stream.
  */
-async function foldUntil<State, Event extends DomainEvent>(
+async function foldTo<State, Event extends DomainEvent>(
   aggregate: Aggregate<State, Event>,
-  { eventStore, codec }: Parts,
-  { stream, until }: { stream: string; until: Until },
-): Promise<StateThen | undefined> {
+  { eventStore, codec }: TimeTravelDeps,
+  { stream, cutoff }: { stream: string; cutoff: Cutoff },
+): Promise<PastState | undefined> {
   let state = aggregate.initial
   let last: Stored<Event> | undefined
   let unreadable: number | null = null
   let newest = 0
   let inTimeOrder = true
-  const range = 'revision' in until ? { to: until.revision } : {}
+  const range = 'revision' in cutoff ? { to: cutoff.revision } : {}
   for await (const recorded of readStream(eventStore, stream, range)) {
     const event = await decoded<Event>(codec, aggregate, recorded)
     if (event === undefined) {
@@ -90,7 +90,7 @@ async function foldUntil<State, Event extends DomainEvent>(
     const happened = new Date(event.at).getTime()
     inTimeOrder = inTimeOrder && happened >= newest
     newest = Math.max(newest, happened)
-    if (!counts(until, event)) continue
+    if (!counts(cutoff, event)) continue
     state = aggregate.evolve(state, event)
     last = event
   }
@@ -101,7 +101,7 @@ async function foldUntil<State, Event extends DomainEvent>(
 }
 
 async function decoded<Event extends DomainEvent>(
-  codec: Parts['codec'],
+  codec: TimeTravelDeps['codec'],
   aggregate: { events: Record<string, unknown> },
   recorded: RecordedEvent,
 ): Promise<Stored<Event> | undefined> {

@@ -203,7 +203,7 @@ function fromEnvironment(values: Static<typeof schema>) {
     metricsPort: values.METRICS_PORT,
     otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
     webhookAllowedNetworks: Object.freeze([...values.WEBHOOK_ALLOWED_NETWORKS]),
-    webhookPatience: Object.freeze({
+    webhookRetryPolicy: Object.freeze({
       retrySeconds: values.WEBHOOK_RETRY_SECONDS,
       attemptsMax: values.WEBHOOK_ATTEMPTS,
       failuresMax: values.WEBHOOK_FAILURES_MAX,

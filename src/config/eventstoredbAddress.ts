@@ -76,9 +76,9 @@ function readOptions(query: string): Pick<EventStoreAddress, 'texts' | 'numbers'
   const found = { texts: {}, numbers: {}, flags: {} }
   const seen = new Set<string>()
   for (const pair of query === '' ? [] : query.split('&')) {
-    const [given = '', value = ''] = split(pair)
-    const name = nameOf(given)
-    if (name === undefined) throw new AddressFault(`it has no option ${quoted(given)}`)
+    const [optionName = '', value = ''] = split(pair)
+    const name = nameOf(optionName)
+    if (name === undefined) throw new AddressFault(`it has no option ${quoted(optionName)}`)
     if (seen.has(name)) throw new AddressFault(`${name} is there twice`)
     seen.add(name)
     if (includes(texts, name)) Object.assign(found.texts, { [name]: readText(name, value) })
@@ -99,10 +99,10 @@ function split(pair: string): [name: string, value: string] {
 }
 
 /** Options are known in any case, and with dashes or underscores between their words. */
-function nameOf(given: string): string | undefined {
+function nameOf(optionName: string): string | undefined {
   const flat = (text: string) => text.toLowerCase().replace(/[_-]/g, '')
   const names = [...texts, ...numbers, ...flags, 'nodePreference']
-  return names.find(name => flat(name) === flat(given))
+  return names.find(name => flat(name) === flat(optionName))
 }
 
 function includes(names: readonly string[], name: string): boolean {
@@ -129,10 +129,10 @@ function checked(name: string, text: string): string {
 }
 
 function toNumber(name: string, value: string): number {
-  const least = name.startsWith('keepAlive') ? -1 : 1
+  const minimum = name.startsWith('keepAlive') ? -1 : 1
   const number = /^-?\d{1,9}$/.test(value) ? Number(value) : Number.NaN
-  if (number >= least) return number
-  throw new AddressFault(`${name} is a whole number, ${least} at least`)
+  if (number >= minimum) return number
+  throw new AddressFault(`${name} is a whole number, ${minimum} at least`)
 }
 
 function toFlag(name: string, value: string): boolean {

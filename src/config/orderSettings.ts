@@ -11,7 +11,7 @@ const methodsOf: Readonly<Record<Provider, readonly string[]>> = {
   plugin: ['card'],
 }
 
-interface Parts {
+interface SchemaHelpers {
   range(minimum: number, maximum: number): { minimum: number; maximum: number; description: string }
   list(isItem: (text: string) => boolean, description: string): ReturnType<typeof stringList>
 }
@@ -24,7 +24,7 @@ function stringList() {
 }
 
 /** Their part of the schema. */
-export function orderSchema({ range, list }: Parts) {
+export function orderSchema({ range, list }: SchemaHelpers) {
   return {
     ORDER_EXPIRY_MINUTES: Type.Integer({ ...range(1, 525_600), default: 30 }),
     PAYMENT_METHODS: list(
@@ -53,7 +53,7 @@ interface Values {
 
 /** The settings of ordering as the shop uses them. */
 export function orderingOf(values: Values) {
-  const { PAYMENT_METHODS: wanted, PAYMENT_PROVIDER: provider } = values
+  const { PAYMENT_METHODS: methods, PAYMENT_PROVIDER: provider } = values
   const isOn = values.RATE_LIMITS === 'on'
   return Object.freeze({
     bounds: Object.freeze({
@@ -65,15 +65,15 @@ export function orderingOf(values: Values) {
     }),
     orderExpiryMs: values.ORDER_EXPIRY_MINUTES * 60_000,
     manualPaymentMs: values.MANUAL_PAYMENT_DAYS * 86_400_000,
-    paymentMethods: Object.freeze([...new Set(wanted.length > 0 ? wanted : methodsOf[provider])]),
+    paymentMethods: Object.freeze([...new Set(methods.length > 0 ? methods : methodsOf[provider])]),
   })
 }
 
 /** Whether the provider takes every method that is offered and not paid by hand. */
 export function fitsProvider(values: Readonly<Record<string, unknown>>): boolean {
-  const { PAYMENT_METHODS: wanted, PAYMENT_PROVIDER: provider } = values
-  if (!Array.isArray(wanted)) return true
-  if (provider === 'plugin') return !wanted.includes(importedMethod)
+  const { PAYMENT_METHODS: methods, PAYMENT_PROVIDER: provider } = values
+  if (!Array.isArray(methods)) return true
+  if (provider === 'plugin') return !methods.includes(importedMethod)
   if (provider !== 'simulated' && provider !== 'stripe') return true
-  return wanted.every(each => methodsOf[provider].includes(each) || manualMethods.includes(each))
+  return methods.every(each => methodsOf[provider].includes(each) || manualMethods.includes(each))
 }

@@ -7,4 +7,4 @@ export const accountMailsQueued = 'orderstream:account-mails'
 /** On which the API calls the importer. */
 export const importsChanged = 'orderstream:imports'
 /** On which the API calls those who send webhooks. */
-export const webhooksWanted = 'orderstream:webhooks'
+export const webhooksRequested = 'orderstream:webhooks'

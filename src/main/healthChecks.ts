@@ -34,10 +34,10 @@ const stoodStillMs = 200
 /** A write that has failed counts for so long, whatever else can be written. */
 const writeTroubleMs = 3_000
 /** One good answer may come over the one connection that works. */
-const answersEnough = 2
+const healthyAnswers = 2
 /** Rounds between two looks at the read models. */
 const projectionRounds = 10
-const behindMaxMs = 30_000
+const lagMaxMs = 30_000
 
 /** What PostgreSQL says of itself that lasts longer than a statement, and what it is about. */
 const lasting: Readonly<Record<string, { dependency: 'disk' | 'postgres'; reason: string }>> = {
@@ -72,7 +72,7 @@ export function createChecks(log: HealthLog, metrics: Pick<Metrics, 'dependency'
   const known: PostgresState = {
     failedAt: Number.NEGATIVE_INFINITY,
     state: undefined,
-    answers: answersEnough,
+    answers: healthyAnswers,
   }
   const health: Health = createHealth(log, metrics, error => {
     const state = stateOf(error)
@@ -86,7 +86,7 @@ export function createChecks(log: HealthLog, metrics: Pick<Metrics, 'dependency'
     /** Looks at once, and then every second until `stop`. */
     async start(checked: Checked) {
       let round = 0
-      const look = async () => {
+      const check = async () => {
         await Promise.all([
           checkPostgres(checked, health, known),
           checkStore(checked, health),
@@ -97,9 +97,9 @@ export function createChecks(log: HealthLog, metrics: Pick<Metrics, 'dependency'
         ])
         round += 1
       }
-      await look()
+      await check()
       const stopping = new AbortController()
-      const looking = repeat(look, stopping.signal)
+      const looking = repeat(check, stopping.signal)
       return {
         async stop() {
           stopping.abort()
@@ -111,11 +111,11 @@ export function createChecks(log: HealthLog, metrics: Pick<Metrics, 'dependency'
 }
 
 /** Looks a second after the last look has ended. */
-async function repeat(look: () => Promise<void>, signal: AbortSignal): Promise<void> {
+async function repeat(check: () => Promise<void>, signal: AbortSignal): Promise<void> {
   for (;;) {
     await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined)
     if (signal.aborted) return
-    await look()
+    await check()
   }
 }
 
@@ -124,13 +124,13 @@ async function checkPostgres(
   health: Health,
   known: PostgresState,
 ): Promise<void> {
-  const asked = pool.query<{ read_only: boolean }>(
+  const query = pool.query<{ read_only: boolean }>(
     `select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean as read_only`,
   )
-  const reason = await troubleOf(asked, ([row]) => (row?.read_only ? 'read-only' : undefined))
+  const reason = await troubleOf(query, ([row]) => (row?.read_only ? 'read-only' : undefined))
   known.answers = reason === undefined ? known.answers + 1 : 0
   if (reason !== undefined) health.report('postgres', reason)
-  else if (known.answers >= answersEnough) health.report('postgres')
+  else if (known.answers >= healthyAnswers) health.report('postgres')
   if (reason !== undefined || known.state === undefined) return
   const isRecent = performance.now() - known.failedAt < writeTroubleMs
   if (isRecent || (await troubleOf(tryToWrite(pool), () => undefined)) !== undefined) return
@@ -163,14 +163,14 @@ async function checkStore({ eventStore, isStoreApart }: Checked, health: Health)
       if (!(error instanceof ForeignLog)) throw error
     },
   )
-  const asked = Promise.all([eventStore.head(), stream]).then(() => ({ rows: [] }))
-  health.report('event-store', await troubleOf(asked, () => undefined))
+  const query = Promise.all([eventStore.head(), stream]).then(() => ({ rows: [] }))
+  health.report('event-store', await troubleOf(query, () => undefined))
 }
 
 /** Whether the log is the one of this shop; a server that does not answer is reported elsewhere. */
 async function checkLog({ logIdentity }: Checked, health: Health): Promise<void> {
-  const asked = withDeadline(deadlineMs, 'the log', logIdentity.check())
-  await asked.then(
+  const query = withDeadline(deadlineMs, 'the log', logIdentity.check())
+  await query.then(
     fault => health.report('log', fault),
     () => undefined,
   )
@@ -202,10 +202,10 @@ async function checkCache({ cache }: Checked, health: Health): Promise<void> {
 async function checkProjections({ db, eventStore }: Checked, health: Health): Promise<void> {
   try {
     const { states, head } = await withDeadline(deadlineMs, 'the read models', whereTheyAre())
-    const behind = states.filter(({ position }) => position < head)
-    const last = behind.map(({ position }) => position).reduce((a, b) => (a < b ? a : b), head)
-    const isLate = last < head && (await waitedMs(eventStore, last)) > behindMaxMs
-    const names = behind.filter(({ position }) => position === last).map(({ name }) => name)
+    const lagging = states.filter(({ position }) => position < head)
+    const last = lagging.map(({ position }) => position).reduce((a, b) => (a < b ? a : b), head)
+    const isLate = last < head && (await waitedMs(eventStore, last)) > lagMaxMs
+    const names = lagging.filter(({ position }) => position === last).map(({ name }) => name)
     health.report('projections', isLate ? `behind: ${names.join(', ')}` : undefined)
   } catch {
     // Then it is PostgreSQL that is reported.
@@ -232,24 +232,24 @@ async function waitedMs(eventStore: EventStore, after: Position): Promise<number
  * An answer in time. Where this process itself stood still meanwhile, as on a machine that is busy
  * with other things, the answer may be there and not read yet: it has the time once more.
  */
-async function answered<T>(asked: Promise<T>): Promise<T> {
+async function answered<T>(query: Promise<T>): Promise<T> {
   const began = performance.now()
   try {
-    return await withDeadline(deadlineMs, 'PostgreSQL', asked)
+    return await withDeadline(deadlineMs, 'PostgreSQL', query)
   } catch (error) {
     const lateMs = performance.now() - began - deadlineMs
     if (!(error instanceof Overdue) || lateMs < stoodStillMs) throw error
-    return withDeadline(deadlineMs, 'PostgreSQL', asked)
+    return withDeadline(deadlineMs, 'PostgreSQL', query)
   }
 }
 
 /** Why something was not answered, or what is wrong with the answer. */
 async function troubleOf<Row>(
-  asked: Promise<{ rows: Row[] }>,
+  query: Promise<{ rows: Row[] }>,
   judge: (rows: Row[]) => string | undefined,
 ): Promise<string | undefined> {
   try {
-    return judge((await answered(asked)).rows)
+    return judge((await answered(query)).rows)
   } catch (error) {
     const codes = codesOf(error)
     const code = codes.findLast(each => each !== 'UNAVAILABLE') ?? codes[0] ?? 'failed'

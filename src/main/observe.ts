@@ -23,18 +23,18 @@ interface RedisServers {
   cacheRedis: Redis
 }
 
-export interface Watching extends Observing {
+export interface Observability extends Observing {
   /** Checks the servers from now on, and serves the metrics where a port is set for them. */
   serve(app: AppServices, queues: Queues, redis: RedisServers): Promise<void>
   close(): Promise<void>
 }
 
 /** Metrics and traces of one process, as its settings want them. */
-export async function createWatching(
+export async function createObservability(
   config: Config,
   role: string,
   log: HealthLog,
-): Promise<Watching> {
+): Promise<Observability> {
   const { registry, metrics: counted } = createMetrics()
   const metrics = withBrokenStreams(counted, log)
   const { health, start } = createChecks(log, metrics)

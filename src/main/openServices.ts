@@ -21,9 +21,9 @@ import { createCheckpointBook } from '../infra/audit/checkpointBook.ts'
 import { createErasureList } from '../infra/audit/erasureList.ts'
 import {
   createHighWaterMarks,
-  filePlace,
-  redisPlace,
-  tablePlace,
+  fileStore,
+  redisStore,
+  tableStore,
 } from '../infra/audit/highWaterMarks.ts'
 import { createStateGuard } from '../infra/audit/stateGuard.ts'
 import { createStreamCaches } from '../infra/caching/caches.ts'
@@ -91,9 +91,9 @@ export interface AppServices {
 /** A restore and an adoption open a log that the database does not know yet. */
 export type Purpose = 'serve' | 'restore' | 'adopt'
 
-const farewellMs = 1_000
+const closingSaveMs = 1_000
 /** Of each kind, the last ones that were worked on: a command for another one reads its stream. */
-const cachedStreamsUsual = 2_000
+const cachedStreamsDefault = 2_000
 
 /**
  * Opens the shop that the settings describe, after bringing its database to the newest schema.
@@ -104,7 +104,7 @@ export async function openServices(
   config: Config,
   observing: Observing = unobserved,
   purpose: Purpose = 'serve',
-  cachedStreams = cachedStreamsUsual,
+  cachedStreams = cachedStreamsDefault,
 ): Promise<AppServices> {
   const secrets = createSecrets(config.secretKey)
   const seals = createEventSeals(secrets.key('event-seals'))
@@ -115,9 +115,9 @@ export async function openServices(
   const codec = createCodec(eventSchemas, personKeys, upcasters, createStreamOwners(eventStore))
   const fingerprint = createFingerprint(secrets)
   const caches = createStreamCaches(cachedStreams)
-  const forgetNow = () => dropErased(personKeys, caches.clear)
+  const evictErased = () => dropErased(personKeys, caches.clear)
   // While the database is away nothing can be erased either; the next look finds it.
-  const forgetting = setInterval(() => forgetNow().catch(() => undefined), lookForErasedMs).unref()
+  const forgetting = setInterval(() => evictErased().catch(() => undefined), erasedPollMs).unref()
   const passwords = createPasswords(secrets, { cost: config.passwordCost })
   const db = createDatabase(pool)
   const provider = await paymentsOf(config, plugins, { pool, secrets })
@@ -135,7 +135,7 @@ export async function openServices(
       currency: config.currency,
       ...config.ordering,
     }),
-    accounts: { ...accountsOf(config, { pool, secrets, shopId, forgetNow }), passwords },
+    accounts: { ...accountsOf(config, { pool, secrets, shopId, evictErased }), passwords },
     audit: proof.services,
     eventStore,
     shopId,
@@ -154,7 +154,7 @@ export async function openServices(
       proof.close()
       await Promise.all([passwords.close(), plugins.close()])
       // What was seen last; a server that is away does not hold up the end.
-      await withDeadline(farewellMs, 'the log', logIdentity.remember()).catch(() => undefined)
+      await withDeadline(closingSaveMs, 'the log', logIdentity.remember()).catch(() => undefined)
       await eventStore.close()
       await pool.end()
     },
@@ -183,9 +183,9 @@ async function openData(
   } as const
   const proof = proofOf(config, pool, { secrets, seals })
   let store: EventLog | undefined
-  let look: LogIdentity['check'] | undefined
+  let checkIdentity: LogIdentity['check'] | undefined
   const confirm = async () => {
-    const fault = await look?.()
+    const fault = await checkIdentity?.()
     if (fault !== undefined) throw new ForeignLog(fault)
   }
   try {
@@ -211,7 +211,7 @@ async function openData(
       return purpose !== 'adopt'
     }
     const shopId = await rememberSettings(pool, settings, { eventStore: store, isOwnLog })
-    if (purpose === 'serve') look = logIdentity.check
+    if (purpose === 'serve') checkIdentity = logIdentity.check
     const own = purpose === 'serve' ? ownLogStore(store, logIdentity) : store
     const eventStore = tracedStore(sealedStore(watchedStore(own, metrics), seals), tracing)
     return { pool, eventStore, shopId, proof, logIdentity }
@@ -223,22 +223,22 @@ async function openData(
   }
 }
 
-interface AccountParts {
+interface AccountDeps {
   pool: Pool
   secrets: Secrets
   shopId: string
   /** Makes this process forget whoever has been erased. */
-  forgetNow(): Promise<void>
+  evictErased(): Promise<void>
 }
 
-function accountsOf(config: Config, { pool, secrets, shopId, forgetNow }: AccountParts) {
+function accountsOf(config: Config, { pool, secrets, shopId, evictErased }: AccountDeps) {
   const accounts = createAccounts(pool, secrets)
   return {
     accounts: {
       ...accounts,
       async forget(customerId: string) {
         await accounts.forget(customerId)
-        await forgetNow()
+        await evictErased()
       },
     },
     tokens: createTokens(pool, secrets, {
@@ -263,8 +263,8 @@ function proofOf(
     redis ??= createRedis(redisUrl.reveal())
     return redis
   }
-  const places = [tablePlace(pool), filePlace(audit.directory), redisPlace(connect)]
-  const marks = createHighWaterMarks(pool, secrets, places)
+  const stores = [tableStore(pool), fileStore(audit.directory), redisStore(connect)]
+  const marks = createHighWaterMarks(pool, secrets, stores)
   const services: AuditServices = {
     book: createCheckpointBook(pool),
     signer: createCheckpointSigner(pool, secrets),
@@ -286,7 +286,7 @@ async function paymentsOf(
   return stripePayments(pool, stripe)
 }
 
-const lookForErasedMs = 1_000
+const erasedPollMs = 1_000
 
 /** Makes this process forget whom another one has erased: looked for every second. */
 async function dropErased(seals: PersonKeys, clearCaches: () => void): Promise<void> {

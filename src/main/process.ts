@@ -5,7 +5,7 @@ import { assertPaymentProvider } from '../config/paymentSetting.ts'
 import { databaseFault } from '../infra/system/reach.ts'
 import { portFault } from '../infra/system/tcpPorts.ts'
 import { Unavailable } from '../ports/eventStore.ts'
-import { type Parts, startApp } from './start.ts'
+import { type ProcessRoles, startApp } from './start.ts'
 
 const usage = `Settings are environment variables or lines of .env; .env.example explains each.
 Ends in order on SIGINT or SIGTERM, and at once on a second one.
@@ -16,7 +16,7 @@ Ends in order on SIGINT or SIGTERM, and at once on a second one.
  * Starts parts of the shop and stops them on SIGINT or SIGTERM; a second signal stops at once. When
  * asked for help it says what it is, `about`, and where its settings come from.
  */
-export async function startProcess(parts: Parts, about: string): Promise<void> {
+export async function startProcess(roles: ProcessRoles, about: string): Promise<void> {
   try {
     if (wantsHelp()) {
       console.log(`${about}\n${usage}`)
@@ -25,8 +25,8 @@ export async function startProcess(parts: Parts, about: string): Promise<void> {
     const env = readEnvironment()
     const config = loadConfig(env)
     assertPaymentProvider(env)
-    await assertPorts(config, parts)
-    const running = await startApp(config, parts)
+    await assertPorts(config, roles)
+    const running = await startApp(config, roles)
     let stopping = false
     const stop = async () => {
       if (stopping) process.exit(1)
@@ -50,7 +50,10 @@ async function describe(error: unknown): Promise<string> {
 }
 
 /** Before anything is opened: what keeps the process from listening is said at once. */
-async function assertPorts({ host, port, metricsPort }: Config, { api }: Parts): Promise<void> {
+async function assertPorts(
+  { host, port, metricsPort }: Config,
+  { api }: ProcessRoles,
+): Promise<void> {
   const faults = await Promise.all([
     api ? portFault(host, port) : undefined,
     metricsPort === undefined ? undefined : portFault(host, metricsPort, 'METRICS_PORT'),
@@ -64,7 +67,7 @@ function wantsHelp(): boolean {
     const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } })
     return values.help ?? false
   } catch (error) {
-    const said = error instanceof Error ? error.message.split(/\. /)[0] : String(error)
-    throw new ConfigError(`${said} (--help shows how)`)
+    const message = error instanceof Error ? error.message.split(/\. /)[0] : String(error)
+    throw new ConfigError(`${message} (--help shows how)`)
   }
 }

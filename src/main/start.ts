@@ -18,21 +18,21 @@ import { createWebhookSender } from '../infra/webhooks/webhookSender.ts'
 import { ListUnavailable } from '../ports/erasure.ts'
 import { listingVersion } from '../projections/catalogue/listingVersion.ts'
 import { positionsOf } from '../projections/core/checkpoints.ts'
-import { type ErasedPeopleParts, eraseAgain } from '../workers/jobs/erasedPeople.ts'
+import { type ErasureDeps, eraseAgain } from '../workers/jobs/erasedPeople.ts'
 import { openQueues } from '../workers/jobs/jobQueue.ts'
 import { createProgress } from '../workers/projector/progress.ts'
 import { reactions } from '../workers/reactions/index.ts'
-import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
-import { createWatching } from './observe.ts'
+import { accountMailsQueued, importsChanged, notified, webhooksRequested } from './channels.ts'
+import { createObservability } from './observe.ts'
 import { openServices } from './openServices.ts'
 import { seedCatalogue } from './sampleCatalogue.ts'
-import type { Starting, WorkerParts } from './startWorkers.ts'
+import type { StartContext, WorkerDeps } from './startWorkers.ts'
 
-export interface Parts {
+export interface ProcessRoles {
   api: boolean
   workers: boolean
   /** Whether this process is the whole shop, on two threads: somebody is trying it out. */
-  alone?: boolean
+  isAllInOne?: boolean
 }
 
 export interface Running {
@@ -47,27 +47,31 @@ export interface Running {
  */
 export async function startApp(
   config: Config,
-  parts: Parts,
-  say: (line: string) => void = () => undefined,
+  parts: ProcessRoles,
+  onMessage: (line: string) => void = () => undefined,
 ): Promise<Running> {
   const closers: (() => Promise<unknown> | unknown)[] = []
   const close = async () => {
     for (const stop of closers.splice(0).reverse()) await stop()
   }
   try {
-    return { url: await start(config, parts, { closers, say }), close }
+    return { url: await start(config, parts, { closers, onMessage }), close }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-async function start(config: Config, parts: Parts, { closers, say }: Starting): Promise<string> {
+async function start(
+  config: Config,
+  parts: ProcessRoles,
+  { closers, onMessage }: StartContext,
+): Promise<string> {
   const log = pino({ level: config.logLevel })
-  const watching = await createWatching(config, parts.api ? 'api' : 'worker', log)
-  closers.push(watching.close)
+  const observability = await createObservability(config, parts.api ? 'api' : 'worker', log)
+  closers.push(observability.close)
   await assertWritable(config.filesDirectory)
-  const open = await openServices(parts.api ? config : forWorker(config), watching)
+  const open = await openServices(parts.api ? config : forWorker(config), observability)
   closers.push(open.close)
   const redis = createRedis(config.redisUrl.reveal())
   closers.push(() => redis.disconnect())
@@ -75,7 +79,7 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
   closers.push(claim.stop)
   const signals = createSignals(redis)
   closers.push(signals.close)
-  const { metrics, tracing, health } = watching
+  const { metrics, tracing, health } = observability
   const cacheRedis = createRedis((config.cacheRedisUrl ?? config.redisUrl).reveal())
   closers.push(() => cacheRedis.disconnect())
   const answers = createResponseCache(cacheRedis, {
@@ -85,14 +89,14 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
   })
   const queues = openQueues(redis)
   closers.push(queues.close)
-  await watching.serve(open, queues, { redis, cacheRedis })
+  await observability.serve(open, queues, { redis, cacheRedis })
   const progress = createProgress()
   const images = { files: createFileStore(config.filesDirectory), imaging: createImaging() }
 
-  const hasPort = parts.api || parts.alone === true
-  if (parts.api && (parts.workers || parts.alone)) {
+  const hasPort = parts.api || parts.isAllInOne === true
+  if (parts.api && (parts.workers || parts.isAllInOne)) {
     const seeded = await seedCatalogue(open)
-    if (seeded > 0) say(`made a sample catalogue of ${seeded} products`)
+    if (seeded > 0) onMessage(`made a sample catalogue of ${seeded} products`)
   }
   const shared = {
     ...open,
@@ -110,7 +114,7 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
     sender: createWebhookSender({ allowedNetworks: config.webhookAllowedNetworks }),
     hasPort,
   }
-  await keepErased(shared)
+  await repeatErasures(shared)
   if (parts.workers) {
     const { startWorkers } = await import('./startWorkers.ts')
     await startWorkers(config, shared, closers)
@@ -119,16 +123,16 @@ async function start(config: Config, parts: Parts, { closers, say }: Starting): 
 }
 
 /** One session listens and one signs: with fewer nobody else would get one. */
-const workerPoolLeast = 4
+const workerPoolMin = 4
 
 /** Workers read by sessions of their own; what they command is less than what an API does. */
 function forWorker(config: Config): Config {
   const half = Math.ceil(config.databasePoolSize / 2)
-  return { ...config, databasePoolSize: Math.max(workerPoolLeast, half) }
+  return { ...config, databasePoolSize: Math.max(workerPoolMin, half) }
 }
 
 /** Nobody is served before a restored backup has forgotten whom the shop has forgotten. */
-async function keepErased(parts: ErasedPeopleParts): Promise<void> {
+async function repeatErasures(parts: ErasureDeps): Promise<void> {
   const { erasures } = parts.accounts
   try {
     await eraseAgain(parts)
@@ -151,7 +155,7 @@ async function keepErased(parts: ErasedPeopleParts): Promise<void> {
 }
 
 /** Starts the API; the address that it serves at. */
-async function serve(config: Config, parts: WorkerParts, closers: Starting['closers']) {
+async function serve(config: Config, parts: WorkerDeps, closers: StartContext['closers']) {
   const { pool, db, redis, signals } = parts
   const feed = await createNotificationFeed(db)
   signals.on(notified, feed.receive)
@@ -172,7 +176,7 @@ async function serve(config: Config, parts: WorkerParts, closers: Starting['clos
     counters: createCounters(redis),
     mailBox: createMailBox(pool),
     wakeMailers: () => signals.send(accountMailsQueued),
-    wakeWebhooks: () => signals.send(webhooksWanted),
+    wakeWebhooks: () => signals.send(webhooksRequested),
   })
   closers.push(() => server.close())
   const { host, port } = config

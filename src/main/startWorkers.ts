@@ -47,7 +47,7 @@ import { mailsQueued } from '../workers/reactions/mail/outbox.ts'
 import { type MailParts, startMails } from '../workers/reactions/mail/start.ts'
 import { startWebhookJobs } from '../workers/reactions/webhook/jobs.ts'
 import { webhooksQueued } from '../workers/reactions/webhook/outbox.ts'
-import { accountMailsQueued, importsChanged, notified, webhooksWanted } from './channels.ts'
+import { accountMailsQueued, importsChanged, notified, webhooksRequested } from './channels.ts'
 import type { openServices } from './openServices.ts'
 
 // Sessions of the workers beside one for each projection: mails, imports, order processes, the hash
@@ -65,38 +65,38 @@ function runnerName({ port }: Config, hasPort: boolean): string {
 /** Starts them all; they stop with what is added to `closers`. */
 export async function startWorkers(
   config: Config,
-  parts: WorkerParts,
-  closers: Starting['closers'],
+  deps: WorkerDeps,
+  closers: StartContext['closers'],
 ): Promise<void> {
-  const { app, eventStore, codec, answers, signals, progress, log } = parts
+  const { app, eventStore, codec, answers, signals, progress, log } = deps
   // Projections keep sessions busy all the time: they have a pool of their own, so that no command
   // waits for them.
   const pool = createPool(config.databaseUrl.reveal(), {
     size: projections.length + workerSessions,
     applicationName: 'orderstream-workers',
     pipeline: true,
-    onFailure: parts.health.failed,
+    onFailure: deps.health.failed,
   })
   closers.push(() => pool.end())
   const db = createDatabase(pool)
   const connection = redisOptions(config.redisUrl.reveal())
-  const mails = startMailWork(config, { ...parts, db, connection }, closers)
-  const images = startImageJobs({ ...parts, db, connection })
+  const mails = startMailWork(config, { ...deps, db, connection }, closers)
+  const images = startImageJobs({ ...deps, db, connection })
   closers.push(() => images.close())
-  const accountSweep = startAccountSweep({ ...parts, db })
+  const accountSweep = startAccountSweep({ ...deps, db })
   closers.push(() => accountSweep.stop())
   const webhooks = startWebhookJobs({
-    ...parts,
+    ...deps,
     db,
     connection,
-    retryPolicy: config.webhookPatience,
+    retryPolicy: config.webhookRetryPolicy,
   })
-  signals.on(webhooksWanted, webhooks.wake)
+  signals.on(webhooksRequested, webhooks.wake)
   closers.push(() => webhooks.close())
-  const imports = startProductImports({ ...parts, db, connection })
+  const imports = startProductImports({ ...deps, db, connection })
   signals.on(importsChanged, imports.wake)
   closers.push(() => imports.close())
-  startProof(config, { ...parts, pool }, closers)
+  startProof(config, { ...deps, pool }, closers)
   const processes = startOrderProcesses({ db, app, log })
   closers.push(() => processes.stop())
   const subscriptions = [
@@ -113,9 +113,9 @@ export async function startWorkers(
     db,
     eventStore,
     codec,
-    projections: projections.map(each => observed(each, parts)),
-    reactions: reactions.map(each => observed(each, parts)),
-    runner: runnerName(config, parts.hasPort),
+    projections: projections.map(each => observed(each, deps)),
+    reactions: reactions.map(each => observed(each, deps)),
+    runner: runnerName(config, deps.hasPort),
     progress,
     log,
     onCommitted: raised => publish(subscriptions, raised),
@@ -126,15 +126,15 @@ export async function startWorkers(
 /** Signs the log, sends checkpoints away, and tells somebody when there is an alarm. */
 function startProof(
   config: Config,
-  parts: WorkerParts & { pool: Pool },
-  closers: Starting['closers'],
+  deps: WorkerDeps & { pool: Pool },
+  closers: StartContext['closers'],
 ) {
   const { audit: settings, shopName } = config
-  const { pool, log, app } = parts
+  const { pool, log, app } = deps
   // The thread of a mailer starts with its first mail.
-  const mailer = mailerOf(config, parts)
+  const mailer = mailerOf(config, deps)
   closers.push(() => mailer.close())
-  const audit = { ...parts.audit, book: createCheckpointBook(pool) }
+  const audit = { ...deps.audit, book: createCheckpointBook(pool) }
   const { mailTo: to } = settings
   const mails = to === undefined ? [] : [mailPublisher(mailer, to, shopName)]
   const publishing = {
@@ -146,7 +146,7 @@ function startProof(
     log,
   }
   const chain = startAuditChain({
-    ...parts,
+    ...deps,
     audit,
     onSigned: () => publishCheckpoints(publishing, app.clock.now()),
     async onAlarm(fault) {
@@ -156,36 +156,36 @@ function startProof(
   closers.push(() => chain.stop())
 }
 
-function mailerOf({ smtpUrl, mailFrom }: Config, { plugins }: WorkerParts): Mailer {
+function mailerOf({ smtpUrl, mailFrom }: Config, { plugins }: WorkerDeps): Mailer {
   const { mail } = plugins
   return mail === undefined ? createMailer(smtpUrl.reveal(), mailFrom) : pluginMailer(mail)
 }
 
 function startMailWork(
   config: Config,
-  parts: WorkerParts & Pick<MailParts, 'connection' | 'db'>,
-  closers: Starting['closers'],
+  deps: WorkerDeps & Pick<MailParts, 'connection' | 'db'>,
+  closers: StartContext['closers'],
 ) {
-  const mailer = mailerOf(config, parts)
+  const mailer = mailerOf(config, deps)
   closers.push(() => mailer.close())
   const { shopName, publicUrl, resetPageUrl, timeZone, mailLanguage: language } = config
   const resetPage = resetPageUrl ?? `${publicUrl}/reset-password`
   const limits = config.rateLimits === 'off' ? undefined : mailLimits
   const confirmPage = `${publicUrl}/confirm-email`
   const words = { shopName, language, timeZone, publicUrl }
-  const mails = startMails({ ...parts, ...words, mailer, resetPage, confirmPage, limits })
-  parts.signals.on(accountMailsQueued, mails.wake)
+  const mails = startMails({ ...deps, ...words, mailer, resetPage, confirmPage, limits })
+  deps.signals.on(accountMailsQueued, mails.wake)
   closers.push(() => mails.close())
   return mails
 }
 
-export interface Starting {
+export interface StartContext {
   closers: (() => Promise<unknown> | unknown)[]
-  say(line: string): void
+  onMessage(line: string): void
 }
 
 /** What the parts of a shop share in a process. */
-export type WorkerParts = Awaited<ReturnType<typeof openServices>> & {
+export type WorkerDeps = Awaited<ReturnType<typeof openServices>> & {
   files: FileStore
   imaging: Imaging
   redis: ReturnType<typeof createRedis>

@@ -24,7 +24,7 @@ export interface StoredCheckpoint {
   signed: string
 }
 
-export interface StoredPart extends StoredCheckpoint {
+export interface StoredSegment extends StoredCheckpoint {
   marks: readonly Mark[]
 }
 
@@ -34,13 +34,13 @@ export interface CheckpointBook {
   /** The newest checkpoint at or before a position. */
   upTo(position: Position): Promise<StoredCheckpoint | undefined>
   /** Checkpoints behind a position, in order. */
-  behind(position: Position, limit: number): Promise<StoredCheckpoint[]>
+  after(position: Position, limit: number): Promise<StoredCheckpoint[]>
   /** The same with their marks: 40 kB each. */
-  partsBehind(position: Position, limit: number): Promise<StoredPart[]>
+  segmentsAfter(position: Position, limit: number): Promise<StoredSegment[]>
   /** Adds a part; false when somebody else has taken its place in the chain. */
-  add(part: StoredPart): Promise<boolean>
+  add(segment: StoredSegment): Promise<boolean>
   /** Runs `work` unless another process is at it; false when one is. */
-  alone(work: () => Promise<void>): Promise<boolean>
+  withLock(work: () => Promise<void>): Promise<boolean>
 }
 
 export interface CheckpointSigner {
@@ -78,7 +78,7 @@ export interface StateGuard {
   /** Every finding, in bounded memory; `log` says what there should be. */
   findings(log: Pick<EventStore, 'readAll'>): AsyncIterable<StateFinding>
   /** How many events stand behind a position; undefined where only reading them would tell. */
-  countBehind(position: Position): Promise<number | undefined>
+  countAfter(position: Position): Promise<number | undefined>
 }
 
 /** Whether the shop has appended an event. */

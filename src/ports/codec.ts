@@ -86,7 +86,7 @@ export interface Seals {
    * The log says that a person is erased: from now on nothing is opened with their key, also where
    * it is still known, or has not been destroyed yet.
    */
-  forget(subject: string): void
+  evict(subject: string): void
 }
 
 /** Whom a stream is about, as its first event says. */

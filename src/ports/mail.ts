@@ -17,7 +17,7 @@ export interface Mail {
 export type FailureKind = 'server' | 'refused' | 'later' | 'lost'
 
 /** `code` is a code of the client or a status of SMTP: the server's text may quote the address. */
-export type SendResult = { taken: true } | { taken: false; kind: FailureKind; code: string }
+export type SendResult = { accepted: true } | { accepted: false; kind: FailureKind; code: string }
 
 export interface Mailer {
   /**

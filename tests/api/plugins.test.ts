@@ -37,7 +37,7 @@ const working = (): typeof pluginUnderTest => ({
   mail: {
     async send({ subject }) {
       mails.push(subject)
-      return { taken: true }
+      return { accepted: true }
     },
   },
 })

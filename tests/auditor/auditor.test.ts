@@ -76,8 +76,8 @@ const told = (more: Partial<Message>): Message => ({
   commandId: 'command-2',
   by: 'c',
   begun: 1,
-  askedAt: 0,
-  toldAt: 10,
+  sentAt: 0,
+  answeredAt: 10,
   outcome: 'ok',
   stream: 'order-o',
   revision: 1,
@@ -89,7 +89,7 @@ const told = (more: Partial<Message>): Message => ({
 
 const whole: Omit<Evidence, 'log'> = {
   isAtRest: true,
-  told: [told({})],
+  messages: [told({})],
   mails: [
     { eventId: 'event-4', template: 'order-placed' },
     { eventId: 'event-6', template: 'order-paid' },
@@ -100,16 +100,16 @@ const whole: Omit<Evidence, 'log'> = {
   ],
   money: [{ kind: 'charge', id: 'y', paymentId: 'y', amount: 500 }],
   orders: [{ orderId: 'o', status: 'paid' }],
-  live: [{ name: 'ann', customerId: 'c', since: 0, heard: [{ position: 6, orderId: 'o' }] }],
+  live: [{ name: 'ann', customerId: 'c', since: 0, received: [{ position: 6, orderId: 'o' }] }],
 }
 
-const following = (...heard: [position: number, orderId: string][]) => ({
+const following = (...received: [position: number, orderId: string][]) => ({
   live: [
     {
       name: 'ann',
       customerId: 'c',
       since: 0,
-      heard: heard.map(([position, orderId]) => ({ position, orderId })),
+      received: received.map(([position, orderId]) => ({ position, orderId })),
     },
   ],
 })
@@ -196,7 +196,7 @@ describe('in a log', () => {
   it.each(inLog)('finds that not %s', async (promise, ...log) => {
     const findings = await audit({ log: logOf(log), isAtRest: true })
     expect(findings.map(finding => finding.promise)).toContain(promise)
-    for (const { says } of findings) expect(says).toMatch(/^\S.*\.$/)
+    for (const { detail: says } of findings) expect(says).toMatch(/^\S.*\.$/)
   })
 })
 
@@ -214,24 +214,24 @@ const beside: [promise: string, evidence: Partial<Evidence>][] = [
   ],
   ['read models equal the log', { orders: [{ orderId: 'o', status: 'pending' }] }],
   ['read models equal the log', { orders: [{ orderId: 'o', status: 'paid', paidBack: 5 }] }],
-  ['what was acknowledged is in the log', { told: [told({ stream: 'order-lost' })] }],
-  ['what was acknowledged is in the log', { told: [told({ revision: 9 })] }],
+  ['what was acknowledged is in the log', { messages: [told({ stream: 'order-lost' })] }],
+  ['what was acknowledged is in the log', { messages: [told({ revision: 9 })] }],
   [
     'what was refused is not in the log',
-    { told: [told({ name: 'AdjustStock', outcome: 'refused', commandId: 'command-1' })] },
+    { messages: [told({ name: 'AdjustStock', outcome: 'refused', commandId: 'command-1' })] },
   ],
   [
     'reads after a write show it',
-    { told: [told({}), told({ name: 'read', askedAt: 20, toldAt: 30, revision: 0 })] },
+    { messages: [told({}), told({ name: 'read', sentAt: 20, answeredAt: 30, revision: 0 })] },
   ],
   [
     'what is read is a fold of the log',
-    { told: [told({ name: 'read', stream: 'stock-p', shown: { onHand: 4, reserved: 2 } })] },
+    { messages: [told({ name: 'read', stream: 'stock-p', shown: { onHand: 4, reserved: 2 } })] },
   ],
   ['no live message is lost', following()],
   ['live messages come once and in order', following([6, 'o'], [6, 'o'])],
   ['nobody hears of orders of others', following([6, 'o'], [7, 'q'])],
-  ['nothing fails that is not meant to', { mishaps: [{ where: 'a process', what: 'it ended' }] }],
+  ['nothing fails that is not meant to', { failures: [{ where: 'a process', what: 'it ended' }] }],
 ]
 
 it('looks at what a command has written as a whole', async () => {

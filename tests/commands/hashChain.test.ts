@@ -107,7 +107,7 @@ describe('checking a chain', () => {
   }
 
   it('finds nothing in a log that is as it was, from anywhere', async () => {
-    expect(kept.parts.map(({ position }) => position)).toEqual([
+    expect(kept.segments.map(({ position }) => position)).toEqual([
       positionAt(1_000),
       positionAt(1_500),
       positionAt(1_503),
@@ -135,9 +135,9 @@ describe('checking a chain', () => {
   })
 
   it('names an event that was put in', async () => {
-    const sparse = kept.parts[2]
+    const sparse = kept.segments[2]
     if (sparse === undefined) throw new Error('there is no third part')
-    kept.parts[2] = { ...sparse, marks: sparse.marks.toSpliced(1, 1) }
+    kept.segments[2] = { ...sparse, marks: sparse.marks.toSpliced(1, 1) }
     expect(await firstBad()).toMatchObject({ position: positionAt(1_502), problem: 'added' })
   })
 
@@ -154,9 +154,9 @@ describe('checking a chain', () => {
     const other = memoryAudit()
     const forgedLog = events.with(3, { ...recorded, ...events[3], data: { n: 'other' } })
     await extendChain({ audit: other.audit, eventStore: logOf(forgedLog), app })
-    const [first] = kept.parts
+    const [first] = kept.segments
     if (first === undefined) throw new Error('nothing was signed')
-    kept.parts[0] = { ...first, marks: other.parts[0]?.marks ?? [] }
+    kept.segments[0] = { ...first, marks: other.segments[0]?.marks ?? [] }
     expect(await firstBad(forgedLog)).toMatchObject({
       position: positionAt(1_000),
       problem: 'wrong-hash',
@@ -164,14 +164,14 @@ describe('checking a chain', () => {
   })
 
   it('finds a checkpoint that nobody has signed, or that is gone', async () => {
-    const [first, second, ...rest] = kept.parts
+    const [first, second, ...rest] = kept.segments
     if (first === undefined || second === undefined) throw new Error('too little was signed')
-    kept.parts.splice(1, 1, { ...second, signed: 'made up' })
+    kept.segments.splice(1, 1, { ...second, signed: 'made up' })
     expect(await firstBad()).toMatchObject({
       position: positionAt(1_500),
       problem: 'forged-checkpoint',
     })
-    kept.parts.splice(0, kept.parts.length, first, ...rest)
+    kept.segments.splice(0, kept.segments.length, first, ...rest)
     expect(await firstBad()).toMatchObject({
       position: positionAt(1_503),
       problem: 'missing-checkpoint',
@@ -179,9 +179,9 @@ describe('checking a chain', () => {
   })
 
   it('is not built on a forgery', async () => {
-    const last = kept.parts.pop()
+    const last = kept.segments.pop()
     if (last === undefined) throw new Error('nothing was signed')
-    kept.parts.push({ ...last, signed: 'made up' })
+    kept.segments.push({ ...last, signed: 'made up' })
     const extending = extendChain({ audit: kept.audit, eventStore, app })
     await expect(extending).rejects.toThrow('not signed by a key of this shop')
   })

@@ -198,9 +198,9 @@ ess_cert_id_alg = sha256
 
 describe('publishing', () => {
   it('takes each checkpoint to the file, and the newest to others when it is time', async () => {
-    const { audit, parts } = memoryAudit()
+    const { audit, segments } = memoryAudit()
     for (const position of [positionAt(10), positionAt(20)]) {
-      parts.push({ position, after: moved(position, -10), signed: `s${position}`, marks: [] })
+      segments.push({ position, after: moved(position, -10), signed: `s${position}`, marks: [] })
     }
     const sent: string[] = []
     const noted = new Map<string, { position: Position; at: Date }>()
@@ -230,7 +230,7 @@ describe('publishing', () => {
     await publishCheckpoints(publishing, now(0))
     expect(sent).toEqual(['file 10', 'file 20', 'mail 20'])
     expect(warnings).toEqual([{ target: 'broken', error: 'no' }])
-    parts.push({ position: positionAt(30), after: positionAt(20), signed: 's30', marks: [] })
+    segments.push({ position: positionAt(30), after: positionAt(20), signed: 's30', marks: [] })
     seconds = 59
     await publishCheckpoints(publishing, now(59))
     expect(sent.slice(3)).toEqual(['file 30'])

@@ -179,7 +179,7 @@ describe('erasing', () => {
     const [here, there] = [seals(), seals()]
     const subject = randomUUID()
     const sealed = await here.seal(subject, 'Ada')
-    here.forget(subject)
+    here.evict(subject)
     expect(await here.open(subject, sealed)).toBeUndefined()
     expect(await here.isErased(subject)).toBe(true)
     expect(await here.open(subject, await here.seal(subject, 'later'))).toBeUndefined()

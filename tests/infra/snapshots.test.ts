@@ -8,10 +8,10 @@ import { Secret } from '../../src/config/secret.ts'
 import { createEventSeals } from '../../src/eventstore/core/eventSeals.ts'
 import {
   createHighWaterMarks,
-  filePlace,
-  type MarkPlace,
-  redisPlace,
-  tablePlace,
+  fileStore,
+  type MarkStore,
+  redisStore,
+  tableStore,
 } from '../../src/infra/audit/highWaterMarks.ts'
 import { createSecrets } from '../../src/infra/crypto/secrets.ts'
 import { createSnapshots } from '../../src/infra/log/snapshots.ts'
@@ -87,15 +87,15 @@ describe('the mark of the signer', () => {
   let server: TestRedis
   let redis: Redis
   let directory: string
-  let places: Record<'database' | 'file' | 'redis', MarkPlace>
+  let places: Record<'database' | 'file' | 'redis', MarkStore>
   beforeAll(async () => {
     server = await testRedis()
     redis = createRedis(server.url)
     directory = await temporaryDirectory()
     places = {
-      database: tablePlace(pool),
-      file: filePlace(directory),
-      redis: redisPlace(() => redis),
+      database: tableStore(pool),
+      file: fileStore(directory),
+      redis: redisStore(() => redis),
     }
   })
   afterAll(async () => {
@@ -121,7 +121,7 @@ describe('the mark of the signer', () => {
 
   it('of another log is not believed', async () => {
     let kept = ''
-    const moved: MarkPlace = {
+    const moved: MarkStore = {
       name: 'moved',
       read: async () => kept,
       async write(_, sealed) {

@@ -35,16 +35,16 @@ export async function auditFromOutside(gathering: Gathering): Promise<string[]> 
     const log = await readLog(client)
     const evidence: Evidence = {
       log,
-      told: traffic.placed.flatMap(toldOf),
+      messages: traffic.placed.flatMap(toldOf),
       mails: [...sent.keys()].flatMap(mailOf),
       money: await movedMoney(client),
       orders: await shownOrders(client),
-      mishaps: await parkedEvents(client),
+      failures: await parkedEvents(client),
       live: live.map(followerOf),
       isAtRest: true,
     }
     return [
-      ...(await audit(evidence)).map(({ promise, says }) => `${promise}: ${says}`),
+      ...(await audit(evidence)).map(({ promise, detail: says }) => `${promise}: ${says}`),
       ...(await gaps(client)),
       ...(await wrongNumbers(client)),
       ...(await wrongCounts(client, traffic)),
@@ -109,8 +109,8 @@ function toldOf({ orderId, customerId, done }: Traffic['placed'][number]): Messa
     commandId: undefined,
     by: customerId,
     begun: 1,
-    askedAt: 0,
-    toldAt: 0,
+    sentAt: 0,
+    answeredAt: 0,
     outcome: 'ok' as const,
     stream: `order-${orderId}`,
   }
@@ -174,8 +174,11 @@ async function parkedEvents(client: pg.Client) {
 }
 
 function followerOf({ name, customerId, since, messages }: LiveClient) {
-  const heard = messages.map(({ position, orderId }) => ({ position: Number(position), orderId }))
-  return { name, customerId, since, heard }
+  const received = messages.map(({ position, orderId }) => ({
+    position: Number(position),
+    orderId,
+  }))
+  return { name, customerId, since, received }
 }
 
 /** There are as many orders as were acknowledged, and perhaps those that were given up. */

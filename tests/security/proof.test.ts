@@ -9,8 +9,8 @@ import { publicationBook } from '../../src/infra/audit/checkpointPublishers.ts'
 import { openCheckpoint } from '../../src/infra/audit/checkpointSeals.ts'
 import {
   createHighWaterMarks,
-  filePlace,
-  tablePlace,
+  fileStore,
+  tableStore,
 } from '../../src/infra/audit/highWaterMarks.ts'
 import { createSecrets } from '../../src/infra/crypto/secrets.ts'
 import type { AuditServices } from '../../src/ports/audit.ts'
@@ -253,8 +253,8 @@ describe('what says that a checkpoint has left the machine', () => {
 
 const createMarks = () =>
   createHighWaterMarks(app.back.pool, createSecrets(app.config.secretKey), [
-    tablePlace(app.back.pool),
-    filePlace(app.config.audit.directory),
+    tableStore(app.back.pool),
+    fileStore(app.config.audit.directory),
   ])
 
 describe('the mark', () => {

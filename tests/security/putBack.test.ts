@@ -6,7 +6,7 @@ import { systemEnvelope } from '../../src/commands/core/envelope.ts'
 import { endOrderOfErased } from '../../src/commands/order/openOrders.ts'
 import { createSeals } from '../../src/infra/crypto/personKeys.ts'
 import { createSecrets } from '../../src/infra/crypto/secrets.ts'
-import { forgetAgain, listErased } from '../../src/workers/jobs/erasedPeople.ts'
+import { eraseKeysAgain, listErased } from '../../src/workers/jobs/erasedPeople.ts'
 import { expectProblem, newOrder, newProduct } from '../support/goods.ts'
 import { reopenedProof } from '../support/proof.ts'
 import { runAsSuperuser, saveTables } from '../support/tampering.ts'
@@ -215,7 +215,7 @@ describe('somebody who is erased', () => {
       putBack('person_keys', erased),
       putBack('accounts', erased),
     )
-    expect(await forgetAgain(app.back)).toBe(1)
+    expect(await eraseKeysAgain(app.back)).toBe(1)
     expect(await findings()).not.toContain(erased.id)
   })
 })

@@ -147,7 +147,7 @@ function told({
 
 async function tell({ seed, findings }: Failure, only: string[] | undefined): Promise<void> {
   console.log(`\nSeed ${seed}:`)
-  for (const { promise, says } of findings.slice(0, 5)) console.log(`  ${promise}: ${says}`)
+  for (const { promise, detail: says } of findings.slice(0, 5)) console.log(`  ${promise}: ${says}`)
   if (findings.length > 5) console.log(`  … and ${findings.length - 5} more`)
   if (values['no-shrink']) return
   const { asTest, shrink } = await import('./shrink.ts')

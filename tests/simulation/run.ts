@@ -3,10 +3,10 @@
 import { audit } from '../../src/audit/auditor/auditor.ts'
 import type {
   Evidence,
+  Failure,
   Finding,
   Follower,
   LogEvent,
-  Mishap,
 } from '../../src/audit/auditor/evidence.ts'
 import { idOf } from '../../src/commands/core/ids.ts'
 import { type ApiProcess, startApi } from './apiNode.ts'
@@ -56,7 +56,7 @@ interface Running {
   log: EventLog
   readModels: ReadModels
   clients: Clients
-  mishaps: Mishap[]
+  mishaps: Failure[]
   processes: Map<Process, ApiProcess>
 }
 
@@ -121,7 +121,7 @@ function begin(plan: Plan, scheduler: Scheduler, options: RunOptions): Running {
   const processOn = ({ process }: SimulatedNode) =>
     process === undefined ? undefined : processes.get(process)
   const clients = createClients({ services, seed: plan.seed, processOn })
-  const mishaps: Mishap[] = []
+  const mishaps: Failure[] = []
   const running = { plan, services, scheduler, log, readModels, clients, mishaps, processes }
   addNodes(running)
   return running
@@ -168,7 +168,7 @@ function addNodes({ plan, services, mishaps, processes }: Running): void {
 }
 
 /** A rejection that nobody handles ends a process of the shop. */
-function watchForRejections(mishaps: Mishap[]): () => void {
+function watchForRejections(mishaps: Failure[]): () => void {
   const note = (error: unknown) =>
     void mishaps.push({ where: 'a process', what: `nobody handles ${String(error)}` })
   process.on('unhandledRejection', note)
@@ -303,7 +303,7 @@ function unreadableStreams({ log, plan }: Running): Set<string> {
 }
 
 /** Only what no release here can read may be parked. */
-function parked(running: Running): Mishap[] {
+function parked(running: Running): Failure[] {
   const unreadable = unreadableStreams(running)
   return running.readModels
     .rowsOf('parked_events')
@@ -315,7 +315,7 @@ function parked(running: Running): Mishap[] {
 }
 
 /** What has cut a rebuild passes; it is gone on with, and ends. */
-function givenUp({ readModels }: Running): Mishap[] {
+function givenUp({ readModels }: Running): Failure[] {
   return readModels
     .rowsOf('rebuilds')
     .flatMap(({ name, state, error }) =>
@@ -328,7 +328,7 @@ function evidenceOf(running: Running): Evidence {
   const { payments, refunds } = services.provider
   return {
     log: log.rows.map(eventOf),
-    told: clients.told.map(each => ({
+    messages: clients.told.map(each => ({
       ...each,
       begun: services.begun.get(each.commandId ?? '') ?? 0,
     })),
@@ -356,7 +356,7 @@ function evidenceOf(running: Running): Evidence {
       paidBack: Number(row.refunded_minor),
     })),
     live: newsOf(readModels.rowsOf('notifications')),
-    mishaps: [...mishaps, ...parked(running), ...givenUp(running)],
+    failures: [...mishaps, ...parked(running), ...givenUp(running)],
     isAtRest: isAtRest(running),
     unreadable: unreadableStreams(running),
   }
@@ -371,11 +371,11 @@ function newsOf(rows: readonly Row[]): Follower[] {
       orderId: String(orderId),
     }))
     .toSorted((a, b) => a.position - b.position)
-  return [...Map.groupBy(all, ({ customerId }) => customerId)].map(([customerId, heard]) => ({
+  return [...Map.groupBy(all, ({ customerId }) => customerId)].map(([customerId, received]) => ({
     name: `who follows the orders of ${customerId}`,
     customerId,
     since: 0,
-    heard,
+    received,
   }))
 }
 

@@ -43,7 +43,7 @@ const seals: Seals = {
   open: async (subject, sealed) =>
     erased.has(subject) ? undefined : sealed.slice(subject.length + 1),
   isErased: async subject => erased.has(subject),
-  forget: () => undefined,
+  evict: () => undefined,
 }
 
 /** Making it takes longer than a run. */

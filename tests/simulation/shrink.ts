@@ -47,8 +47,8 @@ export async function shrink(
   const finding = last.findings.find(each => each.promise === promise)
   // Where the strikes alone do not do it, all of the seed do.
   if (finding === undefined)
-    return { plan, only: first.struck, faults, says: first.findings[0]?.says ?? '', promise }
-  return { plan: shrunk, only, faults, says: finding.says, promise }
+    return { plan, only: first.struck, faults, says: first.findings[0]?.detail ?? '', promise }
+  return { plan: shrunk, only, faults, says: finding.detail, promise }
 }
 
 /** Leaves out parts of a list, ever smaller ones, as long as what is left still fails. */

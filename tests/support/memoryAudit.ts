@@ -1,28 +1,29 @@
 // A book of checkpoints in memory, with a signature that is only a text.
 
 import type { Position } from '../../src/kit/position.ts'
-import type { Checkpoint, StoredPart } from '../../src/ports/audit.ts'
+import type { Checkpoint, StoredSegment } from '../../src/ports/audit.ts'
 
 /** An empty book, and a signer who remembers what it has signed. */
 export function memoryAudit() {
-  const parts: StoredPart[] = []
+  const segments: StoredSegment[] = []
   const signed = new Map<string, Checkpoint>()
-  const behind = async (position: Position, limit: number) =>
-    parts.filter(part => part.position > position).slice(0, limit)
+  const after = async (position: Position, limit: number) =>
+    segments.filter(segment => segment.position > position).slice(0, limit)
   return {
-    parts,
+    segments,
     signed,
     audit: {
       book: {
-        last: async () => parts.at(-1),
-        upTo: async (position: Position) => parts.findLast(part => part.position <= position),
-        behind,
-        partsBehind: behind,
-        async add(part: StoredPart) {
-          parts.push(part)
+        last: async () => segments.at(-1),
+        upTo: async (position: Position) =>
+          segments.findLast(segment => segment.position <= position),
+        after,
+        segmentsAfter: after,
+        async add(segment: StoredSegment) {
+          segments.push(segment)
           return true
         },
-        async alone(work: () => Promise<void>) {
+        async withLock(work: () => Promise<void>) {
           await work()
           return true
         },

@@ -17,7 +17,7 @@ export function reopenedProof({ back, config }: TestApp): AuditServices {
     guard: createStateGuard(back.pool, secrets, {
       holdsLog: true,
       currency: config.currency,
-      settleMs: 0,
+      graceMs: 0,
     }),
   }
 }

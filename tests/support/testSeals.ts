@@ -13,7 +13,7 @@ export function testSeals() {
       return gone.has(subject) ? undefined : openText(fixedKey, sealed, subject)
     },
     isErased: async (subject: string) => gone.has(subject),
-    forget(subject: string) {
+    evict(subject: string) {
       gone.add(subject)
     },
     erase(subject: string) {
@@ -30,5 +30,5 @@ export const noSeals = {
   },
   open: async () => undefined,
   isErased: async () => true,
-  forget: () => undefined,
+  evict: () => undefined,
 }

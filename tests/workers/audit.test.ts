@@ -10,7 +10,7 @@ import { startOfLog } from '../../src/kit/position.ts'
 import type { RecordedEvent } from '../../src/ports/eventStore.ts'
 import { auditLog } from '../../src/workers/audit/audit.ts'
 import type { CheckResult } from '../../src/workers/audit/logCheck.ts'
-import { divide } from '../../src/workers/audit/partitionedLog.ts'
+import { writePartitions } from '../../src/workers/audit/partitionedLog.ts'
 import { atRest, findings, found, wholeLog } from '../support/auditing.ts'
 import { delivery, gbp, moveOrder, newOrder, newProduct } from '../support/goods.ts'
 import { moved } from '../support/positions.ts'
@@ -123,7 +123,7 @@ describe('a log that is checked in parts', () => {
     const add = async (_: number, line: string) => void lines.push(line)
     const spill = { add, flush: async () => undefined, read: async function* () {} }
     for (const recorded of log) {
-      await divide(spill, 3, { recorded, event: await app.back.codec.decode(recorded) })
+      await writePartitions(spill, 3, { recorded, event: await app.back.codec.decode(recorded) })
     }
     const text = lines.join('\n')
     expect(text).toContain(ids.paid)

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { startOfLog } from '../../src/kit/position.ts'
 import type { RecordedEvent } from '../../src/ports/eventStore.ts'
-import { checkPart, type ExportedEvent } from '../../src/workers/audit/exportPart.ts'
+import { checkSegment, type ExportedEvent } from '../../src/workers/audit/exportPart.ts'
 import { numberOf, positionAt } from '../support/positions.ts'
 
 const zero = { position: startOfLog, count: 0, hash: '0'.repeat(64) }
@@ -44,7 +44,7 @@ const due = {
   at: new Date(),
 }
 const faultsOf = (part: readonly ExportedEvent[]) =>
-  checkPart(zero, due, part).faults.map(({ position, problem }) => `${problem} ${position}`)
+  checkSegment(zero, due, part).faults.map(({ position, problem }) => `${problem} ${position}`)
 const change = (each: ExportedEvent): ExportedEvent => ({
   ...each,
   event: { ...each.event, data: { n: -1 } },
@@ -105,7 +105,7 @@ describe('a part of an export', () => {
     })
     const extra = { event: { ...eventAt(4), position: positionAt(45) }, hash: 'f'.repeat(64) }
     const part = [...lines.slice(0, 4), extra, ...lines.slice(4)]
-    const { faults } = checkPart(zero, { ...due, position: positionAt(100), hash }, part)
+    const { faults } = checkSegment(zero, { ...due, position: positionAt(100), hash }, part)
     expect(faults).toMatchObject([{ problem: 'added', position: positionAt(45) }])
   })
 })

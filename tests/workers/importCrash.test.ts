@@ -26,7 +26,7 @@ const clearText = {
   seal: async (_: string, text: string) => text,
   open: async (_: string, sealed: string) => sealed,
   isErased: async () => false,
-  forget: () => undefined,
+  evict: () => undefined,
 }
 
 const codec = createCodec(eventSchemas, clearText)

@@ -17,7 +17,7 @@ function only(...rows: Partial<Columns>[]): PlannedDocument {
   return documents[0] ?? expect.fail()
 }
 
-const ends = ({ ends }: PlannedDocument) => [...ends.values()]
+const ends = ({ outcomes: ends }: PlannedDocument) => [...ends.values()]
 
 describe('rows of one invoice', () => {
   it('are one document, also when they span minutes or are not in one place', () => {
@@ -26,7 +26,7 @@ describe('rows of one invoice', () => {
       { InvoiceNo: '536366' },
       { Quantity: '2', InvoiceDate: '2010-12-01 08:27:00' },
     )
-    expect(documents.map(({ invoice, ends }) => [invoice, ends.size])).toEqual([
+    expect(documents.map(({ invoice, outcomes: ends }) => [invoice, ends.size])).toEqual([
       ['536365', 2],
       ['536366', 1],
     ])
@@ -269,7 +269,7 @@ describe('a row that cannot be understood', () => {
       { InvoiceNo: '' },
       { InvoiceNo: '', Quantity: '2' },
     )
-    expect(documents.map(({ ends }) => ends.size)).toEqual([2, 1])
+    expect(documents.map(({ outcomes: ends }) => ends.size)).toEqual([2, 1])
   })
 })
 

@@ -59,7 +59,7 @@ function refusedRows({ documents }: LedgerPlan): Set<number> {
 describe('a plan', () => {
   it('gives every row exactly one end', () => {
     forAll(ledger, rows => {
-      const ended = planLedger(rows).documents.flatMap(({ ends }) => [...ends.keys()])
+      const ended = planLedger(rows).documents.flatMap(({ outcomes: ends }) => [...ends.keys()])
       expect(ended.toSorted((a, b) => a - b)).toEqual(rows.map(each => each.row))
     })
   })
@@ -77,7 +77,7 @@ describe('a plan', () => {
   it('moves the pieces of its rows, except where only a price is corrected', () => {
     forAll(ledger, rows => {
       const { documents } = planLedger(rows)
-      const ends = new Map(documents.flatMap(document => [...document.ends]))
+      const ends = new Map(documents.flatMap(document => [...document.outcomes]))
       const pieces = rows.map(interpret).map(entry => {
         const end = ends.get(entry.row)
         if ('reason' in entry || !entry.isGoods || entry.unitSign < 0) return 0

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, expect, it } from 'vitest'
 import { createDatabase, createPool } from '../../src/infra/postgres/database.ts'
 import { redisOptions } from '../../src/infra/redis/redis.ts'
-import { waitingImports } from '../../src/workers/imports/products/importTables.ts'
+import { dueImports } from '../../src/workers/imports/products/importTables.ts'
 import { onceAtATime, startJobQueue } from '../../src/workers/jobs/jobQueue.ts'
 import { dueImages } from '../../src/workers/reactions/image/jobs.ts'
 import { testDatabase } from '../support/database.ts'
@@ -84,7 +84,7 @@ it('imports of one person are queued one at a time, what is under way first', as
   const first = await add('bob', 'queued')
   await add('bob', 'queued')
   const undo = await add('ann', 'undoing', 'cem')
-  expect(await waitingImports(db)).toEqual([running, first, undo])
+  expect(await dueImports(db)).toEqual([running, first, undo])
 })
 
 it('a few images of one person are queued at a time, those of others in between', async () => {

@@ -19,7 +19,7 @@ import {
   signalProcess,
   spawnServer,
   stopProcess,
-  until,
+  waitUntil,
 } from './processes.ts'
 
 export interface LocalPostgresOptions {
@@ -70,11 +70,11 @@ async function adopt(cluster: Cluster): Promise<{ pid: number; port: number } | 
     if (isRunning(pid)) await disown(cluster.path)
     return undefined
   }
-  const settled = await until(
+  const exited = await waitUntil(
     async () => !isRunning(pid) || (await accepts(cluster, port)),
     startMs,
   )
-  if (!settled) {
+  if (!exited) {
     const remedy = `stop it with: kill -INT ${pid}`
     throw new LocalServerError(
       `PostgreSQL (pid ${pid}) holds ${cluster.path} in silence: ${remedy}`,
@@ -105,17 +105,17 @@ async function launch(cluster: Cluster, durable: boolean): Promise<{ pid: number
     const args = ['-D', cluster.path, ...serverArguments(port, durable)]
     const server = await spawnServer(binaries.postgres, args, { logFile, account })
     if (await becomesReady(cluster, port, server)) return { pid: server.pid, port }
-    const said = (await readFile(logFile)).subarray(from).toString('utf8')
-    if (!transient.test(said) || performance.now() > deadline) {
-      throw new LocalServerError(`PostgreSQL did not start: ${lastLine(said)} (log: ${logFile})`)
+    const output = (await readFile(logFile)).subarray(from).toString('utf8')
+    if (!transient.test(output) || performance.now() > deadline) {
+      throw new LocalServerError(`PostgreSQL did not start: ${lastLine(output)} (log: ${logFile})`)
     }
-    await until(() => false, 250)
+    await waitUntil(() => false, 250)
   }
 }
 
 async function becomesReady(cluster: Cluster, port: number, server: SpawnedServer) {
   const ready = async () => server.hasExited() || (await accepts(cluster, port))
-  if (await until(ready, startMs)) return !server.hasExited()
+  if (await waitUntil(ready, startMs)) return !server.hasExited()
   await stopProcess(server.pid, [{ signal: 'SIGQUIT', waitMs: 10_000 }])
   return false
 }

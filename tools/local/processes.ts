@@ -88,7 +88,7 @@ export async function stopProcess(
   for (const { signal, waitMs } of signals) {
     if (!isRunning(pid)) return
     signalProcess(pid, signal)
-    if (await until(() => !isRunning(pid), waitMs)) return
+    if (await waitUntil(() => !isRunning(pid), waitMs)) return
   }
   if (isRunning(pid)) throw new Error(`process ${pid} does not end`)
 }
@@ -103,11 +103,11 @@ export function signalProcess(pid: number, signal: keyof typeof constants.signal
 }
 
 /** Asks again every 25 ms until the condition holds; false when it did not within the time. */
-export async function until(
+export async function waitUntil(
   condition: () => boolean | Promise<boolean>,
-  withinMs: number,
+  timeoutMs: number,
 ): Promise<boolean> {
-  const deadline = performance.now() + withinMs
+  const deadline = performance.now() + timeoutMs
   for (;;) {
     if (await condition()) return true
     if (performance.now() > deadline) return false

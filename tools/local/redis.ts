@@ -15,7 +15,7 @@ import {
   signalProcess,
   spawnServer,
   stopProcess,
-  until,
+  waitUntil,
 } from './processes.ts'
 
 export interface LocalRedisOptions {
@@ -27,7 +27,7 @@ export interface LocalRedisOptions {
   /** Where to look for programs besides the usual places: the PATH of the environment. */
   path?: string | undefined
   /** Looked at after the path. Default: where Debian and others put programs. */
-  usualPlaces?: readonly string[]
+  defaultDirectories?: readonly string[]
 }
 
 interface Place {
@@ -37,7 +37,14 @@ interface Place {
 }
 
 const State = Type.Object({ password: Type.String(), port: Type.Integer() })
-const usualPlaces = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
+const defaultDirectories = [
+  '/usr/local/sbin',
+  '/usr/local/bin',
+  '/usr/sbin',
+  '/usr/bin',
+  '/sbin',
+  '/bin',
+]
 const startMs = 60_000
 
 /**
@@ -72,10 +79,10 @@ export async function startLocalRedis(options: LocalRedisOptions): Promise<Local
 export function findProgram(
   names: readonly string[],
   path = '',
-  places: readonly string[] = usualPlaces,
+  directories: readonly string[] = defaultDirectories,
 ): string | undefined {
-  const directories = [...path.split(delimiter).filter(Boolean), ...places]
-  const candidates = names.flatMap(name => directories.map(directory => join(directory, name)))
+  const searched = [...path.split(delimiter).filter(Boolean), ...directories]
+  const candidates = names.flatMap(name => searched.map(directory => join(directory, name)))
   return candidates.find(isExecutable)
 }
 
@@ -87,7 +94,7 @@ async function readState(file: string): Promise<{ password: string; port: number
 }
 
 function findOrInstall(options: LocalRedisOptions, log: Log): string {
-  const find = (...names: string[]) => findProgram(names, options.path, options.usualPlaces)
+  const find = (...names: string[]) => findProgram(names, options.path, options.defaultDirectories)
   const found = find('redis-server', 'valkey-server')
   if (found) return found
   const aptGet = find('apt-get')
@@ -120,7 +127,7 @@ async function adopt({ home, password, port }: Place) {
   if (pid === 0 || !serves(pid, home, port)) return undefined
   // Two servers on one append-only file would ruin it: wait while this one loads its data.
   const answers = async () => (await serverPid(url(password, port))) === pid
-  if (await until(async () => !isRunning(pid) || (await answers()), startMs)) {
+  if (await waitUntil(async () => !isRunning(pid) || (await answers()), startMs)) {
     return isRunning(pid) ? { pid, port } : undefined
   }
   throw new LocalServerError(
@@ -151,10 +158,10 @@ async function launch(place: Place, program: string): Promise<{ pid: number; por
   const server = await spawnServer(program, [configuration], { logFile, account })
   const ready = async () =>
     server.hasExited() || (await serverPid(url(place.password, port))) === server.pid
-  if ((await until(ready, startMs)) && !server.hasExited()) return { pid: server.pid, port }
+  if ((await waitUntil(ready, startMs)) && !server.hasExited()) return { pid: server.pid, port }
   signalProcess(server.pid, 'SIGKILL')
-  const said = (await readFile(logFile)).subarray(from).toString('utf8').trim().split('\n')
-  throw new LocalServerError(`Redis did not start: ${said.at(-1)} (log: ${logFile})`)
+  const output = (await readFile(logFile)).subarray(from).toString('utf8').trim().split('\n')
+  throw new LocalServerError(`Redis did not start: ${output.at(-1)} (log: ${logFile})`)
 }
 
 function settings({ home, password }: Place, port: number): string {

@@ -32,14 +32,14 @@ export async function readRuntime(dataDirectory: string): Promise<Runtime | unde
 export async function claim(
   dataDirectory: string,
   command: string,
-): Promise<{ mine: Runtime } | { theirs: Runtime }> {
+): Promise<{ own: Runtime } | { other: Runtime }> {
   const { pid } = process
-  const mine = { pid, born: birthMark(pid), command, ready: false, env: {}, urls: {} }
+  const own = { pid, born: birthMark(pid), command, ready: false, env: {}, urls: {} }
   for (;;) {
-    const theirs = await readRuntime(dataDirectory)
-    if (theirs) return { theirs }
+    const other = await readRuntime(dataDirectory)
+    if (other) return { other }
     await release(dataDirectory)
-    if (await createOnce(fileIn(dataDirectory), mine)) return { mine }
+    if (await createOnce(fileIn(dataDirectory), own)) return { own }
   }
 }
 

@@ -11,7 +11,7 @@ import { LocalServerError, type Log } from './localServer.ts'
 import { startMailCatcher } from './mailCatcher.ts'
 import { startLocalPostgres } from './postgres.ts'
 import { writePrivate } from './privateFiles.ts'
-import { until } from './processes.ts'
+import { waitUntil } from './processes.ts'
 import { startLocalRedis } from './redis.ts'
 import { claim, publish, type Runtime, readRuntime, release } from './runtimeFile.ts'
 
@@ -41,7 +41,7 @@ export interface Services {
   kill(): void
 }
 
-interface Part {
+interface LocalService {
   value: string
   dataDirectory?: string
   stop?: () => Promise<void>
@@ -82,14 +82,14 @@ export function previewConfig(env: NodeJS.ProcessEnv): Config {
  * LocalServerError for servers that cannot be used, with everything stopped again.
  */
 export async function withServices(
-  given: NodeJS.ProcessEnv,
+  environment: NodeJS.ProcessEnv,
   options: ServicesOptions,
 ): Promise<Services> {
-  const dataDirectory = dataDirectoryOf(given)
+  const dataDirectory = dataDirectoryOf(environment)
   const env: NodeJS.ProcessEnv = {
     FILES_DIR: join(dataDirectory, 'files'),
     AUDIT_DIR: join(dataDirectory, 'audit'),
-    ...clean(given),
+    ...clean(environment),
   }
   previewConfig(env)
   await refuseBroken(env)
@@ -99,11 +99,11 @@ export async function withServices(
   await prepare(dataDirectory)
   for (;;) {
     const claimed = await claim(dataDirectory, options.command)
-    if ('mine' in claimed)
-      return own(env, missing, { ...options, dataDirectory, runtime: claimed.mine })
-    if (options.exclusive) throw new LocalServerError(alreadyRunning(claimed.theirs))
-    const theirs = await settled(dataDirectory, claimed.theirs)
-    if (theirs) return shared({ ...clean(theirs.env), ...clean(env) }, dataDirectory, theirs)
+    if ('own' in claimed)
+      return own(env, missing, { ...options, dataDirectory, runtime: claimed.own })
+    if (options.exclusive) throw new LocalServerError(alreadyRunning(claimed.other))
+    const other = await waitUntilReady(dataDirectory, claimed.other)
+    if (other) return shared({ ...clean(other.env), ...clean(env) }, dataDirectory, other)
   }
 }
 
@@ -135,27 +135,27 @@ async function own(
   options: ServicesOptions & { dataDirectory: string; runtime: Runtime },
 ): Promise<Services> {
   const { dataDirectory, runtime, log = () => undefined } = options
-  const parts: Part[] = []
+  const services: LocalService[] = []
   const stop = async () => {
-    for (const part of parts.toReversed()) await part.stop?.()
+    for (const service of services.toReversed()) await service.stop?.()
     await release(dataDirectory)
   }
   const filled = clean(env)
   try {
     for (const name of missing) {
-      const part = await starters[name](dataDirectory, log, env)
-      parts.push(part)
-      filled[name] = part.value
+      const service = await starters[name](dataDirectory, log, env)
+      services.push(service)
+      filled[name] = service.value
     }
-    const mailsUrl = parts.find(part => part.mailsUrl)?.mailsUrl
+    const mailsUrl = services.find(service => service.mailsUrl)?.mailsUrl
     const announce = (urls: Record<string, string>) =>
       publish(dataDirectory, { ...runtime, ready: true, env: settingsIn(filled), urls })
     await announce(mailsUrl ? { mails: mailsUrl } : {})
     const kill = () => {
-      for (const part of parts) part.kill?.()
+      for (const service of services) service.kill?.()
     }
-    const elsewhere = parts
-      .map(part => part.dataDirectory ?? dataDirectory)
+    const elsewhere = services
+      .map(service => service.dataDirectory ?? dataDirectory)
       .filter(directory => relative(dataDirectory, directory).startsWith('..'))
     return { env: filled, started: true, mailsUrl, dataDirectory, elsewhere, announce, stop, kill }
   } catch (error) {
@@ -166,7 +166,7 @@ async function own(
 
 const starters: Record<
   Name,
-  (dataDirectory: string, log: Log, env: NodeJS.ProcessEnv) => Promise<Part>
+  (dataDirectory: string, log: Log, env: NodeJS.ProcessEnv) => Promise<LocalService>
 > = {
   SECRET_KEY: async dataDirectory => ({ value: await secretKey(dataDirectory) }),
   DATABASE_URL: async (dataDirectory, log) => {
@@ -204,13 +204,13 @@ async function refuseBroken(env: NodeJS.ProcessEnv): Promise<void> {
 }
 
 /** Waits while another command starts its servers; undefined when it ended instead. */
-async function settled(dataDirectory: string, first: Runtime): Promise<Runtime | undefined> {
+async function waitUntilReady(dataDirectory: string, first: Runtime): Promise<Runtime | undefined> {
   const latest: { runtime: Runtime | undefined } = { runtime: first }
   const decided = async () => {
     latest.runtime = await readRuntime(dataDirectory)
     return latest.runtime === undefined || latest.runtime.ready
   }
-  if (!(await until(decided, othersStartMs))) throw new LocalServerError(alreadyRunning(first))
+  if (!(await waitUntil(decided, othersStartMs))) throw new LocalServerError(alreadyRunning(first))
   const { runtime } = latest
   if (runtime === undefined) return undefined
   const faults = await Promise.all([
@@ -243,8 +243,8 @@ function shared(
 /** One line for whoever finds the data directory taken. */
 export function alreadyRunning({ command, pid, urls }: Runtime): string {
   const where = urls.api ? ` at ${urls.api}` : ''
-  const who = `"${command}" (pid ${pid})`
-  return `${who} is already running here${where}: stop it first, or set DATA_DIR and PORT`
+  const owner = `"${command}" (pid ${pid})`
+  return `${owner} is already running here${where}: stop it first, or set DATA_DIR and PORT`
 }
 
 async function secretKey(dataDirectory: string): Promise<string> {

@@ -1,14 +1,14 @@
 // Server-sent events of a job's progress, read with the token in a header, which EventSource cannot.
-import { send, type Wanted } from './request.ts'
+import { type RequestOptions, send } from './request.ts'
 
 /** Calls back with each event; resolves when the stream ends, throws when it is refused. */
 export async function readEvents(
   path: string,
   onEvent: (type: string, data: unknown) => void,
-  wanted: Wanted = {},
+  options: RequestOptions = {},
 ): Promise<void> {
   const headers = { accept: 'text/event-stream' }
-  const response = await send(path, { ...wanted, headers })
+  const response = await send(path, { ...options, headers })
   if (response.body === null) return
   let text = ''
   for await (const chunk of chunksOf(response.body.pipeThrough(new TextDecoderStream()))) {

@@ -10,7 +10,7 @@ export interface Feed {
   updates: readonly OrderUpdate[]
 }
 
-const keptMax = 200
+const entriesMax = 200
 const waitsMs = [500, 1_000, 2_000, 5_000, 10_000]
 
 /** Follows until it is told to stop; `onChange` gets the whole feed whenever it has changed. */
@@ -30,19 +30,19 @@ export function followOrders(onChange: (feed: Feed) => void): () => void {
     timer = setTimeout(open, waitsMs[Math.min(failures, waitsMs.length - 1)])
     failures += 1
   }
-  const hear = (message: { type: string } | OrderUpdate) => {
+  const receive = (message: { type: string } | OrderUpdate) => {
     if (message.type === 'subscribed') {
       failures = 0
       change({ state: 'live' })
     }
     if (!('orderId' in message)) return
     const known = feed.updates.some(({ position }) => position === message.position)
-    if (!known) change({ updates: [message, ...feed.updates].slice(0, keptMax) })
+    if (!known) change({ updates: [message, ...feed.updates].slice(0, entriesMax) })
   }
   const open = async () => {
     try {
-      const wanted = { method: 'POST', background: true } as const
-      const { body } = await ask<{ ticket: string }>('/auth/tickets', wanted)
+      const options = { method: 'POST', background: true } as const
+      const { body } = await ask<{ ticket: string }>('/auth/tickets', options)
       if (isOver) return
       const address = new URL('/ws/orders/notifications', location.href)
       address.protocol = address.protocol.replace('http', 'ws')
@@ -53,7 +53,7 @@ export function followOrders(onChange: (feed: Feed) => void): () => void {
         const [newest] = feed.updates
         if (newest) opened.send(JSON.stringify({ resume: newest.position }))
       })
-      opened.addEventListener('message', ({ data }) => hear(JSON.parse(data)))
+      opened.addEventListener('message', ({ data }) => receive(JSON.parse(data)))
       opened.addEventListener('close', retry)
     } catch {
       retry()

@@ -3,7 +3,7 @@ import { HttpError } from 'react-admin'
 import { currentSession, endedUser, renew } from './session.ts'
 import { signedInAgain } from './signInAgain.ts'
 
-export interface Wanted {
+export interface RequestOptions {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Sent as JSON, unless it is a form or a file. */
   body?: unknown
@@ -38,8 +38,8 @@ export interface Problem {
 let done = 0n
 
 /** Asks the API. Throws an HttpError with the problem as its body when it refuses. */
-export async function ask<Body>(path: string, wanted: Wanted = {}): Promise<Answer<Body>> {
-  const response = await send(path, wanted)
+export async function ask<Body>(path: string, options: RequestOptions = {}): Promise<Answer<Body>> {
+  const response = await send(path, options)
   const body = await bodyOf(response)
   remember(response.headers.get('x-position'))
   return { body, etag: response.headers.get('etag') ?? undefined }
@@ -55,26 +55,26 @@ async function bodyOf(response: Response) {
 }
 
 /** The response itself, after one try with new tokens. Throws as above. */
-export async function send(path: string, wanted: Wanted = {}): Promise<Response> {
+export async function send(path: string, options: RequestOptions = {}): Promise<Response> {
   const session = await currentSession()
-  if (session === undefined && endedUser() !== undefined) return sendSignedIn(path, wanted)
-  const first = await attempt(path, wanted, session?.access)
-  if (first.status === 503 && isRead(wanted)) {
+  if (session === undefined && endedUser() !== undefined) return sendSignedIn(path, options)
+  const first = await attempt(path, options, session?.access)
+  if (first.status === 503 && isRead(options)) {
     // The read model is late: what there is now is better than nothing.
-    return accepted(await attempt(path, { ...wanted, late: true }, session?.access))
+    return accepted(await attempt(path, { ...options, late: true }, session?.access))
   }
   if (first.status !== 401 || session === undefined) return accepted(first)
   const renewed = await renew(session.access)
-  if (renewed === undefined) return sendSignedIn(path, wanted)
-  return accepted(await attempt(path, wanted, renewed.access))
+  if (renewed === undefined) return sendSignedIn(path, options)
+  return accepted(await attempt(path, options, renewed.access))
 }
 
 /**
  * Sends once the person whose session has ended has signed in again, on the page where they are:
  * the same request with the same key, so that what was typed is neither lost nor done twice.
  */
-async function sendSignedIn(path: string, wanted: Wanted): Promise<Response> {
-  const isAwaited = !isRead(wanted) && wanted.background !== true
+async function sendSignedIn(path: string, options: RequestOptions): Promise<Response> {
+  const isAwaited = !isRead(options) && options.background !== true
   if (!(await signedInAgain(isAwaited))) {
     throw fault(
       isAwaited
@@ -84,7 +84,7 @@ async function sendSignedIn(path: string, wanted: Wanted): Promise<Response> {
     )
   }
   const session = await currentSession()
-  return accepted(await attempt(path, wanted, session?.access))
+  return accepted(await attempt(path, options, session?.access))
 }
 
 /**
@@ -102,7 +102,7 @@ export function newKey(): string {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
-function isRead({ method = 'GET' }: Wanted): boolean {
+function isRead({ method = 'GET' }: RequestOptions): boolean {
   return method === 'GET'
 }
 
@@ -110,9 +110,9 @@ function remember(position: string | null): void {
   if (position !== null && BigInt(position) > done) done = BigInt(position)
 }
 
-async function attempt(path: string, wanted: Wanted, access: string | undefined) {
-  const { method = 'GET', body, ifMatch, key, headers, signal, late } = wanted
-  const deadline = deadlineOf(wanted)
+async function attempt(path: string, options: RequestOptions, access: string | undefined) {
+  const { method = 'GET', body, ifMatch, key, headers, signal, late } = options
+  const deadline = deadlineOf(options)
   const isRaw = body instanceof FormData || body instanceof Blob
   const json = body === undefined || isRaw ? {} : { 'content-type': 'application/json' }
   try {
@@ -123,7 +123,7 @@ async function attempt(path: string, wanted: Wanted, access: string | undefined)
         ...(access === undefined ? {} : { authorization: `Bearer ${access}` }),
         ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
         ...(key === undefined ? {} : { 'idempotency-key': key }),
-        ...(isRead(wanted) && !late && done > 0n ? { 'x-min-position': String(done) } : {}),
+        ...(isRead(options) && !late && done > 0n ? { 'x-min-position': String(done) } : {}),
         ...headers,
       },
       ...(body === undefined ? {} : { body: isRaw ? body : JSON.stringify(body) }),
@@ -152,7 +152,7 @@ const deadlineMs = 30_000
 const uploadMs = 900_000
 
 /** Ends a request that gets no answer; streams of events have no end to wait for. */
-function deadlineOf({ body, headers, signal }: Wanted): AbortSignal | undefined {
+function deadlineOf({ body, headers, signal }: RequestOptions): AbortSignal | undefined {
   if (headers?.accept === 'text/event-stream') return signal
   const isFile = body instanceof FormData || body instanceof Blob
   const deadline = AbortSignal.timeout(isFile ? uploadMs : deadlineMs)

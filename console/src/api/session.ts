@@ -15,7 +15,7 @@ interface Session {
   since: number
 }
 
-type Word = { ask: true } | { session: Session } | { signedOut: string }
+type SessionMessage = { ask: true } | { session: Session } | { signedOut: string }
 
 const key = 'orderstream-console'
 const answerMs = 150
@@ -31,7 +31,7 @@ function stored(): Session | undefined {
   return text === null ? undefined : JSON.parse(text)
 }
 
-function keep(next: Session | undefined): void {
+function store(next: Session | undefined): void {
   session = next
   if (next !== undefined) ended = undefined
   for (const listener of listeners) listener()
@@ -39,38 +39,38 @@ function keep(next: Session | undefined): void {
   else sessionStorage.setItem(key, JSON.stringify(next))
 }
 
-tabs.addEventListener('message', ({ data }: MessageEvent<Word>) => {
+tabs.addEventListener('message', ({ data }: MessageEvent<SessionMessage>) => {
   if ('ask' in data) {
-    if (session !== undefined) tell({ session })
+    if (session !== undefined) broadcast({ session })
   } else if ('session' in data) {
-    if (isWanted(data.session)) keep(data.session)
+    if (isAccepted(data.session)) store(data.session)
   } else if (session?.user.id === data.signedOut) end(session.user)
 })
 
 /** The session is over, while its pages are still open. */
 function end(user: User): void {
   ended = user
-  keep(undefined)
+  store(undefined)
 }
 
 /** Nobody else's session continues a page that somebody has typed into. */
-function isWanted(theirs: Session): boolean {
-  if (session !== undefined) return isNewer(theirs, session)
-  return ended === undefined || ended.id === theirs.user.id
+function isAccepted(other: Session): boolean {
+  if (session !== undefined) return isNewer(other, session)
+  return ended === undefined || ended.id === other.user.id
 }
 
 /** Another person may be signed in over there: that is none of our business. */
-function isNewer(theirs: Session, ours: Session): boolean {
-  return theirs.user.id === ours.user.id && theirs.since > ours.since
+function isNewer(other: Session, own: Session): boolean {
+  return other.user.id === own.user.id && other.since > own.since
 }
 
-function tell(word: Word): void {
+function broadcast(word: SessionMessage): void {
   tabs.postMessage(word)
 }
 
 /** What the other tabs know that is newer than what this one does. */
 async function askOtherTabs(): Promise<void> {
-  tell({ ask: true })
+  broadcast({ ask: true })
   await new Promise(resolve => setTimeout(resolve, answerMs))
 }
 
@@ -112,9 +112,9 @@ export async function signIn(username: string, password: string): Promise<User> 
 export async function signOut(): Promise<void> {
   const { access, user } = session ?? {}
   ended = undefined
-  keep(undefined)
+  store(undefined)
   if (user === undefined) return
-  tell({ signedOut: user.id })
+  broadcast({ signedOut: user.id })
   await post('/api/auth/logout', undefined, access).catch(() => undefined)
 }
 
@@ -145,8 +145,8 @@ function oneTabAtATime<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function adopt({ user, tokens }: Answer): void {
-  keep({ user, ...tokens, since: Date.now() })
-  if (session !== undefined) tell({ session })
+  store({ user, ...tokens, since: Date.now() })
+  if (session !== undefined) broadcast({ session })
 }
 
 async function post(path: string, body: unknown, access?: string): Promise<Response> {

@@ -3,7 +3,7 @@ import { currentSession, endedUser, onSessionChange } from './session.ts'
 
 interface Wait {
   promise: Promise<boolean>
-  settle(isSignedIn: boolean): void
+  finish(isSignedIn: boolean): void
 }
 
 let wait: Wait | undefined
@@ -37,22 +37,22 @@ export function signedInAgain(isAwaited: boolean): Promise<boolean> {
 /** Goes on without signing in: what waits fails, and says so. */
 export function putOffSignIn(): void {
   isPutOff = true
-  settle(false)
+  finish(false)
 }
 
 function newWait(): Wait {
-  let settleIt: Wait['settle'] = () => undefined
+  let resolveWait: Wait['finish'] = () => undefined
   const promise = new Promise<boolean>(resolve => {
-    settleIt = resolve
+    resolveWait = resolve
   })
   queueMicrotask(notify)
-  return { promise, settle: settleIt }
+  return { promise, finish: resolveWait }
 }
 
-function settle(isSignedIn: boolean): void {
-  const settled = wait
+function finish(isSignedIn: boolean): void {
+  const finished = wait
   wait = undefined
-  settled?.settle(isSignedIn)
+  finished?.finish(isSignedIn)
   notify()
 }
 
@@ -64,5 +64,5 @@ function notify(): void {
 onSessionChange(async () => {
   if (endedUser() !== undefined) return notify()
   isPutOff = false
-  settle((await currentSession()) !== undefined)
+  finish((await currentSession()) !== undefined)
 })

@@ -42,13 +42,13 @@ function queryOf(filter: Filter, after: string): string {
 
 function LogPanel() {
   const [typed, setTyped] = useState(noFilter)
-  const [asked, setAsked] = useState(noFilter)
+  const [applied, setApplied] = useState(noFilter)
   /** Behind which positions the parts begin that have been shown. */
-  const [places, setPlaces] = useState<readonly string[]>(['0'])
+  const [cursors, setCursors] = useState<readonly string[]>(['0'])
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    setAsked(typed)
-    setPlaces(['0'])
+    setApplied(typed)
+    setCursors(['0'])
   }
   return (
     <Panel title="The log">
@@ -73,18 +73,21 @@ function LogPanel() {
         </Stack>
       </form>
       <Fetched<{ data: AuditEvent[]; nextCursor?: string }>
-        path={`/audit/events?${queryOf(asked, places.at(-1) ?? '0')}`}
+        path={`/audit/events?${queryOf(applied, cursors.at(-1) ?? '0')}`}
       >
         {({ data, nextCursor }) => (
           <>
             {data.length === 0 ? <Nothing>No such event.</Nothing> : <Events events={data} />}
             <Stack direction="row" sx={{ gap: 1, mt: 1 }}>
-              <Button disabled={places.length === 1} onClick={() => setPlaces(places.slice(0, -1))}>
+              <Button
+                disabled={cursors.length === 1}
+                onClick={() => setCursors(cursors.slice(0, -1))}
+              >
                 Back
               </Button>
               <Button
                 disabled={nextCursor === undefined}
-                onClick={() => setPlaces([...places, nextCursor ?? '0'])}
+                onClick={() => setCursors([...cursors, nextCursor ?? '0'])}
               >
                 Next
               </Button>

@@ -67,7 +67,7 @@ export function VerifyPanel() {
 
 function Outcome({ last, events, isDone }: Verified & { isDone: boolean }) {
   const { ok, complete, firstBad, findings, findingsCount, unsignedEvents } = last
-  const looked = `${events.toLocaleString()} events are as signed.`
+  const summary = `${events.toLocaleString()} events are as signed.`
   if (!ok) {
     return (
       <Alert severity="error" sx={{ mt: 1 }}>
@@ -88,11 +88,11 @@ function Outcome({ last, events, isDone }: Verified & { isDone: boolean }) {
       </Alert>
     )
   }
-  if (!isDone) return <Typography sx={{ mt: 1 }}>{looked}</Typography>
+  if (!isDone) return <Typography sx={{ mt: 1 }}>{summary}</Typography>
   const unsigned = (unsignedEvents ?? 0).toLocaleString()
   return (
     <Alert severity={complete ? 'success' : 'info'} sx={{ mt: 1 }}>
-      {complete ? looked : `${looked} ${unsigned} behind them are not signed yet.`}
+      {complete ? summary : `${summary} ${unsigned} behind them are not signed yet.`}
     </Alert>
   )
 }

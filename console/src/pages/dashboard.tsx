@@ -14,9 +14,9 @@ export function Dashboard() {
   return (
     <Page title="Orderstream">
       <Grid container spacing={2}>
-        <Waiting label="To be shipped" status="paid" />
-        <Waiting label="Waiting to be paid" status="pending" />
-        <Waiting label="On their way" status="shipped" />
+        <OrdersIn label="To be shipped" status="paid" />
+        <OrdersIn label="Waiting to be paid" status="pending" />
+        <OrdersIn label="On their way" status="shipped" />
         {sees('lowStock') && <LowStock />}
         {sees('disputes') && (
           <Cases label="Disputes open" path="/admin/disputes?state=open&pageSize=1" />
@@ -50,7 +50,7 @@ interface Total {
   totalIsAtLeast?: boolean
 }
 
-function Waiting({ label, status }: { label: string; status: string }) {
+function OrdersIn({ label, status }: { label: string; status: string }) {
   const filter = encodeURIComponent(JSON.stringify({ status }))
   return (
     <Fact label={label} to={`#/orders?filter=${filter}`}>

@@ -98,8 +98,9 @@ function useProgress(shown: ProductImport): ProductImport {
     const leaving = new AbortController()
     const { signal } = leaving
     const path = `/products/imports/${shown.id}`
-    const hear = (_: string, data: unknown) => setLive(previous => merged(previous ?? shown, data))
-    readEvents(path, hear, { signal })
+    const onMessage = (_: string, data: unknown) =>
+      setLive(previous => merged(previous ?? shown, data))
+    readEvents(path, onMessage, { signal })
       .catch(() => undefined)
       .then(() => {
         if (signal.aborted) return

@@ -113,7 +113,7 @@ function ShipDialog({ order, close }: StepProps) {
   const [tracking, setTracking] = useState(order.trackingNumber ?? '')
   const [acceptDispute, setAcceptDispute] = useState(false)
   const isShipped = order.status === 'shipped'
-  const contested = isShipped ? undefined : order.disputes?.find(({ state }) => !isKept(state))
+  const contested = isShipped ? undefined : order.disputes?.find(({ state }) => !isResolved(state))
   const more = {
     ...(tracking === '' ? {} : { tracking }),
     ...(acceptDispute ? { acceptDispute } : {}),
@@ -158,7 +158,7 @@ function ShipDialog({ order, close }: StepProps) {
 }
 
 /** Whether a dispute has ended with the money in the shop. */
-const isKept = (state: string) => state === 'won' || state === 'dropped'
+const isResolved = (state: string) => state === 'won' || state === 'dropped'
 
 function DeliveredDialog({ order, close }: StepProps) {
   return (

@@ -13,13 +13,13 @@ import { Fetched, Page, Panel } from '../parts/panel.tsx'
 import { ParkedButton } from './parked.tsx'
 import { RebuildCell } from './rebuild.tsx'
 
-const lookMs = 2_000
+const refreshMs = 2_000
 
 export function ProjectionsPage() {
   return (
     <Page title="Read models">
       <Panel title="Read models">
-        <Fetched<{ data: Projection[] }> path="/admin/projections" everyMs={lookMs}>
+        <Fetched<{ data: Projection[] }> path="/admin/projections" everyMs={refreshMs}>
           {({ data }) => <States states={data} />}
         </Fetched>
       </Panel>
@@ -56,7 +56,7 @@ function States({ states }: { states: readonly Projection[] }) {
                 <RebuildCell of={state} />
               </TableCell>
               <TableCell align="right">{count(state.position)}</TableCell>
-              <TableCell align="right">{behind(state)}</TableCell>
+              <TableCell align="right">{lagText(state)}</TableCell>
               <TableCell align="right">
                 <ParkedButton name={state.name} count={state.parked} />
               </TableCell>
@@ -69,7 +69,7 @@ function States({ states }: { states: readonly Projection[] }) {
   )
 }
 
-function behind({ lag: { seconds, events } }: Projection): string {
+function lagText({ lag: { seconds, events } }: Projection): string {
   const time = `${Math.round(seconds).toLocaleString()} s`
   return events === undefined ? time : `${time}, ${events.toLocaleString()} events`
 }

@@ -28,10 +28,10 @@ function useRebuild({ name, rebuild: last }: Projection) {
   useEffect(() => {
     if (!isUnderWay) return
     const leaving = new AbortController()
-    const hear = (_: string, state: unknown) => {
+    const onMessage = (_: string, state: unknown) => {
       if (isRebuild(state)) setLive(state)
     }
-    readEvents(path, hear, { signal: leaving.signal })
+    readEvents(path, onMessage, { signal: leaving.signal })
       .catch(() => undefined)
       .then(() => {
         if (leaving.signal.aborted) return

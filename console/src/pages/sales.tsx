@@ -88,7 +88,7 @@ function csvPath(by: Dimension, { from, to }: Span): string {
 }
 
 /** Asks for the time zone of the shop first: a report says it. */
-function InShopTime({ children }: { children(timeZone: string): ReactNode }) {
+function WithTimeZone({ children }: { children(timeZone: string): ReactNode }) {
   const { data, error, refetch } = useQuery({
     queryKey: ['settings', 'timeZone'],
     queryFn: async () => (await ask<Report>('/admin/reports/sales?limit=1')).body.timeZone,
@@ -129,11 +129,11 @@ export function SalesPage() {
         )}
         {isOwn && <DayField label="To" value={own.to} change={to => setOwn({ ...own, to })} />}
       </Stack>
-      <InShopTime>
+      <WithTimeZone>
         {timeZone => (
           <Reports span={isOwn ? { ...own, timeZone } : lastDays(Number(chosen), timeZone)} />
         )}
-      </InShopTime>
+      </WithTimeZone>
     </Page>
   )
 }
@@ -181,7 +181,7 @@ function Reports({ span }: { span: Span }) {
 
 /** The chart of the days, with those on which nothing was sold. */
 export function SalesByDay({ days }: { days: number }) {
-  return <InShopTime>{timeZone => <DayReport span={lastDays(days, timeZone)} />}</InShopTime>
+  return <WithTimeZone>{timeZone => <DayReport span={lastDays(days, timeZone)} />}</WithTimeZone>
 }
 
 function DayReport({ span }: { span: Span }) {

@@ -123,13 +123,13 @@ function Rights() {
   if (user?.erased) {
     return (
       <Box sx={{ p: 2 }}>
-        <Who />
+        <CurrentRecord />
       </Box>
     )
   }
   return (
     <RecordForm>
-      <Who />
+      <CurrentRecord />
       <CheckboxGroupInput source="roles" choices={choices} helperText="They count at once." />
       <BooleanInput
         source="disabled"
@@ -140,7 +140,7 @@ function Rights() {
   )
 }
 
-function Who() {
+function CurrentRecord() {
   const user = useRecordContext<User>()
   const name = [user?.firstName, user?.lastName].filter(Boolean).join(' ')
   return (

@@ -45,8 +45,8 @@ export function AskDialog({ title, verb, done, children, danger, send, close }: 
     setBusy(true)
     setFault(undefined)
     try {
-      const said = await send(key.current)
-      notify(typeof said === 'string' ? said : done, { type: 'success' })
+      const result = await send(key.current)
+      notify(typeof result === 'string' ? result : done, { type: 'success' })
       close()
       refresh()
     } catch (error) {

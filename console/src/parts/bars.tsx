@@ -13,7 +13,7 @@ const height = 160
 
 /** Upright bars, for days. */
 export function DayBars({ bars, title }: { bars: readonly Bar[]; title: string }) {
-  const most = Math.max(1, ...bars.map(bar => bar.value))
+  const maximum = Math.max(1, ...bars.map(bar => bar.value))
   const width = 100 / Math.max(1, bars.length)
   return (
     <Box component="figure" sx={{ m: 0 }}>
@@ -25,7 +25,7 @@ export function DayBars({ bars, title }: { bars: readonly Bar[]; title: string }
         sx={{ width: '100%', height, display: 'block', color: 'primary.main' }}
       >
         {bars.map((bar, index) => {
-          const tall = (Math.max(0, bar.value) / most) * (height - 4)
+          const tall = (Math.max(0, bar.value) / maximum) * (height - 4)
           return (
             <rect
               key={bar.label}
@@ -51,7 +51,7 @@ export function DayBars({ bars, title }: { bars: readonly Bar[]; title: string }
 
 /** Lying bars, for names. */
 export function NameBars({ bars, title }: { bars: readonly Bar[]; title: string }) {
-  const most = Math.max(1, ...bars.map(bar => bar.value))
+  const maximum = Math.max(1, ...bars.map(bar => bar.value))
   return (
     <Box component="figure" sx={{ m: 0 }}>
       <Box aria-hidden>
@@ -68,7 +68,7 @@ export function NameBars({ bars, title }: { bars: readonly Bar[]; title: string 
                 height: 6,
                 borderRadius: 1,
                 bgcolor: 'primary.main',
-                width: `${(Math.max(0, bar.value) / most) * 100}%`,
+                width: `${(Math.max(0, bar.value) / maximum) * 100}%`,
               }}
             />
           </Box>

@@ -24,7 +24,7 @@ import {
 } from 'react-admin'
 import { changesOf, dataProvider, sendable } from '../api/dataProvider.ts'
 import { formatMoney, isMoney } from '../money.ts'
-import type { Filled } from './keptRecord.tsx'
+import type { Filled } from './stableRecord.tsx'
 
 /** An edit that was refused because the record is not what it was. */
 interface Conflict {
@@ -62,11 +62,11 @@ export function useConflicts(resource: string, { filled, fillAnew }: Form) {
     return { ...data, filledFrom: filled.current.from }
   }
   const close = () => setConflict(undefined)
-  const settled = () => {
+  const onResolved = () => {
     fillAnew()
     close()
   }
-  const dialog = conflict && <ConflictDialog {...{ resource, conflict, close, settled }} />
+  const dialog = conflict && <ConflictDialog {...{ resource, conflict, close, onResolved }} />
   return { onError, fault, clear, dialog }
 }
 
@@ -75,10 +75,10 @@ interface ConflictProps {
   conflict: Conflict
   close(): void
   /** The form takes what is in the shop. */
-  settled(): void
+  onResolved(): void
 }
 
-function ConflictDialog({ resource, conflict, close, settled }: ConflictProps) {
+function ConflictDialog({ resource, conflict, close, onResolved }: ConflictProps) {
   const { id, data, previousData } = conflict
   const notify = useNotify()
   const refresh = useRefresh()
@@ -90,20 +90,24 @@ function ConflictDialog({ resource, conflict, close, settled }: ConflictProps) {
     queryFn: async () => (await dataProvider.getOne(resource, { id })).data,
     gcTime: 0,
   })
-  const mine = sendable(resource, changesOf(data, previousData))
+  const ownChanges = sendable(resource, changesOf(data, previousData))
   const theirs = now === undefined ? {} : sendable(resource, changesOf(now, previousData))
-  const fields = [...new Set([...Object.keys(mine), ...Object.keys(theirs)])]
-  const settle = (message: string) => {
+  const fields = [...new Set([...Object.keys(ownChanges), ...Object.keys(theirs)])]
+  const resolve = (message: string) => {
     notify(message, { type: 'info' })
-    settled()
+    onResolved()
     refresh()
   }
-  const saveMine = async () => {
+  const saveOwn = async () => {
     if (now === undefined) return
     setBusy(true)
     try {
-      await dataProvider.update(resource, { id, data: { ...now, ...mine }, previousData: now })
-      settle('Your changes are saved, beside what was changed meanwhile')
+      await dataProvider.update(resource, {
+        id,
+        data: { ...now, ...ownChanges },
+        previousData: now,
+      })
+      resolve('Your changes are saved, beside what was changed meanwhile')
     } catch (error) {
       setFault(error instanceof Error ? error.message : String(error))
     } finally {
@@ -131,7 +135,7 @@ function ConflictDialog({ resource, conflict, close, settled }: ConflictProps) {
               <TableRow key={field}>
                 <TableCell component="th">{field === 'categoryId' ? 'category' : field}</TableCell>
                 <TableCell>
-                  {text(field, field in mine ? mine[field] : previousData[field])}
+                  {text(field, field in ownChanges ? ownChanges[field] : previousData[field])}
                 </TableCell>
                 <TableCell>{text(field, now?.[field])}</TableCell>
               </TableRow>
@@ -141,8 +145,8 @@ function ConflictDialog({ resource, conflict, close, settled }: ConflictProps) {
       </DialogContent>
       <DialogActions>
         <Button onClick={close}>Go on editing</Button>
-        <Button onClick={() => settle('This is what is in the shop now')}>Take theirs</Button>
-        <Button variant="contained" onClick={saveMine} disabled={now === undefined || isBusy}>
+        <Button onClick={() => resolve('This is what is in the shop now')}>Take theirs</Button>
+        <Button variant="contained" onClick={saveOwn} disabled={now === undefined || isBusy}>
           Save mine
         </Button>
       </DialogActions>

@@ -3,8 +3,8 @@ import { Alert, LinearProgress } from '@mui/material'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { Create, type CreateProps, Edit, type EditProps, SimpleForm } from 'react-admin'
 import { useConflicts } from './conflict.tsx'
-import { DirtyWatch, type Filled, FilledContext, useKeptRecord } from './keptRecord.tsx'
 import { LoadFault } from './recordList.tsx'
+import { DirtyWatch, type Filled, FilledContext, useStableRecord } from './stableRecord.tsx'
 
 interface RecordEditProps extends Pick<EditProps, 'title'> {
   resource: string
@@ -86,11 +86,11 @@ type FormProps = React.ComponentProps<typeof SimpleForm>
 
 /** The form of a record, which is not left by mistake while something in it is not saved. */
 export function RecordForm({ children, ...props }: FormProps) {
-  const { record, setDirty } = useKeptRecord()
+  const { record, setDirty } = useStableRecord()
   return (
     <SimpleForm warnWhenUnsavedChanges {...(record && { record })} {...props}>
       {children}
-      <DirtyWatch tell={setDirty} />
+      <DirtyWatch onChange={setDirty} />
     </SimpleForm>
   )
 }

@@ -1,15 +1,15 @@
 // The auditor: holds a shop to its promises. It knows the events of the log and what they mean, and
 // nothing of the code that writes them: everything is folded here once more, by its own rules.
 import { cartChecks } from './carts.ts'
-import { claimChecks, keepTenures, type Tenure } from './claims.ts'
+import { type ClaimPeriod, claimChecks, collectPeriods } from './claims.ts'
 import { commandChecks } from './commands.ts'
 import { effectChecks } from './effects.ts'
 import {
-  type Beside,
   type Check,
   type Evidence,
   type Finding,
   type LogEvent,
+  type Observations,
   type Place,
   type Report,
   type Scope,
@@ -28,20 +28,20 @@ export { positionChecks } from './streams.ts'
 /** Every promise that was broken; none when all were kept. */
 export async function audit(evidence: Evidence): Promise<Finding[]> {
   const findings: Finding[] = []
-  const report: Report = (promise, says) => findings.push({ promise, says })
-  const tenures: Tenure[] = []
-  const auditor = createAuditor(report, wholeShop, each => tenures.push(each))
+  const report: Report = (promise, detail) => findings.push({ promise, detail })
+  const periods: ClaimPeriod[] = []
+  const auditor = createAuditor(report, wholeShop, each => periods.push(each))
   // These remember all events, and are of use to who has asked clients and followers alone.
   const checks: Check[] = [
     positionChecks(report),
     auditor,
-    ...(evidence.told === undefined ? [] : [messageChecks(report)]),
+    ...(evidence.messages === undefined ? [] : [messageChecks(report)]),
     ...(evidence.live === undefined ? [] : [liveChecks(auditor.book, report)]),
   ]
   for await (const event of evidence.log) for (const check of checks) check.see(event)
   for (const check of checks) check.conclude?.(evidence)
-  claimChecks(tenures, report)
-  for (const { where, what } of evidence.mishaps ?? []) {
+  claimChecks(periods, report)
+  for (const { where, what } of evidence.failures ?? []) {
     report('nothing fails that is not meant to', `${where}: ${what}.`)
   }
   return findings
@@ -51,7 +51,11 @@ export async function audit(evidence: Evidence): Promise<Finding[]> {
  * An auditor for what belongs to a part of a shop: it is shown at least the events that are about
  * that, in the order of the log. Who holds which name is compared over all parts, by `claimChecks`.
  */
-export function createAuditor(report: Report, scope: Scope, keep: (tenure: Tenure) => void) {
+export function createAuditor(
+  report: Report,
+  scope: Scope,
+  onPeriod: (period: ClaimPeriod) => void,
+) {
   const book = createOrderBook(scope)
   const checks: Check[] = [
     streamChecks(report, scope),
@@ -61,7 +65,7 @@ export function createAuditor(report: Report, scope: Scope, keep: (tenure: Tenur
     orderChecks(book, report, scope),
     stockChecks(book, report, scope),
     cartChecks(book, report, scope),
-    keepTenures(keep, report, scope),
+    collectPeriods(onPeriod, report, scope),
     moneyChecks(book, report, scope),
     effectChecks(book, report, scope),
   ]
@@ -71,12 +75,12 @@ export function createAuditor(report: Report, scope: Scope, keep: (tenure: Tenur
     see(event: LogEvent) {
       for (const check of checks) check.see(event)
     },
-    pass(place: Place, isUnreadable = false) {
+    skip(place: Place, isUnreadable = false) {
       if (isUnreadable) unreadable.add(place.stream)
-      for (const check of checks) check.pass?.(place, isUnreadable)
+      for (const check of checks) check.skip?.(place, isUnreadable)
     },
-    conclude(beside: Beside) {
-      const all = { ...beside, unreadable: beside.unreadable ?? unreadable }
+    conclude(observations: Observations) {
+      const all = { ...observations, unreadable: observations.unreadable ?? unreadable }
       for (const check of checks) check.conclude?.(all)
     },
     examined: () => Object.assign({}, ...checks.map(check => check.examined())),

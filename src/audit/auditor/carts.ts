@@ -1,22 +1,22 @@
 // Carts: what was put in is bought once, and an order empties its cart once.
 import {
   amount,
-  type Beside,
   type Check,
   type LogEvent,
   named,
+  type Observations,
   piecesOf,
   type Report,
   type Scope,
   text,
 } from './evidence.ts'
-import { isSettled, type OrderBook } from './orders.ts'
+import { isBeforeCutoff, type OrderBook } from './orders.ts'
 
 interface Line {
   /** Pieces that were ever put in. */
-  put: number
+  added: number
   /** Pieces that have left it for an order, or for a customer's cart. */
-  taken: number
+  removed: number
   held: number
 }
 
@@ -51,10 +51,10 @@ class CartChecks implements Check {
     const line = () => this.#lineOf(event.stream, text(event, 'productId'))
     switch (event.type) {
       case 'ItemAddedToCart':
-        put(line(), amount(event, 'quantity'))
+        added(line(), amount(event, 'quantity'))
         return
       case 'CartItemQuantityChanged':
-        put(line(), amount(event, 'quantity') - line().held)
+        added(line(), amount(event, 'quantity') - line().held)
         return
       case 'ItemRemovedFromCart':
         line().held = 0
@@ -64,7 +64,7 @@ class CartChecks implements Check {
         return
       case 'CartMerged':
         for (const { productId, quantity } of piecesOf(event)) {
-          put(this.#lineOf(event.stream, productId), quantity)
+          added(this.#lineOf(event.stream, productId), quantity)
         }
         return
       case 'CartCheckedOut':
@@ -73,14 +73,15 @@ class CartChecks implements Check {
   }
 
   /** What is ordered from a cart has left it. */
-  conclude(beside: Beside): void {
-    if (!beside.isAtRest) return
+  conclude(observations: Observations): void {
+    if (!observations.isAtRest) return
     for (const order of this.#book.orders.values()) {
       const { orderId, cartId, status } = order
       if (cartId === null || !placed.has(status) || this.#checkedOut.has(orderId)) continue
-      if (!isSettled(beside, order) || beside.unreadable?.has(`cart-${cartId}`)) continue
-      const says = `Order ${orderId} is ${status}, and its cart ${cartId} still has what it bought.`
-      this.#report(emptiedOnce, says)
+      if (!isBeforeCutoff(observations, order) || observations.unreadable?.has(`cart-${cartId}`))
+        continue
+      const bought = `its cart ${cartId} still has what it bought`
+      this.#report(emptiedOnce, `Order ${orderId} is ${status}, and ${bought}.`)
     }
   }
 
@@ -95,7 +96,7 @@ class CartChecks implements Check {
   #lineOf(stream: string, productId: string): Line {
     const lines = this.#carts.get(stream) ?? new Map<string, Line>()
     this.#carts.set(stream, lines)
-    const line = lines.get(productId) ?? { put: 0, taken: 0, held: 0 }
+    const line = lines.get(productId) ?? { added: 0, removed: 0, held: 0 }
     lines.set(productId, line)
     return line
   }
@@ -105,12 +106,12 @@ class CartChecks implements Check {
     this.#merges += 1
     for (const { productId, quantity } of piecesOf(event)) {
       const guest = this.#lineOf(`cart-${text(event, 'from')}`, productId)
-      guest.taken += quantity
-      if (guest.taken <= guest.put) continue
+      guest.removed += quantity
+      if (guest.removed <= guest.added) continue
       this.#report(
         mergedOnce,
-        `${named(event)} brings in ${guest.taken} pieces of product ${productId} from a guest's ` +
-          `cart into which ${guest.put} have been put.`,
+        `${named(event)} brings in ${guest.removed} pieces of product ${productId} from a ` +
+          `guest's cart into which ${guest.added} have been put.`,
       )
     }
   }
@@ -129,13 +130,13 @@ class CartChecks implements Check {
     this.#bought += 1
     for (const { productId, quantity } of piecesOf(event)) {
       const line = this.#lineOf(event.stream, productId)
-      line.taken += quantity
+      line.removed += quantity
       line.held = Math.max(0, line.held - quantity)
-      if (line.taken <= line.put) continue
+      if (line.removed <= line.added) continue
       this.#report(
         boughtOnce,
-        `With ${named(event)} ${line.taken} pieces of product ${productId} were bought from a ` +
-          `cart into which ${line.put} have been put.`,
+        `With ${named(event)} ${line.removed} pieces of product ${productId} were bought from a ` +
+          `cart into which ${line.added} have been put.`,
       )
     }
   }
@@ -144,7 +145,7 @@ class CartChecks implements Check {
 /** Orders for which a cart was emptied: others may have ended before. */
 const placed = new Set(['pending', 'paid', 'shipped', 'delivered'])
 
-function put(line: Line, pieces: number): void {
+function added(line: Line, pieces: number): void {
   line.held += pieces
-  line.put += Math.max(0, pieces)
+  line.added += Math.max(0, pieces)
 }

@@ -4,17 +4,17 @@
 import { type Check, type LogEvent, named, type Report, type Scope, text } from './evidence.ts'
 
 /** That somebody holds something, in the time of the log. */
-export interface Tenure {
+export interface ClaimPeriod {
   /** `listed` is that a category is there, `in` that a product is in it. */
   kind: 'sku' | 'name' | 'listed' | 'in'
   /** The SKU, the name, or the id of the category. */
   key: string
   holder: string
   from: number
-  until: number | null
+  to: number | null
   /** The events at both ends. */
-  begins: string
-  ends: string
+  begunBy: string
+  endedBy: string
 }
 
 const oneSku = 'a SKU belongs to one product'
@@ -22,19 +22,19 @@ const oneName = 'a category name belongs to one category'
 const noLostCategory = 'a listed product is in no category that is gone'
 const oneHolder = 'a claim has one holder'
 
-type Keep = (tenure: Tenure) => void
+type OnPeriod = (period: ClaimPeriod) => void
 
 /** Hands out what products and categories hold; looks at single claims itself. */
-export function keepTenures(keep: Keep, report: Report, scope: Scope): Check {
-  return new Tenures(keep, report, scope)
+export function collectPeriods(onPeriod: OnPeriod, report: Report, scope: Scope): Check {
+  return new ClaimPeriods(onPeriod, report, scope)
 }
 
-class Tenures implements Check {
-  readonly #keep: Keep
+class ClaimPeriods implements Check {
+  readonly #keep: OnPeriod
   readonly #report: Report
   readonly #scope: Scope
   /** By kind and holder, what is held now. */
-  readonly #held = new Map<string, Tenure>()
+  readonly #held = new Map<string, ClaimPeriod>()
   /** By kind and holder, the command since which that is so. */
   readonly #since = new Map<string, string>()
   readonly #skus = new Map<string, string>()
@@ -43,8 +43,8 @@ class Tenures implements Check {
   readonly #categoryOf = new Map<string, string>()
   readonly #claims = new Map<string, string | null>()
 
-  constructor(keep: Keep, report: Report, scope: Scope) {
-    this.#keep = keep
+  constructor(onPeriod: OnPeriod, report: Report, scope: Scope) {
+    this.#keep = onPeriod
     this.#report = report
     this.#scope = scope
   }
@@ -57,7 +57,7 @@ class Tenures implements Check {
   }
 
   conclude(): void {
-    for (const tenure of this.#held.values()) this.#keep(tenure)
+    for (const period of this.#held.values()) this.#keep(period)
   }
 
   examined(): Record<string, number> {
@@ -105,21 +105,21 @@ class Tenures implements Check {
     this.#begin('name', name, event)
   }
 
-  #begin(kind: Tenure['kind'], key: string, event: LogEvent): void {
+  #begin(kind: ClaimPeriod['kind'], key: string, event: LogEvent): void {
     const holder = event.stream.slice(event.stream.indexOf('-') + 1)
-    const times = { from: event.position, until: null, begins: named(event), ends: '' }
+    const times = { from: event.position, to: null, begunBy: named(event), endedBy: '' }
     this.#end(kind, holder, event)
     this.#held.set(`${kind} ${holder}`, { kind, key, holder, ...times })
     this.#since.set(`${kind} ${holder}`, event.commandId)
   }
 
-  #end(kind: Tenure['kind'], holder: string, event: LogEvent): void {
+  #end(kind: ClaimPeriod['kind'], holder: string, event: LogEvent): void {
     const held = this.#held.get(`${kind} ${holder}`)
     if (held === undefined) return
     this.#held.delete(`${kind} ${holder}`)
     // What a command has written is there at once: nobody has seen what was between.
     if (this.#since.get(`${kind} ${holder}`) === event.commandId) return
-    this.#keep({ ...held, until: event.position, ends: named(event) })
+    this.#keep({ ...held, to: event.position, endedBy: named(event) })
   }
 
   #seeClaim(event: LogEvent): void {
@@ -134,8 +134,8 @@ class Tenures implements Check {
 }
 
 /** Compares all that is held under some keys. */
-export function claimChecks(tenures: Iterable<Tenure>, report: Report): void {
-  const byKey = Map.groupBy(tenures, ({ kind, key }) => `${namespaces[kind]} ${key}`)
+export function claimChecks(periods: Iterable<ClaimPeriod>, report: Report): void {
+  const byKey = Map.groupBy(periods, ({ kind, key }) => `${namespaces[kind]} ${key}`)
   for (const all of byKey.values()) {
     const inOrder = all.toSorted((one, other) => one.from - other.from)
     shared(inOrder, report)
@@ -146,30 +146,30 @@ export function claimChecks(tenures: Iterable<Tenure>, report: Report): void {
 const namespaces = { sku: 'sku', name: 'name', listed: 'category', in: 'category' } as const
 
 /** What two hold at a time. */
-function shared(inOrder: readonly Tenure[], report: Report): void {
-  let holding: Tenure[] = []
-  for (const tenure of inOrder) {
-    const { kind, key, holder, from, begins } = tenure
+function shared(inOrder: readonly ClaimPeriod[], report: Report): void {
+  let holding: ClaimPeriod[] = []
+  for (const period of inOrder) {
+    const { kind, key, holder, from, begunBy } = period
     if (kind !== 'sku' && kind !== 'name') continue
-    holding = holding.filter(({ until }) => until === null || until > from)
+    holding = holding.filter(({ to }) => to === null || to > from)
     const other = holding.find(each => each.holder !== holder)
-    holding.push(tenure)
+    holding.push(period)
     if (other === undefined) continue
-    if (kind === 'sku') report(oneSku, `${begins} gives ${key} of ${other.holder} to ${holder}.`)
-    else report(oneName, `${begins} gives it the name of category ${other.holder}.`)
+    if (kind === 'sku') report(oneSku, `${begunBy} gives ${key} of ${other.holder} to ${holder}.`)
+    else report(oneName, `${begunBy} gives it the name of category ${other.holder}.`)
   }
 }
 
 /** Products in a category that is not there. */
-function lost(inOrder: readonly Tenure[], report: Report): void {
+function lost(inOrder: readonly ClaimPeriod[], report: Report): void {
   const listed = inOrder.filter(({ kind }) => kind === 'listed')
-  for (const { kind, key, holder, from, until, begins } of inOrder) {
+  for (const { kind, key, holder, from, to, begunBy } of inOrder) {
     if (kind !== 'in') continue
     const there = listed.findLast(each => each.from < from)
-    if (there === undefined || (there.until !== null && there.until < from)) {
-      report(noLostCategory, `${begins} puts it into category ${key}, which is not there.`)
-    } else if (there.until !== null && (until === null || until > there.until)) {
-      report(noLostCategory, `${there.ends} leaves product ${holder} in it.`)
+    if (there === undefined || (there.to !== null && there.to < from)) {
+      report(noLostCategory, `${begunBy} puts it into category ${key}, which is not there.`)
+    } else if (there.to !== null && (to === null || to > there.to)) {
+      report(noLostCategory, `${there.endedBy} leaves product ${holder} in it.`)
     }
   }
 }

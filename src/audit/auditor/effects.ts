@@ -2,12 +2,12 @@
 // message to who follows live.
 import {
   amount,
-  type Beside,
   type Check,
   type Delivery,
   type Endpoint,
   type LogEvent,
   named,
+  type Observations,
   type Place,
   type Report,
   type Scope,
@@ -51,7 +51,7 @@ export function effectChecks(book: OrderBook, report: Report, scope: Scope): Che
     if (scope.has(id)) events.set(id, { type, stream, revision, position })
   }
   return {
-    pass,
+    skip: pass,
     see(event) {
       pass(event)
       if (!scope.has(event.id)) return
@@ -59,11 +59,12 @@ export function effectChecks(book: OrderBook, report: Report, scope: Scope): Che
       if (event.type === 'OrderPaid' && amount(event, 'amount') === 0) mayBeMailed.add(event.id)
       else due.set(event.id, event)
     },
-    conclude(beside) {
+    conclude(observations) {
       const effects = { due, mayBeMailed, events }
-      if (beside.mails !== undefined) examined.mails = mails(beside, effects, report)
-      if (beside.webhooks !== undefined) examined.webhooks = webhooks(beside, effects, report)
-      if (beside.orders !== undefined) examined.orders = readModel(beside, book, report)
+      if (observations.mails !== undefined) examined.mails = mails(observations, effects, report)
+      if (observations.webhooks !== undefined)
+        examined.webhooks = webhooks(observations, effects, report)
+      if (observations.orders !== undefined) examined.orders = readModel(observations, book, report)
     },
     examined: () => ({
       [oneMail]: examined.mails,
@@ -79,10 +80,14 @@ export function effectChecks(book: OrderBook, report: Report, scope: Scope): Che
 }
 
 /** Gives how many there are. */
-function mails(beside: Beside, { due, mayBeMailed, events }: Effects, report: Report): number {
+function mails(
+  observations: Observations,
+  { due, mayBeMailed, events }: Effects,
+  report: Report,
+): number {
   const written = new Set<string>()
   let count = 0
-  for (const { eventId, template, orderId, isStuck } of beside.mails ?? []) {
+  for (const { eventId, template, orderId, isStuck } of observations.mails ?? []) {
     count += 1
     const place = events.get(eventId)
     const event = due.get(eventId)
@@ -98,35 +103,35 @@ function mails(beside: Beside, { due, mayBeMailed, events }: Effects, report: Re
     written.add(key)
     if (isStuck) report(goesOut, `The mail "${template}" of ${of} is queued and not sent.`)
   }
-  if (beside.isAtRest) forgottenMails(beside, { due, written }, report)
+  if (observations.isAtRest) forgottenMails(observations, { due, written }, report)
   return count
 }
 
 function forgottenMails(
-  beside: Beside,
+  observations: Observations,
   { due, written }: Pick<Effects, 'due'> & { written: ReadonlySet<string> },
   report: Report,
 ): void {
   for (const [eventId, event] of due) {
     const template = templates[event.type]
-    if (written.has(`${eventId} ${template}`) || isLeftOut(event, beside)) continue
+    if (written.has(`${eventId} ${template}`) || isLeftOut(event, observations)) continue
     report(everyMail, `${named(event)} has no mail "${template}": it was never queued.`)
   }
 }
 
-function isLeftOut({ stream, position }: LogEvent, { unreadable, reached }: Beside): boolean {
+function isLeftOut({ stream, position }: LogEvent, { unreadable, reached }: Observations): boolean {
   return unreadable?.has(stream) || position > (reached?.mails ?? Number.POSITIVE_INFINITY)
 }
 
 /** Gives how many there are. */
-function webhooks(beside: Beside, { due, events }: Effects, report: Report): number {
+function webhooks(observations: Observations, { due, events }: Effects, report: Report): number {
   const delivered = new Map<string, number>()
-  const told = new Set<string>()
-  const endpoints = beside.endpoints === undefined ? undefined : [...beside.endpoints]
+  const announced = new Set<string>()
+  const endpoints = observations.endpoints === undefined ? undefined : [...observations.endpoints]
   let count = 0
-  for (const { eventId, endpoint, isStuck } of beside.webhooks ?? []) {
+  for (const { eventId, endpoint, isStuck } of observations.webhooks ?? []) {
     count += 1
-    told.add(eventId)
+    announced.add(eventId)
     const place = events.get(eventId)
     const key = keyOf({ eventId, endpoint })
     const times = (delivered.get(key) ?? 0) + 1
@@ -139,11 +144,11 @@ function webhooks(beside: Beside, { due, events }: Effects, report: Report): num
     }
     if (isStuck) report(goesOut, `The webhook to ${endpoint} of ${of} is queued and not sent.`)
   }
-  if (!beside.isAtRest) return count
+  if (!observations.isAtRest) return count
   for (const event of due.values()) {
-    if (beside.unreadable?.has(event.stream)) continue
+    if (observations.unreadable?.has(event.stream)) continue
     if (endpoints !== undefined) forgotten(event, endpoints, delivered, report)
-    else if (!told.has(event.id)) report(everyWebhook, `Nobody is told of ${named(event)}.`)
+    else if (!announced.has(event.id)) report(everyWebhook, `Nobody is told of ${named(event)}.`)
   }
   return count
 }
@@ -163,12 +168,12 @@ function forgotten(
 }
 
 /** The list of orders shows each of them as the log has it; gives how many it shows. */
-function readModel(beside: Beside, book: OrderBook, report: Report): number {
-  const shown = new Map([...(beside.orders ?? [])].map(each => [each.orderId, each]))
-  if (!beside.isAtRest) return shown.size
-  const reached = beside.reached?.orders ?? Number.POSITIVE_INFINITY
+function readModel(observations: Observations, book: OrderBook, report: Report): number {
+  const shown = new Map([...(observations.orders ?? [])].map(each => [each.orderId, each]))
+  if (!observations.isAtRest) return shown.size
+  const reached = observations.reached?.orders ?? Number.POSITIVE_INFINITY
   for (const { orderId, status, paidBack, events } of book.orders.values()) {
-    if (beside.unreadable?.has(`order-${orderId}`)) continue
+    if (observations.unreadable?.has(`order-${orderId}`)) continue
     const last = events.at(-1)
     const row = shown.get(orderId)
     if (last === undefined || last.position > reached) continue
@@ -181,7 +186,7 @@ function readModel(beside: Beside, book: OrderBook, report: Report): number {
     }
   }
   for (const orderId of shown.keys()) {
-    if (book.orders.has(orderId) || beside.unreadable?.has(`order-${orderId}`)) continue
+    if (book.orders.has(orderId) || observations.unreadable?.has(`order-${orderId}`)) continue
     report(asShown, `Order ${orderId} is shown and not in the log.`)
   }
   return shown.size

@@ -32,8 +32,8 @@ export interface Message {
   /** How often a process has begun with it: refused once, another try may still be under way. */
   begun: number
   /** In milliseconds on one clock. */
-  askedAt: number
-  toldAt: number
+  sentAt: number
+  answeredAt: number
   /** `unknown`: no answer came, and the client has given up asking. */
   outcome: 'ok' | 'refused' | 'unknown'
   /** Of `ok`: what it was about, and how far that was. */
@@ -102,11 +102,11 @@ export interface Follower {
   /** Where in the log they have begun. */
   since: number
   /** What they have heard, in the order in which it came. */
-  heard: readonly { position: number; orderId: string }[]
+  received: readonly { position: number; orderId: string }[]
 }
 
 /** Something that went wrong where nothing is expected to. */
-export interface Mishap {
+export interface Failure {
   where: string
   what: string
 }
@@ -119,8 +119,8 @@ export interface Reached {
 }
 
 /** What there is beside the log. */
-export interface Beside {
-  told?: Iterable<Message>
+export interface Observations {
+  messages?: Iterable<Message>
   mails?: Iterable<Mail>
   webhooks?: Iterable<Delivery>
   /** Unless it is said, somebody is told of every event of orders that partners hear of. */
@@ -129,14 +129,14 @@ export interface Beside {
   orders?: Iterable<ShownOrder>
   stock?: Iterable<ShownStock>
   live?: Iterable<Follower>
-  mishaps?: Iterable<Mishap>
+  failures?: Iterable<Failure>
   /**
    * Nothing moves any more: what is not done now never will be. Otherwise only what is wrong
    * whatever comes next is a finding.
    */
   isAtRest: boolean
   /** What has changed since may be under way all the same; in milliseconds since 1970. */
-  settledBefore?: number
+  cutoff?: number
   /** The payment provider may take days: what has begun with money need not have come to an end. */
   isMoneyOpen?: boolean
   reached?: Reached
@@ -144,7 +144,7 @@ export interface Beside {
   unreadable?: ReadonlySet<string>
 }
 
-export interface Evidence extends Beside {
+export interface Evidence extends Observations {
   log: AsyncIterable<LogEvent> | Iterable<LogEvent>
 }
 
@@ -163,22 +163,22 @@ export interface Finding {
   /** The promise, in a few words that are always the same. */
   promise: string
   /** One sentence: what is wrong, with the events. */
-  says: string
+  detail: string
 }
 
 /** A check of the log: sees every event once, in its order. */
 export interface Check {
   see(event: LogEvent): void
   /** Instead, of one that cannot be read, or whose data is no business of this part. */
-  pass?(place: Place, isUnreadable?: boolean): void
+  skip?(place: Place, isUnreadable?: boolean): void
   /** What the log as a whole, and the rest of the evidence, do not add up to. */
-  conclude?(beside: Beside): void
+  conclude?(observations: Observations): void
   /** Its promises, and how many things of each were looked at. */
   examined(): Readonly<Record<string, number>>
 }
 
 /** Takes findings. */
-export type Report = (promise: string, says: string) => void
+export type Report = (promise: string, detail: string) => void
 
 /** A text of a payload; empty where there is none. */
 export function text(event: LogEvent, field: string): string {

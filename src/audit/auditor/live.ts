@@ -15,14 +15,18 @@ export function liveChecks(book: OrderBook, report: Report): Check {
     conclude({ live = [], isAtRest, unreadable }) {
       const readable = due.filter(({ stream }) => unreadable?.has(stream) !== true)
       for (const follower of live) {
-        heard(follower, book, report)
+        checkReceived(follower, book, report)
         if (isAtRest) missed(follower, { book, due: readable }, report)
       }
     },
   }
 }
 
-function heard({ name, customerId, heard: all }: Follower, book: OrderBook, report: Report): void {
+function checkReceived(
+  { name, customerId, received: all }: Follower,
+  book: OrderBook,
+  report: Report,
+): void {
   let last = 0
   for (const { position, orderId } of all) {
     if (position <= last) {
@@ -35,15 +39,15 @@ function heard({ name, customerId, heard: all }: Follower, book: OrderBook, repo
 }
 
 function missed(
-  { name, customerId, since, heard: all }: Follower,
+  { name, customerId, since, received: all }: Follower,
   { book, due }: { book: OrderBook; due: readonly LogEvent[] },
   report: Report,
 ): void {
   const positions = new Set(all.map(({ position }) => position))
   for (const event of due) {
     const order = book.orders.get(event.stream.slice('order-'.length))
-    const isMine = order?.customerId === customerId && event.position > since
-    if (!isMine || positions.has(event.position)) continue
+    const isOwn = order?.customerId === customerId && event.position > since
+    if (!isOwn || positions.has(event.position)) continue
     report('no live message is lost', `${name} did not hear of ${named(event)}.`)
   }
 }

@@ -35,7 +35,7 @@ export function messageChecks(report: Report): Check {
       stream.push(event)
     },
     examined: () => ({}),
-    conclude({ told: messages }) {
+    conclude({ messages }) {
       const all = [...(messages ?? [])]
       for (const each of all) {
         if (each.outcome === 'ok' && each.name !== 'read') acknowledged(each, byStream, report)
@@ -46,7 +46,7 @@ export function messageChecks(report: Report): Check {
   }
 }
 
-const kept = 'what was acknowledged is in the log'
+const acknowledgedIsLogged = 'what was acknowledged is in the log'
 
 function acknowledged(
   messages: Message,
@@ -58,12 +58,16 @@ function acknowledged(
   const events = byStream.get(stream) ?? []
   const what = `${name} ${commandId} on ${stream}`
   if (revision >= 0 && events[revision] === undefined) {
-    report(kept, `${what} was told revision ${revision}, and there are ${events.length} events.`)
+    report(
+      acknowledgedIsLogged,
+      `${what} was told revision ${revision}, and there are ${events.length} events.`,
+    )
   }
   const type = messages.leads ?? eventOf[name]
   if (type === undefined) return
   const times = events.filter(event => event.type === type).length
-  if (times !== 1) report(kept, `${what} was acknowledged, and there are ${times} ${type}.`)
+  if (times !== 1)
+    report(acknowledgedIsLogged, `${what} was acknowledged, and there are ${times} ${type}.`)
 }
 
 function refused(
@@ -86,7 +90,7 @@ function reads(
     const { name, outcome, stream = '', revision = -1, shown } = read
     if (name !== 'read' || outcome !== 'ok') continue
     for (const write of messages) {
-      const isBefore = write.toldAt <= read.askedAt && write.outcome === 'ok'
+      const isBefore = write.answeredAt <= read.sentAt && write.outcome === 'ok'
       if (!isBefore || write.stream !== stream || (write.revision ?? -1) <= revision) continue
       report(
         'reads after a write show it',

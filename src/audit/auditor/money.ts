@@ -1,15 +1,15 @@
 // Money: never more goes back than came in, and the log has what the payment provider has.
 import {
   amount,
-  type Beside,
   type Check,
   type LogEvent,
   named,
+  type Observations,
   type Report,
   type Scope,
   text,
 } from './evidence.ts'
-import { isSettled, type OrderBook } from './orders.ts'
+import { isBeforeCutoff, type OrderBook } from './orders.ts'
 
 interface Purse {
   captured: number
@@ -88,12 +88,12 @@ class MoneyChecks implements Check {
     }
   }
 
-  conclude(beside: Beside): void {
-    if (!beside.isAtRest) return
-    openMoney(beside, this.#book, this.#report)
-    if (beside.money === undefined) return
+  conclude(observations: Observations): void {
+    if (!observations.isAtRest) return
+    openMoney(observations, this.#book, this.#report)
+    if (observations.money === undefined) return
     const booked = { book: this.#book, payments: this.#payments, refunds: this.#refunds }
-    compare(beside, booked, this.#report)
+    compare(observations, booked, this.#report)
   }
 
   examined(): Record<string, number> {
@@ -102,7 +102,7 @@ class MoneyChecks implements Check {
 }
 
 /** How what has begun with money ends, and by which field the end is known. */
-const ends: Readonly<Record<string, { field: string; by: readonly string[] }>> = {
+const completions: Readonly<Record<string, { field: string; by: readonly string[] }>> = {
   PaymentRequested: {
     field: 'paymentId',
     by: ['OrderPaid', 'PaymentFailed', 'LatePaymentReceived'],
@@ -112,13 +112,13 @@ const ends: Readonly<Record<string, { field: string; by: readonly string[] }>> =
 }
 
 /** What has begun with money of an order has come to its end. */
-function openMoney(beside: Beside, book: OrderBook, report: Report): void {
+function openMoney(observations: Observations, book: OrderBook, report: Report): void {
   for (const order of book.orders.values()) {
     const { orderId, events } = order
-    if (beside.unreadable?.has(`order-${orderId}`)) continue
-    if (beside.settledBefore !== undefined && !isSettled(beside, order)) continue
+    if (observations.unreadable?.has(`order-${orderId}`)) continue
+    if (observations.cutoff !== undefined && !isBeforeCutoff(observations, order)) continue
     for (const event of events) {
-      if (beside.isMoneyOpen || hasEnd(event, events)) continue
+      if (observations.isMoneyOpen || hasEnd(event, events)) continue
       report('everything comes to rest', `${named(event)} has come to no end.`)
     }
     const cancelled = events.find(({ type }) => type === 'OrderCancelled')
@@ -129,7 +129,7 @@ function openMoney(beside: Beside, book: OrderBook, report: Report): void {
 }
 
 function hasEnd(event: LogEvent, events: readonly LogEvent[]): boolean {
-  const end = ends[event.type]
+  const end = completions[event.type]
   if (end === undefined) return true
   // Money that came another way is paid back by somebody, some time.
   const paid = events.findLast(({ type }) => type === 'OrderPaid')
@@ -146,11 +146,15 @@ interface Booked {
 }
 
 /** At rest the books of the provider and the log agree. */
-function compare(beside: Beside, { book, payments, refunds }: Booked, report: Report): void {
+function compare(
+  observations: Observations,
+  { book, payments, refunds }: Booked,
+  report: Report,
+): void {
   const promise = 'the log has what the payment provider has'
-  const moved = [...(beside.money ?? [])]
+  const moved = [...(observations.money ?? [])]
   const known = new Set(moved.map(({ kind, id }) => `${kind} ${id}`))
-  const unread = unreadPayments(beside, book)
+  const unread = unreadPayments(observations, book)
   for (const { kind, id, paymentId, amount: money } of moved) {
     const booked = (kind === 'charge' ? payments : refunds).get(id) ?? 0
     if (booked === money || unread.has(paymentId)) continue
@@ -167,7 +171,7 @@ function compare(beside: Beside, { book, payments, refunds }: Booked, report: Re
 }
 
 /** Payments of orders that nobody here can read to their end. */
-function unreadPayments({ unreadable }: Beside, book: OrderBook): Set<string> {
+function unreadPayments({ unreadable }: Observations, book: OrderBook): Set<string> {
   const unread = new Set<string>()
   for (const { orderId, events } of book.orders.values()) {
     if (!unreadable?.has(`order-${orderId}`)) continue

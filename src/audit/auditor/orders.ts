@@ -1,10 +1,10 @@
 // Orders, folded by hand: they take legal steps only, and each step once.
 import {
   amount,
-  type Beside,
   type Check,
   type LogEvent,
   named,
+  type Observations,
   piecesOf,
   type Report,
   type Scope,
@@ -87,7 +87,10 @@ function submitted(orderId: string, event: LogEvent): Order {
 }
 
 /** Whether nobody can be at work on an order any more. */
-export function isSettled({ settledBefore, unreadable }: Beside, order: Order): boolean {
+export function isBeforeCutoff(
+  { cutoff: settledBefore, unreadable }: Observations,
+  order: Order,
+): boolean {
   if (unreadable?.has(`order-${order.orderId}`)) return false
   // What is brought in from elsewhere is driven on by its importer, some time.
   if (settledBefore === undefined) return !order.isImported
@@ -126,14 +129,14 @@ export function orderChecks(book: OrderBook, report: Report, scope: Scope): Chec
       }
       move(order, event, report)
     },
-    conclude(beside) {
-      if (!beside.isAtRest) return
+    conclude(observations) {
+      if (!observations.isAtRest) return
       for (const order of book.orders.values()) {
         const { orderId, status, events } = order
-        if (status !== 'submitted' || !isSettled(beside, order)) continue
+        if (status !== 'submitted' || !isBeforeCutoff(observations, order)) continue
         const [first] = events
-        const says = `Order ${orderId} was neither placed nor rejected after `
-        report(rest, `${says}${first && named(first)}.`)
+        const detail = `Order ${orderId} was neither placed nor rejected after `
+        report(rest, `${detail}${first && named(first)}.`)
       }
     },
     examined() {
@@ -164,8 +167,8 @@ function move(order: Order, event: LogEvent, report: Report): void {
   if (step === undefined) return
   // Money that comes late for an order that has been paid otherwise is another matter.
   if (!step.from.includes(order.status)) {
-    const says = `${named(event)} moves order ${order.orderId} from ${order.status} to ${step.to}.`
-    report(legal, says)
+    const move = `from ${order.status} to ${step.to}`
+    report(legal, `${named(event)} moves order ${order.orderId} ${move}.`)
   }
   order.status = step.to
   if (event.type === 'OrderPaid') order.captured = amount(event, 'amount')

@@ -2,15 +2,15 @@
 // and at rest promised to open orders only; and read models show it as it is.
 import {
   amount,
-  type Beside,
   type Check,
   type LogEvent,
   named,
+  type Observations,
   type Report,
   type Scope,
   text,
 } from './evidence.ts'
-import { isSettled, type Order, type OrderBook } from './orders.ts'
+import { isBeforeCutoff, type Order, type OrderBook } from './orders.ts'
 
 interface ProductStock {
   onHand: number
@@ -26,7 +26,7 @@ type HeldPieces = ReadonlyMap<string, ReadonlyMap<string, number>>
 
 const neverShort = 'stock is never below zero nor promised twice'
 const openOnly = 'pieces are kept for open orders only'
-const kept = 'what is ordered is kept'
+const orderedIsReserved = 'what is ordered is kept'
 const asShown = 'read models equal the log'
 
 export function stockChecks(book: OrderBook, report: Report, scope: Scope): Check {
@@ -47,15 +47,17 @@ export function stockChecks(book: OrderBook, report: Report, scope: Scope): Chec
         report(neverShort, `${named(event)} leaves ${onHand} pieces and ${heldTotal} promised.`)
       }
     },
-    conclude(beside) {
-      for (const says of shownOtherwise(stocks, beside)) report(asShown, says)
-      if (!beside.isAtRest) return
-      for (const says of keptForNobody(reservations, book, beside)) report(openOnly, says)
-      for (const says of notKept(reservations, book, beside)) report(kept, says)
+    conclude(observations) {
+      for (const detail of shownDifferently(stocks, observations)) report(asShown, detail)
+      if (!observations.isAtRest) return
+      for (const detail of orphanedReservations(reservations, book, observations))
+        report(openOnly, detail)
+      for (const detail of missingReservations(reservations, book, observations))
+        report(orderedIsReserved, detail)
     },
     examined() {
       const { size } = book.orders
-      return { [neverShort]: stocks.size, [openOnly]: size, [kept]: size }
+      return { [neverShort]: stocks.size, [openOnly]: size, [orderedIsReserved]: size }
     },
   }
 }
@@ -77,11 +79,15 @@ function reserve(
   else reservations.delete(orderId)
 }
 
-function* keptForNobody(reservations: HeldPieces, { orders }: OrderBook, beside: Beside) {
+function* orphanedReservations(
+  reservations: HeldPieces,
+  { orders }: OrderBook,
+  observations: Observations,
+) {
   for (const [orderId, held] of reservations) {
     const order = orders.get(orderId)
-    if (order !== undefined && !isSettled(beside, order)) continue
-    if (order === undefined && beside.unreadable?.has(`order-${orderId}`)) continue
+    if (order !== undefined && !isBeforeCutoff(observations, order)) continue
+    if (order === undefined && observations.unreadable?.has(`order-${orderId}`)) continue
     for (const [productId, quantity] of held) {
       if (demandOf(order).get(productId) === quantity) continue
       const status = order?.status ?? 'unknown'
@@ -90,9 +96,13 @@ function* keptForNobody(reservations: HeldPieces, { orders }: OrderBook, beside:
   }
 }
 
-function* notKept(reservations: HeldPieces, { orders }: OrderBook, beside: Beside) {
+function* missingReservations(
+  reservations: HeldPieces,
+  { orders }: OrderBook,
+  observations: Observations,
+) {
   for (const order of orders.values()) {
-    if (!isSettled(beside, order)) continue
+    if (!isBeforeCutoff(observations, order)) continue
     const { orderId, status } = order
     const held = reservations.get(orderId)
     for (const productId of demandOf(order).keys()) {
@@ -142,8 +152,8 @@ function moveStock(stock: ProductStock, event: LogEvent): string | undefined {
 }
 
 /** Figures of a read model that the events up to where it has come do not come to. */
-function* shownOtherwise(stocks: ReadonlyMap<string, ProductStock>, beside: Beside) {
-  const { stock, reached, unreadable } = beside
+function* shownDifferently(stocks: ReadonlyMap<string, ProductStock>, observations: Observations) {
+  const { stock, reached, unreadable } = observations
   for (const { productId, onHand, reserved } of stock ?? []) {
     const stock = stocks.get(productId) ?? emptyStock()
     if (unreadable?.has(`stock-${productId}`)) continue

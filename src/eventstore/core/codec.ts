@@ -83,7 +83,7 @@ function decoder({ kinds, seals, upcasters, ownerOf }: Reading) {
       throw new UnknownEvent(recorded, `version ${metadata.v} is not known`)
     }
     const data = upcast(recorded, metadata.v, kind, upcasters)
-    if (kind.erases !== undefined) seals.forget(String(data[kind.erases]))
+    if (kind.erases !== undefined) seals.evict(String(data[kind.erases]))
     return { kind, metadata, data }
   }
 

@@ -24,13 +24,13 @@ const insertAccount: Statement = {
     on conflict do nothing
     returning ${columns}`,
 }
-const forgetPerson = `insert into shop.person_keys (subject, erased_at)
+const erasePersonKey = `insert into shop.person_keys (subject, erased_at)
     select customer_id, now()
     from gone
     on conflict (subject) do update set sealed_key = null, erased_at = now()
     returning subject`
 // Their streams may hold what the person had entered: with the key it becomes unreadable.
-const forgetStale: Statement = {
+const deleteStale: Statement = {
   name: 'accounts_forget_stale',
   text: `with gone as (
       delete from shop.accounts
@@ -39,16 +39,16 @@ const forgetStale: Statement = {
         and (lower(username) = lower($1) or email_digest = $2)
       returning customer_id
     )
-    ${forgetPerson}`,
+    ${erasePersonKey}`,
 }
-const forgetUnconfirmed: Statement = {
+const deleteUnconfirmed: Statement = {
   name: 'accounts_forget_unconfirmed',
   text: `with gone as (
       delete from shop.accounts
       where customer_id = $1 and not confirmed
       returning customer_id
     )
-    ${forgetPerson}`,
+    ${erasePersonKey}`,
 }
 const findByUsername: Statement = {
   name: 'accounts_find_by_username',
@@ -120,7 +120,7 @@ const findMoving: Statement = {
     order by moving_since
     limit 100`,
 }
-const forgetForGood: Statement = {
+const erase: Statement = {
   name: 'accounts_forget_for_good',
   text: 'select shop.forget_person($1)',
 }
@@ -157,7 +157,7 @@ export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
     },
     confirm: async customerId => (await ask(confirmAccount, [customerId])).length > 0,
     async release(customerId) {
-      await ask(forgetUnconfirmed, [customerId])
+      await ask(deleteUnconfirmed, [customerId])
     },
     findByLogin(login) {
       const text = plain(login)
@@ -173,7 +173,7 @@ export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
     ...addressMoves(ask, secrets),
     digestOf: email => emailDigest(secrets, email),
     async forget(customerId) {
-      await rows(pool, forgetForGood, [customerId])
+      await rows(pool, erase, [customerId])
     },
     async traces(customerId) {
       const [row] = await rows<TracesRow>(pool, countTraces, [customerId])
@@ -211,7 +211,7 @@ async function reserve(
   const values = [customerId, username, digest, passwordHash, requestedBy ?? null]
   const insert = () => ask(insertAccount, values)
   if ((await insert()).length > 0) return 'reserved'
-  const forgotten = await ask(forgetStale, [username, digest])
+  const forgotten = await ask(deleteStale, [username, digest])
   if (forgotten.length > 0 && (await insert()).length > 0) return 'reserved'
   const [holder] = await ask(findByUsername, [username])
   return holder === undefined ? 'email-taken' : 'username-taken'

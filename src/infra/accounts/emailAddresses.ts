@@ -6,7 +6,7 @@ import { authenticated, digestOf, isAuthentic, newSecret } from '../crypto/rando
 import type { Secrets } from '../crypto/secrets.ts'
 import { type Pool, rows, type Statement, violatedConstraint } from '../postgres/database.ts'
 import { emailDigest } from './accounts.ts'
-import { endOf, expiryColumn, issueAlone } from './mailedTokens.ts'
+import { endOf, expiryColumn, issueOnlyToken } from './mailedTokens.ts'
 
 const ttlSeconds = 86_400
 const perHourMax = 5
@@ -190,7 +190,7 @@ export function createAddresses(pool: Pool, secrets: Secrets): Addresses {
     use: token => use(pool, secrets, token),
     async stateOf(customerId) {
       const [row] = await rows<AddressRow>(pool, findState, [customerId])
-      return row && standingOf(secrets, row)
+      return row && addressStateOf(secrets, row)
     },
     async isConfirmed(customerId, email) {
       return (await confirmedDigest(customerId)) === emailDigest(secrets, email)
@@ -198,7 +198,7 @@ export function createAddresses(pool: Pool, secrets: Secrets): Addresses {
   }
 }
 
-function standingOf(secrets: Secrets, row: AddressRow): AddressState {
+function addressStateOf(secrets: Secrets, row: AddressRow): AddressState {
   const { customer_id: id, sealed_email: sealed, is_confirmed: isConfirmed, moves } = row
   const wanted = sealed === null ? undefined : secrets.open('pending-emails', sealed, id)
   return { isConfirmed, wanted, moves: moves === true }
@@ -213,7 +213,7 @@ async function issue(
   const end = endOf(ttlSeconds)
   const token = authenticated(secrets, newSecret(), ['email', customerId, digest, String(end)])
   const values = [customerId, digestOf(token), digest, end, perHourMax]
-  const isIssued = await issueAlone(pool, customerId, { statement: issueToken, values })
+  const isIssued = await issueOnlyToken(pool, customerId, { statement: issueToken, values })
   return isIssued ? token : undefined
 }
 

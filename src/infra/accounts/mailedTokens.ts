@@ -16,7 +16,7 @@ export const expiryColumn = (column: string) =>
  * that are asked for together are counted one by one, each seeing the one before. Whether one was
  * issued. Throws Unavailable.
  */
-export async function issueAlone(
+export async function issueOnlyToken(
   pool: Pool,
   customerId: string,
   issue: { statement: Statement; values: unknown[] },

@@ -82,7 +82,7 @@ const purgeSessions: Statement = {
       and state <> 'undeliverable'`,
 }
 // Limits look back for a day.
-const forgetRecipients: Statement = {
+const eraseRecipients: Statement = {
   name: 'mails_forget_recipients',
   text: `update shop.mails
     set recipient = null
@@ -107,7 +107,7 @@ export function openSessions(pool: Pool): OpenSessions {
       new Set((await find(findGoodOnes, [families])).map(({ family }) => family)),
     async purge() {
       await rows(pool, purgeSessions)
-      await rows(pool, forgetRecipients)
+      await rows(pool, eraseRecipients)
     },
   }
 }

@@ -76,8 +76,8 @@ export function passwordChanges(
         return changed.length > 0
       }),
     async hasPassword({ customerId, passwordHash, passwordNumber }) {
-      const kept = boundHash(secrets, customerId, passwordHash, passwordNumber)
-      return (await rows(pool, hasPassword, [customerId, kept])).length > 0
+      const current = boundHash(secrets, customerId, passwordHash, passwordNumber)
+      return (await rows(pool, hasPassword, [customerId, current])).length > 0
     },
   }
 }

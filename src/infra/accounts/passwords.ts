@@ -23,7 +23,7 @@ export interface PasswordHasher extends Passwords, SharedPasswords {
 /** On the thread: one that is hashed, and the next, so that the thread does not wait for us. */
 const atOnce = 2
 /** Of one kind, from all addresses together: the last of them waits for some five seconds. */
-const waitingMax = 60
+const queueAllMax = 60
 
 type Task = { task: 'hash'; cost: number } | { task: 'verify'; hash: string }
 
@@ -37,18 +37,18 @@ export function createPasswords(
   secrets: Secrets,
   { cost = 10, queueMax = 20 }: PasswordsOptions = {},
 ): PasswordHasher {
-  const thread = createThread<Job, Reply>(module, { of: 'passwords', waitingMax: atOnce })
-  const turns = createFairQueue({
+  const thread = createThread<Job, Reply>(module, { of: 'passwords', queueMax: atOnce })
+  const queue = createFairQueue({
     atOnce,
     each: queueMax,
-    all: Math.max(waitingMax, queueMax),
+    all: Math.max(queueAllMax, queueMax),
     crowded: () => new Unavailable('too many passwords are waiting'),
   })
   // Well-formed, and no password is known to lead to it.
-  const nobody = `$2b$${String(cost).padStart(2, '0')}$${'.'.repeat(53)}`
+  const unmatchableHash = `$2b$${String(cost).padStart(2, '0')}$${'.'.repeat(53)}`
   function inTurn(turn: QueueKey): Passwords {
     const ask = (password: string, task: Task) =>
-      turns.take(turn, () => thread.ask({ ...task, input: peppered(secrets, password) }))
+      queue.take(turn, () => thread.run({ ...task, input: peppered(secrets, password) }))
     return {
       async hash(password) {
         const reply = await ask(password, { task: 'hash', cost })
@@ -60,7 +60,7 @@ export function createPasswords(
         return 'matches' in reply && reply.matches
       },
       async verifyNothing(password) {
-        await ask(password, { task: 'verify', hash: nobody })
+        await ask(password, { task: 'verify', hash: unmatchableHash })
         return false
       },
     }
@@ -70,7 +70,7 @@ export function createPasswords(
     ...inTurn({ kind: 'process', by: '' }),
     inTurn,
     async close() {
-      turns.clear(new Unavailable('the thread of passwords has ended'))
+      queue.clear(new Unavailable('the thread of passwords has ended'))
       await thread.close()
     },
   }

@@ -6,7 +6,7 @@ import { boundHash } from '../crypto/rowSeals.ts'
 import type { Secrets } from '../crypto/secrets.ts'
 import { type Pool, rows, type Statement, transaction } from '../postgres/database.ts'
 import { emailDigest } from './accounts.ts'
-import { endOf, expiryColumn, issueAlone } from './mailedTokens.ts'
+import { endOf, expiryColumn, issueOnlyToken } from './mailedTokens.ts'
 import { afterPassword, lockAccount } from './passwordChanges.ts'
 
 /** The longest that OWASP ASVS 6.5.5 allows for what is sent out of band. */
@@ -133,7 +133,7 @@ export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
       const end = endOf(ttlSeconds)
       const token = authenticated(secrets, newSecret(), goodFor({ customerId, number }, end))
       const values = [customerId, digestOf(token), end, perHourMax]
-      const isIssued = await issueAlone(pool, customerId, { statement: issueToken, values })
+      const isIssued = await issueOnlyToken(pool, customerId, { statement: issueToken, values })
       return isIssued ? token : undefined
     },
     async withdraw(token) {
@@ -142,11 +142,11 @@ export function createRecovery(pool: Pool, secrets: Secrets): Recovery {
     isGood,
     use: async (reset, { hash, number }) => {
       const { customerId, token } = reset
-      const kept = boundHash(secrets, customerId, hash, number)
+      const current = boundHash(secrets, customerId, hash, number)
       if (!(await isGood(reset))) return false
       return transaction(pool, async session => {
         await lockAccount(session, customerId)
-        return (await rows(session, useToken, [customerId, digestOf(token), kept])).length > 0
+        return (await rows(session, useToken, [customerId, digestOf(token), current])).length > 0
       })
     },
     async subjectOf(eventId, template) {

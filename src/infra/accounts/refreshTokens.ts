@@ -19,11 +19,11 @@ export function newRefreshToken(secrets: Secrets, owner: TokenOwner): string {
 
 /** Whose token this is; undefined for what the shop has not made. */
 export function readRefreshToken(secrets: Secrets, token: string): TokenOwner | undefined {
-  const parts = form.exec(token)
-  if (parts === null) return undefined
-  const [, secret = '', family = '', customer = '', seal = ''] = parts
-  const isOurs = isAuthentic(secrets, `${secret}${seal}`, ['refresh', family, customer])
-  return isOurs ? { family: unpacked(family), customerId: unpacked(customer) } : undefined
+  const match = form.exec(token)
+  if (match === null) return undefined
+  const [, secret = '', family = '', customer = '', seal = ''] = match
+  const isGenuine = isAuthentic(secrets, `${secret}${seal}`, ['refresh', family, customer])
+  return isGenuine ? { family: unpacked(family), customerId: unpacked(customer) } : undefined
 }
 
 /**

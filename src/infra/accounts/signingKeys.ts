@@ -81,7 +81,7 @@ export function createSigningKeys(
     }
   }
 
-  function atMost(ageMs: number): Promise<KeySet> | KeySet {
+  function noOlderThan(ageMs: number): Promise<KeySet> | KeySet {
     const last = known
     if (last !== undefined && performance.now() - loadedAt < ageMs) return last
     loading ??= load()
@@ -90,10 +90,10 @@ export function createSigningKeys(
   }
 
   return {
-    current: async () => atMost(staleAfterMs),
+    current: async () => noOlderThan(staleAfterMs),
     async find(kid) {
-      const { verifying } = await atMost(staleAfterMs)
-      return verifying.get(kid) ?? (await atMost(searchAgainAfterMs)).verifying.get(kid)
+      const { verifying } = await noOlderThan(staleAfterMs)
+      return verifying.get(kid) ?? (await noOlderThan(searchAgainAfterMs)).verifying.get(kid)
     },
     async rotate(olderThanSeconds) {
       const isNew = await transaction(pool, async session => {

@@ -35,14 +35,14 @@ export function tickets(
     },
     async redeemTicket(ticket) {
       if (ticket.length > lengthMax) return undefined
-      const taken = rows<{ customer_id: string; family: string }>(pool, takeTicket, [
+      const redeemed = rows<{ customer_id: string; family: string }>(pool, takeTicket, [
         digestOf(ticket),
       ])
-      const [row] = await taken
+      const [row] = await redeemed
       if (row === undefined) return undefined
       const { customer_id: customerId, family } = row
-      const isOurs = isAuthentic(secrets, ticket, ['ticket', customerId, family])
-      return isOurs ? { customerId, family } : undefined
+      const isGenuine = isAuthentic(secrets, ticket, ['ticket', customerId, family])
+      return isGenuine ? { customerId, family } : undefined
     },
   }
 }

@@ -23,9 +23,9 @@ const clockToleranceSeconds = 5
 /** Ours have some 500 characters. */
 const lengthMax = 4_096
 /** As long as it takes until a key that was taken out of use is noticed: that doubles it. */
-const rememberedMs = 60_000
+const cacheMs = 60_000
 /** 2 MB of them. */
-const rememberedMax = 4_000
+const cacheMax = 4_000
 
 const claims = Compile(
   Type.Object({
@@ -84,14 +84,14 @@ interface Verified {
 function rememberGood(
   check: (jwt: string) => Promise<Verified | undefined>,
 ): Tokens['verifyAccess'] {
-  const good = new LRUCache<string, Verified & { checkedAt: number }>({ max: rememberedMax })
+  const good = new LRUCache<string, Verified & { checkedAt: number }>({ max: cacheMax })
   return async jwt => {
     const now = Date.now()
     const before = good.get(jwt)
     if (before !== undefined) {
       const age = now - before.checkedAt
       const isOver = now / 1000 >= before.exp + clockToleranceSeconds
-      if (age >= 0 && age < rememberedMs && !isOver) return before.claims
+      if (age >= 0 && age < cacheMs && !isOver) return before.claims
     }
     const verified = await check(jwt)
     if (verified !== undefined) good.set(jwt, { ...verified, checkedAt: now })

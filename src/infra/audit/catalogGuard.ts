@@ -44,23 +44,23 @@ export async function* catalogFindings(session: Session): AsyncGenerator<StateFi
 
 function* factFindings(expected: Facts, there: Facts): Generator<StateFinding> {
   const unknown = [...there.keys()].filter(key => !expected.has(key))
-  for (const key of withoutParts(unknown)) yield found(key, 'No migration has made it.')
+  for (const key of withoutTableParts(unknown)) yield found(key, 'No migration has made it.')
   for (const [key, definition] of there) {
     if ((expected.get(key) ?? definition) === definition) continue
     yield found(key, `It is not the one that the migrations have made, but ${definition}.`)
   }
   const gone = [...expected.keys()].filter(key => !there.has(key))
-  for (const key of withoutParts(gone)) yield found(key, 'It is gone.')
+  for (const key of withoutTableParts(gone)) yield found(key, 'It is gone.')
 }
 
-const partOfTable = /^(column|constraint|index) /
+const tablePart = /^(column|constraint|index) /
 
 /** Of a table that is named nobody needs to hear that its columns are gone or new, too. */
-function withoutParts(keys: readonly string[]): string[] {
+function withoutTableParts(keys: readonly string[]): string[] {
   const tables = new Set(keys.filter(key => key.startsWith('table ')))
   return keys.filter(key => {
-    const [schema = '', table = ''] = key.replace(partOfTable, '').split('.')
-    return !(partOfTable.test(key) && tables.has(`table ${schema}.${table}`))
+    const [schema = '', table = ''] = key.replace(tablePart, '').split('.')
+    return !(tablePart.test(key) && tables.has(`table ${schema}.${table}`))
   })
 }
 
@@ -96,11 +96,11 @@ async function* settingFindings(session: Session): AsyncGenerator<StateFinding> 
 
 async function migrationsOf(session: Session): Promise<{ missing: string[]; newer: string[] }> {
   const { rows } = await session.query<{ name: string }>('select name from public.kysely_migration')
-  const noted = new Set(rows.map(row => row.name))
+  const applied = new Set(rows.map(row => row.name))
   const files = (await readdir(directory)).filter(file => file.endsWith('.sql')).sort()
-  const ours = files.map(file => file.replace('.sql', ''))
+  const shipped = files.map(file => file.replace('.sql', ''))
   return {
-    missing: ours.filter(name => !noted.has(name)),
-    newer: [...noted].filter(name => !ours.includes(name)).sort(),
+    missing: shipped.filter(name => !applied.has(name)),
+    newer: [...applied].filter(name => !shipped.includes(name)).sort(),
   }
 }

@@ -2,7 +2,7 @@
 
 import { withDeadline } from '../../kit/deadline.ts'
 import { readPosition, writePosition } from '../../kit/position.ts'
-import type { CheckpointBook, Mark, StoredCheckpoint, StoredPart } from '../../ports/audit.ts'
+import type { CheckpointBook, Mark, StoredCheckpoint, StoredSegment } from '../../ports/audit.ts'
 import { type Pool, rows, type Statement, violatedConstraint } from '../postgres/database.ts'
 
 const last: Statement = {
@@ -22,7 +22,7 @@ const upTo: Statement = {
     limit 1`,
 }
 
-const behind: Statement = {
+const after: Statement = {
   name: 'audit_checkpoints_behind',
   text: `select position, after, signed
     from shop.audit_checkpoints
@@ -31,7 +31,7 @@ const behind: Statement = {
     limit $2`,
 }
 
-const partsBehind: Statement = {
+const segmentsAfter: Statement = {
   name: 'audit_checkpoints_parts',
   text: `select position, after, signed, marks
     from shop.audit_checkpoints
@@ -68,21 +68,21 @@ export function createCheckpointBook(pool: Pool): CheckpointBook {
   return {
     last: async () => (await ask(last))[0],
     upTo: async position => (await ask(upTo, [position]))[0],
-    behind: (position, limit) => ask(behind, [position, limit]),
-    async partsBehind(position, limit) {
-      const found = await rows<StoredCheckpoint & { marks: Buffer }>(pool, partsBehind, [
+    after: (position, limit) => ask(after, [position, limit]),
+    async segmentsAfter(position, limit) {
+      const found = await rows<StoredCheckpoint & { marks: Buffer }>(pool, segmentsAfter, [
         position,
         limit,
       ])
-      return found.map(part => ({ ...part, marks: unpacked(part.marks) }))
+      return found.map(segment => ({ ...segment, marks: unpacked(segment.marks) }))
     },
-    add: part => addPart(pool, part),
-    alone: work => workAlone(pool, work),
+    add: segment => addSegment(pool, segment),
+    withLock: work => runLocked(pool, work),
   }
 }
 
-async function addPart(pool: Pool, part: StoredPart): Promise<boolean> {
-  const { position, after, signed, marks } = part
+async function addSegment(pool: Pool, segment: StoredSegment): Promise<boolean> {
+  const { position, after, signed, marks } = segment
   try {
     await rows(pool, add, [position, after, signed, packed(marks)])
     return true
@@ -93,7 +93,7 @@ async function addPart(pool: Pool, part: StoredPart): Promise<boolean> {
 }
 
 /** The lock belongs to a session and ends with it, however the process ends. */
-async function workAlone(pool: Pool, work: () => Promise<void>): Promise<boolean> {
+async function runLocked(pool: Pool, work: () => Promise<void>): Promise<boolean> {
   const session = await pool.connect()
   let broken: Error | undefined
   const release = () =>

@@ -52,9 +52,9 @@ export async function openCheckpoint(
       createLocalJWKSet(jwks),
       options,
     )
-    const said: unknown = JSON.parse(new TextDecoder().decode(payload))
-    if (protectedHeader.typ !== type || !claims.Check(said)) return undefined
-    const { after, position, at, count, hash } = said
+    const claimed: unknown = JSON.parse(new TextDecoder().decode(payload))
+    if (protectedHeader.typ !== type || !claims.Check(claimed)) return undefined
+    const { after, position, at, count, hash } = claimed
     return {
       after: parsePosition(after),
       position: parsePosition(position),

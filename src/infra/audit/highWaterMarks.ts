@@ -14,7 +14,7 @@ import { type Pool, rows, type Statement } from '../postgres/database.ts'
 import type { Redis } from '../redis/redis.ts'
 
 /** One place. What it holds may have been changed, or be gone. */
-export interface MarkPlace {
+export interface MarkStore {
   name: string
   read(log: string): Promise<string | undefined>
   write(log: string, sealed: string): Promise<void>
@@ -57,10 +57,10 @@ const identifyBriefly: Statement = {
 export function createHighWaterMarks(
   pool: Pool,
   secrets: Secrets,
-  places: readonly MarkPlace[],
+  stores: readonly MarkStore[],
 ): HighWaterMarks {
-  const database = remembered(() => logIdentity(pool))
-  const shop = remembered(() => shopName(pool))
+  const database = cached(() => logIdentity(pool))
+  const shop = cached(() => shopName(pool))
   const names = async () => {
     const all = await Promise.all([database(), shop()])
     return all.filter(name => name !== undefined)
@@ -69,7 +69,7 @@ export function createHighWaterMarks(
     async newest() {
       const known = await names()
       const read = await Promise.allSettled(
-        places.flatMap(place =>
+        stores.flatMap(place =>
           known.map(async name => opened(secrets, name, await place.read(name))),
         ),
       )
@@ -88,15 +88,15 @@ export function createHighWaterMarks(
     async raise(mark) {
       const sealed = (await names()).map(name => ({ name, text: sealedMark(secrets, name, mark) }))
       const written = await Promise.allSettled(
-        places.map(async place => {
+        stores.map(async place => {
           for (const { name, text } of sealed) await place.write(name, text)
         }),
       )
-      return places.filter((_, n) => written[n]?.status === 'rejected').map(place => place.name)
+      return stores.filter((_, n) => written[n]?.status === 'rejected').map(place => place.name)
     },
     async reset(mark) {
       for (const name of await names()) {
-        for (const place of places) {
+        for (const place of stores) {
           if (mark === undefined) await place.clear(name)
           else await place.write(name, sealedMark(secrets, name, mark))
         }
@@ -106,14 +106,14 @@ export function createHighWaterMarks(
 }
 
 /** Asked for once, unless nothing is known yet. */
-function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
+function cached<T>(ask: () => Promise<T>): () => Promise<T> {
   let known: Promise<T> | undefined
-  const forget = () => {
+  const evict = () => {
     known = undefined
   }
   return () => {
     known ??= ask()
-    known.then(found => found === undefined && forget(), forget)
+    known.then(found => found === undefined && evict(), evict)
     return known
   }
 }
@@ -146,9 +146,9 @@ function opened(secrets: Secrets, log: string, sealed: string | undefined) {
   const [body = '', seal = ''] = (sealed ?? '').trim().split('.')
   const text = Buffer.from(body, 'base64url').toString()
   if (!isRowSeal(secrets, 'audit-marks', { fields: [text], seal })) return undefined
-  const said: unknown = JSON.parse(text)
-  if (!Sealed.Check(said) || said.log !== log) return undefined
-  const { position, count, hash, at } = said
+  const parsed: unknown = JSON.parse(text)
+  if (!Sealed.Check(parsed) || parsed.log !== log) return undefined
+  const { position, count, hash, at } = parsed
   return { position: parsePosition(position), count, hash, at: new Date(at) }
 }
 
@@ -172,7 +172,7 @@ const clearRow: Statement = {
 }
 
 /** In the database: it finds who deletes checkpoints and nothing else. */
-export function tablePlace(pool: Pool): MarkPlace {
+export function tableStore(pool: Pool): MarkStore {
   return {
     name: 'database',
     read: async log => (await rows<{ sealed: string }>(pool, readRow, [log]))[0]?.sealed,
@@ -188,7 +188,7 @@ export function tablePlace(pool: Pool): MarkPlace {
 const keyOf = (log: string) => `orderstream:audit-mark:${log}`
 
 /** In Redis, which all processes share; `connect` is called when it is first needed. */
-export function redisPlace(connect: () => Redis): MarkPlace {
+export function redisStore(connect: () => Redis): MarkStore {
   return {
     name: 'redis',
     read: async log => (await connect().get(keyOf(log))) ?? undefined,
@@ -202,7 +202,7 @@ export function redisPlace(connect: () => Redis): MarkPlace {
 }
 
 /** In a file of a directory, which is put in its place as a whole. */
-export function filePlace(directory: string): MarkPlace {
+export function fileStore(directory: string): MarkStore {
   const file = (log: string) => join(directory, `mark-${log.replace(/[^\w-]/g, '_')}`)
   return {
     name: 'file',

@@ -9,12 +9,12 @@ import { openPassword } from '../crypto/rowSeals.ts'
 import type { Secrets } from '../crypto/secrets.ts'
 import { type Pool, rows, type Statement } from '../postgres/database.ts'
 
-export interface PersonGuardParts {
+export interface PersonGuardDeps {
   pool: Pool
   secrets: Secrets
   log: Pick<EventStore, 'readAll'>
   /** Keys are destroyed within moments of the event; a finding is looked at again after this. */
-  settleMs: number
+  graceMs: number
 }
 
 const types = ['CustomerRegistered', 'PasswordChanged', 'CustomerErased']
@@ -51,7 +51,7 @@ const findWronged: Statement = {
       )`,
 }
 // The shop destroys the key in the step in which it notes that.
-const findNoted: Statement = {
+const findExpected: Statement = {
   name: 'person_guard_noted',
   text: `select subject::text as id
     from shop.person_keys
@@ -79,21 +79,21 @@ const found = (id: string, detail: string): StateFinding => ({
 })
 
 /** What differs. In memory are the people who have been erased, by their ids. */
-export async function* personFindings(parts: PersonGuardParts): AsyncGenerator<StateFinding> {
+export async function* personFindings(deps: PersonGuardDeps): AsyncGenerator<StateFinding> {
   const keyless = new Set<string>()
   let position = startOfLog
-  for await (const batch of batches(parts.log.readAll({ filter: { types } }))) {
+  for await (const batch of batches(deps.log.readAll({ filter: { types } }))) {
     position = batch.at(-1)?.position ?? position
-    yield* goneKeys(parts, peopleOf(batch, 'CustomerRegistered'), keyless)
-    yield* oldPasswords(parts, batch)
-    yield* remains(parts, peopleOf(batch, 'CustomerErased'), keyless)
+    yield* goneKeys(deps, peopleOf(batch, 'CustomerRegistered'), keyless)
+    yield* oldPasswords(deps, batch)
+    yield* remains(deps, peopleOf(batch, 'CustomerErased'), keyless)
   }
   const isErased = { after: position, filter: { types: ['CustomerErased'] } }
-  for await (const { data } of parts.log.readAll(isErased)) keyless.delete(personOf(data))
-  for (const { id } of await rows<IdRow>(parts.pool, findWronged, [[...keyless]])) {
+  for await (const { data } of deps.log.readAll(isErased)) keyless.delete(personOf(data))
+  for (const { id } of await rows<IdRow>(deps.pool, findWronged, [[...keyless]])) {
     yield found(id, 'The key is destroyed, but the log does not say that the person was erased.')
   }
-  for (const { id } of await rows<IdRow>(parts.pool, findNoted)) {
+  for (const { id } of await rows<IdRow>(deps.pool, findExpected)) {
     yield found(id, 'The person is noted as erased and still has a key: the shop never does that.')
   }
 }
@@ -124,7 +124,7 @@ function peopleOf(batch: readonly RecordedEvent[], type: string): string[] {
 
 /** Whoever has registered has a key until the log says that they were erased. */
 async function* goneKeys(
-  { pool }: PersonGuardParts,
+  { pool }: PersonGuardDeps,
   people: readonly string[],
   keyless: Set<string>,
 ): AsyncGenerator<StateFinding> {
@@ -137,7 +137,7 @@ async function* goneKeys(
 }
 
 async function* remains(
-  { pool, settleMs }: PersonGuardParts,
+  { pool, graceMs }: PersonGuardDeps,
   people: readonly string[],
   keyless: Set<string>,
 ): AsyncGenerator<StateFinding> {
@@ -147,7 +147,7 @@ async function* remains(
     rows<IdRow & { has_key: boolean }>(pool, findRemains, [ids])
   let left = await ask(people)
   if (left.length > 0) {
-    await setTimeout(settleMs)
+    await setTimeout(graceMs)
     left = await ask(left.map(({ id }) => id))
   }
   for (const { id, has_key: hasKey } of left) {
@@ -158,7 +158,7 @@ async function* remains(
 
 /** A password counts how often it was changed; the log has the same number, and no row a lower. */
 async function* oldPasswords(
-  { pool, secrets }: PersonGuardParts,
+  { pool, secrets }: PersonGuardDeps,
   batch: readonly RecordedEvent[],
 ): AsyncGenerator<StateFinding> {
   const numbers = new Map<string, number>()
@@ -167,8 +167,8 @@ async function* oldPasswords(
   }
   numbers.delete('')
   if (numbers.size === 0) return
-  const kept = await rows<IdRow & { kept: string }>(pool, findPasswords, [[...numbers.keys()]])
-  for (const { id, kept: text } of kept) {
+  const stored = await rows<IdRow & { kept: string }>(pool, findPasswords, [[...numbers.keys()]])
+  for (const { id, kept: text } of stored) {
     const password = openPassword(secrets, id, text)
     if (password === undefined || password.number >= (numbers.get(id) ?? 0)) continue
     yield found(id, 'An earlier password was put back into the account; it opens nothing.')

@@ -41,13 +41,13 @@ interface Found {
 async function* eachRow<Row extends Found>(
   session: Session,
   { text, first }: { text: string; first: string },
-  look: (row: Row) => StateFinding | undefined,
+  check: (row: Row) => StateFinding | undefined,
 ): Findings {
   let last = first
   for (;;) {
     const { rows } = await session.query<Row>({ text, values: [last, batchSize] })
     for (const row of rows) {
-      const finding = look(row)
+      const finding = check(row)
       if (finding !== undefined) yield finding
     }
     const end = rows.at(-1)

@@ -15,10 +15,10 @@ export interface GuardOptions {
   /** Of the shop, where it is known. */
   currency?: string | undefined
   /** How long the destruction of a key may take after its event; 2 seconds. */
-  settleMs?: number
+  graceMs?: number
 }
 
-const settleMs = 2_000
+const graceMs = 2_000
 
 /** The guard of a database. What it gives is read in one transaction that sees one moment. */
 export function createStateGuard(pool: Pool, secrets: Secrets, options: GuardOptions): StateGuard {
@@ -31,10 +31,10 @@ export function createStateGuard(pool: Pool, secrets: Secrets, options: GuardOpt
           yield* unlessUnreadable(session, what, findings())
         }
       })
-      const parts = { pool, secrets, log, settleMs: options.settleMs ?? settleMs }
-      yield* unlessUnreadable(undefined, 'people', personFindings(parts))
+      const deps = { pool, secrets, log, graceMs: options.graceMs ?? graceMs }
+      yield* unlessUnreadable(undefined, 'people', personFindings(deps))
     },
-    async countBehind(position) {
+    async countAfter(position) {
       if (!options.holdsLog) return undefined
       const { rows } = await pool.query<{ events: bigint }>({
         text: 'select count(*) as events from eventstore.events where position > $1',

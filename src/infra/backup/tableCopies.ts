@@ -138,11 +138,11 @@ export function createRestoreTarget(pool: Pool, databaseUrl: string): RestoreTar
       await migrateTo(databaseUrl, migrations)
       await pool.query(`create table ${unfinishedRestore} (); drop schema ${restoreBegun}`)
     },
-    async copyIn(table, given) {
+    async copyIn(table, source) {
       const known: readonly string[] = [...copiedTables, personKeys]
       if (!known.includes(table)) throw new Error(`${table} is no table of a backup`)
-      for (let from = 0; from < given.length; from += rowsAtOnce) {
-        const some = `[${given.slice(from, from + rowsAtOnce).join(',')}]`
+      for (let from = 0; from < source.length; from += rowsAtOnce) {
+        const some = `[${source.slice(from, from + rowsAtOnce).join(',')}]`
         await pool.query(
           `insert into ${table} overriding system value
             select * from json_populate_recordset(null::${table}, $1::json)`,
@@ -153,9 +153,9 @@ export function createRestoreTarget(pool: Pool, databaseUrl: string): RestoreTar
     async adopt(eventStore, firstEventId) {
       await transaction(pool, async session => {
         await rows(session, adopt, [eventStore, firstEventId])
-        await session.query(forgetPrefix)
+        await session.query(dropPrefix)
         await session.query(goOnNumbering)
-        await session.query(forgetRunners)
+        await session.query(resetRunners)
       })
     },
     async finish() {
@@ -187,10 +187,10 @@ const adopt: Statement = {
 }
 
 /** No worker has run on this database: none of before holds a lease on it. */
-const forgetRunners = 'update shop.checkpoints set runner = null, leased_until = null, epoch = 0'
+const resetRunners = 'update shop.checkpoints set runner = null, leased_until = null, epoch = 0'
 
 /** The log may be put under another prefix; a backup of before has none. */
-const forgetPrefix = `do $$
+const dropPrefix = `do $$
   begin
     update shop.identity set stream_prefix = null;
   exception when undefined_column then null;

@@ -9,8 +9,8 @@ import type { Secrets } from './secrets.ts'
 export function createImportSeals(secrets: Secrets): ImportSeals {
   const seal = (...fields: readonly string[]) => rowSeal(secrets, 'imports', fields)
   return {
-    ofImport(taken) {
-      const { importId, uploadId, correlationId, requestedBy, format, dryRun, bytes } = taken
+    ofImport(accepted) {
+      const { importId, uploadId, correlationId, requestedBy, format, dryRun, bytes } = accepted
       const ids = [importId, uploadId, correlationId, requestedBy]
       return seal('import', ...ids, format, String(dryRun), String(bytes))
     },

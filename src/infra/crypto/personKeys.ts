@@ -67,8 +67,8 @@ export function createSeals(
     ttlResolution: 1_000,
   })
   const gone = new LRUCache<string, true>({ max: keysMax, ttl: staleAfterMs, ttlResolution: 1_000 })
-  const find = remembered(known, subjects => loadKeys(pool, secrets, subjects))
-  const create = remembered(known, subjects => ensureKeys(pool, secrets, subjects))
+  const find = cached(known, subjects => loadKeys(pool, secrets, subjects))
+  const create = cached(known, subjects => ensureKeys(pool, secrets, subjects))
   return {
     async seal(subject, text) {
       if (!idForm.test(subject)) throw new Error('a person is named by a UUID')
@@ -95,7 +95,7 @@ export function createSeals(
       if (!idForm.test(subject)) return false
       return gone.has(subject) || (known.get(subject) ?? (await find(subject))) === 'erased'
     },
-    forget(subject) {
+    evict(subject) {
       if (idForm.test(subject)) gone.set(subject, true)
     },
     async erase(subject) {
@@ -112,7 +112,7 @@ export function createSeals(
 }
 
 /** Look-ups in batches whose results are kept; a key that was erased meanwhile stays erased. */
-function remembered(
+function cached(
   known: LRUCache<string, Key>,
   load: (subjects: readonly string[]) => Promise<Map<string, Key>>,
 ) {

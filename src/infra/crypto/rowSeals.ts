@@ -20,8 +20,8 @@ export function isRowSeal(
   { fields, seal }: { fields: readonly string[]; seal: string },
 ): boolean {
   const expected = Buffer.from(rowSeal(secrets, purpose, fields))
-  const given = Buffer.from(seal)
-  return given.length === expected.length && timingSafeEqual(given, expected)
+  const bytes = Buffer.from(seal)
+  return bytes.length === expected.length && timingSafeEqual(bytes, expected)
 }
 
 const separator = '~'
@@ -30,7 +30,7 @@ const bare = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/
 const numberForm = /^[1-9]\d{0,8}$/
 
 /** A password as an account has it. */
-export interface KeptPassword {
+export interface StoredPassword {
   hash: string
   /**
    * How often it had been changed: 0 for the first one. The log has the newest number, so that a
@@ -39,7 +39,7 @@ export interface KeptPassword {
   number: number
 }
 
-function fieldsOf(customerId: string, { hash, number }: KeptPassword): string[] {
+function fieldsOf(customerId: string, { hash, number }: StoredPassword): string[] {
   const fields = ['password', customerId.toLowerCase(), hash]
   // The first one is sealed as all were before they were counted.
   return number === 0 ? fields : [...fields, String(number)]
@@ -55,9 +55,9 @@ export function boundHash(secrets: Secrets, customerId: string, hash: string, nu
 export function openPassword(
   secrets: Secrets,
   customerId: string,
-  kept: string,
-): KeptPassword | undefined {
-  const [hash = '', seal = '', counted] = kept.split(separator)
+  stored: string,
+): StoredPassword | undefined {
+  const [hash = '', seal = '', counted] = stored.split(separator)
   if (counted !== undefined && !numberForm.test(counted)) return undefined
   const password = { hash, number: Number(counted ?? 0) }
   const fields = fieldsOf(customerId, password)
@@ -65,6 +65,6 @@ export function openPassword(
 }
 
 /** Whether this is a hash from before hashes were bound. */
-export function isBareHash(kept: string): boolean {
-  return bare.test(kept)
+export function isBareHash(stored: string): boolean {
+  return bare.test(stored)
 }

@@ -67,7 +67,7 @@ interface Place {
 async function receive({ pool, seals }: Place, upload: Upload): Promise<Received> {
   const uploadId = randomUUID()
   try {
-    const file = await keep({ pool, seals }, uploadId, upload.content)
+    const file = await storeChunks({ pool, seals }, uploadId, upload.content)
     if (file === undefined) return await dropped(pool, uploadId, 'too-large')
     const { importId, correlationId, requestedBy, format, dryRun } = upload
     const { digest, bytes } = file
@@ -93,30 +93,34 @@ async function receive({ pool, seals }: Place, upload: Upload): Promise<Received
 }
 
 /** Writes the file down piece by piece; undefined when it is too large. */
-async function keep({ pool, seals }: Place, uploadId: string, content: AsyncIterable<Buffer>) {
+async function storeChunks(
+  { pool, seals }: Place,
+  uploadId: string,
+  content: AsyncIterable<Buffer>,
+) {
   const hash = createHash('sha256')
-  let [bytes, sequence, waitingBytes] = [0, 0, 0]
-  let waiting: Buffer[] = []
+  let [bytes, sequence, bufferedBytes] = [0, 0, 0]
+  let buffered: Buffer[] = []
   const flush = async () => {
-    const piece = Buffer.concat(waiting)
+    const piece = Buffer.concat(buffered)
     await pool.query(
       `insert into shop.product_import_chunks (upload_id, sequence, content, seal)
        values ($1, $2, $3, $4)`,
       [uploadId, sequence, piece, seals.ofPiece(uploadId, sequence, piece)],
     )
     sequence += 1
-    waiting = []
-    waitingBytes = 0
+    buffered = []
+    bufferedBytes = 0
   }
   for await (const piece of content) {
     bytes += piece.length
     if (bytes > bytesMax) return undefined
     hash.update(piece)
-    waiting.push(piece)
-    waitingBytes += piece.length
-    if (waitingBytes >= chunkBytes) await flush()
+    buffered.push(piece)
+    bufferedBytes += piece.length
+    if (bufferedBytes >= chunkBytes) await flush()
   }
-  if (waitingBytes > 0) await flush()
+  if (bufferedBytes > 0) await flush()
   return { bytes, digest: hash.digest('hex') }
 }
 

@@ -91,11 +91,11 @@ export async function adoptLog(
     for (const table of derived) await session.query(`delete from shop.${table}`)
     await rows(session, endRebuilds)
     for (const name of on.schemas) await session.query(`drop schema if exists ${name} cascade`)
-    await forgetSignatures(session, on.signedUpTo)
+    await deleteSignatures(session, on.signedUpTo)
   })
 }
 
-async function forgetSignatures(session: Queryable, signedUpTo: Position): Promise<void> {
+async function deleteSignatures(session: Queryable, signedUpTo: Position): Promise<void> {
   for (const table of ['audit_publications', 'audit_checkpoints']) {
     await session.query(`delete from shop.${table} where position > ${signedUpTo}`)
   }

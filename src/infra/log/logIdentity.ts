@@ -63,16 +63,16 @@ const setFirst: Statement = {
 }
 
 /** The newest event is written down this often. */
-const rememberEveryMs = 5_000
+const saveEveryMs = 5_000
 /** A fault is believed when it is still there after so long. */
 const confirmMs = 200
 
-const taken =
+const foreignLog =
   'EVENTSTORE_URL names a log in which a shop has begun, and the database knows no log yet: ' +
   'set the DATABASE_URL of that shop, or give a new shop an EVENTSTORE_STREAM_PREFIX of its ' +
   'own; where the database was lost: npm run restore into an empty log, or ' +
   'npm run projections -- adopt'
-const restart = 'another event log was adopted since this process started: restart it'
+const adoptedMeanwhile = 'another event log was adopted since this process started: restart it'
 
 /** Reads what the database knows of the log; `setting` is the one that names its server. */
 export function createLogIdentity(
@@ -89,24 +89,24 @@ export function createLogIdentity(
     fault: undefined,
     adoptions: undefined,
     knowsFirst: false,
-    rememberedAt: 0,
+    savedAt: 0,
     checkedAt: 0,
   }
-  const parts = { pool, log, setting, state }
+  const deps = { pool, log, setting, state }
   let checking: Promise<string | undefined> | undefined
   const identity: LogIdentity = {
     fault: () => state.fault,
     async check() {
-      checking ??= look(parts).finally(() => {
+      checking ??= checkTwice(deps).finally(() => {
         checking = undefined
       })
       const fault = await checking
-      const isDue = performance.now() - state.rememberedAt > rememberEveryMs
+      const isDue = performance.now() - state.savedAt > saveEveryMs
       if (fault === undefined && isDue) await identity.remember()
       return fault
     },
     async remember() {
-      state.rememberedAt = performance.now()
+      state.savedAt = performance.now()
       const { adoptions, fault } = state
       if (adoptions === undefined || fault !== undefined) return
       await writeNewest(pool, log, adoptions)
@@ -121,7 +121,7 @@ export function createLogIdentity(
       state.adoptions = known.adoptions ?? 0
       const fault = await firstFault(log, known)
       state.knowsFirst = fault === undefined && known.first_event_id !== null
-      if (setting === 'EVENTSTORE_URL' && (await isOfAnother(pool, log))) return taken
+      if (setting === 'EVENTSTORE_URL' && (await isOfAnother(pool, log))) return foreignLog
       return faultText(fault, setting) ?? identity.check()
     },
   }
@@ -132,11 +132,11 @@ interface State {
   /** How often another log had been adopted when this process started. */
   adoptions: number | undefined
   knowsFirst: boolean
-  rememberedAt: number
+  savedAt: number
   checkedAt: number
 }
 
-interface Parts {
+interface IdentityDeps {
   pool: Pool
   log: Log
   setting: string
@@ -144,24 +144,24 @@ interface Parts {
 }
 
 /** A new fault is looked at twice: a server may be changing its leader. */
-async function look(parts: Parts): Promise<string | undefined> {
-  const { state } = parts
-  let last = await lookOnce(parts)
+async function checkTwice(deps: IdentityDeps): Promise<string | undefined> {
+  const { state } = deps
+  let last = await checkOnce(deps)
   if (last.fault !== undefined && state.fault === undefined) {
     await sleep(confirmMs)
-    last = await lookOnce(parts)
+    last = await checkOnce(deps)
   }
   state.fault = last.fault
   if (last.fault === undefined) state.checkedAt = last.began
   return last.fault
 }
 
-async function lookOnce({ pool, log, setting, state }: Parts) {
+async function checkOnce({ pool, log, setting, state }: IdentityDeps) {
   const began = performance.now()
   const known = await readKnown(pool)
   const adoptions = known.adoptions ?? 0
   state.adoptions ??= adoptions
-  if (adoptions !== state.adoptions) return { began, fault: restart }
+  if (adoptions !== state.adoptions) return { began, fault: adoptedMeanwhile }
   return { began, fault: faultText(await faultOf(log, known), setting) }
 }
 

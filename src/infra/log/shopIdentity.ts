@@ -142,11 +142,11 @@ export async function rememberSettings(
   settings: ShopSettings,
   { eventStore, isOwnLog }: { eventStore: EventStore; isOwnLog(): Promise<boolean> },
 ): Promise<string> {
-  const remembered = (await readIdentity(pool)) ?? (await remember(pool, settings, eventStore))
-  compareWith(remembered, settings)
+  const stored = (await readIdentity(pool)) ?? (await remember(pool, settings, eventStore))
+  compareWith(stored, settings)
   // Only then: the events under this prefix are those of this shop.
   if (await isOwnLog()) await rows(pool, setPrefix, [settings.streamPrefix ?? ''])
-  return remembered.shop_id
+  return stored.shop_id
 }
 
 async function readIdentity(on: Queryable): Promise<IdentityRow | undefined> {
@@ -234,10 +234,10 @@ function brokenOff(): ConfigError {
   )
 }
 
-function wrongCurrency(known: string, given: string): ConfigError {
+function wrongCurrency(known: string, configured: string): ConfigError {
   return new ConfigError(
-    `CURRENCY is ${given}, but the prices and orders of this shop are in ${known}: ` +
-      `set CURRENCY=${known}, or give a shop in ${given} a database of its own (DATABASE_URL)`,
+    `CURRENCY is ${configured}, but the prices and orders of this shop are in ${known}: ` +
+      `set CURRENCY=${known}, or give a shop in ${configured} a database of its own (DATABASE_URL)`,
   )
 }
 
@@ -251,11 +251,11 @@ function wrongStore(known: StoreKind): ConfigError {
   )
 }
 
-function wrongPrefix(known: string, given: string): ConfigError {
+function wrongPrefix(known: string, configured: string): ConfigError {
   const was = known === '' ? 'without EVENTSTORE_STREAM_PREFIX' : `with ${known} in front`
   const remedy = known === '' ? 'unset it' : `set EVENTSTORE_STREAM_PREFIX=${known}`
   return new ConfigError(
-    `EVENTSTORE_STREAM_PREFIX is ${given === '' ? 'missing' : given}` +
+    `EVENTSTORE_STREAM_PREFIX is ${configured === '' ? 'missing' : configured}` +
       `, but the streams of this shop were begun ${was}: ${remedy}, or give the new shop a ` +
       'database of its own (DATABASE_URL)',
   )

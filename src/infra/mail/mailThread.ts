@@ -73,7 +73,7 @@ answerJobs<MailJob, SendResult>(async ({ mail: { id, to, subject, text, html }, 
   sendings.set(messageId, sending)
   try {
     await transport.sendMail({ from, to, subject, text, html, messageId })
-    return { taken: true }
+    return { accepted: true }
   } catch (error) {
     return smtpFailure(error, sending.hasBegun)
   } finally {

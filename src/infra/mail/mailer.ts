@@ -5,7 +5,7 @@ import { createThread } from '../system/threads.ts'
 import type { MailJob, MailSettings, MailTimeouts } from './mailThread.ts'
 
 /** More than are ever sent at once. */
-const waitingMax = 100
+const queueMax = 100
 const nanosecondsInMs = 1_000_000n
 
 /**
@@ -19,17 +19,17 @@ export function createMailer(smtpUrl: string, from: string, timeouts = mailTimeo
   const settings: MailSettings = { smtpUrl, from, timeouts }
   const thread = createThread<MailJob, SendResult>(new URL('./mailThread.ts', import.meta.url), {
     of: 'mails',
-    waitingMax,
+    queueMax,
     workerData: settings,
   })
   return {
     async send(mail, beginWithinMs) {
       const within = BigInt(Math.floor(beginWithinMs)) * nanosecondsInMs
       try {
-        return await thread.ask({ mail, beginBefore: process.hrtime.bigint() + within })
+        return await thread.run({ mail, beginBefore: process.hrtime.bigint() + within })
       } catch (error) {
         // The thread has ended, perhaps while the mail was on its way.
-        return { taken: false, kind: 'lost', code: codeOf(error) }
+        return { accepted: false, kind: 'lost', code: codeOf(error) }
       }
     },
     close: thread.close,

@@ -6,9 +6,9 @@ import type { FailureKind, SendResult } from '../../ports/mail.ts'
  * Classifies an error of nodemailer. `hasBegun` says whether any of the mail's text was sent: a
  * connection that is lost before that says nothing about the mail.
  */
-export function smtpFailure(error: unknown, hasBegun: boolean): SendResult & { taken: false } {
+export function smtpFailure(error: unknown, hasBegun: boolean): SendResult & { accepted: false } {
   const code = smtpCode(error)
-  return { taken: false, kind: kindOf(error, hasBegun), code }
+  return { accepted: false, kind: kindOf(error, hasBegun), code }
 }
 
 function kindOf(error: unknown, hasBegun: boolean): FailureKind {

@@ -7,10 +7,10 @@ import type { PaymentProvider } from '../../ports/payments.ts'
 export function observedPayments(provider: PaymentProvider, metrics: Metrics): PaymentProvider {
   async function counted<Answer extends { status: string }>(
     kind: Parameters<Metrics['payment']>[0],
-    asked: Promise<Answer>,
+    pending: Promise<Answer>,
   ): Promise<Answer> {
     try {
-      const answer = await asked
+      const answer = await pending
       metrics.payment(kind, answer.status)
       return answer
     } catch (error) {

@@ -57,9 +57,9 @@ export function isSigned(
   { body, signature, now }: { body: string; signature: string; now: Date },
 ): boolean {
   const match = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/.exec(signature)
-  const [, seconds = '', given = ''] = match ?? []
-  const wanted = hmac(key, Number(seconds), body)
-  const isRight = match !== null && timingSafeEqual(Buffer.from(given), Buffer.from(wanted))
+  const [, seconds = '', mac = ''] = match ?? []
+  const expected = hmac(key, Number(seconds), body)
+  const isRight = match !== null && timingSafeEqual(Buffer.from(mac), Buffer.from(expected))
   return isRight && Math.abs(now.getTime() - Number(seconds) * 1_000) <= toleranceMs
 }
 
@@ -92,8 +92,8 @@ function aboutOf(body: Static<typeof Common>) {
 function aboutRefund(body: Static<typeof Refund>): PaymentCallback {
   const { id, type, amount, currency, reference = id, refundId = null } = body
   const hasFailed = type === 'refund.failed'
-  const told = { refundId, reference, amount: { amount, currency }, hasFailed }
-  return { ...aboutOf(body), kind: 'refund', reference, refunds: [told] }
+  const report = { refundId, reference, amount: { amount, currency }, hasFailed }
+  return { ...aboutOf(body), kind: 'refund', reference, refunds: [report] }
 }
 
 function aboutDispute(body: Static<typeof Dispute>, now: Date): PaymentCallback {

@@ -38,25 +38,25 @@ const dispute = {
 
 /** Notes what a callback tells, which may name the order alone; it knows the payment. */
 export async function noteMoved(pool: Pool, callback: PaymentCallback): Promise<PaymentCallback> {
-  const wanted = [callback.paymentId, callback.orderId]
-  const [found] = await rows<{ payment_id: string; order_id: string }>(pool, find, wanted)
+  const ids = [callback.paymentId, callback.orderId]
+  const [found] = await rows<{ payment_id: string; order_id: string }>(pool, find, ids)
   if (found === undefined) return callback
   const paymentId = found.payment_id
-  for (const told of callback.refunds ?? []) await noteRefund(pool, paymentId, told)
+  for (const report of callback.refunds ?? []) await noteRefund(pool, paymentId, report)
   if (callback.dispute !== undefined) await noteDispute(pool, paymentId, callback.dispute)
   return { ...callback, paymentId, orderId: found.order_id }
 }
 
-async function noteRefund(pool: Pool, paymentId: string, told: ReportedRefund): Promise<void> {
-  const { refundId, reference, amount, hasFailed } = told
+async function noteRefund(pool: Pool, paymentId: string, report: ReportedRefund): Promise<void> {
+  const { refundId, reference, amount, hasFailed } = report
   if (hasFailed) await rows(pool, recordRefund, [refundId, reference])
   else if (refundId === null) {
     await rows(pool, refund, [reference, paymentId, amount.amount, amount.currency])
   }
 }
 
-async function noteDispute(pool: Pool, paymentId: string, told: ReportedDispute): Promise<void> {
-  const { reference, amount, outcome } = told
+async function noteDispute(pool: Pool, paymentId: string, report: ReportedDispute): Promise<void> {
+  const { reference, amount, outcome } = report
   const values = [amount.amount, amount.currency, outcome]
   await rows(pool, dispute, [reference, paymentId, ...values])
 }

@@ -68,7 +68,7 @@ const refund = {
     returning refund_id`,
 }
 
-const settle = {
+const completeLate = {
   name: 'simulated_settle',
   text: `update shop.simulated_payments
     set status = $2
@@ -133,10 +133,10 @@ export function simulatedPayments(pool: Pool, webhookKey: KeyObject): PaymentPro
     signatureHeader: 'payment-signature',
     async charge({ paymentId, orderId, amount, method, expiresAt }: Charge) {
       const status = first.get(method) ?? 'declined'
-      const answersAt = new Date((expiresAt ?? Date.now() + lateMs) + 1)
+      const capturesAt = new Date((expiresAt ?? Date.now() + lateMs) + 1)
       const row = await ask(charge, [
         ...[paymentId, orderId, amount.amount, amount.currency, status, `sim-${paymentId}`],
-        status === 'processing' ? answersAt : null,
+        status === 'processing' ? capturesAt : null,
       ])
       if (method === 'card_timeout' && row?.asked === 1) throw new Unavailable('no answer')
       return answerOf(row, paymentId)
@@ -159,7 +159,7 @@ export function simulatedPayments(pool: Pool, webhookKey: KeyObject): PaymentPro
       // It is the provider that has taken the money: its own book has to say so.
       if (paymentId === null || kind === 'other') return callback
       const status = kind === 'payment.captured' ? 'captured' : 'declined'
-      const row = await ask(settle, [paymentId, status])
+      const row = await ask(completeLate, [paymentId, status])
       return row === undefined ? { ...callback, kind: 'other' } : callback
     },
     async list(from, to) {

@@ -66,12 +66,12 @@ export async function callbackOf(
   if (type.startsWith('refund.') || type === 'charge.refund.updated') {
     if (!isRefund.Check(object)) return unreadable(event)
     const about = await aboutIntent(stripe, event, object)
-    return { ...about, kind: 'refund', refunds: [toldRefund(object)] }
+    return { ...about, kind: 'refund', refunds: [reportedRefund(object)] }
   }
   if (type.startsWith('charge.dispute.')) {
     if (!isDispute.Check(object)) return unreadable(event)
     const about = await aboutIntent(stripe, event, object)
-    return { ...about, kind: 'dispute', dispute: toldDispute(object, momentOf(event, now)) }
+    return { ...about, kind: 'dispute', dispute: reportedDispute(object, momentOf(event, now)) }
   }
   return paymentCallbackOf(event)
 }
@@ -93,11 +93,11 @@ async function aboutRefunds(
   if (payment_intent === null) {
     const { id, amount_refunded, currency } = charge
     const refund = { id, amount: amount_refunded, currency, status: null }
-    return { ...about, kind: 'refund', refunds: [toldRefund(refund)] }
+    return { ...about, kind: 'refund', refunds: [reportedRefund(refund)] }
   }
   const refunds: ReportedRefund[] = []
   for await (const refund of stripe.refunds.list({ payment_intent, limit: 100 })) {
-    refunds.push(toldRefund(refund))
+    refunds.push(reportedRefund(refund))
   }
   if (refunds.length === 0) return { ...unreadable(event), ...about, kind: 'unreadable' }
   return { ...about, kind: 'refund', refunds }
@@ -129,7 +129,7 @@ async function metadataOf(stripe: Stripe, intentId: string): Promise<Stripe.Meta
   }
 }
 
-function toldRefund(refund: Static<typeof Refund> | Stripe.Refund): ReportedRefund {
+function reportedRefund(refund: Static<typeof Refund> | Stripe.Refund): ReportedRefund {
   return {
     refundId: idIn(refund.metadata ?? null, 'refundId'),
     reference: cutText(refund.id, 200),
@@ -138,7 +138,7 @@ function toldRefund(refund: Static<typeof Refund> | Stripe.Refund): ReportedRefu
   }
 }
 
-function toldDispute(dispute: Static<typeof Dispute>, asOf: number): ReportedDispute {
+function reportedDispute(dispute: Static<typeof Dispute>, asOf: number): ReportedDispute {
   const dueBy = dispute.evidence_details?.due_by ?? null
   return {
     reference: cutText(dispute.id, 200),

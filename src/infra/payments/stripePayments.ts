@@ -29,7 +29,7 @@ const find = {
   text: 'select intent_id from shop.stripe_payments where payment_id = $1',
 }
 // Whoever is first decides; everybody else is told what was decided.
-const keep = {
+const saveIntent = {
   name: 'stripe_keep',
   text: `insert into shop.stripe_payments (payment_id, intent_id)
     values ($1, $2)
@@ -49,9 +49,9 @@ export function stripePayments(pool: Pool, settings: StripeSettings): PaymentPro
   return {
     name: 'stripe',
     signatureHeader: 'stripe-signature',
-    charge: wanted => answered(charge(desk, wanted)),
-    cancel: wanted => answered(cancel(desk, wanted.paymentId)),
-    refund: wanted => answered(refund(desk, wanted)),
+    charge: request => answered(charge(desk, request)),
+    cancel: request => answered(cancel(desk, request.paymentId)),
+    refund: request => answered(refund(desk, request)),
     async readCallback(body, signature, now) {
       const secret = settings.webhookSecret.reveal()
       const event = readStripeEvent(stripe, secret, { body, signature, now })
@@ -76,9 +76,9 @@ function createClient(key: string, { apiBase, timeoutMs = 10_000 }: StripeSettin
 }
 
 /** Throws Unavailable when Stripe did not answer, or not to the question. */
-async function answered<T>(asked: Promise<T>): Promise<T> {
+async function answered<T>(request: Promise<T>): Promise<T> {
   try {
-    return await asked
+    return await request
   } catch (error) {
     if (!isUnanswered(error)) throw error
     throw new Unavailable(`Stripe: ${error.message}`, { cause: error })
@@ -106,18 +106,18 @@ function isRefused(error: unknown): error is Stripe.errors.StripeError {
 const declined = (reason: string): ChargeAnswer => ({ status: 'declined', reason })
 const calledOff = () => declined('It was called off.')
 
-async function charge(desk: Desk, wanted: Charge): Promise<ChargeAnswer> {
-  const [known] = await rows<{ intent_id: string | null }>(desk.pool, find, [wanted.paymentId])
+async function charge(desk: Desk, request: Charge): Promise<ChargeAnswer> {
+  const [known] = await rows<{ intent_id: string | null }>(desk.pool, find, [request.paymentId])
   if (known?.intent_id === null) return calledOff()
   if (known !== undefined) {
-    const intent = await retrieve(desk, wanted.paymentId, known.intent_id)
+    const intent = await retrieve(desk, request.paymentId, known.intent_id)
     return intent === undefined ? declined(anothers) : confirmed(desk, intent)
   }
-  const made = await createIntent(desk, wanted)
+  const made = await createIntent(desk, request)
   if (!('id' in made)) return made
-  const kept = await keepIntent(desk, wanted.paymentId, made.id)
-  if (kept === null) return calledOff()
-  const intent = kept === made.id ? made : await retrieve(desk, wanted.paymentId, kept)
+  const saved = await storeIntent(desk, request.paymentId, made.id)
+  if (saved === null) return calledOff()
+  const intent = saved === made.id ? made : await retrieve(desk, request.paymentId, saved)
   return intent === undefined ? declined(anothers) : confirmed(desk, intent)
 }
 
@@ -147,9 +147,9 @@ async function createIntent(
   }
 }
 
-async function keepIntent({ pool }: Desk, paymentId: string, intentId: string | null) {
-  const [kept] = await rows<{ intent_id: string | null }>(pool, keep, [paymentId, intentId])
-  return kept?.intent_id ?? null
+async function storeIntent({ pool }: Desk, paymentId: string, intentId: string | null) {
+  const [saved] = await rows<{ intent_id: string | null }>(pool, saveIntent, [paymentId, intentId])
+  return saved?.intent_id ?? null
 }
 
 /**
@@ -179,7 +179,7 @@ async function confirmed({ stripe }: Desk, intent: Stripe.PaymentIntent): Promis
 }
 
 async function cancel(desk: Desk, paymentId: string): Promise<ChargeAnswer> {
-  const intentId = await keepIntent(desk, paymentId, null)
+  const intentId = await storeIntent(desk, paymentId, null)
   if (intentId === null) return calledOff()
   const { paymentIntents } = desk.stripe
   const before = await retrieve(desk, paymentId, intentId)

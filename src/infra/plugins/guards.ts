@@ -31,9 +31,9 @@ const refundChecker = Compile(
 )
 const sendChecker = Compile(
   Type.Union([
-    Type.Object({ taken: Type.Literal(true) }),
+    Type.Object({ accepted: Type.Literal(true) }),
     Type.Object({
-      taken: Type.Literal(false),
+      accepted: Type.Literal(false),
       kind: Type.Enum(['server', 'refused', 'later', 'lost']),
       code: Text,
     }),
@@ -70,14 +70,14 @@ export function guardedPayments(provider: PaymentProvider): PaymentProvider {
 export function pluginMailer(provider: MailProvider): Mailer {
   return {
     async send(mail, beginWithinMs) {
-      if (beginWithinMs <= 0) return { taken: false, kind: 'later', code: 'ELATE' }
+      if (beginWithinMs <= 0) return { accepted: false, kind: 'later', code: 'ELATE' }
       try {
         const sending = (async () => provider.send(mail))()
         const result = await withDeadline(mailDeadlineMs, 'the mail provider', sending)
         if (sendChecker.Check(result)) return result
-        return { taken: false, kind: 'lost', code: 'EANSWER' }
+        return { accepted: false, kind: 'lost', code: 'EANSWER' }
       } catch (error) {
-        return { taken: false, kind: 'lost', code: codeOf(error) }
+        return { accepted: false, kind: 'lost', code: codeOf(error) }
       }
     },
     close: async () => undefined,

@@ -66,8 +66,8 @@ function tryPort(host: string, port: number): Promise<number | Error> {
     server.once('error', resolve)
     server.listen({ host, port, exclusive: true }, () => {
       const address = server.address()
-      const taken = typeof address === 'object' && address !== null ? address.port : port
-      server.close(() => resolve(taken))
+      const free = typeof address === 'object' && address !== null ? address.port : port
+      server.close(() => resolve(free))
     })
   })
 }

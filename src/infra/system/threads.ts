@@ -4,7 +4,7 @@ import { Unavailable } from '../../ports/eventStore.ts'
 
 export interface Thread<Job, Reply> {
   /** Throws Unavailable when too many wait already, or when the thread ends meanwhile. */
-  ask(job: Job): Promise<Reply>
+  run(job: Job): Promise<Reply>
   /** Ends the thread; whoever still waits gets Unavailable. */
   close(): Promise<void>
 }
@@ -19,7 +19,7 @@ export interface ThreadOptions {
   /** What it works on, for what is said when it cannot: such as "passwords". */
   of: string
   /** Jobs under way and waiting together. */
-  waitingMax: number
+  queueMax: number
   /** What the module finds as `workerData`. */
   workerData?: unknown
 }
@@ -30,9 +30,9 @@ export interface ThreadOptions {
  */
 export function createThread<Job, Reply>(
   module: URL,
-  { of, waitingMax, workerData }: ThreadOptions,
+  { of, queueMax, workerData }: ThreadOptions,
 ): Thread<Job, Reply> {
-  const waiting = new Map<number, PromiseWithResolvers<Reply>>()
+  const pending = new Map<number, PromiseWithResolvers<Reply>>()
   let thread: Worker | undefined
   let last = 0
 
@@ -40,17 +40,17 @@ export function createThread<Job, Reply>(
   function onGone(gone: Worker) {
     if (thread !== gone) return
     thread = undefined
-    for (const { reject } of waiting.values())
+    for (const { reject } of pending.values())
       reject(new Unavailable(`the thread of ${of} has ended`))
-    waiting.clear()
+    pending.clear()
   }
 
   function start(): Worker {
     const started = new Worker(module, { workerData })
     started.on('message', ({ number, message }: Numbered<Reply>) => {
-      waiting.get(number)?.resolve(message)
-      waiting.delete(number)
-      if (waiting.size === 0) started.unref()
+      pending.get(number)?.resolve(message)
+      pending.delete(number)
+      if (pending.size === 0) started.unref()
     })
     started.on('error', () => onGone(started))
     started.on('exit', () => onGone(started))
@@ -58,12 +58,12 @@ export function createThread<Job, Reply>(
   }
 
   return {
-    async ask(job) {
-      if (waiting.size >= waitingMax) throw new Unavailable(`too many ${of} are waiting`)
+    async run(job) {
+      if (pending.size >= queueMax) throw new Unavailable(`too many ${of} are waiting`)
       thread ??= start()
       last += 1
       const answer: PromiseWithResolvers<Reply> = Promise.withResolvers()
-      waiting.set(last, answer)
+      pending.set(last, answer)
       thread.ref()
       const numbered: Numbered<Job> = { number: last, message: job }
       thread.postMessage(numbered)

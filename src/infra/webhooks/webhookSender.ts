@@ -48,9 +48,9 @@ const closed6 = [
 
 /** Sends to the open internet over https, and to the allowed networks. */
 export function createWebhookSender(options: SenderOptions): WebhookSender {
-  const { timeoutMs = defaultTimeoutMs, lookup = systemLookup } = options
+  const { timeoutMs = defaultTimeoutMs, lookup = systemResolve } = options
   const guard = createGuard(options.allowedNetworks)
-  const guarded = guardedLookup(lookup, guard)
+  const guarded = guardedResolve(lookup, guard)
   const refusalOf = (text: string) => refusal(text, guard, options.allowedNetworks.length > 0)
   return {
     refusalOf,
@@ -103,13 +103,13 @@ function refusal(text: string, guard: Guard, plainIsPossible: boolean): string |
   return 'This address is not on the open internet.'
 }
 
-const systemLookup: LookupFunction = (host, options, done) => resolve(host, options, done)
+const systemResolve: LookupFunction = (host, options, done) => resolve(host, options, done)
 
 /**
  * The socket connects to what this gives, so what was checked is what is connected to: a name that
  * means something else a moment later gets nowhere. One closed address among several is enough.
  */
-function guardedLookup(lookup: LookupFunction, guard: Guard) {
+function guardedResolve(lookup: LookupFunction, guard: Guard) {
   return (isPlain: boolean): LookupFunction =>
     (host, options, done) =>
       lookup(host, { ...options, all: true }, (error, found) => {

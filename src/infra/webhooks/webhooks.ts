@@ -220,8 +220,8 @@ function valuesOf(
 }
 
 function isSame(row: Row, { url, description, events }: NewEndpoint): boolean {
-  const asked = [url, description, ...events]
-  return JSON.stringify([row.url, row.description, ...row.events]) === JSON.stringify(asked)
+  const fields = [url, description, ...events]
+  return JSON.stringify([row.url, row.description, ...row.events]) === JSON.stringify(fields)
 }
 
 function isStale({ revision }: Row, expected: number | undefined): boolean {

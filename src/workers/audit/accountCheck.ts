@@ -4,12 +4,12 @@ import { type Kysely, sql } from 'kysely'
 import type { Tables } from '../../projections/core/tables.ts'
 import { type CheckResult, createFindings } from './logCheck.ts'
 
-export interface AccountCheckParts {
+export interface AccountCheckDeps {
   db: Kysely<Tables>
   /** By which an address is recognised in shop.accounts. */
   digestOf(email: string): string
   /** Waits until what was under way has ended; 5 seconds. */
-  beforeLook?: (() => Promise<unknown>) | undefined
+  beforeRecheck?: (() => Promise<unknown>) | undefined
 }
 
 interface Row {
@@ -31,27 +31,27 @@ const suspectsMax = 10_000
  * would sign in to another account than they think. What differs is looked at twice, as the read
  * model may be a moment behind.
  */
-export async function accountsAreCustomers(parts: AccountCheckParts): Promise<CheckResult> {
+export async function accountsAreCustomers(deps: AccountCheckDeps): Promise<CheckResult> {
   const suspects: string[] = []
   let examined = 0
-  for await (const row of accountRows(parts)) {
+  for await (const row of accountRows(deps)) {
     examined += 1
-    if (faultOf(parts, row) !== undefined && suspects.length < suspectsMax) {
+    if (faultOf(deps, row) !== undefined && suspects.length < suspectsMax) {
       suspects.push(row.customer_id)
     }
   }
   const findings = createFindings()
   if (suspects.length > 0) {
-    await (parts.beforeLook ?? (() => setTimeout(standsStillMs)))()
-    for await (const row of accountRows(parts, suspects)) {
-      const fault = faultOf(parts, row)
+    await (deps.beforeRecheck ?? (() => setTimeout(standsStillMs)))()
+    for await (const row of accountRows(deps, suspects)) {
+      const fault = faultOf(deps, row)
       if (fault !== undefined) findings.add(`account ${row.customer_id}: ${fault}`)
     }
   }
   return { check: 'accounts are those of the customers in the log', examined, ...findings.all() }
 }
 
-function faultOf({ digestOf }: AccountCheckParts, row: Row): string | undefined {
+function faultOf({ digestOf }: AccountCheckDeps, row: Row): string | undefined {
   if (row.known_as === null) return 'the log knows no such customer'
   if (row.known_as !== row.username) return 'it has another name than its customer'
   const isOther = row.email !== null && digestOf(row.email) !== row.email_digest
@@ -59,7 +59,7 @@ function faultOf({ digestOf }: AccountCheckParts, row: Row): string | undefined 
 }
 
 async function* accountRows(
-  { db }: AccountCheckParts,
+  { db }: AccountCheckDeps,
   only: readonly string[] | null = null,
 ): AsyncGenerator<Row> {
   let after = '00000000-0000-0000-0000-000000000000'

@@ -8,7 +8,6 @@ import type { Projection } from '../../projections/core/projection.ts'
 import type { Tables } from '../../projections/core/tables.ts'
 import { readBatches } from '../projector/logReader.ts'
 import { accountsAreCustomers } from './accountCheck.ts'
-import { withBeside } from './besideLog.ts'
 import {
   type CheckResult,
   checkLog,
@@ -17,13 +16,14 @@ import {
   mergeResults,
   type OnProgress,
 } from './logCheck.ts'
-import { partsFor } from './parts.ts'
+import { withObservations } from './observations.ts'
+import { partitionCount } from './partitions.ts'
 import { checkProjection } from './projectionCheck.ts'
-import { positionsRise, promisesAreKept, withTenures } from './promises.ts'
+import { positionsRise, promiseChecks, withClaimPeriods } from './promises.ts'
 import { checkProof } from './proofCheck.ts'
 import { eventsAreReadable, textsAreHoldable } from './textChecks.ts'
 
-export interface AuditParts {
+export interface AuditDeps {
   audit: AuditServices
   accounts: { accounts: { digestOf(email: string): string } }
   db: Kysely<Tables>
@@ -31,9 +31,9 @@ export interface AuditParts {
   codec: Codec
   projections: readonly Projection[]
   /** In how many parts the log is checked, where that is not to follow from its length. */
-  logParts?: number
+  logPartitions?: number
   /** Waits until it is time to look again at mails that are queued; 5 seconds. */
-  beforeLook?: () => Promise<unknown>
+  beforeRecheck?: () => Promise<unknown>
   onProgress?: OnProgress
 }
 
@@ -43,17 +43,17 @@ const wholeLogChecks: readonly LogCheck[] = [positionsRise, eventsAreReadable, t
 /** Runs the checks that need nothing but the log. Throws what keeps it from reading the log. */
 export async function auditLog(
   reader: LogReader,
-  settledBefore: Date,
-  parts: number,
+  cutoff: Date,
+  deps: number,
 ): Promise<CheckResult[]> {
-  const beside = { isAtRest: true, isMoneyOpen: true, settledBefore: settledBefore.getTime() }
-  return withTenures(parts, async tenures => {
+  const observations = { isAtRest: true, isMoneyOpen: true, cutoff: cutoff.getTime() }
+  return withClaimPeriods(deps, async periods => {
     const results = await checkLog(reader, {
-      parts,
+      partitions: deps,
       whole: wholeLogChecks,
-      ofPart: async part => [promisesAreKept(part, beside, tenures)],
+      forPartition: async partition => [promiseChecks(partition, observations, periods)],
     })
-    return mergeResults([...results, ...(await tenures.compare())])
+    return mergeResults([...results, ...(await periods.compare())])
   })
 }
 
@@ -61,18 +61,18 @@ export async function auditLog(
  * Runs every check. What changed after `settledBefore` may still be under way and is not held
  * against the shop. Throws what keeps it from reading the log or the database.
  */
-export async function audit(parts: AuditParts, settledBefore: Date): Promise<CheckResult[]> {
-  const { db, eventStore, codec, projections, onProgress = () => undefined } = parts
+export async function audit(deps: AuditDeps, cutoff: Date): Promise<CheckResult[]> {
+  const { db, eventStore, codec, projections, onProgress = () => undefined } = deps
   const newest = await eventStore.head()
   const progress = (step: string) => (position: Position) =>
     onProgress(step, 100 * shareOfWay(startOfLog, position, newest), 100)
-  const proof = await checkProof({ ...parts.audit, eventStore }, progress('signatures'))
+  const proof = await checkProof({ ...deps.audit, eventStore }, progress('signatures'))
   // The chain counts them; where it is broken, no fewer than that are read.
   const events = Math.max(...proof.map(({ examined }) => examined))
-  const accounts = { db, ...parts.accounts.accounts, beforeLook: parts.beforeLook }
+  const accounts = { db, ...deps.accounts.accounts, beforeRecheck: deps.beforeRecheck }
   const results = [
     ...proof,
-    ...(await checkPromises(parts, { settledBefore, events })),
+    ...(await checkPromises(deps, { cutoff, events })),
     await accountsAreCustomers(accounts),
   ]
   const end = () => eventStore.storeHead()
@@ -91,26 +91,28 @@ export async function audit(parts: AuditParts, settledBefore: Date): Promise<Che
 
 /** The auditor's promises, in the log and in what there is beside it. */
 async function checkPromises(
-  parts: AuditParts,
-  { settledBefore, events }: { settledBefore: Date; events: number },
+  deps: AuditDeps,
+  { cutoff, events }: { cutoff: Date; events: number },
 ): Promise<CheckResult[]> {
-  const { db, eventStore, codec, beforeLook, onProgress } = parts
+  const { db, eventStore, codec, beforeRecheck, onProgress } = deps
   const head = await eventStore.head()
-  const count = parts.logParts ?? partsFor(events)
-  return withTenures(count, tenures =>
-    withBeside({ db, settledBefore, beforeLook }, count, async beside => {
+  const count = deps.logPartitions ?? partitionCount(events)
+  return withClaimPeriods(count, periods =>
+    withObservations({ db, cutoff, beforeRecheck }, count, async observations => {
       const results = await checkLog(
         { eventStore, codec },
         {
-          parts: count,
+          partitions: count,
           whole: wholeLogChecks,
-          ofPart: async part => [promisesAreKept(part, await beside.of(part), tenures)],
+          forPartition: async partition => [
+            promiseChecks(partition, await observations.ofPartition(partition), periods),
+          ],
           onRead: position =>
             onProgress?.('log', 100 * shareOfWay(startOfLog, position, head), 100),
-          onPart: done => onProgress?.('promises', done, count),
+          onPartition: done => onProgress?.('promises', done, count),
         },
       )
-      return mergeResults([...results, ...(await tenures.compare()), beside.notes()])
+      return mergeResults([...results, ...(await periods.compare()), observations.notes()])
     }),
   )
 }

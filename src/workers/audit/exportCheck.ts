@@ -9,7 +9,7 @@ import { beginning } from '../../audit/hashChain.ts'
 import { type Position, parsePosition, startOfLog } from '../../kit/position.ts'
 import type { Checkpoint, Link } from '../../ports/audit.ts'
 import { type Damage, jsonLines, type ParsedLine, parsed, UnreadableExport } from './exportLines.ts'
-import { checkPart, type ExportedEvent, missingEvents } from './exportPart.ts'
+import { checkSegment, type ExportedEvent, missingEvents } from './exportPart.ts'
 
 export { UnreadableExport }
 
@@ -46,8 +46,8 @@ export interface Verified {
 /** What is wrong, in lines for people; none when all is well. */
 export function faultLines({ faults, damage, count }: Verified): string[] {
   if (count === 0) return []
-  const told = faults.map(each => `${each.problem} at position ${each.position}: ${each.detail}`)
-  const named = [...damage, ...told]
+  const lines = faults.map(each => `${each.problem} at position ${each.position}: ${each.detail}`)
+  const named = [...damage, ...lines]
   const more = count > named.length ? [`… and ${count - named.length} more.`] : []
   return [...named, ...more, `${count} ${count === 1 ? 'fault' : 'faults'}.`]
 }
@@ -171,12 +171,12 @@ function note(walk: Walk, faults: readonly Fault[]): void {
 
 /** Takes the events of a part together; what is in memory is one part. */
 async function follow(walk: Walk, checkpoints: readonly Checkpoint[], file: string): Promise<void> {
-  let part: ExportedEvent[] = []
+  let segment: ExportedEvent[] = []
   for await (const each of readEvents(file)) {
     if (typeof each === 'string') {
       noteDamage(
         walk,
-        `${each}, behind position ${part.at(-1)?.event.position ?? walk.before.position}`,
+        `${each}, behind position ${segment.at(-1)?.event.position ?? walk.before.position}`,
       )
       continue
     }
@@ -189,34 +189,34 @@ async function follow(walk: Walk, checkpoints: readonly Checkpoint[], file: stri
     for (;;) {
       const due = checkpoints[walk.next]
       if (due === undefined || position <= due.position) break
-      close(walk, checkpoints, part)
-      part = []
+      close(walk, checkpoints, segment)
+      segment = []
     }
     if (checkpoints[walk.next] === undefined) walk.unsigned += 1
-    else part.push(each)
+    else segment.push(each)
   }
   while (checkpoints[walk.next] !== undefined) {
-    close(walk, checkpoints, part)
-    part = []
+    close(walk, checkpoints, segment)
+    segment = []
   }
 }
 
 /** Ends a part; of several of which nothing is there one fault is told. */
-function close(walk: Walk, checkpoints: readonly Checkpoint[], part: ExportedEvent[]): void {
+function close(walk: Walk, checkpoints: readonly Checkpoint[], segment: ExportedEvent[]): void {
   const due = checkpoints[walk.next]
   if (due === undefined) return
   walk.next += 1
-  if (part.length === 0) {
+  if (segment.length === 0) {
     if (walk.gap !== undefined) undo(walk, walk.gap.fault)
     const start = walk.gap?.start ?? walk.before
     walk.gap = { start, fault: missingEvents(start, due) }
     note(walk, [walk.gap.fault])
   } else {
     walk.gap = undefined
-    const checked = checkPart(walk.before, due, part)
+    const checked = checkSegment(walk.before, due, segment)
     note(walk, checked.faults)
     for (const link of checked.links) compareOutside(walk, link)
-    walk.signed += part.length
+    walk.signed += segment.length
   }
   walk.before = due
 }
@@ -227,10 +227,10 @@ function undo(walk: Walk, fault: Fault): void {
 }
 
 function compareOutside(walk: Walk, { position, hash, count }: Link): void {
-  const kept = walk.outside.get(position)
-  if (kept === undefined) return
+  const outside = walk.outside.get(position)
+  if (outside === undefined) return
   walk.outside.delete(position)
-  if (kept.hash === hash && kept.count === count) return
+  if (outside.hash === hash && outside.count === count) return
   const detail = 'A checkpoint kept elsewhere says that this was another log up to here.'
   note(walk, [{ position, problem: 'went-back', detail }])
 }

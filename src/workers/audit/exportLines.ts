@@ -63,7 +63,7 @@ async function* textLines(file: string): AsyncGenerator<TextLine | Damage> {
   let line = 1
   let pieces: Buffer[] = []
   let bytes = 0
-  const keep = (piece: Buffer) => {
+  const append = (piece: Buffer) => {
     bytes += piece.length
     // Of what is too long nothing is kept.
     if (bytes > lineBytesMax) pieces = []
@@ -84,11 +84,11 @@ async function* textLines(file: string): AsyncGenerator<TextLine | Damage> {
     for await (const chunk of await openFile(file)) {
       let rest: Buffer = chunk
       for (let end = rest.indexOf(newline); end >= 0; end = rest.indexOf(newline)) {
-        keep(rest.subarray(0, end))
+        append(rest.subarray(0, end))
         yield take(true)
         rest = rest.subarray(end + 1)
       }
-      keep(rest)
+      append(rest)
     }
   } catch (error) {
     if (!isCutArchive(error)) throw unreadable(file, error)

@@ -13,44 +13,44 @@ export interface ExportedEvent {
   hash: string | undefined
 }
 
-interface CheckedPart {
+interface CheckedSegment {
   faults: Fault[]
   /** The chain at each event, where the part is as it was signed. */
   links: Link[]
 }
 
 /** Computes the chain over a part anew; looks for the events that break it where it is broken. */
-export function checkPart(
+export function checkSegment(
   before: Link,
   due: Checkpoint,
-  given: readonly ExportedEvent[],
-): CheckedPart {
-  const { once, repeats } = withoutRepeats(given)
+  received: readonly ExportedEvent[],
+): CheckedSegment {
+  const { once, repeats } = withoutRepeats(received)
   const outOfOrder = [...repeats.map(repeated), ...reordered(once)]
-  const part = once.toSorted((a, b) => (a.event.position < b.event.position ? -1 : 1))
+  const segment = once.toSorted((a, b) => (a.event.position < b.event.position ? -1 : 1))
   const links: Link[] = []
   let link = before
-  for (const { event } of part) {
+  for (const { event } of segment) {
     link = nextLink(link, event)
     links.push(link)
   }
   const isRight = link.hash === due.hash && link.count === due.count
   if (isRight && link.position === due.position) {
-    const wrong = part.findIndex(({ hash }, n) => hash !== undefined && hash !== links[n]?.hash)
+    const wrong = segment.findIndex(({ hash }, n) => hash !== undefined && hash !== links[n]?.hash)
     if (wrong < 0) return { faults: outOfOrder, links }
     const detail = 'The hash beside this event is not the one that was signed.'
-    const position = part[wrong]?.event.position ?? due.position
+    const position = segment[wrong]?.event.position ?? due.position
     return { faults: [{ position, problem: 'changed', detail }], links }
   }
-  return { faults: [...outOfOrder, ...diagnose(before, due, part)], links: [] }
+  return { faults: [...outOfOrder, ...diagnose(before, due, segment)], links: [] }
 }
 
 /** Tells apart events that came before; one that says another hash is looked at as it is. */
-function withoutRepeats(given: readonly ExportedEvent[]) {
+function withoutRepeats(received: readonly ExportedEvent[]) {
   const seen = new Set<string>()
   const once: ExportedEvent[] = []
   const repeats: ExportedEvent[] = []
-  for (const each of given) {
+  for (const each of received) {
     const name = `${each.event.position} ${each.event.id} ${each.hash}`
     if (seen.has(name)) repeats.push(each)
     else once.push(each)
@@ -64,16 +64,16 @@ function repeated({ event: { position } }: ExportedEvent): Fault {
 }
 
 /** Walks along the hashes that the export itself says, from one break to the next. */
-function diagnose(before: Link, due: Checkpoint, part: readonly ExportedEvent[]): Fault[] {
+function diagnose(before: Link, due: Checkpoint, segment: readonly ExportedEvent[]): Fault[] {
   const faults: Fault[] = []
   let link = before
-  let missing = due.count - before.count - part.length
-  for (const [index, { event, hash }] of part.entries()) {
+  let missing = due.count - before.count - segment.length
+  for (const [index, { event, hash }] of segment.entries()) {
     const { position } = event
     const next = nextLink(link, event)
     if (hash === undefined || next.hash === hash) {
       link = next
-    } else if (isAdded(link, part[index + 1])) {
+    } else if (isAdded(link, segment[index + 1])) {
       const detail = 'There was no event here when this part of the log was signed.'
       faults.push({ position, problem: 'added', detail })
       missing += 1
@@ -93,9 +93,9 @@ function diagnose(before: Link, due: Checkpoint, part: readonly ExportedEvent[])
 }
 
 /** Events that come behind later ones. */
-function reordered(part: readonly ExportedEvent[]): Fault[] {
+function reordered(segment: readonly ExportedEvent[]): Fault[] {
   let highest = startOfLog
-  return part.flatMap(({ event: { position } }): Fault[] => {
+  return segment.flatMap(({ event: { position } }): Fault[] => {
     const before = highest
     if (position > highest) highest = position
     const detail = `It comes behind the event at position ${before}.`

@@ -4,8 +4,8 @@ import type { Position } from '../../kit/position.ts'
 import { isTransient } from '../../kit/transient.ts'
 import type { EventStore, RecordedEvent } from '../../ports/eventStore.ts'
 import type { ReadEvent } from '../../projections/core/events.ts'
-import { divide, readPart, type Seen, type SeenEvent } from './partitionedLog.ts'
-import { type LogPart, partsOf } from './parts.ts'
+import { writePartitions, readPartition, type Seen, type SeenEvent } from './partitionedLog.ts'
+import { type LogPartition, partitionsOf } from './partitions.ts'
 import { createSpill, type Spill, withTemporary } from './spill.ts'
 
 export interface CheckResult {
@@ -56,10 +56,10 @@ export function createFindings() {
 /** Collects findings by the name of what found them. */
 export function createReport() {
   const found = new Map<string, ReturnType<typeof createFindings>>()
-  const report: Report = (check, says) => {
+  const report: Report = (check, detail) => {
     const findings = found.get(check) ?? createFindings()
     found.set(check, findings)
-    findings.add(says)
+    findings.add(detail)
   }
   return { found, report }
 }
@@ -68,14 +68,14 @@ export function createReport() {
 export type OnProgress = (step: string, done: number, of: number) => void
 
 export interface LogPlan {
-  parts: number
+  partitions: number
   /** Checks that remember nothing of single events. */
   whole: readonly LogCheck[]
   /** Checks that remember what belongs to a part. */
-  ofPart(part: LogPart): Promise<readonly LogCheck[]>
+  forPartition(partition: LogPartition): Promise<readonly LogCheck[]>
   /** Told the position of every event that is read, and then each part that is checked. */
   onRead?: ((position: Position) => void) | undefined
-  onPart?: ((done: number) => void) | undefined
+  onPartition?: ((done: number) => void) | undefined
 }
 
 /**
@@ -84,27 +84,33 @@ export interface LogPlan {
  * not grow. An event that cannot be decoded is shown to the checks as it is.
  */
 export async function checkLog(reader: LogReader, plan: LogPlan): Promise<CheckResult[]> {
-  if (plan.parts > 1) return withTemporary(directory => checkDivided(reader, plan, directory))
+  if (plan.partitions > 1)
+    return withTemporary(directory => checkPartitioned(reader, plan, directory))
   const results: CheckResult[] = []
-  for (const part of partsOf(1)) {
-    const checks = [...plan.whole, ...(await plan.ofPart(part))]
+  for (const partition of partitionsOf(1)) {
+    const checks = [...plan.whole, ...(await plan.forPartition(partition))]
     results.push(...(await runChecks(checks, readDecoded(reader, plan))))
   }
   return mergeResults(results)
 }
 
-async function checkDivided(
+async function checkPartitioned(
   reader: LogReader,
   plan: LogPlan,
   directory: string,
 ): Promise<CheckResult[]> {
-  const spill = createSpill(directory, 'log', plan.parts)
-  const dividing = dividedMeanwhile(spill, plan.parts, readDecoded(reader, plan))
-  const results = await runChecks(plan.whole, dividing)
+  const spill = createSpill(directory, 'log', plan.partitions)
+  const partitioning = partitioned(spill, plan.partitions, readDecoded(reader, plan))
+  const results = await runChecks(plan.whole, partitioning)
   await spill.flush()
-  for (const part of partsOf(plan.parts)) {
-    results.push(...(await runChecks(await plan.ofPart(part), readPart(spill, part.index))))
-    plan.onPart?.(part.index + 1)
+  for (const partition of partitionsOf(plan.partitions)) {
+    results.push(
+      ...(await runChecks(
+        await plan.forPartition(partition),
+        readPartition(spill, partition.index),
+      )),
+    )
+    plan.onPartition?.(partition.index + 1)
   }
   return mergeResults(results)
 }
@@ -124,13 +130,13 @@ async function* readDecoded(
   }
 }
 
-async function* dividedMeanwhile(
+async function* partitioned(
   spill: Spill,
-  parts: number,
+  partitions: number,
   events: AsyncIterable<SeenEvent>,
 ): AsyncGenerator<SeenEvent> {
   for await (const seen of events) {
-    await divide(spill, parts, seen)
+    await writePartitions(spill, partitions, seen)
     yield seen
   }
 }

@@ -9,7 +9,7 @@ import { parsePosition } from '../../kit/position.ts'
 import type { RecordedEvent } from '../../ports/eventStore.ts'
 import type { ReadEvent } from '../../projections/core/events.ts'
 import { hasTemplate } from '../reactions/mail/outbox.ts'
-import { partOf } from './parts.ts'
+import { partitionOf } from './partitions.ts'
 import type { Spill } from './spill.ts'
 
 /** Where an event is: all that checks see of one that cannot be decoded. */
@@ -25,30 +25,33 @@ export interface SeenEvent {
 }
 
 /** Its place, or the event itself beside its position. */
-type Line = [position: string, ...place: [string, number, string, string, boolean] | [ReadEvent]]
+type Line = [position: string, ...header: [string, number, string, string, boolean] | [ReadEvent]]
 
 const personalOf = new Map(
   Object.entries(eventSchemas).map(([type, schema]) => [type, personalPaths(schema)]),
 )
 
 /** Writes an event to the parts that look at it: as a whole where they look at its data. */
-export async function divide(
+export async function writePartitions(
   spill: Spill,
-  parts: number,
+  partitions: number,
   { recorded, event }: SeenEvent,
 ): Promise<void> {
   const whole = new Set<number>()
   if (event !== undefined) {
-    for (const key of keysOf(event)) whole.add(partOf(key, parts))
+    for (const key of keysOf(event)) whole.add(partitionOf(key, partitions))
     const text = JSON.stringify([`${event.position}`, withoutPersonal(event)])
-    for (const part of whole) await spill.add(part, text)
+    for (const partition of whole) await spill.add(partition, text)
   }
   const { position, stream, revision, id, type, isUnreadable = false } = recorded
-  const place: Line = [`${position}`, stream, revision, id, type, isUnreadable]
-  const places = new Set([partOf(idIn(stream), parts), partOf(id, parts)])
-  for (const part of places) {
-    if (whole.has(part)) continue
-    await spill.add(part, JSON.stringify(place))
+  const header: Line = [`${position}`, stream, revision, id, type, isUnreadable]
+  const headerPartitions = new Set([
+    partitionOf(idIn(stream), partitions),
+    partitionOf(id, partitions),
+  ])
+  for (const partition of headerPartitions) {
+    if (whole.has(partition)) continue
+    await spill.add(partition, JSON.stringify(header))
   }
 }
 
@@ -72,8 +75,8 @@ function withoutPersonal(event: ReadEvent): object {
 }
 
 /** What `divide` has written to a part, in the order of the log. */
-export async function* readPart(spill: Spill, part: number): AsyncGenerator<SeenEvent> {
-  for await (const text of spill.read(part)) {
+export async function* readPartition(spill: Spill, partition: number): AsyncGenerator<SeenEvent> {
+  for await (const text of spill.read(partition)) {
     const line: Line = JSON.parse(text)
     const position = parsePosition(line[0])
     if (line.length === 2) {

@@ -24,7 +24,7 @@ import type { CheckResult } from './logCheck.ts'
 
 type Db = Kysely<Tables>
 
-export interface ProjectionCheckParts {
+export interface ProjectionCheckDeps {
   db: Db
   /** The end of the store: a read model may be behind what others have written there. */
   end(): Promise<Position>
@@ -49,7 +49,7 @@ export interface Snapshot {
  * The projection may run on meanwhile. Throws when an event cannot be applied.
  */
 export async function checkProjection(
-  { db, end, read }: ProjectionCheckParts,
+  { db, end, read }: ProjectionCheckDeps,
   projection: Projection,
 ): Promise<CheckResult> {
   const live = await snapshot(db, projection, 'readmodel')
@@ -144,7 +144,7 @@ const noDifference = { extra: 0, missing: 0, different: 0, first: [] }
 
 interface Shadow {
   shadow: string
-  read: ProjectionCheckParts['read']
+  read: ProjectionCheckDeps['read']
 }
 
 async function fill(

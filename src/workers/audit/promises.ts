@@ -1,33 +1,37 @@
 // Runs the auditor of src/audit/auditor on the log of a shop: it is shown decoded events, part by
 // part, with what the database has of each part beside the log.
 import { claimChecks, createAuditor, positionChecks } from '../../audit/auditor/auditor.ts'
-import type { Tenure } from '../../audit/auditor/claims.ts'
-import type { Beside, Check, LogEvent, Place } from '../../audit/auditor/evidence.ts'
+import type { ClaimPeriod } from '../../audit/auditor/claims.ts'
+import type { Check, LogEvent, Observations, Place } from '../../audit/auditor/evidence.ts'
 import type { Position } from '../../kit/position.ts'
 import type { ReadEvent } from '../../projections/core/events.ts'
 import { type CheckResult, createReport, type LogCheck } from './logCheck.ts'
 import type { Seen } from './partitionedLog.ts'
-import { type LogPart, partOf } from './parts.ts'
+import { type LogPartition, partitionOf } from './partitions.ts'
 import { createSpill, memorySpill, type Spill, withTemporary } from './spill.ts'
 
 /** Positions rise over the log as a whole. */
 export const positionsRise: LogCheck = report => {
   const check = positionChecks(report)
-  return shown(check, () => undefined)
+  return checkShown(check, () => undefined)
 }
 
 /** The promises about what belongs to a part. */
-export function promisesAreKept(part: LogPart, beside: Beside, tenures: Tenures): LogCheck {
+export function promiseChecks(
+  partition: LogPartition,
+  observations: Observations,
+  periods: ClaimPeriods,
+): LogCheck {
   return report => {
-    const auditor = createAuditor(report, part, tenures.keep)
-    return shown(auditor, () => auditor.conclude(beside))
+    const auditor = createAuditor(report, partition, periods.add)
+    return checkShown(auditor, () => auditor.conclude(observations))
   }
 }
 
-function shown(check: Check, conclude: () => void): ReturnType<LogCheck> {
+function checkShown(check: Check, conclude: () => void): ReturnType<LogCheck> {
   return {
     see(recorded, event) {
-      if (event === undefined) check.pass?.(placeOf(recorded), recorded.isUnreadable)
+      if (event === undefined) check.skip?.(placeOf(recorded), recorded.isUnreadable)
       else check.see(asLogEvent(event))
     },
     conclude,
@@ -50,27 +54,29 @@ function asLogEvent(event: ReadEvent): LogEvent {
 }
 
 /** Who held what and when: found part by part, and compared by what it is that they held. */
-export interface Tenures {
-  keep(tenure: Tenure): void
+export interface ClaimPeriods {
+  add(period: ClaimPeriod): void
   /** Compares all that was kept. */
   compare(): Promise<CheckResult[]>
 }
 
 /** Runs `work` with a place for tenures; where there are many parts, on the disk. */
-export async function withTenures<T>(
-  parts: number,
-  work: (tenures: Tenures) => Promise<T>,
+export async function withClaimPeriods<T>(
+  partitions: number,
+  work: (periods: ClaimPeriods) => Promise<T>,
 ): Promise<T> {
-  if (parts === 1) return work(tenuresIn(memorySpill(1), 1))
-  return withTemporary(directory => work(tenuresIn(createSpill(directory, 'held', parts), parts)))
+  if (partitions === 1) return work(periodsIn(memorySpill(1), 1))
+  return withTemporary(directory =>
+    work(periodsIn(createSpill(directory, 'held', partitions), partitions)),
+  )
 }
 
-function tenuresIn(spill: Spill, parts: number): Tenures {
+function periodsIn(spill: Spill, partitions: number): ClaimPeriods {
   let writing = Promise.resolve()
   return {
-    keep(tenure) {
-      const part = partOf(tenure.key, parts)
-      writing = writing.then(() => spill.add(part, JSON.stringify(tenure)))
+    add(period) {
+      const partition = partitionOf(period.key, partitions)
+      writing = writing.then(() => spill.add(partition, JSON.stringify(period)))
       // Awaited by who compares.
       writing.catch(() => undefined)
     },
@@ -78,10 +84,10 @@ function tenuresIn(spill: Spill, parts: number): Tenures {
       await writing
       await spill.flush()
       const { found, report } = createReport()
-      for (let part = 0; part < parts; part += 1) {
-        const tenures: Tenure[] = []
-        for await (const line of spill.read(part)) tenures.push(JSON.parse(line))
-        claimChecks(tenures, report)
+      for (let partition = 0; partition < partitions; partition += 1) {
+        const periods: ClaimPeriod[] = []
+        for await (const line of spill.read(partition)) periods.push(JSON.parse(line))
+        claimChecks(periods, report)
       }
       return [...found].map(([check, findings]) => ({ check, examined: 0, ...findings.all() }))
     },

@@ -1,7 +1,7 @@
 // Checks the proof of the log: the chain against its signatures, and what commands rest on beside
 // the log.
 
-import { type ChainParts, checkChain } from '../../audit/chainCheck.ts'
+import { type ChainDeps, checkChain } from '../../audit/chainCheck.ts'
 import type { Fault } from '../../audit/chainFault.ts'
 import { checkMark, checkTail } from '../../audit/sealCheck.ts'
 import { limitFindings, type StreamWatch, watchStreams } from '../../audit/streamCheck.ts'
@@ -12,30 +12,30 @@ import { type CheckResult, createFindings } from './logCheck.ts'
 
 /** Runs both checks in bounded memory. */
 export async function checkProof(
-  parts: ChainParts & { eventStore: Pick<LogInspection, 'streamHeads'> },
+  deps: ChainDeps & { eventStore: Pick<LogInspection, 'streamHeads'> },
   onChecked?: (position: Position) => void,
 ): Promise<CheckResult[]> {
-  const { eventStore } = parts
+  const { eventStore } = deps
   const streams = watchStreams(eventStore)
-  const signed = await checkLogIsSigned({ ...parts, streams }, onChecked)
-  return [signed, await checkStreams(eventStore, streams), ...(await checkState(parts))]
+  const signed = await checkLogIsSigned({ ...deps, streams }, onChecked)
+  return [signed, await checkStreams(eventStore, streams), ...(await checkState(deps))]
 }
 
 async function checkLogIsSigned(
-  parts: ChainParts,
+  deps: ChainDeps,
   onChecked?: (position: Position) => void,
 ): Promise<CheckResult> {
   const findings = createFindings()
   let examined = 0
-  for await (const checked of checkChain(parts)) {
+  for await (const checked of checkChain(deps)) {
     if (checked.fault !== undefined) findings.add(faultText(checked.fault))
     else {
       examined += checked.events
       onChecked?.(checked.checkpoint.position)
     }
   }
-  const tail = await checkTail(parts, await parts.book.last())
-  const mark = await checkMark(parts)
+  const tail = await checkTail(deps, await deps.book.last())
+  const mark = await checkMark(deps)
   for (const fault of [tail.fault, mark]) if (fault !== undefined) findings.add(faultText(fault))
   return {
     check: 'the log is as it was signed',
@@ -50,14 +50,14 @@ function faultText({ position, problem, detail }: Fault): string {
 
 /** What decisions rest on: streams as they are read, beside the log that was signed. */
 async function checkStreams(
-  eventStore: ChainParts['eventStore'],
+  eventStore: ChainDeps['eventStore'],
   streams: StreamWatch,
 ): Promise<CheckResult> {
   await streams.compare(true)
   const findings = createFindings()
   const { findings: first, count } = streams.found()
-  for (const finding of first) findings.add(saidOf(finding))
-  for await (const finding of limitFindings(eventStore)) findings.add(saidOf(finding))
+  for (const finding of first) findings.add(textOf(finding))
+  for await (const finding of limitFindings(eventStore)) findings.add(textOf(finding))
   const all = findings.all()
   return {
     check: 'streams are whole',
@@ -67,13 +67,13 @@ async function checkStreams(
   }
 }
 
-async function checkState({ guard, eventStore }: ChainParts): Promise<CheckResult[]> {
+async function checkState({ guard, eventStore }: ChainDeps): Promise<CheckResult[]> {
   if (guard === undefined) return []
   const findings = createFindings()
-  for await (const finding of guard.findings(eventStore)) findings.add(saidOf(finding))
+  for await (const finding of guard.findings(eventStore)) findings.add(textOf(finding))
   return [{ check: 'what commands rest on beside the log', examined: 1, ...findings.all() }]
 }
 
-function saidOf({ check, key, detail }: StateFinding): string {
+function textOf({ check, key, detail }: StateFinding): string {
   return `${check}: ${key}: ${detail}`
 }

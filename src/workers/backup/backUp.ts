@@ -15,7 +15,7 @@ export const logFile = 'events.ndjson.gz'
 export const erasuresFile = 'erasures.ndjson.gz'
 export const filesDirectory = 'files'
 
-export interface BackupParts {
+export interface BackupDeps {
   tables: TableCopies
   eventStore: Pick<EventStore, 'head' | 'readAll'>
   erasures: Pick<ErasureList, 'all'>
@@ -35,8 +35,8 @@ const imageAdded: ReadonlySet<string> = new Set(['ProductImageAdded', 'CategoryI
  * at which it began is not in it, but for keys and erasures: whoever is erased meanwhile stays
  * erased. Throws DamagedBackup where the directory is in use.
  */
-export async function backUp(parts: BackupParts, directory: string): Promise<Manifest> {
-  if (`${resolve(directory)}${sep}`.startsWith(`${resolve(parts.filesDirectory)}${sep}`)) {
+export async function backUp(deps: BackupDeps, directory: string): Promise<Manifest> {
+  if (`${resolve(directory)}${sep}`.startsWith(`${resolve(deps.filesDirectory)}${sep}`)) {
     throw new DamagedBackup(`${directory} is in FILES_DIR, which is backed up: choose another one`)
   }
   await makeDirectory(directory, 0o700)
@@ -48,30 +48,30 @@ export async function backUp(parts: BackupParts, directory: string): Promise<Man
         : `${directory} is not empty, and no whole backup: empty it, or choose another directory`,
     )
   }
-  const { shop, migrations } = await parts.tables.describe()
+  const { shop, migrations } = await deps.tables.describe()
   const files: ArchivedFile[] = []
   const tables: Manifest['tables'] = []
-  const keep = async (copied: TableRows) => {
+  const addTable = async (copied: TableRows) => {
     const { file, entry } = await writeTable(directory, copied)
     files.push(file)
     tables.push(entry)
   }
   let head = startOfLog
   const onMoment = async (known: Position | undefined) => {
-    head = known ?? (await parts.eventStore.head())
+    head = known ?? (await deps.eventStore.head())
   }
-  for await (const copied of parts.tables.copyOut(onMoment)) await keep(copied)
-  const { file, log, hasImages } = await writeLog(parts, directory, head)
-  const copies = await copyFiles(parts.filesDirectory, directory, filesDirectory)
-  if (hasImages && copies.length === 0) await assertThere(parts.filesDirectory)
+  for await (const copied of deps.tables.copyOut(onMoment)) await addTable(copied)
+  const { file, log, hasImages } = await writeLog(deps, directory, head)
+  const copies = await copyFiles(deps.filesDirectory, directory, filesDirectory)
+  if (hasImages && copies.length === 0) await assertThere(deps.filesDirectory)
   files.push(file, ...copies)
-  await keep(parts.tables.personKeys())
-  const erased = await parts.erasures.all()
+  await addTable(deps.tables.personKeys())
+  const erased = await deps.erasures.all()
   const lines = erased.map(({ customerId, at }) => JSON.stringify({ customerId, at }))
   files.push(await writeLines(directory, erasuresFile, inOne(lines)))
   const manifest: Manifest = {
     format: 1,
-    createdAt: parts.now().toISOString(),
+    createdAt: deps.now().toISOString(),
     ...shop,
     migrations,
     log,
@@ -79,7 +79,7 @@ export async function backUp(parts: BackupParts, directory: string): Promise<Man
     tables,
     files,
   }
-  await writeManifest(directory, manifest, parts.seal)
+  await writeManifest(directory, manifest, deps.seal)
   return manifest
 }
 
@@ -105,8 +105,8 @@ async function writeTable(directory: string, { table, rows }: TableRows) {
   return { file, entry: { table, path, rows: count } }
 }
 
-async function writeLog(parts: BackupParts, directory: string, head: Position) {
-  const { eventStore, onProgress = () => undefined } = parts
+async function writeLog(deps: BackupDeps, directory: string, head: Position) {
+  const { eventStore, onProgress = () => undefined } = deps
   const content = createContentHash()
   let events = 0
   let hasImages = false

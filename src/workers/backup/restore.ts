@@ -13,7 +13,7 @@ import { erasuresFile, filesDirectory, logFile } from './backUp.ts'
 import { createContentHash, eventOf } from './logLines.ts'
 import type { Manifest } from './manifest.ts'
 
-export interface RestoreParts {
+export interface RestoreDeps {
   target: RestoreTarget
   log: RestoreLog
   /** Where images go. */
@@ -31,7 +31,7 @@ export class NotEmpty extends Error {}
 export async function checkBackup(
   directory: string,
   { files }: Manifest,
-  onProgress: RestoreParts['onProgress'] = () => undefined,
+  onProgress: RestoreDeps['onProgress'] = () => undefined,
 ): Promise<void> {
   for (const [index, file] of files.entries()) {
     await checkFile(directory, file)
@@ -47,19 +47,19 @@ export async function checkBackup(
 export async function restore(
   directory: string,
   manifest: Manifest,
-  parts: RestoreParts,
+  deps: RestoreDeps,
 ): Promise<void> {
-  const { target, log } = parts
+  const { target, log } = deps
   const occupied = await target.occupied()
   if (occupied !== undefined) throw new NotEmpty(occupied)
   if (log.eventStore === 'eventstoredb') await refuseEvents(log)
   await target.migrateTo(manifest.migrations)
   const hasMoved = log.eventStore !== manifest.eventStore || log.eventStore === 'eventstoredb'
-  await restoreTables(directory, manifest, parts)
-  await writeLog(directory, manifest, parts)
-  const first = await compare(directory, manifest, parts)
+  await restoreTables(directory, manifest, deps)
+  await writeLog(directory, manifest, deps)
+  const first = await compare(directory, manifest, deps)
   if (hasMoved) await target.move(movedEvents(directory, log))
-  await restoreFiles(directory, manifest, parts.filesDirectory)
+  await restoreFiles(directory, manifest, deps.filesDirectory)
   await target.adopt(log.eventStore, log.eventStore === 'eventstoredb' ? first : null)
 }
 
@@ -76,7 +76,7 @@ async function refuseEvents(log: RestoreLog): Promise<void> {
 async function restoreTables(
   directory: string,
   { tables }: Manifest,
-  { target, onProgress }: RestoreParts,
+  { target, onProgress }: RestoreDeps,
 ): Promise<void> {
   const all = tables.reduce((sum, { rows }) => sum + rows, 0)
   let done = 0
@@ -92,7 +92,7 @@ async function restoreTables(
 async function writeLog(
   directory: string,
   manifest: Manifest,
-  { log, onProgress }: RestoreParts,
+  { log, onProgress }: RestoreDeps,
 ): Promise<void> {
   let written = 0
   let writing = Promise.resolve()
@@ -113,7 +113,7 @@ async function writeLog(
 async function compare(
   directory: string,
   { log: expected }: Manifest,
-  { log, onProgress }: RestoreParts,
+  { log, onProgress }: RestoreDeps,
 ): Promise<string | null> {
   const content = createContentHash()
   let first: string | null = null

@@ -10,7 +10,7 @@ import type { ReadEvent } from '../../projections/core/events.ts'
 import { defineReaction } from '../../projections/core/projection.ts'
 import type { Tables } from '../../projections/core/tables.ts'
 import { forgetEverywhere } from '../../projections/forgetting.ts'
-import { forgetAgain, listErased } from './erasedPeople.ts'
+import { eraseKeysAgain, listErased } from './erasedPeople.ts'
 import { onceAtATime } from './jobQueue.ts'
 
 /**
@@ -65,15 +65,15 @@ const sweepMsMax = 60_000
 /** Signing keys are replaced after this long; the one before verifies until its last tokens end. */
 const keyLifeSeconds = 30 * 86_400
 
-const settleMs = 2_000
+const reconcileMs = 2_000
 /** A request that is under way settles its own change. */
-const settleAfterSeconds = 10
+const reconcileAfterSeconds = 10
 
 const listMs = 60_000
 /** Looked at once more: what has been committed meanwhile may have begun before. */
 const listAgainMs = 600_000
 
-export interface AccountSweepParts {
+export interface AccountSweepDeps {
   db: Kysely<Tables>
   app: App
   accounts: AccountServices
@@ -85,15 +85,15 @@ export interface AccountSweepParts {
  * of addresses whose process has died: the log decides. Whoever is erased is put on the list, and
  * loses what is put back of them.
  */
-export function startAccountSweep(parts: AccountSweepParts) {
-  const { app, accounts, log } = parts
-  let listedUntil = new Date(0)
+export function startAccountSweep(deps: AccountSweepDeps) {
+  const { app, accounts, log } = deps
+  let listedTo = new Date(0)
   const listing = onceAtATime(async () => {
     const begun = Date.now()
     try {
-      await listErased(parts, listedUntil)
-      listedUntil = new Date(begun - listAgainMs)
-      const count = await forgetAgain(parts)
+      await listErased(deps, listedTo)
+      listedTo = new Date(begun - listAgainMs)
+      const count = await eraseKeysAgain(deps)
       if (count > 0) {
         const fields = { event: 'erased-again', count }
         log.warn(fields, 'keys or accounts of erased people were there again, and are destroyed')
@@ -104,15 +104,15 @@ export function startAccountSweep(parts: AccountSweepParts) {
   })
   const listTimer = setInterval(listing.wake, listMs)
   listing.wake()
-  const settling = onceAtATime(async () => {
+  const reconciling = onceAtATime(async () => {
     try {
-      const moving = await accounts.accounts.moving(settleAfterSeconds)
+      const moving = await accounts.accounts.moving(reconcileAfterSeconds)
       await Promise.all(moving.map(id => settleAddress(app, accounts, id)))
     } catch (error) {
       log.warn({ error: codeOf(error) }, 'addresses not settled yet')
     }
   })
-  const settleTimer = setInterval(settling.wake, settleMs)
+  const reconcileTimer = setInterval(reconciling.wake, reconcileMs)
   async function sweep(): Promise<void> {
     await accounts.sessions.purge()
     if (await accounts.tokens.rotateKeys(keyLifeSeconds)) log.info({}, 'signing key replaced')
@@ -128,10 +128,10 @@ export function startAccountSweep(parts: AccountSweepParts) {
   return {
     async stop(): Promise<void> {
       clearInterval(timer)
-      clearInterval(settleTimer)
+      clearInterval(reconcileTimer)
       clearInterval(listTimer)
       await listing.settled()
-      await settling.settled()
+      await reconciling.settled()
       await sweeping
     },
   }

@@ -12,7 +12,7 @@ import { type EventStore, Unavailable } from '../../ports/eventStore.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Metrics } from '../../ports/metrics.ts'
 
-export interface ChainKeeping {
+export interface ChainDeps {
   audit: AuditServices
   eventStore: Pick<EventStore, 'readAll'> & Partial<Pick<EventStore, 'head'>>
   app: { clock: Clock }
@@ -21,7 +21,7 @@ export interface ChainKeeping {
 /** Events under one signature: 50 µs of signing and one row for so many. */
 const eventsMax = 1_000
 /** Who waits longer for the log or the book hangs, and gives up the right to sign. */
-const patienceMs = 30_000
+const timeoutMs = 30_000
 /** How long an event waits for its signature. */
 const everyMs = 10_000
 /** It rests so many times as long as it works: a twentieth of a core it may take of appends. */
@@ -40,7 +40,7 @@ export class LogTampered extends Error {
   }
 }
 
-export interface ChainWatch {
+export interface ChainOptions {
   log: Log
   metrics?: Pick<Metrics, 'auditAlarm'>
   /** Everything is signed: publishers may look. */
@@ -51,26 +51,26 @@ export interface ChainWatch {
 }
 
 /** Starts signing what is new; `stop` waits for the part under way. */
-export function startAuditChain(parts: ChainKeeping & ChainWatch): { stop(): Promise<void> } {
+export function startAuditChain(deps: ChainDeps & ChainOptions): { stop(): Promise<void> } {
   const stopping = new AbortController()
   let extending: Promise<unknown> = Promise.resolve()
   let isBusy = false
-  const report = createReport(parts)
-  const look = () => {
+  const report = createReport(deps)
+  const sign = () => {
     if (isBusy) return
     isBusy = true
-    extending = extendChain(parts, { restFactor, signal: stopping.signal })
+    extending = extendChain(deps, { restFactor, signal: stopping.signal })
       .then(async () => {
         await report(undefined)
-        await parts.onSigned?.()
+        await deps.onSigned?.()
       })
       .catch(report)
       .finally(() => {
         isBusy = false
       })
   }
-  const timer = setInterval(look, parts.everyMs ?? everyMs)
-  look()
+  const timer = setInterval(sign, deps.everyMs ?? everyMs)
+  sign()
   return {
     async stop() {
       clearInterval(timer)
@@ -81,7 +81,7 @@ export function startAuditChain(parts: ChainKeeping & ChainWatch): { stop(): Pro
 }
 
 /** Says in the log, in the metric and to whoever is to be told that the log was tampered with. */
-function createReport({ log, metrics, onAlarm }: ChainWatch) {
+function createReport({ log, metrics, onAlarm }: ChainOptions) {
   let last = ''
   return async (error: unknown) => {
     if (error !== undefined && !(error instanceof LogTampered)) {
@@ -113,8 +113,8 @@ function createReport({ log, metrics, onAlarm }: ChainWatch) {
  * LogTampered when the log does not continue what was signed, or has events that the shop has not
  * appended: nothing is built on a forgery.
  */
-export async function extendChain(parts: ChainKeeping, pace: Pace = {}): Promise<boolean> {
-  return parts.audit.book.alone(() => extend(parts, pace))
+export async function extendChain(deps: ChainDeps, pace: Pace = {}): Promise<boolean> {
+  return deps.audit.book.withLock(() => extend(deps, pace))
 }
 
 interface Pace {
@@ -123,38 +123,38 @@ interface Pace {
   signal?: AbortSignal
 }
 
-async function extend(parts: ChainKeeping, pace: Pace): Promise<void> {
-  const { audit, eventStore } = parts
+async function extend(deps: ChainDeps, pace: Pace): Promise<void> {
+  const { audit, eventStore } = deps
   const fault = await checkMark(audit)
   if (fault !== undefined) throw new LogTampered(fault)
   const last = await audit.book.last()
   let before = await linkOf(audit, last)
   const sealFault = await watchFrom({ ...audit, eventStore }, last)
-  const rest = createRest(parts, pace)
+  const rest = createRest(deps, pace)
   let link = before
   let marks: Mark[] = []
-  const behind = eventStore.readAll({ after: before.position })
-  for await (const event of eachWithin(patienceMs, 'the log', behind)) {
+  const unsigned = eventStore.readAll({ after: before.position })
+  for await (const event of eachWithin(timeoutMs, 'the log', unsigned)) {
     const forgery = sealFault(event)
     if (forgery !== undefined) {
       // What stands before it is the shop's.
-      if (marks.length > 0) await signCheckpoint(parts, before, { link, marks })
+      if (marks.length > 0) await signCheckpoint(deps, before, { link, marks })
       throw new LogTampered(forgery)
     }
     link = nextLink(link, event)
     marks.push({ position: link.position, hash: link.hash })
     if (marks.length < eventsMax) continue
-    if (!(await signCheckpoint(parts, before, { link, marks }))) return
+    if (!(await signCheckpoint(deps, before, { link, marks }))) return
     before = link
     marks = []
     await rest()
     if (pace.signal?.aborted) return
   }
-  if (marks.length > 0) await signCheckpoint(parts, before, { link, marks })
+  if (marks.length > 0) await signCheckpoint(deps, before, { link, marks })
 }
 
 /** Rests after a part, longer while others append. */
-function createRest({ eventStore }: ChainKeeping, { restFactor: rest = 0, signal }: Pace) {
+function createRest({ eventStore }: ChainDeps, { restFactor: rest = 0, signal }: Pace) {
   let startedAt = performance.now()
   let head: Position | undefined
   return async () => {
@@ -186,7 +186,7 @@ async function linkOf(
 }
 
 async function signCheckpoint(
-  { audit, app }: ChainKeeping,
+  { audit, app }: ChainDeps,
   before: Link,
   { link, marks }: { link: Link; marks: readonly Mark[] },
 ): Promise<boolean> {
@@ -194,7 +194,7 @@ async function signCheckpoint(
   const at = app.clock.now()
   const signed = await audit.signer.sign({ ...link, after, at })
   const adding = audit.book.add({ position: link.position, after, signed, marks })
-  const isAdded = await withDeadline(patienceMs, 'the book of checkpoints', adding)
+  const isAdded = await withDeadline(timeoutMs, 'the book of checkpoints', adding)
   if (isAdded) await raiseMark(audit, { ...link, at })
   return isAdded
 }

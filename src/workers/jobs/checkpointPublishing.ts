@@ -9,7 +9,7 @@ import type { AuditServices, PublicationBook, Publisher } from '../../ports/audi
 import type { Log } from '../../ports/log.ts'
 import type { Mail, Mailer } from '../../ports/mail.ts'
 
-export interface PublishingParts {
+export interface PublishingDeps {
   audit: AuditServices
   /** Gets each checkpoint. */
   file: Publisher
@@ -24,22 +24,22 @@ export interface PublishingParts {
  * Publishes what has not been: to the file every checkpoint behind the last one that went there, to
  * the others the newest one when it is time. What fails is tried again with the next call.
  */
-export async function publishCheckpoints(parts: PublishingParts, now: Date): Promise<void> {
-  await publishAll(parts).catch(error => warn(parts.log, parts.file.name, error))
-  const newest = await parts.audit.book.last()
+export async function publishCheckpoints(deps: PublishingDeps, now: Date): Promise<void> {
+  await publishAll(deps).catch(error => warn(deps.log, deps.file.name, error))
+  const newest = await deps.audit.book.last()
   if (newest === undefined) return
   const { position, signed } = newest
   await Promise.all(
-    parts.publishers.map(async publisher => {
+    deps.publishers.map(async publisher => {
       try {
-        const last = await parts.published.newest(publisher.name)
+        const last = await deps.published.newest(publisher.name)
         const isDue =
-          last === undefined || now.getTime() - last.at.getTime() >= parts.everySeconds * 1_000
+          last === undefined || now.getTime() - last.at.getTime() >= deps.everySeconds * 1_000
         if (!isDue || last?.position === position) return
         const receipt = await publisher.publish({ position, signed })
-        await parts.published.note(publisher.name, position, receipt)
+        await deps.published.note(publisher.name, position, receipt)
       } catch (error) {
-        warn(parts.log, publisher.name, error)
+        warn(deps.log, publisher.name, error)
       }
     }),
   )
@@ -47,15 +47,15 @@ export async function publishCheckpoints(parts: PublishingParts, now: Date): Pro
 
 const pageSize = 100
 
-async function publishAll({ audit, file, published }: PublishingParts): Promise<void> {
-  let behind = (await published.newest(file.name))?.position ?? startOfLog
+async function publishAll({ audit, file, published }: PublishingDeps): Promise<void> {
+  let after = (await published.newest(file.name))?.position ?? startOfLog
   for (;;) {
-    const page = await audit.book.behind(behind, pageSize)
+    const page = await audit.book.after(after, pageSize)
     for (const { position, signed } of page) {
       await file.publish({ position, signed })
-      behind = position
+      after = position
     }
-    if (page.length > 0) await published.note(file.name, behind, undefined)
+    if (page.length > 0) await published.note(file.name, after, undefined)
     if (page.length < pageSize) return
   }
 }
@@ -99,7 +99,7 @@ const beginWithinMs = 30_000
 
 async function sendNow(mailer: Mailer, mail: Mail): Promise<void> {
   const result = await mailer.send(mail, beginWithinMs)
-  if (!result.taken) throw new Error(`the mail was not taken: ${result.code}`)
+  if (!result.accepted) throw new Error(`the mail was not taken: ${result.code}`)
 }
 
 function pre(text: string): string {

@@ -12,7 +12,7 @@ import type { Log } from '../../ports/log.ts'
 import type { Tables } from '../../projections/core/tables.ts'
 import { forgetEverywhere, readablePeople } from '../../projections/forgetting.ts'
 
-export interface ErasedPeopleParts {
+export interface ErasureDeps {
   db: Kysely<Tables>
   app: App
   accounts: Pick<AccountServices, 'accounts' | 'erasures'>
@@ -28,8 +28,8 @@ const atOnce = 20
  * a backup of before. Resolves with how many there were, before anybody is served. Throws
  * Unavailable.
  */
-export async function eraseAgain(parts: ErasedPeopleParts): Promise<number> {
-  const { db, accounts, log } = parts
+export async function eraseAgain(deps: ErasureDeps): Promise<number> {
+  const { db, accounts, log } = deps
   const listed = await accounts.erasures.all()
   const damaged = await accounts.erasures.damaged()
   if (damaged > 0) {
@@ -42,7 +42,7 @@ export async function eraseAgain(parts: ErasedPeopleParts): Promise<number> {
       db,
       batch.map(({ customerId }) => customerId),
     )
-    for (const erasure of batch) if (back.has(erasure.customerId)) await eraseOne(parts, erasure)
+    for (const erasure of batch) if (back.has(erasure.customerId)) await eraseOne(deps, erasure)
     count += back.size
   }
   if (count > 0) {
@@ -64,7 +64,7 @@ async function thereAgain(db: Kysely<Tables>, people: string[]): Promise<Readonl
 }
 
 async function eraseOne(
-  { db, app, accounts }: ErasedPeopleParts,
+  { db, app, accounts }: ErasureDeps,
   { customerId, at }: ListedErasure,
 ): Promise<void> {
   const { state } = await app.customers.load(customerId)
@@ -84,7 +84,7 @@ async function eraseOne(
  * put anybody there. Throws Unavailable.
  */
 export async function listErased(
-  { db, app, accounts }: Pick<ErasedPeopleParts, 'db' | 'app' | 'accounts'>,
+  { db, app, accounts }: Pick<ErasureDeps, 'db' | 'app' | 'accounts'>,
   since: Date,
 ): Promise<void> {
   const { rows } = await sql<ListedErasure>`
@@ -106,8 +106,8 @@ export async function listErased(
  * Destroys keys and accounts that are there again although the log says that their people were
  * erased: somebody has put rows of an old copy back. Resolves with how many. Throws Unavailable.
  */
-export async function forgetAgain(parts: Omit<ErasedPeopleParts, 'log'>): Promise<number> {
-  const { db, app, accounts } = parts
+export async function eraseKeysAgain(deps: Omit<ErasureDeps, 'log'>): Promise<number> {
+  const { db, app, accounts } = deps
   const listed = (await accounts.erasures.all()).map(({ customerId }) => customerId)
   let count = 0
   for (let from = 0; from === 0 || from < listed.length; from += batchMax) {

@@ -11,13 +11,13 @@ import type { Log } from '../../ports/log.ts'
  */
 const jobMsMax = 120_000
 /** The same for looking after what is to be queued. */
-const lookMsMax = 60_000
+const pollMsMax = 60_000
 
 /** Every queue of the shop. Tables hold the truth; a queue only says what is to be looked at. */
 export const queueNames = ['mails', 'account-mails', 'images', 'imports', 'webhooks'] as const
 export type QueueName = (typeof queueNames)[number]
 
-export interface JobQueueParts<Data> {
+export interface JobQueueOptions<Data> {
   name: QueueName
   connection: ConnectionOptions
   /** Jobs at the same time in this process. */
@@ -68,11 +68,11 @@ export interface JobQueue<Data> {
 }
 
 /** Starts a queue and its worker. */
-export function startJobQueue<Data>(parts: JobQueueParts<Data>): JobQueue<Data> {
-  const { name, connection, concurrency, log } = parts
+export function startJobQueue<Data>(options: JobQueueOptions<Data>): JobQueue<Data> {
+  const { name, connection, concurrency, log } = options
   const queue = new Queue<Data, void, string, Data, void, string>(name, { connection })
   const work = (data: Data) =>
-    withDeadline(parts.jobMs ?? jobMsMax, `a job of ${name}`, parts.work(data))
+    withDeadline(options.jobMs ?? jobMsMax, `a job of ${name}`, options.work(data))
   const process = async (job: QueuedJob<Data, void, string>, token?: string) => {
     try {
       await work(job.data)
@@ -90,11 +90,11 @@ export function startJobQueue<Data>(parts: JobQueueParts<Data>): JobQueue<Data> 
     lockDuration: 10_000,
     stalledInterval: 5_000,
   })
-  const endWorker = endOf(worker)
+  const endWorker = closeOf(worker)
   queue.on('error', error => log.warn({ queue: name, error: error.message }, 'queue'))
   worker.on('error', error => log.warn({ queue: name, error: error.message }, 'worker'))
   worker.on('failed', (job, error) => {
-    const named = job === undefined ? {} : parts.naming(job.data)
+    const named = job === undefined ? {} : options.naming(job.data)
     log.warn({ queue: name, ...named, error: codeOf(error) }, 'job not done yet')
   })
   return {
@@ -129,7 +129,7 @@ const endMsMax = 20_000
  * How to end a worker: its jobs are waited for, but not for ever. One that has never reached Redis
  * has none, and would never end by itself.
  */
-export function endOf(worker: Pick<Worker, 'waitUntilReady' | 'close'>): () => Promise<void> {
+export function closeOf(worker: Pick<Worker, 'waitUntilReady' | 'close'>): () => Promise<void> {
   let isReached = false
   worker.waitUntilReady().then(
     () => {
@@ -145,11 +145,11 @@ export function endOf(worker: Pick<Worker, 'waitUntilReady' | 'close'>): () => P
 }
 
 /** At the end of a process a look is waited for so long: it may be waiting for Redis itself. */
-const settleMsMax = 1_500
+const drainMsMax = 1_500
 
 /** Waits for what is under way, but not for long: what it has not done is found again. */
-export async function soon(underWay: Promise<unknown> | undefined): Promise<void> {
-  await withDeadline(settleMsMax, 'the end of a look', Promise.resolve(underWay)).catch(
+export async function drained(underWay: Promise<unknown> | undefined): Promise<void> {
+  await withDeadline(drainMsMax, 'the end of a look', Promise.resolve(underWay)).catch(
     () => undefined,
   )
 }
@@ -174,20 +174,20 @@ const restMs = 100
  * Runs `work` when woken, at once after a rest; woken while it runs or rests, it runs once more
  * after that.
  */
-export function onceAtATime(work: () => Promise<void>, mostMs = lookMsMax) {
+export function onceAtATime(work: () => Promise<void>, timeoutMs = pollMsMax) {
   let running: Promise<void> | undefined
   let again = false
-  let restsUntil = 0
+  let resumeAt = 0
   const run = async () => {
     do {
-      const rest = restsUntil - performance.now()
+      const rest = resumeAt - performance.now()
       if (rest > 0) await sleep(rest)
       again = false
       // What hangs must not keep it from ever running again.
-      await withDeadline(mostMs, 'a look', work()).catch(error => {
+      await withDeadline(timeoutMs, 'a look', work()).catch(error => {
         if (!(error instanceof Overdue)) throw error
       })
-      restsUntil = performance.now() + restMs
+      resumeAt = performance.now() + restMs
     } while (again)
     running = undefined
   }
@@ -196,6 +196,6 @@ export function onceAtATime(work: () => Promise<void>, mostMs = lookMsMax) {
       again = true
       running ??= run()
     },
-    settled: () => soon(running),
+    settled: () => drained(running),
   }
 }

@@ -10,7 +10,7 @@ import { isTransient } from '../../kit/transient.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Tables } from '../../projections/core/tables.ts'
 
-export interface OrderProcessParts {
+export interface OrderProcessDeps {
   db: Kysely<Tables>
   app: App
   log: Log
@@ -26,21 +26,21 @@ const pauseMaxMs = 60_000
 const sweepMsMax = 60_000
 
 /** Starts looking; `stop` waits for the orders under way. */
-export function startOrderProcesses(parts: OrderProcessParts): { stop(): Promise<void> } {
+export function startOrderProcesses(deps: OrderProcessDeps): { stop(): Promise<void> } {
   let sweeping: Promise<void> = Promise.resolve()
   let isBusy = false
   let isFirst = true
-  const resting: Resting = new Map()
+  const paused: PausedOrders = new Map()
   const timer = setInterval(() => {
     if (isBusy) return
     isBusy = true
-    const look = async () => {
-      await sweep(parts, resting)
-      await endOrdersOfErased(parts, isFirst)
+    const poll = async () => {
+      await sweep(deps, paused)
+      await endOrdersOfErased(deps, isFirst)
       isFirst = false
     }
-    sweeping = withDeadline(sweepMsMax, 'looking after orders', look())
-      .catch(error => parts.log.warn({ error: String(error) }, 'orders not looked after yet'))
+    sweeping = withDeadline(sweepMsMax, 'looking after orders', poll())
+      .catch(error => deps.log.warn({ error: String(error) }, 'orders not looked after yet'))
       .finally(() => {
         isBusy = false
       })
@@ -57,12 +57,12 @@ export function startOrderProcesses(parts: OrderProcessParts): { stop(): Promise
  * Orders that did not get on, and when to look at each of them again. One whose deadline is over is
  * looked at before that, unless it has failed: of a stream that is not whole nothing can be read.
  */
-type Resting = Map<string, { pauseMs: number; until: number; hasFailed: boolean }>
+type PausedOrders = Map<string, { pauseMs: number; resumeAt: number; hasFailed: boolean }>
 
-async function sweep(parts: OrderProcessParts, resting: Resting): Promise<void> {
-  const { db, app, log } = parts
-  const asleep = [...resting].filter(([, { until }]) => until > Date.now())
-  const [ids, failing] = [asleep, asleep.filter(([, each]) => each.hasFailed)].map(some =>
+async function sweep(deps: OrderProcessDeps, paused: PausedOrders): Promise<void> {
+  const { db, app, log } = deps
+  const pausedIds = [...paused].filter(([, { resumeAt }]) => resumeAt > Date.now())
+  const [ids, failing] = [pausedIds, pausedIds.filter(([, each]) => each.hasFailed)].map(some =>
     some.map(([id]) => id),
   )
   const { rows } = await sql<{ order_id: string; paying: boolean; now: Date }>`
@@ -87,8 +87,8 @@ async function sweep(parts: OrderProcessParts, resting: Resting): Promise<void> 
       return false
     })
     // A provider may answer at any time, and somebody waits for it.
-    if (hasMoved || (paying && !hasFailed)) resting.delete(orderId)
-    else rest(resting, orderId, hasFailed)
+    if (hasMoved || (paying && !hasFailed)) paused.delete(orderId)
+    else rest(paused, orderId, hasFailed)
   }
 }
 
@@ -102,7 +102,7 @@ const raceSeconds = 60
  * Orders that were paid long before, as a restored backup may have them, are somebody's to look at.
  */
 async function endOrdersOfErased(
-  { db, app, log }: OrderProcessParts,
+  { db, app, log }: OrderProcessDeps,
   isFirst: boolean,
 ): Promise<void> {
   const { rows } = await sql<{ orderId: string; now: Date }>`
@@ -126,10 +126,10 @@ async function endOrdersOfErased(
 }
 
 /** Twice as long each time; what has been done since the last look is forgotten. */
-function rest(resting: Resting, orderId: string, hasFailed: boolean): void {
-  const pauseMs = Math.min(pauseMaxMs, 2 * (resting.get(orderId)?.pauseMs ?? sweepMs))
-  resting.set(orderId, { pauseMs, until: Date.now() + pauseMs, hasFailed })
-  for (const [id, { until }] of resting) if (until < Date.now() - pauseMaxMs) resting.delete(id)
+function rest(paused: PausedOrders, orderId: string, hasFailed: boolean): void {
+  const pauseMs = Math.min(pauseMaxMs, 2 * (paused.get(orderId)?.pauseMs ?? sweepMs))
+  paused.set(orderId, { pauseMs, resumeAt: Date.now() + pauseMs, hasFailed })
+  for (const [id, { resumeAt }] of paused) if (resumeAt < Date.now() - pauseMaxMs) paused.delete(id)
 }
 
 /** Whether the order has got on. */

@@ -69,8 +69,8 @@ export const accountGuards: readonly TestedMutant[] = [
     name: 'ticket-sealed',
     promise: 'a ticket that somebody wrote into the database is worth nothing',
     file: 'src/infra/accounts/tickets.ts',
-    find: 'return isOurs ? { customerId, family } : undefined',
-    replace: 'return isOurs || row ? { customerId, family } : undefined',
+    find: 'return isGenuine ? { customerId, family } : undefined',
+    replace: 'return isGenuine || row ? { customerId, family } : undefined',
     test: 'tests/api/sessions.test.ts',
   },
   {

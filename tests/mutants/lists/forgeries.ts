@@ -113,14 +113,14 @@ export const forgeryGuards: readonly TestedMutant[] = [
     ...catalogue,
     name: 'catalogue-unknown',
     promise: 'what no migration has made is named',
-    find: 'for (const key of withoutParts(unknown)) yield',
-    replace: 'for (const key of withoutParts([])) yield',
+    find: 'for (const key of withoutTableParts(unknown)) yield',
+    replace: 'for (const key of withoutTableParts([])) yield',
   },
   {
     ...catalogue,
     name: 'catalogue-gone',
     promise: 'what the migrations have made and is gone is named',
-    find: 'for (const key of withoutParts(gone)) yield',
-    replace: 'for (const key of withoutParts([])) yield',
+    find: 'for (const key of withoutTableParts(gone)) yield',
+    replace: 'for (const key of withoutTableParts([])) yield',
   },
 ]

@@ -51,8 +51,8 @@ export const integrityGuards: readonly TestedMutant[] = [
     ...marks,
     name: 'mark-of-another-log',
     promise: 'the mark of another log is not believed',
-    find: '!Sealed.Check(said) || said.log !== log',
-    replace: '!Sealed.Check(said)',
+    find: '!Sealed.Check(parsed) || parsed.log !== log',
+    replace: '!Sealed.Check(parsed)',
   },
   {
     ...eventSeals,
@@ -175,7 +175,7 @@ export const integrityGuards: readonly TestedMutant[] = [
     ...ownLog,
     name: 'adoption-restarts',
     promise: 'a process that ran before another log was adopted does not go on',
-    find: '  if (adoptions !== state.adoptions) return { began, fault: restart }\n',
+    find: '  if (adoptions !== state.adoptions) return { began, fault: adoptedMeanwhile }\n',
     replace: '',
   },
 ]

@@ -278,7 +278,7 @@ export const mendedBeliefs: readonly TestedMutant[] = [
   {
     name: 'restored-mails-wait',
     promise: 'what was due in a backup waits for a worker, and is no broken promise',
-    file: 'src/workers/audit/besideLog.ts',
+    file: 'src/workers/audit/observations.ts',
     find: 'const stuck = hasRun ? await',
     replace: 'const stuck = hasRun || parts > 0 ? await',
     test: 'tests/workers/auditDatabase.test.ts',
@@ -295,8 +295,8 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     name: 'import-signs',
     promise: 'what was imported is signed when the import ends',
     file: 'tools/importRetail.ts',
-    find: 'const isMine = await extendChain(on)',
-    replace: 'const isMine = true',
+    find: 'const isSigned = await extendChain(on)',
+    replace: 'const isSigned = true',
     test: 'tests/workers/importRun.test.ts',
   },
 ]

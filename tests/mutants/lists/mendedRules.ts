@@ -35,8 +35,8 @@ export const mendedRules: readonly TestedMutant[] = [
     name: 'erased-after-a-restore',
     promise: 'whoever was erased is erased again once an older backup is restored',
     file: 'src/workers/jobs/erasedPeople.ts',
-    find: 'if (back.has(erasure.customerId)) await eraseOne(parts, erasure)',
-    replace: 'if (back.has(parts.app.constructor.name)) await eraseOne(parts, erasure)',
+    find: 'if (back.has(erasure.customerId)) await eraseOne(deps, erasure)',
+    replace: 'if (back.has(deps.app.constructor.name)) await eraseOne(deps, erasure)',
     test: erasing,
   },
   {
@@ -75,8 +75,8 @@ export const mendedRules: readonly TestedMutant[] = [
     name: 'state-at-a-time',
     promise: 'the state at a time counts every event that had happened by then',
     file: 'src/audit/timeTravel.ts',
-    find: 'if (!counts(until, event)) continue',
-    replace: 'if (!counts(until, event)) break',
+    find: 'if (!counts(cutoff, event)) continue',
+    replace: 'if (!counts(cutoff, event)) break',
     test: 'tests/api/timeTravel.test.ts',
   },
   {

@@ -340,8 +340,8 @@ export const provenOfOrders: readonly TestedMutant[] = [
       {
         ...stripeDesk,
         find:
-          'const intent = kept === made.id ? made : await retrieve(desk, wanted.paymentId, ' +
-          'kept)',
+          'const intent = saved === made.id ? made : await retrieve(desk, request.paymentId, ' +
+          'saved)',
         replace: 'const intent = made',
       },
     ],
@@ -376,13 +376,13 @@ export const provenOfOrders: readonly TestedMutant[] = [
     name: 'states-of-then',
     promise: 'auditors see an order as it was at each revision',
     file: 'src/audit/timeTravel.ts',
-    find: "  const range = 'revision' in until ? { to: until.revision } : {}\n",
+    find: "  const range = 'revision' in cutoff ? { to: cutoff.revision } : {}\n",
     replace: '  const range = {}\n',
     test: 'tests/api/auditLog.test.ts',
     also: [
       {
         file: 'src/audit/timeTravel.ts',
-        find: '    if (!counts(until, event)) continue\n',
+        find: '    if (!counts(cutoff, event)) continue\n',
         replace: '',
       },
     ],

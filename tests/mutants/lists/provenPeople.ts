@@ -242,7 +242,7 @@ export const provenOfPeople: readonly TestedMutant[] = [
     also: [
       {
         file: 'src/workers/jobs/orderProcesses.ts',
-        find: '      await endOrdersOfErased(parts, isFirst)\n',
+        find: '      await endOrdersOfErased(deps, isFirst)\n',
         replace: '',
       },
     ],

@@ -172,8 +172,8 @@ export const readingGuards: readonly TestedMutant[] = [
     name: 'mail-once',
     promise: 'each mail goes out once',
     file: 'src/workers/reactions/mail/send.ts',
-    find: "if (result.taken) return { key, state: 'sent', why: null }",
-    replace: "if (result.taken) return { key, state: 'due', why: null }",
+    find: "if (result.accepted) return { key, state: 'sent', why: null }",
+    replace: "if (result.accepted) return { key, state: 'due', why: null }",
     test: 'tests/workers/mails.test.ts',
   },
   {

@@ -7,7 +7,7 @@ import {
   conclude,
   nothingChecked,
   type Tally,
-  verifyParts,
+  verifySegments,
 } from '../../../audit/logVerification.ts'
 import { type StreamWatch, watchStreams } from '../../../audit/streamCheck.ts'
 import { strict } from '../../../domain/kernel/types.ts'
@@ -49,7 +49,7 @@ export function auditChainRoutes(server: FastifyInstance, context: ApiContext): 
     query: Type.Object({ after: Type.Optional(Position) }, strict),
     answer: Checkpoints,
     async handle({ query: { after } }) {
-      const kept = await context.audit.book.behind(positionFrom(after), pageSize + 1)
+      const kept = await context.audit.book.after(positionFrom(after), pageSize + 1)
       const data = await Promise.all(kept.slice(0, pageSize).map(each => shown(context, each)))
       const nextCursor = kept.length > pageSize ? data.at(-1)?.position : undefined
       return nextCursor === undefined ? { data } : { data, nextCursor }
@@ -81,7 +81,7 @@ async function shown({ audit }: ApiContext, { position, after, signed }: StoredC
 async function* checkpointLines(context: ApiContext, after: LogPosition): AsyncGenerator<object> {
   let behind = after
   for (;;) {
-    const kept = await context.audit.book.behind(behind, pageSize)
+    const kept = await context.audit.book.after(behind, pageSize)
     for (const each of kept) yield await shown(context, each)
     const last = kept.at(-1)
     if (last === undefined || kept.length < pageSize) return
@@ -95,7 +95,7 @@ async function verify(context: ApiContext, from: LogPosition, to: LogPosition | 
   const streams = watchStreams(context.eventStore)
   const parts = { ...context, ...context.audit, streams }
   let last = nothingChecked
-  for await (const tally of verifyParts(parts, from)) {
+  for await (const tally of verifySegments(parts, from)) {
     last = tally
     if (tally.upTo >= end || tally.events >= eventsMax) break
   }
@@ -143,7 +143,7 @@ async function* verifyAll(context: ApiContext, from: LogPosition): AsyncGenerato
   const streams = watchStreams(context.eventStore)
   const parts = { ...context, ...context.audit, streams }
   let last = nothingChecked
-  for await (const tally of verifyParts(parts, from)) {
+  for await (const tally of verifySegments(parts, from)) {
     last = tally
     const { upTo, events, checkpoints } = tally
     yield { upTo: String(upTo), events, checkpoints, ok: tally.fault === undefined }

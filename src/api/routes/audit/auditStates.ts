@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { differences } from '../../../audit/differences.ts'
 import { firstOf, showEvents } from '../../../audit/events.ts'
-import { counts, type Kind, kinds, type StateThen, type Until } from '../../../audit/timeTravel.ts'
+import { type Cutoff, counts, type Kind, kinds, type PastState } from '../../../audit/timeTravel.ts'
 import { Id, strict } from '../../../domain/kernel/types.ts'
 import { type RecordedEvent, readStream } from '../../../ports/eventStore.ts'
 import type { ApiContext } from '../../http/context.ts'
@@ -55,7 +55,7 @@ export function auditStateRoutes(server: FastifyInstance, context: ApiContext): 
   }
 }
 
-function untilOf(text: string | undefined, field: string): Until | undefined {
+function untilOf(text: string | undefined, field: string): Cutoff | undefined {
   if (text === undefined) return undefined
   if (/^\d+$/.test(text)) return { revision: Number(text) }
   return { at: momentFrom(text, field) }
@@ -67,8 +67,8 @@ const now = { revision: 999_999_999 }
 async function existing(
   context: ApiContext,
   kind: Kind,
-  { id, until = now }: { id: string; until: Until | undefined },
-): Promise<StateThen> {
+  { id, until = now }: { id: string; until: Cutoff | undefined },
+): Promise<PastState> {
   const then = await kind.asOf(context, id, until)
   if (then !== undefined) return then
   throw new HttpProblem(kind.notFound, 'No resource with this id existed at that time.')
@@ -77,7 +77,7 @@ async function existing(
 async function changes(
   context: ApiContext,
   kind: Kind,
-  { id, from, to = now }: { id: string; from: Until | undefined; to: Until | undefined },
+  { id, from, to = now }: { id: string; from: Cutoff | undefined; to: Cutoff | undefined },
 ) {
   const after = await existing(context, kind, { id, until: to })
   // Before its first event there is nothing to compare with.
@@ -96,8 +96,8 @@ async function changes(
 /** What counts at the later moment and did not at the earlier one. */
 async function* countedBetween(
   events: AsyncIterable<RecordedEvent>,
-  from: Until | undefined,
-  to: Until,
+  from: Cutoff | undefined,
+  to: Cutoff,
 ): AsyncGenerator<RecordedEvent> {
   for await (const event of events) {
     const place = { revision: event.revision, at: String(event.metadata.at) }
@@ -105,6 +105,6 @@ async function* countedBetween(
   }
 }
 
-function placeOf({ state: _, ...place }: StateThen) {
+function placeOf({ state: _, ...place }: PastState) {
   return place
 }

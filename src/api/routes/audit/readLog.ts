@@ -67,7 +67,7 @@ function hashesInOrder(book: CheckpointBook) {
   let isOver = false
   return async (position: Position) => {
     if (position > upTo && !isOver) {
-      const [part] = await book.partsBehind(justBefore(position), 1)
+      const [part] = await book.segmentsAfter(justBefore(position), 1)
       isOver = part === undefined
       upTo = part?.position ?? upTo
       hashes = new Map(part?.marks.map(mark => [mark.position, mark.hash]))

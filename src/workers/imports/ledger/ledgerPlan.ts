@@ -92,7 +92,7 @@ export interface PlannedDocument {
   credits: PlannedCredit[]
   movements: PlannedMovement[]
   refusals: LedgerRefusal[]
-  ends: ReadonlyMap<number, RowEnd>
+  outcomes: ReadonlyMap<number, RowEnd>
 }
 
 export interface PlannedProduct {

@@ -17,7 +17,7 @@ import type {
   RowEnd,
 } from './ledgerPlan.ts'
 import { reasonOf } from './ledgerWords.ts'
-import type { ReturnedGoods, SoldGoods, Taken } from './soldGoods.ts'
+import type { MatchedSale, ReturnedGoods, SoldGoods } from './soldGoods.ts'
 
 export interface PlanContext {
   products: ReadonlyMap<string, PlannedProduct>
@@ -29,7 +29,7 @@ export interface PlanContext {
 interface Work extends PlanContext {
   key: string
   customerId: string
-  ends: Map<number, RowEnd>
+  outcomes: Map<number, RowEnd>
 }
 
 /** No event holds more lines; a longer invoice becomes several orders of the same number. */
@@ -39,13 +39,13 @@ const linesMax = 5_000
 export function planDocument({ key, entries, refused }: Group, on: PlanContext): PlannedDocument {
   const [first] = entries
   const customerId = customerIdOf(first?.customer ?? '')
-  const work: Work = { ...on, key, customerId, ends: new Map() }
-  for (const { row } of refused) work.ends.set(row, 'refusals')
-  const parts = sortRows(entries)
-  for (const { row } of parts.nothing) work.ends.set(row, 'refusals')
-  const orders = planOrders(work, parts.sold)
-  const { returns, creditLines } = planBack(work, parts.back)
-  const credited = [...creditLines, ...parts.corrected.map(entry => creditLine(work, entry))]
+  const work: Work = { ...on, key, customerId, outcomes: new Map() }
+  for (const { row } of refused) work.outcomes.set(row, 'refusals')
+  const sorted = sortRows(entries)
+  for (const { row } of sorted.nothing) work.outcomes.set(row, 'refusals')
+  const orders = planOrders(work, sorted.sold)
+  const { returns, creditLines } = planBack(work, sorted.back)
+  const credited = [...creditLines, ...sorted.corrected.map(entry => creditLine(work, entry))]
   return {
     key,
     id: idOf('retail', key),
@@ -56,15 +56,15 @@ export function planDocument({ key, entries, refused }: Group, on: PlanContext):
     orders,
     returns,
     credits: planCredits(work, credited),
-    movements: [...planAdjustments(work, parts.adjusted), ...planRestock(work, parts.back)],
+    movements: [...planAdjustments(work, sorted.adjusted), ...planRestock(work, sorted.back)],
     refusals: [
       ...refused.map(({ row, reason }) => ({ row, reason })),
-      ...parts.nothing.map(({ row, code }) => ({
+      ...sorted.nothing.map(({ row, code }) => ({
         row,
         reason: `moves no goods (${code} is not an article) and no money`,
       })),
     ],
-    ends: work.ends,
+    outcomes: work.outcomes,
   }
 }
 
@@ -99,7 +99,7 @@ function planOrders(work: Work, entries: readonly Entry[]): PlannedOrder[] {
     const order: PlannedOrder = { orderId, lines: [], charges: [] }
     for (const entry of chunk) {
       const { row, code, isGoods, quantity, amountMinor } = entry
-      work.ends.set(row, isGoods ? 'order lines' : 'charges of orders')
+      work.outcomes.set(row, isGoods ? 'order lines' : 'charges of orders')
       if (isGoods) {
         order.lines.push({ ...lineOf(work, entry, quantity), totalMinor: amountMinor })
         work.sold.sell(saleOf(work, entry, orderId))
@@ -131,17 +131,17 @@ function planBack(work: Work, entries: readonly Entry[]) {
   const byOrder = new Map<string, PlannedReturn>()
   const creditLines: PlannedCreditLine[] = []
   for (const entry of entries) {
-    const taken = matchReturns(work, entry)
-    for (const { orderId, quantity } of taken) {
+    const matched = matchReturns(work, entry)
+    for (const { orderId, quantity } of matched) {
       const returnId = returnIdOf(work.key, orderId)
       const planned = byOrder.get(orderId) ?? { returnId, orderId, lines: [] }
       planned.lines.push(lineOf(work, entry, quantity))
       byOrder.set(orderId, planned)
     }
-    const left = -entry.quantity - taken.reduce((sum, { quantity }) => sum + quantity, 0)
-    if (taken.length === 0) creditLines.push(creditLine(work, entry))
+    const left = -entry.quantity - matched.reduce((sum, { quantity }) => sum + quantity, 0)
+    if (matched.length === 0) creditLines.push(creditLine(work, entry))
     else if (left > 0) creditLines.push(creditRest(work, entry, left))
-    work.ends.set(entry.row, endOf(taken.length, left))
+    work.outcomes.set(entry.row, outcomeOf(matched.length, left))
   }
   return { returns: [...byOrder.values()], creditLines }
 }
@@ -154,31 +154,31 @@ function mayMatch({ isGoods, customer, isWholePennies }: Entry): boolean {
   return isGoods && customer !== '' && isWholePennies
 }
 
-function matchReturns({ sold, customerId, returned }: Work, entry: Entry): Taken[] {
+function matchReturns({ sold, customerId, returned }: Work, entry: Entry): MatchedSale[] {
   const { product, unitMinor } = entry
-  const wanted = { customerId, product, unitMinor, quantity: -entry.quantity }
-  if (returned === undefined) return mayMatch(entry) ? sold.takeBack(wanted) : []
-  const taken: Taken[] = []
+  const request = { customerId, product, unitMinor, quantity: -entry.quantity }
+  if (returned === undefined) return mayMatch(entry) ? sold.match(request) : []
+  const matched: MatchedSale[] = []
   for (const back of returned) {
     const isSame = back.product === product && back.unitMinor === unitMinor
-    const quantity = isSame ? Math.min(wanted.quantity, back.quantity) : 0
+    const quantity = isSame ? Math.min(request.quantity, back.quantity) : 0
     if (quantity === 0) continue
     back.quantity -= quantity
-    wanted.quantity -= quantity
-    sold.takeBack({ ...wanted, quantity, orderId: back.orderId })
-    taken.push({ orderId: back.orderId, quantity })
+    request.quantity -= quantity
+    sold.match({ ...request, quantity, orderId: back.orderId })
+    matched.push({ orderId: back.orderId, quantity })
   }
-  return taken
+  return matched
 }
 
-function endOf(taken: number, left: number): RowEnd {
-  if (taken === 0) return 'credit notes'
+function outcomeOf(matched: number, left: number): RowEnd {
+  if (matched === 0) return 'credit notes'
   return left === 0 ? 'returns' : 'returns and credit notes'
 }
 
 function creditLine(work: Work, entry: Entry): PlannedCreditLine {
   const { row, product, isGoods, code, quantity, amountMinor } = entry
-  if (!work.ends.has(row)) work.ends.set(row, 'credit notes')
+  if (!work.outcomes.has(row)) work.outcomes.set(row, 'credit notes')
   return {
     row,
     product: isGoods ? product : null,
@@ -206,7 +206,7 @@ function planCredits(work: Work, lines: readonly PlannedCreditLine[]): PlannedCr
 
 function planAdjustments(work: Work, entries: readonly Entry[]): PlannedMovement[] {
   return entries.map(({ row, product, quantity, description }, index) => {
-    work.ends.set(row, 'stock adjustments')
+    work.outcomes.set(row, 'stock adjustments')
     return {
       commandId: idOf('retail', 'adjustment', work.key, `${index}`),
       rows: [row],

@@ -36,9 +36,9 @@ export async function reconcile(
   on: { rows: readonly LedgerRow[]; plan: LedgerPlan; counts: RowCounts },
 ): Promise<Reconciliation> {
   const { rows, plan, counts } = on
-  const kept = rows.filter(({ row }) => !counts.refusedRows.has(row))
+  const imported = rows.filter(({ row }) => !counts.refusedRows.has(row))
   const refused = rows.filter(({ row }) => counts.refusedRows.has(row))
-  const file = totalsOfFile(kept)
+  const file = totalsOfFile(imported)
   const projections = await totalsOfProjections(db, plan, counts)
   return {
     comparisons: dimensions.map(dimension => compare(dimension, file, projections)),
@@ -120,21 +120,21 @@ async function sumBy(
 }
 
 function compare(dimension: Dimension, file: Totals, projections: Totals): Comparison {
-  const ours = projections[dimension]
+  const actual = projections[dimension]
   const theirs = file[dimension]
-  const groups = [...new Set([...theirs.keys(), ...ours.keys()])].sort()
+  const groups = [...new Set([...theirs.keys(), ...actual.keys()])].sort()
   const differences = groups
     .map(group => ({
       group,
       file: theirs.get(group) ?? 0,
-      projections: ours.get(group) ?? 0,
+      projections: actual.get(group) ?? 0,
     }))
     .filter(each => each.file !== each.projections)
   return {
     dimension,
     groups: groups.length,
     file: sumOf(theirs),
-    projections: sumOf(ours),
+    projections: sumOf(actual),
     differences,
   }
 }

@@ -36,11 +36,11 @@ export function countRows(
       found.rows += 1
       reasons.set(reason, found)
     }
-    for (const [row, end] of document.ends) {
+    for (const [row, end] of document.outcomes) {
       const final = refusedRows.has(row) ? 'refusals' : end
       byEnd.set(final, (byEnd.get(final) ?? 0) + 1)
     }
-    if (known?.rows === document.ends.size) documents.push(document)
+    if (known?.rows === document.outcomes.size) documents.push(document)
   }
   const refusals = [...reasons].map(([reason, found]) => ({ reason, ...found }))
   return { read: plan.rows, byEnd, refusals, refusedRows, documents }
@@ -50,15 +50,15 @@ function refusalsOf(
   document: PlannedDocument,
   recorded: ImportedDocument | undefined,
 ): readonly LedgerRefusal[] {
-  const { ends, refusals } = document
+  const { outcomes, refusals } = document
   if (recorded === undefined) return all(document, 'was not imported')
-  if (recorded.rows !== ends.size) {
+  if (recorded.rows !== outcomes.size) {
     return all(document, `was imported before, when its document had ${recorded.rows} rows`)
   }
   // The same document in another file has other row numbers: then its plan says which they are.
-  return recorded.refusals.every(({ row }) => ends.has(row)) ? recorded.refusals : refusals
+  return recorded.refusals.every(({ row }) => outcomes.has(row)) ? recorded.refusals : refusals
 }
 
-function all({ ends }: PlannedDocument, reason: string): LedgerRefusal[] {
-  return [...ends.keys()].map(row => ({ row, reason }))
+function all({ outcomes }: PlannedDocument, reason: string): LedgerRefusal[] {
+  return [...outcomes.keys()].map(row => ({ row, reason }))
 }

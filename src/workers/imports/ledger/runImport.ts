@@ -86,8 +86,8 @@ interface DocumentImport extends Run {
 
 async function importDocument(run: Run, document: PlannedDocument): Promise<ImportedNow> {
   const at = document.at ?? run.app.clock.now()
-  const part: DocumentImport = { ...run, document, at, refusals: [...document.refusals] }
-  const ordered = importOrders(part)
+  const documentImport: DocumentImport = { ...run, document, at, refusals: [...document.refusals] }
+  const ordered = importOrders(documentImport)
   for (const { orderId } of document.orders) run.orders.set(orderId, ordered)
   try {
     await ordered
@@ -95,17 +95,17 @@ async function importDocument(run: Run, document: PlannedDocument): Promise<Impo
     for (const { orderId } of document.orders) run.orders.delete(orderId)
   }
   await Promise.all([
-    ...document.returns.map(each => takeGoodsBack(part, each)),
-    ...document.credits.map(each => credit(part, each)),
-    ...document.movements.map(each => move(part, each)),
+    ...document.returns.map(each => returnGoods(documentImport, each)),
+    ...document.credits.map(each => issueCreditNote(documentImport, each)),
+    ...document.movements.map(each => move(documentImport, each)),
   ])
-  const refusals = part.refusals.toSorted((a, b) => a.row - b.row)
-  const input = { documentId: document.id, document: document.key, rows: document.ends.size }
+  const refusals = documentImport.refusals.toSorted((a, b) => a.row - b.row)
+  const input = { documentId: document.id, document: document.key, rows: document.outcomes.size }
   const recorded = await execute(
     run.app,
     recordDocument,
     { ...input, refusals },
-    envelopeOf(part, document.id),
+    envelopeOf(documentImport, document.id),
   )
   if (isRejection(recorded)) throw new Error(`${document.key}: ${recorded.detail}`)
   return { document, refusals, position: recorded.position }
@@ -116,25 +116,29 @@ function envelopeOf({ document, at }: DocumentImport, commandId: string): Envelo
 }
 
 /** A refusal of the shop is an end of these rows like any other: counted and explained. */
-function settle(part: DocumentImport, rows: readonly { row: number }[], answer: Answer): void {
+function recordAnswer(
+  documentImport: DocumentImport,
+  rows: readonly { row: number }[],
+  answer: Answer,
+): void {
   if (!isRejection(answer)) return
   const reason = cutText(`${answer.rejected}: ${answer.detail}`, 500)
-  const refused = new Set(part.refusals.map(({ row }) => row))
+  const refused = new Set(documentImport.refusals.map(({ row }) => row))
   for (const row of new Set(rows.map(each => each.row))) {
-    if (!refused.has(row)) part.refusals.push({ row, reason })
+    if (!refused.has(row)) documentImport.refusals.push({ row, reason })
   }
 }
 
-async function importOrders(part: DocumentImport): Promise<void> {
-  await part.entities.customer(part.document.customerId)
-  await Promise.all(part.document.orders.map(each => sell(part, each)))
+async function importOrders(documentImport: DocumentImport): Promise<void> {
+  await documentImport.entities.customer(documentImport.document.customerId)
+  await Promise.all(documentImport.document.orders.map(each => sell(documentImport, each)))
 }
 
 async function sell(
-  part: DocumentImport,
+  documentImport: DocumentImport,
   { orderId, lines, charges }: PlannedOrder,
 ): Promise<void> {
-  const { document, app } = part
+  const { document, app } = documentImport
   const answer = await execute(
     app,
     importOrder,
@@ -142,7 +146,7 @@ async function sell(
       orderId,
       orderNumber: document.invoice,
       customerId: document.customerId,
-      lines: await orderLines(part, lines),
+      lines: await orderLines(documentImport, lines),
       charges: charges.map(({ code, name, amountMinor }) => ({
         code,
         name,
@@ -151,30 +155,30 @@ async function sell(
       currency: ledgerCurrency,
       country: document.country || null,
     },
-    envelopeOf(part, orderId),
+    envelopeOf(documentImport, orderId),
   )
-  settle(part, [...lines, ...charges], answer)
+  recordAnswer(documentImport, [...lines, ...charges], answer)
 }
 
-async function takeGoodsBack(part: DocumentImport, planned: PlannedReturn): Promise<void> {
+async function returnGoods(documentImport: DocumentImport, planned: PlannedReturn): Promise<void> {
   const { orderId, returnId } = planned
-  await part.orders.get(orderId)
-  const lines = await orderLines(part, planned.lines)
-  const reference = part.document.invoice
+  await documentImport.orders.get(orderId)
+  const lines = await orderLines(documentImport, planned.lines)
+  const reference = documentImport.document.invoice
   const answer = await execute(
-    part.app,
+    documentImport.app,
     importReturn,
     { orderId, returnId, reference, lines },
-    envelopeOf(part, returnId),
+    envelopeOf(documentImport, returnId),
   )
-  settle(part, planned.lines, answer)
+  recordAnswer(documentImport, planned.lines, answer)
 }
 
-async function credit(
-  part: DocumentImport,
+async function issueCreditNote(
+  documentImport: DocumentImport,
   { creditNoteId, reason, lines }: PlannedCredit,
 ): Promise<void> {
-  const { document, app, entities } = part
+  const { document, app, entities } = documentImport
   const credited = await Promise.all(
     lines.map(async ({ product, sku, name, quantity, totalMinor }) => {
       const productId = product === null ? null : await entities.product(product)
@@ -193,32 +197,35 @@ async function credit(
       lines: credited,
       total: money(lines.reduce((sum, { totalMinor }) => sum + totalMinor, 0)),
     },
-    envelopeOf(part, creditNoteId),
+    envelopeOf(documentImport, creditNoteId),
   )
-  settle(part, lines, answer)
+  recordAnswer(documentImport, lines, answer)
 }
 
-async function move(part: DocumentImport, planned: PlannedMovement): Promise<void> {
+async function move(documentImport: DocumentImport, planned: PlannedMovement): Promise<void> {
   const { commandId, product, delta, reason, note } = planned
-  const productId = await part.entities.product(product)
+  const productId = await documentImport.entities.product(product)
   const input = { productId, delta, reason }
   const answer = await execute(
-    part.app,
+    documentImport.app,
     adjustStock,
     note === undefined ? input : { ...input, note },
-    envelopeOf(part, commandId),
+    envelopeOf(documentImport, commandId),
   )
-  settle(
-    part,
+  recordAnswer(
+    documentImport,
     planned.rows.map(row => ({ row })),
     answer,
   )
 }
 
-function orderLines(part: DocumentImport, lines: readonly PlannedLine[]): Promise<OrderLine[]> {
+function orderLines(
+  documentImport: DocumentImport,
+  lines: readonly PlannedLine[],
+): Promise<OrderLine[]> {
   return Promise.all(
     lines.map(async ({ product, sku, name, quantity, unitMinor, totalMinor }) => ({
-      productId: await part.entities.product(product),
+      productId: await documentImport.entities.product(product),
       sku,
       name,
       quantity,

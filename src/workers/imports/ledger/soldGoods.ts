@@ -8,7 +8,7 @@ export interface Sale {
   quantity: number
 }
 
-export interface Taken {
+export interface MatchedSale {
   orderId: string
   quantity: number
 }
@@ -19,12 +19,12 @@ export type ReturnRequest = Omit<Sale, 'orderId'> & { orderId?: string }
 export interface SoldGoods {
   sell(sale: Sale): void
   /** Takes back up to `quantity` pieces, from the newest purchase first; may take fewer. */
-  takeBack(wanted: ReturnRequest): Taken[]
+  match(request: ReturnRequest): MatchedSale[]
 }
 
 /** An empty book of sales. */
 export function createSoldGoods(): SoldGoods {
-  const book = new Map<string, Taken[]>()
+  const book = new Map<string, MatchedSale[]>()
   return {
     sell({ orderId, quantity, ...goods }) {
       const key = keyOf(goods)
@@ -34,22 +34,22 @@ export function createSoldGoods(): SoldGoods {
       if (last?.orderId === orderId) last.quantity += quantity
       else lots.push({ orderId, quantity })
     },
-    takeBack(wanted) {
-      const lots = book.get(keyOf(wanted)) ?? []
-      const taken: Taken[] = []
-      let open = wanted.quantity
+    match(request) {
+      const lots = book.get(keyOf(request)) ?? []
+      const matched: MatchedSale[] = []
+      let open = request.quantity
       for (const lot of lots.toReversed()) {
-        const isMeant = wanted.orderId === undefined || wanted.orderId === lot.orderId
-        const quantity = isMeant ? Math.min(open, lot.quantity) : 0
-        if (quantity > 0) taken.push({ orderId: lot.orderId, quantity })
+        const isEligible = request.orderId === undefined || request.orderId === lot.orderId
+        const quantity = isEligible ? Math.min(open, lot.quantity) : 0
+        if (quantity > 0) matched.push({ orderId: lot.orderId, quantity })
         lot.quantity -= quantity
         open -= quantity
       }
       book.set(
-        keyOf(wanted),
+        keyOf(request),
         lots.filter(lot => lot.quantity > 0),
       )
-      return taken
+      return matched
     },
   }
 }

@@ -2,7 +2,6 @@
 
 import { type Kysely, sql } from 'kysely'
 import type { ImportedRow } from '../../../commands/catalogue/importProduct.ts'
-import type { UndoneRow } from '../../../commands/catalogue/undoProduct.ts'
 import { cutText } from '../../../domain/kernel/text.ts'
 import type { ImportSeals } from '../../../ports/imports.ts'
 import type { Tables } from '../../../projections/core/tables.ts'
@@ -26,7 +25,7 @@ export interface ImportJob {
   undo_seal: string
 }
 
-export interface RowEnd {
+export interface RowOutcome {
   line: number
   sku: string
   /** Pieces that were booked in with it. */
@@ -43,7 +42,7 @@ export class ImportMoved extends Error {
   }
 }
 
-const faultsKept = 1_000
+const storedFaultsMax = 1_000
 const chunkHoursMax = 24
 const problemCharactersMax = 1_000
 
@@ -51,7 +50,7 @@ const problemCharactersMax = 1_000
  * Imports that a worker has to do something about. Of each person it is one at a time, and what is
  * under way goes before what waits: nobody waits for all that somebody else has uploaded.
  */
-export async function waitingImports(db: Db): Promise<string[]> {
+export async function dueImports(db: Db): Promise<string[]> {
   const { rows } = await sql<{ import_id: string }>`
     select import_id
     from (
@@ -106,8 +105,8 @@ export async function* contentOf(
 }
 
 /** Whether it is the shop that has taken an import in, and was asked to undo it where it is. */
-export function isOurs(seals: ImportSeals, job: ImportJob): boolean {
-  const taken = seals.ofImport({
+export function isGenuine(seals: ImportSeals, job: ImportJob): boolean {
+  const expectedSeal = seals.ofImport({
     importId: job.import_id,
     uploadId: job.upload_id,
     correlationId: job.correlation_id,
@@ -116,7 +115,7 @@ export function isOurs(seals: ImportSeals, job: ImportJob): boolean {
     dryRun: job.dry_run,
     bytes: Number(job.bytes),
   })
-  if (job.seal !== taken) return false
+  if (job.seal !== expectedSeal) return false
   if (job.status !== 'undoing') return true
   return job.undo_seal === seals.ofUndo(job.import_id, job.undo_requested_by ?? '')
 }
@@ -149,12 +148,12 @@ export async function markEnded(
   problem: string | null = null,
 ): Promise<void> {
   // What a parser says may quote the file.
-  const said = problem === null ? null : cutText(problem, problemCharactersMax)
+  const shortened = problem === null ? null : cutText(problem, problemCharactersMax)
   await sql`
     with ended as (
       update shop.product_imports
       set status = ${status},
-        problem = ${said},
+        problem = ${shortened},
         started_at = coalesce(started_at, now()),
         finished_at = now()
       where import_id = ${job.import_id} and status in ('queued', 'running', 'cancelling')
@@ -171,14 +170,16 @@ export async function markEnded(
 export async function recordBatch(
   db: Db,
   job: ImportJob,
-  ends: readonly RowEnd[],
+  outcomes: readonly RowOutcome[],
 ): Promise<string> {
-  const counts = countsOf(ends)
-  const faults = ends.flatMap(({ line, faults: found }) => found.map(fault => ({ line, ...fault })))
+  const counts = countsOf(outcomes)
+  const faults = outcomes.flatMap(({ line, faults: found }) =>
+    found.map(fault => ({ line, ...fault })),
+  )
   return db.transaction().execute(async on => {
     const { rows } = await sql<{ status: string; faults: number }>`
       update shop.product_imports
-      set done = done + ${ends.length},
+      set done = done + ${outcomes.length},
         created = created + ${counts.created},
         changed = changed + ${counts.changed},
         unchanged = unchanged + ${counts.unchanged},
@@ -191,15 +192,20 @@ export async function recordBatch(
     const [moved] = rows
     if (moved === undefined) throw new ImportMoved(job.import_id)
     const before = moved.faults - faults.length
-    await insertFaults(on, job.import_id, faults.slice(0, Math.max(0, faultsKept - before)), before)
-    if (!job.dry_run) await insertRows(on, job.import_id, ends)
+    await insertFaults(
+      on,
+      job.import_id,
+      faults.slice(0, Math.max(0, storedFaultsMax - before)),
+      before,
+    )
+    if (!job.dry_run) await insertRows(on, job.import_id, outcomes)
     return moved.status
   })
 }
 
-function countsOf(ends: readonly RowEnd[]) {
+function countsOf(outcomes: readonly RowOutcome[]) {
   const counts = { created: 0, changed: 0, unchanged: 0, refused: 0 }
-  for (const { imported } of ends) counts[imported?.action ?? 'refused'] += 1
+  for (const { imported } of outcomes) counts[imported?.action ?? 'refused'] += 1
   return counts
 }
 
@@ -219,8 +225,12 @@ async function insertFaults(
   `.execute(db)
 }
 
-async function insertRows(db: Db, importId: string, ends: readonly RowEnd[]): Promise<void> {
-  const rows = ends.flatMap(({ line, sku, stock, imported }) => {
+async function insertRows(
+  db: Db,
+  importId: string,
+  outcomes: readonly RowOutcome[],
+): Promise<void> {
+  const rows = outcomes.flatMap(({ line, sku, stock, imported }) => {
     if (imported === undefined || imported.action === 'unchanged') return []
     const { productId, action, revision, stockRevision } = imported
     const pieces = action === 'created' ? stock : 0
@@ -234,48 +244,6 @@ async function insertRows(db: Db, importId: string, ends: readonly RowEnd[]): Pr
     select ${importId}, line, product_id, sku, action, revision, stock, stock_revision
     from json_to_recordset(${JSON.stringify(rows)}::json) as r(line integer, product_id uuid,
       sku text, action text, revision bigint, stock integer, stock_revision bigint)
-  `.execute(db)
-}
-
-export type RowToUndo = UndoneRow & { line: number }
-type Revisions = 'revision' | 'stockRevision'
-
-/** The next rows that an undo has to look at. */
-export async function rowsToUndo(db: Db, importId: string, limit: number): Promise<RowToUndo[]> {
-  const { rows } = await sql<Omit<RowToUndo, Revisions> & Record<Revisions, bigint | null>>`
-    select line, product_id as "productId", sku, action, revision, stock,
-      stock_revision as "stockRevision"
-    from shop.product_import_rows
-    where import_id = ${importId} and not undone and kept is null
-    order by line
-    limit ${limit}
-  `.execute(db)
-  return rows.map(({ revision, stockRevision, ...row }) => ({
-    ...row,
-    revision: Number(revision),
-    stockRevision: stockRevision === null ? null : Number(stockRevision),
-  }))
-}
-
-/** Records which rows were undone, and why others were not. */
-export async function recordUndone(
-  db: Db,
-  importId: string,
-  ends: readonly { line: number; kept: string | null }[],
-): Promise<void> {
-  await sql`
-    update shop.product_import_rows r
-    set undone = e.kept is null, kept = e.kept
-    from json_to_recordset(${JSON.stringify(ends)}::json) as e(line integer, kept text)
-    where r.import_id = ${importId} and r.line = e.line
-  `.execute(db)
-}
-
-export async function markUndone(db: Db, importId: string): Promise<void> {
-  await sql`
-    update shop.product_imports
-    set status = 'undone', undone_at = now()
-    where import_id = ${importId} and status = 'undoing'
   `.execute(db)
 }
 

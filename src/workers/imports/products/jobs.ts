@@ -8,19 +8,19 @@ import type { Position } from '../../../kit/position.ts'
 import type { ImportSeals } from '../../../ports/imports.ts'
 import type { Log } from '../../../ports/log.ts'
 import type { Tables } from '../../../projections/core/tables.ts'
-import { endOf, soon } from '../../jobs/jobQueue.ts'
+import { closeOf, drained } from '../../jobs/jobQueue.ts'
 import {
   dropStrayChunks,
+  dueImports,
   ImportMoved,
-  isOurs,
+  isGenuine,
   loadImport,
   refuseForged,
-  waitingImports,
 } from './importTables.ts'
 import { runImport } from './runImport.ts'
 import { undoImport } from './undoImport.ts'
 
-export interface ProductImportParts extends UndoParts {
+export interface ProductImportDeps extends UndoParts {
   db: Kysely<Tables>
   connection: ConnectionOptions
   log: Log
@@ -34,7 +34,7 @@ interface ImportKey {
 
 const queueName = 'imports'
 const sweepMs = 2_000
-const lookMsMax = 60_000
+const pollMsMax = 60_000
 const straySweepMs = 3_600_000
 const attempts = 5
 
@@ -42,13 +42,13 @@ const attempts = 5
  * Starts the queue and its worker. `wake` enqueues what waits; so does a sweep, which also brings
  * back what a lost Redis has forgotten and what a worker that went away has left behind.
  */
-export function startProductImports(parts: ProductImportParts) {
-  const { db, log, connection } = parts
+export function startProductImports(deps: ProductImportDeps) {
+  const { db, log, connection } = deps
   const ending = new AbortController()
   const queue = new Queue<ImportKey>(queueName, { connection })
   const worker = new Worker<ImportKey>(
     queueName,
-    job => work(parts, job.data.importId, ending.signal),
+    job => work(deps, job.data.importId, ending.signal),
     {
       connection: { ...connection, maxRetriesPerRequest: null },
       concurrency: 2,
@@ -58,7 +58,7 @@ export function startProductImports(parts: ProductImportParts) {
       stalledInterval: 2_000,
     },
   )
-  const endWorker = endOf(worker)
+  const endWorker = closeOf(worker)
   queue.on('error', error => log.warn({ error: error.message }, 'import queue'))
   worker.on('error', error => log.warn({ error: error.message }, 'import worker'))
   worker.on('failed', (job, error) =>
@@ -68,7 +68,7 @@ export function startProductImports(parts: ProductImportParts) {
   let enqueuing: Promise<void> = Promise.resolve()
   const wake = () => {
     enqueuing = enqueuing
-      .then(() => withDeadline(lookMsMax, 'the imports that wait', enqueue(db, queue)))
+      .then(() => withDeadline(pollMsMax, 'the imports that wait', enqueue(db, queue)))
       .catch(error => log.warn({ error: String(error) }, 'imports not queued yet'))
   }
   // The next import of the same person.
@@ -84,7 +84,7 @@ export function startProductImports(parts: ProductImportParts) {
       clearInterval(sweep)
       clearInterval(straySweep)
       ending.abort()
-      await soon(enqueuing)
+      await drained(enqueuing)
       await endWorker()
       await queue.close()
     },
@@ -92,9 +92,9 @@ export function startProductImports(parts: ProductImportParts) {
 }
 
 async function enqueue(db: Kysely<Tables>, queue: Queue<ImportKey>): Promise<void> {
-  const waiting = await waitingImports(db)
+  const due = await dueImports(db)
   await queue.addBulk(
-    waiting.map(importId => ({
+    due.map(importId => ({
       name: 'import',
       data: { importId },
       opts: {
@@ -109,25 +109,21 @@ async function enqueue(db: Kysely<Tables>, queue: Queue<ImportKey>): Promise<voi
   )
 }
 
-async function work(
-  parts: ProductImportParts,
-  importId: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const job = await loadImport(parts.db, importId)
+async function work(deps: ProductImportDeps, importId: string, signal: AbortSignal): Promise<void> {
+  const job = await loadImport(deps.db, importId)
   if (job === undefined) return
-  const { db, log, importSeals: seals, ownWrites, eventStore } = parts
+  const { db, log, importSeals: seals, ownWrites, eventStore } = deps
   const noteWrites = async (person: string) => {
     await ownWrites.note(person, await eventStore.head())
   }
-  if (!isOurs(seals, job)) {
+  if (!isGenuine(seals, job)) {
     log.warn({ event: 'import-forged', importId }, 'an import that the shop has not asked for')
     return refuseForged(db, job)
   }
   try {
-    if (job.status === 'undoing') await undoImport({ ...parts, noteWrites, signal }, job)
+    if (job.status === 'undoing') await undoImport({ ...deps, noteWrites, signal }, job)
     else if (/^(queued|running|cancelling)$/.test(job.status)) {
-      await runImport({ ...parts, seals, noteWrites, signal }, job)
+      await runImport({ ...deps, seals, noteWrites, signal }, job)
     }
   } catch (error) {
     // Whoever has moved it goes on with it.

@@ -17,7 +17,7 @@ import {
   type ImportJob,
   markEnded,
   markStarted,
-  type RowEnd,
+  type RowOutcome,
   recordBatch,
 } from './importTables.ts'
 import { type Fault, FileRefused, type RawRow } from './rawRow.ts'
@@ -30,7 +30,7 @@ import { readNdjson } from './readNdjson.ts'
  */
 export type NoteWrites = (person: string) => Promise<void>
 
-export interface ImportParts {
+export interface ImportDeps {
   db: Kysely<Tables>
   app: App
   log: Log
@@ -48,53 +48,53 @@ const rowsInFlight = 64
 const batchMsMax = 120_000
 
 /** Runs an import to its end, from where the last run has left it. Throws ImportMoved. */
-export async function runImport(parts: ImportParts, job: ImportJob): Promise<void> {
-  const { db } = parts
-  if (job.status === 'cancelling') return endNoted(parts, job, 'cancelled')
+export async function runImport(deps: ImportDeps, job: ImportJob): Promise<void> {
+  const { db } = deps
+  if (job.status === 'cancelling') return endImport(deps, job, 'cancelled')
   try {
-    if (job.rows === null) await start(parts, job)
-    await runRows(parts, job)
+    if (job.rows === null) await start(deps, job)
+    await runRows(deps, job)
   } catch (error) {
     if (!(error instanceof FileRefused)) throw error
     await markEnded(db, job, 'failed', error.message)
   }
 }
 
-async function runRows(parts: ImportParts, job: ImportJob): Promise<void> {
-  const { db } = parts
+async function runRows(deps: ImportDeps, job: ImportJob): Promise<void> {
+  const { db } = deps
   let { done } = job
-  for await (const batch of batchesBehind(rowsOf(parts, job), done)) {
-    if (parts.signal.aborted) return
+  for await (const batch of batchesAfter(rowsOf(deps, job), done)) {
+    if (deps.signal.aborted) return
     const doing = async () => {
-      const ends = await carryOut(parts, job, batch)
-      return { ends, status: await recordBatch(db, { ...job, done }, ends) }
+      const outcomes = await carryOut(deps, job, batch)
+      return { ends: outcomes, status: await recordBatch(db, { ...job, done }, outcomes) }
     }
-    const { ends, status } = await withDeadline(batchMsMax, 'a batch of rows', doing())
-    done += ends.length
-    if (status === 'cancelling') return endNoted(parts, job, 'cancelled')
+    const { ends: outcomes, status } = await withDeadline(batchMsMax, 'a batch of rows', doing())
+    done += outcomes.length
+    if (status === 'cancelling') return endImport(deps, job, 'cancelled')
   }
-  return endNoted(parts, job, 'finished')
+  return endImport(deps, job, 'finished')
 }
 
-async function endNoted(parts: ImportParts, job: ImportJob, status: 'finished' | 'cancelled') {
-  await parts.noteWrites(job.requested_by)
-  return markEnded(parts.db, job, status)
+async function endImport(deps: ImportDeps, job: ImportJob, status: 'finished' | 'cancelled') {
+  await deps.noteWrites(job.requested_by)
+  return markEnded(deps.db, job, status)
 }
 
-async function start(parts: ImportParts, job: ImportJob): Promise<void> {
-  const rows = await withDeadline(batchMsMax, 'looking through the file', countRows(parts, job))
-  await markStarted(parts.db, job.import_id, rows)
+async function start(deps: ImportDeps, job: ImportJob): Promise<void> {
+  const rows = await withDeadline(batchMsMax, 'looking through the file', countRows(deps, job))
+  await markStarted(deps.db, job.import_id, rows)
 }
 
-function rowsOf(parts: ImportParts, job: ImportJob): AsyncIterable<RawRow> {
-  const content = contentOf(parts, job)
+function rowsOf(deps: ImportDeps, job: ImportJob): AsyncIterable<RawRow> {
+  const content = contentOf(deps, job)
   return job.format === 'csv' ? readCsv(content) : readNdjson(content)
 }
 
 /** Reads the whole file before anything is done, so that a broken one changes nothing. */
-async function countRows(parts: ImportParts, job: ImportJob): Promise<number> {
+async function countRows(deps: ImportDeps, job: ImportJob): Promise<number> {
   let rows = 0
-  for await (const _ of rowsOf(parts, job)) {
+  for await (const _ of rowsOf(deps, job)) {
     rows += 1
     if (rows > rowsMax) throw new FileRefused(`The file has more than ${rowsMax} rows.`)
   }
@@ -109,7 +109,7 @@ interface Numbered {
 }
 
 /** The rows that are not done yet; those that are count only for SKUs that come again. */
-async function* batchesBehind(
+async function* batchesAfter(
   rows: AsyncIterable<RawRow>,
   done: number,
 ): AsyncGenerator<Numbered[]> {
@@ -133,22 +133,22 @@ async function* batchesBehind(
 }
 
 async function carryOut(
-  parts: ImportParts,
+  deps: ImportDeps,
   job: ImportJob,
   batch: readonly Numbered[],
-): Promise<RowEnd[]> {
-  const ends: RowEnd[] = []
+): Promise<RowOutcome[]> {
+  const outcomes: RowOutcome[] = []
   const queue = batch.values()
   const findCategory = job.dry_run
-    ? readShelves(parts.db)
-    : createShelves(parts.app, name => envelopeOf(parts.app, job, `category/${name}`))
+    ? readShelves(deps.db)
+    : createShelves(deps.app, name => envelopeOf(deps.app, job, `category/${name}`))
   const failures: unknown[] = []
   const work = async () => {
     for (const { raw, earlier } of queue) {
       if (failures.length > 0) return
       try {
-        const checked = checkRow(raw, parts.app.currency)
-        ends.push(await endOf({ ...parts, job, findCategory }, checked, earlier))
+        const checked = checkRow(raw, deps.app.currency)
+        outcomes.push(await endOf({ ...deps, job, findCategory }, checked, earlier))
       } catch (error) {
         failures.push(error)
       }
@@ -156,10 +156,10 @@ async function carryOut(
   }
   await Promise.all(Array.from({ length: rowsInFlight }, work))
   if (failures.length > 0) throw failures[0]
-  return ends.sort((a, b) => a.line - b.line)
+  return outcomes.sort((a, b) => a.line - b.line)
 }
 
-interface Run extends ImportParts {
+interface Run extends ImportDeps {
   job: ImportJob
   findCategory: FindCategory
 }
@@ -168,9 +168,9 @@ async function endOf(
   run: Run,
   checked: CheckedRow | FaultyRow,
   earlier: number | undefined,
-): Promise<RowEnd> {
+): Promise<RowOutcome> {
   const { line } = checked
-  const refused = (...faults: Fault[]): RowEnd => ({ line, sku: '', stock: 0, faults })
+  const refused = (...faults: Fault[]): RowOutcome => ({ line, sku: '', stock: 0, faults })
   if ('faults' in checked) return refused(...checked.faults)
   const { sku, stock = 0 } = checked.row
   if (earlier !== undefined) {

@@ -43,11 +43,11 @@ export async function sendWave(
 ): Promise<Outcome[]> {
   const tried = await Promise.all(claimed.map(mail => attempt(sending, mail, wave)))
   const results = tried.flatMap(each => ('result' in each ? [each.result] : []))
-  const away = results.filter(result => !result.taken && result.kind === 'server')
+  const away = results.filter(result => !result.accepted && result.kind === 'server')
   // A server that has answered about one of them is not away: it dropped the others for their own.
   const isAway = away.length > 0 && away.length === results.length
   const [first] = away
-  if (isAway && first?.taken === false) sending.outage.serverIsAway(first.code)
+  if (isAway && first?.accepted === false) sending.outage.serverIsAway(first.code)
   else if (results.length > 0) sending.outage.serverIsBack()
   return tried.map(each => {
     const outcome = 'outcome' in each ? each.outcome : outcomeOf(each.claimed, each.result, isAway)
@@ -58,7 +58,7 @@ export async function sendWave(
 
 function outcomeOf(claimed: ClaimedMail, result: SendResult, isAway: boolean): Outcome {
   const { key } = claimed
-  if (result.taken) return { key, state: 'sent', why: null }
+  if (result.accepted) return { key, state: 'sent', why: null }
   const kind = result.kind === 'server' && !isAway ? 'lost' : result.kind
   return afterFailure(claimed, { kind, code: result.code }, Math.random())
 }
@@ -97,7 +97,7 @@ async function answerInTime(asked: Promise<SendResult>, signal: AbortSignal): Pr
   const ended = async (): Promise<SendResult> => {
     if (!signal.aborted) await once(signal, 'abort', { signal: answered.signal })
     await sleep(endMs, undefined, { signal: answered.signal })
-    return { taken: false, kind: 'lost', code: 'ENDED' }
+    return { accepted: false, kind: 'lost', code: 'ENDED' }
   }
   try {
     return await Promise.race([asked, ended()])
@@ -114,13 +114,13 @@ async function give(
   const parent = traceOf(trace)
   // What is left of the claim: this process may have been stopped for a while.
   const leftMs = wave.beginBefore - performance.now()
-  if (leftMs <= 0) return { taken: false, kind: 'lost', code: 'CLAIM_EXPIRED' }
+  if (leftMs <= 0) return { accepted: false, kind: 'lost', code: 'CLAIM_EXPIRED' }
   const result = await tracing.span(
     `mail ${key.template}`,
     () => answerInTime(mailer.send(finished.mail, leftMs), signal),
     { parent },
   )
-  if (!result.taken) await finished.undo?.().catch(() => undefined)
+  if (!result.accepted) await finished.undo?.().catch(() => undefined)
   return result
 }
 

@@ -2,7 +2,7 @@
 // after another, so that what they remember at a time is bounded however long the log is.
 import { idIn } from '../../domain/kernel/streamNames.ts'
 
-export interface LogPart {
+export interface LogPartition {
   /** Whether an order, a product or an event belongs to this part; each is in one. */
   has(key: string): boolean
   /** The same of a stream, which is where what it is about is. */
@@ -11,25 +11,25 @@ export interface LogPart {
 }
 
 /** Events that are remembered at a time; it takes some 30 MB. */
-const eventsPerPart = 25_000
-const partsMax = 1_024
+const eventsPerPartition = 25_000
+const partitionsMax = 1_024
 
 /** In how many parts a log of so many events is checked. */
-export function partsFor(events: number): number {
-  return Math.min(partsMax, Math.max(1, Math.ceil(events / eventsPerPart)))
+export function partitionCount(events: number): number {
+  return Math.min(partitionsMax, Math.max(1, Math.ceil(events / eventsPerPartition)))
 }
 
 /** All parts, of which each thing of the log belongs to one. */
-export function partsOf(count: number): LogPart[] {
+export function partitionsOf(count: number): LogPartition[] {
   return Array.from({ length: count }, (_, index) => ({
-    has: key => partOf(key, count) === index,
-    hasStream: stream => partOf(idIn(stream), count) === index,
+    has: key => partitionOf(key, count) === index,
+    hasStream: stream => partitionOf(idIn(stream), count) === index,
     index,
   }))
 }
 
 /** Which of so many parts a key belongs to. */
-export function partOf(key: string, count: number): number {
+export function partitionOf(key: string, count: number): number {
   return count === 1 ? 0 : hash(key) % count
 }
 

@@ -3,11 +3,11 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type {
-  Beside,
   Delivery,
   Endpoint,
   LogEvent,
   Mail,
+  Observations,
   ShownOrder,
   ShownStock,
 } from '../../audit/auditor/evidence.ts'
@@ -16,86 +16,90 @@ import type { Tables } from '../../projections/core/tables.ts'
 import { mailOutbox } from '../reactions/mail/outbox.ts'
 import { webhookTypeOf } from '../reactions/webhook/messages.ts'
 import { webhookOutbox } from '../reactions/webhook/outbox.ts'
+import type { CheckResult } from './logCheck.ts'
 import {
-  type BesideRows,
   isPending,
   mailRows,
   movementOf,
+  type ObservationRows,
   type Row,
   shownRows,
   steadyEndpoints,
   webhookRows,
   workersOf,
-} from './besideRows.ts'
-import type { CheckResult } from './logCheck.ts'
-import { type LogPart, partOf } from './parts.ts'
+} from './observationRows.ts'
+import { type LogPartition, partitionOf } from './partitions.ts'
 import { plain } from './promises.ts'
 import { createSpill, memorySpill, type Spill, withTemporary } from './spill.ts'
 
-export interface BesideParts {
+export interface ObservationOptions {
   db: Kysely<Tables>
   /** What has been due since then may wait. */
-  settledBefore: Date
+  cutoff: Date
   /** Waits until it is time to look again at what is queued; 5 seconds. */
-  beforeLook?: (() => Promise<unknown>) | undefined
+  beforeRecheck?: (() => Promise<unknown>) | undefined
 }
 
 /** All that there is beside a log, part by part. */
-export interface BesideLog {
-  of(part: LogPart): Promise<Beside>
+export interface ObservationSource {
+  ofPartition(part: LogPartition): Promise<Observations>
   /** What waits, and is no fault. */
   notes(): CheckResult
 }
 
-const standsStillMs = 5_000
+const recheckMs = 5_000
 /** As long as others go out, what is queued waits its turn; this often is looked in vain. */
-const looksMax = 24
+const rechecksMax = 24
 /** Deliveries that have ended are kept for 30 days. */
-const keptMs = 29 * 86_400_000
+const retentionMs = 29 * 86_400_000
 
 /** Divides it into as many parts as the log, for as long as `work` takes. */
-export async function withBeside<T>(
-  on: BesideParts,
-  parts: number,
-  work: (beside: BesideLog) => Promise<T>,
+export async function withObservations<T>(
+  options: ObservationOptions,
+  partitions: number,
+  work: (source: ObservationSource) => Promise<T>,
 ): Promise<T> {
-  if (parts === 1) return work(await collect(on, memorySpill(1), 1))
+  if (partitions === 1) return work(await collect(options, memorySpill(1), 1))
   return withTemporary(async directory =>
-    work(await collect(on, createSpill(directory, 'beside', parts), parts)),
+    work(await collect(options, createSpill(directory, 'beside', partitions), partitions)),
   )
 }
 
-async function collect(on: BesideParts, spill: Spill, parts: number): Promise<BesideLog> {
-  const { db } = on
+async function collect(
+  options: ObservationOptions,
+  spill: Spill,
+  partitions: number,
+): Promise<ObservationSource> {
+  const { db } = options
   const { hasRun, isAtWork } = await workersOf(db)
   // Before the log: whatever is queued meanwhile is more than is asked for, never less.
   const mails = plain(await positionOf(db, mailOutbox.name))
   const endpoints = await endpointsOf(db)
-  let waiting = 0
-  const keep = async (row: Row) => {
-    if ('is_waiting' in row[1] && row[1].is_waiting) waiting += 1
-    await spill.add(partOf(subjectOf(row), parts), JSON.stringify(row))
+  let pending = 0
+  const store = async (row: Row) => {
+    if ('is_waiting' in row[1] && row[1].is_waiting) pending += 1
+    await spill.add(partitionOf(subjectOf(row), partitions), JSON.stringify(row))
   }
-  for await (const row of mailRows(db, on.settledBefore)) await keep(row)
-  for await (const row of webhookRows(db, on.settledBefore)) await keep(row)
-  const { orders, stock } = await shownRows(db, keep)
+  for await (const row of mailRows(db, options.cutoff)) await store(row)
+  for await (const row of webhookRows(db, options.cutoff)) await store(row)
+  const { orders, stock } = await shownRows(db, store)
   await spill.flush()
-  const looks = createLooks(on)
-  const settledBefore = hasRun ? on.settledBefore.getTime() : 0
-  const rest = { isAtRest: true, isMoneyOpen: true, settledBefore, endpoints }
+  const rechecks = createRechecks(options)
+  const cutoff = hasRun ? options.cutoff.getTime() : 0
+  const constant = { isAtRest: true, isMoneyOpen: true, settledBefore: cutoff, endpoints }
   return {
-    async of({ index }) {
+    async ofPartition({ index }) {
       const rows: Row[] = []
       for await (const line of spill.read(index)) rows.push(JSON.parse(line))
       // Where no worker has run yet, everything waits for the first one.
-      const stuck = hasRun ? await looks.stuck(waitingOf(rows)) : new Set<string>()
+      const stuck = hasRun ? await rechecks.stuck(pendingOf(rows)) : new Set<string>()
       return {
-        ...rest,
+        ...constant,
         ...evidenceOf(rows, stuck),
         reached: { mails, orders: plain(orders), stock: plain(stock) },
       }
     },
-    notes: () => notesOn({ waiting, waitsItsTurn: looks.left(), hasRun, isAtWork }),
+    notes: () => noteResult({ pending, queued: rechecks.stillQueued(), hasRun, isAtWork }),
   }
 }
 
@@ -126,13 +130,13 @@ function evidenceOf(rows: readonly Row[], stuck: ReadonlySet<string>) {
   return { mails, webhooks, orders, stock }
 }
 
-const mailKey = (row: BesideRows['mail']) => `${row.event_id} ${row.template}`
-const webhookKey = (row: BesideRows['webhook']) => `${row.event_id} ${row.endpoint_id}`
+const mailKey = (row: ObservationRows['mail']) => `${row.event_id} ${row.template}`
+const webhookKey = (row: ObservationRows['webhook']) => `${row.event_id} ${row.endpoint_id}`
 const nameOf = (endpointId: string) => `endpoint ${endpointId}`
 
 async function endpointsOf(db: Kysely<Tables>): Promise<Endpoint[]> {
   const reached = plain(await positionOf(db, webhookOutbox.name))
-  const since = Date.now() - keptMs
+  const since = Date.now() - retentionMs
   const names: Readonly<Record<string, string>> = webhookTypeOf
   return (await steadyEndpoints(db)).map(({ endpoint_id, events, starts_after }) => ({
     endpoint: nameOf(endpoint_id),
@@ -144,69 +148,69 @@ async function endpointsOf(db: Kysely<Tables>): Promise<Endpoint[]> {
   }))
 }
 
-interface Waiting {
-  mails: BesideRows['mail'][]
-  webhooks: BesideRows['webhook'][]
+interface PendingRows {
+  mails: ObservationRows['mail'][]
+  webhooks: ObservationRows['webhook'][]
 }
 
-function waitingOf(rows: readonly Row[]): Waiting {
-  const waiting: Waiting = { mails: [], webhooks: [] }
+function pendingOf(rows: readonly Row[]): PendingRows {
+  const pending: PendingRows = { mails: [], webhooks: [] }
   for (const [kind, row] of rows) {
-    if (kind === 'mail' && row.is_waiting) waiting.mails.push(row)
-    if (kind === 'webhook' && row.is_waiting) waiting.webhooks.push(row)
+    if (kind === 'mail' && row.is_waiting) pending.mails.push(row)
+    if (kind === 'webhook' && row.is_waiting) pending.webhooks.push(row)
   }
-  return waiting
+  return pending
 }
 
 /** Looks again at what is queued until it has gone, or nothing has moved between two looks. */
-function createLooks({ db, settledBefore, beforeLook }: BesideParts) {
-  const wait = beforeLook ?? (() => setTimeout(standsStillMs))
+function createRechecks({ db, cutoff, beforeRecheck }: ObservationOptions) {
+  const wait = beforeRecheck ?? (() => setTimeout(recheckMs))
   /** What `movementOf` gave when nothing had moved between two looks. */
-  let stoodStillAt: string | undefined
-  let left = 0
-  const look = (waiting: Waiting) => isPending(db, settledBefore, waiting)
+  let idleAt: string | undefined
+  let stillQueued = 0
+  const findPending = (pending: PendingRows) => isPending(db, cutoff, pending)
   return {
-    left: () => left,
-    async stuck(waiting: Waiting): Promise<ReadonlySet<string>> {
-      if (waiting.mails.length + waiting.webhooks.length === 0) return new Set()
-      let before = await look(waiting)
-      for (let inVain = 0; before.size > 0 && inVain < looksMax; ) {
-        const then = stoodStillAt ?? (await movementOf(db))
+    stillQueued: () => stillQueued,
+    async stuck(pending: PendingRows): Promise<ReadonlySet<string>> {
+      if (pending.mails.length + pending.webhooks.length === 0) return new Set()
+      let before = await findPending(pending)
+      for (let attempts = 0; before.size > 0 && attempts < rechecksMax; ) {
+        const then = idleAt ?? (await movementOf(db))
         // Where nothing has moved since a part was looked at, nothing is on its way.
-        if (stoodStillAt === undefined) await wait()
-        const still = await look(waiting)
+        if (idleAt === undefined) await wait()
+        const still = await findPending(pending)
         const now = await movementOf(db)
         if (still.size === before.size && now === then) {
-          stoodStillAt = now
+          idleAt = now
           return still
         }
-        stoodStillAt = undefined
-        inVain = still.size < before.size ? 0 : inVain + 1
+        idleAt = undefined
+        attempts = still.size < before.size ? 0 : attempts + 1
         before = still
       }
       // Others are going out: these wait their turn.
-      left += before.size
+      stillQueued += before.size
       return new Set()
     },
   }
 }
 
-function notesOn(state: {
-  waiting: number
-  waitsItsTurn: number
+function noteResult(state: {
+  pending: number
+  queued: number
   hasRun: boolean
   isAtWork: boolean
 }): CheckResult {
-  const { waiting, waitsItsTurn, hasRun, isAtWork } = state
+  const { pending, queued, hasRun, isAtWork } = state
   const notes: string[] = []
   if (!hasRun) {
     notes.push(
-      `${waiting} mails and webhooks are due and wait for a worker. None has run on this ` +
+      `${pending} mails and webhooks are due and wait for a worker. None has run on this ` +
         'database yet: what workers have still to do is no finding until then.',
     )
-  } else if (!isAtWork && waiting > 0) notes.push('No worker is at work: start one.')
-  if (waitsItsTurn > 0) {
-    notes.push(`${waitsItsTurn} mails and webhooks are due and wait their turn: others go out.`)
+  } else if (!isAtWork && pending > 0) notes.push('No worker is at work: start one.')
+  if (queued > 0) {
+    notes.push(`${queued} mails and webhooks are due and wait their turn: others go out.`)
   }
   return { check: 'what is queued goes out', examined: 0, findings: [], count: 0, notes }
 }

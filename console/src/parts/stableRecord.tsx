@@ -15,13 +15,13 @@ export const FilledContext = createContext<{ current: Filled }>({ current: { isR
  * The record for a form. A newer version, such as one with more stock, replaces it only while
  * nothing is typed: a form that is filled anew forgets what was typed.
  */
-export function useKeptRecord() {
+export function useStableRecord() {
   const now = useRecordContext<RaRecord>()
   const filled = useContext(FilledContext)
   const held = useRef(now)
   const [isDirty, setDirty] = useState(false)
-  const isKept = isDirty && !filled.current.isReleased && held.current?.id === now?.id
-  const record = isKept ? held.current : now
+  const isStable = isDirty && !filled.current.isReleased && held.current?.id === now?.id
+  const record = isStable ? held.current : now
   useEffect(() => {
     held.current = record
     filled.current.from = record
@@ -31,8 +31,8 @@ export function useKeptRecord() {
 }
 
 /** Tells from inside a form whether something in it is not saved. */
-export function DirtyWatch({ tell }: { tell(isDirty: boolean): void }) {
+export function DirtyWatch({ onChange }: { onChange(isDirty: boolean): void }) {
   const isDirty = useFormIsDirty()
-  useEffect(() => tell(isDirty), [isDirty, tell])
+  useEffect(() => onChange(isDirty), [isDirty, onChange])
   return null
 }

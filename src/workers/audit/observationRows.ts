@@ -8,25 +8,25 @@ import { ordersProjection } from '../../projections/order/orders.ts'
 
 type Db = Kysely<Tables>
 
-export interface BesideRows {
+export interface ObservationRows {
   mail: { event_id: string; template: string; order_id: string | null; is_waiting: boolean }
   webhook: { event_id: string; endpoint_id: string; is_waiting: boolean }
   order: { order_id: string; status: string }
   stock: { product_id: string; on_hand: string; reserved: string }
 }
 
-export type Kind = keyof BesideRows
-export type Row = { [Each in Kind]: [kind: Each, row: BesideRows[Each]] }[Kind]
+export type Kind = keyof ObservationRows
+export type Row = { [Each in Kind]: [kind: Each, row: ObservationRows[Each]] }[Kind]
 
 const pageSize = 10_000
 const first = '00000000-0000-0000-0000-000000000000'
 
 /** Mails about orders; `isWaiting` are those that have been due since then. */
-export async function* mailRows(db: Db, settledBefore: Date): AsyncGenerator<Row> {
+export async function* mailRows(db: Db, cutoff: Date): AsyncGenerator<Row> {
   let after = { event_id: first, template: '' }
   for (;;) {
-    const { rows } = await sql<BesideRows['mail']>`
-      select event_id, template, order_id, ${mailWaits(settledBefore)} as is_waiting
+    const { rows } = await sql<ObservationRows['mail']>`
+      select event_id, template, order_id, ${isMailPending(cutoff)} as is_waiting
       from shop.mails
       where not account and (event_id, template) > (${after.event_id}, ${after.template})
       order by event_id, template
@@ -40,18 +40,18 @@ export async function* mailRows(db: Db, settledBefore: Date): AsyncGenerator<Row
 }
 
 /** Mails that failed are listed elsewhere: they wait for another attempt, or for somebody. */
-const mailWaits = (settledBefore: Date) => sql`
+const isMailPending = (cutoff: Date) => sql`
   coalesce(sent_at is null
     and state not in ('retrying', 'undeliverable', 'dropped')
-    and not (state = 'due' and due_at >= ${settledBefore}), true)
+    and not (state = 'due' and due_at >= ${cutoff}), true)
 `
 
 /** Deliveries to endpoints; one that has failed is due later, or dead. */
-export async function* webhookRows(db: Db, settledBefore: Date): AsyncGenerator<Row> {
+export async function* webhookRows(db: Db, cutoff: Date): AsyncGenerator<Row> {
   let after = { delivery_id: first }
   for (;;) {
-    const { rows } = await sql<BesideRows['webhook'] & typeof after>`
-      select d.delivery_id, d.event_id, d.endpoint_id, ${webhookWaits(settledBefore)} as is_waiting
+    const { rows } = await sql<ObservationRows['webhook'] & typeof after>`
+      select d.delivery_id, d.event_id, d.endpoint_id, ${isWebhookPending(cutoff)} as is_waiting
       from shop.webhook_deliveries d join shop.webhook_endpoints e using (endpoint_id)
       where d.delivery_id > ${after.delivery_id}
       order by d.delivery_id
@@ -64,8 +64,8 @@ export async function* webhookRows(db: Db, settledBefore: Date): AsyncGenerator<
   }
 }
 
-const webhookWaits = (settledBefore: Date) => sql`
-  (d.status = 'pending' and d.due_at < ${settledBefore} and e.disabled_at is null)
+const isWebhookPending = (cutoff: Date) => sql`
+  (d.status = 'pending' and d.due_at < ${cutoff} and e.disabled_at is null)
 `
 
 /** What read models show, each as of the position that it gives. */
@@ -87,7 +87,7 @@ export async function shownRows(db: Db, take: (row: Row) => Promise<void>) {
 async function* orderRows(db: Db): AsyncGenerator<Row> {
   let after = first
   for (;;) {
-    const { rows } = await sql<BesideRows['order']>`
+    const { rows } = await sql<ObservationRows['order']>`
       select order_id, status from readmodel.orders
       where order_id > ${after} order by order_id limit ${pageSize}
     `.execute(db)
@@ -100,7 +100,7 @@ async function* orderRows(db: Db): AsyncGenerator<Row> {
 async function* stockRows(db: Db): AsyncGenerator<Row> {
   let after = first
   for (;;) {
-    const { rows } = await sql<BesideRows['stock']>`
+    const { rows } = await sql<ObservationRows['stock']>`
       select product_id, on_hand::text, reserved::text from readmodel.products
       where product_id > ${after} order by product_id limit ${pageSize}
     `.execute(db)
@@ -122,10 +122,13 @@ export async function steadyEndpoints(db: Db) {
 /** Of some mails and deliveries those that wait still. */
 export async function isPending(
   db: Db,
-  settledBefore: Date,
-  waiting: { mails: readonly BesideRows['mail'][]; webhooks: readonly BesideRows['webhook'][] },
+  cutoff: Date,
+  pending: {
+    mails: readonly ObservationRows['mail'][]
+    webhooks: readonly ObservationRows['webhook'][]
+  },
 ): Promise<ReadonlySet<string>> {
-  const { mails, webhooks } = waiting
+  const { mails, webhooks } = pending
   const { rows } = await sql<{ key: string }>`
     select event_id || ' ' || template as key
     from shop.mails
@@ -133,7 +136,7 @@ export async function isPending(
       ${mails.map(each => each.event_id)}::uuid[],
       ${mails.map(each => each.template)}::text[]
     ) as named(event_id, template) using (event_id, template)
-    where ${mailWaits(settledBefore)}
+    where ${isMailPending(cutoff)}
     union all
     select d.event_id || ' ' || d.endpoint_id
     from shop.webhook_deliveries d
@@ -143,7 +146,7 @@ export async function isPending(
       ${webhooks.map(each => each.endpoint_id)}::uuid[]
     ) as named(event_id, endpoint_id)
       on named.event_id = d.event_id and named.endpoint_id = d.endpoint_id
-    where ${webhookWaits(settledBefore)}
+    where ${isWebhookPending(cutoff)}
   `.execute(db)
   return new Set(rows.map(({ key }) => key))
 }
