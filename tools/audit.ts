@@ -9,11 +9,11 @@ import { main, Refusal, UsageError, withApp } from './withApp.ts'
 
 const usage = `Usage: npm run audit [-- --grace SECONDS]
 
-Checks the log against its signatures and seals, and what commands rest on beside it; shows the
-auditor, which shares no code with the shop, the log, the list of orders, the stock as it is shown,
-mails and webhooks, and names each promise that was broken, with the object and the events; and
-compares each projection with one built anew. Changes nothing; the shop may be running or not: what
-is due goes out meanwhile or waits for a worker, and is a finding only while nothing moves.
+Checks the log against its signatures and seals, and the rows outside of it that commands rely on.
+Runs the auditor, which shares no code with the shop, on the log, the orders and stock as shown,
+mails and webhooks, and prints each broken promise with the object and the events. Compares each
+projection with a rebuild. Changes nothing; the shop may be running or not: mails and webhooks that
+are due are findings only while nothing is sent.
 Time grows in proportion to the log and memory does not: a log of more than 25,000
 events is divided into temporary files (in TMPDIR, at most twice its size, without personal text).
 

@@ -1,4 +1,4 @@
-// Builds the admin console in a process beside the shop, which is ready long before.
+// Builds the admin console in a child process; the shop is ready before it.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 

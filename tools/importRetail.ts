@@ -177,7 +177,7 @@ async function importRows(
   const progress = showImport({
     documents: { done: before.length, total: plan.documents.length },
     rows: {
-      done: before.reduce((sum, { outcomes: ends }) => sum + ends.size, 0),
+      done: before.reduce((sum, { outcomes }) => sum + outcomes.size, 0),
       total: plan.rows,
     },
   })

@@ -1,4 +1,4 @@
-// Brings everything up in one process, says where things are, and takes it all down again.
+// Starts everything in one process, prints the addresses, and stops it again.
 import { once } from 'node:events'
 import { relative } from 'node:path'
 import { ConfigError } from '../src/config/config.ts'
@@ -44,7 +44,7 @@ export async function launch(env: NodeJS.ProcessEnv, loadApp: () => Promise<Star
     }
   }
   await takeDown(running)
-  // Whatever the app left open must not keep a stopped shop alive.
+  // Open handles of the app must not keep a stopped shop alive.
   process.exit()
 }
 
@@ -67,7 +67,7 @@ async function bringUp(
   if (fault) throw new LocalServerError(fault)
   console.log('Orderstream is starting')
   const say = (line: string) => console.log(`  ${line}`)
-  // A line a request is for operators; whoever tries the shop out wants to read what it said.
+  // One log line per request is for operators; a trial start stays readable.
   const chosen = {
     ...env,
     PAYMENT_PROVIDER: paymentProvider(env),
@@ -87,7 +87,7 @@ async function bringUp(
   console.log(whereThingsAre(running.app.url, running.services))
 }
 
-/** Somebody who tries the shop out wants no real payments; production says what it wants. */
+/** Simulated by default; production has to name its provider. */
 function paymentProvider(env: NodeJS.ProcessEnv): string {
   if (env.NODE_ENV === 'production') assertPaymentProvider(env)
   return env.PAYMENT_PROVIDER || 'simulated'
@@ -126,9 +126,9 @@ function listenForStop(kill: () => void): AbortSignal {
     }
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
-  // Whoever read the output may be gone; the shop goes on.
+  // The reader of the output may be gone; the shop keeps running.
   for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined)
-  // A defect anywhere ends the process: its servers must not stay behind.
+  // An uncaught error ends the process: its servers must not keep running.
   process.on('uncaughtException', error => {
     console.error(error)
     process.exitCode = 1
@@ -163,7 +163,7 @@ function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-// What the operator can put right is one line; anything else is a defect and shows its place.
+// Errors that the operator can fix are one line; others are defects and show their origin.
 function describe(error: unknown, env: NodeJS.ProcessEnv): string {
   if (!(error instanceof Error)) return String(error)
   const known = error instanceof ConfigError || error instanceof LocalServerError

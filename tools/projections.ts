@@ -29,7 +29,7 @@ const usage = `Usage: npm run projections -- status
        npm run projections -- adopt [--yes [--accept-broken-streams]]
 
   status    shows how far each projection is, what is parked for it, and its last rebuild
-  rebuild   reads the log from its first event into new tables beside the old ones, which serve
+  rebuild   reads the log from its first event into new tables while the old ones serve
             until the new ones take their place, and says whether both were equal: of tables that
             were not, how many rows differ, and the first 20 keys. Several projections share
             one reading. The shop may be running or not; after a kill the same command, or a

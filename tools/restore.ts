@@ -19,7 +19,7 @@ const usage = `Usage: npm run restore -- DIRECTORY [--check]
 
 Puts the backup in DIRECTORY into an empty database (DATABASE_URL) and, where EVENTSTORE_URL is
 set, an empty log there: the kind of event store need not be that of before. Then it compares
-the log with the one that was backed up, erases again whoever is on the list of erased people
+the log with the one that was backed up, erases again everyone on the list of erased people
 (AUDIT_DIR, and the one of the backup), builds the read models, and verifies the signatures of
 the log.
 

@@ -1,4 +1,4 @@
-// The workers on a thread beside the API of the same process.
+// Runs the workers on a thread of the API process.
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { ConfigError } from '../src/config/config.ts'

@@ -46,7 +46,7 @@ const theme = {
   },
   components: {
     ...defaultLightTheme.components,
-    // Whoever has no mouse sees where they are, on every control.
+    // A visible focus ring on every control, for keyboard users.
     MuiCssBaseline: {
       styleOverrides: {
         ':focus-visible, .Mui-focusVisible': {

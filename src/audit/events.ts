@@ -96,7 +96,7 @@ interface Run {
   to: number
 }
 
-/** Reading so many events too many is cheaper than asking once more. */
+/** Reading this many extra events is cheaper than another round trip. */
 const gapMax = 10
 
 /**

@@ -58,7 +58,7 @@ const findingsMax = 20
 /** Seals of events that wait for their signature, checked in one answer: a second of work. */
 const tailMax = 50_000
 
-/** Checks what stands behind the last checkpoint and beside the log. */
+/** Checks the events after the last checkpoint and the rows outside of the log. */
 export async function conclude(deps: ChainDeps, max = tailMax): Promise<Conclusion> {
   const last = await deps.book.last()
   const tail = await checkTail(deps, last, max)

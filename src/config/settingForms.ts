@@ -6,7 +6,7 @@ export function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.parse(text)?.origin === text
 }
 
-/** Paths are put behind it, so it has no query or fragment; nor does it hold a password. */
+/** Paths are appended to it, so it has no query and no fragment; nor does it hold a password. */
 export function isBare(text: string): boolean {
   const parsed = URL.parse(text)
   return parsed !== null && /^[^?#]*$/.test(text) && `${parsed.username}${parsed.password}` === ''

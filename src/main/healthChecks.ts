@@ -29,17 +29,17 @@ export interface Checked {
 
 const everyMs = 1_000
 const deadlineMs = 2_000
-/** A deadline that is noticed so late says that this process was not running. */
+/** A deadline that fires this late means that the process was suspended. */
 const stoodStillMs = 200
-/** A write that has failed counts for so long, whatever else can be written. */
+/** A failed write is reported for at least this long. */
 const writeTroubleMs = 3_000
-/** One good answer may come over the one connection that works. */
+/** Answers in a row before PostgreSQL counts as healthy: one may use the only good connection. */
 const healthyAnswers = 2
-/** Rounds between two looks at the read models. */
+/** Rounds between two checks of the read models. */
 const projectionRounds = 10
 const lagMaxMs = 30_000
 
-/** What PostgreSQL says of itself that lasts longer than a statement, and what it is about. */
+/** SQLSTATEs of lasting conditions, and the dependency that each is about. */
 const lasting: Readonly<Record<string, { dependency: 'disk' | 'postgres'; reason: string }>> = {
   '53100': { dependency: 'disk', reason: 'disk full' },
   '58030': { dependency: 'disk', reason: 'input/output error' },
@@ -59,11 +59,11 @@ const words: Readonly<Record<string, string>> = {
   '57P03': 'starting',
 }
 
-/** What PostgreSQL was like: the last write that it refused for long, and when. */
+/** The last lasting write failure of PostgreSQL. */
 interface PostgresState {
   failedAt: number
   state: string | undefined
-  /** How often PostgreSQL has answered since it last did not. */
+  /** Answers since the last failure. */
   answers: number
 }
 
@@ -83,7 +83,7 @@ export function createChecks(log: HealthLog, metrics: Pick<Metrics, 'dependency'
   })
   return {
     health,
-    /** Looks at once, and then every second until `stop`. */
+    /** Checks at once, and then every second until `stop`. */
     async start(checked: Checked) {
       let round = 0
       const check = async () => {
@@ -110,7 +110,7 @@ export function createChecks(log: HealthLog, metrics: Pick<Metrics, 'dependency'
   }
 }
 
-/** Looks a second after the last look has ended. */
+/** Checks one second after the previous check has ended. */
 async function repeat(check: () => Promise<void>, signal: AbortSignal): Promise<void> {
   for (;;) {
     await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined)

@@ -1,4 +1,4 @@
-// Puts the shop together from its settings: the store, the codec, the aggregates, the accounts.
+// Creates the services of a shop from its settings: event store, codec, aggregates, accounts.
 
 import type { App } from '../commands/core/app.ts'
 import { createApp } from '../commands/createApp.ts'
@@ -116,7 +116,7 @@ export async function openServices(
   const fingerprint = createFingerprint(secrets)
   const caches = createStreamCaches(cachedStreams)
   const evictErased = () => dropErased(personKeys, caches.clear)
-  // While the database is away nothing can be erased either; the next look finds it.
+  // While the database is unavailable nothing is erased either; the next poll succeeds.
   const forgetting = setInterval(() => evictErased().catch(() => undefined), erasedPollMs).unref()
   const passwords = createPasswords(secrets, { cost: config.passwordCost })
   const db = createDatabase(pool)
@@ -153,7 +153,7 @@ export async function openServices(
       clearInterval(forgetting)
       proof.close()
       await Promise.all([passwords.close(), plugins.close()])
-      // What was seen last; a server that is away does not hold up the end.
+      // Saves the newest position; an unavailable server does not delay the stop.
       await withDeadline(closingSaveMs, 'the log', logIdentity.remember()).catch(() => undefined)
       await eventStore.close()
       await pool.end()
@@ -227,7 +227,7 @@ interface AccountDeps {
   pool: Pool
   secrets: Secrets
   shopId: string
-  /** Makes this process forget whoever has been erased. */
+  /** Evicts people who have been erased from the caches of this process. */
   evictErased(): Promise<void>
 }
 
@@ -288,7 +288,7 @@ async function paymentsOf(
 
 const erasedPollMs = 1_000
 
-/** Makes this process forget whom another one has erased: looked for every second. */
+/** Evicts people whom another process has erased. */
 async function dropErased(seals: PersonKeys, clearCaches: () => void): Promise<void> {
   if (await seals.dropErased()) clearCaches()
 }

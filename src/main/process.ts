@@ -1,4 +1,4 @@
-// The life of one process: settings, start, signals, an orderly end.
+// The lifecycle of a process: settings, start, signals, graceful stop.
 import { parseArgs } from 'node:util'
 import { type Config, ConfigError, loadConfig, readEnvironment } from '../config/config.ts'
 import { assertPaymentProvider } from '../config/paymentSetting.ts'
@@ -42,14 +42,14 @@ export async function startProcess(roles: ProcessRoles, about: string): Promise<
   }
 }
 
-/** In the words of the settings, where the database is what is away. */
+/** Names the setting where the database cannot be reached. */
 async function describe(error: unknown): Promise<string> {
   const url = error instanceof Unavailable ? readEnvironment().DATABASE_URL : undefined
   const fault = url === undefined ? undefined : await databaseFault(url)
   return fault ?? (error instanceof Error ? error.message : String(error))
 }
 
-/** Before anything is opened: what keeps the process from listening is said at once. */
+/** Checks the ports first, so that a port in use is reported at once. */
 async function assertPorts(
   { host, port, metricsPort }: Config,
   { api }: ProcessRoles,

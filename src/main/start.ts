@@ -37,7 +37,7 @@ export interface ProcessRoles {
 
 export interface Running {
   url: string
-  /** Lets requests under way end, then everything else, each in its turn. */
+  /** Finishes running requests, then stops everything else in order. */
   close(): Promise<void>
 }
 
@@ -122,16 +122,16 @@ async function start(
   return parts.api ? serve(config, shared, closers) : localUrl(config.host, config.port)
 }
 
-/** One session listens and one signs: with fewer nobody else would get one. */
+/** One session listens and one signs; the others serve queries. */
 const workerPoolMin = 4
 
-/** Workers read by sessions of their own; what they command is less than what an API does. */
+/** Workers read through a pool of their own and send fewer commands than an API. */
 function forWorker(config: Config): Config {
   const half = Math.ceil(config.databasePoolSize / 2)
   return { ...config, databasePoolSize: Math.max(workerPoolMin, half) }
 }
 
-/** Nobody is served before a restored backup has forgotten whom the shop has forgotten. */
+/** Repeats erasures that a restored backup has undone, before the process serves. */
 async function repeatErasures(parts: ErasureDeps): Promise<void> {
   const { erasures } = parts.accounts
   try {

@@ -1,5 +1,5 @@
-// Starts the workers. A file of its own, so that an API need not load what only they do: mails,
-// imports and all that they stand on take 20 MB.
+// Starts the workers. A file of its own, so that an API process does not load their modules, which
+// take 20 MB.
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import type { Config } from '../config/config.ts'
@@ -50,13 +50,13 @@ import { webhooksQueued } from '../workers/reactions/webhook/outbox.ts'
 import { accountMailsQueued, importsChanged, notified, webhooksRequested } from './channels.ts'
 import type { openServices } from './openServices.ts'
 
-// Sessions of the workers beside one for each projection: mails, imports, order processes, the hash
-// chain.
+// Database sessions of the workers in addition to one per projection: mails, imports, order
+// processes, the hash chain.
 const workerSessions = 7
 
 /**
- * A process that has a port to itself has a name that survives its death, so that it goes on at
- * once when it comes back; worker processes can be many, and wait for a dead one's lease to end.
+ * The owner name of leases. A process with a port of its own keeps its name across restarts and
+ * resumes at once; other workers wait until the lease of a dead process has expired.
  */
 function runnerName({ port }: Config, hasPort: boolean): string {
   return hasPort && port !== 0 ? `${hostname()}:${port}` : `${hostname()}/${process.pid}`
@@ -69,8 +69,7 @@ export async function startWorkers(
   closers: StartContext['closers'],
 ): Promise<void> {
   const { app, eventStore, codec, answers, signals, progress, log } = deps
-  // Projections keep sessions busy all the time: they have a pool of their own, so that no command
-  // waits for them.
+  // Projections keep sessions busy all the time: a pool of their own keeps commands from waiting.
   const pool = createPool(config.databaseUrl.reveal(), {
     size: projections.length + workerSessions,
     applicationName: 'orderstream-workers',
@@ -123,7 +122,7 @@ export async function startWorkers(
   closers.push(() => projector.stop())
 }
 
-/** Signs the log, sends checkpoints away, and tells somebody when there is an alarm. */
+/** Signs the log, publishes checkpoints, and sends a mail on an alarm. */
 function startProof(
   config: Config,
   deps: WorkerDeps & { pool: Pool },
@@ -184,7 +183,7 @@ export interface StartContext {
   onMessage(line: string): void
 }
 
-/** What the parts of a shop share in a process. */
+/** What the API and the workers share in a process. */
 export type WorkerDeps = Awaited<ReturnType<typeof openServices>> & {
   files: FileStore
   imaging: Imaging

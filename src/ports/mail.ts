@@ -1,4 +1,4 @@
-// What a mail is, and who sends it.
+// Mails and the mailer that sends them.
 
 export interface Mail {
   /** The same for the same event and template, so that mail programs can tell a repetition. */
@@ -10,9 +10,9 @@ export interface Mail {
 }
 
 /**
- * Why a mail was not taken. `server`: nobody could take any mail (no connection, no login, sender
- * refused). `refused`: the server refused this mail for good (5xx). `later`: it may be tried later
- * (4xx). `lost`: the connection was lost while this mail was being sent.
+ * Why a mail was not accepted. `server`: the server accepts no mail at all (no connection, no
+ * login, sender refused). `refused`: this mail was rejected permanently (5xx). `later`: it may be
+ * retried (4xx). `lost`: the connection was lost while this mail was being sent.
  */
 export type FailureKind = 'server' | 'refused' | 'later' | 'lost'
 

@@ -210,7 +210,8 @@ describe('a machine without Redis', () => {
     const module = new URL('../../tools/local/redis.ts', import.meta.url).href
     const script = `
       import { startLocalRedis } from ${JSON.stringify(module)}
-      const options = ${JSON.stringify({ directory, install, path: programs, usualPlaces: [] })}
+      const given = ${JSON.stringify({ directory, install, path: programs })}
+      const options = { ...given, defaultDirectories: [] }
       try {
         const server = await startLocalRedis({ ...options, log: console.log })
         await server.stop()

@@ -50,7 +50,7 @@ describe('the catalogue of the database', () => {
 
   it('is as the migrations make it once all of that is taken back', async () => {
     // Nobody has started a shop here.
-    expect(await findings()).toBe('shop.identity: It has 0 rows in the place of one.')
+    expect(await findings()).toBe('shop.identity: It has 0 rows instead of one.')
   })
 
   // What is changed back stays another row than PostgreSQL came with.

@@ -10,7 +10,7 @@ import { waitFor } from './waitFor.ts'
 
 /** Everything that an audit finds in a shop where nobody is at work any more. */
 export async function findings(open: AppServices): Promise<string[]> {
-  const parts = { ...open, projections, beforeLook: async () => undefined }
+  const parts = { ...open, projections, beforeRecheck: async () => undefined }
   return found(await audit(parts, new Date(Date.now() + 60_000)))
 }
 

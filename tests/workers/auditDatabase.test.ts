@@ -249,13 +249,13 @@ describe('mails that are queued', () => {
     )
     expect(rows.length).toBeGreaterThan(3)
     // Between two looks somebody sends the next one.
-    const beforeLook = async () => {
+    const beforeRecheck = async () => {
       await pool.query(
         `update shop.mails set sent_at = clock_timestamp(), state = 'sent' where event_id = $1`,
         [rows.pop()?.event_id],
       )
     }
-    const parts = { ...app.back, projections: [], beforeLook }
+    const parts = { ...app.back, projections: [], beforeRecheck }
     const results = await audit(parts, new Date(Date.now() + 60_000))
     expect(rows).toEqual([])
     const mails = results.find(({ check }) => check === 'what is queued goes out')

@@ -1,4 +1,4 @@
-// What a server that the project runs for itself offers to whoever started it.
+// The interface of a server that the launcher runs.
 
 export interface LocalServer {
   /** Holds the password: do not print it. */

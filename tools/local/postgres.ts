@@ -1,4 +1,4 @@
-// A real PostgreSQL for whoever has none: found running, or started, or set up and started.
+// A PostgreSQL for local use: found running, or started, or set up and started.
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -155,7 +155,7 @@ async function accepts(cluster: Cluster, port: number): Promise<boolean> {
   } catch (error) {
     if (!(error instanceof pg.DatabaseError) || error.code !== '28P01') return false
     const where = `the server of ${cluster.path}`
-    throw new LocalServerError(`PostgreSQL: ${where} refuses the password that is kept beside it`)
+    throw new LocalServerError(`PostgreSQL: ${where} refuses the password that is stored with it`)
   }
 }
 

@@ -1,4 +1,4 @@
-// A private Redis for whoever has none: found running, or started, or installed and started.
+// A private Redis for local use: found running, or started, or installed and started.
 import { accessSync, constants } from 'node:fs'
 import { chmod, readFile, realpath, stat } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
@@ -24,7 +24,7 @@ export interface LocalRedisOptions {
   log?: Log
   /** Whether a missing server may be installed with apt-get, as root. Default: true. */
   install?: boolean
-  /** Where to look for programs besides the usual places: the PATH of the environment. */
+  /** The PATH of the environment, searched before the default directories. */
   path?: string | undefined
   /** Looked at after the path. Default: where Debian and others put programs. */
   defaultDirectories?: readonly string[]

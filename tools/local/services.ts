@@ -192,7 +192,7 @@ const starters: Record<
   },
 }
 
-// A server that was named has to work: nothing is started beside one that does not.
+// A server that a setting names has to work: no local one is started as a replacement.
 async function refuseBroken(env: NodeJS.ProcessEnv): Promise<void> {
   const { DATABASE_URL: database, REDIS_URL: redis } = clean(env)
   const faults = await Promise.all([
@@ -240,7 +240,7 @@ function shared(
   }
 }
 
-/** One line for whoever finds the data directory taken. */
+/** The error when the data directory is in use. */
 export function alreadyRunning({ command, pid, urls }: Runtime): string {
   const where = urls.api ? ` at ${urls.api}` : ''
   const owner = `"${command}" (pid ${pid})`

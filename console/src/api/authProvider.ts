@@ -1,4 +1,4 @@
-// Signing in and out, and what the roles of whoever is signed in allow.
+// Signing in and out, and the permissions of the signed-in user.
 import { type AuthProvider, HttpError } from 'react-admin'
 import { isStaff, may } from './access.ts'
 import { endedUser, pageOwner, signIn, signOut } from './session.ts'

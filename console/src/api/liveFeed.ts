@@ -13,7 +13,7 @@ export interface Feed {
 const entriesMax = 200
 const waitsMs = [500, 1_000, 2_000, 5_000, 10_000]
 
-/** Follows until it is told to stop; `onChange` gets the whole feed whenever it has changed. */
+/** Follows until stopped; `onChange` receives the whole feed after each change. */
 export function followOrders(onChange: (feed: Feed) => void): () => void {
   let feed: Feed = { state: 'connecting', updates: [] }
   let socket: WebSocket | undefined

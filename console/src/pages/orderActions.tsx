@@ -1,4 +1,4 @@
-// What may be done to an order, as the API says for whoever asks, each as a question.
+// The actions that the API allows on an order, each with a confirmation.
 import { Alert, Button, Checkbox, FormControlLabel, TextField } from '@mui/material'
 import { type ComponentType, useState } from 'react'
 import { useCanAccess, usePermissions, useRedirect } from 'react-admin'
@@ -83,7 +83,7 @@ export function OrderActions({ order }: { order: Order }) {
   )
 }
 
-/** What the order allows, as far as the roles of whoever looks at it do. */
+/** The actions that the order and the roles of the user allow. */
 function useNextStatuses({ status, allowedTransitions: possible }: Order): OrderStatus[] {
   const { permissions: roles = [] } = usePermissions<Role[]>()
   const own = roles.flatMap(role => allowedTransitions(status, role))

@@ -101,7 +101,7 @@ function EraseDialog({ user, close }: { user: User; close(): void }) {
       const found = openOrdersIn(error)
       setOpen(found ?? [])
       if (found === undefined || !(error instanceof HttpError)) throw error
-      const advice = 'Send or settle these orders first, or have them cancelled and refunded.'
+      const advice = 'Ship or complete these orders first, or have them cancelled and refunded.'
       throw new HttpError(advice, error.status, error.body)
     }
   }
@@ -165,7 +165,7 @@ function reasonOf(order: OpenOrder): string {
   if (openDispute) return `${status}, and disputed: the bank has still to decide`
   if (paymentUnderWay) return 'a payment is under way'
   if (openRefunds > 0) return `${status}, and money is still to be paid back`
-  return status === 'paid' ? 'paid, and not sent yet' : `${status}, and not settled yet`
+  return status === 'paid' ? 'paid, and not shipped yet' : `${status}, and not completed yet`
 }
 
 interface Certificate {

@@ -1,4 +1,4 @@
-// Building a read model anew beside the one that serves: the button, and how far it is.
+// Rebuilds of a read model: the button and the progress.
 import {
   Alert,
   Box,
@@ -87,7 +87,7 @@ function RebuildDialog({ of: { name, rebuild }, close }: { of: Projection; close
       }}
       close={close}
     >
-      <div>From the whole log, beside the one that serves: nobody notices.</div>
+      <div>From the whole log, while the current one keeps serving.</div>
       {broken && (
         <>
           <Alert severity="warning">

@@ -62,7 +62,7 @@ export function AskDialog({ title, verb, done, children, danger, send, close }: 
   return (
     <Dialog
       open
-      // The second of two clicks on what has opened it lands beside it.
+      // The second click of a double click lands outside of the dialog.
       onClose={(_, reason) => reason !== 'backdropClick' && close()}
       aria-labelledby={titleId}
       fullWidth

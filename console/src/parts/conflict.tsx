@@ -107,7 +107,7 @@ function ConflictDialog({ resource, conflict, close, onResolved }: ConflictProps
         data: { ...now, ...ownChanges },
         previousData: now,
       })
-      resolve('Your changes are saved, beside what was changed meanwhile')
+      resolve('Your changes are saved, together with what was changed meanwhile')
     } catch (error) {
       setFault(error instanceof Error ? error.message : String(error))
     } finally {

@@ -1,5 +1,5 @@
-// The auditor: holds a shop to its promises. It knows the events of the log and what they mean, and
-// nothing of the code that writes them: everything is folded here once more, by its own rules.
+// The auditor: checks that a shop has kept its promises. It folds the events of the log by rules of
+// its own and shares no code with what writes them.
 import { cartChecks } from './carts.ts'
 import { type ClaimPeriod, claimChecks, collectPeriods } from './claims.ts'
 import { commandChecks } from './commands.ts'
@@ -31,7 +31,7 @@ export async function audit(evidence: Evidence): Promise<Finding[]> {
   const report: Report = (promise, detail) => findings.push({ promise, detail })
   const periods: ClaimPeriod[] = []
   const auditor = createAuditor(report, wholeShop, each => periods.push(each))
-  // These remember all events, and are of use to who has asked clients and followers alone.
+  // These two keep all events in memory: they run only with answers of clients and live messages.
   const checks: Check[] = [
     positionChecks(report),
     auditor,
@@ -48,8 +48,8 @@ export async function audit(evidence: Evidence): Promise<Finding[]> {
 }
 
 /**
- * An auditor for what belongs to a part of a shop: it is shown at least the events that are about
- * that, in the order of the log. Who holds which name is compared over all parts, by `claimChecks`.
+ * An auditor for one partition: it receives at least the events of that partition, in log order.
+ * Names that are held are compared over all partitions, by `claimChecks`.
  */
 export function createAuditor(
   report: Report,

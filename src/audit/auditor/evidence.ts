@@ -1,9 +1,9 @@
-// What an auditor looks at: the log, and what everybody else has of the shop. Each part but the log
-// may be missing; then what it would prove is not looked at.
+// The evidence of an audit: the log, and observations outside of it. Each observation is optional;
+// checks that need a missing one are skipped.
 
 type Maybe<T> = T | undefined
 
-/** Where an event is: all that is known of one that cannot be read. */
+/** The header of an event: all that is known of one that cannot be read. */
 export interface Place {
   position: number
   stream: string
@@ -16,25 +16,25 @@ export interface Place {
 export interface LogEvent extends Place {
   data: Readonly<Record<string, unknown>>
   commandId: string
-  /** When it happened by the clock of whoever wrote it, in ISO 8601. */
+  /** When it happened by the clock of the writer, in ISO 8601. */
   at: string
   /** Where imported history comes from. */
   source: Maybe<string>
 }
 
-/** What a client was told of something that it asked for. */
+/** An answer that a client received. */
 export interface Message {
   /** The command, or `read`. */
   name: string
   /** Its id in the log; of reads none. */
   commandId: Maybe<string>
   by: string
-  /** How often a process has begun with it: refused once, another try may still be under way. */
+  /** How often a process has begun with it: after a refusal another attempt may be running. */
   begun: number
   /** In milliseconds on one clock. */
   sentAt: number
   answeredAt: number
-  /** `unknown`: no answer came, and the client has given up asking. */
+  /** `unknown`: no answer arrived, and the client stopped retrying. */
   outcome: 'ok' | 'refused' | 'unknown'
   /** Of `ok`: what it was about, and how far that was. */
   stream: Maybe<string>
@@ -64,7 +64,7 @@ export interface Delivery {
   isStuck?: boolean
 }
 
-/** Who is told of events by webhook. */
+/** A receiver of webhooks. */
 export interface Endpoint {
   endpoint: string
   /** Whether a delivery of this event has to be there. */
@@ -95,35 +95,35 @@ export interface ShownStock {
   reserved: number
 }
 
-/** Somebody who followed their orders live, whatever connections were lost. */
+/** A customer who followed their orders live, across reconnects. */
 export interface Follower {
   name: string
   customerId: string
   /** Where in the log they have begun. */
   since: number
-  /** What they have heard, in the order in which it came. */
+  /** Messages in the order of arrival. */
   received: readonly { position: number; orderId: string }[]
 }
 
-/** Something that went wrong where nothing is expected to. */
+/** An unexpected failure. */
 export interface Failure {
   where: string
   what: string
 }
 
-/** How far in the log each had come when it was looked at; all the way where it says nothing. */
+/** The log position that each had reached when it was read; the head where none is given. */
 export interface Reached {
   mails?: number
   orders?: number
   stock?: number
 }
 
-/** What there is beside the log. */
+/** What was observed outside of the log. */
 export interface Observations {
   messages?: Iterable<Message>
   mails?: Iterable<Mail>
   webhooks?: Iterable<Delivery>
-  /** Unless it is said, somebody is told of every event of orders that partners hear of. */
+  /** By default every order event with a public name has to be delivered to some endpoint. */
   endpoints?: Iterable<Endpoint>
   money?: Iterable<MovedMoney>
   orders?: Iterable<ShownOrder>
@@ -131,16 +131,16 @@ export interface Observations {
   live?: Iterable<Follower>
   failures?: Iterable<Failure>
   /**
-   * Nothing moves any more: what is not done now never will be. Otherwise only what is wrong
-   * whatever comes next is a finding.
+   * The shop is idle: unfinished work is a finding. Otherwise only violations that no later event
+   * can repair are findings.
    */
   isAtRest: boolean
-  /** What has changed since may be under way all the same; in milliseconds since 1970. */
+  /** Later changes may still be in progress; in milliseconds since 1970. */
   cutoff?: number
-  /** The payment provider may take days: what has begun with money need not have come to an end. */
+  /** The payment provider may take days: payments and refunds may be unfinished. */
   isMoneyOpen?: boolean
   reached?: Reached
-  /** Streams that this release cannot read to their end: they stay where they are. */
+  /** Streams that this release cannot read to their end; they are skipped. */
   unreadable?: ReadonlySet<string>
 }
 
@@ -148,7 +148,7 @@ export interface Evidence extends Observations {
   log: AsyncIterable<LogEvent> | Iterable<LogEvent>
 }
 
-/** What a check answers for: of a log that is looked at in parts, what belongs to one of them. */
+/** The partition of the log that a check covers. */
 export interface Scope {
   /** Of the id of an order, a product, a cart or an event, and of the number of an order. */
   has(key: string): boolean
@@ -169,11 +169,11 @@ export interface Finding {
 /** A check of the log: sees every event once, in its order. */
 export interface Check {
   see(event: LogEvent): void
-  /** Instead, of one that cannot be read, or whose data is no business of this part. */
+  /** Called instead for an event that cannot be read, or whose data belongs to other partitions. */
   skip?(place: Place, isUnreadable?: boolean): void
-  /** What the log as a whole, and the rest of the evidence, do not add up to. */
+  /** Called after the last event: compares the log with the observations. */
   conclude?(observations: Observations): void
-  /** Its promises, and how many things of each were looked at. */
+  /** How many things were examined, by promise. */
   examined(): Readonly<Record<string, number>>
 }
 

@@ -1,4 +1,4 @@
-// Who follows orders live hears of each change to their own, once and in order, and nothing else.
+// Live messages: a customer receives each change of their own orders once, in order, and no other.
 import { type Check, type Follower, type LogEvent, named, type Report } from './evidence.ts'
 import type { OrderBook } from './orders.ts'
 

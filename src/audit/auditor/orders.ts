@@ -87,14 +87,11 @@ function submitted(orderId: string, event: LogEvent): Order {
 }
 
 /** Whether nobody can be at work on an order any more. */
-export function isBeforeCutoff(
-  { cutoff: settledBefore, unreadable }: Observations,
-  order: Order,
-): boolean {
+export function isBeforeCutoff({ cutoff, unreadable }: Observations, order: Order): boolean {
   if (unreadable?.has(`order-${order.orderId}`)) return false
   // What is brought in from elsewhere is driven on by its importer, some time.
-  if (settledBefore === undefined) return !order.isImported
-  return Date.parse(order.events.at(-1)?.at ?? '') < settledBefore
+  if (cutoff === undefined) return !order.isImported
+  return Date.parse(order.events.at(-1)?.at ?? '') < cutoff
 }
 
 const begun = 'orders begin with their submission'

@@ -145,7 +145,7 @@ function moveStock(stock: ProductStock, event: LogEvent): string | undefined {
       stock.heldTotal -= held ?? 0
       if (event.type === 'ReservationCommitted') stock.onHand -= quantity
       if (held === quantity) return undefined
-      return `settles ${quantity} where ${held ?? 0} are kept for order ${orderId}`
+      return `releases ${quantity} where ${held ?? 0} are kept for order ${orderId}`
     default:
       return undefined
   }

@@ -1,4 +1,4 @@
-// Tokens that are mailed, of which an account gets so many an hour.
+// Tokens that are sent by mail, with a limit per account and hour.
 import { type Pool, rows, type Statement, transaction } from '../postgres/database.ts'
 import { lockAccount } from './passwordChanges.ts'
 

@@ -1,4 +1,4 @@
-// Changes of passwords beside sign-ins that are under way with the one of before.
+// Password changes, safe against concurrent sign-ins with the previous password.
 import type { Accounts } from '../../ports/accounts.ts'
 import { boundHash } from '../crypto/rowSeals.ts'
 import type { Secrets } from '../crypto/secrets.ts'
@@ -11,8 +11,8 @@ import {
 } from '../postgres/database.ts'
 
 /**
- * What follows for accounts that have changed: whoever wanted another address may have known the
- * password of before and has to ask again, and their owners are told.
+ * After a password change: a pending change of the e-mail address is cancelled, because it may have
+ * been requested with the previous password, and the owner is informed.
  */
 export const afterPassword = `unwanted as (
       delete from shop.email_changes e
@@ -43,7 +43,7 @@ const replacePassword: Statement = {
       where s.customer_id = c.customer_id and s.family <> $4 and s.revoked_at is null
     ), ${afterPassword}`,
 }
-// It waits for whoever is changing the password, and whoever comes to change it waits for this.
+// The row lock serialises this with password changes.
 const hasPassword: Statement = {
   name: 'accounts_has_password',
   text: `select customer_id from shop.accounts

@@ -16,7 +16,7 @@ export interface PasswordsOptions {
 
 /** What is asked without a turn is the turn of the process itself. */
 export interface PasswordHasher extends Passwords, SharedPasswords {
-  /** Ends the thread; whoever still waits gets Unavailable. */
+  /** Ends the thread; pending calls throw Unavailable. */
   close(): Promise<void>
 }
 

@@ -88,7 +88,7 @@ const useToken: Statement = {
       where s.customer_id = u.customer_id and s.revoked_at is null
     ), changed as (
       update shop.accounts a
-      -- Whoever has the link has the address to which it was mailed.
+      -- The link proves access to the address that it was mailed to.
       set password_hash = $3, confirmed_digest = a.email_digest
       from used u
       where a.customer_id = u.customer_id and not a.disabled

@@ -27,8 +27,8 @@ export function readRefreshToken(secrets: Secrets, token: string): TokenOwner | 
 }
 
 /**
- * The token that follows: always the same one, so that whoever asks again within the grace gets
- * no second successor, and yet nothing but digests has to be stored.
+ * The next token: derived, so that a repeated request within the grace period gets the same one and
+ * only digests are stored.
  */
 export function successorOf(secrets: Secrets, token: string, owner: TokenOwner): string {
   const key = secrets.key('refresh-tokens')

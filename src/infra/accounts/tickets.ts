@@ -1,4 +1,4 @@
-// Tickets: what a browser sends in the place of its token, where headers end up in logs.
+// Tickets: short-lived replacements of access tokens for URLs, which end up in logs.
 import type { Sessions } from '../../ports/accounts.ts'
 import { authenticated, digestOf, isAuthentic, newSecret } from '../crypto/randomSecrets.ts'
 import type { Secrets } from '../crypto/secrets.ts'

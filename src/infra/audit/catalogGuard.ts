@@ -87,7 +87,7 @@ async function* settingFindings(session: Session): AsyncGenerator<StateFinding> 
       or (name in ('fsync', 'full_page_writes', 'synchronous_commit') and reset_val = 'off')
       or (name in ('zero_damaged_pages', 'ignore_checksum_failure', 'ignore_system_indexes',
           'transform_null_equals', 'allow_system_table_mods') and reset_val = 'on')
-      -- What is named before it stands in the place of functions of PostgreSQL itself.
+      -- Schemas that are named before it can shadow functions of PostgreSQL.
       or (name = 'search_path' and reset_val ~ ',\\s*"?pg_catalog')`)
   for (const { key } of rows) {
     yield found(key, 'Sessions pass triggers, find other tables or lose what was acknowledged.')

@@ -122,7 +122,7 @@ function peopleOf(batch: readonly RecordedEvent[], type: string): string[] {
   return events.map(({ data }) => personOf(data)).filter(id => id !== '')
 }
 
-/** Whoever has registered has a key until the log says that they were erased. */
+/** A registered customer has a key until the log records the erasure. */
 async function* goneKeys(
   { pool }: PersonGuardDeps,
   people: readonly string[],

@@ -106,7 +106,7 @@ async function* identityFindings(
     limit 10`)
   const check = 'the shop is the one that was begun here'
   if (rows.length !== 1) {
-    yield { check, key: 'shop.identity', detail: `It has ${rows.length} rows in the place of one.` }
+    yield { check, key: 'shop.identity', detail: `It has ${rows.length} rows instead of one.` }
   }
   for (const { key, sealed, ...row } of rows) {
     const faults = [
@@ -185,7 +185,7 @@ interface EndpointRow extends Found {
   events: string[]
 }
 
-/** Endpoints, whose addresses are sealed beside their secrets. */
+/** Endpoints, whose addresses are sealed together with their secrets. */
 async function* endpointFindings(session: Session, secrets: Secrets) {
   const endpoints = {
     text: `select endpoint_id::text as key, coalesce(secret, '') as sealed, url, events

@@ -29,7 +29,7 @@ export function timestampRequest(text: string): TimestampRequest {
 
 /**
  * What is wrong with an answer; undefined when the authority has granted a token for what was
- * asked. Whether its certificate is to be trusted is for whoever verifies the token.
+ * asked. Trust in its certificate is decided when the token is verified.
  */
 export function readTimestamp(answer: Buffer, request: TimestampRequest): string | undefined {
   const outer = element(answer, 0)

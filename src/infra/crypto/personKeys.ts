@@ -24,7 +24,7 @@ const findKeys: Statement = {
   name: 'person_keys_find',
   text: 'select subject, sealed_key from shop.person_keys where subject = any($1::uuid[])',
 }
-// The update that changes nothing makes the statement answer with the key of whoever came first.
+// The update without effect makes the statement return the key of the first writer.
 const createKeys: Statement = {
   name: 'person_keys_create',
   text: `insert into shop.person_keys (subject, sealed_key)

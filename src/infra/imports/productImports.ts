@@ -27,7 +27,7 @@ export interface ProductImports {
 const bytesMax = 64 * 1024 * 1024
 const chunkBytes = 512 * 1024
 
-/** Imports in PostgreSQL; `changed` is told when there is something for the importer to do. */
+/** Imports in PostgreSQL; `changed` is called when the importer has work. */
 export function createProductImports(
   pool: Pool,
   seals: ImportSeals,
@@ -92,7 +92,7 @@ async function receive({ pool, seals }: Place, upload: Upload): Promise<Received
   }
 }
 
-/** Writes the file down piece by piece; undefined when it is too large. */
+/** Stores the file in chunks; undefined when it is too large. */
 async function storeChunks(
   { pool, seals }: Place,
   uploadId: string,

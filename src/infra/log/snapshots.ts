@@ -20,7 +20,7 @@ const find: Statement = {
     where stream = $1`,
 }
 
-/** A slow writer must not put an older one in the place of a newer one. */
+/** A slow writer must not replace a newer snapshot by an older one. */
 const keep: Statement = {
   name: 'snapshots_keep',
   text: `insert into shop.snapshots (stream, revision, event_id, version, written, seal)

@@ -3,7 +3,7 @@
 import type { Metrics } from '../../ports/metrics.ts'
 import type { PaymentProvider } from '../../ports/payments.ts'
 
-/** The same provider; that it could not be asked counts, too. */
+/** The same provider with its answers counted; errors count as `unavailable`. */
 export function observedPayments(provider: PaymentProvider, metrics: Metrics): PaymentProvider {
   async function counted<Answer extends { status: string }>(
     kind: Parameters<Metrics['payment']>[0],

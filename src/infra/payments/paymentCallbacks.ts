@@ -1,5 +1,5 @@
-// The book of what payment providers have told us: every callback once, with what became of it, and
-// what somebody has to see to.
+// Payment callbacks: each is stored once with its outcome, and with findings that the staff has to
+// resolve.
 
 import type { Acted, CallbackBook, CallbackOutcome, Finding } from '../../ports/payments.ts'
 import { type Pool, rows } from '../postgres/database.ts'

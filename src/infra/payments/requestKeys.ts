@@ -1,4 +1,4 @@
-// What follows from an Idempotency-Key and from nothing else, and what nobody else can work out.
+// Values derived from an Idempotency-Key with a key of the shop.
 import { createHmac, hash } from 'node:crypto'
 import type { Fingerprint, RequestKeys } from '../../ports/requests.ts'
 import type { Secrets } from '../crypto/secrets.ts'

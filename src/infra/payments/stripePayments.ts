@@ -28,7 +28,7 @@ const find = {
   name: 'stripe_find',
   text: 'select intent_id from shop.stripe_payments where payment_id = $1',
 }
-// Whoever is first decides; everybody else is told what was decided.
+// The first writer decides; later ones read its decision.
 const saveIntent = {
   name: 'stripe_keep',
   text: `insert into shop.stripe_payments (payment_id, intent_id)

@@ -1,4 +1,4 @@
-// What Stripe tells us beside its answers to charges: signed webhooks, and the list of its books.
+// Reads Stripe webhooks and balance lists.
 import Stripe from 'stripe'
 import { Compile } from 'typebox/compile'
 import { cutText } from '../../domain/kernel/text.ts'

@@ -1,11 +1,11 @@
-// Work on threads of their own: jobs go there, and the answer to each comes back.
+// A worker thread: jobs are sent to it, and each resolves with its reply.
 import { parentPort, Worker } from 'node:worker_threads'
 import { Unavailable } from '../../ports/eventStore.ts'
 
 export interface Thread<Job, Reply> {
-  /** Throws Unavailable when too many wait already, or when the thread ends meanwhile. */
+  /** Throws Unavailable when the queue is full, or when the thread ends meanwhile. */
   run(job: Job): Promise<Reply>
-  /** Ends the thread; whoever still waits gets Unavailable. */
+  /** Ends the thread; pending jobs throw Unavailable. */
   close(): Promise<void>
 }
 
@@ -36,7 +36,7 @@ export function createThread<Job, Reply>(
   let thread: Worker | undefined
   let last = 0
 
-  /** Fails everybody who waits for a thread that is gone; the next job starts another. */
+  /** Rejects the pending jobs of a thread that has ended; the next job starts another thread. */
   function onGone(gone: Worker) {
     if (thread !== gone) return
     thread = undefined

@@ -17,7 +17,7 @@ export interface SenderOptions {
 const defaultTimeoutMs = 10_000
 /** Of an answer nothing but its status is of use. */
 const answerBytesMax = 16 * 1024
-/** So long it may take behind its headers, so that whoever drips it holds no place for long. */
+/** Deadline for the body after the headers, so that a slow receiver does not hold a slot. */
 const answerMs = 2_000
 
 /** What is not the open internet, by RFC 6890 and its updates. */

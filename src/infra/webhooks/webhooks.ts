@@ -1,4 +1,4 @@
-// Who is told about events over HTTP: endpoints with their sealed secrets, in PostgreSQL.
+// Webhook endpoints with their sealed secrets, in PostgreSQL.
 
 import { randomBytes } from 'node:crypto'
 import { type Position, startOfLog } from '../../kit/position.ts'
@@ -55,7 +55,7 @@ async function one({ on, secrets }: Desk, text: string, values: unknown[]) {
   return row && asSealed(secrets, row)
 }
 
-/** What is sealed of an endpoint: its address beside its secret, so that nobody moves either. */
+/** The sealed content of an endpoint: address and secret together, so that neither can be moved. */
 interface Inside {
   secret: string
   /** Not there in what earlier releases have sealed. */

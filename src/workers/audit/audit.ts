@@ -1,4 +1,4 @@
-// npm run audit: shows the auditor a shop, and checks what stands beside its promises.
+// npm run audit: runs the auditor on a shop, and the checks that need more than its log.
 import type { Kysely } from 'kysely'
 import { type Position, shareOfWay, startOfLog } from '../../kit/position.ts'
 import type { AuditServices } from '../../ports/audit.ts'
@@ -44,12 +44,12 @@ const wholeLogChecks: readonly LogCheck[] = [positionsRise, eventsAreReadable, t
 export async function auditLog(
   reader: LogReader,
   cutoff: Date,
-  deps: number,
+  partitions: number,
 ): Promise<CheckResult[]> {
   const observations = { isAtRest: true, isMoneyOpen: true, cutoff: cutoff.getTime() }
-  return withClaimPeriods(deps, async periods => {
+  return withClaimPeriods(partitions, async periods => {
     const results = await checkLog(reader, {
-      partitions: deps,
+      partitions,
       whole: wholeLogChecks,
       forPartition: async partition => [promiseChecks(partition, observations, periods)],
     })
@@ -58,7 +58,7 @@ export async function auditLog(
 }
 
 /**
- * Runs every check. What changed after `settledBefore` may still be under way and is not held
+ * Runs every check. What changed after `cutoff` may still be under way and is not held
  * against the shop. Throws what keeps it from reading the log or the database.
  */
 export async function audit(deps: AuditDeps, cutoff: Date): Promise<CheckResult[]> {
@@ -89,7 +89,7 @@ export async function audit(deps: AuditDeps, cutoff: Date): Promise<CheckResult[
   return results
 }
 
-/** The auditor's promises, in the log and in what there is beside it. */
+/** The auditor's promises, checked against the log and the rows outside of it. */
 async function checkPromises(
   deps: AuditDeps,
   { cutoff, events }: { cutoff: Date; events: number },

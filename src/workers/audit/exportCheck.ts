@@ -201,7 +201,7 @@ async function follow(walk: Walk, checkpoints: readonly Checkpoint[], file: stri
   }
 }
 
-/** Ends a part; of several of which nothing is there one fault is told. */
+/** Ends a segment; consecutive missing segments are reported as one fault. */
 function close(walk: Walk, checkpoints: readonly Checkpoint[], segment: ExportedEvent[]): void {
   const due = checkpoints[walk.next]
   if (due === undefined) return

@@ -38,7 +38,7 @@ export function checkSegment(
   if (isRight && link.position === due.position) {
     const wrong = segment.findIndex(({ hash }, n) => hash !== undefined && hash !== links[n]?.hash)
     if (wrong < 0) return { faults: outOfOrder, links }
-    const detail = 'The hash beside this event is not the one that was signed.'
+    const detail = 'The hash of this event is not the one that was signed.'
     const position = segment[wrong]?.event.position ?? due.position
     return { faults: [{ position, problem: 'changed', detail }], links }
   }

@@ -1,4 +1,4 @@
-// What there is of a shop beside its log, row by row: mails, webhooks, and what read models show.
+// Rows outside of the log that the auditor compares with it: mails, webhooks, read models.
 import { type Kysely, sql } from 'kysely'
 import type { Position } from '../../kit/position.ts'
 import { catalogue } from '../../projections/catalogue/catalogue.ts'

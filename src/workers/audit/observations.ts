@@ -1,5 +1,5 @@
-// What there is of a shop beside its log, for the auditor: read once, given part by part. What is
-// queued counts as stuck only while nothing moves.
+// Observations for the auditor: rows outside of the log, read once and returned by partition.
+// Queued rows count as stuck only while no other row moves.
 import { setTimeout } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type {
@@ -34,26 +34,26 @@ import { createSpill, memorySpill, type Spill, withTemporary } from './spill.ts'
 
 export interface ObservationOptions {
   db: Kysely<Tables>
-  /** What has been due since then may wait. */
+  /** Rows that became due after this moment may still be pending. */
   cutoff: Date
   /** Waits until it is time to look again at what is queued; 5 seconds. */
   beforeRecheck?: (() => Promise<unknown>) | undefined
 }
 
-/** All that there is beside a log, part by part. */
+/** The observations, by partition of the log. */
 export interface ObservationSource {
   ofPartition(part: LogPartition): Promise<Observations>
-  /** What waits, and is no fault. */
+  /** Rows that are pending, which is no finding. */
   notes(): CheckResult
 }
 
 const recheckMs = 5_000
-/** As long as others go out, what is queued waits its turn; this often is looked in vain. */
+/** While other rows are sent, queued ones wait; at most this many checks without progress. */
 const rechecksMax = 24
-/** Deliveries that have ended are kept for 30 days. */
+/** Finished deliveries are deleted after 30 days. */
 const retentionMs = 29 * 86_400_000
 
-/** Divides it into as many parts as the log, for as long as `work` takes. */
+/** Partitions the observations like the log, for the duration of `work`. */
 export async function withObservations<T>(
   options: ObservationOptions,
   partitions: number,
@@ -61,7 +61,7 @@ export async function withObservations<T>(
 ): Promise<T> {
   if (partitions === 1) return work(await collect(options, memorySpill(1), 1))
   return withTemporary(async directory =>
-    work(await collect(options, createSpill(directory, 'beside', partitions), partitions)),
+    work(await collect(options, createSpill(directory, 'observed', partitions), partitions)),
   )
 }
 
@@ -72,7 +72,7 @@ async function collect(
 ): Promise<ObservationSource> {
   const { db } = options
   const { hasRun, isAtWork } = await workersOf(db)
-  // Before the log: whatever is queued meanwhile is more than is asked for, never less.
+  // Read before the log: rows that are queued meanwhile are extra, never missing.
   const mails = plain(await positionOf(db, mailOutbox.name))
   const endpoints = await endpointsOf(db)
   let pending = 0
@@ -86,12 +86,12 @@ async function collect(
   await spill.flush()
   const rechecks = createRechecks(options)
   const cutoff = hasRun ? options.cutoff.getTime() : 0
-  const constant = { isAtRest: true, isMoneyOpen: true, settledBefore: cutoff, endpoints }
+  const constant = { isAtRest: true, isMoneyOpen: true, cutoff, endpoints }
   return {
     async ofPartition({ index }) {
       const rows: Row[] = []
       for await (const line of spill.read(index)) rows.push(JSON.parse(line))
-      // Where no worker has run yet, everything waits for the first one.
+      // Without any worker so far, every row is pending.
       const stuck = hasRun ? await rechecks.stuck(pendingOf(rows)) : new Set<string>()
       return {
         ...constant,
@@ -103,7 +103,7 @@ async function collect(
   }
 }
 
-/** By what a row is looked for in the log. */
+/** The key under which the log has the subject of a row. */
 function subjectOf([kind, row]: Row): string {
   if (kind === 'order') return row.order_id
   return kind === 'stock' ? row.product_id : row.event_id
@@ -162,10 +162,10 @@ function pendingOf(rows: readonly Row[]): PendingRows {
   return pending
 }
 
-/** Looks again at what is queued until it has gone, or nothing has moved between two looks. */
+/** Checks queued rows again until they are sent, or nothing has moved between two checks. */
 function createRechecks({ db, cutoff, beforeRecheck }: ObservationOptions) {
   const wait = beforeRecheck ?? (() => setTimeout(recheckMs))
-  /** What `movementOf` gave when nothing had moved between two looks. */
+  /** The value of `movementOf` when nothing had moved between two checks. */
   let idleAt: string | undefined
   let stillQueued = 0
   const findPending = (pending: PendingRows) => isPending(db, cutoff, pending)
@@ -176,7 +176,7 @@ function createRechecks({ db, cutoff, beforeRecheck }: ObservationOptions) {
       let before = await findPending(pending)
       for (let attempts = 0; before.size > 0 && attempts < rechecksMax; ) {
         const then = idleAt ?? (await movementOf(db))
-        // Where nothing has moved since a part was looked at, nothing is on its way.
+        // Nothing has moved since the previous partition: no need to wait again.
         if (idleAt === undefined) await wait()
         const still = await findPending(pending)
         const now = await movementOf(db)
@@ -188,7 +188,7 @@ function createRechecks({ db, cutoff, beforeRecheck }: ObservationOptions) {
         attempts = still.size < before.size ? 0 : attempts + 1
         before = still
       }
-      // Others are going out: these wait their turn.
+      // Other rows are being sent: these are queued, not stuck.
       stillQueued += before.size
       return new Set()
     },

@@ -24,7 +24,7 @@ export interface SeenEvent {
   event: ReadEvent | undefined
 }
 
-/** Its place, or the event itself beside its position. */
+/** The header of an event, or its position and the whole event. */
 type Line = [position: string, ...header: [string, number, string, string, boolean] | [ReadEvent]]
 
 const personalOf = new Map(

@@ -14,7 +14,7 @@ export interface LogPartition {
 const eventsPerPartition = 25_000
 const partitionsMax = 1_024
 
-/** In how many parts a log of so many events is checked. */
+/** The number of partitions in which a log of this length is checked. */
 export function partitionCount(events: number): number {
   return Math.min(partitionsMax, Math.max(1, Math.ceil(events / eventsPerPartition)))
 }
@@ -28,7 +28,7 @@ export function partitionsOf(count: number): LogPartition[] {
   }))
 }
 
-/** Which of so many parts a key belongs to. */
+/** The partition of a key, of `count`. */
 export function partitionOf(key: string, count: number): number {
   return count === 1 ? 0 : hash(key) % count
 }

@@ -1,5 +1,5 @@
 // Runs the auditor of src/audit/auditor on the log of a shop: it is shown decoded events, part by
-// part, with what the database has of each part beside the log.
+// partition, with what the database holds for each partition outside of the log.
 import { claimChecks, createAuditor, positionChecks } from '../../audit/auditor/auditor.ts'
 import type { ClaimPeriod } from '../../audit/auditor/claims.ts'
 import type { Check, LogEvent, Observations, Place } from '../../audit/auditor/evidence.ts'

@@ -103,7 +103,7 @@ async function writeLog(
       written += events.length
       onProgress?.('log', written, manifest.log.events)
     })
-    // Awaited in its turn, while the next events are unpacked.
+    // Awaited later, while the next events are unpacked.
     writing.catch(() => undefined)
   }
   await writing

@@ -1,4 +1,4 @@
-// Keeps what lies beside the log in step with it, and clears away what has ended.
+// Keeps accounts consistent with the log, and deletes expired rows.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { settleAddress } from '../../commands/account/emailAddresses.ts'
 import type { App } from '../../commands/core/app.ts'
@@ -66,7 +66,7 @@ const sweepMsMax = 60_000
 const keyLifeSeconds = 30 * 86_400
 
 const reconcileMs = 2_000
-/** A request that is under way settles its own change. */
+/** A request that is still running completes its own change. */
 const reconcileAfterSeconds = 10
 
 const listMs = 60_000
@@ -109,7 +109,7 @@ export function startAccountSweep(deps: AccountSweepDeps) {
       const moving = await accounts.accounts.moving(reconcileAfterSeconds)
       await Promise.all(moving.map(id => settleAddress(app, accounts, id)))
     } catch (error) {
-      log.warn({ error: codeOf(error) }, 'addresses not settled yet')
+      log.warn({ error: codeOf(error) }, 'addresses not reconciled yet')
     }
   })
   const reconcileTimer = setInterval(reconciling.wake, reconcileMs)

@@ -1,4 +1,4 @@
-// Extends the hash chain over the log behind everybody's back: appends know nothing of it.
+// Extends the hash chain over the log in the background, independent of appends.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fault } from '../../audit/chainFault.ts'
@@ -18,15 +18,15 @@ export interface ChainDeps {
   app: { clock: Clock }
 }
 
-/** Events under one signature: 50 µs of signing and one row for so many. */
+/** Events per signature: signing takes 50 µs and one row. */
 const eventsMax = 1_000
-/** Who waits longer for the log or the book hangs, and gives up the right to sign. */
+/** Deadline of a read or write; after it the lock is released. */
 const timeoutMs = 30_000
 /** How long an event waits for its signature. */
 const everyMs = 10_000
-/** It rests so many times as long as it works: a twentieth of a core it may take of appends. */
+/** Pause after each segment, as a multiple of its duration: at most 5 % of a core. */
 const restFactor = 19
-/** Nobody appends: after an import the log is signed with half a core. */
+/** The same while nothing is appended, such as after an import: half a core. */
 const idleRestFactor = 1
 
 /** The log is not what was signed, or not what the shop has appended: it is not signed. */
@@ -43,14 +43,14 @@ export class LogTampered extends Error {
 export interface ChainOptions {
   log: Log
   metrics?: Pick<Metrics, 'auditAlarm'>
-  /** Everything is signed: publishers may look. */
+  /** Called when everything is signed. */
   onSigned?(): Promise<void>
   /** Called once for each alarm that is not the one before. */
   onAlarm?(fault: Fault): Promise<void>
   everyMs?: number
 }
 
-/** Starts signing what is new; `stop` waits for the part under way. */
+/** Starts signing new events; `stop` waits for the current segment. */
 export function startAuditChain(deps: ChainDeps & ChainOptions): { stop(): Promise<void> } {
   const stopping = new AbortController()
   let extending: Promise<unknown> = Promise.resolve()
@@ -80,7 +80,7 @@ export function startAuditChain(deps: ChainDeps & ChainOptions): { stop(): Promi
   }
 }
 
-/** Says in the log, in the metric and to whoever is to be told that the log was tampered with. */
+/** Reports tampering in the process log, in the metric and to `onAlarm`. */
 function createReport({ log, metrics, onAlarm }: ChainOptions) {
   let last = ''
   return async (error: unknown) => {
@@ -102,7 +102,7 @@ function createReport({ log, metrics, onAlarm }: ChainOptions) {
     last = error.message
     await onAlarm?.(error.fault).catch(cause => {
       last = ''
-      log.error({ error: String(cause) }, 'nobody could be told of the audit alarm')
+      log.error({ error: String(cause) }, 'the audit alarm could not be delivered')
     })
   }
 }
@@ -153,7 +153,7 @@ async function extend(deps: ChainDeps, pace: Pace): Promise<void> {
   if (marks.length > 0) await signCheckpoint(deps, before, { link, marks })
 }
 
-/** Rests after a part, longer while others append. */
+/** Pauses after a segment, longer while events are appended. */
 function createRest({ eventStore }: ChainDeps, { restFactor: rest = 0, signal }: Pace) {
   let startedAt = performance.now()
   let head: Position | undefined
@@ -199,7 +199,7 @@ async function signCheckpoint(
   return isAdded
 }
 
-/** One place that holds the mark is enough; the others get it with the next part. */
+/** One store of the mark outside the database is enough; the others get it with the next one. */
 async function raiseMark({ marks }: AuditServices, mark: Link & { at: Date }): Promise<void> {
   const missed = await marks?.raise(mark)
   if (missed?.includes('file') && missed.includes('redis')) {

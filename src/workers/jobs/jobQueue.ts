@@ -1,4 +1,4 @@
-// A queue of jobs in Redis and the worker that does them: the same patience for every kind.
+// A queue of jobs in Redis and its worker, with the same timeouts for every kind.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConnectionOptions, DelayedError, Queue, type Job as QueuedJob, Worker } from 'bullmq'
 import { Overdue, withDeadline } from '../../kit/deadline.ts'
@@ -6,14 +6,14 @@ import { codeOf } from '../../kit/errorCode.ts'
 import type { Log } from '../../ports/log.ts'
 
 /**
- * A job that takes longer hangs: it fails, its place is free for others, and its table brings it
- * again. The queue itself would hold it for ever, because it is the process that keeps it there.
+ * A job that takes longer has hung: it fails, and is queued again from its table. BullMQ alone
+ * would hold it as long as the process lives.
  */
 const jobMsMax = 120_000
-/** The same for looking after what is to be queued. */
+/** The same for a poll of the table. */
 const pollMsMax = 60_000
 
-/** Every queue of the shop. Tables hold the truth; a queue only says what is to be looked at. */
+/** Every queue of the shop. The tables are authoritative; a queue only holds ids. */
 export const queueNames = ['mails', 'account-mails', 'images', 'imports', 'webhooks'] as const
 export type QueueName = (typeof queueNames)[number]
 
@@ -26,11 +26,11 @@ export interface JobQueueOptions<Data> {
   work(data: Data): Promise<void>
   /** How long one may take. */
   jobMs?: number
-  /** What tells a failed job from others in the log: ids alone. */
+  /** Fields that identify a failed job in the log: ids only. */
   naming(data: Data): object
 }
 
-/** Thrown by work for which there is no room now: it is tried again a little later, as if new. */
+/** Thrown by work that has no capacity now: the job runs again after a delay, as if new. */
 export class Postponed extends Error {
   readonly ms: number
 
@@ -42,16 +42,16 @@ export class Postponed extends Error {
 }
 
 export interface Job<Data> {
-  /** The same job again is no job while the first is in the queue; without one, each is another. */
+  /** A job whose id is in the queue already is not added; without an id each job is new. */
   id?: string
   name: string
   data: Data
 }
 
 export interface RetryPolicy {
-  /** How often it is tried before the tables have to bring it again. Default: once. */
+  /** Attempts before the job has to be queued again from its table. Default: one. */
   attempts?: number
-  /** How many ended jobs stay to be looked at; while one does, its id is no new job. */
+  /** How many finished jobs are kept for inspection; while one is, its id cannot be added. */
   keepDone?: number
   keepFailed?: number
 }
@@ -60,9 +60,9 @@ export interface JobQueue<Data> {
   add(jobs: readonly Job<Data>[], retryPolicy?: RetryPolicy): Promise<void>
   /** How many jobs wait for a worker. */
   waiting(): Promise<number>
-  /** Told whenever nothing waits any more. */
+  /** Called when the queue is empty. */
   onDrained(listener: () => void): void
-  /** Told whenever a job is done. */
+  /** Called when a job is done. */
   onDone(listener: () => void): void
   close(): Promise<void>
 }
@@ -122,12 +122,12 @@ export function startJobQueue<Data>(options: JobQueueOptions<Data>): JobQueue<Da
   }
 }
 
-/** Longer than anybody waits for a process to end; jobs that are cut off come again. */
+/** Longer than the stop timeout of any supervisor; interrupted jobs are queued again. */
 const endMsMax = 20_000
 
 /**
- * How to end a worker: its jobs are waited for, but not for ever. One that has never reached Redis
- * has none, and would never end by itself.
+ * Closes a worker after its running jobs, within a deadline. A worker that has never reached Redis
+ * has no jobs, and its close would never return.
  */
 export function closeOf(worker: Pick<Worker, 'waitUntilReady' | 'close'>): () => Promise<void> {
   let isReached = false
@@ -144,17 +144,17 @@ export function closeOf(worker: Pick<Worker, 'waitUntilReady' | 'close'>): () =>
   }
 }
 
-/** At the end of a process a look is waited for so long: it may be waiting for Redis itself. */
+/** Deadline for a running poll when the process stops: it may be waiting for Redis. */
 const drainMsMax = 1_500
 
-/** Waits for what is under way, but not for long: what it has not done is found again. */
+/** Waits for a running poll, but not for long: the next process finds the rest. */
 export async function drained(underWay: Promise<unknown> | undefined): Promise<void> {
-  await withDeadline(drainMsMax, 'the end of a look', Promise.resolve(underWay)).catch(
+  await withDeadline(drainMsMax, 'the end of a poll', Promise.resolve(underWay)).catch(
     () => undefined,
   )
 }
 
-/** All queues, to look at; they work on nothing. A client of Redis given here is shared. */
+/** All queues, for inspection only. The given Redis client is shared. */
 export function openQueues(connection: ConnectionOptions) {
   const queues = queueNames.map(name => new Queue(name, { connection }))
   // Without a listener a lost connection would end the process.
@@ -167,12 +167,12 @@ export function openQueues(connection: ConnectionOptions) {
   }
 }
 
-/** Who is woken all the time looks no oftener than this: each look costs a round trip. */
+/** At most one poll per 100 ms, however often it is signalled. */
 const restMs = 100
 
 /**
- * Runs `work` when woken, at once after a rest; woken while it runs or rests, it runs once more
- * after that.
+ * Runs `work` when signalled, at most once per interval. A signal during a run leads to one more
+ * run.
  */
 export function onceAtATime(work: () => Promise<void>, timeoutMs = pollMsMax) {
   let running: Promise<void> | undefined
@@ -183,8 +183,8 @@ export function onceAtATime(work: () => Promise<void>, timeoutMs = pollMsMax) {
       const rest = resumeAt - performance.now()
       if (rest > 0) await sleep(rest)
       again = false
-      // What hangs must not keep it from ever running again.
-      await withDeadline(timeoutMs, 'a look', work()).catch(error => {
+      // A hung poll must not block all later ones.
+      await withDeadline(timeoutMs, 'a poll', work()).catch(error => {
         if (!(error instanceof Overdue)) throw error
       })
       resumeAt = performance.now() + restMs

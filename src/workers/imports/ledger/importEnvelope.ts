@@ -2,7 +2,7 @@
 import { systemEnvelope } from '../../../commands/core/envelope.ts'
 import type { Envelope } from '../../../ports/envelope.ts'
 
-/** Marks every event of an import, so that no reaction takes history for news. */
+/** Marks every event of an import, so that reactions skip history. */
 export const importSource = 'import'
 
 /** The envelope of a command; the ids follow from the ledger, so that a second run repeats them. */

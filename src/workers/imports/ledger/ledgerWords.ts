@@ -8,7 +8,7 @@ const damaged =
 const missing = /\blost\b|missing|stolen|not rcvd/i
 const counted = /\bcount|\bcheck|stock ?take/i
 
-/** Why stock was corrected, from the note of whoever did it; `correction` when it does not say. */
+/** Why stock was corrected, from the note of the row; `correction` where it says nothing. */
 export function reasonOf(description: string, quantity: number): AdjustmentReason {
   // Where the product's own name stands, its words say nothing about the correction.
   if (isPrinted(description) && !description.endsWith('?')) return 'correction'

@@ -1,4 +1,4 @@
-// Products and customers of an import: each created once, before whoever needs it first.
+// Products and customers of an import: each created once, before its first use.
 
 import type { App } from '../../../commands/core/app.ts'
 import { execute } from '../../../commands/core/command.ts'

@@ -22,7 +22,7 @@ export type LedgerRow = Readonly<Record<Field, string>> & {
   fault?: string
 }
 
-/** The file as a whole cannot be used: one sentence for whoever named it. */
+/** The file as a whole cannot be used; the message is one sentence for the operator. */
 export class LedgerFileError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)

@@ -47,7 +47,7 @@ export interface RunOptions {
 
 const concurrencyDefault = 64
 
-/** Imports what is not done yet. Throws what a document threw, when those beside it have ended. */
+/** Imports the rest of the plan. Throws the first error of a document, after the others ended. */
 export async function runImport(app: App, plan: LedgerPlan, on: RunOptions): Promise<void> {
   const open = plan.documents.filter(({ key }) => !on.isDone(key))
   const run: Run = {

@@ -126,7 +126,7 @@ async function work(deps: ProductImportDeps, importId: string, signal: AbortSign
       await runImport({ ...deps, seals, noteWrites, signal }, job)
     }
   } catch (error) {
-    // Whoever has moved it goes on with it.
+    // Another run has taken this import over.
     if (!(error instanceof ImportMoved)) throw error
   }
 }

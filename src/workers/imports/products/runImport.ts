@@ -36,7 +36,7 @@ export interface ImportDeps {
   log: Log
   seals: ImportSeals
   noteWrites: NoteWrites
-  /** Ends the run behind the batch that is under way; another run goes on from there. */
+  /** Stops the run after the current batch; another run resumes there. */
   signal: AbortSignal
 }
 
@@ -67,9 +67,9 @@ async function runRows(deps: ImportDeps, job: ImportJob): Promise<void> {
     if (deps.signal.aborted) return
     const doing = async () => {
       const outcomes = await carryOut(deps, job, batch)
-      return { ends: outcomes, status: await recordBatch(db, { ...job, done }, outcomes) }
+      return { outcomes, status: await recordBatch(db, { ...job, done }, outcomes) }
     }
-    const { ends: outcomes, status } = await withDeadline(batchMsMax, 'a batch of rows', doing())
+    const { outcomes, status } = await withDeadline(batchMsMax, 'a batch of rows', doing())
     done += outcomes.length
     if (status === 'cancelling') return endImport(deps, job, 'cancelled')
   }

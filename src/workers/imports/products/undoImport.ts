@@ -14,7 +14,7 @@ export interface UndoImportDeps extends UndoParts {
 }
 
 const batchRows = 64
-/** A batch that takes longer hangs: the run ends, and another goes on from there. */
+/** A batch that takes longer has hung: the run ends, and another run resumes there. */
 const batchMsMax = 120_000
 
 /** Runs an undo to its end, from where the last run has left it. */
