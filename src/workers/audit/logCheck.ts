@@ -4,7 +4,7 @@ import type { Position } from '../../kit/position.ts'
 import { isTransient } from '../../kit/transient.ts'
 import type { EventStore, RecordedEvent } from '../../ports/eventStore.ts'
 import type { ReadEvent } from '../../projections/core/events.ts'
-import { writePartitions, readPartition, type Seen, type SeenEvent } from './partitionedLog.ts'
+import { readPartition, type Seen, type SeenEvent, writePartitions } from './partitionedLog.ts'
 import { type LogPartition, partitionsOf } from './partitions.ts'
 import { createSpill, type Spill, withTemporary } from './spill.ts'
 
