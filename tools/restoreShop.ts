@@ -34,7 +34,7 @@ const silent = { info: () => undefined, warn: () => undefined, error: () => unde
 
 export interface RestoreOptions {
   config: Config
-  /** Told of each step how far it is. */
+  /** Called with the progress of each step. */
   show(step: string, done: number, of: number): void
 }
 
@@ -98,7 +98,7 @@ async function finish(
   try {
     const building = rebuild(createDatabase(pool), projections, {
       ...logFor(open),
-      // What a backup lacks nobody can bring back: the restored shop is to serve the rest.
+      // Data that the backup lacks is lost: the restored shop serves the rest.
       acceptsBroken: true,
       onProgress: (name, position) => show(name, 100 * shareOfWay(startOfLog, position, head), 100),
     })

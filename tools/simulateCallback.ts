@@ -1,4 +1,4 @@
-// npm run payments -- simulate: what somebody does at the simulated provider, told to the shop.
+// npm run payments -- simulate: an action at the simulated provider, and its callback.
 import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { takeCallback } from '../src/commands/order/paymentCallback.ts'

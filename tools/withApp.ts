@@ -13,7 +13,7 @@ export class UsageError extends Error {}
 /** The command was understood and cannot be done: exit code 1. */
 export class Refusal extends Error {}
 
-/** For jobs that take long: who has read half a log waits for the rest, and says so. */
+/** For long jobs: waits for an unavailable event store, and reports it. */
 export const whileWaiting: Observing = {
   ...unobserved,
   storeIsAway: seconds => {

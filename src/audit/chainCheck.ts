@@ -128,7 +128,7 @@ export function nextAs(link: Link, event: RecordedEvent, hash: string | undefine
   return { position: event.position, problem: 'changed', detail }
 }
 
-/** What is wrong with a checkpoint behind another one, before a single event is looked at. */
+/** The fault of a checkpoint that does not continue the previous one. */
 export function faultOfOrder(before: Link, { after, position }: Checkpoint): Fault | undefined {
   if (after === before.position) return undefined
   const detail = `The checkpoint of the events from ${before.position} to ${after} is not there.`

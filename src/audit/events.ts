@@ -13,7 +13,7 @@ export interface AuditedEvent {
   revision: number
   id: string
   type: string
-  /** What is about somebody who has been erased reads [erased]. */
+  /** Personal data of erased people reads [erased]. */
   data: object
   /** When it happened; null where it cannot be read. */
   at: string | null

@@ -1,4 +1,4 @@
-// How far readers of the log are behind it, in time and, where the store can tell, in events.
+// The lag of readers of the log, in time and, where the store can tell, in events.
 
 import type { Position } from '../kit/position.ts'
 import type { EventStore } from '../ports/eventStore.ts'
@@ -24,7 +24,7 @@ export async function lagAt(
   return events === undefined ? { seconds } : { seconds, events }
 }
 
-/** The lag of several readers; those at one position share one look at the log. */
+/** The lag of several readers; those at the same position share one read of the log. */
 export async function lagsAt(
   log: Log,
   { positions, head, now }: { positions: readonly Position[]; head: Position; now: Date },

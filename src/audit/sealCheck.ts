@@ -56,7 +56,7 @@ export async function checkMark({
   return { position, problem: 'went-back', detail }
 }
 
-/** What stands behind the last signature. */
+/** Events after the last signature. */
 export interface Tail {
   events: number
   fault: Fault | undefined
@@ -78,7 +78,7 @@ export async function checkTail(
   return { events, fault: undefined }
 }
 
-/** A watch for what stands behind a checkpoint: it knows whether events had seals by then. */
+/** Checks the seals of events after a checkpoint, from which on events have seals. */
 export async function watchFrom(
   { eventStore, seals }: SealDeps,
   last: StoredCheckpoint | undefined,

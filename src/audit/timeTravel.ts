@@ -40,7 +40,7 @@ export interface Kind {
   asOf(deps: TimeTravelDeps, id: string, cutoff: Cutoff): Promise<PastState | undefined>
 }
 
-/** What auditors can look at as it was. */
+/** The aggregates with time travel. */
 export const kinds = {
   orders: kindOf(order, 'order/not-found'),
   carts: kindOf(cart, 'cart/not-found'),

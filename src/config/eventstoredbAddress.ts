@@ -140,7 +140,7 @@ function toFlag(name: string, value: string): boolean {
   throw new AddressFault(`${name} is true or false`)
 }
 
-/** Who reads from a node that follows does not see what has just been written. */
+/** Reads from a follower would miss the newest writes. */
 function assertLeader(value: string): void {
   if (value.toLowerCase() === 'leader') return
   throw new AddressFault('nodePreference can only be leader: a shop reads what it has just written')

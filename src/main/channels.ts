@@ -2,9 +2,9 @@
 
 /** On which projectors send order notifications to the API (projections/order). */
 export const notified = 'orderstream:notified'
-/** On which the API calls those who send mails about accounts. */
+/** The API signals the sender of account mails. */
 export const accountMailsQueued = 'orderstream:account-mails'
-/** On which the API calls the importer. */
+/** The API signals the importer. */
 export const importsChanged = 'orderstream:imports'
-/** On which the API calls those who send webhooks. */
+/** The API signals the sender of webhooks. */
 export const webhooksRequested = 'orderstream:webhooks'

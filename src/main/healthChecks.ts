@@ -211,7 +211,7 @@ async function checkProjections({ db, eventStore }: Checked, health: Health): Pr
     // Then it is PostgreSQL that is reported.
   }
 
-  /** A read model that no worker has begun with is at the start. The log is looked at last. */
+  /** A read model without a checkpoint is at the start. The log head is read last. */
   async function whereTheyAre() {
     const begun = await projectionStates(db)
     const names = new Set(begun.map(({ name }) => name))

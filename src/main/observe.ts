@@ -95,7 +95,7 @@ function withBrokenStreams(metrics: Metrics, log: HealthLog): Metrics {
   }
 }
 
-/** Its library takes 20 MB, which is much for those who look at no traces. */
+/** Loaded on demand: its library takes 20 MB. */
 async function openTracing(options: { endpoint: string; service: string }) {
   const { createTracing } = await import('../infra/telemetry/tracing.ts')
   return createTracing(options)

@@ -16,10 +16,10 @@ interface Opening {
   timeoutMs?: number
 }
 
-/** How long jobs that say so wait for an event store that does not answer. */
+/** How long long-running jobs retry an event store that does not answer. */
 const longestWaitMs = 5 * 60_000
 
-/** A client that is not wanted is not loaded either: this one takes 30 MB, that of Stripe 20. */
+/** Loaded on demand: this client takes 30 MB, that of Stripe 20. */
 export async function openEventStoreDb(
   config: Pick<Config, 'streamPrefix'>,
   url: string,

@@ -252,7 +252,7 @@ function accountsOf(config: Config, { pool, secrets, shopId, evictErased }: Acco
   }
 }
 
-/** What proves the log; Redis is connected to when its copy of the high-water mark is wanted. */
+/** The audit services; Redis is connected on first use of its copy of the high-water mark. */
 function proofOf(
   { audit, redisUrl, eventStoreUrl, currency }: Config,
   pool: Pool,

@@ -1,4 +1,4 @@
-// Starts the parts of a shop in one process: the API, the workers, or both.
+// Starts the API, the workers, or both in one process.
 import { pino } from 'pino'
 import { createPositions } from '../api/http/positions.ts'
 import { createNotificationFeed } from '../api/realtime/feed.ts'
@@ -31,7 +31,7 @@ import type { StartContext, WorkerDeps } from './startWorkers.ts'
 export interface ProcessRoles {
   api: boolean
   workers: boolean
-  /** Whether this process is the whole shop, on two threads: somebody is trying it out. */
+  /** Whether this process is the whole shop, on two threads: `npm start`. */
   isAllInOne?: boolean
 }
 

@@ -152,7 +152,7 @@ async function launch(place: Place, program: string): Promise<{ pid: number; por
     file => file.size,
     () => 0,
   )
-  // Root steps back to the owner of the data, who may want to run it the next time.
+  // Root drops to the owner of the data, so that they can run it the next time.
   const { uid, gid } = await stat(place.home)
   const account = process.getuid?.() === 0 && uid !== 0 ? { uid, gid } : undefined
   const server = await spawnServer(program, [configuration], { logFile, account })

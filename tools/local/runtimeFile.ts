@@ -1,4 +1,4 @@
-// Who runs the local servers of a data directory right now, so that others share them.
+// The process that runs the local servers of a data directory, so that others share them.
 import { link, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import Type, { type Static } from 'typebox'
@@ -18,7 +18,7 @@ const Runtime = Type.Object({
 /** What `runtime.json` says. `env` holds passwords, which is why only its owner may read it. */
 export type Runtime = Static<typeof Runtime>
 
-/** Who holds the data directory: a process that lives. undefined when nobody does. */
+/** The live process that holds the data directory; undefined when there is none. */
 export async function readRuntime(dataDirectory: string): Promise<Runtime | undefined> {
   const runtime = await readPrivate(fileIn(dataDirectory), Runtime)
   const alive = runtime && isRunning(runtime.pid) && birthMark(runtime.pid) === runtime.born

@@ -16,7 +16,7 @@ import { startLocalRedis } from './redis.ts'
 import { claim, publish, type Runtime, readRuntime, release } from './runtimeFile.ts'
 
 export interface ServicesOptions {
-  /** Who asks, for the message to another command that wants the same: "npm start". */
+  /** The name of this command, for the error of another one: "npm start". */
   command: string
   log?: Log
   /** The launcher refuses to share: it fails when another command runs the local servers. */

@@ -3,7 +3,7 @@
 // held under one name is compared, wherever it comes from.
 import { type Check, type LogEvent, named, type Report, type Scope, text } from './evidence.ts'
 
-/** That somebody holds something, in the time of the log. */
+/** The period, in log positions, in which a holder holds a claim. */
 export interface ClaimPeriod {
   /** `listed` is that a category is there, `in` that a product is in it. */
   kind: 'sku' | 'name' | 'listed' | 'in'
@@ -24,7 +24,7 @@ const oneHolder = 'a claim has one holder'
 
 type OnPeriod = (period: ClaimPeriod) => void
 
-/** Hands out what products and categories hold; looks at single claims itself. */
+/** Reports the periods of products and categories, and checks single claims. */
 export function collectPeriods(onPeriod: OnPeriod, report: Report, scope: Scope): Check {
   return new ClaimPeriods(onPeriod, report, scope)
 }
@@ -117,7 +117,7 @@ class ClaimPeriods implements Check {
     const held = this.#held.get(`${kind} ${holder}`)
     if (held === undefined) return
     this.#held.delete(`${kind} ${holder}`)
-    // What a command has written is there at once: nobody has seen what was between.
+    // The events of one command appear together: states between them were never visible.
     if (this.#since.get(`${kind} ${holder}`) === event.commandId) return
     this.#keep({ ...held, to: event.position, endedBy: named(event) })
   }

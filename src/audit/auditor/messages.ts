@@ -80,7 +80,7 @@ function refused(
   report('what was refused is not in the log', `${name} was refused (${code}): ${named(event)}.`)
 }
 
-/** A read that begins after an answer shows at least what that answer told. */
+/** A read that begins after an acknowledged write shows at least that write. */
 function reads(
   messages: readonly Message[],
   byStream: ReadonlyMap<string, readonly LogEvent[]>,

@@ -131,7 +131,7 @@ function openMoney(observations: Observations, book: OrderBook, report: Report):
 function hasEnd(event: LogEvent, events: readonly LogEvent[]): boolean {
   const end = completions[event.type]
   if (end === undefined) return true
-  // Money that came another way is paid back by somebody, some time.
+  // Money that was received outside of the provider is refunded manually, without a deadline.
   const paid = events.findLast(({ type }) => type === 'OrderPaid')
   const isByHand = paid !== undefined && byHand.has(text(paid, 'provider'))
   if (event.type === 'RefundRequested' && isByHand) return true
@@ -170,7 +170,7 @@ function compare(
   }
 }
 
-/** Payments of orders that nobody here can read to their end. */
+/** Payments of orders whose streams are unreadable. */
 function unreadPayments({ unreadable }: Observations, book: OrderBook): Set<string> {
   const unread = new Set<string>()
   for (const { orderId, events } of book.orders.values()) {

@@ -86,7 +86,7 @@ function submitted(orderId: string, event: LogEvent): Order {
   }
 }
 
-/** Whether nobody can be at work on an order any more. */
+/** Whether the last change of an order is old enough for its process to be finished. */
 export function isBeforeCutoff({ cutoff, unreadable }: Observations, order: Order): boolean {
   if (unreadable?.has(`order-${order.orderId}`)) return false
   // What is brought in from elsewhere is driven on by its importer, some time.

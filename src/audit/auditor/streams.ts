@@ -27,7 +27,7 @@ export function streamChecks(report: Report, scope: Scope): Check {
   }
 }
 
-/** Remembers nothing of single events: it looks at a log as a whole. */
+/** Needs constant memory: runs on the log as a whole. */
 export function positionChecks(report: Report): Check {
   let last = 0
   let examined = 0

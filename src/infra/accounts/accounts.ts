@@ -96,7 +96,7 @@ const setDisabled: Statement = {
   name: 'accounts_set_disabled',
   text: `update shop.accounts set disabled = $2 where customer_id = $1 returning ${columns}`,
 }
-// Where somebody else has the address by now, the account keeps the one that it has.
+// Where another account has taken the address, the account keeps its own.
 const settleEmail: Statement = {
   name: 'accounts_settle_email',
   text: `with done as (
@@ -145,7 +145,7 @@ interface TracesRow extends Omit<Traces, 'erasedAt' | 'hasKey'> {
 export function createAccounts(pool: Pool, secrets: Secrets): Accounts {
   const ask = (statement: Statement, values: unknown[]) => rows<AccountRow>(pool, statement, values)
   const find = async (statement: Statement, ...values: string[]) => {
-    // PostgreSQL's text cannot hold NUL: nobody has such a name.
+    // PostgreSQL text cannot hold NUL, so no account has such a name.
     if (values.some(value => value.includes('\0'))) return undefined
     const [row] = await ask(statement, values)
     return row && accountOf(secrets, row)

@@ -1,4 +1,4 @@
-// Which addresses are confirmed, which are wanted, and the tokens with which they are confirmed.
+// Confirmed and pending e-mail addresses, and their confirmation tokens.
 
 import { createKeyLoader } from '../../kit/batchLoader.ts'
 import type { Addresses, AddressState, ConfirmedAddress } from '../../ports/accounts.ts'

@@ -1,4 +1,4 @@
-// The sessions that somebody has open, and the end of those that are over.
+// The open sessions of a person, and the deletion of expired ones.
 import type { OpenSession, Sessions } from '../../ports/accounts.ts'
 import { type Pool, rows, type Statement } from '../postgres/database.ts'
 

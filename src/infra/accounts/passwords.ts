@@ -14,15 +14,15 @@ export interface PasswordsOptions {
   queueMax?: number
 }
 
-/** What is asked without a turn is the turn of the process itself. */
+/** Calls without a caller are queued as those of the process. */
 export interface PasswordHasher extends Passwords, SharedPasswords {
   /** Ends the thread; pending calls throw Unavailable. */
   close(): Promise<void>
 }
 
-/** On the thread: one that is hashed, and the next, so that the thread does not wait for us. */
+/** On the thread: the current hash and the next, so that the thread is never idle. */
 const atOnce = 2
-/** Of one kind, from all addresses together: the last of them waits for some five seconds. */
+/** Queued per kind, from all addresses: the last one waits for some five seconds. */
 const queueAllMax = 60
 
 type Task = { task: 'hash'; cost: number } | { task: 'verify'; hash: string }

@@ -13,7 +13,7 @@ const insertTicket: Statement = {
   text: `insert into shop.tickets (ticket_digest, customer_id, family, expires_at)
     values ($1, $2, $3, now() + make_interval(secs => $4))`,
 }
-// Of many who come with the same ticket, one deletes the row.
+// Of concurrent requests with the same ticket, one deletes the row.
 const takeTicket: Statement = {
   name: 'tickets_take',
   text: `delete from shop.tickets

@@ -55,7 +55,7 @@ function* factFindings(expected: Facts, there: Facts): Generator<StateFinding> {
 
 const tablePart = /^(column|constraint|index) /
 
-/** Of a table that is named nobody needs to hear that its columns are gone or new, too. */
+/** Leaves out the parts of tables that are reported as a whole. */
 function withoutTableParts(keys: readonly string[]): string[] {
   const tables = new Set(keys.filter(key => key.startsWith('table ')))
   return keys.filter(key => {

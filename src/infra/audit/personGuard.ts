@@ -13,7 +13,7 @@ export interface PersonGuardDeps {
   pool: Pool
   secrets: Secrets
   log: Pick<EventStore, 'readAll'>
-  /** Keys are destroyed within moments of the event; a finding is looked at again after this. */
+  /** Keys are destroyed shortly after the event; a finding is checked again after this pause. */
   graceMs: number
 }
 
@@ -78,7 +78,7 @@ const found = (id: string, detail: string): StateFinding => ({
   detail,
 })
 
-/** What differs. In memory are the people who have been erased, by their ids. */
+/** The differences. Keeps the ids of erased people in memory. */
 export async function* personFindings(deps: PersonGuardDeps): AsyncGenerator<StateFinding> {
   const keyless = new Set<string>()
   let position = startOfLog
@@ -111,7 +111,7 @@ async function* batches(events: AsyncIterable<RecordedEvent>): AsyncGenerator<Re
 
 const idForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** Events may have been written by anybody: what is no id is found elsewhere. */
+/** Events may be forged; invalid ids are reported by another check. */
 function personOf(data: RecordedEvent['data']): string {
   const id = String(data.customerId).toLowerCase()
   return idForm.test(id) ? id : ''

@@ -25,7 +25,7 @@ export function createStateGuard(pool: Pool, secrets: Secrets, options: GuardOpt
   return {
     async *findings(log) {
       yield* atOneMoment(pool, async function* (session) {
-        // What takes long here holds nobody up: it only reads.
+        // Slow reads block no writer.
         await session.query(`set local statement_timeout = '10min'`)
         for (const [what, findings] of looks(session, secrets, options)) {
           yield* unlessUnreadable(session, what, findings())

@@ -12,9 +12,9 @@ import { type Pool, rows, type Statement } from '../postgres/database.ts'
 
 /** The log of a store is the one of this shop, or why it is not. */
 export interface LogIdentity {
-  /** What the last look has found; undefined where the log is the right one. */
+  /** The fault that the last check found; undefined where the log is the right one. */
   fault(): string | undefined
-  /** Looks now; those who ask at once share one look. Throws where a server does not answer. */
+  /** Checks now; concurrent calls share one check. Throws where a server does not answer. */
   check(): Promise<string | undefined>
   /** Writes down the newest event, if the log is the right one. */
   remember(): Promise<void>
@@ -64,7 +64,7 @@ const setFirst: Statement = {
 
 /** The newest event is written down this often. */
 const saveEveryMs = 5_000
-/** A fault is believed when it is still there after so long. */
+/** A fault counts when it persists for this long. */
 const confirmMs = 200
 
 const foreignLog =
@@ -80,9 +80,9 @@ export function createLogIdentity(
   log: Log,
   setting: 'DATABASE_URL' | 'EVENTSTORE_URL',
 ): LogIdentity & {
-  /** The first look of a process, which compares the first event as well. */
+  /** The first check of a process, which compares the first event as well. */
   start(): Promise<string | undefined>
-  /** When the last look began that found the right log. */
+  /** When the last check began that found the right log. */
   checkedAt(): number
 } {
   const state: State = {
@@ -143,7 +143,7 @@ interface IdentityDeps {
   state: State
 }
 
-/** A new fault is looked at twice: a server may be changing its leader. */
+/** A new fault is checked twice: the cluster may be changing its leader. */
 async function checkTwice(deps: IdentityDeps): Promise<string | undefined> {
   const { state } = deps
   let last = await checkOnce(deps)

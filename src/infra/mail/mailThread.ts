@@ -1,5 +1,5 @@
 // The thread that sends mails over SMTP: putting one together takes as long as projecting a dozen
-// events, and people who follow their orders live wait for those.
+// events, and live messages must not wait for that.
 import { setPriority } from 'node:os'
 import { Readable } from 'node:stream'
 import { workerData } from 'node:worker_threads'

@@ -51,7 +51,7 @@ function hmac(key: KeyObject, seconds: number, body: string): string {
   return createHmac('sha256', key).update(`${seconds}.${body}`).digest('hex')
 }
 
-/** Whether a callback is the provider's, and not an old one that somebody sends again. */
+/** Whether a callback is signed by the provider and recent enough not to be a replay. */
 export function isSigned(
   key: KeyObject,
   { body, signature, now }: { body: string; signature: string; now: Date },

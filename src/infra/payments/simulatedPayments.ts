@@ -117,7 +117,7 @@ const first = new Map<string, Status>([
   ['card_late', 'processing'],
 ])
 
-/** How long a late card keeps us waiting when nobody is in a hurry. */
+/** The delay of a late card where the order has no deadline. */
 const lateMs = 5_000
 
 /**

@@ -69,7 +69,7 @@ function createClient(key: string, { apiBase, timeoutMs = 10_000 }: StripeSettin
     host: hostname,
     ...(port === '' ? {} : { port }),
     timeout: timeoutMs,
-    // Who asks again is the process of the order, and it looks first.
+    // The order process repeats the call, and checks the intent first.
     maxNetworkRetries: 0,
     telemetry: false,
   })

@@ -138,7 +138,7 @@ function send(
       lookup: lookup(isPlain),
       // A connection of its own each time: one that is kept was checked for another name.
       agent: false,
-      // Of the whole exchange, so that nobody holds a worker by sending a byte a second.
+      // For the whole exchange, so that a slow receiver cannot hold a worker.
       signal: AbortSignal.timeout(timeoutMs),
     })
     const failed = (error: Error) => answer({ error: wordFor(error) })

@@ -75,7 +75,7 @@ export function openEndpoint(secrets: Secrets, id: string, sealed: string): Insi
   return inside
 }
 
-/** The row as the shop has written it, whatever somebody has made of its other columns since. */
+/** The sealed content of the row; changes of its other columns are ignored. */
 function asSealed(secrets: Secrets, row: Row): Row {
   try {
     const { url = row.url, events = row.events } = openEndpoint(

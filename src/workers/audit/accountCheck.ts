@@ -23,7 +23,7 @@ interface Row {
 
 const pageSize = 2_000
 const standsStillMs = 5_000
-/** So many are looked at again; if there are more, something is wrong with the shop. */
+/** At most this many are checked again; more of them are a finding by themselves. */
 const suspectsMax = 10_000
 
 /**

@@ -32,7 +32,7 @@ export interface AuditDeps {
   projections: readonly Projection[]
   /** In how many parts the log is checked, where that is not to follow from its length. */
   logPartitions?: number
-  /** Waits until it is time to look again at mails that are queued; 5 seconds. */
+  /** Waits before queued mails are checked again; 5 seconds by default. */
   beforeRecheck?: () => Promise<unknown>
   onProgress?: OnProgress
 }

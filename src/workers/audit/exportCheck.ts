@@ -19,7 +19,7 @@ export interface ExportFiles {
   keys: string
   /** Checkpoints that were kept elsewhere; there may be few of them. */
   outside?: string | undefined
-  /** The export begins behind the checkpoint at this position, and so it should. */
+  /** The export intentionally begins after the checkpoint at this position. */
   after?: Position | undefined
 }
 
@@ -35,11 +35,11 @@ export interface Verified {
   /** What could not be read of the files, line by line; the first of it. */
   damage: readonly string[]
   count: number
-  /** How many events a checkpoint covers, behind which position and up to where. */
+  /** The number of events that a checkpoint covers, and their positions. */
   signed: number
   after: Position
   signedUpTo: Position
-  /** How many events are behind the last checkpoint. */
+  /** The number of events after the last checkpoint. */
   unsigned: number
 }
 

@@ -19,7 +19,7 @@ interface CheckedSegment {
   links: Link[]
 }
 
-/** Computes the chain over a part anew; looks for the events that break it where it is broken. */
+/** Recomputes the chain over a segment, and finds the events that break it. */
 export function checkSegment(
   before: Link,
   due: Checkpoint,
@@ -92,7 +92,7 @@ function diagnose(before: Link, due: Checkpoint, segment: readonly ExportedEvent
   return faults
 }
 
-/** Events that come behind later ones. */
+/** Events that follow later ones. */
 function reordered(segment: readonly ExportedEvent[]): Fault[] {
   let highest = startOfLog
   return segment.flatMap(({ event: { position } }): Fault[] => {

@@ -10,7 +10,7 @@ import { createSpill, type Spill, withTemporary } from './spill.ts'
 
 export interface CheckResult {
   check: string
-  /** How many things were looked at: a check that looked at nothing has proved nothing. */
+  /** How many things were examined: a check that examined nothing proves nothing. */
   examined: number
   /** Empty when all is well; otherwise the first of them. */
   findings: readonly string[]
@@ -64,7 +64,7 @@ export function createReport() {
   return { found, report }
 }
 
-/** Told how far a step of the audit is. */
+/** Called with the progress of a step of the audit. */
 export type OnProgress = (step: string, done: number, of: number) => void
 
 export interface LogPlan {
@@ -73,7 +73,7 @@ export interface LogPlan {
   whole: readonly LogCheck[]
   /** Checks that remember what belongs to a part. */
   forPartition(partition: LogPartition): Promise<readonly LogCheck[]>
-  /** Told the position of every event that is read, and then each part that is checked. */
+  /** Called with the position of every event read, and after each partition. */
   onRead?: ((position: Position) => void) | undefined
   onPartition?: ((done: number) => void) | undefined
 }

@@ -39,7 +39,7 @@ export async function* mailRows(db: Db, cutoff: Date): AsyncGenerator<Row> {
   }
 }
 
-/** Mails that failed are listed elsewhere: they wait for another attempt, or for somebody. */
+/** Failed mails are listed elsewhere: they wait for another attempt, or for the staff. */
 const isMailPending = (cutoff: Date) => sql`
   coalesce(sent_at is null
     and state not in ('retrying', 'undeliverable', 'dropped')
@@ -110,7 +110,7 @@ async function* stockRows(db: Db): AsyncGenerator<Row> {
   }
 }
 
-/** Who is to be told of which events, of those who have listened since they were there. */
+/** Endpoints that have been enabled since they were created, and their events. */
 export async function steadyEndpoints(db: Db) {
   const { rows } = await sql<{ endpoint_id: string; events: string[]; starts_after: Position }>`
     select endpoint_id, events, starts_after from shop.webhook_endpoints

@@ -36,7 +36,7 @@ export interface ObservationOptions {
   db: Kysely<Tables>
   /** Rows that became due after this moment may still be pending. */
   cutoff: Date
-  /** Waits until it is time to look again at what is queued; 5 seconds. */
+  /** Waits before queued rows are checked again; 5 seconds by default. */
   beforeRecheck?: (() => Promise<unknown>) | undefined
 }
 

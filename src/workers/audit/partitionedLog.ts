@@ -14,7 +14,7 @@ import type { Spill } from './spill.ts'
 
 /** Where an event is: all that checks see of one that cannot be decoded. */
 export type Seen = Pick<RecordedEvent, 'id' | 'position' | 'stream' | 'revision' | 'type'> & {
-  /** Not only its data are of no interest here: nobody can decode it. */
+  /** The event cannot be decoded at all. */
   isUnreadable?: boolean
 }
 
@@ -31,7 +31,7 @@ const personalOf = new Map(
   Object.entries(eventSchemas).map(([type, schema]) => [type, personalPaths(schema)]),
 )
 
-/** Writes an event to the parts that look at it: as a whole where they look at its data. */
+/** Writes an event to its partitions: as a whole where they need its data. */
 export async function writePartitions(
   spill: Spill,
   partitions: number,

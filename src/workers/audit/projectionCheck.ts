@@ -26,9 +26,9 @@ type Db = Kysely<Tables>
 
 export interface ProjectionCheckDeps {
   db: Db
-  /** The end of the store: a read model may be behind what others have written there. */
+  /** The end of the store, which may hold events of other applications. */
   end(): Promise<Position>
-  /** Reads what a projection reads, behind a position. */
+  /** Reads the events of a projection after a position. */
   read(projection: Projection, after: Position): AsyncIterable<Batch>
 }
 
@@ -71,7 +71,7 @@ export async function checkProjection(
     return { check, examined, findings: rows.findings, count: rows.count }
   } catch (error) {
     if (!(error instanceof UnreadableEvent)) throw error
-    // The other checks go on.
+    // The other checks continue.
     return { check, examined, findings: [`cannot be built anew: ${error.message}`], count: 1 }
   } finally {
     await dropSchema(db, shadow)

@@ -53,7 +53,7 @@ function asLogEvent(event: ReadEvent): LogEvent {
   return { ...placeOf(event), data, commandId, at, source }
 }
 
-/** Who held what and when: found part by part, and compared by what it is that they held. */
+/** Claims by holder and period: collected by partition, then compared by key. */
 export interface ClaimPeriods {
   add(period: ClaimPeriod): void
   /** Compares all that was kept. */
@@ -77,7 +77,7 @@ function periodsIn(spill: Spill, partitions: number): ClaimPeriods {
     add(period) {
       const partition = partitionOf(period.key, partitions)
       writing = writing.then(() => spill.add(partition, JSON.stringify(period)))
-      // Awaited by who compares.
+      // Awaited in `compare`.
       writing.catch(() => undefined)
     },
     async compare() {

@@ -23,7 +23,7 @@ export interface BackupDeps {
   filesDirectory: string
   seal: ManifestSeal
   now(): Date
-  /** Told how many events have been written, and the position that the log is written up to. */
+  /** Called with the number of events written, and the position reached. */
   onProgress?: (events: number, position: Position, head: Position) => void
 }
 

@@ -18,7 +18,7 @@ export interface RestoreDeps {
   log: RestoreLog
   /** Where images go. */
   filesDirectory: string
-  /** Told of each step how far it has got. */
+  /** Called with the progress of each step. */
   onProgress?: (step: 'files' | 'tables' | 'log' | 'comparing', done: number, of: number) => void
 }
 

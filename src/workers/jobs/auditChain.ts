@@ -22,7 +22,7 @@ export interface ChainDeps {
 const eventsMax = 1_000
 /** Deadline of a read or write; after it the lock is released. */
 const timeoutMs = 30_000
-/** How long an event waits for its signature. */
+/** The interval of signing. */
 const everyMs = 10_000
 /** Pause after each segment, as a multiple of its duration: at most 5 % of a core. */
 const restFactor = 19

@@ -81,7 +81,7 @@ export function mailPublisher(mailer: Mailer, to: string, shopName: string): Pub
   }
 }
 
-/** Mails an alarm: nothing is signed until somebody has looked. */
+/** Sends an alarm by mail: nothing is signed until an operator has resolved it. */
 export async function mailAlarm(
   mailer: Mailer,
   { to, shopName }: { to: string; shopName: string },

@@ -58,7 +58,7 @@ export interface RetryPolicy {
 
 export interface JobQueue<Data> {
   add(jobs: readonly Job<Data>[], retryPolicy?: RetryPolicy): Promise<void>
-  /** How many jobs wait for a worker. */
+  /** The number of queued jobs. */
   waiting(): Promise<number>
   /** Called when the queue is empty. */
   onDrained(listener: () => void): void

@@ -17,15 +17,15 @@ export interface OrderProcessDeps {
 }
 
 const sweepMs = 1_000
-/** A request drives its order itself; only what stands still for longer is looked after. */
+/** A request runs the process of its order; the worker takes over after this pause. */
 const graceSeconds = 2
 const sweepMax = 200
-/** What waits for somebody outside, such as a refund by hand: one look a minute at most. */
+/** Orders that wait for an outside action, such as a manual refund, are checked once a minute. */
 const pauseMaxMs = 60_000
 /** A sweep that takes longer hangs: the next one begins without it, since steps may be repeated. */
 const sweepMsMax = 60_000
 
-/** Starts looking; `stop` waits for the orders under way. */
+/** Starts polling; `stop` waits for the current orders. */
 export function startOrderProcesses(deps: OrderProcessDeps): { stop(): Promise<void> } {
   let sweeping: Promise<void> = Promise.resolve()
   let isBusy = false
@@ -86,13 +86,13 @@ async function sweep(deps: OrderProcessDeps, paused: PausedOrders): Promise<void
       hasFailed = !isTransient(error)
       return false
     })
-    // A provider may answer at any time, and somebody waits for it.
+    // The provider may answer at any time, and the customer is waiting.
     if (hasMoved || (paying && !hasFailed)) paused.delete(orderId)
     else rest(paused, orderId, hasFailed)
   }
 }
 
-/** The erasures that are looked at all the time; the others once, when a worker starts. */
+/** Recent erasures, checked on every poll; older ones are checked when a worker starts. */
 const erasedSeconds = 30 * 86_400
 /** A payment that was under way when its customer was erased may have begun before. */
 const raceSeconds = 60
@@ -125,7 +125,7 @@ async function endOrdersOfErased(
   }
 }
 
-/** Twice as long each time; what has been done since the last look is forgotten. */
+/** Exponential back-off; orders that have progressed are removed. */
 function rest(paused: PausedOrders, orderId: string, hasFailed: boolean): void {
   const pauseMs = Math.min(pauseMaxMs, 2 * (paused.get(orderId)?.pauseMs ?? sweepMs))
   paused.set(orderId, { pauseMs, resumeAt: Date.now() + pauseMs, hasFailed })
