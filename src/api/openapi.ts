@@ -1,44 +1,13 @@
-// The OpenAPI document: made from the schemas that validate, each shape told once, by name.
+// The OpenAPI document: made from the schemas that validate, with each shape declared once.
 import swagger from '@fastify/swagger'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import type { TSchema } from 'typebox'
 import type { Config } from '../config/config.ts'
 import { Money } from '../domain/kernel/types.ts'
-import { Charge, OrderLine } from '../domain/order/order.ts'
 import { descriptionOf } from './http/descriptions.ts'
 import { addExamples } from './http/examples.ts'
+import type { RouteGroup } from './http/route.ts'
 import { AcceptedBody, Problem, problemResponses } from './http/schemas.ts'
-import { Profile, SignedIn } from './routes/account/accountSchemas.ts'
-import { Cart, CartTotal } from './routes/cart/cartSchemas.ts'
-import {
-  Category,
-  PriceHistory,
-  Product,
-  ProductDetail,
-  StockLedger,
-} from './routes/catalogue/catalogueSchemas.ts'
-import { OrderDetail, OrderHistory, OrderSummary } from './routes/order/orderSchemas.ts'
-
-/** What a generated client calls the shapes that it meets most. */
-const named: Readonly<Record<string, TSchema>> = {
-  Accepted: AcceptedBody,
-  Cart,
-  CartTotal,
-  Category,
-  Charge,
-  Money,
-  OrderDetail,
-  OrderHistory,
-  OrderLine,
-  OrderSummary,
-  PriceHistory,
-  Problem,
-  Product,
-  ProductDetail,
-  Profile,
-  SignedIn,
-  StockLedger,
-}
 
 const tags = [
   { name: 'Accounts', description: 'Who you are, and where you are signed in' },
@@ -54,7 +23,15 @@ const tags = [
 ]
 
 /** Publishes the document under the root, as JSON and as YAML. */
-export async function openApi(server: FastifyInstance, config: Config): Promise<void> {
+export async function openApi(
+  server: FastifyInstance,
+  config: Config,
+  groups: readonly RouteGroup[],
+): Promise<void> {
+  const named = Object.assign(
+    { Accepted: AcceptedBody, Money, Problem },
+    ...groups.map(each => each.schemas),
+  )
   await server.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -74,7 +51,7 @@ export async function openApi(server: FastifyInstance, config: Config): Promise<
     transformObject: document => {
       if (!('openapiObject' in document)) return document.swaggerObject
       explain(document.openapiObject, config.currency)
-      return withNames(document.openapiObject)
+      return withNames(document.openapiObject, named)
     },
   })
   const open = { config: { access: 'public' as const }, schema: { hide: true } }
@@ -87,7 +64,7 @@ export async function openApi(server: FastifyInstance, config: Config): Promise<
 type Operation = Parameters<typeof descriptionOf>[0] &
   Parameters<typeof addExamples>[0] & { responses: object; 'x-refusals'?: string[] }
 
-/** What the document calls the refusal of a status. */
+/** The name of the problem response of a status. */
 const problemName = (status: string) => `Problem${status}`
 
 /**
@@ -103,7 +80,7 @@ function withoutProblems(schema: FastifySchema | undefined): FastifySchema {
   return Object.assign({ ...schema }, { response: Object.fromEntries(own), 'x-refusals': refusals })
 }
 
-/** Gives every operation a description and examples that can be sent as they are. */
+/** Gives every operation a description and examples that can be sent unchanged. */
 function explain(document: { paths?: object }, currency: string): void {
   const paths: Record<string, Record<string, Operation>> = { ...document.paths }
   for (const [path, methods] of Object.entries(paths)) {
@@ -120,8 +97,11 @@ function explain(document: { paths?: object }, currency: string): void {
   }
 }
 
-/** The same document with one definition of each shape that generated clients need a name for. */
-function withNames<Document extends { components?: object }>(document: Document): Document {
+/** The same document with one definition of each named shape. */
+function withNames<Document extends { components?: object }>(
+  document: Document,
+  named: Readonly<Record<string, TSchema>>,
+): Document {
   const { components, ...rest } = document
   const shapes = Object.entries(named).map(([name, schema]) => ({ name, shape: asShown(schema) }))
   const references = new Map(
@@ -142,7 +122,7 @@ function withNames<Document extends { components?: object }>(document: Document)
   })
 }
 
-/** As the document shows it: a constant is a choice of one. */
+/** As the document shows it: a constant is an enum with one value. */
 function asShown(schema: TSchema): unknown {
   const text = JSON.stringify(schema, (_, value: unknown) => {
     if (typeof value !== 'object' || value === null || !('const' in value)) return value
@@ -160,8 +140,8 @@ interface Names {
 }
 
 /**
- * A copy with references for what has a name, and the JSON of what was there, made from that of
- * its parts; for the value itself only where it may have one.
+ * A copy with references for named shapes, and the JSON of the original, made from that of
+ * its parts; for the value itself only if it may have one.
  */
 function replaced(value: unknown, names: Names, itself: boolean): { value: unknown; text: string } {
   if (typeof value !== 'object' || value === null) return { value, text: JSON.stringify(value) }

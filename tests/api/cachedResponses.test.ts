@@ -10,7 +10,7 @@ import {
   useStoredResponses,
 } from '../../src/api/http/cachedResponses.ts'
 import { createLocalQuota } from '../../src/api/http/localQuota.ts'
-import { useOwnWrites } from '../../src/api/http/ownWrites.ts'
+import { useOwnWrites } from '../../src/api/http/readYourWrites.ts'
 import { parsePosition, startOfLog } from '../../src/kit/position.ts'
 import { noMetrics } from '../../src/ports/metrics.ts'
 import { gbp, newProduct } from '../support/goods.ts'
@@ -158,7 +158,7 @@ describe('a local quota', () => {
       giveBack: async () => undefined,
     })
     expect(quota.use('somebody')).toBeUndefined()
-    quota.learn('somebody', { allowed: true, remaining: 2, resetSeconds: 60 })
+    quota.update('somebody', { allowed: true, remaining: 2, resetSeconds: 60 })
     expect(quota.use('somebody')).toEqual({ remaining: 1, resetSeconds: 60 })
     expect(quota.use('somebody')).toEqual({ remaining: 0, resetSeconds: 60 })
     expect(quota.use('somebody')).toBeUndefined()

@@ -126,7 +126,7 @@ it.each([
   const stream = openStream({ feed, eventStore } as never, {
     customerId: sampleId(5),
     write: message => told.push(message),
-    mayHear: async () => may,
+    mayReceive: async () => may,
   })
   await stream.resume(moved(missed.position, -1))
   expect(told).toHaveLength(messages)
@@ -148,7 +148,7 @@ it('what comes while a client is caught up is told behind what it has missed', a
     customerId: sampleId(5),
     write: message => told.push(positionAt(BigInt(Object(message).position))),
     // While rights are looked up for what was missed, a live message comes in between.
-    mayHear: async () => {
+    mayReceive: async () => {
       asked += 1
       if (asked === 1) await answered
       return true

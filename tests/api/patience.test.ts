@@ -23,7 +23,7 @@ describe('a route that takes too long', () => {
     useRequestTimeout(server, 50)
     server.get('/never', () => new Promise(() => undefined))
     server.get('/at-once', async () => ({ ok: true }))
-    server.get('/patient', { config: { patienceMs: 60_000 } }, async () => {
+    server.get('/patient', { config: { timeoutMs: 60_000 } }, async () => {
       await new Promise(resolve => setTimeout(resolve, 1_200))
       return { ok: true }
     })
@@ -48,9 +48,9 @@ describe('a route that takes too long', () => {
       return reply.send(body)
     })
     server.post('/takes', async () => ({ ok: true }))
-    server.post('/patient', { config: { patienceMs: 60_000 } }, async () => ({ ok: true }))
+    server.post('/patient', { config: { timeoutMs: 60_000 } }, async () => ({ ok: true }))
     const refuse = async (_: unknown, reply: FastifyReply) => reply.code(401).send({})
-    server.post('/refuses', { config: { patienceMs: 60_000 }, onRequest: refuse }, async () => ({
+    server.post('/refuses', { config: { timeoutMs: 60_000 }, onRequest: refuse }, async () => ({
       ok: true,
     }))
     url = await server.listen({ host: '127.0.0.1', port: 0 })

@@ -1,8 +1,7 @@
 // docs/asyncapi.yaml: WebSocket, server-sent events and webhooks, from the schemas of the messages.
 import type { TSchema } from 'typebox'
 import { stringify } from 'yaml'
-import { Position } from '../../src/api/http/schemas.ts'
-import { Status } from '../../src/api/http/shapes.ts'
+import { Position, Status } from '../../src/api/http/schemas.ts'
 import { clientMessages, serverMessages } from '../../src/api/realtime/messages.ts'
 import { Progress } from '../../src/api/routes/catalogue/productImports.ts'
 import { Rebuild } from '../../src/api/routes/operations/rebuildShape.ts'

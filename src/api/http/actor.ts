@@ -1,4 +1,4 @@
-// Who asks: the access token of a request, as an actor.
+// Authentication: the access token or ticket of a request, resolved to an actor.
 import type { FastifyRequest } from 'fastify'
 import { type Actor, type Role, roles } from '../../domain/kernel/types.ts'
 import type { Sessions, Tokens, VerifiedClaims } from '../../ports/accounts.ts'
@@ -9,49 +9,49 @@ declare module 'fastify' {
   interface FastifyRequest {
     actor: Actor
     sessionId: string | undefined
-    /** When what the request proves itself with is good no more. */
+    /** When the token of the request expires. */
     tokenEndsAt: Date | undefined
   }
   interface FastifyContextConfig {
-    /** Roles that may use a route; `public` for anyone. A route has to say one of the two. */
+    /** Roles that may use a route, or `public`. Every route has to declare it. */
     access?: 'public' | readonly Role[]
-    /** Whether a session that has ended meanwhile is noticed at once; for staff it always is. */
+    /** Whether the session is checked on every request; for staff it always is. */
     fresh?: boolean
-    /** The cookie that may bring the token, where pages are shown that only look at things. */
+    /** A cookie that may contain the token, for read-only pages. */
     cookie?: string
   }
 }
 
-/** From the most to the least: the role in which somebody with several is recorded. */
+/** By precedence: the role that is recorded for a user with several. */
 const ranking: readonly Role[] = ['admin', 'support', 'warehouse', 'auditor', 'customer']
 
-/** What tells who asks. */
+/** The services that authentication needs. */
 export interface Identity {
   tokens: Tokens
   sessions: Sessions
   currentRoles: CurrentRoles
-  /** How long a connection may last that was opened with a ticket: as long as with a token. */
+  /** The lifetime of a connection that was opened with a ticket; that of a token. */
   ticketLifeSeconds: number
 }
 
-/** The actor that a token speaks for. Throws a 401 problem when it is not valid. */
+/** The actor of an access token. Throws a 401 problem if it is invalid. */
 export async function actorOf(identity: Identity, jwt: string, fresh = false) {
   const claims = await identity.tokens.verifyAccess(jwt)
-  if (claims === undefined) throw invalid()
-  return inRolesOfNow(identity, claims, fresh)
+  if (claims === undefined) throw invalidToken()
+  return resolveActor(identity, claims, fresh)
 }
 
-/** Whoever a ticket was given to. Throws a 401 problem when it was used, or is too old. */
-async function holderOf(identity: Identity, ticket: string) {
+/** The actor of a ticket. Throws a 401 problem if it was used or has expired. */
+async function ticketActorOf(identity: Identity, ticket: string) {
   const holder = await identity.sessions.redeemTicket(ticket)
-  if (holder === undefined) throw invalid()
+  if (holder === undefined) throw invalidToken()
   const { customerId, family: sessionId } = holder
   const endsAt = new Date(Date.now() + identity.ticketLifeSeconds * 1_000)
-  return inRolesOfNow(identity, { customerId, sessionId, roles, endsAt }, true)
+  return resolveActor(identity, { customerId, sessionId, roles, endsAt }, true)
 }
 
-/** A token knows neither that its session has ended nor which roles are gone. */
-async function inRolesOfNow(identity: Identity, claims: VerifiedClaims, fresh: boolean) {
+/** Restricts claims to the current roles, since a token does not know of revocations. */
+async function resolveActor(identity: Identity, claims: VerifiedClaims, fresh: boolean) {
   const { customerId: id, sessionId } = claims
   const isShopper = claims.roles.every(role => role === 'customer')
   const currentRoles = identity.currentRoles(claims)
@@ -59,52 +59,53 @@ async function inRolesOfNow(identity: Identity, claims: VerifiedClaims, fresh: b
     isShopper && !fresh
       ? [await currentRoles, true]
       : await Promise.all([currentRoles, identity.sessions.isGood(id, sessionId)])
-  if (current === undefined || !isOpen) throw invalid()
+  if (current === undefined || !isOpen) throw invalidToken()
   const role = ranking.find(each => current.includes(each)) ?? 'customer'
   const actor: Actor = { role, id, roles: current }
   return { actor, sessionId, endsAt: claims.endsAt }
 }
 
-function invalid() {
+function invalidToken() {
   return new HttpProblem('request/unauthenticated', 'The access token is invalid or has expired.')
 }
 
-interface Proof {
+interface Credentials {
   scheme: 'bearer' | 'ticket'
   token: string
 }
 
-/** What is behind it is looked at by whoever knows which tokens are good. */
+/** The token itself is verified elsewhere. */
 const bearer = /^bearer ./i
 
-/** What a request proves its sender with, an empty token for one that is malformed. */
-function proofOf({ headers, routeOptions }: FastifyRequest): Proof | undefined {
+/** The credentials of a request, with an empty token if they are malformed. */
+function credentialsOf({ headers, routeOptions }: FastifyRequest): Credentials | undefined {
   const { authorization, upgrade } = headers
   if (authorization !== undefined) {
     return { scheme: 'bearer', token: bearer.test(authorization) ? authorization.slice(7) : '' }
   }
   const { cookie } = routeOptions.config
-  if (cookie !== undefined) return cookieProof(headers.cookie ?? '', cookie)
+  if (cookie !== undefined) return cookieCredentials(headers.cookie ?? '', cookie)
   if (upgrade?.toLowerCase() !== 'websocket') return undefined
   // `bearer, <token>` or `ticket, <ticket>`: the only header that browsers let a page set.
   const [scheme, token = ''] = (headers['sec-websocket-protocol'] ?? '').split(/\s*,\s*/)
   return scheme === 'bearer' || scheme === 'ticket' ? { scheme, token } : undefined
 }
 
-function cookieProof(cookies: string, wanted: string): Proof | undefined {
+function cookieCredentials(cookies: string, wanted: string): Credentials | undefined {
   const pairs = cookies.split(/;\s*/).map(pair => pair.split('='))
   const token = pairs.find(([name]) => name === wanted)?.[1]
   if (token === undefined) return undefined
   return { scheme: 'bearer', token: /^[\w.-]{1,8192}$/.test(token) ? token : '' }
 }
 
-/** Reads the token, and refuses whom the route is not for. */
+/** Authenticates a request and checks that its actor may use the route. */
 export async function authenticate(identity: Identity, request: FastifyRequest): Promise<void> {
   const { access, fresh } = request.routeOptions.config
-  const proof = proofOf(request)
+  const proof = credentialsOf(request)
   if (proof !== undefined) {
     const { scheme, token } = proof
-    const asked = scheme === 'ticket' ? holderOf(identity, token) : actorOf(identity, token, fresh)
+    const asked =
+      scheme === 'ticket' ? ticketActorOf(identity, token) : actorOf(identity, token, fresh)
     const { actor, sessionId, endsAt } = await asked
     request.actor = actor
     request.sessionId = sessionId
@@ -136,7 +137,7 @@ export function signedIn(request: FastifyRequest): string {
   return request.actor.id
 }
 
-/** Throws a 401 or 403 problem unless somebody of the staff asks; `what` they alone may do. */
+/** Throws a 401 or 403 problem unless the caller is staff; `what` explains why. */
 export function assertStaff({ actor }: Pick<FastifyRequest, 'actor'>, what: string): void {
   if (isStaff(actor)) return
   if (actor.role === 'anonymous') {
@@ -145,7 +146,7 @@ export function assertStaff({ actor }: Pick<FastifyRequest, 'actor'>, what: stri
   throw new HttpProblem('command/forbidden', `${what}.`)
 }
 
-/** Whether whoever asks belongs to the staff, or audits it. */
+/** Whether an actor is staff or an auditor. */
 export function isStaff(actor: Actor): boolean {
   if (actor.role === 'anonymous' || actor.role === 'system') return false
   return actor.roles.some(role => role !== 'customer')

@@ -7,8 +7,8 @@ import type { PageRequest } from '../../projections/core/keyset.ts'
 import { isStaff } from './actor.ts'
 import { hasETag } from './caching.ts'
 import type { ApiContext, SerializedResponse } from './context.ts'
-import { callerOf } from './ownWrites.ts'
-import { type Found, type List, linkOf, pageBody } from './paging.ts'
+import { type FoundPage, type List, linkOf, pageBody } from './paging.ts'
+import { callerOf } from './readYourWrites.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -133,7 +133,7 @@ export function serialize(
 export function serializePage<Item>(
   part: PageRequest,
   list: List,
-  found: Found<Item>,
+  found: FoundPage<Item>,
 ): SerializedResponse {
   const page = pageBody(part, list, found)
   const { nextCursor } = page

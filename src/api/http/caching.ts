@@ -1,7 +1,7 @@
-// What may be kept of an answer: nothing that is about one caller, and ETags that are compared.
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+// Cache-Control of responses, and comparison of ETags.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-/** Tells caches to share nothing where it mattered who asked; routes may set something stricter. */
+/** Makes responses to identified callers private; routes may set something stricter. */
 export function usePrivateAnswers(server: FastifyInstance): void {
   server.addHook('onRequest', (request, reply, done) => {
     const isRead = request.method === 'GET' || request.method === 'HEAD'
@@ -27,4 +27,19 @@ export function hasETag({ headers }: FastifyRequest, etag: string): boolean {
   if (header === etag || header.trim() === '*') return true
   const wanted = etag.replace(/^W\//, '')
   return [...header.matchAll(etags)].some(([, opaque]) => opaque === wanted)
+}
+
+/**
+ * Sets the ETag of a resource; true if the client has this version, so that 304 is the response. A
+ * resource of several aggregates adds a `variant`, which If-Match ignores.
+ */
+export function isUnchanged(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  revision: number,
+  variant?: string,
+) {
+  const etag = variant === undefined ? `"${revision}"` : `"${revision}-${variant}"`
+  reply.header('etag', etag)
+  return hasETag(request, etag)
 }

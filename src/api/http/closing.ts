@@ -1,4 +1,4 @@
-// What a process answers that is about to end: a request that still reaches it is for another one.
+// Graceful shutdown: new requests are refused and silent connections are closed.
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { HttpProblem } from './problems.ts'
@@ -6,10 +6,10 @@ import { HttpProblem } from './problems.ts'
 const retryAfterSeconds = 1
 
 /**
- * Ends connections on which nothing has been said yet when the server begins to close: Node counts
- * them as busy, and the server would wait a minute for each client that keeps a spare one.
+ * Closes connections without any data when the server begins to close: Node counts
+ * them as busy, and the server would wait a minute for each spare connection of a client.
  */
-export function endSilentWhenClosing(server: FastifyInstance): void {
+export function closeSilentConnections(server: FastifyInstance): void {
   const open = new Set<Socket>()
   server.server.on('connection', (socket: Socket) => {
     open.add(socket)

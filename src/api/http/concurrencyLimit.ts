@@ -1,14 +1,14 @@
-// A bound on what is under way: beyond it the answer is "later", not a queue that grows.
+// Concurrency limits: above them requests get 503 instead of a growing queue.
 import type { FastifyInstance } from 'fastify'
 import { createFairSemaphore } from '../../kit/fairSemaphore.ts'
-import { type Asking, claimantOf, forCustomers, mostOf } from './limitKeys.ts'
+import { type Caller, claimantOf, forCustomers, limitsOf } from './limitKeys.ts'
 import { HttpProblem } from './problems.ts'
 
 /**
- * Runs work for whoever asks, as long as there is room for them. Throws a 503 problem with
- * Retry-After where there is none.
+ * Runs work within the limit of the caller. Throws a 503 problem with
+ * Retry-After above the limit.
  */
-export type ConcurrencyLimit = <T>(asking: Asking, work: () => Promise<T>) => Promise<T>
+export type ConcurrencyLimit = <T>(asking: Caller, work: () => Promise<T>) => Promise<T>
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -20,13 +20,13 @@ declare module 'fastify' {
 
 const retryAfterSeconds = 1
 
-/** Beyond that the pool of the database would keep all of them waiting. */
+/** Above that requests would only wait for the database pool. */
 const readsMax = 1_000
 
 /**
- * Limits how many commands run at once, and how many reads. Nobody can take the limits alone: one
- * caller gets a share of what is free, and a tenth is kept for the staff. An answer that is sent
- * within keeps its place until it has been read.
+ * Limits concurrent commands and reads. No caller can use up a limit alone: each
+ * gets a share of what is free, and a tenth is reserved for staff. A response that is sent
+ * within counts until it has been read.
  */
 export function useConcurrencyLimit(server: FastifyInstance, max: number): void {
   server.decorate('limit', limitFor(max))
@@ -35,7 +35,7 @@ export function useConcurrencyLimit(server: FastifyInstance, max: number): void 
 
 function limitFor(all: number): ConcurrencyLimit {
   const customers = forCustomers(all)
-  const semaphore = createFairSemaphore(mostOf({ strangers: customers, customers, all }))
+  const semaphore = createFairSemaphore(limitsOf({ strangers: customers, customers, all }))
   return async (asking, work) => {
     const leave = semaphore.take(claimantOf(asking))
     if (leave === undefined) {

@@ -1,4 +1,4 @@
-// What the API works with; the entry points put it together.
+// The services that the API depends on; the entry points provide them.
 
 import type { Queue } from 'bullmq'
 import type { Kysely } from 'kysely'
@@ -22,28 +22,28 @@ import type { Tables } from '../../projections/core/tables.ts'
 import type { Notification } from '../../projections/order/orderNotifications.ts'
 import type { Positions, Reached } from './positions.ts'
 
-/** A client that follows orders live. */
+/** A client that is subscribed to order updates. */
 export interface LiveSubscriber {
-  /** Whose orders; undefined for everybody's. */
+  /** The customer whose orders are followed; undefined for all. */
   customerId: string | undefined
   deliver(notification: Notification): void
   /**
-   * Whether they may be told what has just been heard of, by the log as it is now: whatever takes
-   * that right away before a notification's position is in the log by then. Where it is missing,
-   * they always may.
+   * Whether the client may still receive notifications, by the current log: whatever revokes
+   * that right before the position of a notification is in the log by then. Without it,
+   * it always may.
    */
   mayReceive?(): Promise<boolean>
 }
 
 export interface NotificationFeed {
   /**
-   * Hears what a projector tells: news are passed on at once where they follow on what is known,
-   * else looked for. Polling finds what a lost call has missed.
+   * Receives what a projector publishes: notifications are delivered at once if they follow the
+   * last one, else read from the database. Polling finds those of a lost message.
    */
   receive(told: string): void
-  /** Live from now on; the function ends it. */
+  /** Subscribes; the returned function unsubscribes. */
   follow(subscriber: LiveSubscriber): () => void
-  /** What somebody has missed, oldest first, at most `limit`. */
+  /** Up to `limit` notifications after a position, oldest first. */
   missed(after: Position, limit: number, customerId: string | undefined): Promise<Notification[]>
   close(): Promise<void>
 }
@@ -57,27 +57,27 @@ export interface SerializedResponse {
   total?: number | undefined
 }
 
-/** Answers by kind and key, valid as long as the catalogue does not change. */
+/** Responses by kind and key, valid until the catalogue changes. */
 export interface AnswerCache {
-  /** An answer that shows the position `after`; what is computed now is known to show `asOf`. */
+  /** A response that shows the position `after`; one computed now shows at least `asOf`. */
   get(
     wanted: { kind: string; key: string; after: Position; asOf: Position },
     compute: () => Promise<SerializedResponse | undefined>,
   ): Promise<{ answer: SerializedResponse | undefined; asOf: Position; isRepeated: boolean }>
-  /** Which answers are true as far as this process knows; undefined where it has to ask. */
+  /** The current generation of responses, if this process knows it. */
   generation(): string | undefined
-  /** The same after asking; undefined where that cannot be known. */
+  /** The same after asking Redis; undefined if that is not possible. */
   current(): Promise<string | undefined>
 }
 
-/** How far everybody has written, for all processes. */
+/** The last written position of each caller, shared by all processes. */
 export interface OwnWrites {
-  /** False where other processes could not be told. */
+  /** False if the position could not be shared with other processes. */
   note(caller: string, position: Position): Promise<boolean>
   of(caller: string): Promise<{ known: Position; possible: Position }>
 }
 
-/** Files for the importer, and what admins want of an import. */
+/** Files for the importer, and operations on imports. */
 export interface ProductImports {
   receive(upload: {
     importId: string
@@ -91,13 +91,13 @@ export interface ProductImports {
   undo(importId: string, requestedBy: string): Promise<void>
 }
 
-/** Whoever wants a password hashed has to say whose turn that is. */
+/** Hashing passwords is queued by caller. */
 export type ApiAccounts = SessionServices & { passwords: SharedPasswords }
 
 export interface ApiContext {
   config: Config
   app: App
-  /** What follows the log beside the projections, for admins to see to. */
+  /** Reactions to events, which admins can inspect. */
   reactions: readonly Reaction[]
   accounts: ApiAccounts
   audit: AuditServices
@@ -116,18 +116,18 @@ export interface ApiContext {
   /** Waits for read models to reach a position. */
   positions: Positions
   ownWrites: OwnWrites
-  /** Where requests are counted. */
+  /** Rate limit counters. */
   counters: Counters
   webhooks: Webhooks
   mailBox: MailBox
   sender: WebhookSender
-  /** Tells those who send webhooks that there are some; without it they find them in a second. */
+  /** Signals that webhooks are due; without it they are found within a second. */
   wakeWebhooks(): void
-  /** Of jobs, to look at. */
+  /** The job queues, for the dashboard. */
   queues: readonly Queue[]
   metrics: Metrics
   tracing: Tracing
-  /** Tells those who send mails that one waits; without it they find it a little later. */
+  /** Signals that a mail is queued; without it it is found a little later. */
   wakeMailers(): void
   health: Health
 }

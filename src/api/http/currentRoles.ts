@@ -1,4 +1,4 @@
-// What a token's bearer may still do: tokens live for minutes, and rights end sooner than that.
+// The current roles of a token's owner, since tokens outlive revocations.
 import { LRUCache } from 'lru-cache'
 import type { App } from '../../commands/core/app.ts'
 import type { Customer } from '../../domain/customer/customer.ts'
@@ -6,28 +6,28 @@ import type { Role } from '../../domain/kernel/types.ts'
 import { isTransient } from '../../kit/transient.ts'
 import type { AccessClaims, SessionServices, Sessions } from '../../ports/accounts.ts'
 
-/** The roles that are left of those in a token; undefined when its bearer may do nothing. */
+/** The roles of a token that its owner still has; undefined if the account is locked. */
 export type CurrentRoles = (claims: AccessClaims) => Promise<readonly Role[] | undefined>
 
-/** What another process has done to a shopper is noticed within a second. */
-const rememberedMs = 800
-const rememberedMax = 10_000
+/** Revocations by other processes are effective within a second. */
+const cachedMs = 800
+const cachedMax = 10_000
 
-/** The roles of somebody who may do something. */
+/** The roles of an account that is not locked. */
 function rolesOf(state: Customer): readonly Role[] | undefined {
   return state.status !== 'registered' || state.disabled ? undefined : state.roles
 }
 
 /**
- * Looks at the customer's stream. The staff is looked at on every request, so that who is locked
- * out is out at once; so is a shopper whom this process itself has locked out or erased, or whose
- * session it has ended. What others have done to shoppers, or to their sessions, is noticed within
- * a second; when the log cannot be read their token is good until it ends.
+ * Reads roles from the customer's stream: those of staff on every request, so that a
+ * revocation is effective at once, as it is for shoppers that this process itself has locked,
+ * erased or signed out. Changes of shoppers by other processes are effective within
+ * a second. While the log cannot be read, their tokens are valid until they expire.
  */
 export function createCurrentRoles(app: App, sessions: Pick<Sessions, 'isGood'>) {
-  const known = new LRUCache<string, Known>({
-    max: rememberedMax,
-    ttl: rememberedMs,
+  const known = new LRUCache<string, CachedRoles>({
+    max: cachedMax,
+    ttl: cachedMs,
     ttlResolution: 0,
   })
 
@@ -71,12 +71,12 @@ export function createCurrentRoles(app: App, sessions: Pick<Sessions, 'isGood'>)
   }
 }
 
-interface Known {
+interface CachedRoles {
   customerId: string
   roles: readonly Role[] | undefined
 }
 
-/** The context with what tokens are still good for; whoever ends a session here ends it at once. */
+/** The context with current roles; sessions that are ended here are ended at once. */
 export function withCurrentRoles<Context extends { app: App; accounts: SessionServices }>(
   context: Context,
 ): Context & { currentRoles: CurrentRoles } {
@@ -103,7 +103,7 @@ export function withCurrentRoles<Context extends { app: App; accounts: SessionSe
   return { ...context, accounts: services, currentRoles }
 }
 
-/** The roles that somebody has as the log is now; undefined when they may do nothing. */
+/** The roles of a customer by the current log; undefined if the account is locked. */
 export async function rolesNow(
   app: Pick<App, 'customers'>,
   customerId: string,
@@ -111,7 +111,7 @@ export async function rolesNow(
   return rolesOf((await app.customers.load(customerId)).state)
 }
 
-/** Whether somebody may be told of orders: their own, or everybody's. Always as the log is now. */
+/** Whether a customer may follow their own orders, or all, by the current log. */
 export async function mayFollow(
   app: Pick<App, 'customers'>,
   { customerId, roles }: Pick<AccessClaims, 'customerId' | 'roles'>,

@@ -1,17 +1,17 @@
-// Whoever is answered before all of their body has come gets to read the answer, too.
+// Reads the rest of a request body before the connection is closed, so that the response arrives.
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-/** More than that is not read: then the connection ends with the answer. */
+/** Of more than that the rest is not read. */
 const bytesMax = 16 * 1024 * 1024
 const drainMs = 5_000
-/** Whoever sends nothing for so long may be waiting for the answer. */
+/** A client that sends nothing for this long may be waiting for the response. */
 const idleMs = 1_000
 
 /**
- * A connection that is closed while its client still sends is reset, and the client may never see
- * the answer. So where an answer ends the connection, the rest of the body is read first and thrown
- * away, up to a bound. Connections that stay open are read on by Node.
+ * A connection that is closed while its client still sends is reset, and the client may not see
+ * the response. So before a response that closes the connection, the rest of the body is read and
+ * discarded, up to a limit. Node does this for connections that stay open.
  */
 export function drainBeforeClosing(server: FastifyInstance): void {
   server.addHook('onSend', (request, reply, payload, done) => {
@@ -21,22 +21,22 @@ export function drainBeforeClosing(server: FastifyInstance): void {
   })
 }
 
-/** Whether an answer would end a connection on which some of the body has still to come. */
+/** Whether a response would close a connection before all of the body was received. */
 export function isToDrain({ raw }: FastifyRequest, reply: FastifyReply): boolean {
-  return ends(reply) && isOwed(raw)
+  return closesConnection(reply) && isIncomplete(raw)
 }
 
-function ends(reply: FastifyReply): boolean {
+function closesConnection(reply: FastifyReply): boolean {
   return !reply.raw.shouldKeepAlive || reply.getHeader('connection') === 'close'
 }
 
-/** Whether some of the body has still to come. */
-function isOwed({ complete, destroyed, headers }: IncomingMessage): boolean {
+/** Whether a part of the body was not received yet. */
+function isIncomplete({ complete, destroyed, headers }: IncomingMessage): boolean {
   if (complete || destroyed) return false
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
-/** Resolves when the body has come, or too much of it, or the client is gone or too slow. */
+/** Resolves when the body was received, is too large, or the client is gone or too slow. */
 export function drained(body: IncomingMessage): Promise<void> {
   return new Promise(resolve => {
     let bytes = 0

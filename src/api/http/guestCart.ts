@@ -1,21 +1,32 @@
-// Carts of people who have not signed in: whoever has the token has the cart.
+// Carts of guests: a token identifies the cart.
 
 import { randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { mergeCart } from '../../commands/cart/mergeCart.ts'
 import type { Accepted } from '../../commands/core/command.ts'
-import { newId } from '../../commands/core/ids.ts'
+import { idOf, newId } from '../../commands/core/ids.ts'
 import type { Role } from '../../domain/kernel/types.ts'
 import type { Position } from '../../kit/position.ts'
-import { cartIdOf, form, header } from './cartToken.ts'
 import type { ApiContext } from './context.ts'
 import { HttpProblem } from './problems.ts'
 import { retryOf } from './requests.ts'
 
-/** The header of routes on which guests have a cart, as the OpenAPI document has it. */
+const header = 'x-cart-token'
+const form = /^[A-Za-z0-9_-]{43}$/
+
+/** The id in the log is a digest, from which the token cannot be derived. */
+const cartIdOf = (token: string) => idOf('guest-cart', token)
+
+/** The id of the cart of a request's token, whether the cart exists or not. */
+export function tokenCartId({ headers }: FastifyRequest): string | undefined {
+  const token = headers[header]
+  return typeof token === 'string' && form.test(token) ? cartIdOf(token) : undefined
+}
+
+/** The X-Cart-Token header in schemas. */
 export const cartToken = {
-  // A customer's own cart counts, whatever is sent: so the form is checked for guests alone.
+  // For customers the header is ignored, so its form is checked for guests only.
   [header]: Type.Optional(
     Type.String({
       maxLength: 200,
@@ -25,20 +36,20 @@ export const cartToken = {
   ),
 }
 
-/** In the OpenAPI document: with a Bearer token, or without one. */
+/** In the OpenAPI document: a Bearer token is optional. */
 export const forGuests: Record<string, string[]>[] = [{ bearer: [] }, {}]
 export const guestSchema = { security: forGuests, headers: Type.Object(cartToken) }
 
 export interface GuestCart {
   cartId: string
-  /** Of a cart that is not there yet: its owner has to be told when it is. */
-  newToken?: string
+  /** The token of a new cart, which its owner has to receive once it exists. */
+  token?: string
 }
 
 /**
- * The cart of a request without an account, a new one where it has no token; undefined for
- * customers, who have their own. Throws a 400 problem for what is no token, 404 for one that we
- * never gave, and 410 once the cart has gone into a customer's.
+ * The cart of a guest's request, a new one if it has no token; undefined for
+ * customers. Throws a 400 problem for a malformed token, 404 for an unknown
+ * one, and 410 once the cart was merged into that of a customer.
  */
 export async function guestCart(
   context: ApiContext,
@@ -47,10 +58,10 @@ export async function guestCart(
   if (request.actor.role !== 'anonymous') return undefined
   const token = request.headers[header]
   if (token === undefined) {
-    // Who tries again has not seen the token of the first try: it has to be the same one.
+    // A retry has not seen the token of the first attempt, so it has to get the same one.
     const newToken = retryOf(context, request, 'cart') ?? randomBytes(32).toString('base64url')
     request.writer = cartIdOf(newToken)
-    return { cartId: request.writer, newToken }
+    return { cartId: request.writer, token: newToken }
   }
   if (typeof token !== 'string' || !form.test(token)) {
     throw new HttpProblem(
@@ -67,19 +78,23 @@ export async function guestCart(
   return { cartId }
 }
 
-/** Tells the owner of a cart that has just been made its token, in a header and for the body. */
-export function handOut(reply: FastifyReply, guest: GuestCart | undefined, { revision }: Accepted) {
-  if (guest?.newToken === undefined || revision < 0) return {}
-  reply.header(header, guest.newToken).header('cache-control', 'private, no-store')
-  return { cartToken: guest.newToken }
+/** Adds the token of a new cart to the headers, and returns it for the body. */
+export function newCartToken(
+  reply: FastifyReply,
+  guest: GuestCart | undefined,
+  { revision }: Accepted,
+) {
+  if (guest?.token === undefined || revision < 0) return {}
+  reply.header(header, guest.token).header('cache-control', 'private, no-store')
+  return { cartToken: guest.token }
 }
 
 /**
- * Brings the cart along with which somebody has just signed in, and tells from where in the log
- * it has done so. Nobody is kept out because of a cart: what fails is logged and tried again the
- * next time they sign in.
+ * Merges the cart of a guest who has signed in, and returns the position of the
+ * merge. A failure does not prevent signing in: it is logged, and the merge is tried again the
+ * next time.
  */
-export async function bringCart(
+export async function mergeGuestCart(
   { app }: ApiContext,
   request: FastifyRequest,
   user: { id: string; roles: readonly Role[] },

@@ -1,16 +1,16 @@
-// How much anyone may ask: per person, per address, and tighter where passwords are tried.
+// Rate limits: by account, by address, and stricter for passwords.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Counted } from '../../ports/requests.ts'
 import { addressOf } from './addresses.ts'
 import type { ApiContext } from './context.ts'
 import { createLocalQuota } from './localQuota.ts'
-import { limitPasswordTries, loginRoute, type PasswordPolicies } from './passwordAttempts.ts'
-import { countRequest, type Policy, setHeaders, spend } from './policies.ts'
+import { limitPasswordAttempts, loginRoute, type PasswordPolicies } from './passwordAttempts.ts'
+import { consume, countRequest, type Policy, setHeaders } from './policies.ts'
 import { makeProblem } from './problems.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whether a request is for so much at once that there may be few of them in an hour. */
+    /** Whether a request returns so much that few of them are allowed in an hour. */
     bulk?: (request: FastifyRequest) => boolean
     /** Whether requests are counted in this process first, since they cost less than counting. */
     localQuota?: boolean
@@ -21,7 +21,7 @@ interface Policies extends PasswordPolicies {
   anonymous: Policy
   reads: Policy
   writes: Policy
-  /** By route, for what strangers try passwords and addresses on. */
+  /** By route, for those where anonymous callers submit passwords and addresses. */
   byAddress: ReadonlyMap<string, Policy>
   refreshes: Policy
   misses: Policy
@@ -30,10 +30,10 @@ interface Policies extends PasswordPolicies {
 
 const minute = 60
 const hour = 60 * minute
-/** Wrong passwords for one account in an hour, from anywhere, of which the operator is told. */
+/** Wrong passwords for one account in an hour, from any address, until operators are alerted. */
 const failedAnywhere = 50
 const refreshRoute = '/api/auth/token/refresh'
-/** Who looks whether the shop is well looks often. */
+/** Health checks are frequent. */
 const unlimited = new Set<string | undefined>(['/healthz', '/readyz', '/metrics'])
 
 /** Counts a request once its caller is known. Throws a 429 problem above the limit. */
@@ -43,7 +43,7 @@ export type Limit = (request: FastifyRequest, reply: FastifyReply) => Promise<vo
 export function createLimits(server: FastifyInstance, context: ApiContext): Limit | undefined {
   if (context.config.rateLimits === 'off') return undefined
   const policies = policiesOf(context)
-  limitPasswordTries(server, context, policies)
+  limitPasswordAttempts(server, context, policies)
   limitRefreshes(server, context, policies.refreshes)
   limitMisses(server, policies.misses)
   const anonymous = withLocalQuota(policies.anonymous)
@@ -56,12 +56,12 @@ export function createLimits(server: FastifyInstance, context: ApiContext): Limi
     const isLocal = config.localQuota === true
     if (actor.role === 'anonymous') await anonymous(address, reply, isLocal)
     else if (isRead(request)) await reads(actor.id, reply, isLocal)
-    else await spend(policies.writes, actor.id, reply)
+    else await consume(policies.writes, actor.id, reply)
     if (config.bulk?.(request) && actor.role !== 'anonymous') {
-      await spend(policies.bulk, actor.id, reply)
+      await consume(policies.bulk, actor.id, reply)
     }
     const tight = policies.byAddress.get(`${request.method} ${route}`)
-    if (tight !== undefined) await spend(tight, address, reply)
+    if (tight !== undefined) await consume(tight, address, reply)
   }
 }
 
@@ -71,8 +71,8 @@ function withLocalQuota(policy: Policy) {
   return async (key: string, reply: FastifyReply, isLocal: boolean) => {
     const left = isLocal ? quota.use(key) : undefined
     if (left !== undefined) return setHeaders(reply, policy, left)
-    const learn = (counted: Counted) => quota.learn(key, counted)
-    await spend(policy, key, reply, { times: 1 + quota.settle(key), learn })
+    const learn = (counted: Counted) => quota.update(key, counted)
+    await consume(policy, key, reply, { times: 1 + quota.takeUnreported(key), learn })
   }
 }
 
@@ -88,7 +88,7 @@ function policiesOf({ config, counters }: ApiContext): Policies {
     reads: policy('reads', config.rateLimitReads, minute),
     writes: policy('writes', config.rateLimitWrites, minute),
     failedLogins: policy('failed-logins', config.rateLimitFailedLogins, 15 * minute),
-    ownTries: policy('own-password', config.rateLimitFailedLogins, 15 * minute),
+    ownAttempts: policy('own-password', config.rateLimitFailedLogins, 15 * minute),
     anywhere: policy('account-under-attack', failedAnywhere, hour),
     refreshes: policy('refreshes', config.rateLimitRefreshes, hour),
     misses: policy('misses', config.rateLimitMisses, minute),
@@ -104,20 +104,20 @@ function policiesOf({ config, counters }: ApiContext): Policies {
   }
 }
 
-/** A session that wants new tokens all the time is a program gone wild, or somebody else's. */
+/** Limits refreshes by session: many of them indicate a faulty client or a stolen token. */
 function limitRefreshes(server: FastifyInstance, { accounts }: ApiContext, policy: Policy): void {
   server.addHook('preHandler', async (request, reply) => {
     if (request.method !== 'POST' || request.routeOptions.url !== refreshRoute) return
     const { body } = request
     if (typeof body !== 'object' || body === null || !('refresh' in body)) return
     const family = await accounts.sessions.familyOf(String(body.refresh))
-    if (family !== undefined) await spend(policy, family, reply)
+    if (family !== undefined) await consume(policy, family, reply)
   })
 }
 
 /**
- * Whoever looks for what is not there is told to stop in the place of being told that it is not:
- * what is there stays open to them, since they may share their address with a whole school.
+ * Turns 404 into 429 for callers who request many missing resources. Existing resources
+ * remain available to them, since many people may share an address.
  */
 function limitMisses(server: FastifyInstance, policy: Policy): void {
   server.addHook('onSend', async (request, reply, payload) => {

@@ -1,19 +1,19 @@
-// Counting without waiting for it, as long as much is left: what was used is told a little later.
+// A local share of a rate limit: requests are counted in this process and reported a little later.
 import type { Counted, Counter } from '../../ports/requests.ts'
 
 export interface LocalQuota {
-  /** Uses one of what is left by all that is known; undefined where it has to be counted first. */
+  /** Uses one of the known remainder; undefined if the request has to be counted first. */
   use(key: string): Pick<Counted, 'remaining' | 'resetSeconds'> | undefined
-  /** How much was used and is not told yet: who counts now tells it, too. */
-  settle(key: string): number
-  /** Remembers what was counted just now. */
-  learn(key: string, counted: Counted): void
+  /** Takes what was used and not reported yet, to be reported with the next count. */
+  takeUnreported(key: string): number
+  /** Stores the result of a count. */
+  update(key: string, counted: Counted): void
 }
 
 interface Account {
   remaining: number
   endsAt: number
-  /** Used here, and not told yet. */
+  /** Used in this process and not reported yet. */
   used: number
 }
 
@@ -21,8 +21,8 @@ const reportAfterMs = 50
 const keysMax = 10_000
 
 /**
- * Credit at a counter that others use, too: with several processes more may get through than the
- * quota by what they use in a twentieth of a second.
+ * With several processes more requests than the quota may be accepted: those of
+ * 50 ms.
  */
 export function createLocalQuota(counter: Counter): LocalQuota {
   const accounts = new Map<string, Account>()
@@ -59,8 +59,8 @@ export function createLocalQuota(counter: Counter): LocalQuota {
   }
 
   return {
-    learn,
-    settle,
+    update: learn,
+    takeUnreported: settle,
     use(key) {
       const account = accounts.get(key)
       const now = performance.now()

@@ -1,4 +1,4 @@
-// Answers to requests that never reach a route: addresses and messages that are not HTTP.
+// Responses to requests that never reach a route: invalid URLs and malformed HTTP.
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
@@ -12,7 +12,7 @@ interface Refusal {
   detail: string
 }
 
-/** For what the router cannot read, such as %C0%AF, which is no UTF-8. */
+/** For URLs that the router cannot decode, such as %C0%AF, which is not UTF-8. */
 export function createFrameworkErrors(on: { https: boolean }) {
   const headers = dataHeaders(on)
   return async (_: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
@@ -22,25 +22,25 @@ export function createFrameworkErrors(on: { https: boolean }) {
   }
 }
 
-/** For what the HTTP parser cannot read: nobody knows what follows, so the connection ends. */
+/** For messages that the HTTP parser cannot read: the connection is closed afterwards. */
 export function createClientErrors(on: { https: boolean }) {
   const headers = dataHeaders(on)
   return (error: Error & { code?: string }, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || socket.destroyed) return
     if (socket.writable) socket.write(responseTo(refusalOf(error.code), headers))
-    endGently(socket)
+    endAfterResponse(socket)
   }
 }
 
-/** A client that still sends when its connection is closed may never read why. */
-const gentleMs = 1_000
+/** A client that still sends when its connection is closed may not read the response. */
+const lingerMs = 1_000
 const ending = new WeakSet<Socket>()
 
-/** Says that nothing follows, and reads on for a moment: the parser has given this client up. */
-function endGently(socket: Socket): void {
+/** Ends the response and discards what is received for a moment. */
+function endAfterResponse(socket: Socket): void {
   if (ending.has(socket)) return
   ending.add(socket)
-  const timer = setTimeout(() => socket.destroy(), gentleMs)
+  const timer = setTimeout(() => socket.destroy(), lingerMs)
   socket.once('close', () => clearTimeout(timer))
   socket.once('end', () => socket.destroySoon())
   socket.end()
@@ -61,6 +61,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
     detail: 'The request was not received in time.',
   },
 }
+
 const malformed: Refusal = { code: 'request/invalid', detail: 'The HTTP request is malformed.' }
 
 function refusalOf(code = ''): Refusal {

@@ -1,19 +1,19 @@
-// Methods that an address does not have are refused by name: 405, with those that it has.
+// 405 with an Allow header for methods that a URL does not support.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { HttpProblem } from './problems.ts'
 
-/** What this API speaks. OPTIONS is the preflight of browsers; TRACE is there to be refused. */
-const spoken = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
-const refused = [...spoken, 'TRACE']
-/** The preflight's address, which is every address. */
+/** The methods of this API. OPTIONS is the preflight of browsers; TRACE is refused. */
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
+const refused = [...methods, 'TRACE']
+/** The URL of the preflight route. */
 const everywhere = '*'
 
 export interface Methods {
-  /** Answers 405 at every address for the methods that nothing was published for. */
+  /** Answers 405 at every published URL for the other methods. */
   refuseOthers(): void
 }
 
-/** Watches what is published from here on. */
+/** Records the routes that are published from here on. */
 export function watchMethods(server: FastifyInstance): Methods {
   const published = new Set<string>()
   server.addHook('onRoute', ({ url }) => {
@@ -24,19 +24,19 @@ export function watchMethods(server: FastifyInstance): Methods {
       for (const url of [...published]) {
         const isKnown = (method: string) => server.hasRoute({ url, method })
         const method = refused.filter(each => !isKnown(each))
-        refuse(server, { url, method, allow: spoken.filter(isKnown) })
+        refuse(server, { url, method, allow: methods.filter(isKnown) })
       }
     },
   }
 }
 
-/** A method that is none of ours, at an address that need not exist. */
-export function isUnspoken({ method }: FastifyRequest): boolean {
-  return !spoken.includes(method) && method !== 'OPTIONS'
+/** Whether no route can have the method of a request. */
+export function isUnknownMethod({ method }: FastifyRequest): boolean {
+  return !methods.includes(method) && method !== 'OPTIONS'
 }
 
-/** Throws the 405 problem, with what is allowed instead. */
-export function refuseMethod(request: FastifyRequest, reply: FastifyReply, allow = spoken): never {
+/** Throws the 405 problem, with the allowed methods. */
+export function refuseMethod(request: FastifyRequest, reply: FastifyReply, allow = methods): never {
   reply.header('allow', [...allow, 'OPTIONS'].join(', '))
   const detail = `${request.method} is not supported here: the Allow header lists what is.`
   throw new HttpProblem('request/method-not-allowed', detail)
@@ -52,7 +52,7 @@ function refuse(server: FastifyInstance, on: { url: string; method: string[]; al
     config: { access: 'public' },
     schema: { hide: true },
     exposeHeadRoute: false,
-    // Before the body is read: what it is does not matter any more.
+    // Before the body is read.
     onRequest: handler,
     handler,
   })

@@ -1,99 +1,82 @@
-// Answers that may be long: a part of them as JSON, or all of it as NDJSON, one object a line.
+// Long results: a page as JSON, or all of it as NDJSON, one object a line.
 
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import Type, { type Static, type TObject, type TSchema } from 'typebox'
-import type { Role } from '../../domain/kernel/types.ts'
+import Type, { type TObject, type TSchema } from 'typebox'
 import type { Position } from '../../kit/position.ts'
 import type { ApiContext } from './context.ts'
-import { awaitPosition } from './requests.ts'
-import { problemResponses } from './schemas.ts'
+import { awaitPosition } from './readYourWrites.ts'
+import { type Nothing, publish, type RequestOf, type RouteBasics } from './route.ts'
 
 const ndjson = 'application/x-ndjson'
-/** Longer than the longest log takes to be read over a slow line. */
+/** Longer than reading the longest log over a slow connection takes. */
 const streamTimeoutMs = 4 * 3_600_000
-/** A write to the network for so many lines. */
+/** Lines in one write to the network. */
 const linesAtOnce = 100
 
-export interface StreamedRoute<Query extends TObject> {
-  url: string
-  access: readonly Role[]
-  summary: string
-  tag: string
-  operationId: string
+export interface StreamedRoute<Query extends TObject> extends RouteBasics {
   query: Query
   from: readonly string[]
-  /** Whether all of it is so much that there may be few of these requests in an hour. */
+  /** Whether a full export is so large that few of them are allowed in an hour. */
   bulk?: true
   answer: TSchema
   /** How far positions may go, where that can be further than the log does. */
   reach?: () => Promise<Position>
-  handle(
-    request: FastifyRequest<{ Querystring: Static<Query> }>,
-    reply: FastifyReply,
-  ): Promise<unknown>
-  lines(request: FastifyRequest<{ Querystring: Static<Query> }>): AsyncIterable<object>
+  handle(request: RequestOf<Nothing, Query>, reply: FastifyReply): Promise<unknown>
+  lines(request: RequestOf<Nothing, Query>): AsyncIterable<object>
 }
 
-/** Whether a request wants all of it. */
-export function wantsLines({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
+/** Whether a request accepts NDJSON. */
+export function acceptsNdjson({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
   return /\bapplication\/x-ndjson\b/.test(headers.accept ?? '')
 }
 
-/** All lines without a filter come straight from the log: no read model is waited for. */
+/** An export without filters is read from the log, so no read model is waited for. */
 function isFromLog(request: FastifyRequest): boolean {
   const names = Object.keys(Object(request.query))
-  return wantsLines(request) && names.every(name => name === 'after')
+  return acceptsNdjson(request) && names.every(name => name === 'after')
 }
 
 /**
- * Publishes a read that can be streamed. A line is made when the client has taken those before it,
- * so that nothing piles up. A stream that fails ends without its last chunk, which clients notice;
- * so does one whose reader is signed out, locked out, or loses a role meanwhile.
+ * Publishes a read that can be streamed, at the pace of its client. A stream that fails ends
+ * without its last chunk, which clients notice. It also ends when its reader is signed out,
+ * locked or loses a role.
  */
 export function streamedRoute<Query extends TObject>(
   server: FastifyInstance,
   context: ApiContext,
   route: StreamedRoute<Query>,
 ): void {
-  const { url, access, summary, tag, operationId, query, from, bulk, reach, answer } = route
+  const { from, bulk, reach, answer, handle, lines, ...operation } = route
   const open = new Set<Readable>()
-  // A server that is to stop does not wait for hours.
+  // Shutting down does not wait for exports.
   server.addHook('preClose', async () => {
     for (const stream of open) stream.destroy()
   })
-  server.get<{ Querystring: Static<Query> }>(
-    url,
-    {
-      config: {
-        access,
-        patienceMs: streamTimeoutMs,
-        ...(bulk && { bulk: wantsLines }),
-        ...(reach && { reach }),
-      },
-      schema: {
-        summary,
-        tags: [tag],
-        operationId,
-        querystring: query,
-        response: { 200: bothForms(answer), ...problemResponses },
-      },
+  publish<Nothing, Query>(server, {
+    ...operation,
+    method: 'GET',
+    config: {
+      timeoutMs: streamTimeoutMs,
+      ...(bulk && { bulk: acceptsNdjson }),
+      ...(reach && { reach }),
     },
-    (request, reply) =>
+    answer: bothForms(answer),
+    handle: (request, reply) =>
       server.readLimit(request, async () => {
         if (!isFromLog(request)) await awaitPosition(context, request, ...from)
-        if (!wantsLines(request)) {
+        if (!acceptsNdjson(request)) {
           reply.type('application/json; charset=utf-8')
-          return route.handle(request, reply)
+          return handle(request, reply)
         }
-        const connection = server.connections.sit(request, reply, 'export')
-        const stream = Readable.from(chunks(route.lines(request)))
+        const connection = server.connections.open(request, reply, 'export')
+        const stream = Readable.from(chunks(lines(request)))
         connection.end = () => stream.destroy()
         open.add(stream)
         stream.on('close', () => open.delete(stream))
         return reply.type(ndjson).header('cache-control', 'private, no-store').send(stream)
       }),
-  )
+  })
 }
 
 function bothForms(answer: TSchema) {

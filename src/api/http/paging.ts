@@ -1,4 +1,4 @@
-// Lists in parts over HTTP: by page number or by cursor, with links to the other parts.
+// Pagination: by page number or by cursor, with links to the other pages.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -15,32 +15,32 @@ import {
 import { HttpProblem } from './problems.ts'
 import { PageQuery, pagesMax } from './schemas.ts'
 
-const Asked = Type.Object(PageQuery)
+const PageParameters = Type.Object(PageQuery)
 
-/** A list that can be had in parts: a cursor is good for the list that it comes from alone. */
+/** A paginated list; a cursor is only valid for the list that it comes from. */
 export interface List {
-  /** What decides which rows are in it, and in which order. */
+  /** The filters and ordering that define it. */
   of: unknown
-  /** What its sort keys are. */
+  /** The type of its sort keys. */
   kind: SortKind
 }
 
-/** A part of a list as the read model gives it. */
-export interface Found<Item> {
+/** A page of a list, as read from the read model. */
+export interface FoundPage<Item> {
   data: Item[]
   next: Place | undefined
   total: number | undefined
 }
 
-// Whatever comes to be in a cursor one day, today's are told from it.
+// Cursors of other formats will have another version.
 const version = 1
 const Cursor = Compile(
   Type.Tuple([Type.Literal(version), Type.String(), Type.String({ maxLength: 1_000 }), Id]),
 )
 const defaultSize = 10
 
-/** The part that a query asks for. Throws a 400 problem for a cursor that is not of this list. */
-export function partOf(query: Static<typeof Asked>, list: List): PageRequest {
+/** The page that a query requests. Throws a 400 problem for a cursor of another list. */
+export function partOf(query: Static<typeof PageParameters>, list: List): PageRequest {
   const { page, pageSize, cursor, limit } = query
   if (cursor === undefined && limit === undefined) {
     return { page: page ?? 1, pageSize: pageSize ?? defaultSize }
@@ -77,8 +77,12 @@ function placeOf(cursor: string, list: List): Place {
   })
 }
 
-/** The body of an answer with a part of a list. */
-export function pageBody<Item>(part: PageRequest, list: List, { data, next, total }: Found<Item>) {
+/** The body of a response with a page. */
+export function pageBody<Item>(
+  part: PageRequest,
+  list: List,
+  { data, next, total }: FoundPage<Item>,
+) {
   return {
     data,
     ...('page' in part ? { ...part, ...counted(total ?? 0) } : {}),
@@ -86,7 +90,7 @@ export function pageBody<Item>(part: PageRequest, list: List, { data, next, tota
   }
 }
 
-/** A total that was not counted to its end says so. */
+/** A total above the limit of counting is marked as such. */
 function counted(total: number) {
   return total <= countMax ? { total } : { total: countMax, totalIsAtLeast: true }
 }
@@ -95,21 +99,22 @@ function cursorOf(list: List, { key, id }: Place): string {
   return Buffer.from(JSON.stringify([version, digestOf(list.of), key, id])).toString('base64url')
 }
 
-/** A part of a list, newest first, that is short enough to be at hand as a whole. */
+/** A page of a short list in memory, newest first. */
 export function cutPage<Item>(
   all: readonly Item[],
   part: PageRequest,
   placeOfItem: (item: Item) => Place,
-): Found<Item> {
-  const start = 'page' in part ? (part.page - 1) * part.pageSize : behind(all, part, placeOfItem)
+): FoundPage<Item> {
+  const start =
+    'page' in part ? (part.page - 1) * part.pageSize : indexAfter(all, part, placeOfItem)
   const data = all.slice(start, start + ('page' in part ? part.pageSize : part.limit))
   const last = data.at(-1)
   const isLast = last === undefined || start + data.length >= all.length
   return { data, next: isLast ? undefined : placeOfItem(last), total: all.length }
 }
 
-/** Where a list goes on behind a place: newest first, whether its row is there still or not. */
-function behind<Item>(
+/** The index after a place, newest first, whether its row still exists or not. */
+function indexAfter<Item>(
   all: readonly Item[],
   { after }: { after: Place | undefined },
   placeOfItem: (item: Item) => Place,
@@ -123,13 +128,13 @@ function behind<Item>(
 }
 
 /**
- * Answers with the part of a list that the query asks for, and names the other parts in the Link
+ * Responds with the page that the query requests, and links the other pages in the Link
  * header. Throws as partOf does.
  */
 export async function answerPage<Item>(
   { request, reply }: { request: ListRequest; reply: FastifyReply },
   list: List,
-  read: (part: PageRequest) => Promise<Found<Item>>,
+  read: (part: PageRequest) => Promise<FoundPage<Item>>,
 ) {
   const part = partOf(request.query, list)
   const body = pageBody(part, list, await read(part))
@@ -137,26 +142,26 @@ export async function answerPage<Item>(
   return body
 }
 
-type ListRequest = Pick<FastifyRequest, 'url'> & { query: Static<typeof Asked> }
+type ListRequest = Pick<FastifyRequest, 'url'> & { query: Static<typeof PageParameters> }
 
-interface PageEnds {
+interface PageBounds {
   nextCursor?: string | undefined
   total?: number | undefined
   totalIsAtLeast?: boolean | undefined
 }
 
-/** Names the other parts of a list in the Link header (RFC 8288). */
+/** Links the other pages of a list in the Link header (RFC 8288). */
 export function linkParts(
   request: Pick<FastifyRequest, 'url'>,
   reply: FastifyReply,
   part: PageRequest,
-  ends: PageEnds,
+  ends: PageBounds,
 ): void {
   reply.header('link', linkOf(request.url, part, ends))
 }
 
-/** What the Link header says of a list at an address. */
-export function linkOf(url: string, part: PageRequest, ends: PageEnds): string {
+/** The Link header of a list at a URL. */
+export function linkOf(url: string, part: PageRequest, ends: PageBounds): string {
   const links = 'page' in part ? pageLinks(part, ends) : cursorLinks(part, ends.nextCursor)
   const { pathname, searchParams } = new URL(url, 'http://shop.invalid')
   for (const name of ['page', 'cursor', 'limit']) searchParams.delete(name)
@@ -176,7 +181,7 @@ interface NumberedPage {
 
 function pageLinks(
   { page, pageSize }: NumberedPage,
-  { total = 0, totalIsAtLeast }: PageEnds,
+  { total = 0, totalIsAtLeast }: PageBounds,
 ): Link[] {
   const last = Math.max(1, Math.ceil(total / pageSize))
   const isLastKnown = totalIsAtLeast !== true

@@ -1,9 +1,9 @@
-// Tries at passwords, wherever one can be tried: counted by the account that is found.
+// Limits of password attempts, by account.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { digestOf } from '../../commands/core/ids.ts'
 import { addressOf } from './addresses.ts'
 import type { ApiContext } from './context.ts'
-import { type Policy, spend } from './policies.ts'
+import { consume, type Policy } from './policies.ts'
 import type { ProblemCode } from './problems.ts'
 
 export const loginRoute = '/api/auth/login'
@@ -11,48 +11,48 @@ export const loginRoute = '/api/auth/login'
 export interface PasswordPolicies {
   /** By account and address. */
   failedLogins: Policy
-  /** By session, for those who are signed in. */
-  ownTries: Policy
-  /** By account alone: it refuses nobody, or strangers could lock the owner out. */
+  /** By session, for signed-in users. */
+  ownAttempts: Policy
+  /** By account alone: it only alerts, otherwise strangers could lock an account. */
   anywhere: Policy
 }
 
-/** What was counted for a request before its password was looked at. */
-interface Try {
+/** The counts of a request before its password was verified. */
+interface Attempt {
   account: string
   counted: { policy: Policy; key: string }[]
 }
 
-/** The fields of bodies with which somebody shows that they know the password of an account. */
-const proofs = ['password', 'oldPassword', 'currentPassword'] as const
+/** The body fields that contain a current password. */
+const passwordFields = ['password', 'oldPassword', 'currentPassword'] as const
 const wrongPassword = new Set<ProblemCode>([
   'account/invalid-credentials',
   'account/wrong-password',
 ])
 
 /**
- * Every try at an account from an address is counted before it is made, so that many at once get
- * no further than one after the other: at signing in, and wherever a signed-in person has to say
- * the password again. The right one clears the count; a request that was refused for anything
- * else gets its try back.
+ * Counts each attempt at an account from an address before it is made, so that concurrent
+ * attempts are limited as well: when signing in, and wherever a signed-in user has to enter
+ * the password again. A correct one resets the count; a request that was refused for another
+ * reason is not counted.
  */
-export function limitPasswordTries(
+export function limitPasswordAttempts(
   server: FastifyInstance,
   context: ApiContext,
   policies: PasswordPolicies,
 ): void {
-  const tries = new WeakMap<FastifyRequest, Try>()
+  const tries = new WeakMap<FastifyRequest, Attempt>()
   server.addHook('preHandler', async (request, reply) => {
-    const account = await accountTried(context, request)
+    const account = await accountOf(context, request)
     if (account === undefined) return
     const counted = keysOf(policies, request, account)
-    for (const { policy, key } of counted) await spend(policy, key, reply)
+    for (const { policy, key } of counted) await consume(policy, key, reply)
     tries.set(request, { account, counted })
   })
   server.addHook('onSend', async (request, reply, payload) => {
     const made = tries.get(request)
     if (made === undefined) return payload
-    // Once: an answer that fails is followed by another one.
+    // Once: a response that fails is followed by another one.
     tries.delete(request)
     if (isWrong(reply)) await raiseAlarm(policies.anywhere, made.account, request)
     else {
@@ -70,11 +70,11 @@ function isRight({ problem, statusCode }: FastifyReply): boolean {
 }
 
 /**
- * Whose password a request tries: the id of the account, whichever of its names was sent and
- * however it was written. Where there is no such account, the name, so that both answers look the
+ * The account of a password attempt: its id, whichever of its names was sent and
+ * however it was written. If it does not exist, the name, so that both responses look the
  * same; both take the same query.
  */
-async function accountTried(
+async function accountOf(
   { accounts }: ApiContext,
   { method, routeOptions, body, actor }: FastifyRequest,
 ): Promise<string | undefined> {
@@ -86,12 +86,12 @@ async function accountTried(
     return account?.customerId ?? login.normalize('NFKC').trim().toLowerCase()
   }
   if (actor.role === 'anonymous') return undefined
-  return proofs.some(field => field in body) ? actor.id : undefined
+  return passwordFields.some(field => field in body) ? actor.id : undefined
 }
 
-/** Without saying who it is or from where. */
+/** Digests, which reveal neither account nor address. */
 function keysOf(
-  { failedLogins, ownTries }: PasswordPolicies,
+  { failedLogins, ownAttempts: ownTries }: PasswordPolicies,
   request: FastifyRequest,
   account: string,
 ) {
@@ -100,12 +100,12 @@ function keysOf(
   const own = sessionId === undefined || routeOptions.url === loginRoute ? [] : [sessionId]
   return [
     { policy: failedLogins, key },
-    // A stolen token is not worth more tries for being carried from address to address.
+    // A stolen token must not get more attempts from more addresses.
     ...own.map(session => ({ policy: ownTries, key: digestOf({ session }) })),
   ]
 }
 
-/** Tells the operator, once an hour, that many addresses try the passwords of one account. */
+/** Alerts operators once an hour to many wrong passwords for one account. */
 async function raiseAlarm(policy: Policy, account: string, request: FastifyRequest): Promise<void> {
   const { allowed, remaining } = await policy.count(digestOf({ account }))
   if (!allowed || remaining > 0) return

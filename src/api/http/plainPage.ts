@@ -1,4 +1,4 @@
-// Plain HTML pages of the server itself: one column, no script, nothing loaded from anywhere.
+// Plain HTML pages of the server itself, without scripts and external resources.
 import { createHash } from 'node:crypto'
 import type { FastifyReply } from 'fastify'
 import { policyWith } from './secureHeaders.ts'

@@ -1,4 +1,4 @@
-// Limits by name: counting under one, and telling the client where it stands.
+// Named rate limits, and their headers.
 import type { FastifyReply } from 'fastify'
 import type { Counted, Counter } from '../../ports/requests.ts'
 import { HttpProblem } from './problems.ts'
@@ -11,7 +11,7 @@ export interface Policy extends Counter {
 }
 
 /** Counts under a policy, and throws a 429 problem above its limit. */
-export async function spend(
+export async function consume(
   policy: Policy,
   key: string,
   reply: FastifyReply,
@@ -31,7 +31,7 @@ export async function spend(
   )
 }
 
-/** Counts, and says where one stands. */
+/** Counts a request and sets the RateLimit headers. */
 export async function countRequest(
   policy: Policy,
   key: string,
@@ -56,7 +56,7 @@ export function setHeaders(
   appendTo(reply, 'ratelimit', `"${name}";r=${remaining};t=${resetSeconds}`)
 }
 
-/** A request can be counted under more than one policy: the header is a list. */
+/** A request can be counted under several policies: the header is a list. */
 function appendTo(reply: FastifyReply, header: string, text: string): void {
   const before = reply.getHeader(header)
   reply.header(header, before === undefined ? text : `${before}, ${text}`)

@@ -1,14 +1,14 @@
-// Waits until read models have reached a position: bounded, with one shared poll for all waits.
+// Waits until read models have reached a position, with one shared poll for all waits.
 
 import { type Claimant, createFairSemaphore } from '../../kit/fairSemaphore.ts'
 import { type Position, startOfLog } from '../../kit/position.ts'
 import { createSingleFlight } from '../../kit/singleFlight.ts'
-import { forCustomers, mostOf } from './limitKeys.ts'
+import { forCustomers, limitsOf } from './limitKeys.ts'
 
 export interface PositionWait {
   projection: string
   wanted: Position
-  /** Who waits: nobody can take the places of everybody else, and strangers have few. */
+  /** The caller, for the limits of waits. */
   claimant: Claimant
   /** When it ends (`performance.now()`), for waits that end together. */
   endsBy?: number
@@ -16,13 +16,13 @@ export interface PositionWait {
 
 export interface Positions {
   /**
-   * The position of a projection once it has reached `wanted`. The position that it has instead
-   * after two seconds, or at once where too many are waiting already, or the caller too often.
+   * The position of a projection once it has reached `wanted`; its current position
+   * after two seconds, or at once above the limits of waits.
    */
   reached(wait: PositionWait): Promise<Position>
-  /** The position that a projection is known to have reached, without asking. */
+  /** The position that a projection is known to have reached, without a query. */
   known(projection: string): Position
-  /** The newest position of the log, if `wanted` is beyond it. */
+  /** The head of the log, if `wanted` is after it. */
   headBefore(wanted: Position): Promise<Position | undefined>
 }
 
@@ -52,7 +52,7 @@ export const waitMaxMs = 2_000
 const pollMs = 20
 const waitersMax = 1_000
 const anonymousMax = 100
-/** So long what was read is believed: a rollback can take a read model back. */
+/** How long a read position is trusted: a rollback can move a read model back. */
 const believedMs = 1_000
 
 /** Callers that wait for read models, with one poll for all of them. */
@@ -61,7 +61,7 @@ class PositionWaits {
   readonly #progress: Reached
   readonly #look: () => Promise<ReadonlyMap<string, Position>>
   readonly #places = createFairSemaphore(
-    mostOf({ strangers: anonymousMax, customers: forCustomers(waitersMax), all: waitersMax }),
+    limitsOf({ strangers: anonymousMax, customers: forCustomers(waitersMax), all: waitersMax }),
   )
   #isPolling = false
 
@@ -70,7 +70,7 @@ class PositionWaits {
     this.#look = look
   }
 
-  /** Waits, where there is a place for it. */
+  /** Waits, within the limits. */
   join(wait: PositionWait): Promise<Position> | undefined {
     const leave = this.#places.take(wait.claimant)
     if (leave === undefined) return undefined

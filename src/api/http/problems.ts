@@ -10,7 +10,7 @@ import { faultsOfRequest } from './validation.ts'
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** What a problem says, undefined for every other answer. */
+    /** The code of a problem, undefined for other responses. */
     problem: ProblemCode | undefined
   }
 }
@@ -20,7 +20,7 @@ interface Problem {
   title: string
 }
 
-/** What the business refuses, in HTTP's words. */
+/** Rejections of the business as HTTP problems. */
 const refusals = {
   'account/disabled': { status: 403, title: 'Account disabled' },
   'account/confirmation-expired': { status: 400, title: 'Confirmation link expired' },
@@ -94,7 +94,7 @@ const refusals = {
   'webhook/replaying': { status: 409, title: 'Replay under way' },
 } as const satisfies Record<RejectionCode, Problem>
 
-/** What the edge itself refuses. */
+/** Problems of the HTTP layer itself. */
 const edge = {
   'request/invalid': { status: 400, title: 'Invalid request' },
   'request/unauthenticated': { status: 401, title: 'Not signed in' },
@@ -118,7 +118,7 @@ const edge = {
 export type ProblemCode = RejectionCode | keyof typeof edge
 export const problemTypes: Readonly<Record<string, Problem>> = { ...refusals, ...edge }
 
-/** Thrown by handlers for what the edge refuses. */
+/** Thrown by handlers for problems of the HTTP layer. */
 export class HttpProblem extends Error {
   readonly code: ProblemCode
   readonly extra: Readonly<Record<string, unknown>>
@@ -133,7 +133,7 @@ export class HttpProblem extends Error {
 
 const defaultRetryAfterSeconds = 1
 
-/** Answers with a problem. */
+/** Responds with a problem. */
 export function sendProblem(
   reply: FastifyReply,
   code: ProblemCode,
@@ -143,7 +143,7 @@ export function sendProblem(
   return reply.send(makeProblem(reply, code, { detail, extra }))
 }
 
-/** Makes an answer a problem, whatever it was to be; its text is for whoever sends it. */
+/** Turns a reply into a problem and returns its body. */
 export function makeProblem(
   reply: FastifyReply,
   code: ProblemCode,
@@ -155,7 +155,7 @@ export function makeProblem(
     reply.header('retry-after', String(extra.retryAfterSeconds ?? defaultRetryAfterSeconds))
   }
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
-  // `status` is the number of the answer; that of an order goes by another name.
+  // `status` is that of the response, so the one of an order has another name.
   const { status: currentStatus, ...rest } = extra
   const helpful = currentStatus === undefined ? rest : { ...rest, currentStatus }
   reply.status(problem.status).type('application/problem+json; charset=utf-8')
@@ -169,12 +169,12 @@ export function makeProblem(
   })
 }
 
-/** Answers with what the business refused. */
+/** Responds with a rejection of the business. */
 export function sendRejection(reply: FastifyReply, { rejected, detail, extra }: Rejection) {
   return sendProblem(reply, rejected, detail, extra)
 }
 
-/** A stream that cannot be folded, because of what is missing or of what cannot be read. */
+/** A stream that cannot be folded, because events are missing or unreadable. */
 function sendBroken(request: FastifyRequest, reply: FastifyReply, { stream }: Unreadable) {
   const about = aboutStream(request, stream)
   const [name = '', id] = Object.entries(about)[0] ?? []
@@ -186,8 +186,8 @@ function sendBroken(request: FastifyRequest, reply: FastifyReply, { stream }: Un
 }
 
 /**
- * What a stream is about, as far as whoever asks may know: products are public, and commands touch
- * those alone that were named or ordered; of an order the id is told to who has sent it.
+ * The resource of a stream, if the caller may know it: products are public, and commands only
+ * touch those that were named or ordered; the id of an order is only shown if it was sent.
  */
 function aboutStream(request: FastifyRequest, stream: string): { [key: string]: string } {
   const [category, id] = [categoryOf(stream), idIn(stream)]

@@ -1,63 +1,86 @@
-// The one way in which a route becomes a read: who may, what it waits for, what it shows.
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import Type, { type Static, type TObject, type TSchema } from 'typebox'
-import { type Role, strict } from '../../domain/kernel/types.ts'
+// Reads: what they wait for, and what they answer; a list a page at a time.
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import Type, { type TObject, type TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { strict } from '../../domain/kernel/types.ts'
+import type { PageRequest, SortKind } from '../../projections/core/keyset.ts'
+import { isStaff } from './actor.ts'
 import { serveStored } from './cachedResponses.ts'
 import type { ApiContext } from './context.ts'
 import { guestSchema } from './guestCart.ts'
-import { awaitPosition } from './requests.ts'
-import { Position, problemResponses } from './schemas.ts'
+import { answerPage, type FoundPage } from './paging.ts'
+import { awaitPosition, callerOf } from './readYourWrites.ts'
+import { type Nothing, publish, type RequestOf, type RouteBasics } from './route.ts'
+import { PageQuery, Position, pageOf } from './schemas.ts'
 
-const Nothing = Type.Object({}, strict)
 export const MinPosition = Type.Object({ minPosition: Type.Optional(Position) }, strict)
 
-export interface ReadRoute<Params extends TObject, Query extends TObject> {
-  url: string
-  access: 'public' | readonly Role[]
-  summary: string
-  tag: string
-  operationId: string
+export interface ReadRoute<Params extends TObject, Query extends TObject> extends RouteBasics {
   params?: Params
   /** Without one, only the position to wait for. */
   query?: Query
-  /** Whether people have a cart to read who have not signed in. */
+  /** Whether guests have a cart to read. */
   guests?: true
   /** Whether its responses are the same for all shoppers, and cached. */
   cached?: true
-  /** The projections that what is shown comes from: a read can wait for them. */
+  /** The projections that the response comes from: a read can wait for them. */
   from: readonly string[]
-  answer: TSchema
-  handle(
-    request: FastifyRequest<{ Params: Static<Params>; Querystring: Static<Query> }>,
-    reply: FastifyReply,
-  ): Promise<unknown>
+  answer: object
+  /** Further OpenAPI fields. */
+  schema?: object
+  handle(request: RequestOf<Params, Query>, reply: FastifyReply): Promise<unknown>
 }
 
 /** Publishes a read. */
 export function readRoute<
-  Params extends TObject = typeof Nothing,
+  Params extends TObject = Nothing,
   Query extends TObject = typeof MinPosition,
 >(server: FastifyInstance, context: ApiContext, route: ReadRoute<Params, Query>): void {
-  const { url, access, summary, tag, operationId, params, query, guests, from, answer } = route
-  server.get<{ Params: Static<Params>; Querystring: Static<Query> }>(
-    url,
-    {
-      config: { access, ...(route.cached && { localQuota: true }) },
-      ...(route.cached && { onRequest: serveStored(context) }),
-      schema: {
-        summary,
-        tags: [tag],
-        operationId,
-        ...(params === undefined ? {} : { params }),
-        querystring: query ?? MinPosition,
-        ...(guests ? guestSchema : {}),
-        response: { 200: answer, ...problemResponses },
-      },
-    },
-    (request, reply) =>
+  const { guests, cached, from, handle, query, ...operation } = route
+  publish<Params, Query>(server, {
+    ...operation,
+    method: 'GET',
+    schema: { querystring: query ?? MinPosition, ...(guests && guestSchema), ...route.schema },
+    config: { ...route.config, ...(cached && { localQuota: true }) },
+    ...(cached && { onRequest: serveStored(context) }),
+    handle: (request, reply) =>
       server.readLimit(request, async () => {
         await awaitPosition(context, request, ...from)
-        return route.handle(request, reply)
+        return handle(request, reply)
       }),
-  )
+  })
+}
+
+export interface ListRoute<Params extends TObject, Query extends TObject>
+  extends Omit<ReadRoute<Params, Query>, 'answer' | 'handle'> {
+  item: TSchema
+  /** The type of its sort keys. */
+  sort: SortKind
+  /** A page of the items that pass the filters in the query. */
+  read(request: RequestOf<Params, Query>, part: PageRequest): Promise<FoundPage<unknown>>
+}
+
+const Paging = Compile(Type.Object(PageQuery))
+const JustPages = Type.Object(PageQuery, strict)
+
+/** Publishes a list. Its cursors are valid for the same viewer and filters only. */
+export function listRoute<
+  Params extends TObject = Nothing,
+  Query extends TObject = typeof JustPages,
+>(server: FastifyInstance, context: ApiContext, route: ListRoute<Params, Query>): void {
+  const { item, sort, read, ...rest } = route
+  readRoute<Params, Query>(server, context, {
+    ...rest,
+    schema: { querystring: route.query ?? JustPages },
+    answer: pageOf(item),
+    handle(request, reply) {
+      const { query, url, actor } = request
+      if (!Paging.Check(query)) throw new Error(`the query of ${route.url} has no pages`)
+      const filters = Object.entries(query).filter(([name]) => !(name in PageQuery))
+      const viewer = isStaff(actor) ? 'staff' : callerOf(request)
+      const of = [route.operationId, viewer, request.params, Object.fromEntries(filters)]
+      const on = { request: { query, url }, reply }
+      return answerPage(on, { of, kind: sort }, part => read(request, part))
+    },
+  })
 }

@@ -1,10 +1,10 @@
-// What is seen of each request: a line in the log, a time in the metrics, a span in its trace.
+// Telemetry of requests: a log line, metrics and a trace span.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { traceOf, traceparent } from '../../ports/tracing.ts'
 import type { ApiContext } from './context.ts'
 
-/** One line a request, with the route's pattern instead of its address, and nothing personal. */
+/** Logs one line a request, with the pattern of the route instead of its URL. */
 export function observeRequests(server: FastifyInstance, { metrics }: ApiContext): void {
   server.addHook('onResponse', (request, reply, done) => {
     const { method } = request
@@ -29,7 +29,7 @@ function routeOf(request: FastifyRequest): string {
 }
 
 /**
- * A span from the arrival of a request until its answer is out; what it does is below it. The trace
+ * A span from the arrival of a request until its response is sent, with child spans. The trace
  * is that of the client's traceparent, and becomes the correlation of the events.
  */
 export function traceRequests(server: FastifyInstance, { tracing }: ApiContext): void {

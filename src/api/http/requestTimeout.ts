@@ -1,35 +1,35 @@
-// How long anybody waits for an answer: one clock for all requests instead of one for each.
+// Request timeouts: one timer for all requests.
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { createDictionary } from '../../kit/dictionary.ts'
 import { HttpProblem } from './problems.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** How long a route may take to answer, in ms, where that is not as long as all others. */
-    patienceMs?: number
+    /** The timeout of a route in ms, if it is not the default. */
+    timeoutMs?: number
   }
   interface FastifyReply {
-    /** When a timeout is answered instead. */
+    /** When a timeout is sent instead, and its key among the pending replies. */
     deadline: number
     timeoutKey: string
   }
 }
 
-const lookEveryMs = 500
+const checkMs = 500
 
 /**
- * Answers 503 with Retry-After in the place of whoever has not answered `patienceMs` after the
- * request has come, or half a second later: 408 where the request itself is not all there. Cuts an
- * answer off that does not end, and a request that is answered and still does not end. What was
- * begun goes on: whoever asks again with the same Idempotency-Key learns how it has ended.
+ * Answers 503 with Retry-After if a handler has not answered `timeoutMs` after the
+ * request has arrived, or half a second later; 408 if the request is incomplete. Closes the
+ * connection of responses and requests that do not end. The command itself
+ * continues: a repeat with the same Idempotency-Key gets its result.
  */
-export function useRequestTimeout(server: FastifyInstance, patienceMs: number): void {
+export function useRequestTimeout(server: FastifyInstance, timeoutMs: number): void {
   const waiting = createDictionary<FastifyReply>()
   let count = 0
   server.decorateReply('deadline', 0)
   server.decorateReply('timeoutKey', '')
   server.addHook('onRequest', (request, reply, done) => {
-    const ms = request.routeOptions.config.patienceMs ?? patienceMs
+    const ms = request.routeOptions.config.timeoutMs ?? timeoutMs
     reply.deadline = performance.now() + ms
     // Clients may send the same request id twice.
     reply.timeoutKey = `r${count}`
@@ -38,21 +38,21 @@ export function useRequestTimeout(server: FastifyInstance, patienceMs: number): 
     done()
   })
   server.addHook('onResponse', (request, reply, done) => {
-    // What is answered before all of it has come is waited for: the rest is read and dropped.
+    // The rest of an incomplete request is read and discarded.
     if (request.raw.complete) delete waiting[reply.timeoutKey]
-    else reply.deadline = Math.min(reply.deadline, performance.now() + patienceMs)
+    else reply.deadline = Math.min(reply.deadline, performance.now() + timeoutMs)
     done()
   })
   const look = () => {
     const now = performance.now()
     for (const reply of Object.values(waiting)) {
       if (reply === undefined || reply.deadline > now) continue
-      // Some have no response that ends: live connections took the socket with them.
+      // Live connections have taken over the socket.
       delete waiting[reply.timeoutKey]
       answerTimeout(reply)
     }
   }
-  const timer = setInterval(look, lookEveryMs).unref()
+  const timer = setInterval(look, checkMs).unref()
   server.addHook('onClose', async () => clearInterval(timer))
 }
 
@@ -61,22 +61,22 @@ function answerTimeout(reply: FastifyReply): void {
     if (!reply.request.raw.complete) reply.request.raw.destroy()
     return
   }
-  // Live connections are not waited for: `sent` says that their handler has taken the socket.
+  // For live connections `sent` is true: their handler has taken over the socket.
   if (reply.sent) return
   if (reply.raw.headersSent) reply.raw.destroy()
   else if (!reply.request.raw.complete) {
-    // It is the client that takes long: what it has not sent yet is not waited for.
+    // The client is slow: the rest of its request is not waited for.
     const detail = 'The request was not received in time.'
     reply.header('connection', 'close').send(new HttpProblem('request/timeout', detail))
   } else reply.send(new HttpProblem('request/unavailable', 'The request took too long. Try again.'))
-  quieten(reply)
+  logLateFailures(reply)
 }
 
 /**
- * What its handler comes to behind the answer in its place is no fault of the program: Fastify
- * tells it as an error with a stack. Of a failure one line is left.
+ * The result of a handler after its timeout is not an error: Fastify would
+ * log it with a stack. A failure is logged in one line.
  */
-function quieten(reply: FastifyReply): void {
+function logLateFailures(reply: FastifyReply): void {
   const { request, log } = reply
   const quiet = log.child({})
   quiet.warn = () => undefined

@@ -1,26 +1,19 @@
-// What requests carry beside their body: keys, versions, positions, trace ids.
+// The envelope of a command, from the headers of its request: key, revision, trace id.
 
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import Type, { type TProperties } from 'typebox'
-import { lagAt } from '../../audit/lag.ts'
 import { idOf, newId } from '../../commands/core/ids.ts'
 import { line } from '../../domain/kernel/text.ts'
-import { latest, type Position, parsePosition, startOfLog } from '../../kit/position.ts'
 import type { Envelope } from '../../ports/envelope.ts'
-import { hasETag } from './caching.ts'
 import type { ApiContext } from './context.ts'
-import { claimantOf, forProcess } from './limitKeys.ts'
-import { callerOf } from './ownWrites.ts'
-import type { PositionWait } from './positions.ts'
-import { isPosition, waitMaxMs } from './positions.ts'
 import { HttpProblem } from './problems.ts'
 
-/** The Idempotency-Key, as the OpenAPI document has it. */
+/** The Idempotency-Key header in schemas. */
 export const keyHeader = line(257, {
   description: 'The same key is the same command: a retry gets the first answer again',
 })
 
-/** The headers of a command, as the OpenAPI document has them. */
+/** The headers of a command in schemas. */
 export function commandHeaders(on: {
   requireKey?: boolean
   requireMatch?: boolean
@@ -36,7 +29,7 @@ export function commandHeaders(on: {
   })
 }
 
-/** Throws a 400 problem where a request comes without an Idempotency-Key. */
+/** Throws a 400 problem if the Idempotency-Key header is missing. */
 export function requireKey(request: FastifyRequest): void {
   if (idempotencyKey(request) !== undefined) return
   throw new HttpProblem(
@@ -46,7 +39,7 @@ export function requireKey(request: FastifyRequest): void {
   )
 }
 
-/** Throws a 428 problem where a request comes without If-Match. */
+/** Throws a 428 problem if the If-Match header is missing. */
 export function requireMatch(request: FastifyRequest): void {
   if (request.headers['if-match'] !== undefined) return
   throw new HttpProblem(
@@ -59,9 +52,9 @@ export function requireMatch(request: FastifyRequest): void {
 const once = { once: true } as const
 
 /**
- * The envelope of the command that a request gives. With an Idempotency-Key the command has an id
+ * The envelope of a request's command. With an Idempotency-Key the command has an id
  * that follows from the key, its caller and the route: the same request again is the same command.
- * Of people who have not signed in, whoever has the same cart is the same caller.
+ * Guests with the same cart are the same caller.
  */
 export function envelopeOf(
   context: ApiContext,
@@ -89,17 +82,17 @@ export function envelopeOf(
   return envelope
 }
 
-/** The id of the request, so that logs name the command; a new one where the client named it. */
+/** The id of the request, so that logs identify the command; a new one if the client set it. */
 function ownId({ id, headers }: FastifyRequest): string {
   return headers['x-request-id'] === undefined ? id : newId()
 }
 
-/** Shorter keys are no secret of whoever sends them: another one may think of the same. */
+/** Shorter keys may be guessed by another client. */
 const secretKeyMin = 16
 
 /**
- * What the retry of a request has in common with it and with no other request, of somebody who has
- * not signed in: an HMAC of key, route and sender. Undefined without a key, or with a short one.
+ * A secret that a request and its retries share, for callers without
+ * authentication: an HMAC of key, route and sender. Undefined without a long enough key.
  */
 export function retryOf(
   { requestKeys }: ApiContext,
@@ -126,7 +119,7 @@ function idempotencyKey(request: FastifyRequest): string | undefined {
   return key
 }
 
-/** The trace that a request belongs to: W3C trace context, 32 hex digits, written as a UUID. */
+/** The trace id of a request (W3C trace context, 32 hex digits) as a UUID. */
 function correlationOf(request: FastifyRequest): string | undefined {
   const header = request.headers.traceparent
   const trace = typeof header === 'string' ? /^00-([0-9a-f]{32})-/.exec(header)?.[1] : undefined
@@ -145,116 +138,4 @@ function ifMatch(request: FastifyRequest): number | undefined {
     )
   }
   return Number(revision)
-}
-
-/**
- * Sets the ETag of what is shown; true when the client has it already and 304 is the answer. What
- * shows more than one aggregate adds a `variant`, which If-Match leaves aside.
- */
-export function isUnchanged(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  revision: number,
-  variant?: string,
-) {
-  const etag = variant === undefined ? `"${revision}"` : `"${revision}-${variant}"`
-  reply.header('etag', etag)
-  return hasETag(request, etag)
-}
-
-/**
- * Waits until projections show what the caller has written, and the position that the client says
- * it wants to see (X-Min-Position or ?minPosition). Throws a 400 problem where the log does not go
- * that far, and a 503 problem with the lag where the projections take more than two seconds
- * altogether, however many there are.
- */
-export async function awaitPosition(
-  context: ApiContext,
-  request: FastifyRequest,
-  ...projections: readonly string[]
-): Promise<void> {
-  const asked = wantedPosition(request)
-  if (asked !== undefined) await refuseUnreached(context, asked, projections)
-  const caller = callerOf(request)
-  if (projections.length === 0 || (asked === undefined && caller === undefined)) return
-  const own = caller === undefined ? undefined : await context.ownWrites.of(caller)
-  const claimant = claimantOf(request)
-  const wanted = latest(asked ?? startOfLog, own?.known ?? startOfLog)
-  const possible = latest(wanted, own?.possible ?? startOfLog)
-  const endsBy = performance.now() + waitMaxMs
-  await Promise.all(
-    projections.map(async projection => {
-      await awaitUpTo(context, { projection, wanted, claimant, endsBy })
-      // Perhaps they have written more: that is worth waiting for, and no reason to refuse.
-      if (possible > wanted)
-        await context.positions.reached({ projection, wanted: possible, claimant, endsBy })
-    }),
-  )
-  request.shows = possible
-}
-
-async function refuseUnreached(
-  context: ApiContext,
-  wanted: Position,
-  projections: readonly string[],
-): Promise<void> {
-  const isShown = projections.every(name => context.positions.known(name) >= wanted)
-  if (projections.length === 0 || !isShown) await refuseBeyondHead(context, wanted)
-}
-
-/** Throws a 400 problem for a position that the log has not reached. */
-export async function refuseBeyondHead(
-  { positions }: Pick<ApiContext, 'positions'>,
-  wanted: Position,
-  pointer = '/minPosition',
-): Promise<void> {
-  const head = await positions.headBefore(wanted)
-  if (head === undefined) return
-  const detail = `The log ends at position ${head}. Use a position of an earlier response.`
-  throw new HttpProblem('request/invalid', detail, {
-    errors: [{ pointer, detail: `must not be greater than ${head}` }],
-    head: String(head),
-  })
-}
-
-/** Waits until a projection shows everything that has happened so far; throws like the above. */
-export async function awaitNow(context: ApiContext, projection: string): Promise<void> {
-  const wanted = await context.eventStore.head()
-  await awaitUpTo(context, { projection, wanted, claimant: forProcess })
-}
-
-async function awaitUpTo(context: ApiContext, wait: PositionWait): Promise<void> {
-  const { positions, eventStore, app } = context
-  const position = await positions.reached(wait)
-  if (position >= wait.wanted) return
-  // What somebody has written is beyond the head where the log was restored from a backup.
-  if ((await positions.headBefore(wait.wanted)) !== undefined) return
-  throw new HttpProblem(
-    'request/projection-behind',
-    'The read model has not reached the requested position. Try again.',
-    {
-      position: String(position),
-      lag: await lagAt(eventStore, { position, head: wait.wanted, now: app.clock.now() }),
-    },
-  )
-}
-
-function wantedPosition(request: FastifyRequest): Position | undefined {
-  const header = request.headers['x-min-position']
-  const { query } = request
-  const fromQuery =
-    typeof query === 'object' && query !== null && 'minPosition' in query ? query.minPosition : null
-  const text = header ?? fromQuery
-  if (text === null || text === undefined) return undefined
-  if (typeof text !== 'string' || !isPosition(text)) {
-    throw new HttpProblem('request/invalid', 'A position is a whole number of up to 18 digits.', {
-      errors: [
-        {
-          pointer: header === undefined ? '/minPosition' : 'X-Min-Position',
-          detail: 'must be a whole number of up to 18 digits',
-        },
-      ],
-    })
-  }
-  return parsePosition(text)
 }

@@ -1,13 +1,26 @@
-// The shapes of answers, from which the OpenAPI document is made.
+// The shapes of responses, from which the OpenAPI document is made.
 import Type from 'typebox'
 import { code } from '../../domain/kernel/text.ts'
 import { Id, Money, strict } from '../../domain/kernel/types.ts'
 import { OrderLine } from '../../domain/order/order.ts'
-import { integer, many, Status, text } from './shapes.ts'
+import { orderStatuses } from '../../domain/order/orderStates.ts'
 
-export { count, integer, many, nullable, text, time } from './shapes.ts'
+export const time = Type.String({ format: 'date-time', maxLength: 40 })
+export const text = (maxLength = 10_000) => Type.String({ maxLength })
+export const integer = Type.Integer({
+  minimum: -9_007_199_254_740_991,
+  maximum: 9_007_199_254_740_991,
+})
 
-/** Tells positions from other digits: what has this description is one. */
+/** A number of things. */
+export const count = Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 })
+export const nullable = <Schema extends Type.TSchema>(schema: Schema) =>
+  Type.Union([schema, Type.Null()])
+export const many = <Schema extends Type.TSchema>(schema: Schema, maxItems = 10_000) =>
+  Type.Array(schema, { maxItems })
+export const Status = Type.Enum([...orderStatuses])
+
+/** Identifies the fields that are positions. */
 export const positionText = 'A position in the log'
 /** Up to 18 digits, which always fit a bigint of the database. */
 export const Position = Type.String({
@@ -23,7 +36,7 @@ export const Problem = Type.Object(
     status: Type.Integer({ minimum: 400, maximum: 599 }),
     detail: text(1_000),
     requestId: text(100),
-    /** The fields that are at fault. */
+    /** The invalid fields. */
     errors: Type.Optional(
       Type.Array(
         Type.Object({ pointer: text(1_000), detail: text(1_000) }, { additionalProperties: true }),
@@ -39,7 +52,7 @@ const problem = (description: string) => ({
   content: { 'application/problem+json': { schema: Problem } },
 })
 
-/** The refusals that every route may answer. */
+/** The problems that every route may respond with. */
 export const problemResponses = {
   400: problem('Malformed request'),
   401: problem('Not signed in'),
@@ -59,10 +72,10 @@ export const problemResponses = {
   503: problem('Busy: try again after Retry-After'),
 }
 
-/** An answer without a body. */
+/** A response without a body. */
 export const nothing = (description: string) => ({ description, type: 'null' })
 
-/** What commands answer: what they were about, its revision, and where in the log they ended. */
+/** The response of commands: the id of the aggregate, its revision and position. */
 export const AcceptedBody = Type.Object(
   {
     id: Id,
@@ -87,7 +100,7 @@ export const AcceptedBody = Type.Object(
         strict,
       ),
     ),
-    /** What opens the cart of a guest again: told once, when the cart is made. */
+    /** The token of a guest's cart, returned once when the cart is created. */
     cartToken: Type.Optional(text(43)),
     /** Of a payment that is still open. */
     payment: Type.Optional(
@@ -114,7 +127,7 @@ export const AcceptedBody = Type.Object(
 )
 
 export const pagesMax = 10_000
-// No defaults: tools send them all, and pages by number and by cursor exclude each other.
+// Without defaults: clients would send them, and page numbers and cursors exclude each other.
 export const PageQuery = {
   page: Type.Optional(
     Type.Integer({ minimum: 1, maximum: pagesMax, description: 'Which page; 1 is the first' }),
@@ -133,7 +146,7 @@ export const PageQuery = {
   minPosition: Type.Optional(Position),
 }
 
-/** What goes with a part of a list: pages by number are counted, the rest is not. */
+/** The fields of a page; the total is only counted with page numbers. */
 export const partFields = {
   page: Type.Optional(integer),
   pageSize: Type.Optional(integer),
@@ -144,6 +157,6 @@ export const partFields = {
   nextCursor: Type.Optional(text(4_000)),
 }
 
-/** A part of a list. */
+/** A page of a list. */
 export const pageOf = <Schema extends Type.TSchema>(schema: Schema) =>
   Type.Object({ data: many(schema, 100), ...partFields }, strict)

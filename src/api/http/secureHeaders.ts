@@ -1,4 +1,4 @@
-// What tells browsers to be careful, worked out once instead of for each answer.
+// Security headers: those of helmet, computed once instead of for each response.
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
@@ -6,16 +6,17 @@ import helmet, { type HelmetOptions } from 'helmet'
 
 type Directives = Record<string, string[] | null>
 
-/** What helmet says about pages means nothing for data: no scripts, windows or plug-ins there. */
-const ofPages = [
+/** Headers that have no meaning for data: scripts, windows, plug-ins. */
+const pageHeaderNames = [
   ...['cross-origin-opener-policy', 'origin-agent-cluster', 'x-dns-prefetch-control'],
   ...['x-download-options', 'x-permitted-cross-domain-policies', 'x-xss-protection'],
 ]
-/** Data that is opened as a page may load nothing and be put into no other page. */
+
+/** Data that is opened as a page may not load anything or be framed. */
 const dataPolicy = "default-src 'none';frame-ancestors 'none'"
 
 /**
- * Sends helmet's headers with every answer, those that mean something for data with answers of the
+ * Sends helmet's headers with every response, and those that matter for data with responses of the
  * API; a route that needs others sets them itself.
  */
 export function useSecureHeaders(server: FastifyInstance, { https }: { https: boolean }): void {
@@ -31,13 +32,15 @@ function pageHeaders(https: boolean): Record<string, string> {
   return headersOf({ contentSecurityPolicy: policy({}), strictTransportSecurity: https })
 }
 
-/** The headers of an answer that is data and no page. */
+/** The security headers of a response that is data. */
 export function dataHeaders({ https }: { https: boolean }): Record<string, string> {
-  const pages = Object.entries(pageHeaders(https)).filter(([name]) => !ofPages.includes(name))
+  const pages = Object.entries(pageHeaders(https)).filter(
+    ([name]) => !pageHeaderNames.includes(name),
+  )
   return { ...Object.fromEntries(pages), 'content-security-policy': dataPolicy }
 }
 
-/** The content security policy of a page that may do more than the others. */
+/** The content security policy of a page with other directives. */
 export function policyWith(directives: Directives): string {
   const headers = headersOf({ contentSecurityPolicy: policy(directives) })
   return headers['content-security-policy'] ?? ''

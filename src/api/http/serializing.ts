@@ -1,4 +1,4 @@
-// Writes answers by the schemas of their routes; what writes one is compiled when it is first used.
+// Serializes responses by the schemas of their routes, compiled when they are first used.
 import fastJsonStringify from 'fast-json-stringify'
 import type { FastifyInstance } from 'fastify'
 import type { TSchema } from 'typebox'
@@ -6,8 +6,8 @@ import type { TSchema } from 'typebox'
 type Serialize = (data: unknown) => string
 
 /**
- * A hundred routes declare the same fourteen refusals, most of which are never answered: compiling
- * all of them takes half of a start. One schema is compiled once, for all routes that have it.
+ * A hundred routes declare the same fifteen problems, most of which are never sent: compiling
+ * all of them takes half of a start. Each schema is compiled once for all routes.
  */
 export function useSerializers(server: FastifyInstance): void {
   const compiled = new WeakMap<TSchema, Serialize>()

@@ -1,4 +1,4 @@
-// Pages of our own that mailed links lead to: static, without a script of anybody else.
+// Static pages that mailed links lead to, without external scripts.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
@@ -6,7 +6,7 @@ import { escapeHtml } from './plainPage.ts'
 
 const options = { config: { access: 'public' as const }, schema: { hide: true } }
 
-/** Serves a text under the root. It sends no Referer, since links may carry secrets. */
+/** Serves a text under the root, without Referer, since links may contain secrets. */
 export function serveText(server: FastifyInstance, url: string, type: string, text: string): void {
   server.get(url, options, (_, reply) =>
     reply

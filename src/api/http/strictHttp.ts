@@ -1,17 +1,17 @@
-// What Node or a library would answer by itself, or let pass, is answered as everything else is.
+// Stricter HTTP than Node's: ambiguous headers are refused, and all refusals are problems.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { createClientErrors } from './malformed.ts'
 import { HttpProblem } from './problems.ts'
 
-/** With two of these it depends on the reader which one counts. */
+/** Headers that must not be repeated: which value counts would depend on the reader. */
 const singular = new Set([
   ...['authorization', 'content-type', 'host', 'idempotency-key'],
   ...['x-cart-token', 'x-min-position'],
 ])
 
-/** Refuses requests whose headers contradict each other, and WebSockets where there are none. */
+/** Refuses repeated headers, and WebSockets on routes without one. */
 export function useStrictHttp(server: FastifyInstance): void {
   const live = new Set<string>()
   server.addHook('onRoute', ({ url, websocket }) => {
@@ -22,10 +22,10 @@ export function useStrictHttp(server: FastifyInstance): void {
   })
 }
 
-/** The same for what never becomes a request of the framework. */
-export function answerStrays(server: FastifyInstance, on: { https: boolean }): void {
+/** The same for messages that never become a Fastify request. */
+export function refuseStrayMessages(server: FastifyInstance, on: { https: boolean }): void {
   const refuse = createClientErrors(on)
-  // What else than 100-continue is expected may be ignored (RFC 9110, 10.1.1).
+  // Expectations other than 100-continue may be ignored (RFC 9110, 10.1.1).
   server.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
     server.routing(request, response),
   )

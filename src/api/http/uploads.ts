@@ -1,16 +1,16 @@
-// Bodies that are files: handed on as a stream, not read into memory.
+// Uploaded files, passed on as streams.
 import type { Readable } from 'node:stream'
 import { Readable as Stream } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { HttpProblem } from './problems.ts'
 
 export const uploadBytesMax = 64 * 1024 * 1024
-/** Over a slow line; no request may take longer to come. */
+/** Over a slow connection; no request may take longer. */
 export const uploadTimeoutMs = 600_000
 
 const formats = { 'text/csv': 'csv', 'application/x-ndjson': 'ndjson' } as const
 
-/** Hands bodies on unread in this scope; what the schema says of them is documentation. */
+/** Passes bodies on unread in this scope; their schema is documentation only. */
 export function useUploads(server: FastifyInstance): void {
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('*', (_, payload, done) => done(null, payload))
@@ -22,7 +22,7 @@ export function useUploads(server: FastifyInstance): void {
 }
 
 /** The format of an upload and its bytes as they come. Throws a 413 or 415 problem. */
-export function pieces(request: FastifyRequest) {
+export function readUpload(request: FastifyRequest) {
   const header = request.headers['content-type'] ?? ''
   const [type = '', ...parameters] = header.toLowerCase().split(/\s*;\s*/)
   const format = Object.entries(formats).find(([name]) => name === type.trim())?.[1]
@@ -44,6 +44,6 @@ export function pieces(request: FastifyRequest) {
 }
 
 async function* bytesOf(body: Readable): AsyncGenerator<Buffer> {
-  // A refusal in the middle has to reach the client, so the connection outlives the reading.
+  // A refusal during the upload has to reach the client, so the connection stays open.
   for await (const piece of body.iterator({ destroyOnReturn: false })) yield Buffer.from(piece)
 }

@@ -1,16 +1,16 @@
-// Checks requests with the schemas that also make the OpenAPI document, field by field.
+// Validates requests with the schemas of the OpenAPI document.
 import type { FastifyInstance, FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import type { TSchema } from 'typebox'
 import { type FieldFault, faultsMax, shapeOf } from '../../commands/core/fieldFaults.ts'
 import { readParameters } from '../../commands/core/normalize.ts'
 import { createValidator } from '../../commands/core/validator.ts'
 
-/** The parts of a request that are text, whatever they mean. */
+/** The parts of a request that are text. */
 const isParameters = new Set<string | undefined>(['params', 'querystring'])
 
 /**
- * Bodies are taken as they are: a number in quotes is not a number. Path and query are text by
- * nature and are read as what the schema wants. Unknown fields are refused, never dropped.
+ * Bodies are not coerced: a number in quotes is not a number. Path and query are text and
+ * coerced to what the schema wants. Unknown fields are refused, never dropped.
  */
 export function useValidators(server: FastifyInstance): void {
   server.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
@@ -27,7 +27,7 @@ export function useValidators(server: FastifyInstance): void {
 const parts = ['params', 'querystring', 'headers', 'body'] as const
 
 /**
- * The faults of all parts of a request. Fastify stops at the first part that has one; callers want
+ * The faults of all parts of a request. Fastify stops at the first invalid part; callers want
  * to know all of them at once.
  */
 export function faultsOfRequest(request: FastifyRequest) {
@@ -38,7 +38,7 @@ export function faultsOfRequest(request: FastifyRequest) {
     body: request.body,
   }
   const all = parts.flatMap(part => {
-    // A body that may be of several types has a validator for each of them.
+    // A body of several content types has a validator for each of them.
     const validate: unknown = request.getValidationFunction(part)
     const result: unknown = typeof validate === 'function' ? validate(values[part]) : undefined
     return errorsOf(result).map(({ instancePath: pointer, message: detail }) => ({

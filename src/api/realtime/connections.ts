@@ -1,4 +1,4 @@
-// Answers that last: from which pages, how many at once, and for as long as they may.
+// Long-lived responses: their limits, and ending them when their reader loses access.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../../config/config.ts'
 import type { Role } from '../../domain/kernel/types.ts'
@@ -9,16 +9,16 @@ import { rolesNow } from '../http/currentRoles.ts'
 import { forCustomers } from '../http/limitKeys.ts'
 import { HttpProblem } from '../http/problems.ts'
 
-/** How often it is looked whether the sessions of those who follow are still open. */
-const lookMs = 900
+/** How often the sessions of open connections are checked. */
+const checkMs = 900
 
-/** The codes with which connections end; those from 4000 on are ours. */
+/** WebSocket close codes; those from 4000 on are our own. */
 export const closing = { goingAway: 1001, tooMuch: 1008, tooSlow: 1013, signedOut: 4401 } as const
 
-/** What a connection is for: each kind is counted by itself for each person. */
+/** The purpose of a connection: each kind has its own limit for each user. */
 export type ConnectionKind = 'orders' | 'progress' | 'export'
 
-/** One connection that is open, or is about to be. */
+/** A connection that is open or about to be opened. */
 export interface LiveConnection {
   kind: ConnectionKind
   customerId: string
@@ -27,23 +27,23 @@ export interface LiveConnection {
   /** The address it comes from. */
   address: string
   isStaff: boolean
-  /** When it ends by itself; undefined where that is when it is done. */
+  /** When it expires; undefined if it ends with its work. */
   endsAt: Date | undefined
-  /** Ends the connection; until there is one, it is kept from opening. */
+  /** Closes the connection, or prevents it from opening. */
   end: (code: number, why: string) => void
   leave(): void
 }
 
 export interface Connections {
-  /** For routes that follow orders: refuses foreign pages and whoever has enough connections. */
+  /** For routes that follow orders: checks the origin and the limits of connections. */
   enter(request: FastifyRequest, reply: FastifyReply): Promise<void>
-  /** The seat that a request has been given. */
+  /** The connection of a request. */
   connectionOf(request: FastifyRequest): LiveConnection
   /**
-   * A seat for an answer that lasts: it is ended with the session, the account or a role of whoever
-   * reads it. Throws a problem where there is no room.
+   * Opens a connection for a long-lived response: it is ended with the session, the account or a
+   * role of its reader. Throws a problem above the limits.
    */
-  sit(request: FastifyRequest, reply: FastifyReply, kind: ConnectionKind): LiveConnection
+  open(request: FastifyRequest, reply: FastifyReply, kind: ConnectionKind): LiveConnection
 }
 
 declare module 'fastify' {
@@ -52,40 +52,44 @@ declare module 'fastify' {
   }
 }
 
-/** Keeps the book of this process, and ends what may not go on. */
+/** Tracks the connections of this process and ends those without access. */
 export function useConnections(server: FastifyInstance, context: ApiContext): void {
   const connections = new Set<LiveConnection>()
   const given = new WeakMap<FastifyRequest, LiveConnection>()
-  endThoseWhoMayNot(server, context, connections)
+  endRevoked(server, context, connections)
 
-  function sit(request: FastifyRequest, reply: FastifyReply, kind: ConnectionKind): LiveConnection {
+  function open(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    kind: ConnectionKind,
+  ): LiveConnection {
     const connection = createConnection(request, kind, () => connections.delete(connection))
-    noted(request, () => refuseMore(context.config, connections, connection))
+    logRefusal(request, () => enforceLimits(context.config, connections, connection))
     connections.add(connection)
-    // An upgrade leaves its response behind at once; its socket is what lasts.
+    // After an upgrade only the socket remains.
     if (request.ws) request.raw.socket.once('close', connection.leave)
     else reply.raw.once('close', connection.leave)
     return connection
   }
 
   server.decorate('connections', {
-    sit,
+    open,
     async enter(request, reply) {
-      noted(request, () => refuseForeign(request, context))
-      const connection = sit(request, reply, 'orders')
+      logRefusal(request, () => refuseForeign(request, context))
+      const connection = open(request, reply, 'orders')
       connection.endsAt = request.tokenEndsAt ?? new Date()
       given.set(request, connection)
     },
     connectionOf(request) {
       const connection = given.get(request)
-      if (connection === undefined) throw new Error('a connection without a seat')
+      if (connection === undefined) throw new Error('the request has no connection')
       return connection
     },
   })
 }
 
-/** Looks whether somebody may follow; refusals are in the log. */
-function noted(request: FastifyRequest, look: () => void): void {
+/** Runs a check and logs its refusal. */
+function logRefusal(request: FastifyRequest, look: () => void): void {
   try {
     look()
   } catch (refused) {
@@ -94,8 +98,8 @@ function noted(request: FastifyRequest, look: () => void): void {
   }
 }
 
-/** So many places for one person, for one address, for all customers, and for everybody. */
-function refuseMore(
+/** Enforces the limits for one user, for one address, for all customers, and in total. */
+function enforceLimits(
   config: Config,
   connections: ReadonlySet<LiveConnection>,
   asking: LiveConnection,
@@ -106,12 +110,12 @@ function refuseMore(
   const isOwn = ({ customerId, kind }: LiveConnection) =>
     customerId === asking.customerId && kind === asking.kind
   if (count(isOwn) >= each) {
-    throw enough(
+    throw limitReached(
       'The limit of connections for one account is reached. Close one first.',
       'live-connections',
     )
   }
-  // At least one member of the staff finds as many as anybody may have.
+  // At least one member of staff can have as many connections as allowed.
   const customersMax = forCustomers(max, each)
   const isFull =
     connections.size >= max ||
@@ -126,14 +130,14 @@ function refuseMore(
   const isNeighbour = ({ address, isStaff: staff }: LiveConnection) =>
     !staff && address === asking.address
   if (count(isNeighbour) >= Math.max(each, Math.ceil(customersMax / 2))) {
-    throw enough(
+    throw limitReached(
       'The limit of connections from one address is reached.',
       'live-connections-address',
     )
   }
 }
 
-function enough(detail: string, policy: string) {
+function limitReached(detail: string, policy: string) {
   return new HttpProblem('request/too-many', detail, { policy, retryAfterSeconds: 10 })
 }
 
@@ -157,8 +161,8 @@ function createConnection(
 }
 
 /**
- * A page of another origin could open a WebSocket with what its visitor's browser knows. Browsers
- * say where a page is from and cannot be made to lie about it; what sends no Origin is no browser.
+ * A page of another origin could open a WebSocket with the credentials of its visitor. Browsers
+ * always send the origin; a client that sends none is not a browser.
  */
 function refuseForeign({ headers }: FastifyRequest, { config }: ApiContext): void {
   const { origin } = headers
@@ -169,31 +173,31 @@ function refuseForeign({ headers }: FastifyRequest, { config }: ApiContext): voi
 
 const loopback = ['localhost', '127.0.0.1', '[::1]']
 
-/** The shop's own; on somebody's own machine under each name that the machine has for itself. */
+/** The origins of the shop; for a local one, those of all names of the loopback interface. */
 function ownOrigins(publicUrl: string): string[] {
   const { protocol, hostname, port, origin } = new URL(publicUrl)
   if (!loopback.includes(hostname)) return [origin]
   return loopback.map(name => new URL(`${protocol}//${name}:${port}`).origin)
 }
 
-/** Tokens end, sessions are closed, people are locked out and lose roles: all of it counts here. */
-function endThoseWhoMayNot(
+/** Ends connections when tokens expire, sessions end, accounts are locked or roles are revoked. */
+function endRevoked(
   server: FastifyInstance,
   context: ApiContext,
   connections: ReadonlySet<LiveConnection>,
 ): void {
-  const ended = expiring(connections)
+  const ended = endExpired(connections)
   const looking = setInterval(() => {
-    // While the database is away nobody can be locked out either; the next look finds it.
+    // While the database is unavailable no access is revoked either.
     endSignedOut(context, connections).catch(() => undefined)
-  }, lookMs)
+  }, checkMs)
   server.addHook('onClose', async () => {
     clearInterval(looking)
     clearInterval(ended)
   })
 }
 
-function expiring(connections: ReadonlySet<LiveConnection>) {
+function endExpired(connections: ReadonlySet<LiveConnection>) {
   return setInterval(() => {
     const now = new Date()
     for (const connection of connections) {

@@ -1,4 +1,4 @@
-// The live feed of one API process: reads new notifications and hands them to whoever follows.
+// The live feed of one API process: reads new notifications and delivers them to subscribers.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
@@ -28,7 +28,7 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
     while (!ending.signal.aborted) {
       hinted = false
       const notifications = await notificationsAfter(db, position, batchMax).catch(() => [])
-      passOn(notifications)
+      publish(notifications)
       if (notifications.length === batchMax || hinted) continue
       pause = new AbortController()
       const until = AbortSignal.any([pause.signal, ending.signal])
@@ -36,16 +36,16 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
     }
   }
 
-  function passOn(notifications: readonly Notification[]) {
-    // What was heard while it was looked up has been passed on.
+  function publish(notifications: readonly Notification[]) {
+    // Notifications received during the query were already delivered.
     const fresh = notifications.filter(notification => notification.position > position)
     position = fresh.at(-1)?.position ?? position
-    if (fresh.length > 0) delivered = delivered.then(() => spread(followers, fresh))
+    if (fresh.length > 0) delivered = delivered.then(() => deliver(followers, fresh))
   }
 
   function receive(text: string) {
     const message = decodeNotifications(text)
-    if (message !== undefined && message.after <= position) return passOn(message.notifications)
+    if (message !== undefined && message.after <= position) return publish(message.notifications)
     hinted = true
     pause.abort()
   }
@@ -66,8 +66,8 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
   }
 }
 
-/** Hands news to those whom they are for, and who may still hear them. */
-async function spread(
+/** Delivers notifications to the subscribers who may receive them. */
+async function deliver(
   followers: ReadonlySet<LiveSubscriber>,
   notifications: readonly Notification[],
 ) {
@@ -91,7 +91,7 @@ function sentenceOf({ orderNumber, status, previousStatus, tracking }: Notificat
   return `Your order ${orderNumber} is now ${status}${parcel}`
 }
 
-/** A notification as clients get it. */
+/** The message of a notification. */
 export function messageOf(notification: Notification): OrderUpdate {
   const { position, orderId, orderNumber, status, previousStatus, tracking, at } = notification
   return {

@@ -1,8 +1,7 @@
 // The messages of live connections as schemas: what clients send, and what they receive.
 import Type, { type Static } from 'typebox'
 import { Id, strict } from '../../domain/kernel/types.ts'
-import { Position } from '../http/schemas.ts'
-import { Status, text, time } from '../http/shapes.ts'
+import { Position, Status, text, time } from '../http/schemas.ts'
 
 /** Sent by clients over the WebSocket. */
 export const clientMessages = {

@@ -1,54 +1,54 @@
-// What one client that follows orders live is sent: nothing twice, nothing missing, in log order.
+// The order updates of one client: without duplicates and gaps, in the order of the log.
 import { type Position, startOfLog } from '../../kit/position.ts'
 import type { Notification } from '../../projections/order/orderNotifications.ts'
 import type { ApiContext } from '../http/context.ts'
 import { messageOf } from './feed.ts'
 import type { ServerMessage } from './messages.ts'
 
-/** More than this behind, a client is better off loading its orders anew. */
+/** A client that missed more than this should reload its orders. */
 const resumeMax = 1_000
 
 export interface OrderStream {
   send(message: ServerMessage): void
-  /** Keeps live news back until the client has resumed, or `release` says that it will not. */
+  /** Holds live updates until the client has resumed, or until `release`. */
   hold(): void
   release(): void
-  /** Delivers what was missed, then goes live from exactly there. */
+  /** Delivers missed updates, then continues live from there. */
   resume(after: Position): Promise<void>
-  /** Everybody's orders instead of one's own. */
+  /** Switches to the orders of all customers. */
   widen(): void
   end(): void
 }
 
-interface Progress {
+interface StreamState {
   write(message: ServerMessage): void
-  mayHear(): Promise<boolean>
-  /** Whose orders; undefined for everybody's. */
+  mayReceive(): Promise<boolean>
+  /** The customer whose orders are followed; undefined for all. */
   scope: string | undefined
-  /** The newest position that was sent, or that the client says it has. */
+  /** The newest position that was sent, or that the client has reported. */
   last: Position
-  /** From here to `last` the client has been given everything. */
+  /** Everything from here to `last` was sent. */
   since: Position | undefined
-  /** What came while the client is caught up, or has yet to say from where. */
+  /** Updates that are held while the client catches up. */
   held: Notification[] | undefined
   /** Resumes that are not done yet. */
   pending: number
 }
 
 /** A client that follows orders. */
-export interface Listener {
+export interface StreamClient {
   customerId: string
   write(message: ServerMessage): void
-  /** Whether they may be told now, of everybody's orders or their own; ends it where not. */
-  mayHear(isForAll: boolean): Promise<boolean>
+  /** Whether the client may receive updates now; ends the connection if not. */
+  mayReceive(isForAll: boolean): Promise<boolean>
 }
 
 /** Follows the orders of a customer for a client. */
-export function openStream(context: ApiContext, listener: Listener): OrderStream {
+export function openStream(context: ApiContext, listener: StreamClient): OrderStream {
   const { customerId, write } = listener
-  const at: Progress = {
+  const at: StreamState = {
     write,
-    mayHear: () => listener.mayHear(at.scope === undefined),
+    mayReceive: () => listener.mayReceive(at.scope === undefined),
     scope: customerId,
     last: startOfLog,
     since: undefined,
@@ -58,9 +58,9 @@ export function openStream(context: ApiContext, listener: Listener): OrderStream
   const follow = () =>
     context.feed.follow({
       customerId: at.scope,
-      mayReceive: at.mayHear,
+      mayReceive: at.mayReceive,
       deliver: notification => {
-        if (at.held === undefined) pass(at, notification)
+        if (at.held === undefined) deliver(at, notification)
         else at.held.push(notification)
       },
     })
@@ -72,12 +72,12 @@ export function openStream(context: ApiContext, listener: Listener): OrderStream
       at.held ??= []
     },
     release() {
-      if (at.pending === 0) letGo(at)
+      if (at.pending === 0) releaseHeld(at)
     },
     resume(after) {
       at.held ??= []
       at.pending += 1
-      // One after the other: two at once would let go of what the other still holds.
+      // One after the other: a concurrent one would release what is still held.
       const turn = resuming.then(() => catchUp(context, at, after))
       resuming = turn.catch(() => undefined)
       return turn
@@ -92,31 +92,31 @@ export function openStream(context: ApiContext, listener: Listener): OrderStream
   }
 }
 
-function pass(at: Progress, notification: Notification): void {
+function deliver(at: StreamState, notification: Notification): void {
   if (notification.position <= at.last) return
   at.last = notification.position
   at.write(messageOf(notification))
 }
 
-function letGo(at: Progress): void {
-  for (const notification of at.held ?? []) pass(at, notification)
+function releaseHeld(at: StreamState): void {
+  for (const notification of at.held ?? []) deliver(at, notification)
   at.held = undefined
 }
 
-async function catchUp(context: ApiContext, at: Progress, after: Position): Promise<void> {
+async function catchUp(context: ApiContext, at: StreamState, after: Position): Promise<void> {
   try {
     if (after >= at.last) await deliverMissed(context, at, after)
-    // Newer news have gone out before this was asked for: older ones would come out of order.
+    // Newer updates were already sent, so older ones would be out of order.
     else if (at.since === undefined || at.since > after) at.write({ type: 'resync' })
   } finally {
     at.pending -= 1
   }
-  if (at.pending === 0) letGo(at)
+  if (at.pending === 0) releaseHeld(at)
 }
 
-async function deliverMissed({ feed, eventStore }: ApiContext, at: Progress, after: Position) {
+async function deliverMissed({ feed, eventStore }: ApiContext, at: StreamState, after: Position) {
   const missed = await feed.missed(after, resumeMax + 1, at.scope)
-  if (!(await at.mayHear())) return
+  if (!(await at.mayReceive())) return
   const isLost = missed.length > resumeMax || after > (await eventStore.head())
   if (isLost) {
     at.write({ type: 'resync' })
@@ -124,5 +124,5 @@ async function deliverMissed({ feed, eventStore }: ApiContext, at: Progress, aft
   }
   if (at.since === undefined || after > at.last) at.since = after
   at.last = after
-  for (const notification of missed) pass(at, notification)
+  for (const notification of missed) deliver(at, notification)
 }

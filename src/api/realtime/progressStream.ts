@@ -1,4 +1,4 @@
-// The progress of something long as server-sent events, until it has ended.
+// The progress of a long operation as server-sent events.
 
 import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,32 +7,32 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 const pollMs = 250
 const heartbeatMs = 20_000
 
-/** How something is now; undefined when it is not there any more. */
-export type Look = () => Promise<{ state: unknown; isDone: boolean } | undefined>
+/** Reads the current state; undefined if it does not exist any more. */
+export type ReadState = () => Promise<{ state: unknown; isDone: boolean } | undefined>
 
 export interface ProgressStreams {
   /**
-   * Answers with an event whenever the state has changed; the last one is called `done`. It ends
-   * earlier when whoever reads it may not any more. Throws a problem where there is no room.
+   * Sends an event whenever the state has changed; the last one is called `done`. It ends
+   * earlier when its reader loses access. Throws a problem above the limits.
    */
-  follow(request: FastifyRequest, reply: FastifyReply, look: Look): FastifyReply
+  follow(request: FastifyRequest, reply: FastifyReply, look: ReadState): FastifyReply
 }
 
-/** Whether a client asks for events instead of the state of now. */
-export function wantsEvents(request: FastifyRequest): boolean {
+/** Whether a client accepts server-sent events. */
+export function acceptsEvents(request: FastifyRequest): boolean {
   return /\btext\/event-stream\b/.test(request.headers.accept ?? '')
 }
 
 /** Streams of progress that end with the server. */
 export function createProgressStreams(server: FastifyInstance): ProgressStreams {
   const open = new Set<ServerResponse>()
-  // A stream never ends by itself as long as there is work: the server would wait for it.
+  // Shutting down does not wait for streams.
   server.addHook('preClose', async () => {
     for (const response of open) response.end()
   })
   return {
     follow(request, reply, look) {
-      const connection = server.connections.sit(request, reply, 'progress')
+      const connection = server.connections.open(request, reply, 'progress')
       connection.end = () => reply.raw.destroy()
       reply.hijack()
       open.add(reply.raw)
@@ -50,7 +50,7 @@ export function createProgressStreams(server: FastifyInstance): ProgressStreams 
   }
 }
 
-async function write(response: ServerResponse, look: Look): Promise<void> {
+async function write(response: ServerResponse, look: ReadState): Promise<void> {
   const gone = new AbortController()
   response.on('close', () => gone.abort())
   let last = ''

@@ -12,20 +12,20 @@ import { signedIn } from '../http/actor.ts'
 import type { ApiContext } from '../http/context.ts'
 import { mayFollow } from '../http/currentRoles.ts'
 import { isPosition } from '../http/positions.ts'
-import { problemResponses } from '../http/schemas.ts'
+import { publish } from '../http/route.ts'
 import { closing, type LiveConnection } from './connections.ts'
 import { clientMessages, type ServerMessage } from './messages.ts'
-import { type Listener, type OrderStream, openStream } from './orderStream.ts'
+import { type OrderStream, openStream, type StreamClient } from './orderStream.ts'
 
-/** A client that reads slower than we write is closed with the position to resume from. */
+/** A client that reads too slowly is closed with the position to resume from. */
 const bufferedBytesMax = 256 * 1024
 const heartbeatMs = 20_000
-/** A client may say so much in so long. */
+/** The limit of messages of a client. */
 const messagesMax = 20
 const messagesMs = 10_000
-/** The answer to a goodbye is awaited for so long when the server stops. */
-const goodbyeMs = 2_000
-/** A client that comes back has this long to say from where, before live news reach it. */
+/** How long a closing handshake is awaited when the server stops. */
+const closingMs = 2_000
+/** How long live updates are held for a client to resume. */
 const resumeGraceMs = 500
 
 const { resume, subscribe, ping } = clientMessages
@@ -35,7 +35,7 @@ const Message = Compile(Type.Union([resume, subscribe, ping]))
 export function realtimeRoutes(server: FastifyInstance, context: ApiContext): void {
   const { connections } = server
   const open = new Set<ServerResponse>()
-  // Events never end by themselves: without this the server would wait for its clients to leave.
+  // Shutting down does not wait for streams.
   server.addHook('preClose', async () => {
     for (const response of open) response.end()
   })
@@ -50,29 +50,26 @@ export function realtimeRoutes(server: FastifyInstance, context: ApiContext): vo
     (socket, request) =>
       serveSocket({ context, connection: connections.connectionOf(request) }, socket, request),
   )
-  server.get(
-    '/api/orders/notifications',
-    {
-      // What never ends is not sent to find out what it would be like.
-      exposeHeadRoute: false,
-      config: { access: roles },
-      onRequest: connections.enter,
-      schema: {
-        summary: 'Follow your orders with server-sent events',
-        tags: ['Real time'],
-        operationId: 'followOrders',
-        response: {
-          200: {
-            description: 'A stream of order_update events',
-            content: { 'text/event-stream': { schema: Type.String() } },
-          },
-          ...problemResponses,
-        },
-      },
+  publish(server, {
+    method: 'GET',
+    url: '/api/orders/notifications',
+    // A stream has no HEAD.
+    exposeHeadRoute: false,
+    access: roles,
+    onRequest: connections.enter,
+    summary: 'Follow your orders with server-sent events',
+    tag: 'Real time',
+    operationId: 'followOrders',
+    description:
+      'Events are called order_update; Last-Event-ID resumes after a position. The same ' +
+      'over WebSocket: /ws/orders/notifications.',
+    answer: {
+      description: 'A stream of order_update events',
+      content: { 'text/event-stream': { schema: Type.String() } },
     },
-    (request, reply) => {
+    handle(request, reply) {
       reply.hijack()
-      // Such as those that let pages of other origins read it.
+      // Such as CORS headers.
       for (const [name, value] of Object.entries(reply.getHeaders())) {
         if (value !== undefined) reply.raw.setHeader(name, value)
       }
@@ -87,7 +84,7 @@ export function realtimeRoutes(server: FastifyInstance, context: ApiContext): vo
       connection.end = () => reply.raw.end()
       serveEvents({ context, connection }, request, reply.raw)
     },
-  )
+  })
 }
 
 interface Live {
@@ -95,16 +92,16 @@ interface Live {
   connection: LiveConnection
 }
 
-/** A client with its seat: it is ended once they may not follow any more, or nobody can tell. */
-function listenerOf(
+/** A client of a connection, which is ended when access is lost or cannot be checked. */
+function clientOf(
   { context, connection }: Live,
   request: FastifyRequest,
   write: (message: ServerMessage) => void,
-): Listener {
+): StreamClient {
   return {
     customerId: signedIn(request),
     write,
-    async mayHear(isForAll) {
+    async mayReceive(isForAll) {
       try {
         const mayHear = await mayFollow(context.app, connection, isForAll)
         if (!mayHear) connection.end(closing.signedOut, 'roles have changed')
@@ -127,7 +124,7 @@ function serveSocket(
   let last = ''
   const write = (message: ServerMessage) => {
     if (socket.bufferedAmount > bufferedBytesMax) {
-      // Only once: what comes until the client is gone would be logged anew.
+      // Logged once for each client.
       if (socket.readyState === socket.OPEN)
         request.log.warn({ event: 'live-too-slow' }, 'too slow')
       socket.close(closing.tooSlow, `resume:${last}`)
@@ -136,7 +133,7 @@ function serveSocket(
     if ('position' in message) last = String(message.position)
     if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message))
   }
-  const stream = openStream(context, listenerOf({ context, connection }, request, write))
+  const stream = openStream(context, clientOf({ context, connection }, request, write))
   stream.hold()
   const grace = setTimeout(stream.release, resumeGraceMs)
   let isAlive = true
@@ -169,7 +166,7 @@ function serveSocket(
   stream.send({ type: 'connected' })
 }
 
-/** Counts what a client says, ten seconds at a time. */
+/** Counts the messages of a client within ten seconds. */
 function countMessages(): () => boolean {
   let heard: number[] = []
   return () => {
@@ -179,11 +176,11 @@ function countMessages(): () => boolean {
   }
 }
 
-/** Tells everybody to come back elsewhere; whoever does not say goodbye is left behind. */
-export function sendAway(clients: Iterable<WebSocket>): void {
+/** Closes all clients; those without a closing handshake are terminated. */
+export function closeClients(clients: Iterable<WebSocket>): void {
   for (const client of clients) {
     client.close(closing.goingAway, 'the server stops')
-    const patience = setTimeout(() => client.terminate(), goodbyeMs)
+    const patience = setTimeout(() => client.terminate(), closingMs)
     client.once('close', () => clearTimeout(patience))
   }
 }
@@ -234,7 +231,7 @@ function serveEvents(
       response.write(`${id}event: ${message.type}\ndata: ${JSON.stringify(message)}\n\n`)
     }
   }
-  const stream = openStream(context, listenerOf({ context, connection }, request, write))
+  const stream = openStream(context, clientOf({ context, connection }, request, write))
   const heartbeat = setInterval(() => response.write(':\n\n'), heartbeatMs)
   request.raw.on('close', () => {
     clearInterval(heartbeat)
@@ -242,7 +239,7 @@ function serveEvents(
   })
   response.write('retry: 1000\n\n')
   const lastEventId = request.headers['last-event-id']
-  // An empty one is what a client sends that has received no id yet.
+  // It is empty if the client has not received an id yet.
   if (typeof lastEventId !== 'string' || lastEventId === '') return
   resumeFrom(stream, lastEventId).catch(() => response.destroy())
 }

@@ -83,8 +83,8 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     name: 'list-of-own-orders',
     promise: 'customers see their own orders in the list, whatever they ask for',
     file: 'src/api/routes/order/orders.ts',
-    find: 'const customerId = byCustomer ? wanted : actorId(request.actor)',
-    replace: 'const customerId = byCustomer ? wanted : (wanted ?? actorId(request.actor))',
+    find: 'const customerId = byCustomer ? query.customerId : actorId(actor)',
+    replace: 'const customerId = query.customerId ?? actorId(actor)',
     test: 'tests/api/orders.test.ts',
   },
   {
@@ -299,7 +299,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     name: 'live-foreign-pages',
     promise: 'a page of another origin cannot follow orders with its visitor’s rights',
     file: 'src/api/realtime/connections.ts',
-    find: '      noted(request, () => refuseForeign(request, context))\n',
+    find: '      logRefusal(request, () => refuseForeign(request, context))\n',
     replace: '',
     test: 'tests/api/realtimeBounds.test.ts',
   },
@@ -409,7 +409,7 @@ export const featuresTakenOut: readonly TestedMutant[] = [
   {
     name: 'own-writes-by-any-route',
     promise: 'every list waits for what its reader has written',
-    file: 'src/api/http/requests.ts',
+    file: 'src/api/http/readYourWrites.ts',
     find: 'const wanted = latest(asked ?? startOfLog, own?.known ?? startOfLog)',
     replace: 'const wanted = asked ?? startOfLog',
     test: 'tests/api/ownWrites.test.ts',

@@ -27,11 +27,11 @@ export const provenOfApi: readonly TestedMutant[] = [
   },
   {
     ...openapi,
-    ...server,
     name: 'routes-of-the-contract',
+    file: 'src/api/routes/index.ts',
     promise: 'the document names every route of the contract, such as the cart',
-    find: '  cartRoutes,\n  orderRoutes,\n',
-    replace: '  orderRoutes,\n',
+    find: '  cart,\n  order,\n',
+    replace: '  order,\n',
   },
   {
     ...openapi,
@@ -54,8 +54,8 @@ export const provenOfApi: readonly TestedMutant[] = [
     name: 'names-of-operations',
     promise: 'every operation of the document has a name of its own',
     file: 'src/api/http/commandRoute.ts',
-    find: "operationId: operationId ?? command.name + (method === 'PUT' ? 'ByPut' : ''),",
-    replace: 'operationId: operationId ?? command.name,',
+    find: "operationId: route.operationId ?? command.name + (method === 'PUT' ? 'ByPut' : ''),",
+    replace: 'operationId: route.operationId ?? command.name,',
   },
   {
     ...openapi,
@@ -77,11 +77,11 @@ export const provenOfApi: readonly TestedMutant[] = [
   },
   {
     ...openapi,
-    ...server,
     name: 'pages-of-problems',
+    file: 'src/api/routes/pages/index.ts',
     promise: 'each problem has a page that says what it means',
-    find: '  problemPages,\n  resetPage,\n',
-    replace: '  resetPage,\n',
+    find: 'homePage, problemPages,',
+    replace: 'homePage,',
   },
   {
     ...reference,

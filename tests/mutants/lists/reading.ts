@@ -6,7 +6,7 @@ const mails = {
   test: 'tests/workers/mailQueue.test.ts',
 }
 const infraOwn = { file: 'src/infra/redis/ownWrites.ts', test: 'tests/infra/ownWrites.test.ts' }
-const apiOwn = { file: 'src/api/http/ownWrites.ts', test: 'tests/api/ownWrites.test.ts' }
+const apiOwn = { file: 'src/api/http/readYourWrites.ts', test: 'tests/api/ownWrites.test.ts' }
 
 const inbox = {
   file: 'src/eventstore/eventstoredb/readAhead.ts',
@@ -132,7 +132,7 @@ export const readingGuards: readonly TestedMutant[] = [
     name: 'live-rights-when-resuming',
     promise: 'what was missed is told to whoever may hear it still, and to nobody else',
     file: 'src/api/realtime/orderStream.ts',
-    find: '  if (!(await at.mayHear())) return\n',
+    find: '  if (!(await at.mayReceive())) return\n',
     replace: '',
     test: 'tests/api/feed.test.ts',
   },
@@ -164,8 +164,8 @@ export const readingGuards: readonly TestedMutant[] = [
     name: 'live-in-order',
     promise: 'live messages are held back until what was missed has been told',
     file: 'src/api/realtime/orderStream.ts',
-    find: 'if (at.held === undefined) pass(at, notification)',
-    replace: 'if (at.held === undefined || at.write) pass(at, notification)',
+    find: 'if (at.held === undefined) deliver(at, notification)',
+    replace: 'if (at.held === undefined || at.write) deliver(at, notification)',
     test: 'tests/api/feed.test.ts',
   },
   {
@@ -216,7 +216,7 @@ export const readingGuards: readonly TestedMutant[] = [
     name: 'broken-forms',
     promise: 'a form that is broken off is answered as a fault of the form',
     file: 'src/api/routes/catalogue/imageUpload.ts',
-    find: 'await readForm(request).catch(refuseBroken)',
+    find: 'await readForm(request).catch(refuseMalformed)',
     replace: 'await readForm(request)',
     test: 'tests/security/hostileFormats.test.ts',
   },
@@ -247,8 +247,8 @@ export const readingGuards: readonly TestedMutant[] = [
     ...apiOwn,
     name: 'shown-everywhere',
     promise: 'what is written while Redis is away is answered once all processes show it',
-    find: 'if (!isNoted) await shownEverywhere(context, request, position)',
-    replace: 'if (isNoted === undefined) await shownEverywhere(context, request, position)',
+    find: 'if (!isNoted) await awaitEverywhere(context, request, position)',
+    replace: 'if (isNoted === undefined) await awaitEverywhere(context, request, position)',
   },
   {
     ...inbox,

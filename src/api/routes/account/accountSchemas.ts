@@ -1,43 +1,34 @@
-// The shapes of answers about accounts.
+// The shapes of responses about accounts, made of what the domain knows of a customer.
 import Type from 'typebox'
+import { CustomerEvents, profileFields } from '../../../domain/customer/customer.ts'
 import { Id, Role, strict } from '../../../domain/kernel/types.ts'
 import { many, nullable, Position, text } from '../../http/schemas.ts'
 
-export const User = Type.Object(
-  {
-    id: Id,
-    username: text(150),
-    email: nullable(text(254)),
-    firstName: nullable(text(100)),
-    lastName: nullable(text(100)),
-    roles: many(Role, 10),
-  },
-  strict,
-)
+const { username } = CustomerEvents.CustomerRegistered.properties
 
-export const TokenPair = Type.Object({ access: text(4_096), refresh: text(200) }, strict)
-
+export const userFields = {
+  id: Id,
+  username,
+  email: nullable(profileFields.email),
+  firstName: nullable(profileFields.firstName),
+  lastName: nullable(profileFields.lastName),
+  roles: many(Role, 10),
+}
+const User = Type.Object(userFields, strict)
+const TokenPair = Type.Object({ access: text(4_096), refresh: text(200) }, strict)
 export const SignedIn = Type.Object(
   { user: User, tokens: TokenPair, position: Type.Optional(Position) },
   strict,
 )
+
+const profile = Object.entries(profileFields).map(([name, field]) => [name, nullable(field)])
 export const Profile = Type.Object(
   {
     id: Id,
-    username: text(150),
-    email: nullable(text(254)),
-    /** Whether its owner has opened the link that was mailed to it. */
-    emailConfirmed: Type.Boolean(),
-    /** The address that takes its place once it is confirmed. */
-    pendingEmail: nullable(text(254)),
-    firstName: nullable(text(100)),
-    lastName: nullable(text(100)),
-    phoneNumber: nullable(text(40)),
-    dateOfBirth: nullable(text(10)),
-    address: nullable(text(500)),
-    city: nullable(text(100)),
-    postalCode: nullable(text(20)),
-    country: nullable(text(60)),
+    username,
+    ...Object.fromEntries(profile),
+    emailConfirmed: Type.Boolean({ description: 'Whether its owner has opened the mailed link' }),
+    pendingEmail: nullable(profileFields.email),
     roles: many(Role, 10),
   },
   strict,

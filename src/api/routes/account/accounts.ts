@@ -1,22 +1,22 @@
 // Accounts over HTTP: registering, signing in, the profile, the public keys.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import Type, { type Static } from 'typebox'
+import Type from 'typebox'
 import { logIn, logOut, refresh, register } from '../../../commands/account/accounts.ts'
 import { isRejection, type Rejection } from '../../../domain/kernel/rejection.ts'
 import { cutText, line, secret } from '../../../domain/kernel/text.ts'
 import { roles, strict } from '../../../domain/kernel/types.ts'
 import type { Position } from '../../../kit/position.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { bringCart, cartToken } from '../../http/guestCart.ts'
+import { cartToken, mergeGuestCart } from '../../http/guestCart.ts'
 import { HttpProblem, sendProblem, sendRejection } from '../../http/problems.ts'
 import { keyHeader, retryOf } from '../../http/requests.ts'
-import { nothing, problemResponses } from '../../http/schemas.ts'
+import { publish } from '../../http/route.ts'
+import { nothing } from '../../http/schemas.ts'
 import { SignedIn } from './accountSchemas.ts'
 import { accountsFor } from './passwordQueue.ts'
 
 const tag = 'Accounts'
-const open = { access: 'public' as const }
 const name = line(254)
 const password = secret(200)
 
@@ -52,20 +52,19 @@ export function accountRoutes(server: FastifyInstance, context: ApiContext): voi
 
 function registering(server: FastifyInstance, context: ApiContext): void {
   const { app } = context
-  server.post<{ Body: Static<typeof RegisterBody> }>(
-    '/auth/register',
-    {
-      config: open,
-      schema: {
-        summary: 'Register and sign in',
-        tags: [tag],
-        operationId: 'register',
-        headers: RegisterHeaders,
-        body: RegisterBody,
-        response: { 201: SignedIn, ...problemResponses },
-      },
-    },
-    async (request, reply) => {
+  publish(server, {
+    method: 'POST',
+    url: '/auth/register',
+    access: 'public',
+    summary: 'Register and sign in',
+    tag,
+    operationId: 'register',
+    description: 'The cart of X-Cart-Token is merged into the new account.',
+    headers: RegisterHeaders,
+    body: RegisterBody,
+    status: 201,
+    answer: SignedIn,
+    async handle(request, reply) {
       const { passwordConfirm, ...credentials } = request.body
       if (passwordConfirm !== undefined && passwordConfirm !== credentials.password) {
         return sendProblem(reply, 'request/invalid', 'The request body is invalid.', {
@@ -79,30 +78,29 @@ function registering(server: FastifyInstance, context: ApiContext): void {
       const registered = await register(app, accounts, { ...credentials, ...retry, device })
       if (isRejection(registered)) return sendRejection(reply, registered)
       const { user, tokens, replayed } = registered
-      const position = String((await bringCart(context, request, user)) ?? registered.position)
+      const position = String((await mergeGuestCart(context, request, user)) ?? registered.position)
       request.writer = user.id
       if (replayed) reply.header('idempotent-replayed', 'true')
       return reply.status(201).header('x-position', position).send({ user, tokens, position })
     },
-  )
+  })
 }
 
 function signingIn(server: FastifyInstance, context: ApiContext): void {
   const { app, accounts } = context
-  server.post<{ Body: Static<typeof LoginBody> }>(
-    '/auth/login',
-    {
-      config: open,
-      schema: {
-        summary: 'Sign in by username or e-mail address',
-        tags: [tag],
-        operationId: 'logIn',
-        headers: Headers,
-        body: LoginBody,
-        response: { 200: SignedIn, ...problemResponses },
-      },
-    },
-    async (request, reply) => {
+  publish(server, {
+    method: 'POST',
+    url: '/auth/login',
+    access: 'public',
+    summary: 'Sign in by username or e-mail address',
+    tag,
+    operationId: 'logIn',
+    description:
+      'Send username or email. The cart of X-Cart-Token is merged into that of the account.',
+    headers: Headers,
+    body: LoginBody,
+    answer: SignedIn,
+    async handle(request, reply) {
       const { username, email, password: given } = request.body
       const login = username ?? email
       if (login === undefined) {
@@ -114,44 +112,40 @@ function signingIn(server: FastifyInstance, context: ApiContext): void {
       const answer = await logIn(app, accountsFor(context, request, 'sign-in'), asked)
       const position = isRejection(answer)
         ? undefined
-        : await bringCart(context, request, answer.user)
+        : await mergeGuestCart(context, request, answer.user)
       return sendSignedIn(request, reply, answer, position)
     },
-  )
-  server.post<{ Body: Static<typeof RefreshBody> }>(
-    '/auth/token/refresh',
-    {
-      config: open,
-      schema: {
-        summary: 'Exchange a refresh token for a new pair of tokens',
-        tags: [tag],
-        operationId: 'refresh',
-        body: RefreshBody,
-        response: { 200: SignedIn, ...problemResponses },
-      },
-    },
-    async (request, reply) =>
+  })
+  publish(server, {
+    method: 'POST',
+    url: '/auth/token/refresh',
+    access: 'public',
+    summary: 'Exchange a refresh token for a new pair of tokens',
+    tag,
+    operationId: 'refresh',
+    description: 'A refresh token can be used once; using it again later ends its session.',
+    body: RefreshBody,
+    answer: SignedIn,
+    handle: async (request, reply) =>
       sendSignedIn(request, reply, await refresh(app, accounts, request.body)),
-  )
+  })
 }
 
 function signingOut(server: FastifyInstance, { accounts }: ApiContext): void {
-  server.post(
-    '/auth/logout',
-    {
-      config: { access: roles },
-      schema: {
-        summary: 'Sign out of this session',
-        tags: [tag],
-        operationId: 'logOut',
-        response: { 204: nothing('Signed out'), ...problemResponses },
-      },
-    },
-    async (request, reply) => {
+  publish(server, {
+    method: 'POST',
+    url: '/auth/logout',
+    access: roles,
+    summary: 'Sign out of this session',
+    tag,
+    operationId: 'logOut',
+    description: 'The refresh token of this session becomes invalid.',
+    status: 204,
+    answer: nothing('Signed out'),
+    async handle(request) {
       if (request.sessionId !== undefined) await logOut(accounts, request.sessionId)
-      return reply.status(204).send()
     },
-  )
+  })
 }
 
 /** What a browser or an app calls itself. */

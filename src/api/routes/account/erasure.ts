@@ -1,7 +1,7 @@
 // Erasing oneself over HTTP, and the certificate that says what became of it.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import Type, { type Static } from 'typebox'
+import Type from 'typebox'
 import {
   type ErasureRequest,
   eraseOneself,
@@ -25,7 +25,8 @@ import type { ApiContext } from '../../http/context.ts'
 import { claimantOf } from '../../http/limitKeys.ts'
 import { HttpProblem, sendRejection } from '../../http/problems.ts'
 import { envelopeOf } from '../../http/requests.ts'
-import { Position, problemResponses, text, time } from '../../http/schemas.ts'
+import { publish } from '../../http/route.ts'
+import { Position, text, time } from '../../http/schemas.ts'
 import { accountsFor } from './passwordQueue.ts'
 
 const cancelOpenOrders = Type.Optional(
@@ -58,63 +59,57 @@ export const Certificate = Type.Object(
 
 /** Publishes the erasure of whoever is signed in. */
 export function erasureRoutes(server: FastifyInstance, context: ApiContext): void {
-  server.delete<{ Body: Static<typeof EraseBody> }>(
-    '/auth/profile',
-    {
-      config: { access: roles, fresh: true },
-      schema: {
-        summary: 'Erase your account and personal data; orders and amounts remain',
-        tags: ['Accounts'],
-        operationId: 'eraseProfile',
-        body: EraseBody,
-        response: { 200: Certificate, ...problemResponses },
-      },
-    },
-    async (request, reply) => {
+  publish(server, {
+    method: 'DELETE',
+    url: '/auth/profile',
+    access: roles,
+    config: { fresh: true },
+    summary: 'Erase your account and personal data; orders and amounts remain',
+    tag: 'Accounts',
+    operationId: 'eraseProfile',
+    description: 'This cannot be undone: the key of your personal data is destroyed.',
+    body: EraseBody,
+    answer: Certificate,
+    async handle(request, reply) {
       const customerId = signedIn(request)
       const { password, cancelOpenOrders: cancelOpen = false } = request.body
       // The digest of what was asked goes into the log: the password must not be part of it.
       const envelope = envelopeOf(context, request, { customerId, cancelOpen })
-      const orderIds = await ordersToSettle(context, request, customerId)
+      const orderIds = await openOrdersOf(context, request, customerId)
       const accounts = accountsFor(context, request, 'own')
       const erasure = { customerId, password, envelope, orderIds, cancelOpen }
       return answer(context, { request, reply, customerId }, () =>
         eraseOneself(context.app, accounts, erasure),
       )
     },
-  )
-  server.post<{
-    Params: Static<typeof RequestedParams>
-    Body: Static<typeof RequestedBody>
-  }>(
-    '/admin/users/:customerId/erase',
-    {
-      config: { access: ['admin'], fresh: true },
-      schema: {
-        summary: 'Erase a person on their recorded request, with or without an account',
-        tags: ['Admin'],
-        operationId: 'erasePerson',
-        params: RequestedParams,
-        body: RequestedBody,
-        response: { 200: Certificate, ...problemResponses },
-      },
-    },
-    async (request, reply) => {
+  })
+  publish(server, {
+    method: 'POST',
+    url: '/admin/users/:customerId/erase',
+    access: ['admin'],
+    config: { fresh: true },
+    summary: 'Erase a person on their recorded request, with or without an account',
+    tag: 'Admin',
+    operationId: 'erasePerson',
+    params: RequestedParams,
+    body: RequestedBody,
+    answer: Certificate,
+    async handle(request, reply) {
       const { customerId } = request.params
       const { requestReference, cancelOpenOrders: cancelOpen = false } = request.body
       const asked = { customerId, requestReference, cancelOpen }
       const envelope = envelopeOf(context, request, asked)
-      const orderIds = await ordersToSettle(context, request, customerId)
+      const orderIds = await openOrdersOf(context, request, customerId)
       const erasure: ErasureRequest = { ...asked, envelope, orderIds }
       return answer(context, { request, reply, customerId }, () =>
         erasePerson(context.app, context.accounts, erasure),
       )
     },
-  )
+  })
 }
 
 /** Orders of a person that may owe something, when the read models have all that has happened. */
-async function ordersToSettle(
+async function openOrdersOf(
   context: ApiContext,
   request: FastifyRequest,
   customerId: string,

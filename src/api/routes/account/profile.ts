@@ -5,11 +5,11 @@ import { movesAccount, profileChange } from '../../../commands/account/profile.t
 import { digestOf } from '../../../commands/core/ids.ts'
 import { roles } from '../../../domain/kernel/types.ts'
 import { signedIn } from '../../http/actor.ts'
+import { isUnchanged } from '../../http/caching.ts'
 import { commandRoute } from '../../http/commandRoute.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { HttpProblem } from '../../http/problems.ts'
 import { readRoute } from '../../http/readRoute.ts'
-import { isUnchanged } from '../../http/requests.ts'
 import { Profile } from './accountSchemas.ts'
 import { accountsFor } from './passwordQueue.ts'
 import { addressState, shownProfile } from './shownProfile.ts'
@@ -45,6 +45,7 @@ export function profileRoutes(server: FastifyInstance, context: ApiContext): voi
         method,
         url: '/auth/profile',
         command: profileChange(context.accounts),
+        description: 'Fields that are not sent remain unchanged.',
         changes: true,
         summary:
           'Change your profile: the fields that are sent, null to empty one; another address ' +

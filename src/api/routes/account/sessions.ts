@@ -1,16 +1,19 @@
 // Where somebody is signed in, and tickets for WebSockets.
+
 import type { FastifyInstance } from 'fastify'
-import Type, { type Static } from 'typebox'
+import Type from 'typebox'
 import { Id, roles, strict } from '../../../domain/kernel/types.ts'
 import type { OpenSession as Listed } from '../../../ports/accounts.ts'
 import { signedIn } from '../../http/actor.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPage, cutPage } from '../../http/paging.ts'
+import { cutPage } from '../../http/paging.ts'
 import { HttpProblem } from '../../http/problems.ts'
-import { nothing, PageQuery, pageOf, problemResponses, time } from '../../http/schemas.ts'
+import { listRoute } from '../../http/readRoute.ts'
+import { publish } from '../../http/route.ts'
+import { nothing, time } from '../../http/schemas.ts'
 
 const tag = 'Accounts'
-const access = { access: roles, fresh: true }
+const access = { access: roles, config: { fresh: true } }
 const ticketSeconds = 30
 
 const OpenSession = Type.Object(
@@ -24,7 +27,6 @@ const OpenSession = Type.Object(
   },
   strict,
 )
-const SessionQuery = Type.Object(PageQuery, strict)
 const SessionParams = Type.Object({ id: Id }, strict)
 const Ticket = Type.Object(
   {
@@ -41,35 +43,25 @@ export function sessionRoutes(server: FastifyInstance, context: ApiContext): voi
   ticketing(server, context)
 }
 
-function listing(server: FastifyInstance, { accounts }: ApiContext): void {
-  server.get<{ Querystring: Static<typeof SessionQuery> }>(
-    '/auth/sessions',
-    {
-      config: access,
-      schema: {
-        summary: 'List your open sessions',
-        tags: [tag],
-        operationId: 'listSessions',
-        querystring: SessionQuery,
-        response: { 200: pageOf(OpenSession), ...problemResponses },
-      },
-    },
-    (request, reply) => {
-      const customerId = signedIn(request)
-      const list = { of: { sessions: customerId }, kind: 'number' as const }
-      return server.readLimit(request, () =>
-        answerPage({ request, reply }, list, async part => {
-          const { data, next, total } = cutPage(
-            await accounts.sessions.list(customerId),
-            part,
-            ({ family: id, lastUsedAt }) => ({ key: String(lastUsedAt.getTime()), id }),
-          )
-          const shown = data.map(each => shownSession(each, request.sessionId))
-          return { data: shown, next, total }
-        }),
+function listing(server: FastifyInstance, context: ApiContext): void {
+  listRoute(server, context, {
+    tag,
+    ...access,
+    from: [],
+    url: '/auth/sessions',
+    summary: 'List your open sessions',
+    operationId: 'listSessions',
+    item: OpenSession,
+    sort: 'number',
+    async read(request, part) {
+      const { data, next, total } = cutPage(
+        await context.accounts.sessions.list(signedIn(request)),
+        part,
+        ({ family: id, lastUsedAt }) => ({ key: String(lastUsedAt.getTime()), id }),
       )
+      return { data: data.map(each => shownSession(each, request.sessionId)), next, total }
     },
-  )
+  })
 }
 
 function shownSession(
@@ -87,39 +79,36 @@ function shownSession(
 }
 
 function ending(server: FastifyInstance, { accounts }: ApiContext): void {
-  server.delete<{ Params: Static<typeof SessionParams> }>(
-    '/auth/sessions/:id',
-    {
-      config: access,
-      schema: {
-        summary: 'End one of your sessions',
-        tags: [tag],
-        operationId: 'endSession',
-        params: SessionParams,
-        response: { 204: nothing('Ended'), ...problemResponses },
-      },
-    },
-    async (request, reply) => {
+  publish(server, {
+    method: 'DELETE',
+    url: '/auth/sessions/:id',
+    ...access,
+    summary: 'End one of your sessions',
+    tag,
+    operationId: 'endSession',
+    description: 'Its refresh token becomes invalid.',
+    params: SessionParams,
+    status: 204,
+    answer: nothing('Ended'),
+    async handle(request) {
       const isEnded = await accounts.sessions.closeOwn(signedIn(request), request.params.id)
       if (!isEnded) throw new HttpProblem('request/not-found', 'The session does not exist.')
-      return reply.status(204).send()
     },
-  )
+  })
 }
 
 function ticketing(server: FastifyInstance, { accounts }: ApiContext): void {
-  server.post(
-    '/auth/tickets',
-    {
-      config: access,
-      schema: {
-        summary: 'Issue a ticket that opens one WebSocket with the subprotocols ticket, <ticket>',
-        tags: ['Real time'],
-        operationId: 'issueTicket',
-        response: { 201: Ticket, ...problemResponses },
-      },
-    },
-    async (request, reply) => {
+  publish(server, {
+    method: 'POST',
+    url: '/auth/tickets',
+    ...access,
+    summary: 'Issue a ticket that opens one WebSocket with the subprotocols ticket, <ticket>',
+    tag: 'Real time',
+    operationId: 'issueTicket',
+    description: 'For browsers, whose WebSockets cannot send an Authorization header.',
+    status: 201,
+    answer: Ticket,
+    async handle(request, reply) {
       const { sessionId = '' } = request
       const ticket = await accounts.sessions.issueTicket(signedIn(request), sessionId)
       return reply
@@ -127,5 +116,5 @@ function ticketing(server: FastifyInstance, { accounts }: ApiContext): void {
         .header('cache-control', 'private, no-store')
         .send({ ticket, expiresInSeconds: ticketSeconds })
     },
-  )
+  })
 }

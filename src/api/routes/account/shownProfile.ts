@@ -1,18 +1,8 @@
 // A person's profile as they see it: every field, what stands of their address, and their roles.
-import type { Customer } from '../../../domain/customer/customer.ts'
+import { type Customer, profileFields } from '../../../domain/customer/customer.ts'
 import type { ApiContext } from '../../http/context.ts'
 
-const emptyProfile = {
-  email: null,
-  firstName: null,
-  lastName: null,
-  phoneNumber: null,
-  dateOfBirth: null,
-  address: null,
-  city: null,
-  postalCode: null,
-  country: null,
-}
+const emptyProfile = Object.fromEntries(Object.keys(profileFields).map(name => [name, null]))
 
 type Registered = Extract<Customer, { status: 'registered' }>
 

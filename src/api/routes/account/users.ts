@@ -6,13 +6,13 @@ import { isRejection } from '../../../domain/kernel/rejection.ts'
 import { line } from '../../../domain/kernel/text.ts'
 import { Id, Role, strict } from '../../../domain/kernel/types.ts'
 import { findUser, listUsers } from '../../../projections/customer/customerQueries.ts'
+import { isUnchanged } from '../../http/caching.ts'
 import { commandRoute } from '../../http/commandRoute.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPage } from '../../http/paging.ts'
 import { HttpProblem, sendRejection } from '../../http/problems.ts'
-import { readRoute } from '../../http/readRoute.ts'
-import { isUnchanged } from '../../http/requests.ts'
-import { count, nullable, PageQuery, pageOf, text, time } from '../../http/schemas.ts'
+import { listRoute, readRoute } from '../../http/readRoute.ts'
+import { count, PageQuery, time } from '../../http/schemas.ts'
+import { userFields } from './accountSchemas.ts'
 import { Certificate, certificateOf } from './erasure.ts'
 
 const tag = 'Admin'
@@ -20,12 +20,7 @@ const readers = ['admin', 'auditor'] as const
 
 const User = Type.Object(
   {
-    id: Id,
-    username: text(150),
-    email: nullable(text(254)),
-    firstName: nullable(text(100)),
-    lastName: nullable(text(100)),
-    roles: Type.Array(Role, { maxItems: 10 }),
+    ...userFields,
     disabled: Type.Boolean(),
     erased: Type.Boolean(),
     revision: count,
@@ -54,6 +49,7 @@ export function userRoutes(server: FastifyInstance, context: ApiContext): void {
     method: 'PATCH',
     url: '/admin/users/:customerId',
     command: changeUser,
+    description: 'Effective at once, also for tokens that were already issued.',
     changes: true,
     requireMatch: true,
     summary: 'Change the roles of a user, or disable and enable the account',
@@ -61,7 +57,7 @@ export function userRoutes(server: FastifyInstance, context: ApiContext): void {
 }
 
 function listing(server: FastifyInstance, context: ApiContext): void {
-  readRoute(server, context, {
+  listRoute(server, context, {
     tag,
     from: ['customers'],
     url: '/admin/users',
@@ -69,13 +65,10 @@ function listing(server: FastifyInstance, context: ApiContext): void {
     summary: 'List users, newest first',
     operationId: 'listUsers',
     query: UserQuery,
-    answer: pageOf(User),
-    async handle(request, reply) {
-      const { search, role, disabled } = request.query
-      const filter = { search, role, disabled }
-      const list = { of: { users: filter }, kind: 'time' as const }
-      return answerPage({ request, reply }, list, part => listUsers(context.db, filter, part))
-    },
+    item: User,
+    sort: 'time',
+    read: ({ query: { search, role, disabled } }, part) =>
+      listUsers(context.db, { search, role, disabled }, part),
   })
 }
 

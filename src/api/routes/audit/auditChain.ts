@@ -35,6 +35,7 @@ export function auditChainRoutes(server: FastifyInstance, context: ApiContext): 
     url: '/audit/verify',
     summary: 'Verify the hash chain and find the first position that does not match',
     operationId: 'verifyLog',
+    description: 'Without `from` and `to` the whole log.',
     query: Type.Object({ from: Type.Optional(Position), to: Type.Optional(Position) }, strict),
     answer: Verification,
     handle: ({ query: { from, to } }) =>

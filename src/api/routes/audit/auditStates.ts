@@ -34,6 +34,7 @@ export function auditStateRoutes(server: FastifyInstance, context: ApiContext): 
       url: `/audit/${name}/:id`,
       summary: `${what} as they were, folded from the log up to a time or a revision`,
       operationId: `get${what}AsOf`,
+      description: '`asOf` is a time or a revision; by default, now.',
       query: Type.Object({ asOf: Type.Optional(When), minPosition }, strict),
       answer: Shown,
       handle: ({ params: { id }, query: { asOf } }) =>
@@ -44,6 +45,7 @@ export function auditStateRoutes(server: FastifyInstance, context: ApiContext): 
       url: `/audit/${name}/:id/diff`,
       summary: `${what}: what has changed between two times or revisions, and by which events`,
       operationId: `get${what}Diff`,
+      description: '`from` and `to` are times or revisions.',
       query: Type.Object(
         { from: Type.Optional(When), to: Type.Optional(When), minPosition },
         strict,

@@ -7,11 +7,11 @@ import {
   removeFromCart,
 } from '../../../commands/cart/cart.ts'
 import { findCart } from '../../../projections/order/orderQueries.ts'
+import { isUnchanged } from '../../http/caching.ts'
 import { commandRoute } from '../../http/commandRoute.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { guestCart } from '../../http/guestCart.ts'
 import { readRoute } from '../../http/readRoute.ts'
-import { isUnchanged } from '../../http/requests.ts'
 import { Cart, CartTotal } from './cartSchemas.ts'
 
 const tag = 'Cart'
@@ -39,6 +39,7 @@ function reads(server: FastifyInstance, context: ApiContext): void {
     url: '/cart',
     summary: 'Get the cart, with price changes since items were added',
     operationId: 'getCart',
+    description: 'Contains the price at which each item was added, and the current price.',
     answer: Cart,
     async handle(request, reply) {
       const { revision, cart } = await read(request, reply)
@@ -67,6 +68,9 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     method: 'POST',
     url: '/cart/items',
     command: addToCart,
+    description:
+      'Without a token the first item creates a guest’s cart, which X-Cart-Token of the ' +
+      'response opens.',
     summary: 'Add a product to the cart; quantities add up',
     status: 201,
   })
@@ -76,6 +80,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
       method,
       url: '/cart/items/:productId',
       command: changeCartItem,
+      description: 'Answers 404 for a product that is not in the cart.',
       summary: 'Set the quantity of a product in the cart',
     })
   }
@@ -84,6 +89,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     method: 'DELETE',
     url: '/cart/items/:productId',
     command: removeFromCart,
+    description: 'Removing a product that is not in the cart is not an error.',
     summary: 'Remove a product from the cart',
   })
   commandRoute(server, context, {

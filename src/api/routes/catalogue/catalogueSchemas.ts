@@ -1,19 +1,17 @@
 // The shapes of answers about the catalogue: products, categories, stock, prices.
 import Type from 'typebox'
+import { CategoryEvents } from '../../../domain/catalogue/category.ts'
+import { imageFields } from '../../../domain/catalogue/image.ts'
+import { ProductEvents } from '../../../domain/catalogue/product.ts'
 import { Id, Money, strict } from '../../../domain/kernel/types.ts'
 import { integer, many, nullable, Position, partFields, text, time } from '../../http/schemas.ts'
 
 export const Availability = Type.Enum(['in', 'low', 'out'])
 
+const sizes = { small: text(200), medium: text(200), large: text(200) }
+const { width, height, alt } = imageFields
 const Image = Type.Object(
-  {
-    id: Id,
-    url: text(200),
-    variants: Type.Object({ small: text(200), medium: text(200), large: text(200) }, strict),
-    width: integer,
-    height: integer,
-    alt: text(500),
-  },
+  { id: Id, url: text(200), variants: Type.Object(sizes, strict), width, height, alt },
   strict,
 )
 const Stock = Type.Object({ onHand: integer, reserved: integer, available: integer }, strict)
@@ -24,14 +22,10 @@ export const UploadedImage = Type.Object(
   strict,
 )
 
+const { productId: _, active, ...details } = ProductEvents.ProductCreated.properties
 const product = {
   id: Id,
-  sku: text(64),
-  name: text(200),
-  description: text(),
-  price: Money,
-  categoryId: nullable(Id),
-  featured: Type.Boolean(),
+  ...details,
   images: many(Image, 100),
   availability: Availability,
   createdAt: time,
@@ -40,7 +34,7 @@ const product = {
 
 export const Product = Type.Object(product, strict)
 const forStaff = {
-  active: Type.Optional(Type.Boolean()),
+  active: Type.Optional(active),
   deleted: Type.Optional(Type.Boolean()),
   stock: Type.Optional(Stock),
 }
@@ -50,7 +44,7 @@ export const ListedProduct = Type.Object({ ...product, ...forStaff }, strict)
 export const ProductDetail = Type.Object(
   {
     ...product,
-    category: nullable(Type.Object({ id: Id, name: text(200) }, strict)),
+    category: nullable(Type.Object({ id: Id, name: details.name }, strict)),
     ...forStaff,
   },
   strict,
@@ -96,13 +90,5 @@ export const StockLedger = Type.Object(
   strict,
 )
 
-export const Category = Type.Object(
-  {
-    id: Id,
-    name: text(200),
-    description: text(),
-    active: Type.Boolean(),
-    image: nullable(Image),
-  },
-  strict,
-)
+const { categoryId: __, ...category } = CategoryEvents.CategoryCreated.properties
+export const Category = Type.Object({ id: Id, ...category, image: nullable(Image) }, strict)

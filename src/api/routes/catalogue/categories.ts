@@ -25,7 +25,7 @@ import type { ApiContext } from '../../http/context.ts'
 import { partOf } from '../../http/paging.ts'
 import { HttpProblem } from '../../http/problems.ts'
 import { readRoute } from '../../http/readRoute.ts'
-import { awaitNow } from '../../http/requests.ts'
+import { awaitNow } from '../../http/readYourWrites.ts'
 import { PageQuery, pageOf } from '../../http/schemas.ts'
 import { Category, Product } from './catalogueSchemas.ts'
 import { ProductQuery, sendListing } from './listings.ts'
@@ -36,7 +36,8 @@ const shared = {
   access: 'public' as const,
   cached: true as const,
 }
-const Asked = Type.Object(PageQuery, strict)
+
+const PageParameters = Type.Object(PageQuery, strict)
 const params = Type.Object({ categoryId: Id }, strict)
 
 /** Publishes categories. */
@@ -58,6 +59,7 @@ export function categoryRoutes(server: FastifyInstance, context: ApiContext): vo
       method,
       url: '/categories/:categoryId',
       command: changeCategory,
+      description: 'Fields that are not sent remain unchanged.',
       changes: true,
       summary: 'Change the given fields of a category',
       requireMatch: true,
@@ -83,7 +85,7 @@ function reads(server: FastifyInstance, context: ApiContext): void {
     url: '/categories',
     summary: 'List categories by name; staff also see inactive ones',
     operationId: 'listCategories',
-    query: Asked,
+    query: PageParameters,
     answer: pageOf(Category),
     handle: (request, reply) => sendCategories(context, request, reply, request.query),
   })
@@ -128,7 +130,7 @@ async function sendCategories(
   context: ApiContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  query: Static<typeof Asked>,
+  query: Static<typeof PageParameters>,
 ) {
   const forStaff = isStaff(request.actor)
   const list = { of: { categories: forStaff ? 'all' : 'active' }, kind: 'text' as const }

@@ -44,7 +44,7 @@ interface Stores {
 const uploadQueue = { atOnce: 2, each: 12, all: 24 }
 
 /** Turns at looking at images and scaling them, in one process. */
-export function imageTurns(): FairQueue {
+export function createUploadQueue(): FairQueue {
   const detail = 'Too many images are being uploaded. Try again.'
   const crowded = () => new HttpProblem('request/unavailable', detail, { retryAfterSeconds: 2 })
   return createFairQueue({ ...uploadQueue, crowded })
@@ -58,7 +58,7 @@ export async function receiveImage(
   stores: Stores & { turns: FairQueue },
   request: FastifyRequest,
 ): Promise<Omit<Image, 'imageId'>> {
-  const form = await readForm(request).catch(refuseBroken)
+  const form = await readForm(request).catch(refuseMalformed)
   const turn = { kind: 'image', by: claimantOf(request).by }
   return stores.turns.take(turn, () => keepImage(stores, form))
 }
@@ -87,7 +87,7 @@ async function keepImage({ files, imaging }: Stores, { content, declared, alt }:
 }
 
 /** What the parser itself throws says nothing of whose fault it is: it is the form's. */
-function refuseBroken(error: Error & { statusCode?: number }): never {
+function refuseMalformed(error: Error & { statusCode?: number }): never {
   if (error instanceof HttpProblem || error.statusCode !== undefined) throw error
   throw new HttpProblem('request/invalid', 'The multipart form is incomplete or malformed.', {
     errors: [{ pointer: '', detail: error.message }],

@@ -1,4 +1,5 @@
 // Images over HTTP: uploads for products and categories, and the files themselves.
+
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
@@ -22,9 +23,9 @@ import { acceptedBody, commandRoute } from '../../http/commandRoute.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { HttpProblem, sendRejection } from '../../http/problems.ts'
 import { commandHeaders, envelopeOf } from '../../http/requests.ts'
-import { problemResponses } from '../../http/schemas.ts'
+import { publish } from '../../http/route.ts'
 import { UploadedImage } from './catalogueSchemas.ts'
-import { imageTurns, receiveImage, UploadForm, uploadLimits } from './imageUpload.ts'
+import { createUploadQueue, receiveImage, UploadForm, uploadLimits } from './imageUpload.ts'
 
 type Uploading = ApiContext & { turns: FairQueue }
 
@@ -63,43 +64,46 @@ export function imageRoutes(server: FastifyInstance, context: ApiContext): void 
 
 function uploads(server: FastifyInstance, context: ApiContext): void {
   const { app } = context
-  const stores = { ...context, turns: imageTurns() }
-  server.post<{ Params: { productId: string } }>(
-    '/products/:productId/images',
-    uploadOptions('AddProductImage', 'Add an image to a product', productParams),
-    (request, reply) =>
+  const stores = { ...context, turns: createUploadQueue() }
+  const { roles } = addProductImage
+  const shared = {
+    access: roles === 'anyone' ? [] : roles,
+    description: 'PNG, JPEG, WebP or AVIF of up to 5 MiB; `alt` describes the image.',
+    tag,
+    schema: { consumes: ['multipart/form-data'] },
+    headers: commandHeaders({}),
+    body: UploadForm,
+    status: 201 as const,
+    answer: UploadedImage,
+  }
+  publish(server, {
+    ...shared,
+    method: 'POST',
+    url: '/products/:productId/images',
+    summary: 'Add an image to a product',
+    operationId: 'AddProductImage',
+    params: productParams,
+    handle: (request, reply) =>
       server.limit(request, () =>
         receive(stores, request, reply, (image, envelope) =>
           execute(app, addProductImage, { ...request.params, ...image }, envelope),
         ),
       ),
-  )
-  server.put<{ Params: { categoryId: string } }>(
-    '/categories/:categoryId/image',
-    uploadOptions('SetCategoryImage', 'Set the image of a category', categoryParams),
-    (request, reply) =>
+  })
+  publish(server, {
+    ...shared,
+    method: 'PUT',
+    url: '/categories/:categoryId/image',
+    summary: 'Set the image of a category',
+    operationId: 'SetCategoryImage',
+    params: categoryParams,
+    handle: (request, reply) =>
       server.limit(request, () =>
         receive(stores, request, reply, (image, envelope) =>
           execute(app, setCategoryImage, { ...request.params, ...image }, envelope),
         ),
       ),
-  )
-}
-
-function uploadOptions(operationId: string, summary: string, params: Type.TObject) {
-  return {
-    config: { access: addProductImage.roles === 'anyone' ? [] : addProductImage.roles },
-    schema: {
-      summary,
-      tags: [tag],
-      operationId,
-      consumes: ['multipart/form-data'],
-      headers: commandHeaders({}),
-      params,
-      body: UploadForm,
-      response: { 201: UploadedImage, ...problemResponses },
-    },
-  }
+  })
 }
 
 async function receive(
@@ -113,7 +117,7 @@ async function receive(
   const image = { ...received, imageId: derivedId(envelope.commandId, 'image') }
   const outcome = await command(image, envelope)
   if (isRejection(outcome)) return sendRejection(reply, outcome)
-  return reply.status(201).send({ ...acceptedBody(reply, outcome), image: publicImage(image) })
+  return { ...acceptedBody(reply, outcome), image: publicImage(image) }
 }
 
 /** A year: the address has the hash of the file in it. */
@@ -121,26 +125,21 @@ const forGood = 'public, max-age=31536000, immutable'
 const forNow = 'public, max-age=5'
 
 function files(server: FastifyInstance, context: ApiContext): void {
-  server.get<{ Params: { hash: string; rendition: string } }>(
-    '/images/:hash/:rendition',
-    {
-      config: { access: 'public' },
-      schema: {
-        summary: 'Get an image in a size, or in its original size until that is rendered',
-        tags: [tag],
-        operationId: 'getImage',
-        params: fileParams,
-        response: {
-          200: {
-            description: 'The image',
-            content: { 'image/webp': { schema: Type.String({ format: 'binary' }) } },
-          },
-          ...problemResponses,
-        },
-      },
+  publish(server, {
+    method: 'GET',
+    url: '/images/:hash/:rendition',
+    access: 'public',
+    summary: 'Get an image in a size, or in its original size until that is rendered',
+    tag,
+    operationId: 'getImage',
+    description: 'Products and categories contain the URLs of their images.',
+    params: fileParams,
+    answer: {
+      description: 'The image',
+      content: { 'image/webp': { schema: Type.String({ format: 'binary' }) } },
     },
-    (request, reply) => server.readLimit(request, () => sendFile(context, request, reply)),
-  )
+    handle: (request, reply) => server.readLimit(request, () => sendFile(context, request, reply)),
+  })
 }
 
 async function sendFile(

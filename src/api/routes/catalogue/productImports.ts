@@ -1,4 +1,5 @@
 // Bulk imports of products over HTTP: upload, progress, cancel, undo.
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { derivedId } from '../../../commands/core/ids.ts'
@@ -16,9 +17,10 @@ import type { ApiContext } from '../../http/context.ts'
 import { HttpProblem } from '../../http/problems.ts'
 import { readRoute } from '../../http/readRoute.ts'
 import { commandHeaders, envelopeOf, requireKey } from '../../http/requests.ts'
-import { count, nullable, problemResponses, text, time } from '../../http/schemas.ts'
-import { pieces, uploadBytesMax, uploadTimeoutMs, useUploads } from '../../http/uploads.ts'
-import { createProgressStreams, wantsEvents } from '../../realtime/progressStream.ts'
+import { publish } from '../../http/route.ts'
+import { count, nullable, text, time } from '../../http/schemas.ts'
+import { readUpload, uploadBytesMax, uploadTimeoutMs, useUploads } from '../../http/uploads.ts'
+import { acceptsEvents, createProgressStreams } from '../../realtime/progressStream.ts'
 
 const tag = 'Catalogue'
 const access = ['admin'] as const
@@ -93,31 +95,35 @@ function upload(server: FastifyInstance, context: ApiContext): void {
   const file = (description: string) => ({
     schema: Type.String({ description, maxLength: uploadBytesMax }),
   })
-  server.post<{ Querystring: Static<typeof UploadQuery> }>(
-    '/products/imports',
-    {
-      config: { access, patienceMs: uploadTimeoutMs },
-      bodyLimit: uploadBytesMax,
-      schema: {
-        summary: 'Import products from a file; with dryRun, only validate it',
-        tags: [tag],
-        operationId: 'importProducts',
-        headers: commandHeaders({ requireKey: true }),
-        querystring: UploadQuery,
-        body: {
-          content: {
-            'text/csv': file(`UTF-8, separated by commas, behind a header of some of: ${columns}`),
-            'application/x-ndjson': file(`UTF-8, one JSON object a line, of some of: ${columns}`),
-          },
+  publish(server, {
+    method: 'POST',
+    url: '/products/imports',
+    access,
+    config: { timeoutMs: uploadTimeoutMs },
+    bodyLimit: uploadBytesMax,
+    async preValidation(request) {
+      requireKey(request)
+    },
+    summary: 'Import products from a file; with dryRun, only validate it',
+    tag,
+    operationId: 'importProducts',
+    description:
+      'Rows with sku, name, price, stock and more, by SKU: existing products are changed, ' +
+      'others are created. The response is 202 with the URL of the progress.',
+    headers: commandHeaders({ requireKey: true }),
+    query: UploadQuery,
+    schema: {
+      body: {
+        content: {
+          'text/csv': file(`UTF-8, separated by commas, after a header of some of: ${columns}`),
+          'application/x-ndjson': file(`UTF-8, one JSON object a line, of some of: ${columns}`),
         },
-        response: { 202: Report, ...problemResponses },
-      },
-      async preValidation(request) {
-        requireKey(request)
       },
     },
-    (request, reply) => server.limit(request, () => receive(context, request, reply)),
-  )
+    status: 202,
+    answer: Report,
+    handle: (request, reply) => server.limit(request, () => receive(context, request, reply)),
+  })
 }
 
 async function receive(
@@ -127,7 +133,7 @@ async function receive(
 ) {
   const { commandId, correlationId } = envelopeOf(context, request, {})
   const importId = derivedId(commandId, 'import')
-  const { format, content } = pieces(request)
+  const { format, content } = readUpload(request)
   const received = await context.productImports.receive({
     importId,
     correlationId,
@@ -149,7 +155,7 @@ async function receive(
 
 async function accepted(context: ApiContext, reply: FastifyReply, importId: string) {
   const report = await reportOf(context, importId, {})
-  return reply.status(202).header('location', `/api/products/imports/${importId}`).send(report)
+  return reply.header('location', `/api/products/imports/${importId}`).send(report)
 }
 
 async function reportOf(
@@ -176,33 +182,27 @@ function reads(server: FastifyInstance, context: ApiContext): void {
     handle: ({ query: { page = 1, pageSize = 100 } }) =>
       listImports(context.db, { page, pageSize }),
   })
-  server.get<{ Params: Static<typeof params>; Querystring: Static<typeof Pages> }>(
-    '/products/imports/:importId',
-    {
-      config: { access },
-      schema: {
-        summary: 'Get the progress and errors of an import; as text/event-stream, live',
-        tags: [tag],
-        operationId: 'getImport',
-        params,
-        querystring: Pages,
-        response: {
-          200: {
-            description: 'The import; as a stream, progress events and a final done event',
-            content: {
-              'application/json': { schema: Report },
-              'text/event-stream': { schema: Type.String() },
-            },
-          },
-          ...problemResponses,
-        },
+  publish(server, {
+    method: 'GET',
+    url: '/products/imports/:importId',
+    access,
+    summary: 'Get the progress and errors of an import; as text/event-stream, live',
+    tag,
+    operationId: 'getImport',
+    params,
+    query: Pages,
+    answer: {
+      description: 'The import; as a stream, progress events and a final done event',
+      content: {
+        'application/json': { schema: Report },
+        'text/event-stream': { schema: Type.String() },
       },
     },
-    async (request, reply) => {
+    async handle(request, reply) {
       const report = await server.readLimit(request, () =>
         reportOf(context, request.params.importId, request.query),
       )
-      if (!wantsEvents(request)) {
+      if (!acceptsEvents(request)) {
         return reply.type('application/json; charset=utf-8').send(report)
       }
       return streams.follow(request, reply, async () => {
@@ -210,50 +210,42 @@ function reads(server: FastifyInstance, context: ApiContext): void {
         return state && { state, isDone: hasEnded(state) }
       })
     },
-  )
+  })
 }
 
 /** What may be asked of an import, and the statuses that it leads to. */
 function steps(server: FastifyInstance, context: ApiContext): void {
   const { productImports } = context
-  const shared = { tags: [tag], params, headers: commandHeaders({}) }
-  const response = { 202: Report, ...problemResponses }
-  server.delete<{ Params: Static<typeof params> }>(
-    '/products/imports/:importId',
-    {
-      config: { access },
-      schema: {
-        ...shared,
-        response,
-        summary: 'Cancel an import; completed rows remain',
-        operationId: 'cancelImport',
-      },
-    },
-    async (request, reply) => {
+  const status = 202 as const
+  const shared = { access, tag, params, headers: commandHeaders({}), status, answer: Report }
+  publish(server, {
+    method: 'DELETE',
+    url: '/products/imports/:importId',
+    ...shared,
+    summary: 'Cancel an import; completed rows remain',
+    operationId: 'cancelImport',
+    async handle(request, reply) {
       const { importId } = request.params
       await productImports.cancel(importId)
       await expectStatus(context, importId, ['cancelling', 'cancelled'])
       return accepted(context, reply, importId)
     },
-  )
-  server.post<{ Params: Static<typeof params> }>(
-    '/products/imports/:importId/undo',
-    {
-      config: { access },
-      schema: {
-        ...shared,
-        response,
-        summary: 'Undo an import, except rows that have been changed since',
-        operationId: 'undoImport',
-      },
-    },
-    async (request, reply) => {
+  })
+  publish(server, {
+    method: 'POST',
+    url: '/products/imports/:importId/undo',
+    ...shared,
+    summary: 'Undo an import, except rows that have been changed since',
+    operationId: 'undoImport',
+    description:
+      'Row by row; rows changed by others since remain, and are reported with the reason.',
+    async handle(request, reply) {
       const { importId } = request.params
       await productImports.undo(importId, signedIn(request))
       await expectStatus(context, importId, ['undoing', 'undone'])
       return accepted(context, reply, importId)
     },
-  )
+  })
 }
 
 async function expectStatus(

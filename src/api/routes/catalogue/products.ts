@@ -20,9 +20,9 @@ import { isStaff } from '../../http/actor.ts'
 import { findCached, sendSerialized, serialize } from '../../http/cachedResponses.ts'
 import { commandRoute } from '../../http/commandRoute.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPage, linkParts, pageBody, partOf } from '../../http/paging.ts'
+import { linkParts, pageBody, partOf } from '../../http/paging.ts'
 import { HttpProblem } from '../../http/problems.ts'
-import { readRoute } from '../../http/readRoute.ts'
+import { listRoute, readRoute } from '../../http/readRoute.ts'
 import { PageQuery, pageOf } from '../../http/schemas.ts'
 import {
   ListedProduct,
@@ -50,6 +50,7 @@ export function productRoutes(server: FastifyInstance, context: ApiContext): voi
   details(server, context)
   prices(server, context)
   changes(server, context)
+  stockChanges(server, context)
 }
 
 function listings(server: FastifyInstance, context: ApiContext): void {
@@ -61,6 +62,9 @@ function listings(server: FastifyInstance, context: ApiContext): void {
     cached: true,
     summary: 'List products by filter; staff can include inactive and deleted ones',
     operationId: 'listProducts',
+    description:
+      'Prices are in minor units. `search` tolerates misspellings and sorts by relevance ' +
+      'unless `ordering` is given.',
     query: StaffProductQuery,
     answer: pageOf(ListedProduct),
     handle: (request, reply) => sendListing(context, request, reply, request.query),
@@ -77,19 +81,16 @@ function listings(server: FastifyInstance, context: ApiContext): void {
     handle: (request, reply) =>
       sendListing(context, request, reply, { ...request.query, featured: true }),
   })
-  readRoute(server, context, {
+  listRoute(server, context, {
     ...shared,
     url: '/products/low-stock',
     access: ['admin', 'warehouse'],
     summary: 'List products with low stock',
     operationId: 'listLowStock',
     query: LowStockQuery,
-    answer: pageOf(ScarceProduct),
-    async handle(request, reply) {
-      const { threshold } = request.query
-      const list = { of: { lowStock: threshold }, kind: 'number' as const }
-      return answerPage({ request, reply }, list, part => lowStock(context.db, part, threshold))
-    },
+    item: ScarceProduct,
+    sort: 'number',
+    read: ({ query: { threshold } }, part) => lowStock(context.db, part, threshold),
   })
 }
 
@@ -176,6 +177,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     method: 'POST',
     url: '/products',
     command: createProduct,
+    description: 'Without `sku` one is generated. `stock` is booked as opening stock.',
     summary: 'Create a product',
     status: 201,
     location: id => `/api/products/${id}`,
@@ -186,6 +188,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
       method,
       url: '/products/:productId',
       command: changeProduct,
+      description: 'Fields that are not sent remain unchanged.',
       changes: true,
       summary: 'Change the given fields of a product',
       requireMatch: true,
@@ -196,6 +199,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     method: 'DELETE',
     url: '/products/:productId',
     command: deleteProduct,
+    description: 'It can be restored. Carts that contain it cannot be ordered until it is removed.',
     summary: 'Delete a product; its history remains',
     requireMatch: true,
   })
@@ -206,11 +210,16 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     command: restoreProduct,
     summary: 'Restore a deleted product, unless its SKU is in use',
   })
+}
+
+function stockChanges(server: FastifyInstance, context: ApiContext): void {
   commandRoute(server, context, {
     tag,
     method: 'POST',
     url: '/products/:productId/stock-adjustments',
     command: adjustStock,
+    description:
+      'A negative `delta` books out, 0 is refused; less than what is reserved answers 409.',
     summary: 'Adjust the stock of a product',
     requireKey: true,
     status: 201,
@@ -220,6 +229,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     method: 'POST',
     url: '/products/:productId/stock-counts',
     command: countStock,
+    description: 'Books the difference to what is on hand, including reserved pieces.',
     summary: 'Record a stock count',
     requireKey: true,
     status: 201,

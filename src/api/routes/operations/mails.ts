@@ -1,20 +1,20 @@
 // The queue of mails: what is due, what could not be delivered, and trying it again.
+
 import type { FastifyInstance } from 'fastify'
-import Type, { type Static } from 'typebox'
+import Type from 'typebox'
 import { Id, strict } from '../../../domain/kernel/types.ts'
 import type { MailVerdict } from '../../../ports/mailBox.ts'
 import { findMail, listMails } from '../../../projections/notifications/mailQueries.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPage } from '../../http/paging.ts'
 import { HttpProblem } from '../../http/problems.ts'
-import { readRoute } from '../../http/readRoute.ts'
+import { listRoute } from '../../http/readRoute.ts'
 import { commandHeaders } from '../../http/requests.ts'
-import { PageQuery, pageOf, problemResponses } from '../../http/schemas.ts'
+import { publish } from '../../http/route.ts'
+import { PageQuery } from '../../http/schemas.ts'
 import { Mail, MailState } from './mailSchemas.ts'
 
 const tag = 'Mails'
 
-const MailQuery = Type.Object({ ...PageQuery, state: Type.Optional(MailState) }, strict)
 const MailParams = Type.Object({ mailId: Id }, strict)
 /** Publishes the queue of mails. */
 export function mailRoutes(server: FastifyInstance, context: ApiContext): void {
@@ -32,20 +32,17 @@ export function mailRoutes(server: FastifyInstance, context: ApiContext): void {
 }
 
 function listing(server: FastifyInstance, context: ApiContext): void {
-  readRoute(server, context, {
+  listRoute(server, context, {
     tag,
     access: ['admin', 'auditor'],
     from: ['mailOutbox'],
     url: '/admin/mails',
     summary: 'List mails by state, newest first',
     operationId: 'listMails',
-    query: MailQuery,
-    answer: pageOf(Mail),
-    async handle(request, reply) {
-      const { state } = request.query
-      const list = { of: { mails: state }, kind: 'time' as const }
-      return answerPage({ request, reply }, list, part => listMails(context.db, { state, part }))
-    },
+    query: Type.Object({ ...PageQuery, state: Type.Optional(MailState) }, strict),
+    item: Mail,
+    sort: 'time',
+    read: ({ query: { state } }, part) => listMails(context.db, { state, part }),
   })
 }
 
@@ -57,20 +54,17 @@ interface Decision {
 
 function deciding(server: FastifyInstance, context: ApiContext, decision: Decision): void {
   const { verb, summary, operationId } = decision
-  server.post<{ Params: Static<typeof MailParams> }>(
-    `/admin/mails/:mailId/${verb}`,
-    {
-      config: { access: ['admin'] },
-      schema: {
-        summary,
-        tags: [tag],
-        operationId,
-        headers: commandHeaders({}),
-        params: MailParams,
-        response: { 200: Mail, ...problemResponses },
-      },
-    },
-    async (request, reply) => {
+  publish(server, {
+    method: 'POST',
+    url: `/admin/mails/:mailId/${verb}`,
+    access: ['admin'],
+    summary,
+    tag,
+    operationId,
+    headers: commandHeaders({}),
+    params: MailParams,
+    answer: Mail,
+    async handle(request, reply) {
       const { mailId } = request.params
       assertChanged(await context.mailBox[verb](mailId))
       request.log.info({ event: `mail-${verb}`, mailId }, 'mail decided')
@@ -79,7 +73,7 @@ function deciding(server: FastifyInstance, context: ApiContext, decision: Decisi
       if (mail === undefined) throw noMail()
       return reply.send(mail)
     },
-  )
+  })
 }
 
 function assertChanged(verdict: MailVerdict): void {

@@ -1,7 +1,7 @@
 // Events that a projection could not handle, and what admins decide about them.
 
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import Type, { type Static } from 'typebox'
+import Type from 'typebox'
 import { decodeAt } from '../../../commands/core/decoding.ts'
 import { line, multiline } from '../../../domain/kernel/text.ts'
 import { strict } from '../../../domain/kernel/types.ts'
@@ -11,7 +11,8 @@ import { signedIn } from '../../http/actor.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { HttpProblem } from '../../http/problems.ts'
 import { readRoute } from '../../http/readRoute.ts'
-import { many, nullable, Position, problemResponses, text, time } from '../../http/schemas.ts'
+import { publish } from '../../http/route.ts'
+import { many, nullable, Position, text, time } from '../../http/schemas.ts'
 import { followerNamed, named } from './projections.ts'
 import { count } from './rebuildShape.ts'
 
@@ -76,29 +77,23 @@ const OptionalReason = Type.Partial(Reason, strict)
 
 function decision(server: FastifyInstance, context: ApiContext, what: 'retry' | 'skip'): void {
   const body = what === 'skip' ? Reason : OptionalReason
-  server.post<{ Params: Static<typeof parkedOne>; Body: Static<typeof OptionalReason> }>(
-    `/admin/projections/:name/parked/:position/${what}`,
-    {
-      config: { access: ['admin'] },
-      schema: {
-        summary:
-          what === 'skip'
-            ? 'Skip a parked event and apply the events waiting for it'
-            : 'Retry a parked event and apply the events waiting for it',
-        tags: [tag],
-        operationId: `${what}Parked`,
-        params: parkedOne,
-        body,
-        response: {
-          200: Type.Object({ applied: count, left: count }, strict),
-          ...problemResponses,
-        },
-      },
-      async preValidation(request) {
-        if (what === 'retry') request.body ??= {}
-      },
+  publish(server, {
+    method: 'POST',
+    url: `/admin/projections/:name/parked/:position/${what}`,
+    access: ['admin'],
+    async preValidation(request) {
+      if (what === 'retry') request.body ??= {}
     },
-    async (request, reply) => {
+    summary:
+      what === 'skip'
+        ? 'Skip a parked event and apply the events waiting for it'
+        : 'Retry a parked event and apply the events waiting for it',
+    tag,
+    operationId: `${what}Parked`,
+    params: parkedOne,
+    body,
+    answer: Type.Object({ applied: count, left: count }, strict),
+    async handle(request, reply) {
       const { name, position } = request.params
       const decided = await decideParked(context.db, followerNamed(context, name), {
         position: parsePosition(position),
@@ -111,7 +106,7 @@ function decision(server: FastifyInstance, context: ApiContext, what: 'retry' | 
       })
       return sendDecided(reply, decided)
     },
-  )
+  })
 }
 
 function sendDecided(reply: FastifyReply, decided: Decided) {

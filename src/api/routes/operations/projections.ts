@@ -1,7 +1,7 @@
 // Projections as operators see them: how far they are, and rebuilding them.
 
 import type { FastifyInstance } from 'fastify'
-import Type, { type Static } from 'typebox'
+import Type from 'typebox'
 import { type Lag, lagAt, lagsAt } from '../../../audit/lag.ts'
 import { line } from '../../../domain/kernel/text.ts'
 import { strict } from '../../../domain/kernel/types.ts'
@@ -18,11 +18,12 @@ import {
 import type { ApiContext } from '../../http/context.ts'
 import { HttpProblem } from '../../http/problems.ts'
 import { readRoute } from '../../http/readRoute.ts'
-import { many, nullable, Position, problemResponses, text } from '../../http/schemas.ts'
+import { publish } from '../../http/route.ts'
+import { many, nullable, Position, text } from '../../http/schemas.ts'
 import {
+  acceptsEvents,
   createProgressStreams,
   type ProgressStreams,
-  wantsEvents,
 } from '../../realtime/progressStream.ts'
 import { count, Rebuild, rebuildBody } from './rebuildShape.ts'
 
@@ -195,24 +196,23 @@ async function lastRebuild(context: ApiContext, name: string) {
 const hasEnded = ({ state: now }: RebuildState) => now === 'done' || now === 'failed'
 
 function rebuilding(server: FastifyInstance, context: ApiContext, streams: ProgressStreams): void {
-  server.post<{ Params: Static<typeof named>; Body: Static<typeof RebuildBody> }>(
-    '/admin/projections/:name/rebuild',
-    {
-      config: { access: admins },
-      schema: {
-        summary: 'Start a rebuild of a projection; the current tables keep serving',
-        tags: [tag],
-        operationId: 'rebuildProjection',
-        params: named,
-        body: RebuildBody,
-        response: { 202: Rebuild, ...problemResponses },
-      },
-      // Nothing need be said.
-      async preValidation(request) {
-        request.body ??= {}
-      },
+  publish(server, {
+    method: 'POST',
+    url: '/admin/projections/:name/rebuild',
+    access: admins,
+    // Nothing need be said.
+    async preValidation(request) {
+      request.body ??= {}
     },
-    async (request, reply) => {
+    summary: 'Start a rebuild of a projection; the current tables keep serving',
+    tag,
+    operationId: 'rebuildProjection',
+    description: 'The current tables serve until the new ones have caught up.',
+    params: named,
+    body: RebuildBody,
+    status: 202,
+    answer: Rebuild,
+    async handle(request, reply) {
       const projection = projectionNamed(context, request.params.name)
       const acceptsBroken = request.body.acceptBrokenStreams === true
       await requestRebuild(context.db, projection, { acceptsBroken })
@@ -220,36 +220,30 @@ function rebuilding(server: FastifyInstance, context: ApiContext, streams: Progr
       reply.header('location', `/api/admin/projections/${projection.name}/rebuild`)
       return reply.status(202).send(last?.state)
     },
-  )
-  server.get<{ Params: Static<typeof named> }>(
-    '/admin/projections/:name/rebuild',
-    {
-      config: { access: readers },
-      schema: {
-        summary: 'Get the progress of the last rebuild; as text/event-stream, live',
-        tags: [tag],
-        operationId: 'getRebuild',
-        params: named,
-        response: {
-          200: {
-            description: 'The rebuild; as a stream, progress events and a final done event',
-            content: {
-              'application/json': { schema: Rebuild },
-              'text/event-stream': { schema: Type.String({ maxLength: 100_000 }) },
-            },
-          },
-          ...problemResponses,
-        },
+  })
+  publish(server, {
+    method: 'GET',
+    url: '/admin/projections/:name/rebuild',
+    access: readers,
+    summary: 'Get the progress of the last rebuild; as text/event-stream, live',
+    tag,
+    operationId: 'getRebuild',
+    params: named,
+    answer: {
+      description: 'The rebuild; as a stream, progress events and a final done event',
+      content: {
+        'application/json': { schema: Rebuild },
+        'text/event-stream': { schema: Type.String({ maxLength: 100_000 }) },
       },
     },
-    async (request, reply) => {
+    async handle(request, reply) {
       const look = () => lastRebuild(context, request.params.name)
       const last = await server.readLimit(request, look)
       if (last === undefined) {
         throw new HttpProblem('request/not-found', 'This projection has never been rebuilt.')
       }
-      if (wantsEvents(request)) return streams.follow(request, reply, look)
+      if (acceptsEvents(request)) return streams.follow(request, reply, look)
       return reply.type('application/json; charset=utf-8').send(last.state)
     },
-  )
+  })
 }

@@ -1,15 +1,13 @@
 // The log of what was sent to a webhook, and sending it again: one by one, or a stretch of the log.
 
 import type { FastifyInstance } from 'fastify'
-import type { Static } from 'typebox'
 import { justBefore, parsePosition, startOfLog } from '../../../kit/position.ts'
 import { findDelivery, listDeliveries } from '../../../projections/notifications/webhookQueries.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPage } from '../../http/paging.ts'
 import { HttpProblem } from '../../http/problems.ts'
-import { readRoute } from '../../http/readRoute.ts'
+import { listRoute } from '../../http/readRoute.ts'
 import { commandHeaders } from '../../http/requests.ts'
-import { pageOf, problemResponses } from '../../http/schemas.ts'
+import { publish } from '../../http/route.ts'
 import {
   Delivery,
   DeliveryParams,
@@ -26,12 +24,12 @@ const access = ['admin'] as const
 /** Publishes the log of deliveries. */
 export function deliveryRoutes(server: FastifyInstance, context: ApiContext): void {
   listing(server, context)
-  again(server, context)
+  redelivering(server, context)
   replaying(server, context)
 }
 
 function listing(server: FastifyInstance, context: ApiContext): void {
-  readRoute(server, context, {
+  listRoute(server, context, {
     tag,
     access,
     from: ['webhookOutbox'],
@@ -40,60 +38,53 @@ function listing(server: FastifyInstance, context: ApiContext): void {
     operationId: 'listWebhookDeliveries',
     params: WebhookParams,
     query: DeliveryQuery,
-    answer: pageOf(Delivery),
-    async handle(request, reply) {
-      const { webhookId } = request.params
-      const { status } = request.query
+    item: Delivery,
+    sort: 'time',
+    async read({ params: { webhookId }, query: { status } }, part) {
       if ((await context.webhooks.find(webhookId)) === undefined) throw noEndpoint()
-      const list = { of: { deliveries: webhookId, status }, kind: 'time' as const }
-      return answerPage({ request, reply }, list, part =>
-        listDeliveries(context.db, webhookId, { status, part }),
-      )
+      return listDeliveries(context.db, webhookId, { status, part })
     },
   })
 }
 
-function again(server: FastifyInstance, context: ApiContext): void {
-  server.post<{ Params: Static<typeof DeliveryParams> }>(
-    '/admin/webhooks/:webhookId/deliveries/:deliveryId/redeliver',
-    {
-      config: { access },
-      schema: {
-        summary: 'Send a delivery again under the same id',
-        tags: [tag],
-        operationId: 'redeliverWebhook',
-        headers: commandHeaders({}),
-        params: DeliveryParams,
-        response: { 202: Delivery, ...problemResponses },
-      },
-    },
-    async (request, reply) => {
+function redelivering(server: FastifyInstance, context: ApiContext): void {
+  publish(server, {
+    method: 'POST',
+    url: '/admin/webhooks/:webhookId/deliveries/:deliveryId/redeliver',
+    access,
+    summary: 'Send a delivery again under the same id',
+    tag,
+    operationId: 'redeliverWebhook',
+    headers: commandHeaders({}),
+    params: DeliveryParams,
+    status: 202,
+    answer: Delivery,
+    async handle(request) {
       const { webhookId, deliveryId } = request.params
       const isThere = await context.webhooks.redeliver(webhookId, deliveryId)
       const delivery = isThere ? await findDelivery(context.db, deliveryId) : undefined
       if (delivery === undefined) throw noEndpoint()
       context.wakeWebhooks()
-      return reply.status(202).send(delivery)
+      return delivery
     },
-  )
+  })
 }
 
 function replaying(server: FastifyInstance, context: ApiContext): void {
-  server.post<{ Params: Static<typeof WebhookParams>; Body: Static<typeof Range> }>(
-    '/admin/webhooks/:webhookId/replay',
-    {
-      config: { access, bulk: () => true },
-      schema: {
-        summary: 'Send all events between two positions again, both included',
-        tags: [tag],
-        operationId: 'replayWebhooks',
-        headers: commandHeaders({}),
-        params: WebhookParams,
-        body: Range,
-        response: { 202: Endpoint, ...problemResponses },
-      },
-    },
-    async (request, reply) => {
+  publish(server, {
+    method: 'POST',
+    url: '/admin/webhooks/:webhookId/replay',
+    access,
+    config: { bulk: () => true },
+    summary: 'Send all events between two positions again, both included',
+    tag,
+    operationId: 'replayWebhooks',
+    headers: commandHeaders({}),
+    params: WebhookParams,
+    body: Range,
+    status: 202,
+    answer: Endpoint,
+    async handle(request, reply) {
       const [from, to] = [parsePosition(request.body.from), parsePosition(request.body.to)]
       if (from <= startOfLog || from > to)
         throw badRange('/from', 'must be at least 1 and not greater than `to`')
@@ -105,7 +96,7 @@ function replaying(server: FastifyInstance, context: ApiContext): void {
       context.wakeWebhooks()
       return reply.status(202).send(endpointBody(replay))
     },
-  )
+  })
 }
 
 function badRange(pointer: string, detail: string): HttpProblem {

@@ -1,13 +1,15 @@
 // Outgoing webhooks for admins: who is told, with which secret, and what became of each telling.
+
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import type { Static } from 'typebox'
 import { derivedId } from '../../../commands/core/ids.ts'
 import type { WithSecret } from '../../../ports/webhooks.ts'
+import { isUnchanged } from '../../http/caching.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { HttpProblem } from '../../http/problems.ts'
 import { readRoute } from '../../http/readRoute.ts'
-import { commandHeaders, envelopeOf, isUnchanged, requireMatch } from '../../http/requests.ts'
-import { nothing, problemResponses } from '../../http/schemas.ts'
+import { commandHeaders, envelopeOf, requireMatch } from '../../http/requests.ts'
+import { publish } from '../../http/route.ts'
+import { nothing } from '../../http/schemas.ts'
 import { deliveryRoutes, noEndpoint } from './webhookDeliveries.ts'
 import {
   Endpoint,
@@ -65,7 +67,7 @@ function reads(server: FastifyInstance, context: ApiContext): void {
   })
 }
 
-function refuseClosed({ sender }: ApiContext, url: string | undefined): void {
+function refuseUnreachable({ sender }: ApiContext, url: string | undefined): void {
   const refusal = url === undefined ? undefined : sender.refusalOf(url)
   if (refusal === undefined) return
   throw new HttpProblem('request/invalid', 'The request body is invalid.', {
@@ -74,25 +76,23 @@ function refuseClosed({ sender }: ApiContext, url: string | undefined): void {
 }
 
 function creating(server: FastifyInstance, context: ApiContext): void {
-  server.post<{ Body: Static<typeof NewEndpoint> }>(
-    '/admin/webhooks',
-    {
-      config: { access },
-      schema: {
-        summary: 'Create a webhook; its secret is only shown in this response',
-        description:
-          'Sent as in Standard Webhooks 1.0: webhook-id, webhook-timestamp, webhook-signature. ' +
-          'Each event comes at least once, under one id; order is told by data.aggregateRevision.',
-        tags: [tag],
-        operationId: 'createWebhook',
-        headers: commandHeaders({}),
-        body: NewEndpoint,
-        response: { 201: EndpointWithSecret, ...problemResponses },
-      },
-    },
-    async (request, reply) => {
+  publish(server, {
+    method: 'POST',
+    url: '/admin/webhooks',
+    access,
+    summary: 'Create a webhook; its secret is only shown in this response',
+    description:
+      'Sent as in Standard Webhooks 1.0: webhook-id, webhook-timestamp, webhook-signature. ' +
+      'Each event comes at least once, under one id; order is told by data.aggregateRevision.',
+    tag,
+    operationId: 'createWebhook',
+    headers: commandHeaders({}),
+    body: NewEndpoint,
+    status: 201,
+    answer: EndpointWithSecret,
+    async handle(request, reply) {
       const { url, description = '', events } = request.body
-      refuseClosed(context, url)
+      refuseUnreachable(context, url)
       const { commandId } = envelopeOf(context, request, request.body)
       const made = await context.webhooks.create({
         id: derivedId(commandId, 'webhook'),
@@ -109,7 +109,7 @@ function creating(server: FastifyInstance, context: ApiContext): void {
       reply.status(201).header('location', `/api/admin/webhooks/${made.endpoint.id}`)
       return secretBody(reply, made)
     },
-  )
+  })
 }
 
 function reused(): HttpProblem {
@@ -123,25 +123,22 @@ function secretBody(reply: FastifyReply, { endpoint, secret, replayed }: WithSec
 }
 
 function changing(server: FastifyInstance, context: ApiContext): void {
-  server.patch<{ Params: Static<typeof WebhookParams>; Body: Static<typeof EndpointChange> }>(
-    '/admin/webhooks/:webhookId',
-    {
-      config: { access },
-      schema: {
-        summary: 'Change, disable or enable a webhook',
-        description: 'Events recorded while it was disabled can be sent by a replay.',
-        tags: [tag],
-        operationId: 'changeWebhook',
-        headers: commandHeaders({ requireMatch: true }),
-        params: WebhookParams,
-        body: EndpointChange,
-        response: { 200: Endpoint, ...problemResponses },
-      },
-      preValidation: async request => requireMatch(request),
-    },
-    async (request, reply) => {
+  publish(server, {
+    method: 'PATCH',
+    url: '/admin/webhooks/:webhookId',
+    access,
+    preValidation: async request => requireMatch(request),
+    summary: 'Change, disable or enable a webhook',
+    description: 'Events recorded while it was disabled can be sent by a replay.',
+    tag,
+    operationId: 'changeWebhook',
+    headers: commandHeaders({ requireMatch: true }),
+    params: WebhookParams,
+    body: EndpointChange,
+    answer: Endpoint,
+    async handle(request, reply) {
       const { webhookId } = request.params
-      refuseClosed(context, request.body.url)
+      refuseUnreachable(context, request.body.url)
       const { expectedRevision } = envelopeOf(context, request, request.body)
       const change = { ...request.body, head: await context.eventStore.head() }
       const changed = await context.webhooks.change(webhookId, change, expectedRevision)
@@ -151,51 +148,45 @@ function changing(server: FastifyInstance, context: ApiContext): void {
       reply.header('etag', `"${changed.revision}"`)
       return endpointBody(changed)
     },
-  )
+  })
 }
 
 function removing(server: FastifyInstance, context: ApiContext): void {
-  server.delete<{ Params: Static<typeof WebhookParams> }>(
-    '/admin/webhooks/:webhookId',
-    {
-      config: { access },
-      schema: {
-        summary: 'Delete a webhook with its deliveries',
-        tags: [tag],
-        operationId: 'removeWebhook',
-        headers: commandHeaders({ requireMatch: true }),
-        params: WebhookParams,
-        response: { 204: nothing('Removed'), ...problemResponses },
-      },
-      preValidation: async request => requireMatch(request),
-    },
-    async (request, reply) => {
+  publish(server, {
+    method: 'DELETE',
+    url: '/admin/webhooks/:webhookId',
+    access,
+    preValidation: async request => requireMatch(request),
+    summary: 'Delete a webhook with its deliveries',
+    tag,
+    operationId: 'removeWebhook',
+    headers: commandHeaders({ requireMatch: true }),
+    params: WebhookParams,
+    status: 204,
+    answer: nothing('Removed'),
+    async handle(request) {
       const { webhookId } = request.params
       const { expectedRevision } = envelopeOf(context, request, {})
       const removed = await context.webhooks.remove(webhookId, expectedRevision)
       if (removed === undefined) throw noEndpoint()
       if (removed === 'stale') throw stale()
       request.log.info({ event: 'webhook-removed', webhookId }, 'webhook')
-      return reply.status(204).send()
     },
-  )
+  })
 }
 
 function rotating(server: FastifyInstance, context: ApiContext): void {
-  server.post<{ Params: Static<typeof WebhookParams> }>(
-    '/admin/webhooks/:webhookId/secret',
-    {
-      config: { access },
-      schema: {
-        summary: 'Rotate the secret of a webhook; the previous one signs for another day',
-        tags: [tag],
-        operationId: 'rotateWebhookSecret',
-        headers: commandHeaders({}),
-        params: WebhookParams,
-        response: { 200: EndpointWithSecret, ...problemResponses },
-      },
-    },
-    async (request, reply) => {
+  publish(server, {
+    method: 'POST',
+    url: '/admin/webhooks/:webhookId/secret',
+    access,
+    summary: 'Rotate the secret of a webhook; the previous one signs for another day',
+    tag,
+    operationId: 'rotateWebhookSecret',
+    headers: commandHeaders({}),
+    params: WebhookParams,
+    answer: EndpointWithSecret,
+    async handle(request, reply) {
       const { webhookId } = request.params
       const { commandId } = envelopeOf(context, request, {})
       const rotated = await context.webhooks.rotate(webhookId, commandId)
@@ -203,5 +194,5 @@ function rotating(server: FastifyInstance, context: ApiContext): void {
       request.log.info({ event: 'webhook-secret-rotated', webhookId }, 'webhook')
       return secretBody(reply, rotated)
     },
-  )
+  })
 }

@@ -1,6 +1,7 @@
 // Disputes, and what the payment provider told that somebody has to see to.
+
 import type { FastifyInstance } from 'fastify'
-import Type, { type Static } from 'typebox'
+import Type from 'typebox'
 import { actorId } from '../../../commands/core/command.ts'
 import { Id, strict } from '../../../domain/kernel/types.ts'
 import { disputeOutcomes, disputeStages } from '../../../domain/order/orderEvents.ts'
@@ -10,11 +11,11 @@ import {
   listFindings,
 } from '../../../projections/order/disputeQueries.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPage } from '../../http/paging.ts'
 import { HttpProblem } from '../../http/problems.ts'
-import { readRoute } from '../../http/readRoute.ts'
+import { listRoute } from '../../http/readRoute.ts'
 import { commandHeaders } from '../../http/requests.ts'
-import { PageQuery, pageOf, problemResponses } from '../../http/schemas.ts'
+import { publish } from '../../http/route.ts'
+import { PageQuery } from '../../http/schemas.ts'
 import { ListedDispute, PaymentFinding } from './paymentSchemas.ts'
 
 const tag = 'Payments'
@@ -33,7 +34,7 @@ const FindingParams = Type.Object({ findingId: Id }, strict)
 
 /** Publishes disputes and findings. */
 export function disputeRoutes(server: FastifyInstance, context: ApiContext): void {
-  readRoute(server, context, {
+  listRoute(server, context, {
     tag,
     access: ['admin', 'auditor', 'support'],
     from: ['orders'],
@@ -41,14 +42,11 @@ export function disputeRoutes(server: FastifyInstance, context: ApiContext): voi
     summary: 'List disputes by state, newest first',
     operationId: 'listDisputes',
     query: DisputeQuery,
-    answer: pageOf(ListedDispute),
-    async handle(request, reply) {
-      const { state } = request.query
-      const list = { of: { disputes: state }, kind: 'time' as const }
-      return answerPage({ request, reply }, list, part => listDisputes(context.db, { state, part }))
-    },
+    item: ListedDispute,
+    sort: 'time',
+    read: ({ query: { state } }, part) => listDisputes(context.db, { state, part }),
   })
-  readRoute(server, context, {
+  listRoute(server, context, {
     tag,
     access: ['admin', 'auditor'],
     from: [],
@@ -56,31 +54,25 @@ export function disputeRoutes(server: FastifyInstance, context: ApiContext): voi
     summary: 'List payment findings that need attention',
     operationId: 'listPaymentFindings',
     query: FindingQuery,
-    answer: pageOf(PaymentFinding),
-    async handle(request, reply) {
-      const { state } = request.query
-      const list = { of: { findings: state }, kind: 'time' as const }
-      return answerPage({ request, reply }, list, part => listFindings(context.db, { state, part }))
-    },
+    item: PaymentFinding,
+    sort: 'time',
+    read: ({ query: { state } }, part) => listFindings(context.db, { state, part }),
   })
   resolving(server, context)
 }
 
 function resolving(server: FastifyInstance, context: ApiContext): void {
-  server.post<{ Params: Static<typeof FindingParams> }>(
-    '/admin/payment-findings/:findingId/resolve',
-    {
-      config: { access: ['admin'] },
-      schema: {
-        summary: 'Mark a payment finding as resolved',
-        tags: [tag],
-        operationId: 'resolvePaymentFinding',
-        headers: commandHeaders({}),
-        params: FindingParams,
-        response: { 200: PaymentFinding, ...problemResponses },
-      },
-    },
-    async request => {
+  publish(server, {
+    method: 'POST',
+    url: '/admin/payment-findings/:findingId/resolve',
+    access: ['admin'],
+    summary: 'Mark a payment finding as resolved',
+    tag,
+    operationId: 'resolvePaymentFinding',
+    headers: commandHeaders({}),
+    params: FindingParams,
+    answer: PaymentFinding,
+    async handle(request) {
       const { findingId } = request.params
       if (await context.callbacks.resolve(findingId, actorId(request.actor) ?? 'unknown')) {
         request.log.info({ event: 'payment-finding-resolved', findingId }, 'finding resolved')
@@ -89,5 +81,5 @@ function resolving(server: FastifyInstance, context: ApiContext): void {
       if (finding !== undefined) return finding
       throw new HttpProblem('payment/finding-not-found', 'The finding does not exist.')
     },
-  )
+  })
 }

@@ -18,14 +18,12 @@ import { newestFirst } from '../../../projections/core/keyset.ts'
 import { disputesOf } from '../../../projections/order/disputeQueries.ts'
 import { findOrder, listOrders, peopleOf } from '../../../projections/order/orderQueries.ts'
 import { isStaff } from '../../http/actor.ts'
+import { isUnchanged } from '../../http/caching.ts'
 import { commandRoute } from '../../http/commandRoute.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPage } from '../../http/paging.ts'
 import { HttpProblem } from '../../http/problems.ts'
-import { readRoute } from '../../http/readRoute.ts'
-import { isUnchanged } from '../../http/requests.ts'
-import { PageQuery, pageOf, time } from '../../http/schemas.ts'
-import { Status } from '../../http/shapes.ts'
+import { listRoute, readRoute } from '../../http/readRoute.ts'
+import { PageQuery, Status, time } from '../../http/schemas.ts'
 import { OrderDetail, OrderHistory, OrderSummary } from './orderSchemas.ts'
 
 const tag = 'Orders'
@@ -60,6 +58,10 @@ export function orderRoutes(server: FastifyInstance, context: ApiContext): void 
       url,
       operationId,
       command: placeOrder,
+      description:
+        'A price that has risen since the item was added is refused with 409 unless ' +
+        '`acceptPrices` is true. Stock is reserved until the order is paid, cancelled or ' +
+        'expires.',
       summary: 'Place an order for the cart, or for the given items',
       status: 201,
       location: id => `/api/orders/${id}`,
@@ -85,6 +87,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     method: 'POST',
     url: '/orders/:orderId/pay',
     command: payOrder,
+    description: 'If the payment needs an action of the customer, the response contains `payment`.',
     summary: 'Pay a pending order',
     requireKey: true,
   })
@@ -93,6 +96,7 @@ function changes(server: FastifyInstance, context: ApiContext): void {
     method: 'POST',
     url: '/orders/:orderId/cancel',
     command: cancelOrder,
+    description: 'Customers can cancel until it is shipped; payments are refunded.',
     summary: 'Cancel an order that is not shipped; stock is released and payments are refunded',
   })
 }
@@ -103,6 +107,9 @@ function staffChanges(server: FastifyInstance, context: ApiContext): void {
     method: 'PATCH',
     url: '/orders/:orderId/status',
     command: updateOrderStatus,
+    description:
+      '`allowedTransitions` of the order lists the possible steps: others answer 409, as ' +
+      'does shipping an order whose payment is disputed without `acceptDispute`.',
     summary: 'Change the status of an order',
   })
   commandRoute(server, context, {
@@ -110,6 +117,10 @@ function staffChanges(server: FastifyInstance, context: ApiContext): void {
     method: 'POST',
     url: '/orders/:orderId/refunds',
     command: refundOrder,
+    description:
+      'Without `amount` the remainder is refunded, never more than was captured. Answers ' +
+      '409 if the provider declines at once; `refund.byHand` says that it has to be paid ' +
+      'manually.',
     summary: 'Refund a part of an order, or the remaining amount',
     status: 201,
     requireKey: true,
@@ -125,23 +136,21 @@ function staffChanges(server: FastifyInstance, context: ApiContext): void {
 
 function orderReads(server: FastifyInstance, context: ApiContext): void {
   const shared = { tag, access: roles, from: ['orders'] }
-  readRoute(server, context, {
+  listRoute(server, context, {
     ...shared,
     url: '/orders',
     summary: 'List your orders; staff see all orders',
     operationId: 'listOrders',
     query: OrderQuery,
-    answer: pageOf(OrderSummary),
-    async handle(request, reply) {
-      const { status, from, to, customerId: wanted, search } = request.query
-      const byCustomer = isStaff(request.actor)
-      const customerId = byCustomer ? wanted : actorId(request.actor)
+    item: OrderSummary,
+    sort: newestFirst.kind,
+    async read({ query, actor }, part) {
+      const { status, from, to, search } = query
+      const byCustomer = isStaff(actor)
+      const customerId = byCustomer ? query.customerId : actorId(actor)
       const filter = { customerId, status, from, to, search, byCustomer }
-      const list = { of: { orders: filter }, kind: newestFirst.kind }
-      const body = await answerPage({ request, reply }, list, part =>
-        listOrders(context.db, filter, part),
-      )
-      return { ...body, data: await withPeople(context, request.actor, body.data) }
+      const found = await listOrders(context.db, filter, part)
+      return { ...found, data: await withPeople(context, actor, found.data) }
     },
   })
   readRoute(server, context, {
@@ -181,8 +190,8 @@ function orderReads(server: FastifyInstance, context: ApiContext): void {
 async function withPeople<Shown extends { id: string }>(
   { db }: ApiContext,
   actor: Actor,
-  orders: readonly Shown[],
-): Promise<readonly Shown[]> {
+  orders: Shown[],
+): Promise<Shown[]> {
   if (!isStaff(actor)) return orders
   const ids = orders.map(({ id }) => id)
   const people = await peopleOf(db, ids)

@@ -1,12 +1,13 @@
 // Where payment providers call: signed, acted upon once, never dropped.
+
 import type { FastifyInstance } from 'fastify'
-import Type, { type Static } from 'typebox'
+import Type from 'typebox'
 import { takeCallback } from '../../../commands/order/paymentCallback.ts'
 import { code } from '../../../domain/kernel/text.ts'
 import { strict } from '../../../domain/kernel/types.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { HttpProblem } from '../../http/problems.ts'
-import { problemResponses } from '../../http/schemas.ts'
+import { publish } from '../../http/route.ts'
 
 const params = Type.Object(
   { provider: code('^[a-z]{1,30}$', 30, 'The name of a payment provider in lower case') },
@@ -23,19 +24,17 @@ export function paymentCallbackRoutes(server: FastifyInstance, context: ApiConte
     own.addContentTypeParser('application/json', { parseAs: 'string' }, (_, body, done) =>
       done(null, body),
     )
-    own.post<{ Params: Static<typeof params> }>(
-      '/webhooks/payments/:provider',
-      {
-        config: { access: 'public' },
-        schema: {
-          summary: 'Receive a signed callback of the payment provider',
-          tags: ['Payments'],
-          operationId: 'receivePaymentCallback',
-          params,
-          response: { 200: Answer, ...problemResponses },
-        },
-      },
-      async request => {
+    publish(own, {
+      method: 'POST',
+      url: '/webhooks/payments/:provider',
+      access: 'public',
+      summary: 'Receive a signed callback of the payment provider',
+      tag: 'Payments',
+      operationId: 'receivePaymentCallback',
+      description: 'Only the provider can sign these: anything else answers 400.',
+      params,
+      answer: Answer,
+      async handle(request) {
         if (request.params.provider !== app.payments.name) {
           throw new HttpProblem('request/not-found', 'The payment provider is not configured.')
         }
@@ -49,6 +48,6 @@ export function paymentCallbackRoutes(server: FastifyInstance, context: ApiConte
         const outcome = await callbacks.once(callback, () => takeCallback(app, callback))
         return { outcome }
       },
-    )
+    })
   })
 }

@@ -2,7 +2,7 @@
 import Type from 'typebox'
 import { Id, Money, strict } from '../../../domain/kernel/types.ts'
 import { disputeView } from '../../../projections/order/disputes.ts'
-import { nullable, text, time } from '../../http/shapes.ts'
+import { nullable, text, time } from '../../http/schemas.ts'
 
 export const Dispute = Type.Object(disputeView.properties, strict)
 export const ListedDispute = Type.Object(

@@ -7,9 +7,8 @@ import { newestFirst } from '../../../projections/core/keyset.ts'
 import { listOpenMoney } from '../../../projections/order/orderProcessQueries.ts'
 import { commandRoute } from '../../http/commandRoute.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { answerPage } from '../../http/paging.ts'
-import { readRoute } from '../../http/readRoute.ts'
-import { many, PageQuery, pageOf, text, time } from '../../http/schemas.ts'
+import { listRoute } from '../../http/readRoute.ts'
+import { many, text, time } from '../../http/schemas.ts'
 
 const tag = 'Orders'
 const OpenRefunds = Type.Object(
@@ -37,25 +36,22 @@ const OpenRefunds = Type.Object(
 
 /** Publishes open refunds. */
 export function refundRoutes(server: FastifyInstance, context: ApiContext): void {
-  readRoute(server, context, {
+  listRoute(server, context, {
     tag,
     access: ['admin', 'auditor'],
     from: ['orderProcesses'],
     url: '/admin/refunds',
     summary: 'List orders with open refunds',
     operationId: 'listOpenRefunds',
-    query: Type.Object(PageQuery, strict),
-    answer: pageOf(OpenRefunds),
-    async handle(request, reply) {
-      const list = { of: { refunds: 'open' }, kind: newestFirst.kind }
-      return answerPage({ request, reply }, list, async part => {
-        const { rows, next, total } = await listOpenMoney(context.db, part)
-        const orderIds = rows.map(row => row.orderId)
-        const orders = await openRefundsOf(context.app, orderIds)
-        const since = new Map(rows.map(row => [row.orderId, row.since]))
-        const data = orders.map(order => ({ ...order, since: since.get(order.orderId) ?? '' }))
-        return { data, next, total }
-      })
+    item: OpenRefunds,
+    sort: newestFirst.kind,
+    async read(_, part) {
+      const { rows, next, total } = await listOpenMoney(context.db, part)
+      const orderIds = rows.map(row => row.orderId)
+      const orders = await openRefundsOf(context.app, orderIds)
+      const since = new Map(rows.map(row => [row.orderId, row.since]))
+      const data = orders.map(order => ({ ...order, since: since.get(order.orderId) ?? '' }))
+      return { data, next, total }
     },
   })
   commandRoute(server, context, {

@@ -1,4 +1,5 @@
 // Reports for admins and auditors: sales by one dimension at a time, as JSON or CSV.
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { decimalOf } from '../../../domain/kernel/money.ts'
@@ -8,8 +9,9 @@ import { type ReportLine, salesReport } from '../../../projections/sales/salesRe
 import type { ApiContext } from '../../http/context.ts'
 import { csvStream } from '../../http/csv.ts'
 import { HttpProblem } from '../../http/problems.ts'
-import { awaitPosition } from '../../http/requests.ts'
-import { integer, many, nullable, Position, problemResponses, text } from '../../http/schemas.ts'
+import { awaitPosition } from '../../http/readYourWrites.ts'
+import { publish } from '../../http/route.ts'
+import { integer, many, nullable, Position, text } from '../../http/schemas.ts'
 
 const limitMax = 10_000
 /** Lines in JSON unless more are asked for. */
@@ -61,35 +63,29 @@ const SalesReport = Type.Object(
 
 /** Publishes the reports. */
 export function reportRoutes(server: FastifyInstance, context: ApiContext): void {
-  server.get<{ Querystring: Static<typeof SalesQuery> }>(
-    '/admin/reports/sales',
-    {
-      config: { access: ['admin', 'auditor'] },
-      schema: {
-        summary:
-          'Sales by day, product, category, country or customer; as a table with Accept: text/csv',
-        description:
-          'What was paid for counts on the day it was paid, what came back on the day it came ' +
-          'back, against the product, category, country and customer that it was sold as. ' +
-          'Cancelled orders were not sold. A product counts for the category that it had when ' +
-          'it was ordered. Days begin in the time zone of the shop.',
-        tags: ['Admin'],
-        operationId: 'salesReport',
-        querystring: SalesQuery,
-        response: {
-          200: {
-            description: 'The report',
-            content: {
-              'application/json': { schema: SalesReport },
-              'text/csv': { schema: Type.String({ maxLength: 10_000_000 }) },
-            },
-          },
-          ...problemResponses,
-        },
+  publish(server, {
+    method: 'GET',
+    url: '/admin/reports/sales',
+    access: ['admin', 'auditor'],
+    summary:
+      'Sales by day, product, category, country or customer; as a table with Accept: text/csv',
+    description:
+      'What was paid for counts on the day it was paid, what came back on the day it came ' +
+      'back, against the product, category, country and customer that it was sold as. ' +
+      'Cancelled orders were not sold. A product counts for the category that it had when ' +
+      'it was ordered. Days begin in the time zone of the shop.',
+    tag: 'Admin',
+    operationId: 'salesReport',
+    query: SalesQuery,
+    answer: {
+      description: 'The report',
+      content: {
+        'application/json': { schema: SalesReport },
+        'text/csv': { schema: Type.String({ maxLength: 10_000_000 }) },
       },
     },
-    (request, reply) => server.readLimit(request, () => answer(context, request, reply)),
-  )
+    handle: (request, reply) => server.readLimit(request, () => answer(context, request, reply)),
+  })
 }
 
 async function answer(

@@ -1,0 +1,5 @@
+// Sales over HTTP.
+import type { RouteGroup } from '../../http/route.ts'
+import { reportRoutes } from './reports.ts'
+
+export const sales: RouteGroup = { api: [reportRoutes] }
