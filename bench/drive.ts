@@ -50,9 +50,10 @@ async function driveLane(plan: LoadPlan, { connection, lane, startedAt, counting
   const until = plan.forMs === undefined ? undefined : startedAt + plan.forMs
   const most = until === undefined ? requests.length : Number.POSITIVE_INFINITY
   for (let sent = 0; sent < most && requests.length > 0; sent += 1) {
-    // Late ones count from when they were due: a stall must not hide those that waited behind it.
-    const due = await turn(plan, startedAt, sent * plan.lanes.length + lane)
+    // Requests count from when they were due: a stall must not hide the delay of those after it.
+    const due = dueAt(plan, startedAt, sent * plan.lanes.length + lane)
     if (until !== undefined && due >= until) return
+    await waitUntil(due)
     const { status, body } = await connection.send(requests[sent % requests.length]?.() ?? '')
     counting.durations.push(performance.now() - due)
     counting.statuses.set(status, (counting.statuses.get(status) ?? 0) + 1)
@@ -62,13 +63,13 @@ async function driveLane(plan: LoadPlan, { connection, lane, startedAt, counting
   }
 }
 
-/** Waits until a request is due, and says when that was. */
-async function turn({ perSecond }: LoadPlan, startedAt: number, index: number): Promise<number> {
-  if (perSecond === undefined) return performance.now()
-  const due = startedAt + (index * 1_000) / perSecond
+function dueAt({ perSecond }: LoadPlan, startedAt: number, index: number): number {
+  return perSecond === undefined ? performance.now() : startedAt + (index * 1_000) / perSecond
+}
+
+async function waitUntil(due: number): Promise<void> {
   const early = due - performance.now()
   if (early > 1) await sleep(early)
-  return due
 }
 
 /** Gives the text of a request, made anew where each sending has to differ. */

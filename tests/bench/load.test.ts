@@ -65,6 +65,15 @@ describe('load', () => {
     expect(result.requests).toBeGreaterThan(1)
   })
 
+  it('ends with the answer to the last request that was due in time', async () => {
+    const url = await answering(() => 200)
+    const lanes = Array.from({ length: 8 }, () => [get])
+    const result = await drive({ url, lanes, expects: [200], forMs: 300, perSecond: 10 })
+    expect(result.requests).toBe(3)
+    // The next request of each connection would be due after 0.8 s.
+    expect(result.requests / result.perSecond).toBeLessThan(0.7)
+  })
+
   it('fails when a connection breaks', async () => {
     const url = await serve(request => request.socket.destroy())
     const broken = drive({ url, lanes: [[get]], expects: [200] })
