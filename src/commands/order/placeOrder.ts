@@ -160,9 +160,13 @@ async function loadLines(
   }
   const increases = input.items === undefined ? priceIncreases(inCart, lines) : []
   if (increases.length > 0 && input.acceptPrices !== true) {
-    return reject('cart/price-changed', 'Prices have increases: say acceptPrices to go on.', {
-      changes: increases,
-    })
+    return reject(
+      'cart/price-changed',
+      'Prices have increased. Send acceptPrices to accept them.',
+      {
+        changes: increases,
+      },
+    )
   }
   const totals = lines.map(line => line.total)
   return (
