@@ -48,13 +48,22 @@ export function createBatchLoader<Question, Answer>(
     })
 }
 
-/** A look-up of one key by a query for many; each key is in a query once. */
+/** A look-up of one key by a query for up to `max`; each key is in a query once. */
 export function createKeyLoader<Value>(
   load: (keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>,
   max?: number,
 ): (key: string) => Promise<Value | undefined> {
-  return createBatchLoader(async keys => {
-    const found = await load([...new Set(keys)])
+  const pending = new Map<string, Promise<Value | undefined>>()
+  const ask = createBatchLoader(async (keys: readonly string[]) => {
+    for (const key of keys) pending.delete(key)
+    const found = await load(keys)
     return keys.map(key => found.get(key))
   }, max)
+  return key => {
+    const known = pending.get(key)
+    if (known !== undefined) return known
+    const answer = ask(key)
+    pending.set(key, answer)
+    return answer
+  }
 }

@@ -53,7 +53,7 @@ function codecOf(
 
 const reserved = { productId, orderId: sampleId(11), quantity: 4 }
 // Shared by tests that write about the same person whatever they like, also that they are erased.
-const unforgetting = { ...testSeals(), forget: () => undefined }
+const unforgetting = { ...testSeals(), evict: () => undefined }
 const codec = codecOf(eventSchemas, shopUpcasters, unforgetting)
 const encoded = () => codec.encode({ type: 'StockReserved', data: reserved }, sampleId(1), envelope)
 

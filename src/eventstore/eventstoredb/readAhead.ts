@@ -170,10 +170,9 @@ function createArrivals() {
     notify: signal.notify,
     hasNew,
     async wait(ms: number, abort: AbortSignal): Promise<boolean> {
-      const isWaiting = !hasNew()
       await signal.wait(seen, ms, abort)
       // What else arrives in this turn is taken in the same batch.
-      if (isWaiting && hasNew()) await endOfTurn()
+      if (hasNew()) await endOfTurn()
       const isNew = hasNew()
       seen = signal.count()
       return isNew

@@ -23,6 +23,7 @@ const advice: Readonly<Record<number, string>> = {
   429: 'Wait as long as Retry-After says.',
   431: 'Send fewer or shorter headers, or a shorter address.',
   500: 'Try again; if it stays, tell the shop the requestId.',
+  502: 'A service of the shop has failed: try again; if it stays, tell the shop the requestId.',
   503: 'Wait as long as Retry-After says, and send the same request again.',
 }
 
