@@ -56,6 +56,18 @@ describe('paths', () => {
   })
 })
 
+describe('names', () => {
+  it.each(current)('in %s are in the files that they are said to be in', async paper => {
+    const named = [...(await read(paper)).matchAll(/`(\w+)` in `((?:src|tests)\/[\w./-]+\.ts)`/g)]
+    const missing = await Promise.all(
+      named.map(async ([text, name = '', path = '']) => {
+        return (await read(path)).includes(name) ? [] : [text]
+      }),
+    )
+    expect(missing.flat()).toEqual([])
+  })
+})
+
 describe('commands', () => {
   it.each(papers)('in %s are scripts of package.json', async paper => {
     const named = commandsOf(await read(paper))
