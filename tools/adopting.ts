@@ -16,7 +16,7 @@ import { projections } from '../src/projections/index.ts'
 import { describeBroken, summaryOf } from '../src/projections/rebuild/brokenStreams.ts'
 import type { BrokenStreams } from '../src/projections/rebuild/context.ts'
 import { shadowOf } from '../src/projections/rebuild/shadow.ts'
-import { logFor } from '../src/workers/projector/logReader.ts'
+import { rebuildLog } from '../src/workers/projector/logReader.ts'
 import { Refusal } from './withApp.ts'
 
 /**
@@ -67,7 +67,7 @@ async function readLog(open: AppServices): Promise<{
   found: LogSummary
   broken: BrokenStreams
 }> {
-  const { streams } = logFor(open)
+  const { streams } = rebuildLog(open)
   const counted = {
     async *readAll(options?: ReadAllOptions) {
       for await (const event of open.eventStore.readAll(options)) {

@@ -16,7 +16,7 @@ import { rebuild } from '../src/projections/rebuild/rebuild.ts'
 import { rebuildStates } from '../src/projections/rebuild/rebuildStates.ts'
 import { amountOf, linesOf } from '../src/projections/rebuild/rowDifferences.ts'
 import { rollBack } from '../src/projections/rebuild/swap.ts'
-import { logFor } from '../src/workers/projector/logReader.ts'
+import { rebuildLog } from '../src/workers/projector/logReader.ts'
 import { reactions } from '../src/workers/reactions/index.ts'
 import { adopting } from './adopting.ts'
 import { main, Refusal, UsageError, withApp } from './withApp.ts'
@@ -157,7 +157,7 @@ async function rebuildAll(
   const pool = createPool(loadConfig(env).databaseUrl.reveal(), { pipeline: true })
   try {
     const rebuilt = await rebuild(createDatabase(pool), chosen, {
-      ...logFor(open),
+      ...rebuildLog(open),
       acceptsBroken,
       onProgress: (name, position) =>
         byName.get(name)?.update(100 * shareOfWay(startOfLog, position, head)),

@@ -20,7 +20,7 @@ import { rebuild } from '../src/projections/rebuild/rebuild.ts'
 import type { Manifest } from '../src/workers/backup/manifest.ts'
 import { restore, restoreErasures } from '../src/workers/backup/restore.ts'
 import { eraseAgain } from '../src/workers/jobs/erasedPeople.ts'
-import { logFor } from '../src/workers/projector/logReader.ts'
+import { rebuildLog } from '../src/workers/projector/logReader.ts'
 import { Refusal } from './withApp.ts'
 
 /**
@@ -97,7 +97,7 @@ async function finish(
   const pool = createPool(config.databaseUrl.reveal(), { pipeline: true })
   try {
     const building = rebuild(createDatabase(pool), projections, {
-      ...logFor(open),
+      ...rebuildLog(open),
       // Data that the backup lacks is lost: the restored shop serves the rest.
       acceptsBroken: true,
       onProgress: (name, position) => show(name, 100 * shareOfWay(startOfLog, position, head), 100),

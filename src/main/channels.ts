@@ -1,7 +1,7 @@
-// The channels on which processes of a shop call each other; a lost call costs a poll interval.
+// Redis channels between the processes of a shop; a lost message costs one poll interval.
 
-/** On which projectors send order notifications to the API (projections/order). */
-export const notified = 'orderstream:notified'
+/** Order notifications from projectors to the API. */
+export const orderNotificationsSent = 'orderstream:notified'
 /** The API signals the sender of account mails. */
 export const accountMailsQueued = 'orderstream:account-mails'
 /** The API signals the importer. */

@@ -22,7 +22,12 @@ import { type ErasureDeps, eraseAgain } from '../workers/jobs/erasedPeople.ts'
 import { openQueues } from '../workers/jobs/jobQueue.ts'
 import { createProgress } from '../workers/projector/progress.ts'
 import { reactions } from '../workers/reactions/index.ts'
-import { accountMailsQueued, importsChanged, notified, webhooksRequested } from './channels.ts'
+import {
+  accountMailsQueued,
+  importsChanged,
+  orderNotificationsSent,
+  webhooksRequested,
+} from './channels.ts'
 import { createObservability } from './observe.ts'
 import { openServices } from './openServices.ts'
 import { seedCatalogue } from './sampleCatalogue.ts'
@@ -158,7 +163,7 @@ async function repeatErasures(parts: ErasureDeps): Promise<void> {
 async function serve(config: Config, parts: WorkerDeps, closers: StartContext['closers']) {
   const { pool, db, redis, signals } = parts
   const feed = await createNotificationFeed(db)
-  signals.on(notified, feed.receive)
+  signals.on(orderNotificationsSent, feed.receive)
   closers.push(feed.close)
   const server = await buildServer({
     ...parts,
@@ -175,8 +180,8 @@ async function serve(config: Config, parts: WorkerDeps, closers: StartContext['c
     }),
     counters: createCounters(redis),
     mailBox: createMailBox(pool),
-    wakeMailers: () => signals.send(accountMailsQueued),
-    wakeWebhooks: () => signals.send(webhooksRequested),
+    notifyMailSender: () => signals.send(accountMailsQueued),
+    notifyWebhookSender: () => signals.send(webhooksRequested),
   })
   closers.push(() => server.close())
   const { host, port } = config

@@ -47,7 +47,12 @@ import { mailsQueued } from '../workers/reactions/mail/outbox.ts'
 import { type MailParts, startMails } from '../workers/reactions/mail/start.ts'
 import { startWebhookJobs } from '../workers/reactions/webhook/jobs.ts'
 import { webhooksQueued } from '../workers/reactions/webhook/outbox.ts'
-import { accountMailsQueued, importsChanged, notified, webhooksRequested } from './channels.ts'
+import {
+  accountMailsQueued,
+  importsChanged,
+  orderNotificationsSent,
+  webhooksRequested,
+} from './channels.ts'
 import type { openServices } from './openServices.ts'
 
 // Database sessions of the workers in addition to one per projection: mails, imports, order
@@ -102,9 +107,9 @@ export async function startWorkers(
     subscribe(listingsChanged, () => answers.invalidate()),
     subscribe(
       orderNotifications,
-      notificationSender(message => signals.send(notified, message)),
+      notificationSender(message => signals.send(orderNotificationsSent, message)),
     ),
-    subscribe(mailsQueued, mails.wake),
+    subscribe(mailsQueued, mails.notify),
     subscribe(imagesQueued, images.wake),
     subscribe(webhooksQueued, webhooks.wake),
   ]
@@ -173,7 +178,7 @@ function startMailWork(
   const confirmPage = `${publicUrl}/confirm-email`
   const words = { shopName, language, timeZone, publicUrl }
   const mails = startMails({ ...deps, ...words, mailer, resetPage, confirmPage, limits })
-  deps.signals.on(accountMailsQueued, mails.wake)
+  deps.signals.on(accountMailsQueued, mails.notify)
   closers.push(() => mails.close())
   return mails
 }

@@ -18,9 +18,9 @@ export class PoisonEvent extends Error {
   }
 }
 
-/** An event of a type or a version that a newer release has written: this one has to wait. */
+/** An event of a type or a version that only a newer release can read. */
 export class UnknownEvent extends PoisonEvent {
-  /** `Type@version` that the release must know that reads it. */
+  /** The `Type@version` that a release must know to read it. */
   readonly awaits: string
 
   constructor(
@@ -76,15 +76,15 @@ export interface Codec {
   ): Stored<Event> | Promise<Stored<Event>>
 }
 
-/** Seals and opens text with the key of a person. `open` gives undefined once the key is erased. */
+/** Encrypts and decrypts text with the key of a person. `open` returns undefined after erasure. */
 export interface Seals {
   seal(subject: string, text: string): Promise<string>
   open(subject: string, sealed: string): Promise<string | undefined>
   /** Whether the key of a person has been erased. */
   isErased(subject: string): Promise<boolean>
   /**
-   * The log says that a person is erased: from now on nothing is opened with their key, also where
-   * it is still known, or has not been destroyed yet.
+   * Stops using the key of a person whose erasure is in the log, even if it is still cached or not
+   * destroyed yet.
    */
   evict(subject: string): void
 }

@@ -1,6 +1,5 @@
 // What the edge needs to limit requests and to recognise repeated ones.
 /** What is left after a request was counted. */
-
 export interface Counted {
   allowed: boolean
   remaining: number
@@ -11,10 +10,10 @@ export interface Counted {
 export interface Counter {
   /** Counts once more, or `times`; never fails: without Redis this process counts for itself. */
   count(key: string, times?: number): Promise<Counted>
-  /** Forgets what was counted. */
-  forget(key: string): Promise<void>
-  /** Takes one count back. */
-  giveBack(key: string): Promise<void>
+  /** Resets the count. */
+  reset(key: string): Promise<void>
+  /** Undoes one count. */
+  refund(key: string): Promise<void>
 }
 
 /** `quota` in `windowSeconds`, from the first request on. */

@@ -1,4 +1,4 @@
-// Forgets people in every read model, and says what can still be read about somebody.
+// Erases personal text in every read model, and finds what is left of it.
 import { type Kysely, sql } from 'kysely'
 import { stateOf } from '../kit/transient.ts'
 import {
@@ -14,7 +14,7 @@ import { projections } from './index.ts'
 
 type Db = Kysely<Tables>
 
-/** Every column that holds text about people. */
+/** Every column with personal text. */
 export const personalColumns = projections.flatMap(({ personal }) => personal)
 
 /** Of a table that has been moved or dropped meanwhile, or of its schema. */
@@ -22,9 +22,9 @@ const missing: ReadonlySet<string | undefined> = new Set(['42P01', '3F000'])
 const roundsMax = 10
 
 /**
- * Forgets somebody in every table of the database. The read models do that by themselves when they
- * come to the event; this is for tables that nobody writes to any more, and for those whose runner
- * has parked the event or is not running.
+ * Erases a person in every table of the database. Projections do so when they apply CustomerErased;
+ * this is for previous tables, which no projection writes to, and for projections that have parked
+ * the event or do not run.
  */
 export async function forgetEverywhere(db: Db, person: string): Promise<void> {
   let moved = true
@@ -36,7 +36,7 @@ export async function forgetEverywhere(db: Db, person: string): Promise<void> {
   }
 }
 
-/** False when the table is not there any more: it may be elsewhere. */
+/** False if the table is gone: it may have been moved to another schema. */
 async function tryForget(db: Db, place: Place, person: string): Promise<boolean> {
   const statements = forgetting(db, [place], [person])
   const { isTransaction } = db

@@ -7,7 +7,7 @@ import { memoryEventStore } from '../../src/eventstore/memory/memory.ts'
 import { eventIndex } from '../../src/projections/audit/eventIndex.ts'
 import { rebuild } from '../../src/projections/rebuild/rebuild.ts'
 import { extendChain } from '../../src/workers/jobs/auditChain.ts'
-import { logFor } from '../../src/workers/projector/logReader.ts'
+import { rebuildLog } from '../../src/workers/projector/logReader.ts'
 import { anEvent, newStream } from '../contract/eventStoreSubject.ts'
 import { expectProblem, newProduct } from '../support/goods.ts'
 import { positionAt } from '../support/positions.ts'
@@ -75,7 +75,7 @@ describe('an export', () => {
 
   it('can be of what a filter lets through, whatever it has to pass over', async () => {
     const { id, position: after } = await newProduct(app)
-    const reading = { ...logFor(app.back), onProgress: () => undefined }
+    const reading = { ...rebuildLog(app.back), onProgress: () => undefined }
     await rebuild(app.back.db, [eventIndex], reading)
     await auditor.client.get('/audit/events?limit=1', { after })
     const text = await new Response(await request(`?stream=product-${id}`)).text()

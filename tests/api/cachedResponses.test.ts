@@ -154,8 +154,8 @@ describe('a local quota', () => {
         reported.push(times)
         return { allowed: true, remaining: 0, resetSeconds: 60 }
       },
-      forget: async () => undefined,
-      giveBack: async () => undefined,
+      reset: async () => undefined,
+      refund: async () => undefined,
     })
     expect(quota.use('somebody')).toBeUndefined()
     quota.update('somebody', { allowed: true, remaining: 2, resetSeconds: 60 })

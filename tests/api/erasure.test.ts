@@ -10,7 +10,7 @@ import { readStream } from '../../src/ports/eventStore.ts'
 import { projections } from '../../src/projections/index.ts'
 import { rebuild } from '../../src/projections/rebuild/rebuild.ts'
 import { rollBack } from '../../src/projections/rebuild/swap.ts'
-import { logFor } from '../../src/workers/projector/logReader.ts'
+import { rebuildLog } from '../../src/workers/projector/logReader.ts'
 import type { Answer } from '../support/apiClient.ts'
 import { wholeDatabase, wholeFiles, wholeRedis } from '../support/everything.ts'
 import { expectProblem, gbp, newOrder, newProduct } from '../support/goods.ts'
@@ -373,5 +373,5 @@ async function catalogueFaults(): Promise<string[]> {
 async function rebuilt(name: string) {
   const projection = projections.find(each => each.name === name)
   if (projection === undefined) throw new Error(name)
-  await rebuild(app.back.db, [projection], { ...logFor(app.back), onProgress: () => undefined })
+  await rebuild(app.back.db, [projection], { ...rebuildLog(app.back), onProgress: () => undefined })
 }

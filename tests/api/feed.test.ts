@@ -55,7 +55,7 @@ async function write(...news: Notification[]) {
 async function start() {
   feed = await createNotificationFeed(db)
   const heard: Notification[] = []
-  feed.follow({ customerId: sampleId(5), deliver: each => heard.push(each) })
+  feed.subscribe({ customerId: sampleId(5), deliver: each => heard.push(each) })
   const send = notificationSender(text => feed.receive(text))
   const tell = (notifications: Notification[]) => send([notifications])
   return { heard, tell }

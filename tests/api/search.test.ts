@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { catalogue } from '../../src/projections/catalogue/catalogue.ts'
 import { rebuild } from '../../src/projections/rebuild/rebuild.ts'
-import { logFor } from '../../src/workers/projector/logReader.ts'
+import { rebuildLog } from '../../src/workers/projector/logReader.ts'
 import { gbp, newProduct } from '../support/goods.ts'
 import { startTestApp, type TestApp } from '../support/testApp.ts'
 
@@ -108,7 +108,7 @@ describe('a search for', () => {
 describe('a rebuilt catalogue', () => {
   it('is searched like the one before', async () => {
     const { db, eventStore, codec } = app.back
-    const log = logFor({ eventStore, codec })
+    const log = rebuildLog({ eventStore, codec })
     await rebuild(db, [catalogue], { ...log, onProgress: () => undefined })
     for (const [search, expected] of findings) expect(await find(search), search).toEqual(expected)
     const { body } = await app.anyone.get('/products?search=cafe&ordering=name', { after })

@@ -52,7 +52,7 @@ describe('a quota', () => {
     const redis = await connect()
     const counter = createCounters(redis)('given', 1, 60)
     await counter.count('somebody')
-    await counter.forget('somebody')
+    await counter.reset('somebody')
     expect((await counter.count('somebody')).allowed).toBe(true)
   })
 

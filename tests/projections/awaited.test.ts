@@ -15,7 +15,7 @@ import { eventIndex } from '../../src/projections/audit/eventIndex.ts'
 import { defineReaction, type Reaction } from '../../src/projections/core/projection.ts'
 import { rebuild } from '../../src/projections/rebuild/rebuild.ts'
 import { checkProjection } from '../../src/workers/audit/projectionCheck.ts'
-import { logFor, readBatches } from '../../src/workers/projector/logReader.ts'
+import { readBatches, rebuildLog } from '../../src/workers/projector/logReader.ts'
 import { createProgress } from '../../src/workers/projector/progress.ts'
 import { startProjector } from '../../src/workers/projector/projector.ts'
 import { newOrder, newProduct } from '../support/goods.ts'
@@ -203,7 +203,7 @@ describe('an event that nobody can read', () => {
     )
     expect(checked).toMatchObject({ findings: [] })
     await app.stop()
-    const log = logFor(parts)
+    const log = rebuildLog(parts)
     const [rebuilt] = await rebuild(db, [eventIndex], { ...log, onProgress: () => undefined })
     expect(rebuilt).toMatchObject({ matches: true })
     const { rows } = await app.back.pool.query<{ missing: string }>(

@@ -8,7 +8,7 @@ import type { RecordedEvent } from '../../src/ports/eventStore.ts'
 import { decideParked } from '../../src/projections/core/parking.ts'
 import { projections } from '../../src/projections/index.ts'
 import { rebuild } from '../../src/projections/rebuild/rebuild.ts'
-import { logFor } from '../../src/workers/projector/logReader.ts'
+import { rebuildLog } from '../../src/workers/projector/logReader.ts'
 import { findings, wholeLog } from '../support/auditing.ts'
 import { aggregates, appendBrokenLog, brokenText, shownText } from '../support/brokenText.ts'
 import { startTestApp, type TestApp } from '../support/testApp.ts'
@@ -70,7 +70,7 @@ describe('broken text in every field of every event', () => {
 
   it('is rebuilt to equal tables', async () => {
     const { back } = app
-    const parts = { ...logFor(back), onProgress: () => undefined }
+    const parts = { ...rebuildLog(back), onProgress: () => undefined }
     const rebuilt = await rebuild(back.db, projections, parts)
     expect(rebuilt.map(({ name, matches }) => [name, matches])).toEqual(
       rebuilt.map(({ name }) => [name, true]),

@@ -9,7 +9,7 @@ import { personalPaths, withTexts } from '../../src/domain/kernel/personal.ts'
 import { personalColumns } from '../../src/projections/forgetting.ts'
 import { projections } from '../../src/projections/index.ts'
 import { rebuild } from '../../src/projections/rebuild/rebuild.ts'
-import { logFor } from '../../src/workers/projector/logReader.ts'
+import { rebuildLog } from '../../src/workers/projector/logReader.ts'
 import { exampleOf } from '../support/arbitrary.ts'
 import { atRest } from '../support/auditing.ts'
 import { aggregates } from '../support/brokenText.ts'
@@ -113,7 +113,7 @@ describe('a log with something unmistakable in every personal field', () => {
     const { back } = app
     const tables = personalColumns.map(({ table }) => table)
     const about = projections.filter(each => each.tables.some(table => tables.includes(table)))
-    await rebuild(back.db, about, { ...logFor(back), onProgress: () => undefined })
+    await rebuild(back.db, about, { ...rebuildLog(back), onProgress: () => undefined })
     const before = [...(await readablePlaces()).values()].flat()
     expect(before.some(place => place.startsWith('previous_'))).toBe(true)
     const actor = { role: 'customer', id: person, roles: ['customer'] } as const

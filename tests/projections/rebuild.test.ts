@@ -11,7 +11,7 @@ import { rebuildStates, request } from '../../src/projections/rebuild/rebuildSta
 import { rollBack } from '../../src/projections/rebuild/swap.ts'
 import { stockProjection } from '../../src/projections/stock/stock.ts'
 import { snapshot } from '../../src/workers/audit/projectionCheck.ts'
-import { logFor } from '../../src/workers/projector/logReader.ts'
+import { rebuildLog } from '../../src/workers/projector/logReader.ts'
 import { atRest, findings } from '../support/auditing.ts'
 import { newOrder } from '../support/goods.ts'
 import { moved, positionAt } from '../support/positions.ts'
@@ -39,7 +39,7 @@ async function rebuildNow(projection: Projection): Promise<Rebuilt[]> {
 
 function rebuildOnce(projection: Projection) {
   const { back } = traffic.app
-  return rebuild(back.db, [projection], { ...logFor(back), onProgress: () => undefined })
+  return rebuild(back.db, [projection], { ...rebuildLog(back), onProgress: () => undefined })
 }
 
 /** Whether somebody waits for a lock on a table. */
@@ -208,7 +208,7 @@ describe('a rebuild', () => {
     const { back } = traffic.app
     const orders = numbered('orders')
     const before = await snapshot(back.db, orders, 'readmodel')
-    const log = logFor(back)
+    const log = rebuildLog(back)
     const seen: Position[] = []
     /** In small steps, of which the third fails or is recorded. */
     const inSteps = (isCut: boolean) =>
@@ -238,7 +238,7 @@ describe('a rebuild', () => {
   it('finds tables equal whose rows had only been forgotten in another order', async () => {
     const { back } = traffic.app
     const customers = numbered('customers')
-    const log = logFor(back)
+    const log = rebuildLog(back)
     const name = sql<{ username: string }>`
       update readmodel.customers set username = upper(username)
       where customer_id = (select customer_id from readmodel.customers order by 1 limit 1)
@@ -266,7 +266,7 @@ describe('a rebuild', () => {
     const { back } = traffic.app
     const orders = numbered('orders')
     const cut = rebuild(back.db, [orders], {
-      ...logFor(back),
+      ...rebuildLog(back),
       // biome-ignore lint/correctness/useYield: it fails before it reads anything.
       async *read() {
         throw new Unavailable('the database has gone')
@@ -282,7 +282,7 @@ describe('a rebuild', () => {
 
   it('of several at once reads the log once and leaves all of them equal', async () => {
     const { back } = traffic.app
-    const log = logFor(back)
+    const log = rebuildLog(back)
     let reads = 0
     const rebuilt = await rebuild(back.db, projections, {
       ...log,
@@ -373,7 +373,7 @@ describe('a rebuild of a log that lacks events', () => {
     await lose(`stream = '${stream}' and revision = 3`)
     const { back } = traffic.app
     const rebuilt = await rebuild(back.db, [stock, customers], {
-      ...logFor(back),
+      ...rebuildLog(back),
       onProgress: () => undefined,
     })
     const served = new Map(rebuilt.map(({ name, serves }) => [name, serves]))
@@ -388,7 +388,7 @@ describe('a rebuild of a log that lacks events', () => {
   it('knows of what was read before it was cut', async () => {
     const { back } = traffic.app
     await lose(`stream = '${stream}' and revision = 1`)
-    const log = logFor(back)
+    const log = rebuildLog(back)
     const cut = rebuild(back.db, [stock], {
       ...log,
       async *read(chosen, { after }) {

@@ -3,7 +3,7 @@ import { afterAll, expect, it } from 'vitest'
 import { projections } from '../../src/projections/index.ts'
 import { rebuild } from '../../src/projections/rebuild/rebuild.ts'
 import { snapshot } from '../../src/workers/audit/projectionCheck.ts'
-import { logFor } from '../../src/workers/projector/logReader.ts'
+import { rebuildLog } from '../../src/workers/projector/logReader.ts'
 import { atRest } from '../support/auditing.ts'
 import { doBusiness, shopWithTraffic, type Traffic } from '../support/shopTraffic.ts'
 
@@ -26,7 +26,7 @@ it('is gone on from, and not begun anew on top of, by the first worker', async (
   for (const { tables: names } of projections) {
     for (const name of names) await app.back.pool.query(`truncate readmodel.${name}`)
   }
-  await rebuild(app.back.db, projections, { ...logFor(app.back), onProgress: () => undefined })
+  await rebuild(app.back.db, projections, { ...rebuildLog(app.back), onProgress: () => undefined })
   expect(await tables()).toEqual(before)
   await app.restart()
   await atRest(app.back)

@@ -4,7 +4,7 @@ import { ordersProjection } from '../../src/projections/order/orders.ts'
 import { BeingRebuilt, rebuild } from '../../src/projections/rebuild/rebuild.ts'
 import { rebuildStates } from '../../src/projections/rebuild/rebuildStates.ts'
 import { snapshot } from '../../src/workers/audit/projectionCheck.ts'
-import { logFor } from '../../src/workers/projector/logReader.ts'
+import { rebuildLog } from '../../src/workers/projector/logReader.ts'
 import { rebuildDue } from '../../src/workers/projector/rebuilds.ts'
 import { atRest } from '../support/auditing.ts'
 import { moved, positionAt } from '../support/positions.ts'
@@ -19,6 +19,7 @@ beforeAll(async () => {
   // Its worker would be one more to rebuild.
   await traffic.app.stop()
 })
+
 const started: { goOn(): void }[] = []
 afterAll(async () => {
   for (const { goOn } of started) goOn()
@@ -44,7 +45,7 @@ async function cutLock(): Promise<void> {
 /** A rebuild that stops behind its first step until it is let go on. */
 function haltingRebuild() {
   const { back } = traffic.app
-  const log = logFor(back)
+  const log = rebuildLog(back)
   let goOn: () => void = () => undefined
   const halted = { now: false }
   const released = new Promise<void>(resolve => {
@@ -72,7 +73,7 @@ function haltingRebuild() {
 
 const rebuildNow = () =>
   rebuild(traffic.app.back.db, [ordersProjection], {
-    ...logFor(traffic.app.back),
+    ...rebuildLog(traffic.app.back),
     onProgress: () => undefined,
   })
 

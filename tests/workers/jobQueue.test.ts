@@ -45,13 +45,13 @@ it('a job that hangs gives its place to the next one', async () => {
 
 it('a look that hangs is followed by another', async () => {
   let looks = 0
-  const { wake } = onceAtATime(async () => {
+  const { notify } = onceAtATime(async () => {
     looks += 1
     if (looks === 1) await never
   }, 50)
-  wake()
+  notify()
   await waitFor('the first look', () => looks === 1)
-  wake()
+  notify()
   await waitFor('the second look', () => looks === 2)
 })
 

@@ -97,7 +97,7 @@ function startLane(url: string, { queue = same => same, limits }: Options = {}) 
     outage.stop()
     await mailer.close()
   }
-  return { lines, close, wake: lane.wake }
+  return { lines, close, notify: lane.notify }
 }
 
 async function states(): Promise<Record<string, number>> {
@@ -133,7 +133,7 @@ describe('addresses that the server refuses', () => {
     await queueTo(...dead, 'alive@example.com')
     const refuse = (address: string) => (isDead(address) ? 550 : undefined)
     await sending({ refuse }, {}, async ({ lane, server }) => {
-      lane.wake()
+      lane.notify()
       await waitFor('the mail behind them', () => server.taken.length === 1, 60_000)
       await waitFor('their end', async () => (await states()).undeliverable === 150, 60_000)
       expect(server.asked.filter(isDead)).toHaveLength(150)
@@ -196,10 +196,10 @@ describe('a database that cannot be written to while mails are sent', () => {
     let failures = 4
     const unsettled = (queue: MailQueue): MailQueue => ({
       ...queue,
-      async settle(outcomes) {
+      async record(outcomes) {
         failures -= 1
         if (failures >= 0) throw Object.assign(new Error('terminated'), { code: '57P01' })
-        await queue.settle(outcomes)
+        await queue.record(outcomes)
       },
     })
     await queueTo(...Array.from({ length: 9 }, (_, index) => `p${index}@example.com`))
@@ -239,7 +239,7 @@ describe('a process that was stopped while it had the claim', () => {
       resumed.resolve()
       await waitFor('its end', () => lane.lines.join().includes('CLAIM_EXPIRED'))
       expect(server.taken).toEqual([])
-      await other.settle([{ key, state: 'sent', why: null }])
+      await other.record([{ key, state: 'sent', why: null }])
       expect(await states()).toEqual({ sent: 1 })
     })
   })
@@ -248,10 +248,10 @@ describe('a process that was stopped while it had the claim', () => {
     const server = await scriptedMailServer()
     const mailer = createMailer(server.url, 'shop@example.com')
     const mail = { id: 'late', to: 'p@example.com', subject: 's', text: 't', html: 'h' }
-    expect(await mailer.send(mail, 0)).toMatchObject({ taken: false, kind: 'lost' })
+    expect(await mailer.send(mail, 0)).toMatchObject({ accepted: false, kind: 'lost' })
     expect(server.asked).toEqual(['p@example.com'])
     expect(server.taken).toEqual([])
-    expect(await mailer.send(mail, 10_000)).toEqual({ taken: true })
+    expect(await mailer.send(mail, 10_000)).toEqual({ accepted: true })
     expect(server.taken.map(({ messageId }) => messageId)).toEqual(['late@example.com'])
     await mailer.close()
     await server.stop()
@@ -275,7 +275,7 @@ describe('a server that goes silent', () => {
       const port = typeof address === 'object' ? address?.port : undefined
       const mailer = createMailer(`smtp://127.0.0.1:${port}`, 'shop@example.com', timeouts)
       const mail = { id: 'none', to: 'p@example.com', subject: 's', text: 't', html: 'h' }
-      expect(await mailer.send(mail, 60_000)).toMatchObject({ taken: false, kind: 'server' })
+      expect(await mailer.send(mail, 60_000)).toMatchObject({ accepted: false, kind: 'server' })
       await mailer.close()
       for (const socket of sockets) socket.destroy()
       server.close()

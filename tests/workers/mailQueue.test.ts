@@ -98,7 +98,7 @@ describe('claiming mails', () => {
     const mails = (await queued(4)).map(mail => ({ ...mail, recipient: 'somebody' }))
     const [first, second] = [createMailQueue(db), createMailQueue(db)]
     await first.claim(mails.slice(0, 2))
-    await first.settle([{ key: mails[0]?.key ?? never(), state: 'sent', why: null }])
+    await first.record([{ key: mails[0]?.key ?? never(), state: 'sent', why: null }])
     await pool.query(
       `insert into shop.mails (event_id, template, order_id, state, sent_at, recipient)
       values ($1, 'order-paid', $1, 'sent', now() - interval '2 hours', 'somebody'),
@@ -145,7 +145,7 @@ describe('which mails are due', () => {
     const [now, later] = await queued(2)
     const queue = createMailQueue(db)
     await queue.claim([later ?? never()])
-    await queue.settle([{ key: later?.key ?? never(), waitSeconds: 60, why: 'SMTP 450' }])
+    await queue.record([{ key: later?.key ?? never(), waitSeconds: 60, why: 'SMTP 450' }])
     expect(idsOf((await queue.due(false, 10)).map(key => ({ key })))).toEqual([now?.key.event_id])
     expect(await queue.due(true, 10)).toEqual([])
     expect(await queue.claim([later ?? never()])).toEqual([])
@@ -159,10 +159,10 @@ describe('what has become of mails', () => {
     await first.claim([mail])
     await runOut()
     await second.claim([mail])
-    await first.settle([{ key: mail.key, state: 'sent', why: null }])
-    await second.settle([{ key: mail.key, state: 'retrying', failed: true, why: 'ECONNRESET' }])
+    await first.record([{ key: mail.key, state: 'sent', why: null }])
+    await second.record([{ key: mail.key, state: 'retrying', failed: true, why: 'ECONNRESET' }])
     expect(await rowOf(mail)).toMatchObject({ state: 'sent', attempts: 1, last_error: null })
-    await second.settle([{ key: mail.key, state: 'sent', why: null }])
+    await second.record([{ key: mail.key, state: 'sent', why: null }])
     const { sent_at: sentAt, attempts } = await rowOf(mail)
     expect(sentAt).toBeInstanceOf(Date)
     expect(attempts).toBe(1)
@@ -174,7 +174,7 @@ describe('what has become of mails', () => {
     await first.claim([mail])
     await runOut()
     await second.claim([mail])
-    await first.settle([{ key: mail.key, state: 'retrying', failed: true, why: 'CLAIM_EXPIRED' }])
+    await first.record([{ key: mail.key, state: 'retrying', failed: true, why: 'CLAIM_EXPIRED' }])
     expect(await rowOf(mail)).toMatchObject({ state: 'due', attempts: 0, last_error: null })
     expect((await rowOf(mail)).claimed_by).not.toBeNull()
   })
@@ -183,7 +183,7 @@ describe('what has become of mails', () => {
     const queue = createMailQueue(db)
     const [mail = never()] = await queued(1)
     await queue.claim([mail])
-    await queue.settle([
+    await queue.record([
       { key: mail.key, state: 'retrying', waitSeconds: 90, failed: true, why: 'SMTP 450 4.2.0' },
     ])
     const row = await rowOf(mail)

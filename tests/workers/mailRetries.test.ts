@@ -12,6 +12,7 @@ const key: MailKey = {
   template: 'order-paid',
   order_id: '01980000-0000-7000-8000-000000000002',
 }
+
 const claimed: ClaimedMail = {
   key,
   trace: null,
@@ -20,8 +21,9 @@ const claimed: ClaimedMail = {
   queuedSeconds: 0,
   sentInHour: 0,
   sentInDay: 0,
-  sentInDayAtAll: 0,
+  sentInDayAnyKind: 0,
 }
+
 const afterwards = (given: Partial<ClaimedMail>, kind: FailureKind, random = 0) =>
   afterFailure({ ...claimed, ...given }, { kind, code: 'CODE' }, random)
 
@@ -102,12 +104,12 @@ describe('what the client of SMTP says', () => {
     ['EENVELOPE', 'refused', { code: 'EENVELOPE', command: 'API' }],
     ['ESTREAM', 'lost', { code: 'ESTREAM', command: 'API' }],
   ])('is %s: %s', (code, kind, fields) => {
-    expect(smtpFailure(error(fields), false)).toEqual({ taken: false, kind, code })
+    expect(smtpFailure(error(fields), false)).toEqual({ accepted: false, kind, code })
   })
 
   it('is a lost connection where a part of the mail was sent already', () => {
     const lost = error({ code: 'ETIMEDOUT', command: 'CONN' })
-    expect(smtpFailure(lost, true)).toEqual({ taken: false, kind: 'lost', code: 'ETIMEDOUT' })
+    expect(smtpFailure(lost, true)).toEqual({ accepted: false, kind: 'lost', code: 'ETIMEDOUT' })
   })
 })
 
@@ -141,12 +143,12 @@ describe('how many mails one recipient gets', () => {
   })
 
   it('is a handful a day where the address is not confirmed', () => {
-    expect(over({ sentInDayAtAll: 4 }, false)).toBeUndefined()
-    expect(over({ sentInDayAtAll: 5 }, false)).toEqual(waits)
+    expect(over({ sentInDayAnyKind: 4 }, false)).toBeUndefined()
+    expect(over({ sentInDayAnyKind: 5 }, false)).toEqual(waits)
   })
 
   it('is not made up for once a day is over', () => {
-    const outcome = over({ sentInDayAtAll: 5, queuedSeconds: 86_400 }, false)
+    const outcome = over({ sentInDayAnyKind: 5, queuedSeconds: 86_400 }, false)
     expect(outcome).toEqual({ key, state: 'undeliverable', why: 'RECIPIENT_LIMIT' })
   })
 

@@ -42,9 +42,13 @@ export interface NotificationFeed {
    */
   receive(told: string): void
   /** Subscribes; the returned function unsubscribes. */
-  follow(subscriber: LiveSubscriber): () => void
+  subscribe(subscriber: LiveSubscriber): () => void
   /** Up to `limit` notifications after a position, oldest first. */
-  missed(after: Position, limit: number, customerId: string | undefined): Promise<Notification[]>
+  notificationsAfter(
+    after: Position,
+    limit: number,
+    customerId: string | undefined,
+  ): Promise<Notification[]>
   close(): Promise<void>
 }
 
@@ -122,12 +126,12 @@ export interface ApiContext {
   mailBox: MailBox
   sender: WebhookSender
   /** Signals that webhooks are due; without it they are found within a second. */
-  wakeWebhooks(): void
+  notifyWebhookSender(): void
   /** The job queues, for the dashboard. */
   queues: readonly Queue[]
   metrics: Metrics
   tracing: Tracing
   /** Signals that a mail is queued; without it it is found a little later. */
-  wakeMailers(): void
+  notifyMailSender(): void
   health: Health
 }

@@ -56,7 +56,7 @@ export function limitPasswordAttempts(
     tries.delete(request)
     if (isWrong(reply)) await raiseAlarm(policies.anywhere, made.account, request)
     else {
-      const settle = isRight(reply) ? 'forget' : 'giveBack'
+      const settle = isRight(reply) ? 'reset' : 'refund'
       await Promise.all(made.counted.map(({ policy, key }) => policy[settle](key)))
     }
     return payload

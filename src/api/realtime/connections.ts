@@ -28,15 +28,15 @@ export interface LiveConnection {
   address: string
   isStaff: boolean
   /** When it expires; undefined if it ends with its work. */
-  endsAt: Date | undefined
+  expiresAt: Date | undefined
   /** Closes the connection, or prevents it from opening. */
   end: (code: number, why: string) => void
-  leave(): void
+  remove(): void
 }
 
 export interface Connections {
   /** For routes that follow orders: checks the origin and the limits of connections. */
-  enter(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  admit(request: FastifyRequest, reply: FastifyReply): Promise<void>
   /** The connection of a request. */
   connectionOf(request: FastifyRequest): LiveConnection
   /**
@@ -55,7 +55,7 @@ declare module 'fastify' {
 /** Tracks the connections of this process and ends those without access. */
 export function useConnections(server: FastifyInstance, context: ApiContext): void {
   const connections = new Set<LiveConnection>()
-  const given = new WeakMap<FastifyRequest, LiveConnection>()
+  const byRequest = new WeakMap<FastifyRequest, LiveConnection>()
   endRevoked(server, context, connections)
 
   function open(
@@ -67,21 +67,21 @@ export function useConnections(server: FastifyInstance, context: ApiContext): vo
     logRefusal(request, () => enforceLimits(context.config, connections, connection))
     connections.add(connection)
     // After an upgrade only the socket remains.
-    if (request.ws) request.raw.socket.once('close', connection.leave)
-    else reply.raw.once('close', connection.leave)
+    if (request.ws) request.raw.socket.once('close', connection.remove)
+    else reply.raw.once('close', connection.remove)
     return connection
   }
 
   server.decorate('connections', {
     open,
-    async enter(request, reply) {
+    async admit(request, reply) {
       logRefusal(request, () => refuseForeign(request, context))
       const connection = open(request, reply, 'orders')
-      connection.endsAt = request.tokenEndsAt ?? new Date()
-      given.set(request, connection)
+      connection.expiresAt = request.tokenEndsAt ?? new Date()
+      byRequest.set(request, connection)
     },
     connectionOf(request) {
-      const connection = given.get(request)
+      const connection = byRequest.get(request)
       if (connection === undefined) throw new Error('the request has no connection')
       return connection
     },
@@ -102,13 +102,13 @@ function logRefusal(request: FastifyRequest, look: () => void): void {
 function enforceLimits(
   config: Config,
   connections: ReadonlySet<LiveConnection>,
-  asking: LiveConnection,
+  added: LiveConnection,
 ): void {
   const { liveConnectionsEach: each, liveConnectionsMax: max } = config
   const count = (isCounted: (connection: LiveConnection) => boolean) =>
     [...connections].filter(isCounted).length
   const isOwn = ({ customerId, kind }: LiveConnection) =>
-    customerId === asking.customerId && kind === asking.kind
+    customerId === added.customerId && kind === added.kind
   if (count(isOwn) >= each) {
     throw limitReached(
       'The limit of connections for one account is reached. Close one first.',
@@ -119,17 +119,17 @@ function enforceLimits(
   const customersMax = forCustomers(max, each)
   const isFull =
     connections.size >= max ||
-    (!asking.isStaff && count(connection => !connection.isStaff) >= customersMax)
+    (!added.isStaff && count(connection => !connection.isStaff) >= customersMax)
   if (isFull) {
     throw new HttpProblem(
       'request/unavailable',
       'The limit of open connections is reached. Try again later.',
     )
   }
-  if (asking.isStaff) return
-  const isNeighbour = ({ address, isStaff: staff }: LiveConnection) =>
-    !staff && address === asking.address
-  if (count(isNeighbour) >= Math.max(each, Math.ceil(customersMax / 2))) {
+  if (added.isStaff) return
+  const isSameAddress = ({ address, isStaff: staff }: LiveConnection) =>
+    !staff && address === added.address
+  if (count(isSameAddress) >= Math.max(each, Math.ceil(customersMax / 2))) {
     throw limitReached(
       'The limit of connections from one address is reached.',
       'live-connections-address',
@@ -154,9 +154,9 @@ function createConnection(
     roles: actor.role === 'anonymous' || actor.role === 'system' ? [] : actor.roles,
     address: addressOf(request.ip),
     isStaff: isStaff(actor),
-    endsAt: undefined,
+    expiresAt: undefined,
     end: () => request.raw.socket.destroy(),
-    leave,
+    remove: leave,
   }
 }
 
@@ -187,12 +187,12 @@ function endRevoked(
   connections: ReadonlySet<LiveConnection>,
 ): void {
   const ended = endExpired(connections)
-  const looking = setInterval(() => {
+  const checks = setInterval(() => {
     // While the database is unavailable no access is revoked either.
     endSignedOut(context, connections).catch(() => undefined)
   }, checkMs)
   server.addHook('onClose', async () => {
-    clearInterval(looking)
+    clearInterval(checks)
     clearInterval(ended)
   })
 }
@@ -201,7 +201,7 @@ function endExpired(connections: ReadonlySet<LiveConnection>) {
   return setInterval(() => {
     const now = new Date()
     for (const connection of connections) {
-      if (connection.endsAt !== undefined && connection.endsAt <= now) {
+      if (connection.expiresAt !== undefined && connection.expiresAt <= now) {
         connection.end(closing.signedOut, 'token expired')
       }
     }

@@ -20,16 +20,16 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
   const followers = new Set<LiveSubscriber>()
   const ending = new AbortController()
   let position = await newestNotification(db)
-  let hinted = false
+  let isSignalled = false
   let delivered: Promise<void> = Promise.resolve()
   let pause = new AbortController()
 
   async function run() {
     while (!ending.signal.aborted) {
-      hinted = false
+      isSignalled = false
       const notifications = await notificationsAfter(db, position, batchMax).catch(() => [])
       publish(notifications)
-      if (notifications.length === batchMax || hinted) continue
+      if (notifications.length === batchMax || isSignalled) continue
       pause = new AbortController()
       const until = AbortSignal.any([pause.signal, ending.signal])
       await sleep(pollMs, undefined, { signal: until }).catch(() => undefined)
@@ -46,18 +46,19 @@ export async function createNotificationFeed(db: Kysely<Tables>): Promise<Notifi
   function receive(text: string) {
     const message = decodeNotifications(text)
     if (message !== undefined && message.after <= position) return publish(message.notifications)
-    hinted = true
+    isSignalled = true
     pause.abort()
   }
   const running = run()
 
   return {
     receive,
-    follow(follower) {
+    subscribe(follower) {
       followers.add(follower)
       return () => followers.delete(follower)
     },
-    missed: (after, limit, customerId) => notificationsAfter(db, after, limit, customerId),
+    notificationsAfter: (after, limit, customerId) =>
+      notificationsAfter(db, after, limit, customerId),
     async close() {
       ending.abort()
       await running

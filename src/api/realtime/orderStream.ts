@@ -16,7 +16,7 @@ export interface OrderStream {
   /** Delivers missed updates, then continues live from there. */
   resume(after: Position): Promise<void>
   /** Switches to the orders of all customers. */
-  widen(): void
+  includeAll(): void
   end(): void
 }
 
@@ -56,7 +56,7 @@ export function openStream(context: ApiContext, listener: StreamClient): OrderSt
     pending: 0,
   }
   const follow = () =>
-    context.feed.follow({
+    context.feed.subscribe({
       customerId: at.scope,
       mayReceive: at.mayReceive,
       deliver: notification => {
@@ -78,11 +78,11 @@ export function openStream(context: ApiContext, listener: StreamClient): OrderSt
       at.held ??= []
       at.pending += 1
       // One after the other: a concurrent one would release what is still held.
-      const turn = resuming.then(() => catchUp(context, at, after))
-      resuming = turn.catch(() => undefined)
-      return turn
+      const resumed = resuming.then(() => catchUp(context, at, after))
+      resuming = resumed.catch(() => undefined)
+      return resumed
     },
-    widen() {
+    includeAll() {
       unfollow()
       at.scope = undefined
       at.since = undefined
@@ -115,7 +115,7 @@ async function catchUp(context: ApiContext, at: StreamState, after: Position): P
 }
 
 async function deliverMissed({ feed, eventStore }: ApiContext, at: StreamState, after: Position) {
-  const missed = await feed.missed(after, resumeMax + 1, at.scope)
+  const missed = await feed.notificationsAfter(after, resumeMax + 1, at.scope)
   if (!(await at.mayReceive())) return
   const isLost = missed.length > resumeMax || after > (await eventStore.head())
   if (isLost) {

@@ -44,7 +44,7 @@ export function realtimeRoutes(server: FastifyInstance, context: ApiContext): vo
     {
       websocket: true,
       config: { access: roles },
-      onRequest: connections.enter,
+      onRequest: connections.admit,
       schema: { hide: true },
     },
     (socket, request) =>
@@ -56,7 +56,7 @@ export function realtimeRoutes(server: FastifyInstance, context: ApiContext): vo
     // A stream has no HEAD.
     exposeHeadRoute: false,
     access: roles,
-    onRequest: connections.enter,
+    onRequest: connections.admit,
     summary: 'Follow your orders with server-sent events',
     tag: 'Real time',
     operationId: 'followOrders',
@@ -103,9 +103,9 @@ function clientOf(
     write,
     async mayReceive(isForAll) {
       try {
-        const mayHear = await mayFollow(context.app, connection, isForAll)
-        if (!mayHear) connection.end(closing.signedOut, 'roles have changed')
-        return mayHear
+        const isAllowed = await mayFollow(context.app, connection, isForAll)
+        if (!isAllowed) connection.end(closing.signedOut, 'roles have changed')
+        return isAllowed
       } catch (error) {
         request.log.warn({ event: 'live-unchecked', err: error }, 'rights cannot be checked')
         connection.end(closing.tooSlow, 'come back in a moment')
@@ -168,11 +168,11 @@ function serveSocket(
 
 /** Counts the messages of a client within ten seconds. */
 function countMessages(): () => boolean {
-  let heard: number[] = []
+  let receivedAt: number[] = []
   return () => {
     const now = performance.now()
-    heard = heard.filter(at => now - at < messagesMs)
-    return heard.push(now) > messagesMax
+    receivedAt = receivedAt.filter(at => now - at < messagesMs)
+    return receivedAt.push(now) > messagesMax
   }
 }
 
@@ -180,8 +180,8 @@ function countMessages(): () => boolean {
 export function closeClients(clients: Iterable<WebSocket>): void {
   for (const client of clients) {
     client.close(closing.goingAway, 'the server stops')
-    const patience = setTimeout(() => client.terminate(), closingMs)
-    client.once('close', () => clearTimeout(patience))
+    const timer = setTimeout(() => client.terminate(), closingMs)
+    client.once('close', () => clearTimeout(timer))
   }
 }
 
@@ -202,7 +202,7 @@ async function receive(
     if (!(await mayFollow(context.app, connection, true)))
       stream.send({ type: 'error', detail: 'Only staff can subscribe to all orders.' })
     else {
-      stream.widen()
+      stream.includeAll()
       stream.send({ type: 'subscribed', to: 'orders:all' })
     }
   } else {

@@ -48,9 +48,9 @@ export interface StepContext {
 }
 
 export interface StepResult {
-  /** What the order has decided; nothing where it was not asked. */
+  /** The outcome of the decision on the order; undefined if there was none. */
   outcome?: Outcome<Order>
-  /** Where in the log other streams have recorded the step. */
+  /** Positions of the step in other streams. */
   positions?: readonly Position[]
   payment?: ChargeAnswer
 }
@@ -120,7 +120,7 @@ async function place(context: StepContext): Promise<StepResult> {
   })
 }
 
-/** False where another order has got the lines of the cart, or they were changed. */
+/** False if the cart was changed, or checked out by another order. */
 async function checkOutCart({ app, order, cause }: StepContext): Promise<boolean> {
   const { cartId, orderId, lines } = order
   if (cartId === null) return true
@@ -135,7 +135,7 @@ async function reserveGoods({ app, order, cause }: StepContext): Promise<Readonl
   const { orderId, round } = order
   const isFirst = round === 0
   const deadline = deadlineOf(order, cause.at.getTime(), app)
-  // What is reserved again has been paid already.
+  // A repeated reservation has no deadline: its order is paid.
   const until = isFirst && deadline !== null ? { deadline } : {}
   const short = await settleAll(
     [...demand(order)].map(async ([productId, quantity]) => {
@@ -143,8 +143,8 @@ async function reserveGoods({ app, order, cause }: StepContext): Promise<Readonl
       const id = `${stockStep('reserve', round)}/${productId}`
       const decide = (state: Stock) =>
         isFirst ? reserve(state, reservation) : reserveAgain(state, reservation)
-      // Stock shows first reservations. They are most commands of popular products: remembered by
-      // key they would take most of its memory.
+      // First reservations are recognised by the state: recording the key of each would take
+      // most of the memory of popular products.
       const idempotency = isFirst ? 'state' : 'key'
       const envelope = processStep(cause, orderId, id)
       const outcome = await app.stock.decide(productId, envelope, decide, { idempotency })

@@ -17,7 +17,7 @@ export interface Payment {
   method: string
 }
 
-/** A payment that has to go back, unless the order can still take it. */
+/** A payment for an order that had expired or ended; refunded unless the order can accept it. */
 export interface LatePayment {
   provider: string
   reference: string
@@ -228,7 +228,7 @@ function disputed(state: PlacedOrder, disputes: Disputes): PlacedOrder {
   return { ...after, refundDue: isMore ? left : Math.min(state.refundDue, left) }
 }
 
-/** What can still be paid back, in minor units: below zero where the bank has taken it, too. */
+/** What can still be refunded, in minor units; negative if the bank has taken back more. */
 export function refundable(state: PlacedOrder): number {
   const { captured, refunded, openRefunds, disputes, paidBy } = state
   const open = [...openRefunds.values()].reduce((total, { amount }) => total + amount.amount, 0)
@@ -258,7 +258,7 @@ function without<Value>(map: ReadonlyMap<string, Value>, key: string): ReadonlyM
 function paidBack(state: PlacedOrder, refundId: string, amount: number): PlacedOrder {
   const refunded = state.refunded + amount
   const whole = refunded >= state.captured && state.status !== 'cancelled'
-  // What was announced as this refund has been taken off what is due already: only the rest counts.
+  // `refundDue` was reduced when this refund was requested: only the difference counts.
   const announced = state.openRefunds.get(refundId)?.amount.amount ?? 0
   const due = state.status === 'cancelled' ? state.refundDue + announced - amount : 0
   return {
@@ -289,7 +289,7 @@ export function isFree({ total }: PlacedOrder): boolean {
   return total.amount === 0
 }
 
-/** Whether an order has not been paid in its time, whatever its stream says so far. */
+/** Whether the payment deadline has passed, even if OrderExpired is not recorded yet. */
 export function isDue(state: Order, now: number): boolean {
   return state.status === 'pending' && state.expiresAt !== null && state.expiresAt <= now
 }

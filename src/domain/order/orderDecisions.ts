@@ -1,4 +1,4 @@
-// What may be decided about an order. Each answers events, none when done already, or a refusal.
+// Decisions about an order. Each returns events, none if already done, or a rejection.
 import type { Decision } from '../kernel/aggregate.ts'
 import { formatMoney, sum } from '../kernel/money.ts'
 import { refuseMixed } from '../kernel/oneCurrency.ts'
@@ -217,7 +217,7 @@ export interface Refund {
 export function refund(state: Order, input: Refund): Decision<OrderEvent> {
   if (state.status === 'none') return notFound()
   if (state.refunds.includes(input.refundId)) return []
-  // What was announced as this refund has been set aside for it: that it was paid is a fact.
+  // A requested refund is already deducted from `refundable`: it may use its own amount.
   const isAnnounced = state.openRefunds.has(input.refundId)
   const bound = isAnnounced ? state.captured - state.refunded : refundable(state)
   return (
@@ -227,7 +227,7 @@ export function refund(state: Order, input: Refund): Decision<OrderEvent> {
   )
 }
 
-/** Why an amount cannot be paid back: what is under way counts as paid back. */
+/** Rejects a refund above what is refundable; requested refunds count as refunded. */
 export function refuseRefund(
   state: PlacedOrder,
   amount: Money,

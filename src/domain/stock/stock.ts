@@ -19,7 +19,7 @@ export const adjustmentReasons = [
 export const AdjustmentReason = Type.Enum([...adjustmentReasons])
 const Pieces = Type.Integer({ minimum: 0, maximum: 10_000_000 })
 const Delta = Type.Integer({ minimum: -10_000_000, maximum: 10_000_000 })
-/** In the words of the person who has booked it, and encrypted with their key. */
+/** Free text by the member of staff who books it, encrypted with their key. */
 const Note = Type.Optional(Personal({ minLength: 1, maxLength: 500 }))
 const ofActor = { subject: actorOfEvent }
 const reservation = { productId: Id, orderId: Id, quantity: Quantity }

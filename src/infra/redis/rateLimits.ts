@@ -23,10 +23,10 @@ export function createCounters(redis: Redis): Counters {
           throw refused
         }
       },
-      async forget(key) {
+      async reset(key) {
         await limiter.delete(key)
       },
-      async giveBack(key) {
+      async refund(key) {
         await limiter.reward(key, 1)
       },
     }

@@ -30,24 +30,24 @@ import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 
-/** A batch that takes longer prolongs its leases on the way: each answer is progress. */
+/** A batch that takes longer renews its leases on the way. */
 const slowMs = 1_000
 
-/** An event that is to be parked. */
-type Trouble = Omit<Poison, 'place'>
+/** An event to park. */
+type ParkedEvent = Omit<Poison, 'place'>
 
 export interface Batch {
   items: readonly Item[]
-  /** Where the projection is once this batch is in. */
+  /** The checkpoint after this batch. */
   position: Position
 }
 
-/** What a projection remembers of streams that it could not follow. */
+/** The parked streams of a projection. */
 export interface Parking {
-  /** Under which its events are parked. */
+  /** The name under which its events are parked. */
   name: string
   streams: Set<string>
-  /** Told about each event that is parked. */
+  /** Called for each event that is parked. */
   onParked(poison: Omit<Poison, 'place'>): void
 }
 
@@ -59,7 +59,7 @@ export async function parkedStreams(db: Db, name: string): Promise<Set<string>> 
   return new Set(rows.map(row => row.stream))
 }
 
-/** A projection that is run here: its lease, and what it could not follow. */
+/** A projection run by this process, with its lease and its parked streams. */
 export interface ActiveProjection {
   projection: Consumer
   lease: Lease
@@ -67,11 +67,10 @@ export interface ActiveProjection {
 }
 
 /**
- * Applies a batch to every member that is not behind it yet, in one transaction with their
- * checkpoints. Where that fails each member is tried in a transaction of its own, so that the
- * trouble of one does not hold up the others; an event that cannot be applied parks its stream for
- * that projection. Throws LeaseLost, or what the database throws when it is the database that
- * fails; who got through is then ahead of the others, as the leases say.
+ * Applies a batch to every member that has not applied it yet, in one transaction with their
+ * checkpoints. If that fails, each member gets its own transaction, so that one failure does not
+ * block the others; an event that cannot be applied parks its stream for that projection. Throws
+ * LeaseLost, or the error of the database; members that succeeded are then ahead of the others.
  */
 export async function commitBatch(
   db: Db,
@@ -82,7 +81,7 @@ export async function commitBatch(
   if (due.length === 0) return []
   const parts = due.map(member => {
     const { projection, lease } = member
-    return { ...member, items: itemsFor(projection, lease.position, batch) }
+    return { ...member, items: itemsAfter(projection, lease.position, batch) }
   })
   const clean = parts.filter(isClean)
   const all: Raised[] = []
@@ -101,18 +100,22 @@ interface ProjectionBatch extends ActiveProjection {
   items: readonly Item[]
 }
 
-/** What a projection reads of a batch, behind a position. */
-export function itemsFor(projection: Consumer, after: Position, { items }: Batch): readonly Item[] {
+/** The items of a batch that a projection reads, after a position. */
+export function itemsAfter(
+  projection: Consumer,
+  after: Position,
+  { items }: Batch,
+): readonly Item[] {
   return items.filter(item => placeOf(item).position > after && concerns(projection, item))
 }
 
-/** Whether a part holds nothing that has to be parked for all that is known. */
+/** Whether no item is unreadable or belongs to a parked stream. */
 function isClean({ projection, items, parking }: Omit<ProjectionBatch, 'lease'>): boolean {
-  return items.every(item => isReadable(projection, item) && isFree(parking, item))
+  return items.every(item => isReadable(projection, item) && isNotParked(parking, item))
 }
 
-/** Whether nothing before an event in its stream is parked. */
-function isFree({ streams }: Parking, item: Item): boolean {
+/** Whether the stream of an item is not parked. */
+function isNotParked({ streams }: Parking, item: Item): boolean {
   return streams.size === 0 || !streams.has(placeOf(item).stream)
 }
 
@@ -131,7 +134,7 @@ async function commitInOneTransaction(
     (await commitPlanned(db, busy, { leases, position })) ??
     (await db.transaction().execute(async trx => {
       const raised: Raised[] = []
-      await moving(trx, leases, position, async () => {
+      await movingCheckpoints(trx, leases, position, async () => {
         for (const work of busy) raised.push(...(await applyWork(work, trx)))
       })
       return raised
@@ -144,8 +147,8 @@ async function applyWork(work: Work, trx: Db): Promise<readonly Raised[]> {
   return applyPlan(await work.plan(trx), trx)
 }
 
-/** Moves checkpoints in a transaction and does the work; what took long keeps its leases. */
-async function moving<T>(
+/** Moves checkpoints and runs the work in a transaction; renews the leases after slow work. */
+async function movingCheckpoints<T>(
   trx: Db,
   leases: readonly Lease[],
   position: Position,
@@ -162,10 +165,9 @@ async function moving<T>(
 }
 
 /**
- * First reads what all of them need, and then sends all that they write. Between the two nothing
- * changes: who else would write to these tables takes the lease first, and then nothing of this is
- * written. Undefined where one of them
- * has work to do inside the transaction.
+ * Reads what all members need, then sends all writes in one pipeline. The rows cannot change in
+ * between: another writer needs the lease, and without the lease nothing here is written. Undefined
+ * if a member has work to do inside the transaction.
  */
 async function commitPlanned(
   db: Db,
@@ -174,14 +176,14 @@ async function commitPlanned(
 ): Promise<Raised[] | undefined> {
   return db.connection().execute(async session => {
     const plans: Plan[] = []
-    let keptAt = performance.now()
+    let renewedAt = performance.now()
     for (const work of busy) {
       const plan = await work.plan(session)
       if (plan.work !== undefined) return undefined
       plans.push(plan)
-      if (performance.now() - keptAt < slowMs) continue
+      if (performance.now() - renewedAt < slowMs) continue
       await renew(session, leases, 0)
-      keptAt = performance.now()
+      renewedAt = performance.now()
     }
     const writes = plans.flatMap(plan => plan.writes)
     const first = advancing(session, leases, position)
@@ -207,7 +209,7 @@ async function commitEach(
       const committed = await db
         .transaction()
         .execute(trx =>
-          moving(trx, [part.lease], position, () =>
+          movingCheckpoints(trx, [part.lease], position, () =>
             applyItems(trx, part.projection, part.items, part.parking),
           ),
         )
@@ -220,7 +222,7 @@ async function commitEach(
   if (failures.length > 0) throw failures[0]
 }
 
-/** Applies items inside a transaction; what cannot be applied is parked. */
+/** Applies items inside a transaction and parks those that cannot be applied. */
 export async function applyItems(
   db: Db,
   projection: Consumer,
@@ -240,7 +242,7 @@ export async function applyItems(
   }
 }
 
-/** The work of items none of which has to be parked for all that is known. */
+/** The work of all items; undefined if one of them has to be parked. */
 export function wholeWork(
   projection: Consumer,
   items: readonly Item[],
@@ -261,8 +263,8 @@ async function applyOneByOne(
       await park(db, item.poison, parking)
       continue
     }
-    if (!isFree(parking, item)) {
-      await park(db, troubleOf(item, 'an earlier event is parked'), parking)
+    if (!isNotParked(parking, item)) {
+      await park(db, poisonFrom(item, 'an earlier event is parked'), parking)
       continue
     }
     await sql`savepoint one_event`.execute(db)
@@ -271,18 +273,18 @@ async function applyOneByOne(
     } catch (error) {
       if (isTransient(error)) throw error
       await sql`rollback to savepoint one_event`.execute(db)
-      await park(db, troubleOf(item, String(error)), parking)
+      await park(db, poisonFrom(item, String(error)), parking)
     }
   }
   return all
 }
 
-function troubleOf(item: Item, error: string): Trouble {
+function poisonFrom(item: Item, error: string): ParkedEvent {
   const { type, stream, position } = placeOf(item)
   return { type, stream, position, error, awaits: null }
 }
 
-async function park(db: Db, trouble: Trouble, parking: Parking): Promise<void> {
+async function park(db: Db, trouble: ParkedEvent, parking: Parking): Promise<void> {
   const { position, stream, type, awaits } = trouble
   const error = storableText(trouble.error.slice(0, 2_000))
   await sql`

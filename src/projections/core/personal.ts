@@ -1,5 +1,5 @@
-// Which columns of the read models hold text about people: those whose schema is personal. What
-// forgets somebody, the certificate of an erasure and the tests are made from these.
+// The columns of read models with personal text: those whose schema is `Personal(…)` in the domain.
+// Erasure, its certificate and the tests derive from them.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { personalPaths } from '../../domain/kernel/personal.ts'
 import { erasedText } from '../../domain/kernel/types.ts'
@@ -8,18 +8,18 @@ import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 
-/** A column with text about people. */
+/** A column with personal text. */
 export interface PersonalColumn {
   table: string
   column: string
   type: Column['type']
-  /** The column that says whom it is about; `actor` has their role before it. */
+  /** The column with the person's id; in `actor` the id follows a role. */
   person: NonNullable<AnyTable['person']>
-  /** What a rebuild finds there once the key is gone. */
+  /** The value that a rebuild writes once the key is destroyed. */
   erased: string
 }
 
-/** The personal columns of some tables. Throws where a table does not say whom one is about. */
+/** The personal columns of some tables. Throws for a table without `person`. */
 export function personalColumnsOf(tables: readonly AnyTable[]): PersonalColumn[] {
   return tables.flatMap(({ name: table, columns, person }) =>
     Object.entries(columns).flatMap(([name, column]) => {
@@ -77,7 +77,7 @@ export async function findPlaces(
   })
 }
 
-/** The statements that replace text about people by what a rebuild would find there. */
+/** Statements that replace personal text by the value that a rebuild would write. */
 export function forgetting(
   db: Db,
   places: readonly Place[],
@@ -113,7 +113,7 @@ export function isAbout({ person }: PersonalColumn, people: readonly string[]) {
     : sql`customer_id = any(${people}::uuid[])`
 }
 
-/** Whether there is anything else than what a rebuild would find. */
+/** Whether the column still has personal text. */
 export function isReadable({ column, type, erased }: PersonalColumn) {
   const name = sql.ref(column)
   return type === 'text' ? sql`${name} <> ${erased}` : sql`${name}::text not in (${erased}, 'null')`

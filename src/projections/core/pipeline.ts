@@ -1,4 +1,4 @@
-// Statements that are sent at once, as one transaction: a batch costs one wait instead of ten.
+// Sends statements as one transaction in one round trip instead of one round trip each.
 import { CompiledQuery, type Kysely, type QueryResult, type RawBuilder } from 'kysely'
 import type { SendOptions } from '../../ports/statements.ts'
 import type { Tables } from './tables.ts'
@@ -25,7 +25,7 @@ async function send(db: Db, pipeline: readonly CompiledQuery[]): Promise<number[
   return rows.map(({ written }) => written)
 }
 
-/** A statement that is planned once a session: planning takes longer than running most of them. */
+/** A prepared statement, planned once a session: planning takes longer than running most. */
 export function prepared<Row>(query: CompiledQuery<Row>): Sent<Row> {
   return { ...query, isPrepared: true }
 }

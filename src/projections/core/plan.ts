@@ -1,4 +1,4 @@
-// What a batch is going to write and to raise.
+// The writes and signals of a batch.
 
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { Raised } from './signals.ts'
@@ -6,17 +6,17 @@ import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 
-/** What a batch changes, before any of it is written. */
+/** The changes of a batch before they are written. */
 export interface Plan {
-  /** In this order, in the transaction that moves the checkpoint. */
+  /** Statements, in order, for the transaction that moves the checkpoint. */
   writes: readonly CompiledQuery[]
-  /** Work that has to see these writes: it follows them in the same transaction. */
+  /** Work that reads these writes, run after them in the same transaction. */
   work?(trx: Db): Promise<void>
-  /** What the commit raises, given how many rows each statement has written. */
+  /** The signals of the commit, from the number of rows that each statement has written. */
   signals?(written: readonly number[]): readonly Raised[]
 }
 
-/** Writes what is planned, inside a transaction, and returns what the commit raises. */
+/** Runs a plan inside a transaction and returns the signals to raise after its commit. */
 export async function applyPlan(
   { writes, work, signals }: Plan,
   trx: Db,

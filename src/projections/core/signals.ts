@@ -1,6 +1,6 @@
-// Signals: what a commit says to the rest of the process, such as "there are new mails to send".
+// Signals that a commit raises for the rest of the process, such as "new mails are queued".
 
-/** A signal that was raised; without a payload it says that some may have been missed. */
+/** A raised signal; without a payload, some may have been missed. */
 export interface Raised<Payload = unknown> {
   signal: string
   payload: Payload | undefined
@@ -23,7 +23,7 @@ export function defineSignal<Payload = never>(name: string): Signal<Payload> {
   }
 }
 
-/** Receives what a commit has raised. */
+/** Receives the signals of a commit. */
 export type Subscription = (raised: readonly Raised[]) => Promise<void>
 
 /** Calls a listener once for each commit that raises the signal, with its payloads in order. */
@@ -37,7 +37,7 @@ export function subscribe<Payload>(
   }
 }
 
-/** Passes what a commit has raised to its subscribers, one after the other. */
+/** Delivers the signals of a commit to the subscriptions, one after the other. */
 export async function publish(
   subscriptions: readonly Subscription[],
   raised: readonly Raised[],

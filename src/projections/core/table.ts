@@ -1,5 +1,5 @@
 // Declares the tables of read models, each column once: its type in PostgreSQL and the schema of
-// its values. Types of rows, JSON, COPY, answers of the API and forgetting follow from it.
+// its values. Row types, JSON, COPY, API answers and erasure derive from it.
 import Type, { type Static, type TSchema } from 'typebox'
 import { Id } from '../../domain/kernel/types.ts'
 import type { Position } from '../../kit/position.ts'
@@ -19,7 +19,7 @@ type SqlType =
 export interface Column<Value = unknown, Selected = unknown> {
   type: SqlType
   schema: TSchema
-  /** What is left of a personal value, where that is not `[erased]` in each of its fields. */
+  /** The value after erasure, unless it is `[erased]` in each field. */
   erased?: object
   /** What the driver returns as rows and answers hold it. */
   plain(selected: Selected): Value

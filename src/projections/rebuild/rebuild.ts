@@ -1,4 +1,4 @@
-// Rebuilds projections from the beginning of the log beside the tables that go on serving.
+// Rebuilds projections from the beginning of the log into new tables while the old ones serve.
 
 import { type Kysely, sql } from 'kysely'
 import pLimit, { type LimitFunction } from 'p-limit'
@@ -37,7 +37,7 @@ import { swap } from './swap.ts'
 
 type Db = Kysely<Tables>
 
-/** Somebody else is at it. */
+/** Another process is rebuilding it. */
 export class BeingRebuilt extends Error {
   constructor(name: string) {
     super(`${name} is being rebuilt already`)
@@ -45,7 +45,7 @@ export class BeingRebuilt extends Error {
   }
 }
 
-/** One at a time beside the indexes of others: it takes two sessions of a pool that is shared. */
+/** One at a time: a swap takes two sessions of a shared pool. */
 const concludersMax = 1
 
 /**
@@ -67,18 +67,18 @@ export async function rebuild(
     const names = projections.map(({ name }) => name)
     await lock(session, names)
     try {
-      // Another process may have ended just before.
+      // Another process may have finished it just before.
       const due = (await on.stillDue?.(projections)) ?? projections
       return due.length === 0 ? [] : await rebuildAlone(db, due, on)
     } catch (error) {
-      // Somebody has begun after this one, whose lock was lost with its session.
+      // Another process has taken over: our lock was lost with its session.
       if (isLeaseLost(error)) throw new BeingRebuilt(names.join(', '))
-      // What passes by itself has cut it, as a death does: the next process goes on with it.
+      // Interrupted, not failed: the next process resumes it.
       const isCut = on.signal?.aborted === true || isTransient(error)
       if (!isCut) await fail(db, names, String(error)).catch(() => undefined)
       throw error
     } finally {
-      // A session that is gone holds nothing any more.
+      // A closed session has released its locks.
       await sql`select pg_advisory_unlock_all()`.execute(session).catch(() => undefined)
     }
   })
@@ -103,7 +103,7 @@ async function rebuildAlone(
   on: RebuildContext,
 ): Promise<Rebuilt[]> {
   const target = await on.head()
-  // Where no worker has ever run: it must not begin at the first event when these tables are full.
+  // If no worker has ever run: it must not start at the first event once these tables are full.
   await ensureCheckpoints(db, projections)
   const upgraded = await outdated(db, projections)
   const members = await Promise.all(
@@ -116,7 +116,7 @@ async function rebuildAlone(
   try {
     return await fillAndReplace(db, members, { on, live, target })
   } finally {
-    // Nothing of a rebuild goes on behind its end, whatever that is.
+    // No query of a rebuild outlives it.
     await live.digests.catch(() => undefined)
   }
 }
@@ -124,7 +124,7 @@ async function rebuildAlone(
 interface RebuildPlan {
   on: RebuildContext
   live: Live
-  /** Where the log ended at the beginning. */
+  /** The head of the log at the start. */
   target: Position
 }
 
@@ -141,7 +141,7 @@ async function fillAndReplace(
   const turns = { tables: pLimit(writersMax), ends: pLimit(concludersMax) }
   const found = await findBroken(db, target, on)
   const { going, stopped } = await stopBroken(db, members, { found, on })
-  // What takes longest begins first, so that it is not what all wait for at the end.
+  // The largest first, so that it does not finish long after the others.
   const sized = await largestFirst(db, going)
   const replaced = await settleAll(
     sized.map(async member => {
@@ -149,7 +149,7 @@ async function fillAndReplace(
       const [matches] = await settleAll([
         turns.tables(() => compare(db, member, live)),
         prepare(db, member, turns.tables),
-        // Who cleans up the old tables gives way now, and not when these are ready.
+        // Stop autovacuum of the old tables now rather than before the swap.
         turns.tables(() => withoutTimeout(db, trx => blockAutovacuum(trx, member.projection))),
       ])
       return turns.ends(() => conclude(db, member, { on, target, matches, found }))
@@ -166,7 +166,7 @@ async function largestFirst(db: Db, members: readonly RebuildMember[]): Promise<
   return all.toSorted((a, b) => b.size - a.size).map(({ member }) => member)
 }
 
-/** Goes on with what an interrupted rebuild has left, or begins. */
+/** Resumes an interrupted rebuild, or starts one. */
 async function enlist(db: Db, projection: Projection, before: Resumed): Promise<RebuildMember> {
   const { name } = projection
   const shadow = shadowOf(name)
@@ -187,7 +187,7 @@ async function enlist(db: Db, projection: Projection, before: Resumed): Promise<
   return { projection, shadow, epoch, acceptsBroken, position, parking }
 }
 
-/** Rows that are there twice are nothing to go on with: the next rebuild begins anew. */
+/** Adds the primary keys. With duplicate rows the new tables are dropped, to start again. */
 async function completeKeys(db: Db, member: RebuildMember): Promise<void> {
   const { projection, shadow } = member
   try {
@@ -202,7 +202,7 @@ async function completeKeys(db: Db, member: RebuildMember): Promise<void> {
   }
 }
 
-/** Indexes and statistics of full tables; the indexes of one are made by several sessions. */
+/** Creates indexes, in several sessions, and collects statistics. */
 async function prepare(
   db: Db,
   { projection, shadow }: RebuildMember,
@@ -219,7 +219,7 @@ async function prepare(
 
 interface Conclusion extends Omit<RebuildPlan, 'live'> {
   matches: boolean | undefined
-  /** Streams that were broken when its tables were filled. */
+  /** Broken streams found when the tables were filled. */
   found: ReadonlyMap<string, string>
 }
 
@@ -230,15 +230,15 @@ async function conclude(
 ): Promise<Rebuilt> {
   const { projection } = member
   const differences = matches === false ? await findDifferences(db, member, on) : []
-  // Somebody was forgotten between the two readings: what is equal now is equal.
+  // An erasure between the two readings makes a difference that is gone on the second look.
   const isEqual = matches === undefined ? undefined : differences.length === 0
   await fill(db, [{ member, upTo: target }], on)
   for (;;) {
     const upTo = await positionOf(db, projection.name)
-    // The next round takes about as long as this one at most: what was written meanwhile.
+    // Each round applies the events written during the one before.
     if ((await fill(db, [{ member, upTo }], on)) <= nearEnough) break
   }
-  // By now more of the log has been read.
+  // Check again: more of the log has been read.
   const checked = await checkMember(member, { found, on })
   if (isRefused(checked)) return stop(db, checked)
   const { broken } = checked

@@ -1,9 +1,9 @@
-// Puts rebuilt tables in the place of those that serve, and takes that back.
+// Swaps rebuilt tables for the serving ones, and reverts that.
 
 import { type Kysely, sql } from 'kysely'
 import { type Position, startOfLog } from '../../kit/position.ts'
 import { leaseSeconds } from '../core/checkpoints.ts'
-import { applyItems, itemsFor } from '../core/engine.ts'
+import { applyItems, itemsAfter } from '../core/engine.ts'
 import { type Projection, previousOf } from '../core/projection.ts'
 import type { Tables } from '../core/tables.ts'
 import type { RebuildContext, RebuildMember } from './context.ts'
@@ -14,20 +14,20 @@ import { blockAutovacuum, hasTables, replaceTables, writeToShadow } from './shad
 type Db = Kysely<Tables>
 
 /**
- * Brings new tables to where the live ones are and puts them in their place, in one transaction.
- * Gives the position at which they are.
+ * Catches new tables up with the live ones and swaps them, in one transaction. Returns their
+ * position.
  */
 export async function swap(db: Db, member: RebuildMember, on: RebuildContext): Promise<Position> {
   const { projection, shadow, parking } = member
   const { name, version } = projection
   return db.transaction().execute(async trx => {
     await lockEpoch(trx, turnOf(member))
-    // From here on the runner waits; what it has done and the shadow has not is little.
+    // The runner waits from here on; only a few events are left to apply.
     const live = await lockForSwap(trx, projection)
     const range = { after: member.position, upTo: live.position }
     for await (const batch of on.read([projection], range)) {
       await writeToShadow(trx, shadow)
-      await applyItems(trx, projection, itemsFor(projection, member.position, batch), parking)
+      await applyItems(trx, projection, itemsAfter(projection, member.position, batch), parking)
       member.position = batch.position
     }
     await replaceTables(trx, projection, { by: shadow, keptIn: previousOf(name) })
@@ -42,8 +42,8 @@ export async function swap(db: Db, member: RebuildMember, on: RebuildContext): P
 }
 
 /**
- * Has nobody change the serving tables until the transaction ends, and says where they are. Who
- * cleans them up comes first: while that is waited for, the runner can still go on.
+ * Locks the serving tables against changes until the transaction ends, and returns their position.
+ * Autovacuum is blocked first: the runner goes on while we wait for it.
  */
 async function lockForSwap(
   db: Db,
@@ -57,7 +57,7 @@ async function lockForSwap(
 }
 
 /**
- * Says where the tables are now that were put in place; whoever runs the projection starts anew.
+ * Sets the checkpoint to the position of the swapped tables; the new epoch restarts the runner.
  */
 async function moveCheckpoint(
   db: Db,
@@ -78,9 +78,9 @@ async function moveCheckpoint(
 }
 
 /**
- * Puts the tables back that the last rebuild has replaced; those that served until now are kept in
- * their place. False when there are none, or none of the `wanted` version. What has happened since
- * is caught up with by the runner.
+ * Reverts the last rebuild: the previous tables serve again, and the current ones become the
+ * previous ones. Undefined if there are none, or none of the `wanted` version. The runner then
+ * catches up.
  */
 export async function rollBack(
   db: Db,

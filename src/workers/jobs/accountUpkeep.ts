@@ -102,8 +102,8 @@ export function startAccountSweep(deps: AccountSweepDeps) {
       log.warn({ error: codeOf(error) }, 'not all who are erased are on the list yet')
     }
   })
-  const listTimer = setInterval(listing.wake, listMs)
-  listing.wake()
+  const listTimer = setInterval(listing.notify, listMs)
+  listing.notify()
   const reconciling = onceAtATime(async () => {
     try {
       const moving = await accounts.accounts.moving(reconcileAfterSeconds)
@@ -112,7 +112,7 @@ export function startAccountSweep(deps: AccountSweepDeps) {
       log.warn({ error: codeOf(error) }, 'addresses not reconciled yet')
     }
   })
-  const reconcileTimer = setInterval(reconciling.wake, reconcileMs)
+  const reconcileTimer = setInterval(reconciling.notify, reconcileMs)
   async function sweep(): Promise<void> {
     await accounts.sessions.purge()
     if (await accounts.tokens.rotateKeys(keyLifeSeconds)) log.info({}, 'signing key replaced')

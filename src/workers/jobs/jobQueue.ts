@@ -192,7 +192,7 @@ export function onceAtATime(work: () => Promise<void>, timeoutMs = pollMsMax) {
     running = undefined
   }
   return {
-    wake() {
+    notify() {
       again = true
       running ??= run()
     },

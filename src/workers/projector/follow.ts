@@ -1,6 +1,6 @@
-// Follows the log for some projections whose leases this process holds. A lease is renewed by
-// progress, or by the proof that there is nothing to do, and by nothing else, and counts from then:
-// work that hangs loses it within seconds, and is given up for a new start.
+// Follows the log for projections whose leases this process holds. A lease is renewed only after
+// progress, or after a read that found nothing to do. A loop that hangs loses its leases within
+// seconds and is started again.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit, { type LimitFunction } from 'p-limit'
@@ -17,56 +17,56 @@ import type { ConsumerGroup } from './parts.ts'
 import { readAhead } from './readAhead.ts'
 
 const batchSize = 1_000
-/** Moves past events that no projection reads are written down this often. */
+/** How often checkpoints are moved past events that no projection reads. */
 const idlePersistMs = 100
-/** How often leases of others that can be had are looked for. */
-export const lookMs = 400
+/** How often to check for leases that have become available. */
+export const leasePollMs = 400
 const renewMs = (leaseSeconds * 1_000) / 4
-/** Without progress for so long, which is longer than a lease lasts, the loop is started anew. */
+/** Longer than a lease: without progress for so long, the loop is restarted. */
 const stallMs = 7_000
-/** So long the log may take to say whether there is something new. */
+/** Timeout of the read that shows whether the log has new events. */
 const proofMs = 2_000
-/** So long a batch may take to end once its loop has to. */
+/** Timeout of the last batch at shutdown. */
 const lastBatchMs = 5_000
-/** So long the last words of a loop may take: its leases end by themselves. */
-const farewellMs = 2_000
+/** Timeout of releasing leases, which expire anyway. */
+const releaseMs = 2_000
 export interface Following {
   members: ActiveProjection[]
   signal: AbortSignal
-  /** Takes the leases of others that can be had by now. */
-  enlist(others: readonly Consumer[]): Promise<ActiveProjection[]>
+  /** Acquires leases that have become available. */
+  acquireLeases(others: readonly Consumer[]): Promise<ActiveProjection[]>
 }
 
-/** There was something to do, or that could not be ruled out, and nothing has been done. */
+/** No progress although there may be events to process. */
 export class Stalled extends Error {
-  constructor({ leases }: Group) {
+  constructor({ leases }: RunningGroup) {
     super(`no progress for ${stallMs} ms: ${leases.map(({ name }) => name).join(', ')}`)
     this.name = 'Stalled'
   }
 }
 
-interface Group {
+interface RunningGroup {
   members: ActiveProjection[]
   leases: ActiveProjection['lease'][]
   filter: EventFilter
-  /** One at a time: batches, heartbeats, and how far they have looked. */
-  turns: LimitFunction
-  /** How far the log has been looked through for all of them. */
+  /** Serialises batches, lease renewals and checkpoint moves. */
+  exclusive: LimitFunction
+  /** The position up to which the log was read for all of them. */
   reached: Position
-  /** How often that, or a checkpoint, has moved. */
+  /** Counts progress. */
   steps: number
-  /** When there was progress, or nothing to do, for the last time. */
-  movedAt: number
-  /** How long the last batch took to be written. */
+  /** Time of the last progress, or of the last read that found nothing to do. */
+  progressAt: number
+  /** Duration of the last commit. */
   spentMs: number
-  /** Given up while something hung: what still comes of that is nobody's any more. */
+  /** Abandoned while an operation hung: its result is ignored. */
   isAbandoned: boolean
   signal: AbortSignal
 }
 
 /**
- * Follows the log until the signal aborts, a lease is lost, or there are more projections to run.
- * Throws Stalled when nothing moves although something may have to.
+ * Follows the log until the signal aborts, a lease is lost, or further leases were acquired. Throws
+ * Stalled if there is no progress although there may be events.
  */
 export async function follow(parts: ConsumerGroup, following: Following): Promise<void> {
   const { signal } = following
@@ -75,7 +75,7 @@ export async function follow(parts: ConsumerGroup, following: Following): Promis
   const held = new Set(group.leases.map(({ name }) => name))
   const others = parts.consumers.filter(({ name }) => !held.has(name))
   const loops = [consume(parts, group), keepLeases(parts, group)]
-  if (others.length > 0) loops.push(findMore(group, () => following.enlist(others)))
+  if (others.length > 0) loops.push(watchForLeases(group, () => following.acquireLeases(others)))
   const stalled = watch(group).catch(error => {
     group.isAbandoned = true
     throw error
@@ -84,43 +84,43 @@ export async function follow(parts: ConsumerGroup, following: Following): Promis
     await Promise.race([...loops, stalled])
   } finally {
     ending.abort()
-    // Both are awaited here; how they end has been said above by the first to do so.
+    // The race above has reported the first error; here all of them only have to end.
     const ended = Promise.allSettled([...loops, stalled])
     const waitMs = group.isAbandoned ? 0 : lastBatchMs
     await withDeadline(waitMs, 'the last batch', ended).catch(() => {
       group.isAbandoned = true
     })
-    await sayFarewell(parts, group, signal)
+    await releaseLeases(parts, group, signal)
   }
 }
 
-function groupOf({ members }: Following, signal: AbortSignal): Group {
+function groupOf({ members }: Following, signal: AbortSignal): RunningGroup {
   const positions = members.map(({ lease }) => lease.position)
   return {
     members,
     leases: members.map(({ lease }) => lease),
     filter: filterFor(members.map(({ projection }) => projection)),
-    turns: pLimit(1),
+    exclusive: pLimit(1),
     reached: positions.reduce((a, b) => (a < b ? a : b)),
     steps: 0,
-    movedAt: performance.now(),
+    progressAt: performance.now(),
     spentMs: 0,
     isAbandoned: false,
     signal,
   }
 }
 
-async function sayFarewell(
+async function releaseLeases(
   parts: ConsumerGroup,
-  group: Group,
+  group: RunningGroup,
   stopping: AbortSignal,
 ): Promise<void> {
   if (group.isAbandoned) return
-  const words = async () => {
+  const persistAndRelease = async () => {
     await persist(parts, group).catch(() => undefined)
     if (stopping.aborted) await release(parts.db, group.leases).catch(() => undefined)
   }
-  await withDeadline(farewellMs, 'giving leases back', words()).catch(() => undefined)
+  await withDeadline(releaseMs, 'giving leases back', persistAndRelease()).catch(() => undefined)
 }
 
 async function pause(ms: number, signal: AbortSignal) {
@@ -129,22 +129,22 @@ async function pause(ms: number, signal: AbortSignal) {
 }
 
 /** Throws Stalled once nothing has moved for too long; ends with the signal. */
-async function watch(group: Group): Promise<void> {
+async function watch(group: RunningGroup): Promise<void> {
   while (!group.signal.aborted) {
-    await pause(lookMs / 2, group.signal)
-    if (!group.signal.aborted && performance.now() - group.movedAt > stallMs) {
+    await pause(leasePollMs / 2, group.signal)
+    if (!group.signal.aborted && performance.now() - group.progressAt > stallMs) {
       throw new Stalled(group)
     }
   }
 }
 
-async function consume(parts: ConsumerGroup, group: Group) {
+async function consume(parts: ConsumerGroup, group: RunningGroup) {
   const { db, progress } = parts
-  const { members, turns } = group
-  // The runner before may have died between a commit and its signals.
+  const { members, exclusive: turns } = group
+  // The previous runner may have died between a commit and its signals.
   await parts.onCommitted(members.flatMap(allSignals))
   for (const { lease } of members) progress.reached(lease.name, lease.position)
-  await readAgain(parts, group)
+  await retryParkedStreams(parts, group)
   for await (const batch of readAhead(decoded(parts, group))) {
     if (group.isAbandoned) return
     if (batch.items.length > 0) {
@@ -156,20 +156,20 @@ async function consume(parts: ConsumerGroup, group: Group) {
     }
     if (group.isAbandoned) return
     group.reached = batch.position
-    moved(group)
+    recordProgress(group)
     for (const { lease } of members) {
       if (lease.position <= batch.position) progress.reached(lease.name, batch.position)
     }
   }
 }
 
-/** Every signal that a consumer can raise, for what may have been missed. */
+/** Every signal of a consumer, without a payload: some may have been missed. */
 function allSignals({ projection }: ActiveProjection) {
   return projection.signals.map(signal => signal.raise())
 }
 
-/** What an older release has parked because it did not know it, and this one does. */
-async function readAgain(parts: ConsumerGroup, group: Group): Promise<void> {
+/** Applies events that an older release has parked as unknown and this one can read. */
+async function retryParkedStreams(parts: ConsumerGroup, group: RunningGroup): Promise<void> {
   const { db, codec, log } = parts
   const knows = (name: string) => codec.knows(name)
   for (const member of group.members) {
@@ -177,8 +177,8 @@ async function readAgain(parts: ConsumerGroup, group: Group): Promise<void> {
     for (const stream of streams) {
       if (group.signal.aborted || group.isAbandoned) return
       const read = (of: string, positions: readonly Position[]) => decodeAt(parts, of, positions)
-      await group.turns(() => catchUp(db, member, { stream, read }))
-      moved(group)
+      await group.exclusive(() => catchUp(db, member, { stream, read }))
+      recordProgress(group)
     }
     if (streams.length === 0) continue
     log.info({ projection: member.projection.name, streams: streams.length }, 'parked events read')
@@ -186,12 +186,12 @@ async function readAgain(parts: ConsumerGroup, group: Group): Promise<void> {
   }
 }
 
-function moved(group: Group): void {
+function recordProgress(group: RunningGroup): void {
   group.steps += 1
-  group.movedAt = performance.now()
+  group.progressAt = performance.now()
 }
 
-async function* decoded({ eventStore, codec, pace }: ConsumerGroup, group: Group) {
+async function* decoded({ eventStore, codec, pace }: ConsumerGroup, group: RunningGroup) {
   const { reached, filter, signal } = group
   const subscription = eventStore.subscribe({ after: reached, filter, batchSize, signal })
   let askedAt = performance.now()
@@ -204,35 +204,35 @@ async function* decoded({ eventStore, codec, pace }: ConsumerGroup, group: Group
 }
 
 /**
- * Writes down how far the projections have looked without finding anything, and renews the leases
- * after progress, or after the log has been read again and had nothing for them.
+ * Moves checkpoints past events that no projection reads, and renews leases after progress or after
+ * a read that found nothing to do.
  */
-async function keepLeases(parts: ConsumerGroup, group: Group) {
+async function keepLeases(parts: ConsumerGroup, group: RunningGroup) {
   let renewed = { at: performance.now(), steps: group.steps }
   while (!group.signal.aborted) {
     await pause(idlePersistMs, group.signal)
     if (group.signal.aborted) return
-    await group.turns(() => persist(parts, group))
+    await group.exclusive(() => persist(parts, group))
     const now = performance.now()
     if (now - renewed.at <= renewMs) continue
     const { steps } = group
-    const wellAt = steps > renewed.steps ? group.movedAt : await provenAt(parts, group)
-    if (wellAt === undefined) continue
-    await group.turns(() => keep(parts, group, wellAt))
+    const healthyAt = steps > renewed.steps ? group.progressAt : await idleAt(parts, group)
+    if (healthyAt === undefined) continue
+    await group.exclusive(() => renewLeases(parts, group, healthyAt))
     renewed = { at: now, steps }
   }
 }
 
-/** Ends when there is a projection more that this process may run. */
-async function findMore({ signal }: Group, enlist: () => Promise<ActiveProjection[]>) {
+/** Resolves once a further lease was acquired. */
+async function watchForLeases({ signal }: RunningGroup, enlist: () => Promise<ActiveProjection[]>) {
   while (!signal.aborted) {
-    await pause(lookMs, signal)
+    await pause(leasePollMs, signal)
     if (!signal.aborted && (await enlist()).length > 0) return
   }
 }
 
-/** When it was looked, if there was nothing to do; undefined where that cannot be said. */
-async function provenAt(parts: ConsumerGroup, group: Group): Promise<number | undefined> {
+/** The time of a read that found nothing to do; undefined if there are events or it failed. */
+async function idleAt(parts: ConsumerGroup, group: RunningGroup): Promise<number | undefined> {
   const at = performance.now()
   const isIdle = await withDeadline(proofMs, 'the log', hasNothingToDo(parts, group)).catch(
     () => false,
@@ -240,19 +240,23 @@ async function provenAt(parts: ConsumerGroup, group: Group): Promise<number | un
   return isIdle ? at : undefined
 }
 
-/** The log is read behind where all that was read has been dealt with. */
-async function hasNothingToDo({ eventStore }: ConsumerGroup, { reached, filter }: Group) {
+/** Whether the log has no events after those that were processed. */
+async function hasNothingToDo({ eventStore }: ConsumerGroup, { reached, filter }: RunningGroup) {
   for await (const _ of eventStore.readAll({ after: reached, filter })) return false
   return true
 }
 
-async function keep({ db }: ConsumerGroup, group: Group, wellAt: number): Promise<void> {
+async function renewLeases(
+  { db }: ConsumerGroup,
+  group: RunningGroup,
+  wellAt: number,
+): Promise<void> {
   if (group.isAbandoned) return
   await renew(db, group.leases, (performance.now() - wellAt) / 1_000)
-  group.movedAt = Math.max(group.movedAt, wellAt)
+  group.progressAt = Math.max(group.progressAt, wellAt)
 }
 
-async function persist({ db }: Pick<ConsumerGroup, 'db'>, group: Group): Promise<void> {
+async function persist({ db }: Pick<ConsumerGroup, 'db'>, group: RunningGroup): Promise<void> {
   const { leases, reached } = group
   const behind = leases.filter(({ position }) => position < reached)
   if (behind.length === 0 || group.isAbandoned) return

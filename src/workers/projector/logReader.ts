@@ -1,4 +1,4 @@
-// The log as projections read it: decoded, in batches, up to where somebody wants it.
+// The log as rebuilds read it: decoded, in batches, up to a position.
 
 import { decodeAll } from '../../commands/core/decoding.ts'
 import type { Position } from '../../kit/position.ts'
@@ -18,13 +18,13 @@ export interface LogParts {
 }
 
 /**
- * Nobody waits for a batch here: larger ones fold more events of one key into one write. With 4,000
- * a rebuild of everything takes 20 MB more and is no quicker, with 2,500 it is slower.
+ * Larger than when following: more events of one key fold into one write. With 4,000 a full rebuild
+ * takes 20 MB more memory and is no faster; with 2,500 it is slower.
  */
 const batchSize = 3_000
 
-/** The log for those who rebuild projections. */
-export function logFor(parts: LogParts): Pick<RebuildContext, 'head' | 'read' | 'streams'> {
+/** The log for rebuilds. */
+export function rebuildLog(parts: LogParts): Pick<RebuildContext, 'head' | 'read' | 'streams'> {
   const census = createStreamCensus()
   return {
     head: () => parts.eventStore.head(),
@@ -62,11 +62,11 @@ function logStreams(eventStore: EventLog, census: StreamCensus): LogStreams {
 interface Range {
   after: Position
   upTo?: Position
-  /** Counts every event that is read, which takes all of them and not only what is wanted. */
+  /** Counts every event, so that all are read, not only those that pass the filter. */
   census?: StreamCensus
 }
 
-/** What projections read of the log behind a position, in batches, up to another or to its head. */
+/** The events that projections read, in batches, after a position and up to another or the head. */
 export async function* readBatches(
   { eventStore, codec }: LogParts,
   projections: readonly Projection[],

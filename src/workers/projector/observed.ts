@@ -1,11 +1,11 @@
-// Projections and reactions whose batches are counted, and are part of the traces that led to them.
+// Metrics and traces of the batches of projections and reactions.
 
 import { appendTrace, type Observing, type Tracing } from '../../ports/tracing.ts'
 import type { ReadEvent } from '../../projections/core/events.ts'
 import { readsHeaders } from '../../projections/core/items.ts'
 import type { Consumer, Projection, Reaction } from '../../projections/core/projection.ts'
 
-/** A batch with more commands than this is catching up: nobody waits for any one of them. */
+/** A batch with more commands is catching up and is not traced. */
 const tracedMax = 50
 
 /** The same projection; planning a batch is timed. */

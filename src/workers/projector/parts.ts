@@ -1,4 +1,4 @@
-// What a projector works with: the log, the projections and reactions, and the pace of batches.
+// Dependencies of a projector: the log, projections and reactions, and the pace of batches.
 import type { Kysely } from 'kysely'
 import type { Codec } from '../../ports/codec.ts'
 import type { Log } from '../../ports/log.ts'
@@ -23,9 +23,9 @@ export interface ProjectorParts {
 }
 
 /**
- * At the head a batch is left to grow for so long, and for some times as long as the one before
- * took: many small ones would cost more than they bring, and take the processor from who writes the
- * events. Whoever follows an order live waits for the one, and everybody for the other.
+ * At the head, a cycle lasts `times` the duration of the last commit, between `leastMs` and
+ * `mostMs`: small batches would take processor time from the API. Live updates of orders use
+ * `urgent`, other read models `usual`.
  */
 export const paces = {
   urgent: { leastMs: 2, mostMs: 50, times: 1 },
@@ -34,7 +34,7 @@ export const paces = {
 
 export type Pace = (typeof paces)[keyof typeof paces]
 
-/** Consumers that read the log together, and how long their batches may grow. */
+/** Consumers that share one reading of the log, and the pace of their batches. */
 export interface ConsumerGroup extends ProjectorParts {
   consumers: readonly Consumer[]
   pace: Pace

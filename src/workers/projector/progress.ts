@@ -1,23 +1,23 @@
-// How far the projections of this process are, for those who wait to read their own writes.
+// Positions of the projections of this process, for requests that wait for their own writes.
 import { type Position, startOfLog } from '../../kit/position.ts'
 
 export interface Progress {
-  /** Told after each commit. */
+  /** Called after each commit. */
   reached(name: string, position: Position): void
-  /** The position that this process knows to be committed, `startOfLog` when it runs elsewhere. */
+  /** The position committed by this process; `startOfLog` if another process runs it. */
   positionOf(name: string): Position
-  /** Resolves when somebody has got further, or after `timeoutMs`. */
+  /** Resolves at the next progress of any projection, or after `timeoutMs`. */
   nextStep(timeoutMs: number): Promise<void>
 }
 
-/** An empty board. */
+/** Progress before any commit. */
 export function createProgress(): Progress {
   const positions = new Map<string, Position>()
   const waiters = new Set<() => void>()
   return {
     reached(name, position) {
       positions.set(name, position)
-      for (const wake of [...waiters]) wake()
+      for (const resume of [...waiters]) resume()
     },
     positionOf: name => positions.get(name) ?? startOfLog,
     nextStep: timeoutMs =>

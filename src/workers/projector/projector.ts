@@ -1,24 +1,24 @@
-// Runs projections: takes their leases, has them follow the log, takes over and gives up.
+// Runs projections: acquires their leases, follows the log, and restarts after failures.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withDeadline } from '../../kit/deadline.ts'
 import { acquire, ensureCheckpoints, LeaseLost } from '../../projections/core/checkpoints.ts'
 import { type ActiveProjection, parkedStreams } from '../../projections/core/engine.ts'
 import type { Consumer } from '../../projections/core/projection.ts'
-import { follow, lookMs, Stalled } from './follow.ts'
+import { follow, leasePollMs, Stalled } from './follow.ts'
 import { type ConsumerGroup, type ProjectorParts, paces } from './parts.ts'
 import { runRebuilds } from './rebuilds.ts'
 
 const retryMs = 500
-/** Whoever has stalled leaves its leases to others first: until they have lapsed, and been seen. */
+/** After a stall, wait until the leases have expired, so that another process can take over. */
 const othersFirstMs = 3_000
-/** So long the database may take to say which leases can be had. */
-const enlistMs = 3_000
-const sameAgainMs = 60_000
+/** Timeout of acquiring leases. */
+const acquireMs = 3_000
+const repeatMs = 60_000
 
 /**
- * Starts all projections that nobody else runs: they follow the log together, so that it is read
- * and decoded once, and commit together; those that are urgent do so by themselves. `stop` ends
- * them after the batch under way and gives the leases back.
+ * Starts all projections that no other process runs. Urgent ones form one group, the rest another;
+ * a group reads and decodes the log once and commits in one transaction. `stop` ends them after the
+ * current batch and releases the leases.
  */
 export function startProjector(parts: ProjectorParts): { stop(): Promise<void> } {
   const stopping = new AbortController()
@@ -41,29 +41,34 @@ export function startProjector(parts: ProjectorParts): { stop(): Promise<void> }
 
 async function run(parts: ConsumerGroup, signal: AbortSignal) {
   const { db, log, consumers } = parts
-  const told = createLogThrottle()
+  const throttle = createLogThrottle()
   while (!signal.aborted) {
     try {
-      await withDeadline(enlistMs, 'the checkpoints', ensureCheckpoints(db, consumers))
-      const members = await enlist(parts, consumers)
-      if (members.length === 0) await pause(lookMs, signal)
-      else await follow(parts, { members, signal, enlist: others => enlist(parts, others) })
+      await withDeadline(acquireMs, 'the checkpoints', ensureCheckpoints(db, consumers))
+      const members = await acquireLeases(parts, consumers)
+      if (members.length === 0) await pause(leasePollMs, signal)
+      else
+        await follow(parts, {
+          members,
+          signal,
+          acquireLeases: others => acquireLeases(parts, others),
+        })
     } catch (error) {
       if (error instanceof LeaseLost) continue
-      const said = String(error)
-      if (told.isDue(said)) log.error({ error: said }, 'projections stopped, trying again')
+      const text = String(error)
+      if (throttle.isDue(text)) log.error({ error: text }, 'projections stopped, trying again')
       await pause(error instanceof Stalled ? othersFirstMs : retryMs, signal)
     }
   }
 }
 
-/** The same again and again is said once a minute. */
+/** Logs a repeated error once a minute. */
 function createLogThrottle() {
   let last = { text: '', at: Number.NEGATIVE_INFINITY }
   return {
     isDue(text: string): boolean {
       const now = performance.now()
-      if (text === last.text && now - last.at < sameAgainMs) return false
+      if (text === last.text && now - last.at < repeatMs) return false
       last = { text, at: now }
       return true
     },
@@ -74,12 +79,15 @@ async function pause(ms: number, signal: AbortSignal) {
   await sleep(ms, undefined, { signal }).catch(() => undefined)
 }
 
-/** Takes the leases that can be had. Throws Overdue. */
-function enlist(parts: ProjectorParts, wanted: readonly Consumer[]): Promise<ActiveProjection[]> {
-  return withDeadline(enlistMs, 'the leases', takeLeases(parts, wanted))
+/** Acquires the leases that are available. Throws Overdue. */
+function acquireLeases(
+  parts: ProjectorParts,
+  wanted: readonly Consumer[],
+): Promise<ActiveProjection[]> {
+  return withDeadline(acquireMs, 'the leases', acquireNow(parts, wanted))
 }
 
-async function takeLeases(
+async function acquireNow(
   { db, log, runner }: ProjectorParts,
   wanted: readonly Consumer[],
 ): Promise<ActiveProjection[]> {

@@ -1,6 +1,6 @@
-// Reading the next batch while the one before is being worked on.
+// Reads the next batch while the current one is processed.
 
-/** Yields what `source` yields, and asks it for one more before that is needed. */
+/** Yields the items of `source`, requesting each one before it is needed. */
 export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
   const items = source[Symbol.asyncIterator]()
   let next = items.next()
@@ -9,12 +9,12 @@ export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T>
       const { done, value } = await next
       if (done) return
       next = items.next()
-      // It is awaited in its turn; a failure meanwhile must not count as unhandled.
+      // Awaited in the next iteration; a failure before that must not count as unhandled.
       next.catch(() => undefined)
       yield value
     }
   } finally {
-    // Not awaited: a source that waits for news ends with its own signal.
+    // Not awaited: a source that waits for events ends with its own signal.
     items.return?.().catch(() => undefined)
   }
 }

@@ -1,5 +1,4 @@
-// Rebuilds that somebody has asked for, that a new version makes necessary, or that a death has
-// cut.
+// Runs rebuilds that were requested, are required by a new version, or were interrupted.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Log } from '../../ports/log.ts'
@@ -9,7 +8,7 @@ import type { Tables } from '../../projections/core/tables.ts'
 import { BeingRebuilt, rebuild } from '../../projections/rebuild/rebuild.ts'
 import { waitingRebuilds } from '../../projections/rebuild/rebuildStates.ts'
 import { rollBack } from '../../projections/rebuild/swap.ts'
-import { type LogParts, logFor } from './logReader.ts'
+import { type LogParts, rebuildLog } from './logReader.ts'
 
 export interface RebuildParts extends LogParts {
   db: Kysely<Tables>
@@ -17,10 +16,10 @@ export interface RebuildParts extends LogParts {
   log: Log
 }
 
-const lookMs = 1_000
+const pollMs = 1_000
 
 /**
- * Looks for rebuilds and runs them, until the signal aborts; the next process goes on with them.
+ * Runs due rebuilds until the signal aborts; the next process resumes them.
  */
 export async function runRebuilds(parts: RebuildParts, signal: AbortSignal): Promise<void> {
   const { log } = parts
@@ -31,7 +30,7 @@ export async function runRebuilds(parts: RebuildParts, signal: AbortSignal): Pro
       if (signal.aborted) return
       log.error({ error: String(error) }, 'rebuilding failed, trying again')
     }
-    await sleep(lookMs, undefined, { signal }).catch(() => undefined)
+    await sleep(pollMs, undefined, { signal }).catch(() => undefined)
   }
 }
 
@@ -44,19 +43,22 @@ async function rebuildRequested(parts: RebuildParts, signal: AbortSignal): Promi
   for (const projection of found) {
     const { name, version } = projection
     if (old.includes(name) && (await rollBack(db, projection, version)) !== undefined) {
-      log.info({ projection: name, version }, 'the tables of this version were kept, and are back')
+      log.info(
+        { projection: name, version },
+        'the previous tables have this version and serve again',
+      )
     } else due.push(projection)
   }
   if (due.length > 0) await rebuildDue(parts, due, signal)
 }
 
-/** Whose tables are of another version, and what somebody has asked for or left half done. */
+/** Projections with tables of another version, and those with a requested or unfinished rebuild. */
 async function stillDue(db: Kysely<Tables>, projections: readonly Projection[]) {
   const [old, waiting] = await Promise.all([outdated(db, projections), waitingRebuilds(db)])
   return projections.filter(({ name }) => old.includes(name) || waiting.includes(name))
 }
 
-/** Rebuilds what was due a moment ago, but for what others are at or have done meanwhile. */
+/** Rebuilds projections, except those that another process is rebuilding or has rebuilt. */
 export async function rebuildDue(
   parts: RebuildParts,
   due: readonly Projection[],
@@ -66,7 +68,7 @@ export async function rebuildDue(
     await rebuildAll(parts, due, signal)
   } catch (error) {
     if (!(error instanceof BeingRebuilt)) throw error
-    // Another process is at one of them, and not at all of them.
+    // Another process rebuilds one of them: try the others one by one.
     for (const each of due.length > 1 ? due : []) {
       await rebuildAll(parts, [each], signal).catch(ignoreBeingRebuilt)
     }
@@ -77,7 +79,7 @@ function ignoreBeingRebuilt(error: unknown): void {
   if (!(error instanceof BeingRebuilt)) throw error
 }
 
-/** From one reading of the log. */
+/** Rebuilds all of them from one reading of the log. */
 async function rebuildAll(
   parts: RebuildParts,
   due: readonly Projection[],
@@ -86,7 +88,7 @@ async function rebuildAll(
   const { db, log } = parts
   const onProgress = () => undefined
   const rebuilt = await rebuild(db, due, {
-    ...logFor(parts),
+    ...rebuildLog(parts),
     onProgress,
     signal,
     stillDue: all => stillDue(db, all),

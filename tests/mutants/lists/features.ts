@@ -307,8 +307,8 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     name: 'live-ends-with-token',
     promise: 'a live connection ends with the token that opened it',
     file: 'src/api/realtime/connections.ts',
-    find: 'if (connection.endsAt !== undefined && connection.endsAt <= now) {',
-    replace: 'if (connection.endsAt === undefined && now) {',
+    find: 'if (connection.expiresAt !== undefined && connection.expiresAt <= now) {',
+    replace: 'if (connection.expiresAt === undefined && now) {',
     test: 'tests/api/realtimeBounds.test.ts',
   },
   {

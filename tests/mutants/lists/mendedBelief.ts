@@ -87,8 +87,8 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     also: [
       {
         file: 'src/workers/projector/follow.ts',
-        find: 'performance.now() - group.movedAt > stallMs',
-        replace: 'performance.now() - group.movedAt > stallMs * 100',
+        find: 'performance.now() - group.progressAt > stallMs',
+        replace: 'performance.now() - group.progressAt > stallMs * 100',
       },
     ],
     test: silence,
@@ -137,16 +137,16 @@ export const mendedBeliefs: readonly TestedMutant[] = [
     name: 'lease-without-work',
     promise: 'a worker that has nothing to do keeps its lease',
     file: 'src/workers/projector/follow.ts',
-    find: 'group.movedAt : await provenAt(parts, group)',
-    replace: 'group.movedAt : provenAt(parts, group) && undefined',
+    find: 'group.progressAt : await idleAt(parts, group)',
+    replace: 'group.progressAt : idleAt(parts, group) && undefined',
     test: silence,
   },
   {
     ...retries,
     name: 'mail-refused-for-good',
     promise: 'a mail that its server refuses for good is not tried for ever',
-    find: "if (kind === 'refused' || failingSeconds >= most) {",
-    replace: "if (kind !== 'refused' && failingSeconds >= most) {",
+    find: "if (kind === 'refused' || failingSeconds >= retryMax) {",
+    replace: "if (kind !== 'refused' && failingSeconds >= retryMax) {",
   },
   {
     ...retries,

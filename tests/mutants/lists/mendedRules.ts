@@ -210,7 +210,7 @@ export const mendedRules: readonly TestedMutant[] = [
     name: 'live-seats-for-staff',
     promise: 'customers cannot take the live connections that are kept for the staff',
     file: 'src/api/realtime/connections.ts',
-    find: ' ||\n    (!asking.isStaff && count(connection => !connection.isStaff) >= customersMax)',
+    find: ' ||\n    (!added.isStaff && count(connection => !connection.isStaff) >= customersMax)',
     replace: '',
     test: 'tests/api/liveSeats.test.ts',
   },

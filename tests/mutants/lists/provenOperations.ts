@@ -210,12 +210,12 @@ export const provenOfOperations: readonly TestedMutant[] = [
     name: 'mails-outlive-redis',
     promise: 'mails go out although Redis has lost its jobs',
     file: 'src/workers/reactions/mail/mailWorker.ts',
-    find: '  const sweep = setInterval(enqueuing.wake, sweepMs)\n',
+    find: '  const sweep = setInterval(enqueuing.notify, sweepMs)\n',
     replace: '  const sweep = setInterval(() => undefined, sweepMs)\n',
     also: [
       {
         file: 'src/workers/reactions/mail/mailWorker.ts',
-        find: '  jobs.onDrained(enqueuing.wake)\n',
+        find: '  jobs.onDrained(enqueuing.notify)\n',
         replace: '',
       },
     ],

@@ -148,8 +148,8 @@ export const readingGuards: readonly TestedMutant[] = [
     name: 'live-nothing-missing',
     promise: 'a client that comes back gets every message that it has missed',
     file: 'src/api/realtime/orderStream.ts',
-    find: 'const missed = await feed.missed(after, resumeMax + 1, at.scope)',
-    replace: 'const missed = await feed.missed(after + 5n, resumeMax + 1, at.scope)',
+    find: 'const missed = await feed.notificationsAfter(after, resumeMax + 1, at.scope)',
+    replace: 'const missed = await feed.notificationsAfter(after + 5n, resumeMax + 1, at.scope)',
     test: 'tests/api/realtime.test.ts',
   },
   {

@@ -22,7 +22,10 @@ export function emailAddressRoutes(server: FastifyInstance, context: ApiContext)
   resending(server, context)
 }
 
-function confirming(server: FastifyInstance, { app, accounts, wakeMailers }: ApiContext): void {
+function confirming(
+  server: FastifyInstance,
+  { app, accounts, notifyMailSender: wakeMailers }: ApiContext,
+): void {
   publish(server, {
     method: 'POST',
     url: '/auth/email/confirm',
@@ -46,7 +49,10 @@ function confirming(server: FastifyInstance, { app, accounts, wakeMailers }: Api
   })
 }
 
-function resending(server: FastifyInstance, { accounts, wakeMailers }: ApiContext): void {
+function resending(
+  server: FastifyInstance,
+  { accounts, notifyMailSender: wakeMailers }: ApiContext,
+): void {
   publish(server, {
     method: 'POST',
     url: '/auth/email/resend',

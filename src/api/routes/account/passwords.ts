@@ -28,7 +28,7 @@ export function passwordRoutes(server: FastifyInstance, context: ApiContext): vo
 }
 
 function changing(server: FastifyInstance, context: ApiContext): void {
-  const { app, wakeMailers } = context
+  const { app, notifyMailSender: wakeMailers } = context
   publish(server, {
     method: 'POST',
     url: '/auth/password/change',
@@ -53,7 +53,10 @@ function changing(server: FastifyInstance, context: ApiContext): void {
   })
 }
 
-function resetting(server: FastifyInstance, { accounts, wakeMailers }: ApiContext): void {
+function resetting(
+  server: FastifyInstance,
+  { accounts, notifyMailSender: wakeMailers }: ApiContext,
+): void {
   publish(server, {
     method: 'POST',
     url: '/auth/password/reset',
@@ -76,7 +79,7 @@ function resetting(server: FastifyInstance, { accounts, wakeMailers }: ApiContex
 }
 
 function confirming(server: FastifyInstance, context: ApiContext): void {
-  const { app, wakeMailers } = context
+  const { app, notifyMailSender: wakeMailers } = context
   publish(server, {
     method: 'POST',
     url: '/auth/password/reset/confirm',

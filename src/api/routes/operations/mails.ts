@@ -68,7 +68,7 @@ function deciding(server: FastifyInstance, context: ApiContext, decision: Decisi
       const { mailId } = request.params
       assertChanged(await context.mailBox[verb](mailId))
       request.log.info({ event: `mail-${verb}`, mailId }, 'mail decided')
-      if (verb === 'retry') context.wakeMailers()
+      if (verb === 'retry') context.notifyMailSender()
       const mail = await findMail(context.db, mailId)
       if (mail === undefined) throw noMail()
       return reply.send(mail)

@@ -64,7 +64,7 @@ function redelivering(server: FastifyInstance, context: ApiContext): void {
       const isThere = await context.webhooks.redeliver(webhookId, deliveryId)
       const delivery = isThere ? await findDelivery(context.db, deliveryId) : undefined
       if (delivery === undefined) throw noEndpoint()
-      context.wakeWebhooks()
+      context.notifyWebhookSender()
       return delivery
     },
   })
@@ -93,7 +93,7 @@ function replaying(server: FastifyInstance, context: ApiContext): void {
       if (replay === undefined) throw noEndpoint()
       if (replay === 'busy')
         throw new HttpProblem('webhook/replaying', 'A replay is already running.')
-      context.wakeWebhooks()
+      context.notifyWebhookSender()
       return reply.status(202).send(endpointBody(replay))
     },
   })

@@ -43,7 +43,7 @@ export function startImageJobs(parts: ImageJobParts) {
     work: key => makeSizes(parts, key),
     naming: key => key,
   })
-  const { wake, settled } = onceAtATime(() =>
+  const { notify: wake, settled } = onceAtATime(() =>
     enqueue(parts.db, queue).catch(error =>
       log.warn({ error: String(error) }, 'images not queued yet'),
     ),

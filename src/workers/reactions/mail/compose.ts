@@ -1,28 +1,28 @@
 // Mails about orders as text and HTML. What customers have typed is escaped before it becomes HTML.
 import type { Mail } from '../../../ports/mail.ts'
-import { amountText, factsOf, type OrderThen, oneLine } from './orderFacts.ts'
+import { amountText, factsOf, type OrderAtEvent, oneLine } from './orderFacts.ts'
 import type { MailTemplate } from './outbox.ts'
 import { type Language, wordsOf } from './words.ts'
 
-export interface Letter extends OrderThen {
+export interface OrderMail extends OrderAtEvent {
   id: string
   template: MailTemplate
   to: string
-  /** Undefined where the address is not known to be theirs: a name may be any text. */
+  /** Undefined for an unconfirmed address: a name may be any text. */
   name: string | undefined
   shopName: string
   language: Language
-  /** In which times are told. */
+  /** The time zone of times in the text. */
   timeZone: string
-  /** Where the customer can see the order. */
+  /** The URL of the order for the customer. */
   link: string
 }
 
 /** Writes a mail about an order. */
-export function compose(letter: Letter): Mail {
+export function compose(letter: OrderMail): Mail {
   const { id, template, to, name, shopName, order, language, link } = letter
   const words = wordsOf[language]
-  const { subject, sentence } = words.openings[template]
+  const { subject, sentence } = words.templates[template]
   const facts = factsOf(letter, {
     ...{ words, language, timeZone: letter.timeZone },
     withFreeText: name !== undefined,
@@ -36,14 +36,14 @@ export function compose(letter: Letter): Mail {
   const total = `${words.total}: ${amountText(order.total, language)}`
   const greeting = name === undefined ? `${words.greeting},` : `${words.greeting} ${name},`
   const about = `${words.order} ${order.orderNumber}`
-  const told = facts.length === 0 ? [] : [...facts, '']
+  const factLines = facts.length === 0 ? [] : [...facts, '']
   const items = (texts: readonly string[]) => texts.map(text => `<li>${escapeHtml(text)}</li>`)
   return {
     id,
     to: oneLine(to),
-    subject: oneLine(`${subject}: ${words.about} ${order.orderNumber}`),
+    subject: oneLine(`${subject}: ${words.orderInSentence} ${order.orderNumber}`),
     text: [
-      ...[greeting, '', sentence, '', ...told, about, ...lines, total, ''],
+      ...[greeting, '', sentence, '', ...factLines, about, ...lines, total, ''],
       ...[`${words.link}: ${link}`, '', shopName],
     ].join('\n'),
     html: [

@@ -1,10 +1,10 @@
-// A mail that is due, before it is sent: to whom it goes, and how it is written.
+// A due mail before it is sent: its recipient, and how to compose it.
 import type { Mail } from '../../../ports/mail.ts'
 import type { MailKey } from './queue.ts'
 
 export interface Finished {
   mail: Mail
-  /** Takes back what was made for a mail that was not sent, such as a token. */
+  /** Undoes what was created for a mail that was not sent, such as a token. */
   undo?: () => Promise<void>
 }
 
@@ -13,9 +13,9 @@ export interface Draft {
   recipient: string
   /** Whether its owner has confirmed the address. */
   isConfirmed: boolean
-  /** Undefined where there is nothing to say any more. */
+  /** Composes the mail; undefined if it is obsolete. */
   finish(): Promise<Finished | undefined>
 }
 
-/** Looks up whom a mail goes to; undefined where there is nobody to write to. */
+/** Looks up the recipient of a mail; undefined if there is none. */
 export type DraftFor = (key: MailKey) => Promise<Draft | undefined>

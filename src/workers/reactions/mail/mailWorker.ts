@@ -1,5 +1,5 @@
-// A lane of the queue of mails: BullMQ jobs that claim, send and settle what is due. The table is
-// the truth, Redis only says that there is something to look at.
+// A worker for one queue of mails: BullMQ jobs that claim, send and record due mails. The table is
+// authoritative; Redis only signals that there is work.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConnectionOptions } from 'bullmq'
 import { codeOf } from '../../../kit/errorCode.ts'
@@ -19,16 +19,16 @@ import {
   nameOf,
   type Outcome,
 } from './queue.ts'
-import { type Looked, type Sending, sendWave, type Wave } from './send.ts'
+import { type PreparedDraft, type SendBatch, type Sending, sendBatch } from './send.ts'
 
 export interface MailWorkerParts {
-  /** Mails about accounts have a lane of their own: mails about orders never delay them. */
+  /** Mails about accounts have a separate queue, so mails about orders never delay them. */
   account: boolean
   queue: MailQueue
   draftFor: DraftFor
   mailer: Mailer
   outage: Outage
-  /** Undefined where there are none. */
+  /** Undefined if there are no limits. */
   limits: MailLimits | undefined
   connection: ConnectionOptions
   metrics: Metrics
@@ -37,22 +37,22 @@ export interface MailWorkerParts {
 }
 
 const sweepMs = 1_000
-/** Few, so that a mail that comes next does not wait for many. */
+/** Few, so that a new mail does not wait for many. */
 const dueMax = 240
-/** Jobs that are done, for those who look at the queue. */
-const keptJobs = 100
-/** A job is short, so that what it has read of orders and people is not old when it writes them. */
-const jobMax = 12
-/** At most so many mails go out twice after a kill. */
-const atOnce = 3
+/** Completed jobs that stay in the queue for inspection. */
+const completedJobsKept = 100
+/** Few, so that the orders and customers read by a job are current when it writes the mails. */
+const mailsPerJob = 12
+/** The most mails that are sent twice after a kill. */
+const concurrentMails = 3
 
 interface MailJob {
   mails: MailKey[]
 }
 
 /**
- * Starts a lane. `wake` looks at what is due; so does a sweep every second, which also brings back
- * what waits for its next attempt and what a lost Redis has forgotten.
+ * Starts the worker of a queue. `notify` enqueues due mails; so does a sweep every second, which
+ * also finds retries and mails whose jobs were lost with Redis.
  */
 export function startMailWorker(parts: MailWorkerParts) {
   const { account, log, outage } = parts
@@ -68,21 +68,21 @@ export function startMailWorker(parts: MailWorkerParts) {
   async function enqueue(): Promise<void> {
     if (outage.isPaused() || (await jobs.waiting()) > 0) return
     const due = await parts.queue.due(account, dueMax)
-    const batches = Array.from({ length: Math.ceil(due.length / jobMax) }, (_, part) => {
-      const mails = due.slice(part * jobMax, (part + 1) * jobMax)
+    const batches = Array.from({ length: Math.ceil(due.length / mailsPerJob) }, (_, part) => {
+      const mails = due.slice(part * mailsPerJob, (part + 1) * mailsPerJob)
       return { name: 'send', data: { mails } }
     })
-    await jobs.add(batches, { keepDone: keptJobs })
+    await jobs.add(batches, { keepDone: completedJobsKept })
   }
   const enqueuing = onceAtATime(() =>
     enqueue().catch(error => log.warn({ error: codeOf(error) }, 'mails not queued yet')),
   )
-  jobs.onDrained(enqueuing.wake)
-  outage.onResume(enqueuing.wake)
-  const sweep = setInterval(enqueuing.wake, sweepMs)
-  enqueuing.wake()
+  jobs.onDrained(enqueuing.notify)
+  outage.onResume(enqueuing.notify)
+  const sweep = setInterval(enqueuing.notify, sweepMs)
+  enqueuing.notify()
   return {
-    wake: enqueuing.wake,
+    notify: enqueuing.notify,
     async close() {
       clearInterval(sweep)
       closing.abort()
@@ -92,12 +92,12 @@ export function startMailWorker(parts: MailWorkerParts) {
   }
 }
 
-/** Sends mails, a few at once. What is left stays due. */
+/** Sends mails, a few concurrently. Mails that are not sent stay due. */
 async function deliver(parts: MailWorkerParts, sending: Sending, keys: readonly MailKey[]) {
   const { draftFor, outage, queue } = parts
   if (outage.isPaused()) return
-  // Looked up together they share round trips. What one of them throws is that one's trouble.
-  const looked = await Promise.all(keys.map(key => look(draftFor, key)))
+  // Prepared concurrently to share round trips. An error concerns its own mail only.
+  const looked = await Promise.all(keys.map(key => prepareDraft(draftFor, key)))
   const drafts = new Map(keys.map((key, index) => [nameOf(key), looked[index]]))
   const free = keys.filter(key => !sending.unrecorded.has(nameOf(key)))
   const mails = free.map((key): Addressed => {
@@ -110,7 +110,7 @@ async function deliver(parts: MailWorkerParts, sending: Sending, keys: readonly 
     const beginBefore = performance.now() + (queue.claimSeconds * 1_000 * 3) / 4
     const claimed = await queue.claim(group)
     if (claimed.length === 0) continue
-    const stop = keepClaims(parts, claimed)
+    const stop = renewClaims(parts, claimed)
     try {
       await sendClaimed(parts, sending, claimed, { drafts, beginBefore })
     } finally {
@@ -119,26 +119,26 @@ async function deliver(parts: MailWorkerParts, sending: Sending, keys: readonly 
   }
 }
 
-/** Sends a few at a time and records each of these waves before the next one begins. */
+/** Sends in small batches and records each batch before the next one. */
 async function sendClaimed(
   { outage, queue }: MailWorkerParts,
   sending: Sending,
   claimed: readonly ClaimedMail[],
-  wave: Wave,
+  wave: SendBatch,
 ): Promise<void> {
-  for (let from = 0; from < claimed.length; from += atOnce) {
-    const mails = claimed.slice(from, from + atOnce)
-    // Mails before it may have taken long: that is no fault of those that are left.
+  for (let from = 0; from < claimed.length; from += concurrentMails) {
+    const mails = claimed.slice(from, from + concurrentMails)
+    // Earlier mails may have taken long; the rest are released without a failed attempt.
     const isLate = from > 0 && performance.now() > wave.beginBefore
     if (isLate || sending.signal.aborted || outage.isPaused()) {
       const left = claimed.slice(from).map(({ key }) => ({ key, why: null }))
       return record(sending, queue, left)
     }
-    await record(sending, queue, await sendWave(sending, mails, wave))
+    await record(sending, queue, await sendBatch(sending, mails, wave))
   }
 }
 
-async function look(draftFor: DraftFor, key: MailKey): Promise<Looked> {
+async function prepareDraft(draftFor: DraftFor, key: MailKey): Promise<PreparedDraft> {
   try {
     return { draft: await draftFor(key) }
   } catch (failed) {
@@ -147,27 +147,27 @@ async function look(draftFor: DraftFor, key: MailKey): Promise<Looked> {
 }
 
 /**
- * Groups that are claimed with one statement: in the given order, and never two about one order or
- * to one recipient in a group.
+ * Groups to claim with one statement each, in the given order. No group has two mails about one
+ * order or to one recipient.
  */
 function groupsOf(mails: readonly Addressed[]): Addressed[][] {
   const groups: Addressed[][] = []
   for (const mail of mails) {
     const group = groups.at(-1)
-    const isFree = group?.every(other => !isOneAfterTheOther(mail, other))
+    const isFree = group?.every(other => !mustNotOverlap(mail, other))
     if (group !== undefined && isFree) group.push(mail)
     else groups.push([mail])
   }
   return groups
 }
 
-function isOneAfterTheOther(mail: Addressed, other: Addressed): boolean {
+function mustNotOverlap(mail: Addressed, other: Addressed): boolean {
   const isSameOrder = mail.key.order_id !== null && mail.key.order_id === other.key.order_id
   return isSameOrder || (mail.recipient !== null && mail.recipient === other.recipient)
 }
 
-/** A server that takes its time does not cost the claim, as long as this process lives. */
-function keepClaims(
+/** Renews claims while this process lives, however slow the server is. */
+function renewClaims(
   { queue, log }: MailWorkerParts,
   claimed: readonly { key: MailKey }[],
 ): () => void {
@@ -183,12 +183,12 @@ function keepClaims(
 }
 
 const recordPauseMaxMs = 1_000
-/** A process that ends does not wait for a database that is away. */
+/** At shutdown, recording is retried only this often. */
 const recordTriesAtEnd = 5
 
 /**
- * Records what has become of mails, as often as it takes: a mail that was sent and is not recorded
- * would be sent again. Until then this process does not send it, whoever has the claim.
+ * Records outcomes and retries until that succeeds: an unrecorded mail would be sent again. Until
+ * then this process does not send it, even if its claim has expired.
  */
 async function record(
   { signal, log, unrecorded }: Sending,
@@ -198,7 +198,7 @@ async function record(
   for (const { key } of outcomes) unrecorded.add(nameOf(key))
   for (let tries = 1, atEnd = 0; ; tries += 1) {
     try {
-      await queue.settle(outcomes)
+      await queue.record(outcomes)
       break
     } catch (error) {
       if (tries === 1) log.error({ error: codeOf(error) }, 'sent mails not recorded yet')

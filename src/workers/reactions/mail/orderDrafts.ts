@@ -1,4 +1,4 @@
-// Mails about orders: to whom they go, and what they are written from.
+// Drafts of mails about orders: recipient, and the order as it was at the event.
 
 import type { App } from '../../../commands/core/app.ts'
 import { type OrderEvent, order } from '../../../domain/order/order.ts'
@@ -7,7 +7,7 @@ import type { Codec } from '../../../ports/codec.ts'
 import { type EventStore, readStream } from '../../../ports/eventStore.ts'
 import { compose } from './compose.ts'
 import type { DraftFor } from './draft.ts'
-import type { OrderThen } from './orderFacts.ts'
+import type { OrderAtEvent } from './orderFacts.ts'
 import { isOrderTemplate } from './outbox.ts'
 import { type Language, languageOf } from './words.ts'
 
@@ -16,10 +16,10 @@ export interface OrderDraftParts {
   eventStore: EventStore
   codec: Codec
   shopName: string
-  /** Where the customer's is not known. */
+  /** The language if the customer's is not known. */
   language: Language
   timeZone: string
-  /** Under which customers reach the shop. */
+  /** The URL at which customers reach the shop. */
   publicUrl: string
   accounts: Pick<AccountServices, 'accounts' | 'addresses'>
 }
@@ -36,7 +36,7 @@ export function orderDrafts(parts: OrderDraftParts): DraftFor {
     const to = profile.email
     if (to?.includes('@') !== true) return undefined
     const isConfirmed = await accounts.addresses.isConfirmed(then.order.customerId, to)
-    // Whoever has entered somebody else's address would have us mail them any text.
+    // No free text to an unconfirmed address: it may belong to somebody else.
     const name = isConfirmed ? (profile.firstName ?? username) : undefined
     const letter = {
       ...{ id: `${event_id}.${template}`, template, to, shopName, timeZone, ...then },
@@ -52,14 +52,14 @@ export function orderDrafts(parts: OrderDraftParts): DraftFor {
 }
 
 /**
- * An order as it was right after an event, with what was recorded together with it: the deadline
- * of an order that was placed. Throws an error with a code where there is no such event.
+ * An order as it was right after an event, including the payment deadline that is recorded together
+ * with OrderPlaced. Throws an error with the code NO_EVENT if the event is not in the log.
  */
 async function orderAt(
   { eventStore, codec }: OrderDraftParts,
   orderId: string,
   eventId: string,
-): Promise<OrderThen> {
+): Promise<OrderAtEvent> {
   let state = order.initial
   let found: { event: OrderEvent; revision: number } | undefined
   for await (const recorded of readStream(eventStore, `${order.category}-${orderId}`)) {

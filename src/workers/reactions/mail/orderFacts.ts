@@ -1,11 +1,11 @@
-// What a mail about an order states: the amounts, dates and numbers of the event it is about.
+// The facts in a mail about an order: amounts, dates and numbers of its event.
 import { formatMoney } from '../../../domain/kernel/money.ts'
 import type { Money } from '../../../domain/kernel/types.ts'
 import type { OrderEvent, PlacedOrder } from '../../../domain/order/order.ts'
 import type { Language, Words } from './words.ts'
 
 /** An order as it was right after the event. */
-export interface OrderThen {
+export interface OrderAtEvent {
   order: PlacedOrder
   event: OrderEvent
 }
@@ -14,12 +14,12 @@ export interface FactOptions {
   words: Words
   language: Language
   timeZone: string
-  /** Free text may be the sender's own: it goes to addresses alone that are known to be theirs. */
+  /** Free text is sent to confirmed addresses only: a stranger may have written it. */
   withFreeText: boolean
 }
 
 /** One line for each fact. */
-export function factsOf({ order, event }: OrderThen, options: FactOptions): string[] {
+export function factsOf({ order, event }: OrderAtEvent, options: FactOptions): string[] {
   const { words, language, withFreeText } = options
   const amount = (money: Money) => amountText(money, language)
   const minor = (value: number) => amount({ amount: value, currency: order.total.currency })

@@ -1,4 +1,4 @@
-// A mail server that is away: no mail is tried until it may be back, and none is at fault.
+// Outages of the mail server: sending pauses, and no mail counts a failed attempt.
 import { type Health, noHealth } from '../../../ports/health.ts'
 import type { Log } from '../../../ports/log.ts'
 
@@ -8,16 +8,16 @@ const pauseMaxMs = 5_000
 export interface Outage {
   /** Whether to wait before the next attempt. */
   isPaused(): boolean
-  /** The server took no mail: wait, each time longer. */
-  serverIsAway(code: string): void
+  /** The server accepts no mail: pause, each time longer. */
+  reportUnavailable(code: string): void
   /** The server has answered about a mail. */
-  serverIsBack(): void
+  reportAvailable(): void
   /** Calls this at the end of each pause. */
   onResume(listener: () => void): void
   stop(): void
 }
 
-/** Shared by all lanes of a process. */
+/** Shared by all mail workers of a process. */
 export function createOutage(log: Log, health: Pick<Health, 'report'> = noHealth): Outage {
   const listeners: (() => void)[] = []
   let pauses = 0
@@ -28,7 +28,7 @@ export function createOutage(log: Log, health: Pick<Health, 'report'> = noHealth
   }
   return {
     isPaused: () => timer !== undefined,
-    serverIsAway(code) {
+    reportUnavailable(code) {
       if (timer !== undefined) return
       health.report('mail', code)
       if (pauses === 0) log.error({ event: 'mail-server-away', error: code }, 'mail server away')
@@ -36,7 +36,7 @@ export function createOutage(log: Log, health: Pick<Health, 'report'> = noHealth
       pauses += 1
       timer = setTimeout(resume, full * (0.75 + Math.random() / 4))
     },
-    serverIsBack() {
+    reportAvailable() {
       if (pauses > 0) log.info({ event: 'mail-server-back' }, 'mail server back')
       pauses = 0
       health.report('mail')

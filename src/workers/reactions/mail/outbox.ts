@@ -1,4 +1,4 @@
-// The reaction that turns order events into mails to be sent: rows first, jobs from rows.
+// The reaction that turns events into rows of the mail outbox. Jobs are made from the rows.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { traceparentOf } from '../../../ports/tracing.ts'
 import type { ReadEvent } from '../../../projections/core/events.ts'
@@ -6,7 +6,7 @@ import { defineReaction } from '../../../projections/core/projection.ts'
 import { defineSignal } from '../../../projections/core/signals.ts'
 import type { Tables } from '../../../projections/core/tables.ts'
 
-/** The events that customers are written about, and the template for each. */
+/** The events that customers get a mail about, and its template. */
 export const mailTemplates = {
   OrderPlaced: 'order-placed',
   OrderPaid: 'order-paid',
@@ -31,18 +31,18 @@ export function hasTemplate(event: ReadEvent): event is MailedEvent {
   return event.type in mailTemplates
 }
 
-/** Whether customers are written about this event. Nothing was received for an order of 0.00. */
+/** Whether customers get a mail about this event: an order of 0.00 has no payment to report. */
 export function isMailed(event: ReadEvent): event is MailedEvent {
   if (event.type === 'OrderPaid' && event.data.amount.amount === 0) return false
   return hasTemplate(event)
 }
 
-/** There are new mails to send. */
+/** New mails are in the outbox. */
 export const mailsQueued = defineSignal('mails-queued')
 
 /**
- * A mail is written about once, in the transaction that moves the checkpoint. History that was
- * imported is not.
+ * Inserts each mail once, in the transaction that moves the checkpoint. Imported history causes no
+ * mails.
  */
 export const mailOutbox = defineReaction({
   name: 'mailOutbox',
@@ -59,17 +59,17 @@ export const mailOutbox = defineReaction({
   signals: [mailsQueued],
   async plan(events, db) {
     const due = events.filter(isMailed).filter(event => event.source === undefined)
-    const changes = events.filter(isChange).filter(event => event.source === undefined)
-    const writes = [...queueing(db, due), ...queueingChanges(db, changes)]
+    const changes = events.filter(isProfileChange).filter(event => event.source === undefined)
+    const writes = [...insertOrderMails(db, due), ...insertAddressMails(db, changes)]
     return { writes, signals: () => (writes.length > 0 ? [mailsQueued.raise()] : []) }
   },
 })
 
-function queueing(db: Kysely<Tables>, events: readonly MailedEvent[]): CompiledQuery[] {
+function insertOrderMails(db: Kysely<Tables>, events: readonly MailedEvent[]): CompiledQuery[] {
   if (events.length === 0) return []
   const insert = sql`
     insert into shop.mails (event_id, template, order_id, trace, queued_at)
-    -- In the order of the log: of a batch, too, what happened first is told first.
+    -- clock_timestamp() keeps the order of the log within a batch.
     select event_id, template, order_id, trace, clock_timestamp()
     from unnest(
       ${events.map(event => event.id)}::uuid[],
@@ -82,14 +82,14 @@ function queueing(db: Kysely<Tables>, events: readonly MailedEvent[]): CompiledQ
   return [insert.compile(db)]
 }
 
-type Change = ReadEvent & { type: 'ProfileChanged' }
+type ProfileChange = ReadEvent & { type: 'ProfileChanged' }
 
-function isChange(event: ReadEvent): event is Change {
+function isProfileChange(event: ReadEvent): event is ProfileChange {
   return event.type === 'ProfileChanged'
 }
 
-/** Whether the address is another one is found out when the mail is written. */
-function queueingChanges(db: Kysely<Tables>, events: readonly Change[]): CompiledQuery[] {
+/** Whether the address has changed is checked when the mail is composed. */
+function insertAddressMails(db: Kysely<Tables>, events: readonly ProfileChange[]): CompiledQuery[] {
   if (events.length === 0) return []
   const insert = sql`
     insert into shop.mails (event_id, template, account, customer_id, revision, trace)

@@ -1,5 +1,5 @@
-// The queue of mails in PostgreSQL: which are due, who sends them, and what has become of them.
-// Several rows a statement: one for each would cost the database more than the mail server.
+// The queue of mails in PostgreSQL: due mails, claims of workers, and outcomes. Statements handle
+// several rows: one statement per mail would cost more than sending it.
 
 import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
@@ -17,7 +17,7 @@ export interface MailKey {
   order_id: string | null
 }
 
-/** A mail as it is claimed for: with the digest of its address, for limits per recipient. */
+/** A mail to claim, with the digest of its address for the limits per recipient. */
 export interface Addressed {
   key: MailKey
   recipient: string | null
@@ -25,51 +25,51 @@ export interface Addressed {
 
 export interface ClaimedMail {
   key: MailKey
-  /** The command that it is due to, as a W3C traceparent. */
+  /** The command that caused it, as a W3C traceparent. */
   trace: string | null
   /** Failed attempts so far, and the seconds since the first of them. */
   attempts: number
   failingSeconds: number
   queuedSeconds: number
-  /** Mails of the same kind that this recipient was sent, or that others are sending. */
+  /** Mails of the same kind sent, or being sent, to this recipient. */
   sentInHour: number
   sentInDay: number
   /** Mails of both kinds. */
-  sentInDayAtAll: number
+  sentInDayAnyKind: number
 }
 
-/** What has become of a mail. */
+/** The outcome of an attempt to send a mail. */
 export interface Outcome {
   key: MailKey
-  /** Undefined: as before. */
+  /** Undefined if unchanged. */
   state?: MailState
-  /** Until the next attempt. */
+  /** The delay before the next attempt. */
   waitSeconds?: number
-  /** Whether it counts as an attempt of this mail that failed. */
+  /** Whether it counts as a failed attempt of this mail. */
   failed?: boolean
-  /** Why it was not sent, as a code. */
+  /** The error code if it was not sent. */
   why: string | null
 }
 
 export interface MailQueue {
-  /** How long a claim lasts unless it is renewed: after that another worker sends the mail. */
+  /** How long a claim lasts without renewal; then another worker may send the mail. */
   claimSeconds: number
-  /** Mails of a lane that are due and that nobody has claimed: nine that are new for each retry. */
+  /** Due mails without a claim, nine new ones for each retry. */
   due(account: boolean, limit: number): Promise<MailKey[]>
-  /** Claims those that are still due, in the given order, until `settle` or their end. */
+  /** Claims mails that are still due, in the given order, until `record` or expiry. */
   claim(mails: readonly Addressed[]): Promise<ClaimedMail[]>
   /** Extends claims while their mails are being sent. */
   renew(keys: readonly MailKey[]): Promise<void>
-  /** Records what has become of mails, and gives the claims back. */
-  settle(outcomes: readonly Outcome[]): Promise<void>
+  /** Records outcomes and releases the claims. */
+  record(outcomes: readonly Outcome[]): Promise<void>
 }
 
-/** One retry for so many new mails. */
+/** New mails per retry. */
 const newForEachRetry = 9
 
 const defaults = { claimSeconds: 20 }
 
-/** Whose claims they are, and how long they last. */
+/** The owner and duration of claims. */
 interface Claims {
   owner: string
   claimSeconds: number
@@ -89,12 +89,12 @@ export function createMailQueue(
       await sql`
         update shop.mails m
         set claimed_until = now() + make_interval(secs => ${claimSeconds})
-        from ${named(keys)}
-        where m.event_id = k.event_id and m.template = k.template and ${isOneOf(keys)}
+        from ${keysTable(keys)}
+        where m.event_id = k.event_id and m.template = k.template and ${hasKey(keys)}
           and m.claimed_by = ${owner}
       `.execute(db)
     },
-    settle: outcomes => settleMails(db, owner, outcomes),
+    record: outcomes => recordOutcomes(db, owner, outcomes),
   }
 }
 
@@ -103,18 +103,18 @@ async function dueMails(db: Kysely<Tables>, account: boolean, limit: number): Pr
     (
       select event_id, template, order_id, due_at, queued_at
       from shop.mails
-      where account = ${account} and state = ${state} and due_at <= now() and ${isFree}
+      where account = ${account} and state = ${state} and due_at <= now() and ${isUnclaimed}
       order by due_at, queued_at
       limit ${limit}
     ) as found
   `
-  const turn = (times: number) => sql`row_number() over (order by due_at, queued_at) * ${times}`
+  const rank = (times: number) => sql`row_number() over (order by due_at, queued_at) * ${times}`
   const { rows } = await sql<MailKey>`
     select event_id, template, order_id
     from (
-      select *, ${turn(1)}::bigint as turn from ${first('due')}
+      select *, ${rank(1)}::bigint as turn from ${first('due')}
       union all
-      select *, ${turn(newForEachRetry)}::bigint as turn from ${first('retrying')}
+      select *, ${rank(newForEachRetry)}::bigint as turn from ${first('retrying')}
     ) as both_kinds
     order by turn, due_at, queued_at
     limit ${limit}
@@ -145,10 +145,11 @@ async function claimMails(
     with free as (
       select m.event_id, m.template, r.recipient
       from shop.mails m
-      join ${named(keys)} using (event_id, template)
+      join ${keysTable(keys)} using (event_id, template)
       join unnest(${mails.map(({ recipient }) => recipient)}::text[])
         with ordinality as r(recipient, n) using (n)
-      where ${isOneOf(keys)} and m.state in ('due', 'retrying') and m.due_at <= now() and ${isFree}
+      where ${hasKey(keys)} and m.state in ('due', 'retrying') and m.due_at <= now()
+        and ${isUnclaimed}
       for update of m skip locked
     )
     update shop.mails m
@@ -156,7 +157,7 @@ async function claimMails(
       claimed_by = ${owner},
       recipient = free.recipient
     from free
-    where m.event_id = free.event_id and m.template = free.template and ${isOneOf(keys)}
+    where m.event_id = free.event_id and m.template = free.template and ${hasKey(keys)}
     returning m.event_id, m.template, m.trace, m.attempts,
       coalesce(extract(epoch from now() - m.failed_since), 0)::float8 as failing,
       extract(epoch from now() - m.queued_at)::float8 as queued,
@@ -172,12 +173,20 @@ async function claimMails(
     const { trace, attempts, failing, queued, hour, day, at_all } = row
     const times = { failingSeconds: failing, queuedSeconds: queued }
     return [
-      { key, trace, attempts, ...times, sentInHour: hour, sentInDay: day, sentInDayAtAll: at_all },
+      {
+        key,
+        trace,
+        attempts,
+        ...times,
+        sentInHour: hour,
+        sentInDay: day,
+        sentInDayAnyKind: at_all,
+      },
     ]
   })
 }
 
-/** Of the recipient of `free`; those that others are sending count as sent. */
+/** Mails to the recipient of `free`; those being sent by other workers count as sent. */
 function sentSince(period: '1 hour' | '1 day', kind = sql`s.account = m.account`) {
   return sql`(
     select count(*)
@@ -189,16 +198,16 @@ function sentSince(period: '1 hour' | '1 day', kind = sql`s.account = m.account`
   )::integer`
 }
 
-/** A mail that is sent stays sent, whoever records something else later. */
-async function settleMails(
+/** The state `sent` is final: a later outcome from another worker is ignored. */
+async function recordOutcomes(
   db: Kysely<Tables>,
   owner: string,
   outcomes: readonly Outcome[],
 ): Promise<void> {
   if (outcomes.length === 0) return
   const keys = outcomes.map(({ key }) => key)
-  // The ids of the condition are read from `o`: where the server sees that the array is short, it
-  // plans this statement for each call, which takes as long as the call itself.
+  // The ids come from `o`, not from the parameter: for a short array the server would plan this
+  // statement on each call, which takes as long as running it.
   await executePrepared(
     db,
     sql`
@@ -235,10 +244,10 @@ async function settleMails(
 }
 
 /**
- * Claims that have run out are free. Those that ran out while the database was away are free a
- * little later: a worker that has sent a mail meanwhile could not record it, and does so now.
+ * Expired claims are free. Those that expired while the database was down are free 10 seconds after
+ * its start: a worker that sent a mail meanwhile records it in that time.
  */
-const isFree = sql`(
+const isUnclaimed = sql`(
   claimed_until is null
   or claimed_until <= now() and (
     claimed_until > pg_postmaster_start_time()
@@ -246,7 +255,7 @@ const isFree = sql`(
   )
 )`
 
-function named(keys: readonly MailKey[]) {
+function keysTable(keys: readonly MailKey[]) {
   return sql`unnest(
     ${keys.map(({ event_id }) => event_id)}::uuid[],
     ${keys.map(({ template }) => template)}::text[]
@@ -254,10 +263,10 @@ function named(keys: readonly MailKey[]) {
 }
 
 /**
- * Says again what the join says, in words that lead to the primary key: of a table that has grown
- * since its statistics were taken the server thinks that reading all of it is quicker.
+ * Repeats the join as a condition on the primary key. Without it the planner chooses a full scan
+ * when the table has grown since its statistics were collected.
  */
-function isOneOf(keys: readonly MailKey[]) {
+function hasKey(keys: readonly MailKey[]) {
   return sql`m.event_id = any(${keys.map(({ event_id }) => event_id)}::uuid[])`
 }
 

@@ -1,10 +1,10 @@
-// When a mail that was not taken is tried again, and when no more.
+// The retry policy for mails that the server has not accepted.
 import type { FailureKind } from '../../../ports/mail.ts'
 import type { ClaimedMail, Outcome } from './queue.ts'
 
 const day = 86_400
 const waitMax = day
-/** Whoever asked for a link an hour ago does not wait for it any more. */
+/** A link that arrives a day late is of no use. */
 const linkRetryFor = day
 const retryFor = 3 * day
 const linkTemplates: ReadonlySet<string> = new Set(['password-reset', 'email-confirm'])
@@ -13,18 +13,18 @@ const linkTemplates: ReadonlySet<string> = new Set(['password-reset', 'email-con
 const firstWait = { later: 60, lost: 5 }
 
 /**
- * What becomes of a mail that was not taken. A refusal for good (5xx) is final at once. `random` is
- * between 0 and 1: what failed together is not tried together again.
+ * The outcome for a mail that was not accepted. A permanent refusal (5xx) is final at once.
+ * `random`, between 0 and 1, is jitter: mails that failed together are not retried together.
  */
 export function afterFailure(
   { key, attempts, failingSeconds }: ClaimedMail,
   { kind, code }: { kind: FailureKind; code: string },
   random: number,
 ): Outcome {
-  // It says nothing about this mail: it is the next again, after those that wait already.
+  // Not an error of this mail: it is due again at once, after those already queued.
   if (kind === 'server') return { key, waitSeconds: 0, why: code }
-  const most = linkTemplates.has(key.template) ? linkRetryFor : retryFor
-  if (kind === 'refused' || failingSeconds >= most) {
+  const retryMax = linkTemplates.has(key.template) ? linkRetryFor : retryFor
+  if (kind === 'refused' || failingSeconds >= retryMax) {
     return { key, state: 'undeliverable', failed: true, why: code }
   }
   const full = Math.min(waitMax, firstWait[kind] * 2 ** attempts)

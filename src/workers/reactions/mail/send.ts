@@ -1,4 +1,4 @@
-// Sends claimed mails at once and says what has become of each.
+// Sends claimed mails concurrently and returns their outcomes.
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf } from '../../../kit/errorCode.ts'
@@ -20,38 +20,38 @@ export interface Sending {
   metrics: Metrics
   tracing: Tracing
   log: Log
-  /** Once it has aborted no more mails are begun: slow servers must not hold up an end. */
+  /** After it aborts no further mail is sent: a slow server must not delay the shutdown. */
   signal: AbortSignal
-  /** Mails whose outcome is known and not recorded yet. */
+  /** Mails whose outcome is not recorded yet. */
   unrecorded: Set<string>
 }
 
-export interface Wave {
-  drafts: ReadonlyMap<string, Looked | undefined>
-  /** Until when a mail may begin to be sent under its claim. */
+export interface SendBatch {
+  drafts: ReadonlyMap<string, PreparedDraft | undefined>
+  /** Latest start of sending under the claim, by performance.now(). */
   beginBefore: number
 }
 
-/** A mail that was tried, or an outcome without one. */
-type Tried = { claimed: ClaimedMail; result: SendResult } | { outcome: Outcome }
+/** The server's answer about a mail, or an outcome without one. */
+type Attempt = { claimed: ClaimedMail; result: SendResult } | { outcome: Outcome }
 
-/** Sends mails that are claimed. Never throws: what went wrong is part of the outcomes. */
-export async function sendWave(
+/** Sends claimed mails. Never throws: errors are part of the outcomes. */
+export async function sendBatch(
   sending: Sending,
   claimed: readonly ClaimedMail[],
-  wave: Wave,
+  wave: SendBatch,
 ): Promise<Outcome[]> {
-  const tried = await Promise.all(claimed.map(mail => attempt(sending, mail, wave)))
+  const tried = await Promise.all(claimed.map(mail => trySend(sending, mail, wave)))
   const results = tried.flatMap(each => ('result' in each ? [each.result] : []))
-  const away = results.filter(result => !result.accepted && result.kind === 'server')
-  // A server that has answered about one of them is not away: it dropped the others for their own.
-  const isAway = away.length > 0 && away.length === results.length
-  const [first] = away
-  if (isAway && first?.accepted === false) sending.outage.serverIsAway(first.code)
-  else if (results.length > 0) sending.outage.serverIsBack()
+  const failures = results.filter(result => !result.accepted && result.kind === 'server')
+  // If the server has answered about one of them it is available: the others failed by themselves.
+  const isAway = failures.length > 0 && failures.length === results.length
+  const [first] = failures
+  if (isAway && first?.accepted === false) sending.outage.reportUnavailable(first.code)
+  else if (results.length > 0) sending.outage.reportAvailable()
   return tried.map(each => {
     const outcome = 'outcome' in each ? each.outcome : outcomeOf(each.claimed, each.result, isAway)
-    note(sending, outcome)
+    report(sending, outcome)
     return outcome
   })
 }
@@ -63,40 +63,41 @@ function outcomeOf(claimed: ClaimedMail, result: SendResult, isAway: boolean): O
   return afterFailure(claimed, { kind, code: result.code }, Math.random())
 }
 
-async function attempt(sending: Sending, claimed: ClaimedMail, wave: Wave): Promise<Tried> {
+async function trySend(sending: Sending, claimed: ClaimedMail, wave: SendBatch): Promise<Attempt> {
   const { key } = claimed
-  const looked = wave.drafts.get(nameOf(key))
-  if (looked === undefined || 'failed' in looked) return unwritten(claimed, looked?.failed)
-  const { draft } = looked
+  const prepared = wave.drafts.get(nameOf(key))
+  if (prepared === undefined || 'failed' in prepared)
+    return failedToCompose(claimed, prepared?.failed)
+  const { draft } = prepared
   if (draft === undefined) return { outcome: { key, state: 'dropped', why: 'NO_ADDRESS' } }
   const limited = overLimit(claimed, draft.isConfirmed, sending.limits)
   if (limited !== undefined) return { outcome: limited }
   try {
     const finished = await draft.finish()
     if (finished === undefined) return { outcome: { key, state: 'dropped', why: 'OBSOLETE' } }
-    return { claimed, result: await give(sending, claimed, { finished, wave }) }
+    return { claimed, result: await sendInTime(sending, claimed, { finished, wave }) }
   } catch (error) {
-    return unwritten(claimed, error)
+    return failedToCompose(claimed, error)
   }
 }
 
-/** The store that is away is not the mail's fault; whatever else is wrong may be. */
-function unwritten(claimed: ClaimedMail, error: unknown): Tried {
+/** A transient error does not count as a failed attempt of the mail; other errors do. */
+function failedToCompose(claimed: ClaimedMail, error: unknown): Attempt {
   const isAway = isTransient(error)
   const code = codeOf(error)
   if (isAway) return { outcome: { key: claimed.key, waitSeconds: 1, why: code } }
   return { outcome: afterFailure(claimed, { kind: 'later', code }, Math.random()) }
 }
 
-/** A server that is slow does not hold up the end of a process for longer. */
-const endMs = 10_000
+/** How long a slow server may delay the shutdown. */
+const shutdownMs = 10_000
 
-/** The answer, or that there was none when the process had to end. */
+/** The server's answer, or `lost` if there was none by the end of the shutdown. */
 async function answerInTime(asked: Promise<SendResult>, signal: AbortSignal): Promise<SendResult> {
   const answered = new AbortController()
   const ended = async (): Promise<SendResult> => {
     if (!signal.aborted) await once(signal, 'abort', { signal: answered.signal })
-    await sleep(endMs, undefined, { signal: answered.signal })
+    await sleep(shutdownMs, undefined, { signal: answered.signal })
     return { accepted: false, kind: 'lost', code: 'ENDED' }
   }
   try {
@@ -106,13 +107,13 @@ async function answerInTime(asked: Promise<SendResult>, signal: AbortSignal): Pr
   }
 }
 
-async function give(
+async function sendInTime(
   { mailer, tracing, signal }: Sending,
   { key, trace }: ClaimedMail,
-  { finished, wave }: { finished: Finished; wave: Wave },
+  { finished, wave }: { finished: Finished; wave: SendBatch },
 ): Promise<SendResult> {
   const parent = traceOf(trace)
-  // What is left of the claim: this process may have been stopped for a while.
+  // The rest of the claim: this process may have been paused.
   const leftMs = wave.beginBefore - performance.now()
   if (leftMs <= 0) return { accepted: false, kind: 'lost', code: 'CLAIM_EXPIRED' }
   const result = await tracing.span(
@@ -124,7 +125,7 @@ async function give(
   return result
 }
 
-function note({ metrics, log }: Sending, { key, state, failed, why }: Outcome): void {
+function report({ metrics, log }: Sending, { key, state, failed, why }: Outcome): void {
   const { event_id: eventId, template } = key
   if (state === 'sent') metrics.mail(template, 'sent')
   if (failed) metrics.mail(template, state === 'undeliverable' ? 'undeliverable' : 'failed')
@@ -134,5 +135,5 @@ function note({ metrics, log }: Sending, { key, state, failed, why }: Outcome): 
   else log.error({ event: 'mail-undeliverable', ...about }, 'mail undeliverable')
 }
 
-/** What is known of a mail before it is claimed: whom it goes to, or why that is not known. */
-export type Looked = { draft: Draft | undefined } | { failed: unknown }
+/** The draft of a mail, looked up before the claim, or the error of the lookup. */
+export type PreparedDraft = { draft: Draft | undefined } | { failed: unknown }

@@ -1,4 +1,4 @@
-// Starts the sending of mails: a lane for those about orders and one for those about accounts.
+// Starts the mail workers: one for mails about orders, one for mails about accounts.
 
 import type { ConnectionOptions } from 'bullmq'
 import type { Kysely } from 'kysely'
@@ -17,9 +17,9 @@ import { createMailQueue } from './queue.ts'
 
 export interface MailParts extends AccountDraftParts {
   timeZone: string
-  /** Under which customers reach the shop. */
+  /** The URL at which customers reach the shop. */
   publicUrl: string
-  /** Told whether the mail server can be used. */
+  /** Receives whether the mail server is available. */
   health?: Health
   db: Kysely<Tables>
   mailer: Mailer
@@ -30,7 +30,7 @@ export interface MailParts extends AccountDraftParts {
   log: Log
 }
 
-/** Starts both lanes; `wake` is for whoever has queued a mail. */
+/** Starts both workers; `notify` signals that mails are queued. */
 export function startMails(parts: MailParts) {
   const outage = createOutage(parts.log, parts.health)
   const shared = { ...parts, outage }
@@ -39,8 +39,8 @@ export function startMails(parts: MailParts) {
     { account: false, draftFor: orderDrafts(parts) },
   ].map(worker => startMailWorker({ ...shared, ...worker, queue: createMailQueue(parts.db) }))
   return {
-    wake() {
-      for (const worker of workers) worker.wake()
+    notify() {
+      for (const worker of workers) worker.notify()
     },
     async close() {
       await Promise.all(workers.map(worker => worker.close()))

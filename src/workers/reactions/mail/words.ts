@@ -4,11 +4,11 @@ import type { MailTemplate } from './outbox.ts'
 export type Language = 'en' | 'de'
 
 export interface Words {
-  openings: Record<MailTemplate, { subject: string; sentence: string }>
+  templates: Record<MailTemplate, { subject: string; sentence: string }>
   greeting: string
   order: string
-  /** The same within a sentence. */
-  about: string
+  /** The word for an order within a sentence. */
+  orderInSentence: string
   total: string
   paid: string
   payBy: string
@@ -19,12 +19,12 @@ export interface Words {
   refundedNow: string
   refundedInAll: string
   remaining: string
-  /** Of the link to the order. */
+  /** The text of the link to the order. */
   link: string
 }
 
 const en: Words = {
-  openings: {
+  templates: {
     'order-placed': { subject: 'We have your order', sentence: 'Thank you: we have your order.' },
     'order-paid': { subject: 'Payment received', sentence: 'Thank you: your payment has arrived.' },
     'order-shipped': { subject: 'On its way', sentence: 'Your order is on its way to you.' },
@@ -38,7 +38,7 @@ const en: Words = {
   },
   greeting: 'Hello',
   order: 'Order',
-  about: 'order',
+  orderInSentence: 'order',
   total: 'Order total',
   paid: 'Paid',
   payBy: 'Please pay by',
@@ -53,7 +53,7 @@ const en: Words = {
 }
 
 const de: Words = {
-  openings: {
+  templates: {
     'order-placed': {
       subject: 'Wir haben Ihre Bestellung erhalten',
       sentence: 'Vielen Dank: Wir haben Ihre Bestellung erhalten.',
@@ -75,7 +75,7 @@ const de: Words = {
   },
   greeting: 'Guten Tag',
   order: 'Bestellung',
-  about: 'Bestellung',
+  orderInSentence: 'Bestellung',
   total: 'Bestellsumme',
   paid: 'Bezahlt',
   payBy: 'Bitte zahlen Sie bis',
@@ -94,7 +94,7 @@ export const wordsOf: Record<Language, Words> = { en, de }
 const german = new Set(['de', 'at', 'li', 'germany', 'deutschland', 'austria', 'österreich'])
 const english = new Set(['gb', 'uk', 'ie', 'us', 'au', 'nz', 'united kingdom', 'ireland'])
 
-/** The language of a country; the shop's own where neither is spoken or none is known. */
+/** The language of a country; the shop's language for other or unknown countries. */
 export function languageOf(country: string | null | undefined, ownLanguage: Language): Language {
   const name = (country ?? '').trim().toLowerCase()
   if (german.has(name)) return 'de'

@@ -77,20 +77,20 @@ export function startWebhookJobs(parts: WebhookJobParts) {
   }
   const replaying = onceAtATime(async () => {
     try {
-      while (await replayOn(parts)) enqueuing.wake()
+      while (await replayOn(parts)) enqueuing.notify()
     } catch (error) {
       log.warn({ error: String(error) }, 'webhooks not replayed yet')
     }
   })
   const wake = () => {
-    enqueuing.wake()
-    replaying.wake()
+    enqueuing.notify()
+    replaying.notify()
   }
   const sweep = setInterval(wake, sweepMs)
   const oldSweep = setInterval(() => {
     dropOld(db).catch(error => log.warn({ error: String(error) }, 'deliveries not swept'))
   }, oldSweepMs)
-  queue.onDrained(enqueuing.wake)
+  queue.onDrained(enqueuing.notify)
   wake()
   return {
     wake,
