@@ -4,7 +4,10 @@ import type { TestedMutant } from '../mutant.ts'
 const accounts = { file: 'src/api/routes/account/accounts.ts', test: 'tests/api/accounts.test.ts' }
 const cart = { file: 'src/domain/cart/cart.ts', test: 'tests/api/cart.test.ts' }
 const commandOfOrders = { file: 'src/commands/order/order.ts', test: 'tests/api/orders.test.ts' }
-const placing = { file: 'src/commands/order/placeOrder.ts', test: 'tests/api/knownDefects.test.ts' }
+const orderLines = {
+  file: 'src/commands/order/orderLines.ts',
+  test: 'tests/api/knownDefects.test.ts',
+}
 const stock = { file: 'src/domain/stock/stock.ts', test: 'tests/domain/stock.test.ts' }
 const catalogue = 'tests/api/catalogue.test.ts'
 const paging = { file: 'src/api/http/paging.ts', test: 'tests/api/paging.test.ts' }
@@ -117,14 +120,14 @@ export const featuresTakenOut: readonly TestedMutant[] = [
     test: 'tests/api/orders.test.ts',
   },
   {
-    ...placing,
+    ...orderLines,
     name: 'risen-prices-asked-about',
     promise: 'a price that has risen since it was seen is asked about before it is ordered',
     find: 'if (isSame && compare(seen, unitPrice) >= 0) return []',
     replace: 'if (isSame || compare(seen, unitPrice) >= 0) return []',
   },
   {
-    ...placing,
+    ...orderLines,
     name: 'products-that-are-sold',
     promise: 'what is not sold any more cannot be ordered',
     find: "if (state?.status !== 'listed' || !state.active) missing.push(productId)",

@@ -40,7 +40,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     name: 'inline-order-leaves-cart',
     promise: 'an order with items of its own leaves the cart alone',
     file: 'src/commands/order/placeOrder.ts',
-    find: 'cartId: input.items === undefined ? customerId : null,',
+    find: 'cartId: items === undefined ? customerId : null,',
     replace: 'cartId: customerId,',
     also: [
       {
@@ -202,7 +202,7 @@ export const provenOfOrders: readonly TestedMutant[] = [
     ...known,
     name: 'lines-summed',
     promise: 'the lines of a product need their sum to be there',
-    file: 'src/commands/order/placeOrder.ts',
+    file: 'src/commands/order/orderLines.ts',
     find: '    [...demand({ lines })].map(async ([productId, wanted]) => {\n',
     replace: '    lines.map(async ({ productId, quantity: wanted }) => {\n',
   },
