@@ -262,7 +262,7 @@ describe('in the log the auditor finds', () => {
           type: 'ReservationCommitted',
           data: { productId, orderId: ids.shipped, quantity: 2 },
         }),
-      /ReservationCommitted .* settles 2 where 0 are kept for order/,
+      /ReservationCommitted .* ends a reservation of 2 where order \S+ has 0/,
     ],
     [
       'an orphaned reservation',

@@ -145,7 +145,7 @@ function moveStock(stock: ProductStock, event: LogEvent): string | undefined {
       stock.heldTotal -= held ?? 0
       if (event.type === 'ReservationCommitted') stock.onHand -= quantity
       if (held === quantity) return undefined
-      return `releases ${quantity} where ${held ?? 0} are kept for order ${orderId}`
+      return `ends a reservation of ${quantity} where order ${orderId} has ${held ?? 0}`
     default:
       return undefined
   }
