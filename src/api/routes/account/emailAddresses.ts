@@ -24,7 +24,7 @@ export function emailAddressRoutes(server: FastifyInstance, context: ApiContext)
 
 function confirming(
   server: FastifyInstance,
-  { app, accounts, notifyMailSender: wakeMailers }: ApiContext,
+  { app, accounts, notifyMailSender }: ApiContext,
 ): void {
   publish(server, {
     method: 'POST',
@@ -44,15 +44,12 @@ function confirming(
         return sendRejection(reply, refused)
       }
       request.log.info({ event: 'email-confirmed' }, 'address confirmed')
-      wakeMailers()
+      notifyMailSender()
     },
   })
 }
 
-function resending(
-  server: FastifyInstance,
-  { accounts, notifyMailSender: wakeMailers }: ApiContext,
-): void {
+function resending(server: FastifyInstance, { accounts, notifyMailSender }: ApiContext): void {
   publish(server, {
     method: 'POST',
     url: '/auth/email/resend',
@@ -65,7 +62,7 @@ function resending(
     async handle(request, reply) {
       const refused = await resendConfirmation(accounts, signedIn(request))
       if (refused !== undefined) return sendRejection(reply, refused)
-      wakeMailers()
+      notifyMailSender()
       return reply.status(202).send({ detail: 'A mail with a confirmation link has been queued.' })
     },
   })

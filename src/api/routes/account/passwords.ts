@@ -28,7 +28,7 @@ export function passwordRoutes(server: FastifyInstance, context: ApiContext): vo
 }
 
 function changing(server: FastifyInstance, context: ApiContext): void {
-  const { app, notifyMailSender: wakeMailers } = context
+  const { app, notifyMailSender } = context
   publish(server, {
     method: 'POST',
     url: '/auth/password/change',
@@ -48,15 +48,12 @@ function changing(server: FastifyInstance, context: ApiContext): void {
       const refused = await changePassword(app, accounts, change)
       if (refused !== undefined) return sendRejection(reply, refused)
       request.log.info({ event: 'password-changed' }, 'password changed')
-      wakeMailers()
+      notifyMailSender()
     },
   })
 }
 
-function resetting(
-  server: FastifyInstance,
-  { accounts, notifyMailSender: wakeMailers }: ApiContext,
-): void {
+function resetting(server: FastifyInstance, { accounts, notifyMailSender }: ApiContext): void {
   publish(server, {
     method: 'POST',
     url: '/auth/password/reset',
@@ -70,7 +67,7 @@ function resetting(
     answer: Detail,
     async handle(request, reply) {
       await askReset(accounts, request.body.email)
-      wakeMailers()
+      notifyMailSender()
       return reply
         .status(202)
         .send({ detail: 'If an account with this address exists, a mail has been sent to it.' })
@@ -79,7 +76,7 @@ function resetting(
 }
 
 function confirming(server: FastifyInstance, context: ApiContext): void {
-  const { app, notifyMailSender: wakeMailers } = context
+  const { app, notifyMailSender } = context
   publish(server, {
     method: 'POST',
     url: '/auth/password/reset/confirm',
@@ -99,7 +96,7 @@ function confirming(server: FastifyInstance, context: ApiContext): void {
         return sendRejection(reply, refused)
       }
       request.log.info({ event: 'password-reset' }, 'password reset')
-      wakeMailers()
+      notifyMailSender()
     },
   })
 }
