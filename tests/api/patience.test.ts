@@ -7,6 +7,7 @@ import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { handleError, sendProblem } from '../../src/api/http/problems.ts'
 import { useRequestTimeout } from '../../src/api/http/requestTimeout.ts'
+import { waitFor } from '../support/waitFor.ts'
 
 describe('a route that takes too long', () => {
   let server: FastifyInstance
@@ -17,10 +18,21 @@ describe('a route that takes too long', () => {
   let end: { [how in 'resolve' | 'reject']: (value: unknown) => void }
 
   beforeAll(async () => {
+    const held = () => {
+      const { promise, ...ends } = Promise.withResolvers<unknown>()
+      end = ends
+      return promise
+    }
     const stream = { write: (line: string) => logged.push(JSON.parse(line)) }
     server = fastify({ logger: { level: 'info', stream } })
     server.setErrorHandler(handleError)
     useRequestTimeout(server, 50)
+    server.addHook('onSend', (request, _, payload, done) => {
+      if (request.url.startsWith('/noted')) void held().then(() => done(null, payload))
+      else done(null, payload)
+    })
+    server.get('/noted', async () => ({ ok: true }))
+    server.get('/noted-late', held)
     server.get('/never', () => new Promise(() => undefined))
     server.get('/at-once', async () => ({ ok: true }))
     server.get('/patient', { config: { timeoutMs: 60_000 } }, async () => {
@@ -30,11 +42,6 @@ describe('a route that takes too long', () => {
     server.get<{ Querystring: { code: string } }>('/fails', async ({ query }) => {
       throw Object.assign(new Error('went wrong'), { code: query.code })
     })
-    const held = () => {
-      const { promise, ...ends } = Promise.withResolvers<unknown>()
-      end = ends
-      return promise
-    }
     server.get('/returns', held)
     server.get('/sends', async (_, reply) => reply.code(201).send(await held()))
     server.get('/refuses', async (_, reply) => {
@@ -56,6 +63,31 @@ describe('a route that takes too long', () => {
     url = await server.listen({ host: '127.0.0.1', port: 0 })
   })
   afterAll(() => server.close())
+
+  it('whose response is on its way is not answered a second time', async () => {
+    const noted = fetch(`${url}/noted`)
+    // Asked later, it is answered later: by then the time of the first one is over as well.
+    expect((await fetch(`${url}/never`)).status).toBe(503)
+    expect((await fetch(`${url}/never`)).status).toBe(503)
+    end.resolve(undefined)
+    const answer = await noted
+    expect([answer.status, await answer.json()]).toEqual([200, { ok: true }])
+  })
+
+  it('is answered once, also when it ends while the 503 is on its way', async () => {
+    const noted = fetch(`${url}/noted-late`)
+    expect((await fetch(`${url}/at-once`)).status).toBe(200)
+    const handler = end
+    await waitFor('the 503 to be held', async () => end !== handler)
+    const answer = end
+    handler.resolve({ ok: true })
+    await nextTurn()
+    answer.resolve(undefined)
+    // Where the handler's answer is on its way as well, it is held like the first.
+    end.resolve(undefined)
+    expect((await noted).status).toBe(503)
+    expect((await fetch(`${url}/at-once`)).status).toBe(200)
+  })
 
   it('is answered with 503, and when to try again', async () => {
     const response = await fetch(`${url}/never`)

@@ -44,10 +44,7 @@ export function useOwnWrites(server: FastifyInstance, context: ApiContext): void
       done(null, payload)
       return
     }
-    // A timeout may have been answered meanwhile: a second response would end the process.
-    const send = () => {
-      if (!reply.raw.headersSent) done(null, payload)
-    }
+    const send = () => done(null, payload)
     // The command has succeeded, so its response is sent in any case.
     shareWrite(context, { request, caller, position: parsePosition(position) }).then(send, send)
   })

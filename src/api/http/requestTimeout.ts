@@ -12,10 +12,14 @@ declare module 'fastify' {
     /** When a timeout is sent instead, and its key among the pending replies. */
     deadline: number
     timeoutKey: string
+    /** The handler has answered: a second response would fail, and end the process. */
+    isSending: boolean
   }
 }
 
 const checkMs = 500
+/** How long hooks may hold a response that is ready, such as to note its position in Redis. */
+const sendingMs = 5_000
 
 /**
  * Answers 503 with Retry-After if a handler has not answered `timeoutMs` after the
@@ -28,6 +32,7 @@ export function useRequestTimeout(server: FastifyInstance, timeoutMs: number): v
   let count = 0
   server.decorateReply('deadline', 0)
   server.decorateReply('timeoutKey', '')
+  server.decorateReply('isSending', false)
   server.addHook('onRequest', (request, reply, done) => {
     const ms = request.routeOptions.config.timeoutMs ?? timeoutMs
     reply.deadline = performance.now() + ms
@@ -36,6 +41,10 @@ export function useRequestTimeout(server: FastifyInstance, timeoutMs: number): v
     count += 1
     waiting[reply.timeoutKey] = reply
     done()
+  })
+  server.addHook('onSend', (_, reply, payload, done) => {
+    reply.isSending = true
+    done(null, payload)
   })
   server.addHook('onResponse', (request, reply, done) => {
     // The rest of an incomplete request is read and discarded.
@@ -47,6 +56,7 @@ export function useRequestTimeout(server: FastifyInstance, timeoutMs: number): v
     const now = performance.now()
     for (const reply of Object.values(waiting)) {
       if (reply === undefined || reply.deadline > now) continue
+      if (isHeldByHooks(reply) && reply.deadline > now - sendingMs) continue
       // Live connections have taken over the socket.
       delete waiting[reply.timeoutKey]
       answerTimeout(reply)
@@ -56,7 +66,15 @@ export function useRequestTimeout(server: FastifyInstance, timeoutMs: number): v
   server.addHook('onClose', async () => clearInterval(timer))
 }
 
+function isHeldByHooks({ isSending, raw }: FastifyReply): boolean {
+  return isSending && !raw.headersSent
+}
+
 function answerTimeout(reply: FastifyReply): void {
+  if (isHeldByHooks(reply)) {
+    reply.raw.destroy()
+    return
+  }
   if (reply.raw.writableFinished) {
     if (!reply.request.raw.complete) reply.request.raw.destroy()
     return
@@ -69,6 +87,8 @@ function answerTimeout(reply: FastifyReply): void {
     const detail = 'The request was not received in time.'
     reply.header('connection', 'close').send(new HttpProblem('request/timeout', detail))
   } else reply.send(new HttpProblem('request/unavailable', 'The request took too long. Try again.'))
+  // From now on Fastify ignores what the handler sends.
+  reply.hijack()
   logLateFailures(reply)
 }
 
