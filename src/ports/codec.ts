@@ -49,6 +49,30 @@ export type Stored<Event extends DomainEvent> = Event & {
   digest: string | undefined
 }
 
+/** Where an event is and who caused it: also known of an event that cannot be decoded. */
+export interface EventHeader {
+  position: Position
+  stream: string
+  revision: number
+  type: string
+  /** The id of the actor, or the role of one without an id. */
+  actor: string
+  correlationId: string
+  at: string
+}
+
+/** An event of the log that could not be decoded. */
+export interface Poison {
+  type: string
+  stream: string
+  position: Position
+  error: string
+  /** `Type@version` that a newer release can read; null for what no release is expected to. */
+  awaits: string | null
+  /** What its metadata says, as far as it can be read. */
+  place: EventHeader
+}
+
 /** Between domain events and the log: schemas, versions, encryption of personal fields. */
 export interface Codec {
   /**

@@ -4,28 +4,8 @@ import type { AppEvent } from '../../domain/index.ts'
 import type { Position } from '../../kit/position.ts'
 import { isStorableValue, storableValue } from '../../kit/storableText.ts'
 import { isTransient } from '../../kit/transient.ts'
-import { type Codec, type Stored, UnknownEvent } from '../../ports/codec.ts'
+import { type Codec, type Poison, type Stored, UnknownEvent } from '../../ports/codec.ts'
 import { type EventStore, type RecordedEvent, readStream } from '../../ports/eventStore.ts'
-
-/** An event of the log that could not be decoded. */
-export interface Poison {
-  type: string
-  stream: string
-  position: Position
-  error: string
-  /** `Type@version` that a newer release can read; null for what no release is expected to. */
-  awaits: string | null
-  /** What its metadata says, as far as that can be read. */
-  place: {
-    position: Position
-    stream: string
-    revision: number
-    type: string
-    actor: string
-    correlationId: string
-    at: string
-  }
-}
 
 export type Decoded = { event: Stored<AppEvent> & { isReplaced?: true } } | { poison: Poison }
 

@@ -1,6 +1,6 @@
 // Where events are in the log, by what auditors look for: stream, type, who, trace, time. Of every
 // event, also of those that this release cannot read.
-import type { EventHeader } from '../core/events.ts'
+import type { EventHeader } from '../../ports/codec.ts'
 import { defineHeaderProjection } from '../core/items.ts'
 import { insertOf } from '../core/keyedTable.ts'
 import { bigint, position, type RowOf, type SelectedOf, text, time } from '../core/table.ts'

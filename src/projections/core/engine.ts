@@ -4,6 +4,7 @@ import { type Kysely, sql } from 'kysely'
 import type { Position } from '../../kit/position.ts'
 import { storableText } from '../../kit/storableText.ts'
 import { isTransient } from '../../kit/transient.ts'
+import type { Poison } from '../../ports/codec.ts'
 import {
   advance,
   advancing,
@@ -13,15 +14,7 @@ import {
   leaseLost,
   renew,
 } from './checkpoints.ts'
-import {
-  concerns,
-  type Item,
-  isReadable,
-  type Poison,
-  placeOf,
-  type Work,
-  workOf,
-} from './items.ts'
+import { concerns, type Item, isReadable, placeOf, type Work, workOf } from './items.ts'
 import { runPipeline } from './pipeline.ts'
 import { applyPlan, type Plan } from './plan.ts'
 import type { Consumer } from './projection.ts'
@@ -48,7 +41,7 @@ export interface Parking {
   name: string
   streams: Set<string>
   /** Called for each event that is parked. */
-  onParked(poison: Omit<Poison, 'place'>): void
+  onParked(parked: ParkedEvent): void
 }
 
 /** The streams that are parked for a projection. */

@@ -26,15 +26,3 @@ export type EventOf<Type extends EventType> = Extract<ReadEvent, { type: Type }>
 export function isEventType(name: string): name is EventType {
   return Object.hasOwn(eventSchemas, name)
 }
-
-/** Where an event is and who caused it: also known of an event that cannot be decoded. */
-export interface EventHeader {
-  position: Position
-  stream: string
-  revision: number
-  type: string
-  /** The id of the actor, or the role of one without an id. */
-  actor: string
-  correlationId: string
-  at: string
-}

@@ -5,7 +5,8 @@ import type { Kysely } from 'kysely'
 import { categories, eventSchemas, eventTypesIn } from '../../domain/index.ts'
 import { categoryOf } from '../../domain/kernel/streamNames.ts'
 import type { Position } from '../../kit/position.ts'
-import { type EventHeader, isEventType, type ReadEvent } from './events.ts'
+import type { EventHeader, Poison } from '../../ports/codec.ts'
+import { isEventType, type ReadEvent } from './events.ts'
 import { personalColumnsOf } from './personal.ts'
 import type { Plan } from './plan.ts'
 import { type Consumer, type HeaderProjection, isProjection } from './projection.ts'
@@ -14,16 +15,6 @@ import type { Tables } from './tables.ts'
 
 type Db = Kysely<Tables>
 
-/** An event of the log that could not be decoded. */
-export interface Poison {
-  type: string
-  stream: string
-  position: Position
-  error: string
-  /** `Type@version` that a newer release can read; null for what no release is expected to. */
-  awaits: string | null
-  place: EventHeader
-}
 export type Item = { event: ReadEvent } | { poison: Poison }
 
 /** Where an item is in the log, and of which type. */
