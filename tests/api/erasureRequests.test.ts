@@ -354,6 +354,25 @@ describe('the list of erased people', () => {
     expect((await eraseNow(person)).status).toBe(200)
   })
 
+  it('is complete, also when a change of the profile is read after the erasure', async () => {
+    const person = await app.person()
+    const { position } = (await person.client.patch('/auth/profile', { city: 'Lateville' })).body
+    expect((await eraseNow(person)).status).toBe(200)
+    await app.stop()
+    const { pool } = app.back
+    const rewind = `update shop.checkpoints set position = $1 - 1 where name = 'mailOutbox'`
+    await pool.query(rewind, [position])
+    await app.restart()
+    const { rows } = await pool.query('select max(position) as head from eventstore.events')
+    const reached = `select from shop.checkpoints where name = 'mailOutbox' and position >= $1`
+    await waitFor('the mails to be read again', async () => {
+      return (await pool.query(reached, [rows[0].head])).rowCount === 1
+    })
+    const { body } = await app.admin.client.get(`/admin/users/${person.id}/erasure`)
+    expect(failedOf(body.checks ?? {})).toEqual([])
+    expect(body.checks).not.toEqual([])
+  })
+
   it('erases them again once a backup is restored, and nobody else', async () => {
     const person = await app.person()
     const other = await app.person()

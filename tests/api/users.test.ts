@@ -99,6 +99,10 @@ describe('changing a user', () => {
     expectProblem(await person.client.get('/orders'), 401, 'request/unauthenticated')
     const login = { username: person.username, password }
     expectProblem(await app.anyone.post('/auth/login', login), 403, 'account/disabled')
+    const open = `select from shop.sessions where customer_id = $1 and revoked_at is null`
+    await waitFor('the sessions to end', async () => {
+      return (await app.back.pool.query(open, [person.id])).rowCount === 0
+    })
     await change(person, { disabled: false })
     await waitFor('the way back in', async () => {
       return (await app.anyone.post('/auth/login', login)).status === 200

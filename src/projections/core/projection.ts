@@ -2,7 +2,8 @@
 // none and whose effects are never repeated.
 
 import type { Kysely } from 'kysely'
-import type { EventHeader, EventType, ReadEvent } from './events.ts'
+import type { EventHeader } from '../../ports/codec.ts'
+import type { EventType, ReadEvent } from './events.ts'
 import {
   findPlaces,
   forgetting,
@@ -105,7 +106,8 @@ export function defineProjection({ models, ...projection }: ProjectionDefinition
   }
 }
 
-function erasedIn(events: readonly ReadEvent[]): string[] {
+/** The people whose erasure is among some events. */
+export function erasedIn(events: readonly ReadEvent[]): string[] {
   return events.flatMap(event => (event.type === 'CustomerErased' ? [event.data.customerId] : []))
 }
 

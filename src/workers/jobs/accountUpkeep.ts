@@ -7,7 +7,7 @@ import { codeOf } from '../../kit/errorCode.ts'
 import type { AccountServices } from '../../ports/accounts.ts'
 import type { Log } from '../../ports/log.ts'
 import type { ReadEvent } from '../../projections/core/events.ts'
-import { defineReaction } from '../../projections/core/projection.ts'
+import { defineReaction, erasedIn } from '../../projections/core/projection.ts'
 import type { Tables } from '../../projections/core/tables.ts'
 import { forgetEverywhere } from '../../projections/forgetting.ts'
 import { eraseKeysAgain, listErased } from './erasedPeople.ts'
@@ -21,9 +21,7 @@ export const accountUpkeep = defineReaction({
   name: 'accountUpkeep',
   on: ['CustomerDisabled', 'CustomerEnabled', 'CustomerErased'],
   async plan(events, db) {
-    const erased = events.flatMap(event =>
-      event.type === 'CustomerErased' ? [event.data.customerId] : [],
-    )
+    const erased = erasedIn(events)
     const writes = lock(db, events)
     if (erased.length === 0) return { writes }
     const work = async (trx: Kysely<Tables>) => {

@@ -242,6 +242,7 @@ function outboxStatements(mails: Table, webhooks: Table): Statement[] {
       },
     },
     { matches: /insert into shop\.mails \(event_id, template, account/, run: () => written(0) },
+    { matches: /delete from shop\.mails where account and/, run: () => written(0) },
     {
       matches: /insert into shop\.webhook_deliveries/,
       locks: true,

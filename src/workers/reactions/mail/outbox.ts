@@ -2,7 +2,7 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { traceparentOf } from '../../../ports/tracing.ts'
 import type { ReadEvent } from '../../../projections/core/events.ts'
-import { defineReaction } from '../../../projections/core/projection.ts'
+import { defineReaction, erasedIn } from '../../../projections/core/projection.ts'
 import { defineSignal } from '../../../projections/core/signals.ts'
 import type { Tables } from '../../../projections/core/tables.ts'
 
@@ -55,12 +55,17 @@ export const mailOutbox = defineReaction({
     'OrderExpired',
     'OrderRefunded',
     'ProfileChanged',
+    'CustomerErased',
   ],
   signals: [mailsQueued],
   async plan(events, db) {
     const due = events.filter(isMailed).filter(event => event.source === undefined)
     const changes = events.filter(isProfileChange).filter(event => event.source === undefined)
-    const writes = [...insertOrderMails(db, due), ...insertAddressMails(db, changes)]
+    const writes = [
+      ...insertOrderMails(db, due),
+      ...insertAddressMails(db, changes),
+      ...deleteAccountMails(db, erasedIn(events)),
+    ]
     return { writes, signals: () => (writes.length > 0 ? [mailsQueued.raise()] : []) }
   },
 })
@@ -103,4 +108,13 @@ function insertAddressMails(db: Kysely<Tables>, events: readonly ProfileChange[]
     on conflict (event_id, template) do nothing
   `
   return [insert.compile(db)]
+}
+
+/** A change of a profile that was read after its person was erased has left a mail. */
+function deleteAccountMails(db: Kysely<Tables>, people: readonly string[]): CompiledQuery[] {
+  if (people.length === 0) return []
+  const remove = sql`
+    delete from shop.mails where account and customer_id = any(${people}::uuid[])
+  `
+  return [remove.compile(db)]
 }
